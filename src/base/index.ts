@@ -1,0 +1,15 @@
+export { Backoff, type BackoffOptions } from './backoff.ts';
+export { type Clock, FakeClock, systemClock } from './clock.ts';
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorSpec,
+  type ErrorTable,
+  errorMessage,
+  errorTable,
+  isMembraneError,
+  MembraneError,
+  unreachable,
+} from './errors.ts';
+export { Lifecycle, type Service } from './lifecycle.ts';
+export { createLogger, LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './log.ts';

@@ -1,0 +1,26 @@
+declare const idBrand: unique symbol;
+type Branded<Name extends string> = number & { readonly [idBrand]: Name };
+
+/** Numeric security identity. 0 is "unknown" and, as a peer in the policy map, "any". Ranges: see identity/reserved.ts. */
+export type IdentityId = Branded<'IdentityId'>;
+/** 1 to 65,535, unique on the node and not given out again soon. 0 stands for everything that is not a local pod. */
+export type EndpointId = Branded<'EndpointId'>;
+/** Kernel interface index in one network namespace. */
+export type Ifindex = Branded<'Ifindex'>;
+/** Number of one complete policy table in the kernel, 1 to 2^32-1, never given out twice while the pins live. */
+export type PolicyRevision = Branded<'PolicyRevision'>;
+/** Index into the rule table that explains verdicts; 0 = no rule (a default decided). */
+export type RuleId = Branded<'RuleId'>;
+
+function inRange(value: number, max: number, what: string): number {
+  if (!Number.isInteger(value) || value < 0 || value > max)
+    throw new RangeError(`${what} ${value} is not within 0 to ${max}`);
+  return value;
+}
+
+export const identityId = (value: number): IdentityId => inRange(value, 0xffff_ffff, 'identity') as IdentityId;
+export const endpointId = (value: number): EndpointId => inRange(value, 0xffff, 'endpoint id') as EndpointId;
+export const ifindex = (value: number): Ifindex => inRange(value, 0x7fff_ffff, 'ifindex') as Ifindex;
+export const policyRevision = (value: number): PolicyRevision =>
+  inRange(value, 0xffff_ffff, 'policy revision') as PolicyRevision;
+export const ruleId = (value: number): RuleId => inRange(value, 0xffff_ffff, 'rule id') as RuleId;

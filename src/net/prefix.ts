@@ -1,0 +1,88 @@
+import { type Addr, addrFamily, addrFromValue, addrValue, type Family, parseAddr } from './addr.ts';
+import { netErrors } from './errors.ts';
+
+/** An IP prefix (RFC 4632). Immutable; `toString()` is canonical and usable as a key. */
+export class Prefix {
+  readonly family: Family;
+  /** Network address; all host bits are zero. */
+  readonly value: bigint;
+  /** 0 to 32 or 0 to 128. */
+  readonly length: number;
+
+  private constructor(family: Family, value: bigint, length: number) {
+    this.family = family;
+    this.value = value;
+    this.length = length;
+  }
+
+  /** Host bits are cleared. */
+  static of(addr: Addr, length: number): Prefix {
+    const family = addrFamily(addr);
+    const bits = family === 4 ? 32 : 128;
+    if (!Number.isInteger(length) || length < 0 || length > bits) {
+      throw netErrors.make('E_NET_PREFIX', { detail: `length ${length} of ${addr} is not within 0 to ${bits}` });
+    }
+    const host = BigInt(bits - length);
+    return new Prefix(family, (addrValue(addr) >> host) << host, length);
+  }
+
+  /** The /32 or /128 of one address. */
+  static host(addr: Addr): Prefix {
+    return Prefix.of(addr, addrFamily(addr) === 4 ? 32 : 128);
+  }
+
+  /**
+   * Parses `addr/length`. `hostBits`: what to do with bits beyond the length: `refuse` (default, E_NET_PREFIX_HOST_BITS)
+   * or `clear`, as Kubernetes does for ipBlock.
+   */
+  static parse(text: string, options: { hostBits?: 'refuse' | 'clear' } = {}): Prefix {
+    const match = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text);
+    if (match?.[1] === undefined || match[2] === undefined) {
+      throw netErrors.make('E_NET_PREFIX', { detail: JSON.stringify(text) });
+    }
+    const addr = parseAddr(match[1]);
+    const prefix = Prefix.of(addr, Number(match[2]));
+    if ((options.hostBits ?? 'refuse') === 'refuse' && prefix.value !== addrValue(addr)) {
+      throw netErrors.make('E_NET_PREFIX_HOST_BITS', { detail: `"${text}", the network is ${prefix.toString()}` });
+    }
+    return prefix;
+  }
+
+  get bits(): 32 | 128 {
+    return this.family === 4 ? 32 : 128;
+  }
+
+  /** First address of the prefix. */
+  get network(): Addr {
+    return addrFromValue(this.family, this.value);
+  }
+
+  /** How many addresses it holds. */
+  get size(): bigint {
+    return 1n << BigInt(this.bits - this.length);
+  }
+
+  /** The address at `offset` from the network address. */
+  at(offset: bigint): Addr {
+    if (offset < 0n || offset >= this.size) {
+      throw netErrors.make('E_NET_PREFIX', { detail: `${this.toString()} has no address number ${offset}` });
+    }
+    return addrFromValue(this.family, this.value + offset);
+  }
+
+  /** True when every address of `other` is in this prefix. Families never contain each other. */
+  contains(other: Prefix | Addr): boolean {
+    const inner = other instanceof Prefix ? other : Prefix.host(other);
+    if (inner.family !== this.family || inner.length < this.length) return false;
+    const shift = BigInt(this.bits - this.length);
+    return inner.value >> shift === this.value >> shift;
+  }
+
+  equals(other: Prefix): boolean {
+    return this.family === other.family && this.length === other.length && this.value === other.value;
+  }
+
+  toString(): string {
+    return `${this.network}/${this.length}`;
+  }
+}
