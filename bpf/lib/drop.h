@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Why a packet was dropped. The texts that a user reads are in src/model/drop-reason.ts, which does not compile while
+ * one is missing. Numbers are never reused: they stand in counters and events of running systems. */
+#pragma once
+
+enum drop_reason {
+	DROP_NONE = 0,
+	DROP_POLICY_EGRESS = 1,
+	DROP_POLICY_INGRESS = 2,
+	DROP_NOT_READY = 3,
+	DROP_PEER_NOT_READY = 4,
+	DROP_SPOOFED_IP = 5,
+	DROP_SPOOFED_MAC = 6,
+	DROP_WRONG_GATEWAY_MAC = 7,
+	DROP_VLAN = 8,
+	DROP_LOOPBACK_ADDRESS = 9,
+	DROP_ARP_FOREIGN = 10,
+	DROP_ARP_UNEXPECTED = 11,
+	DROP_IPV6_DISABLED = 12,
+	DROP_ROUTER_ADVERTISEMENT = 13,
+	DROP_UNKNOWN_L3 = 14,
+	DROP_UNKNOWN_L4 = 15,
+	DROP_MALFORMED = 16,
+	DROP_IP_OPTIONS = 17,
+	DROP_MULTICAST = 18,
+	DROP_FRAGMENT_UNKNOWN = 19,
+	DROP_FRAGMENTS_DISABLED = 20,
+	DROP_CT_MIDSTREAM = 21,
+	DROP_CT_FULL = 22,
+	DROP_CT_QUOTA = 23,
+	DROP_ICMP_UNRELATED = 24,
+	DROP_ICMP_REDIRECT = 25,
+	DROP_FORGED_TUNNEL = 26,
+	DROP_NAT_EXHAUSTED = 27,
+	DROP_NO_ROUTE = 28,
+	DROP_WRONG_DESTINATION = 29,
+	DROP_UNENCAPSULATED = 30,
+	DROP_TTL_EXCEEDED = 31,
+	DROP_REVOKED = 32,
+	DROP_INTERNAL = 33,
+	DROP_REASON_COUNT = 34,
+};

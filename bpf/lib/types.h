@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Layouts shared with user space. This file is the only place where they are written: the TypeScript codecs in
+ * src/datapath/gen/ are made from the BTF of these types. A change of a layout changes LAYOUT_VERSION, because maps of
+ * an older version stay pinned while the agent is replaced. */
+#pragma once
+
+#include <linux/types.h>
+
+#define LAYOUT_VERSION 1
+
+/* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
+union addr {
+	struct {
+		__u32 p1;
+		__u32 p2;
+		__u32 p3; /* bpf_htonl(0xffff) for IPv4 */
+		__be32 v4;
+	};
+	struct {
+		__u64 hi;
+		__u64 lo;
+	};
+	__u8 bytes[16];
+};
+
+/* The state word of an endpoint: its identity and the policy revision that is in force, changed together by one 64-bit
+ * store, so that neither a relabel nor a policy change is ever seen half done. 0: not ready, every packet is dropped.
+ * Index 0 belongs to everything that is not a local pod: identity host, and as revision a number that changes whenever
+ * an address changes its identity (ipcache), so that connections with the outside are judged anew.
+ * The word doubles as the stamp of a conntrack verdict: a verdict is good while the words it was taken under stand. */
+#define WORD_IDENTITY(word) ((__u32)(word))
+#define WORD_REVISION(word) ((__u32)((word) >> 32))
+#define MAX_ENDPOINTS 65536
+
+/* Who owns a local address. Looked up for new connections only. */
+struct endpoint_value {
+	__u16 endpoint;	      /* 0: the node itself */
+	__u16 pad;	      /* zero */
+	__u32 ifindex;	      /* host side of the pod's veth pair; 0 for the node itself */
+	__u32 cidr_identity;  /* 0: no policy names a prefix that covers the address */
+};
+
+/* Prefix -> identity for everything that is not a local pod. */
+struct ipcache_key {
+	__u32 prefixlen; /* counts from the first bit of addr: 96 + n for an IPv4 prefix */
+	union addr addr;
+};
+
+struct ipcache_value {
+	__u32 identity;
+	__u32 cidr_identity; /* second identity by prefix of a node or remote pod; 0: none */
+};
+
+/* One row of a policy table. Exact fields first, then the fields that may be open, the widest last: protocol without
+ * port is a longer prefix than neither, so one longest-prefix look-up serves exact ports, ranges and wildcards. */
+struct policy_key {
+	__u32 prefixlen; /* 72: any protocol; 80: any port; 80 + n: n leading bits of the port */
+	__u32 revision;
+	__u32 peer;	 /* identity; 0: any */
+	__u8 direction;	 /* enum direction */
+	__u8 protocol;
+	__be16 port;	 /* destination port; ICMP: type << 8 */
+};
+
+#define POLICY_PREFIX_PEER 72
+#define POLICY_PREFIX_PROTOCOL 80
+#define POLICY_PREFIX_FULL 96
+
+struct policy_value {
+	__u32 precedence; /* larger wins where two rows apply */
+	__u32 rule;	  /* for explanation; 0: a default */
+	__u16 proxy_port; /* zero: none */
+	__u8 verdict;	  /* enum verdict */
+	__u8 pad;	  /* zero */
+};
+
+enum direction {
+	DIRECTION_INGRESS = 0,
+	DIRECTION_EGRESS = 1,
+};
+
+enum verdict {
+	VERDICT_DENY = 0,
+	VERDICT_ALLOW = 1,
+};
+
+/* The two ends of a connection in an order that does not depend on the packet's direction (the smaller address, then
+ * port, is side 0), so that one look-up finds the entry from either end. ICMP queries: both ports are the id. */
+struct ct_key {
+	union addr addr[2];
+	__be16 port[2];
+	__u8 protocol;
+	__u8 pad[3]; /* zero */
+};
+
+/* One connection, both halves. It belongs to endpoints, not to addresses: an entry of a former owner of an address names
+ * another endpoint id and is worth nothing. Everything an established packet needs is in the first cache line. */
+struct ct_entry {
+	__u64 stamp[2];	    /* state word of each side's endpoint when the verdict was taken */
+	__u32 expires;	    /* second of the boot clock from which the entry is dead */
+	__u16 timeout;	    /* seconds by which a packet renews it */
+	__u8 flags;	    /* enum ct_flag */
+	__u8 opener;	    /* side that opened the connection: 0 or 1 */
+	__u16 endpoint[2];  /* endpoint id of each side; 0: not a local pod */
+	__u32 ifindex[2];   /* deliver to this side: host end of the pod's veth pair; 0: the node's stack or the uplink */
+	__be16 nat_port;    /* source port (ICMP: id) on the node's address towards the world; 0: not translated */
+	__u8 pad[2];	    /* zero */
+	__u32 identity[2];  /* identity of each side when the verdict was taken, for events */
+	__u32 rule[2];	    /* by direction: the rules that allowed it */
+};
+
+enum ct_flag {
+	CT_REPLIED = 1,	    /* the other side has answered */
+	CT_CLOSING = 2,	    /* FIN or RST was seen */
+	CT_HOST = 4,	    /* the side without an endpoint is this node, not the world */
+	CT_MIDSTREAM = 8,   /* made from a packet in mid-stream, with the leave of both sides' policies */
+};
+
+/* Reverse translation of masqueraded connections: what comes back to the node's address and this port. */
+struct snat_key {
+	union addr remote;
+	__be16 remote_port; /* ICMP: 0 */
+	__be16 nat_port;
+	__u8 protocol;
+	__u8 pad[3]; /* zero */
+};
+
+struct snat_value {
+	union addr pod;
+	__be16 pod_port;
+	__u16 endpoint;
+};
+
+/* Ports of a fragmented datagram, learned from its first fragment. */
+struct fragment_key {
+	union addr source;
+	union addr destination;
+	__u32 id;
+	__u8 protocol;
+	__u8 pad[3]; /* zero */
+};
+
+struct fragment_value {
+	__be16 port[2]; /* source, destination */
+};
+
+/* Packets and bytes, per CPU. */
+struct counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Drops by endpoint and reason; endpoint 0 is the node's own devices. */
+struct drop_key {
+	__u16 endpoint;
+	__u8 reason; /* enum drop_reason */
+	__u8 direction; /* enum direction, seen from the endpoint */
+};
+
+enum event_type {
+	EVENT_OPEN = 1,	 /* a new connection was allowed */
+	EVENT_DROP = 2,	 /* a packet was dropped */
+	EVENT_CLOSE = 3, /* FIN of both sides or RST */
+	EVENT_RENEW = 4, /* an established connection was judged anew and allowed, after a change of policy */
+};
+
+enum hook {
+	HOOK_FROM_POD = 1,
+	HOOK_TO_POD = 2,
+	HOOK_FROM_NETDEV = 3,
+};
+
+/* One record of the ring buffer. */
+struct event {
+	__u64 timestamp; /* ns, CLOCK_BOOTTIME */
+	union addr source;
+	union addr destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u32 source_identity;	    /* 0: unknown */
+	__u32 destination_identity; /* 0: unknown */
+	__u16 source_endpoint;
+	__u16 destination_endpoint;
+	__u32 rule[2]; /* by enum direction; 0: a default or none */
+	__u32 length;  /* bytes of the packet */
+	__u32 ifindex; /* device whose program wrote this */
+	__u16 ethertype; /* host order */
+	__u8 type;	 /* enum event_type */
+	__u8 reason;	 /* enum drop_reason, of EVENT_DROP */
+	__u8 hook;	 /* enum hook */
+	__u8 protocol;
+	__u8 tcp_flags;
+	__u8 is_reply;
+};
+
+_Static_assert(sizeof(union addr) == 16, "addr");
+_Static_assert(sizeof(struct endpoint_value) == 12, "endpoint_value");
+_Static_assert(sizeof(struct policy_key) == 16, "policy_key");
+_Static_assert(sizeof(struct policy_value) == 12, "policy_value");
+_Static_assert(sizeof(struct ct_key) == 40, "ct_key");
+_Static_assert(sizeof(struct ct_entry) == 64, "ct_entry");
+_Static_assert(sizeof(struct event) == 88, "event");
