@@ -198,5 +198,5 @@ _Static_assert(sizeof(struct endpoint_value) == 12, "endpoint_value");
 _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");
-_Static_assert(sizeof(struct ct_entry) == 64, "ct_entry");
-_Static_assert(sizeof(struct event) == 88, "event");
+_Static_assert(sizeof(struct ct_entry) == 56, "ct_entry");
+_Static_assert(sizeof(struct event) == 80, "event");
