@@ -1,0 +1,68 @@
+import type { EndpointId } from '../model/index.ts';
+import type { EndpointRecord } from './record.ts';
+
+/** What a starting agent finds on its node. */
+export type RestoreInput = {
+  readonly records: readonly EndpointRecord[];
+  /** Host-side devices that carry our names: id -> ifindex. */
+  readonly devices: ReadonlyMap<EndpointId, number>;
+  /** Pinned links: id -> which of both hooks have one. */
+  readonly links: ReadonlyMap<EndpointId, { readonly fromPod: boolean; readonly toPod: boolean }>;
+  /** Ids with a word other than 0. */
+  readonly open: ReadonlySet<EndpointId>;
+  /** What a freshly loaded endpoint of this record would run; compared with `record.program`. */
+  readonly programOf: (record: EndpointRecord) => string;
+};
+
+export type RestoreStep =
+  /** Runs what it should: not touched. */
+  | { readonly action: 'keep'; readonly record: EndpointRecord }
+  /** Links stay, their programs are replaced in place. */
+  | { readonly action: 'swap'; readonly record: EndpointRecord }
+  /** A link is missing: close the word first, then attach. */
+  | { readonly action: 'reattach'; readonly record: EndpointRecord }
+  /** Close and take apart everything that carries this id. */
+  | {
+      readonly action: 'remove';
+      readonly id: EndpointId;
+      readonly record: EndpointRecord | undefined;
+      readonly why: string;
+    };
+
+/**
+ * One step for every id of which anything is left. What belongs to no complete record is removed: it was never handed
+ * to a runtime, or its runtime was told that it is gone.
+ */
+export function planRestore(input: RestoreInput): RestoreStep[] {
+  const records = new Map<EndpointId, EndpointRecord>();
+  const steps: RestoreStep[] = [];
+  for (const record of input.records) records.set(record.id, record);
+  const ids = new Set([...records.keys(), ...input.devices.keys(), ...input.links.keys(), ...input.open]);
+  const owners = new Map<string, EndpointId>();
+  for (const id of [...ids].toSorted((a, b) => a - b)) {
+    const record = records.get(id);
+    const step = planOne(id, record, input);
+    const owner = step.action === 'remove' ? undefined : owners.get(step.record.addr);
+    if (owner !== undefined) {
+      steps.push({ action: 'remove', id, record, why: `its address belongs to endpoint ${owner}` });
+      continue;
+    }
+    if (step.action !== 'remove') owners.set(step.record.addr, id);
+    steps.push(step);
+  }
+  return steps;
+}
+
+function planOne(id: EndpointId, record: EndpointRecord | undefined, input: RestoreInput): RestoreStep {
+  const remove = (why: string): RestoreStep => ({ action: 'remove', id, record, why });
+  if (record === undefined) return remove('no record');
+  if (record.phase === 'creating') return remove('its ADD was interrupted');
+  if (record.phase === 'disconnecting') return remove('its DEL was interrupted');
+  const device = input.devices.get(id);
+  if (device === undefined) return remove('its device is gone');
+  if (device !== record.hostIfindex)
+    return remove(`its device is another one: ${device}, expected ${record.hostIfindex}`);
+  const links = input.links.get(id);
+  if (links === undefined || !links.fromPod || !links.toPod) return { action: 'reattach', record };
+  return { action: input.programOf(record) === record.program ? 'keep' : 'swap', record };
+}
