@@ -1,0 +1,45 @@
+import type { FlowMessage } from '../model/flow.ts';
+import type {
+  AgentStatus,
+  ConnectionView,
+  EndpointView,
+  FootprintView,
+  IdentityView,
+  NodeView,
+  ObserveRequest,
+  PolicyView,
+  ServiceList,
+  TraceRequest,
+  TraceView,
+} from './schema.ts';
+
+/**
+ * What the admin server asks of the agent. The agent implements it; `fake.ts` is the other implementation. Answers are
+ * plain data. `undefined` from a `get` = there is no such thing (the server says 404). A MembraneError that is thrown
+ * goes to the client with code, message and remedy.
+ */
+export type AdminBackend = {
+  status(): Promise<AgentStatus>;
+  endpoints(): Promise<readonly EndpointView[]>;
+  /** By id or by `namespace/pod`. With counters. */
+  endpoint(ref: EndpointRef): Promise<EndpointView | undefined>;
+  identities(): Promise<readonly IdentityView[]>;
+  identity(id: number): Promise<IdentityView | undefined>;
+  policies(): Promise<readonly PolicyView[]>;
+  policy(ref: PolicyRef): Promise<PolicyView | undefined>;
+  /** Throws a MembraneError when an end is not known. */
+  trace(request: TraceRequest): Promise<TraceView>;
+  /** A walk over the kernel's table; ends early when the signal is aborted. */
+  connections(signal: AbortSignal): AsyncIterable<ConnectionView>;
+  nodes(): Promise<readonly NodeView[]>;
+  services(): Promise<ServiceList>;
+  footprint(): Promise<FootprintView>;
+  /** Prometheus text format. */
+  metrics(): Promise<string>;
+  /** Ends when all stored flows are sent and `follow` is false, or when the signal is aborted. */
+  observe(request: ObserveRequest, signal: AbortSignal): AsyncIterable<FlowMessage>;
+};
+
+export type EndpointRef = { readonly id: number } | { readonly namespace: string; readonly pod: string };
+/** `kind` defaults to NetworkPolicy; without `namespace` a cluster-wide object is meant. */
+export type PolicyRef = { readonly kind: string; readonly namespace?: string; readonly name: string };

@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { isMembraneError } from '../base/index.ts';
+import type { KubeConnection } from './connection.ts';
+import { kubeErrors } from './errors.ts';
+import { collectionPath, type KubeRow, objectPath, type Resource } from './resources/resource.ts';
+import { failureOf, readJson } from './response.ts';
+import { type KubeRequest, KubeTransport } from './transport.ts';
+import { type WatchEvent, watchEvents } from './watch.ts';
+
+export type ObjectRef = { readonly resource: Resource<KubeRow>; readonly namespace?: string; readonly name: string };
+export type Selection = {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+};
+export type Page = { readonly items: readonly unknown[]; readonly resourceVersion: string; readonly continue?: string };
+
+const listSchema = z.object({
+  metadata: z.object({ resourceVersion: z.string().default(''), continue: z.string().optional() }),
+  items: z.array(z.unknown()).nullish(),
+});
+
+/** Enough for a page of 500 large pods; a page beyond is asked for again in smaller pieces. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+/** The few verbs of the Kubernetes API that we need, over plain HTTP: no run-time dependency on the official client. */
+export class KubeClient {
+  readonly #transport: KubeTransport;
+  readonly #maxBodyBytes: number;
+  readonly namespace: string;
+
+  constructor(connection: KubeConnection, options: { maxBodyBytes?: number } = {}) {
+    this.#transport = new KubeTransport(connection);
+    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
+    this.namespace = connection.namespace;
+  }
+
+  /** Origin of the server, for messages. */
+  get server(): string {
+    return this.#transport.server;
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  /** Any request with a JSON answer; an HTTP error becomes the MembraneError of `codeOfStatus`. */
+  async request(request: KubeRequest): Promise<unknown> {
+    const what = `${request.method} ${request.path}`;
+    const response = await this.#transport.open(request);
+    const body = await readJson(response, { maxBytes: this.#maxBodyBytes, what });
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status > 299) throw failureOf(body, status, what).error;
+    return body;
+  }
+
+  /** Server version, as `/version` says it: a cheap sign of life. */
+  async version(signal?: AbortSignal): Promise<string> {
+    const answer = await this.request({ method: 'GET', path: '/version', timeoutMs: 5_000, ...withSignal(signal) });
+    const parsed = z.object({ gitVersion: z.string() }).safeParse(answer);
+    if (!parsed.success) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: '/version has no gitVersion' });
+    return parsed.data.gitVersion;
+  }
+
+  async get(ref: ObjectRef, signal?: AbortSignal): Promise<unknown> {
+    return await this.request({ method: 'GET', path: pathOf(ref), ...withSignal(signal) });
+  }
+
+  async create(ref: Omit<ObjectRef, 'name'>, object: unknown): Promise<unknown> {
+    return await this.request({ method: 'POST', path: collectionPath(ref.resource, ref.namespace), body: object });
+  }
+
+  /** Replaces; the object's resourceVersion guards against lost updates. */
+  async update(ref: ObjectRef, object: unknown, subresource?: 'status'): Promise<unknown> {
+    return await this.request({ method: 'PUT', path: pathOf(ref, subresource), body: object });
+  }
+
+  /** JSON merge patch (RFC 7386). */
+  async patch(ref: ObjectRef, patch: unknown, subresource?: 'status'): Promise<unknown> {
+    const contentType = 'application/merge-patch+json';
+    return await this.request({ method: 'PATCH', path: pathOf(ref, subresource), body: patch, contentType });
+  }
+
+  async delete(ref: ObjectRef, options: { gracePeriodSeconds?: number } = {}): Promise<unknown> {
+    return await this.request({ method: 'DELETE', path: pathOf(ref), query: options });
+  }
+
+  /** All pages of a list, one after the other. A page that is too large is asked for again with a smaller limit. */
+  async *list(
+    resource: Resource<KubeRow>,
+    selection: Selection & { limit?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Page> {
+    let limit = selection.limit ?? 500;
+    let token: string | undefined;
+    for (;;) {
+      let page: Page;
+      try {
+        page = await this.#page(resource, selection, limit, token);
+      } catch (error) {
+        if (!isMembraneError(error, 'E_KUBE_TOO_LARGE') || limit <= 1) throw error;
+        limit = Math.max(1, Math.floor(limit / 8));
+        continue;
+      }
+      yield page;
+      token = page.continue;
+      if (token === undefined) return;
+    }
+  }
+
+  async #page(
+    resource: Resource<KubeRow>,
+    selection: Selection & { signal?: AbortSignal },
+    limit: number,
+    token: string | undefined,
+  ): Promise<Page> {
+    const path = collectionPath(resource, selection.namespace);
+    const { labelSelector, fieldSelector } = selection;
+    const query = { labelSelector, fieldSelector, limit, continue: token };
+    const answer = await this.request({ method: 'GET', path, query, ...withSignal(selection.signal) });
+    const parsed = listSchema.safeParse(answer);
+    if (!parsed.success) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: `${path}: not a list` });
+    const { metadata, items } = parsed.data;
+    return {
+      items: items ?? [],
+      resourceVersion: metadata.resourceVersion,
+      ...(metadata.continue ? { continue: metadata.continue } : {}),
+    };
+  }
+
+  /**
+   * Changes after `resourceVersion`, in groups as they arrive. Ends when the server ends it; throws E_KUBE_GONE when the
+   * version is too old, E_KUBE_TIMEOUT when nothing (not even a bookmark) came for `idleMs`.
+   */
+  async *watch(
+    resource: Resource<KubeRow>,
+    options: Selection & { resourceVersion: string; signal?: AbortSignal; timeoutSeconds?: number; idleMs?: number },
+  ): AsyncGenerator<readonly WatchEvent[]> {
+    const path = collectionPath(resource, options.namespace);
+    const { labelSelector, fieldSelector, resourceVersion, timeoutSeconds = 300 } = options;
+    const what = `WATCH ${path}`;
+    const response = await this.#transport.open({
+      method: 'GET',
+      path,
+      query: { watch: 1, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector, fieldSelector },
+      timeoutMs: options.idleMs ?? 90_000,
+      ...withSignal(options.signal),
+    });
+    const status = response.statusCode ?? 0;
+    if (status !== 200) {
+      throw failureOf(await readJson(response, { maxBytes: this.#maxBodyBytes, what }), status, what).error;
+    }
+    yield* watchEvents(response, what);
+  }
+}
+
+function pathOf(ref: ObjectRef, subresource?: string): string {
+  const path = objectPath(ref.resource, ref.namespace ?? '', ref.name);
+  return subresource === undefined ? path : `${path}/${subresource}`;
+}
+
+function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

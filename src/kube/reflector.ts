@@ -1,0 +1,181 @@
+import {
+  Backoff,
+  type Clock,
+  errorMessage,
+  isMembraneError,
+  type Logger,
+  silentLogger,
+  systemClock,
+} from '../base/index.ts';
+import type { KubeClient, Selection } from './client.ts';
+import { kubeErrors } from './errors.ts';
+import { ReflectorCache } from './reflector-cache.ts';
+import type { KubeRow, Resource } from './resources/resource.ts';
+
+/** An object that could not be understood. The row that was known before, if any, stays. */
+export type RejectedObject = { readonly key: string; readonly problem: string };
+
+/**
+ * One step from the state before to a newer state of the server. Apply `deletes`, then `upserts`. No key is in one list
+ * twice; a key in both means that the object was deleted and created again under its name (another uid).
+ */
+export type ReflectorBatch<T extends KubeRow> = {
+  readonly upserts: readonly T[];
+  /** Last known rows. */
+  readonly deletes: readonly T[];
+  readonly rejected: readonly RejectedObject[];
+  /** True from the batch on that completes the first list. The first batch is always a whole list, maybe empty. */
+  readonly synced: boolean;
+};
+
+export type ReflectorStatus = {
+  readonly synced: boolean;
+  readonly objects: number;
+  readonly resourceVersion: string;
+  readonly lists: number;
+  readonly watches: number;
+  /** Objects that are known to be unreadable now. */
+  readonly rejected: readonly RejectedObject[];
+  /** Why it is not connected now; absent: all is well. */
+  readonly problem?: string;
+};
+
+export type ReflectorOptions<T extends KubeRow> = {
+  readonly client: KubeClient;
+  readonly resource: Resource<T>;
+  readonly selection?: Selection;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  readonly backoff?: Backoff;
+  /** Objects a page. Default 500. */
+  readonly pageSize?: number;
+  /** How long the server keeps one watch. Default 300. */
+  readonly watchSeconds?: number;
+  /** Silence after which a watch is taken for dead. Default 90,000. */
+  readonly idleMs?: number;
+};
+
+/**
+ * Keeps up with all objects of one kind: list, then watch, again and again until the signal is aborted. It never throws:
+ * what goes wrong is retried with backoff and stands in `status`. Not read = the server is not read either.
+ */
+export class Reflector<T extends KubeRow> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  readonly #cache: ReflectorCache<T>;
+  #resourceVersion = '';
+  #lists = 0;
+  #watches = 0;
+  #synced = false;
+  #problem: string | undefined;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+    this.#log = (options.log ?? silentLogger).child({ kind: options.resource.kind });
+    this.#clock = options.clock ?? systemClock;
+    this.#backoff = options.backoff ?? new Backoff({ initial: 100, max: 10_000 });
+    this.#cache = new ReflectorCache(options.resource);
+  }
+
+  status(): ReflectorStatus {
+    return {
+      synced: this.#synced,
+      objects: this.#cache.size,
+      resourceVersion: this.#resourceVersion,
+      lists: this.#lists,
+      watches: this.#watches,
+      rejected: this.#cache.rejected(),
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+    };
+  }
+
+  /** One consumer only. Ends when the signal is aborted. */
+  async *batches(signal: AbortSignal): AsyncGenerator<ReflectorBatch<T>> {
+    while (!signal.aborted) {
+      const startedAt = this.#clock.now();
+      try {
+        if (this.#resourceVersion === '') yield await this.#list(signal);
+        yield* this.#watch(signal);
+        // A server that ends every watch at once must not be asked in a tight loop.
+        if (this.#clock.now() - startedAt < 1_000) await this.#pause(signal);
+        else this.#backoff.reset();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (this.#clock.now() - startedAt > 60_000) this.#backoff.reset();
+        this.#onFailure(error);
+        await this.#pause(signal);
+      }
+    }
+  }
+
+  #onFailure(error: unknown): void {
+    this.#problem = errorMessage(error);
+    if (isMembraneError(error, 'E_KUBE_GONE')) {
+      this.#resourceVersion = '';
+      this.#log.info({ problem: this.#problem }, 'resource version expired, listing again');
+    } else if (isMembraneError(error, 'E_KUBE_TIMEOUT')) {
+      this.#log.debug({ problem: this.#problem }, 'watch was silent, connecting again');
+    } else {
+      // An unknown fault in the stream may have cost events; an unreachable server costs none.
+      if (!isMembraneError(error, 'E_KUBE_UNREACHABLE')) this.#resourceVersion = '';
+      this.#log.warn({ problem: this.#problem, attempt: this.#backoff.attempts }, 'lost touch with the API server');
+    }
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    await this.#clock.sleep(this.#backoff.next(), signal).catch(() => undefined);
+  }
+
+  async #list(signal: AbortSignal): Promise<ReflectorBatch<T>> {
+    const { client, resource, selection, pageSize } = this.#options;
+    const replacement = this.#cache.beginReplace();
+    let version = '';
+    for await (const page of client.list(resource, {
+      ...selection,
+      ...(pageSize ? { limit: pageSize } : {}),
+      signal,
+    })) {
+      for (const object of page.items) replacement.add(object);
+      version = page.resourceVersion;
+    }
+    const changes = replacement.finish();
+    this.#resourceVersion = version;
+    this.#lists += 1;
+    this.#synced = true;
+    this.#problem = undefined;
+    this.#logRejected(changes.rejected);
+    return { ...changes, synced: true };
+  }
+
+  async *#watch(signal: AbortSignal): AsyncGenerator<ReflectorBatch<T>> {
+    const { client, resource, selection, watchSeconds, idleMs } = this.#options;
+    this.#watches += 1;
+    const groups = client.watch(resource, {
+      ...selection,
+      resourceVersion: this.#resourceVersion,
+      signal,
+      ...(watchSeconds === undefined ? {} : { timeoutSeconds: watchSeconds }),
+      ...(idleMs === undefined ? {} : { idleMs }),
+    });
+    for await (const events of groups) {
+      this.#problem = undefined;
+      const changes = this.#cache.apply(events);
+      if (changes.resourceVersion !== undefined) this.#resourceVersion = changes.resourceVersion;
+      this.#logRejected(changes.rejected);
+      const { upserts, deletes, rejected } = changes;
+      if (upserts.length + deletes.length + rejected.length > 0) {
+        yield { upserts, deletes, rejected, synced: this.#synced };
+      }
+      // Nobody knows which object it was about: only a new list tells.
+      const unreadable = events.find((event) => event.type === 'UNREADABLE');
+      if (unreadable !== undefined) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: unreadable.problem });
+    }
+    this.#problem = undefined;
+  }
+
+  #logRejected(rejected: readonly RejectedObject[]): void {
+    for (const { key, problem } of rejected.slice(0, 10)) this.#log.warn({ object: key, problem }, 'object skipped');
+  }
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** Servers leave empty maps out or send null. */
+export const labelMap = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((labels): Readonly<Record<string, string>> => labels ?? {});
+
+export const metadata = z.object({
+  uid: z.string().default(''),
+  namespace: z.string().default(''),
+  name: z.string().min(1),
+  resourceVersion: z.string().optional(),
+  labels: labelMap,
+  deletionTimestamp: z.string().nullish(),
+});
+
+/** A list that may be absent or null, as Go encodes an empty one. */
+export function listOf<T extends z.ZodType>(item: T) {
+  return z
+    .array(item)
+    .nullish()
+    .transform((items): readonly z.output<T>[] => items ?? []);
+}

@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { metadata } from './meta.ts';
+import { defineResource, type KubeRow } from './resource.ts';
+
+export type NamespaceRow = KubeRow & { readonly labels: Readonly<Record<string, string>> };
+
+const schema = z.object({ metadata }).transform(
+  ({ metadata: meta }): NamespaceRow => ({
+    uid: meta.uid,
+    namespace: '',
+    name: meta.name,
+    // The API server sets this label on every namespace; policies select by it, so it holds even where one does not.
+    labels: { ...meta.labels, 'kubernetes.io/metadata.name': meta.name },
+  }),
+);
+
+export const NAMESPACE = defineResource<NamespaceRow>({
+  kind: 'Namespace',
+  groupPath: '/api/v1',
+  plural: 'namespaces',
+  namespaced: false,
+  schema,
+});

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { listOf, metadata } from './meta.ts';
+import { defineResource, type KubeRow } from './resource.ts';
+
+export type NodeRow = KubeRow & {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Addresses of type InternalIP, then ExternalIP. */
+  readonly addresses: readonly string[];
+  readonly podCIDRs: readonly string[];
+  /** True when the node's labels say that it runs the control plane. */
+  readonly isApiServer: boolean;
+};
+
+const schema = z
+  .object({
+    metadata,
+    spec: z.object({ podCIDR: z.string().optional(), podCIDRs: listOf(z.string()) }).prefault({}),
+    status: z.object({ addresses: listOf(z.object({ type: z.string(), address: z.string() })) }).prefault({}),
+  })
+  .transform(({ metadata: meta, spec, status }): NodeRow => {
+    const ofType = (type: string) => status.addresses.filter((a) => a.type === type).map((a) => a.address);
+    return {
+      uid: meta.uid,
+      namespace: '',
+      name: meta.name,
+      labels: meta.labels,
+      addresses: [...new Set([...ofType('InternalIP'), ...ofType('ExternalIP')])],
+      podCIDRs: spec.podCIDRs.length > 0 ? spec.podCIDRs : spec.podCIDR ? [spec.podCIDR] : [],
+      isApiServer: 'node-role.kubernetes.io/control-plane' in meta.labels,
+    };
+  });
+
+export const NODE = defineResource<NodeRow>({
+  kind: 'Node',
+  groupPath: '/api/v1',
+  plural: 'nodes',
+  namespaced: false,
+  schema,
+});

@@ -1,0 +1,45 @@
+import type { z } from 'zod';
+
+/** Where objects of a kind are, and what we keep of each. */
+export type Resource<T extends KubeRow> = {
+  readonly kind: string;
+  /** `/api/v1` or `/apis/networking.k8s.io/v1`. */
+  readonly groupPath: string;
+  /** `pods`. */
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** From the object as the server sends it to the row that is kept. Throws (zod) on an object that makes no sense. */
+  readonly parse: (object: unknown) => T;
+};
+
+/** What every row has; the key in a reflector is `namespace/name`. */
+export type KubeRow = {
+  readonly uid: string;
+  /** Empty for cluster-wide kinds. */
+  readonly namespace: string;
+  readonly name: string;
+};
+
+/** A resource whose row is the output of a schema. Unknown fields vanish: that is the trimming. */
+export function defineResource<T extends KubeRow>(
+  spec: Omit<Resource<T>, 'parse'> & { readonly schema: z.ZodType<T, unknown> },
+): Resource<T> {
+  const { schema, ...rest } = spec;
+  return { ...rest, parse: (object) => schema.parse(object) };
+}
+
+export function rowKey(row: KubeRow): string {
+  return row.namespace === '' ? row.name : `${row.namespace}/${row.name}`;
+}
+
+/** The collection's path, of one namespace or of all. */
+export function collectionPath(resource: Resource<KubeRow>, namespace = ''): string {
+  return resource.namespaced && namespace !== ''
+    ? `${resource.groupPath}/namespaces/${encodeURIComponent(namespace)}/${resource.plural}`
+    : `${resource.groupPath}/${resource.plural}`;
+}
+
+/** One object's path. */
+export function objectPath(resource: Resource<KubeRow>, namespace: string, name: string): string {
+  return `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,123 @@
+import http from 'node:http';
+import https from 'node:https';
+import { addAbortSignal } from 'node:stream';
+import { errorMessage, isMembraneError } from '../base/index.ts';
+import type { KubeConnection } from './connection.ts';
+import { kubeErrors } from './errors.ts';
+
+export type KubeRequest = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Absolute path below the server, already encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  /** Default `application/json`. */
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+  /** Until the answer's headers, and between two pieces of its body. Default 30 s. */
+  readonly timeoutMs?: number;
+};
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** HTTP to one API server over kept-alive connections. `open` gives the raw answer; the caller reads or destroys it. */
+export class KubeTransport {
+  readonly #connection: KubeConnection;
+  readonly #agent: http.Agent;
+
+  constructor(connection: KubeConnection) {
+    this.#connection = connection;
+    // maxSockets is left open: every watch holds one.
+    const keepAlive = { keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 4, scheduling: 'lifo' } as const;
+    this.#agent =
+      connection.server.protocol === 'https:'
+        ? new https.Agent({ ...keepAlive, ...tlsOptions(connection) })
+        : new http.Agent(keepAlive);
+  }
+
+  get server(): string {
+    return this.#connection.server.origin;
+  }
+
+  /** Closes idle connections; those in use close with their requests. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** Sends; on 401 once more with refreshed credentials. */
+  async open(request: KubeRequest): Promise<http.IncomingMessage> {
+    const response = await this.#send(request);
+    if (response.statusCode !== 401 || !this.#connection.credentials.refresh()) return response;
+    response.resume();
+    return await this.#send(request);
+  }
+
+  async #send(request: KubeRequest): Promise<http.IncomingMessage> {
+    request.signal?.throwIfAborted();
+    const authorization = await this.#connection.credentials.authorization();
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'membrane' };
+    if (authorization !== undefined) headers.authorization = authorization;
+    if (body !== undefined) {
+      headers['content-type'] = request.contentType ?? 'application/json';
+      headers['content-length'] = body.length;
+    }
+    const { server } = this.#connection;
+    const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const what = `${request.method} ${server.origin}${request.path}`;
+    const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+    let answer: http.IncomingMessage | undefined;
+    const outgoing = (server.protocol === 'https:' ? https : http).request(
+      {
+        protocol: server.protocol,
+        hostname: server.hostname.replace(/^\[|\]$/g, ''),
+        port: server.port,
+        method: request.method,
+        path: server.pathname.replace(/\/$/, '') + request.path + queryText(request.query),
+        agent: this.#agent,
+        headers,
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
+      },
+      (response) => {
+        answer = response;
+        // Aborting the request alone would show as a broken connection in the middle of the body.
+        if (request.signal !== undefined) addAbortSignal(request.signal, response);
+        resolve(response);
+      },
+    );
+    outgoing.setTimeout(timeoutMs, () => {
+      (answer ?? outgoing).destroy(kubeErrors.make('E_KUBE_TIMEOUT', { detail: `${what}, ${timeoutMs} ms` }));
+    });
+    outgoing.on('error', (cause) => {
+      if (request.signal?.aborted) reject(request.signal.reason as Error);
+      else reject(transportError(cause, what));
+    });
+    outgoing.end(body);
+    return await promise;
+  }
+}
+
+/** What broke below HTTP, as an error of ours. */
+export function transportError(cause: unknown, what: string): Error {
+  if (isMembraneError(cause)) return cause;
+  return kubeErrors.make('E_KUBE_UNREACHABLE', { detail: `${what}: ${errorMessage(cause)}`, cause });
+}
+
+function queryText(query: KubeRequest['query']): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query ?? {})) {
+    if (value !== undefined && value !== '') params.set(key, String(value));
+  }
+  return params.size === 0 ? '' : `?${params.toString()}`;
+}
+
+function tlsOptions(connection: KubeConnection): https.AgentOptions {
+  return {
+    rejectUnauthorized: !connection.insecure,
+    minVersion: 'TLSv1.2',
+    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+    ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
+    ...(connection.cert === undefined ? {} : { cert: connection.cert }),
+    ...(connection.key === undefined ? {} : { key: connection.key }),
+  };
+}
