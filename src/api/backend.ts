@@ -29,15 +29,18 @@ export type AdminBackend = {
   policy(ref: PolicyRef): Promise<PolicyView | undefined>;
   /** Throws a MembraneError when an end is not known. */
   trace(request: TraceRequest): Promise<TraceView>;
-  /** A walk over the kernel's table; ends early when the signal is aborted. */
-  connections(signal: AbortSignal): AsyncIterable<ConnectionView>;
+  /** A walk over the kernel's table in groups, say 256 each; ends early when the signal is aborted. */
+  connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]>;
   nodes(): Promise<readonly NodeView[]>;
   services(): Promise<ServiceList>;
   footprint(): Promise<FootprintView>;
   /** Prometheus text format. */
   metrics(): Promise<string>;
-  /** Ends when all stored flows are sent and `follow` is false, or when the signal is aborted. */
-  observe(request: ObserveRequest, signal: AbortSignal): AsyncIterable<FlowMessage>;
+  /**
+   * Groups of what is there now, as `FlowHub.observe` of src/observe gives them. Ends when all stored flows are sent and
+   * `follow` is false, or when the signal is aborted.
+   */
+  observe(request: ObserveRequest, signal: AbortSignal): AsyncIterable<readonly FlowMessage[]>;
 };
 
 export type EndpointRef = { readonly id: number } | { readonly namespace: string; readonly pod: string };
