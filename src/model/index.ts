@@ -1,3 +1,30 @@
+export { modelErrors } from './errors.ts';
+export {
+  FLOW_HOOKS,
+  FLOW_LOSS_PLACES,
+  FLOW_TYPES,
+  FLOW_VERDICTS,
+  type Flow,
+  type FlowEnd,
+  type FlowFilter,
+  type FlowHook,
+  type FlowLossPlace,
+  type FlowMessage,
+  type FlowRules,
+  type FlowType,
+  type FlowVerdict,
+  TCP_FLAGS,
+  type TcpFlag,
+} from './flow.ts';
+export {
+  type CidrIdentity,
+  type Identity,
+  identityLabels,
+  identityNamedPorts,
+  type PodIdentity,
+  type ReservedIdentity,
+  type ReservedName,
+} from './identity.ts';
 export {
   type EndpointId,
   endpointId,
@@ -10,4 +37,43 @@ export {
   type RuleId,
   ruleId,
 } from './ids.ts';
+export {
+  CLUSTER_KEY,
+  formatLabel,
+  isInternalKey,
+  type Label,
+  type LabelMap,
+  type LabelSource,
+  labelMap,
+  labelsKey,
+  NAMESPACE_KEY,
+  NAMESPACE_LABEL_PREFIX,
+  parseLabel,
+  SERVICE_ACCOUNT_KEY,
+} from './labels.ts';
+export {
+  type Entity,
+  type EntitySelector,
+  formatOrigin,
+  type PeerSelector,
+  type PodSelector,
+  type PolicyEntry,
+  type PortSpec,
+  type PrefixSelector,
+  type RuleOrigin,
+  type Tier,
+} from './policy-entry.ts';
 export type { Direction, PolicyTable, PolicyTableKey, PolicyTableRow, PolicyTableValue } from './policy-table.ts';
+export {
+  EVERYTHING,
+  formatSelector,
+  type LabelSelector,
+  type LabelSelectorSource,
+  labelSelector,
+  type Requirement,
+  requirementHolds,
+  type SelectorOperator,
+  selectorMatches,
+} from './selector.ts';
+export type { Decision, Reason, Verdict } from './verdict.ts';
+export { type NamedPort, type Workload, workloadKey, workloadLabels } from './workload.ts';

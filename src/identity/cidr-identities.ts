@@ -1,0 +1,97 @@
+import { type CidrIdentity, type IdentityId, identityId } from '../model/index.ts';
+import { type Addr, Prefix } from '../net/index.ts';
+import { identityErrors } from './errors.ts';
+import { NumberPool } from './number-pool.ts';
+import { CIDR_RANGE, type IdentityRange } from './reserved.ts';
+
+type Held = { readonly identity: CidrIdentity; users: number };
+
+/** Local identities of the prefixes that policies name; an address has that of the longest prefix around it. */
+export class CidrIdentities {
+  readonly #pool: NumberPool;
+  readonly #byPrefix = new Map<string, Held>();
+  /** How many prefixes there are of each family and length, e.g. `4/24`; bounds the search of `of`. */
+  readonly #lengths = new Map<string, number>();
+
+  /** Numbers of an earlier run, kept for their prefixes. */
+  readonly #remembered = new Map<string, IdentityId>();
+
+  /** `remembered`: what `snapshot` gave before a restart; numbers that are no longer possible are dropped. */
+  constructor(options: { range?: IdentityRange; remembered?: Readonly<Record<string, number>> } = {}) {
+    this.#pool = new NumberPool(options.range ?? CIDR_RANGE);
+    for (const [prefix, number] of Object.entries(options.remembered ?? {})) {
+      if (this.#pool.claim(number)) this.#remembered.set(prefix, identityId(number));
+    }
+  }
+
+  /** The prefix's identity, with one more user; `created` when it had none. E_IDENTITY_EXHAUSTED changes nothing. */
+  acquire(prefix: Prefix): { readonly identity: CidrIdentity; readonly created: boolean } {
+    const held = this.#byPrefix.get(prefix.toString());
+    if (held !== undefined) {
+      held.users += 1;
+      return { identity: held.identity, created: false };
+    }
+    const id = this.#remembered.get(prefix.toString()) ?? this.#pool.take();
+    if (id === undefined) {
+      throw identityErrors.make('E_IDENTITY_EXHAUSTED', {
+        detail: `all ${this.#pool.size} numbers for prefixes are taken; asked for ${prefix.toString()}`,
+        remedy: 'Use fewer distinct ipBlocks and excepts.',
+      });
+    }
+    this.#remembered.delete(prefix.toString());
+    const identity: CidrIdentity = { kind: 'cidr', id, prefix };
+    this.#byPrefix.set(prefix.toString(), { identity, users: 1 });
+    this.#count(prefix, 1);
+    return { identity, created: true };
+  }
+
+  /** One user less; the identity when that was the last. */
+  release(prefix: Prefix): CidrIdentity | undefined {
+    const held = this.#byPrefix.get(prefix.toString());
+    if (held === undefined)
+      throw identityErrors.make('E_IDENTITY_UNKNOWN', { detail: `release of ${prefix.toString()}` });
+    held.users -= 1;
+    if (held.users > 0) return undefined;
+    this.#byPrefix.delete(prefix.toString());
+    this.#pool.free(held.identity.id);
+    this.#count(prefix, -1);
+    return held.identity;
+  }
+
+  /** The identity of exactly this prefix. */
+  get(prefix: Prefix): CidrIdentity | undefined {
+    return this.#byPrefix.get(prefix.toString())?.identity;
+  }
+
+  /** The identity of the longest registered prefix that contains the address. */
+  of(addr: Addr): CidrIdentity | undefined {
+    const host = Prefix.host(addr);
+    for (let length: number = host.bits; length >= 0; length -= 1) {
+      if (!this.#lengths.has(`${host.family}/${length}`)) continue;
+      const held = this.#byPrefix.get(Prefix.of(addr, length).toString());
+      if (held !== undefined) return held.identity;
+    }
+    return undefined;
+  }
+
+  /** Users by prefix in canonical text. */
+  counts(): ReadonlyMap<string, number> {
+    return new Map(Array.from(this.#byPrefix, ([prefix, held]) => [prefix, held.users]));
+  }
+
+  identities(): CidrIdentity[] {
+    return Array.from(this.#byPrefix.values(), ({ identity }) => identity);
+  }
+
+  /** Numbers by prefix, plain JSON, for the next run's `remembered`. */
+  snapshot(): Record<string, IdentityId> {
+    return Object.fromEntries(Array.from(this.#byPrefix, ([prefix, held]) => [prefix, held.identity.id]));
+  }
+
+  #count(prefix: Prefix, change: number): void {
+    const key = `${prefix.family}/${prefix.length}`;
+    const count = (this.#lengths.get(key) ?? 0) + change;
+    if (count === 0) this.#lengths.delete(key);
+    else this.#lengths.set(key, count);
+  }
+}

@@ -1,0 +1,53 @@
+import type { Prefix } from '../net/index.ts';
+import type { IdentityId } from './ids.ts';
+import { formatLabel, type Label } from './labels.ts';
+import { type NamedPort, type Workload, workloadLabels } from './workload.ts';
+
+/** Peers that are no pods and have fixed numbers (identity/reserved.ts). */
+export type ReservedName =
+  | 'unknown'
+  | 'host'
+  | 'world'
+  | 'unmanaged'
+  | 'health'
+  | 'init'
+  | 'remote-node'
+  | 'kube-apiserver'
+  | 'ingress'
+  | 'world-ipv4'
+  | 'world-ipv6'
+  | 'encrypted-overlay';
+
+export type PodIdentity = { readonly kind: 'pod'; readonly id: IdentityId; readonly workload: Workload };
+export type ReservedIdentity = { readonly kind: 'reserved'; readonly id: IdentityId; readonly name: ReservedName };
+/** The addresses of one prefix that no longer registered prefix covers. Valid on one node only. */
+export type CidrIdentity = { readonly kind: 'cidr'; readonly id: IdentityId; readonly prefix: Prefix };
+
+export type Identity = PodIdentity | ReservedIdentity | CidrIdentity;
+
+/** Labels for display and for selection by label, sorted. */
+export function identityLabels(identity: Identity): string[] {
+  return labelsOf(identity).map(formatLabel).sort();
+}
+
+function labelsOf(identity: Identity): Label[] {
+  switch (identity.kind) {
+    case 'pod':
+      return workloadLabels(identity.workload);
+    case 'reserved':
+      return identity.name === 'kube-apiserver'
+        ? [reserved(identity.name), reserved('remote-node')]
+        : [reserved(identity.name)];
+    case 'cidr':
+      return [{ source: 'cidr', key: identity.prefix.toString(), value: '' }, reserved('world')];
+  }
+}
+
+const reserved = (key: ReservedName): Label => ({ source: 'reserved', key, value: '' });
+
+const NO_PORTS: readonly NamedPort[] = [];
+
+/** Only pods name their ports. */
+export function identityNamedPorts(identity: Identity | undefined): readonly NamedPort[] {
+  return identity?.kind === 'pod' ? identity.workload.namedPorts : NO_PORTS;
+}

@@ -1,0 +1,38 @@
+/** One complaint about one field, in the terms of the Kubernetes API server. */
+export type FieldError = {
+  /** `spec.ingress[0].ports[1].port` */
+  readonly field: string;
+  readonly type: 'Required value' | 'Invalid value' | 'Unsupported value' | 'Forbidden' | 'Unknown field';
+  /** What was found; absent when nothing was. */
+  readonly value?: unknown;
+  readonly detail: string;
+};
+
+/** `spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535` */
+export function formatFieldError({ field, type, value, detail }: FieldError): string {
+  const found = value === undefined ? '' : `: ${printable(value)}`;
+  return `${field}: ${type}${found}${detail === '' ? '' : `: ${detail}`}`;
+}
+
+const LONGEST = 200;
+
+function printable(value: unknown): string {
+  return printableText(JSON.stringify(value) ?? String(value));
+}
+
+/** Short and safe on a terminal: control and direction characters of hostile objects are spelled out. */
+export function printableText(text: string): string {
+  const shown = text.length > LONGEST ? `${text.slice(0, LONGEST)}... (${text.length} characters)` : text;
+  return shown.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u${char.codePointAt(0)?.toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Field path of the API server's form from keys and indexes. */
+export function fieldPath(parts: readonly PropertyKey[]): string {
+  return parts.reduce<string>((path, part) => {
+    if (typeof part === 'number') return `${path}[${part}]`;
+    return path === '' ? String(part) : `${path}.${String(part)}`;
+  }, '');
+}
