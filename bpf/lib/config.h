@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Load-time constants. The loader writes this struct into .rodata before the program is loaded; the verifier then treats
- * every field as a constant and removes what a configuration does not use: `if (CONFIG(enable_x))`, never #ifdef. */
+/* Load-time constants. The loader writes this struct into .rodata before the program is loaded; the
+ * verifier then treats every field as a constant and removes what a configuration does not use: `if
+ * (CONFIG(enable_x))`, never #ifdef. */
 #pragma once
 
 #include "types.h"
@@ -11,29 +12,31 @@ struct config {
 	__u8 enable_events;
 	__u8 enable_fragments;
 	__u8 enable_masquerade;
-	__u8 enable_cidr_selects; /* a pod or node is also judged by the CIDR identity of its address */
+	__u8 enable_cidr_selects; /* a pod or node is also judged by the CIDR identity of its
+				     address */
 	__u8 enable_counters;	  /* packets and bytes forwarded; drops are always counted */
 	__u8 enable_policy;	  /* 0: policyEnforcement "never"; addresses are still checked */
 	__u8 enable_icmp_errors;  /* deliver ICMP errors about known connections */
 
 	/* The endpoint; zero in programs of the node. */
 	__u32 endpoint;
-	__u32 ifindex;	      /* host side of the veth pair */
-	union addr ipv4;      /* v4-mapped; zero: none */
-	union addr ipv6;      /* zero: none */
-	__u8 mac[6];	      /* of the pod's side */
+	__u32 ifindex;	 /* host side of the veth pair */
+	union addr ipv4; /* v4-mapped; zero: none */
+	union addr ipv6; /* zero: none */
+	__u8 mac[6];	 /* of the pod's side */
 
 	/* The node. */
 	__u8 gateway_mac[6];  /* of the host side of every veth pair */
 	__be32 gateway_ipv4;  /* answered by ARP, nothing else */
 	union addr node_ipv4; /* masquerade address, v4-mapped */
 	__u32 uplink_ifindex; /* where the world is */
-	__be16 tunnel_port;   /* UDP port of the overlay: no pod may send to it on a node; 0: none */
-	__u16 snat_port_min;  /* host order */
-	__u16 snat_port_max;  /* host order, included */
-	__u16 pad;	      /* zero */
-	__u32 ct_quota;	      /* connections one endpoint may have open; 0: no limit */
-	__u32 event_rate;     /* events a second and CPU; above it events are counted, not written; 0: no limit */
+	__be16 tunnel_port;  /* UDP port of the overlay: no pod may send to it on a node; 0: none */
+	__u16 snat_port_min; /* host order */
+	__u16 snat_port_max; /* host order, included */
+	__u16 pad;	     /* zero */
+	__u32 ct_quota;	     /* connections one endpoint may have open; 0: no limit */
+	__u32 event_rate; /* events a second and CPU; above it events are counted, not written; 0:
+			     no limit */
 };
 
 const volatile struct config config;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Why a packet was dropped. The texts that a user reads are in src/model/drop-reason.ts, which does not compile while
- * one is missing. Numbers are never reused: they stand in counters and events of running systems. */
+/* Why a packet was dropped. The texts that a user reads are in src/model/drop-reason.ts, which does
+ * not compile while one is missing. Numbers are never reused: they stand in counters and events of
+ * running systems. */
 #pragma once
 
 enum drop_reason {

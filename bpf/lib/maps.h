@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Every map of the datapath. All are pinned by name under the node's pin directory with the layout version in the name
- * (the loader adds it), so that programs of one endpoint and the next share them and they outlive the agent. */
+/* Every map of the datapath. All are pinned by name under the node's pin directory with the layout
+ * version in the name (the loader adds it), so that programs of one endpoint and the next share
+ * them and they outlive the agent. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -73,7 +74,8 @@ struct {
 	__type(value, struct fragment_value);
 } fragments SEC(".maps");
 
-/* By drop_reason, twice: index reason * 2 + direction. Index 0 and 1 (DROP_NONE) count what was forwarded. */
+/* By drop_reason, twice: index reason * 2 + direction. Index 0 and 1 (DROP_NONE) count what was
+ * forwarded. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, DROP_REASON_COUNT * 2);

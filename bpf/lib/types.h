@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Layouts shared with user space. This file is the only place where they are written: the TypeScript codecs in
- * src/datapath/gen/ are made from the BTF of these types. A change of a layout changes LAYOUT_VERSION, because maps of
- * an older version stay pinned while the agent is replaced. */
+/* Layouts shared with user space. This file is the only place where they are written: the
+ * TypeScript codecs in src/datapath/gen/ are made from the BTF of these types. A change of a layout
+ * changes LAYOUT_VERSION, because maps of an older version stay pinned while the agent is replaced.
+ */
 #pragma once
 
 #include <linux/types.h>
@@ -23,43 +24,47 @@ union addr {
 	__u8 bytes[16];
 };
 
-/* The state word of an endpoint: its identity and the policy revision that is in force, changed together by one 64-bit
- * store, so that neither a relabel nor a policy change is ever seen half done. 0: not ready, every packet is dropped.
- * Index 0 belongs to everything that is not a local pod: identity host, and as revision a number that changes whenever
- * an address changes its identity (ipcache), so that connections with the outside are judged anew.
- * The word doubles as the stamp of a conntrack verdict: a verdict is good while the words it was taken under stand. */
+/* The state word of an endpoint: its identity and the policy revision that is in force, changed
+ * together by one 64-bit store, so that neither a relabel nor a policy change is ever seen half
+ * done. 0: not ready, every packet is dropped. Index 0 belongs to everything that is not a local
+ * pod: identity host, and as revision a number that changes whenever an address changes its
+ * identity (ipcache), so that connections with the outside are judged anew. The word doubles as the
+ * stamp of a conntrack verdict: a verdict is good while the words it was taken under stand. */
 #define WORD_IDENTITY(word) ((__u32)(word))
 #define WORD_REVISION(word) ((__u32)((word) >> 32))
 #define MAX_ENDPOINTS 65536
 
 /* Who owns a local address. Looked up for new connections only. */
 struct endpoint_value {
-	__u16 endpoint;	      /* 0: the node itself */
-	__u16 pad;	      /* zero */
-	__u32 ifindex;	      /* host side of the pod's veth pair; 0 for the node itself */
-	__u32 cidr_identity;  /* 0: no policy names a prefix that covers the address */
+	__u16 endpoint;	     /* 0: the node itself */
+	__u16 pad;	     /* zero */
+	__u32 ifindex;	     /* host side of the pod's veth pair; 0 for the node itself */
+	__u32 cidr_identity; /* 0: no policy names a prefix that covers the address */
 };
 
 /* Prefix -> identity for everything that is not a local pod. */
 struct ipcache_key {
 	__u32 prefixlen; /* counts from the first bit of addr: 96 + n for an IPv4 prefix */
 	union addr addr;
-};
+} __attribute__((
+	packed,
+	aligned(4))); /* the trie's bits begin right behind prefixlen: no hole may be there */
 
 struct ipcache_value {
 	__u32 identity;
 	__u32 cidr_identity; /* second identity by prefix of a node or remote pod; 0: none */
 };
 
-/* One row of a policy table. Exact fields first, then the fields that may be open, the widest last: protocol without
- * port is a longer prefix than neither, so one longest-prefix look-up serves exact ports, ranges and wildcards. */
+/* One row of a policy table. Exact fields first, then the fields that may be open, the widest last:
+ * protocol without port is a longer prefix than neither, so one longest-prefix look-up serves exact
+ * ports, ranges and wildcards. */
 struct policy_key {
 	__u32 prefixlen; /* 72: any protocol; 80: any port; 80 + n: n leading bits of the port */
 	__u32 revision;
-	__u32 peer;	 /* identity; 0: any */
-	__u8 direction;	 /* enum direction */
+	__u32 peer;	/* identity; 0: any */
+	__u8 direction; /* enum direction */
 	__u8 protocol;
-	__be16 port;	 /* destination port; ICMP: type << 8 */
+	__be16 port; /* destination port; ICMP: type << 8 */
 };
 
 #define POLICY_PREFIX_PEER 72
@@ -84,8 +89,9 @@ enum verdict {
 	VERDICT_ALLOW = 1,
 };
 
-/* The two ends of a connection in an order that does not depend on the packet's direction (the smaller address, then
- * port, is side 0), so that one look-up finds the entry from either end. ICMP queries: both ports are the id. */
+/* The two ends of a connection in an order that does not depend on the packet's direction (the
+ * smaller address, then port, is side 0), so that one look-up finds the entry from either end. ICMP
+ * queries: both ports are the id. */
 struct ct_key {
 	union addr addr[2];
 	__be16 port[2];
@@ -93,30 +99,38 @@ struct ct_key {
 	__u8 pad[3]; /* zero */
 };
 
-/* One connection, both halves. It belongs to endpoints, not to addresses: an entry of a former owner of an address names
- * another endpoint id and is worth nothing. Everything an established packet needs is in the first cache line. */
+/* One connection, both halves. It belongs to endpoints, not to addresses: an entry of a former
+ * owner of an address names another endpoint id and is worth nothing. Everything an established
+ * packet needs is in the first cache line. */
 struct ct_entry {
-	__u64 stamp[2];	    /* state word of each side's endpoint when the verdict was taken */
-	__u32 expires;	    /* second of the boot clock from which the entry is dead */
-	__u16 timeout;	    /* seconds by which a packet renews it */
-	__u8 flags;	    /* enum ct_flag */
-	__u8 opener;	    /* side that opened the connection: 0 or 1 */
-	__u16 endpoint[2];  /* endpoint id of each side; 0: not a local pod */
-	__u32 ifindex[2];   /* deliver to this side: host end of the pod's veth pair; 0: the node's stack or the uplink */
-	__be16 nat_port;    /* source port (ICMP: id) on the node's address towards the world; 0: not translated */
-	__u8 pad[2];	    /* zero */
-	__u32 identity[2];  /* identity of each side when the verdict was taken, for events */
-	__u32 rule[2];	    /* by direction: the rules that allowed it */
+	__u64 stamp[2];	   /* state word of each side's endpoint when the verdict was taken */
+	__u32 expires;	   /* tick from which the entry is dead; a tick is 2^30 ns (1.07 s) of
+			      CLOCK_MONOTONIC */
+	__u16 timeout;	   /* ticks by which a packet renews it */
+	__u8 flags;	   /* enum ct_flag */
+	__u8 opener;	   /* side that opened the connection: 0 or 1 */
+	__u16 endpoint[2]; /* endpoint id of each side; 0: not a local pod */
+	__u32 ifindex[2];  /* deliver to this side: host end of the pod's veth pair; 0: the node's
+			      stack or the uplink */
+	__be16 nat_port;   /* source port (ICMP: id) on the node's address towards the world; 0: not
+			      translated */
+	__u8 pad[2];	   /* zero */
+	__u32 identity[2]; /* identity of each side when the verdict was taken, for events */
+	__u32 rule[2];	   /* by direction: the rules that allowed it */
 };
 
 enum ct_flag {
-	CT_REPLIED = 1,	    /* the other side has answered */
-	CT_CLOSING = 2,	    /* FIN or RST was seen */
-	CT_HOST = 4,	    /* the side without an endpoint is this node, not the world */
-	CT_MIDSTREAM = 8,   /* made from a packet in mid-stream, with the leave of both sides' policies */
+	CT_REPLIED = 1, /* the other side has answered */
+	CT_CLOSING = 2, /* FIN or RST was seen */
+	CT_HOST = 4,	/* the side without an endpoint is this node, not the world */
+	CT_MIDSTREAM =
+		8, /* made from a packet in mid-stream, with the leave of both sides' policies */
+	CT_FIN_0 = 16, /* side 0 has sent FIN */
+	CT_FIN_1 = 32, /* side 1 has sent FIN */
 };
 
-/* Reverse translation of masqueraded connections: what comes back to the node's address and this port. */
+/* Reverse translation of masqueraded connections: what comes back to the node's address and this
+ * port. */
 struct snat_key {
 	union addr remote;
 	__be16 remote_port; /* ICMP: 0 */
@@ -153,7 +167,7 @@ struct counter {
 /* Drops by endpoint and reason; endpoint 0 is the node's own devices. */
 struct drop_key {
 	__u16 endpoint;
-	__u8 reason; /* enum drop_reason */
+	__u8 reason;	/* enum drop_reason */
 	__u8 direction; /* enum direction, seen from the endpoint */
 };
 
@@ -161,7 +175,8 @@ enum event_type {
 	EVENT_OPEN = 1,	 /* a new connection was allowed */
 	EVENT_DROP = 2,	 /* a packet was dropped */
 	EVENT_CLOSE = 3, /* FIN of both sides or RST */
-	EVENT_RENEW = 4, /* an established connection was judged anew and allowed, after a change of policy */
+	EVENT_RENEW = 4, /* an established connection was judged anew and allowed, after a change of
+			    policy */
 };
 
 enum hook {
@@ -181,9 +196,9 @@ struct event {
 	__u32 destination_identity; /* 0: unknown */
 	__u16 source_endpoint;
 	__u16 destination_endpoint;
-	__u32 rule[2]; /* by enum direction; 0: a default or none */
-	__u32 length;  /* bytes of the packet */
-	__u32 ifindex; /* device whose program wrote this */
+	__u32 rule[2];	 /* by enum direction; 0: a default or none */
+	__u32 length;	 /* bytes of the packet */
+	__u32 ifindex;	 /* device whose program wrote this */
 	__u16 ethertype; /* host order */
 	__u8 type;	 /* enum event_type */
 	__u8 reason;	 /* enum drop_reason, of EVENT_DROP */
@@ -195,6 +210,7 @@ struct event {
 
 _Static_assert(sizeof(union addr) == 16, "addr");
 _Static_assert(sizeof(struct endpoint_value) == 12, "endpoint_value");
+_Static_assert(sizeof(struct ipcache_key) == 20, "ipcache_key");
 _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The program at the node's own devices: what comes from the world, for pods and for the node. */
+#include "lib/conntrack.h"
+#include "lib/deliver.h"
+#include "lib/fragment.h"
+#include "lib/parse.h"
+
+#define PACKET_HOST 0
+
+/* Translates the datagram that an ICMP error quotes back to the pod that sent it. The quoted IP
+ * header stays consistent, so its change of address and of checksum cancel out in the ICMP
+ * checksum. Returns a drop reason. */
+static __noinline int rewrite_quoted(struct __sk_buff *skb, const struct packet *p, __be32 old_addr,
+				     __be32 new_addr, __u32 ports)
+{
+	__be16 old_port = ports >> 16, new_port = ports & 0xffff;
+	__u16 check = p->inner + offsetof(struct iphdr, check);
+	__u16 port_at = p->inner + sizeof(struct iphdr);
+
+	if (p->protocol == IPPROTO_ICMP)
+		port_at += offsetof(struct icmphdr, id);
+	if (bpf_l3_csum_replace(skb, check, old_addr, new_addr, sizeof(new_addr)) < 0 ||
+	    bpf_skb_store_bytes(skb, p->inner + offsetof(struct iphdr, saddr), &new_addr,
+				sizeof(new_addr), 0) < 0)
+		return DROP_INTERNAL;
+	if (bpf_l4_csum_replace(skb, p->l4 + offsetof(struct icmphdr, checksum), old_port, new_port,
+				sizeof(new_port)) < 0 ||
+	    bpf_skb_store_bytes(skb, port_at, &new_port, sizeof(new_port), 0) < 0)
+		return DROP_INTERNAL;
+	if (bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), old_addr, new_addr,
+				sizeof(new_addr)) < 0)
+		return DROP_INTERNAL;
+	return bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, daddr), &new_addr,
+				   sizeof(new_addr), 0) < 0
+		       ? DROP_INTERNAL
+		       : 0;
+}
+
+/* To the node's own address: an answer to something that a pod sent out masqueraded, or the node's
+ * own business. Returns a drop reason, or 0 and the action. */
+static __noinline int to_node(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+			      int *action)
+{
+	struct snat_key key = {};
+	struct snat_value *pod;
+	union addr node = p->destination;
+	__be16 nat_port;
+	__u32 ports;
+	int reason;
+
+	*action = TC_ACT_OK;
+	if (!CONFIG(enable_masquerade))
+		return 0;
+	if (p->kind == PACKET_ERROR) {
+		/* What is about the node's own packets is the stack's to judge. */
+		if (parse_quoted(skb, p, false))
+			return 0;
+	}
+	nat_port = p->destination_port;
+	key.remote = p->source;
+	key.remote_port = p->protocol == IPPROTO_ICMP ? 0 : p->source_port;
+	key.nat_port = nat_port;
+	key.protocol = p->protocol;
+	pod = bpf_map_lookup_elem(&snat, &key);
+	if (!pod)
+		return 0;
+	/* From here on it is the pod's packet; it passes as an answer or not at all. */
+	p->destination = pod->pod;
+	p->destination_port = pod->pod_port;
+	if (p->protocol == IPPROTO_ICMP)
+		p->source_port = pod->pod_port;
+	resolve(&p->source, &flow->source);
+	resolve(&p->destination, &flow->destination);
+	if (flow->destination.kind != SIDE_POD || flow->destination.endpoint != pod->endpoint)
+		return DROP_WRONG_DESTINATION;
+	if (p->kind != PACKET_ERROR)
+		p->kind = PACKET_ANSWERS;
+	ports = ((__u32)nat_port << 16) | p->destination_port;
+	reason = judge(skb, p, flow);
+	if (reason)
+		return reason;
+	if (p->kind == PACKET_ERROR)
+		reason = rewrite_quoted(skb, p, node.v4, p->destination.v4, ports);
+	else
+		reason = rewrite_v4(skb, p, offsetof(struct iphdr, daddr), node.v4,
+				    p->destination.v4, ports);
+	if (reason)
+		return reason;
+	count(DROP_NONE, DIRECTION_INGRESS, skb->len);
+	*action = deliver_to_pod(skb, ETH_P_IP, p->destination.v4, flow->destination.ifindex);
+	return 0;
+}
+
+/* To a pod by its own address. Returns a drop reason, or 0 and the action. */
+static __noinline int to_local_pod(struct __sk_buff *skb, struct packet *p, struct flow *flow,
+				   int *action)
+{
+	union addr pod = p->destination;
+	int reason;
+
+	/* Pods of other nodes come through the overlay, which says who they are; an address alone
+	 * does not. */
+	if (identity_is_cluster(flow->source.identity))
+		return DROP_UNENCAPSULATED;
+	if (p->kind == PACKET_ERROR) {
+		reason = parse_quoted(skb, p, false);
+		if (reason)
+			return reason;
+		resolve(&p->source, &flow->source);
+		if (flow->source.kind == SIDE_POD)
+			return DROP_ICMP_UNRELATED;
+	}
+	reason = judge(skb, p, flow);
+	if (reason)
+		return reason;
+	count(DROP_NONE, DIRECTION_INGRESS, skb->len);
+	*action = deliver_to_pod(skb, ETH_P_IP, pod.v4, flow->destination.ifindex);
+	return 0;
+}
+
+/* At the ingress of a device of the node. */
+SEC("tc")
+int from_netdev(struct __sk_buff *skb)
+{
+	struct packet p = {};
+	struct flow flow = {.hook = HOOK_FROM_NETDEV};
+	struct iphdr ip;
+	__u16 fragment;
+	int reason, action = TC_ACT_OK;
+
+	/* Pods have no IPv6 from outside yet, and everything else that is not IPv4 is the node's
+	 * own. */
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present)
+		return TC_ACT_OK;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+		return TC_ACT_OK;
+	reason = parse_ipv4(skb, &ip, &p);
+	if (v4_is_loopback(ip.saddr) || v4_is_loopback(ip.daddr)) {
+		reason = DROP_LOOPBACK_ADDRESS;
+		goto out;
+	}
+	if (skb->pkt_type != PACKET_HOST)
+		return TC_ACT_OK;
+	resolve(&p.destination, &flow.destination);
+	if (flow.destination.kind == SIDE_OTHER)
+		return TC_ACT_OK;
+	/* The node's own packets may have IP options; they are the stack's to judge. */
+	if (reason) {
+		if (flow.destination.kind == SIDE_HOST)
+			return TC_ACT_OK;
+		goto out;
+	}
+	resolve(&p.source, &flow.source);
+	if (flow.source.kind != SIDE_OTHER) {
+		reason = DROP_SPOOFED_IP;
+		goto out;
+	}
+	fragment = bpf_ntohs(ip.frag_off);
+	if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
+		reason = parse_fragment(skb, &p, fragment & IP_OFFSET_MASK, ip.id);
+	else
+		reason = parse_l4(skb, &p);
+	if (flow.destination.kind == SIDE_HOST) {
+		if (reason)
+			return TC_ACT_OK;
+		reason = to_node(skb, &p, &flow, &action);
+	} else if (!reason) {
+		reason = to_local_pod(skb, &p, &flow, &action);
+	}
+	if (!reason)
+		return action;
+out:
+	return drop(skb, &p, &flow, reason);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

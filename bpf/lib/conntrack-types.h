@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What a program knows about the two ends of a packet while it judges it. */
+#pragma once
+
+#include "packet.h"
+#include "types.h"
+
+#define TC_ACT_OK 0
+#define TC_ACT_SHOT 2
+
+enum side_kind {
+	SIDE_POD = 0,	/* a pod of this node */
+	SIDE_HOST = 1,	/* this node */
+	SIDE_OTHER = 2, /* anything else: world, another node, a pod elsewhere */
+};
+
+struct side {
+	__u64 word; /* state word that the verdict depends on */
+	__u32 identity;
+	__u32 cidr_identity;
+	__u32 ifindex;
+	__u16 endpoint;
+	__u8 kind; /* enum side_kind */
+	__u8 pad;
+};
+
+struct flow {
+	struct side source;
+	struct side destination;
+	__u32 rule[2]; /* by enum direction */
+	__u8 hook;     /* enum hook */
+	__u8 is_reply;
+	__be16 nat_port; /* source port to masquerade with; 0: none */
+	__u8 pad[4];
+};
+
+static __always_inline __u32 ct_now(void)
+{
+	return bpf_ktime_get_coarse_ns() >> 30;
+}
+
+/* Fills the key and returns on which side of it the packet's source is. */
+static __always_inline __u8 ct_key_of(const struct packet *p, struct ct_key *key)
+{
+	bool first = addr_equal(&p->source, &p->destination)
+			     ? p->source_port <= p->destination_port
+			     : addr_less(&p->source, &p->destination);
+
+	if (first) {
+		key->addr[0] = p->source;
+		key->addr[1] = p->destination;
+		key->port[0] = p->source_port;
+		key->port[1] = p->destination_port;
+	} else {
+		key->addr[0] = p->destination;
+		key->addr[1] = p->source;
+		key->port[0] = p->destination_port;
+		key->port[1] = p->source_port;
+	}
+	key->protocol = p->protocol;
+	key->pad[0] = key->pad[1] = key->pad[2] = 0;
+	return first ? 0 : 1;
+}

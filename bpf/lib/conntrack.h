@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Connections. An established packet costs one look-up and two word compares; everything else comes
+ * through judge(). */
+#pragma once
+
+#include "events.h"
+#include "identity.h"
+#include "maps.h"
+#include "nat.h"
+#include "packet.h"
+#include "policy.h"
+
+/* Timeouts in ticks of 1.07 s. RFC 5382 asks for at least 2 h 4 min for an established TCP
+ * connection, RFC 4787 for at least 2 min for UDP; RFC 5382 for 4 min where only one side has
+ * spoken, which a flood of SYNs would turn against us: 60 s is what Linux waits for an answer to
+ * its last SYN. */
+#define TIMEOUT_TCP_OPENING 60
+#define TIMEOUT_TCP 8040
+#define TIMEOUT_CLOSING 10
+#define TIMEOUT_OTHER_OPENING 30
+#define TIMEOUT_OTHER 120
+
+static __always_inline void ct_renew(struct ct_entry *entry, __u32 now)
+{
+	__u32 expires = now + entry->timeout;
+
+	/* Coarse, so that a busy connection does not write to its entry with every packet. */
+	if (expires - entry->expires > 2 && !(entry->flags & CT_CLOSING))
+		entry->expires = expires;
+}
+
+/* True when the entry alone lets this packet pass: its verdict was taken under the words that stand
+ * now. */
+static __always_inline bool ct_established(const struct ct_entry *entry, __u8 side, __u16 endpoint,
+					   __u64 word, __u32 now)
+{
+	__u8 other = side ^ 1;
+
+	return entry->endpoint[side] == endpoint && entry->stamp[side] == word &&
+	       entry->stamp[other] == endpoint_word(entry->endpoint[other]) &&
+	       entry->expires > now && !(entry->flags & CT_CLOSING) &&
+	       (entry->opener == side || (entry->flags & CT_REPLIED));
+}
+
+static __always_inline __u16 ct_timeout(const struct packet *p, __u8 flags)
+{
+	if (flags & CT_CLOSING)
+		return TIMEOUT_CLOSING;
+	if (p->protocol == IPPROTO_TCP)
+		return flags & CT_REPLIED ? TIMEOUT_TCP : TIMEOUT_TCP_OPENING;
+	return flags & CT_REPLIED ? TIMEOUT_OTHER : TIMEOUT_OTHER_OPENING;
+}
+
+/* Follows a connection that goes on: first answer, FIN, RST. */
+static __always_inline void ct_follow(struct __sk_buff *skb, const struct packet *p,
+				      const struct flow *flow, struct ct_entry *entry, __u8 side,
+				      __u32 now)
+{
+	__u8 flags = entry->flags;
+
+	if (entry->opener != side)
+		flags |= CT_REPLIED;
+	if (p->protocol == IPPROTO_TCP) {
+		if (p->tcp_flags & TCP_FIN)
+			flags |= side ? CT_FIN_1 : CT_FIN_0;
+		if ((p->tcp_flags & TCP_RST) ||
+		    (flags & (CT_FIN_0 | CT_FIN_1)) == (CT_FIN_0 | CT_FIN_1))
+			flags |= CT_CLOSING;
+	}
+	if (flags == entry->flags) {
+		ct_renew(entry, now);
+		return;
+	}
+	if ((flags & CT_CLOSING) && !(entry->flags & CT_CLOSING)) {
+		__u32 opener = entry->endpoint[entry->opener & 1];
+		__u32 *usage = bpf_map_lookup_elem(&ct_usage, &opener);
+
+		/* A closing connection no longer counts against the quota. */
+		if (usage && *usage)
+			__sync_fetch_and_add(usage, -1);
+		emit(skb, p, flow, EVENT_CLOSE, 0);
+	}
+	entry->flags = flags;
+	entry->timeout = ct_timeout(p, flags);
+	entry->expires = now + entry->timeout;
+}
+
+/* The port by which policy judges the opener of a connection that this packet belongs to. */
+static __always_inline __be16 opener_port(const struct packet *p, bool from_opener)
+{
+	if (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6)
+		return p->policy_port;
+	return from_opener ? p->destination_port : p->source_port;
+}
+
+/* Mid-stream proves nothing about who opened: it passes when either side might have. */
+static __noinline int may_both_open(const struct packet *p, struct flow *flow)
+{
+	__u32 ignored[2];
+	int reason =
+		may_open(&flow->source, &flow->destination, p, opener_port(p, true), flow->rule);
+
+	if (reason)
+		return reason;
+	return may_open(&flow->destination, &flow->source, p, opener_port(p, false), ignored)
+		       ? DROP_CT_MIDSTREAM
+		       : 0;
+}
+
+/* Takes one connection from the quota of whoever opens it. The node's own and the world's share one
+ * that is four times as large: an outsider must not use up a pod's. */
+static __always_inline int ct_charge(const struct side *opener)
+{
+	__u32 id = opener->endpoint;
+	__u32 quota = id ? CONFIG(ct_quota) : CONFIG(ct_quota) * 4;
+	__u32 *usage;
+
+	if (!CONFIG(ct_quota))
+		return 0;
+	usage = bpf_map_lookup_elem(&ct_usage, &id);
+	if (!usage)
+		return DROP_INTERNAL;
+	if (*usage >= quota)
+		return DROP_CT_QUOTA;
+	__sync_fetch_and_add(usage, 1);
+	return 0;
+}
+
+static __noinline int ct_insert(const struct packet *p, struct flow *flow, struct ct_key *key,
+				__u8 side, __u8 flags)
+{
+	struct ct_entry entry = {};
+	bool masquerade = CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD &&
+			  flow->destination.kind == SIDE_OTHER && !(flags & CT_MIDSTREAM) &&
+			  p->ethertype == ETH_P_IP;
+
+	if (flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST)
+		flags |= CT_HOST;
+	entry.flags = flags;
+	entry.opener = side;
+	entry.timeout = ct_timeout(p, flags);
+	entry.expires = ct_now() + entry.timeout;
+	/* By hand for each side: an index into the stack would have to be a constant. */
+	if (side == 0) {
+		entry.stamp[0] = flow->source.word;
+		entry.stamp[1] = flow->destination.word;
+		entry.endpoint[0] = flow->source.endpoint;
+		entry.endpoint[1] = flow->destination.endpoint;
+		entry.ifindex[0] = flow->source.ifindex;
+		entry.ifindex[1] = flow->destination.ifindex;
+		entry.identity[0] = flow->source.identity;
+		entry.identity[1] = flow->destination.identity;
+	} else {
+		entry.stamp[1] = flow->source.word;
+		entry.stamp[0] = flow->destination.word;
+		entry.endpoint[1] = flow->source.endpoint;
+		entry.endpoint[0] = flow->destination.endpoint;
+		entry.ifindex[1] = flow->source.ifindex;
+		entry.ifindex[0] = flow->destination.ifindex;
+		entry.identity[1] = flow->source.identity;
+		entry.identity[0] = flow->destination.identity;
+	}
+	entry.rule[0] = flow->rule[0];
+	entry.rule[1] = flow->rule[1];
+	if (masquerade) {
+		int reason = snat_allocate(p, flow->source.endpoint, &entry.nat_port);
+
+		if (reason)
+			return reason;
+	}
+	flow->nat_port = entry.nat_port;
+	return bpf_map_update_elem(&conntrack, key, &entry, BPF_ANY) < 0 ? DROP_CT_FULL : 0;
+}
+
+/* The verdict was taken under other words: ask policy again for whoever opened, and keep the answer
+ * if it is yes. The entry is replaced whole, so that no reader ever pairs the stamps of two
+ * verdicts. A refused connection keeps its entry until it runs out: it is what tells a late reply
+ * from a new connection. */
+static __noinline int ct_rejudge(struct __sk_buff *skb, const struct packet *p, struct flow *flow,
+				 struct ct_key *key, __u8 side)
+{
+	struct ct_entry *entry = bpf_map_lookup_elem(&conntrack, key);
+	struct ct_entry next;
+	int reason;
+
+	if (!entry)
+		return DROP_CT_MIDSTREAM;
+	next = *entry;
+	if (next.flags & CT_MIDSTREAM)
+		reason = may_both_open(p, flow);
+	else if (next.opener == side)
+		reason = may_open(&flow->source, &flow->destination, p, opener_port(p, true),
+				  flow->rule);
+	else
+		reason = may_open(&flow->destination, &flow->source, p, opener_port(p, false),
+				  flow->rule);
+	if (reason) {
+		bool policy = reason == DROP_POLICY_EGRESS || reason == DROP_POLICY_INGRESS;
+
+		return policy && next.opener != side ? DROP_REVOKED : reason;
+	}
+	if (side == 0) {
+		next.stamp[0] = flow->source.word;
+		next.stamp[1] = flow->destination.word;
+		next.identity[0] = flow->source.identity;
+		next.identity[1] = flow->destination.identity;
+	} else {
+		next.stamp[1] = flow->source.word;
+		next.stamp[0] = flow->destination.word;
+		next.identity[1] = flow->source.identity;
+		next.identity[0] = flow->destination.identity;
+	}
+	next.rule[0] = flow->rule[0];
+	next.rule[1] = flow->rule[1];
+	if (bpf_map_update_elem(&conntrack, key, &next, BPF_EXIST) < 0)
+		return DROP_CT_FULL;
+	emit(skb, p, flow, EVENT_RENEW, 0);
+	return 0;
+}
+
+/* Judges one packet whose two ends are known. Returns a drop reason, or 0 and the port to
+ * masquerade with. */
+static __noinline int judge(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+{
+	struct ct_key key;
+	struct ct_entry *entry;
+	__u8 side = ct_key_of(p, &key) & 1, other = side ^ 1;
+	__u8 host =
+		flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST ? CT_HOST : 0;
+	__u32 now = ct_now();
+	bool known, own, judged;
+	int reason;
+
+	flow->nat_port = 0;
+	entry = bpf_map_lookup_elem(&conntrack, &key);
+	known = entry && entry->expires > now;
+	own = known && entry->endpoint[side] == flow->source.endpoint &&
+	      entry->endpoint[other] == flow->destination.endpoint &&
+	      (entry->flags & CT_HOST) == host;
+	judged = own && entry->stamp[side] == flow->source.word &&
+		 entry->stamp[other] == flow->destination.word;
+
+	switch (p->kind) {
+	case PACKET_OPENS:
+		/* A repeated request of the same opener; anything else that opens is judged as new.
+		 */
+		if (judged && entry->opener == side && !(entry->flags & CT_CLOSING) &&
+		    (!(entry->flags & CT_REPLIED) || p->protocol == IPPROTO_ICMP ||
+		     p->protocol == IPPROTO_ICMPV6))
+			goto belongs;
+		break;
+	case PACKET_CONTINUES:
+		if (own)
+			goto belongs;
+		goto midstream;
+	case PACKET_ANSWERS:
+		if (own && entry->opener != side)
+			goto belongs;
+		return DROP_ICMP_UNRELATED;
+	case PACKET_ERROR:
+		if (!own)
+			return DROP_ICMP_UNRELATED;
+		flow->nat_port = entry->nat_port;
+		return judged ? 0 : ct_rejudge(skb, p, flow, &key, side);
+	default:
+		if (own)
+			goto belongs;
+		/* The other end of a flow of a former owner goes on sending to the address: that is
+		 * no new flow, and must not earn the present owner the right to answer. */
+		if (known && entry->opener != side)
+			goto midstream;
+	}
+
+	reason = may_open(&flow->source, &flow->destination, p, p->policy_port, flow->rule);
+	if (reason)
+		return reason;
+	reason = ct_charge(&flow->source);
+	if (reason)
+		return reason;
+	reason = ct_insert(p, flow, &key, side, 0);
+	if (reason)
+		return reason;
+	emit(skb, p, flow, EVENT_OPEN, 0);
+	return 0;
+
+midstream:
+	reason = may_both_open(p, flow);
+	if (reason || (p->tcp_flags & TCP_RST))
+		return reason;
+	reason = ct_charge(&flow->source);
+	if (reason)
+		return reason;
+	reason = ct_insert(p, flow, &key, side, CT_MIDSTREAM | CT_REPLIED);
+	if (reason)
+		return reason;
+	emit(skb, p, flow, EVENT_OPEN, 0);
+	return 0;
+
+belongs:
+	flow->is_reply = entry->opener != side;
+	flow->nat_port = entry->nat_port;
+	if (!judged) {
+		reason = ct_rejudge(skb, p, flow, &key, side);
+		if (reason)
+			return reason;
+		entry = bpf_map_lookup_elem(&conntrack, &key);
+		if (!entry)
+			return 0;
+	}
+	ct_follow(skb, p, flow, entry, side, now);
+	return 0;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Counting and telling. Counters are exact; events are written while the ring has room and the rate
+ * allows, and what was not written is counted too. */
+#pragma once
+
+#include "conntrack-types.h"
+#include "maps.h"
+#include "packet.h"
+
+static __always_inline void count(__u32 reason, __u32 direction, __u32 length)
+{
+	__u32 index = reason * 2 + direction;
+	struct counter *counter = bpf_map_lookup_elem(&counters, &index);
+
+	if (counter) {
+		counter->packets += 1;
+		counter->bytes += length;
+	}
+}
+
+/* Room in the rate and in the ring, or zero; what finds none is counted. */
+static __always_inline struct event *event_reserve(void)
+{
+	__u32 zero = 0;
+	struct event_state *state = bpf_map_lookup_elem(&event_state, &zero);
+	struct event *event;
+
+	if (!state)
+		return 0;
+	if (CONFIG(event_rate)) {
+		__u64 window = bpf_ktime_get_coarse_ns() >> 30;
+
+		if (state->window != window) {
+			state->window = window;
+			state->used = 0;
+		}
+		if (state->used >= CONFIG(event_rate)) {
+			state->suppressed += 1;
+			return 0;
+		}
+		state->used += 1;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		state->lost += 1;
+	return event;
+}
+
+static __noinline int emit(struct __sk_buff *skb, const struct packet *p, const struct flow *flow,
+			   __u8 type, __u8 reason)
+{
+	struct event *event;
+
+	if (!CONFIG(enable_events))
+		return 0;
+	event = event_reserve();
+	if (!event)
+		return 0;
+	event->timestamp = bpf_ktime_get_boot_ns();
+	event->source = p->source;
+	event->destination = p->destination;
+	event->source_port = p->source_port;
+	event->destination_port = p->destination_port;
+	event->source_identity = flow->source.identity;
+	event->destination_identity = flow->destination.identity;
+	event->source_endpoint = flow->source.endpoint;
+	event->destination_endpoint = flow->destination.endpoint;
+	event->rule[0] = flow->rule[0];
+	event->rule[1] = flow->rule[1];
+	event->length = skb->len;
+	event->ifindex = skb->ifindex;
+	event->ethertype = p->ethertype;
+	event->type = type;
+	event->reason = reason;
+	event->hook = flow->hook;
+	event->protocol = p->protocol;
+	event->tcp_flags = p->tcp_flags;
+	event->is_reply = flow->is_reply;
+	/* The reader looks at the ring at its own pace: waking it costs more than the record. */
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* The only way out for a packet that must not go on. */
+static __noinline int drop(struct __sk_buff *skb, const struct packet *p, const struct flow *flow,
+			   __u32 reason)
+{
+	struct drop_key key = {
+		.endpoint = CONFIG(endpoint),
+		.reason = reason,
+		.direction = flow->hook == HOOK_FROM_POD ? DIRECTION_EGRESS : DIRECTION_INGRESS,
+	};
+	struct counter *counter = bpf_map_lookup_elem(&drops, &key);
+
+	count(reason, key.direction, skb->len);
+	if (counter) {
+		counter->packets += 1;
+		counter->bytes += skb->len;
+	} else {
+		struct counter first = {.packets = 1, .bytes = skb->len};
+
+		bpf_map_update_elem(&drops, &key, &first, BPF_ANY);
+	}
+	emit(skb, p, flow, EVENT_DROP, reason);
+	return TC_ACT_SHOT;
+}

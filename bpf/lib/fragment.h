@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* IPv4 fragments: only the first has ports. They are remembered for the rest of the datagram; a
+ * fragment that comes before its first one is dropped, since it could not be judged. */
+#pragma once
+
+#include "maps.h"
+#include "parse.h"
+
+static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 offset,
+				     __be16 id)
+{
+	struct fragment_key key = {
+		.source = p->source,
+		.destination = p->destination,
+		.id = id,
+		.protocol = p->protocol,
+	};
+	struct fragment_value value = {}, *known;
+	int reason;
+
+	if (!CONFIG(enable_fragments))
+		return DROP_FRAGMENTS_DISABLED;
+	if (offset == 0) {
+		p->fragment = FRAGMENT_FIRST;
+		reason = parse_l4(skb, p);
+		if (reason)
+			return reason;
+		value.port[0] = p->source_port;
+		value.port[1] = p->destination_port;
+		if (bpf_map_update_elem(&fragments, &key, &value, BPF_ANY) < 0)
+			return DROP_FRAGMENT_UNKNOWN;
+		return 0;
+	}
+	/* RFC 1858: a fragment that starts inside the TCP header would overwrite flags that were
+	 * judged. */
+	if (p->protocol == IPPROTO_TCP && offset < 3)
+		return DROP_MALFORMED;
+	known = bpf_map_lookup_elem(&fragments, &key);
+	if (!known)
+		return DROP_FRAGMENT_UNKNOWN;
+	p->fragment = FRAGMENT_LATER;
+	p->source_port = known->port[0];
+	p->destination_port = known->port[1];
+	p->policy_port = known->port[1];
+	/* Belongs to a connection that its first fragment opened, whatever the protocol. */
+	p->kind = PACKET_CONTINUES;
+	return 0;
+}
