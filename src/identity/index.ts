@@ -1,6 +1,7 @@
 export { type AllocatorOptions, type AllocatorSnapshot, IdentityAllocator } from './allocator.ts';
 export { CidrIdentities } from './cidr-identities.ts';
 export { identityErrors } from './errors.ts';
+export { type IpcacheEntry, type IpcacheSource, ipcacheEntries, nodeIdentity } from './ipcache-entries.ts';
 export { DEFAULT_LABEL_RULES, LabelFilter, type LabelRule } from './label-filter.ts';
 export {
   ANY_PEER,

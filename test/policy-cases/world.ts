@@ -1,0 +1,44 @@
+import type { LabelMap, NamedPort, PolicyEntry } from '../../src/model/index.ts';
+import type { Addr } from '../../src/net/index.ts';
+import type { PolicySettings } from '../../src/policy/index.ts';
+
+export type WorldNode = { readonly name: string; readonly addrs: readonly Addr[]; readonly apiserver: boolean };
+
+export type WorldPod = {
+  readonly namespace: string;
+  readonly name: string;
+  /** Empty for a host-network pod: it has its node's. */
+  readonly addrs: readonly Addr[];
+  readonly node: string;
+  readonly labels: LabelMap;
+  readonly namedPorts: readonly NamedPort[];
+  readonly serviceAccount: string;
+  readonly hostNetwork: boolean;
+};
+
+/** Everything that is true at one step of a case. */
+export type World = {
+  readonly settings: PolicySettings;
+  readonly nodes: readonly WorldNode[];
+  readonly namespaces: ReadonlyMap<string, LabelMap>;
+  readonly pods: readonly WorldPod[];
+  /** By kind, namespace and name. */
+  readonly policies: ReadonlyMap<string, readonly PolicyEntry[]>;
+};
+
+/** One end of a flow. A host-network pod is its node. */
+export type Place =
+  | { readonly kind: 'pod'; readonly pod: WorldPod; readonly addr: Addr }
+  | { readonly kind: 'node'; readonly node: WorldNode; readonly addr: Addr }
+  | { readonly kind: 'world'; readonly addr: Addr };
+
+/** A new connection; both addresses are of one family. */
+export type Flow = {
+  readonly from: Place;
+  readonly to: Place;
+  /** IANA number. */
+  readonly protocol: number;
+  readonly port: number;
+};
+
+export const podKey = (pod: { namespace: string; name: string }): string => `${pod.namespace}/${pod.name}`;
