@@ -12,4 +12,5 @@ export {
   unreachable,
 } from './errors.ts';
 export { Lifecycle, type Service } from './lifecycle.ts';
+export { LineSplitter, type SplitLine } from './line-splitter.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './log.ts';

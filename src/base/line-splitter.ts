@@ -1,5 +1,5 @@
 /** One line of a stream, or the notice that one was longer than allowed and was skipped. */
-export type JsonLine =
+export type SplitLine =
   | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'too-long'; readonly bytes: number };
 
@@ -19,8 +19,8 @@ export class LineSplitter {
   }
 
   /** The lines that `chunk` completes. Empty lines vanish. */
-  push(chunk: Buffer): JsonLine[] {
-    const lines: JsonLine[] = [];
+  push(chunk: Buffer): SplitLine[] {
+    const lines: SplitLine[] = [];
     let start = 0;
     for (;;) {
       const end = chunk.indexOf(NEWLINE, start);
@@ -32,8 +32,8 @@ export class LineSplitter {
   }
 
   /** The last line, when the stream ends without a newline. */
-  end(): JsonLine[] {
-    const lines: JsonLine[] = [];
+  end(): SplitLine[] {
+    const lines: SplitLine[] = [];
     this.#flush(lines);
     return lines;
   }
@@ -44,7 +44,7 @@ export class LineSplitter {
     else if (part.length > 0) this.#parts.push(part);
   }
 
-  #flush(lines: JsonLine[]): void {
+  #flush(lines: SplitLine[]): void {
     if (this.#size > this.#maxBytes) lines.push({ kind: 'too-long', bytes: this.#size });
     else if (this.#size > 0) {
       const text = Buffer.concat(this.#parts).toString('utf8').trim();

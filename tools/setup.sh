@@ -1,0 +1,102 @@
+#!/bin/sh
+# Sets this machine up for one purpose and says what it does: sh tools/setup.sh run|test|check|bench
+# Idempotent and quick when there is nothing to do. Needs Debian 12 (or newer), npm and, unless root, sudo.
+set -eu
+cd "$(dirname "$0")/.."
+purpose=${1:-run}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() {
+	printf 'setup: %s\n' "$*" >&2
+	exit 4
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1; then
+		sudo "$@"
+	else
+		die "this needs root for: $* ; run it as root, or install sudo"
+	fi
+}
+
+# What each purpose needs: command or file that shows it is there, and the package that brings it.
+packages_run='
+clang=clang
+/usr/include/bpf/bpf_helpers.h=libbpf-dev
+/usr/lib/*/libbpf.so.1=libbpf1
+gcc=gcc
+/usr/include/stdio.h=libc6-dev
+/usr/include/linux/bpf.h=linux-libc-dev
+ip=iproute2
+unshare=util-linux
+setpriv=util-linux
+ping=iputils-ping
+socat=socat
+openssl=openssl
+sysctl=procps
+kubectl=kubernetes-client
+'
+packages_test="$packages_run
+bpftool=bpftool
+curl=curl
+iptables=iptables
+"
+packages_check="$packages_run
+bpftool=bpftool
+clang-format=clang-format
+"
+packages_bench="$packages_run
+iperf3=iperf3
+iptables=iptables
+bpftool=bpftool
+"
+case $purpose in
+run) wanted=$packages_run ;;
+test) wanted=$packages_test ;;
+check) wanted=$packages_check ;;
+bench) wanted=$packages_bench ;;
+*) die "unknown purpose '$purpose'; it is one of run, test, check, bench" ;;
+esac
+
+# Some of these are in /usr/sbin, which a user's PATH may not have.
+PATH=$PATH:/usr/sbin:/sbin
+present() {
+	case $1 in
+	/*)
+		# Unquoted on purpose: the path may be a pattern.
+		for file in $1; do [ -e "$file" ] && return 0; done
+		return 1
+		;;
+	*) command -v "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+missing=
+for pair in $wanted; do
+	present "${pair%=*}" || case " $missing " in *" ${pair#*=} "*) ;; *) missing="$missing ${pair#*=}" ;; esac
+done
+if [ -n "$missing" ]; then
+	command -v apt-get >/dev/null 2>&1 || die "missing packages:$missing ; this script installs them with apt-get on Debian only"
+	say "installing$missing"
+	as_root apt-get update -qq || die "apt-get update failed; is a Debian mirror configured in /etc/apt/sources.list?"
+	# shellcheck disable=SC2086 # one word a package
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 ||
+		die "apt-get could not install:$missing"
+fi
+
+# npm dependencies, among them Node 24 itself. Skipped while the lock file is the one that was installed.
+stamp=node_modules/.membrane-lock
+if ! cmp -s package-lock.json "$stamp" || [ ! -x node_modules/.bin/node ]; then
+	say "installing npm dependencies"
+	npm ci --no-audit --no-fund --loglevel=error >&2 || die "npm ci failed; is the npm registry reachable?"
+	node_modules/.bin/node --version >/dev/null 2>&1 ||
+		die "the Node.js that came with npm does not run; its install script must be allowed to run"
+	cp package-lock.json "$stamp"
+fi
+
+PATH=$PWD/node_modules/.bin:$PATH
+export PATH
+node tools/build-bpf.ts
+node tools/build-cni.ts
