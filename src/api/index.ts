@@ -1,4 +1,8 @@
 export type { AdminBackend, EndpointRef, PolicyRef } from './backend.ts';
+export { ApiClient, type ApiClientOptions } from './client.ts';
+export { apiErrors } from './errors.ts';
+export { FakeBackend, type FakeState } from './fake.ts';
+export { type MetricsServerOptions, metricsServer } from './metrics-server.ts';
 export type {
   AgentStatus,
   Check,
@@ -16,3 +20,4 @@ export type {
   TraceRequest,
   TraceView,
 } from './schema.ts';
+export { AdminServer, type AdminServerOptions } from './server.ts';

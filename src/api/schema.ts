@@ -216,7 +216,6 @@ export const flowSchema = z.object({
   source: flowEnd,
   destination: flowEnd,
   protocol: z.string(),
-  icmpType: count.optional(),
   tcpFlags: z.array(z.enum(TCP_FLAGS)),
   rules: z.object({ ingress: z.string().optional(), egress: z.string().optional() }),
   isReply: z.boolean(),

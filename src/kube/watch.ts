@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { LineSplitter, type SplitLine } from '../base/index.ts';
 import { kubeErrors } from './errors.ts';
-import { type JsonLine, LineSplitter } from './json-lines.ts';
 import { failureOf } from './response.ts';
 import { transportError } from './transport.ts';
 
@@ -33,7 +33,7 @@ export async function* watchEvents(response: IncomingMessage, what: string): Asy
   // A rest without a newline is an event that was cut off; it comes again with the next watch.
 }
 
-function parseEvent(line: JsonLine, what: string): WatchEvent[] {
+function parseEvent(line: SplitLine, what: string): WatchEvent[] {
   if (line.kind === 'too-long') return [{ type: 'UNREADABLE', problem: `an event of ${line.bytes} bytes` }];
   let json: unknown;
   try {

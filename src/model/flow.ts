@@ -47,7 +47,6 @@ export type Flow = {
   readonly destination: FlowEnd;
   /** `TCP`, `UDP`, ..., or the IANA number in decimal; `ARP`, `IPv6` or `0x88cc` when not IPv4. */
   readonly protocol: string;
-  readonly icmpType?: number;
   readonly tcpFlags: readonly TcpFlag[];
   readonly rules: FlowRules;
   readonly isReply: boolean;

@@ -44,11 +44,7 @@ export class FlowReader {
   async take(signal: AbortSignal): Promise<FlowMessage[]> {
     while (this.#queue.length === 0 && this.#missing === 0) {
       if (signal.aborted) return [];
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      await promise;
-      this.#wake = undefined;
+      await this.#woken(signal);
     }
     if (signal.aborted) return [];
     const taken = this.#queue;
@@ -58,6 +54,16 @@ export class FlowReader {
       this.#missing = 0;
     }
     return taken;
+  }
+
+  async #woken(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const onAbort = () => resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
+    await promise;
+    signal.removeEventListener('abort', onAbort);
+    this.#wake = undefined;
   }
 
   #noteMissing(): void {

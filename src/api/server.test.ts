@@ -1,0 +1,249 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { isMembraneError } from '../base/index.ts';
+import type { Flow, FlowMessage } from '../model/index.ts';
+import { ApiClient } from './client.ts';
+import { FakeBackend } from './fake.ts';
+import type { ConnectionView } from './schema.ts';
+import { AdminServer } from './server.ts';
+
+let folder: string;
+let socketPath: string;
+const running: AdminServer[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'membrane-api-'));
+  socketPath = join(folder, 'node-1', 'admin.sock');
+});
+
+afterEach(async () => {
+  for (const server of running.splice(0)) await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function serve(backend = new FakeBackend(), path = socketPath): Promise<ApiClient> {
+  const server = new AdminServer({ backend, socketPath: path });
+  running.push(server);
+  await server.start();
+  return new ApiClient({ socketPath: path });
+}
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => (isMembraneError(error) ? error.code : String(error)),
+  );
+
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const value of source) all.push(value);
+  return all;
+}
+
+const flow: Flow = {
+  time: 1_700_000_000_000.25,
+  node: 'node-1',
+  type: 'drop',
+  verdict: 'dropped',
+  dropReason: 'policy-ingress',
+  direction: 'ingress',
+  source: { addr: '10.244.1.2', port: 40_000, identity: 300, labels: ['k8s:app=\u001b[31mevil'] },
+  destination: { addr: '10.244.1.3', port: 80, identity: 301, labels: [], namespace: 'a', pod: 'b', endpoint: 2 },
+  protocol: 'TCP',
+  tcpFlags: ['SYN'],
+  rules: {},
+  isReply: false,
+  length: 60,
+  ifindex: 7,
+  hook: 'to-pod',
+};
+
+describe('socket', () => {
+  test('only its owner opens it, and nothing else is left in the folder', async () => {
+    await serve();
+    const { mode } = await stat(socketPath);
+    expect(mode & 0o777).toBe(0o600);
+    expect(await readdir(join(folder, 'node-1'))).toEqual(['admin.sock']);
+  });
+
+  test('a second live agent is refused, and the first goes on', async () => {
+    const client = await serve();
+    expect(await codeOf(serve())).toBe('E_API_AGENT_RUNNING');
+    expect((await client.status()).node).toBe('node-1');
+    expect(await readdir(join(folder, 'node-1'))).toEqual(['admin.sock']);
+  });
+
+  test('a dead agent leaves a socket that is replaced', async () => {
+    await serve(new FakeBackend(), join(folder, 'node-1', 'other.sock'));
+    const script = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', script]);
+    expect((await stat(socketPath)).isSocket()).toBe(true);
+    expect((await (await serve()).status()).ready).toBe(true);
+  });
+
+  test('of agents that start together exactly one wins', async () => {
+    const results = await Promise.all(Array.from({ length: 8 }, () => codeOf(serve())));
+    expect(results.filter((result) => result === 'no error')).toHaveLength(1);
+    expect(new Set(results)).toEqual(new Set(['no error', 'E_API_AGENT_RUNNING']));
+  });
+
+  test('what is not a socket is not touched', async () => {
+    await serve(new FakeBackend(), join(folder, 'node-1', 'other.sock'));
+    await writeFile(socketPath, 'precious');
+    expect(await codeOf(serve())).toBe('E_API_SOCKET');
+  });
+
+  test('a path that is too long is refused', async () => {
+    expect(await codeOf(serve(new FakeBackend(), join(folder, 'x'.repeat(120), 'admin.sock')))).toBe('E_API_SOCKET');
+  });
+
+  test('stop removes the socket and ends streams', async () => {
+    const client = await serve();
+    const reading = collect(client.observe({ follow: true }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await running.splice(0)[0]?.stop();
+    expect(await reading).toEqual([]);
+    expect(await codeOf(client.status())).toBe('E_API_UNREACHABLE');
+  });
+});
+
+describe('answers', () => {
+  test('lists and gets come back as they were', async () => {
+    const backend = new FakeBackend({
+      identities: [{ id: 300, kind: 'cluster', labels: ['k8s:a=b'], endpoints: 1, references: 2 }],
+      policies: [
+        { kind: 'NetworkPolicy', namespace: 'a', name: 'p', state: 'applied', directions: [], endpoints: 0, rules: [] },
+      ],
+    });
+    const client = await serve(backend);
+    expect(await client.identities()).toEqual(backend.state.identities);
+    expect(await client.identity(300)).toEqual(backend.state.identities[0]);
+    expect((await client.policy({ namespace: 'a', name: 'p' })).name).toBe('p');
+    expect(await client.services()).toEqual({ enabled: false, items: [] });
+    expect(await client.metrics()).toBe('membrane_endpoints 0\n');
+  });
+
+  test('what is not there is said so', async () => {
+    const client = await serve();
+    expect(await codeOf(client.endpoint({ id: 5 }))).toBe('E_API_NOT_FOUND');
+    expect(await codeOf(client.endpoint({ namespace: '../..', pod: 'a/b\u0000' }))).toBe('E_API_NOT_FOUND');
+    expect(await codeOf(client.identity(77))).toBe('E_API_NOT_FOUND');
+    expect(await codeOf(client.trace({ from: 'a/b', to: 'c/d', port: 80 }))).toBe('E_API_NOT_FOUND');
+  });
+
+  test('a request that makes no sense is refused with the field', async () => {
+    const client = await serve();
+    await expect(client.trace({ from: '', to: 'x', port: 70_000 })).rejects.toThrow(/from:.*; port:/);
+    const nonsense = { filter: { podd: ['x'] } } as unknown as { last: number };
+    await expect(collect(client.observe(nonsense))).rejects.toThrow(/podd/);
+  });
+
+  test('a huge body is refused', async () => {
+    const client = await serve();
+    expect(await codeOf(client.trace({ from: 'x'.repeat(1_000_000), to: 'y' }))).toMatch(/E_API_(REQUEST|UNREACHABLE)/);
+    expect((await client.status()).ready).toBe(true);
+  });
+
+  test('a failing backend is our fault and does not end the server', async () => {
+    const backend = new FakeBackend();
+    backend.nodes = async () => {
+      throw new TypeError('boom');
+    };
+    const client = await serve(backend);
+    expect(await codeOf(client.nodes())).toBe('E_API_INTERNAL');
+    expect((await client.status()).ready).toBe(true);
+  });
+
+  test('a server that is no agent is recognised', async () => {
+    const path = join(folder, 'web.sock');
+    const web = http.createServer((_, response) => response.end('<html>'));
+    await new Promise<void>((resolve) => web.listen(path, resolve));
+    expect(await codeOf(new ApiClient({ socketPath: path }).status())).toBe('E_API_RESPONSE');
+    web.close();
+  });
+
+  test('no agent: unreachable', async () => {
+    expect(await codeOf(new ApiClient({ socketPath: join(folder, 'none.sock') }).status())).toBe('E_API_UNREACHABLE');
+  });
+});
+
+describe('streams', () => {
+  test('flows and losses arrive in order', async () => {
+    const flows: FlowMessage[] = [
+      { kind: 'flow', flow },
+      { kind: 'lost', place: 'kernel', count: 3 },
+    ];
+    const client = await serve(new FakeBackend({ flows }));
+    expect(await collect(client.observe({ last: 10 }))).toEqual(flows);
+  });
+
+  test('a source that fails in the middle says so at the end', async () => {
+    const client = await serve(
+      new FakeBackend({}, async function* () {
+        yield [{ kind: 'flow', flow }] as const;
+        throw new Error('ring broke');
+      }),
+    );
+    await expect(collect(client.observe({ last: 1 }))).rejects.toThrow(/ring broke/);
+  });
+
+  test('a reader that goes away ends the source', async () => {
+    let ended = false;
+    const client = await serve(
+      new FakeBackend({}, async function* (_, signal) {
+        try {
+          while (!signal.aborted) {
+            yield [{ kind: 'flow', flow }] as const;
+            await new Promise((resolve) => setTimeout(resolve, 1));
+          }
+        } finally {
+          ended = true;
+        }
+      }),
+    );
+    const abort = new AbortController();
+    for await (const _ of client.observe({ follow: true }, abort.signal)) abort.abort();
+    await expect.poll(() => ended).toBe(true);
+  });
+
+  test('a slow reader holds the source back instead of filling memory', async () => {
+    let produced = 0;
+    const group = Array.from({ length: 100 }, () => ({ kind: 'flow', flow }) as const);
+    const client = await serve(
+      new FakeBackend({}, async function* (_, signal) {
+        while (!signal.aborted) {
+          produced += 1;
+          yield group;
+        }
+      }),
+    );
+    const lines = client.observe({ follow: true });
+    await lines.next();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const soon = produced;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(produced).toBe(soon);
+    await lines.return(undefined);
+  });
+
+  test('all connections of a large table arrive', async () => {
+    const connection: ConnectionView = {
+      protocol: 'TCP',
+      source: { addr: '10.0.0.1', port: 1, endpoint: 1, identity: 300 },
+      destination: { addr: '10.0.0.2', port: 2, endpoint: 2, identity: 301 },
+      current: true,
+      replied: true,
+      closing: false,
+      midstream: false,
+      expiresInSeconds: 3,
+      rules: {},
+    };
+    const connections = Array.from({ length: 5_000 }, () => connection);
+    const client = await serve(new FakeBackend({ connections }));
+    expect(await collect(client.connections())).toHaveLength(5_000);
+  });
+});

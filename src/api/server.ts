@@ -1,0 +1,54 @@
+import type { Server } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
+import { type Lifecycle, type Logger, type Service, silentLogger } from '../base/index.ts';
+import { createAdminApp } from './app.ts';
+import type { AdminBackend } from './backend.ts';
+import { listenOnSocket } from './socket.ts';
+
+export type AdminServerOptions = {
+  readonly backend: AdminBackend;
+  /** `/run/membrane/<node>/admin.sock` */
+  readonly socketPath: string;
+  readonly log?: Logger;
+};
+
+/** The admin API on a unix socket that only its owner (root) opens. */
+export class AdminServer implements Service {
+  readonly #options: AdminServerOptions;
+  readonly #stopping = new AbortController();
+  #server: Server | undefined;
+  #release: (() => Promise<void>) | undefined;
+
+  constructor(options: AdminServerOptions) {
+    this.#options = options;
+  }
+
+  /** E_API_AGENT_RUNNING when a live agent has the socket; E_API_SOCKET when it cannot be made. */
+  async start(_lifecycle?: Lifecycle): Promise<void> {
+    const { backend, socketPath, log = silentLogger } = this.#options;
+    const app = createAdminApp({ backend, log, signal: this.#stopping.signal });
+    const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+    server.headersTimeout = 10_000;
+    server.requestTimeout = 30_000;
+    server.keepAliveTimeout = 5_000;
+    server.maxConnections = 128;
+    this.#release = await listenOnSocket(server, socketPath);
+    this.#server = server;
+  }
+
+  /** Ends streams, closes connections, removes the socket. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the agent stops'));
+    await this.#release?.();
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    // Readers of streams get a moment to take their last lines.
+    const force = setTimeout(() => server.closeAllConnections(), 500);
+    await promise;
+    clearTimeout(force);
+  }
+}
