@@ -10,8 +10,31 @@ export {
   isAddr,
   parseAddr,
 } from './addr.ts';
+export { crc32c, internetChecksum } from './checksum.ts';
 export { netErrors } from './errors.ts';
 export { type Mac, macBytes, macFromBytes, macOfAddr, parseMac } from './mac.ts';
+export {
+  type ArpSpec,
+  buildDatagram,
+  buildPacket,
+  ETHERTYPE,
+  type EthernetSpec,
+  type Ipv4Spec,
+  type Ipv6Spec,
+  type PacketSpec,
+  type RawNetworkSpec,
+  TCP_FLAGS,
+  type TcpFlag,
+  type TransportSpec,
+} from './packet.ts';
+export {
+  type ParsedArp,
+  type ParsedIp,
+  type ParsedPacket,
+  type ParsedTransport,
+  parseDatagram,
+  parsePacket,
+} from './packet-parse.ts';
 export { ALL_PORTS, type PortPrefix, type PortRange, portPrefixes, portRange } from './port-range.ts';
 export { Prefix } from './prefix.ts';
 export { PROTOCOL_NUMBERS, type Protocol, protocolName } from './protocol.ts';

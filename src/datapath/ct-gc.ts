@@ -1,0 +1,38 @@
+import type { ProgFd } from './fd.ts';
+import { type Config, ZERO_CONFIG } from './gen/config.ts';
+import { kernelError } from './kernel-error.ts';
+import { loadPrograms } from './loader.ts';
+import type { MapSet } from './map-set.ts';
+import type { ObjectSpec } from './object-spec.ts';
+import { progTestRun } from './syscall.ts';
+
+/** Removes dead connections and corrects ct_usage. Runs inside the kernel: walking from here would cost seconds. */
+export class ConntrackCollector implements Disposable {
+  readonly #program: ProgFd;
+
+  private constructor(program: ProgFd) {
+    this.#program = program;
+  }
+
+  /** `spec` of conntrack.bpf.o. Throws what loadPrograms throws. */
+  static load(spec: ObjectSpec, maps: MapSet, config: Config = ZERO_CONFIG): ConntrackCollector {
+    return new ConntrackCollector(loadPrograms({ spec, maps, config, programs: ['collect'] }).collect);
+  }
+
+  /** One pass over the table; what the program returned. */
+  run(): number {
+    try {
+      return progTestRun(this.#program, {}).retval;
+    } catch (error) {
+      throw kernelError('E_DATAPATH_SYSCALL', 'run the conntrack collector', error);
+    }
+  }
+
+  close(): void {
+    this.#program.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import type { Codec } from './codec.ts';
+import type { MapFd } from './fd.ts';
+import { kernelError } from './kernel-error.ts';
+import { dumpMap, type MapCodecs } from './map.ts';
+import type { MapSpec } from './map-spec.ts';
+import { mapLookup } from './syscall.ts';
+
+let cpus: number | undefined;
+
+/** CPUs that the kernel may ever bring up: what it copies for a per-CPU element. One too few corrupts memory. */
+export function possibleCpus(): number {
+  cpus ??= parseCpuList(readFileSync('/sys/devices/system/cpu/possible', 'utf8'));
+  return cpus;
+}
+
+/** How many CPUs `0-3,8` names, counted to the highest. */
+export function parseCpuList(text: string): number {
+  return 1 + Math.max(...text.trim().split(/[-,]/).map(Number));
+}
+
+const round8 = (size: number): number => Math.ceil(size / 8) * 8;
+
+/** A per-CPU map, read only. */
+export class PerCpuMap<K, V> {
+  readonly spec: MapSpec;
+  readonly #fd: MapFd;
+  readonly #codecs: MapCodecs<K, V>;
+  readonly #stride: number;
+
+  /** `fd` stays the caller's. */
+  constructor(fd: MapFd, spec: MapSpec, codecs: MapCodecs<K, V>) {
+    this.spec = spec;
+    this.#fd = fd;
+    this.#codecs = codecs;
+    this.#stride = round8(spec.valueSize);
+  }
+
+  /** One value a CPU; undefined when there is no such key. */
+  get(key: K): V[] | undefined {
+    const keyBytes = new Uint8Array(new ArrayBuffer(this.spec.keySize));
+    this.#codecs.key.write(new DataView(keyBytes.buffer), 0, key);
+    const bytes = new Uint8Array(new ArrayBuffer(this.#stride * possibleCpus()));
+    try {
+      return mapLookup(this.#fd, keyBytes, bytes) ? this.#decode(new DataView(bytes.buffer), 0) : undefined;
+    } catch (error) {
+      throw kernelError('E_DATAPATH_MAP', `look up in ${this.spec.name}`, error);
+    }
+  }
+
+  async entries(): Promise<[K, V[]][]> {
+    const count = 256;
+    const size = this.#stride * possibleCpus();
+    const keys = new Uint8Array(new ArrayBuffer(this.spec.keySize * count));
+    const values = new Uint8Array(new ArrayBuffer(size * count));
+    const [keyView, valueView] = [new DataView(keys.buffer), new DataView(values.buffer)];
+    const all: [K, V[]][] = [];
+    for await (const found of dumpMap(this.#fd, this.spec.keySize, { keys, values, count })) {
+      for (let i = 0; i < found; i += 1) {
+        all.push([this.#codecs.key.decode(keyView, i * this.spec.keySize), this.#decode(valueView, i * size)]);
+      }
+    }
+    return all;
+  }
+
+  #decode(view: DataView, offset: number): V[] {
+    return Array.from({ length: possibleCpus() }, (_, cpu) =>
+      this.#codecs.value.decode(view, offset + cpu * this.#stride),
+    );
+  }
+}
+
+export const u32Codec: Codec<number> = {
+  size: 4,
+  write: (view, offset, value) => view.setUint32(offset, value, true),
+  decode: (view, offset = 0) => view.getUint32(offset, true),
+};
+
+export const u64Codec: Codec<bigint> = {
+  size: 8,
+  write: (view, offset, value) => view.setBigUint64(offset, value, true),
+  decode: (view, offset = 0) => view.getBigUint64(offset, true),
+};

@@ -1,0 +1,197 @@
+/** A whole datapath without devices: real programs and real maps, packets by BPF_PROG_TEST_RUN. Needs root. */
+import { fileURLToPath } from 'node:url';
+import { type EndpointId, endpointId, identityId, type PolicyTable, policyRevision } from '../model/index.ts';
+import type { Addr } from '../net/index.ts';
+import { type Connection, type ConntrackMap, conntrackMap, listConnections } from './conntrack-map.ts';
+import {
+  type EndpointDrop,
+  type EventLoss,
+  type ReasonCounter,
+  readCounters,
+  readDrops,
+  readEventLoss,
+} from './counters.ts';
+import { ConntrackCollector } from './ct-gc.ts';
+import { KernelEndpointWords } from './endpoint-words.ts';
+import { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
+import type { ProgFd } from './fd.ts';
+import type { Event } from './gen/codecs.ts';
+import { type Config, ZERO_CONFIG } from './gen/config.ts';
+import { type IpcacheMap, ipcacheMap } from './ipcache-map.ts';
+import { loadPrograms } from './loader.ts';
+import { MapSet, type MapSizes } from './map-set.ts';
+import { type ObjectSpec, readObjectSpec } from './object-spec.ts';
+import { PolicyTables, policyMap } from './policy-map.ts';
+import { EventRing } from './ring.ts';
+import { progTestRun } from './syscall.ts';
+
+/** What a tc program may answer. */
+export const ACTIONS = { 0: 'pass', 2: 'drop', 7: 'redirect' } as const;
+export type Action = (typeof ACTIONS)[keyof typeof ACTIONS] | `${number}`;
+
+export type RunOptions = {
+  /** skb->mark. */
+  readonly mark?: number;
+  /** Must exist in this network namespace; the loopback device is 1. */
+  readonly ingressIfindex?: number;
+  readonly ifindex?: number;
+  /** skb->cb, five words. */
+  readonly cb?: readonly number[];
+  readonly repeat?: number;
+};
+
+export type RunResult = {
+  readonly action: Action;
+  /** The frame as the program left it. */
+  readonly packet: Uint8Array;
+  readonly mark: number;
+  readonly cb: readonly number[];
+  /** Mean of one run, ns. */
+  readonly duration: number;
+};
+
+/** Offsets in struct __sk_buff. */
+const SKB = { mark: 8, ingressIfindex: 36, ifindex: 40, cb: 48, size: 192 } as const;
+
+const SMALL: MapSizes = {
+  endpoints: 1024,
+  ipcache: 4096,
+  policy: 65_536,
+  conntrack: 4096,
+  snat: 1024,
+  fragments: 256,
+  drops: 1024,
+  events: 1 << 18,
+};
+
+const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
+
+export type LoadedEndpoint = { readonly id: EndpointId; readonly fromPod: ProgFd; readonly toPod: ProgFd };
+
+export class TestDatapath implements Disposable {
+  readonly maps: MapSet;
+  readonly words: KernelEndpointWords;
+  readonly endpoints: EndpointsMap;
+  readonly ipcache: IpcacheMap;
+  readonly conntrack: ConntrackMap;
+  readonly policy: PolicyTables;
+  readonly #ring: EventRing;
+  readonly #owned: Disposable[] = [];
+  readonly #specs = new Map<string, ObjectSpec>();
+
+  /** Maps are not pinned: they vanish with the process whatever happens to it. */
+  constructor(options: { readonly sizes?: MapSizes } = {}) {
+    this.maps = new MapSet({ pinDir: undefined, sizes: { ...SMALL, ...options.sizes } });
+    this.words = KernelEndpointWords.of(this.maps.get('endpoint_words'));
+    this.endpoints = endpointsMap(this.maps);
+    this.ipcache = ipcacheMap(this.maps);
+    this.conntrack = conntrackMap(this.maps);
+    this.policy = new PolicyTables(policyMap(this.maps));
+    this.#ring = new EventRing(this.maps.get('events'), this.maps.spec('events').maxEntries);
+  }
+
+  /** Spec of `build/<name>.bpf.o`. */
+  spec(name: string): ObjectSpec {
+    const known = this.#specs.get(name) ?? readObjectSpec(`${BUILD}${name}.bpf.o`);
+    this.#specs.set(name, known);
+    return known;
+  }
+
+  /** Any programs of `build/<object>.bpf.o`; closed with this object. */
+  load<Name extends string>(object: string, programs: readonly Name[], config: Partial<Config>): Record<Name, ProgFd> {
+    const loaded = loadPrograms({
+      spec: this.spec(object),
+      maps: this.maps,
+      config: { ...ZERO_CONFIG, ...config },
+      programs,
+    });
+    this.#owned.push(...(Object.values(loaded) as ProgFd[]));
+    return loaded;
+  }
+
+  /** The two programs of an endpoint, which is put into the endpoints map when its config has an IPv4 address. */
+  loadEndpoint(config: Partial<Config> & { readonly endpoint: EndpointId }): LoadedEndpoint {
+    const { from_pod, to_pod } = this.load('endpoint', ['from_pod', 'to_pod'] as const, config);
+    for (const addr of [config.ipv4, config.ipv6]) {
+      if (addr === undefined || addr === null) continue;
+      this.endpoints.set(addr, {
+        endpoint: config.endpoint,
+        ifindex: config.ifindex ?? ZERO_CONFIG.ifindex,
+        cidrIdentity: identityId(0),
+      });
+    }
+    return { id: config.endpoint, fromPod: from_pod, toPod: to_pod };
+  }
+
+  /** Opens an endpoint: writes `table` under `revision` and then its word. Endpoint 0 needs no table. */
+  async open(endpoint: number, identity: number, revision: number, table: PolicyTable = []): Promise<void> {
+    if (table.length > 0) await this.policy.write(policyRevision(revision), table);
+    this.words.set(endpointId(endpoint), { identity: identityId(identity), revision: policyRevision(revision) });
+  }
+
+  run(program: ProgFd, packet: Uint8Array, options: RunOptions = {}): RunResult {
+    const context = new DataView(new ArrayBuffer(SKB.size));
+    context.setUint32(SKB.mark, options.mark ?? 0, true);
+    context.setUint32(SKB.ingressIfindex, options.ingressIfindex ?? 0, true);
+    context.setUint32(SKB.ifindex, options.ifindex ?? 0, true);
+    for (const [index, word] of (options.cb ?? []).entries()) context.setUint32(SKB.cb + index * 4, word, true);
+    const data = new Uint8Array(new ArrayBuffer(packet.length));
+    data.set(packet);
+    const result = progTestRun(program, {
+      data,
+      context: new Uint8Array(context.buffer),
+      repeat: options.repeat ?? 1,
+    });
+    const out = new DataView(result.context.buffer);
+    return {
+      action: ACTIONS[result.retval as keyof typeof ACTIONS] ?? `${result.retval}`,
+      packet: result.data,
+      mark: out.getUint32(SKB.mark, true),
+      cb: [0, 1, 2, 3, 4].map((index) => out.getUint32(SKB.cb + index * 4, true)),
+      duration: result.duration,
+    };
+  }
+
+  /** Events since the last call. */
+  events(): Event[] {
+    return this.#ring.drain();
+  }
+
+  eventLoss(): EventLoss {
+    return readEventLoss(this.maps);
+  }
+
+  async counters(): Promise<ReasonCounter[]> {
+    return await readCounters(this.maps);
+  }
+
+  async drops(): Promise<EndpointDrop[]> {
+    return await readDrops(this.maps);
+  }
+
+  async connections(): Promise<Connection[]> {
+    return await listConnections(this.conntrack);
+  }
+
+  /** Runs the collector once. */
+  collect(config: Partial<Config> = {}): number {
+    using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, { ...ZERO_CONFIG, ...config });
+    return collector.run();
+  }
+
+  /** Forgets an address's owner. */
+  disown(addr: Addr): void {
+    this.endpoints.delete(addr);
+  }
+
+  close(): void {
+    for (const owned of this.#owned.splice(0)) owned[Symbol.dispose]();
+    this.#ring.close();
+    this.words.close();
+    this.maps.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * `npm run build:bpf`: compiles every bpf/*.bpf.c into build/, when its sources or the compiler changed. Each object is
+ * stamped with the hash of the shared layouts, which the loader compares with the generated code's.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { BuildError, CLANG_FLAGS, clangVersion, compile, ROOT } from './btfgen/clang.ts';
+import { readLayout } from './btfgen/layout.ts';
+
+const SOURCES = join(ROOT, 'bpf');
+const BUILD = join(ROOT, 'build');
+
+function sourceHash(version: string): string {
+  const hash = createHash('sha256').update(version).update(CLANG_FLAGS.join(' '));
+  const own = ['tools/build-bpf.ts', 'tools/btfgen/layout.ts'].map((file) => join(ROOT, file));
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.[ch]$/.test(file))
+    .toSorted()
+    .map((file) => join(SOURCES, file));
+  for (const file of [...own, ...files]) hash.update(`\0${file.slice(ROOT.length)}\0`).update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+function readOr(path: string, fallback: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return fallback;
+  }
+}
+
+function main(): void {
+  const programs = readdirSync(SOURCES).filter((file) => file.endsWith('.bpf.c'));
+  const stamp = join(BUILD, '.bpf-sources');
+  const hash = sourceHash(clangVersion());
+  const built = new Set(readdirSync(ROOT).includes('build') ? readdirSync(BUILD) : []);
+  const objects = programs.map((file) => file.replace(/\.c$/, '.o'));
+  if (readOr(stamp, '') === hash && objects.every((file) => built.has(file))) {
+    console.log('datapath: up to date');
+    return;
+  }
+  mkdirSync(BUILD, { recursive: true });
+  const layout = readLayout();
+  const header = join(BUILD, 'layout-stamp.h');
+  writeFileSync(
+    header,
+    `static const char membrane_layout_stamp[] __attribute__((section("membrane_layout"), used)) = "${layout.hash}";\n`,
+  );
+  for (const file of programs) {
+    const object = join(BUILD, basename(file).replace(/\.c$/, '.o'));
+    console.log(`datapath: compiling bpf/${file}`);
+    compile(join(SOURCES, file), `${object}.new`, ['-include', header]);
+    renameSync(`${object}.new`, object);
+  }
+  writeFileSync(stamp, hash);
+  console.log(`datapath: ${programs.length} objects, layout ${layout.hash}`);
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
