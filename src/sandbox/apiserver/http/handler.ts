@@ -1,0 +1,217 @@
+import type { Clock, Logger } from '../../../base/index.ts';
+import { errorMessage } from '../../../base/index.ts';
+import type { KubeObject } from '../object.ts';
+import type { ResourceDefinition, Verb } from '../resource.ts';
+import { ApiError, internalError, methodNotAllowed, noSuchResource } from '../status.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import type { NamespaceController } from '../store/namespace-controller.ts';
+import type { ObjectKey } from '../store/options.ts';
+import { Selection } from '../store/selection.ts';
+import { Discovery, verbsOf } from './discovery.ts';
+import type { Exchange } from './exchange.ts';
+import { Lister } from './list.ts';
+import { answerMeta } from './meta-routes.ts';
+import { negotiateForm } from './negotiate.ts';
+import { presentList, presentObject } from './present.ts';
+import { parseRequestInfo, pathSteps, type RequestInfo } from './request-info.ts';
+import { reviewAccess } from './reviews.ts';
+import { createBinding, evictPod, type PodLog, streamLog } from './subresources.ts';
+import { streamWatch } from './watch-stream.ts';
+import {
+  createObject,
+  deleteCollection,
+  deleteOptionsOf,
+  deletionAnswer,
+  patchObject,
+  updateObject,
+} from './writes.ts';
+
+export type HandlerOptions = {
+  readonly store: ApiStore;
+  readonly namespaces: NamespaceController;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly podLog: PodLog | undefined;
+  /** Aborted when the server closes. */
+  readonly signal: AbortSignal;
+};
+
+/** Answers requests whose sender is known. */
+export class Handler {
+  readonly #options: HandlerOptions;
+  readonly #store: ApiStore;
+  readonly #discovery: Discovery;
+  readonly #lister: Lister;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#discovery = new Discovery(options.store.catalog);
+    this.#lister = new Lister(options.store);
+  }
+
+  async handle(exchange: Exchange): Promise<void> {
+    try {
+      const steps = pathSteps(exchange.path);
+      const info = parseRequestInfo(steps);
+      if (info === undefined) answerMeta(exchange, steps, this.#discovery, this.#store.catalog);
+      else await this.#resource(exchange, info);
+    } catch (error) {
+      this.fail(exchange, error);
+    }
+  }
+
+  fail(exchange: Exchange, error: unknown): void {
+    if (exchange.response.destroyed) return;
+    let refusal: ApiError;
+    if (error instanceof ApiError) refusal = error;
+    else {
+      this.#options.log.error(
+        { method: exchange.method, path: exchange.path, error: errorMessage(error) },
+        'request failed',
+      );
+      refusal = internalError('see the log of the sandbox');
+    }
+    // An unread body would be taken for the next request.
+    if (!exchange.request.complete) exchange.response.setHeader('Connection', 'close');
+    exchange.json(refusal.code, refusal.toStatus());
+    if (!exchange.request.complete) exchange.request.resume();
+  }
+
+  async #resource(exchange: Exchange, info: RequestInfo): Promise<void> {
+    const definition = this.#store.catalog.find(info.group, info.version, info.resource);
+    if (definition === undefined) {
+      await this.#virtual(exchange, info);
+      return;
+    }
+    if (!definition.namespaced && info.namespace !== undefined) throw noSuchResource();
+    if (info.name === undefined) {
+      await this.#collection(exchange, definition, info.namespace);
+      return;
+    }
+    if (definition.namespaced && info.namespace === undefined) throw noSuchResource();
+    const key: ObjectKey = { namespace: info.namespace, name: info.name };
+    if (info.subresource === undefined || (info.subresource === 'status' && definition.status === true)) {
+      await this.#object(exchange, definition, key, info.subresource === 'status' ? 'status' : undefined);
+    } else await this.#subresource(exchange, definition, key, info.subresource);
+  }
+
+  async #collection(exchange: Exchange, definition: ResourceDefinition, namespace: string | undefined): Promise<void> {
+    const { query, method } = exchange;
+    const form = negotiateForm(exchange.header('accept'), query.get('includeObject'));
+    const { clock } = this.#options;
+    if (method === 'POST') {
+      allow(definition, 'create');
+      const object = await createObject(exchange, this.#store, definition, namespace);
+      exchange.send(201, presentObject(definition, object, form, clock.now()), 'application/json');
+      return;
+    }
+    const selection = new Selection(definition, {
+      namespace,
+      labelSelector: query.get('labelSelector') ?? '',
+      fieldSelector: query.get('fieldSelector') ?? '',
+    });
+    if (method === 'GET' || method === 'HEAD') {
+      if (query.get('watch') === 'true' || query.get('watch') === '1') {
+        const { signal } = this.#options;
+        streamWatch(exchange, { store: this.#store, selection, form, now: () => clock.now(), signal });
+        return;
+      }
+      const page = this.#lister.list(selection, query);
+      exchange.send(200, presentList(definition, page.items, page.metadata, form, clock.now()), 'application/json');
+    } else if (method === 'DELETE') {
+      allow(definition, 'deletecollection');
+      const page = await deleteCollection(exchange, this.#store, this.#lister, selection);
+      exchange.send(200, presentList(definition, page.items, page.metadata, form, clock.now()), 'application/json');
+    } else throw methodNotAllowed();
+  }
+
+  async #object(
+    exchange: Exchange,
+    definition: ResourceDefinition,
+    key: ObjectKey,
+    subresource: 'status' | undefined,
+  ): Promise<void> {
+    const form = negotiateForm(exchange.header('accept'), exchange.query.get('includeObject'));
+    const answer = (status: number, object: KubeObject): void =>
+      exchange.send(status, presentObject(definition, object, form, this.#options.clock.now()), 'application/json');
+    switch (exchange.method) {
+      case 'GET':
+      case 'HEAD': {
+        const stored = this.#store.require(definition, key);
+        if (form.as === 'json') exchange.send(200, stored.json, 'application/json');
+        else answer(200, stored.object);
+        return;
+      }
+      case 'PUT':
+        return answer(200, await updateObject(exchange, this.#store, definition, key, subresource));
+      case 'PATCH': {
+        const { object, created } = await patchObject(exchange, this.#store, definition, key, subresource);
+        return answer(created ? 201 : 200, object);
+      }
+      case 'DELETE': {
+        if (subresource !== undefined) throw methodNotAllowed();
+        const options = await deleteOptionsOf(exchange);
+        const { object, gone } = this.#store.delete(definition.resource, key, options);
+        exchange.json(200, deletionAnswer(definition, object, gone));
+        return;
+      }
+      default:
+        throw methodNotAllowed();
+    }
+  }
+
+  async #subresource(
+    exchange: Exchange,
+    definition: ResourceDefinition,
+    key: ObjectKey,
+    subresource: string,
+  ): Promise<void> {
+    const { podLog, signal, clock, namespaces } = this.#options;
+    const action = `${exchange.method} ${definition.resource}/${subresource}`;
+    switch (action) {
+      case 'GET pods/log':
+        return streamLog(exchange, this.#store.require(definition, key).object, podLog, signal);
+      case 'POST pods/binding':
+        return createBinding(exchange, this.#store, definition, key, key.namespace ?? '', clock.now());
+      case 'POST pods/eviction':
+        return evictPod(exchange, this.#store, definition, key);
+      case 'PUT namespaces/finalize': {
+        this.#store.require(definition, key);
+        const { value } = await exchange.parsedBody();
+        const object = namespaces.finalize(key.name, finalizersOf(value));
+        exchange.json(200, object ?? {});
+        return;
+      }
+      default:
+        throw noSuchResource();
+    }
+  }
+
+  async #virtual(exchange: Exchange, info: RequestInfo): Promise<void> {
+    if (info.group === 'authorization.k8s.io' && info.version === 'v1' && exchange.method === 'POST') {
+      const { value } = await exchange.parsedBody();
+      const answer = reviewAccess(info.resource, value);
+      if (answer !== undefined) return exchange.json(201, answer);
+    }
+    if (
+      info.group === '' &&
+      info.resource === 'bindings' &&
+      exchange.method === 'POST' &&
+      info.namespace !== undefined
+    ) {
+      const pods = this.#store.catalog.named('pods');
+      return createBinding(exchange, this.#store, pods, undefined, info.namespace, this.#options.clock.now());
+    }
+    throw noSuchResource();
+  }
+}
+
+function allow(definition: ResourceDefinition, verb: Verb): void {
+  if (!verbsOf(definition).includes(verb)) throw methodNotAllowed();
+}
+
+function finalizersOf(value: unknown): string[] {
+  const spec = (value as { spec?: { finalizers?: unknown } } | null)?.spec;
+  return Array.isArray(spec?.finalizers) ? spec.finalizers.filter((f) => typeof f === 'string') : [];
+}

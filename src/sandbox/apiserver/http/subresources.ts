@@ -1,0 +1,143 @@
+import { once } from 'node:events';
+import { clone, isObject, type JsonObject, listAt, objectAt, stringAt } from '../json.ts';
+import { type KubeObject, timestamp } from '../object.ts';
+import type { ResourceDefinition } from '../resource.ts';
+import { ApiError, badRequest, conflict, noSuchResource } from '../status.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import type { ObjectKey } from '../store/options.ts';
+import type { Exchange } from './exchange.ts';
+import { numberOf } from './list.ts';
+
+export type PodLogOptions = {
+  readonly container: string;
+  readonly follow: boolean;
+  /** Absent: all. */
+  readonly tailLines: number | undefined;
+  readonly previous: boolean;
+  readonly timestamps: boolean;
+  /** Absent: no limit. */
+  readonly limitBytes: number | undefined;
+  readonly signal: AbortSignal;
+};
+
+/** Gives a container's output; ends when it is over or, with `follow`, when the signal is aborted. */
+export type PodLog = (namespace: string, name: string, options: PodLogOptions) => AsyncIterable<Uint8Array>;
+
+const created = (): JsonObject => ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
+
+/** Puts a pod on a node, once: what a scheduler does. */
+export function bindPod(
+  store: ApiStore,
+  definition: ResourceDefinition,
+  key: ObjectKey,
+  node: string,
+  now: number,
+): void {
+  const old = store.require(definition, key).object;
+  if (old.metadata.deletionTimestamp !== undefined) {
+    throw conflict(definition, key.name, `pod ${key.name} is being deleted, cannot be assigned to a host`);
+  }
+  const current = stringAt(old, 'spec', 'nodeName') ?? '';
+  if (current !== '') throw conflict(definition, key.name, `pod ${key.name} is already assigned to node "${current}"`);
+  if (node === '') throw badRequest('target.name: Required value');
+  const next = clone(old as JsonObject) as KubeObject;
+  next['spec'] = { ...objectAt(next, 'spec'), nodeName: node };
+  const conditions = listAt(next, 'status', 'conditions').filter((c) => stringAt(c, 'type') !== 'PodScheduled');
+  conditions.push({ type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: timestamp(now) });
+  next['status'] = { ...objectAt(next, 'status'), conditions };
+  store.storage.put(definition.resource, next);
+}
+
+export async function createBinding(
+  exchange: Exchange,
+  store: ApiStore,
+  definition: ResourceDefinition,
+  key: ObjectKey | undefined,
+  namespace: string,
+  now: number,
+): Promise<void> {
+  const { value } = await exchange.parsedBody();
+  const name = key?.name ?? stringAt(value, 'metadata', 'name') ?? '';
+  bindPod(store, definition, { namespace, name }, stringAt(value, 'target', 'name') ?? '', now);
+  exchange.json(201, created());
+}
+
+/** A deletion that a disruption budget could refuse; there are none here. */
+export async function evictPod(
+  exchange: Exchange,
+  store: ApiStore,
+  definition: ResourceDefinition,
+  key: ObjectKey,
+): Promise<void> {
+  const { value } = await exchange.parsedBody();
+  const options = isObject(value) ? objectAt(value, 'deleteOptions') : undefined;
+  const grace = options?.['gracePeriodSeconds'];
+  const dryRun = listAt(options, 'dryRun').length > 0;
+  store.delete(definition.resource, key, { gracePeriodSeconds: typeof grace === 'number' ? grace : undefined, dryRun });
+  exchange.json(201, created());
+}
+
+/** Streams a container's log as plain text. */
+export async function streamLog(
+  exchange: Exchange,
+  pod: KubeObject,
+  podLog: PodLog | undefined,
+  closing: AbortSignal,
+): Promise<void> {
+  if (podLog === undefined) throw noSuchResource();
+  const { query, response } = exchange;
+  const { name, namespace = '' } = pod.metadata;
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  const tail = query.get('tailLines');
+  const limit = numberOf(query.get('limitBytes'), 'limitBytes');
+  const options: PodLogOptions = {
+    container: containerOf(pod, query.get('container') ?? ''),
+    follow: query.get('follow') === 'true',
+    tailLines: tail === null || tail === '' ? undefined : numberOf(tail, 'tailLines'),
+    previous: query.get('previous') === 'true',
+    timestamps: query.get('timestamps') === 'true',
+    limitBytes: limit === 0 ? undefined : limit,
+    signal: AbortSignal.any([gone.signal, closing]),
+  };
+  const chunks = podLog(namespace, name, options)[Symbol.asyncIterator]();
+  // The first chunk before the headers: a log that cannot be had is an ordinary error answer.
+  let next = options.follow ? undefined : await chunks.next();
+  response.writeHead(200, { ...exchange.headers('text/plain'), 'Transfer-Encoding': 'chunked' });
+  response.flushHeaders();
+  let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
+  try {
+    for (next ??= await chunks.next(); next.done !== true && left > 0; next = await chunks.next()) {
+      if (response.destroyed) break;
+      const chunk = next.value.subarray(0, Math.min(left, next.value.length));
+      left -= chunk.length;
+      if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    }
+  } finally {
+    await chunks.return?.();
+    response.end();
+  }
+}
+
+/** The container that is meant: named, or the only one. */
+export function containerOf(pod: KubeObject, asked: string): string {
+  const names = ['containers', 'initContainers', 'ephemeralContainers'].flatMap((list) =>
+    listAt(pod, 'spec', list).map((container) => stringAt(container, 'name') ?? ''),
+  );
+  const { name } = pod.metadata;
+  if (asked === '') {
+    const [first = ''] = names;
+    if (listAt(pod, 'spec', 'containers').length === 1) return first;
+    throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
+  }
+  if (!names.includes(asked)) throw badRequest(`container ${asked.slice(0, 63)} is not valid for pod ${name}`);
+  return asked;
+}
+
+export function notRunning(pod: KubeObject, container: string): ApiError {
+  return new ApiError(
+    400,
+    'BadRequest',
+    `container ${JSON.stringify(container)} in pod ${JSON.stringify(pod.metadata.name)} is not running`,
+  );
+}

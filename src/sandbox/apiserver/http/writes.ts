@@ -1,0 +1,161 @@
+import { isObject, type Json, type JsonObject, stringAt } from '../json.ts';
+import type { KubeObject } from '../object.ts';
+import { parseJsonBody, parseYamlBody } from '../parse.ts';
+import { patchTypeOf } from '../patch/index.ts';
+import type { ResourceDefinition } from '../resource.ts';
+import { badRequest, isApiError } from '../status.ts';
+import type { ApiStore } from '../store/api-store.ts';
+import type { DeleteOptions, FieldValidation, ObjectKey, WriteOptions } from '../store/options.ts';
+import type { Selection } from '../store/selection.ts';
+import type { Exchange } from './exchange.ts';
+import type { Lister } from './list.ts';
+
+const FIELD_VALIDATIONS = new Set(['Strict', 'Warn', 'Ignore']);
+
+export function writeOptionsOf(exchange: Exchange, subresource: 'status' | undefined): WriteOptions {
+  const { query } = exchange;
+  // The default of the real server since 1.27.
+  const fieldValidation = query.get('fieldValidation') || 'Warn';
+  if (!FIELD_VALIDATIONS.has(fieldValidation)) {
+    throw badRequest(
+      `fieldValidation: Unsupported value: ${JSON.stringify(fieldValidation.slice(0, 64))}: supported values: "", "Ignore", "Strict", "Warn"`,
+    );
+  }
+  return {
+    dryRun: isDryRun(query.getAll('dryRun')),
+    fieldManager: query.get('fieldManager') || defaultManager(exchange),
+    fieldValidation: fieldValidation as FieldValidation,
+    force: query.get('force') === 'true',
+    warn: exchange.warn,
+    subresource,
+  };
+}
+
+/** The first word of the client's name, as the real server takes it. */
+function defaultManager(exchange: Exchange): string {
+  return (exchange.header('user-agent') ?? '').split('/')[0]?.slice(0, 128) || 'unknown';
+}
+
+function isDryRun(values: readonly string[]): boolean {
+  const given = values.filter((value) => value !== '');
+  const unknown = given.find((value) => value !== 'All');
+  if (unknown !== undefined) {
+    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(unknown.slice(0, 64))}: supported values: "All"`);
+  }
+  return given.length > 0;
+}
+
+export async function createObject(
+  exchange: Exchange,
+  store: ApiStore,
+  definition: ResourceDefinition,
+  namespace: string | undefined,
+): Promise<KubeObject> {
+  const { value, duplicates } = await exchange.parsedBody();
+  return store.create(definition.resource, value, {
+    ...writeOptionsOf(exchange, undefined),
+    duplicates,
+    namespace: definition.namespaced ? namespace : undefined,
+  });
+}
+
+export async function updateObject(
+  exchange: Exchange,
+  store: ApiStore,
+  definition: ResourceDefinition,
+  key: ObjectKey,
+  subresource: 'status' | undefined,
+): Promise<KubeObject> {
+  const { value, duplicates } = await exchange.parsedBody();
+  const name = stringAt(value, 'metadata', 'name') ?? '';
+  if (name !== key.name) {
+    throw badRequest(`the name of the object (${name.slice(0, 253)}) does not match the name on the URL (${key.name})`);
+  }
+  return store.update(definition.resource, value, { ...writeOptionsOf(exchange, subresource), duplicates, key });
+}
+
+export async function patchObject(
+  exchange: Exchange,
+  store: ApiStore,
+  definition: ResourceDefinition,
+  key: ObjectKey,
+  subresource: 'status' | undefined,
+): Promise<{ object: KubeObject; created: boolean }> {
+  const type = patchTypeOf(exchange.contentType);
+  const body = await exchange.body();
+  const options = writeOptionsOf(exchange, subresource);
+  if (type === 'apply') {
+    if (exchange.query.get('fieldManager') === null) {
+      throw badRequest(
+        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+      );
+    }
+    const { value, duplicates } = parseYamlBody(body);
+    return store.apply(definition.resource, key, value, { ...options, duplicates });
+  }
+  const { value, duplicates } = parseJsonBody(body);
+  return {
+    object: store.patch(definition.resource, key, { type, body: value }, { ...options, duplicates }),
+    created: false,
+  };
+}
+
+export async function deleteOptionsOf(exchange: Exchange): Promise<DeleteOptions> {
+  const body = await exchange.body();
+  const given: Json = body.length === 0 ? {} : parseJsonBody(body).value;
+  if (!isObject(given)) throw badRequest('DeleteOptions: the body is not an object');
+  const { query } = exchange;
+  const seconds = query.get('gracePeriodSeconds') ?? given['gracePeriodSeconds'];
+  const preconditions = isObject(given['preconditions']) ? given['preconditions'] : {};
+  const dryRun = Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : [];
+  return {
+    gracePeriodSeconds: seconds === undefined || seconds === null ? undefined : graceOf(seconds),
+    dryRun: isDryRun([...query.getAll('dryRun'), ...dryRun]),
+    preconditions: {
+      uid: stringAt(preconditions, 'uid'),
+      resourceVersion: stringAt(preconditions, 'resourceVersion'),
+    },
+  };
+}
+
+function graceOf(value: Json): number {
+  const seconds = Number(value);
+  if (!Number.isSafeInteger(seconds)) throw badRequest('gracePeriodSeconds: Invalid value: must be an integer');
+  return seconds;
+}
+
+/** The answer to a deletion: the object where the kind says so or while it is still there, otherwise a `Status`. */
+export function deletionAnswer(definition: ResourceDefinition, object: KubeObject, gone: boolean): JsonObject {
+  if (!gone || definition.returnsDeleted === true) return object;
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: {
+      name: object.metadata.name,
+      ...(definition.group === '' ? {} : { group: definition.group }),
+      kind: definition.resource,
+      uid: object.metadata.uid ?? '',
+    },
+  };
+}
+
+/** Deletes what a list with the same query would show; gives that list. */
+export async function deleteCollection(
+  exchange: Exchange,
+  store: ApiStore,
+  lister: Lister,
+  selection: Selection,
+): Promise<ReturnType<Lister['list']>> {
+  const options = await deleteOptionsOf(exchange);
+  const page = lister.list(selection, exchange.query);
+  for (const { object } of page.items) {
+    try {
+      store.delete(selection.definition.resource, object.metadata, { ...options, preconditions: undefined });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+    }
+  }
+  return page;
+}

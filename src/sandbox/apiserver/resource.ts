@@ -1,0 +1,61 @@
+import type { Json } from './json.ts';
+import type { KubeObject } from './object.ts';
+import type { StructSchema } from './schema/dsl.ts';
+import type { SelectableFields } from './selector/field-selector.ts';
+import type { FieldError } from './validate/field-error.ts';
+
+/** A column of `kubectl get`. Priority 0 is always shown, 1 with `-o wide`. */
+export type Column = {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date' | 'boolean';
+  readonly format?: 'name';
+  readonly priority?: 0 | 1;
+  readonly description: string;
+  /** `now` in ms since the epoch. */
+  value(object: KubeObject, now: number): Json;
+};
+
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+
+/**
+ * Everything the server must know of a kind. Adding one to a group's list makes it stored, listed, watched, printed,
+ * discovered and described in OpenAPI.
+ */
+export type ResourceDefinition = {
+  /** `''` for the core group. */
+  readonly group: string;
+  readonly version: string;
+  /** Plural, unique in the whole server: the name that in-process callers use. */
+  readonly resource: string;
+  readonly singular: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly schema: StructSchema;
+  /** Default: all. */
+  readonly verbs?: readonly Verb[];
+  /** Has a `/status` that is written apart from the rest. */
+  readonly status?: boolean;
+  /** `metadata.generation` counts changes of `spec`. */
+  readonly generation?: boolean;
+  /** A deletion answers with the object instead of a `Status`. */
+  readonly returnsDeleted?: boolean;
+  readonly nameFaults: (name: string) => string[];
+  readonly selectableFields?: SelectableFields;
+  readonly columns: readonly Column[];
+  /** Fills in what a client left out. Called on every write, before validation. */
+  readonly setDefaults?: (object: KubeObject) => void;
+  /** Clears or sets what a client may not choose. */
+  readonly prepareCreate?: (object: KubeObject) => void;
+  readonly prepareUpdate?: (next: KubeObject, old: KubeObject) => void;
+  readonly validate?: (object: KubeObject, old?: KubeObject) => FieldError[];
+  readonly validateUpdate?: (next: KubeObject, old: KubeObject) => FieldError[];
+  readonly validateStatus?: (next: KubeObject, old: KubeObject) => FieldError[];
+  /** Shown to the client, not held against the object. */
+  readonly warnings?: (object: KubeObject) => string[];
+};
+
+export function apiVersionOf(definition: { group: string; version: string }): string {
+  return definition.group === '' ? definition.version : `${definition.group}/${definition.version}`;
+}

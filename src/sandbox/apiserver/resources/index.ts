@@ -1,0 +1,23 @@
+import type { ResourceDefinition } from '../resource.ts';
+import { namespaces, nodes } from './cluster.ts';
+import { configMaps, leases, secrets, serviceAccounts } from './config.ts';
+import { events } from './events.ts';
+import { networkPolicies } from './network-policies.ts';
+import { pods } from './pods.ts';
+import { endpointSlices, endpoints, services } from './services.ts';
+
+/** Every kind that is stored. To add one, write its definition and name it here. */
+export const resources: readonly ResourceDefinition[] = [
+  namespaces,
+  nodes,
+  pods,
+  services,
+  endpoints,
+  events,
+  configMaps,
+  secrets,
+  serviceAccounts,
+  endpointSlices,
+  networkPolicies,
+  leases,
+];

@@ -1,0 +1,181 @@
+import { ensureObject, isObject, type Json, listAt, numberAt, objectAt, setDefault, stringAt } from '../json.ts';
+import type { KubeObject } from '../object.ts';
+import { ageColumn, column, fieldColumn, formatMap, nameColumn, shortened } from '../print/columns.ts';
+import type { ResourceDefinition } from '../resource.ts';
+import { endpoints as endpointsSchema, service } from '../schema/core.ts';
+import { endpointSlice } from '../schema/extensions.ts';
+import { metadataFields } from '../selector/field-selector.ts';
+import { type FieldError, invalid, notSupported, required } from '../validate/field-error.ts';
+import { dnsLabel1035Faults, dnsSubdomainFaults } from '../validate/names.ts';
+import { validateService, validateServiceUpdate } from '../validate/service.ts';
+
+function setServiceDefaults(object: KubeObject): void {
+  const spec = ensureObject(object, 'spec');
+  setDefault(spec, 'type', 'ClusterIP');
+  setDefault(spec, 'sessionAffinity', 'None');
+  const type = stringAt(spec, 'type');
+  if (type !== 'ExternalName') {
+    setDefault(spec, 'internalTrafficPolicy', 'Cluster');
+    setDefault(spec, 'ipFamilyPolicy', 'SingleStack');
+    setDefault(spec, 'ipFamilies', ['IPv4']);
+  }
+  if (type === 'NodePort' || type === 'LoadBalancer') setDefault(spec, 'externalTrafficPolicy', 'Cluster');
+  if (type === 'LoadBalancer') setDefault(spec, 'allocateLoadBalancerNodePorts', true);
+  if (stringAt(spec, 'sessionAffinity') === 'ClientIP') {
+    const config = ensureObject(ensureObject(spec, 'sessionAffinityConfig'), 'clientIP');
+    setDefault(config, 'timeoutSeconds', 10_800);
+  }
+  const clusterIp = stringAt(spec, 'clusterIP') ?? '';
+  const clusterIps = listAt(spec, 'clusterIPs');
+  if (clusterIp !== '' && clusterIps.length === 0) spec['clusterIPs'] = [clusterIp];
+  else if (clusterIp === '' && typeof clusterIps[0] === 'string') spec['clusterIP'] = clusterIps[0];
+  for (const port of listAt(spec, 'ports')) {
+    if (!isObject(port)) continue;
+    setDefault(port, 'protocol', 'TCP');
+    if (port['targetPort'] === undefined || port['targetPort'] === 0 || port['targetPort'] === '') {
+      if (port['port'] !== undefined) port['targetPort'] = port['port'];
+    }
+  }
+  ensureObject(ensureObject(object, 'status'), 'loadBalancer');
+}
+
+function servicePorts(object: KubeObject): string {
+  const ports = listAt(object, 'spec', 'ports').map((port) => {
+    const nodePort = numberAt(port, 'nodePort') ?? 0;
+    const number = numberAt(port, 'port');
+    return nodePort === 0
+      ? `${number}/${stringAt(port, 'protocol')}`
+      : `${number}:${nodePort}/${stringAt(port, 'protocol')}`;
+  });
+  return ports.length === 0 ? '<none>' : ports.join(',');
+}
+
+function externalIp(object: KubeObject): string {
+  const given = listAt(object, 'spec', 'externalIPs').map(String);
+  const type = stringAt(object, 'spec', 'type');
+  if (type === 'ExternalName') return stringAt(object, 'spec', 'externalName') ?? '<none>';
+  const balanced = listAt(object, 'status', 'loadBalancer', 'ingress').map(
+    (i) => stringAt(i, 'ip') ?? stringAt(i, 'hostname') ?? '',
+  );
+  const all = [...balanced, ...given];
+  if (all.length > 0) return all.join(',');
+  return type === 'LoadBalancer' ? '<pending>' : '<none>';
+}
+
+export const services: ResourceDefinition = {
+  group: '',
+  version: 'v1',
+  resource: 'services',
+  singular: 'service',
+  kind: 'Service',
+  namespaced: true,
+  shortNames: ['svc'],
+  categories: ['all'],
+  schema: service,
+  status: true,
+  returnsDeleted: true,
+  nameFaults: dnsLabel1035Faults,
+  selectableFields: {
+    ...metadataFields,
+    'spec.clusterIP': (object) => stringAt(object, 'spec', 'clusterIP') ?? '',
+    'spec.type': (object) => stringAt(object, 'spec', 'type') ?? '',
+  },
+  columns: [
+    nameColumn,
+    fieldColumn('Type', ['spec', 'type']),
+    fieldColumn('Cluster-IP', ['spec', 'clusterIP']),
+    column('External-IP', externalIp),
+    column('Port(s)', servicePorts),
+    ageColumn,
+    column('Selector', (object) => formatMap(objectAt(object, 'spec', 'selector')), { priority: 1 }),
+  ],
+  setDefaults: setServiceDefaults,
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+};
+
+function subsetAddresses(object: KubeObject): string[] {
+  return listAt(object, 'subsets').flatMap((subset) => {
+    const ports = listAt(subset, 'ports');
+    return listAt(subset, 'addresses').flatMap((address) => {
+      const ip = stringAt(address, 'ip') ?? '';
+      return ports.length === 0 ? [ip] : ports.map((port) => `${ip}:${numberAt(port, 'port')}`);
+    });
+  });
+}
+
+export const endpoints: ResourceDefinition = {
+  group: '',
+  version: 'v1',
+  resource: 'endpoints',
+  singular: 'endpoints',
+  kind: 'Endpoints',
+  namespaced: true,
+  shortNames: ['ep'],
+  schema: endpointsSchema,
+  nameFaults: dnsSubdomainFaults,
+  columns: [nameColumn, column('Endpoints', (object) => shortened(subsetAddresses(object), 3)), ageColumn],
+  setDefaults: (object) => {
+    for (const subset of listAt(object, 'subsets')) defaultProtocols(listAt(subset, 'ports'));
+  },
+};
+
+function defaultProtocols(ports: Json[]): void {
+  for (const port of ports) if (isObject(port)) setDefault(port, 'protocol', 'TCP');
+}
+
+const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
+
+function validateSlice(object: KubeObject, old?: KubeObject): FieldError[] {
+  const errors: FieldError[] = [];
+  const type = stringAt(object, 'addressType') ?? '';
+  if (type === '') errors.push(required('addressType'));
+  else if (!ADDRESS_TYPES.includes(type)) errors.push(notSupported('addressType', type, ADDRESS_TYPES));
+  if (old !== undefined && stringAt(old, 'addressType') !== type) {
+    errors.push(invalid('addressType', type, 'field is immutable'));
+  }
+  for (const [index, endpoint] of listAt(object, 'endpoints').entries()) {
+    const addresses = listAt(endpoint, 'addresses');
+    if (addresses.length === 0)
+      errors.push(required(`endpoints[${index}].addresses`, 'must contain at least 1 address'));
+  }
+  return errors;
+}
+
+export const endpointSlices: ResourceDefinition = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  resource: 'endpointslices',
+  singular: 'endpointslice',
+  kind: 'EndpointSlice',
+  namespaced: true,
+  schema: endpointSlice,
+  generation: true,
+  nameFaults: dnsSubdomainFaults,
+  columns: [
+    nameColumn,
+    fieldColumn('AddressType', ['addressType']),
+    column('Ports', (object) =>
+      shortened(
+        listAt(object, 'ports').map((p) => String(numberAt(p, 'port') ?? '*')),
+        3,
+      ),
+    ),
+    column('Endpoints', (object) =>
+      shortened(
+        listAt(object, 'endpoints').flatMap((e) => listAt(e, 'addresses').map(String)),
+        3,
+      ),
+    ),
+    ageColumn,
+  ],
+  setDefaults: (object) => {
+    object['endpoints'] ??= [];
+    for (const port of listAt(object, 'ports')) {
+      if (!isObject(port)) continue;
+      setDefault(port, 'protocol', 'TCP');
+      port['name'] ??= '';
+    }
+  },
+  validate: validateSlice,
+};

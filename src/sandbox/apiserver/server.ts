@@ -1,0 +1,154 @@
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+import { type Clock, type Logger, systemClock } from '../../base/index.ts';
+import type { Certificate } from './certificate.ts';
+import { apiServerErrors } from './errors.ts';
+import { TokenCheck } from './http/auth.ts';
+import { Exchange } from './http/exchange.ts';
+import { Handler } from './http/handler.ts';
+import { isPublic } from './http/meta-routes.ts';
+import type { PodLog } from './http/subresources.ts';
+import type { ResourceDefinition } from './resource.ts';
+import { resources } from './resources/index.ts';
+import { unauthorized } from './status.ts';
+import { ApiStore } from './store/api-store.ts';
+import { NamespaceController } from './store/namespace-controller.ts';
+
+export type ApiServerOptions = {
+  /** A path or `:memory:`. */
+  readonly database: string;
+  /** The bearer token that every client must show. */
+  readonly token: string;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** Kinds beyond the built-in ones. */
+  readonly definitions?: readonly ResourceDefinition[];
+  /** IPv4 prefix of cluster addresses. Default 10.96.0.0/12. */
+  readonly serviceCidr?: string;
+  /** Changes kept per resource for watchers that come back. Default 10,000. */
+  readonly historyLimit?: number;
+  /** Answers `kubectl logs`. */
+  readonly podLog?: PodLog;
+};
+
+export type ListenOptions =
+  | { readonly host: string; readonly port: number; readonly tls?: Certificate }
+  /** A listening socket that was made elsewhere, e.g. in another network namespace. */
+  | { readonly fd: number; readonly tls?: Certificate };
+
+export type ApiServer = {
+  /** For the sandbox's own parts, without HTTP. */
+  readonly store: ApiStore;
+  /** Opens a further listener; with `tls` it speaks HTTPS. Gives its address. */
+  listen(options: ListenOptions): Promise<AddressInfo>;
+  /** Serves the connections of a listener that somebody else made and closes. */
+  adopt(listener: NetServer, tls?: Certificate): void;
+  /** Ends all watches, closes the listeners, writes the database out. */
+  close(): Promise<void>;
+};
+
+const INITIAL_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const EVENT_LIFETIME_MS = 3_600_000;
+const EVENT_SWEEP_MS = 60_000;
+const MAX_HEADER_BYTES = 64 * 1024;
+
+/** Opens the database and makes the initial namespaces; listens to nothing yet. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const clock = options.clock ?? systemClock;
+  const store = new ApiStore({
+    database: options.database,
+    definitions: [...resources, ...(options.definitions ?? [])],
+    clock,
+    serviceCidr: options.serviceCidr,
+    historyLimit: options.historyLimit,
+  });
+  const namespaces = new NamespaceController(store, options.log);
+  const closing = new AbortController();
+  const handler = new Handler({
+    store,
+    namespaces,
+    clock,
+    log: options.log,
+    podLog: options.podLog,
+    signal: closing.signal,
+  });
+  const tokens = new TokenCheck(options.token);
+  const servers: HttpServer[] = [];
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const exchange = new Exchange(request, response);
+    if (!isPublic(exchange.path) && !tokens.allows(request.headers.authorization)) {
+      handler.fail(exchange, unauthorized());
+      return;
+    }
+    void handler.handle(exchange);
+  };
+
+  const makeServer = (tls: Certificate | undefined): HttpServer => {
+    const limits = { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 60_000, requestTimeout: 60_000 };
+    const server =
+      tls === undefined
+        ? createHttpServer(limits, onRequest)
+        : createHttpsServer({ ...limits, cert: tls.cert, key: tls.key }, onRequest);
+    server.on('clientError', (_error, socket: Socket) => socket.destroy());
+    servers.push(server);
+    return server;
+  };
+
+  for (const name of INITIAL_NAMESPACES) {
+    if (store.get('namespaces', { name }) === undefined) store.create('namespaces', { metadata: { name } });
+  }
+  namespaces.start();
+  const sweeper = setInterval(() => forgetOldEvents(store, clock.now()), EVENT_SWEEP_MS);
+  sweeper.unref();
+
+  return {
+    store,
+    async listen(where) {
+      const server = makeServer(where.tls);
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      server.once('error', reject);
+      server.listen('fd' in where ? { fd: where.fd } : { host: where.host, port: where.port }, resolve);
+      try {
+        await promise;
+      } catch (cause) {
+        const place = 'fd' in where ? `descriptor ${where.fd}` : `${where.host}:${where.port}`;
+        throw apiServerErrors.make('E_API_LISTEN', { detail: place, cause });
+      }
+      return server.address() as AddressInfo;
+    },
+    adopt(listener, tls) {
+      const server = makeServer(tls);
+      listener.on('connection', (socket: Socket) => server.emit('connection', socket));
+    },
+    async close() {
+      closing.abort();
+      clearInterval(sweeper);
+      namespaces.stop();
+      await Promise.all(servers.splice(0).map(closeServer));
+      store.close();
+    },
+  };
+}
+
+async function closeServer(server: HttpServer): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  // Watches were told to end; what is still open is idle or stuck.
+  setImmediate(() => server.closeAllConnections());
+  await promise;
+}
+
+function forgetOldEvents(store: ApiStore, now: number): void {
+  for (const { object } of store.storage.list('events')) {
+    const last = object['lastTimestamp'] ?? object.metadata.creationTimestamp;
+    if (typeof last !== 'string' || now - Date.parse(last) < EVENT_LIFETIME_MS) continue;
+    store.storage.remove('events', object.metadata.namespace ?? '', object.metadata.name);
+  }
+}

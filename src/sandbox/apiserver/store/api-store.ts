@@ -1,0 +1,216 @@
+import type { Clock } from '../../../base/index.ts';
+import { clone, equal, type Json, type JsonObject, listAt } from '../json.ts';
+import type { KubeObject } from '../object.ts';
+import { applyPatch, type PatchType } from '../patch/index.ts';
+import type { ResourceDefinition } from '../resource.ts';
+import { alreadyExists, badRequest, forbidden, notFound } from '../status.ts';
+import { Storage } from '../storage/storage.ts';
+import type { Stored } from '../storage/stored.ts';
+import { Catalog } from './catalog.ts';
+import { decideDeletion } from './deletion.ts';
+import type { DeleteOptions, ObjectKey, SelectOptions, WatchEvent, WatchOptions, WriteOptions } from './options.ts';
+import { checkChanged, checkNew, prepareCreate, prepareUpdate, read, setNamespace } from './prepare.ts';
+import { Selection } from './selection.ts';
+import { ServiceAddresses } from './service-addresses.ts';
+import { watchObjects } from './watch.ts';
+
+export type ApiStoreOptions = {
+  readonly database: string;
+  readonly definitions: readonly ResourceDefinition[];
+  readonly clock: Clock;
+  /** IPv4 prefix that cluster addresses come from. Default 10.96.0.0/12. */
+  readonly serviceCidr?: string | undefined;
+  readonly historyLimit?: number | undefined;
+};
+
+/** What is deleted now, and what only begins to be. */
+export type Deletion = { readonly object: KubeObject; readonly gone: boolean };
+
+/**
+ * The API's semantics over the storage, the same for HTTP clients and for the sandbox's own scheduler and kubelet. All
+ * calls are synchronous and atomic; refusals are `ApiError`s. Returned objects are frozen: copy before changing.
+ */
+export class ApiStore {
+  readonly catalog: Catalog;
+  readonly storage: Storage;
+  readonly #clock: Clock;
+  readonly #addresses: ServiceAddresses;
+
+  constructor(options: ApiStoreOptions) {
+    this.catalog = new Catalog(options.definitions);
+    const { historyLimit } = options;
+    this.storage = new Storage({ database: options.database, ...(historyLimit === undefined ? {} : { historyLimit }) });
+    this.#clock = options.clock;
+    const services = this.storage.list('services').map((stored) => stored.object);
+    this.#addresses = new ServiceAddresses(options.serviceCidr ?? '10.96.0.0/12', services);
+  }
+
+  get resourceVersion(): string {
+    return String(this.storage.revision);
+  }
+
+  list<T extends KubeObject = KubeObject>(
+    resource: string,
+    options: SelectOptions = {},
+  ): { items: T[]; resourceVersion: string } {
+    const selection = new Selection(this.catalog.named(resource), options);
+    const items = this.select(selection).map((stored) => stored.object as T);
+    return { items, resourceVersion: this.resourceVersion };
+  }
+
+  /** The stored versions of a selection, in the order of their keys. */
+  select(selection: Selection): readonly Stored[] {
+    const all = this.storage.list(selection.definition.resource, selection.namespace);
+    return selection.everything ? all : all.filter((stored) => selection.matches(stored.object));
+  }
+
+  get<T extends KubeObject = KubeObject>(resource: string, key: ObjectKey): T | undefined {
+    const definition = this.catalog.named(resource);
+    return this.#stored(definition, key)?.object as T | undefined;
+  }
+
+  /** Like `get`; `NotFound` when it is not there. */
+  require(definition: ResourceDefinition, key: ObjectKey): Stored {
+    const found = this.#stored(definition, key);
+    if (found === undefined) throw notFound(definition, key.name);
+    return found;
+  }
+
+  create<T extends KubeObject = KubeObject>(
+    resource: string,
+    value: Json,
+    options: WriteOptions & { readonly namespace?: string | undefined } = {},
+  ): T {
+    const definition = this.catalog.named(resource);
+    const object = read(definition, value, options);
+    setNamespace(definition, object, options.namespace);
+    if (definition.namespaced) this.#checkNamespace(definition, object);
+    prepareCreate(definition, object, this.#clock.now());
+    checkNew(definition, object);
+    this.#warn(definition, object, options);
+    if (this.#stored(definition, object.metadata) !== undefined) throw alreadyExists(definition, object.metadata.name);
+    if (definition.resource === 'services') this.#addresses.assign(object, undefined, options.dryRun === true);
+    if (options.dryRun === true) return object as T;
+    return this.storage.put(definition.resource, object).object as T;
+  }
+
+  /** Replaces an object, or with `subresource: 'status'` its status. A `resourceVersion` in it must be the stored one. */
+  update<T extends KubeObject = KubeObject>(
+    resource: string,
+    value: Json,
+    options: WriteOptions & { readonly key?: ObjectKey | undefined } = {},
+  ): T {
+    const definition = this.catalog.named(resource);
+    const next = read(definition, value, options);
+    setNamespace(definition, next, options.key?.namespace);
+    const old = this.require(definition, options.key ?? next.metadata).object;
+    return this.replace(definition, next, old, options) as T;
+  }
+
+  /** The end of every change of an object that exists: checks, keeps what must be kept, stores. */
+  replace(definition: ResourceDefinition, changed: KubeObject, old: KubeObject, options: WriteOptions): KubeObject {
+    const { subresource } = options;
+    const next = prepareUpdate(definition, changed, old, subresource);
+    checkChanged(definition, next, old, subresource);
+    if (subresource === undefined) this.#warn(definition, next, options);
+    if (definition.resource === 'services') this.#addresses.assign(next, old, options.dryRun === true);
+    if (options.dryRun === true || equal(next, old)) return next;
+    if (next.metadata.deletionTimestamp !== undefined && this.#mayGo(definition, next)) {
+      this.storage.put(definition.resource, next);
+      return this.#remove(definition, next);
+    }
+    return this.storage.put(definition.resource, next).object;
+  }
+
+  /** Applies a patch to an object as it is stored now. */
+  patch<T extends KubeObject = KubeObject>(
+    resource: string,
+    key: ObjectKey,
+    patch: { readonly type: Exclude<PatchType, 'apply'>; readonly body: Json },
+    options: WriteOptions = {},
+  ): T {
+    const definition = this.catalog.named(resource);
+    const old = this.require(definition, key).object;
+    const patched = applyPatch(patch.type, clone(old as JsonObject), patch.body, definition.schema);
+    const next = read(definition, patched, options);
+    setNamespace(definition, next, key.namespace);
+    if (next.metadata.name !== key.name) throw badRequest('the name of the object may not be changed by a patch');
+    return this.replace(definition, next, old, options) as T;
+  }
+
+  /** Server-side apply. */
+  apply<T extends KubeObject = KubeObject>(
+    _resource: string,
+    _key: ObjectKey,
+    _body: Json,
+    _options: WriteOptions,
+  ): { object: T; created: boolean } {
+    throw badRequest('server-side apply is not supported yet');
+  }
+
+  /** Merges members into the status (RFC 7396: null removes, lists are replaced). */
+  patchStatus<T extends KubeObject = KubeObject>(resource: string, key: ObjectKey, status: JsonObject): T {
+    const definition = this.catalog.named(resource);
+    const old = this.require(definition, key).object;
+    const next = clone(old as JsonObject);
+    next['status'] = { ...(next['status'] as JsonObject | undefined), ...clone(status) };
+    return this.update<T>(resource, next, { key, subresource: 'status' });
+  }
+
+  delete(resource: string, key: ObjectKey, options: DeleteOptions = {}): Deletion {
+    const definition = this.catalog.named(resource);
+    const { object } = this.require(definition, key);
+    const decision = decideDeletion(definition, object, options, this.#clock.now());
+    if (options.dryRun === true) return { object, gone: decision.gone };
+    if (decision.gone) return { object: this.#remove(definition, object), gone: true };
+    if (decision.next === undefined) return { object, gone: false };
+    return { object: this.storage.put(definition.resource, decision.next).object, gone: false };
+  }
+
+  /** Changes as they happen; ends when the signal is aborted. Throws `Expired` (410) when the history is gone. */
+  watch<T extends KubeObject = KubeObject>(resource: string, options: WatchOptions = {}): AsyncIterable<WatchEvent<T>> {
+    const selection = new Selection(this.catalog.named(resource), options);
+    return watchObjects<T>(this, selection, options);
+  }
+
+  close(): void {
+    this.storage.close();
+  }
+
+  #stored(definition: ResourceDefinition, key: ObjectKey): Stored | undefined {
+    return this.storage.get(definition.resource, definition.namespaced ? (key.namespace ?? '') : '', key.name);
+  }
+
+  #remove(definition: ResourceDefinition, object: KubeObject): KubeObject {
+    const { namespace, name } = object.metadata;
+    const last = this.storage.remove(definition.resource, definition.namespaced ? (namespace ?? '') : '', name);
+    if (definition.resource === 'services') this.#addresses.release(object);
+    return last?.object ?? object;
+  }
+
+  #mayGo(definition: ResourceDefinition, object: KubeObject): boolean {
+    if ((object.metadata.finalizers ?? []).length > 0) return false;
+    if (definition.resource === 'namespaces') return listAt(object, 'spec', 'finalizers').length === 0;
+    return (object.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+  }
+
+  #checkNamespace(definition: ResourceDefinition, object: KubeObject): void {
+    const name = object.metadata.namespace ?? '';
+    const namespaces = this.catalog.named('namespaces');
+    const found = this.storage.get('namespaces', '', name);
+    if (found === undefined) throw notFound(namespaces, name);
+    if (found.object.metadata.deletionTimestamp === undefined) return;
+    const message = `namespace ${name} is being terminated`;
+    throw forbidden(
+      definition,
+      object.metadata.name ?? '',
+      `unable to create new content in namespace ${name} because it is being terminated`,
+      [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }],
+    );
+  }
+
+  #warn(definition: ResourceDefinition, object: KubeObject, options: WriteOptions): void {
+    if (options.warn === undefined) return;
+    for (const warning of definition.warnings?.(object) ?? []) options.warn(warning);
+  }
+}

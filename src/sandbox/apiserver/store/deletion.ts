@@ -1,0 +1,65 @@
+import { clone, type JsonObject, listAt, numberAt, stringAt } from '../json.ts';
+import { type KubeObject, timestamp } from '../object.ts';
+import type { ResourceDefinition } from '../resource.ts';
+import { conflict } from '../status.ts';
+import type { DeleteOptions } from './options.ts';
+
+/** `gone`: remove it. Otherwise store `next` (nothing to store when it is absent: it is being deleted already). */
+export type DeletionDecision = { readonly gone: boolean; readonly next?: KubeObject };
+
+const DEFAULT_GRACE_SECONDS = 30;
+
+/** What a deletion does to an object now; finalizers, a pod's grace and a namespace's content come first. */
+export function decideDeletion(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  options: DeleteOptions,
+  now: number,
+): DeletionDecision {
+  checkPreconditions(definition, object, options);
+  const grace = definition.resource === 'pods' ? podGrace(object, options.gracePeriodSeconds) : 0;
+  const held =
+    (object.metadata.finalizers ?? []).length > 0 ||
+    (definition.resource === 'namespaces' && listAt(object, 'spec', 'finalizers').length > 0);
+  if (grace === 0 && !held) return { gone: true };
+  if (object.metadata.deletionTimestamp !== undefined) {
+    const left = object.metadata.deletionGracePeriodSeconds ?? 0;
+    // A second deletion may shorten the grace, never prolong it.
+    if (options.gracePeriodSeconds === undefined || grace >= left) return { gone: false };
+  }
+  const next = clone(object as JsonObject) as KubeObject;
+  next.metadata.deletionTimestamp = timestamp(now + grace * 1_000);
+  next.metadata.deletionGracePeriodSeconds = grace;
+  if (definition.generation === true) next.metadata.generation = (next.metadata.generation ?? 0) + 1;
+  if (definition.resource === 'namespaces') {
+    next['status'] = { ...(next['status'] as JsonObject | undefined), phase: 'Terminating' };
+    delete next.metadata.deletionGracePeriodSeconds;
+  }
+  return { gone: false, next };
+}
+
+function podGrace(pod: KubeObject, asked: number | undefined): number {
+  const phase = stringAt(pod, 'status', 'phase');
+  if ((stringAt(pod, 'spec', 'nodeName') ?? '') === '' || phase === 'Succeeded' || phase === 'Failed') return 0;
+  const grace = asked ?? numberAt(pod, 'spec', 'terminationGracePeriodSeconds') ?? DEFAULT_GRACE_SECONDS;
+  return grace < 0 ? 1 : grace;
+}
+
+function checkPreconditions(definition: ResourceDefinition, object: KubeObject, options: DeleteOptions): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const { name } = object.metadata;
+  if (uid !== undefined && uid !== object.metadata.uid) {
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${object.metadata.uid}`,
+    );
+  }
+  if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion) {
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${object.metadata.resourceVersion}`,
+    );
+  }
+}

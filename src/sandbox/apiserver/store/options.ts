@@ -1,0 +1,47 @@
+import type { KubeObject } from '../object.ts';
+import type { EventType } from '../storage/stored.ts';
+
+/** Names one object. `namespace` is absent for cluster-scoped resources. */
+export type ObjectKey = { readonly namespace?: string | undefined; readonly name: string };
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+export type WriteOptions = {
+  /** Everything is checked and answered, nothing is stored. */
+  readonly dryRun?: boolean | undefined;
+  /** Who writes, as `metadata.managedFields` will name it. Default `membrane-sandbox`. */
+  readonly fieldManager?: string | undefined;
+  /** What is done about members that the type does not have. Default Strict. */
+  readonly fieldValidation?: FieldValidation | undefined;
+  /** Duplicate members that the parser met, for strict decoding. */
+  readonly duplicates?: readonly string[] | undefined;
+  /** Server-side apply: take fields over from other managers. */
+  readonly force?: boolean | undefined;
+  /** Called for each warning that the client should see. */
+  readonly warn?: ((message: string) => void) | undefined;
+  readonly subresource?: 'status' | undefined;
+};
+
+export type DeleteOptions = {
+  readonly gracePeriodSeconds?: number | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly preconditions?:
+    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
+    | undefined;
+};
+
+export type SelectOptions = {
+  /** Absent: all namespaces. */
+  readonly namespace?: string | undefined;
+  /** In the query form, `a=b,c in (d,e)`. */
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+};
+
+export type WatchOptions = SelectOptions & {
+  /** Changes after this; absent: first an ADDED for each object that is there. */
+  readonly resourceVersion?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type WatchEvent<T extends KubeObject = KubeObject> = { readonly type: EventType; readonly object: T };
