@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig, readConfig } from './config.ts';
+
+describe('parseConfig', () => {
+  it('needs a node name only, and is frozen', () => {
+    const config = parseConfig({ nodeName: 'node-1' });
+    expect(config).toMatchObject({
+      stateDir: '/run/membrane/node-1',
+      cniSocket: '/run/membrane/node-1/cni.sock',
+      pinDir: '/sys/fs/bpf/membrane/node-1',
+      policyEnforcement: 'default',
+      cidrSelects: ['pods', 'nodes'],
+      metrics: { host: '127.0.0.1' },
+    });
+    expect(Object.isFrozen(config) && Object.isFrozen(config.metrics)).toBe(true);
+  });
+
+  it.each([
+    [{}, 'nodeName'],
+    [{ nodeName: 'node-1', polcyEnforcement: 'always' }, 'polcyEnforcement'],
+    [{ nodeName: '../x' }, 'nodeName'],
+    [{ nodeName: 'n', policyEnforcement: 'sometimes' }, 'policyEnforcement'],
+    [{ nodeName: 'n', podCIDR: '10.0.0.1/24' }, 'podCIDR'],
+    [{ nodeName: 'n', podCIDR: 'banana' }, 'podCIDR'],
+    [{ nodeName: 'n', uplink: 'a/b' }, 'uplink'],
+    [{ nodeName: 'n', stateDir: 'relative' }, 'stateDir'],
+    [{ nodeName: 'n', enableIPv6: true }, 'enableIPv6'],
+    [{ nodeName: 'n', metrics: { port: 70_000 } }, 'metrics.port'],
+    [{ nodeName: 'n', maps: { policy: 1 } }, 'maps.policy'],
+    [{ nodeName: 'n', log: { level: 'loud' } }, 'log.level'],
+    ['text', 'top'],
+    [null, 'top'],
+  ])('refuses %j and names %s', (value, names) => {
+    expect(() => parseConfig(value)).toThrow(
+      expect.objectContaining({ code: 'E_AGENT_CONFIG', message: expect.stringContaining(names) }),
+    );
+  });
+
+  it('says which file it cannot read', () => {
+    expect(() => readConfig('/nonexistent/agent.yaml')).toThrow(
+      expect.objectContaining({
+        code: 'E_AGENT_CONFIG_FILE',
+        message: expect.stringContaining('/nonexistent/agent.yaml'),
+      }),
+    );
+  });
+});

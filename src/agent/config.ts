@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { LOG_LEVELS } from '../base/index.ts';
+import { isAddr, Prefix } from '../net/index.ts';
+import { agentErrors } from './errors.ts';
+
+const path = z.string().regex(/^\//, 'must be an absolute path');
+const seconds = z.number().positive();
+const entries = z.int().min(16).max(16_777_216);
+const ifname = z.string().regex(/^[^\s/:]{1,15}$/, 'must be an interface name');
+const cidr = z.string().transform((text, ctx) => {
+  try {
+    return Prefix.parse(text);
+  } catch (error) {
+    ctx.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
+
+const identitySchema = z
+  .strictObject({
+    labelFilter: z
+      .array(z.string())
+      .optional()
+      .describe('Which pod labels make an identity; default: see identity/label-filter.ts.'),
+    grace: seconds.default(600).describe('Seconds that a number without users stays with its workload.'),
+  })
+  .prefault({});
+
+const metricsSchema = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    host: z.string().refine(isAddr, 'must be an IP address').default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(9962).describe('0: any free port.'),
+  })
+  .prefault({});
+
+const logSchema = z
+  .strictObject({
+    level: z.enum(LOG_LEVELS).default('info'),
+    file: path.optional().describe('Default: standard error.'),
+  })
+  .prefault({});
+
+const mapsSchema = z
+  .strictObject({
+    policy: entries.default(2_097_152).describe('Rows of all policy tables of the node.'),
+    ipcache: entries.default(524_288).describe('Prefixes with an identity.'),
+    endpoints: entries.default(16_384).describe('Local addresses.'),
+    conntrack: entries.default(262_144).describe('Connections.'),
+    snat: entries.default(65_536).describe('Masqueraded connections.'),
+    fragments: entries.default(8192).describe('Fragmented datagrams under way.'),
+  })
+  .prefault({});
+
+/** The agent's configuration; every key but `nodeName` has a default. Unknown keys are refused. */
+export const configSchema = z.strictObject({
+  nodeName: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of a Node object')
+    .describe('Name of the Node object that this agent serves.'),
+  clusterName: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/)
+    .default('default')
+    .describe('Part of every identity.'),
+  kubeconfig: path.optional().describe("Default: the pod's service account (in-cluster)."),
+  stateDir: path.optional().describe('Records of endpoints and sockets. Default /run/membrane/<nodeName>.'),
+  pinDir: path.optional().describe('Pinned maps and links, on a bpffs. Default /sys/fs/bpf/membrane/<nodeName>.'),
+  cniSocket: path.optional().describe('Default <stateDir>/cni.sock.'),
+  adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
+  uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
+  podCIDR: cidr.optional().describe('Addresses of local pods. Default: spec.podCIDR of the Node.'),
+  policyEnforcement: z
+    .enum(['default', 'always', 'never'])
+    .default('default')
+    .describe(
+      'default: a pod is isolated once a policy selects it; always: from the start; never: policies are ignored.',
+    ),
+  cidrSelects: z
+    .array(z.enum(['pods', 'nodes']))
+    .default(['pods', 'nodes'])
+    .describe('What an ipBlock may select besides the world.'),
+  allowLocalhost: z
+    .enum(['always', 'policy'])
+    .default('always')
+    .describe('always: processes of the node reach its pods unless a policy denies the host explicitly.'),
+  enableIPv6: z
+    .literal(false, 'IPv6 is not supported yet')
+    .default(false)
+    .describe('Off: every IPv6 packet of a pod is dropped.'),
+  enableEvents: z.boolean().default(true).describe('Flow events.'),
+  enableMasquerade: z.boolean().default(true).describe("Pods reach the world under the node's address."),
+  enableFragments: z.boolean().default(true).describe('IPv4 fragments; off: dropped.'),
+  enableIcmpErrors: z.boolean().default(true).describe('ICMP errors about known connections.'),
+  enableCounters: z.boolean().default(true).describe('Count what was forwarded; drops are always counted.'),
+  ctQuota: z.int().min(0).default(0).describe('Connections that one endpoint may have open; 0: no limit.'),
+  ctGcInterval: seconds.default(10).describe('Seconds between two runs of the conntrack collector.'),
+  eventRate: z.int().min(0).default(0).describe('Events a second and CPU; what is above is counted; 0: no limit.'),
+  flowBuffer: z.int().min(16).max(1_000_000).default(8192).describe('Flows kept for "membrane observe".'),
+  mtu: z.int().min(576).max(65_535).optional().describe("Of the pods' devices. Default: the uplink's."),
+  maps: mapsSchema,
+  metrics: metricsSchema,
+  log: logSchema,
+  identity: identitySchema,
+});
+
+export type AgentConfigInput = z.input<typeof configSchema>;
+type Parsed = z.output<typeof configSchema>;
+
+/** Complete and frozen. */
+export type AgentConfig = Readonly<
+  Omit<Parsed, 'stateDir' | 'pinDir' | 'cniSocket' | 'adminSocket'> & {
+    stateDir: string;
+    pinDir: string;
+    cniSocket: string;
+    adminSocket: string;
+  }
+>;
+
+/** E_AGENT_CONFIG names every key that is wrong. */
+export function parseConfig(value: unknown): AgentConfig {
+  const parsed = configSchema.safeParse(value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+    throw agentErrors.make('E_AGENT_CONFIG', { detail: problems.join('; ') });
+  }
+  const stateDir = parsed.data.stateDir ?? `/run/membrane/${parsed.data.nodeName}`;
+  return deepFreeze({
+    ...parsed.data,
+    stateDir,
+    pinDir: parsed.data.pinDir ?? `/sys/fs/bpf/membrane/${parsed.data.nodeName}`,
+    cniSocket: parsed.data.cniSocket ?? `${stateDir}/cni.sock`,
+    adminSocket: parsed.data.adminSocket ?? `${stateDir}/admin.sock`,
+  });
+}
+
+/** Reads YAML (and so JSON). E_AGENT_CONFIG_FILE, E_AGENT_CONFIG. */
+export function readConfig(file: string): AgentConfig {
+  let value: unknown;
+  try {
+    value = parseYaml(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw agentErrors.make('E_AGENT_CONFIG_FILE', { detail: file, cause });
+  }
+  return parseConfig(value);
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && !(inner instanceof Prefix)) deepFreeze(inner);
+  }
+  return Object.freeze(value);
+}

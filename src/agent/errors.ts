@@ -1,0 +1,41 @@
+import { errorTable } from '../base/index.ts';
+
+export const agentErrors = errorTable({
+  E_AGENT_CONFIG: {
+    what: 'the configuration is not valid',
+    remedy: 'Correct the file; every key with default and unit is in src/agent/config.ts.',
+  },
+  E_AGENT_CONFIG_FILE: {
+    what: 'the configuration cannot be read',
+    remedy: 'Give the path of a YAML or JSON file with --config.',
+  },
+  E_AGENT_ROOT: { what: 'the agent needs root', remedy: 'Run it as root: it loads programs and makes devices.' },
+  E_AGENT_RUNNING: {
+    what: 'another agent serves this node',
+    remedy: 'Stop it first, or give this one a stateDir and a pinDir of its own.',
+  },
+  E_AGENT_UPLINK: {
+    what: 'the uplink cannot be determined',
+    remedy: 'Set "uplink" to the name of the device that leads out of the node.',
+  },
+  E_AGENT_POD_CIDR: {
+    what: 'no pod CIDR',
+    remedy: 'Set "podCIDR", or let the cluster set spec.podCIDR of the Node.',
+  },
+  E_AGENT_NETNS: {
+    what: 'not the network namespace of a pod',
+    remedy: "CNI_NETNS must name a network namespace that is not the node's own.",
+  },
+  E_AGENT_POLICY_FULL: {
+    what: 'the policy map is full',
+    remedy: 'Raise maps.policy, or use fewer peers and ports; the last good policy goes on.',
+  },
+  E_AGENT_NOT_FOUND: {
+    what: 'there is no such thing',
+    remedy: 'Look at "membrane endpoint list" and "membrane identity list".',
+  },
+  E_AGENT_STATE: {
+    what: 'the state directory cannot be used',
+    remedy: 'It must be a directory that belongs to root, on a file system with space.',
+  },
+});
