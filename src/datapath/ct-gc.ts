@@ -6,6 +6,9 @@ import type { MapSet } from './map-set.ts';
 import type { ObjectSpec } from './object-spec.ts';
 import { progTestRun } from './syscall.ts';
 
+/** struct collect_result of conntrack.bpf.c. */
+export type Collected = { readonly scanned: number; readonly removed: number };
+
 /** Removes dead connections and corrects ct_usage. Runs inside the kernel: walking from here would cost seconds. */
 export class ConntrackCollector implements Disposable {
   readonly #program: ProgFd;
@@ -19,10 +22,12 @@ export class ConntrackCollector implements Disposable {
     return new ConntrackCollector(loadPrograms({ spec, maps, config, programs: ['collect'] }).collect);
   }
 
-  /** One pass over the table; what the program returned. */
-  run(): number {
+  /** One pass over the table. */
+  run(): Collected {
+    const context = new DataView(new ArrayBuffer(8));
     try {
-      return progTestRun(this.#program, {}).retval;
+      progTestRun(this.#program, { context: new Uint8Array(context.buffer) });
+      return { scanned: context.getUint32(0, true), removed: context.getUint32(4, true) };
     } catch (error) {
       throw kernelError('E_DATAPATH_SYSCALL', 'run the conntrack collector', error);
     }

@@ -13,11 +13,21 @@ const SYS_BPF = { x64: 321, arm64: 280 }[process.arch as 'x64' | 'arm64'];
 
 type Libc = {
   readonly syscall: (number: number, command: number, attr: Uint8Array, size: number) => number | bigint;
+  readonly syscallAsync: AsyncSyscall;
   readonly close: (fd: number) => number;
   readonly mmap: (addr: null, length: number, prot: number, flags: number, fd: number, offset: number) => Pointer;
   readonly munmap: (addr: Pointer, length: number) => number;
   readonly setns: (fd: number, type: number) => number;
   readonly socket: (domain: number, type: number, protocol: number) => number;
+  readonly bind: (fd: number, address: Uint8Array, length: number) => number;
+  readonly listen: (fd: number, backlog: number) => number;
+  readonly sendAsync: (
+    fd: number,
+    data: Uint8Array,
+    length: number,
+    flags: number,
+    done: (error: Error | null, result: number | bigint) => void,
+  ) => void;
   readonly send: (fd: number, data: Uint8Array, length: number, flags: number) => number | bigint;
   readonly recv: (fd: number, data: Uint8Array, length: number, flags: number) => number | bigint;
   readonly mount: (source: string, target: string, type: string, flags: number, data: string | null) => number;
@@ -53,14 +63,20 @@ function once<T>(make: () => T): () => T {
 
 const libc = once((): Libc => {
   const lib = koffi.load('libc.so.6');
+  const syscall = lib.func('long syscall(long, int, void*, uint32_t)');
+  const send = lib.func('long send(int, const void*, size_t, int)');
   return {
-    syscall: lib.func('long syscall(long, int, void*, uint32_t)'),
+    syscall,
+    syscallAsync: syscall.async as AsyncSyscall,
     close: lib.func('int close(int)'),
     mmap: lib.func('void* mmap(void*, size_t, int, int, int, long)'),
     munmap: lib.func('int munmap(void*, size_t)'),
     setns: lib.func('int setns(int, int)'),
     socket: lib.func('int socket(int, int, int)'),
-    send: lib.func('long send(int, const void*, size_t, int)'),
+    bind: lib.func('int bind(int, const void*, uint32_t)'),
+    listen: lib.func('int listen(int, int)'),
+    send,
+    sendAsync: send.async as Libc['sendAsync'],
     recv: lib.func('long recv(int, void*, size_t, int)'),
     mount: lib.func('int mount(const char*, const char*, const char*, unsigned long, const char*)'),
     sysconf: lib.func('long sysconf(int)'),
@@ -128,6 +144,29 @@ export function bpf(command: number, attr: Uint8Array, operation: string): numbe
   const result = Number(libc().syscall(SYS_BPF, command, attr, attr.length));
   if (result < 0) throw new ErrnoError(operation, koffi.errno());
   return result;
+}
+
+type AsyncSyscall = (
+  number: number,
+  command: number,
+  attr: Uint8Array,
+  size: number,
+  done: (error: Error | null, result: number | bigint) => void,
+) => void;
+
+/**
+ * bpf(2) on another thread, for commands that wait for an RCU grace period (12-16 ms). `attr` belongs to the call, and
+ * the caller keeps everything it points to. Rejects with ErrnoError.
+ */
+export async function bpfAsync(command: number, attr: Uint8Array, operation: string): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  libc().syscallAsync(SYS_BPF, command, attr, attr.length, (error, result) => {
+    // koffi carries the other thread's errno over to this callback.
+    if (error !== null) reject(error);
+    else if (Number(result) < 0) reject(new ErrnoError(operation, koffi.errno()));
+    else resolve(Number(result));
+  });
+  return await promise;
 }
 
 export function closeFd(fd: number): void {
@@ -205,10 +244,21 @@ export function openSocket(domain: number, type: number, protocol: number): numb
   return fd;
 }
 
-export function sendTo(fd: number, data: Uint8Array): number {
-  const sent = Number(libc().send(fd, data, data.length, 0));
-  if (sent < 0) throw new ErrnoError('send', koffi.errno());
-  return sent;
+/** Binds to a raw `sockaddr` and listens. Throws ErrnoError. */
+export function bindAndListen(fd: number, sockaddr: Uint8Array, backlog: number): void {
+  if (libc().bind(fd, sockaddr, sockaddr.length) !== 0) throw new ErrnoError('bind', koffi.errno());
+  if (libc().listen(fd, backlog) !== 0) throw new ErrnoError('listen', koffi.errno());
+}
+
+/** send(2) on another thread: netlink does the work inside it, and removing a device waits for the kernel. */
+export async function sendAsync(fd: number, data: Uint8Array): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  libc().sendAsync(fd, data, data.length, 0, (error, result) => {
+    if (error !== null) reject(error);
+    else if (Number(result) < 0) reject(new ErrnoError('send', koffi.errno()));
+    else resolve();
+  });
+  await promise;
 }
 
 /** Bytes received into `data`. Throws ErrnoError (EAGAIN when nothing is there and `wait` is false). */

@@ -18,7 +18,6 @@ const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   snat: (c) => c.enableMasquerade,
   events: (c) => c.enableEvents,
   event_state: (c) => c.enableEvents,
-  ct_usage: (c) => c.ctQuota > 0,
 };
 
 /** Whether a configuration has any use for a map. One that it has no use for is never created. */
@@ -32,11 +31,16 @@ function isMapName(name: string): name is MapName {
 
 /** Carries the whole log: `message` has its last lines. */
 export class VerifierError extends MembraneError {
-  readonly log: string;
+  /** Private, so that printing the error does not print thousands of lines. */
+  readonly #log: string;
 
   constructor(base: MembraneError, log: string) {
     super(base.code, base.message, base.remedy, base.cause);
-    this.log = log;
+    this.#log = log;
+  }
+
+  get log(): string {
+    return this.#log;
   }
 }
 
@@ -68,7 +72,10 @@ function attempt<Name extends string>(options: LoadOptions<Name>, keepLogs: bool
   const { spec, config } = options;
   using object = BpfObject.open(spec.path);
   for (const map of spec.maps) {
-    if (!isMapName(map.name) || !mapIsNeeded(map.name, config)) object.omitMap(map.name);
+    // A map that is not in bpf/lib/maps.h is the object's own: libbpf makes it, and it lives as long as the program.
+    if (!isMapName(map.name)) continue;
+    // Only constants make code dead: an object that reads none needs all its maps.
+    if (spec.configOffset !== undefined && !mapIsNeeded(map.name, config)) object.omitMap(map.name);
     else object.reuseMap(map.name, options.maps.get(map.name).number);
   }
   if (spec.configOffset !== undefined) object.patchSection('.rodata', spec.configOffset, encodeConfig(config));

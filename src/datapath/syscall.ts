@@ -1,7 +1,7 @@
 /** bpf(2), one function a command. Layouts: union bpf_attr in the kernel's include/uapi/linux/bpf.h. Throws ErrnoError. */
 import { ErrnoError, hasErrno } from './errno.ts';
 import { type LinkFd, type MapFd, OwnedFd, type ProgFd } from './fd.ts';
-import { addressOf, bpf } from './libbpf.ts';
+import { addressOf, bpf, bpfAsync } from './libbpf.ts';
 import { MAP_TYPES, type MapSpec } from './map-spec.ts';
 
 /** One attr for all calls: they are synchronous. An ArrayBuffer of its own never moves. */
@@ -217,14 +217,14 @@ export const TCX_EGRESS = 47;
 const BPF_F_REPLACE = 4;
 const BPF_F_BEFORE = 8;
 
-/** Attaches in front of whatever is attached already. */
-export function tcxLinkCreate(program: ProgFd, ifindex: number, attachType: number): LinkFd {
-  const a = clear();
+/** Attaches in front of whatever is attached already. Asynchronous: the kernel waits for an RCU grace period. */
+export async function tcxLinkCreate(program: ProgFd, ifindex: number, attachType: number): Promise<LinkFd> {
+  const a = new DataView(new ArrayBuffer(64));
   a.setUint32(0, program.number, true);
   a.setUint32(4, ifindex, true);
   a.setUint32(8, attachType, true);
   a.setUint32(12, BPF_F_BEFORE, true);
-  return new OwnedFd('link', bpf(28, attrBytes.subarray(0, 64), `attach to ifindex ${ifindex}`));
+  return new OwnedFd('link', await bpfAsync(28, new Uint8Array(a.buffer), `attach to ifindex ${ifindex}`));
 }
 
 /** Atomic: every packet sees the old or the new program. `expected` guards against another writer. */
@@ -239,10 +239,10 @@ export function linkUpdate(link: LinkFd, program: ProgFd, expected?: ProgFd): vo
   bpf(29, attrBytes.subarray(0, 64), 'replace the program of a link');
 }
 
-export function linkDetach(link: LinkFd): void {
-  const a = clear();
-  a.setUint32(0, link.number, true);
-  bpf(34, attrBytes.subarray(0, 4), 'detach a link');
+export async function linkDetach(link: LinkFd): Promise<void> {
+  const a = new Uint8Array(new ArrayBuffer(4));
+  new DataView(a.buffer).setUint32(0, link.number, true);
+  await bpfAsync(34, a, 'detach a link');
 }
 
 /** Program ids on a hook, in the order in which they run. */

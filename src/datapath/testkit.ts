@@ -11,7 +11,7 @@ import {
   readDrops,
   readEventLoss,
 } from './counters.ts';
-import { ConntrackCollector } from './ct-gc.ts';
+import { type Collected, ConntrackCollector } from './ct-gc.ts';
 import { KernelEndpointWords } from './endpoint-words.ts';
 import { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
 import type { ProgFd } from './fd.ts';
@@ -174,7 +174,7 @@ export class TestDatapath implements Disposable {
   }
 
   /** Runs the collector once. */
-  collect(config: Partial<Config> = {}): number {
+  collect(config: Partial<Config> = {}): Collected {
     using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, { ...ZERO_CONFIG, ...config });
     return collector.run();
   }
