@@ -4,6 +4,7 @@ import { arbitraryCase, arbitraryFlow, arbitraryWorld } from '../../test/policy-
 import { CompiledEngine } from '../../test/policy-cases/engine-compiled.ts';
 import { OracleEngine } from '../../test/policy-cases/engine-oracle.ts';
 import type { Flow, World } from '../../test/policy-cases/world.ts';
+import { parseAddr } from '../net/index.ts';
 
 async function agree(world: World, flows: readonly Flow[], compiled: CompiledEngine): Promise<void> {
   const oracle = new OracleEngine();
@@ -34,12 +35,18 @@ describe('compiled tables give the oracle’s verdicts', () => {
   });
 
   test('from one world to another by what changed', async () => {
-    const worlds = fc.tuple(arbitraryWorld(), arbitraryWorld()).chain(([first, other]) => {
-      const second = { ...other, settings: first.settings, policies: first.policies };
-      const third = { ...first, pods: second.pods, policies: new Map([...first.policies].slice(1)) };
+    const pair = fc.noBias(fc.tuple(arbitraryWorld(), arbitraryWorld()));
+    const worlds = pair.chain(([first, other]) => {
+      const heirs = other.pods.map((pod, index) => ({ ...pod, name: `heir${index}` }));
+      const guests = heirs.map((pod, index) => ({ ...pod, addrs: [parseAddr(`10.244.9.${index}`)] }));
+      const second = { ...first, pods: [...first.pods.slice(1), ...guests] };
+      const third = { ...first, pods: heirs, policies: new Map([...first.policies].slice(1)) };
+      const fourth = { ...second, namespaces: other.namespaces };
       return fc.tuple(
-        ...[first, second, third].map((world) =>
-          fc.array(arbitraryFlow(world), { minLength: 20, maxLength: 20 }).map((flows) => ({ world, flows })),
+        ...[first, second, third, first, fourth].map((world) =>
+          fc
+            .array(fc.noBias(arbitraryFlow(world)), { minLength: 20, maxLength: 20 })
+            .map((flows) => ({ world, flows })),
         ),
       );
     });

@@ -1,7 +1,7 @@
 export { type BoundEntry, type CompileInput, compileTable } from './compile.ts';
 export { policyErrors } from './errors.ts';
 export { type Explanation, explain, type Failed, type NearestMiss } from './explain.ts';
-export { type FieldError, fieldPath, formatFieldError } from './field-error.ts';
+export { type FieldError, fieldPath, formatFieldError, printableText } from './field-error.ts';
 export { type LookupResult, type Packet, TableLookup } from './lookup.ts';
 export type { NetworkPolicy } from './network-policy.ts';
 export { judge, type Question } from './oracle.ts';

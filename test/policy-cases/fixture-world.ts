@@ -1,0 +1,146 @@
+import { labelMap, type NamedPort } from '../../src/model/index.ts';
+import { type Addr, addrFamily, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
+import { parseNetworkPolicy, translateNetworkPolicy } from '../../src/policy/index.ts';
+import type { CaseObject, CasePod, CaseStep, Expectation, PolicyCase } from './case-file.ts';
+import { type Flow, type Place, podKey, type World, type WorldPod } from './world.ts';
+
+/** The world at step 0. */
+export function initialWorld(policyCase: PolicyCase): World {
+  const { fixture, config } = policyCase;
+  const empty: World = {
+    settings: {
+      enforcement: config.enforcement,
+      cidrSelects: config.cidrSelects,
+      allowLocalhost: config.allowLocalhost,
+    },
+    nodes: fixture.nodes.map(({ name, ip, ip6, apiserver }) => ({ name, addrs: addrs(ip, ip6), apiserver })),
+    namespaces: new Map(),
+    pods: [],
+    policies: new Map(),
+  };
+  return applyPolicies(create(empty, fixture), policyCase.policies);
+}
+
+/** The world after a step. Deletions come first: a step may give an address to the next owner. */
+export function nextWorld(world: World, step: CaseStep): World {
+  const deleted = step.delete.reduce(remove, world);
+  const created = step.create.reduce(create, deleted);
+  return applyPolicies(step.relabel.reduce(relabel, created), step.apply);
+}
+
+function create(world: World, { namespaces, pods }: Pick<PolicyCase['fixture'], 'namespaces' | 'pods'>): World {
+  const known = new Map(world.namespaces);
+  for (const { name, labels } of namespaces) known.set(name, namespaceLabels(name, labels));
+  for (const { namespace } of pods) if (!known.has(namespace)) known.set(namespace, namespaceLabels(namespace, {}));
+  const added = pods.map(toPod);
+  const names = new Set(added.map(podKey));
+  return { ...world, namespaces: known, pods: [...world.pods.filter((pod) => !names.has(podKey(pod))), ...added] };
+}
+
+function remove(world: World, { kind, namespace = 'default', name }: CaseStep['delete'][number]): World {
+  const existed = () => new Error(`the step deletes ${kind} ${namespace}/${name}, which is not there`);
+  switch (kind) {
+    case 'Namespace': {
+      const namespaces = new Map(world.namespaces);
+      namespaces.delete(name);
+      const policies = [...world.policies].filter(([key]) => !key.startsWith(`NetworkPolicy/${name}/`));
+      return {
+        ...world,
+        namespaces,
+        policies: new Map(policies),
+        pods: world.pods.filter((pod) => pod.namespace !== name),
+      };
+    }
+    case 'Pod': {
+      const pods = world.pods.filter((pod) => podKey(pod) !== `${namespace}/${name}`);
+      if (pods.length === world.pods.length) throw existed();
+      return { ...world, pods };
+    }
+    default: {
+      const policies = new Map(world.policies);
+      if (!policies.delete(`${kind}/${namespace}/${name}`)) throw existed();
+      return { ...world, policies };
+    }
+  }
+}
+
+function relabel(world: World, { pod, namespace, labels }: CaseStep['relabel'][number]): World {
+  if (namespace !== undefined) {
+    const namespaces = new Map(world.namespaces).set(namespace, namespaceLabels(namespace, labels));
+    return { ...world, namespaces };
+  }
+  return {
+    ...world,
+    pods: world.pods.map((own) => (podKey(own) === pod ? { ...own, labels: labelMap(labels) } : own)),
+  };
+}
+
+function applyPolicies(world: World, objects: readonly CaseObject[]): World {
+  const policies = new Map(world.policies);
+  for (const object of objects) {
+    const key = `${object.kind}/${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
+    policies.set(key, translateNetworkPolicy(parseNetworkPolicy(object)));
+  }
+  return { ...world, policies };
+}
+
+/** Kubernetes puts the name on every namespace and nobody can take it off. */
+function namespaceLabels(name: string, labels: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  return labelMap({ ...labels, 'kubernetes.io/metadata.name': name });
+}
+
+function toPod(pod: CasePod): WorldPod {
+  return {
+    namespace: pod.namespace,
+    name: pod.name,
+    addrs: pod.hostNetwork ? [] : addrs(pod.ip, pod.ip6),
+    node: pod.node,
+    labels: labelMap(pod.labels),
+    namedPorts: pod.ports.flatMap(({ name, port, protocol }): NamedPort[] =>
+      name === undefined ? [] : [{ name, port, protocol }],
+    ),
+    serviceAccount: pod.serviceAccount,
+    hostNetwork: pod.hostNetwork,
+  };
+}
+
+function addrs(...texts: readonly (string | undefined)[]): Addr[] {
+  return texts.flatMap((text) => (text === undefined ? [] : [parseAddr(text)]));
+}
+
+/** The flow an expectation is about, in the family of whichever end is given as an address. */
+export function toFlow(world: World, { from, to, protocol, port = 0, icmp }: Expectation): Flow {
+  const given = [from, to].find(isAddr);
+  const family = given === undefined ? 4 : addrFamily(parseAddr(given));
+  const name = protocol === 'ICMP' && family === 6 ? 'ICMPv6' : protocol;
+  const number = PROTOCOL_NUMBERS[name as keyof typeof PROTOCOL_NUMBERS];
+  if (number === undefined) throw new Error(`unknown protocol ${protocol}`);
+  return {
+    from: place(world, from, family),
+    to: place(world, to, family),
+    protocol: number,
+    port: icmp === undefined ? port : (icmp.type << 8) | (icmp.code ?? 0),
+  };
+}
+
+function place(world: World, text: string, family: 4 | 6): Place {
+  if (isAddr(text)) {
+    const addr = parseAddr(text);
+    const pod = world.pods.find((own) => own.addrs.includes(addr));
+    if (pod !== undefined) return { kind: 'pod', pod, addr };
+    const node = world.nodes.find((own) => own.addrs.includes(addr));
+    return node === undefined ? { kind: 'world', addr } : { kind: 'node', node, addr };
+  }
+  const pod = world.pods.find((own) => podKey(own) === text);
+  if (pod === undefined) throw new Error(`there is no pod ${text}`);
+  if (!pod.hostNetwork) return { kind: 'pod', pod, addr: ofFamily(pod.addrs, family, text) };
+  const node = world.nodes.find((own) => own.name === pod.node);
+  if (node === undefined) throw new Error(`there is no node ${pod.node}`);
+  return { kind: 'node', node, addr: ofFamily(node.addrs, family, pod.node) };
+}
+
+function ofFamily(addresses: readonly Addr[], family: 4 | 6, owner: string): Addr {
+  const found = addresses.find((addr) => addrFamily(addr) === family);
+  if (found === undefined) throw new Error(`${owner} has no IPv${family} address`);
+  return found;
+}
