@@ -1,26 +1,31 @@
 #!/usr/bin/env node
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Builds `build/membrane-cni`, the static CNI client, when its source is newer. Prints what it did. */
+/** Builds the static C programs, `build/membrane-cni` and `build/membrane-frame`, when a source is newer. Prints what it did. */
 const root = join(import.meta.dirname, '..');
-const source = join(root, 'cni/membrane-cni.c');
-const output = join(root, 'build/membrane-cni');
+const programs = { 'membrane-cni': 'cni', 'membrane-frame': 'src/sandbox/attacks/frame' } as const;
+const flags = ['-std=gnu11', '-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong'];
 
 function modified(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-if (modified(output) > modified(source)) {
-  console.log('build/membrane-cni is up to date');
-} else {
-  mkdirSync(join(root, 'build'), { recursive: true });
+mkdirSync(join(root, 'build'), { recursive: true });
+for (const [name, folder] of Object.entries(programs)) {
+  const files = readdirSync(join(root, folder)).filter((file) => /\.[ch]$/.test(file));
+  const sources = files.map((file) => join(root, folder, file));
+  const output = join(root, 'build', name);
+  if (sources.every((source) => modified(output) > modified(source))) {
+    console.log(`build/${name} is up to date`);
+    continue;
+  }
   // A runtime may be executing the old file: build beside it, then rename.
   const fresh = `${output}.${process.pid}`;
-  const flags = ['-std=gnu11', '-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong'];
-  execFileSync('gcc', [...flags, '-o', fresh, source], { stdio: 'inherit' });
+  const units = sources.filter((source) => source.endsWith('.c'));
+  execFileSync('gcc', [...flags, '-o', fresh, ...units], { stdio: 'inherit' });
   chmodSync(fresh, 0o755);
   renameSync(fresh, output);
-  console.log(`built build/membrane-cni (${statSync(output).size} bytes)`);
+  console.log(`built build/${name} (${statSync(output).size} bytes)`);
 }

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "frame.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char USAGE[] =
+	"usage: membrane-frame send    [--device D] [--count N] [--rate N] [--wait] [--up] HEX...\n"
+	"       membrane-frame count   --device D... | --local  --match NAME=HEX...\n"
+	"       membrane-frame serve   --port P [--push] [--rate N]\n"
+	"       membrane-frame connect --to ADDRESS:PORT [--source-port P] [--rate N] [--timeout "
+	"S] "
+	"[--probe]\n"
+	"       all: [--seconds S]\n";
+
+static double started;
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+void die(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	fputs("membrane-frame: ", stderr);
+	vfprintf(stderr, format, list);
+	fputc('\n', stderr);
+	va_end(list);
+	exit(4);
+}
+
+enum order read_order(void)
+{
+	char text[256];
+	ssize_t length = read(STDIN_FILENO, text, sizeof(text));
+
+	if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR))
+		return ORDER_STOP;
+	return length > 0 && memchr(text, '\n', length) ? ORDER_REPORT : ORDER_NONE;
+}
+
+bool is_over(const struct options *options)
+{
+	return now() - started >= options->seconds;
+}
+
+static struct bytes parse_hex(const char *text, size_t limit)
+{
+	size_t digits = strlen(text);
+	uint8_t *data = malloc(digits / 2 + 1);
+
+	if (!data)
+		die("out of memory");
+	if (digits == 0 || digits % 2 != 0 || digits / 2 > limit)
+		die("not 1 to %zu bytes in hexadecimal: %.40s", limit, text);
+	for (size_t i = 0; i < digits / 2; i++) {
+		char pair[3] = {text[2 * i], text[2 * i + 1], 0};
+
+		if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
+			die("not hexadecimal: %.40s", text);
+		data[i] = strtoul(pair, NULL, 16);
+	}
+	return (struct bytes){data, digits / 2};
+}
+
+/* NAME=HEX. The name goes into JSON as it is. */
+static struct pattern parse_pattern(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	char *name;
+
+	if (!equals || equals == text)
+		die("--match wants NAME=HEX");
+	for (const char *c = text; c < equals; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+			die("a name is letters, digits, '-', '_' and '.': %.40s", text);
+	name = strndup(text, equals - text);
+	if (!name)
+		die("out of memory");
+	return (struct pattern){name, parse_hex(equals + 1, MAX_PATTERN)};
+}
+
+static double parse_number(const char *name, const char *text, double max)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (*text == 0 || *end != 0 || !(value >= 0 && value <= max))
+		die("--%s wants a number from 0 to %g, found %.40s", name, max, text);
+	return value;
+}
+
+static struct options parse_options(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"device", required_argument, NULL, 'd'},
+		{"match", required_argument, NULL, 'm'},
+		{"count", required_argument, NULL, 'c'},
+		{"rate", required_argument, NULL, 'r'},
+		{"seconds", required_argument, NULL, 's'},
+		{"timeout", required_argument, NULL, 't'},
+		{"to", required_argument, NULL, 'T'},
+		{"port", required_argument, NULL, 'p'},
+		{"source-port", required_argument, NULL, 'P'},
+		{"wait", no_argument, NULL, 'w'},
+		{"up", no_argument, NULL, 'u'},
+		{"local", no_argument, NULL, 'l'},
+		{"push", no_argument, NULL, 'x'},
+		{"probe", no_argument, NULL, 'o'},
+		{NULL, 0, NULL, 0},
+	};
+	struct options options = {.count = 1, .rate = 2000, .seconds = 60, .timeout = 1};
+	int which;
+
+	while ((which = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (which) {
+		case 'd':
+			if (options.device_count == MAX_DEVICES)
+				die("more than %d devices", MAX_DEVICES);
+			options.devices[options.device_count++] = optarg;
+			break;
+		case 'm':
+			if (options.pattern_count == MAX_PATTERNS)
+				die("more than %d patterns", MAX_PATTERNS);
+			options.patterns[options.pattern_count++] = parse_pattern(optarg);
+			break;
+		case 'c':
+			options.count = parse_number("count", optarg, 1e9);
+			break;
+		case 'r':
+			options.rate = parse_number("rate", optarg, 1e6);
+			break;
+		case 's':
+			options.seconds = parse_number("seconds", optarg, 600);
+			break;
+		case 't':
+			options.timeout = parse_number("timeout", optarg, 600);
+			break;
+		case 'T':
+			options.to = optarg;
+			break;
+		case 'p':
+			options.port = parse_number("port", optarg, 65535);
+			break;
+		case 'P':
+			options.source_port = parse_number("source-port", optarg, 65535);
+			break;
+		case 'w':
+			options.wait = true;
+			break;
+		case 'u':
+			options.up = true;
+			break;
+		case 'l':
+			options.local = true;
+			break;
+		case 'x':
+			options.push = true;
+			break;
+		case 'o':
+			options.probe = true;
+			break;
+		default:
+			fputs(USAGE, stderr);
+			exit(2);
+		}
+	}
+	for (; optind < argc; optind++) {
+		if (options.frame_count == MAX_FRAMES)
+			die("more than %d frames", MAX_FRAMES);
+		options.frames[options.frame_count++] = parse_hex(argv[optind], MAX_FRAME);
+	}
+	if (options.rate < 1)
+		die("--rate must be at least 1");
+	return options;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(const struct options *options);
+	} verbs[] = {
+		{"send", run_send},
+		{"count", run_count},
+		{"serve", run_serve},
+		{"connect", run_connect},
+	};
+	struct options options;
+
+	started = now();
+	if (argc < 2) {
+		fputs(USAGE, stderr);
+		return 2;
+	}
+	options = parse_options(argc - 1, argv + 1);
+	/* Whoever reads may be gone; the end of standard input says so. */
+	signal(SIGPIPE, SIG_IGN);
+	fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(&options);
+	fputs(USAGE, stderr);
+	return 2;
+}
