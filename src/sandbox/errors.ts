@@ -1,0 +1,51 @@
+import { errorTable } from '../base/index.ts';
+
+export const sandboxErrors = errorTable({
+  E_SANDBOX_COMMAND: {
+    what: 'a system command failed',
+    remedy: 'Read its output; a missing program is installed by `npm start` or with apt.',
+  },
+  E_SANDBOX_NOT_ROOT: {
+    what: 'the sandbox makes network namespaces and loads eBPF programs, which only root may',
+    remedy: 'Run the command again with sudo.',
+  },
+  E_SANDBOX_RUNNING: {
+    what: 'a sandbox is running on this machine already',
+    remedy: 'Use it, or end it with `membrane sandbox down`.',
+  },
+  E_SANDBOX_NOT_RUNNING: {
+    what: 'no sandbox is running on this machine',
+    remedy: 'Start one with `membrane sandbox up`.',
+  },
+  E_SANDBOX_CGROUP: {
+    what: 'there is no writable cgroup v2 hierarchy',
+    remedy: 'Mount one: mount -t cgroup2 none /sys/fs/cgroup/unified.',
+  },
+  E_SANDBOX_UPLINK: {
+    what: 'connecting the sandbox to the network of this machine is not supported yet',
+    remedy: 'Leave --uplink out; the sandbox has a world of its own.',
+  },
+  E_SANDBOX_NODES: { what: 'not a possible number of nodes', remedy: 'Ask for 1 to 8 nodes.' },
+  E_SANDBOX_MANIFEST: {
+    what: 'the manifest cannot be applied',
+    remedy: 'Correct the object that is named; nothing after it was applied.',
+  },
+  E_SANDBOX_NO_POD: {
+    what: 'there is no such running pod',
+    remedy: 'See `kubectl get pods -A` for names and whether they run.',
+  },
+  E_SANDBOX_UNSAFE_NAME: {
+    what: 'a name is not safe to use in a path',
+    remedy: 'Names are letters, digits, "-", "_" and "."; never "..".',
+  },
+  E_SANDBOX_CNI_CONFIG: {
+    what: 'the CNI network configuration is not valid',
+    remedy: 'Correct the list in cni/net.d; plugin types are plain file names.',
+  },
+  E_SANDBOX_CNI: { what: 'the CNI plugin refused', remedy: 'The kubelet tries again; see the log of the agent.' },
+  E_SANDBOX_API: { what: 'the API server refused a request', remedy: 'Correct what the message names.' },
+  E_SANDBOX_TIMEOUT: {
+    what: 'the sandbox did not become ready in time',
+    remedy: 'See `kubectl describe` of what is named, and the logs under /run/membrane-sandbox.',
+  },
+});

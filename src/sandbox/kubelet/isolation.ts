@@ -1,0 +1,71 @@
+/**
+ * The argument lists that put a process into a pod. The scripts are constants and get everything else as positional
+ * parameters: no string of a tenant is ever read by a shell.
+ */
+
+/** Joins a cgroup before anything else runs, so that no process of a pod is ever outside. $1 = cgroup.procs. */
+const JOIN = 'echo $$ > "$1" && shift && exec "$@"';
+
+/** $1 = host name. Holds the namespaces that a pod's containers share. */
+const HOLD = 'hostname -- "$1" && printf . >&3 && exec 3>&- && exec sleep infinity';
+
+/**
+ * Runs in a fresh mount and pid namespace, as root with all capabilities. $1 = ro|rw for /sys and /proc/sys, $2 = working
+ * directory. A copy of /run/netns would keep the namespaces of deleted pods alive; /run and /sys hold the sandbox's
+ * tokens, the agents' sockets and pins, and processes in pods are root.
+ */
+const CONFINE = [
+  'umount -l /run/netns 2>/dev/null',
+  'mount -t sysfs -o nosuid,nodev,noexec,"$1" sysfs /sys || exit 125',
+  'mount -t tmpfs -o nosuid,nodev,mode=755,size=64m tmpfs /run || exit 125',
+  'if [ "$1" = ro ]; then mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys || exit 125; fi',
+  'cd -- "$2" || exit 125',
+  'shift 2; printf . >&3; exec 3>&-; exec "$@"',
+].join('\n');
+
+function joined(procsFile: string, argv: readonly string[]): string[] {
+  return ['sh', '-c', JOIN, 'join', procsFile, ...argv];
+}
+
+/** The process that holds a pod's ipc and uts namespaces. Writes one byte to fd 3 when they are there. */
+export function holderArgv(options: { procsFile: string; netns: string; hostname: string }): string[] {
+  return joined(options.procsFile, [
+    ...['nsenter', `--net=${options.netns}`, '--', 'unshare', '--ipc', '--uts', '--'],
+    ...['sh', '-c', HOLD, 'hold', options.hostname],
+  ]);
+}
+
+/** A container's process. Writes one byte to fd 3 just before it becomes the command. */
+export function containerArgv(options: {
+  readonly procsFile: string;
+  readonly netns: string;
+  /** Whose ipc and uts namespaces are shared. */
+  readonly holder: number;
+  readonly privileged: boolean;
+  readonly privileges: readonly string[];
+  readonly workingDir: string;
+  readonly argv: readonly string[];
+}): string[] {
+  const { holder } = options;
+  return joined(options.procsFile, [
+    ...['nsenter', `--net=${options.netns}`, `--ipc=/proc/${holder}/ns/ipc`, `--uts=/proc/${holder}/ns/uts`, '--'],
+    // --kill-child: when this parent goes, the container goes.
+    ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', '--'],
+    ...['sh', '-c', CONFINE, 'confine', options.privileged ? 'rw' : 'ro', options.workingDir],
+    ...['setpriv', ...options.privileges, '--', ...options.argv],
+  ]);
+}
+
+/** One more process in a running container. `init` is the pid, outside, of the container's first process. */
+export function execArgv(options: {
+  readonly procsFile: string;
+  readonly init: number;
+  readonly privileges: readonly string[];
+  readonly workingDir: string;
+  readonly argv: readonly string[];
+}): string[] {
+  return joined(options.procsFile, [
+    ...['nsenter', '--target', String(options.init), '--mount', '--pid', '--net', '--ipc', '--uts'],
+    ...[`--wdns=${options.workingDir}`, '--', 'setpriv', ...options.privileges, '--', ...options.argv],
+  ]);
+}

@@ -1,0 +1,21 @@
+import type { Logger } from '../../base/index.ts';
+import type { ApiStore } from '../apiserver/index.ts';
+import type { EventRecorder } from '../event-recorder.ts';
+import type { NodePlace } from '../paths.ts';
+import type { SandboxHost } from './pod-sandbox.ts';
+import type { Semaphore } from './semaphore.ts';
+
+/** What all workers of one node share. */
+export type KubeletHost = {
+  readonly node: NodePlace;
+  readonly store: ApiStore;
+  readonly events: EventRecorder;
+  readonly sandboxes: SandboxHost;
+  /** Starting a pod is a dozen processes: a few at a time are fastest. */
+  readonly starts: Semaphore;
+  /** Aborted when the whole sandbox goes: nothing is reported or detached one by one any more. */
+  readonly shutdown: AbortSignal;
+  /** First and largest delay of CrashLoopBackOff, ms. */
+  readonly restartDelay: { readonly initialMs: number; readonly maxMs: number };
+  readonly log: Logger;
+};

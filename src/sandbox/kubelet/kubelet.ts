@@ -1,0 +1,138 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { errorMessage, type Logger } from '../../base/index.ts';
+import type { ApiStore } from '../apiserver/index.ts';
+import type { Cgroup } from '../cgroup.ts';
+import { EventRecorder } from '../event-recorder.ts';
+import type { Change, Informer } from '../informer.ts';
+import type { NodePlace } from '../paths.ts';
+import { type Pod, podKey } from '../pod.ts';
+import { Cni } from './cni.ts';
+import type { ExecTarget } from './container-runner.ts';
+import type { KubeletHost } from './kubelet-host.ts';
+import { limitLogs } from './log-files.ts';
+import { NodeRegistration } from './node-registration.ts';
+import { PodWorker } from './pod-worker.ts';
+import { Semaphore } from './semaphore.ts';
+
+const PARALLEL_STARTS = 4;
+const LOG_CHECK_MS = 10_000;
+
+export type KubeletOptions = {
+  readonly node: NodePlace;
+  readonly store: ApiStore;
+  /** Of all pods; the kubelet takes those of its node. */
+  readonly pods: Informer<Pod>;
+  /** The node's own; pods get children. */
+  readonly cgroup: Cgroup;
+  /** Folder with the CNI plugin, and the network list's text. */
+  readonly cniBinDir: string;
+  readonly networkList: string;
+  readonly restartDelay?: { readonly initialMs: number; readonly maxMs: number } | undefined;
+  readonly beforeNetwork?: ((pod: Pod, netns: string) => Promise<void>) | undefined;
+  readonly log: Logger;
+};
+
+/** Runs the pods of one node. */
+export class Kubelet {
+  /** Addresses for pods to come, by `namespace/name`; only whoever holds this object can ask for one. */
+  readonly requestedAddresses = new Map<string, string>();
+  readonly #options: KubeletOptions;
+  readonly #host: KubeletHost;
+  readonly #registration: NodeRegistration;
+  readonly #shutdown = new AbortController();
+  /** By uid: a pod that was replaced under its name is another one. */
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #byName = new Map<string, PodWorker>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #networkListPath: string;
+  #logTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: KubeletOptions) {
+    const { node, store, log } = options;
+    this.#options = options;
+    this.#registration = new NodeRegistration({ node, store, log });
+    this.#networkListPath = join(node.dir, 'cni/net.d/10-membrane.conflist');
+    const cni = new Cni({
+      binDir: options.cniBinDir,
+      nodeNetns: node.netnsPath,
+      socket: join(node.agentDir, 'cni.sock'),
+    });
+    this.#host = {
+      node,
+      store,
+      log,
+      events: new EventRecorder({ store, component: 'kubelet', log }),
+      sandboxes: {
+        node,
+        cni,
+        log,
+        cgroup: options.cgroup,
+        networkListPath: this.#networkListPath,
+        requestedAddresses: this.requestedAddresses,
+        beforeNetwork: options.beforeNetwork,
+      },
+      starts: new Semaphore(PARALLEL_STARTS),
+      shutdown: this.#shutdown.signal,
+      restartDelay: options.restartDelay ?? { initialMs: 10_000, maxMs: 300_000 },
+    };
+  }
+
+  async start(): Promise<void> {
+    await mkdir(dirname(this.#networkListPath), { recursive: true, mode: 0o700 });
+    await writeFile(this.#networkListPath, this.#options.networkList, { mode: 0o600 });
+    this.#options.cgroup.create();
+    this.#registration.start();
+    this.#options.pods.onChange((change) => this.#onChange(change));
+    const logs = join(this.#options.node.dir, 'logs');
+    this.#logTimer = setInterval(() => void limitLogs(logs), LOG_CHECK_MS).unref();
+  }
+
+  /** Ends everything at once: nothing is detached or reported; the sweep that follows removes it all. */
+  async stop(): Promise<void> {
+    clearInterval(this.#logTimer);
+    this.#registration.stop();
+    this.#shutdown.abort();
+    this.#options.cgroup.kill();
+    await Promise.allSettled(this.#running);
+  }
+
+  /** How to run something in a pod's container (default: its first); `undefined` when that does not run. */
+  execTarget(namespace: string, name: string, container?: string): ExecTarget | undefined {
+    return this.#byName.get(`${namespace}/${name}`)?.execTarget(container);
+  }
+
+  /** Path of a pod's network namespace. */
+  netnsOf(namespace: string, name: string): string | undefined {
+    return this.#byName.get(`${namespace}/${name}`)?.netns;
+  }
+
+  #onChange({ next, previous }: Change<Pod>): void {
+    if (this.#shutdown.signal.aborted) return;
+    const pod = next ?? previous;
+    if (pod === undefined || pod.spec.nodeName !== this.#options.node.name) return;
+    const worker = this.#workers.get(pod.metadata.uid);
+    if (next === undefined) worker?.forget();
+    else if (worker !== undefined) worker.update(next);
+    // A pod that ended before is not run again.
+    else if (next.status.phase !== 'Succeeded' && next.status.phase !== 'Failed') this.#begin(next);
+  }
+
+  #begin(pod: Pod): void {
+    const { uid } = pod.metadata;
+    const worker = new PodWorker(this.#host, pod);
+    this.#workers.set(uid, worker);
+    this.#byName.set(podKey(pod), worker);
+    const run = worker
+      .run()
+      .catch((error: unknown) => {
+        this.#options.log.error({ pod: podKey(pod), error: errorMessage(error) }, 'pod worker failed');
+      })
+      .finally(() => {
+        this.#workers.delete(uid);
+        if (this.#byName.get(podKey(pod)) === worker) this.#byName.delete(podKey(pod));
+        this.#running.delete(run);
+      });
+    this.#running.add(run);
+  }
+}

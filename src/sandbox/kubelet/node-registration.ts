@@ -1,0 +1,118 @@
+import { release } from 'node:os';
+import { errorMessage, type Logger } from '../../base/index.ts';
+import type { ApiStore } from '../apiserver/index.ts';
+import type { NodePlace } from '../paths.ts';
+import { MAX_PODS } from '../placement.ts';
+import { rfc3339, rfc3339Micro } from '../time.ts';
+
+/** How often a kubelet says that it lives; its lease says for how long that holds. */
+const HEARTBEAT_MS = 10_000;
+const LEASE_SECONDS = 40;
+const LEASE_NAMESPACE = 'kube-node-lease';
+
+function nodeObject(node: NodePlace) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: node.name,
+      labels: {
+        'kubernetes.io/hostname': node.name,
+        'kubernetes.io/os': 'linux',
+        'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
+      },
+    },
+    spec: { podCIDR: node.podCidr, podCIDRs: [node.podCidr] },
+  };
+}
+
+/** `ready`: undefined, or why not. */
+export function nodeStatus(node: NodePlace, ready: boolean, now: string, since: string) {
+  const condition = (type: string, status: 'True' | 'False', reason: string, message: string) => ({
+    type,
+    status,
+    reason,
+    message,
+    lastHeartbeatTime: now,
+    lastTransitionTime: since,
+  });
+  return {
+    addresses: [
+      { type: 'InternalIP', address: node.ip },
+      { type: 'Hostname', address: node.name },
+    ],
+    capacity: { pods: String(MAX_PODS) },
+    allocatable: { pods: String(MAX_PODS) },
+    conditions: [
+      condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
+      condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+      condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+      ready
+        ? condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status')
+        : condition('Ready', 'False', 'KubeletNotReady', 'the kubelet has stopped'),
+    ],
+    nodeInfo: {
+      kernelVersion: release(),
+      osImage: 'this machine',
+      containerRuntimeVersion: 'membrane-sandbox://1',
+      kubeletVersion: 'v1.33.0',
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      machineID: '',
+      systemUUID: '',
+      bootID: '',
+    },
+  };
+}
+
+/** Keeps a node's object, its Ready condition and its lease. */
+export class NodeRegistration {
+  readonly #node: NodePlace;
+  readonly #store: ApiStore;
+  readonly #log: Logger;
+  readonly #since = rfc3339();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: { node: NodePlace; store: ApiStore; log: Logger }) {
+    this.#node = options.node;
+    this.#store = options.store;
+    this.#log = options.log;
+  }
+
+  start(): void {
+    const { name } = this.#node;
+    if (this.#store.get('nodes', { name }) === undefined) this.#store.create('nodes', nodeObject(this.#node));
+    this.#store.patchStatus('nodes', { name }, nodeStatus(this.#node, true, rfc3339(), this.#since));
+    this.#renew();
+    this.#timer = setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The lease is what lives; the node's status is written only when somebody changed or removed it. */
+  #beat(): void {
+    try {
+      this.#renew();
+    } catch (error) {
+      this.#log.warn({ node: this.#node.name, error: errorMessage(error) }, 'heartbeat failed');
+    }
+  }
+
+  #renew(): void {
+    const { name } = this.#node;
+    const now = rfc3339Micro();
+    const lease = this.#store.get('leases', { namespace: LEASE_NAMESPACE, name });
+    const spec = { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime: now };
+    if (lease === undefined) {
+      this.#store.create('leases', {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name, namespace: LEASE_NAMESPACE },
+        spec,
+      });
+    } else this.#store.update('leases', { ...structuredClone(lease), spec });
+  }
+}

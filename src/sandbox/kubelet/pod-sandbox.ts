@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { Backoff, errorMessage, type Logger, systemClock } from '../../base/index.ts';
+import type { Cgroup } from '../cgroup.ts';
+import { createNetns, deleteNetns } from '../netns.ts';
+import type { NodePlace } from '../paths.ts';
+import { type Pod, podKey } from '../pod.ts';
+import { type Attachment, Cni, type CniResult } from './cni.ts';
+import { type NetworkList, readNetworkList } from './cni-config.ts';
+import { ContainerProcess } from './container-process.ts';
+import { holderArgv } from './isolation.ts';
+
+export type SandboxHost = {
+  readonly node: NodePlace;
+  readonly cgroup: Cgroup;
+  readonly cni: Cni;
+  readonly networkListPath: string;
+  /** Addresses that the sandbox's operator asked for, by `namespace/name`. A tenant has no way to write here. */
+  readonly requestedAddresses: Map<string, string>;
+  /** For experiments: called when the pod's network namespace is there and before the plugin is. */
+  readonly beforeNetwork?: ((pod: Pod, netns: string) => Promise<void>) | undefined;
+  readonly log: Logger;
+};
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** How long a plugin that cannot detach a pod is asked again while its node's namespace is there. */
+const DETACH_BACKOFF = { initial: 200, max: 5_000 };
+
+/** What a pod's containers share: namespaces, network, cgroup. One instance is one attempt of one pod. */
+export class PodSandbox {
+  readonly id = randomBytes(32).toString('hex');
+  readonly cgroup: Cgroup;
+  /** Path of the network namespace that the containers join. */
+  netns: string;
+  /** Pid of the process that holds the other shared namespaces. */
+  holder = 0;
+  podIPs: readonly string[] = [];
+  readonly #host: SandboxHost;
+  readonly #pod: Pod;
+  /** Of the namespace we made; empty for a pod on the host's network. */
+  readonly #netnsName: string;
+  #list: NetworkList | undefined;
+  #result: CniResult | undefined;
+
+  constructor(host: SandboxHost, pod: Pod) {
+    const short = this.id.slice(0, 12);
+    this.#host = host;
+    this.#pod = pod;
+    this.cgroup = host.cgroup.child(`pod-${short}`);
+    this.#netnsName = pod.spec.hostNetwork ? '' : `mbr-pod-${short}`;
+    this.netns = host.node.netnsPath;
+  }
+
+  /** Makes the namespaces and the network. Throws when the network is refused; `remove` cleans up after that too. */
+  async create(): Promise<void> {
+    this.cgroup.create();
+    if (this.#netnsName === '') {
+      this.podIPs = [this.#host.node.ip];
+      await this.#hold();
+      return;
+    }
+    this.netns = await createNetns(this.#netnsName);
+    await this.#host.beforeNetwork?.(this.#pod, this.netns);
+    await Promise.all([this.#hold(), this.#attach()]);
+  }
+
+  /** Ends whatever still runs, detaches, removes. Waits for the plugin as long as the signal lets it. */
+  async remove(signal: AbortSignal): Promise<void> {
+    await this.cgroup.remove();
+    if (this.#netnsName === '') return;
+    await this.#detach(signal);
+    await deleteNetns(this.#netnsName);
+  }
+
+  async #hold(): Promise<void> {
+    const { spec, metadata } = this.#pod;
+    // The kernel takes 64 bytes; Kubernetes cuts a host name at 63.
+    const hostname = (spec.hostname ?? metadata.name).slice(0, 63);
+    const cgroup = this.cgroup.child('shared').create();
+    const argv = holderArgv({ procsFile: cgroup.procsFile, netns: this.netns, hostname });
+    const holder = new ContainerProcess({ argv, env: { PATH }, cgroup });
+    if (!(await holder.running)) throw new Error(`the pod's shared namespaces cannot be made (${podKey(this.#pod)})`);
+    this.holder = holder.pid;
+  }
+
+  #attachment(): Attachment {
+    const { namespace, name, uid } = this.#pod.metadata;
+    const ip = this.#host.requestedAddresses.get(podKey(this.#pod));
+    return {
+      containerId: this.id,
+      netns: this.netns,
+      pod: { namespace, name, uid },
+      runtimeConfig: ip === undefined ? {} : { ips: [`${ip}/32`] },
+    };
+  }
+
+  async #attach(): Promise<void> {
+    this.#list = await readNetworkList(this.#host.networkListPath);
+    this.#result = await this.#host.cni.add(this.#list, this.#attachment());
+    this.podIPs = this.#result.ips.map((ip) => ip.address.split('/')[0] ?? '').filter(Boolean);
+    this.#host.requestedAddresses.delete(podKey(this.#pod));
+  }
+
+  /** DEL is asked for after a failed ADD too, once; after a good one until it succeeds, or an address would leak. */
+  async #detach(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(DETACH_BACKOFF);
+    while (this.#list !== undefined) {
+      try {
+        await this.#host.cni.del(this.#list, this.#attachment(), this.#result);
+        return;
+      } catch (error) {
+        this.#host.log.warn({ pod: podKey(this.#pod), error: errorMessage(error) }, 'network not detached');
+        if (this.#result === undefined || signal.aborted) return;
+        await systemClock.sleep(backoff.next(), signal).catch(() => undefined);
+      }
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Backoff, errorMessage, systemClock } from '../../base/index.ts';
+import { isApiError } from '../apiserver/index.ts';
+import { type Container, type Pod, podKey } from '../pod.ts';
+import { rfc3339 } from '../time.ts';
+import { ContainerRunner, containerLogPath, type ExecTarget } from './container-runner.ts';
+import type { KubeletHost } from './kubelet-host.ts';
+import { PodSandbox } from './pod-sandbox.ts';
+import { type ContainerRecord, podStatus } from './pod-status.ts';
+
+/** A network that is refused is asked for again after these delays. */
+const SANDBOX_BACKOFF = { initial: 200, max: 5_000 };
+
+/** One pod of the node, known by its uid, from the first sight of it to the removal of its object. */
+export class PodWorker {
+  readonly #host: KubeletHost;
+  readonly #startTime = rfc3339();
+  /** Aborted when the pod is to end. */
+  readonly #ending = new AbortController();
+  /** Aborted when it is to end without any grace. */
+  readonly #force = new AbortController();
+  readonly #runners = new Map<string, ContainerRunner>();
+  #pod: Pod;
+  #sandbox: PodSandbox | undefined;
+  #graceMs = 0;
+  #conditions: Parameters<typeof podStatus>[3] = [];
+  #written = '';
+  #gone = false;
+
+  constructor(host: KubeletHost, pod: Pod) {
+    this.#host = host;
+    this.#pod = pod;
+    this.update(pod);
+  }
+
+  /** A new version of the object: only its deletion matters, a pod's spec does not change. */
+  update(pod: Pod): void {
+    this.#pod = pod;
+    if (pod.metadata.deletionTimestamp === undefined) return;
+    this.#graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1_000;
+    if (this.#graceMs === 0) this.#force.abort();
+    this.#ending.abort();
+  }
+
+  /** The object is not there any more: a forced deletion. */
+  forget(): void {
+    this.#gone = true;
+    this.#force.abort();
+    this.#ending.abort();
+  }
+
+  /** `undefined` while the container does not run. */
+  execTarget(container?: string): ExecTarget | undefined {
+    const name = container ?? this.#pod.spec.containers[0]?.name ?? '';
+    return this.#runners.get(name)?.target;
+  }
+
+  get netns(): string | undefined {
+    return this.#sandbox?.netns;
+  }
+
+  /** Resolves when nothing of the pod is left on the node. */
+  async run(): Promise<void> {
+    const stop = AbortSignal.any([this.#ending.signal, this.#host.shutdown]);
+    try {
+      if (await this.#setUp(stop)) await this.#runContainers(stop);
+    } catch (error) {
+      this.#host.log.error({ pod: podKey(this.#pod), error: errorMessage(error) }, 'pod failed');
+      this.#event('Warning', 'Failed', errorMessage(error));
+    }
+    // A pod that has run to its end frees its network at once, and its object stays until somebody deletes it.
+    await this.#tearDown();
+    if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    if (!this.#host.shutdown.aborted) this.#finalize();
+  }
+
+  async #setUp(stop: AbortSignal): Promise<boolean> {
+    const backoff = new Backoff(SANDBOX_BACKOFF);
+    while (!stop.aborted) {
+      const sandbox = new PodSandbox(this.#host.sandboxes, this.#pod);
+      try {
+        await this.#host.starts.run(async () => {
+          if (stop.aborted) return;
+          this.#sandbox = sandbox;
+          await sandbox.create();
+        });
+        return !stop.aborted;
+      } catch (error) {
+        this.#sandbox = undefined;
+        if (this.#host.shutdown.aborted) return false;
+        this.#event('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${errorMessage(error)}`);
+        this.#publish();
+        await sandbox.remove(this.#host.shutdown);
+        await systemClock.sleep(backoff.next(), stop).catch(() => undefined);
+      }
+    }
+    return false;
+  }
+
+  async #runContainers(stop: AbortSignal): Promise<void> {
+    const { restartPolicy, initContainers, containers } = this.#pod.spec;
+    for (const container of initContainers) {
+      const runner = this.#runner(container);
+      // An init container that succeeded is done even where the others are always restarted.
+      const running = runner.run(restartPolicy === 'Never' ? 'Never' : 'OnFailure', stop);
+      await this.#endWith(running, stop);
+      const { state } = runner.record;
+      if (state.kind !== 'terminated' || state.exitCode !== 0) return;
+    }
+    const running = containers.map((container) => this.#runner(container).run(restartPolicy, stop));
+    await this.#endWith(Promise.all(running), stop);
+  }
+
+  /** Waits for containers to end by themselves or, once the pod is to end, stops them. */
+  async #endWith(running: Promise<unknown>, stop: AbortSignal): Promise<void> {
+    const stopped = Promise.withResolvers<void>();
+    const onStop = (): void => stopped.resolve();
+    stop.addEventListener('abort', onStop, { once: true });
+    if (stop.aborted) onStop();
+    await Promise.race([running, stopped.promise]);
+    stop.removeEventListener('abort', onStop);
+    if (stop.aborted) {
+      const force = AbortSignal.any([this.#force.signal, this.#host.shutdown]);
+      await Promise.all([...this.#runners.values()].map((runner) => runner.stop(this.#graceMs, force)));
+    }
+    await running;
+  }
+
+  #runner(container: Container): ContainerRunner {
+    const runner = new ContainerRunner({
+      host: this.#host,
+      pod: this.#pod,
+      container,
+      sandbox: this.#sandbox ?? new PodSandbox(this.#host.sandboxes, this.#pod),
+      logPath: containerLogPath(join(this.#host.node.dir, 'logs'), this.#pod, container.name),
+      onChange: () => this.#publish(),
+      event: (type, reason, message) => this.#event(type, reason, message),
+    });
+    this.#runners.set(container.name, runner);
+    return runner;
+  }
+
+  async #tearDown(): Promise<void> {
+    const sandbox = this.#sandbox;
+    if (sandbox === undefined || this.#host.shutdown.aborted) return;
+    await sandbox.remove(this.#host.shutdown);
+    await rm(this.#recordPath, { force: true });
+  }
+
+  /** The kubelet has the last word on a pod's deletion: without grace, and only of this very object. */
+  #finalize(): void {
+    const { namespace, name, uid } = this.#pod.metadata;
+    if (this.#gone) return;
+    try {
+      this.#host.store.delete('pods', { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } });
+    } catch (error) {
+      if (!isApiError(error)) throw error;
+    }
+  }
+
+  #publish(): void {
+    if (this.#gone || this.#host.shutdown.aborted) return;
+    const { namespace, name, uid } = this.#pod.metadata;
+    const containers = new Map<string, ContainerRecord>(
+      [...this.#runners].map(([key, runner]) => [key, runner.record]),
+    );
+    const record = {
+      startTime: this.#startTime,
+      hostIP: this.#host.node.ip,
+      podIPs: this.#sandbox?.podIPs ?? [],
+      containers,
+    };
+    const { status, conditions } = podStatus(this.#pod, record, rfc3339(), this.#conditions);
+    this.#conditions = conditions;
+    const text = JSON.stringify(status);
+    if (text === this.#written) return;
+    this.#written = text;
+    void this.#writeRecord();
+    try {
+      if (this.#host.store.get('pods', { namespace, name })?.metadata.uid !== uid) return;
+      this.#host.store.patchStatus('pods', { namespace, name }, JSON.parse(text));
+    } catch (error) {
+      this.#host.log.warn({ pod: podKey(this.#pod), error: errorMessage(error) }, 'status not written');
+    }
+  }
+
+  get #recordPath(): string {
+    const { namespace, name } = this.#pod.metadata;
+    return join(this.#host.node.dir, 'pods', `${namespace}_${name}.json`);
+  }
+
+  /** For `membrane sandbox exec`, which is another process. */
+  async #writeRecord(): Promise<void> {
+    const { uid } = this.#pod.metadata;
+    const targets = [...this.#runners.values()].flatMap((runner) => runner.target ?? []);
+    const path = this.#recordPath;
+    await mkdir(join(this.#host.node.dir, 'pods'), { recursive: true, mode: 0o700 });
+    await writeFile(path, JSON.stringify({ uid, netns: this.netns, targets }), { mode: 0o600 });
+  }
+
+  #event(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (this.#gone || this.#host.shutdown.aborted) return;
+    const { namespace, name, uid } = this.#pod.metadata;
+    this.#host.events.record({ kind: 'Pod', namespace, name, uid }, { type, reason, message });
+  }
+}

@@ -1,0 +1,57 @@
+import { readdir, readFile, rm, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../base/index.ts';
+import { Cgroup } from './cgroup.ts';
+import { attempt } from './command.ts';
+import { deleteNetns, listNetns } from './netns.ts';
+import { AGENT_STATE_DIR, PIN_DIR, STATE_DIR, WORLD } from './paths.ts';
+import { ProcessRecords } from './process-record.ts';
+
+/** Files with the pid and start time of the sandbox's own processes. */
+export function processRecords(): ProcessRecords {
+  return new ProcessRecords(join(STATE_DIR, 'processes'));
+}
+
+async function removePins(dir: string): Promise<void> {
+  for (const entry of await readdir(dir, { withFileTypes: true }).catch(() => [])) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) await removePins(path);
+    else await unlink(path);
+  }
+  await rmdir(dir).catch(() => undefined);
+}
+
+/** Namespaces that a sandbox makes; tests of other parts have theirs beside them. */
+export function isSandboxNetns(name: string): boolean {
+  return name === WORLD || /^mbr-(node-\d+|pod-[0-9a-f]+)$/.test(name);
+}
+
+/** Removes `dir/node-N` of every node, and `dir` itself when nothing else is in it. */
+async function removeNodeFolders(dir: string, remove: (path: string) => Promise<void>): Promise<void> {
+  const names = await readdir(dir).catch(() => []);
+  for (const name of names.filter((entry) => /^node-\d+$/.test(entry))) await remove(join(dir, name));
+  await rmdir(dir).catch(() => undefined);
+}
+
+/** Mounts under the state folder, deepest first. */
+async function sweepMounts(): Promise<void> {
+  const mounts = await readFile('/proc/mounts', 'utf8');
+  const ours = mounts.split('\n').flatMap((line) => line.split(' ')[1] ?? []);
+  for (const path of ours.filter((at) => at.startsWith(`${STATE_DIR}/`)).toReversed()) await attempt(['umount', path]);
+}
+
+/**
+ * Removes everything that a sandbox leaves: processes, namespaces, links, pins, cgroups, files. Idempotent, and right after
+ * a crash at any point. Processes are known by pid and start time or by our cgroup, never by name.
+ */
+export async function sweep(log: Logger, graceMs = 5_000): Promise<void> {
+  await processRecords().end(graceMs);
+  await Cgroup.root().remove();
+  const namespaces = (await listNetns()).filter(isSandboxNetns);
+  await Promise.all(namespaces.map((name) => deleteNetns(name)));
+  await removeNodeFolders(PIN_DIR, removePins);
+  await sweepMounts();
+  await removeNodeFolders(AGENT_STATE_DIR, (path) => rm(path, { recursive: true, force: true }));
+  await rm(STATE_DIR, { recursive: true, force: true });
+  log.debug({ namespaces: namespaces.length }, 'swept');
+}
