@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Removes dead connections, in the kernel: walking the table from user space would cost a system
  * call an entry. Run by the agent through BPF_PROG_TEST_RUN. */
-#include "lib/conntrack-types.h"
+#include "lib/flow.h"
 #include "lib/maps.h"
 #include "lib/words.h"
 

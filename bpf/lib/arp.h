@@ -8,7 +8,7 @@
 #define ARPOP_REQUEST 1
 #define ARPOP_REPLY 2
 
-#include "conntrack-types.h"
+#include "flow.h"
 #include "packet.h"
 
 struct arp_ipv4 {
@@ -24,14 +24,14 @@ struct arp_ipv4 {
 } __attribute__((packed));
 
 /* Answers, or returns a drop reason. */
-static __noinline int answer_arp(struct __sk_buff *skb, int *action)
+VERIFIED_ONCE int answer_arp(struct __sk_buff *skb, int *action)
 {
 	void *data, *end;
 	struct ethhdr *eth;
 	struct arp_ipv4 *arp;
 	__be32 sender, target, own = CONFIG(ipv4.v4), gateway = CONFIG(gateway_ipv4);
 
-	if (!pull(skb, ETH_HLEN + sizeof(*arp)))
+	if (!action || !pull(skb, ETH_HLEN + sizeof(*arp)))
 		return DROP_MALFORMED;
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;

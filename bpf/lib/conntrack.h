@@ -52,17 +52,17 @@ static __always_inline __u16 ct_timeout(const struct packet *p, __u8 flags)
 }
 
 /* Follows a connection that goes on: first answer, FIN, RST. */
-static __always_inline void ct_follow(struct __sk_buff *skb, const struct packet *p,
-				      const struct flow *flow, struct ct_entry *entry, __u8 side,
-				      __u32 now)
+static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *flow,
+				      struct ct_entry *entry, __u32 now)
 {
+	const struct packet *p = &flow->packet;
 	__u8 flags = entry->flags;
 
-	if (entry->opener != side)
+	if (entry->opener != flow->side)
 		flags |= CT_REPLIED;
 	if (p->protocol == IPPROTO_TCP) {
 		if (p->tcp_flags & TCP_FIN)
-			flags |= side ? CT_FIN_1 : CT_FIN_0;
+			flags |= flow->side ? CT_FIN_1 : CT_FIN_0;
 		if ((p->tcp_flags & TCP_RST) ||
 		    (flags & (CT_FIN_0 | CT_FIN_1)) == (CT_FIN_0 | CT_FIN_1))
 			flags |= CT_CLOSING;
@@ -72,20 +72,22 @@ static __always_inline void ct_follow(struct __sk_buff *skb, const struct packet
 		return;
 	}
 	if ((flags & CT_CLOSING) && !(entry->flags & CT_CLOSING)) {
-		__u32 opener = entry->endpoint[entry->opener & 1];
-		__u32 *usage = bpf_map_lookup_elem(&ct_usage, &opener);
-
 		/* A closing connection no longer counts against the quota. */
-		if (usage && *usage)
-			__sync_fetch_and_add(usage, -1);
-		emit(skb, p, flow, EVENT_CLOSE, 0);
+		if (CONFIG(ct_quota)) {
+			__u32 opener = entry->endpoint[entry->opener & 1];
+			__u32 *usage = bpf_map_lookup_elem(&ct_usage, &opener);
+
+			if (usage && *usage)
+				__sync_fetch_and_add(usage, -1);
+		}
+		emit(skb, flow, EVENT_CLOSE, 0);
 	}
 	entry->flags = flags;
 	entry->timeout = ct_timeout(p, flags);
 	entry->expires = now + entry->timeout;
 }
 
-/* The port by which policy judges the opener of a connection that this packet belongs to. */
+/* The port by which policy judges whoever opened the connection that this packet belongs to. */
 static __always_inline __be16 opener_port(const struct packet *p, bool from_opener)
 {
 	if (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6)
@@ -94,17 +96,19 @@ static __always_inline __be16 opener_port(const struct packet *p, bool from_open
 }
 
 /* Mid-stream proves nothing about who opened: it passes when either side might have. */
-static __noinline int may_both_open(const struct packet *p, struct flow *flow)
+static __always_inline int may_both_open(struct flow *flow)
 {
-	__u32 ignored[2];
-	int reason =
-		may_open(&flow->source, &flow->destination, p, opener_port(p, true), flow->rule);
+	__u32 rule[2];
+	int reason = may_open(flow, false, opener_port(&flow->packet, true));
 
 	if (reason)
 		return reason;
-	return may_open(&flow->destination, &flow->source, p, opener_port(p, false), ignored)
-		       ? DROP_CT_MIDSTREAM
-		       : 0;
+	rule[0] = flow->rule[0];
+	rule[1] = flow->rule[1];
+	reason = may_open(flow, true, opener_port(&flow->packet, false));
+	flow->rule[0] = rule[0];
+	flow->rule[1] = rule[1];
+	return reason ? DROP_CT_MIDSTREAM : 0;
 }
 
 /* Takes one connection from the quota of whoever opens it. The node's own and the world's share one
@@ -126,113 +130,139 @@ static __always_inline int ct_charge(const struct side *opener)
 	return 0;
 }
 
-static __noinline int ct_insert(const struct packet *p, struct flow *flow, struct ct_key *key,
-				__u8 side, __u8 flags)
+/* By hand for each side: an index into the stack would have to be a constant. */
+static __always_inline void ct_stamp(struct ct_entry *entry, const struct flow *flow)
+{
+	if (flow->side == 0) {
+		entry->stamp[0] = flow->source.word;
+		entry->stamp[1] = flow->destination.word;
+		entry->identity[0] = flow->source.identity;
+		entry->identity[1] = flow->destination.identity;
+	} else {
+		entry->stamp[1] = flow->source.word;
+		entry->stamp[0] = flow->destination.word;
+		entry->identity[1] = flow->source.identity;
+		entry->identity[0] = flow->destination.identity;
+	}
+	entry->rule[0] = flow->rule[0];
+	entry->rule[1] = flow->rule[1];
+}
+
+/* Remembers a new connection that the packet's source opened. Returns a drop reason. */
+VERIFIED_ONCE int ct_insert(struct flow *flow, __u8 flags)
 {
 	struct ct_entry entry = {};
-	bool masquerade = CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD &&
-			  flow->destination.kind == SIDE_OTHER && !(flags & CT_MIDSTREAM) &&
-			  p->ethertype == ETH_P_IP;
 
+	if (!flow)
+		return DROP_INTERNAL;
 	if (flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST)
 		flags |= CT_HOST;
 	entry.flags = flags;
-	entry.opener = side;
-	entry.timeout = ct_timeout(p, flags);
+	entry.opener = flow->side;
+	entry.timeout = ct_timeout(&flow->packet, flags);
 	entry.expires = ct_now() + entry.timeout;
-	/* By hand for each side: an index into the stack would have to be a constant. */
-	if (side == 0) {
-		entry.stamp[0] = flow->source.word;
-		entry.stamp[1] = flow->destination.word;
+	entry.nat_port = flow->nat_port;
+	if (flow->side == 0) {
 		entry.endpoint[0] = flow->source.endpoint;
 		entry.endpoint[1] = flow->destination.endpoint;
 		entry.ifindex[0] = flow->source.ifindex;
 		entry.ifindex[1] = flow->destination.ifindex;
-		entry.identity[0] = flow->source.identity;
-		entry.identity[1] = flow->destination.identity;
 	} else {
-		entry.stamp[1] = flow->source.word;
-		entry.stamp[0] = flow->destination.word;
 		entry.endpoint[1] = flow->source.endpoint;
 		entry.endpoint[0] = flow->destination.endpoint;
 		entry.ifindex[1] = flow->source.ifindex;
 		entry.ifindex[0] = flow->destination.ifindex;
-		entry.identity[1] = flow->source.identity;
-		entry.identity[0] = flow->destination.identity;
 	}
-	entry.rule[0] = flow->rule[0];
-	entry.rule[1] = flow->rule[1];
-	if (masquerade) {
-		int reason = snat_allocate(p, flow->source.endpoint, &entry.nat_port);
-
-		if (reason)
-			return reason;
-	}
-	flow->nat_port = entry.nat_port;
-	return bpf_map_update_elem(&conntrack, key, &entry, BPF_ANY) < 0 ? DROP_CT_FULL : 0;
+	ct_stamp(&entry, flow);
+	return bpf_map_update_elem(&conntrack, &flow->key, &entry, BPF_ANY) < 0 ? DROP_CT_FULL : 0;
 }
 
 /* The verdict was taken under other words: ask policy again for whoever opened, and keep the answer
  * if it is yes. The entry is replaced whole, so that no reader ever pairs the stamps of two
  * verdicts. A refused connection keeps its entry until it runs out: it is what tells a late reply
- * from a new connection. */
-static __noinline int ct_rejudge(struct __sk_buff *skb, const struct packet *p, struct flow *flow,
-				 struct ct_key *key, __u8 side)
+ * from a new connection. Returns a drop reason. */
+VERIFIED_ONCE int ct_rejudge(struct __sk_buff *skb, struct flow *flow)
 {
-	struct ct_entry *entry = bpf_map_lookup_elem(&conntrack, key);
+	struct ct_entry *entry;
 	struct ct_entry next;
+	bool from_opener;
 	int reason;
 
+	if (!flow)
+		return DROP_INTERNAL;
+	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
 	if (!entry)
 		return DROP_CT_MIDSTREAM;
 	next = *entry;
+	from_opener = next.opener == flow->side;
 	if (next.flags & CT_MIDSTREAM)
-		reason = may_both_open(p, flow);
-	else if (next.opener == side)
-		reason = may_open(&flow->source, &flow->destination, p, opener_port(p, true),
-				  flow->rule);
+		reason = may_both_open(flow);
 	else
-		reason = may_open(&flow->destination, &flow->source, p, opener_port(p, false),
-				  flow->rule);
+		reason = may_open(flow, !from_opener, opener_port(&flow->packet, from_opener));
 	if (reason) {
 		bool policy = reason == DROP_POLICY_EGRESS || reason == DROP_POLICY_INGRESS;
 
-		return policy && next.opener != side ? DROP_REVOKED : reason;
+		return policy && !from_opener ? DROP_REVOKED : reason;
 	}
-	if (side == 0) {
-		next.stamp[0] = flow->source.word;
-		next.stamp[1] = flow->destination.word;
-		next.identity[0] = flow->source.identity;
-		next.identity[1] = flow->destination.identity;
-	} else {
-		next.stamp[1] = flow->source.word;
-		next.stamp[0] = flow->destination.word;
-		next.identity[1] = flow->source.identity;
-		next.identity[0] = flow->destination.identity;
-	}
-	next.rule[0] = flow->rule[0];
-	next.rule[1] = flow->rule[1];
-	if (bpf_map_update_elem(&conntrack, key, &next, BPF_EXIST) < 0)
+	ct_stamp(&next, flow);
+	if (bpf_map_update_elem(&conntrack, &flow->key, &next, BPF_EXIST) < 0)
 		return DROP_CT_FULL;
-	emit(skb, p, flow, EVENT_RENEW, 0);
+	emit(skb, flow, EVENT_RENEW, 0);
 	return 0;
 }
 
-/* Judges one packet whose two ends are known. Returns a drop reason, or 0 and the port to
- * masquerade with. */
-static __noinline int judge(struct __sk_buff *skb, struct packet *p, struct flow *flow)
+/* A connection that nothing is known of, or that nothing known belongs to. Returns a drop reason.
+ */
+VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstream)
 {
-	struct ct_key key;
+	int reason;
+
+	if (!flow)
+		return DROP_INTERNAL;
+	if (midstream)
+		reason = may_both_open(flow);
+	else
+		reason = may_open(flow, false, flow->packet.policy_port);
+	if (reason)
+		return reason;
+	/* A reset ends what is not there to end. */
+	if (midstream && (flow->packet.tcp_flags & TCP_RST))
+		return 0;
+	reason = ct_charge(&flow->source);
+	if (reason)
+		return reason;
+	if (CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD &&
+	    flow->destination.kind == SIDE_OTHER && flow->packet.ethertype == ETH_P_IP) {
+		reason = snat_allocate(flow);
+		if (reason)
+			return reason;
+	}
+	reason = ct_insert(flow, midstream ? CT_MIDSTREAM | CT_REPLIED : 0);
+	if (reason)
+		return reason;
+	emit(skb, flow, EVENT_OPEN, 0);
+	return 0;
+}
+
+/* Judges one packet whose two ends are known. Returns a drop reason, or 0 and flow->nat_port. */
+VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
+{
 	struct ct_entry *entry;
-	__u8 side = ct_key_of(p, &key) & 1, other = side ^ 1;
-	__u8 host =
-		flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST ? CT_HOST : 0;
+	const struct packet *p;
+	__u8 side, other, host;
 	__u32 now = ct_now();
 	bool known, own, judged;
 	int reason;
 
+	if (!flow)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	flow_key(flow);
 	flow->nat_port = 0;
-	entry = bpf_map_lookup_elem(&conntrack, &key);
+	side = flow->side & 1;
+	other = side ^ 1;
+	host = flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST ? CT_HOST : 0;
+	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
 	known = entry && entry->expires > now;
 	own = known && entry->endpoint[side] == flow->source.endpoint &&
 	      entry->endpoint[other] == flow->destination.endpoint &&
@@ -247,66 +277,39 @@ static __noinline int judge(struct __sk_buff *skb, struct packet *p, struct flow
 		if (judged && entry->opener == side && !(entry->flags & CT_CLOSING) &&
 		    (!(entry->flags & CT_REPLIED) || p->protocol == IPPROTO_ICMP ||
 		     p->protocol == IPPROTO_ICMPV6))
-			goto belongs;
-		break;
+			break;
+		return ct_open(skb, flow, false);
 	case PACKET_CONTINUES:
 		if (own)
-			goto belongs;
-		goto midstream;
+			break;
+		return ct_open(skb, flow, true);
 	case PACKET_ANSWERS:
 		if (own && entry->opener != side)
-			goto belongs;
+			break;
 		return DROP_ICMP_UNRELATED;
 	case PACKET_ERROR:
 		if (!own)
 			return DROP_ICMP_UNRELATED;
 		flow->nat_port = entry->nat_port;
-		return judged ? 0 : ct_rejudge(skb, p, flow, &key, side);
+		return judged ? 0 : ct_rejudge(skb, flow);
 	default:
 		if (own)
-			goto belongs;
+			break;
 		/* The other end of a flow of a former owner goes on sending to the address: that is
 		 * no new flow, and must not earn the present owner the right to answer. */
-		if (known && entry->opener != side)
-			goto midstream;
+		return ct_open(skb, flow, known && entry->opener != side);
 	}
 
-	reason = may_open(&flow->source, &flow->destination, p, p->policy_port, flow->rule);
-	if (reason)
-		return reason;
-	reason = ct_charge(&flow->source);
-	if (reason)
-		return reason;
-	reason = ct_insert(p, flow, &key, side, 0);
-	if (reason)
-		return reason;
-	emit(skb, p, flow, EVENT_OPEN, 0);
-	return 0;
-
-midstream:
-	reason = may_both_open(p, flow);
-	if (reason || (p->tcp_flags & TCP_RST))
-		return reason;
-	reason = ct_charge(&flow->source);
-	if (reason)
-		return reason;
-	reason = ct_insert(p, flow, &key, side, CT_MIDSTREAM | CT_REPLIED);
-	if (reason)
-		return reason;
-	emit(skb, p, flow, EVENT_OPEN, 0);
-	return 0;
-
-belongs:
 	flow->is_reply = entry->opener != side;
 	flow->nat_port = entry->nat_port;
 	if (!judged) {
-		reason = ct_rejudge(skb, p, flow, &key, side);
+		reason = ct_rejudge(skb, flow);
 		if (reason)
 			return reason;
-		entry = bpf_map_lookup_elem(&conntrack, &key);
+		entry = bpf_map_lookup_elem(&conntrack, &flow->key);
 		if (!entry)
 			return 0;
 	}
-	ct_follow(skb, p, flow, entry, side, now);
+	ct_follow(skb, flow, entry, now);
 	return 0;
 }

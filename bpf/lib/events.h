@@ -3,7 +3,7 @@
  * allows, and what was not written is counted too. */
 #pragma once
 
-#include "conntrack-types.h"
+#include "flow.h"
 #include "maps.h"
 #include "packet.h"
 
@@ -46,16 +46,19 @@ static __always_inline struct event *event_reserve(void)
 	return event;
 }
 
-static __noinline int emit(struct __sk_buff *skb, const struct packet *p, const struct flow *flow,
-			   __u8 type, __u8 reason)
+VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
 {
+	const struct packet *p;
 	struct event *event;
 
+	if (!flow)
+		return 0;
 	if (!CONFIG(enable_events))
 		return 0;
 	event = event_reserve();
 	if (!event)
 		return 0;
+	p = &flow->packet;
 	event->timestamp = bpf_ktime_get_boot_ns();
 	event->source = p->source;
 	event->destination = p->destination;
@@ -82,16 +85,16 @@ static __noinline int emit(struct __sk_buff *skb, const struct packet *p, const 
 }
 
 /* The only way out for a packet that must not go on. */
-static __noinline int drop(struct __sk_buff *skb, const struct packet *p, const struct flow *flow,
-			   __u32 reason)
+VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 reason)
 {
-	struct drop_key key = {
-		.endpoint = CONFIG(endpoint),
-		.reason = reason,
-		.direction = flow->hook == HOOK_FROM_POD ? DIRECTION_EGRESS : DIRECTION_INGRESS,
-	};
-	struct counter *counter = bpf_map_lookup_elem(&drops, &key);
+	struct drop_key key = {.endpoint = CONFIG(endpoint)};
+	struct counter *counter;
 
+	if (!flow)
+		return TC_ACT_SHOT;
+	key.reason = reason;
+	key.direction = flow->hook == HOOK_FROM_POD ? DIRECTION_EGRESS : DIRECTION_INGRESS;
+	counter = bpf_map_lookup_elem(&drops, &key);
 	count(reason, key.direction, skb->len);
 	if (counter) {
 		counter->packets += 1;
@@ -101,6 +104,6 @@ static __noinline int drop(struct __sk_buff *skb, const struct packet *p, const 
 
 		bpf_map_update_elem(&drops, &key, &first, BPF_ANY);
 	}
-	emit(skb, p, flow, EVENT_DROP, reason);
+	emit(skb, flow, EVENT_DROP, reason);
 	return TC_ACT_SHOT;
 }

@@ -6,20 +6,20 @@
 #include "maps.h"
 #include "parse.h"
 
-static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 offset,
-				     __be16 id)
+VERIFIED_ONCE int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 offset, __be16 id)
 {
-	struct fragment_key key = {
-		.source = p->source,
-		.destination = p->destination,
-		.id = id,
-		.protocol = p->protocol,
-	};
+	struct fragment_key key = {};
 	struct fragment_value value = {}, *known;
 	int reason;
 
+	if (!p)
+		return DROP_INTERNAL;
 	if (!CONFIG(enable_fragments))
 		return DROP_FRAGMENTS_DISABLED;
+	key.source = p->source;
+	key.destination = p->destination;
+	key.id = id;
+	key.protocol = p->protocol;
 	if (offset == 0) {
 		p->fragment = FRAGMENT_FIRST;
 		reason = parse_l4(skb, p);

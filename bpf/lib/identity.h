@@ -3,7 +3,7 @@
  * address when it sends, its own program knows it. */
 #pragma once
 
-#include "conntrack-types.h"
+#include "flow.h"
 #include "maps.h"
 #include "packet.h"
 #include "words.h"
@@ -22,12 +22,15 @@ static __always_inline bool identity_is_cluster(__u32 identity)
 
 /* Fills `side` from an address: a local pod, this node, or what the ipcache says; unknown is world.
  */
-static __noinline int resolve(const union addr *addr, struct side *side)
+VERIFIED_ONCE int resolve(const union addr *addr, struct side *side)
 {
-	struct endpoint_value *local = bpf_map_lookup_elem(&endpoints, addr);
+	struct endpoint_value *local;
 	struct ipcache_key key;
 	struct ipcache_value *value;
 
+	if (!addr || !side)
+		return DROP_INTERNAL;
+	local = bpf_map_lookup_elem(&endpoints, addr);
 	side->cidr_identity = 0;
 	side->ifindex = 0;
 	side->endpoint = 0;

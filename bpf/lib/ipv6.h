@@ -5,12 +5,14 @@
 #include "parse.h"
 
 /* IPv6 header and its extension headers. Returns a drop reason. */
-static __noinline int parse_ipv6(struct __sk_buff *skb, struct packet *p)
+VERIFIED_ONCE int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 {
 	struct ipv6hdr ip;
 	__u8 next;
 	__u16 offset = ETH_HLEN + sizeof(ip);
 
+	if (!p)
+		return DROP_INTERNAL;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return DROP_MALFORMED;
 	if (ip.version != 6)

@@ -21,6 +21,11 @@
 #define __noinline __attribute__((noinline))
 #endif
 
+/* A function that is not static is verified once, by itself, instead of at every call: without
+ * that, loading an endpoint would take hundreds of milliseconds. The price: its pointers may be
+ * null as far as the verifier knows, and are checked. */
+#define VERIFIED_ONCE __noinline
+
 /* From the uapi, which has them as bit fields only. */
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02

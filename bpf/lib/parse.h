@@ -5,10 +5,13 @@
 #include "packet.h"
 
 /* The transport header at p->l4; p->protocol is set. Returns a drop reason. */
-static __noinline int parse_l4(struct __sk_buff *skb, struct packet *p)
+VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 {
-	__u16 l4 = p->l4;
+	__u16 l4;
 
+	if (!p)
+		return DROP_INTERNAL;
+	l4 = p->l4;
 	switch (p->protocol) {
 	case IPPROTO_TCP: {
 		struct tcphdr tcp;
@@ -157,13 +160,15 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, const struct iphdr 
 /* The connection that an ICMP error quotes, turned round so that it reads like a packet of the
  * error's sender: source is who received the quoted packet, destination is who sent it and gets the
  * error. Returns a drop reason. */
-static __noinline int parse_quoted(struct __sk_buff *skb, struct packet *p, bool source_is_receiver)
+VERIFIED_ONCE int parse_quoted(struct __sk_buff *skb, struct packet *p, bool source_is_receiver)
 {
 	__u8 protocol;
 	__u16 l4;
 	__be16 ports[2];
 	union addr sender, receiver;
 
+	if (!p)
+		return DROP_INTERNAL;
 	if (!CONFIG(enable_icmp_errors))
 		return DROP_ICMP_UNRELATED;
 	if (p->ethertype == ETH_P_IP) {

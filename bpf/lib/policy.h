@@ -3,7 +3,7 @@
  * to. */
 #pragma once
 
-#include "conntrack-types.h"
+#include "flow.h"
 #include "identity.h"
 #include "maps.h"
 
@@ -14,6 +14,7 @@ struct policy_query {
 	__be16 port;
 	__u8 protocol;
 	__u8 direction;
+	__u32 rule; /* out */
 };
 
 /* The row that decides about one peer identity: its own longest match, else the longest match of
@@ -30,18 +31,18 @@ static __always_inline struct policy_value *policy_row(struct policy_key *key, _
 	return bpf_map_lookup_elem(&policy, key);
 }
 
-/* True when policy allows. Sets *rule to the row's rule, 0 when no row matched. */
-static __noinline int policy_allows(const struct policy_query *query, __u32 *rule)
+/* True when policy allows; query->rule is then the row's rule, and 0 when no row matched. */
+VERIFIED_ONCE int policy_allows(struct policy_query *query)
 {
-	struct policy_key key = {
-		.prefixlen = POLICY_PREFIX_FULL,
-		.revision = query->revision,
-		.direction = query->direction,
-		.protocol = query->protocol,
-		.port = query->port,
-	};
+	struct policy_key key = {.prefixlen = POLICY_PREFIX_FULL};
 	struct policy_value *value, *by_cidr;
 
+	if (!query)
+		return 0;
+	key.revision = query->revision;
+	key.direction = query->direction;
+	key.protocol = query->protocol;
+	key.port = query->port;
 	value = policy_row(&key, query->peer);
 	/* A pod or node is also judged as an address where a policy's CIDR covers it: the larger
 	 * precedence decides. */
@@ -52,37 +53,49 @@ static __noinline int policy_allows(const struct policy_query *query, __u32 *rul
 				 by_cidr->verdict == VERDICT_DENY)))
 			value = by_cidr;
 	}
-	*rule = value ? value->rule : 0;
+	query->rule = value ? value->rule : 0;
 	return value && value->verdict == VERDICT_ALLOW;
 }
 
-/* May `opener` open a connection to `responder`? Returns a drop reason, 0 when it may. */
-static __noinline int may_open(const struct side *opener, const struct side *responder,
-			       const struct packet *p, __be16 port, __u32 *rule)
+/* May the packet's source open a connection to its destination, to this port? `reversed` asks the
+ * same of its destination. Returns a drop reason, 0 when it may. */
+VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 {
-	struct policy_query query = {.protocol = p->protocol, .port = port};
+	const struct side *opener, *responder;
+	struct policy_query query = {.port = port};
 
-	if (opener->kind == SIDE_POD && !opener->word)
-		return DROP_NOT_READY;
-	if (responder->kind == SIDE_POD && !responder->word)
-		return DROP_PEER_NOT_READY;
+	if (!flow)
+		return DROP_INTERNAL;
+	opener = reversed ? &flow->destination : &flow->source;
+	responder = reversed ? &flow->source : &flow->destination;
+	if (!opener->word)
+		return reversed ? DROP_PEER_NOT_READY : DROP_NOT_READY;
+	if (!responder->word)
+		return reversed ? DROP_NOT_READY : DROP_PEER_NOT_READY;
 	if (!CONFIG(enable_policy))
 		return 0;
+	query.protocol = flow->packet.protocol;
 	if (opener->kind == SIDE_POD) {
 		query.revision = WORD_REVISION(opener->word);
 		query.direction = DIRECTION_EGRESS;
 		query.peer = responder->identity;
 		query.peer_cidr = responder->cidr_identity;
-		if (!policy_allows(&query, &rule[DIRECTION_EGRESS]))
+		if (!policy_allows(&query)) {
+			flow->rule[DIRECTION_EGRESS] = query.rule;
 			return DROP_POLICY_EGRESS;
+		}
+		flow->rule[DIRECTION_EGRESS] = query.rule;
 	}
 	if (responder->kind == SIDE_POD) {
 		query.revision = WORD_REVISION(responder->word);
 		query.direction = DIRECTION_INGRESS;
 		query.peer = opener->identity;
 		query.peer_cidr = opener->cidr_identity;
-		if (!policy_allows(&query, &rule[DIRECTION_INGRESS]))
+		if (!policy_allows(&query)) {
+			flow->rule[DIRECTION_INGRESS] = query.rule;
 			return DROP_POLICY_INGRESS;
+		}
+		flow->rule[DIRECTION_INGRESS] = query.rule;
 	}
 	return 0;
 }

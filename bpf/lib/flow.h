@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a program knows about the two ends of a packet while it judges it. */
+/* All that a program knows about a packet while it judges it. One struct on the stack of the entry
+ * function, handed to every function that is verified by itself. */
 #pragma once
 
 #include "packet.h"
@@ -25,13 +26,17 @@ struct side {
 };
 
 struct flow {
+	struct packet packet;
+	struct ct_key key;
 	struct side source;
 	struct side destination;
 	__u32 rule[2]; /* by enum direction */
 	__u8 hook;     /* enum hook */
+	__u8 side;     /* of the key on which the packet's source is */
 	__u8 is_reply;
+	__u8 pad;
 	__be16 nat_port; /* source port to masquerade with; 0: none */
-	__u8 pad[4];
+	__u16 pad2;
 };
 
 static __always_inline __u32 ct_now(void)
@@ -39,9 +44,11 @@ static __always_inline __u32 ct_now(void)
 	return bpf_ktime_get_coarse_ns() >> 30;
 }
 
-/* Fills the key and returns on which side of it the packet's source is. */
-static __always_inline __u8 ct_key_of(const struct packet *p, struct ct_key *key)
+/* Fills the key and notes on which side of it the packet's source is. */
+static __always_inline void flow_key(struct flow *flow)
 {
+	const struct packet *p = &flow->packet;
+	struct ct_key *key = &flow->key;
 	bool first = addr_equal(&p->source, &p->destination)
 			     ? p->source_port <= p->destination_port
 			     : addr_less(&p->source, &p->destination);
@@ -59,5 +66,5 @@ static __always_inline __u8 ct_key_of(const struct packet *p, struct ct_key *key
 	}
 	key->protocol = p->protocol;
 	key->pad[0] = key->pad[1] = key->pad[2] = 0;
-	return first ? 0 : 1;
+	flow->side = first ? 0 : 1;
 }
