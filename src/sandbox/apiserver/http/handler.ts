@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../../base/index.ts';
 import { errorMessage } from '../../../base/index.ts';
 import type { KubeObject } from '../object.ts';
+import { OpenApi } from '../openapi/document.ts';
 import type { ResourceDefinition, Verb } from '../resource.ts';
 import { ApiError, internalError, methodNotAllowed, noSuchResource } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
@@ -42,19 +43,21 @@ export class Handler {
   readonly #store: ApiStore;
   readonly #discovery: Discovery;
   readonly #lister: Lister;
+  readonly #openApi: OpenApi;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
     this.#store = options.store;
     this.#discovery = new Discovery(options.store.catalog);
     this.#lister = new Lister(options.store);
+    this.#openApi = new OpenApi(options.store.catalog);
   }
 
   async handle(exchange: Exchange): Promise<void> {
     try {
       const steps = pathSteps(exchange.path);
       const info = parseRequestInfo(steps);
-      if (info === undefined) answerMeta(exchange, steps, this.#discovery, this.#store.catalog);
+      if (info === undefined) answerMeta(exchange, steps, this.#discovery, this.#openApi);
       else await this.#resource(exchange, info);
     } catch (error) {
       this.fail(exchange, error);

@@ -1,5 +1,5 @@
 import { methodNotAllowed, noSuchResource } from '../status.ts';
-import type { Catalog } from '../store/catalog.ts';
+import type { OpenApi } from '../openapi/document.ts';
 import { AGGREGATED_TYPE, type Discovery, wantsAggregated } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -29,12 +29,13 @@ export function answerMeta(
   exchange: Exchange,
   steps: readonly string[],
   discovery: Discovery,
-  _catalog: Catalog,
+  openApi: OpenApi,
 ): void {
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
   const [root = '', group = '', version = ''] = steps;
   const accept = exchange.header('accept');
   const address = exchange.header('host') ?? '';
+  if (root === 'openapi') return answerOpenApi(exchange, steps.slice(1), openApi);
   if (HEALTH.has(root)) return exchange.send(200, 'ok', 'text/plain; charset=utf-8');
   switch (`${root}/${steps.length}`) {
     case '/0':
@@ -64,4 +65,21 @@ export function answerMeta(
 function found(exchange: Exchange, answer: ReturnType<Discovery['group']>): void {
   if (answer === undefined) throw noSuchResource();
   exchange.json(200, answer);
+}
+
+const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+
+function answerOpenApi(exchange: Exchange, steps: readonly string[], openApi: OpenApi): void {
+  const [version, ...rest] = steps;
+  if (version === 'v2' && rest.length === 0) {
+    const protobuf = (exchange.header('accept') ?? '').includes('proto-openapi.spec.v2');
+    if (protobuf) return exchange.send(200, openApi.v2Protobuf(), V2_PROTOBUF);
+    return exchange.json(200, openApi.v2());
+  }
+  if (version !== 'v3') throw noSuchResource();
+  if (rest.length === 0) return exchange.json(200, openApi.v3Index());
+  const [root, ...groupVersion] = rest;
+  const document = root === 'api' || root === 'apis' ? openApi.v3(groupVersion.join('/')) : undefined;
+  if (document === undefined) throw noSuchResource();
+  exchange.send(200, document, 'application/json');
 }
