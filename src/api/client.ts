@@ -1,8 +1,12 @@
 import http from 'node:http';
 import { z } from 'zod';
 import { type ErrorCode, LineSplitter, MembraneError } from '../base/index.ts';
+import type { FlowFilter } from '../model/index.ts';
 import { apiErrors } from './errors.ts';
 import * as schema from './schema.ts';
+
+/** As `ObserveRequest`, with everything optional. */
+export type ObserveQuery = { readonly filter?: FlowFilter; readonly last?: number; readonly follow?: boolean };
 
 export type ApiClientOptions = {
   readonly socketPath: string;
@@ -72,7 +76,7 @@ export class ApiClient {
 
   /** Signs of life are taken out; an error of the agent is thrown. Ends quietly when the signal is aborted. */
   async *observe(
-    request: z.input<typeof schema.observeRequestSchema>,
+    request: ObserveQuery,
     signal?: AbortSignal,
   ): AsyncGenerator<Extract<schema.ObserveLine, { kind: 'flow' | 'lost' }>> {
     const send = { method: 'POST', path: '/v1/observe', body: request, ...withSignal(signal) } as const;

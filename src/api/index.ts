@@ -1,5 +1,5 @@
 export type { AdminBackend, EndpointRef, PolicyRef } from './backend.ts';
-export { ApiClient, type ApiClientOptions } from './client.ts';
+export { ApiClient, type ApiClientOptions, type ObserveQuery } from './client.ts';
 export { apiErrors } from './errors.ts';
 export { FakeBackend, type FakeState } from './fake.ts';
 export { type MetricsServerOptions, metricsServer } from './metrics-server.ts';

@@ -1,0 +1,258 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AdminServer, type EndpointView, FakeBackend, type TraceView } from '../api/index.ts';
+import type { Flow } from '../model/index.ts';
+
+const MEMBRANE = fileURLToPath(new URL('../../membrane', import.meta.url));
+
+let folder: string;
+let server: AdminServer;
+const HOSTILE = '\u001b]0;owned\u0007\u202e';
+
+const endpoint: EndpointView = {
+  id: 7,
+  state: 'waiting',
+  detail: 'no identity yet',
+  namespace: 'tenant-a',
+  pod: `web${HOSTILE}`,
+  podUid: 'u',
+  addresses: ['10.244.1.2'],
+  mac: '0a:58:0a:f4:01:02',
+  interface: 'mbr0007',
+  ifindex: 12,
+  identity: 300,
+  labels: ['k8s:app=web', `k8s:note=${HOSTILE}\nfake line`],
+  namedPorts: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+  enforced: { ingress: true, egress: false },
+  policyRevision: 3,
+  counters: {
+    ingress: { packets: 5, bytes: 300 },
+    egress: { packets: 6, bytes: 3000 },
+    drops: [{ packets: 2, bytes: 120, reason: 'policy-ingress', direction: 'ingress' }],
+  },
+};
+
+const denied: TraceView = {
+  verdict: 'denied',
+  from: { name: 'tenant-b/web', identity: 301, labels: [] },
+  to: { name: 'tenant-a/web', identity: 300, labels: [] },
+  port: 8080,
+  protocol: 'TCP',
+  steps: [
+    { direction: 'egress', verdict: 'allowed', enforced: false, reason: 'no policy isolates it' },
+    {
+      direction: 'ingress',
+      verdict: 'denied',
+      enforced: true,
+      policy: 'NetworkPolicy tenant-a/web',
+      reason: 'isolated, and no rule matches',
+      nearestMiss: { policy: 'NetworkPolicy tenant-a/web', rule: 'ingress[0]', because: 'the namespace is another' },
+    },
+  ],
+};
+
+const flow: Flow = {
+  time: 1_700_000_000_000,
+  node: 'node-1',
+  type: 'drop',
+  verdict: 'dropped',
+  dropReason: 'policy-ingress',
+  direction: 'ingress',
+  source: { addr: '10.244.1.9', port: 40_000, identity: 301, labels: [], namespace: 'tenant-b', pod: `web${HOSTILE}` },
+  destination: { addr: '198.51.100.1', port: 8080, identity: 2, labels: ['reserved:world'] },
+  protocol: 'TCP',
+  tcpFlags: ['SYN'],
+  rules: { ingress: 'NetworkPolicy tenant-a/web' },
+  isReply: false,
+  length: 60,
+  ifindex: 12,
+  hook: 'to-pod',
+};
+
+const backend = new FakeBackend({
+  endpoints: [endpoint],
+  identities: [{ id: 300, kind: 'cluster', labels: ['k8s:app=web'], endpoints: 1, references: 1 }],
+  traces: new Map([
+    ['tenant-b/web tenant-a/web TCP 8080', denied],
+    ['host tenant-a/web TCP 8080', { ...denied, verdict: 'allowed', steps: [] }],
+  ]),
+  flows: [
+    { kind: 'flow', flow },
+    { kind: 'lost', place: 'kernel', count: 3 },
+  ],
+  connections: [
+    {
+      protocol: 'TCP',
+      source: { addr: '10.244.1.2', port: 40_000, endpoint: 1, identity: 300 },
+      destination: { addr: '2001:db8::1', port: 443, endpoint: 0, identity: 2 },
+      current: true,
+      replied: true,
+      closing: false,
+      midstream: false,
+      natPort: 33_000,
+      expiresInSeconds: 59.6,
+      rules: {},
+    },
+  ],
+});
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'membrane-cli-'));
+  server = new AdminServer({ backend, socketPath: join(folder, 'node-1', 'admin.sock') });
+  await server.start();
+});
+
+afterAll(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+type Ran = { code: number | null; out: string; err: string };
+
+async function membrane(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  const child = spawn(MEMBRANE, args, { env: { ...process.env, MEMBRANE_RUN_DIR: folder, ...env } });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, out, err };
+}
+
+describe('exit codes', () => {
+  test.each<[string, string[], number]>([
+    ['status of a ready agent', ['status'], 0],
+    ['a list', ['endpoint', 'list'], 0],
+    ['an allowed trace', ['policy', 'trace', '--from', 'host', '--to', 'tenant-a/web', '--port', '8080'], 0],
+    ['a denied trace', ['policy', 'trace', '--from', 'tenant-b/web', '--to', 'tenant-a/web', '--port', '8080'], 1],
+    ['no such command', ['polic'], 2],
+    ['no such option', ['status', '--fast'], 2],
+    ['a port out of range', ['observe', '--port', '70000'], 2],
+    ['a trace without a port', ['policy', 'trace', '--from', 'host', '--to', 'a/b'], 2],
+    ['a pod without a namespace', ['sandbox', 'exec', 'web', '--', 'id'], 2],
+    ['no command', [], 2],
+    ['a socket that nobody serves', ['status', '--socket', '/nonexistent/admin.sock'], 3],
+    ['a node without an agent', ['status', '--node', 'node-9'], 3],
+    ['what the agent does not know', ['identity', 'get', '999'], 4],
+    ['help', ['--help'], 0],
+    ['version', ['version'], 0],
+  ])('%s', async (_, args, code) => {
+    const ran = await membrane(args);
+    expect(ran.code, ran.err).toBe(code);
+  });
+
+  test('errors say what, the code, and what to do', async () => {
+    const { err, out } = await membrane(['status', '--node', 'node-9']);
+    expect(out).toBe('');
+    expect(err).toMatch(
+      /^membrane: could not reach the agent: .*node-9\/admin\.sock: ENOENT \[E_API_UNREACHABLE\]\n {2}Check/,
+    );
+  });
+
+  test('several agents: named, and none is chosen', async () => {
+    const second = new AdminServer({ backend, socketPath: join(folder, 'node-2', 'admin.sock') });
+    await second.start();
+    const { code, err } = await membrane(['status']);
+    const chosen = await membrane(['status', '--node', 'node-2']);
+    await second.stop();
+    expect(code).toBe(3);
+    expect(err).toMatch(/node-1, node-2 \[E_CLI_SEVERAL_AGENTS\]/);
+    expect(chosen.code).toBe(0);
+  });
+});
+
+describe('output', () => {
+  test('-o json anywhere on the line', async () => {
+    for (const args of [
+      ['-o', 'json', 'endpoint', 'list'],
+      ['endpoint', 'list', '-o', 'json'],
+    ]) {
+      const { out } = await membrane(args);
+      expect(JSON.parse(out)).toEqual([endpoint]);
+    }
+  });
+
+  test.each<[string[]]>([
+    [['endpoint', 'list']],
+    [['endpoint', 'get', '7']],
+    [['observe']],
+    [['endpoint', 'list', '-o', 'json']],
+    [['observe', '-o', 'json']],
+  ])('hostile names reach no terminal: %j', async (args) => {
+    const { out, code } = await membrane(args);
+    expect(code).toBe(0);
+    expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(out).not.toMatch(/^fake line/m);
+  });
+
+  test('tables', async () => {
+    expect((await membrane(['identity', 'list'])).out).toBe(
+      'IDENTITY  KIND     ENDPOINTS  LABELS\n     300  cluster          1  k8s:app=web\n',
+    );
+    expect((await membrane(['service', 'list'])).out).toBe('Services are not enabled in this agent.\n');
+    expect((await membrane(['node', 'list'])).out).toBe('No nodes.\n');
+    expect((await membrane(['ct', 'list'])).out).toMatch(
+      /^TCP {4}10\.244\.1\.2:40000 \(300\) +-> \[2001:db8::1\]:443 \(2\) +60s {2}current,replied masqueraded from port 33000\n$/,
+    );
+  });
+
+  test('trace says who decided', async () => {
+    const { out } = await membrane([
+      'policy',
+      'trace',
+      '--from',
+      'tenant-b/web',
+      '--to',
+      'tenant-a/web',
+      '--port',
+      '8080',
+    ]);
+    expect(out).toBe(`denied  tenant-b/web (identity 301) -> tenant-a/web (identity 300)  TCP/8080
+  egress   allowed  no policy isolates it
+  ingress  denied  isolated, and no rule matches
+           by NetworkPolicy tenant-a/web
+           nearest: NetworkPolicy tenant-a/web ingress[0], but the namespace is another
+`);
+  });
+
+  test('flows: one a line, with the loss where it happened', async () => {
+    const { out } = await membrane(['observe', '--last', '10'], { TZ: 'UTC' });
+    expect(out).toBe(
+      '22:13:20.000 DROPPED tenant-b/web\\x1b]0;owned\\x07\\u202e:40000 (301) -> 198.51.100.1:8080 (world) TCP SYN ' +
+        'policy-ingress by NetworkPolicy tenant-a/web\n... 3 flows lost: the datapath was faster than the agent\n',
+    );
+  });
+
+  test('no colours in a pipe', async () => {
+    expect((await membrane(['status'], { FORCE_COLOR: '1' })).out).not.toContain('\u001b');
+  });
+
+  test('a reader that has seen enough is no failure', async () => {
+    const socketPath = join(folder, 'large.sock');
+    const connections = Array.from({ length: 20_000 }, () => backend.state.connections).flat();
+    const large = new AdminServer({ backend: new FakeBackend({ connections }), socketPath });
+    await large.start();
+    const child = spawn(MEMBRANE, ['ct', 'list', '--socket', socketPath], { stdio: ['ignore', 'pipe', 'inherit'] });
+    child.stdout.once('data', () => child.stdout.destroy());
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    await large.stop();
+    expect(code).toBe(0);
+  });
+
+  test('Ctrl-C ends a follow quietly', async () => {
+    const child = spawn(MEMBRANE, ['observe', '--follow', '--last', '2'], {
+      env: { ...process.env, MEMBRANE_RUN_DIR: folder },
+    });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+  });
+});

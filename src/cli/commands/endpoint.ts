@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { podName, wholeNumber } from '../arguments.ts';
+import type { CommandContext } from '../context.ts';
+import { bytes } from '../output/index.ts';
+
+export function registerEndpoint(program: Command, { out, connect }: CommandContext): void {
+  const endpoint = program
+    .command('endpoint')
+    .description('the pods of this node and what is enforced at their devices');
+
+  endpoint
+    .command('list')
+    .description('all endpoints')
+    .action(async () => {
+      const endpoints = await (await connect()).endpoints();
+      await out.list(
+        endpoints.toSorted((a, b) => a.id - b.id),
+        [
+          { title: 'ID', value: (row) => row.id, align: 'right' },
+          { title: 'POD', value: (row) => `${row.namespace}/${row.pod}`, shrink: true },
+          { title: 'STATE', value: (row) => row.state },
+          { title: 'IDENTITY', value: (row) => row.identity || undefined, align: 'right' },
+          { title: 'ENFORCED', value: (row) => enforced(row.enforced) },
+          { title: 'ADDRESSES', value: (row) => row.addresses.join(' ') },
+          { title: 'DEVICE', value: (row) => row.interface },
+        ],
+        'No endpoints on this node.',
+      );
+    });
+
+  endpoint
+    .command('get')
+    .description('one endpoint, with its counters')
+    .argument('<id|namespace/pod>', 'which one', endpointRef)
+    .action(async (ref: ReturnType<typeof endpointRef>) => {
+      const found = await (await connect()).endpoint(ref);
+      if (out.json) return await out.value(found);
+      const { counters } = found;
+      await out.fields([
+        ['Endpoint', found.id],
+        ['Pod', `${found.namespace}/${found.pod} (${found.podUid})`],
+        ['State', found.detail === undefined ? found.state : `${found.state}: ${found.detail}`],
+        ['Identity', found.identity === 0 ? 'not known yet' : found.identity],
+        ['Labels', found.labels],
+        ['Addresses', found.addresses],
+        ['Device', `${found.interface} (${found.ifindex}), pod's MAC ${found.mac}`],
+        ['Enforced', enforced(found.enforced)],
+        ['Policy revision', found.policyRevision],
+        ['Named ports', found.namedPorts.map(({ name, port, protocol }) => `${name} = ${port}/${protocol}`)],
+        ['Received', counters && `${counters.ingress.packets} packets, ${bytes(counters.ingress.bytes)}`],
+        ['Sent', counters && `${counters.egress.packets} packets, ${bytes(counters.egress.bytes)}`],
+        [
+          'Dropped',
+          counters?.drops.map(
+            (drop) => `${drop.packets} packets, ${bytes(drop.bytes)}: ${drop.reason} (${drop.direction})`,
+          ),
+        ],
+      ]);
+    });
+}
+
+function endpointRef(text: string): { id: number } | { namespace: string; pod: string } {
+  return text.includes('/') ? podName(text) : { id: wholeNumber(0, 0xffff)(text) };
+}
+
+function enforced({ ingress, egress }: { ingress: boolean; egress: boolean }): string {
+  if (ingress && egress) return 'both';
+  return ingress ? 'ingress' : egress ? 'egress' : 'none';
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.ts';
+
+export function registerNode(program: Command, { out, connect }: CommandContext): void {
+  const node = program.command('node').description('the nodes of the cluster');
+  node
+    .command('list')
+    .description('all nodes that the agent knows')
+    .action(async () => {
+      await out.list(
+        await (await connect()).nodes(),
+        [
+          { title: 'NODE', value: (row) => (row.local ? `${row.name} (this)` : row.name), shrink: true },
+          { title: 'IDENTITY', value: (row) => row.identity, align: 'right' },
+          { title: 'ADDRESSES', value: (row) => row.addresses.join(' ') },
+          { title: 'POD CIDRS', value: (row) => row.podCIDRs.join(' ') },
+        ],
+        'No nodes.',
+      );
+    });
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import type { FlowFilter } from '../../model/index.ts';
+import { gather, gatherNumbers, gatherOneOf, wholeNumber } from '../arguments.ts';
+import type { CommandContext } from '../context.ts';
+import { flowLine } from '../output/flow-line.ts';
+
+type Options = FlowFilter & { readonly follow: boolean; readonly last?: number };
+
+const VERDICTS = ['forwarded', 'dropped'] as const;
+const TYPES = ['open', 'close', 'renew', 'drop'] as const;
+/** What a person wants to see without asking for a number. */
+const DEFAULT_LAST = 20;
+
+export function registerObserve(program: Command, { out, connect, onInterrupt }: CommandContext): void {
+  program
+    .command('observe')
+    .description(
+      'who talked to whom, and what was dropped and why; options may be repeated and then mean "one of them"',
+    )
+    .option('-f, --follow', 'go on with what happens from now, until Ctrl-C', false)
+    .option(
+      '--last <n>',
+      `begin with the last n flows (default: ${DEFAULT_LAST}, with --follow none)`,
+      wholeNumber(0, 1_000_000),
+    )
+    .option('--from-pod <namespace/pod>', 'sent by this pod', gather)
+    .option('--to-pod <namespace/pod>', 'sent to this pod', gather)
+    .option('--pod <namespace/pod>', 'either end is this pod', gather)
+    .option('-n, --namespace <name>', 'either end is in this namespace', gather)
+    .option('--from-label <key=value>', 'the sender has this label', gather)
+    .option('--to-label <key=value>', 'the receiver has this label', gather)
+    .option('--from-identity <id>', 'the sender has this identity', gatherNumbers(0, 0xffff_ffff))
+    .option('--to-identity <id>', 'the receiver has this identity', gatherNumbers(0, 0xffff_ffff))
+    .option('--verdict <verdict>', VERDICTS.join(' or '), gatherOneOf(VERDICTS))
+    .option('--type <type>', TYPES.join(', '), gatherOneOf(TYPES))
+    .option('--reason <name>', 'dropped for this reason, e.g. policy-ingress', gather)
+    .option('--port <n>', 'either end has this port', gatherNumbers(0, 65_535))
+    .option('--protocol <name>', 'TCP, UDP, ...', gather)
+    .action(async ({ follow, last, ...filter }: Options) => {
+      const client = await connect();
+      const request = { filter, follow, last: last ?? (follow ? 0 : DEFAULT_LAST) };
+      for await (const message of client.observe(request, onInterrupt())) {
+        if (out.json) await out.jsonLine(message.kind === 'flow' ? message.flow : message);
+        else if (message.kind === 'flow') await out.line(flowLine(out, message.flow));
+        else await out.line(out.tone('warn', LOST[message.place](message.count)));
+      }
+    });
+}
+
+const LOST = {
+  kernel: (count: number) => `... ${count} flows lost: the datapath was faster than the agent`,
+  store: (count: number) => `... ${count} older flows are no longer kept`,
+  reader: (count: number) => `... ${count} flows lost: this reader was too slow`,
+} as const;

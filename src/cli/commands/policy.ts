@@ -1,0 +1,89 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { PolicyView } from '../../api/index.ts';
+import { wholeNumber } from '../arguments.ts';
+import type { CommandContext } from '../context.ts';
+import { EXIT } from '../exit.ts';
+import { printTrace } from '../output/trace.ts';
+
+export function registerPolicy(program: Command, context: CommandContext): void {
+  const { out, connect } = context;
+  const policy = program.command('policy').description('the policies in force, and what they say about a connection');
+
+  policy
+    .command('list')
+    .description('all policies that the agent knows')
+    .action(async () => {
+      const policies = await (await connect()).policies();
+      await out.list(
+        policies.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b))),
+        [
+          { title: 'KIND', value: (row) => row.kind },
+          { title: 'NAME', value: nameOf, shrink: true },
+          { title: 'STATE', value: (row) => row.state },
+          { title: 'DIRECTIONS', value: (row) => row.directions.join(' ') },
+          { title: 'RULES', value: (row) => row.rules.length, align: 'right' },
+          { title: 'ENDPOINTS', value: (row) => row.endpoints, align: 'right' },
+          { title: 'DETAIL', value: (row) => row.detail, shrink: true },
+        ],
+        'No policies: every pod may talk to every pod.',
+      );
+    });
+
+  policy
+    .command('get')
+    .description('one policy with its rules as Membrane understands them')
+    .argument('<namespace/name>', 'which one', policyRef)
+    .option('--kind <kind>', 'kind of the object', 'NetworkPolicy')
+    .action(async (ref: ReturnType<typeof policyRef>, options: { kind: string }) => {
+      const found = await (await connect()).policy({ ...ref, kind: options.kind });
+      if (out.json) return await out.value(found);
+      await out.fields([
+        [found.kind, nameOf(found)],
+        ['State', found.detail === undefined ? found.state : `${found.state}: ${found.detail}`],
+        ['Directions', found.directions.join(', ')],
+        ['Endpoints', found.endpoints],
+        ['Rules', found.rules.map((rule) => `${rule.direction} ${rule.verdict}: ${rule.text}`)],
+      ]);
+    });
+
+  registerTrace(policy, context);
+}
+
+function registerTrace(policy: Command, { out, connect, exit }: CommandContext): void {
+  policy
+    .command('trace')
+    .description('would this connection be allowed, and which rule says so; exit 1 when it is denied')
+    .requiredOption('--from <peer>', 'namespace/pod, IP address, identity:ID, host, world, ...')
+    .requiredOption('--to <peer>', 'likewise')
+    .option('--port <n>', 'destination port', wholeNumber(0, 65_535))
+    .addOption(new Option('--protocol <name>', 'TCP, UDP, SCTP or ICMP').default('TCP').argParser(protocol))
+    .action(async (request: { from: string; to: string; port?: number; protocol: TraceProtocol }) => {
+      if (request.port === undefined && request.protocol !== 'ICMP') {
+        const { cliErrors } = await import('../errors.ts');
+        throw cliErrors.make('E_CLI_USAGE', { detail: `--port is missing: ${request.protocol} has ports` });
+      }
+      const trace = await (await connect()).trace(request);
+      exit(trace.verdict === 'allowed' ? EXIT.good : EXIT.no);
+      await (out.json ? out.value(trace) : printTrace(out, trace));
+    });
+}
+
+const PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'ICMP'] as const;
+type TraceProtocol = (typeof PROTOCOLS)[number];
+
+function protocol(text: string): TraceProtocol {
+  const known = PROTOCOLS.find((name) => name === text.toUpperCase());
+  if (known === undefined) throw new InvalidArgumentError(`One of ${PROTOCOLS.join(', ')} is expected.`);
+  return known;
+}
+
+function policyRef(text: string): { namespace?: string; name: string } {
+  const [first = '', name, rest] = text.split('/');
+  if (first === '' || name === '' || rest !== undefined)
+    throw new InvalidArgumentError('Write it as namespace/name, or as name for a cluster-wide object.');
+  return name === undefined ? { name: first } : { namespace: first, name };
+}
+
+function nameOf(policy: PolicyView): string {
+  return policy.namespace === undefined ? policy.name : `${policy.namespace}/${policy.name}`;
+}

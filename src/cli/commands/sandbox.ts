@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { gather, type PodName, podName, wholeNumber } from '../arguments.ts';
+import type { CommandContext } from '../context.ts';
+
+export function registerSandbox(program: Command, { out, roots, exit }: CommandContext): void {
+  const sandbox = program
+    .command('sandbox')
+    .description('a Kubernetes-shaped cluster on this machine, out of network namespaces');
+
+  sandbox
+    .command('up')
+    .description('start it; stays until Ctrl-C')
+    .option('--nodes <n>', 'how many nodes', wholeNumber(1, 64), 1)
+    .option('-d, --detach', 'return once it is up', false)
+    .option('-f, --file <path>', 'manifest or folder to apply (repeatable)', gather, [])
+    .action(async (options: { nodes: number; detach: boolean; file: string[] }) => {
+      const { up } = await roots.sandbox();
+      exit(await up({ nodes: options.nodes, detach: options.detach, files: options.file }));
+    });
+
+  sandbox
+    .command('down')
+    .description('stop it and remove everything that it made')
+    .action(async () => exit(await (await roots.sandbox()).down()));
+
+  sandbox
+    .command('exec')
+    .description('run a command inside a pod')
+    .usage('<namespace/pod> -- <command> [args...]')
+    .argument('<pod>', 'namespace/name', podName)
+    .argument('<command...>', 'what to run')
+    .action(async (pod: PodName, command: string[]) => {
+      exit(await (await roots.sandbox()).exec({ ...pod, command }));
+    });
+
+  sandbox
+    .command('attack')
+    .description('try every claim against the running sandbox; exit 1 when one does not hold')
+    .option('--only <name>', 'only this attack (repeatable)', gather, [])
+    .option('--rounds <n>', 'rounds of the attacks that repeat', wholeNumber(1, 100_000))
+    .action(async (options: { only: string[]; rounds?: number }) => {
+      const { runAttacks } = await roots.attacks();
+      exit(await runAttacks({ ...options, json: out.json }));
+    });
+
+  sandbox
+    .command('kubeconfig')
+    .description('print the path of the kubeconfig')
+    .action(async () => {
+      const path = (await roots.sandbox()).kubeconfigPath();
+      await (out.json ? out.value({ path }) : out.line(path));
+    });
+}

@@ -1,0 +1,13 @@
+import { errorTable } from '../base/index.ts';
+
+export const cliErrors = errorTable({
+  E_CLI_USAGE: { what: 'the command line makes no sense', remedy: 'See "membrane help COMMAND".' },
+  E_CLI_NO_AGENT: {
+    what: 'no agent runs here',
+    remedy: 'Start one (membrane sandbox up, or membrane agent --config FILE), or name its socket with --socket.',
+  },
+  E_CLI_SEVERAL_AGENTS: {
+    what: 'several agents run here',
+    remedy: 'Choose one with --node NAME or --socket PATH.',
+  },
+});

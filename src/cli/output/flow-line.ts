@@ -1,0 +1,58 @@
+import type { Flow, FlowEnd } from '../../model/index.ts';
+import { escapeText } from './escape.ts';
+import type { Output } from './output.ts';
+
+/** `time verdict source (identity) -> destination (identity) protocol why`, one line whatever the names contain. */
+export function flowLine(out: Output, flow: Flow): string {
+  const time = out.tone('dim', clockTime(flow.time));
+  const verdict = VERDICT[flow.type];
+  const word = out.tone(verdict.tone, verdict.word.padEnd(7));
+  const flags = flow.tcpFlags.length === 0 ? '' : ` ${flow.tcpFlags.join(',')}`;
+  const ends = `${endText(flow.source)} -> ${endText(flow.destination)}`;
+  const reply = flow.isReply ? ' reply' : '';
+  return `${time} ${word} ${ends} ${escapeText(flow.protocol)}${flags}${reply}${why(out, flow)}`;
+}
+
+const VERDICT = {
+  open: { word: 'allowed', tone: 'good' },
+  renew: { word: 'renewed', tone: 'good' },
+  close: { word: 'closed', tone: 'dim' },
+  drop: { word: 'DROPPED', tone: 'bad' },
+} as const;
+
+function endText(end: FlowEnd): string {
+  const name = end.pod !== undefined && end.namespace !== undefined ? `${end.namespace}/${end.pod}` : undefined;
+  const who = end.identity === 0 ? 'unknown' : (reservedName(end) ?? String(end.identity));
+  return `${endpointText({ addr: name ?? end.addr, port: end.port ?? 0 })} (${escapeText(who)})`;
+}
+
+/** `world` says more than `2`. */
+function reservedName(end: FlowEnd): string | undefined {
+  const label = end.labels.find((one) => one.startsWith('reserved:'));
+  return label?.slice('reserved:'.length);
+}
+
+/** `a/b:80`, `10.0.0.1:80`, `[2001:db8::1]:80` */
+export function endpointText({ addr, port }: { addr: string; port: number }): string {
+  const text = escapeText(addr);
+  if (port === 0) return text;
+  return text.includes(':') && !text.includes('/') ? `[${text}]:${port}` : `${text}:${port}`;
+}
+
+function why(out: Output, flow: Flow): string {
+  const reason = flow.dropReason === undefined ? '' : ` ${out.tone('bad', escapeText(flow.dropReason))}`;
+  const rules = (['egress', 'ingress'] as const).flatMap((direction) => {
+    const rule = flow.rules[direction];
+    return rule === undefined ? [] : [escapeText(rule)];
+  });
+  const by = rules.length === 0 ? '' : ` by ${[...new Set(rules)].join(' and ')}`;
+  return reason + by;
+}
+
+/** Local time of day, milliseconds: what a person compares with a clock; `-o json` has the date. */
+function clockTime(ms: number): string {
+  const date = new Date(ms);
+  const two = (n: number) => String(n).padStart(2, '0');
+  const millis = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${millis}`;
+}

@@ -1,0 +1,31 @@
+/**
+ * The composition roots that the command line starts. `main.ts` alone knows where they are; everything else here sees
+ * only these types, so that `cli` depends on nothing above it. A number is the exit code.
+ */
+export type AgentRoot = { readonly runAgent: (options: { configPath: string }) => Promise<number> };
+
+export type SandboxUpOptions = {
+  readonly nodes: number;
+  /** Return once it is up, and leave it running. */
+  readonly detach: boolean;
+  /** Manifests to apply, files or folders. */
+  readonly files: readonly string[];
+};
+
+export type SandboxRoot = {
+  readonly up: (options: SandboxUpOptions) => Promise<number>;
+  readonly down: () => Promise<number>;
+  readonly exec: (options: { namespace: string; pod: string; command: readonly string[] }) => Promise<number>;
+  /** Path of the file; throws when no sandbox runs. */
+  readonly kubeconfigPath: () => string;
+};
+
+export type AttacksRoot = {
+  readonly runAttacks: (options: { only: readonly string[]; rounds?: number; json: boolean }) => Promise<number>;
+};
+
+export type Roots = {
+  readonly agent: () => Promise<AgentRoot>;
+  readonly sandbox: () => Promise<SandboxRoot>;
+  readonly attacks: () => Promise<AttacksRoot>;
+};

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
+import { createContext } from './context.ts';
+import { EXIT, exitCodeOf } from './exit.ts';
+import type { GlobalOptions } from './options.ts';
+import { escapeText } from './output/escape.ts';
+import { buildProgram } from './program.ts';
+import type { Roots } from './roots.ts';
+
+/** Runs one command line. Never throws; the result is `process.exitCode`. */
+export async function run(argv: readonly string[], roots: Roots): Promise<void> {
+  // `membrane ... | head` closes the pipe: that is an end, not a failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? EXIT.good : EXIT.failure),
+  );
+  const context = createContext({
+    globals: () => program.opts<GlobalOptions>(),
+    roots,
+    version: packageVersion(),
+  });
+  const program = buildProgram(context);
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = await report(error);
+  }
+}
+
+async function report(error: unknown): Promise<number> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.good : EXIT.usage;
+  const { isMembraneError, errorMessage } = await import('../base/index.ts');
+  if (isMembraneError(error)) {
+    process.stderr.write(`membrane: ${escapeText(error.message)} [${error.code}]\n  ${escapeText(error.remedy)}\n`);
+    return exitCodeOf(error.code);
+  }
+  process.stderr.write(`membrane: ${escapeText(errorMessage(error))} [E_CLI_UNEXPECTED]\n`);
+  process.stderr.write('  This is a fault of Membrane: please report it, with the command that you ran.\n');
+  if (process.env.MEMBRANE_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return EXIT.failure;
+}
+
+function packageVersion(): string {
+  const json = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return json.version;
+}
