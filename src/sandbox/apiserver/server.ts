@@ -33,6 +33,11 @@ export type ApiServerOptions = {
   readonly serviceCidr?: string;
   /** Changes kept per resource for watchers that come back. Default 10,000. */
   readonly historyLimit?: number;
+  /**
+   * From a namespace's deletion to that of its content, in ms. Default 500: `kubectl delete -f` that names the namespace and
+   * things in it must still find them.
+   */
+  readonly namespaceDeletionDelayMs?: number;
   /** Answers `kubectl logs`. */
   readonly podLog?: PodLog;
 };
@@ -68,7 +73,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     serviceCidr: options.serviceCidr,
     historyLimit: options.historyLimit,
   });
-  const namespaces = new NamespaceController(store, options.log);
+  const namespaces = new NamespaceController(store, options.log, options.namespaceDeletionDelayMs ?? 500);
   const closing = new AbortController();
   const handler = new Handler({
     store,

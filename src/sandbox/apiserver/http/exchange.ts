@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json } from '../json.ts';
 import { type ParsedBody, parseJsonBody, parseYamlBody } from '../parse.ts';
+import { decodeProtobuf } from './protobuf.ts';
 import { bodyTooLarge, unsupportedMediaType } from '../status.ts';
 
 /** As the real server limits it. */
@@ -42,6 +43,11 @@ export class Exchange {
     if (this.#warnings.size < 50) this.#warnings.add(message);
   };
 
+  get hasBody(): boolean {
+    const { headers } = this.request;
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  }
+
   async body(): Promise<Buffer> {
     const declared = Number(this.request.headers['content-length'] ?? 0);
     if (declared > BODY_LIMIT) throw bodyTooLarge(BODY_LIMIT);
@@ -64,8 +70,10 @@ export class Exchange {
         return parseJsonBody(body);
       case 'application/yaml':
         return parseYamlBody(body);
+      case 'application/vnd.kubernetes.protobuf':
+        return { value: decodeProtobuf(body), duplicates: [] };
       default:
-        throw unsupportedMediaType('application/json, application/yaml');
+        throw unsupportedMediaType('application/json, application/yaml, application/vnd.kubernetes.protobuf');
     }
   }
 

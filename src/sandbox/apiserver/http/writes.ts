@@ -101,8 +101,7 @@ export async function patchObject(
 }
 
 export async function deleteOptionsOf(exchange: Exchange): Promise<DeleteOptions> {
-  const body = await exchange.body();
-  const given: Json = body.length === 0 ? {} : parseJsonBody(body).value;
+  const given: Json = exchange.hasBody ? (await exchange.parsedBody()).value : {};
   if (!isObject(given)) throw badRequest('DeleteOptions: the body is not an object');
   const { query } = exchange;
   const seconds = query.get('gracePeriodSeconds') ?? given['gracePeriodSeconds'];

@@ -97,8 +97,19 @@ export const selfSubjectRulesReview = struct(`${AUTHORIZATION}.SelfSubjectRulesR
   }),
 });
 
+export const deleteOptions = struct('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', {
+  ...fields(string, 'apiVersion', 'kind', 'propagationPolicy'),
+  gracePeriodSeconds: { type: 'int64' },
+  preconditions: struct(
+    'io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions',
+    fields(string, 'uid', 'resourceVersion'),
+  ),
+  orphanDependents: boolean,
+  dryRun: strings,
+});
+
 export const eviction = struct('io.k8s.api.policy.v1.Eviction', {
   ...objectFields,
   metadata: objectMeta,
-  deleteOptions: any,
+  deleteOptions,
 });

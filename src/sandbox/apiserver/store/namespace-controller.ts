@@ -11,20 +11,24 @@ import type { ApiStore } from './api-store.ts';
 export class NamespaceController {
   readonly #store: ApiStore;
   readonly #log: Logger;
+  readonly #deletionDelayMs: number;
   readonly #unsubscribe: (() => void)[] = [];
   readonly #pending = new Set<string>();
   #stopped = false;
 
-  constructor(store: ApiStore, log: Logger) {
+  /** `deletionDelayMs`: see `ApiServerOptions`. */
+  constructor(store: ApiStore, log: Logger, deletionDelayMs: number) {
     this.#store = store;
     this.#log = log;
+    this.#deletionDelayMs = deletionDelayMs;
   }
 
   start(): void {
     const { storage, catalog } = this.#store;
     this.#unsubscribe.push(
       storage.subscribe('namespaces', storage.revision, (event) => {
-        if (event.type !== 'DELETED') this.#enqueue(event.current.object.metadata.name);
+        const { name, deletionTimestamp } = event.current.object.metadata;
+        if (event.type !== 'DELETED') this.#enqueue(name, deletionTimestamp === undefined ? 0 : this.#deletionDelayMs);
       }),
     );
     for (const { resource } of catalog.namespaced) {
@@ -43,10 +47,10 @@ export class NamespaceController {
   }
 
   /** Later, not within the write that caused it: a watcher must not change what is being published. */
-  #enqueue(name: string): void {
+  #enqueue(name: string, delay = 0): void {
     if (this.#pending.has(name)) return;
     this.#pending.add(name);
-    setImmediate(() => {
+    const timer = setTimeout(() => {
       this.#pending.delete(name);
       if (this.#stopped) return;
       try {
@@ -54,7 +58,8 @@ export class NamespaceController {
       } catch (error) {
         this.#log.error({ namespace: name, error: errorMessage(error) }, 'namespace could not be brought on');
       }
-    });
+    }, delay);
+    timer.unref();
   }
 
   #sync(name: string): void {
