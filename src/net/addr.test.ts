@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  addrBytes,
+  addrBytes16,
+  addrFamily,
+  addrFromBytes,
+  addrFromValue,
+  addrValue,
+  isAddr,
+  parseAddr,
+} from './addr.ts';
+
+describe('parseAddr', () => {
+  test.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['0.0.0.0', '0.0.0.0'],
+    ['2001:DB8::0:1', '2001:db8::1'],
+    ['2001:db8:0:0:0:0:0:0', '2001:db8::'],
+    ['::', '::'],
+  ])('%s is %s', (text, canonical) => expect(parseAddr(text)).toBe(canonical));
+
+  test.each([
+    '',
+    '1.2.3',
+    '1.2.3.4.5',
+    '256.0.0.1',
+    '01.2.3.4',
+    '1.2.3.04',
+    '0x7f.0.0.1',
+    '127.1',
+    '2130706433',
+    'fe80::1%eth0',
+    '1.2.3.4/8',
+    ' 1.2.3.4',
+    '::1 ',
+    '1::2::3',
+    'example.com',
+    '[::1]',
+  ])('refuses %j', (text) => {
+    expect(isAddr(text)).toBe(false);
+    expect(() => parseAddr(text)).toThrow(expect.objectContaining({ code: 'E_NET_ADDR' }));
+  });
+
+  test('an IPv6 address in IPv4 clothes is one address however it is written', () => {
+    expect(parseAddr('::ffff:192.0.2.1')).toBe(parseAddr('::ffff:c000:201'));
+  });
+});
+
+const family = fc.constantFrom(4 as const, 6 as const);
+const address = family.chain((kind) =>
+  fc.bigInt({ min: 0n, max: kind === 4 ? 0xffff_ffffn : (1n << 128n) - 1n }).map((value) => addrFromValue(kind, value)),
+);
+
+describe('conversions', () => {
+  test('text, value and bytes say the same', () => {
+    fc.assert(
+      fc.property(address, (addr) => {
+        expect(parseAddr(addr)).toBe(addr);
+        expect(addrFromValue(addrFamily(addr), addrValue(addr))).toBe(addr);
+        expect(addrBytes(addr)).toHaveLength(addrFamily(addr) === 4 ? 4 : 16);
+        const mapped =
+          addrFamily(addr) === 6 && addrBytes16(addr).slice(0, 12).join() === '0,0,0,0,0,0,0,0,0,0,255,255';
+        if (!mapped) expect(addrFromBytes(addrBytes16(addr))).toBe(addr);
+      }),
+    );
+  });
+
+  test('IPv4 in 16 bytes is v4-mapped', () => {
+    expect([...addrBytes16(parseAddr('1.2.3.4'))]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 1, 2, 3, 4]);
+  });
+});
