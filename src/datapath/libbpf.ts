@@ -261,10 +261,10 @@ export async function sendAsync(fd: number, data: Uint8Array): Promise<void> {
   await promise;
 }
 
-/** Bytes received into `data`. Throws ErrnoError (EAGAIN when nothing is there and `wait` is false). */
-export function receiveFrom(fd: number, data: Uint8Array, wait: boolean): number {
+/** Bytes received into `data`. Never waits: throws ErrnoError EAGAIN when nothing is there. */
+export function receiveFrom(fd: number, data: Uint8Array): number {
   const MSG_DONTWAIT = 0x40;
-  const received = Number(libc().recv(fd, data, data.length, wait ? 0 : MSG_DONTWAIT));
+  const received = Number(libc().recv(fd, data, data.length, MSG_DONTWAIT));
   if (received < 0) throw new ErrnoError('recv', koffi.errno());
   return received;
 }

@@ -174,7 +174,7 @@ export class TestDatapath implements Disposable {
   }
 
   /** Runs the collector once. */
-  collect(config: Partial<Config> = {}): Collected {
+  collect(config: Partial<Config> = { enableMasquerade: true }): Collected {
     using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, { ...ZERO_CONFIG, ...config });
     return collector.run();
   }
