@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json } from '../json.ts';
 import { type ParsedBody, parseJsonBody, parseYamlBody } from '../parse.ts';
-import { decodeProtobuf } from './protobuf.ts';
 import { bodyTooLarge, unsupportedMediaType } from '../status.ts';
+import { decodeProtobuf } from './protobuf.ts';
 
 /** As the real server limits it. */
 export const BODY_LIMIT = 3 * 1024 * 1024;

@@ -1,5 +1,5 @@
-import { methodNotAllowed, noSuchResource } from '../status.ts';
 import type { OpenApi } from '../openapi/document.ts';
+import { methodNotAllowed, noSuchResource } from '../status.ts';
 import { AGGREGATED_TYPE, type Discovery, wantsAggregated } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -25,12 +25,7 @@ export function isPublic(path: string): boolean {
 }
 
 /** Everything that is not a resource: health, version, discovery, OpenAPI. */
-export function answerMeta(
-  exchange: Exchange,
-  steps: readonly string[],
-  discovery: Discovery,
-  openApi: OpenApi,
-): void {
+export function answerMeta(exchange: Exchange, steps: readonly string[], discovery: Discovery, openApi: OpenApi): void {
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
   const [root = '', group = '', version = ''] = steps;
   const accept = exchange.header('accept');

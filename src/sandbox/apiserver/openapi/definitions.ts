@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../json.ts';
-import { objectMeta } from '../schema/meta.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import type { Schema, StructSchema } from '../schema/dsl.ts';
+import { objectMeta } from '../schema/meta.ts';
 
 export type OpenApiStyle = {
   /** `#/definitions/` or `#/components/schemas/`. */
@@ -17,7 +17,10 @@ const INT_OR_STRING = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 const LIST_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
 
 /** All types that these kinds are made of, as OpenAPI schemas by name. */
-export function openApiDefinitions(kinds: readonly ResourceDefinition[], style: OpenApiStyle): Record<string, JsonObject> {
+export function openApiDefinitions(
+  kinds: readonly ResourceDefinition[],
+  style: OpenApiStyle,
+): Record<string, JsonObject> {
   const out: Record<string, JsonObject> = {
     [QUANTITY]: style.wrapRefs ? { oneOf: [{ type: 'string' }, { type: 'number' }] } : { type: 'string' },
     [TIME]: { type: 'string', format: 'date-time' },

@@ -24,7 +24,11 @@ export class OpenApi {
     this.#v2 ??= {
       swagger: '2.0',
       info: INFO,
-      paths: patchPaths(this.#catalog.all, (name) => ({ name, in: 'query', type: name === 'force' ? 'boolean' : 'string' })),
+      paths: patchPaths(this.#catalog.all, (name) => ({
+        name,
+        in: 'query',
+        type: name === 'force' ? 'boolean' : 'string',
+      })),
       definitions: openApiDefinitions(this.#catalog.all, { refPrefix: '#/definitions/', wrapRefs: false }),
     };
     return this.#v2;
@@ -41,7 +45,11 @@ export class OpenApi {
     const paths: JsonObject = {};
     for (const groupVersion of this.#catalog.groupVersions()) {
       const path = groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`;
-      const hash = createHash('sha256').update(this.v3(groupVersion) ?? '').digest('hex').slice(0, 32).toUpperCase();
+      const hash = createHash('sha256')
+        .update(this.v3(groupVersion) ?? '')
+        .digest('hex')
+        .slice(0, 32)
+        .toUpperCase();
       paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` };
     }
     return { paths };

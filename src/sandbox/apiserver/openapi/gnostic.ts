@@ -101,7 +101,9 @@ export function encodeSwagger(document: JsonObject): Buffer {
     field(1, stringAt(document, 'info', 'title') ?? ''),
     field(2, stringAt(document, 'info', 'version') ?? ''),
   ]);
-  const paths = Object.entries(objectAt(document, 'paths') ?? {}).map(([path, item]) => named(PATHS_PATH, path, pathItem(item)));
+  const paths = Object.entries(objectAt(document, 'paths') ?? {}).map(([path, item]) =>
+    named(PATHS_PATH, path, pathItem(item)),
+  );
   return Buffer.concat([
     field(DOCUMENT.swagger, '2.0'),
     field(DOCUMENT.info, info),

@@ -100,10 +100,7 @@ export const selfSubjectRulesReview = struct(`${AUTHORIZATION}.SelfSubjectRulesR
 export const deleteOptions = struct('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions', {
   ...fields(string, 'apiVersion', 'kind', 'propagationPolicy'),
   gracePeriodSeconds: { type: 'int64' },
-  preconditions: struct(
-    'io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions',
-    fields(string, 'uid', 'resourceVersion'),
-  ),
+  preconditions: struct('io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions', fields(string, 'uid', 'resourceVersion')),
   orphanDependents: boolean,
   dryRun: strings,
 });

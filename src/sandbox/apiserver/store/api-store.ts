@@ -1,7 +1,9 @@
 import type { Clock } from '../../../base/index.ts';
 import { clone, equal, type Json, type JsonObject, listAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
+import { serverSideApply } from '../patch/apply.ts';
 import { applyPatch, type PatchType } from '../patch/index.ts';
+import { trackUpdate } from '../patch/managers.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { alreadyExists, badRequest, forbidden, notFound } from '../status.ts';
 import { Storage } from '../storage/storage.ts';
@@ -22,6 +24,9 @@ export type ApiStoreOptions = {
   readonly serviceCidr?: string | undefined;
   readonly historyLimit?: number | undefined;
 };
+
+/** For server-side apply by a caller who does not say who it is. */
+const DEFAULT_MANAGER = 'membrane-sandbox';
 
 /** What is deleted now, and what only begins to be. */
 export type Deletion = { readonly object: KubeObject; readonly gone: boolean };
@@ -84,14 +89,20 @@ export class ApiStore {
     const definition = this.catalog.named(resource);
     const object = read(definition, value, options);
     setNamespace(definition, object, options.namespace);
+    delete object.metadata.managedFields;
+    trackUpdate(definition, object, undefined, options.fieldManager, '', this.#clock.now());
+    return this.#insert(definition, object, options) as T;
+  }
+
+  #insert(definition: ResourceDefinition, object: KubeObject, options: WriteOptions): KubeObject {
     if (definition.namespaced) this.#checkNamespace(definition, object);
     prepareCreate(definition, object, this.#clock.now());
     checkNew(definition, object);
     this.#warn(definition, object, options);
     if (this.#stored(definition, object.metadata) !== undefined) throw alreadyExists(definition, object.metadata.name);
     if (definition.resource === 'services') this.#addresses.assign(object, undefined, options.dryRun === true);
-    if (options.dryRun === true) return object as T;
-    return this.storage.put(definition.resource, object).object as T;
+    if (options.dryRun === true) return object;
+    return this.storage.put(definition.resource, object).object;
   }
 
   /** Replaces an object, or with `subresource: 'status'` its status. A `resourceVersion` in it must be the stored one. */
@@ -108,9 +119,18 @@ export class ApiStore {
   }
 
   /** The end of every change of an object that exists: checks, keeps what must be kept, stores. */
-  replace(definition: ResourceDefinition, changed: KubeObject, old: KubeObject, options: WriteOptions): KubeObject {
+  replace(
+    definition: ResourceDefinition,
+    changed: KubeObject,
+    old: KubeObject,
+    options: WriteOptions,
+    operation: 'Apply' | 'Update' = 'Update',
+  ): KubeObject {
     const { subresource } = options;
     const next = prepareUpdate(definition, changed, old, subresource);
+    if (operation === 'Update' && !equal(next, old)) {
+      trackUpdate(definition, next, old, options.fieldManager, subresource ?? '', this.#clock.now());
+    }
     checkChanged(definition, next, old, subresource);
     if (subresource === undefined) this.#warn(definition, next, options);
     if (definition.resource === 'services') this.#addresses.assign(next, old, options.dryRun === true);
@@ -138,14 +158,39 @@ export class ApiStore {
     return this.replace(definition, next, old, options) as T;
   }
 
-  /** Server-side apply. */
+  /** Server-side apply (needs a `fieldManager`); makes the object when it is not there. */
   apply<T extends KubeObject = KubeObject>(
-    _resource: string,
-    _key: ObjectKey,
-    _body: Json,
-    _options: WriteOptions,
+    resource: string,
+    key: ObjectKey,
+    body: Json,
+    options: WriteOptions,
   ): { object: T; created: boolean } {
-    throw badRequest('server-side apply is not supported yet');
+    const definition = this.catalog.named(resource);
+    const applied = read(definition, body, options);
+    setNamespace(definition, applied, key.namespace);
+    applied.metadata.name ??= key.name;
+    if (applied.metadata.name !== key.name) {
+      throw badRequest(
+        `the name of the object (${applied.metadata.name}) does not match the name on the URL (${key.name})`,
+      );
+    }
+    if (applied.metadata.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
+    const live = this.#stored(definition, key)?.object;
+    const request = {
+      definition,
+      applied,
+      manager: options.fieldManager ?? DEFAULT_MANAGER,
+      subresource: options.subresource ?? '',
+      force: options.force === true,
+      now: this.#clock.now(),
+    };
+    if (live === undefined) {
+      if (options.subresource !== undefined) throw notFound(definition, key.name);
+      const made = serverSideApply({ ...request, live: undefined });
+      return { object: this.#insert(definition, made, options) as T, created: true };
+    }
+    const merged = serverSideApply({ ...request, live: clone(live as JsonObject) as KubeObject });
+    return { object: this.replace(definition, merged, live, options, 'Apply') as T, created: false };
   }
 
   /** Merges members into the status (RFC 7396: null removes, lists are replaced). */

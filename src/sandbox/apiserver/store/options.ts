@@ -9,7 +9,7 @@ export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 export type WriteOptions = {
   /** Everything is checked and answered, nothing is stored. */
   readonly dryRun?: boolean | undefined;
-  /** Who writes, as `metadata.managedFields` will name it. Default `membrane-sandbox`. */
+  /** Who writes, as `metadata.managedFields` will name it. Absent: the write is not attributed. */
   readonly fieldManager?: string | undefined;
   /** What is done about members that the type does not have. Default Strict. */
   readonly fieldValidation?: FieldValidation | undefined;

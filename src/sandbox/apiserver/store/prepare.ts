@@ -97,6 +97,7 @@ export function prepareUpdate(
   ]);
   metadata.resourceVersion = old.metadata.resourceVersion ?? '';
   delete metadata.selfLink;
+  if (metadata.managedFields === undefined) copyMetadata(metadata, old.metadata, ['managedFields']);
   if (metadata.generateName === undefined) copyMetadata(metadata, old.metadata, ['generateName']);
   if (subresource === 'status') {
     const status = next['status'];
