@@ -55,6 +55,9 @@ export type ReflectorOptions<T extends KubeRow> = {
   readonly idleMs?: number;
 };
 
+/** Failed watches in a row before everything is listed anew. */
+const PATIENCE = 5;
+
 /**
  * Keeps up with all objects of one kind: list, then watch, again and again until the signal is aborted. It never throws:
  * what goes wrong is retried with backoff and stands in `status`. Not read = the server is not read either.
@@ -118,8 +121,10 @@ export class Reflector<T extends KubeRow> {
     } else if (isMembraneError(error, 'E_KUBE_TIMEOUT')) {
       this.#log.debug({ problem: this.#problem }, 'watch was silent, connecting again');
     } else {
-      // An unknown fault in the stream may have cost events; an unreachable server costs none.
-      if (!isMembraneError(error, 'E_KUBE_UNREACHABLE')) this.#resourceVersion = '';
+      // Garbage in the stream may have cost events. A server that refuses the watch again and again may have been
+      // restored from an older backup: it does not know our version. One that is down costs nothing.
+      const refused = !isMembraneError(error, 'E_KUBE_UNREACHABLE') && this.#backoff.attempts >= PATIENCE;
+      if (refused || isMembraneError(error, 'E_KUBE_RESPONSE')) this.#resourceVersion = '';
       this.#log.warn({ problem: this.#problem, attempt: this.#backoff.attempts }, 'lost touch with the API server');
     }
   }

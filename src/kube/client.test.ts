@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { isMembraneError } from '../base/index.ts';
+import { KubeClient } from './client.ts';
+import { FakeApiServer } from './fake.ts';
+import { NODE, POD } from './resources/index.ts';
+
+let server: FakeApiServer;
+let client: KubeClient;
+
+beforeEach(async () => {
+  server = new FakeApiServer();
+  client = new KubeClient(await server.start());
+});
+
+afterEach(async () => {
+  client.close();
+  await server.stop();
+});
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => (isMembraneError(error) ? error.code : String(error)),
+  );
+
+test('paths, verbs and content types', async () => {
+  const ref = { resource: POD, namespace: 'a', name: 'b/../c' };
+  await client.get(ref);
+  await client.create({ resource: NODE }, {});
+  await client.update(ref, {}, 'status');
+  await client.patch(ref, { a: 1 });
+  await client.delete(ref, { gracePeriodSeconds: 0 });
+  expect(server.requests).toEqual([
+    'GET /api/v1/namespaces/a/pods/b%2F..%2Fc',
+    'POST /api/v1/nodes',
+    'PUT /api/v1/namespaces/a/pods/b%2F..%2Fc/status',
+    'PATCH /api/v1/namespaces/a/pods/b%2F..%2Fc',
+    'DELETE /api/v1/namespaces/a/pods/b%2F..%2Fc?gracePeriodSeconds=0',
+  ]);
+  expect(new Set(server.authorizations)).toEqual(new Set(['Bearer t']));
+});
+
+test('version', async () => expect(await client.version()).toBe('v1.0.0-fake'));
+
+describe('errors have codes', () => {
+  test.each([
+    [401, 'E_KUBE_UNAUTHORIZED'],
+    [403, 'E_KUBE_FORBIDDEN'],
+    [404, 'E_KUBE_NOT_FOUND'],
+    [409, 'E_KUBE_CONFLICT'],
+    [410, 'E_KUBE_GONE'],
+    [422, 'E_KUBE_INVALID'],
+    [429, 'E_KUBE_SERVER'],
+    [500, 'E_KUBE_SERVER'],
+    [504, 'E_KUBE_TIMEOUT'],
+  ])('%d', async (code, expected) => {
+    server.faults = { status: { code, times: 2 } };
+    expect(await codeOf(client.get({ resource: NODE, name: 'n' }))).toBe(expected);
+  });
+
+  test('no answer, a broken connection, nobody there', async () => {
+    server.faults = { silent: 1 };
+    expect(await codeOf(client.request({ method: 'GET', path: '/x', timeoutMs: 30 }))).toBe('E_KUBE_TIMEOUT');
+    server.faults = { resets: 1 };
+    expect(await codeOf(client.version())).toBe('E_KUBE_UNREACHABLE');
+    await server.stop();
+    expect(await codeOf(client.version())).toBe('E_KUBE_UNREACHABLE');
+    server = new FakeApiServer();
+    await server.start();
+  });
+
+  test('an abort is told as it was given', async () => {
+    server.faults = { silent: 1 };
+    const reason = new Error('enough');
+    await expect(client.version(AbortSignal.any([AbortSignal.abort(reason)]))).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,226 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Backoff } from '../base/index.ts';
+import { KubeClient } from './client.ts';
+import type { KubeConnection } from './connection.ts';
+import { FakeApiServer } from './fake.ts';
+import { Reflector, type ReflectorBatch } from './reflector.ts';
+import { POD, type PodRow } from './resources/index.ts';
+
+const PODS = '/api/v1/pods';
+
+let server: FakeApiServer;
+let connection: KubeConnection;
+let client: KubeClient;
+let stop: AbortController;
+
+beforeEach(async () => {
+  server = new FakeApiServer();
+  connection = await server.start();
+  client = new KubeClient(connection, { maxBodyBytes: 100_000 });
+  stop = new AbortController();
+});
+
+afterEach(async () => {
+  stop.abort();
+  client.close();
+  await server.stop();
+});
+
+function pod(name: string, extra: { uid?: string; ip?: string; labels?: unknown } = {}) {
+  const { uid = `uid-${name}`, ip = '10.0.0.1', labels = {} } = extra;
+  return { metadata: { namespace: 'a', name, uid, labels }, status: { podIP: ip } };
+}
+
+/** A reader that keeps a table as a consumer would, applying batches in the background. */
+function follow(options: { idleMs?: number; pageSize?: number } = {}) {
+  const reflector = new Reflector<PodRow>({
+    client,
+    resource: POD,
+    backoff: new Backoff({ initial: 1, max: 20 }),
+    ...options,
+  });
+  const rows = new Map<string, PodRow>();
+  const batches: ReflectorBatch<PodRow>[] = [];
+  const done = (async () => {
+    for await (const batch of reflector.batches(stop.signal)) {
+      batches.push(batch);
+      for (const row of batch.deletes) rows.delete(row.uid);
+      for (const row of batch.upserts) rows.set(row.uid, row);
+    }
+  })();
+  const names = () => [...rows.values()].map((row) => row.name).sort();
+  return { reflector, rows, names, batches, done };
+}
+
+describe('list and watch', () => {
+  test('the first batch is the whole list, even an empty one', async () => {
+    const { batches } = follow();
+    await expect.poll(() => batches).toEqual([{ upserts: [], deletes: [], rejected: [], synced: true }]);
+  });
+
+  test('follows what is created, changed and deleted', async () => {
+    server.put(PODS, pod('one'));
+    const { names, rows } = follow();
+    await expect.poll(names).toEqual(['one']);
+    server.put(PODS, pod('two'));
+    server.put(PODS, pod('one', { ip: '10.0.0.9' }));
+    await expect.poll(() => rows.get('uid-one')?.podIPs).toEqual(['10.0.0.9']);
+    server.remove(PODS, 'a', 'one');
+    await expect.poll(names).toEqual(['two']);
+  });
+
+  test('a list of many pages becomes one batch', async () => {
+    for (let i = 0; i < 25; i += 1) server.put(PODS, pod(`p${i}`));
+    const { batches } = follow({ pageSize: 10 });
+    await expect.poll(() => batches[0]?.upserts.length).toBe(25);
+    expect(server.requests.filter((line) => !line.includes('watch'))).toHaveLength(3);
+  });
+
+  test('a page that is too large is asked for in smaller pieces', async () => {
+    for (let i = 0; i < 20; i += 1) server.put(PODS, pod(`p${i}`, { labels: { big: 'x'.repeat(10_000) } }));
+    const { names } = follow();
+    await expect.poll(() => names().length).toBe(20);
+  });
+
+  test('a pod created anew under its name: the old row goes, the new one comes', async () => {
+    server.put(PODS, pod('one'));
+    const { batches, rows } = follow();
+    await expect.poll(() => rows.size).toBe(1);
+    server.endWatches();
+    server.remove(PODS, 'a', 'one');
+    server.put(PODS, pod('one', { uid: 'second' }));
+    await expect.poll(() => [...rows.keys()]).toEqual(['second']);
+    const gone = batches.flatMap((batch) => batch.deletes.map((row) => row.uid));
+    expect(gone).toEqual(['uid-one']);
+  });
+
+  test('ends when told to', async () => {
+    const { done } = follow();
+    await expect.poll(() => server.watches).toBe(1);
+    stop.abort();
+    await done;
+    await expect.poll(() => server.watches).toBe(0);
+  });
+});
+
+describe('faults', () => {
+  test('410: lists again and reports exactly the difference', async () => {
+    server.put(PODS, pod('keeps'));
+    server.put(PODS, pod('goes'));
+    const { names, batches, reflector } = follow();
+    await expect.poll(names).toEqual(['goes', 'keeps']);
+    server.faults = { resets: 3 };
+    server.dropConnections();
+    server.remove(PODS, 'a', 'goes');
+    server.put(PODS, pod('comes'));
+    server.compact();
+    await expect.poll(names).toEqual(['comes', 'keeps']);
+    expect(batches.at(-1)).toMatchObject({ upserts: [{ name: 'comes' }], deletes: [{ name: 'goes' }] });
+    expect(reflector.status().lists).toBe(2);
+  });
+
+  test('410 inside a watch', async () => {
+    const { names, reflector } = follow();
+    await expect.poll(() => server.watches).toBe(1);
+    server.sendRaw(PODS, JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } }));
+    server.put(PODS, pod('one'));
+    await expect.poll(names).toEqual(['one']);
+    expect(reflector.status().lists).toBe(2);
+  });
+
+  test('a bookmark moves on, so that a later watch needs no list', async () => {
+    const { names, reflector } = follow();
+    await expect.poll(() => server.watches).toBe(1);
+    server.put('/api/v1/other', pod('x'));
+    server.bookmark(PODS);
+    const before = reflector.status().resourceVersion;
+    await expect.poll(() => reflector.status().resourceVersion).not.toBe(before);
+    server.compact();
+    server.endWatches();
+    server.put(PODS, pod('one'));
+    await expect.poll(names).toEqual(['one']);
+    expect(reflector.status().lists).toBe(1);
+  });
+
+  test('broken connections cost nothing', async () => {
+    const { names, reflector } = follow();
+    for (let i = 0; i < 5; i += 1) {
+      await expect.poll(() => server.watches).toBe(1);
+      server.faults = { resets: 1 };
+      server.dropConnections();
+      server.put(PODS, pod(`p${i}`));
+    }
+    await expect.poll(names).toEqual(['p0', 'p1', 'p2', 'p3', 'p4']);
+    expect(reflector.status().lists).toBe(1);
+  });
+
+  test.each([500, 503, 429, 403])('a server that answers %d is asked again, and status says so', async (code) => {
+    server.faults = { status: { code, times: 1_000 } };
+    server.put(PODS, pod('one'));
+    const { names, reflector } = follow();
+    await expect.poll(() => reflector.status().problem ?? '').toMatch(`fake ${code}`);
+    server.faults = {};
+    await expect.poll(names).toEqual(['one']);
+    expect(reflector.status().problem).toBeUndefined();
+  });
+
+  test('a silent watch is taken for dead', async () => {
+    const { names, reflector } = follow({ idleMs: 50 });
+    await expect.poll(() => reflector.status().watches).toBeGreaterThan(2);
+    server.put(PODS, pod('one'));
+    await expect.poll(names).toEqual(['one']);
+    expect(reflector.status().lists).toBe(1);
+  });
+});
+
+describe('bad objects', () => {
+  test('one is reported and skipped; the others and the watch live', async () => {
+    server.put(PODS, pod('good'));
+    server.put(PODS, pod('bad', { labels: { app: 7 } }));
+    const { names, batches, reflector } = follow();
+    await expect.poll(names).toEqual(['good']);
+    expect(batches[0]?.rejected).toEqual([{ key: 'a/bad', problem: expect.stringContaining('metadata.labels.app') }]);
+    server.put(PODS, pod('bad', { labels: { app: '7' } }));
+    await expect.poll(names).toEqual(['bad', 'good']);
+    expect(reflector.status()).toMatchObject({ rejected: [], lists: 1 });
+  });
+
+  test('an object that turns bad keeps its last good row until it is deleted', async () => {
+    server.put(PODS, pod('one', { ip: '10.0.0.5' }));
+    const { rows, names, reflector } = follow();
+    await expect.poll(names).toEqual(['one']);
+    server.put(PODS, pod('one', { labels: 'nonsense' }));
+    await expect.poll(() => reflector.status().rejected.length).toBe(1);
+    expect(rows.get('uid-one')?.podIPs).toEqual(['10.0.0.5']);
+    server.remove(PODS, 'a', 'one');
+    await expect.poll(names).toEqual([]);
+    expect(reflector.status().rejected).toEqual([]);
+  });
+
+  test.each([
+    ['not JSON', '{"type":'],
+    ['no event', '[]'],
+    ['no object', '{"type":"ADDED"}'],
+    ['no name', '{"type":"ADDED","object":{"metadata":{}}}'],
+    ['an unknown type', '{"type":"SINGING","object":{}}'],
+    ['an event of 17 MB', `{"type":"ADDED","object":"${'x'.repeat(17 * 1024 * 1024)}"}`],
+  ])('%s: it goes on', async (_, line) => {
+    const { names } = follow();
+    await expect.poll(() => server.watches).toBe(1);
+    server.sendRaw(PODS, line);
+    server.put(PODS, pod('one'));
+    await expect.poll(names, { timeout: 5_000 }).toEqual(['one']);
+  });
+});
+
+test('thousands of pods: few bytes a row, and a second list changes nothing', async () => {
+  client = new KubeClient(connection);
+  for (let i = 0; i < 5_000; i += 1) server.put(PODS, pod(`p${i}`));
+  const { batches, reflector } = follow();
+  await expect.poll(() => batches[0]?.upserts.length, { timeout: 10_000 }).toBe(5_000);
+  server.put('/api/v1/other', pod('x'));
+  server.compact();
+  server.endWatches();
+  await expect.poll(() => reflector.status().lists, { timeout: 10_000 }).toBe(2);
+  expect(batches.at(-1)).toMatchObject({ upserts: [], deletes: [] });
+});
