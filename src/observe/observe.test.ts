@@ -1,0 +1,262 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../base/index.ts';
+import type { Flow, FlowFilter, FlowMessage } from '../model/index.ts';
+import { BootClock } from './boot-clock.ts';
+import { type DatapathEvent, decodeFlow, type FlowLookup } from './decode.ts';
+import { compileFilter } from './filter.ts';
+import { FlowHub } from './flow-hub.ts';
+
+const event: DatapathEvent = {
+  timestamp: 5_000_000_000,
+  source: '10.244.1.2',
+  destination: '10.244.1.3',
+  sourcePort: 40_000,
+  destinationPort: 8080,
+  sourceIdentity: 300,
+  destinationIdentity: 301,
+  sourceEndpoint: 1,
+  destinationEndpoint: 2,
+  rule: [9, 0],
+  length: 60,
+  ifindex: 7,
+  ethertype: 0x0800,
+  type: 'open',
+  reason: 'none',
+  hook: 'to-pod',
+  protocol: 6,
+  tcpFlags: 0x12,
+  isReply: false,
+};
+
+const lookup: FlowLookup = {
+  labels: (identity) => (identity === 300 ? ['k8s:app=web', 'k8s:team'] : undefined),
+  endpoint: (id) => (id === 1 ? { namespace: 'a', pod: 'web' } : undefined),
+  address: (addr, identity) => (addr === '10.244.2.9' && identity === 400 ? { namespace: 'b', pod: 'far' } : undefined),
+  rule: (id) => (id === 9 ? 'NetworkPolicy a/p ingress[0]' : undefined),
+};
+const decode = (change: Partial<DatapathEvent> = {}) =>
+  decodeFlow({ ...event, ...change }, { node: 'node-1', lookup, toWall: (ns) => 1_000 + ns / 1e6 });
+
+describe('decode', () => {
+  test('an allowed connection, with what is known of both ends', () => {
+    expect(decode()).toEqual({
+      time: 6_000,
+      node: 'node-1',
+      type: 'open',
+      verdict: 'forwarded',
+      direction: 'ingress',
+      source: {
+        addr: '10.244.1.2',
+        port: 40_000,
+        identity: 300,
+        labels: ['k8s:app=web', 'k8s:team'],
+        namespace: 'a',
+        pod: 'web',
+        endpoint: 1,
+      },
+      destination: { addr: '10.244.1.3', port: 8080, identity: 301, labels: [], endpoint: 2 },
+      protocol: 'TCP',
+      tcpFlags: ['SYN', 'ACK'],
+      rules: { ingress: 'NetworkPolicy a/p ingress[0]' },
+      isReply: false,
+      length: 60,
+      ifindex: 7,
+      hook: 'to-pod',
+    });
+  });
+
+  test("an address names a pod only when the identity is that pod's", () => {
+    const far = { source: '10.244.2.9', sourceEndpoint: 0 };
+    expect(decode({ ...far, sourceIdentity: 400 }).source.pod).toBe('far');
+    expect(decode({ ...far, sourceIdentity: 401 }).source.pod).toBeUndefined();
+  });
+
+  test.each<[Partial<DatapathEvent>, Partial<Flow>]>([
+    [
+      { type: 'drop', reason: 'spoofed-ip', hook: 'from-pod' },
+      { verdict: 'dropped', dropReason: 'spoofed-ip', direction: 'egress' },
+    ],
+    [{ protocol: 1 }, { protocol: 'ICMP', tcpFlags: [] }],
+    [{ protocol: 17 }, { protocol: 'UDP', tcpFlags: [] }],
+    [{ protocol: 99 }, { protocol: '99' }],
+    [
+      { ethertype: 0x0806, protocol: 0 },
+      { protocol: 'ARP', tcpFlags: [] },
+    ],
+    [
+      { ethertype: 0x88cc, protocol: 6 },
+      { protocol: '0x88cc', tcpFlags: [] },
+    ],
+    [{ ethertype: 0x86dd, protocol: 0 }, { protocol: 'IPv6' }],
+    [{ rule: [0, 0] }, { rules: {} }],
+    [{ rule: [0, 77] }, { rules: { egress: 'rule 77 (gone)' } }],
+  ])('%j', (change, expected) => expect(decode(change)).toMatchObject(expected));
+
+  test('ICMP has no ports', () => {
+    expect(decode({ protocol: 1 }).destination).not.toHaveProperty('port');
+  });
+});
+
+describe('filter', () => {
+  const flow = decode();
+  test.each<[FlowFilter, boolean]>([
+    [{}, true],
+    [{ fromPod: ['a/web'] }, true],
+    [{ fromPod: ['a/'] }, true],
+    [{ fromPod: ['b/web', 'a/web'] }, true],
+    [{ fromPod: ['web'] }, false],
+    [{ toPod: ['a/web'] }, false],
+    [{ pod: ['a/web'] }, true],
+    [{ namespace: ['a'] }, true],
+    [{ namespace: ['b'] }, false],
+    [{ fromLabel: ['k8s:app=web'] }, true],
+    [{ fromLabel: ['app=web'] }, true],
+    [{ fromLabel: ['app'] }, true],
+    [{ fromLabel: ['team'] }, true],
+    [{ fromLabel: ['app=we'] }, false],
+    [{ fromLabel: ['ap'] }, false],
+    [{ toLabel: ['app'] }, false],
+    [{ fromIdentity: [300], toIdentity: [301] }, true],
+    [{ fromIdentity: [301] }, false],
+    [{ verdict: ['dropped'] }, false],
+    [{ type: ['open', 'close'] }, true],
+    [{ reason: ['policy-ingress'] }, false],
+    [{ port: [8080] }, true],
+    [{ port: [40_000] }, true],
+    [{ port: [80] }, false],
+    [{ protocol: ['tcp'] }, true],
+    [{ protocol: ['udp'] }, false],
+    [{ protocol: ['tcp'], port: [80] }, false],
+    [{ protocol: [] }, true],
+  ])('%j: %s', (filter, expected) => expect(compileFilter(filter)(flow)).toBe(expected));
+});
+
+const numbered = (n: number): Flow => ({ ...decode(), length: n });
+const numbers = (messages: readonly FlowMessage[]) =>
+  messages.map((message) => (message.kind === 'flow' ? message.flow.length : `${message.place}:${message.count}`));
+
+async function first(hub: FlowHub, query: Parameters<FlowHub['observe']>[0]): Promise<(number | string)[]> {
+  for await (const messages of hub.observe(query, AbortSignal.timeout(1_000))) return numbers(messages);
+  return [];
+}
+
+describe('hub', () => {
+  test('the last flows, oldest first, and how many are no longer kept', async () => {
+    const hub = new FlowHub({ storeSize: 4 });
+    hub.publish([1, 2, 3].map(numbered));
+    expect(await first(hub, { last: 2 })).toEqual([2, 3]);
+    hub.publish([4, 5, 6].map(numbered));
+    expect(await first(hub, { last: 2 })).toEqual([5, 6]);
+    expect(await first(hub, { last: 9 })).toEqual(['store:2', 3, 4, 5, 6]);
+    expect(await first(hub, {})).toEqual([]);
+    expect(hub.stats()).toEqual({ seen: 6, stored: 4, readers: 0, lost: { kernel: 0, store: 2, reader: 0 } });
+  });
+
+  test('loss in the kernel stands where it happened, for those who come later too', async () => {
+    const hub = new FlowHub();
+    hub.publish([numbered(1)]);
+    hub.recordKernelLoss(7);
+    hub.recordKernelLoss(0);
+    hub.publish([numbered(2)]);
+    expect(await first(hub, { last: 9 })).toEqual([1, 'kernel:7', 2]);
+  });
+
+  test('a follower gets the stored ones, then what comes: none twice, none missing', async () => {
+    const hub = new FlowHub();
+    hub.publish([numbered(1), numbered(2)]);
+    const stop = new AbortController();
+    const seen: (number | string)[] = [];
+    for await (const messages of hub.observe({ last: 1, follow: true }, stop.signal)) {
+      seen.push(...numbers(messages));
+      if (seen.length < 4) hub.publish([numbered(seen.length + 2)]);
+      else stop.abort();
+    }
+    expect(seen).toEqual([2, 3, 4, 5]);
+    expect(hub.stats().readers).toBe(0);
+  });
+
+  test('a follower that waits ends when told to', async () => {
+    const hub = new FlowHub();
+    const stop = new AbortController();
+    const reading = hub.observe({ follow: true }, stop.signal).next();
+    stop.abort();
+    expect(await reading).toEqual({ done: true, value: undefined });
+    expect(hub.stats().readers).toBe(0);
+  });
+
+  test('a slow reader loses flows, is told exactly how many, and holds nobody up', async () => {
+    const hub = new FlowHub({ readerQueue: 3 });
+    const reading = hub.observe({ follow: true }, AbortSignal.timeout(1_000));
+    const started = reading.next();
+    hub.publish([1].map(numbered));
+    expect(numbers((await started).value ?? [])).toEqual([1]);
+    hub.publish([2, 3, 4, 5, 6].map(numbered));
+    hub.recordKernelLoss(9);
+    hub.recordKernelLoss(1);
+    expect(hub.stats().lost).toEqual({ kernel: 10, store: 0, reader: 2 });
+    expect(numbers((await reading.next()).value ?? [])).toEqual([2, 3, 4, 'kernel:10', 'reader:2']);
+    hub.publish([numbered(7)]);
+    expect(numbers((await reading.next()).value ?? [])).toEqual([7]);
+    await reading.return(undefined);
+    expect(hub.stats()).toMatchObject({ readers: 0, lost: { reader: 2 } });
+  });
+
+  test('flows that a reader does not want take none of its room', async () => {
+    const hub = new FlowHub({ readerQueue: 1 });
+    const reading = hub.observe({ follow: true, filter: { verdict: ['dropped'] } }, AbortSignal.timeout(1_000));
+    const started = reading.next();
+    hub.publish([numbered(1), numbered(2), { ...numbered(3), verdict: 'dropped' }]);
+    expect(numbers((await started).value ?? [])).toEqual([3]);
+    expect(hub.stats().lost.reader).toBe(0);
+  });
+
+  test('received + lost = published, whatever the sizes and the pace', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.array(fc.nat(8)), async (readerQueue, bursts) => {
+        const hub = new FlowHub({ readerQueue });
+        const stop = new AbortController();
+        let got = 0;
+        let lost = 0;
+        const reading = (async () => {
+          for await (const messages of hub.observe({ follow: true }, stop.signal)) {
+            for (const message of messages) message.kind === 'flow' ? (got += 1) : (lost += message.count);
+          }
+        })();
+        await Promise.resolve();
+        let published = 0;
+        for (const size of bursts) {
+          hub.publish(Array.from({ length: size }, () => numbered(0)));
+          published += size;
+          if (size % 2 === 0) await Promise.resolve();
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+        stop.abort();
+        await reading;
+        expect(got + lost).toBe(published);
+      }),
+    );
+  });
+});
+
+describe('boot clock', () => {
+  test('finds the moment of boot to the millisecond although the kernel counts hundredths', async () => {
+    const clock = new FakeClock(1_000_000_007);
+    const uptimeSeconds = () => Math.floor((clock.now() - 1_000_000_000) / 10) / 100;
+    const boot = new BootClock({ clock, uptimeSeconds });
+    for (let i = 0; i < 40; i += 1) {
+      boot.toWall(0);
+      await clock.advance(1_001);
+    }
+    expect(Math.abs(boot.toWall(0) - 1_000_000_000)).toBeLessThan(3);
+    expect(boot.toWall(5e9)).toBeCloseTo(boot.toWall(0) + 5_000, 0);
+  });
+
+  test('follows a wall clock that is set', async () => {
+    const clock = new FakeClock(1_000);
+    const boot = new BootClock({ clock, uptimeSeconds: () => 1 });
+    expect(boot.toWall(0)).toBe(0);
+    await clock.advance(3_600_000);
+    expect(boot.toWall(0)).toBe(3_600_000);
+  });
+});
