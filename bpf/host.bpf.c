@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The program at the node's own devices: what comes from the world, for pods and for the node. */
-#include "lib/conntrack.h"
 #include "lib/deliver.h"
 #include "lib/fragment.h"
+#include "lib/judge.h"
 #include "lib/parse.h"
 
 #define PACKET_HOST 0

@@ -2,7 +2,6 @@
 /* Where a packet that may pass goes. */
 #pragma once
 
-#include "nat.h"
 #include "packet.h"
 
 /* Straight into the namespace of a pod of this node, past the host's stack. */
@@ -23,32 +22,4 @@ static __always_inline int deliver_to_pod(struct __sk_buff *skb, __u16 ethertype
 		mac_copy(eth->h_source, config.gateway_mac);
 	}
 	return bpf_redirect_peer(ifindex, 0);
-}
-
-/* Out of the node. Returns a drop reason or, with *action, what the program returns. */
-static __always_inline int deliver_to_world(struct __sk_buff *skb, const struct flow *flow,
-					    int *action)
-{
-	struct rewrite rewrite = {
-		.old_addr = flow->packet.source.v4,
-		.new_addr = CONFIG(node_ipv4.v4),
-		.old_port = flow->packet.source_port,
-		.new_port = flow->nat_port,
-		.source = 1,
-	};
-	int reason;
-
-	if (!CONFIG(enable_masquerade) || !flow->nat_port) {
-		/* The stack routes it under the pod's own address. */
-		*action = TC_ACT_OK;
-		return 0;
-	}
-	reason = decrement_ttl(skb, flow->packet.ttl);
-	if (reason)
-		return reason;
-	reason = rewrite_v4(skb, flow, &rewrite);
-	if (reason)
-		return reason;
-	*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
-	return 0;
 }

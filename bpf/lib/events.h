@@ -87,13 +87,18 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 /* The only way out for a packet that must not go on. */
 VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 reason)
 {
-	struct drop_key key = {.endpoint = CONFIG(endpoint)};
+	struct drop_key key = {};
 	struct counter *counter;
 
 	if (!flow)
 		return TC_ACT_SHOT;
 	key.reason = reason;
-	key.direction = flow->hook == HOOK_FROM_POD ? DIRECTION_EGRESS : DIRECTION_INGRESS;
+	if (flow->hook == HOOK_FROM_POD) {
+		key.endpoint = flow->source.endpoint;
+		key.direction = DIRECTION_EGRESS;
+	} else if (flow->hook == HOOK_TO_POD) {
+		key.endpoint = flow->destination.endpoint;
+	}
 	counter = bpf_map_lookup_elem(&drops, &key);
 	count(reason, key.direction, skb->len);
 	if (counter) {

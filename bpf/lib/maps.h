@@ -109,3 +109,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct event_state);
 } event_state SEC(".maps");
+
+/* The programs that an endpoint's own program hands a packet to when conntrack alone does not let
+ * it pass. They are shared by all endpoints, so that an endpoint's own program is small and loads
+ * in a millisecond. What they need to know travels in skb->cb. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, JUDGE_COUNT);
+	__type(key, __u32);
+	__type(value, __u32);
+} judges SEC(".maps");

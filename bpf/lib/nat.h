@@ -165,3 +165,31 @@ static __always_inline int decrement_ttl(struct __sk_buff *skb, __u8 old)
 		       ? DROP_INTERNAL
 		       : 0;
 }
+
+/* Out of the node. Returns a drop reason or, with *action, what the program returns. */
+static __always_inline int deliver_to_world(struct __sk_buff *skb, const struct flow *flow,
+					    int *action)
+{
+	struct rewrite rewrite = {
+		.old_addr = flow->packet.source.v4,
+		.new_addr = CONFIG(node_ipv4.v4),
+		.old_port = flow->packet.source_port,
+		.new_port = flow->nat_port,
+		.source = 1,
+	};
+	int reason;
+
+	if (!CONFIG(enable_masquerade) || !flow->nat_port) {
+		/* The stack routes it under the pod's own address. */
+		*action = TC_ACT_OK;
+		return 0;
+	}
+	reason = decrement_ttl(skb, flow->packet.ttl);
+	if (reason)
+		return reason;
+	reason = rewrite_v4(skb, flow, &rewrite);
+	if (reason)
+		return reason;
+	*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
+	return 0;
+}

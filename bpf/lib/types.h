@@ -185,6 +185,16 @@ enum hook {
 	HOOK_FROM_NETDEV = 3,
 };
 
+/* Indexes of the map `judges`. */
+enum judge {
+	JUDGE_FROM_POD = 0,
+	JUDGE_TO_POD = 1,
+	JUDGE_COUNT = 2,
+};
+
+/* Word of skb->cb that tells a judge whose program ran. */
+#define CB_ENDPOINT 0
+
 /* One record of the ring buffer. */
 struct event {
 	__u64 timestamp; /* ns, CLOCK_BOOTTIME */

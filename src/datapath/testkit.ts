@@ -18,6 +18,7 @@ import type { ProgFd } from './fd.ts';
 import type { Event } from './gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from './gen/config.ts';
 import { type IpcacheMap, ipcacheMap } from './ipcache-map.ts';
+import { installJudges } from './judges.ts';
 import { loadPrograms } from './loader.ts';
 import { MapSet, type MapSizes } from './map-set.ts';
 import { type ObjectSpec, readObjectSpec } from './object-spec.ts';
@@ -77,6 +78,7 @@ export class TestDatapath implements Disposable {
   readonly policy: PolicyTables;
   readonly #ring: EventRing;
   readonly #owned: Disposable[] = [];
+  #judges = false;
   readonly #specs = new Map<string, ObjectSpec>();
 
   /** Maps are not pinned: they vanish with the process whatever happens to it. */
@@ -105,12 +107,19 @@ export class TestDatapath implements Disposable {
       config: { ...ZERO_CONFIG, ...config },
       programs,
     });
-    this.#owned.push(...(Object.values(loaded) as ProgFd[]));
+    this.#owned.push(...Object.values<ProgFd>(loaded));
     return loaded;
+  }
+
+  /** The programs that all endpoints share; installed by the first `loadEndpoint` with its configuration. */
+  installJudges(config: Partial<Config> = {}): void {
+    this.#judges = true;
+    installJudges({ spec: this.spec('judge'), maps: this.maps, config: { ...ZERO_CONFIG, ...config } });
   }
 
   /** The two programs of an endpoint, which is put into the endpoints map when its config has an IPv4 address. */
   loadEndpoint(config: Partial<Config> & { readonly endpoint: EndpointId }): LoadedEndpoint {
+    if (!this.#judges) this.installJudges(config);
     const { from_pod, to_pod } = this.load('endpoint', ['from_pod', 'to_pod'] as const, config);
     for (const addr of [config.ipv4, config.ipv6]) {
       if (addr === undefined || addr === null) continue;

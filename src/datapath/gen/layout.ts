@@ -3,13 +3,15 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '7d54e4cff3182b5b';
+export const LAYOUT_HASH = '792edf1269f2bb3a';
 
 export const LAYOUT_VERSION = 1;
 export const MAX_ENDPOINTS = 65536;
 export const POLICY_PREFIX_PEER = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
+export const CB_ENDPOINT = 0;
+export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 34;
 export const CT_FLAG_MASK = 63;
 
@@ -24,6 +26,7 @@ export const MAP_SPECS = {
   events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 4194304, flags: 0 },
   fragments: { name: 'fragments', type: 'lruHash', keySize: 40, valueSize: 4, maxEntries: 8192, flags: 0 },
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
+  judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
   snat: { name: 'snat', type: 'lruHash', keySize: 24, valueSize: 24, maxEntries: 65536, flags: 0 },
 } as const satisfies Record<string, MapSpec>;

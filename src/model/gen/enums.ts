@@ -62,6 +62,18 @@ export const HOOK_NAMES: readonly (Hook | undefined)[] = [
   'from-netdev',
 ];
 
+/** Indexes of the map `judges`. */
+export const JUDGE = {
+  'from-pod': 0,
+  'to-pod': 1,
+} as const;
+export type Judge = keyof typeof JUDGE;
+/** By number; a hole is undefined. */
+export const JUDGE_NAMES: readonly (Judge | undefined)[] = [
+  'from-pod',
+  'to-pod',
+];
+
 export const DROP_REASON = {
   none: 0,
   'policy-egress': 1,

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What an established packet does not need: everything that is decided about a packet of or to a
+ * pod of this node. One copy for all endpoints; their own programs (endpoint.bpf.c) have checked
+ * that the packet is the pod's, and hand it over by tail call. */
+#include "lib/deliver.h"
+#include "lib/fragment.h"
+#include "lib/ipv6.h"
+#include "lib/judge.h"
+#include "lib/parse.h"
+
+/* Down to the transport header. Returns a drop reason. */
+static __always_inline int parse(struct __sk_buff *skb, struct packet *p)
+{
+	p->ethertype = bpf_ntohs(skb->protocol);
+	if (p->ethertype == ETH_P_IP) {
+		struct iphdr ip;
+		__u16 fragment;
+		int reason;
+
+		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+			return DROP_MALFORMED;
+		reason = parse_ipv4(skb, &ip, p);
+		if (reason)
+			return reason;
+		fragment = bpf_ntohs(ip.frag_off);
+		if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
+			return parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id);
+		return parse_l4(skb, p);
+	}
+	if (p->ethertype == ETH_P_IPV6)
+		return CONFIG(enable_ipv6) ? parse_ipv6(skb, p) : DROP_IPV6_DISABLED;
+	/* The node knows its pods' MAC addresses and has nothing to ask. */
+	return p->ethertype == ETH_P_ARP ? DROP_ARP_UNEXPECTED : DROP_UNKNOWN_L3;
+}
+
+/* What a pod sends. Its link and source address are checked already. */
+SEC("tc")
+int judge_from_pod(struct __sk_buff *skb)
+{
+	struct flow flow = {.hook = HOOK_FROM_POD};
+	struct packet *p = &flow.packet;
+	__u32 endpoint = skb->cb[CB_ENDPOINT];
+	int reason, action = TC_ACT_OK;
+
+	flow.source.endpoint = endpoint;
+	reason = parse(skb, p);
+	if (reason)
+		goto out;
+	resolve(&p->source, &flow.source);
+	if (flow.source.endpoint != endpoint || !flow.source.word) {
+		flow.source.endpoint = endpoint;
+		reason = DROP_NOT_READY;
+		goto out;
+	}
+	if (CONFIG(enable_ipv6) && p->ethertype == ETH_P_IPV6 && p->destination.bytes[0] == 0xff) {
+		reason = DROP_MULTICAST;
+		goto out;
+	}
+	if (p->kind == PACKET_ERROR) {
+		reason = parse_quoted(skb, p, true);
+		if (reason)
+			goto out;
+	}
+	resolve(&p->destination, &flow.destination);
+	/* The overlay's port on a node belongs to nodes: a pod that sends to it forges identities.
+	 */
+	if (CONFIG(tunnel_port) && p->protocol == IPPROTO_UDP &&
+	    p->destination_port == CONFIG(tunnel_port) &&
+	    (flow.destination.kind == SIDE_HOST ||
+	     flow.destination.identity == IDENTITY_REMOTE_NODE ||
+	     flow.destination.identity == IDENTITY_KUBE_APISERVER)) {
+		reason = DROP_FORGED_TUNNEL;
+		goto out;
+	}
+	reason = judge(skb, &flow);
+	if (reason)
+		goto out;
+	switch (flow.destination.kind) {
+	case SIDE_POD:
+		action = deliver_to_pod(skb, p->ethertype, p->destination.v4,
+					flow.destination.ifindex);
+		break;
+	case SIDE_HOST:
+		break;
+	default:
+		if (identity_is_cluster(flow.destination.identity)) {
+			reason = DROP_NO_ROUTE;
+			goto out;
+		}
+		/* The quoted packet of an error would have to be translated back as well. */
+		if (p->kind == PACKET_ERROR && flow.nat_port) {
+			reason = DROP_ICMP_UNRELATED;
+			goto out;
+		}
+		reason = deliver_to_world(skb, &flow, &action);
+		if (reason)
+			goto out;
+	}
+	if (CONFIG(enable_counters))
+		count(DROP_NONE, DIRECTION_EGRESS, skb->len);
+	return action;
+out:
+	return drop(skb, &flow, reason);
+}
+
+/* Who sends through the node's stack to a pod. Returns a drop reason. */
+static __always_inline int identify_sender(struct __sk_buff *skb, struct flow *flow)
+{
+	struct side *source = &flow->source;
+
+	resolve(&flow->packet.source, source);
+	/* A pod's packets come through its own program or not at all. */
+	if (source->kind == SIDE_POD)
+		return DROP_SPOOFED_IP;
+	/* What the node itself sends has come in by no device; what it forwards has, and is not the
+	 * node. */
+	if (!skb->ingress_ifindex) {
+		source->kind = SIDE_HOST;
+		source->identity = IDENTITY_HOST;
+		return 0;
+	}
+	if (source->kind == SIDE_HOST)
+		return DROP_SPOOFED_IP;
+	return identity_is_cluster(source->identity) ? DROP_UNENCAPSULATED : 0;
+}
+
+/* What the node's stack sends to a pod. */
+SEC("tc")
+int judge_to_pod(struct __sk_buff *skb)
+{
+	struct flow flow = {.hook = HOOK_TO_POD};
+	struct packet *p = &flow.packet;
+	__u32 endpoint = skb->cb[CB_ENDPOINT];
+	int reason;
+
+	flow.destination.endpoint = endpoint;
+	reason = skb->vlan_present ? DROP_VLAN : parse(skb, p);
+	if (reason)
+		goto out;
+	if (p->ethertype == ETH_P_IP &&
+	    (v4_is_loopback(p->source.v4) || v4_is_loopback(p->destination.v4))) {
+		reason = DROP_LOOPBACK_ADDRESS;
+		goto out;
+	}
+	resolve(&p->destination, &flow.destination);
+	if (flow.destination.kind != SIDE_POD || flow.destination.endpoint != endpoint) {
+		flow.destination.endpoint = endpoint;
+		reason = DROP_WRONG_DESTINATION;
+		goto out;
+	}
+	reason = identify_sender(skb, &flow);
+	if (reason)
+		goto out;
+	if (p->kind == PACKET_ERROR) {
+		reason = parse_quoted(skb, p, false);
+		if (reason)
+			goto out;
+		/* The connection is with whom the quoted packet went to; the error may be a
+		 * router's, or the node's own about a connection that it forwards or translates. */
+		resolve(&p->source, &flow.source);
+	}
+	reason = judge(skb, &flow);
+	if (reason)
+		goto out;
+	if (CONFIG(enable_counters))
+		count(DROP_NONE, DIRECTION_INGRESS, skb->len);
+	return TC_ACT_OK;
+out:
+	return drop(skb, &flow, reason);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

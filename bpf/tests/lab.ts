@@ -1,0 +1,216 @@
+import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
+import type { Event } from '../../src/datapath/gen/codecs.ts';
+import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
+import type { CtEntry, CtKey } from '../../src/datapath/gen/codecs.ts';
+import type { MapSizes } from '../../src/datapath/map-set.ts';
+import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
+import type { ProgFd } from '../../src/datapath/fd.ts';
+import type { DropReason } from '../../src/model/gen/enums.ts';
+import {
+  type Direction,
+  endpointId,
+  identityId,
+  ifindex,
+  type PolicyTable,
+  type PolicyTableRow,
+  policyRevision,
+  ruleId,
+} from '../../src/model/index.ts';
+import { type Addr, type Mac, macOfAddr, Prefix, parseAddr, parseMac } from '../../src/net/index.ts';
+
+export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');
+export const GATEWAY = parseAddr('169.254.1.1');
+export const NODE = parseAddr('172.18.0.2');
+export const OTHER_NODE = parseAddr('172.18.0.3');
+/** Of nobody that the tables name. */
+export const WORLD = parseAddr('198.51.100.7');
+export const REMOTE_POD = parseAddr('10.244.2.9');
+
+export const TUNNEL_PORT = 8472;
+export const SNAT_PORTS = { min: 61_000, max: 61_003 } as const;
+
+/** Everything on, as an agent with default settings would write it. */
+export const FULL: Config = {
+  ...ZERO_CONFIG,
+  enableEvents: true,
+  enableFragments: true,
+  enableMasquerade: true,
+  enableCidrSelects: true,
+  enableCounters: true,
+  enablePolicy: true,
+  enableIcmpErrors: true,
+  gatewayMac: GATEWAY_MAC,
+  gatewayIpv4: GATEWAY,
+  nodeIpv4: NODE,
+  uplinkIfindex: ifindex(1),
+  tunnelPort: TUNNEL_PORT,
+  snatPortMin: SNAT_PORTS.min,
+  snatPortMax: SNAT_PORTS.max,
+};
+
+export type LabPod = {
+  readonly id: number;
+  readonly addr: Addr;
+  readonly ipv6: Addr | null;
+  readonly mac: Mac;
+  readonly identity: number;
+  readonly ifindex: number;
+  readonly programs: LoadedEndpoint;
+};
+
+export type PodSpec = {
+  readonly id: number;
+  readonly addr: Addr;
+  readonly identity: number;
+  readonly ipv6?: Addr;
+  /** On top of the lab's. */
+  readonly config?: Partial<Config>;
+};
+
+export type Outcome = {
+  readonly action: Action;
+  /** `pass`, `redirect`, or the reason of the drop. */
+  readonly verdict: Exclude<Action, 'drop'> | DropReason;
+  readonly packet: Uint8Array;
+  readonly events: readonly Event[];
+};
+
+/** A row of a policy table: no protocol = any, no port = any. */
+export function allow(direction: Direction, peer: number, protocol = 0, port?: number): PolicyTableRow {
+  return row('allow', direction, peer, protocol, port);
+}
+
+export function deny(direction: Direction, peer: number, protocol = 0, port?: number): PolicyTableRow {
+  return row('deny', direction, peer, protocol, port);
+}
+
+function row(
+  verdict: 'allow' | 'deny',
+  direction: Direction,
+  peer: number,
+  protocol: number,
+  port: number | undefined,
+): PolicyTableRow {
+  const portBits = port === undefined ? 0 : 16;
+  const value = { verdict, precedence: 1, rule: ruleId(peer + 1) };
+  return { ...value, direction, peer: identityId(peer), protocol, port: port ?? 0, portBits };
+}
+
+/** An unenforced direction, as the compiler writes it. */
+export const OPEN: Readonly<Record<Direction, PolicyTableRow>> = {
+  ingress: allow('ingress', 0),
+  egress: allow('egress', 0),
+};
+
+/** Both directions unenforced. */
+export const EVERYTHING: PolicyTable = [OPEN.ingress, OPEN.egress];
+
+/** One node's datapath with real programs and maps, and no devices. */
+export class Lab implements Disposable {
+  readonly datapath: TestDatapath;
+  readonly config: Config;
+  #revision = 1;
+  #netdev: ProgFd | undefined;
+
+  /** The node is ready and knows its own address, another node's and another node's pod's (identity 900). */
+  constructor(options: { readonly config?: Partial<Config>; readonly sizes?: MapSizes } = {}) {
+    this.config = { ...FULL, ...options.config };
+    this.datapath = new TestDatapath(options.sizes === undefined ? {} : { sizes: options.sizes });
+    this.turnWorld();
+    this.datapath.endpoints.set(NODE, { endpoint: endpointId(0), ifindex: ifindex(0), cidrIdentity: identityId(0) });
+    this.identify(`${OTHER_NODE}/32`, 6);
+    this.identify(`${REMOTE_POD}/32`, 900);
+  }
+
+  /** Says who is behind a prefix; connections with the outside are judged anew after `turnWorld`. */
+  identify(prefix: string, identity: number, cidrIdentity = 0): void {
+    this.datapath.ipcache.set(Prefix.parse(prefix), {
+      identity: identityId(identity),
+      cidrIdentity: identityId(cidrIdentity),
+    });
+  }
+
+  /** A new word for everything that is not a local pod. */
+  turnWorld(): void {
+    this.datapath.words.set(endpointId(0), { identity: identityId(1), revision: policyRevision(this.#revision++) });
+  }
+
+  /** Loads a pod's programs; it stays closed until `open`. The address's former owner loses it. */
+  pod(spec: PodSpec): LabPod {
+    const mac = macOfAddr(spec.addr);
+    const device = 1000 + spec.id;
+    const programs = this.datapath.loadEndpoint({
+      ...this.config,
+      ...spec.config,
+      endpoint: endpointId(spec.id),
+      ifindex: ifindex(device),
+      ipv4: spec.addr,
+      ipv6: spec.ipv6 ?? null,
+      mac,
+    });
+    return { ...spec, ipv6: spec.ipv6 ?? null, mac, ifindex: device, programs };
+  }
+
+  /** Writes a table under a fresh revision and turns the pod's word to it. */
+  async open(pod: LabPod, table: PolicyTable = EVERYTHING, identity = pod.identity): Promise<void> {
+    await this.datapath.open(pod.id, identity, this.#revision++, table);
+  }
+
+  close(pod: LabPod): void {
+    this.datapath.words.clear(endpointId(pod.id));
+  }
+
+  /** As an agent does when a pod is deleted. */
+  remove(pod: LabPod): void {
+    this.close(pod);
+    this.datapath.disown(pod.addr);
+  }
+
+  /** The pod sends a frame. */
+  send(pod: LabPod, frame: Uint8Array): Outcome {
+    return this.run(pod.programs.fromPod, frame, 0);
+  }
+
+  /** The node's stack sends a frame to the pod: its own when `forwarded` is false. */
+  receive(pod: LabPod, frame: Uint8Array, forwarded = false): Outcome {
+    return this.run(pod.programs.toPod, frame, forwarded ? 1 : 0);
+  }
+
+  /** A frame arrives at a device of the node. */
+  arrive(frame: Uint8Array): Outcome {
+    this.#netdev ??= this.datapath.load('host', ['from_netdev'] as const, this.config).from_netdev;
+    return this.run(this.#netdev, frame, 1);
+  }
+
+  run(program: ProgFd, frame: Uint8Array, ingressIfindex: number): Outcome {
+    this.datapath.events();
+    const { action, packet } = this.datapath.run(program, frame, { ingressIfindex });
+    const events = this.datapath.events();
+    const verdict = action === 'drop' ? (events.find((event) => event.type === 'drop')?.reason ?? 'none') : action;
+    return { action, verdict, packet, events };
+  }
+
+  /** The one conntrack entry there is. */
+  async entry(): Promise<readonly [CtKey, CtEntry]> {
+    const entries = await this.datapath.conntrack.entries();
+    const [only] = entries;
+    if (only === undefined || entries.length !== 1) throw new Error(`${entries.length} connections, expected 1`);
+    return only;
+  }
+
+  /** Lets every connection run out. */
+  async expireAll(): Promise<void> {
+    const now = monotonicTick();
+    for (const [key, entry] of await this.datapath.conntrack.entries())
+      this.datapath.conntrack.set(key, { ...entry, expires: now });
+  }
+
+  async forgetConnections(): Promise<void> {
+    const entries = await this.datapath.conntrack.entries();
+    await this.datapath.conntrack.deleteMany(entries.map(([key]) => key));
+  }
+
+  [Symbol.dispose](): void {
+    this.datapath.close();
+  }
+}
