@@ -1,4 +1,4 @@
-import type { FlowMessage } from '../model/flow.ts';
+import type { FlowMessage } from '../model/index.ts';
 import type {
   AgentStatus,
   ConnectionView,

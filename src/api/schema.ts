@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FLOW_HOOKS, FLOW_LOSS_PLACES, FLOW_TYPES, FLOW_VERDICTS, TCP_FLAGS } from '../model/flow.ts';
+import { FLOW_HOOKS, FLOW_LOSS_PLACES, FLOW_TYPES, FLOW_VERDICTS, TCP_FLAGS } from '../model/index.ts';
 
 /**
  * The wire of the admin API, version v1: JSON objects, and JSON lines for streams. Fields are only ever added: a reader

@@ -31,7 +31,7 @@ export function createContext(options: {
       return controller.signal;
     },
     connect: async () => {
-      const [{ findAgent }, { ApiClient }] = await Promise.all([import('./find-agent.ts'), import('../api/client.ts')]);
+      const [{ findAgent }, { ApiClient }] = await Promise.all([import('./find-agent.ts'), import('../api/index.ts')]);
       return new ApiClient({ socketPath: await findAgent(globals()) });
     },
     exit: (code) => {

@@ -220,7 +220,10 @@ describe('hub', () => {
         let lost = 0;
         const reading = (async () => {
           for await (const messages of hub.observe({ follow: true }, stop.signal)) {
-            for (const message of messages) message.kind === 'flow' ? (got += 1) : (lost += message.count);
+            for (const message of messages) {
+              if (message.kind === 'flow') got += 1;
+              else lost += message.count;
+            }
           }
         })();
         await Promise.resolve();

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { ConnectionView } from '../../api/index.ts';
 import type { CommandContext } from '../context.ts';
-import { endpointText } from '../output/flow-line.ts';
-import { escapeText, pad } from '../output/index.ts';
+import { endpointText, escapeText, pad } from '../output/index.ts';
 
 export function registerCt(program: Command, { out, connect, onInterrupt }: CommandContext): void {
   const ct = program.command('ct').description('connections that the datapath tracks');

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { FlowFilter } from '../../model/index.ts';
 import { gather, gatherNumbers, gatherOneOf, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
-import { flowLine } from '../output/flow-line.ts';
+import { flowLine } from '../output/index.ts';
 
 type Options = FlowFilter & { readonly follow: boolean; readonly last?: number };
 

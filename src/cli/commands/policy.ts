@@ -3,7 +3,7 @@ import type { PolicyView } from '../../api/index.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
-import { printTrace } from '../output/trace.ts';
+import { printTrace } from '../output/index.ts';
 
 export function registerPolicy(program: Command, context: CommandContext): void {
   const { out, connect } = context;

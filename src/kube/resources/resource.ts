@@ -22,7 +22,7 @@ export type KubeRow = {
 
 /** A resource whose row is the output of a schema. Unknown fields vanish: that is the trimming. */
 export function defineResource<T extends KubeRow>(
-  spec: Omit<Resource<T>, 'parse'> & { readonly schema: z.ZodType<T, unknown> },
+  spec: Omit<Resource<T>, 'parse'> & { readonly schema: z.ZodType<T> },
 ): Resource<T> {
   const { schema, ...rest } = spec;
   return { ...rest, parse: (object) => schema.parse(object) };
