@@ -43,8 +43,8 @@ export function serverSideApply(request: ApplyRequest): KubeObject {
   const dropped = [...before].filter(
     (path) => !fields.has(path) && !others.some((manager) => manager.fields.has(path)),
   );
-  // Deepest first: an element goes when nothing that others own is left in it.
-  for (const path of dropped.toSorted((a, b) => splitPath(b).length - splitPath(a).length)) {
+  // An element before what is in it: without its keys it could not be found again.
+  for (const path of dropped.toSorted((a, b) => splitPath(a).length - splitPath(b).length)) {
     const inside = `${path}\0`;
     if (others.some((manager) => [...manager.fields].some((owned) => owned.startsWith(inside)))) continue;
     removeField(merged, schema, splitPath(path));

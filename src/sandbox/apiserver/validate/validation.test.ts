@@ -1,0 +1,268 @@
+import { describe, expect, test } from 'vitest';
+import { type JsonObject, listAt, stringAt } from '../json.ts';
+import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testing.ts';
+
+const ingress = (rule: JsonObject): JsonObject => ({ podSelector: {}, ingress: [rule] });
+const port = (value: JsonObject): JsonObject => ingress({ ports: [value] });
+const peer = (value: JsonObject): JsonObject => ingress({ from: [value] });
+
+describe('NetworkPolicy', () => {
+  const refused: [JsonObject, string][] = [
+    [port({ port: 0 }), 'spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive'],
+    [
+      port({ port: 65_536 }),
+      'spec.ingress[0].ports[0].port: Invalid value: 65536: must be between 1 and 65535, inclusive',
+    ],
+    [
+      port({ endPort: 2 }),
+      'spec.ingress[0].ports[0].endPort: Invalid value: 2: may not be specified when `port` is not specified',
+    ],
+    [
+      port({ port: 'web', endPort: 2 }),
+      'spec.ingress[0].ports[0].endPort: Invalid value: 2: may not be specified when `port` is non-numeric',
+    ],
+    [
+      port({ port: 9, endPort: 8 }),
+      'spec.ingress[0].ports[0].endPort: Invalid value: 8: must be greater than or equal to `port`',
+    ],
+    [
+      port({ port: 9, endPort: 70_000 }),
+      'spec.ingress[0].ports[0].endPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+    ],
+    [
+      port({ port: 'a-name-that-is-too-long' }),
+      'spec.ingress[0].ports[0].port: Invalid value: "a-name-that-is-too-long": must be no more than 15 characters',
+    ],
+    [
+      port({ port: '123' }),
+      'spec.ingress[0].ports[0].port: Invalid value: "123": must contain at least one letter (a-z)',
+    ],
+    [
+      port({ port: 1, protocol: 'ICMP' }),
+      'spec.ingress[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "TCP", "UDP", "SCTP"',
+    ],
+    [peer({}), 'spec.ingress[0].from[0]: Required value: must specify a peer'],
+    [
+      peer({ ipBlock: { cidr: '10.0.0.0/8' }, podSelector: {} }),
+      'spec.ingress[0].from[0]: Forbidden: may not specify both ipBlock and another peer',
+    ],
+    [peer({ ipBlock: { cidr: '' } }), 'spec.ingress[0].from[0].ipBlock.cidr: Required value'],
+    [
+      peer({ ipBlock: { cidr: '10.0.0.0' } }),
+      'spec.ingress[0].from[0].ipBlock.cidr: Invalid value: "10.0.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+    ],
+    [peer({ ipBlock: { cidr: '10.0.0.0/33' } }), 'spec.ingress[0].from[0].ipBlock.cidr: Invalid value: "10.0.0.0/33"'],
+    [
+      peer({ ipBlock: { cidr: '10.0.0.0/8', except: ['11.0.0.0/16'] } }),
+      'spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "11.0.0.0/16": must be a strict subset of `cidr`',
+    ],
+    [peer({ ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/8'] } }), 'must be a strict subset of `cidr`'],
+    [peer({ ipBlock: { cidr: '10.0.0.0/8', except: ['::1/128'] } }), 'must be a strict subset of `cidr`'],
+    [
+      peer({ podSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } }),
+      "spec.ingress[0].from[0].podSelector.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+    ],
+    [
+      peer({ podSelector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['x'] }] } }),
+      "matchExpressions[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+    ],
+    [
+      peer({ podSelector: { matchExpressions: [{ key: 'a', operator: 'Like' }] } }),
+      'matchExpressions[0].operator: Invalid value: "Like": not a valid selector operator',
+    ],
+    [
+      peer({ podSelector: { matchLabels: { 'a b': 'c' } } }),
+      'spec.ingress[0].from[0].podSelector.matchLabels: Invalid value: "a b": name part must consist of alphanumeric characters',
+    ],
+    [
+      { podSelector: {}, policyTypes: ['Ingress', 'Both'] },
+      'spec.policyTypes[1]: Unsupported value: "Both": supported values: "Ingress", "Egress"',
+    ],
+    [{ podSelector: {}, policyTypes: ['Ingress', 'Egress', 'Ingress'] }, 'may not specify more than two policyTypes'],
+    [
+      { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: 'x/y' } }] }] },
+      'spec.egress[0].to[0].ipBlock.cidr: Invalid value: "x/y"',
+    ],
+  ];
+  test.each(refused)('refuses %j', async (spec, message) => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post(POLICIES, policyOf('a', spec));
+    expect(status).toBe(422);
+    expect(body['message']).toContain(message);
+    expect(body['message']).toMatch(/^NetworkPolicy\.networking\.k8s\.io "a" is invalid: /);
+    const [cause] = listAt(body, 'details', 'causes');
+    expect(stringAt(cause, 'field')).toMatch(/^spec\./);
+  });
+
+  const accepted: [JsonObject, JsonObject][] = [
+    [{}, { podSelector: {}, policyTypes: ['Ingress'] }],
+    [{ podSelector: {}, egress: [{}] }, { policyTypes: ['Ingress', 'Egress'] }],
+    [port({ port: 80 }), { ingress: [{ ports: [{ port: 80, protocol: 'TCP' }] }] }],
+    [port({ port: 20_000, endPort: 20_000 }), {}],
+    [port({ protocol: 'SCTP' }), { ingress: [{ ports: [{ protocol: 'SCTP' }] }] }],
+    [port({ port: 'serve-80-tcp' }), {}],
+    [peer({ ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } }), {}],
+    [peer({ ipBlock: { cidr: '2001:db8::/32', except: ['2001:db8:1::/48'] } }), {}],
+    [
+      peer({ podSelector: {}, namespaceSelector: {} }),
+      { ingress: [{ from: [{ podSelector: {}, namespaceSelector: {} }] }] },
+    ],
+  ];
+  test.each(accepted)('accepts %j', async (spec, expected) => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post(POLICIES, policyOf('a', spec));
+    expect(status).toBe(201);
+    expect(body['spec']).toMatchObject(expected);
+  });
+
+  test('warns of host bits in a CIDR', async () => {
+    await using api = await TestServer.start();
+    const { status, headers } = await api.post(POLICIES, policyOf('a', peer({ ipBlock: { cidr: '10.0.0.1/8' } })));
+    expect(status).toBe(201);
+    expect(headers.get('warning')).toMatch(
+      /^299 - "spec\.ingress\[0\]\.from\[0\]\.ipBlock\.cidr: CIDR value \\"10\.0\.0\.1\/8\\" is ambiguous/,
+    );
+  });
+});
+
+describe('Pod', () => {
+  const one = (extra: JsonObject): JsonObject => ({ containers: [{ name: 'm', image: 'i', ...extra }] });
+  const refused: [JsonObject, string][] = [
+    [{ containers: [] }, 'spec.containers: Required value'],
+    [{ containers: [{ name: 'm' }] }, 'spec.containers[0].image: Required value'],
+    [{ containers: [{ image: 'i' }] }, 'spec.containers[0].name: Required value'],
+    [
+      {
+        containers: [
+          { name: 'm', image: 'i' },
+          { name: 'm', image: 'i' },
+        ],
+      },
+      'spec.containers[1].name: Duplicate value: "m"',
+    ],
+    [
+      one({ ports: [{ containerPort: 70_000 }] }),
+      'spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+    ],
+    [
+      one({
+        ports: [
+          { containerPort: 1, name: 'a' },
+          { containerPort: 2, name: 'a' },
+        ],
+      }),
+      'spec.containers[0].ports[1].name: Duplicate value: "a"',
+    ],
+    [
+      one({ ports: [{ containerPort: 1, protocol: 'tcp' }] }),
+      'spec.containers[0].ports[0].protocol: Unsupported value: "tcp": supported values: "SCTP", "TCP", "UDP"',
+    ],
+    [one({ imagePullPolicy: 'Sometimes' }), 'spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes"'],
+    [
+      one({ volumeMounts: [{ name: 'v', mountPath: '/v' }] }),
+      'spec.containers[0].volumeMounts[0].name: Not found: "v"',
+    ],
+    [
+      { ...one({}), restartPolicy: 'Maybe' },
+      'spec.restartPolicy: Unsupported value: "Maybe": supported values: "Always", "OnFailure", "Never"',
+    ],
+    [{ ...one({}), nodeName: 'Node_1' }, 'spec.nodeName: Invalid value: "Node_1"'],
+    [
+      { ...one({}), terminationGracePeriodSeconds: -1 },
+      'spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0',
+    ],
+  ];
+  test.each(refused)('refuses %j', async (spec, message) => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post(PODS, { ...podOf('a'), spec });
+    expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+  });
+
+  test('may change image, deadline and tolerations, and nothing else', async () => {
+    await using api = await TestServer.start();
+    await api.post(PODS, podOf('a'));
+    const good = {
+      spec: {
+        activeDeadlineSeconds: 60,
+        tolerations: [{ key: 'x', operator: 'Exists' }],
+        containers: [{ name: 'main', image: 'other' }],
+      },
+    };
+    expect((await api.patch(`${PODS}/a`, 'strategic', good)).status).toBe(200);
+    const bad = await api.patch(`${PODS}/a`, 'strategic', { spec: { containers: [{ name: 'main', command: ['x'] }] } });
+    expect(bad.body['message']).toContain('spec: Forbidden: pod updates may not change fields other than');
+  });
+});
+
+describe('metadata', () => {
+  test.each([
+    ['Upper', 'a lowercase RFC 1123 subdomain must consist of'],
+    ['a'.repeat(254), 'must be no more than 253 characters'],
+  ])('refuses the name %s', async (name, message) => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post(PODS, podOf(name));
+    expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+  });
+
+  test('a namespace name is a DNS label', async () => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post('/api/v1/namespaces', { metadata: { name: 'a.b' } });
+    expect([status, body['message']]).toEqual([
+      422,
+      `Namespace "a.b" is invalid: metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+    ]);
+  });
+
+  test('a namespace always has its name as a label', async () => {
+    await using api = await TestServer.start();
+    const answer = await api.patch('/api/v1/namespaces/default', 'merge', {
+      metadata: { labels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+    });
+    expect(answer.body).toMatchObject({ metadata: { labels: { 'kubernetes.io/metadata.name': 'default' } } });
+  });
+});
+
+describe('Service', () => {
+  const SERVICES = '/api/v1/namespaces/default/services';
+
+  test('gets defaults and an address of its own', async () => {
+    await using api = await TestServer.start({ serviceCidr: '10.96.0.0/16' });
+    const first = await api.post(SERVICES, { metadata: { name: 'a' }, spec: { ports: [{ port: 80 }] } });
+    expect(first.body['spec']).toMatchObject({
+      type: 'ClusterIP',
+      sessionAffinity: 'None',
+      clusterIP: expect.stringMatching(/^10\.96\./),
+      ports: [{ port: 80, targetPort: 80, protocol: 'TCP' }],
+    });
+    const clusterIP = stringAt(first.body, 'spec', 'clusterIP') ?? '';
+    const taken = await api.post(SERVICES, { metadata: { name: 'b' }, spec: { clusterIP, ports: [{ port: 80 }] } });
+    expect(taken.body['message']).toContain('provided IP is already allocated');
+    await api.delete(`${SERVICES}/a`);
+    expect(
+      (await api.post(SERVICES, { metadata: { name: 'b' }, spec: { clusterIP, ports: [{ port: 80 }] } })).status,
+    ).toBe(201);
+  });
+
+  test('gets node ports that nobody else has', async () => {
+    await using api = await TestServer.start();
+    const spec = { type: 'NodePort', ports: [{ port: 80 }] };
+    const ports = new Set<unknown>();
+    for (const name of ['a', 'b', 'c']) {
+      const { body } = await api.post(SERVICES, { metadata: { name }, spec });
+      ports.add(listAt(body, 'spec', 'ports').map((p) => (p as JsonObject)['nodePort'])[0]);
+    }
+    expect(ports.size).toBe(3);
+  });
+
+  test.each<[JsonObject, string]>([
+    [{}, 'spec.ports: Required value'],
+    [{ ports: [{ port: 0 }] }, 'spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive'],
+    [{ ports: [{ port: 1 }, { port: 2 }] }, 'spec.ports[0].name: Required value'],
+    [{ type: 'Magic', ports: [{ port: 1 }] }, 'spec.type: Unsupported value: "Magic"'],
+    [{ type: 'ExternalName' }, 'spec.externalName: Required value'],
+  ])('refuses %j', async (spec, message) => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
+    expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+  });
+});
