@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { errorMessage, type Logger, silentLogger } from '../base/index.ts';
+import { createLogger, errorMessage, type Logger, type LogLevel, silentLogger } from '../base/index.ts';
+import { parseAddr } from '../net/index.ts';
 import {
   type ApiServer,
   type ApiStore,
   createApiServer,
+  isApiError,
+  type JsonObject,
   type KubeObject,
   kubeconfig,
   makeCertificate,
@@ -14,23 +19,25 @@ import {
 } from './apiserver/index.ts';
 import { Cgroup } from './cgroup.ts';
 import { attempt, type CommandOptions, type CommandResult } from './command.ts';
+import { serveControl } from './control.ts';
 import { sandboxErrors } from './errors.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { Holds } from './holds.ts';
 import { Informer } from './informer.ts';
 import { containerLogPath, Kubelet, type KubeletOptions, readLog } from './kubelet/index.ts';
 import { applyManifest, parseManifest } from './manifest.ts';
 import { inNetnsArgv } from './netns.ts';
 import { listenInNetns } from './netns-socket.ts';
 import { NodeAgent } from './node-agent.ts';
-import { type NodePlace, nodePlace, REPOSITORY, STATE_DIR } from './paths.ts';
+import { MAX_NODES, type NodePlace, nodePlace, REPOSITORY, STATE_DIR } from './paths.ts';
 import { isReady, type Node, nodeSchema, type Pod, podKey, podSchema } from './pod.ts';
 import { type PodCommand, podCommand } from './pod-exec.ts';
+import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
 import { Scheduler } from './scheduler.ts';
 import { processRecords, sweep } from './sweep.ts';
 import { buildTopology, mountBpf, worldArgv } from './topology.ts';
 
 const DEFAULT_PORT = 6443;
-const MAX_NODES = 8;
 
 /** What every pod of the sandbox is connected with, unless a test brings its own plugin. */
 export const NETWORK_LIST = JSON.stringify({
@@ -48,23 +55,20 @@ export type SandboxOptions = {
   readonly agent?: boolean;
   /** Port of the API server on 127.0.0.1 of the machine. Default 6443, or a free one when that is taken. */
   readonly port?: number;
+  /** Default: JSON lines in `sandbox.log` of the state folder. */
   readonly log?: Logger;
-  readonly logLevel?: string;
+  /** Of agents, and of the default log. Default info. */
+  readonly logLevel?: LogLevel;
   /** Merged over the configuration of every agent. */
   readonly agentConfig?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (step: string) => void;
   /** For tests: another plugin in place of ours. */
   readonly cni?: { readonly binDir: string; readonly networkList: string };
   readonly restartDelay?: KubeletOptions['restartDelay'];
+  /** Take orders of other processes of root (see RemoteSandbox). Default false. */
+  readonly control?: boolean;
   /** For experiments: called when a pod's network namespace is there and before the CNI plugin runs. */
   readonly beforeNetwork?: KubeletOptions['beforeNetwork'];
-};
-
-export type ReadyOptions = {
-  /** Pods (`namespace/name`) that must be ready; default: all that there are, and they must stay the same set. */
-  readonly pods?: readonly string[];
-  /** Default 60,000. */
-  readonly timeoutMs?: number;
 };
 
 type Running = {
@@ -74,11 +78,13 @@ type Running = {
   readonly kubelets: ReadonlyMap<string, Kubelet>;
   readonly agents: ReadonlyMap<string, NodeAgent>;
   readonly watching: AbortController;
+  control: Server | undefined;
 };
 
 /** A Kubernetes-shaped cluster out of network namespaces on this machine. One at a time. */
-export class SandboxCluster {
+export class SandboxCluster implements Sandbox {
   readonly kubeconfigPath = join(STATE_DIR, 'kubeconfig');
+  readonly #holds = new Holds();
   #nodes: readonly NodePlace[] = [];
   #running: Running | undefined;
   #log: Logger = silentLogger;
@@ -92,7 +98,6 @@ export class SandboxCluster {
     if (process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
     const [other] = processRecords().alive();
     if (other !== undefined) throw sandboxErrors.make('E_SANDBOX_RUNNING', { detail: `pid ${other.process.pid}` });
-    this.#log = options.log ?? silentLogger;
     try {
       await this.#build(count, options);
     } catch (error) {
@@ -106,13 +111,21 @@ export class SandboxCluster {
     const running = this.#running;
     this.#running = undefined;
     if (running !== undefined) {
+      this.#holds.openAll();
       running.scheduler.stop();
       running.watching.abort();
       await Promise.all([...running.agents.values()].map((agent) => agent.kill('SIGKILL')));
       await Promise.all([...running.kubelets.values()].map((kubelet) => kubelet.stop()));
+      running.control?.close();
       await running.api.close();
     }
     await sweep(this.#log);
+  }
+
+  /** Tells other processes that the sandbox is ready for them. */
+  markReady(file: string): void {
+    this.#up();
+    writeFileSync(file, '', { mode: 0o600 });
   }
 
   /** The API server's own store. */
@@ -124,40 +137,53 @@ export class SandboxCluster {
     return this.#nodes;
   }
 
-  /** Creates or updates the objects of a YAML text. Throws E_SANDBOX_MANIFEST. */
-  apply(yaml: string, source = 'manifest'): void {
+  async apply(yaml: string, source = 'manifest'): Promise<void> {
     applyManifest(this.store, parseManifest(yaml, source));
   }
 
-  /** Resolves when pods are ready. Throws E_SANDBOX_TIMEOUT, naming those that are not. */
+  async get({ resource, ...key }: ObjectRef): Promise<KubeObject | undefined> {
+    return this.store.get(resource, key);
+  }
+
+  async list(resource: string, namespace?: string): Promise<KubeObject[]> {
+    return this.store.list(resource, { namespace }).items;
+  }
+
+  async patch({ resource, ...key }: ObjectRef, patch: JsonObject): Promise<void> {
+    this.store.patch(resource, key, { type: 'merge', body: patch });
+  }
+
+  async delete({ resource, ...key }: ObjectRef, graceSeconds?: number): Promise<void> {
+    try {
+      this.store.delete(resource, key, { gracePeriodSeconds: graceSeconds });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+    }
+  }
+
   async waitReady(options: ReadyOptions = {}): Promise<void> {
     const { pods } = this.#up();
     const wanted = options.pods;
     const missing = (): string[] => {
       const ready = new Set(pods.list().filter(isReady).map(podKey));
-      const names =
-        wanted ??
-        this.store
-          .list('pods')
-          .items.filter(isUnfinished)
-          .map((p) => `${p.metadata.namespace}/${p.metadata.name}`);
+      const all = this.store.list('pods').items.filter((pod) => isUnfinished(pod));
+      const names = wanted ?? all.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`);
       return names.filter((name) => !ready.has(name));
     };
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), options.timeoutMs ?? 60_000);
-    const unsubscribe = pods.onChange(() => {
-      if (missing().length === 0) resolve(true);
-    });
-    if (missing().length === 0) resolve(true);
-    const done = await promise;
-    clearTimeout(timer);
-    unsubscribe();
-    if (!done)
-      throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `not ready: ${missing().slice(0, 10).join(', ')}` });
+    const done = await this.#waitFor(() => missing().length === 0, options.timeoutMs);
+    if (done) return;
+    throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `not ready: ${missing().slice(0, 10).join(', ')}` });
   }
 
-  /** The command line that runs `argv` in a running pod's container. Throws E_SANDBOX_NO_POD. */
-  podCommand(namespace: string, name: string, argv: readonly string[], container?: string): PodCommand {
+  async waitGone(namespace: string, name: string, timeoutMs?: number): Promise<void> {
+    const { pods, kubelets } = this.#up();
+    const gone = await this.#waitFor(() => pods.get(namespace, name) === undefined, timeoutMs);
+    // A forced deletion removes the object first and the pod later.
+    await Promise.all([...kubelets.values()].map((kubelet) => kubelet.ended(namespace, name)));
+    if (!gone) throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `still there: ${namespace}/${name}` });
+  }
+
+  async podCommand(namespace: string, name: string, argv: readonly string[], container?: string): Promise<PodCommand> {
     for (const kubelet of this.#up().kubelets.values()) {
       const target = kubelet.execTarget(namespace, name, container);
       if (target !== undefined) return podCommand(target, argv);
@@ -165,23 +191,20 @@ export class SandboxCluster {
     throw sandboxErrors.make('E_SANDBOX_NO_POD', { detail: `${namespace}/${name}` });
   }
 
-  /** Runs something in a pod and gives its exit code and output. */
   async exec(
     namespace: string,
     name: string,
     argv: readonly string[],
-    options: CommandOptions & { readonly container?: string } = {},
+    options: ExecOptions = {},
   ): Promise<CommandResult> {
-    const command = this.podCommand(namespace, name, argv, options.container);
+    const command = await this.podCommand(namespace, name, argv, options.container);
     return attempt(command.argv, { ...options, env: { ...command.env, ...options.env } });
   }
 
-  /** Runs something in a node's network namespace, with all of the machine's privileges. */
   async nodeExec(node: string, argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     return attempt(inNetnsArgv(this.node(node).netnsPath, argv), options);
   }
 
-  /** Runs something as the world outside of the cluster. */
   async worldExec(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     return attempt(worldArgv(argv), options);
   }
@@ -199,8 +222,19 @@ export class SandboxCluster {
     return found;
   }
 
-  /** Path of a pod's network namespace, from the moment that it exists. */
-  netnsOf(namespace: string, name: string): string | undefined {
+  async killAgent(node: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await this.agent(node).kill(signal);
+  }
+
+  async startAgent(node: string): Promise<void> {
+    await this.agent(node).start();
+  }
+
+  async agentPid(node: string): Promise<number | undefined> {
+    return this.agent(node).pid;
+  }
+
+  async netnsOf(namespace: string, name: string): Promise<string | undefined> {
     for (const kubelet of this.#up().kubelets.values()) {
       const path = kubelet.netnsOf(namespace, name);
       if (path !== undefined) return path;
@@ -208,9 +242,32 @@ export class SandboxCluster {
     return undefined;
   }
 
-  /** The next pod of this name gets this address if it is free; until then its network is refused and tried again. */
-  requestAddress(namespace: string, name: string, ip: string): void {
-    for (const kubelet of this.#up().kubelets.values()) kubelet.requestedAddresses.set(`${namespace}/${name}`, ip);
+  async requestAddress(namespace: string, name: string, ip: string): Promise<void> {
+    const address = parseAddr(ip);
+    for (const kubelet of this.#up().kubelets.values()) kubelet.requestedAddresses.set(`${namespace}/${name}`, address);
+  }
+
+  async holdNetwork(namespace: string, name: string): Promise<void> {
+    this.#holds.shut(`${namespace}/${name}`);
+  }
+
+  async releaseNetwork(namespace: string, name: string): Promise<void> {
+    this.#holds.open(`${namespace}/${name}`);
+  }
+
+  /** Checks after every change of a pod. False when the time is over first. */
+  async #waitFor(holds: () => boolean, timeoutMs = 60_000): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const check = (): void => {
+      if (holds()) resolve(true);
+    };
+    const unsubscribe = this.#up().pods.onChange(check);
+    check();
+    return promise.finally(() => {
+      clearTimeout(timer);
+      unsubscribe();
+    });
   }
 
   #up(): Running {
@@ -219,11 +276,13 @@ export class SandboxCluster {
   }
 
   async #build(count: number, options: SandboxOptions): Promise<void> {
-    const log = this.#log;
     const progress = options.onProgress ?? (() => undefined);
     progress('clearing what an earlier sandbox left');
-    await sweep(log);
-    await mkdir(STATE_DIR, { recursive: true, mode: 0o700 });
+    await sweep(silentLogger);
+    await mkdir(STATE_DIR, { mode: 0o700 });
+    const logFile = join(STATE_DIR, 'sandbox.log');
+    const log = options.log ?? createLogger({ level: options.logLevel ?? 'info', destination: logFile });
+    this.#log = log;
     processRecords().write('sandbox', process.pid);
     this.#nodes = Array.from({ length: count }, (_, i) => nodePlace(i + 1));
     progress(`building the network of ${count} node${count === 1 ? '' : 's'}`);
@@ -255,7 +314,10 @@ export class SandboxCluster {
           cniBinDir: options.cni?.binDir ?? join(REPOSITORY, 'build'),
           networkList: options.cni?.networkList ?? NETWORK_LIST,
           restartDelay: options.restartDelay,
-          beforeNetwork: options.beforeNetwork,
+          beforeNetwork: async (pod, netns) => {
+            await options.beforeNetwork?.(pod, netns);
+            await this.#holds.pass(podKey(pod));
+          },
         }),
       ]),
     );
@@ -265,7 +327,7 @@ export class SandboxCluster {
         return [node.name, new NodeAgent({ node, cgroup: root.child(node.name), log, config, logLevel })];
       }),
     );
-    this.#running = { api, pods, scheduler, kubelets, agents, watching };
+    this.#running = { api, pods, scheduler, kubelets, agents, watching, control: undefined };
 
     const { port } = await listenOnLoopback(api, options.port ?? DEFAULT_PORT, certificate);
     const access = (server: string): string => kubeconfig({ server, ca: certificate.ca, token });
@@ -286,9 +348,10 @@ export class SandboxCluster {
     for (const kubelet of kubelets.values()) await kubelet.start();
     scheduler.start();
     if (options.agent ?? true) await Promise.all([...agents.values()].map((agent) => agent.start()));
+    if (options.control === true) this.#running.control = await serveControl(this);
     for (const path of options.manifests ?? []) {
       progress(`applying ${path}`);
-      this.apply(await readManifest(path), path);
+      await this.apply(await readManifest(path), path);
     }
   }
 

@@ -82,7 +82,11 @@ export class NodeAgent {
     ]);
     const joined = ['-c', 'echo $$ > "$1" && shift && exec "$@"', 'join', cgroup.child('agent').create().procsFile];
     const output = openSync(join(node.dir, 'agent.out'), 'a', 0o600);
-    const child = spawn('sh', [...joined, ...argv], { stdio: ['ignore', output, output], cwd: REPOSITORY });
+    const child = spawn('sh', [...joined, ...argv], {
+      stdio: ['ignore', output, output],
+      cwd: REPOSITORY,
+      detached: true,
+    });
     closeSync(output);
     const exited = Promise.withResolvers<number>();
     const startedAt = systemClock.now();

@@ -23,6 +23,9 @@ export function safeSegment(text: string): string {
   return text;
 }
 
+/** How many nodes a sandbox may have. */
+export const MAX_NODES = 8;
+
 /** Names, addresses and files of node number `index` (1 to 8). */
 export type NodePlace = {
   readonly index: number;

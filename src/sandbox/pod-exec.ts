@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { exitCode } from './command.ts';
 import { sandboxErrors } from './errors.ts';
 import { type ExecTarget, execArgv } from './kubelet/index.ts';
-import { nodePlace, safeSegment } from './paths.ts';
+import { MAX_NODES, nodePlace, safeSegment } from './paths.ts';
 
 /** A command line that runs something in a pod, to be spawned with exactly this environment. */
 export type PodCommand = { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> };
@@ -15,14 +15,9 @@ export function podCommand(target: ExecTarget, argv: readonly string[]): PodComm
 }
 
 /** Looks a running pod up in the files of a sandbox that another process runs. Throws E_SANDBOX_NO_POD. */
-export async function findExecTarget(
-  nodes: number,
-  namespace: string,
-  name: string,
-  container?: string,
-): Promise<ExecTarget> {
+export async function findExecTarget(namespace: string, name: string, container?: string): Promise<ExecTarget> {
   const file = `${safeSegment(namespace)}_${safeSegment(name)}.json`;
-  for (let index = 1; index <= nodes; index += 1) {
+  for (let index = 1; index <= MAX_NODES; index += 1) {
     const text = await readFile(join(nodePlace(index).dir, 'pods', file), 'utf8').catch(() => undefined);
     if (text === undefined) continue;
     const { targets } = JSON.parse(text) as { targets: ExecTarget[] };

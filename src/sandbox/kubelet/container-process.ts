@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -31,7 +31,9 @@ export class ContainerProcess {
     this.#cgroup = options.cgroup;
     const output = openLog(options.logPath);
     try {
-      this.#child = spawn(file, args, { stdio: ['ignore', output, output, 'pipe'], env: options.env, cwd: '/' });
+      // In a session of its own: Ctrl-C at the sandbox's terminal is not for pods.
+      const stdio: StdioOptions = ['ignore', output, output, 'pipe'];
+      this.#child = spawn(file, args, { stdio, env: options.env, cwd: '/', detached: true });
     } finally {
       closeSync(output);
     }

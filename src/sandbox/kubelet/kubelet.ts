@@ -45,6 +45,8 @@ export class Kubelet {
   readonly #workers = new Map<string, PodWorker>();
   readonly #byName = new Map<string, PodWorker>();
   readonly #running = new Set<Promise<void>>();
+  /** What of `#running` serves a name. */
+  readonly #ending = new Map<string, Set<Promise<void>>>();
   readonly #networkListPath: string;
   #logTimer: NodeJS.Timeout | undefined;
 
@@ -107,6 +109,11 @@ export class Kubelet {
     return this.#byName.get(`${namespace}/${name}`)?.netns;
   }
 
+  /** Resolves when nothing is left of the pods that had this name. */
+  async ended(namespace: string, name: string): Promise<void> {
+    await Promise.all(this.#ending.get(`${namespace}/${name}`) ?? []);
+  }
+
   #onChange({ next, previous }: Change<Pod>): void {
     if (this.#shutdown.signal.aborted) return;
     const pod = next ?? previous;
@@ -132,7 +139,11 @@ export class Kubelet {
         this.#workers.delete(uid);
         if (this.#byName.get(podKey(pod)) === worker) this.#byName.delete(podKey(pod));
         this.#running.delete(run);
+        named.delete(run);
+        if (named.size === 0) this.#ending.delete(podKey(pod));
       });
     this.#running.add(run);
+    const named = this.#ending.get(podKey(pod)) ?? new Set();
+    this.#ending.set(podKey(pod), named.add(run));
   }
 }

@@ -30,7 +30,7 @@ const DETACH_BACKOFF = { initial: 200, max: 5_000 };
 export class PodSandbox {
   readonly id = randomBytes(32).toString('hex');
   readonly cgroup: Cgroup;
-  /** Path of the network namespace that the containers join. */
+  /** Path of the network namespace that the containers join; empty before it is there. */
   netns: string;
   /** Pid of the process that holds the other shared namespaces. */
   holder = 0;
@@ -48,7 +48,7 @@ export class PodSandbox {
     this.#pod = pod;
     this.cgroup = host.cgroup.child(`pod-${short}`);
     this.#netnsName = pod.spec.hostNetwork ? '' : `mbr-pod-${short}`;
-    this.netns = host.node.netnsPath;
+    this.netns = pod.spec.hostNetwork ? host.node.netnsPath : '';
   }
 
   /** Makes the namespaces and the network. Throws when the network is refused; `remove` cleans up after that too. */

@@ -57,7 +57,7 @@ export class PodWorker {
   }
 
   get netns(): string | undefined {
-    return this.#sandbox?.netns;
+    return this.#sandbox?.netns || undefined;
   }
 
   /** Resolves when nothing of the pod is left on the node. */

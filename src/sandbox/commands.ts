@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorMessage, silentLogger } from '../base/index.ts';
+import { SandboxCluster } from './cluster.ts';
+import { exitCode } from './command.ts';
+import { sandboxErrors } from './errors.ts';
+import { REPOSITORY, STATE_DIR } from './paths.ts';
+import { findExecTarget, podCommand, runArgv } from './pod-exec.ts';
+import { processRecords, sweep } from './sweep.ts';
+
+/** The verbs of `membrane sandbox`. Each gives the program's exit code. */
+
+export type UpOptions = {
+  readonly nodes: number;
+  /** Return once it is up, and leave it running. */
+  readonly detach: boolean;
+  /** Manifests to apply, files or folders. */
+  readonly files: readonly string[];
+};
+
+const KUBECONFIG = join(STATE_DIR, 'kubeconfig');
+/** There once a sandbox is up and its first pods are ready, or have had their time. */
+const READY_FILE = join(STATE_DIR, 'ready');
+const READY_TIMEOUT_MS = 60_000;
+/** More than readiness may take, or the waiting parent would give up first. */
+const DETACH_TIMEOUT_MS = READY_TIMEOUT_MS + 30_000;
+/** How long a sandbox that is told to stop may take before it is killed. */
+const DOWN_GRACE_MS = 15_000;
+
+export async function up(options: UpOptions): Promise<number> {
+  const manifests = await manifestFiles(options.files);
+  if (options.detach) return upDetached(options);
+  const stop = stopRequested();
+  const cluster = new SandboxCluster();
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  await cluster.up({ nodes: options.nodes, manifests, control: true, onProgress: (step) => say(`- ${step}`) });
+  try {
+    const ready = cluster.waitReady({ timeoutMs: READY_TIMEOUT_MS }).then(
+      () => 'all pods are ready',
+      (error: unknown) => `! ${errorMessage(error)}`,
+    );
+    say(`- ${await Promise.race([ready, stop.then(() => 'stopping')])}`);
+    cluster.markReady(READY_FILE);
+    say(`\nThe sandbox is up. Ctrl-C or \`membrane sandbox down\` ends it.\n\n  export KUBECONFIG=${KUBECONFIG}\n`);
+    await stop;
+  } finally {
+    await cluster.down();
+  }
+  return 0;
+}
+
+export async function down(): Promise<number> {
+  if (process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
+  await sweep(silentLogger, DOWN_GRACE_MS);
+  return 0;
+}
+
+export async function exec(options: { namespace: string; pod: string; command: readonly string[] }): Promise<number> {
+  kubeconfigPath();
+  const target = await findExecTarget(options.namespace, options.pod);
+  return runArgv(podCommand(target, options.command), { stdio: 'inherit' });
+}
+
+/** Throws E_SANDBOX_NOT_RUNNING. */
+export function kubeconfigPath(): string {
+  if (!existsSync(KUBECONFIG)) throw sandboxErrors.make('E_SANDBOX_NOT_RUNNING');
+  return KUBECONFIG;
+}
+
+/** YAML files, those of a folder in the order of their names. Throws E_SANDBOX_MANIFEST. */
+export async function manifestFiles(paths: readonly string[]): Promise<string[]> {
+  const lists = paths.map(async (path) => {
+    const found = await stat(path).catch((cause: unknown) => {
+      throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${path} cannot be read`, cause });
+    });
+    if (!found.isDirectory()) return [path];
+    const names = await readdir(path);
+    const yaml = names.filter((name) => /\.(ya?ml|json)$/.test(name)).toSorted();
+    return yaml.map((name) => join(path, name));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+/** Resolves at the first signal that asks a program to end. Later ones do not disturb the cleaning up. */
+function stopRequested(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  return promise;
+}
+
+/** Starts the same command as a process of its own and returns when its sandbox is ready, or has failed. */
+async function upDetached(options: UpOptions): Promise<number> {
+  const [other] = processRecords().alive();
+  if (other !== undefined) throw sandboxErrors.make('E_SANDBOX_RUNNING', { detail: `pid ${other.process.pid}` });
+  rmSync(READY_FILE, { force: true });
+  const folder = mkdtempSync(join(tmpdir(), 'membrane-sandbox-'));
+  const log = join(folder, 'output');
+  const files = options.files.flatMap((file) => ['--file', file]);
+  const args = [join(REPOSITORY, 'src/cli/main.ts'), 'sandbox', 'up', '--nodes', String(options.nodes), ...files];
+  const output = openSync(log, 'a', 0o600);
+  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', output, output] });
+  closeSync(output);
+  try {
+    const code = await Promise.race([ended(child), readyFile(child)]);
+    process.stdout.write(readFileSync(log, 'utf8'));
+    return code;
+  } finally {
+    child.unref();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function ended(child: ChildProcess): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.once('error', reject);
+  child.once('exit', (code, signal) => resolve(exitCode(code, signal) || 1));
+  return promise;
+}
+
+async function readyFile(child: ChildProcess): Promise<number> {
+  for (const started = Date.now(); Date.now() - started < DETACH_TIMEOUT_MS; await sleep(50)) {
+    if (child.exitCode !== null || child.signalCode !== null) return new Promise(() => undefined);
+    if (existsSync(READY_FILE)) return 0;
+  }
+  child.kill('SIGTERM');
+  throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `${DETACH_TIMEOUT_MS / 1_000} s` });
+}

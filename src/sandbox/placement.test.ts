@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { place, tolerates } from './placement.ts';
+import { type Node, nodeSchema, type Pod, podSchema } from './pod.ts';
+
+function pod(spec: Record<string, unknown> = {}): Pod {
+  return podSchema.parse({
+    metadata: { name: 'p', namespace: 'n', uid: 'u' },
+    spec: { containers: [{ name: 'c', image: 'pause' }], ...spec },
+  });
+}
+
+function node(name: string, more: { ready?: boolean; labels?: Record<string, string>; spec?: unknown } = {}): Node {
+  return nodeSchema.parse({
+    metadata: { name, labels: more.labels ?? {} },
+    spec: more.spec ?? {},
+    status: { conditions: [{ type: 'Ready', status: more.ready === false ? 'False' : 'True' }] },
+  });
+}
+
+describe('place', () => {
+  it('spreads by count, the first by name among equals', () => {
+    const nodes = [node('node-10'), node('node-2'), node('node-1')];
+    expect(place(pod(), nodes, new Map())).toEqual({ kind: 'node', name: 'node-1' });
+    expect(place(pod(), nodes, new Map([['node-1', 1]]))).toEqual({ kind: 'node', name: 'node-2' });
+    const busy = new Map([
+      ['node-1', 3],
+      ['node-2', 2],
+      ['node-10', 1],
+    ]);
+    expect(place(pod(), nodes, busy)).toEqual({ kind: 'node', name: 'node-10' });
+  });
+
+  it.each([
+    ['no nodes', [], '0/0 nodes are available.'],
+    ['not ready', [node('a', { ready: false })], '0/1 nodes are available: 1 node(s) were not ready.'],
+    [
+      'cordoned',
+      [node('a', { spec: { unschedulable: true } })],
+      '0/1 nodes are available: 1 node(s) were unschedulable.',
+    ],
+    [
+      'tainted and not ready',
+      [node('a', { spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } }), node('b', { ready: false })],
+      '0/2 nodes are available: 1 node(s) had untolerated taint, 1 node(s) were not ready.',
+    ],
+  ])('says why nothing fits: %s', (_, nodes, message) => {
+    expect(place(pod(), nodes, new Map())).toEqual({ kind: 'none', message });
+  });
+
+  it('honours a node selector', () => {
+    const nodes = [node('a'), node('b', { labels: { disk: 'ssd' } })];
+    expect(place(pod({ nodeSelector: { disk: 'ssd' } }), nodes, new Map([['b', 9]]))).toEqual({
+      kind: 'node',
+      name: 'b',
+    });
+    expect(place(pod({ nodeSelector: { disk: 'hdd' } }), nodes, new Map()).kind).toBe('none');
+  });
+
+  it('never lets two nodes differ by more than one when it fills them', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 60 }), (size, pods) => {
+        const nodes = Array.from({ length: size }, (_, i) => node(`n${i}`));
+        const counts = new Map<string, number>();
+        for (let i = 0; i < pods; i += 1) {
+          const placed = place(pod(), nodes, counts);
+          if (placed.kind === 'node') counts.set(placed.name, (counts.get(placed.name) ?? 0) + 1);
+        }
+        const all = nodes.map((n) => counts.get(n.metadata.name) ?? 0);
+        return Math.max(...all) - Math.min(...all) <= 1;
+      }),
+    );
+  });
+});
+
+describe('tolerates', () => {
+  const taint = { key: 'k', value: 'v', effect: 'NoSchedule' };
+  it.each([
+    [{ key: 'k', value: 'v' }, true],
+    [{ key: 'k', value: 'w' }, false],
+    [{ key: 'k', operator: 'Exists' }, true],
+    [{ operator: 'Exists' }, true],
+    [{ key: 'k', operator: 'Exists', effect: 'NoExecute' }, false],
+    [{}, false],
+  ])('%j: %s', (toleration, expected) => {
+    expect(tolerates([toleration], taint)).toBe(expected);
+  });
+});
