@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../base/index.ts';
+import { identityId } from '../model/index.ts';
+import { IdentityAllocator } from './allocator.ts';
+import { sampleWorkload } from './samples.ts';
+
+const web = sampleWorkload({ app: 'web' });
+const db = sampleWorkload({ app: 'db' });
+const cache = sampleWorkload({ app: 'cache' });
+const code = (name: string) => expect.objectContaining({ code: name });
+
+function make(size = 3, grace = 1000) {
+  const clock = new FakeClock(5);
+  return { clock, allocator: new IdentityAllocator({ clock, grace, range: { first: 256, last: 255 + size } }) };
+}
+
+describe('allocation', () => {
+  test('replicas share a number, others get their own, in the default range', () => {
+    const allocator = new IdentityAllocator();
+    const first = allocator.acquire(web);
+    expect(first.id).toBe(256);
+    expect(allocator.acquire({ ...web, labels: new Map(web.labels) })).toBe(first);
+    expect(allocator.acquire(db).id).toBe(257);
+    expect(allocator.users(first.id)).toBe(2);
+  });
+
+  test('a number stays with its workload for the grace period', async () => {
+    const { allocator, clock } = make();
+    const { id } = allocator.acquire(web);
+    allocator.release(id);
+    await clock.advance(999);
+    expect(allocator.expire()).toEqual([]);
+    expect(allocator.acquire(web).id).toBe(id);
+    await clock.advance(5000);
+    expect(allocator.expire()).toEqual([]);
+    allocator.release(id);
+    await clock.advance(1000);
+    expect(allocator.expire().map((identity) => identity.id)).toEqual([id]);
+    expect(allocator.get(id)).toBeUndefined();
+  });
+
+  test('numbers go round: one that came free is not the next one given', async () => {
+    const { allocator, clock } = make();
+    const { id } = allocator.acquire(web);
+    allocator.release(id);
+    await clock.advance(1000);
+    allocator.expire();
+    expect(allocator.acquire(web).id).toBe(257);
+    expect(allocator.acquire(db).id).toBe(258);
+    expect(allocator.acquire(cache).id).toBe(256);
+  });
+
+  test('exhaustion harms nobody else and ends with the grace period', async () => {
+    const { allocator, clock } = make(2);
+    const first = allocator.acquire(web);
+    allocator.acquire(db);
+    expect(() => allocator.acquire(cache)).toThrow(code('E_IDENTITY_EXHAUSTED'));
+    expect(allocator.acquire(web)).toBe(first);
+    allocator.release(first.id);
+    allocator.release(first.id);
+    expect(() => allocator.acquire(cache)).toThrow(code('E_IDENTITY_EXHAUSTED'));
+    await clock.advance(1000);
+    allocator.expire();
+    expect(allocator.acquire(cache).id).toBe(first.id);
+  });
+
+  test('a release without an acquire is an error', () => {
+    const { allocator } = make();
+    const { id } = allocator.acquire(web);
+    allocator.release(id);
+    expect(() => allocator.release(id)).toThrow(code('E_IDENTITY_UNKNOWN'));
+    expect(() => allocator.release(identityId(999))).toThrow(code('E_IDENTITY_UNKNOWN'));
+  });
+});
+
+describe('restart', () => {
+  test('numbers survive, through JSON, and are given up when nobody claims them', async () => {
+    const before = make();
+    before.allocator.acquire(web);
+    before.allocator.acquire({ ...db, namedPorts: [{ name: 'sql', protocol: 'TCP', port: 5432 }] });
+    const snapshot: unknown = JSON.parse(JSON.stringify(before.allocator.snapshot()));
+
+    const { allocator, clock } = make();
+    allocator.restore(snapshot);
+    expect(allocator.acquire({ ...db, namedPorts: [{ name: 'sql', protocol: 'TCP', port: 5432 }] }).id).toBe(257);
+    expect(allocator.acquire(cache).id).toBe(258);
+    await clock.advance(1000);
+    expect(allocator.expire().map(({ id }) => id)).toEqual([256]);
+  });
+
+  test.each([
+    ['nonsense', 'no'],
+    ['another version', { version: 2, next: 256, identities: [] }],
+    ['a number out of range', { ...one(9) }],
+    [
+      'a number twice',
+      { ...one(256), identities: [...one(256).identities, { ...one(256).identities[0], namespace: 'b' }] },
+    ],
+    ['a workload twice', { ...one(256), identities: [...one(256).identities, { ...one(256).identities[0], id: 257 }] }],
+  ])('%s is refused and leaves the allocator empty', (_, snapshot) => {
+    const { allocator } = make();
+    expect(() => allocator.restore(snapshot)).toThrow(code('E_IDENTITY_SNAPSHOT'));
+    expect(allocator.identities()).toEqual([]);
+    expect(allocator.acquire(web).id).toBe(256);
+  });
+});
+
+function one(id: number) {
+  const facts = { namespace: 'a', namespaceLabels: {}, labels: {}, serviceAccount: 's', cluster: 'c', namedPorts: [] };
+  return { version: 1, next: 256, identities: [{ id, ...facts }] };
+}

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { labelMap, workloadKey } from '../model/index.ts';
+import { LabelFilter } from './label-filter.ts';
+import { sampleWorkload } from './samples.ts';
+
+const keys = (filter: LabelFilter, ...candidates: string[]) => candidates.filter((key) => filter.keeps(key));
+
+describe('default rules', () => {
+  const filter = new LabelFilter();
+
+  test('leave out what differs from replica to replica', () => {
+    expect(
+      keys(
+        filter,
+        'pod-template-hash',
+        'controller-revision-hash',
+        'statefulset.kubernetes.io/pod-name',
+        'apps.kubernetes.io/pod-index',
+        'batch.kubernetes.io/controller-uid',
+        'job-name',
+      ),
+    ).toEqual([]);
+  });
+
+  test('keep everything else, also keys that only look alike', () => {
+    const ordinary = [
+      'app',
+      'app.kubernetes.io/name',
+      'host',
+      'world',
+      'my-pod-template-hash',
+      'batchXkubernetes.io/job-name',
+    ];
+    expect(keys(filter, ...ordinary)).toEqual(ordinary);
+  });
+
+  test('replicas of one revision share an identity', () => {
+    const replica = (index: string) =>
+      filter.reduce(sampleWorkload({ labels: labelMap({ app: 'db', 'apps.kubernetes.io/pod-index': index }) }));
+    expect(workloadKey(replica('0'))).toBe(workloadKey(replica('1')));
+  });
+});
+
+describe('keys that a policy selects', () => {
+  test('are kept against every rule', () => {
+    const selectedKeys = new Set(['pod-template-hash', 'secret']);
+    expect(keys(new LabelFilter({ selectedKeys }), 'pod-template-hash', 'job-name')).toEqual(['pod-template-hash']);
+    expect(
+      keys(new LabelFilter({ rules: [{ action: 'exclude', prefix: '' }], selectedKeys }), 'secret', 'app'),
+    ).toEqual(['secret']);
+  });
+
+  test('except those of the system, which no pod may say', () => {
+    const selectedKeys = new Set(['io.kubernetes.pod.namespace', 'io.cilium.k8s.namespace.labels.team']);
+    const rules = [{ action: 'include', prefix: '' }] as const;
+    expect(keys(new LabelFilter({ rules, selectedKeys }), ...selectedKeys)).toEqual([]);
+  });
+});
+
+describe('rules', () => {
+  test('the first that applies decides', () => {
+    const filter = new LabelFilter({
+      rules: [
+        { action: 'exclude', prefix: 'app.kubernetes.io/version' },
+        { action: 'include', prefix: 'app' },
+        { action: 'include', regex: 'tier-[0-9]+' },
+      ],
+    });
+    expect(
+      keys(filter, 'app', 'app.kubernetes.io/name', 'app.kubernetes.io/version', 'tier-1', 'tier-x', 'zone'),
+    ).toEqual(['app', 'app.kubernetes.io/name', 'tier-1']);
+  });
+
+  test('a regular expression covers the whole key', () => {
+    const filter = new LabelFilter({ rules: [{ action: 'exclude', regex: 'a|b' }] });
+    expect(keys(filter, 'a', 'b', 'ab', 'ba')).toEqual(['ab', 'ba']);
+  });
+});
