@@ -102,7 +102,7 @@ export class Btf {
           break;
         }
         case 3: {
-          const [type = 0, , length = 0] = [u32(), u32(), u32()];
+          const [type, , length] = [u32(), u32(), u32()];
           types.push({ kind: 'array', type, length });
           break;
         }
@@ -145,7 +145,7 @@ export class Btf {
             kind: 'datasec',
             name: typeName,
             variables: repeat(count, () => {
-              const [variable = 0] = [u32(), u32(), u32()];
+              const [variable] = [u32(), u32(), u32()];
               return variable;
             }),
           });

@@ -3,7 +3,8 @@ import type { EndpointId } from '../model/index.ts';
 import { enumName } from './codec.ts';
 import { type Counter, counterCodec, dropKeyCodec, eventStateCodec } from './gen/codecs.ts';
 import type { MapSet } from './map-set.ts';
-import { PerCpuMap, u32Codec } from './per-cpu-map.ts';
+import { PerCpuMap } from './per-cpu-map.ts';
+import { u32Codec } from './scalar-codecs.ts';
 
 /** Numbers, not bigints: exact up to 9 * 10^15. */
 export type Traffic = { readonly packets: number; readonly bytes: number };

@@ -198,7 +198,7 @@ export class Mapping implements Disposable {
   static of(fd: number, options: { offset?: number; length: number; writable: boolean }): Mapping {
     const prot = options.writable ? PROT_READ | PROT_WRITE : PROT_READ;
     const address = libc().mmap(null, options.length, prot, MAP_SHARED, fd, options.offset ?? 0);
-    if (BigInt.asIntN(64, BigInt(address)) === -1n) throw new ErrnoError('mmap', koffi.errno());
+    if (BigInt.asIntN(64, address) === -1n) throw new ErrnoError('mmap', koffi.errno());
     return new Mapping(address, options.length);
   }
 

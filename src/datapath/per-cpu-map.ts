@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { Codec } from './codec.ts';
 import type { MapFd } from './fd.ts';
 import { kernelError } from './kernel-error.ts';
 import { dumpMap, type MapCodecs } from './map.ts';
@@ -69,15 +68,3 @@ export class PerCpuMap<K, V> {
     );
   }
 }
-
-export const u32Codec: Codec<number> = {
-  size: 4,
-  write: (view, offset, value) => view.setUint32(offset, value, true),
-  decode: (view, offset = 0) => view.getUint32(offset, true),
-};
-
-export const u64Codec: Codec<bigint> = {
-  size: 8,
-  write: (view, offset, value) => view.setBigUint64(offset, value, true),
-  decode: (view, offset = 0) => view.getBigUint64(offset, true),
-};

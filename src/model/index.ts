@@ -1,3 +1,4 @@
+export { DROP_REASON_TEXTS, type DropReasonText, describeDropReason } from './drop-reason.ts';
 export { modelErrors } from './errors.ts';
 export {
   FLOW_HOOKS,
@@ -16,6 +17,17 @@ export {
   TCP_FLAGS,
   type TcpFlag,
 } from './flow.ts';
+export {
+  CT_FLAG,
+  type CtFlag,
+  DROP_REASON,
+  DROP_REASON_NAMES,
+  type DropReason,
+  EVENT_TYPE,
+  type EventType,
+  HOOK,
+  type Hook,
+} from './gen/enums.ts';
 export {
   type CidrIdentity,
   type Identity,

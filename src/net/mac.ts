@@ -15,7 +15,7 @@ export function parseMac(text: string): Mac {
 /** The locally administered address that belongs to an IPv4 address: 0a:58 and its four bytes. */
 export function macOfAddr(addr: Addr): Mac {
   const bytes = addrBytes(addr);
-  return ['0a', '58', ...[...bytes.slice(-4)].map((b) => b.toString(16).padStart(2, '0'))].join(':') as Mac;
+  return ['0a', '58', ...Array.from(bytes.slice(-4), (b) => b.toString(16).padStart(2, '0'))].join(':') as Mac;
 }
 
 export function macBytes(mac: Mac): Uint8Array {
@@ -23,5 +23,5 @@ export function macBytes(mac: Mac): Uint8Array {
 }
 
 export function macFromBytes(bytes: Uint8Array): Mac {
-  return [...bytes.slice(0, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':') as Mac;
+  return Array.from(bytes.slice(0, 6), (b) => b.toString(16).padStart(2, '0')).join(':') as Mac;
 }

@@ -133,9 +133,8 @@ export class Reconciler<K extends Key, Row> {
 
   async #retry(): Promise<void> {
     const now = this.#clock.now();
-    for (const { change, backoff, retryAt } of [...this.#failed.values()]) {
-      if (retryAt <= now) await this.#try(change, backoff);
-    }
+    const due = this.#failed.values().filter((failed) => failed.retryAt <= now);
+    for (const { change, backoff } of due.toArray()) await this.#try(change, backoff);
   }
 
   async #prune(forced: boolean): Promise<void> {

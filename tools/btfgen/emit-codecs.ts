@@ -54,7 +54,7 @@ function formOf(struct: Struct, field: Field, layout: Layout): Form {
   if (field.type === 'union addr') {
     return isNullable(struct, field) ? helper('Addr | null', 'AddrOrNull') : helper('Addr', 'Addr');
   }
-  if (field.type === '__be32' && /ipv4$/.test(field.name)) return helper('Addr | null', 'Ipv4OrNull');
+  if (field.type === '__be32' && field.name.endsWith('ipv4')) return helper('Addr | null', 'Ipv4OrNull');
   if (field.type === '__u8' && field.length === 6) return helper('Mac | null', 'MacOrNull');
   if (field.size === 8 && field.name === 'timestamp') {
     return {

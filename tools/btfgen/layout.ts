@@ -74,7 +74,7 @@ export function layoutOf(btf: Btf, header: Header): Layout {
     });
   const maps = mapsOf(btf).toSorted((a, b) => a.name.localeCompare(b.name));
   const shape = JSON.stringify([
-    structs.map((s) => [s.name, s.size, s.fields.map(({ doc: _, ...field }) => field)]),
+    structs.map((s) => [s.name, s.size, s.fields.map((f) => [f.name, f.type, f.length, f.offset, f.size])]),
     enums.map((e) => [e.name, [...e.values]]),
     maps,
     [...header.constants],

@@ -1,0 +1,46 @@
+/** The datapath as the rest of the agent sees it. */
+export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
+export { BPFFS, ensureBpffs, isBpffs, removePins } from './bpffs.ts';
+export {
+  type Connection,
+  type ConnectionEnd,
+  type ConntrackMap,
+  conntrackMap,
+  listConnections,
+} from './conntrack-map.ts';
+export {
+  type EndpointDrop,
+  type EventLoss,
+  type ReasonCounter,
+  readCounters,
+  readDrops,
+  readEventLoss,
+  type Traffic,
+} from './counters.ts';
+export { type Collected, ConntrackCollector } from './ct-gc.ts';
+export { type EndpointWord, type EndpointWords, KernelEndpointWords, WordArray } from './endpoint-words.ts';
+export { type EndpointsMap, endpointsCodecs, endpointsMap } from './endpoints-map.ts';
+export { datapathErrors } from './errors.ts';
+export { FakeMap } from './fake.ts';
+export type { ProgFd } from './fd.ts';
+export { type Footprint, footprint, type MapFootprint, type ProgramFootprint } from './footprint.ts';
+export type { EndpointValue, Event, IpcacheValue } from './gen/codecs.ts';
+export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
+export { LAYOUT_HASH, LAYOUT_VERSION, MAP_SPECS, MAX_ENDPOINTS, type MapName } from './gen/layout.ts';
+export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
+export { installJudges } from './judges.ts';
+export {
+  type EndpointPrograms,
+  type LoadOptions,
+  loadEndpointPrograms,
+  loadPrograms,
+  mapIsNeeded,
+  VerifierError,
+} from './loader.ts';
+export type { TypedMap } from './map.ts';
+export { MapSet, type MapSetOptions, type MapSizes } from './map-set.ts';
+export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
+export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
+export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
+export { type Feature, probeFeatures, requireFeatures } from './probe.ts';
+export { EventRing } from './ring.ts';

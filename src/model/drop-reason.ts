@@ -1,0 +1,145 @@
+import type { DropReason } from './gen/enums.ts';
+
+export type DropReasonText = {
+  /** What was wrong with the packet, for a person. */
+  readonly text: string;
+  /** What to look at or do. */
+  readonly remedy: string;
+};
+
+/** Every reason that the datapath knows; a new one in bpf/lib/drop.h does not compile until it has a text here. */
+export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
+  none: { text: 'not dropped', remedy: 'Nothing to do.' },
+  'policy-egress': {
+    text: 'no policy allows the pod to send this',
+    remedy: 'Ask `membrane policy trace` which policy isolates the pod, and allow the peer and port in an egress rule.',
+  },
+  'policy-ingress': {
+    text: 'no policy allows the pod to receive this',
+    remedy:
+      'Ask `membrane policy trace` which policy isolates the pod, and allow the peer and port in an ingress rule.',
+  },
+  'not-ready': {
+    text: 'the pod has no identity or no policy yet',
+    remedy: 'Wait for the agent; if it lasts, look at `membrane endpoint get` for what is missing.',
+  },
+  'peer-not-ready': {
+    text: 'the pod at the other end has no identity or no policy yet',
+    remedy: 'Wait for the agent; if it lasts, look at `membrane endpoint get` of the other pod.',
+  },
+  'spoofed-ip': {
+    text: "the source address is not the pod's",
+    remedy: 'Look for a process in the pod that sends raw packets or routes for others.',
+  },
+  'spoofed-mac': {
+    text: "the source MAC address is not the pod's",
+    remedy: 'Look for a bridge, a virtual machine or a process that sends raw frames in the pod.',
+  },
+  'wrong-gateway-mac': {
+    text: 'the frame is not addressed to the gateway of the pod',
+    remedy: "Check the pod's neighbour table: 169.254.1.1 must have the address 0a:58:a9:fe:01:01.",
+  },
+  vlan: { text: 'the frame has a VLAN tag', remedy: 'Send untagged frames; pods have no VLANs.' },
+  'loopback-address': {
+    text: 'a loopback address is the source or destination outside of a host',
+    remedy: 'Look for a process that sends raw packets: 127.0.0.0/8 never leaves a pod or a node.',
+  },
+  'arp-foreign': {
+    text: "an ARP message speaks for an address that is not the sender's own",
+    remedy: 'Look for ARP spoofing or a wrongly configured address in the pod.',
+  },
+  'arp-unexpected': {
+    text: 'an ARP message that is not a request for the gateway',
+    remedy: 'Nothing to do for single ones; a pod needs only the address of its gateway.',
+  },
+  'ipv6-disabled': {
+    text: 'IPv6 is not enabled',
+    remedy: 'Turn enableIpv6 on if the cluster has IPv6, otherwise turn IPv6 off in the pod.',
+  },
+  'router-advertisement': {
+    text: 'a pod sends IPv6 router advertisements or redirects',
+    remedy: 'Look for a routing daemon or an attack in the pod: only the node routes.',
+  },
+  'unknown-l3': {
+    text: 'neither IPv4, IPv6 nor ARP',
+    remedy: 'Use IP: other protocols are not carried.',
+  },
+  'unknown-l4': {
+    text: 'a transport protocol other than TCP, UDP, SCTP and ICMP',
+    remedy: 'Carry it inside of UDP or TCP: policy cannot name it.',
+  },
+  malformed: {
+    text: 'a header is cut short or contradicts itself',
+    remedy: 'Look for a process that sends raw packets, or for a broken device or tunnel.',
+  },
+  'ip-options': {
+    text: 'the IPv4 header has options',
+    remedy: 'Send without options: source routes and record routes are not allowed.',
+  },
+  multicast: { text: 'multicast or broadcast', remedy: 'Use unicast: multicast between pods is not carried.' },
+  'fragment-unknown': {
+    text: 'a later fragment whose first fragment was not seen',
+    remedy: 'Send smaller packets; a first fragment was lost, dropped, or came too long ago.',
+  },
+  'fragments-disabled': {
+    text: 'fragments are not enabled',
+    remedy: 'Turn enableFragments on, or send packets that fit the MTU.',
+  },
+  'ct-midstream': {
+    text: 'a packet in the middle of a connection that is not known',
+    remedy: 'Open the connection again. Its entry expired, or it belonged to a former owner of the address.',
+  },
+  'ct-full': {
+    text: 'the table of connections is full',
+    remedy: 'Raise the conntrack size in the agent configuration.',
+  },
+  'ct-quota': {
+    text: 'the pod has as many connections open as it may',
+    remedy: 'Close connections in the pod, or raise the quota in the agent configuration.',
+  },
+  'icmp-unrelated': {
+    text: 'an ICMP error about a connection that is not known',
+    remedy: 'Nothing to do for single ones: the connection is gone, or the error is forged.',
+  },
+  'icmp-redirect': {
+    text: 'an ICMP redirect',
+    remedy: 'Look for an attack: nobody but the node tells a pod where to send.',
+  },
+  'forged-tunnel': {
+    text: 'a pod sends to the tunnel port of a node',
+    remedy: 'Use another UDP port; this one would let a pod claim the identity of another.',
+  },
+  'nat-exhausted': {
+    text: 'no source port of the node is free towards this destination',
+    remedy: 'Widen the range of translated ports in the agent configuration, or spread over more destinations.',
+  },
+  'no-route': {
+    text: 'the node has no route or neighbour for the destination',
+    remedy: 'Check the routes of the node with `ip route get`.',
+  },
+  'wrong-destination': {
+    text: 'the destination address does not belong to whom it was sent to',
+    remedy: 'Nothing to do for single ones: the address has a new owner, and the packet was for the former one.',
+  },
+  unencapsulated: {
+    text: 'a packet from a pod of another node came without the tunnel',
+    remedy: 'Check that all nodes use the overlay, and look for a host that sends with the addresses of pods.',
+  },
+  'ttl-exceeded': {
+    text: 'the packet has travelled too far',
+    remedy: 'Look for a routing loop, or a traceroute.',
+  },
+  revoked: {
+    text: 'an established connection that policy no longer allows',
+    remedy: 'A policy or label change took the permission away; allow it again, or close the connection.',
+  },
+  internal: {
+    text: 'the datapath failed where it must not',
+    remedy: 'Report this with the output of `membrane doctor`.',
+  },
+};
+
+/** Reason and text on one line: `policy-ingress: no policy allows the pod to receive this`. */
+export function describeDropReason(reason: DropReason): string {
+  return `${reason}: ${DROP_REASON_TEXTS[reason].text}`;
+}

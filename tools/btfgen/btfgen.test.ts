@@ -1,0 +1,113 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Btf } from '../../src/datapath/btf.ts';
+import { parseElf } from '../../src/datapath/elf.ts';
+import { compile } from './clang.ts';
+import { emitCodecs } from './emit-codecs.ts';
+import { emitEnums, enumMembers } from './emit-enums.ts';
+import { parseHeader } from './header.ts';
+import { type Layout, layoutOf } from './layout.ts';
+import { generate } from './main.ts';
+
+const HEADER = `#include <linux/types.h>
+#define ANSWER 42
+/* Which way
+ * it goes. */
+enum way {
+	WAY_IN = 0,
+	WAY_OUT_OF_IT = 2, /* gone */
+	WAY_COUNT = 3,
+};
+
+/* One thing. */
+struct thing {
+	__u32 identity; /* of the peer */
+	__be16 port;
+	__u8 way;	/* enum way */
+	__u8 pad;
+	__u64 packets;
+	__u16 pair[2];
+};
+`;
+
+function layout(header: string, anchors: string): Layout {
+  const directory = mkdtempSync(join(tmpdir(), 'membrane-btfgen-'));
+  try {
+    writeFileSync(join(directory, 'x.c'), `${header}\n${anchors}\n`);
+    compile(join(directory, 'x.c'), join(directory, 'x.o'));
+    const elf = parseElf(readFileSync(join(directory, 'x.o')));
+    const data = elf.sections.find((s) => s.name === '.BTF')?.data ?? new Uint8Array(0);
+    return layoutOf(Btf.parse(data), parseHeader(header));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const ANCHORS = 'enum way a; struct thing b;';
+
+describe('btfgen', () => {
+  it('reads what BTF does not keep from the header', () => {
+    const header = parseHeader(HEADER);
+    expect(header.records).toEqual([
+      { kind: 'enum', name: 'way', doc: 'Which way it goes.' },
+      { kind: 'struct', name: 'thing', doc: 'One thing.' },
+    ]);
+    expect(header.fieldDocs.get('thing.identity')).toBe('of the peer');
+    expect(header.constants).toEqual(new Map([['ANSWER', 42]]));
+  });
+
+  it('reads layouts from BTF', () => {
+    const { structs, enums } = layout(HEADER, ANCHORS);
+    expect(structs[0]?.fields.map((f) => [f.name, f.type, f.offset, f.size, f.length])).toEqual([
+      ['identity', '__u32', 0, 4, undefined],
+      ['port', '__be16', 4, 2, undefined],
+      ['way', '__u8', 6, 1, undefined],
+      ['pad', '__u8', 7, 1, undefined],
+      ['packets', '__u64', 8, 8, undefined],
+      ['pair', '__u16', 16, 2, 2],
+    ]);
+    expect(structs[0]?.size).toBe(24);
+    expect(enums.map(enumMembers)).toEqual([
+      [
+        { name: 'in', value: 0 },
+        { name: 'out-of-it', value: 2 },
+      ],
+    ]);
+  });
+
+  it('writes codecs that name types and swap bytes', () => {
+    const it = layout(HEADER, ANCHORS);
+    const code = emitCodecs(it.structs, it);
+    expect(code).toContain('readonly identity: IdentityId;');
+    expect(code).toContain('port: view.getUint16(offset + 4),');
+    expect(code).toContain('way: enumName(WAY_NAMES, view.getUint8(offset + 6)),');
+    expect(code).toContain('readonly pair: readonly [number, number];');
+    expect(code).not.toContain('pad');
+    expect(emitEnums(it.enums)).toContain("  'out-of-it': 2,");
+  });
+
+  it('has another hash for every change of a layout, and the same for a comment', () => {
+    const base = layout(HEADER, ANCHORS).hash;
+    expect(layout(HEADER.replace('of the peer', 'of the other'), ANCHORS).hash).toBe(base);
+    for (const changed of [
+      HEADER.replace('__be16 port', '__u16 port'),
+      HEADER.replace('__u8 pad', '__u8 pad2'),
+      HEADER.replace('WAY_OUT_OF_IT = 2', 'WAY_OUT_OF_IT = 1'),
+      HEADER.replace('ANSWER 42', 'ANSWER 43'),
+      HEADER.replace('__u16 pair[2]', '__u16 pair[3]'),
+    ]) {
+      expect(layout(changed, ANCHORS).hash, changed).not.toBe(base);
+    }
+  });
+
+  it('says what the compiler says', () => {
+    expect(() => layout(`${HEADER}struct broken {`, '')).toThrow(/does not compile/);
+  });
+
+  it('is deterministic and committed', () => {
+    const root = new URL('../../', import.meta.url);
+    for (const [path, text] of generate()) expect(readFileSync(new URL(path, root), 'utf8'), path).toBe(text);
+  });
+});
