@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -136,6 +136,7 @@ describe('exit codes', () => {
     ['no such command', ['polic'], 2],
     ['no such option', ['status', '--fast'], 2],
     ['a port out of range', ['observe', '--port', '70000'], 2],
+    ['a drop reason that does not exist', ['observe', '--reason', 'policy'], 2],
     ['a trace without a port', ['policy', 'trace', '--from', 'host', '--to', 'a/b'], 2],
     ['a pod without a namespace', ['sandbox', 'exec', 'web', '--', 'id'], 2],
     ['no command', [], 2],
@@ -166,6 +167,30 @@ describe('exit codes', () => {
     expect(code).toBe(3);
     expect(err).toMatch(/node-1, node-2 \[E_CLI_SEVERAL_AGENTS\]/);
     expect(chosen.code).toBe(0);
+  });
+});
+
+describe('launcher', () => {
+  test('through a symbolic link, from anywhere', async () => {
+    await symlink(MEMBRANE, join(folder, 'a link'));
+    const ran = spawnSync('./a link', ['version'], { cwd: folder, encoding: 'utf8' });
+    expect(ran.stdout).toMatch(/^membrane \d/);
+  });
+
+  test.each([
+    ['no Node.js', '#!/bin/sh\nexit 127\n', 'E_CLI_NODE'],
+    ['an old Node.js', '#!/bin/sh\necho 20\n', 'E_CLI_NODE'],
+    ['no dependencies', '#!/bin/sh\necho 24\n', 'E_CLI_DEPENDENCIES'],
+  ])('%s: says what to do', async (name, node, code) => {
+    const root = join(folder, name);
+    await mkdir(root);
+    await copyFile(MEMBRANE, join(root, 'membrane'));
+    await writeFile(join(root, 'node'), node, { mode: 0o755 });
+    const env = { PATH: `${root}:/usr/bin:/bin` };
+    const ran = spawnSync(join(root, 'membrane'), ['version'], { env, encoding: 'utf8' });
+    expect(ran.status).toBe(4);
+    expect(ran.stderr).toContain(code);
+    expect(ran.stderr).toContain('npm run setup');
   });
 });
 

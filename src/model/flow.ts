@@ -1,14 +1,15 @@
+import type { EventType, Hook } from './gen/enums.ts';
 import type { Direction } from './policy-table.ts';
 
 /** What happened: a connection was allowed, ended, judged anew after a policy change, or a packet was dropped. */
-export const FLOW_TYPES = ['open', 'close', 'renew', 'drop'] as const;
+export const FLOW_TYPES = ['open', 'close', 'renew', 'drop'] as const satisfies readonly EventType[];
 export type FlowType = (typeof FLOW_TYPES)[number];
 
 export const FLOW_VERDICTS = ['forwarded', 'dropped'] as const;
 export type FlowVerdict = (typeof FLOW_VERDICTS)[number];
 
 /** Which program of the datapath saw the packet. */
-export const FLOW_HOOKS = ['from-pod', 'to-pod', 'from-netdev'] as const;
+export const FLOW_HOOKS = ['from-pod', 'to-pod', 'from-netdev'] as const satisfies readonly Hook[];
 export type FlowHook = (typeof FLOW_HOOKS)[number];
 
 export const TCP_FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const;

@@ -36,6 +36,8 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
       const found = await (await connect()).endpoint(ref);
       if (out.json) return await out.value(found);
       const { counters } = found;
+      const { DROP_REASON_TEXTS } = await import('../../model/index.ts');
+      const reasons: Readonly<Record<string, { text: string } | undefined>> = DROP_REASON_TEXTS;
       await out.fields([
         ['Endpoint', found.id],
         ['Pod', `${found.namespace}/${found.pod} (${found.podUid})`],
@@ -52,7 +54,8 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
         [
           'Dropped',
           counters?.drops.map(
-            (drop) => `${drop.packets} packets, ${bytes(drop.bytes)}: ${drop.reason} (${drop.direction})`,
+            ({ packets, bytes: size, direction, reason }) =>
+              `${packets} packets, ${bytes(size)}, ${direction}: ${reason} (${reasons[reason]?.text ?? 'newer than this program'})`,
           ),
         ],
       ]);

@@ -37,6 +37,7 @@ export function registerObserve(program: Command, { out, connect, onInterrupt }:
     .option('--port <n>', 'either end has this port', gatherNumbers(0, 65_535))
     .option('--protocol <name>', 'TCP, UDP, ...', gather)
     .action(async ({ follow, last, ...filter }: Options) => {
+      await checkReasons(filter.reason ?? []);
       const client = await connect();
       const request = { filter, follow, last: last ?? (follow ? 0 : DEFAULT_LAST) };
       for await (const message of client.observe(request, onInterrupt())) {
@@ -45,6 +46,19 @@ export function registerObserve(program: Command, { out, connect, onInterrupt }:
         else await out.line(out.tone('warn', LOST[message.place](message.count)));
       }
     });
+}
+
+/** A name that no flow has would show nothing, for ever. */
+async function checkReasons(reasons: readonly string[]): Promise<void> {
+  if (reasons.length === 0) return;
+  const { DROP_REASON_TEXTS } = await import('../../model/index.ts');
+  const unknown = reasons.find((reason) => !Object.hasOwn(DROP_REASON_TEXTS, reason));
+  if (unknown === undefined) return;
+  const { cliErrors } = await import('../errors.ts');
+  throw cliErrors.make('E_CLI_USAGE', {
+    detail: `--reason ${JSON.stringify(unknown)} is no drop reason`,
+    remedy: `Reasons: ${Object.keys(DROP_REASON_TEXTS).join(', ')}.`,
+  });
 }
 
 const LOST = {
