@@ -170,13 +170,13 @@ export class Handler {
     key: ObjectKey,
     subresource: string,
   ): Promise<void> {
-    const { podLog, signal, clock, namespaces } = this.#options;
+    const { podLog, signal, namespaces } = this.#options;
     const action = `${exchange.method} ${definition.resource}/${subresource}`;
     switch (action) {
       case 'GET pods/log':
         return streamLog(exchange, this.#store.require(definition, key).object, podLog, signal);
       case 'POST pods/binding':
-        return createBinding(exchange, this.#store, definition, key, key.namespace ?? '', clock.now());
+        return createBinding(exchange, this.#store, key, key.namespace ?? '');
       case 'POST pods/eviction':
         return evictPod(exchange, this.#store, definition, key);
       case 'PUT namespaces/finalize': {
@@ -203,8 +203,7 @@ export class Handler {
       exchange.method === 'POST' &&
       info.namespace !== undefined
     ) {
-      const pods = this.#store.catalog.named('pods');
-      return createBinding(exchange, this.#store, pods, undefined, info.namespace, this.#options.clock.now());
+      return createBinding(exchange, this.#store, undefined, info.namespace);
     }
     throw noSuchResource();
   }

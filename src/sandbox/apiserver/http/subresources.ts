@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { clone, isObject, type JsonObject, listAt, objectAt, stringAt } from '../json.ts';
-import { type KubeObject, timestamp } from '../object.ts';
+import { isObject, type JsonObject, listAt, objectAt, stringAt } from '../json.ts';
+import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../resource.ts';
-import { ApiError, badRequest, conflict, noSuchResource } from '../status.ts';
+import { badRequest, noSuchResource } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { ObjectKey } from '../store/options.ts';
 import type { Exchange } from './exchange.ts';
@@ -25,40 +25,15 @@ export type PodLog = (namespace: string, name: string, options: PodLogOptions) =
 
 const created = (): JsonObject => ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
 
-/** Puts a pod on a node, once: what a scheduler does. */
-export function bindPod(
-  store: ApiStore,
-  definition: ResourceDefinition,
-  key: ObjectKey,
-  node: string,
-  now: number,
-): void {
-  const old = store.require(definition, key).object;
-  if (old.metadata.deletionTimestamp !== undefined) {
-    throw conflict(definition, key.name, `pod ${key.name} is being deleted, cannot be assigned to a host`);
-  }
-  const current = stringAt(old, 'spec', 'nodeName') ?? '';
-  if (current !== '') throw conflict(definition, key.name, `pod ${key.name} is already assigned to node "${current}"`);
-  if (node === '') throw badRequest('target.name: Required value');
-  const next = clone(old as JsonObject) as KubeObject;
-  next['spec'] = { ...objectAt(next, 'spec'), nodeName: node };
-  const conditions = listAt(next, 'status', 'conditions').filter((c) => stringAt(c, 'type') !== 'PodScheduled');
-  conditions.push({ type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: timestamp(now) });
-  next['status'] = { ...objectAt(next, 'status'), conditions };
-  store.storage.put(definition.resource, next);
-}
-
 export async function createBinding(
   exchange: Exchange,
   store: ApiStore,
-  definition: ResourceDefinition,
   key: ObjectKey | undefined,
   namespace: string,
-  now: number,
 ): Promise<void> {
   const { value } = await exchange.parsedBody();
   const name = key?.name ?? stringAt(value, 'metadata', 'name') ?? '';
-  bindPod(store, definition, { namespace, name }, stringAt(value, 'target', 'name') ?? '', now);
+  store.bind({ namespace, name }, stringAt(value, 'target', 'name') ?? '');
   exchange.json(201, created());
 }
 
@@ -132,12 +107,4 @@ export function containerOf(pod: KubeObject, asked: string): string {
   }
   if (!names.includes(asked)) throw badRequest(`container ${asked.slice(0, 63)} is not valid for pod ${name}`);
   return asked;
-}
-
-export function notRunning(pod: KubeObject, container: string): ApiError {
-  return new ApiError(
-    400,
-    'BadRequest',
-    `container ${JSON.stringify(container)} in pod ${JSON.stringify(pod.metadata.name)} is not running`,
-  );
 }

@@ -8,6 +8,7 @@ import type { ResourceDefinition } from '../resource.ts';
 import { alreadyExists, badRequest, forbidden, notFound } from '../status.ts';
 import { Storage } from '../storage/storage.ts';
 import type { Stored } from '../storage/stored.ts';
+import { boundPod } from './binding.ts';
 import { Catalog } from './catalog.ts';
 import { decideDeletion } from './deletion.ts';
 import type { DeleteOptions, ObjectKey, SelectOptions, WatchEvent, WatchOptions, WriteOptions } from './options.ts';
@@ -200,6 +201,13 @@ export class ApiStore {
     const next = clone(old as JsonObject);
     next['status'] = { ...(next['status'] as JsonObject | undefined), ...clone(status) };
     return this.update<T>(resource, next, { key, subresource: 'status' });
+  }
+
+  /** Puts a pod on a node: what a scheduler does, once for each pod. */
+  bind(key: ObjectKey, node: string): KubeObject {
+    const definition = this.catalog.named('pods');
+    const { object } = this.require(definition, key);
+    return this.storage.put('pods', boundPod(definition, object, node, this.#clock.now())).object;
   }
 
   delete(resource: string, key: ObjectKey, options: DeleteOptions = {}): Deletion {

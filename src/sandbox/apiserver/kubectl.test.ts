@@ -1,0 +1,266 @@
+import { execFile, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../base/index.ts';
+import { makeCertificate } from './certificate.ts';
+import { stringAt } from './json.ts';
+import { kubeconfig } from './kubeconfig.ts';
+import { type ApiServer, createApiServer } from './server.ts';
+
+const MANIFEST = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: tenant, labels: {team: a}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: tenant, labels: {app: web}}
+spec:
+  containers:
+  - {name: main, image: "busybox:1.36", command: [sleep, "1"], ports: [{containerPort: 80, name: http}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: only-frontend, namespace: tenant}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress]
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: frontend}}}]
+    ports: [{port: 80, protocol: TCP}]
+`;
+
+/** The `kubectl` of PATH, and further ones that `MEMBRANE_TEST_KUBECTL` names (separated like PATH). */
+function kubectls(): string[] {
+  const onPath = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'kubectl'))
+    .find(isExecutable);
+  const named = (process.env['MEMBRANE_TEST_KUBECTL'] ?? '').split(delimiter).filter(isExecutable);
+  return [...(onPath === undefined ? [] : [onPath]), ...named];
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return path !== '';
+  } catch {
+    return false;
+  }
+}
+
+type Result = { code: number; out: string };
+
+const programs = kubectls();
+if (programs.length === 0) test.skip('kubectl: not installed', () => undefined);
+
+describe.each(programs)('%s', (program) => {
+  let folder = '';
+  let server: ApiServer;
+  let env: NodeJS.ProcessEnv = {};
+
+  const kubectl = (...args: string[]): Promise<Result> =>
+    new Promise((resolve) => {
+      execFile(program, args, { env, timeout: 30_000 }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? 255), out: stdout + stderr });
+      });
+    });
+
+  const succeeds = async (...args: string[]): Promise<string> => {
+    const { code, out } = await kubectl(...args);
+    expect(`exit ${code}: ${out}`).toMatch(/^exit 0/);
+    return out;
+  };
+
+  /** What scheduler and kubelet would do. */
+  const run = (name: string): void => {
+    const key = { namespace: 'tenant', name };
+    if (stringAt(server.store.get('pods', key), 'spec', 'nodeName') === undefined) server.store.bind(key, 'node-1');
+    server.store.patchStatus('pods', key, {
+      phase: 'Running',
+      podIP: '10.244.1.5',
+      podIPs: [{ ip: '10.244.1.5' }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+      containerStatuses: [
+        { name: 'main', ready: true, restartCount: 0, image: 'busybox', imageID: '', state: { running: {} } },
+      ],
+    });
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'membrane-kubectl-'));
+    const token = 'a-token-for-the-test';
+    server = createApiServer({
+      database: ':memory:',
+      token,
+      log: silentLogger,
+      async *podLog(namespace, name, { container, follow }) {
+        yield Buffer.from(`${namespace}/${name}/${container}\n`);
+        if (follow) yield Buffer.from('and on\n');
+      },
+    });
+    const tls = await makeCertificate(['localhost', '127.0.0.1']);
+    const { port } = await server.listen({ host: '127.0.0.1', port: 0, tls });
+    const file = join(folder, 'kubeconfig');
+    await writeFile(file, kubeconfig({ server: `https://127.0.0.1:${port}`, ca: tls.ca, token }), { mode: 0o600 });
+    await writeFile(join(folder, 'tenant.yaml'), MANIFEST);
+    await writeFile(join(folder, 'changed.yaml'), MANIFEST.replaceAll('app: frontend', 'app: other'));
+    env = { ...process.env, KUBECONFIG: file, HOME: folder };
+  });
+
+  afterAll(async () => {
+    await server?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('versions, resources, permissions', async () => {
+    expect(await succeeds('get', '--raw', '/version')).toContain('"major":"1"');
+    expect(await succeeds('api-resources')).toMatch(
+      /networkpolicies\s+netpol\s+networking\.k8s\.io\/v1\s+true\s+NetworkPolicy/,
+    );
+    expect(await succeeds('auth', 'can-i', 'create', 'pods')).toContain('yes');
+  });
+
+  test('apply, apply again, change', async () => {
+    const file = join(folder, 'tenant.yaml');
+    expect(await succeeds('apply', '-f', file)).toContain('pod/web created');
+    expect(await succeeds('apply', '-f', file)).toContain('pod/web unchanged');
+    expect(await succeeds('apply', '-f', join(folder, 'changed.yaml'))).toContain('only-frontend configured');
+    expect(await succeeds('describe', 'networkpolicy', '-n', 'tenant', 'only-frontend')).toContain(
+      'PodSelector: app=other',
+    );
+    expect(await succeeds('apply', '--dry-run=server', '-f', file)).toContain('(server dry run)');
+    expect(await succeeds('apply', '--server-side', '--force-conflicts', '-f', file)).toContain('serverside-applied');
+  });
+
+  test('refuses what is wrong, with the field', async () => {
+    const file = join(folder, 'wrong.yaml');
+    await writeFile(file, MANIFEST.replace('port: 80,', 'port: 0,'));
+    const refused = await kubectl('apply', '-f', file);
+    expect(refused.code).toBe(1);
+    expect(refused.out).toContain(
+      'spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive',
+    );
+    await writeFile(file, MANIFEST.replace('podSelector: {matchLabels: {app: web}}', 'podSelektor: {}'));
+    const unknown = await kubectl('apply', '-f', file);
+    expect(unknown.code).toBe(1);
+    expect(unknown.out).toMatch(/unknown field "(spec\.)?podSelektor"/);
+  });
+
+  test('get, describe, wait, logs', async () => {
+    const waiting = kubectl('wait', '-n', 'tenant', '--for=condition=Ready', 'pod/web', '--timeout=15s');
+    run('web');
+    expect(await waiting).toMatchObject({ code: 0 });
+    const wide = await succeeds('get', 'pods', '-n', 'tenant', '-o', 'wide');
+    expect(wide).toMatch(/NAME\s+READY\s+STATUS\s+RESTARTS\s+AGE\s+IP\s+NODE/);
+    expect(wide).toMatch(/web\s+1\/1\s+Running\s+0\s+\S+\s+10\.244\.1\.5\s+node-1/);
+    expect(await succeeds('describe', 'pod', '-n', 'tenant', 'web')).toMatch(/IP:\s+10\.244\.1\.5/);
+    expect(await succeeds('describe', 'ns', 'tenant')).toMatch(/Status:\s+Active/);
+    expect(await succeeds('get', 'netpol', '-A')).toMatch(/tenant\s+only-frontend\s+app=web/);
+    expect(await succeeds('logs', '-n', 'tenant', 'web')).toBe('tenant/web/main\n');
+    expect(await succeeds('logs', '-f', '-n', 'tenant', 'web')).toContain('and on');
+    expect(
+      await succeeds(
+        'get',
+        'pods',
+        '-A',
+        '-l',
+        'app in (web)',
+        '--field-selector',
+        'status.phase=Running',
+        '-o',
+        'name',
+      ),
+    ).toBe('pod/web\n');
+  });
+
+  test('nodes and events', async () => {
+    server.store.create('nodes', {
+      metadata: { name: 'node-1' },
+      spec: { podCIDR: '10.244.1.0/24' },
+      status: {
+        conditions: [{ type: 'Ready', status: 'True' }],
+        addresses: [{ type: 'InternalIP', address: '172.18.0.2' }],
+        nodeInfo: { kubeletVersion: 'v1.32.0' },
+      },
+    });
+    const uid = server.store.get('pods', { namespace: 'tenant', name: 'web' })?.metadata.uid ?? '';
+    server.store.create('events', {
+      metadata: { name: 'web.1', namespace: 'tenant' },
+      involvedObject: { kind: 'Pod', namespace: 'tenant', name: 'web', uid },
+      reason: 'Started',
+      message: 'it runs',
+      type: 'Normal',
+      lastTimestamp: new Date().toISOString().replace(/\.\d+/, ''),
+    });
+    expect(await succeeds('get', 'nodes', '-o', 'wide')).toMatch(
+      /node-1\s+Ready\s+<none>\s+\S+\s+v1\.32\.0\s+172\.18\.0\.2/,
+    );
+    expect(await succeeds('describe', 'node', 'node-1')).toContain('10.244.1.0/24');
+    expect(await succeeds('get', 'events', '-n', 'tenant')).toMatch(/Normal\s+Started\s+pod\/web\s+it runs/);
+    expect(await succeeds('describe', 'pod', '-n', 'tenant', 'web')).toContain('it runs');
+  });
+
+  test('label, annotate, patch of all types, edit', async () => {
+    await succeeds('label', 'pod', '-n', 'tenant', 'web', 'tier=gold');
+    await succeeds('annotate', 'pod', '-n', 'tenant', 'web', 'note=hello');
+    const patch = (type: string, body: string): Promise<string> =>
+      succeeds('patch', 'pod', '-n', 'tenant', 'web', `--type=${type}`, '-p', body);
+    await patch('strategic', '{"metadata":{"labels":{"s":"1"}}}');
+    await patch('merge', '{"metadata":{"labels":{"m":"1"}}}');
+    await patch('json', '[{"op":"add","path":"/metadata/labels/j","value":"1"}]');
+    expect(server.store.get('pods', { namespace: 'tenant', name: 'web' })?.metadata).toMatchObject({
+      labels: { app: 'web', tier: 'gold', s: '1', m: '1', j: '1' },
+      annotations: { note: 'hello' },
+    });
+    env = { ...env, EDITOR: 'sed -i s/tier:.gold/tier:\\ silver/' };
+    await succeeds('edit', 'pod', '-n', 'tenant', 'web');
+    expect(server.store.get('pods', { namespace: 'tenant', name: 'web' })?.metadata.labels).toMatchObject({
+      tier: 'silver',
+    });
+  });
+
+  test('typed creations', async () => {
+    await succeeds('create', 'namespace', 'typed');
+    await succeeds('create', 'configmap', '-n', 'typed', 'c', '--from-literal=a=b');
+    await succeeds('create', 'secret', 'generic', '-n', 'typed', 's', '--from-literal=a=b');
+    await succeeds('create', 'service', 'clusterip', '-n', 'typed', 'svc', '--tcp=80:8080');
+    await succeeds('run', '-n', 'typed', 'r', '--image=busybox');
+    expect(server.store.get('secrets', { namespace: 'typed', name: 's' })).toMatchObject({ data: { a: 'Yg==' } });
+    expect(server.store.get('services', { namespace: 'typed', name: 'svc' })).toMatchObject({
+      spec: { ports: [{ port: 80, targetPort: 8080 }], selector: { app: 'svc' } },
+    });
+    await succeeds('delete', 'namespace', 'typed');
+  });
+
+  test('watch prints changes as they happen', async () => {
+    const child = spawn(program, ['get', 'pods', '-n', 'tenant', '-w'], { env });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    await expect.poll(() => out, { timeout: 10_000 }).toMatch(/web\s+1\/1\s+Running/);
+    server.store.patchStatus('pods', { namespace: 'tenant', name: 'web' }, { phase: 'Failed', reason: 'Evicted' });
+    await expect.poll(() => out, { timeout: 10_000 }).toMatch(/web\s+1\/1\s+Evicted/);
+    child.kill();
+  });
+
+  test('delete waits until things are gone', async () => {
+    run('web');
+    const deleting = kubectl('delete', 'pod', '-n', 'tenant', 'web');
+    const waiting = kubectl('wait', '-n', 'tenant', '--for=delete', 'pod/web', '--timeout=15s');
+    await expect
+      .poll(() => server.store.get('pods', { namespace: 'tenant', name: 'web' })?.metadata.deletionTimestamp)
+      .toBeTypeOf('string');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await succeeds('get', 'pods', '-n', 'tenant')).toMatch(/web\s+1\/1\s+Terminating/);
+    server.store.delete('pods', { namespace: 'tenant', name: 'web' }, { gracePeriodSeconds: 0 });
+    expect(await deleting).toMatchObject({ code: 0 });
+    expect(await waiting).toMatchObject({ code: 0 });
+    await succeeds('delete', '-f', join(folder, 'tenant.yaml'), '--ignore-not-found');
+    expect((await kubectl('get', 'ns', 'tenant')).out).toContain('namespaces "tenant" not found');
+  });
+});
