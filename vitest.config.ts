@@ -19,7 +19,12 @@ export default defineConfig({
       {
         test: {
           name: 'kernel',
-          include: ['src/**/*.kernel.test.ts', 'bpf/tests/**/*.test.ts', 'test/scenarios/**/*.test.ts'],
+          include: [
+            'src/**/*.kernel.test.ts',
+            'cni/**/*.test.ts',
+            'bpf/tests/**/*.test.ts',
+            'test/scenarios/**/*.test.ts',
+          ],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 120_000,

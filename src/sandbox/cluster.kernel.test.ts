@@ -1,0 +1,354 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../base/index.ts';
+import { type KubeObject, numberAt, stringAt } from './apiserver/index.ts';
+import { SandboxCluster } from './cluster.ts';
+import { attempt } from './command.ts';
+import { listNetns } from './netns.ts';
+import { nodePlace, STATE_DIR } from './paths.ts';
+import { RemoteSandbox } from './remote-sandbox.ts';
+import { isSandboxNetns } from './sweep.ts';
+
+/** A real plugin, only for these tests, that makes a plain veth pair: the kubelet is tested without the agent. */
+const state = mkdtempSync(join(tmpdir(), 'membrane-veth-'));
+const networkList = JSON.stringify({
+  cniVersion: '1.0.0',
+  name: 'test',
+  plugins: [{ type: 'veth-cni', state, prefix: '10.244.1', capabilities: { ips: true } }],
+});
+const cluster = new SandboxCluster();
+
+beforeAll(async () => {
+  await cluster.up({
+    agent: false,
+    control: true,
+    log: silentLogger,
+    cni: { binDir: join(import.meta.dirname, 'kubelet/fixtures'), networkList },
+    restartDelay: { initialMs: 200, maxMs: 400 },
+  });
+});
+
+afterAll(async () => {
+  await cluster.down();
+  rmSync(state, { recursive: true, force: true });
+});
+
+type Spec = Record<string, unknown>;
+
+async function start(name: string, container: Spec, spec: Spec = {}, metadata: Spec = {}): Promise<void> {
+  const containers = [{ name: 'main', image: 'sandbox/none', ...container }];
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', ...metadata } };
+  await cluster.apply(JSON.stringify({ ...pod, spec: { terminationGracePeriodSeconds: 0, containers, ...spec } }));
+}
+
+const SLEEP = { command: ['sleep', 'infinity'] };
+
+async function get(name: string): Promise<KubeObject | undefined> {
+  return cluster.get({ resource: 'pods', namespace: 'default', name });
+}
+
+async function ready(...names: string[]): Promise<void> {
+  await cluster.waitReady({ pods: names.map((name) => `default/${name}`), timeoutMs: 10_000 });
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 200; i += 1) {
+    if (await holds()) return;
+    await sleep(50);
+  }
+  throw new Error(`never: ${what}`);
+}
+
+async function remove(name: string, grace = 0): Promise<void> {
+  await cluster.delete({ resource: 'pods', namespace: 'default', name }, grace);
+  await cluster.waitGone('default', name, 10_000);
+}
+
+const podIp = (pod: KubeObject | undefined): string => stringAt(pod, 'status', 'podIP') ?? '';
+
+describe('a pod', () => {
+  it('runs, is reached, is described by its status and leaves nothing behind', async () => {
+    await start('server', {
+      command: ['socat', 'TCP-LISTEN:8080,fork,reuseaddr', 'SYSTEM:echo hello'],
+      readinessProbe: { tcpSocket: { port: 8080 } },
+    });
+    await start('client', SLEEP);
+    await ready('server', 'client');
+    const server = await get('server');
+    expect(server).toMatchObject({
+      spec: { nodeName: 'node-1' },
+      status: { phase: 'Running', hostIP: '172.18.0.2', containerStatuses: [{ restartCount: 0, ready: true }] },
+    });
+    const hello = await cluster.exec('default', 'client', ['socat', '-', `TCP:${podIp(server)}:8080`]);
+    expect(hello.stdout).toBe('hello\n');
+    expect((await cluster.nodeExec('node-1', ['socat', '-', `TCP:${podIp(server)}:8080`])).stdout).toBe('hello\n');
+    const before = (await listNetns('mbr-pod-')).length;
+    await remove('client');
+    expect((await listNetns('mbr-pod-')).length).toBe(before - 1);
+    await remove('server');
+    expect(readdirSync(state).filter((name) => name.startsWith('ip-'))).toEqual([]);
+  });
+
+  it('is confined: capabilities, namespaces, and none of the sandbox’s or agents’ files', async () => {
+    await start('confined', SLEEP);
+    await ready('confined');
+    const script = [
+      'grep CapEff /proc/self/status',
+      'hostname',
+      'ls /run /sys/fs/bpf /sys/fs/cgroup',
+      'ls /proc | grep -c "^[0-9]"',
+      '(echo x > /proc/sys/kernel/core_pattern) 2>&1',
+      '(mount -t tmpfs none /mnt) 2>&1',
+      'umount /run 2>&1',
+      'ls /sys/class/net',
+    ].join('\n');
+    const { stdout } = await cluster.exec('default', 'confined', ['sh', '-c', script]);
+    expect(stdout).toContain('CapEff:\t00000000a80425fb');
+    expect(stdout).toMatch(/^confined$/m);
+    expect(stdout).not.toContain('membrane');
+    expect(stdout).toContain('Read-only file system');
+    expect(stdout).toContain('must be superuser to unmount');
+    expect(stdout).toContain('eth0');
+    const processes = Number(/^(\d+)$/m.exec(stdout)?.[1]);
+    expect(processes).toBeLessThan(8);
+    await remove('confined');
+  });
+
+  it('honours added and dropped capabilities, users and no_new_privs', async () => {
+    await start('strict', {
+      ...SLEEP,
+      securityContext: {
+        allowPrivilegeEscalation: false,
+        runAsUser: 1234,
+        capabilities: { drop: ['ALL'], add: ['NET_RAW'] },
+      },
+    });
+    await ready('strict');
+    const { stdout } = await cluster.exec('default', 'strict', ['cat', '/proc/self/status']);
+    expect(stdout).toMatch(/^CapBnd:\s0000000000002000$/m);
+    expect(stdout).toMatch(/^NoNewPrivs:\s1$/m);
+    expect(stdout).toMatch(/^Uid:\s1234\s1234/m);
+    await remove('strict');
+  });
+
+  it('shares one network and host name between containers, and not their processes', async () => {
+    const listener = {
+      name: 'other',
+      image: 'sandbox/none',
+      command: ['socat', 'TCP-LISTEN:7000,fork', 'SYSTEM:hostname'],
+    };
+    await start('pair', SLEEP, { containers: [{ name: 'main', image: 'pause' }, listener] });
+    await ready('pair');
+    await until('the other container listens', async () => {
+      const { stdout } = await cluster.exec('default', 'pair', ['socat', '-', 'TCP:127.0.0.1:7000']);
+      return stdout === 'pair\n';
+    });
+    const { stdout } = await cluster.exec('default', 'pair', ['sh', '-c', 'cat /proc/[0-9]*/comm']);
+    expect(stdout).not.toContain('socat');
+    await remove('pair');
+  });
+
+  it('gets its environment and arguments as they are written, and no shell reads them', async () => {
+    const hostile = '$(touch /tmp/membrane-owned); `id` "\' \\';
+    await start('literal', {
+      command: ['sh', '-c', 'printf "%s|%s|%s" "$1" "$X" "$PWD"; sleep infinity', 'sh', hostile],
+      env: [{ name: 'X', value: hostile }],
+      workingDir: '/tmp',
+    });
+    await ready('literal');
+    const log = await logOf('literal');
+    expect(log).toBe(`${hostile}|${hostile}|/tmp`);
+    expect(existsSync('/tmp/membrane-owned')).toBe(false);
+    await remove('literal');
+  });
+
+  it('on the host’s network has the node’s address and no network of its own', async () => {
+    await start('host', SLEEP, { hostNetwork: true });
+    await ready('host');
+    expect(podIp(await get('host'))).toBe('172.18.0.2');
+    const { stdout } = await cluster.exec('default', 'host', ['ip', '-br', 'addr']);
+    expect(stdout).toContain('172.18.0.2/16');
+    await remove('host');
+  });
+});
+
+describe('the life of containers', () => {
+  it('restarts what ends, with a growing back-off, and counts', async () => {
+    await start('crash', { command: ['sh', '-c', 'echo run; exit 3'] });
+    await until('two restarts', async () => (numberOf(await get('crash'), 'restartCount') ?? 0) >= 2);
+    await until('a back-off', async () => stateOf(await get('crash'), 'waiting', 'reason') === 'CrashLoopBackOff');
+    await until('a third run', async () => (await logOf('crash')).startsWith('run\nrun\nrun\n'));
+    expect((await eventsOf('crash')).includes('BackOff')).toBe(true);
+    await remove('crash');
+  });
+
+  it.each([
+    ['Never', 0, 'Succeeded'],
+    ['Never', 4, 'Failed'],
+    ['OnFailure', 0, 'Succeeded'],
+  ])('%s with exit code %i ends as %s and frees the network', async (restartPolicy, code, phase) => {
+    await start('once', { command: ['sh', '-c', `exit ${code}`] }, { restartPolicy });
+    await until(phase, async () => stringAt(await get('once'), 'status', 'phase') === phase);
+    expect(numberAt(await get('once'), 'status', 'containerStatuses', 0, 'state', 'terminated', 'exitCode')).toBe(code);
+    await until('the network is gone', async () => readdirSync(state).every((name) => !name.startsWith('ip-')));
+    await remove('once');
+  });
+
+  it('runs init containers first, in order', async () => {
+    const init = (name: string) => ({
+      name,
+      image: 'sandbox/none',
+      command: ['sh', '-c', `echo ${name} >> ${state}/order; exit 0`],
+    });
+    await start(
+      'ordered',
+      { command: ['sh', '-c', `echo main >> ${state}/order; sleep infinity`] },
+      {
+        initContainers: [init('one'), init('two')],
+      },
+    );
+    await ready('ordered');
+    await until('all ran', async () => readFileSync(join(state, 'order'), 'utf8') === 'one\ntwo\nmain\n');
+    await remove('ordered');
+  });
+
+  it('gives SIGTERM and the grace first, then SIGKILL', async () => {
+    const trap = (action: string) => ({ command: ['sh', '-c', `trap '${action}' TERM; while :; do sleep 0.05; done`] });
+    await start('polite', trap(`echo bye > ${state}/bye; exit 0`));
+    await start('stubborn', trap(':'));
+    await ready('polite', 'stubborn');
+    await sleep(100);
+    const began = Date.now();
+    await Promise.all([remove('polite', 30), remove('stubborn', 1)]);
+    expect(readFileSync(join(state, 'bye'), 'utf8')).toBe('bye\n');
+    expect(Date.now() - began).toBeGreaterThan(900);
+    expect(Date.now() - began).toBeLessThan(5_000);
+  });
+
+  it('says what is wrong with a container that cannot run', async () => {
+    await start('nginx', { image: 'nginx' });
+    await until('a reason', async () => stateOf(await get('nginx'), 'waiting', 'reason') === 'ErrImageNeverPull');
+    expect(stateOf(await get('nginx'), 'waiting', 'message')).toMatch(/no images: give container "main" a command/);
+    await remove('nginx');
+  });
+
+  it('follows a readiness probe up and down', async () => {
+    const flag = join(state, 'flag');
+    await start('flag', {
+      ...SLEEP,
+      readinessProbe: { exec: { command: ['test', '-e', flag] }, periodSeconds: 1, failureThreshold: 1 },
+    });
+    await until('it runs', async () => stringAt(await get('flag'), 'status', 'phase') === 'Running');
+    expect(stringAt(await get('flag'), 'status', 'conditions', 1, 'status')).toBe('False');
+    writeFileSync(flag, '');
+    await ready('flag');
+    rmSync(flag);
+    await until('unready', async () => stringAt(await get('flag'), 'status', 'conditions', 1, 'status') === 'False');
+    await remove('flag');
+  });
+});
+
+describe('the network of a pod', () => {
+  it('is asked for again after a refusal, with an event that says why', async () => {
+    writeFileSync(join(state, 'refuse'), '');
+    await start('late', SLEEP);
+    await until('an event', async () => (await eventsOf('late')).includes('FailedCreatePodSandBox'));
+    expect(stringAt(await get('late'), 'status', 'phase')).toBe('Pending');
+    rmSync(join(state, 'refuse'));
+    await ready('late');
+    await remove('late');
+  });
+
+  it('gets the address that the operator asked for, and none that the pod asks for', async () => {
+    const annotations = {
+      'cni.projectcalico.org/ipAddrs': '["10.244.1.99"]',
+      'membrane/requested-ip': '10.244.1.99',
+    };
+    await cluster.requestAddress('default', 'chosen', '10.244.1.77');
+    await start('chosen', SLEEP);
+    await start('greedy', SLEEP, {}, { annotations });
+    await ready('chosen', 'greedy');
+    expect(podIp(await get('chosen'))).toBe('10.244.1.77');
+    expect(podIp(await get('greedy'))).not.toBe('10.244.1.99');
+    // The next owner of the address waits until it is free.
+    await cluster.requestAddress('default', 'next', '10.244.1.77');
+    await start('next', SLEEP);
+    await until('a refusal', async () => (await eventsOf('next')).includes('FailedCreatePodSandBox'));
+    await remove('chosen');
+    await ready('next');
+    expect(podIp(await get('next'))).toBe('10.244.1.77');
+    await Promise.all([remove('greedy'), remove('next')]);
+  });
+
+  it('can be held back between its namespace and its device, from another process too', async () => {
+    const remote = new RemoteSandbox();
+    await remote.holdNetwork('default', 'held');
+    await start('held', SLEEP);
+    await until('a namespace', async () => (await remote.netnsOf('default', 'held')) !== undefined);
+    const netns = (await remote.netnsOf('default', 'held')) ?? '';
+    expect((await attempt(['nsenter', `--net=${netns}`, 'ip', '-br', 'link'])).stdout).not.toContain('eth0');
+    await remote.releaseNetwork('default', 'held');
+    await ready('held');
+    const { stdout } = await remote.exec('default', 'held', ['hostname']);
+    expect(stdout).toBe('held\n');
+    await remove('held');
+  });
+});
+
+describe('the sandbox', () => {
+  it('keeps its token and sockets from everybody but root', () => {
+    for (const file of ['kubeconfig', 'control.sock', 'node-1/kubeconfig']) {
+      expect(statSync(join(STATE_DIR, file)).mode & 0o777, file).toBe(0o600);
+    }
+    expect(statSync(STATE_DIR).mode & 0o777).toBe(0o700);
+  });
+
+  it('refuses a second one', async () => {
+    const second = new SandboxCluster();
+    // The record is of this very process, which is alive.
+    await expect(second.up({ agent: false })).rejects.toThrowError(
+      expect.objectContaining({ code: 'E_SANDBOX_RUNNING' }),
+    );
+    await start('still', SLEEP);
+    await ready('still');
+    await remove('still');
+  });
+
+  it('starts many pods at once', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `many-${i}`);
+    await Promise.all(names.map((name) => start(name, SLEEP)));
+    await cluster.waitReady({ pods: names.map((name) => `default/${name}`), timeoutMs: 30_000 });
+    await Promise.all(names.map((name) => remove(name)));
+    expect(await listNetns('mbr-pod-')).toEqual([]);
+  });
+
+  it('leaves nothing behind, even with pods running', async () => {
+    await start('last', SLEEP);
+    await ready('last');
+    await cluster.down();
+    expect((await listNetns()).filter(isSandboxNetns)).toEqual([]);
+    expect(existsSync(STATE_DIR)).toBe(false);
+    expect(existsSync('/sys/fs/cgroup/unified/membrane-sandbox')).toBe(false);
+  });
+});
+
+function numberOf(pod: KubeObject | undefined, key: string): number | undefined {
+  return numberAt(pod, 'status', 'containerStatuses', 0, key);
+}
+
+function stateOf(pod: KubeObject | undefined, kind: string, key: string): string | undefined {
+  return stringAt(pod, 'status', 'containerStatuses', 0, 'state', kind, key);
+}
+
+async function eventsOf(name: string): Promise<string[]> {
+  const events = await cluster.list('events', 'default');
+  return events.filter((e) => stringAt(e, 'involvedObject', 'name') === name).map((e) => stringAt(e, 'reason') ?? '');
+}
+
+async function logOf(name: string): Promise<string> {
+  const uid = (await get(name))?.metadata.uid;
+  return readFileSync(join(nodePlace(1).dir, 'logs', `default_${name}_${uid}`, 'main.log'), 'utf8');
+}
