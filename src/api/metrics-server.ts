@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { isIP } from 'node:net';
-import { errorMessage, type Service } from '../base/index.ts';
+import { errorMessage } from '../base/index.ts';
 import type { Registry } from '../base/metrics.ts';
 import { apiErrors } from './errors.ts';
 
@@ -13,11 +13,19 @@ export type MetricsServerOptions = {
   readonly allowNonLoopback?: boolean;
 };
 
-/** Prometheus metrics at `/metrics` over plain HTTP. `address()` tells the port once started. */
+/** A `Service`. */
+export type MetricsServer = {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Undefined before the start. */
+  address(): { host: string; port: number } | undefined;
+};
+
+/** Prometheus metrics at `/metrics` over plain HTTP. */
 export function metricsServer(
   registry: Pick<Registry, 'metrics' | 'contentType'>,
   options: MetricsServerOptions,
-): Service & { address(): { host: string; port: number } | undefined } {
+): MetricsServer {
   const { host = '127.0.0.1', port, allowNonLoopback = false } = options;
   const server = http.createServer((request, response) => {
     if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {

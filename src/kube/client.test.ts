@@ -62,6 +62,10 @@ describe('errors have codes', () => {
     server.faults = { silent: 1 };
     expect(await codeOf(client.request({ method: 'GET', path: '/x', timeoutMs: 30 }))).toBe('E_KUBE_TIMEOUT');
     server.faults = { resets: 1 };
+    expect(await codeOf(client.version())).toBe('no error');
+    server.faults = { resets: 1 };
+    expect(await codeOf(client.create({ resource: NODE }, {}))).toBe('E_KUBE_UNREACHABLE');
+    server.faults = { resets: 2 };
     expect(await codeOf(client.version())).toBe('E_KUBE_UNREACHABLE');
     await server.stop();
     expect(await codeOf(client.version())).toBe('E_KUBE_UNREACHABLE');

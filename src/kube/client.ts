@@ -128,7 +128,7 @@ export class KubeClient {
   }
 
   /**
-   * Changes after `resourceVersion`, in groups as they arrive. Ends when the server ends it; throws E_KUBE_GONE when the
+   * Changes after `resourceVersion`, in groups as they arrive; an empty one says that the watch stands. Ends when the server ends it; throws E_KUBE_GONE when the
    * version is too old, E_KUBE_TIMEOUT when nothing (not even a bookmark) came for `idleMs`.
    */
   async *watch(
@@ -142,13 +142,14 @@ export class KubeClient {
       method: 'GET',
       path,
       query: { watch: 1, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector, fieldSelector },
-      timeoutMs: options.idleMs ?? 90_000,
+      idleMs: options.idleMs ?? 90_000,
       ...withSignal(options.signal),
     });
     const status = response.statusCode ?? 0;
     if (status !== 200) {
       throw failureOf(await readJson(response, { maxBytes: this.#maxBodyBytes, what }), status, what).error;
     }
+    yield [];
     yield* watchEvents(response, what);
   }
 }

@@ -14,8 +14,10 @@ export type KubeRequest = {
   /** Default `application/json`. */
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** Until the answer's headers, and between two pieces of its body. Default 30 s. */
+  /** Until the answer's headers. Default 30 s. */
   readonly timeoutMs?: number;
+  /** Between two pieces of the answer's body. Default `timeoutMs`. */
+  readonly idleMs?: number;
 };
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -46,10 +48,20 @@ export class KubeTransport {
 
   /** Sends; on 401 once more with refreshed credentials. */
   async open(request: KubeRequest): Promise<http.IncomingMessage> {
-    const response = await this.#send(request);
+    const response = await this.#sendAgain(request);
     if (response.statusCode !== 401 || !this.#connection.credentials.refresh()) return response;
     response.resume();
     return await this.#send(request);
+  }
+
+  /** The server may close an idle connection just when we use it again: what only reads is sent once more. */
+  async #sendAgain(request: KubeRequest): Promise<http.IncomingMessage> {
+    try {
+      return await this.#send(request);
+    } catch (error) {
+      if (request.method !== 'GET' || !wasReset(error)) throw error;
+      return await this.#send(request);
+    }
   }
 
   async #send(request: KubeRequest): Promise<http.IncomingMessage> {
@@ -63,7 +75,7 @@ export class KubeTransport {
       headers['content-length'] = body.length;
     }
     const { server } = this.#connection;
-    const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, idleMs = timeoutMs } = request;
     const what = `${request.method} ${server.origin}${request.path}`;
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
     let answer: http.IncomingMessage | undefined;
@@ -80,13 +92,16 @@ export class KubeTransport {
       },
       (response) => {
         answer = response;
+        outgoing.setTimeout(idleMs);
         // Aborting the request alone would show as a broken connection in the middle of the body.
         if (request.signal !== undefined) addAbortSignal(request.signal, response);
         resolve(response);
       },
     );
-    outgoing.setTimeout(timeoutMs, () => {
-      (answer ?? outgoing).destroy(kubeErrors.make('E_KUBE_TIMEOUT', { detail: `${what}, ${timeoutMs} ms` }));
+    outgoing.setTimeout(timeoutMs);
+    outgoing.on('timeout', () => {
+      const detail = `${what}, ${answer === undefined ? timeoutMs : idleMs} ms`;
+      (answer ?? outgoing).destroy(kubeErrors.make('E_KUBE_TIMEOUT', { detail }));
     });
     outgoing.on('error', (cause) => {
       if (request.signal?.aborted) reject(request.signal.reason as Error);
@@ -101,6 +116,10 @@ export class KubeTransport {
 export function transportError(cause: unknown, what: string): Error {
   if (isMembraneError(cause)) return cause;
   return kubeErrors.make('E_KUBE_UNREACHABLE', { detail: `${what}: ${errorMessage(cause)}`, cause });
+}
+
+function wasReset(error: unknown): boolean {
+  return error instanceof Error && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNRESET';
 }
 
 function queryText(query: KubeRequest['query']): string {
