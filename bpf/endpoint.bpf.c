@@ -56,7 +56,7 @@ static __always_inline int check_source_v6(struct __sk_buff *skb)
 	if (bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, saddr), &source,
 			       sizeof(source)) < 0)
 		return DROP_MALFORMED;
-	return addr_equal(&source, (const union addr *)&config.ipv6) ? 0 : DROP_SPOOFED_IP;
+	return source.hi == CONFIG(ipv6.hi) && source.lo == CONFIG(ipv6.lo) ? 0 : DROP_SPOOFED_IP;
 }
 
 /* At the ingress of the host side: what the pod sends. */

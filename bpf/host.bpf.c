@@ -65,6 +65,9 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 	/* What is about the node's own packets is the stack's to judge. */
 	if (p->kind == PACKET_ERROR && parse_quoted(skb, p, false))
 		return 0;
+	/* A request to the node's own address is the node's, whatever id or port it guesses. */
+	if (p->kind == PACKET_OPENS)
+		return 0;
 	key.remote = p->source;
 	key.remote_port = p->protocol == IPPROTO_ICMP ? 0 : p->source_port;
 	key.nat_port = p->destination_port;

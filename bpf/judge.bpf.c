@@ -83,10 +83,6 @@ int judge_from_pod(struct __sk_buff *skb)
 	case SIDE_HOST:
 		break;
 	default:
-		if (identity_is_cluster(flow.destination.identity)) {
-			reason = DROP_NO_ROUTE;
-			goto out;
-		}
 		/* The quoted packet of an error would have to be translated back as well. */
 		if (p->kind == PACKET_ERROR && flow.nat_port) {
 			reason = DROP_ICMP_UNRELATED;
@@ -158,6 +154,11 @@ int judge_to_pod(struct __sk_buff *skb)
 		/* The connection is with whom the quoted packet went to; the error may be a
 		 * router's, or the node's own about a connection that it forwards or translates. */
 		resolve(&p->source, &flow.source);
+		/* What pods of this node say to each other never comes this way. */
+		if (flow.source.kind == SIDE_POD) {
+			reason = DROP_ICMP_UNRELATED;
+			goto out;
+		}
 	}
 	reason = judge(skb, &flow);
 	if (reason)

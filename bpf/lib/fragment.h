@@ -27,13 +27,16 @@ VERIFIED_ONCE int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 
 			return reason;
 		value.port[0] = p->source_port;
 		value.port[1] = p->destination_port;
+		value.policy_port = p->policy_port;
+		value.kind = p->kind;
 		if (bpf_map_update_elem(&fragments, &key, &value, BPF_ANY) < 0)
 			return DROP_FRAGMENT_UNKNOWN;
 		return 0;
 	}
-	/* RFC 1858: a fragment that starts inside the TCP header would overwrite flags that were
-	 * judged. */
-	if (p->protocol == IPPROTO_TCP && offset < 3)
+	/* RFC 1858: a fragment that starts inside the TCP header, or inside the first chunk of
+	 * SCTP, would overwrite what was judged. */
+	if ((p->protocol == IPPROTO_TCP && offset < 3) ||
+	    (p->protocol == IPPROTO_SCTP && offset < 2))
 		return DROP_MALFORMED;
 	known = bpf_map_lookup_elem(&fragments, &key);
 	if (!known)
@@ -41,8 +44,11 @@ VERIFIED_ONCE int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 
 	p->fragment = FRAGMENT_LATER;
 	p->source_port = known->port[0];
 	p->destination_port = known->port[1];
-	p->policy_port = known->port[1];
-	/* Belongs to a connection that its first fragment opened, whatever the protocol. */
-	p->kind = PACKET_CONTINUES;
+	p->policy_port = known->policy_port;
+	/* The quoted packet, which says what an error is about, was in the first. */
+	if (known->kind == PACKET_ERROR)
+		return DROP_ICMP_UNRELATED;
+	/* Belongs to a connection that its first fragment opened. */
+	p->kind = p->protocol == IPPROTO_ICMP ? known->kind : PACKET_CONTINUES;
 	return 0;
 }

@@ -57,6 +57,14 @@ VERIFIED_ONCE int policy_allows(struct policy_query *query)
 	return value && value->verdict == VERDICT_ALLOW;
 }
 
+/* A pod of another node cannot be reached: there is no overlay yet. Asked before conntrack
+ * remembers a yes, which would let the next packet out under the pod's own address. */
+static __always_inline bool has_route(const struct flow *flow)
+{
+	return flow->destination.kind != SIDE_OTHER ||
+	       !identity_is_cluster(flow->destination.identity);
+}
+
 /* May the packet's source open a connection to its destination, to this port? `reversed` asks the
  * same of its destination. Returns a drop reason, 0 when it may. */
 VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
@@ -73,7 +81,7 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 	if (!responder->word)
 		return reversed ? DROP_NOT_READY : DROP_PEER_NOT_READY;
 	if (!CONFIG(enable_policy))
-		return 0;
+		return has_route(flow) ? 0 : DROP_NO_ROUTE;
 	query.protocol = flow->packet.protocol;
 	if (opener->kind == SIDE_POD) {
 		query.revision = WORD_REVISION(opener->word);
@@ -97,5 +105,5 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 		}
 		flow->rule[DIRECTION_INGRESS] = query.rule;
 	}
-	return 0;
+	return has_route(flow) ? 0 : DROP_NO_ROUTE;
 }

@@ -145,7 +145,7 @@ struct snat_value {
 	__u16 endpoint;
 };
 
-/* Ports of a fragmented datagram, learned from its first fragment. */
+/* What the first fragment of a datagram says about the rest of it. */
 struct fragment_key {
 	union addr source;
 	union addr destination;
@@ -155,7 +155,10 @@ struct fragment_key {
 };
 
 struct fragment_value {
-	__be16 port[2]; /* source, destination */
+	__be16 port[2];	    /* source, destination */
+	__be16 policy_port; /* see struct packet */
+	__u8 kind;	    /* enum packet_kind */
+	__u8 pad;	    /* zero */
 };
 
 /* Packets and bytes, per CPU. */

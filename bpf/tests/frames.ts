@@ -97,7 +97,12 @@ export function icmpError(
   source: Addr,
   destination: Addr,
   transport: TransportSpec,
-  options: { readonly type?: number; readonly code?: number; readonly ip?: Partial<Ipv4Spec>; readonly cut?: number } = {},
+  options: {
+    readonly type?: number;
+    readonly code?: number;
+    readonly ip?: Partial<Ipv4Spec>;
+    readonly cut?: number;
+  } = {},
 ): TransportSpec {
   const quoted = buildDatagram({ network: ipv4(source, destination, options.ip), transport });
   return {

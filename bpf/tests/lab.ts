@@ -1,10 +1,9 @@
-import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
-import type { Event } from '../../src/datapath/gen/codecs.ts';
 import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
-import type { CtEntry, CtKey } from '../../src/datapath/gen/codecs.ts';
+import type { ProgFd } from '../../src/datapath/fd.ts';
+import type { CtEntry, CtKey, Event } from '../../src/datapath/gen/codecs.ts';
+import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
 import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
-import type { ProgFd } from '../../src/datapath/fd.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import {
   type Direction,
@@ -51,7 +50,7 @@ export const FULL: Config = {
 export type LabPod = {
   readonly id: number;
   readonly addr: Addr;
-  readonly ipv6: Addr | null;
+  readonly ipv6: Addr | undefined;
   readonly mac: Mac;
   readonly identity: number;
   readonly ifindex: number;
@@ -63,8 +62,6 @@ export type PodSpec = {
   readonly addr: Addr;
   readonly identity: number;
   readonly ipv6?: Addr;
-  /** On top of the lab's. */
-  readonly config?: Partial<Config>;
 };
 
 export type Outcome = {
@@ -141,14 +138,13 @@ export class Lab implements Disposable {
     const device = 1000 + spec.id;
     const programs = this.datapath.loadEndpoint({
       ...this.config,
-      ...spec.config,
       endpoint: endpointId(spec.id),
       ifindex: ifindex(device),
       ipv4: spec.addr,
       ipv6: spec.ipv6 ?? null,
       mac,
     });
-    return { ...spec, ipv6: spec.ipv6 ?? null, mac, ifindex: device, programs };
+    return { ...spec, ipv6: spec.ipv6, mac, ifindex: device, programs };
   }
 
   /** Writes a table under a fresh revision and turns the pod's word to it. */

@@ -397,7 +397,7 @@ export const snatValueCodec: Codec<SnatValue> = {
   decode: decodeSnatValue,
 };
 
-/** Ports of a fragmented datagram, learned from its first fragment. */
+/** What the first fragment of a datagram says about the rest of it. */
 export type FragmentKey = {
   readonly source: Addr;
   readonly destination: Addr;
@@ -439,13 +439,19 @@ export const fragmentKeyCodec: Codec<FragmentKey> = {
 export type FragmentValue = {
   /** source, destination */
   readonly port: readonly [number, number];
+  /** see struct packet */
+  readonly policyPort: number;
+  /** enum packet_kind */
+  readonly kind: number;
 };
 
-export const FRAGMENT_VALUE_SIZE = 4;
+export const FRAGMENT_VALUE_SIZE = 8;
 
 export function decodeFragmentValue(view: DataView, offset = 0): FragmentValue {
   return {
     port: [view.getUint16(offset), view.getUint16(offset + 2)],
+    policyPort: view.getUint16(offset + 4),
+    kind: view.getUint8(offset + 6),
   };
 }
 
@@ -453,16 +459,18 @@ export function decodeFragmentValue(view: DataView, offset = 0): FragmentValue {
 export function writeFragmentValue(view: DataView, offset: number, value: FragmentValue): void {
   view.setUint16(offset, value.port[0]);
   view.setUint16(offset + 2, value.port[1]);
+  view.setUint16(offset + 4, value.policyPort);
+  view.setUint8(offset + 6, value.kind);
 }
 
 export function encodeFragmentValue(value: FragmentValue): Uint8Array {
-  const bytes = new Uint8Array(4);
+  const bytes = new Uint8Array(8);
   writeFragmentValue(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const fragmentValueCodec: Codec<FragmentValue> = {
-  size: 4,
+  size: 8,
   write: writeFragmentValue,
   decode: decodeFragmentValue,
 };

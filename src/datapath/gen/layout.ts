@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '792edf1269f2bb3a';
+export const LAYOUT_HASH = 'b8ee716be134bceb';
 
 export const LAYOUT_VERSION = 1;
 export const MAX_ENDPOINTS = 65536;
@@ -24,7 +24,7 @@ export const MAP_SPECS = {
   endpoints: { name: 'endpoints', type: 'hash', keySize: 16, valueSize: 12, maxEntries: 16384, flags: 0 },
   event_state: { name: 'event_state', type: 'perCpuArray', keySize: 4, valueSize: 32, maxEntries: 1, flags: 0 },
   events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 4194304, flags: 0 },
-  fragments: { name: 'fragments', type: 'lruHash', keySize: 40, valueSize: 4, maxEntries: 8192, flags: 0 },
+  fragments: { name: 'fragments', type: 'lruHash', keySize: 40, valueSize: 8, maxEntries: 8192, flags: 0 },
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
