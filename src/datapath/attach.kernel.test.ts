@@ -34,27 +34,35 @@ async function createDevice(): Promise<Link> {
   );
 }
 
+const releases: (() => unknown)[] = [];
+
 beforeAll(async () => {
   execFileSync('ip', ['netns', 'add', NETNS]);
+  releases.push(() => execFileSync('ip', ['netns', 'delete', NETNS]));
   ensureBpffs(BPFFS);
+  releases.push(() => {
+    removePins(`${BPFFS}/links`);
+    execFileSync('umount', [BPFFS]);
+    rmSync(BPFFS, { recursive: true });
+  });
   netdev = Netdev.open();
+  releases.push(async () => {
+    await netdev.deleteLink(HOST);
+    netdev.close();
+  });
+  await netdev.deleteLink(HOST);
   link = await createDevice();
   maps = new MapSet({ pinDir: undefined, sizes: SIZES });
+  releases.push(() => maps.close());
   const spec = readObjectSpec(fileURLToPath(new URL('../../build/endpoint.bpf.o', import.meta.url)));
   const config = { ...ZERO_CONFIG, endpoint: endpointId(1) };
   programs = loadEndpointPrograms({ spec, maps, config });
   others = loadEndpointPrograms({ spec, maps, config });
+  releases.push(() => [programs, others].flatMap((p) => [p.fromPod, p.toPod]).map((program) => program.close()));
 });
 
 afterAll(async () => {
-  for (const program of [programs, others].flatMap((p) => [p.fromPod, p.toPod])) program.close();
-  maps.close();
-  await netdev.deleteLink(HOST);
-  netdev.close();
-  removePins(`${BPFFS}/links`);
-  execFileSync('umount', [BPFFS]);
-  rmSync(BPFFS, { recursive: true });
-  execFileSync('ip', ['netns', 'delete', NETNS]);
+  for (const release of releases.toReversed()) await release();
 });
 
 describe('TcxLink', () => {

@@ -100,12 +100,14 @@ export class FakeMap<K, V> implements TypedMap<K, V> {
     return this.#stored.delete(this.#id(this.#bytes(key)));
   }
 
-  async setMany(entries: readonly (readonly [K, V])[]): Promise<void> {
+  async setMany(entries: Iterable<readonly [K, V]>): Promise<void> {
     for (const [key, value] of entries) this.set(key, value);
   }
 
-  async deleteMany(keys: readonly K[]): Promise<number> {
-    return keys.filter((key) => this.delete(key)).length;
+  async deleteMany(keys: Iterable<K>): Promise<number> {
+    let deleted = 0;
+    for (const key of keys) if (this.delete(key)) deleted += 1;
+    return deleted;
   }
 
   async entries(): Promise<[K, V][]> {

@@ -23,7 +23,7 @@ export { type EndpointsMap, endpointsCodecs, endpointsMap } from './endpoints-ma
 export { datapathErrors } from './errors.ts';
 export { FakeMap } from './fake.ts';
 export type { ProgFd } from './fd.ts';
-export { type Footprint, footprint, type MapFootprint, type ProgramFootprint } from './footprint.ts';
+export { type Footprint, footprint, type MapFootprint, openProgram, type ProgramFootprint } from './footprint.ts';
 export type { EndpointValue, Event, IpcacheValue } from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
 export { LAYOUT_HASH, LAYOUT_VERSION, MAP_SPECS, MAX_ENDPOINTS, type MapName } from './gen/layout.ts';
@@ -38,7 +38,7 @@ export {
   VerifierError,
 } from './loader.ts';
 export type { TypedMap } from './map.ts';
-export { MapSet, type MapSetOptions, type MapSizes } from './map-set.ts';
+export { MapSet, type MapSetOptions, type MapSizes, removeOldMaps } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';

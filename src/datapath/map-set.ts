@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isBpffs } from './bpffs.ts';
 import { hasErrno } from './errno.ts';
 import { datapathErrors } from './errors.ts';
 import type { MapFd } from './fd.ts';
@@ -47,6 +48,8 @@ export class MapSet implements Disposable {
     const spec = this.spec(name);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
+      if (!isBpffs(directory))
+        throw datapathErrors.make('E_DATAPATH_PIN', { detail: `${directory} is not on a bpffs` });
       const pinned = objectGet('map', path);
       if (pinned !== undefined) return checkShape(pinned, spec, path);
       const map = createMap(spec);
@@ -72,6 +75,14 @@ export class MapSet implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/** Unpins the maps of other layout versions, once no program uses them any more. */
+export function removeOldMaps(pinDir: string): void {
+  const directory = join(pinDir, 'maps');
+  for (const name of readdirSync(directory)) {
+    if (!name.endsWith(`_v${LAYOUT_VERSION}`)) rmSync(join(directory, name), { force: true });
   }
 }
 

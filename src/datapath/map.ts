@@ -18,9 +18,9 @@ export type TypedMap<K, V> = {
   /** False when the key was not there, which is no error. In an LPM trie exactly this prefix. */
   delete(key: K): boolean;
   /** In order, yielding to the event loop between chunks. Not atomic: what was written before an error stays. */
-  setMany(entries: readonly (readonly [K, V])[]): Promise<void>;
+  setMany(entries: Iterable<readonly [K, V]>): Promise<void>;
   /** How many were there. */
-  deleteMany(keys: readonly K[]): Promise<number>;
+  deleteMany(keys: Iterable<K>): Promise<number>;
   /** All entries. Those that change meanwhile may be missing or come in their old form. */
   entries(): Promise<[K, V][]>;
 };
@@ -29,6 +29,19 @@ export type MapCodecs<K, V> = { readonly key: Codec<K>; readonly value: Codec<V>
 
 /** Long enough that a system call's price does not count, short enough (a few ms) to hold up nobody. */
 export const CHUNK = 4096;
+
+/** Pieces of an iterable, with a turn of the event loop between them; the iterable is read piece by piece. */
+async function* chunks<T>(all: Iterable<T>): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for (const item of all) {
+    chunk.push(item);
+    if (chunk.length < CHUNK) continue;
+    yield chunk;
+    chunk = [];
+    await nextTurn();
+  }
+  if (chunk.length > 0) yield chunk;
+}
 
 function room(size: number, count: number): { bytes: Uint8Array; view: DataView } {
   const buffer = new ArrayBuffer(size * count);
@@ -91,10 +104,8 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
     return this.#run('delete from', () => mapDelete(this.#fd, this.#key.bytes));
   }
 
-  async setMany(entries: readonly (readonly [K, V])[]): Promise<void> {
-    for (let start = 0; start < entries.length; start += CHUNK) {
-      if (start > 0) await nextTurn();
-      const chunk = entries.slice(start, start + CHUNK);
+  async setMany(entries: Iterable<readonly [K, V]>): Promise<void> {
+    for await (const chunk of chunks(entries)) {
       const keys = room(this.spec.keySize, chunk.length);
       const values = room(this.spec.valueSize, chunk.length);
       for (const [index, [key, value]] of chunk.entries()) {
@@ -106,11 +117,9 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
     }
   }
 
-  async deleteMany(keys: readonly K[]): Promise<number> {
+  async deleteMany(keys: Iterable<K>): Promise<number> {
     let deleted = 0;
-    for (let start = 0; start < keys.length; start += CHUNK) {
-      if (start > 0) await nextTurn();
-      const chunk = keys.slice(start, start + CHUNK);
+    for await (const chunk of chunks(keys)) {
       const encoded = room(this.spec.keySize, chunk.length);
       for (const [index, key] of chunk.entries()) {
         this.#codecs.key.write(encoded.view, index * this.spec.keySize, key);

@@ -94,12 +94,14 @@ describe('PolicyTables', () => {
       delete: (key) => inner.delete(key),
       entries: async () => await inner.entries(),
       setMany: async (entries) => {
-        order.push(...entries.map(([key]) => `+${key.prefixlen}`));
-        await inner.setMany(entries);
+        const all = [...entries];
+        order.push(...all.map(([key]) => `+${key.prefixlen}`));
+        await inner.setMany(all);
       },
       deleteMany: async (keys) => {
-        order.push(...keys.map((key) => `-${key.prefixlen}`));
-        return await inner.deleteMany(keys);
+        const all = [...keys];
+        order.push(...all.map((key) => `-${key.prefixlen}`));
+        return await inner.deleteMany(all);
       },
     };
     const tables = new PolicyTables(spy);

@@ -102,9 +102,8 @@ export class PolicyTables {
   /** Removes every row of a revision that no endpoint word names any more. */
   async delete(revision: PolicyRevision): Promise<void> {
     const known = this.#known.get(revision);
-    const rows =
-      known === undefined ? ((await this.revisions()).get(revision) ?? []) : [...known.table, ...known.added];
-    await this.#map.deleteMany(rows.map((row) => policyKey(revision, row)));
+    const parts = known === undefined ? [(await this.revisions()).get(revision) ?? []] : [known.table, known.added];
+    for (const part of parts) await this.#map.deleteMany(part.values().map((row) => policyKey(revision, row)));
     this.#known.delete(revision);
   }
 
