@@ -90,7 +90,7 @@ export class KubeClient {
     resource: Resource<KubeRow>,
     selection: Selection & { limit?: number; signal?: AbortSignal } = {},
   ): AsyncGenerator<Page> {
-    let limit = selection.limit ?? 500;
+    let limit = selection.limit ?? 250;
     let token: string | undefined;
     for (;;) {
       let page: Page;

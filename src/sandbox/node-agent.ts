@@ -72,14 +72,9 @@ export class NodeAgent {
 
   #spawn(): void {
     const { node, cgroup, log } = this.#options;
-    const main = join(REPOSITORY, 'src/cli/main.ts');
-    const argv = inNetnsArgv(node.netnsPath, [
-      process.execPath,
-      main,
-      'agent',
-      '--config',
-      join(node.dir, 'agent.yaml'),
-    ]);
+    // The launcher keeps compiled code: without it the agent loads the TypeScript parser, which costs 27 MB for good.
+    const launcher = join(REPOSITORY, 'membrane');
+    const argv = inNetnsArgv(node.netnsPath, [launcher, 'agent', '--config', join(node.dir, 'agent.yaml')]);
     const joined = ['-c', 'echo $$ > "$1" && shift && exec "$@"', 'join', cgroup.child('agent').create().procsFile];
     const output = openSync(join(node.dir, 'agent.out'), 'a', 0o600);
     const child = spawn('sh', [...joined, ...argv], {
