@@ -8,11 +8,14 @@ export class Prefix {
   readonly value: bigint;
   /** 0 to 32 or 0 to 128. */
   readonly length: number;
+  /** Value of the last address: comparing is several times as fast as shifting. */
+  readonly #last: bigint;
 
   private constructor(family: Family, value: bigint, length: number) {
     this.family = family;
     this.value = value;
     this.length = length;
+    this.#last = value + this.size - 1n;
   }
 
   /** Host bits are cleared. */
@@ -74,8 +77,7 @@ export class Prefix {
   contains(other: Prefix | Addr): boolean {
     const inner = other instanceof Prefix ? other : Prefix.host(other);
     if (inner.family !== this.family || inner.length < this.length) return false;
-    const shift = BigInt(this.bits - this.length);
-    return inner.value >> shift === this.value >> shift;
+    return inner.value >= this.value && inner.value <= this.#last;
   }
 
   equals(other: Prefix): boolean {

@@ -79,6 +79,7 @@ function compileDirection(
     for (const bound of input.entries) {
       if (bound.entry.direction !== direction) continue;
       if (isolated && bound.entry.tier === 'baseline') continue;
+      if (bound.entry.peers !== 'any' && !peers.concern(bound.peers)) continue;
       claim(bound, input, everybody, peers);
     }
   }
@@ -182,6 +183,12 @@ class PeerClaims {
   wanted(set: ReadonlySet<IdentityId>): Iterable<IdentityId> {
     const only = this.#only;
     return only === undefined ? set : [...only].filter((id) => set.has(id));
+  }
+
+  /** False when none of the sets holds a peer that rows are wanted for. */
+  concern(sets: readonly ReadonlySet<IdentityId>[]): boolean {
+    const only = this.#only;
+    return only === undefined || sets.some((set) => only.values().some((id) => set.has(id)));
   }
 
   addAll(set: ReadonlySet<IdentityId>, claim: Claim): void {

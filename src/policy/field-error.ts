@@ -11,7 +11,7 @@ export type FieldError = {
 /** `spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535` */
 export function formatFieldError({ field, type, value, detail }: FieldError): string {
   const found = value === undefined ? '' : `: ${printable(value)}`;
-  return `${field}: ${type}${found}${detail === '' ? '' : `: ${detail}`}`;
+  return `${printableText(field)}: ${type}${found}${detail === '' ? '' : `: ${detail}`}`;
 }
 
 const LONGEST = 200;

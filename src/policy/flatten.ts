@@ -85,13 +85,7 @@ function flattenProtocol(claims: readonly Claim[], protocol: number): ProtocolSu
 
 /** Paints the claims onto the line of ports, the winning one first; what is painted is never painted over. */
 function paint(covers: readonly Cover[]): Segment[] {
-  const starts = new Set([0]);
-  for (const { ranges } of covers) {
-    for (const { from, to } of ranges) starts.add(from).add(to + 1);
-  }
-  starts.delete(PORTS);
-  const edges = Uint32Array.from(starts).sort();
-  const indexOf = new Map(Array.from(edges, (edge, index) => [edge, index]));
+  const edges = edgesOf(covers);
   const values = new Array<PolicyTableValue | undefined>(edges.length).fill(undefined);
 
   let line = new BlankLine(edges.length);
@@ -99,10 +93,7 @@ function paint(covers: readonly Cover[]): Segment[] {
   for (const { claim, ranges } of covers) {
     if (tier !== undefined && claim.tier !== tier) line = BlankLine.where(values);
     tier = claim.tier;
-    for (const { from, to } of ranges) {
-      const end = indexOf.get(to + 1) ?? edges.length;
-      for (const cell of line.fill(indexOf.get(from) ?? 0, end)) values[cell] = claim.value;
-    }
+    for (const { from, to } of ranges) line.fill(position(edges, from), position(edges, to + 1), values, claim.value);
   }
 
   const segments: Segment[] = [];
@@ -110,6 +101,28 @@ function paint(covers: readonly Cover[]): Segment[] {
     if (index === 0 || segments.at(-1)?.value !== value) segments.push({ from: edges[index] ?? 0, value });
   }
   return segments;
+}
+
+/** Where a range begins or the port after a range; ascending, the first is 0. */
+function edgesOf(covers: readonly Cover[]): number[] {
+  const edges = [0];
+  for (const { ranges } of covers) {
+    for (const { from, to } of ranges) edges.push(from, to + 1);
+  }
+  edges.sort((a, b) => a - b);
+  return edges.filter((edge, index) => edge < PORTS && (index === 0 || edge !== edges[index - 1]));
+}
+
+/** Index of the edge, which is there; the length for the end of the line. */
+function position(edges: readonly number[], edge: number): number {
+  let low = 0;
+  let high = edges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((edges[middle] ?? PORTS) < edge) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Cells of which each is filled once; skips filled ones in (nearly) constant time. */
@@ -127,10 +140,11 @@ class BlankLine {
     return line;
   }
 
-  *fill(from: number, end: number): Generator<number> {
+  /** Gives every blank cell of the stretch the value. */
+  fill<T>(from: number, end: number, cells: T[], value: T): void {
     for (let cell = this.#find(from); cell < end; cell = this.#find(cell)) {
       this.#next[cell] = cell + 1;
-      yield cell;
+      cells[cell] = value;
     }
   }
 

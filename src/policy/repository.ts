@@ -33,6 +33,8 @@ export type RepositoryOptions = Readonly<Partial<PolicySettings>> & {
 /** What was handed out for a subject and what has happened to it since. */
 type Handed = {
   table: PolicyTable;
+  /** Rows handed out after the table; part of it from now on. */
+  added: PolicyTableRow[];
   /** Peers that joined; all that changed while `stale` is false. */
   readonly joined: Set<IdentityId>;
   stale: boolean;
@@ -114,11 +116,13 @@ export class PolicyRepository {
   tableFor(id: IdentityId): PolicyTable {
     const handed = this.#handed.get(id);
     if (handed !== undefined && !handed.stale) {
-      if (handed.joined.size > 0) this.additionsFor(id);
+      this.additionsFor(id);
+      if (handed.added.length > 0) handed.table = handed.table.concat(handed.added);
+      handed.added = [];
       return handed.table;
     }
     const table = compileTable(this.compileInput(id));
-    this.#handed.set(id, { table, joined: new Set(), stale: false });
+    this.#handed.set(id, { table, added: [], joined: new Set(), stale: false });
     return table;
   }
 
@@ -131,7 +135,7 @@ export class PolicyRepository {
     if (handed === undefined || handed.stale) return undefined;
     if (handed.joined.size === 0) return [];
     const rows = compileTable(this.compileInput(id), handed.joined);
-    handed.table = [...handed.table, ...rows];
+    handed.added = handed.added.concat(rows);
     handed.joined.clear();
     return rows;
   }

@@ -12,7 +12,7 @@ import {
 } from '../model/index.ts';
 import { PROTOCOL_NUMBERS, Prefix } from '../net/index.ts';
 import { policyErrors } from './errors.ts';
-import { formatFieldError, printableText } from './field-error.ts';
+import { type FieldError, formatFieldError, printableText } from './field-error.ts';
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, SelectorObject } from './network-policy.ts';
 import { validateNetworkPolicy } from './validate-network-policy.ts';
 
@@ -21,7 +21,7 @@ export function parseNetworkPolicy(input: unknown): NetworkPolicy {
   const { policy, errors } = validateNetworkPolicy(input);
   if (policy !== undefined) return policy;
   throw policyErrors.make('E_POLICY_INVALID', {
-    detail: `${objectName(input)}: ${errors.map(formatFieldError).join('; ')}`,
+    detail: `${objectName(input)}: ${listed(errors)}`,
   });
 }
 
@@ -116,6 +116,13 @@ function toSelector(selector: SelectorObject | undefined): LabelSelector {
       operator: expression.operator as SelectorOperator,
     })),
   });
+}
+
+const MOST = 20;
+
+function listed(errors: readonly FieldError[]): string {
+  const shown = errors.slice(0, MOST).map(formatFieldError);
+  return [...shown, ...(errors.length > MOST ? [`and ${errors.length - MOST} more`] : [])].join('; ');
 }
 
 function objectName(input: unknown): string {
