@@ -38,6 +38,7 @@ export {
   VerifierError,
 } from './loader.ts';
 export type { TypedMap } from './map.ts';
+export { type MapRow, mapOperations } from './map-operations.ts';
 export { MapSet, type MapSetOptions, type MapSizes, removeOldMaps } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
