@@ -27,6 +27,9 @@ import {
   updateObject,
 } from './writes.ts';
 
+/** How long a refused client may go on sending before the connection is cut. */
+const HANG_UP_AFTER_MS = 1_000;
+
 export type HandlerOptions = {
   readonly store: ApiStore;
   readonly namespaces: NamespaceController;
@@ -75,10 +78,15 @@ export class Handler {
       );
       refusal = internalError('see the log of the sandbox');
     }
+    const { request } = exchange;
+    const unread = !request.complete;
     // An unread body would be taken for the next request.
-    if (!exchange.request.complete) exchange.response.setHeader('Connection', 'close');
+    if (unread) exchange.response.setHeader('Connection', 'close');
     exchange.json(refusal.code, refusal.toStatus());
-    if (!exchange.request.complete) exchange.request.resume();
+    if (!unread) return;
+    // The client may still send: let it see the answer, then hang up.
+    request.on('error', () => undefined).resume();
+    setTimeout(() => request.destroy(), HANG_UP_AFTER_MS).unref();
   }
 
   async #resource(exchange: Exchange, info: RequestInfo): Promise<void> {

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { apiServerErrors } from '../errors.ts';
 
@@ -25,6 +26,8 @@ export class Database {
   /** `path` may be `:memory:`. */
   constructor(path: string) {
     try {
+      // It holds secrets: for its owner only, from the first byte. SQLite gives its other files the same mode.
+      if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
       this.#db = new DatabaseSync(path);
       this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       this.#db.exec(LAYOUT);

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../json.ts';
 import type { KubeObject } from '../object.ts';
+import { ApiError } from '../status.ts';
 import { Collection } from './collection.ts';
 import { Database } from './database.ts';
 import { EventLog } from './event-log.ts';
@@ -11,6 +12,9 @@ export type StorageOptions = {
   /** Changes kept per resource for watchers that come back. Default 10,000. */
   readonly historyLimit?: number;
 };
+
+/** In characters of JSON; what etcd takes by default. */
+const MAX_OBJECT_LENGTH = 1_572_864;
 
 export type Listener = (event: StoredEvent) => void;
 
@@ -64,6 +68,9 @@ export class Storage {
     const shelf = this.#shelf(resource);
     const previous = shelf.objects.get(namespace, name);
     const stored = this.#next(object);
+    if (stored.json.length > MAX_OBJECT_LENGTH) {
+      throw new ApiError(413, 'RequestEntityTooLarge', `the object is too large: limit is ${MAX_OBJECT_LENGTH}`);
+    }
     this.#database.put({ resource, namespace, name, revision: stored.revision, json: stored.json });
     shelf.objects.set(namespace, name, stored);
     this.#publish(shelf, new StoredEvent(previous === undefined ? 'ADDED' : 'MODIFIED', stored, previous));

@@ -1,13 +1,14 @@
 import { clone, type JsonObject, listAt, numberAt, stringAt } from '../json.ts';
 import { type KubeObject, timestamp } from '../object.ts';
 import type { ResourceDefinition } from '../resource.ts';
-import { conflict } from '../status.ts';
+import { conflict, forbidden } from '../status.ts';
 import type { DeleteOptions } from './options.ts';
 
 /** `gone`: remove it. Otherwise store `next` (nothing to store when it is absent: it is being deleted already). */
 export type DeletionDecision = { readonly gone: boolean; readonly next?: KubeObject };
 
 const DEFAULT_GRACE_SECONDS = 30;
+const IMMORTAL_NAMESPACES = new Set(['default', 'kube-system', 'kube-public']);
 
 /** What a deletion does to an object now; finalizers, a pod's grace and a namespace's content come first. */
 export function decideDeletion(
@@ -16,6 +17,9 @@ export function decideDeletion(
   options: DeleteOptions,
   now: number,
 ): DeletionDecision {
+  if (definition.resource === 'namespaces' && IMMORTAL_NAMESPACES.has(object.metadata.name)) {
+    throw forbidden(definition, object.metadata.name, 'this namespace may not be deleted');
+  }
   checkPreconditions(definition, object, options);
   const grace = definition.resource === 'pods' ? podGrace(object, options.gracePeriodSeconds) : 0;
   const held =
