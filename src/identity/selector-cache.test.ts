@@ -132,7 +132,7 @@ describe('SelectorCache', () => {
             const expected = [...identities.values()]
               .filter((identity) => selects(registered, identity))
               .map(({ id }) => id);
-            expect([...cache.members(key as ReturnType<typeof selectorKey>)].sort()).toEqual(expected.sort());
+            expect(new Set(cache.members(key as ReturnType<typeof selectorKey>))).toEqual(new Set(expected));
           }
         }
       }),

@@ -41,7 +41,9 @@ describe('Kubernetes semantics', () => {
       matchLabels: { a: '1' },
       matchExpressions: [{ key: 'a', operator: 'In', values: ['2'] }],
     });
-    expect([{ a: '1' }, { a: '2' }, {}].some((labels) => selectorMatches(selector, labelMap(labels)))).toBe(false);
+    expect(
+      [labelMap({ a: '1' }), labelMap({ a: '2' }), labelMap()].some((labels) => selectorMatches(selector, labels)),
+    ).toBe(false);
   });
 
   test('keys that objects inherit are no labels', () => {

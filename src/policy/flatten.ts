@@ -86,7 +86,7 @@ function flattenProtocol(claims: readonly Claim[], protocol: number): ProtocolSu
 /** Paints the claims onto the line of ports, the winning one first; what is painted is never painted over. */
 function paint(covers: readonly Cover[]): Segment[] {
   const edges = edgesOf(covers);
-  const values = new Array<PolicyTableValue | undefined>(edges.length).fill(undefined);
+  const values = Array.from<PolicyTableValue | undefined>({ length: edges.length });
 
   let line = new BlankLine(edges.length);
   let tier: number | undefined;

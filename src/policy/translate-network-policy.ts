@@ -127,6 +127,6 @@ function listed(errors: readonly FieldError[]): string {
 
 function objectName(input: unknown): string {
   const { kind, metadata } = (input ?? {}) as { kind?: unknown; metadata?: { namespace?: unknown; name?: unknown } };
-  const name = [metadata?.namespace, metadata?.name].filter((part) => part !== undefined).join('/');
+  const name = [metadata?.namespace, metadata?.name].filter((part) => typeof part === 'string').join('/');
   return printableText(`${typeof kind === 'string' ? kind : 'object'} ${name}`.trim());
 }
