@@ -19,7 +19,7 @@ enum {
 	MAX_FRAME = 9216,
 	MAX_PATTERNS = 32,
 	MAX_PATTERN = 64,
-	MAX_CONNECTIONS = 256,
+	MAX_CONNECTIONS = 64,
 };
 
 struct bytes {

@@ -109,17 +109,27 @@ static int tcp_socket(long port)
 	return fd;
 }
 
-static void print_server(const struct connection *all, int count)
-{
-	long received = 0, marked = 0;
+/* All connections that a server knows. The oldest makes room for a new one. */
+struct server {
+	struct connection all[MAX_CONNECTIONS];
+	int count;
+	long accepted;
+	long received; /* by those that made room */
+	long marked;
+};
 
-	for (int i = 0; i < count; i++) {
+static void print_server(const struct server *server)
+{
+	const struct connection *all = server->all;
+	long received = server->received, marked = server->marked;
+
+	for (int i = 0; i < server->count; i++) {
 		received += all[i].received;
 		marked += all[i].marked;
 	}
-	printf("{\"accepted\":%d,\"received\":%ld,\"marked\":%ld,\"connections\":[", count,
-	       received, marked);
-	for (int i = 0; i < count; i++) {
+	printf("{\"accepted\":%ld,\"received\":%ld,\"marked\":%ld,\"connections\":[",
+	       server->accepted, received, marked);
+	for (int i = 0; i < server->count; i++) {
 		if (i)
 			putchar(',');
 		print_connection(&all[i]);
@@ -127,53 +137,66 @@ static void print_server(const struct connection *all, int count)
 	puts("]}");
 }
 
+static void accept_one(struct server *server, int listener)
+{
+	struct connection *slot = &server->all[server->accepted % MAX_CONNECTIONS];
+	struct sockaddr_in peer;
+	socklen_t size = sizeof(peer);
+	int fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (server->count == MAX_CONNECTIONS) {
+		close(slot->fd);
+		server->received += slot->received;
+		server->marked += slot->marked;
+	} else {
+		server->count++;
+	}
+	*slot = (struct connection){.fd = fd, .peer = peer, .state = "open"};
+	server->accepted++;
+}
+
 int run_serve(const struct options *options)
 {
-	static struct connection all[MAX_CONNECTIONS];
+	static struct server server;
 	struct pollfd polled[MAX_CONNECTIONS + 2];
-	int count = 0, listener = tcp_socket(options->port);
+	int listener = tcp_socket(options->port);
 	double begin = now();
 	long spoken = 0;
 
 	if (listen(listener, 128) < 0)
 		die("listen: %s", strerror(errno));
-	print_server(all, 0);
+	print_server(&server);
 	while (!is_over(options)) {
 		enum order order = ORDER_NONE;
-		bool full = count == MAX_CONNECTIONS;
 
 		polled[0] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
-		polled[1] = (struct pollfd){full ? -1 : listener, POLLIN, 0};
-		for (int i = 0; i < count; i++)
-			polled[i + 2] = (struct pollfd){
-				strcmp(all[i].state, "open") == 0 ? all[i].fd : -1, POLLIN, 0};
-		poll(polled, count + 2, options->push ? 5 : 100);
+		polled[1] = (struct pollfd){listener, POLLIN, 0};
+		for (int i = 0; i < server.count; i++) {
+			bool is_open = strcmp(server.all[i].state, "open") == 0;
+
+			polled[i + 2] = (struct pollfd){is_open ? server.all[i].fd : -1, POLLIN, 0};
+		}
+		poll(polled, server.count + 2, options->push ? 5 : 100);
 		if (polled[0].revents)
 			order = read_order();
-		for (int i = 0; i < count; i++)
+		for (int i = 0; i < server.count; i++)
 			if (polled[i + 2].revents)
-				receive(&all[i]);
-		if (polled[1].revents) {
-			socklen_t size = sizeof(all[count].peer);
-			int fd = accept4(listener, (struct sockaddr *)&all[count].peer, &size,
-					 SOCK_NONBLOCK);
-
-			if (fd >= 0) {
-				set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-				all[count].fd = fd;
-				all[count++].state = "open";
-			}
-		}
+				receive(&server.all[i]);
+		if (polled[1].revents)
+			accept_one(&server, listener);
 		/* A peer that has closed is spoken to all the same: it may be another one now. */
 		for (; options->push && spoken < (now() - begin) * options->rate; spoken++)
-			for (int i = 0; i < count; i++)
-				speak(&all[i]);
+			for (int i = 0; i < server.count; i++)
+				speak(&server.all[i]);
 		if (order == ORDER_STOP)
 			break;
 		if (order == ORDER_REPORT)
-			print_server(all, count);
+			print_server(&server);
 	}
-	print_server(all, count);
+	print_server(&server);
 	return 0;
 }
 

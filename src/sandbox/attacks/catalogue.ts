@@ -1,0 +1,46 @@
+import { chaos } from './chaos.ts';
+import { attackErrors } from './errors.ts';
+import { footprints } from './footprint.ts';
+import type { AttackLine } from './line.ts';
+import { reach } from './reach.ts';
+import { revoke } from './revoke.ts';
+import { disabledProtocols, spoof } from './spoof.ts';
+import type { Stage } from './stage.ts';
+import { survive } from './survive.ts';
+import { unknownPod } from './unknown-pod.ts';
+
+export type AttackOptions = {
+  /** Of the attacks that repeat. */
+  readonly rounds?: number;
+};
+
+export type Attack = {
+  readonly number: number;
+  readonly name: string;
+  readonly title: string;
+  readonly run: (stage: Stage, options: AttackOptions) => AsyncGenerator<AttackLine>;
+};
+
+/** The demonstration, in its order. */
+export const ATTACKS: readonly Attack[] = [
+  { number: 1, name: 'reach', title: 'Who may talk to whom', run: reach },
+  { number: 2, name: 'chaos', title: 'agent_of_chaos gets the address of a deleted frontend', run: chaos },
+  { number: 3, name: 'spoof', title: 'A pod with CAP_NET_RAW forges frames', run: spoof },
+  { number: 4, name: 'disabled', title: 'Protocols that are not enabled', run: disabledProtocols },
+  { number: 5, name: 'unknown', title: 'A pod that is not known yet', run: unknownPod },
+  { number: 6, name: 'revoke', title: 'Permission taken away from a connection', run: revoke },
+  { number: 7, name: 'survive', title: 'The agent is killed under load', run: (stage) => survive(stage) },
+  { number: 8, name: 'footprint', title: 'What is loaded into the kernel', run: footprints },
+];
+
+/** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */
+export function selectAttacks(only: readonly string[]): readonly Attack[] {
+  if (only.length === 0) return ATTACKS;
+  const fits = (attack: Attack, wish: string) => attack.name === wish || String(attack.number) === wish;
+  const unknown = only.find((wish) => !ATTACKS.some((attack) => fits(attack, wish)));
+  if (unknown !== undefined) {
+    const known = ATTACKS.map((attack) => `${attack.number} or ${attack.name}`).join(', ');
+    throw attackErrors.make('E_ATTACK_UNKNOWN', { detail: `${unknown}; there are ${known}` });
+  }
+  return ATTACKS.filter((attack) => only.some((wish) => fits(attack, wish)));
+}

@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { runAttacks } from './attacks/index.ts';
+import { SandboxCluster } from './cluster.ts';
+import { manifestFiles } from './commands.ts';
+import { REPOSITORY } from './paths.ts';
+
+const EXAMPLE = join(REPOSITORY, 'examples/two-tenants');
+
+export type DemoOptions = {
+  /** Take everything down after the demonstration instead of staying up. */
+  readonly once: boolean;
+  readonly only?: readonly string[];
+  readonly rounds?: number;
+  readonly write?: (text: string) => void;
+};
+
+function whatNext(kubeconfig: string): string {
+  return `
+The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal:
+
+  export KUBECONFIG=${kubeconfig}
+  kubectl get pods -A -o wide
+  kubectl -n tenant-a label pod other role=frontend --overwrite    # lets it in
+  ./membrane observe --follow --verdict dropped
+  ./membrane policy trace --from tenant-b/frontend --to tenant-a/backend --port 8080
+  ./membrane sandbox exec tenant-a/frontend -- socat - TCP:BACKEND-IP:8080
+  ./membrane sandbox attack --only chaos
+  ./membrane footprint
+`;
+}
+
+/** Aborted at the first signal that asks a program to end; later ones do not disturb the cleaning up. */
+function interruption(): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const stop = (): void => controller.abort(new Error('interrupted'));
+  for (const name of names) process.on(name, stop);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of names) process.off(name, stop);
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise;
+}
+
+/**
+ * `npm start`: the sandbox with two tenants, every claim tried, and then it stays until it is interrupted. Whatever
+ * happens, nothing of it is left. Exit code: 0 when every line held (130 when it was interrupted before), 1 otherwise.
+ */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const write = options.write ?? ((text: string) => void process.stdout.write(text));
+  const { signal, release } = interruption();
+  const cluster = new SandboxCluster();
+  try {
+    const onProgress = (step: string): void => write(`- ${step}\n`);
+    const up = cluster.up({ manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
+    await up;
+    if (signal.aborted) return 130;
+    onProgress('waiting for the pods of both tenants');
+    await Promise.race([cluster.waitReady(), aborted(signal)]);
+    if (signal.aborted) return 130;
+    const { only, rounds } = options;
+    const code = await runAttacks({
+      sandbox: cluster,
+      signal,
+      write,
+      ...(only && { only }),
+      ...(rounds && { rounds }),
+    });
+    if (options.once || signal.aborted) return code;
+    write(whatNext(cluster.kubeconfigPath));
+    await aborted(signal);
+    return code;
+  } catch (error) {
+    if (signal.aborted) return 130;
+    throw error;
+  } finally {
+    write('- taking everything down\n');
+    await cluster.down();
+    release();
+  }
+}
