@@ -1,8 +1,8 @@
 export type { AdminBackend, EndpointRef, PolicyRef } from './backend.ts';
-export { ApiClient, type ApiClientOptions, type ObserveQuery } from './client.ts';
+export { ApiClient } from './client.ts';
 export { apiErrors } from './errors.ts';
-export { FakeBackend, type FakeState } from './fake.ts';
-export { type MetricsServerOptions, metricsServer } from './metrics-server.ts';
+export { FakeBackend } from './fake.ts';
+export { metricsServer } from './metrics-server.ts';
 export type {
   AgentStatus,
   Check,
@@ -14,10 +14,8 @@ export type {
   ObserveLine,
   ObserveRequest,
   PolicyView,
-  Problem,
   ServiceList,
-  ServiceView,
   TraceRequest,
   TraceView,
 } from './schema.ts';
-export { AdminServer, type AdminServerOptions } from './server.ts';
+export { AdminServer } from './server.ts';

@@ -63,8 +63,9 @@ export const endpointSchema = z.object({
   policyRevision: count,
   counters: z
     .object({
-      ingress: packetCount,
-      egress: packetCount,
+      /** Absent where what is forwarded is not counted by endpoint. */
+      ingress: packetCount.optional(),
+      egress: packetCount.optional(),
       drops: z.array(packetCount.extend({ reason: z.string(), direction })),
     })
     .optional(),
@@ -165,13 +166,12 @@ export const nodeSchema = z.object({
 });
 export type NodeView = z.infer<typeof nodeSchema>;
 
-export const serviceSchema = z.object({
+const serviceSchema = z.object({
   namespace: z.string(),
   name: z.string(),
   frontends: z.array(z.string()),
   backends: z.array(z.string()),
 });
-export type ServiceView = z.infer<typeof serviceSchema>;
 export const serviceListSchema = z.object({ enabled: z.boolean(), items: z.array(serviceSchema) });
 export type ServiceList = z.infer<typeof serviceListSchema>;
 

@@ -49,8 +49,8 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
         ['Enforced', enforced(found.enforced)],
         ['Policy revision', found.policyRevision],
         ['Named ports', found.namedPorts.map(({ name, port, protocol }) => `${name} = ${port}/${protocol}`)],
-        ['Received', counters && `${counters.ingress.packets} packets, ${bytes(counters.ingress.bytes)}`],
-        ['Sent', counters && `${counters.egress.packets} packets, ${bytes(counters.egress.bytes)}`],
+        ['Received', counters?.ingress && `${counters.ingress.packets} packets, ${bytes(counters.ingress.bytes)}`],
+        ['Sent', counters?.egress && `${counters.egress.packets} packets, ${bytes(counters.egress.bytes)}`],
         [
           'Dropped',
           counters?.drops.map(
