@@ -1,5 +1,6 @@
 export { type Certificate, makeCertificate } from './certificate.ts';
 export { apiServerErrors } from './errors.ts';
+export type { ExecProcess, PodExec, PodExecOptions } from './exec/process.ts';
 export { type PodLog, type PodLogOptions } from './http/subresources.ts';
 export { at, type Json, type JsonObject, listAt, numberAt, objectAt, stringAt, stringMapAt } from './json.ts';
 export { type KubeconfigOptions, kubeconfig } from './kubeconfig.ts';

@@ -6,9 +6,12 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type Clock, type Logger, systemClock } from '../../base/index.ts';
 import type { Certificate } from './certificate.ts';
 import { apiServerErrors } from './errors.ts';
+import type { PodExec } from './exec/process.ts';
+import { refuseUpgrade, upgradeToExec } from './exec/session.ts';
 import { TokenCheck } from './http/auth.ts';
 import { Exchange } from './http/exchange.ts';
 import { Handler } from './http/handler.ts';
@@ -40,6 +43,8 @@ export type ApiServerOptions = {
   readonly namespaceDeletionDelayMs?: number;
   /** Answers `kubectl logs`. */
   readonly podLog?: PodLog;
+  /** Answers `kubectl exec`. */
+  readonly podExec?: PodExec;
 };
 
 export type ListenOptions =
@@ -85,6 +90,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   const tokens = new TokenCheck(options.token);
   const servers: HttpServer[] = [];
+  /** Connections that HTTP has let go of; nobody else would close them. */
+  const upgraded = new Set<Duplex>();
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const exchange = new Exchange(request, response);
@@ -102,6 +109,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         ? createHttpServer(limits, onRequest)
         : createHttpsServer({ ...limits, cert: tls.cert, key: tls.key }, onRequest);
     server.on('clientError', (_error, socket: Socket) => socket.destroy());
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      upgraded.add(socket);
+      socket.on('close', () => upgraded.delete(socket));
+      if (!tokens.allows(request.headers.authorization)) refuseUpgrade(socket, unauthorized());
+      else void upgradeToExec(request, socket, head, { store, podExec: options.podExec, log: options.log });
+    });
     servers.push(server);
     return server;
   };
@@ -136,6 +149,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       closing.abort();
       clearInterval(sweeper);
       namespaces.stop();
+      for (const socket of upgraded) socket.destroy();
       await Promise.all(servers.splice(0).map(closeServer));
       store.close();
     },
