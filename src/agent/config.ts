@@ -18,10 +18,20 @@ const cidr = z.string().transform((text, ctx) => {
   }
 });
 
+const action = z.enum(['include', 'exclude']);
+const regex = z.string().refine((text) => {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}, 'must be a regular expression');
+const labelRule = z.union([z.strictObject({ action, prefix: z.string() }), z.strictObject({ action, regex })]);
+
 const identitySchema = z
   .strictObject({
     labelFilter: z
-      .array(z.string())
+      .array(labelRule)
       .optional()
       .describe('Which pod labels make an identity; default: see identity/label-filter.ts.'),
     grace: seconds.default(600).describe('Seconds that a number without users stays with its workload.'),

@@ -5,8 +5,10 @@ export {
   type Connection,
   type ConnectionEnd,
   type ConntrackMap,
+  connectionOf,
   conntrackMap,
   listConnections,
+  monotonicTick,
 } from './conntrack-map.ts';
 export {
   type EndpointDrop,

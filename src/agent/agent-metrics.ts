@@ -1,0 +1,97 @@
+import { createRegistry, Gauge, Histogram, type Registry } from '../base/metrics.ts';
+import { type MapSet, readCounters } from '../datapath/index.ts';
+import { ENDPOINT_STATES } from '../endpoint/index.ts';
+import type { IdentityAllocator } from '../identity/index.ts';
+import type { FlowHub } from '../observe/index.ts';
+import type { Collection } from './conntrack-collector.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import type { IpcacheReconciler } from './ipcache-reconciler.ts';
+import type { PolicyInstaller } from './policy-installer.ts';
+
+export type MetricsSources = {
+  readonly maps: MapSet;
+  readonly endpoints: EndpointTable;
+  readonly allocator: IdentityAllocator;
+  readonly installer: PolicyInstaller;
+  readonly ipcache: IpcacheReconciler;
+  readonly collection: Collection;
+  readonly hub: FlowHub;
+};
+
+/** From the first event to the last store of a pass of the engine. */
+export function passHistogram(registry: Registry): Histogram {
+  return new Histogram({
+    name: 'membrane_policy_pass_seconds',
+    help: 'From the first event to the last store into the kernel',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers: [registry],
+  });
+}
+
+export function createAgentRegistry(): Registry {
+  return createRegistry();
+}
+
+/** Everything is read when it is asked for; nothing runs between two scrapes. */
+export function registerAgentMetrics(registry: Registry, sources: MetricsSources): void {
+  const registers = [registry];
+  const { maps, endpoints, allocator, installer, ipcache, collection, hub } = sources;
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect: function (this: Gauge) {
+        this.set(read());
+      },
+    });
+  };
+  new Gauge({
+    name: 'membrane_datapath_packets_total',
+    help: 'Packets by verdict (reason "none": forwarded) and direction, since the maps were created',
+    labelNames: ['reason', 'direction'],
+    registers,
+    async collect() {
+      this.reset();
+      for (const { reason, direction, packets } of await readCounters(maps)) this.set({ reason, direction }, packets);
+    },
+  });
+  new Gauge({
+    name: 'membrane_endpoint_count',
+    help: 'Endpoints of this node by state',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const state of ENDPOINT_STATES) {
+        this.set({ state }, endpoints.values().filter((endpoint) => endpoint.state === state).length);
+      }
+    },
+  });
+  new Gauge({
+    name: 'membrane_map_fill_ratio',
+    help: 'How full the maps are',
+    labelNames: ['map'],
+    registers,
+    collect() {
+      this.set({ map: 'policy' }, installer.rows / maps.spec('policy').maxEntries);
+      this.set({ map: 'ipcache' }, ipcache.size / maps.spec('ipcache').maxEntries);
+      this.set({ map: 'conntrack' }, collection.entries / maps.spec('conntrack').maxEntries);
+    },
+  });
+  new Gauge({
+    name: 'membrane_flow_lost_total',
+    help: 'Flow events that were lost, by place',
+    labelNames: ['place'],
+    registers,
+    collect() {
+      for (const [place, count] of Object.entries(hub.stats().lost)) this.set({ place }, count);
+    },
+  });
+  gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length);
+  gauge(
+    'membrane_policy_refused_count',
+    'Identities whose newest policy table does not fit',
+    () => Array.from(installer.entries()).filter(([, { refused }]) => refused !== undefined).length,
+  );
+  gauge('membrane_agent_resident_bytes', 'Memory of the agent', () => process.memoryUsage.rss());
+}

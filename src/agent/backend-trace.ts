@@ -1,0 +1,127 @@
+import type { TraceRequest, TraceView } from '../api/index.ts';
+import { RESERVED_IDS, reservedIdentity } from '../identity/index.ts';
+import {
+  type Direction,
+  formatOrigin,
+  type Identity,
+  type IdentityId,
+  identityId,
+  identityLabels,
+  type RuleOrigin,
+} from '../model/index.ts';
+import { type Addr, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../net/index.ts';
+import { type Explanation, explain, type NearestMiss, type PolicyRepository, partyOf } from '../policy/index.ts';
+import type { AddressBook } from './address-book.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import { agentErrors } from './errors.ts';
+import type { Intent } from './intent.ts';
+import type { PodIdentities } from './pod-identities.ts';
+
+export type TraceContext = {
+  readonly intent: Intent;
+  readonly identities: PodIdentities;
+  readonly repository: PolicyRepository;
+  readonly book: AddressBook;
+  readonly endpoints: EndpointTable;
+  readonly nodeAddresses: () => readonly Addr[];
+};
+
+type End = { readonly name: string; readonly identity: Identity; readonly addr: Addr | undefined };
+
+/** ICMP echo request: type 8, code 0. */
+const ECHO_REQUEST = 8 << 8;
+
+/** What would happen to a new connection, by the same explanation that the datapath's tables are tested against. */
+export function trace(request: TraceRequest, context: TraceContext): TraceView {
+  const from = resolveEnd(request.from, context);
+  const to = resolveEnd(request.to, context);
+  const steps: TraceView['steps'] = [];
+  for (const direction of ['egress', 'ingress'] as const) {
+    const subject = direction === 'egress' ? from : to;
+    const peer = direction === 'egress' ? to : from;
+    if (subject.identity.kind !== 'pod') continue;
+    const explanation = explain(context.repository.entriesFor(subject.identity.id), context.repository.settings, {
+      subject: subject.identity.workload,
+      direction,
+      peer: partyOf(peer.identity, peer.addr),
+      protocol: PROTOCOL_NUMBERS[request.protocol],
+      port: request.protocol === 'ICMP' ? ECHO_REQUEST : (request.port ?? 0),
+    });
+    steps.push(stepOf(direction, explanation));
+    if (explanation.verdict === 'deny') break;
+  }
+  const denied = steps.some((step) => step.verdict === 'denied');
+  return {
+    verdict: denied ? 'denied' : 'allowed',
+    from: endView(from),
+    to: endView(to),
+    ...(request.port === undefined ? {} : { port: request.port }),
+    protocol: request.protocol,
+    steps,
+  };
+}
+
+function stepOf(direction: Direction, { verdict, reason, text, nearestMiss }: Explanation): TraceView['steps'][number] {
+  return {
+    direction,
+    verdict: verdict === 'allow' ? 'allowed' : 'denied',
+    enforced: reason.kind !== 'not-isolated' && reason.kind !== 'not-enforced',
+    ...(reason.kind === 'rule' ? originFields(reason.origin) : {}),
+    reason: text,
+    ...(nearestMiss === undefined ? {} : { nearestMiss: missOf(nearestMiss) }),
+  };
+}
+
+function missOf({ origin, failed }: NearestMiss): { policy: string; rule: string; because: string } {
+  const because = failed.map(({ condition, expected, found }) => `${condition} is ${found}, expected ${expected}`);
+  return { ...originFields(origin), because: because.join('; ') };
+}
+
+function originFields(origin: RuleOrigin): { policy: string; rule: string } {
+  const [policy = '', rule = ''] = formatOrigin(origin).split(', ');
+  return { policy, rule };
+}
+
+function endView({ name, identity }: End): TraceView['from'] {
+  return { name, identity: identity.id, labels: identityLabels(identity) };
+}
+
+/** `namespace/pod`, an address, `identity:ID` or a reserved name. E_AGENT_NOT_FOUND. */
+function resolveEnd(text: string, context: TraceContext): End {
+  const { intent, identities, repository, endpoints } = context;
+  if (isAddr(text)) return resolveAddr(parseAddr(text), context);
+  if (text.startsWith('identity:')) {
+    const number = Number(text.slice('identity:'.length));
+    const identity = Number.isInteger(number) && number > 0 ? known(repository, identityId(number)) : undefined;
+    if (identity !== undefined) return { name: text, identity, addr: undefined };
+  } else if (text.includes('/')) {
+    const identity = identities.get(text);
+    const [namespace = '', name = ''] = text.split('/');
+    const addr = endpoints.ofPod(namespace, name)?.record.addr ?? intent.pods.get(text)?.podIPs.find(isAddr);
+    if (identity !== undefined) {
+      return { name: text, identity, addr: addr === undefined ? undefined : parseAddr(addr) };
+    }
+  } else {
+    const id = Object.entries(RESERVED_IDS).find(([name]) => name === text && name !== 'unknown')?.[1];
+    const identity = id === undefined ? undefined : reservedIdentity(id);
+    if (identity !== undefined) return { name: text, identity, addr: undefined };
+  }
+  const detail = `${JSON.stringify(text.slice(0, 100))} is no pod with an identity, address, identity:ID or reserved name`;
+  throw agentErrors.make('E_AGENT_NOT_FOUND', { detail });
+}
+
+function resolveAddr(addr: Addr, { book, repository, endpoints, identities, nodeAddresses }: TraceContext): End {
+  const local = endpoints.ofAddress(addr);
+  const pod =
+    local === undefined ? undefined : identities.get(`${local.record.pod.namespace}/${local.record.pod.name}`);
+  if (pod !== undefined) return { name: addr, identity: pod, addr };
+  const owner = nodeAddresses().includes(addr) ? RESERVED_IDS.host : book.ownerOf(addr)?.identity;
+  const id: IdentityId = owner ?? repository.cidrs.of(addr)?.id ?? RESERVED_IDS.world;
+  const identity = known(repository, id) ?? known(repository, RESERVED_IDS.world);
+  if (identity === undefined) throw agentErrors.make('E_AGENT_NOT_FOUND', { detail: `identity ${id} of ${addr}` });
+  return { name: addr, identity, addr };
+}
+
+function known(repository: PolicyRepository, id: IdentityId): Identity | undefined {
+  return repository.identity(id) ?? reservedIdentity(id);
+}

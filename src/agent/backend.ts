@@ -1,0 +1,245 @@
+import { release } from 'node:os';
+import type {
+  AdminBackend,
+  AgentStatus,
+  Check,
+  ConnectionView,
+  EndpointRef,
+  EndpointView,
+  FootprintView,
+  IdentityView,
+  NodeView,
+  ObserveRequest,
+  PolicyRef,
+  PolicyView,
+  ServiceList,
+  TraceRequest,
+  TraceView,
+} from '../api/index.ts';
+import type { Config, EndpointWords, MapSet } from '../datapath/index.ts';
+import { conntrackMap } from '../datapath/index.ts';
+import { type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../identity/index.ts';
+import { type FlowMessage, type Identity, identityLabels } from '../model/index.ts';
+import type { Addr } from '../net/index.ts';
+import type { FlowHub } from '../observe/index.ts';
+import type { PolicyRepository } from '../policy/index.ts';
+import type { AddressBook } from './address-book.ts';
+import { connectionViews } from './backend-connections.ts';
+import { endpointCounters, endpointView } from './backend-endpoints.ts';
+import { type PolicyViewContext, policyView } from './backend-policies.ts';
+import { trace } from './backend-trace.ts';
+import type { AgentConfig } from './config.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import type { Engine } from './engine.ts';
+import type { Intent } from './intent.ts';
+import type { PodIdentities } from './pod-identities.ts';
+import type { PolicyFollower } from './policy-follower.ts';
+import type { PolicyInstaller } from './policy-installer.ts';
+import type { Reflection } from './reflection.ts';
+
+export type BackendOptions = {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly programConfig: Config;
+  readonly intent: Intent;
+  readonly endpoints: EndpointTable;
+  readonly identities: PodIdentities;
+  readonly allocator: IdentityAllocator;
+  readonly repository: PolicyRepository;
+  readonly book: AddressBook;
+  readonly policies: PolicyFollower;
+  readonly installer: PolicyInstaller;
+  readonly engine: Engine;
+  readonly reflection: Reflection;
+  readonly hub: FlowHub;
+  readonly maps: MapSet;
+  readonly words: EndpointWords;
+  readonly nodeAddresses: () => readonly Addr[];
+  readonly metricsText: () => Promise<string>;
+  readonly footprint: () => FootprintView;
+};
+
+/** What the agent tells; asking changes nothing. */
+export class Backend implements AdminBackend {
+  readonly #o: BackendOptions;
+  readonly #startedAt = new Date().toISOString();
+  #footprint: FootprintView | undefined;
+
+  constructor(options: BackendOptions) {
+    this.#o = options;
+  }
+
+  async status(): Promise<AgentStatus> {
+    const { config, version, programConfig, endpoints, intent, engine, allocator, repository, installer, hub } =
+      this.#o;
+    const all = endpoints.values();
+    const revisions = Array.from(installer.entries(), ([, { revision }]) => revision ?? 0);
+    return {
+      node: config.nodeName,
+      cluster: config.clusterName,
+      version,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      ready: intent.synced && engine.converged,
+      kernel: release(),
+      policyEnforcement: config.policyEnforcement,
+      policyRevision: Math.max(0, ...revisions),
+      features: Object.fromEntries(
+        Object.entries(programConfig).filter((e): e is [string, boolean] => typeof e[1] === 'boolean'),
+      ),
+      checks: this.#checks(),
+      counts: {
+        endpoints: all.length,
+        endpointsReady: all.filter(({ state }) => state === 'ready').length,
+        identities: allocator.identities().length,
+        policies: repository.policyCount,
+        nodes: intent.nodes.rows.size,
+      },
+      flows: hub.stats(),
+    };
+  }
+
+  async endpoints(): Promise<EndpointView[]> {
+    return this.#o.endpoints.values().map((endpoint) => endpointView(endpoint, this.#viewContext()));
+  }
+
+  async endpoint(ref: EndpointRef): Promise<EndpointView | undefined> {
+    const { endpoints, maps } = this.#o;
+    const found = endpoints
+      .values()
+      .find(({ record }) =>
+        'id' in ref ? record.id === ref.id : record.pod.namespace === ref.namespace && record.pod.name === ref.pod,
+      );
+    if (found === undefined) return undefined;
+    return { ...endpointView(found, this.#viewContext()), counters: await endpointCounters(maps, found.record.id) };
+  }
+
+  async identities(): Promise<IdentityView[]> {
+    const { allocator, repository } = this.#o;
+    const users = repository.cidrs.counts();
+    return [
+      ...RESERVED_IDENTITIES.map((identity) => this.#identityView(identity, 0)),
+      ...allocator.identities().map((identity) => this.#identityView(identity, allocator.users(identity.id))),
+      ...repository.cidrs
+        .identities()
+        .map((identity) => this.#identityView(identity, users.get(identity.prefix.toString()) ?? 0)),
+    ];
+  }
+
+  async identity(id: number): Promise<IdentityView | undefined> {
+    return (await this.identities()).find((identity) => identity.id === id);
+  }
+
+  async policies(): Promise<PolicyView[]> {
+    const context = this.#policyContext();
+    return Array.from(this.#o.intent.policies.rows.values(), (row) => policyView(row, context));
+  }
+
+  async policy(ref: PolicyRef): Promise<PolicyView | undefined> {
+    const row = this.#o.intent.policies.get(`${ref.namespace ?? 'default'}/${ref.name}`);
+    return row === undefined || ref.kind !== 'NetworkPolicy' ? undefined : policyView(row, this.#policyContext());
+  }
+
+  async trace(request: TraceRequest): Promise<TraceView> {
+    return trace(request, this.#o);
+  }
+
+  connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]> {
+    const { maps, words, repository } = this.#o;
+    return connectionViews(conntrackMap(maps), words, repository, signal);
+  }
+
+  async nodes(): Promise<NodeView[]> {
+    const { intent, config } = this.#o;
+    return Array.from(intent.nodes.rows.values(), (row) => ({
+      name: row.name,
+      local: row.name === config.nodeName,
+      addresses: [...row.addresses],
+      podCIDRs: [...row.podCIDRs],
+      identity:
+        RESERVED_IDS[row.name === config.nodeName ? 'host' : row.isApiServer ? 'kube-apiserver' : 'remote-node'],
+    }));
+  }
+
+  async services(): Promise<ServiceList> {
+    return { enabled: false, items: [] };
+  }
+
+  async footprint(): Promise<FootprintView> {
+    this.#footprint ??= this.#o.footprint();
+    return this.#footprint;
+  }
+
+  async metrics(): Promise<string> {
+    return await this.#o.metricsText();
+  }
+
+  observe(request: ObserveRequest, signal: AbortSignal): AsyncIterable<readonly FlowMessage[]> {
+    return this.#o.hub.observe(request, signal);
+  }
+
+  #viewContext() {
+    const { repository, words, engine } = this.#o;
+    return { repository, words, identityOf: engine.identityOf.bind(engine) };
+  }
+
+  #identityView(identity: Identity, references: number): IdentityView {
+    const { endpoints, words } = this.#o;
+    const local = endpoints.values().filter(({ record }) => words.get(record.id)?.identity === identity.id);
+    return {
+      id: identity.id,
+      kind: identity.kind === 'pod' ? 'cluster' : identity.kind,
+      labels: identityLabels(identity),
+      endpoints: local.length,
+      references,
+    };
+  }
+
+  #policyContext(): PolicyViewContext {
+    const { repository, endpoints, engine, installer, policies } = this.#o;
+    const selected = new Map<string, number>();
+    const refused = new Map<string, string>();
+    for (const endpoint of endpoints.values()) {
+      const identity = engine.identityOf(endpoint);
+      if (identity === undefined || repository.identity(identity.id) === undefined) continue;
+      const keys = new Set(repository.policiesFor(identity.id).map(({ namespace, name }) => `${namespace}/${name}`));
+      const problem = installer.get(identity.id)?.refused;
+      for (const key of keys) {
+        selected.set(key, (selected.get(key) ?? 0) + 1);
+        if (problem !== undefined) refused.set(key, problem.message);
+      }
+    }
+    return { repository, problems: policies.problems, refused, selected, converged: engine.converged };
+  }
+
+  #checks(): Check[] {
+    const { reflection, engine, installer, policies, endpoints } = this.#o;
+    const checks: Check[] = reflection.status().map(({ kind, status }) => ({
+      name: `api ${kind}`,
+      ok: status.synced && status.problem === undefined,
+      detail: status.problem ?? (status.synced ? `${status.objects} objects` : `waits for ${reflection.server}`),
+    }));
+    const add = (name: string, problems: readonly string[], fine: string): void => {
+      checks.push({ name, ok: problems.length === 0, detail: problems.join('; ') || fine });
+    };
+    add('engine', engine.problem === undefined ? [] : [engine.problem], 'decisions reach the kernel');
+    const refused = Array.from(installer.entries()).flatMap(([, { refused: why }]) =>
+      why === undefined ? [] : [why.message],
+    );
+    add('policy tables', refused, `${installer.rows} rows in use`);
+    add(
+      'policies',
+      Array.from(policies.problems, ([key, why]) => `${key}: ${why}`),
+      'all are understood',
+    );
+    const closed = endpoints.values().filter(({ state }) => state !== 'ready');
+    add(
+      'endpoints',
+      closed.map(
+        ({ record, state, detail }) => `${record.pod.namespace}/${record.pod.name} is ${state}: ${detail ?? ''}`,
+      ),
+      'all are enforced',
+    );
+    return checks;
+  }
+}

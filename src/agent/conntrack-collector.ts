@@ -1,0 +1,61 @@
+import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import type { ConntrackCollector } from '../datapath/index.ts';
+
+export type CollectionOptions = {
+  readonly collector: ConntrackCollector;
+  /** Entries that the table holds. */
+  readonly capacity: number;
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onCollected: (now: number) => void;
+};
+
+/** Runs the kernel's collector, more often when the table is nearly full. */
+export class Collection implements Service {
+  readonly #o: CollectionOptions;
+  #entries = 0;
+
+  constructor(options: CollectionOptions) {
+    this.#o = options;
+  }
+
+  /** Live connections at the last run. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    const { clock, intervalMs } = this.#o;
+    lifecycle.spawn('conntrack collection', async (signal) => {
+      while (!signal.aborted) {
+        this.#collect();
+        const fill = this.#entries / this.#o.capacity;
+        await clock.sleep(fill > 0.75 ? intervalMs / 5 : intervalMs, signal).catch(() => undefined);
+      }
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#o.collector.close();
+  }
+
+  #collect(): void {
+    const { collector, capacity, clock, log, onCollected } = this.#o;
+    const before = this.#entries;
+    try {
+      const { scanned, removed } = collector.run();
+      this.#entries = scanned - removed;
+    } catch (error) {
+      log.error({ error: errorMessage(error) }, 'conntrack collection failed');
+      return;
+    }
+    if (this.#entries > capacity * 0.9 && before <= capacity * 0.9) {
+      log.warn(
+        { entries: this.#entries, capacity },
+        'conntrack is nearly full: the least recently used connections go',
+      );
+    }
+    onCollected(clock.now());
+  }
+}

@@ -1,0 +1,66 @@
+import {
+  type KubeRow,
+  type NamespaceRow,
+  type NetworkPolicyRow,
+  type NodeRow,
+  type PodRow,
+  type ReflectorBatch,
+  rowKey,
+} from '../kube/index.ts';
+
+/** What the API server says, trimmed: rows by `namespace/name`, and which keys changed since somebody asked. */
+export class IntentTable<T extends KubeRow> {
+  readonly #rows = new Map<string, T>();
+  #changed = new Set<string>();
+  #synced = false;
+
+  get rows(): ReadonlyMap<string, T> {
+    return this.#rows;
+  }
+
+  /** The first list is complete. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  get(key: string): T | undefined {
+    return this.#rows.get(key);
+  }
+
+  apply(batch: ReflectorBatch<T>): void {
+    for (const row of batch.deletes) {
+      this.#rows.delete(rowKey(row));
+      this.#changed.add(rowKey(row));
+    }
+    for (const row of batch.upserts) {
+      this.#rows.set(rowKey(row), row);
+      this.#changed.add(rowKey(row));
+    }
+    this.#synced ||= batch.synced;
+  }
+
+  /** Says that everything that follows from these rows must be looked at again. */
+  touch(keys: Iterable<string>): void {
+    for (const key of keys) this.#changed.add(key);
+  }
+
+  /** Keys of rows that came, went or were touched since the last call. */
+  drain(): ReadonlySet<string> {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
+  }
+}
+
+/** All intent tables. */
+export class Intent {
+  readonly pods = new IntentTable<PodRow>();
+  readonly namespaces = new IntentTable<NamespaceRow>();
+  readonly nodes = new IntentTable<NodeRow>();
+  readonly policies = new IntentTable<NetworkPolicyRow>();
+
+  /** Before this, no decision: what is missing may only not have arrived yet. */
+  get synced(): boolean {
+    return this.pods.synced && this.namespaces.synced && this.nodes.synced && this.policies.synced;
+  }
+}

@@ -1,0 +1,48 @@
+import type { IpcacheMap, IpcacheValue } from '../datapath/index.ts';
+import type { Prefix } from '../net/index.ts';
+
+type Row = { readonly prefix: Prefix; readonly value: IpcacheValue };
+
+const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
+  a.identity === b.identity && a.cidrIdentity === b.cidrIdentity;
+
+/** Keeps the kernel's ipcache at what is desired, by differences against what it is known to hold. */
+export class IpcacheReconciler {
+  readonly #map: IpcacheMap;
+  readonly #actual = new Map<string, Row>();
+
+  constructor(map: IpcacheMap) {
+    this.#map = map;
+  }
+
+  get size(): number {
+    return this.#actual.size;
+  }
+
+  /** Reads what an earlier life left. */
+  async load(): Promise<void> {
+    this.#actual.clear();
+    for (const [prefix, value] of await this.#map.entries()) this.#actual.set(prefix.toString(), { prefix, value });
+  }
+
+  /**
+   * Writes what is new or other, then removes what is not desired. True when anything was changed. A failure leaves what
+   * was not written for the next call; E_DATAPATH_MAP_FULL.
+   */
+  async reconcile(desired: ReadonlyMap<string, Row>): Promise<boolean> {
+    const upserts = [...desired].filter(([text, row]) => {
+      const actual = this.#actual.get(text);
+      return actual === undefined || !same(actual.value, row.value);
+    });
+    const gone = [...this.#actual].filter(([text]) => !desired.has(text));
+    if (upserts.length > 0) {
+      await this.#map.setMany(upserts.map(([, row]) => [row.prefix, row.value] as const));
+      for (const [text, row] of upserts) this.#actual.set(text, row);
+    }
+    if (gone.length > 0) {
+      await this.#map.deleteMany(gone.map(([, row]) => row.prefix));
+      for (const [text] of gone) this.#actual.delete(text);
+    }
+    return upserts.length + gone.length > 0;
+  }
+}

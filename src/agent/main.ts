@@ -1,0 +1,61 @@
+import { createLogger, errorMessage, isMembraneError, Lifecycle, type Logger } from '../base/index.ts';
+import { type AgentConfig, readConfig } from './config.ts';
+import { agentErrors } from './errors.ts';
+import { takeLock } from './lock.ts';
+import { startAgent } from './modules.ts';
+
+export type RunAgentOptions = {
+  readonly configPath: string;
+  /** Ends the agent as SIGTERM does. */
+  readonly signal?: AbortSignal;
+};
+
+const EXIT = { ok: 0, usage: 2, failure: 4 } as const;
+
+/**
+ * Runs the agent until SIGTERM, SIGINT or the signal; the datapath goes on without it. The exit code: 0, 2 for a
+ * configuration that is wrong, 4 for everything else.
+ */
+export async function runAgent(options: RunAgentOptions): Promise<number> {
+  let config: AgentConfig;
+  try {
+    config = readConfig(options.configPath);
+  } catch (error) {
+    return report(error, EXIT.usage);
+  }
+  const { level, file } = config.log;
+  const log = createLogger({ level, ...(file === undefined ? {} : { destination: file }) });
+  const end = Promise.withResolvers<void>();
+  const stop = (): void => end.resolve();
+  options.signal?.addEventListener('abort', stop, { once: true });
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  try {
+    return await serve(config, log, end.promise);
+  } catch (error) {
+    log.error({ error: errorMessage(error) }, 'agent ends');
+    return report(error, EXIT.failure);
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop);
+  }
+}
+
+async function serve(config: AgentConfig, log: Logger, ended: Promise<void>): Promise<number> {
+  if (process.geteuid?.() !== 0) throw agentErrors.make('E_AGENT_ROOT');
+  const lock = takeLock(config.stateDir);
+  const lifecycle = new Lifecycle({ log });
+  try {
+    await startAgent(config, lifecycle, log);
+    await ended;
+    log.info({}, 'agent stops; the datapath goes on');
+    return EXIT.ok;
+  } finally {
+    await lifecycle.stop();
+    lock.release();
+  }
+}
+
+function report(error: unknown, code: number): number {
+  const remedy = isMembraneError(error) ? `\n  ${error.remedy}` : '';
+  process.stderr.write(`membrane agent: ${errorMessage(error)}${remedy}\n`);
+  return code;
+}

@@ -1,0 +1,215 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { AdminServer, metricsServer } from '../api/index.ts';
+import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
+import {
+  BPFFS,
+  ConntrackCollector,
+  endpointsMap,
+  ensureBpffs,
+  ipcacheMap,
+  KernelEndpointWords,
+  MapSet,
+  Netdev,
+  PolicyTables,
+  policyMap,
+  readObjectSpec,
+  requireFeatures,
+} from '../datapath/index.ts';
+import { inClusterConnection, KubeClient, loadKubeconfig } from '../kube/index.ts';
+import { Prefix } from '../net/index.ts';
+import { FlowHub } from '../observe/index.ts';
+import { PolicyRepository } from '../policy/index.ts';
+import { AddressBook } from './address-book.ts';
+import { Addressing } from './addressing.ts';
+import { createAgentRegistry, passHistogram, registerAgentMetrics } from './agent-metrics.ts';
+import { Attachments } from './attachments.ts';
+import { Backend } from './backend.ts';
+import { CniServer } from './cni-server.ts';
+import type { AgentConfig } from './config.ts';
+import { Collection } from './conntrack-collector.ts';
+import { EndpointPrograms } from './endpoint-programs.ts';
+import { EndpointTable } from './endpoint-table.ts';
+import { Engine } from './engine.ts';
+import { Flows } from './flows.ts';
+import { measureFootprint } from './footprint.ts';
+import { Intent } from './intent.ts';
+import { IpcacheReconciler } from './ipcache-reconciler.ts';
+import { LocalAddresses } from './local-addresses.ts';
+import { nodeConfig } from './node-config.ts';
+import { findUplink, nodeAddresses } from './node-facts.ts';
+import { Numbers } from './numbers.ts';
+import { PeerFollower } from './peer-follower.ts';
+import { PodIdentities } from './pod-identities.ts';
+import { PolicyFollower } from './policy-follower.ts';
+import { PolicyInstaller } from './policy-installer.ts';
+import { Reflection } from './reflection.ts';
+import { restoreEndpoints } from './restorer.ts';
+import { StateFiles } from './state-files.ts';
+
+const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
+
+/**
+ * Everything of one agent, wired by hand and started in order: kernel, maps, what an earlier life left, API, sockets.
+ * When this rejects, the lifecycle's owner stops what was started.
+ */
+export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger) {
+  const clock = systemClock;
+  const pinRoot = config.pinDir.startsWith(`${BPFFS}/`) ? BPFFS : config.pinDir;
+  ensureBpffs(pinRoot);
+  requireFeatures(pinRoot);
+  const state = new StateFiles(config.stateDir);
+  const connection = config.kubeconfig === undefined ? await inClusterConnection() : loadKubeconfig(config.kubeconfig);
+
+  const netdev = Netdev.open();
+  const uplink = await findUplink(netdev, config.uplink);
+  const base = nodeConfig(config, uplink);
+  const maps = new MapSet({ pinDir: config.pinDir, sizes: config.maps });
+  const words = KernelEndpointWords.of(maps.get('endpoint_words'));
+  const specs = {
+    endpoint: readObjectSpec(`${BUILD}endpoint.bpf.o`),
+    judge: readObjectSpec(`${BUILD}judge.bpf.o`),
+    host: readObjectSpec(`${BUILD}host.bpf.o`),
+  };
+  const programs = new EndpointPrograms({ ...specs, maps, base, pinDir: config.pinDir });
+
+  const endpoints = new EndpointTable();
+  const local = new LocalAddresses(endpointsMap(maps));
+  await local.load();
+  const ipcache = new IpcacheReconciler(ipcacheMap(maps));
+  await ipcache.load();
+  const tables = new PolicyTables(policyMap(maps));
+  const leftovers = await tables.revisions();
+
+  const numbers = new Numbers(state);
+  const { allocator, cidrs } = numbers.restore({ grace: config.identity.grace * 1000, log });
+  if (!numbers.trusted) {
+    // Without the numbering nobody can say what the words and tables of an earlier life mean.
+    for (const [id] of words.entries()) words.clear(id);
+  }
+  const addressing = new Addressing(state, config.podCIDR);
+  const restored = await restoreEndpoints({ addressing, endpoints, programs, netdev, words, local, state, log });
+  state.writeJson('programs', {
+    shared: programs.installShared(programs.remembered(state.readJson('programs'), 'shared')),
+    uplink: await programs.attachUplink(uplink.ifindex, programs.remembered(state.readJson('programs'), 'uplink')),
+  });
+
+  const repository = new PolicyRepository({
+    enforcement: config.policyEnforcement,
+    cidrSelects: config.cidrSelects,
+    allowLocalhost: config.allowLocalhost,
+    cidrs,
+  });
+  const intent = new Intent();
+  const identities = new PodIdentities({ allocator, cluster: config.clusterName, rules: config.identity.labelFilter });
+  const book = new AddressBook(cidrs, config.cidrSelects);
+  const policies = new PolicyFollower(intent.policies, repository);
+  const peers = new PeerFollower({ intent, identities, repository, book, nodeName: config.nodeName, log });
+  const highest = Math.max(0, ...leftovers.keys(), ...words.entries().map(([, { revision }]) => revision));
+  const installer = new PolicyInstaller({ tables, repository, next: highest + 1 });
+  const registry = createAgentRegistry();
+  const passes = passHistogram(registry);
+  const engine = new Engine({
+    intent,
+    endpoints,
+    identities,
+    allocator,
+    repository,
+    book,
+    policies,
+    peers,
+    installer,
+    ipcache,
+    local,
+    words,
+    nodeAddresses,
+    saveNumbers: () => numbers.save(allocator, cidrs),
+    leftovers,
+    clock,
+    log,
+    onPass: (ms) => passes.observe(ms / 1000),
+  });
+  const reflection = new Reflection({
+    client: new KubeClient(connection),
+    intent,
+    log,
+    onChange: () => {
+      const [podCidr] = intent.nodes.get(config.nodeName)?.podCIDRs ?? [];
+      if (podCidr !== undefined && config.podCIDR === undefined) addressing.usePodCidr(Prefix.parse(podCidr));
+      engine.kick();
+    },
+  });
+  const attachments = new Attachments({
+    addressing,
+    endpoints,
+    programs,
+    netdev,
+    words,
+    local,
+    state,
+    mtu: config.mtu ?? uplink.mtu,
+    kick: () => engine.kick(),
+    openWithinMs: 1_000,
+    clock,
+    log,
+  });
+  const flows = config.enableEvents
+    ? new Flows({ maps, node: config.nodeName, buffer: config.flowBuffer, endpoints, repository, book, words })
+    : undefined;
+  const collection = new Collection({
+    collector: ConntrackCollector.load(readObjectSpec(`${BUILD}conntrack.bpf.o`), maps, base),
+    capacity: maps.spec('conntrack').maxEntries,
+    intervalMs: config.ctGcInterval * 1000,
+    clock,
+    log,
+    onCollected: (now) => addressing.collected(now),
+  });
+
+  const hub = flows?.hub ?? new FlowHub({ storeSize: 16 });
+  registerAgentMetrics(registry, { maps, endpoints, allocator, installer, ipcache, collection, hub });
+  const backend = new Backend({
+    config,
+    version: await packageVersion(),
+    programConfig: base,
+    intent,
+    endpoints,
+    identities,
+    allocator,
+    repository,
+    book,
+    policies,
+    installer,
+    engine,
+    reflection,
+    hub,
+    maps,
+    words,
+    nodeAddresses,
+    metricsText: () => registry.metrics(),
+    footprint: () =>
+      measureFootprint(specs, base, {
+        policy: installer.rows,
+        ipcache: ipcache.size,
+        conntrack: collection.entries,
+        endpoints: endpoints.size,
+      }),
+  });
+
+  await lifecycle.start(
+    { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
+    engine,
+    reflection,
+    ...(flows === undefined ? [] : [flows]),
+    collection,
+    new AdminServer({ backend, socketPath: config.adminSocket, log }),
+    ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
+    new CniServer({ path: config.cniSocket, handle: (request) => attachments.handle(request), log }),
+  );
+  log.info({ node: config.nodeName, uplink: uplink.name, restored: Object.fromEntries(restored) }, 'agent serves');
+  return { engine, endpoints, intent };
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,97 @@
+import { errorMessage, type Logger } from '../base/index.ts';
+import { RESERVED_IDS } from '../identity/index.ts';
+import type { NodeRow, PodRow } from '../kube/index.ts';
+import { type Addr, isAddr, Prefix, parseAddr } from '../net/index.ts';
+import type { PolicyRepository } from '../policy/index.ts';
+import type { AddressBook } from './address-book.ts';
+import type { Intent } from './intent.ts';
+import { isWorkload, type PodIdentities } from './pod-identities.ts';
+
+export type PeerFollowerOptions = {
+  readonly intent: Intent;
+  readonly identities: PodIdentities;
+  readonly repository: PolicyRepository;
+  readonly book: AddressBook;
+  readonly nodeName: string;
+  readonly log: Logger;
+};
+
+/** Follows pods, namespaces and nodes: who has which identity, and which remote address belongs to whom. */
+export class PeerFollower {
+  readonly #options: PeerFollowerOptions;
+  /** Pods that could not be given an identity; tried again with every pass. */
+  readonly #starved = new Set<string>();
+
+  constructor(options: PeerFollowerOptions) {
+    this.#options = options;
+  }
+
+  get starved(): ReadonlySet<string> {
+    return this.#starved;
+  }
+
+  follow(): void {
+    const { intent, repository, identities } = this.#options;
+    this.#touchPodsOf(intent.namespaces.drain(), (pod, names) => names.has(pod.namespace));
+    const nodes = intent.nodes.drain();
+    for (const name of nodes) this.#claimNode(name, intent.nodes.get(name));
+    this.#touchPodsOf(nodes, (pod, names) => names.has(pod.nodeName));
+    const keys = identities.select(repository.selectedLabelKeys());
+    this.#touchPodsOf(keys, (pod, changed) => Object.keys(pod.labels).some((key) => changed.has(key)));
+    intent.pods.touch(this.#starved);
+    this.#starved.clear();
+    for (const key of intent.pods.drain()) this.#followPod(key, intent.pods.get(key));
+  }
+
+  #touchPodsOf(names: ReadonlySet<string>, concerns: (pod: PodRow, names: ReadonlySet<string>) => boolean): void {
+    if (names.size === 0) return;
+    const { pods } = this.#options.intent;
+    pods.touch(Array.from(pods.rows).flatMap(([key, pod]) => (concerns(pod, names) ? [key] : [])));
+  }
+
+  #followPod(key: string, pod: PodRow | undefined): void {
+    const { intent, identities, repository, book, nodeName } = this.#options;
+    const namespace = pod === undefined ? undefined : intent.namespaces.get(pod.namespace);
+    try {
+      const { before, after } = identities.update(key, pod, namespace);
+      if (after !== undefined && after !== before) repository.upsertIdentity(after);
+    } catch (error) {
+      // Without a number of its own it must not go on under the one it had.
+      identities.update(key, undefined, undefined);
+      this.#starved.add(key);
+      this.#options.log.error({ pod: key, error: errorMessage(error) }, 'pod has no identity');
+    }
+    const identity = identities.get(key);
+    const remote = pod !== undefined && identity !== undefined && pod.nodeName !== '' && pod.nodeName !== nodeName;
+    if (!remote) book.claim(`pod ${key}`, []);
+    else book.claim(`pod ${key}`, this.#addressesOf(pod), { kind: 'pod', identity: identity.id });
+  }
+
+  /** A status that claims an address outside its node's range claims somebody else's (compare CVE-2022-28224). */
+  #addressesOf(pod: PodRow): Addr[] {
+    const node = this.#options.intent.nodes.get(pod.nodeName);
+    if (node === undefined || !isWorkload(pod)) return [];
+    const ranges = node.podCIDRs.flatMap(prefixOf);
+    const addrs = pod.podIPs.filter(isAddr).map(parseAddr);
+    return ranges.length === 0 ? addrs : addrs.filter((addr) => ranges.some((range) => range.contains(addr)));
+  }
+
+  #claimNode(name: string, node: NodeRow | undefined): void {
+    const { book, nodeName } = this.#options;
+    const owner = `node ${name}`;
+    if (node === undefined || name === nodeName) {
+      book.claim(owner, []);
+      return;
+    }
+    const identity = RESERVED_IDS[node.isApiServer ? 'kube-apiserver' : 'remote-node'];
+    book.claim(owner, node.addresses.filter(isAddr).map(parseAddr), { kind: 'node', identity });
+  }
+}
+
+function prefixOf(text: string): Prefix[] {
+  try {
+    return [Prefix.parse(text, { hostBits: 'clear' })];
+  } catch {
+    return [];
+  }
+}

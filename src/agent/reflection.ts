@@ -1,0 +1,71 @@
+import type { Lifecycle, Logger, Service } from '../base/index.ts';
+import {
+  type KubeClient,
+  type KubeRow,
+  NAMESPACE,
+  NETWORK_POLICY,
+  NODE,
+  POD,
+  Reflector,
+  type ReflectorStatus,
+  type Resource,
+} from '../kube/index.ts';
+import type { Intent, IntentTable } from './intent.ts';
+
+export type ReflectionOptions = {
+  readonly client: KubeClient;
+  readonly intent: Intent;
+  readonly log: Logger;
+  readonly onChange: () => void;
+};
+
+type Follow = {
+  readonly kind: string;
+  readonly status: () => ReflectorStatus;
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+/** Keeps the intent tables at what the API server says. */
+export class Reflection implements Service {
+  readonly #client: KubeClient;
+  readonly #follows: readonly Follow[];
+
+  constructor({ client, intent, log, onChange }: ReflectionOptions) {
+    this.#client = client;
+    const follow = <T extends KubeRow>(resource: Resource<T>, table: IntentTable<T>): Follow => {
+      const reflector = new Reflector({ client, resource, log });
+      return {
+        kind: resource.kind,
+        status: () => reflector.status(),
+        run: async (signal) => {
+          for await (const batch of reflector.batches(signal)) {
+            table.apply(batch);
+            onChange();
+          }
+        },
+      };
+    };
+    this.#follows = [
+      follow(NAMESPACE, intent.namespaces),
+      follow(NODE, intent.nodes),
+      follow(NETWORK_POLICY, intent.policies),
+      follow(POD, intent.pods),
+    ];
+  }
+
+  get server(): string {
+    return this.#client.server;
+  }
+
+  status(): { readonly kind: string; readonly status: ReflectorStatus }[] {
+    return this.#follows.map(({ kind, status }) => ({ kind, status: status() }));
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    for (const { kind, run } of this.#follows) lifecycle.spawn(`reflector ${kind}`, run);
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close();
+  }
+}

@@ -1,0 +1,96 @@
+import { errorMessage, type Logger } from '../base/index.ts';
+import type { EndpointWords, Netdev } from '../datapath/index.ts';
+import {
+  type EndpointRecord,
+  endpointOfIfname,
+  hostIfnameOf,
+  planRestore,
+  type RestoreStep,
+} from '../endpoint/index.ts';
+import { type EndpointId, endpointId } from '../model/index.ts';
+import type { Addressing } from './addressing.ts';
+import type { EndpointPrograms } from './endpoint-programs.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+import type { StateFiles } from './state-files.ts';
+
+export type RestorerOptions = {
+  readonly addressing: Addressing;
+  readonly endpoints: EndpointTable;
+  readonly programs: EndpointPrograms;
+  readonly netdev: Netdev;
+  readonly words: EndpointWords;
+  readonly local: LocalAddresses;
+  readonly state: StateFiles;
+  readonly log: Logger;
+};
+
+/** Takes over what an earlier life of the agent left: what runs as it should is not touched. */
+export async function restoreEndpoints(options: RestorerOptions): Promise<Map<RestoreStep['action'], number>> {
+  const { state, netdev, programs, words, log } = options;
+  const devices = new Map<EndpointId, number>();
+  for (const link of await netdev.listLinks('mbr')) {
+    const id = endpointOfIfname(link.name);
+    if (id !== undefined) devices.set(id, link.ifindex);
+  }
+  const open = new Set(words.entries().flatMap(([id]) => (id === endpointId(0) ? [] : [id])));
+  const steps = planRestore({
+    records: state.endpoints(),
+    devices,
+    links: programs.pinned(),
+    open,
+    programOf: (record) => programs.programOf(record),
+  });
+  const done = new Map<RestoreStep['action'], number>();
+  for (const step of steps) {
+    try {
+      await apply(step, options);
+    } catch (error) {
+      const id = step.action === 'remove' ? step.id : step.record.id;
+      words.clear(id);
+      log.error({ endpoint: id, action: step.action, error: errorMessage(error) }, 'endpoint could not be restored');
+      continue;
+    }
+    done.set(step.action, (done.get(step.action) ?? 0) + 1);
+  }
+  return done;
+}
+
+async function apply(step: RestoreStep, options: RestorerOptions): Promise<void> {
+  const { words, programs, state, log } = options;
+  switch (step.action) {
+    case 'keep':
+      register(step.record, options);
+      return;
+    case 'swap':
+    case 'reattach': {
+      if (step.action === 'reattach') words.clear(step.record.id);
+      const record = { ...step.record, program: programs.programOf(step.record) };
+      register(record, options);
+      await programs.attach(record);
+      state.putEndpoint(record);
+      return;
+    }
+    case 'remove':
+      log.info({ endpoint: step.id, why: step.why }, 'leftover removed');
+      await removeLeftover(step.id, step.record, options);
+      return;
+  }
+}
+
+function register(record: EndpointRecord, { addressing, endpoints, words }: RestorerOptions): void {
+  addressing.claim(record.id, record.addr);
+  endpoints.add(record, words.get(record.id) === undefined ? 'waiting-for-identity' : 'ready');
+}
+
+async function removeLeftover(
+  id: EndpointId,
+  record: EndpointRecord | undefined,
+  { words, local, netdev, programs, state }: RestorerOptions,
+): Promise<void> {
+  words.clear(id);
+  if (record !== undefined && local.get(record.addr)?.endpoint === id) local.remove(record.addr);
+  await netdev.deleteLink(hostIfnameOf(id));
+  await programs.detach(id);
+  state.deleteEndpoint(id);
+}

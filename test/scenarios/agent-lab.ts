@@ -1,0 +1,251 @@
+/** One node, its API server in this process, its agent as a process of its own, and pods that are bare namespaces. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { ApiClient } from '../../src/api/index.ts';
+import { silentLogger } from '../../src/base/index.ts';
+import { removePins } from '../../src/datapath/index.ts';
+import { type ApiServer, createApiServer, type JsonObject, kubeconfig } from '../../src/sandbox/apiserver/index.ts';
+import { listenInNetns } from '../../src/sandbox/netns-socket.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const NODE = 'lab-node';
+const TOKEN = 'lab-token';
+
+export type CniOutcome = { readonly code: number; readonly answer: Record<string, unknown> | undefined };
+
+export type LabPod = {
+  readonly name: string;
+  readonly uid: string;
+  readonly netns: string;
+  readonly containerId: string;
+  ip: string;
+};
+
+const ip = (...args: string[]): string =>
+  execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** Polls until `probe` holds; throws after `ms`. */
+export async function eventually(what: string, probe: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!(await probe())) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+    await sleep(10);
+  }
+}
+
+export class AgentLab {
+  readonly dir = mkdtempSync(`${tmpdir()}/mbr-lab-`);
+  readonly tag = process.pid.toString(36);
+  readonly node = `mbr-node-l${this.tag}`;
+  readonly world = `mbr-world-l${this.tag}`;
+  readonly pinDir = `/sys/fs/bpf/membrane/lab-${this.tag}`;
+  readonly pods = new Map<string, LabPod>();
+  #api: ApiServer | undefined;
+  #agent: ChildProcess | undefined;
+  #ended: Promise<number | null> = Promise.resolve(null);
+  #port = 0;
+  #count = 0;
+
+  async up(): Promise<void> {
+    ip('netns', 'add', this.node);
+    ip('netns', 'add', this.world);
+    ip('-n', this.node, 'link', 'set', 'lo', 'up');
+    ip('-n', this.world, 'link', 'add', 'mbrw0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.node);
+    ip('-n', this.world, 'addr', 'add', '172.18.0.1/16', 'dev', 'mbrw0');
+    ip('-n', this.world, 'link', 'set', 'mbrw0', 'up');
+    ip('-n', this.node, 'addr', 'add', '172.18.0.2/16', 'dev', 'eth0');
+    ip('-n', this.node, 'link', 'set', 'eth0', 'up');
+    ip('-n', this.node, 'route', 'add', 'default', 'via', '172.18.0.1');
+    this.inNode('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+    this.#api = createApiServer({ database: ':memory:', token: TOKEN, log: silentLogger });
+    this.#port = (await this.#api.listen({ host: '127.0.0.1', port: 0 })).port;
+    await this.#api.listen({ fd: listenInNetns(`/run/netns/${this.node}`, '127.0.0.1', 6443) });
+    writeFileSync(`${this.dir}/kubeconfig`, kubeconfig({ server: 'http://127.0.0.1:6443', ca: 'none: plain HTTP on loopback', token: TOKEN }));
+    await this.apply('/api/v1/nodes', {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: NODE },
+      spec: { podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24'] },
+      status: { addresses: [{ type: 'InternalIP', address: '172.18.0.2' }] },
+    });
+  }
+
+  /** Writes the configuration and starts the agent; resolves when it serves. */
+  async startAgent(config: Record<string, unknown> = {}): Promise<void> {
+    const merged = {
+      nodeName: NODE,
+      kubeconfig: `${this.dir}/kubeconfig`,
+      stateDir: `${this.dir}/state`,
+      pinDir: this.pinDir,
+      metrics: { port: 0 },
+      log: { level: 'debug', file: `${this.dir}/agent.log` },
+      ...config,
+    };
+    writeFileSync(`${this.dir}/agent.json`, JSON.stringify(merged));
+    const args = [`--net=/run/netns/${this.node}`, '--', process.execPath, 'src/cli/main.ts', 'agent', '--config'];
+    const child = spawn('nsenter', [...args, `${this.dir}/agent.json`], {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    this.#agent = child;
+    this.#ended = new Promise((done) => child.once('exit', (code) => done(code)));
+    await eventually(
+      'the agent serves',
+      async () => {
+        if (child.exitCode !== null)
+          throw new Error(`the agent ended with ${child.exitCode}: ${this.log().slice(-2000)}`);
+        const status = await this.admin()
+          .status()
+          .catch(() => undefined);
+        return status?.ready === true;
+      },
+      15_000,
+    );
+  }
+
+  get agentPid(): number {
+    return this.#agent?.pid ?? 0;
+  }
+
+  async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.#agent?.kill(signal);
+    return await this.#ended;
+  }
+
+  admin(): ApiClient {
+    return new ApiClient({ socketPath: `${this.dir}/state/admin.sock` });
+  }
+
+  log(): string {
+    return readFileSync(`${this.dir}/agent.log`, 'utf8');
+  }
+
+  async request(method: string, path: string, body?: unknown, type = 'application/json'): Promise<JsonObject> {
+    const response = await fetch(`http://127.0.0.1:${this.#port}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': type },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer = (await response.json()) as JsonObject;
+    if (response.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  async apply(collection: string, object: unknown): Promise<JsonObject> {
+    return await this.request('POST', collection, object);
+  }
+
+  async relabel(name: string, labels: Record<string, string | null>): Promise<void> {
+    const path = `/api/v1/namespaces/default/pods/${name}`;
+    await this.request('PATCH', path, { metadata: { labels } }, 'application/merge-patch+json');
+  }
+
+  /** Only the API object; no namespace, no device. */
+  async createPodObject(name: string, labels: Record<string, string>): Promise<string> {
+    const pod = await this.apply('/api/v1/namespaces/default/pods', {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, labels },
+      spec: { nodeName: NODE, containers: [{ name: 'main', image: 'none' }] },
+    });
+    return (pod.metadata as { uid: string }).uid;
+  }
+
+  async deletePodObject(name: string): Promise<void> {
+    await this.request('DELETE', `/api/v1/namespaces/default/pods/${name}?gracePeriodSeconds=0`);
+  }
+
+  makeNetns(name: string, uid: string): LabPod {
+    this.#count += 1;
+    const netns = `mbr-pod-l${this.tag}-${this.#count}`;
+    ip('netns', 'add', netns);
+    const pod = { name, uid, netns, containerId: `lab-${this.tag}-${this.#count}`, ip: '' };
+    this.pods.set(netns, pod);
+    return pod;
+  }
+
+  /** API object, namespace and ADD. */
+  async addPod(name: string, labels: Record<string, string>, ips: string[] = []): Promise<LabPod> {
+    const pod = this.makeNetns(name, await this.createPodObject(name, labels));
+    const { code, answer } = this.cni('ADD', pod, ips.length === 0 ? {} : { runtimeConfig: { ips } });
+    if (code !== 0) throw new Error(`ADD ${name}: ${JSON.stringify(answer)}\n${this.log().slice(-1500)}`);
+    const [first] = (answer as { ips: { address: string }[] }).ips;
+    pod.ip = first?.address.split('/')[0] ?? '';
+    return pod;
+  }
+
+  async removePod(pod: LabPod): Promise<void> {
+    const { code, answer } = this.cni('DEL', pod);
+    if (code !== 0) throw new Error(`DEL ${pod.name}: ${JSON.stringify(answer)}`);
+    await this.deletePodObject(pod.name).catch(() => undefined);
+    ip('netns', 'del', pod.netns);
+    this.pods.delete(pod.netns);
+  }
+
+  cni(
+    command: string,
+    pod: LabPod,
+    config: Record<string, unknown> = {},
+    env: Record<string, string> = {},
+  ): CniOutcome {
+    const input = JSON.stringify({ cniVersion: '1.1.0', name: 'membrane', type: 'membrane-cni', ...config });
+    const variables = {
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: pod.containerId,
+      CNI_NETNS: `/run/netns/${pod.netns}`,
+      CNI_IFNAME: 'eth0',
+      CNI_PATH: `${ROOT}/build`,
+      CNI_ARGS: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod.name};K8S_POD_UID=${pod.uid}`,
+      MEMBRANE_CNI_SOCKET: `${this.dir}/state/cni.sock`,
+      ...env,
+    };
+    try {
+      const stdout = execFileSync(`${ROOT}/build/membrane-cni`, { input, env: variables, encoding: 'utf8' });
+      return { code: 0, answer: stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, unknown>) };
+    } catch (error) {
+      const { status, stdout } = error as { status: number; stdout: string };
+      return { code: status, answer: JSON.parse(stdout) as Record<string, unknown> };
+    }
+  }
+
+  inNode(...argv: string[]): string {
+    return execFileSync('nsenter', [`--net=/run/netns/${this.node}`, '--', ...argv], { encoding: 'utf8' });
+  }
+
+  /** One echo request, answered or not. */
+  ping(from: LabPod, to: string, seconds = 1): boolean {
+    try {
+      const args = [`--net=/run/netns/${from.netns}`, '--', 'ping', '-n', '-c', '1', '-W', String(seconds), to];
+      execFileSync('nsenter', args, { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async down(): Promise<void> {
+    await this.stopAgent('SIGKILL');
+    await this.#api?.close();
+    for (const name of [...this.pods.keys(), this.node, this.world]) {
+      try {
+        ip('netns', 'del', name);
+      } catch {
+        // It was never made.
+      }
+    }
+    removePins(this.pinDir);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+export const networkPolicy = (name: string, spec: unknown): unknown => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: { name },
+  spec,
+});
+export const POLICIES = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
