@@ -30,7 +30,7 @@ import { inNetnsArgv } from './netns.ts';
 import { listenInNetns } from './netns-socket.ts';
 import { NodeAgent } from './node-agent.ts';
 import { MAX_NODES, type NodePlace, nodePlace, REPOSITORY, STATE_DIR } from './paths.ts';
-import { isReady, type Node, nodeSchema, type Pod, podKey, podSchema } from './pod.ts';
+import { isReady, type Node, nodeIsReady, nodeSchema, type Pod, podKey, podSchema } from './pod.ts';
 import { type PodCommand, podCommand } from './pod-exec.ts';
 import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
 import { Scheduler } from './scheduler.ts';
@@ -38,6 +38,8 @@ import { processRecords, sweep } from './sweep.ts';
 import { buildTopology, mountBpf, worldArgv } from './topology.ts';
 
 const DEFAULT_PORT = 6443;
+/** How long manifests wait for nodes to be ready before they are applied anyway. */
+const NODES_TIMEOUT_MS = 20_000;
 
 /** What every pod of the sandbox is connected with, unless a test brings its own plugin. */
 export const NETWORK_LIST = JSON.stringify({
@@ -74,6 +76,7 @@ export type SandboxOptions = {
 type Running = {
   readonly api: ApiServer;
   readonly pods: Informer<Pod>;
+  readonly nodes: Informer<Node>;
   readonly scheduler: Scheduler;
   readonly kubelets: ReadonlyMap<string, Kubelet>;
   readonly agents: ReadonlyMap<string, NodeAgent>;
@@ -168,7 +171,8 @@ export class SandboxCluster implements Sandbox {
       const ready = new Set(pods.list().filter(isReady).map(podKey));
       const all = this.store.list('pods').items.filter((pod) => isUnfinished(pod));
       const names = wanted ?? all.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`);
-      return names.filter((name) => !ready.has(name));
+      const unready = this.store.list('nodes').items.filter((node) => !nodeIsReady(nodeSchema.parse(node)));
+      return [...unready.map((node) => node.metadata.name), ...names.filter((name) => !ready.has(name))];
     };
     const done = await this.#waitFor(() => missing().length === 0, options.timeoutMs);
     if (done) return;
@@ -255,18 +259,19 @@ export class SandboxCluster implements Sandbox {
     this.#holds.open(`${namespace}/${name}`);
   }
 
-  /** Checks after every change of a pod. False when the time is over first. */
+  /** Checks after every change of a pod or a node. False when the time is over first. */
   async #waitFor(holds: () => boolean, timeoutMs = 60_000): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), timeoutMs);
     const check = (): void => {
       if (holds()) resolve(true);
     };
-    const unsubscribe = this.#up().pods.onChange(check);
+    const { pods, nodes } = this.#up();
+    const unsubscribe = [pods.onChange(check), nodes.onChange(check)];
     check();
     return promise.finally(() => {
       clearTimeout(timer);
-      unsubscribe();
+      for (const end of unsubscribe) end();
     });
   }
 
@@ -327,7 +332,7 @@ export class SandboxCluster implements Sandbox {
         return [node.name, new NodeAgent({ node, cgroup: root.child(node.name), log, config, logLevel })];
       }),
     );
-    this.#running = { api, pods, scheduler, kubelets, agents, watching, control: undefined };
+    this.#running = { api, pods, nodes, scheduler, kubelets, agents, watching, control: undefined };
 
     const { port } = await listenOnLoopback(api, options.port ?? DEFAULT_PORT, certificate);
     const access = (server: string): string => kubeconfig({ server, ca: certificate.ca, token });
@@ -345,10 +350,14 @@ export class SandboxCluster implements Sandbox {
         if (!watching.signal.aborted) log.error({ error: errorMessage(error) }, 'watch ended');
       });
     }
-    for (const kubelet of kubelets.values()) await kubelet.start();
+    const withAgents = options.agent ?? true;
+    for (const kubelet of kubelets.values()) await kubelet.start({ waitForNetwork: withAgents });
     scheduler.start();
-    if (options.agent ?? true) await Promise.all([...agents.values()].map((agent) => agent.start()));
+    if (withAgents) await Promise.all([...agents.values()].map((agent) => agent.start()));
     if (options.control === true) this.#running.control = await serveControl(this);
+    await this.waitReady({ pods: [], timeoutMs: NODES_TIMEOUT_MS }).catch((error: unknown) => {
+      log.warn({ error: errorMessage(error) }, 'nodes are late');
+    });
     for (const path of options.manifests ?? []) {
       progress(`applying ${path}`);
       await this.apply(await readManifest(path), path);

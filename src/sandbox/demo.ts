@@ -58,10 +58,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const write = options.write ?? ((text: string) => void process.stdout.write(text));
   const { signal, release } = interruption();
   const cluster = new SandboxCluster();
+  const onProgress = (step: string): void => write(`- ${step}\n`);
+  // Cleans up after itself when it fails; another sandbox on this machine is not ours to end.
+  await cluster.up({ manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
   try {
-    const onProgress = (step: string): void => write(`- ${step}\n`);
-    const up = cluster.up({ manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
-    await up;
     if (signal.aborted) return 130;
     onProgress('waiting for the pods of both tenants');
     await Promise.race([cluster.waitReady(), aborted(signal)]);

@@ -1,4 +1,4 @@
-import type { Node, Pod, Toleration } from './pod.ts';
+import { type Node, nodeIsReady, type Pod, type Toleration } from './pod.ts';
 
 /** Why a node does not take a pod, worded as the real scheduler does. */
 export type Misfit =
@@ -13,8 +13,8 @@ export type Placement =
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'none'; readonly message: string };
 
-/** As on a real node. */
-export const MAX_PODS = 250;
+/** What a /24 holds without its own, its broadcast and one spare address. */
+export const MAX_PODS = 253;
 
 type Taint = Node['spec']['taints'][number];
 
@@ -28,7 +28,7 @@ export function tolerates(tolerations: readonly Toleration[], taint: Taint): boo
 }
 
 export function misfit(pod: Pod, node: Node, podsOnNode: number): Misfit | undefined {
-  if (!node.status.conditions.some((c) => c.type === 'Ready' && c.status === 'True')) return 'node(s) were not ready';
+  if (!nodeIsReady(node)) return 'node(s) were not ready';
   if (node.spec.unschedulable) return 'node(s) were unschedulable';
   const selector = Object.entries(pod.spec.nodeSelector);
   if (selector.some(([key, value]) => node.metadata.labels[key] !== value)) {

@@ -118,6 +118,10 @@ export function isReady(pod: Pod): boolean {
   return pod.status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
 }
 
+export function nodeIsReady(node: Node): boolean {
+  return node.status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+}
+
 export function podKey(pod: { metadata: { namespace: string; name: string } }): string {
   return `${pod.metadata.namespace}/${pod.metadata.name}`;
 }

@@ -25,7 +25,7 @@ export type Sandbox = {
   patch(ref: ObjectRef, patch: JsonObject): Promise<void>;
   /** Deleting what is gone is success. `graceSeconds` 0: at once. Resolves when the API has taken it, see `waitGone`. */
   delete(ref: ObjectRef, graceSeconds?: number): Promise<void>;
-  /** Throws E_SANDBOX_TIMEOUT, naming the pods that are not ready. */
+  /** Of all nodes and of pods. Throws E_SANDBOX_TIMEOUT, naming what is not ready. */
   waitReady(options?: ReadyOptions): Promise<void>;
   /** Until the kubelet has nothing left of the pod, its network included. Throws E_SANDBOX_TIMEOUT. */
   waitGone(namespace: string, name: string, timeoutMs?: number): Promise<void>;

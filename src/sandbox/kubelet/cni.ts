@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { attempt } from '../command.ts';
+import { attempt, type CommandOptions, type CommandResult } from '../command.ts';
 import { sandboxErrors } from '../errors.ts';
 import { inNetnsArgv } from '../netns.ts';
 import { type NetworkList, type PluginConfig, pluginInput } from './cni-config.ts';
@@ -41,6 +41,10 @@ export class CniError extends Error {
 
 type Command = 'ADD' | 'DEL' | 'CHECK';
 
+/** More than our plugin takes to give up on its agent. */
+const COMMAND_TIMEOUT_MS = 90_000;
+const STATUS_TIMEOUT_MS = 5_000;
+
 /** Executes a network list's plugins as a container runtime does (CNI spec 1.1, section 4). */
 export class Cni {
   readonly #host: CniHost;
@@ -71,16 +75,34 @@ export class Cni {
     for (const plugin of list.plugins) await this.#execute('CHECK', { list, plugin, attachment, prevResult });
   }
 
+  /** Whether every plugin is ready for an ADD (CNI 1.1; an older list cannot be asked and counts as ready). */
+  async status(list: NetworkList): Promise<boolean> {
+    if (list.cniVersion !== '1.1.0') return true;
+    for (const plugin of list.plugins) {
+      const result = await this.#run(plugin, {
+        env: { ...hostEnvironment(this.#host), CNI_COMMAND: 'STATUS' },
+        input: pluginInput({ list, plugin, runtimeConfig: {}, prevResult: undefined }),
+        timeoutMs: STATUS_TIMEOUT_MS,
+      });
+      if (result.code !== 0) return false;
+    }
+    return true;
+  }
+
+  #run(plugin: PluginConfig, options: CommandOptions): Promise<CommandResult> {
+    const argv = inNetnsArgv(this.#host.nodeNetns, [join(this.#host.binDir, plugin.type)]);
+    return attempt(argv, { ...options, maxBytes: 1 << 20 });
+  }
+
   async #execute(
     command: Command,
     request: { list: NetworkList; plugin: PluginConfig; attachment: Attachment; prevResult: unknown },
   ): Promise<string> {
     const { list, plugin, attachment, prevResult } = request;
-    const result = await attempt(inNetnsArgv(this.#host.nodeNetns, [join(this.#host.binDir, plugin.type)]), {
+    const result = await this.#run(plugin, {
       env: cniEnvironment(command, attachment, this.#host),
       input: pluginInput({ list, plugin, runtimeConfig: attachment.runtimeConfig, prevResult }),
-      timeoutMs: 90_000,
-      maxBytes: 1 << 20,
+      timeoutMs: COMMAND_TIMEOUT_MS,
     });
     if (result.code === 0) return result.stdout;
     const said = errorSchema.safeParse(parseJson(result.stdout));
@@ -108,12 +130,18 @@ export function cniEnvironment(command: Command, attachment: Attachment, host: C
     if (/[;=]/.test(value)) throw sandboxErrors.make('E_SANDBOX_UNSAFE_NAME', { detail: `${name}=${value}` });
   }
   return {
+    ...hostEnvironment(host),
     CNI_COMMAND: command,
     CNI_CONTAINERID: attachment.containerId,
     CNI_NETNS: attachment.netns,
     CNI_IFNAME: 'eth0',
-    CNI_PATH: host.binDir,
     CNI_ARGS: args.map((pair) => pair.join('=')).join(';'),
+  };
+}
+
+function hostEnvironment(host: CniHost): Record<string, string> {
+  return {
+    CNI_PATH: host.binDir,
     MEMBRANE_CNI_SOCKET: host.socket,
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   };

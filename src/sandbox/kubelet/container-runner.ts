@@ -101,7 +101,8 @@ export class ContainerRunner {
     const cgroup = sandbox.cgroup.child(`c-${container.name}`);
     const started = systemClock.now();
     const startedAt = rfc3339(started);
-    const process = await host.starts.run(async () => {
+    // Before pods that have nothing yet: of many, the first are complete first.
+    const start = async () => {
       if (signal.aborted) return undefined;
       // What the last run left behind ends before the next begins.
       await cgroup.remove();
@@ -113,7 +114,8 @@ export class ContainerRunner {
       this.#process = made;
       await made.running;
       return made;
-    });
+    };
+    const process = await host.starts.run(start, { urgent: true });
     if (process === undefined) return 0;
     const name = container.name;
     const ended = new AbortController();

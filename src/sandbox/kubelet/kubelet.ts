@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorMessage, type Logger } from '../../base/index.ts';
+import { errorMessage, type Logger, systemClock } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
 import type { Cgroup } from '../cgroup.ts';
 import { EventRecorder } from '../event-recorder.ts';
@@ -8,6 +8,7 @@ import type { Change, Informer } from '../informer.ts';
 import type { NodePlace } from '../paths.ts';
 import { type Pod, podKey } from '../pod.ts';
 import { Cni } from './cni.ts';
+import { parseNetworkList } from './cni-config.ts';
 import type { ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { limitLogs } from './log-files.ts';
@@ -17,6 +18,9 @@ import { Semaphore } from './semaphore.ts';
 
 const PARALLEL_STARTS = 4;
 const LOG_CHECK_MS = 10_000;
+const NETWORK_CHECK_MS = 50;
+/** After so long pods may come: what is wrong then shows in their events. */
+const NETWORK_TIMEOUT_MS = 15_000;
 
 export type KubeletOptions = {
   readonly node: NodePlace;
@@ -39,6 +43,7 @@ export class Kubelet {
   readonly requestedAddresses = new Map<string, string>();
   readonly #options: KubeletOptions;
   readonly #host: KubeletHost;
+  readonly #cni: Cni;
   readonly #registration: NodeRegistration;
   readonly #shutdown = new AbortController();
   /** By uid: a pod that was replaced under its name is another one. */
@@ -55,7 +60,7 @@ export class Kubelet {
     this.#options = options;
     this.#registration = new NodeRegistration({ node, store, log });
     this.#networkListPath = join(node.dir, 'cni/net.d/10-membrane.conflist');
-    const cni = new Cni({
+    this.#cni = new Cni({
       binDir: options.cniBinDir,
       nodeNetns: node.netnsPath,
       socket: join(node.agentDir, 'cni.sock'),
@@ -67,7 +72,7 @@ export class Kubelet {
       events: new EventRecorder({ store, component: 'kubelet', log }),
       sandboxes: {
         node,
-        cni,
+        cni: this.#cni,
         log,
         cgroup: options.cgroup,
         networkListPath: this.#networkListPath,
@@ -80,7 +85,8 @@ export class Kubelet {
     };
   }
 
-  async start(): Promise<void> {
+  /** `waitForNetwork`: the node is ready for pods once its CNI plugin says so, or has had its time. */
+  async start(options: { waitForNetwork: boolean }): Promise<void> {
     await mkdir(dirname(this.#networkListPath), { recursive: true, mode: 0o700 });
     await writeFile(this.#networkListPath, this.#options.networkList, { mode: 0o600 });
     this.#options.cgroup.create();
@@ -88,6 +94,22 @@ export class Kubelet {
     this.#options.pods.onChange((change) => this.#onChange(change));
     const logs = join(this.#options.node.dir, 'logs');
     this.#logTimer = setInterval(() => void limitLogs(logs), LOG_CHECK_MS).unref();
+    const ready = this.#becomeReady(options.waitForNetwork).catch((error: unknown) => {
+      this.#options.log.error({ node: this.#options.node.name, error: errorMessage(error) }, 'node not ready');
+    });
+    this.#running.add(ready);
+  }
+
+  async #becomeReady(waitForNetwork: boolean): Promise<void> {
+    const { signal } = this.#shutdown;
+    if (waitForNetwork) {
+      const list = parseNetworkList(this.#options.networkList, this.#networkListPath);
+      const deadline = systemClock.now() + NETWORK_TIMEOUT_MS;
+      while (!signal.aborted && systemClock.now() < deadline && !(await this.#cni.status(list))) {
+        await systemClock.sleep(NETWORK_CHECK_MS, signal).catch(() => undefined);
+      }
+    }
+    if (!signal.aborted) this.#registration.setReady(true);
   }
 
   /** Ends everything at once: nothing is detached or reported; the sweep that follows removes it all. */

@@ -26,7 +26,8 @@ function nodeObject(node: NodePlace) {
   };
 }
 
-/** `ready`: undefined, or why not. */
+const NETWORK_NOT_READY = 'container runtime network not ready: the CNI plugin does not answer STATUS';
+
 export function nodeStatus(node: NodePlace, ready: boolean, now: string, since: string) {
   const condition = (type: string, status: 'True' | 'False', reason: string, message: string) => ({
     type,
@@ -49,7 +50,7 @@ export function nodeStatus(node: NodePlace, ready: boolean, now: string, since: 
       condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
       ready
         ? condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status')
-        : condition('Ready', 'False', 'KubeletNotReady', 'the kubelet has stopped'),
+        : condition('Ready', 'False', 'KubeletNotReady', NETWORK_NOT_READY),
     ],
     nodeInfo: {
       kernelVersion: release(),
@@ -71,7 +72,6 @@ export class NodeRegistration {
   readonly #node: NodePlace;
   readonly #store: ApiStore;
   readonly #log: Logger;
-  readonly #since = rfc3339();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { node: NodePlace; store: ApiStore; log: Logger }) {
@@ -80,10 +80,11 @@ export class NodeRegistration {
     this.#log = options.log;
   }
 
+  /** The node is there, and not ready for pods before `setReady`: its network may need the object first. */
   start(): void {
     const { name } = this.#node;
     if (this.#store.get('nodes', { name }) === undefined) this.#store.create('nodes', nodeObject(this.#node));
-    this.#store.patchStatus('nodes', { name }, nodeStatus(this.#node, true, rfc3339(), this.#since));
+    this.setReady(false);
     this.#renew();
     this.#timer = setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
   }
@@ -92,7 +93,12 @@ export class NodeRegistration {
     clearInterval(this.#timer);
   }
 
-  /** The lease is what lives; the node's status is written only when somebody changed or removed it. */
+  setReady(ready: boolean): void {
+    const now = rfc3339();
+    this.#store.patchStatus('nodes', { name: this.#node.name }, nodeStatus(this.#node, ready, now, now));
+  }
+
+  /** The lease says that the node lives; its status is written only when it changes. */
   #beat(): void {
     try {
       this.#renew();

@@ -109,8 +109,8 @@ export class PodSandbox {
         await this.#host.cni.del(this.#list, this.#attachment(), this.#result);
         return;
       } catch (error) {
-        this.#host.log.warn({ pod: podKey(this.#pod), error: errorMessage(error) }, 'network not detached');
         if (this.#result === undefined || signal.aborted) return;
+        this.#host.log.warn({ pod: podKey(this.#pod), error: errorMessage(error) }, 'network not detached');
         await systemClock.sleep(backoff.next(), signal).catch(() => undefined);
       }
     }
