@@ -2,8 +2,8 @@ import { type Config, ZERO_CONFIG } from '../datapath/index.ts';
 import type { AgentConfig } from './config.ts';
 import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
 
-/** IANA's port of VXLAN: what a pod sends there would be taken for another node's word. */
-const TUNNEL_PORT = 4789;
+/** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
+const TUNNEL_PORT = 8472;
 /** Above Linux' default range of ephemeral ports, which belongs to the node's own connections. */
 const SNAT_PORTS = { min: 61_000, max: 65_535 } as const;
 
