@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Removes dead connections, in the kernel: walking the table from user space would cost a system
  * call an entry. Run by the agent through BPF_PROG_TEST_RUN. */
+#include "lib/config.h"
 #include "lib/flow.h"
 #include "lib/maps.h"
 #include "lib/words.h"
@@ -64,13 +65,13 @@ static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry
 	context->result.scanned += 1;
 	if (entry->expires <= context->now ||
 	    (gone && last_seen + STALE_OWNER_TICKS <= context->now)) {
-		if (entry->nat_port)
+		if (CONFIG(enable_masquerade) && entry->nat_port)
 			forget_translation(key, entry);
 		bpf_map_delete_elem(map, key);
 		context->result.removed += 1;
 		return 0;
 	}
-	if (entry->flags & CT_CLOSING)
+	if (!CONFIG(ct_quota) || (entry->flags & CT_CLOSING))
 		return 0;
 	census = bpf_map_lookup_elem(&ct_census, &opener);
 	if (census)
@@ -98,7 +99,8 @@ int collect(struct collect_result *result)
 	struct collect_context context = {.now = bpf_ktime_get_ns() >> 30};
 
 	bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
-	bpf_loop(MAX_ENDPOINTS, settle_one, 0, 0);
+	if (CONFIG(ct_quota))
+		bpf_loop(MAX_ENDPOINTS, settle_one, 0, 0);
 	*result = context.result;
 	return 0;
 }

@@ -47,8 +47,6 @@ struct icmphdr {
 #define ICMP_ECHO 8
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
-#define ICMP_TIMESTAMP 13
-#define ICMP_TIMESTAMPREPLY 14
 
 #define IPV4_MAPPED bpf_htonl(0xffff)
 #define IP_OFFSET_MASK 0x1fff

@@ -73,16 +73,13 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 		p->source_port = icmp.id;
 		p->destination_port = icmp.id;
 		switch (icmp.type) {
+		/* The only query: with a second one, conntrack would have to tell them apart, or
+		 * the leave to send the one would be leave to send the other. */
 		case ICMP_ECHO:
-		case ICMP_TIMESTAMP:
 			p->kind = PACKET_OPENS;
 			return 0;
 		case ICMP_ECHOREPLY:
 			p->policy_port = bpf_htons(ICMP_ECHO << 8);
-			p->kind = PACKET_ANSWERS;
-			return 0;
-		case ICMP_TIMESTAMPREPLY:
-			p->policy_port = bpf_htons(ICMP_TIMESTAMP << 8);
 			p->kind = PACKET_ANSWERS;
 			return 0;
 		case ICMP_DEST_UNREACH:

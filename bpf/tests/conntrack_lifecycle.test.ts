@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
 import { CT_FLAG, type CtFlag } from '../../src/model/gen/enums.ts';
 import { parsePacket, type TransportSpec } from '../../src/net/index.ts';
-import { icmp, ping, pong, sctp, tcp, udp } from './frames.ts';
+import { ping, pong, sctp, tcp, udp } from './frames.ts';
 import { GATEWAY_MAC } from './lab.ts';
 import { A, B, BACKEND, CLIENT, FRONTEND, Pair, SERVICE } from './pair.ts';
 
@@ -68,10 +68,6 @@ const LIVES: Readonly<Record<string, readonly Step[]>> = {
     { by: 'b', send: pong(77), flags: ['replied'], timeout: 120 },
     { by: 'a', send: ping(77), flags: ['replied'], timeout: 120 },
     { by: 'b', send: pong(77), flags: ['replied'], timeout: 120 },
-  ],
-  'ICMP timestamp': [
-    { by: 'a', send: icmp(13, 77), flags: [], timeout: 30, event: 'open' },
-    { by: 'b', send: icmp(14, 77), flags: ['replied'], timeout: 120 },
   ],
 };
 

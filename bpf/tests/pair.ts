@@ -118,4 +118,3 @@ export const SPEECH: Readonly<Record<Transport, { readonly forth: Speaker; reado
     ),
   },
 };
-
