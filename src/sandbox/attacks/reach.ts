@@ -25,7 +25,11 @@ export async function attempt(stage: Stage, from: Actor, to: Actor, port: number
   const result = await probe(from.netns, { to: to.ip, port, sourcePort, timeoutMs: DENIED_TIMEOUT_MS });
   const counted = await counter.stop();
   const flow = await stage.witness.find(
-    (seen) => seen.source.addr === from.ip && seen.source.port === sourcePort && seen.destination.addr === to.ip,
+    (seen) =>
+      (seen.type === 'open' || seen.type === 'drop') &&
+      seen.source.addr === from.ip &&
+      seen.source.port === sourcePort &&
+      seen.destination.addr === to.ip,
     { since },
   );
   return {

@@ -38,6 +38,15 @@ struct counters {
 	long matches[MAX_PATTERNS];
 };
 
+static void print_report(const struct options *options, const struct counters *counters)
+{
+	printf("{\"seen\":%ld,\"lost\":%ld,\"matches\":{", counters->seen, counters->lost);
+	for (int p = 0; p < options->pattern_count; p++)
+		printf("%s\"%s\":%ld", p ? "," : "", options->patterns[p].name,
+		       counters->matches[p]);
+	puts("}}");
+}
+
 static void enlarge(int fd)
 {
 	int size = RECEIVE_BUFFER;
@@ -45,7 +54,8 @@ static void enlarge(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 }
 
-static int open_device(const struct options *options, const char *name)
+static int open_device(const struct options *options, const char *name,
+		       const struct counters *counters)
 {
 	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 	int on = 1, fd = socket(AF_PACKET, SOCK_RAW, 0);
@@ -56,8 +66,12 @@ static int open_device(const struct options *options, const char *name)
 	if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0)
 		die("PACKET_IGNORE_OUTGOING: %s", strerror(errno));
 	while (!(at.sll_ifindex = if_nametoindex(name))) {
-		if (!options->wait || is_over(options) || read_order() == ORDER_STOP)
+		enum order order = read_order();
+
+		if (!options->wait || is_over(options) || order == ORDER_STOP)
 			die("there is no device %s", name);
+		if (order == ORDER_REPORT)
+			print_report(options, counters);
 		usleep(50);
 	}
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
@@ -99,15 +113,6 @@ static void drain(const struct options *options, int fd, struct counters *counte
 	}
 }
 
-static void print_report(const struct options *options, const struct counters *counters)
-{
-	printf("{\"seen\":%ld,\"lost\":%ld,\"matches\":{", counters->seen, counters->lost);
-	for (int p = 0; p < options->pattern_count; p++)
-		printf("%s\"%s\":%ld", p ? "," : "", options->patterns[p].name,
-		       counters->matches[p]);
-	puts("}}");
-}
-
 /* The kernel counts from the last time it was asked. */
 static void add_losses(const struct pollfd *sockets, int count, struct counters *counters)
 {
@@ -127,15 +132,16 @@ int run_count(const struct options *options)
 	int count = 0;
 
 	for (int i = 0; i < options->device_count; i++)
-		sockets[count++] =
-			(struct pollfd){open_device(options, options->devices[i]), POLLIN, 0};
+		sockets[count++] = (struct pollfd){
+			open_device(options, options->devices[i], &counters), POLLIN, 0};
 	for (size_t i = 0; options->local && i < sizeof(LOCAL_PROTOCOLS) / sizeof(int); i++)
 		sockets[count++] = (struct pollfd){open_local(LOCAL_PROTOCOLS[i]), POLLIN, 0};
 	if (count == 0)
 		die("nothing to count on: give --device or --local");
 	sockets[count] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
 	/* From here on nothing is missed: whoever waits for this line may begin. */
-	print_report(options, &counters);
+	if (!options->wait)
+		print_report(options, &counters);
 	while (!is_over(options)) {
 		enum order order = ORDER_NONE;
 

@@ -65,18 +65,22 @@ static bool is_up(int fd, unsigned index, bool set)
 }
 
 /* The device to send on, or 0 when the order to stop came first. */
-static unsigned wait_for_device(const struct options *options, int fd)
+static unsigned wait_for_device(const struct options *options, int fd, const struct report *report)
 {
 	for (;;) {
 		unsigned index = find_device(options);
+		enum order order;
 
 		if (index && (!options->wait || is_up(fd, index, options->up)))
 			return index;
 		if (!options->wait)
 			die("there is no device %s",
 			    options->device_count ? options->devices[0] : "but the loopback");
-		if (read_order() == ORDER_STOP || is_over(options))
+		order = read_order();
+		if (order == ORDER_STOP || is_over(options))
 			return 0;
+		if (order == ORDER_REPORT)
+			print_report(report);
 		usleep(LOOK_US);
 	}
 }
@@ -111,7 +115,7 @@ int run_send(const struct options *options)
 		die("AF_PACKET socket: %s", strerror(errno));
 	if (options->frame_count == 0)
 		die("no frame to send");
-	index = wait_for_device(options, fd);
+	index = wait_for_device(options, fd, &report);
 	first = now();
 	for (long done = 0; index && !is_over(options) && (!total || done < total);) {
 		struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};

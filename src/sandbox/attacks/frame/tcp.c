@@ -51,6 +51,8 @@ static void print_connection(const struct connection *connection)
 		setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue));
 		getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &acknowledgement, &size);
 		setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off));
+		/* Leaving repair mode takes it away. */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	}
 	inet_ntop(AF_INET, &connection->peer.sin_addr, peer_text, sizeof(peer_text));
 	inet_ntop(AF_INET, &local.sin_addr, local_text, sizeof(local_text));
