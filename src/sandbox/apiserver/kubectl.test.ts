@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
 import { makeCertificate } from './certificate.ts';
+import type { ExecProcess } from './exec/process.ts';
 import { stringAt } from './json.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { type ApiServer, createApiServer } from './server.ts';
@@ -50,6 +51,15 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function spawnChild(file: string, args: string[]): ExecProcess {
+  const child = spawn(file, args);
+  const exited = new Promise<number>((resolve, reject) => {
+    child.on('exit', (code) => resolve(code ?? 137));
+    child.on('error', reject);
+  });
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited, kill: () => void child.kill() };
 }
 
 type Result = { code: number; out: string };
@@ -100,6 +110,9 @@ describe.each(programs)('%s', (program) => {
       async *podLog(namespace, name, { container, follow }) {
         yield Buffer.from(`${namespace}/${name}/${container}\n`);
         if (follow) yield Buffer.from('and on\n');
+      },
+      async podExec(_namespace, _name, { command: [file = '', ...args] }) {
+        return spawnChild(file, args);
       },
     });
     const tls = await makeCertificate(['localhost', '127.0.0.1']);
@@ -175,6 +188,22 @@ describe.each(programs)('%s', (program) => {
         'name',
       ),
     ).toBe('pod/web\n');
+  });
+
+  test('exec carries input, output and the exit code', async () => {
+    expect(await succeeds('exec', '-n', 'tenant', 'web', '--', 'echo', 'hello')).toBe('hello\n');
+    expect(await kubectl('exec', '-n', 'tenant', 'web', '--', 'sh', '-c', 'echo bad >&2; exit 3')).toMatchObject({
+      code: 3,
+      out: expect.stringContaining('bad'),
+    });
+    const child = spawn(program, ['exec', '-i', '-n', 'tenant', 'web', '--', 'wc', '-c'], { env });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    child.stdin.end(Buffer.alloc(300_000));
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(out.trim()).toBe('300000');
   });
 
   test('nodes and events', async () => {

@@ -28,6 +28,7 @@ export class WebSocketConnection {
     );
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.on('end', () => this.#socket.end());
     this.#socket.on('close', () => {
       this.#closed = true;
       this.onClose();
