@@ -11,4 +11,5 @@ await run(process.argv, {
   agent: () => import('../agent/main.ts'),
   sandbox: () => import('../sandbox/commands.ts'),
   attacks: () => import('../sandbox/attacks/index.ts'),
+  demo: () => import('../sandbox/demo.ts'),
 });

@@ -2,7 +2,7 @@
  * The composition roots that the command line starts. `main.ts` alone knows where they are; everything else here sees
  * only these types, so that `cli` depends on nothing above it. A number is the exit code.
  */
-export type AgentRoot = { readonly runAgent: (options: { configPath: string }) => Promise<number> };
+export type AgentRoot = { readonly runAgent: (options: { configPath: string; cleanup?: boolean }) => Promise<number> };
 
 export type SandboxUpOptions = {
   readonly nodes: number;
@@ -21,11 +21,21 @@ export type SandboxRoot = {
 };
 
 export type AttacksRoot = {
-  readonly runAttacks: (options: { only: readonly string[]; rounds?: number; json: boolean }) => Promise<number>;
+  readonly runAttacks: (options: {
+    only: readonly string[];
+    rounds?: number;
+    json: boolean;
+    signal: AbortSignal;
+  }) => Promise<number>;
+};
+
+export type DemoRoot = {
+  readonly runDemo: (options: { once: boolean; only: readonly string[]; rounds?: number }) => Promise<number>;
 };
 
 export type Roots = {
   readonly agent: () => Promise<AgentRoot>;
   readonly sandbox: () => Promise<SandboxRoot>;
   readonly attacks: () => Promise<AttacksRoot>;
+  readonly demo: () => Promise<DemoRoot>;
 };

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { gather, type PodName, podName, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 
-export function registerSandbox(program: Command, { out, roots, exit }: CommandContext): void {
+export function registerSandbox(program: Command, { out, roots, exit, onInterrupt }: CommandContext): void {
   const sandbox = program
     .command('sandbox')
     .description('a Kubernetes-shaped cluster on this machine, out of network namespaces');
@@ -40,7 +40,18 @@ export function registerSandbox(program: Command, { out, roots, exit }: CommandC
     .option('--rounds <n>', 'rounds of the attacks that repeat', wholeNumber(1, 100_000))
     .action(async (options: { only: string[]; rounds?: number }) => {
       const { runAttacks } = await roots.attacks();
-      exit(await runAttacks({ ...options, json: out.json }));
+      exit(await runAttacks({ ...options, json: out.json, signal: onInterrupt() }));
+    });
+
+  sandbox
+    .command('demo')
+    .description('what "npm start" runs: a fresh sandbox with two tenants, every claim tried; stays up until Ctrl-C')
+    .option('--once', 'take everything down after the demonstration', false)
+    .option('--only <name>', 'only this attack (repeatable)', gather, [])
+    .option('--rounds <n>', 'rounds of the attacks that repeat', wholeNumber(1, 100_000))
+    .action(async (options: { once: boolean; only: string[]; rounds?: number }) => {
+      const { runDemo } = await roots.demo();
+      exit(await runDemo(options));
     });
 
   sandbox

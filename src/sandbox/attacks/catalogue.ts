@@ -12,6 +12,8 @@ import { unknownPod } from './unknown-pod.ts';
 export type AttackOptions = {
   /** Of the attacks that repeat. */
   readonly rounds?: number;
+  /** Told how far an attack that takes long has come. */
+  readonly onProgress?: (text: string) => void;
 };
 
 export type Attack = {

@@ -30,6 +30,7 @@ export type ChaosOptions = {
   readonly rounds: number;
   /** The backend keeps sending on the old connection, and nothing keeps it from reaching the new pod. */
   readonly hard: boolean;
+  readonly onProgress: (text: string) => void;
 };
 
 type Round = { readonly sent: number; readonly drops: DropCounts; readonly letInMs: number };
@@ -85,9 +86,13 @@ class ChaosScene {
   }
 
   /** Packets and bytes of agent_of_chaos that got to the backend. */
-  async leaks(): Promise<{ packets: number; bytes: number; lost: number }> {
-    const [counted, served] = await Promise.all([this.#counter.report(), this.#server.report()]);
-    return { packets: counted.matches['chaos'] ?? 0, bytes: served.marked, lost: counted.lost };
+  async leaks(): Promise<{ packets: number; bytes: number; lost: number; drops: DropCounts }> {
+    const [counted, served, drops] = await Promise.all([
+      this.#counter.report(),
+      this.#server.report(),
+      dropCounts(this.#stage, this.#backend),
+    ]);
+    return { packets: counted.matches['chaos'] ?? 0, bytes: served.marked, lost: counted.lost, drops };
   }
 
   async round(): Promise<Round> {
@@ -186,7 +191,7 @@ class ChaosScene {
 }
 
 async function* variant(stage: Stage, options: ChaosOptions): AsyncGenerator<AttackLine> {
-  const { rounds, hard } = options;
+  const { rounds, hard, onProgress } = options;
   const scene = await ChaosScene.open(stage, hard);
   const begin = systemClock.now();
   let sent = 0;
@@ -194,6 +199,7 @@ async function* variant(stage: Stage, options: ChaosOptions): AsyncGenerator<Att
   let letIn = 0;
   let silent = 0;
   for (let round = 0; round < rounds; round += 1) {
+    onProgress(`round ${round + 1} of ${rounds}`);
     const done = await scene.round();
     sent += done.sent;
     drops = sumDrops(drops, done.drops);
@@ -201,7 +207,7 @@ async function* variant(stage: Stage, options: ChaosOptions): AsyncGenerator<Att
     if (done.sent === 0) silent += 1;
   }
   const seconds = (systemClock.now() - begin) / 1_000;
-  const { packets, bytes, lost } = await scene.leaks();
+  const { packets, bytes, lost, drops: atBackend } = await scene.leaks();
   const tried = hard
     ? 'the same while the backend keeps sending on the old connection to whoever has its address'
     : "frontend deleted, agent_of_chaos created at once with its IP, flooding from its first instant with the old connection's ports and sequence numbers";
@@ -218,14 +224,20 @@ async function* variant(stage: Stage, options: ChaosOptions): AsyncGenerator<Att
       `${(seconds / rounds).toFixed(2)} s a round`,
     ]),
     held: packets === 0 && bytes === 0 && lost === 0 && silent === 0 && sent > 0,
-    decidedBy: `agent_of_chaos's own devices: ${dropsText(drops) || 'nothing dropped'}`,
+    decidedBy: joinSeen([
+      `agent_of_chaos's own devices: ${dropsText(drops) || 'nothing dropped'}`,
+      hard ? `the backend's own device, of what it sends after the address: ${dropsText(atBackend) || 'nothing'}` : '',
+    ]),
   };
 }
 
 /** 2. The address of a deleted pod is given to agent_of_chaos at once. */
-export async function* chaos(stage: Stage, options: { rounds?: number } = {}): AsyncGenerator<AttackLine> {
-  const rounds = options.rounds ?? DEFAULT_ROUNDS;
-  yield* variant(stage, { rounds, hard: false });
+export async function* chaos(
+  stage: Stage,
+  options: { rounds?: number; onProgress?: (text: string) => void } = {},
+): AsyncGenerator<AttackLine> {
+  const { rounds = DEFAULT_ROUNDS, onProgress = () => undefined } = options;
+  yield* variant(stage, { rounds, hard: false, onProgress });
   await stage.clear();
-  yield* variant(stage, { rounds, hard: true });
+  yield* variant(stage, { rounds, hard: true, onProgress });
 }

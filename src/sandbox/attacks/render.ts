@@ -47,3 +47,13 @@ export function renderSummary(lines: readonly AttackLine[], style: Style): strin
   const ids = broken.map((line) => line.id).join(', ');
   return `\n${paint(style, 'red', `${plural(lines.length, 'claim')} tried, ${broken.length} did NOT hold: ${ids}`)}\n`;
 }
+
+/** A passing remark on a terminal, which the next thing written overwrites. */
+export function renderProgress(text: string): string {
+  return `${clearProgress()}         ${escapeText(text)}`;
+}
+
+/** Takes the last passing remark away. */
+export function clearProgress(): string {
+  return '\r\u001b[2K';
+}

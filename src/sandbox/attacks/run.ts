@@ -3,7 +3,15 @@ import { RemoteSandbox } from '../remote-sandbox.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { type Attack, type AttackOptions, selectAttacks } from './catalogue.ts';
 import type { AttackLine } from './line.ts';
-import { renderJson, renderLine, renderSummary, renderTitle, styleFor } from './render.ts';
+import {
+  clearProgress,
+  renderJson,
+  renderLine,
+  renderProgress,
+  renderSummary,
+  renderTitle,
+  styleFor,
+} from './render.ts';
 import { Stage } from './stage.ts';
 
 export type RunAttacksOptions = AttackOptions & {
@@ -18,6 +26,9 @@ export type RunAttacksOptions = AttackOptions & {
   /** Aborted: the attacks clean up and end. */
   readonly signal?: AbortSignal;
 };
+
+/** 128 + SIGINT, as shells report it. */
+const INTERRUPTED = 130;
 
 /** An attack that cannot be carried out has shown nothing: that is a line that does not hold. */
 function failure(attack: Attack, error: unknown): AttackLine {
@@ -44,29 +55,70 @@ export async function* linesOf(stage: Stage, attack: Attack, options: AttackOpti
   }
 }
 
-/** Tries every claim, saying each line as it happens. 0: all held; 1: one did not. */
+/** Where lines go, and how they look there. */
+class Report {
+  readonly lines: AttackLine[] = [];
+  readonly #write: (text: string) => void;
+  readonly #json: boolean;
+  readonly #terminal = process.stdout.isTTY;
+  readonly #style = styleFor(process.stdout, process.env);
+
+  constructor(write: (text: string) => void, json: boolean) {
+    this.#write = write;
+    this.#json = json;
+  }
+
+  title(attack: Attack): void {
+    if (!this.#json) this.#write(renderTitle(attack.number, attack.title, this.#style));
+  }
+
+  progress(text: string): void {
+    if (!this.#json && this.#terminal) this.#write(renderProgress(text));
+  }
+
+  line(line: AttackLine): void {
+    this.lines.push(line);
+    if (this.#json) this.#write(renderJson(line));
+    else this.#write(`${this.#terminal ? clearProgress() : ''}${renderLine(line, this.#style)}`);
+  }
+
+  summary(): void {
+    if (!this.#json) this.#write(renderSummary(this.lines, this.#style));
+  }
+}
+
+/** Throws when there is no sandbox to attack, or its agent does not get ready. */
+async function open(stage: Stage): Promise<void> {
+  await stage.sandbox.list('nodes');
+  stage.start();
+  await stage.agentReady();
+}
+
+/** Tries every claim, saying each line as it happens. 0: all held; 1: one did not; 130: interrupted. */
 export async function runAttacks(options: RunAttacksOptions): Promise<number> {
   const attacks = selectAttacks(options.only ?? []);
-  const write = options.write ?? ((text: string) => void process.stdout.write(text));
-  const style = styleFor(process.stdout, process.env);
-  const json = options.json === true;
+  const report = new Report(options.write ?? ((text) => void process.stdout.write(text)), options.json === true);
   const stage = new Stage({
     sandbox: options.sandbox ?? new RemoteSandbox(),
     ...(options.signal && { signal: options.signal }),
   });
-  const lines: AttackLine[] = [];
-  stage.start();
+  const { rounds } = options;
   try {
+    await open(stage);
     for (const attack of attacks) {
-      if (!json) write(renderTitle(attack.number, attack.title, style));
-      for await (const line of linesOf(stage, attack, options)) {
-        lines.push(line);
-        write(json ? renderJson(line) : renderLine(line, style));
-      }
+      report.title(attack);
+      const lines = linesOf(stage, attack, {
+        ...(rounds !== undefined && { rounds }),
+        onProgress: (text) => report.progress(text),
+      });
+      for await (const line of lines) report.line(line);
     }
+  } catch (error) {
+    if (stage.signal.aborted) return INTERRUPTED;
+    throw error;
   } finally {
     await stage.close();
   }
-  if (!json) write(renderSummary(lines, style));
-  return lines.every((line) => line.held) ? 0 : 1;
+  report.summary();
+  return report.lines.every((line) => line.held) ? 0 : 1;
 }

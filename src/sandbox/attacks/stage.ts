@@ -143,6 +143,14 @@ export class Stage {
     }
   }
 
+  /** Waits until the agent answers and says that it is ready. */
+  async agentReady(): Promise<void> {
+    await this.until('the agent is ready', async () => {
+      const status = await this.api.status().catch(() => undefined);
+      return status?.ready === true ? status : undefined;
+    });
+  }
+
   async whenReady(namespace: string, name: string): Promise<EndpointView> {
     return await this.until(`${namespace}/${name} is open`, async () => {
       const endpoint = await this.endpoint(namespace, name).catch(() => undefined);

@@ -37,14 +37,6 @@ function changed(before: readonly string[], after: readonly string[]): number {
   return after.filter((row) => !old.has(row)).length + Math.max(0, before.length - after.length);
 }
 
-/** Waits until the agent answers and says that it is ready. */
-async function agentReady(stage: Stage): Promise<void> {
-  await stage.until('the agent is ready', async () => {
-    const status = await stage.api.status().catch(() => undefined);
-    return status?.ready === true ? status : undefined;
-  });
-}
-
 export type SurviveOptions = { readonly kills?: number };
 
 /** 7. The agent may die: the datapath does not notice. */
@@ -99,7 +91,7 @@ async function* kill(stage: Stage, scene: Scene): AsyncGenerator<AttackLine> {
     await stage.sandbox.killAgent(stage.node.name, 'SIGKILL');
     await stage.settle(DOWN_MS);
     await stage.sandbox.startAgent(stage.node.name);
-    await agentReady(stage);
+    await stage.agentReady();
     await stage.settle(UP_MS);
   }
   const seconds = (systemClock.now() - begin) / 1_000;
