@@ -9,11 +9,13 @@ import {
   type ApiServer,
   type ApiStore,
   createApiServer,
+  execProcess,
   isApiError,
   type JsonObject,
   type KubeObject,
   kubeconfig,
   makeCertificate,
+  type PodExec,
   type PodLog,
   stringAt,
 } from './apiserver/index.ts';
@@ -31,7 +33,7 @@ import { listenInNetns } from './netns-socket.ts';
 import { NodeAgent } from './node-agent.ts';
 import { MAX_NODES, type NodePlace, nodePlace, REPOSITORY, STATE_DIR } from './paths.ts';
 import { isReady, type Node, nodeIsReady, nodeSchema, type Pod, podKey, podSchema } from './pod.ts';
-import { type PodCommand, podCommand } from './pod-exec.ts';
+import { type PodCommand, podCommand, spawnArgv } from './pod-exec.ts';
 import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
 import { Scheduler } from './scheduler.ts';
 import { processRecords, sweep } from './sweep.ts';
@@ -40,6 +42,7 @@ import { buildTopology, mountBpf, worldArgv } from './topology.ts';
 const DEFAULT_PORT = 6443;
 /** How long manifests wait for nodes to be ready before they are applied anyway. */
 const NODES_TIMEOUT_MS = 20_000;
+const NODES_CHECK_MS = 250;
 
 /** What every pod of the sandbox is connected with, unless a test brings its own plugin. */
 export const NETWORK_LIST = JSON.stringify({
@@ -64,6 +67,8 @@ export type SandboxOptions = {
   /** Merged over the configuration of every agent. */
   readonly agentConfig?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (step: string) => void;
+  /** Gives `up` up at its next step; what was made is removed. */
+  readonly signal?: AbortSignal;
   /** For tests: another plugin in place of ours. */
   readonly cni?: { readonly binDir: string; readonly networkList: string };
   readonly restartDelay?: KubeletOptions['restartDelay'];
@@ -171,8 +176,7 @@ export class SandboxCluster implements Sandbox {
       const ready = new Set(pods.list().filter(isReady).map(podKey));
       const all = this.store.list('pods').items.filter((pod) => isUnfinished(pod));
       const names = wanted ?? all.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`);
-      const unready = this.store.list('nodes').items.filter((node) => !nodeIsReady(nodeSchema.parse(node)));
-      return [...unready.map((node) => node.metadata.name), ...names.filter((name) => !ready.has(name))];
+      return [...this.#unreadyNodes(), ...names.filter((name) => !ready.has(name))];
     };
     const done = await this.#waitFor(() => missing().length === 0, options.timeoutMs);
     if (done) return;
@@ -259,6 +263,11 @@ export class SandboxCluster implements Sandbox {
     this.#holds.open(`${namespace}/${name}`);
   }
 
+  #unreadyNodes(): string[] {
+    const nodes = this.store.list('nodes').items.map((node) => nodeSchema.parse(node));
+    return nodes.filter((node) => !nodeIsReady(node)).map((node) => node.metadata.name);
+  }
+
   /** Checks after every change of a pod or a node. False when the time is over first. */
   async #waitFor(holds: () => boolean, timeoutMs = 60_000): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -281,7 +290,10 @@ export class SandboxCluster implements Sandbox {
   }
 
   async #build(count: number, options: SandboxOptions): Promise<void> {
-    const progress = options.onProgress ?? (() => undefined);
+    const progress = (step: string): void => {
+      options.signal?.throwIfAborted();
+      options.onProgress?.(step);
+    };
     progress('clearing what an earlier sandbox left');
     await sweep(silentLogger);
     await mkdir(STATE_DIR, { mode: 0o700 });
@@ -300,7 +312,13 @@ export class SandboxCluster implements Sandbox {
 
     progress('starting the API server');
     const token = randomBytes(32).toString('hex');
-    const api = createApiServer({ database: join(STATE_DIR, 'api.sqlite'), token, log, podLog: this.#podLog });
+    const api = createApiServer({
+      database: join(STATE_DIR, 'api.sqlite'),
+      token,
+      log,
+      podLog: this.#podLog,
+      podExec: this.#podExec,
+    });
     const { store } = api;
     const watching = new AbortController();
     const pods = new Informer<Pod>({ store, resource: 'pods', parse: (o) => podSchema.parse(o), log });
@@ -355,14 +373,21 @@ export class SandboxCluster implements Sandbox {
     scheduler.start();
     if (withAgents) await Promise.all([...agents.values()].map((agent) => agent.start()));
     if (options.control === true) this.#running.control = await serveControl(this);
-    await this.waitReady({ pods: [], timeoutMs: NODES_TIMEOUT_MS }).catch((error: unknown) => {
-      log.warn({ error: errorMessage(error) }, 'nodes are late');
-    });
+    const deadline = Date.now() + NODES_TIMEOUT_MS;
+    while (!(await this.#waitFor(() => this.#unreadyNodes().length === 0, NODES_CHECK_MS))) {
+      options.signal?.throwIfAborted();
+      if (Date.now() < deadline) continue;
+      log.warn({ nodes: this.#unreadyNodes() }, 'nodes are late');
+      break;
+    }
     for (const path of options.manifests ?? []) {
       progress(`applying ${path}`);
       await this.apply(await readManifest(path), path);
     }
   }
+
+  readonly #podExec: PodExec = async (namespace, name, { command, container }) =>
+    execProcess(spawnArgv(await this.podCommand(namespace, name, command, container), 'pipe'));
 
   readonly #podLog: PodLog = (namespace, name, options) => {
     const stored = this.store.get('pods', { namespace, name });

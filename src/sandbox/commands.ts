@@ -34,23 +34,38 @@ const DOWN_GRACE_MS = 15_000;
 export async function up(options: UpOptions): Promise<number> {
   const manifests = await manifestFiles(options.files);
   if (options.detach) return upDetached(options);
-  const stop = stopRequested();
-  const cluster = new SandboxCluster();
+  const { signal } = stopRequested();
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
-  await cluster.up({ nodes: options.nodes, manifests, control: true, onProgress: (step) => say(`- ${step}`) });
+  const cluster = new SandboxCluster();
   try {
-    const ready = cluster.waitReady({ timeoutMs: READY_TIMEOUT_MS }).then(
-      () => 'all pods are ready',
-      (error: unknown) => `! ${errorMessage(error)}`,
-    );
-    say(`- ${await Promise.race([ready, stop.then(() => 'stopping')])}`);
+    await cluster.up({
+      nodes: options.nodes,
+      manifests,
+      control: true,
+      signal,
+      onProgress: (step) => say(`- ${step}`),
+    });
+    say(`- ${await readiness(cluster, signal)}`);
     cluster.markReady(READY_FILE);
     say(`\nThe sandbox is up. Ctrl-C or \`membrane sandbox down\` ends it.\n\n  export KUBECONFIG=${KUBECONFIG}\n`);
-    await stop;
+    await aborted(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     await cluster.down();
   }
   return 0;
+}
+
+/** Pods that are late are no reason to end. Rejects when the signal is aborted. */
+async function readiness(cluster: SandboxCluster, signal: AbortSignal): Promise<string> {
+  const ready = cluster.waitReady({ timeoutMs: READY_TIMEOUT_MS }).then(
+    () => 'all pods are ready',
+    (error: unknown) => `! ${errorMessage(error)}`,
+  );
+  const line = await Promise.race([ready, aborted(signal)]);
+  signal.throwIfAborted();
+  return String(line);
 }
 
 export async function down(): Promise<number> {
@@ -85,11 +100,16 @@ export async function manifestFiles(paths: readonly string[]): Promise<string[]>
   return (await Promise.all(lists)).flat();
 }
 
-/** Resolves at the first signal that asks a program to end. Later ones do not disturb the cleaning up. */
-function stopRequested(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-  return promise;
+/** Aborted by the first signal that asks a program to end. Later ones do not disturb the cleaning up. */
+function stopRequested(): AbortController {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
+  return controller;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
 /** Starts the same command as a process of its own and returns when its sandbox is ready, or has failed. */
