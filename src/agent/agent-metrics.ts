@@ -33,65 +33,66 @@ export function createAgentRegistry(): Registry {
 }
 
 /** Everything is read when it is asked for; nothing runs between two scrapes. */
-export function registerAgentMetrics(registry: Registry, sources: MetricsSources): void {
+export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly Gauge[] {
   const registers = [registry];
   const { maps, endpoints, allocator, installer, ipcache, collection, hub } = sources;
-  const gauge = (name: string, help: string, read: () => number): void => {
+  const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
       help,
       registers,
-      collect: function (this: Gauge) {
+      collect() {
         this.set(read());
       },
     });
-  };
-  new Gauge({
-    name: 'membrane_datapath_packets_total',
-    help: 'Packets by verdict (reason "none": forwarded) and direction, since the maps were created',
-    labelNames: ['reason', 'direction'],
-    registers,
-    async collect() {
-      this.reset();
-      for (const { reason, direction, packets } of await readCounters(maps)) this.set({ reason, direction }, packets);
-    },
-  });
-  new Gauge({
-    name: 'membrane_endpoint_count',
-    help: 'Endpoints of this node by state',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      for (const state of ENDPOINT_STATES) {
-        this.set({ state }, endpoints.values().filter((endpoint) => endpoint.state === state).length);
-      }
-    },
-  });
-  new Gauge({
-    name: 'membrane_map_fill_ratio',
-    help: 'How full the maps are',
-    labelNames: ['map'],
-    registers,
-    collect() {
-      this.set({ map: 'policy' }, installer.rows / maps.spec('policy').maxEntries);
-      this.set({ map: 'ipcache' }, ipcache.size / maps.spec('ipcache').maxEntries);
-      this.set({ map: 'conntrack' }, collection.entries / maps.spec('conntrack').maxEntries);
-    },
-  });
-  new Gauge({
-    name: 'membrane_flow_lost_total',
-    help: 'Flow events that were lost, by place',
-    labelNames: ['place'],
-    registers,
-    collect() {
-      for (const [place, count] of Object.entries(hub.stats().lost)) this.set({ place }, count);
-    },
-  });
-  gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length);
-  gauge(
-    'membrane_policy_refused_count',
-    'Identities whose newest policy table does not fit',
-    () => Array.from(installer.entries()).filter(([, { refused }]) => refused !== undefined).length,
-  );
-  gauge('membrane_agent_resident_bytes', 'Memory of the agent', () => process.memoryUsage.rss());
+  return [
+    new Gauge({
+      name: 'membrane_datapath_packets_total',
+      help: 'Packets by verdict (reason "none": forwarded) and direction, since the maps were created',
+      labelNames: ['reason', 'direction'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const { reason, direction, packets } of await readCounters(maps)) this.set({ reason, direction }, packets);
+      },
+    }),
+    new Gauge({
+      name: 'membrane_endpoint_count',
+      help: 'Endpoints of this node by state',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const state of ENDPOINT_STATES) {
+          this.set({ state }, endpoints.values().filter((endpoint) => endpoint.state === state).length);
+        }
+      },
+    }),
+    new Gauge({
+      name: 'membrane_map_fill_ratio',
+      help: 'How full the maps are',
+      labelNames: ['map'],
+      registers,
+      collect() {
+        this.set({ map: 'policy' }, installer.rows / maps.spec('policy').maxEntries);
+        this.set({ map: 'ipcache' }, ipcache.size / maps.spec('ipcache').maxEntries);
+        this.set({ map: 'conntrack' }, collection.entries / maps.spec('conntrack').maxEntries);
+      },
+    }),
+    new Gauge({
+      name: 'membrane_flow_lost_total',
+      help: 'Flow events that were lost, by place',
+      labelNames: ['place'],
+      registers,
+      collect() {
+        for (const [place, count] of Object.entries(hub.stats().lost)) this.set({ place }, count);
+      },
+    }),
+    gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length),
+    gauge(
+      'membrane_policy_refused_count',
+      'Identities whose newest policy table does not fit',
+      () => Array.from(installer.entries()).filter(([, { refused }]) => refused !== undefined).length,
+    ),
+    gauge('membrane_agent_resident_bytes', 'Memory of the agent', () => process.memoryUsage.rss()),
+  ];
 }

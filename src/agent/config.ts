@@ -61,6 +61,11 @@ const mapsSchema = z
     conntrack: entries.default(262_144).describe('Connections.'),
     snat: entries.default(65_536).describe('Masqueraded connections.'),
     fragments: entries.default(8192).describe('Fragmented datagrams under way.'),
+    events: z
+      .int()
+      .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
+      .default(1_048_576)
+      .describe('Bytes of the event ring: what is written between two looks, 100 ms apart.'),
   })
   .prefault({});
 

@@ -1,6 +1,6 @@
 import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
-import { mayOpen } from '../endpoint/index.ts';
+import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
 import { type IdentityAllocator, RESERVED_IDS } from '../identity/index.ts';
 import {
   endpointId,
@@ -44,6 +44,8 @@ export type EngineOptions = {
   readonly nodeAddresses: () => readonly Addr[];
   /** What of the numbering must survive; called before any number is stated to the kernel. */
   readonly saveNumbers: () => void;
+  /** Remembers which pod an endpoint serves, once that is known. */
+  readonly saveEndpoint: (record: EndpointRecord) => void;
   /** Policy tables that an earlier life left in the kernel. */
   readonly leftovers: Map<PolicyRevision, PolicyTable>;
   readonly clock: Clock;
@@ -242,11 +244,22 @@ export class Engine implements Service {
       endpoints.transition(id, { type: words.get(id) === undefined ? 'closed' : 'opened' }, detail);
       return;
     }
+    this.#bind(endpoint);
     const word = words.get(id);
     if (word?.identity !== identity.id || word.revision !== installed.revision) {
       words.set(id, { identity: identity.id, revision: installed.revision });
     }
     endpoints.transition(id, { type: 'opened' }, installed.refused?.message);
+  }
+
+  /** A runtime may not say the uid: from its first opening on, an endpoint serves this pod and no later one of its name. */
+  #bind({ record }: Endpoint): void {
+    if (record.pod.uid !== undefined) return;
+    const uid = this.#o.intent.pods.get(`${record.pod.namespace}/${record.pod.name}`)?.uid;
+    if (uid === undefined) return;
+    const bound = { ...record, pod: { ...record.pod, uid } };
+    this.#o.saveEndpoint(bound);
+    this.#o.endpoints.replaceRecord(bound);
   }
 
   #dropUnused(): void {
@@ -258,7 +271,7 @@ export class Engine implements Service {
       if (word !== undefined) stated.add(word.identity);
       if (wanted !== undefined) stated.add(wanted.id);
     }
-    for (const [id] of [...installer.entries()]) if (!stated.has(id)) installer.drop(id, clock.now());
+    for (const [id] of installer.entries().toArray()) if (!stated.has(id)) installer.drop(id, clock.now());
   }
 
   #namedRevisions(): Set<PolicyRevision> {

@@ -59,7 +59,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   ensureBpffs(pinRoot);
   requireFeatures(pinRoot);
   const state = new StateFiles(config.stateDir);
-  const connection = config.kubeconfig === undefined ? await inClusterConnection() : loadKubeconfig(config.kubeconfig);
+  const connection = config.kubeconfig === undefined ? inClusterConnection() : loadKubeconfig(config.kubeconfig);
 
   const netdev = Netdev.open();
   const uplink = await findUplink(netdev, config.uplink);
@@ -124,6 +124,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     words,
     nodeAddresses,
     saveNumbers: () => numbers.save(allocator, cidrs),
+    saveEndpoint: (record) => state.putEndpoint(record),
     leftovers,
     clock,
     log,

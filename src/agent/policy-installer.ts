@@ -48,7 +48,7 @@ export class PolicyInstaller {
     return this.#tables.size;
   }
 
-  entries(): IterableIterator<[IdentityId, Installed]> {
+  entries(): MapIterator<[IdentityId, Installed]> {
     return this.#installed.entries();
   }
 
@@ -94,7 +94,7 @@ export class PolicyInstaller {
 
   /** Deletes retired revisions whose time has come and that no word names. */
   async sweep(now: number, named: ReadonlySet<PolicyRevision>): Promise<void> {
-    for (const [revision, due] of [...this.#retired]) {
+    for (const [revision, due] of this.#retired) {
       if (due > now) continue;
       if (named.has(revision)) {
         this.#retired.set(revision, now + 250);

@@ -1,5 +1,5 @@
 /** One node, its API server in this process, its agent as a process of its own, and pods that are bare namespaces. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
@@ -37,6 +37,14 @@ export async function eventually(what: string, probe: () => boolean | Promise<bo
   }
 }
 
+function cniInput(config: Record<string, unknown>): string {
+  return JSON.stringify({ cniVersion: '1.1.0', name: 'membrane', type: 'membrane-cni', ...config });
+}
+
+function outcome(code: number | null, stdout: string): CniOutcome {
+  return { code: code ?? -1, answer: stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, unknown>) };
+}
+
 export class AgentLab {
   readonly dir = mkdtempSync(`${tmpdir()}/mbr-lab-`);
   readonly tag = process.pid.toString(36);
@@ -64,7 +72,10 @@ export class AgentLab {
     this.#api = createApiServer({ database: ':memory:', token: TOKEN, log: silentLogger });
     this.#port = (await this.#api.listen({ host: '127.0.0.1', port: 0 })).port;
     await this.#api.listen({ fd: listenInNetns(`/run/netns/${this.node}`, '127.0.0.1', 6443) });
-    writeFileSync(`${this.dir}/kubeconfig`, kubeconfig({ server: 'http://127.0.0.1:6443', ca: 'none: plain HTTP on loopback', token: TOKEN }));
+    writeFileSync(
+      `${this.dir}/kubeconfig`,
+      kubeconfig({ server: 'http://127.0.0.1:6443', ca: 'none: plain HTTP on loopback', token: TOKEN }),
+    );
     await this.apply('/api/v1/nodes', {
       apiVersion: 'v1',
       kind: 'Node',
@@ -86,7 +97,7 @@ export class AgentLab {
       ...config,
     };
     writeFileSync(`${this.dir}/agent.json`, JSON.stringify(merged));
-    const args = [`--net=/run/netns/${this.node}`, '--', process.execPath, 'src/cli/main.ts', 'agent', '--config'];
+    const args = [`--net=/run/netns/${this.node}`, '--', `${ROOT}/membrane`, 'agent', '--config'];
     const child = spawn('nsenter', [...args, `${this.dir}/agent.json`], {
       cwd: ROOT,
       stdio: ['ignore', 'inherit', 'inherit'],
@@ -192,8 +203,30 @@ export class AgentLab {
     config: Record<string, unknown> = {},
     env: Record<string, string> = {},
   ): CniOutcome {
-    const input = JSON.stringify({ cniVersion: '1.1.0', name: 'membrane', type: 'membrane-cni', ...config });
-    const variables = {
+    const options = {
+      input: cniInput(config),
+      env: { ...this.#cniEnv(command, pod), ...env },
+      encoding: 'utf8',
+    } as const;
+    const { status, stdout } = spawnSync(`${ROOT}/build/membrane-cni`, options);
+    return outcome(status, stdout);
+  }
+
+  /** For an agent that is going to die meanwhile. */
+  async cniInBackground(command: string, pod: LabPod): Promise<CniOutcome> {
+    const child = spawn(`${ROOT}/build/membrane-cni`, {
+      env: this.#cniEnv(command, pod),
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stdin.end(cniInput({}));
+    const code = await new Promise<number | null>((done) => child.once('close', done));
+    return outcome(code, Buffer.concat(chunks).toString());
+  }
+
+  #cniEnv(command: string, pod: LabPod): Record<string, string> {
+    return {
       CNI_COMMAND: command,
       CNI_CONTAINERID: pod.containerId,
       CNI_NETNS: `/run/netns/${pod.netns}`,
@@ -201,15 +234,7 @@ export class AgentLab {
       CNI_PATH: `${ROOT}/build`,
       CNI_ARGS: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod.name};K8S_POD_UID=${pod.uid}`,
       MEMBRANE_CNI_SOCKET: `${this.dir}/state/cni.sock`,
-      ...env,
     };
-    try {
-      const stdout = execFileSync(`${ROOT}/build/membrane-cni`, { input, env: variables, encoding: 'utf8' });
-      return { code: 0, answer: stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, unknown>) };
-    } catch (error) {
-      const { status, stdout } = error as { status: number; stdout: string };
-      return { code: status, answer: JSON.parse(stdout) as Record<string, unknown> };
-    }
   }
 
   inNode(...argv: string[]): string {

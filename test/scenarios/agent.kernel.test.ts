@@ -1,35 +1,215 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentLab, eventually, networkPolicy, POLICIES } from './agent-lab.ts';
+import { TcxLink } from '../../src/datapath/index.ts';
+import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES, sleep } from './agent-lab.ts';
+
+const onlyFrontend = networkPolicy('backend', {
+  podSelector: { matchLabels: { app: 'backend' } },
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: 'frontend' } } }] }],
+});
+
+function floodOf(lab: AgentLab, from: LabPod, to: string, seconds: number) {
+  const args = [`--net=/run/netns/${from.netns}`, '--', 'ping', '-n', '-q', '-i', '0.002', '-w', String(seconds), to];
+  const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise<{ sent: number; received: number }>((done) => {
+    child.once('close', () => {
+      const [, sent, received] =
+        /(\d+) packets transmitted, (\d+) received/.exec(Buffer.concat(chunks).toString()) ?? [];
+      done({ sent: Number(sent), received: Number(received) });
+    });
+  });
+}
+
+/** Kernel ids of what runs at every pod's device. */
+function running(lab: AgentLab): string[] {
+  return readdirSync(`${lab.pinDir}/links`).flatMap((name) =>
+    name === 'uplink'
+      ? []
+      : readdirSync(`${lab.pinDir}/links/${name}`).map((hook) => {
+          using link = TcxLink.open(`${lab.pinDir}/links/${name}/${hook}`);
+          return `${name} ${hook} ${link?.programId}`;
+        }),
+  );
+}
+
+const devices = (lab: AgentLab): string[] =>
+  [...lab.inNode('ip', '-o', 'link').matchAll(/ (mbr[0-9a-f]{4})@/g)].map(([, name]) => name ?? '');
 
 describe('an agent on a node', () => {
   const lab = new AgentLab();
+  let backend: LabPod;
+  let frontend: LabPod;
+  let other: LabPod;
+
   beforeAll(async () => {
     await lab.up();
     await lab.startAgent();
+    await lab.apply(POLICIES, onlyFrontend);
+    backend = await lab.addPod('backend', { app: 'backend' });
+    frontend = await lab.addPod('frontend', { app: 'frontend' });
+    other = await lab.addPod('other', { app: 'other' });
   });
   afterAll(async () => {
     await lab.down();
   });
 
-  it('lets only the frontend reach the backend', async () => {
-    await lab.apply(
-      POLICIES,
-      networkPolicy('backend', {
-        podSelector: { matchLabels: { app: 'backend' } },
-        ingress: [{ from: [{ podSelector: { matchLabels: { app: 'frontend' } } }] }],
-      }),
-    );
-    const backend = await lab.addPod('backend', { app: 'backend' });
-    const frontend = await lab.addPod('frontend', { app: 'frontend' });
-    const other = await lab.addPod('other', { app: 'other' });
+  it('lets only the frontend reach the backend, and pods reach the node and the world', () => {
     expect(lab.ping(frontend, backend.ip)).toBe(true);
     expect(lab.ping(other, backend.ip)).toBe(false);
     expect(lab.ping(backend, other.ip)).toBe(true);
     expect(lab.ping(frontend, '172.18.0.2')).toBe(true);
     expect(lab.ping(frontend, '172.18.0.1')).toBe(true);
+  });
+
+  it('follows labels in both directions', async () => {
     await lab.relabel('other', { app: 'frontend' });
     await eventually('the relabelled pod is let in', () => lab.ping(other, backend.ip));
     await lab.relabel('other', { app: 'other' });
     await eventually('the relabelled pod is kept out', () => !lab.ping(other, backend.ip));
+  });
+
+  it('tells what it enforces', async () => {
+    const admin = lab.admin();
+    expect(await admin.endpoint({ namespace: 'default', pod: 'backend' })).toMatchObject({
+      state: 'ready',
+      enforced: { ingress: true, egress: false },
+    });
+    expect((await admin.endpoint({ namespace: 'default', pod: 'other' })).counters?.drops).toEqual([
+      expect.objectContaining({ reason: 'policy-ingress', direction: 'egress' }),
+    ]);
+    expect(await admin.policies()).toMatchObject([{ name: 'backend', state: 'applied', endpoints: 1 }]);
+    const denied = await admin.trace({ from: 'default/other', to: 'default/backend', port: 80 });
+    expect(denied).toMatchObject({
+      verdict: 'denied',
+      steps: [{ verdict: 'allowed' }, { nearestMiss: { rule: 'ingress rule 0' } }],
+    });
+    expect(await admin.trace({ from: frontend.ip, to: backend.ip, port: 80 })).toMatchObject({ verdict: 'allowed' });
+    await expect(admin.trace({ from: 'default/nobody', to: 'world' })).rejects.toMatchObject({
+      code: 'E_AGENT_NOT_FOUND',
+    });
+    expect((await admin.metrics()).split('\n')).toContain('membrane_endpoint_count{state="ready"} 3');
+    expect((await admin.status()).checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect((await admin.footprint()).programs.length).toBeGreaterThan(5);
+  });
+
+  it('keeps a pod closed that the API does not know, and opens it by itself', async () => {
+    const stranger = lab.makeNetns('stranger', '');
+    const { code, answer } = lab.cni(
+      'ADD',
+      stranger,
+      {},
+      {
+        CNI_ARGS: 'K8S_POD_NAMESPACE=default;K8S_POD_NAME=stranger',
+      },
+    );
+    expect(code).toBe(0);
+    stranger.ip = (answer as { ips: [{ address: string }] }).ips[0].address.replace('/32', '');
+    expect(lab.ping(stranger, other.ip)).toBe(false);
+    expect(lab.ping(other, stranger.ip)).toBe(false);
+    await lab.createPodObject('stranger', { app: 'stranger' });
+    await eventually('it is open', () => lab.ping(stranger, other.ip));
+    await lab.deletePodObject('stranger');
+    await eventually('it is closed', () => !lab.ping(stranger, other.ip));
+    await lab.createPodObject('stranger', { app: 'frontend' });
+    await sleep(300);
+    expect(lab.ping(stranger, other.ip), 'another pod of its name is not it').toBe(false);
+    await lab.removePod(stranger);
+  });
+
+  it('speaks CNI', async () => {
+    expect(lab.cni('VERSION', backend).answer).toMatchObject({ supportedVersions: ['0.4.0', '1.0.0', '1.1.0'] });
+    expect(lab.cni('STATUS', backend).code).toBe(0);
+    expect(lab.cni('CHECK', backend)).toEqual({ code: 0, answer: undefined });
+    expect(lab.cni('ADD', backend).answer).toMatchObject({ code: 103 });
+    const late = lab.makeNetns('late', await lab.createPodObject('late', { app: 'late' }));
+    const wanted = { runtimeConfig: { ips: [backend.ip] } };
+    expect(lab.cni('ADD', late, wanted).answer).toMatchObject({ code: 101 });
+    expect(lab.cni('ADD', late, { runtimeConfig: { ips: ['10.99.0.1'] } }).answer).toMatchObject({ code: 102 });
+    for (const path of [`/run/netns/${lab.node}`, '/etc/passwd', '/run/netns/mbr-none', '/proc/self/ns/mnt']) {
+      expect(lab.cni('ADD', late, {}, { CNI_NETNS: path }).code, path).toBe(1);
+    }
+    expect(lab.cni('CHECK', late).answer).toMatchObject({ code: 3 });
+    const before = devices(lab).length;
+    expect(lab.cni('ADD', late, { runtimeConfig: { ips: ['10.244.1.200'] } }).answer).toMatchObject({
+      ips: [{ address: '10.244.1.200/32' }],
+    });
+    expect(devices(lab)).toHaveLength(before + 1);
+    execFileSync('ip', ['-n', late.netns, 'route', 'del', 'default']);
+    expect(lab.cni('CHECK', late).answer).toMatchObject({ code: 104, msg: expect.stringContaining('default') });
+    const valid = [backend, frontend, other].map(({ containerId }) => ({ containerID: containerId, ifname: 'eth0' }));
+    expect(lab.cni('GC', late, { 'cni.dev/valid-attachments': valid }).code).toBe(0);
+    expect(devices(lab)).toHaveLength(before);
+    await lab.removePod(late);
+    expect(lab.cni('DEL', late).code).toBe(0);
+  });
+
+  it('is the only one of its node', async () => {
+    const args = [`--net=/run/netns/${lab.node}`, '--', process.execPath, 'src/cli/main.ts', 'agent', '--config'];
+    const second = spawn('nsenter', [...args, `${lab.dir}/agent.json`], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const chunks: Buffer[] = [];
+    second.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const code = await new Promise((done) => second.once('close', done));
+    expect({ code, text: Buffer.concat(chunks).toString() }).toEqual({
+      code: 4,
+      text: expect.stringContaining('E_AGENT_RUNNING'),
+    });
+    expect((await lab.admin().status()).ready).toBe(true);
+  });
+
+  it('may be killed and started while packets flow, and re-creates nothing', async () => {
+    const before = running(lab);
+    const flows = [floodOf(lab, frontend, backend.ip, 6), floodOf(lab, other, backend.ip, 6)];
+    for (let round = 0; round < 3; round += 1) {
+      await sleep(200);
+      await lab.stopAgent('SIGKILL');
+      await sleep(200);
+      await lab.startAgent();
+    }
+    const [allowed, forbidden] = await Promise.all(flows);
+    expect(allowed?.sent).toBeGreaterThan(500);
+    expect(allowed?.received).toBe(allowed?.sent);
+    expect(forbidden?.received).toBe(0);
+    expect(running(lab)).toEqual(before);
+    expect((await lab.admin().status()).counts).toMatchObject({ endpoints: 3, endpointsReady: 3 });
+    await lab.relabel('other', { app: 'frontend' });
+    await eventually('the restarted agent still follows', () => lab.ping(other, backend.ip));
+    await lab.relabel('other', { app: 'other' });
+    await eventually('in both directions', () => !lab.ping(other, backend.ip));
+  });
+
+  it('leaves nothing of an ADD that it was killed in', async () => {
+    const before = { devices: devices(lab), running: running(lab) };
+    for (let round = 0; round < 5; round += 1) {
+      const victim = lab.makeNetns(`victim-${round}`, await lab.createPodObject(`victim-${round}`, { app: 'victim' }));
+      const add = lab.cniInBackground('ADD', victim);
+      await sleep(4 + round * 8);
+      await lab.stopAgent('SIGKILL');
+      const { code } = await add;
+      await lab.startAgent();
+      if (code === 0) await lab.removePod(victim);
+      else expect(lab.cni('DEL', victim).code).toBe(0);
+      await eventually('nothing of it is left', () => devices(lab).length === before.devices.length);
+      expect(running(lab)).toEqual(before.running);
+    }
+  });
+
+  it('removes everything when told to', async () => {
+    expect(await lab.stopAgent('SIGTERM')).toBe(0);
+    expect(lab.ping(frontend, backend.ip)).toBe(true);
+    const output = lab.inNode(
+      process.execPath,
+      'src/cli/main.ts',
+      'agent',
+      '--cleanup',
+      '--config',
+      `${lab.dir}/agent.json`,
+    );
+    expect(output).toContain('removed 3 devices');
+    expect(devices(lab)).toEqual([]);
+    expect(existsSync(lab.pinDir)).toBe(false);
+    expect(existsSync(`${lab.dir}/state`)).toBe(false);
   });
 });

@@ -6,8 +6,9 @@ export function registerAgent(program: Command, { roots, exit }: CommandContext)
     .command('agent')
     .description('run the agent of this node in the foreground')
     .requiredOption('--config <file>', 'configuration, YAML')
-    .action(async (options: { config: string }) => {
+    .option('--cleanup', 'remove everything that an agent made on this node')
+    .action(async (options: { config: string; cleanup?: boolean }) => {
       const { runAgent } = await roots.agent();
-      exit(await runAgent({ configPath: options.config }));
+      exit(await runAgent({ configPath: options.config, cleanup: options.cleanup ?? false }));
     });
 }

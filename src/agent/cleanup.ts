@@ -1,0 +1,21 @@
+import { rmSync } from 'node:fs';
+import { Netdev, removePins } from '../datapath/index.ts';
+import { endpointOfIfname } from '../endpoint/index.ts';
+import type { AgentConfig } from './config.ts';
+import { takeLock } from './lock.ts';
+
+/**
+ * Removes everything that an agent made on this node: pods' devices, programs, maps, state. Pods that still run lose
+ * their network. E_AGENT_RUNNING while an agent serves the node.
+ */
+export async function cleanup(config: AgentConfig): Promise<{ readonly devices: number }> {
+  const lock = takeLock(config.stateDir);
+  using netdev = Netdev.open();
+  const devices = (await netdev.listLinks('mbr')).filter(({ name }) => endpointOfIfname(name) !== undefined);
+  for (const { name } of devices) await netdev.deleteLink(name);
+  removePins(config.pinDir);
+  for (const socket of [config.cniSocket, config.adminSocket]) rmSync(socket, { force: true });
+  lock.release();
+  rmSync(config.stateDir, { recursive: true, force: true });
+  return { devices: devices.length };
+}
