@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { identityId, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
+import { portPrefixes } from '../../src/net/index.ts';
+import { TableLookup } from '../../src/policy/index.ts';
+import { ping, sctp, tcp, udp } from './frames.ts';
+import { OPEN } from './lab.ts';
+import { BACKEND, ICMP, Pair, SCTP, TCP, UDP } from './pair.ts';
+
+const PORTS = [1, 53, 79, 80, 81, 443, 8080, 32_767, 32_768, 65_535];
+
+const row: fc.Arbitrary<PolicyTableRow> = fc
+  .record({
+    peer: fc.constantFrom(0, BACKEND, 999),
+    protocol: fc.constantFrom(0, TCP, UDP, SCTP, ICMP),
+    range: fc.tuple(fc.constantFrom(...PORTS), fc.constantFrom(...PORTS)),
+    pick: fc.nat(20),
+    open: fc.boolean(),
+    allow: fc.boolean(),
+    rule: fc.integer({ min: 1, max: 1000 }),
+  })
+  .map(({ peer, protocol, range, pick, open, allow, rule }) => {
+    const prefixes = portPrefixes({ from: Math.min(...range), to: Math.max(...range) });
+    const prefix = protocol === 0 || open ? undefined : prefixes[pick % prefixes.length];
+    return {
+      direction: 'egress',
+      peer: identityId(peer),
+      protocol,
+      port: prefix?.port ?? 0,
+      portBits: prefix?.bits ?? 0,
+      verdict: allow ? 'allow' : 'deny',
+      precedence: 1,
+      rule: ruleId(rule),
+    };
+  });
+
+/** One row for each key: the last written wins in the kernel, so there must be no two. */
+const table = fc.uniqueArray(row, {
+  maxLength: 12,
+  selector: ({ peer, protocol, port, portBits }) => `${peer} ${protocol} ${port} ${portBits}`,
+});
+
+test('the kernel’s look-up is the one in TypeScript: exact ports, ranges, wildcards', async () => {
+  using pair = await Pair.create({ b: [OPEN.ingress] });
+  await fc.assert(
+    fc.asyncProperty(table, async (rows) => {
+      await pair.open(pair.a, rows);
+      await pair.forgetConnections();
+      const lookup = new TableLookup(rows);
+      for (const port of PORTS) {
+        for (const [protocol, transport] of [
+          [TCP, tcp(9, port, 'SYN')],
+          [UDP, udp(9, port)],
+          [SCTP, sctp(9, port)],
+          [ICMP, ping(port)],
+        ] as const) {
+          const asked = { direction: 'egress', peer: identityId(BACKEND), protocol } as const;
+          const expected = lookup.judge({ ...asked, port: protocol === ICMP ? 0x0800 : port });
+          const { verdict, events } = pair.forth(transport);
+          expect(verdict, `${protocol}/${port}`).toBe(expected.verdict === 'allow' ? 'redirect' : 'policy-egress');
+          expect(events[0]?.rule[1]).toBe(expected.rule);
+        }
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
