@@ -4,4 +4,5 @@ import type { Engine } from './engine.ts';
 export const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
   oracle: async () => new (await import('./engine-oracle.ts')).OracleEngine(),
   compiled: async () => new (await import('./engine-compiled.ts')).CompiledEngine(),
+  kernel: async () => new (await import('./engine-kernel.ts')).KernelEngine(),
 };

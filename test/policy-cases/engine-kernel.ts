@@ -1,0 +1,126 @@
+import {
+  type Addr,
+  addrFamily,
+  buildPacket,
+  type EthernetSpec,
+  macOfAddr,
+  PROTOCOL_NUMBERS,
+  parseMac,
+  type TransportSpec,
+} from '../../src/net/index.ts';
+import { DesiredStates } from './desired.ts';
+import { checkpoints, type Engine } from './engine.ts';
+import { GATEWAY_MAC, type Hook, KernelNode } from './kernel-node.ts';
+import type { Flow, World, WorldPod } from './world.ts';
+
+const SOURCE_PORT = 40_000;
+const ROUTER_MAC = parseMac('02:00:00:00:00:01');
+/** What a test run takes for the address of the device that a frame came in by. */
+const DEVICE_MAC = parseMac('00:00:00:00:00:00');
+
+/** The nodes that engines share, so that programs are loaded once for many worlds. */
+export class KernelNodes implements Disposable {
+  readonly #nodes = new Map<string, KernelNode>();
+
+  node(name: string): KernelNode {
+    const node = this.#nodes.get(name) ?? new KernelNode(name);
+    this.#nodes.set(name, node);
+    return node;
+  }
+
+  [Symbol.dispose](): void {
+    for (const node of this.#nodes.values()) node[Symbol.dispose]();
+    this.#nodes.clear();
+  }
+}
+
+/** Runs the first packet of each flow through the real programs. Needs root and a built datapath. */
+export class KernelEngine implements Engine {
+  readonly name = 'kernel';
+  readonly #states = new DesiredStates();
+  readonly #nodes: KernelNodes;
+  readonly #owned: Disposable | undefined;
+
+  /** `shared` stays the caller's. */
+  constructor(shared?: KernelNodes) {
+    this.#nodes = shared ?? new KernelNodes();
+    this.#owned = shared === undefined ? this.#nodes : undefined;
+  }
+
+  async setUp(world: World): Promise<void> {
+    const state = this.#states.next(world);
+    for (const name of new Set(world.pods.map(({ node }) => node))) await this.#nodes.node(name).setUp(world, state);
+  }
+
+  async verdict(flow: Flow) {
+    if (checkpoints(flow).length === 0) return { verdict: 'allow', why: 'not on the wire' } as const;
+    const { hook, pod, forwarded } = way(flow);
+    const result = await this.#nodes.node(pod.node).judge(hook, pod, frameOf(flow, hook), forwarded);
+    if (result.verdict === 'allow') return { verdict: 'allow', why: `${hook} let it pass` } as const;
+    const { reason } = result;
+    if (reason !== 'policy-egress' && reason !== 'policy-ingress') {
+      throw new Error(`${hook} dropped the packet for another reason than policy: ${reason}`);
+    }
+    return { verdict: 'deny', why: `${hook}: ${reason}` } as const;
+  }
+
+  async close(): Promise<void> {
+    this.#owned?.[Symbol.dispose]();
+  }
+}
+
+type Way = { readonly hook: Hook; readonly pod: WorldPod; readonly forwarded: boolean };
+
+/** Where the packet meets the datapath of the pod's node. */
+function way({ from, to }: Flow): Way {
+  if (from.kind === 'pod') return { hook: 'from_pod', pod: from.pod, forwarded: false };
+  if (to.kind !== 'pod') throw new Error('no pod has a part in the flow');
+  const local = from.kind === 'node' && from.node.name === to.pod.node;
+  if (local) return { hook: 'to_pod', pod: to.pod, forwarded: false };
+  // IPv6 from outside is left to the stack, which forwards it.
+  return { hook: addrFamily(to.addr) === 4 ? 'from_netdev' : 'to_pod', pod: to.pod, forwarded: true };
+}
+
+function frameOf(flow: Flow, hook: Hook): Uint8Array {
+  const [source, destination] = [flow.from.addr, flow.to.addr];
+  const kind = addrFamily(source) === 4 ? 'ipv4' : 'ipv6';
+  return buildPacket({
+    ethernet: link(flow, hook),
+    network: { kind, source, destination },
+    transport: transport(flow, source),
+  });
+}
+
+function link({ from, to }: Flow, hook: Hook): EthernetSpec {
+  switch (hook) {
+    case 'from_pod':
+      return { source: podMac(from.kind === 'pod' ? from.pod.addrs : []), destination: GATEWAY_MAC };
+    case 'to_pod':
+      return { source: GATEWAY_MAC, destination: podMac(to.kind === 'pod' ? to.pod.addrs : []) };
+    case 'from_netdev':
+      return { source: ROUTER_MAC, destination: DEVICE_MAC };
+  }
+}
+
+function podMac([first]: readonly Addr[]) {
+  if (first === undefined) throw new Error('a pod without an address');
+  return macOfAddr(first);
+}
+
+function transport({ protocol, port }: Flow, source: Addr): TransportSpec {
+  const ports = { sourcePort: SOURCE_PORT, destinationPort: port };
+  switch (protocol) {
+    case PROTOCOL_NUMBERS.TCP:
+      return { kind: 'tcp', ...ports, flags: ['SYN'] };
+    case PROTOCOL_NUMBERS.UDP:
+      return { kind: 'udp', ...ports };
+    case PROTOCOL_NUMBERS.SCTP:
+      return { kind: 'sctp', ...ports };
+    case PROTOCOL_NUMBERS.ICMP:
+    case PROTOCOL_NUMBERS.ICMPv6:
+      if (port >> 8 !== 8 && port >> 8 !== 128) throw new Error(`ICMP type ${port >> 8} opens no connection`);
+      return { kind: 'icmp', type: addrFamily(source) === 4 ? 8 : 128, id: 1 };
+    default:
+      throw new Error(`the datapath knows no protocol ${protocol}`);
+  }
+}

@@ -1,0 +1,160 @@
+import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
+import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
+import type { DropReason } from '../../src/model/gen/enums.ts';
+import {
+  endpointId,
+  type IdentityId,
+  identityId,
+  ifindex,
+  type PolicyRevision,
+  policyRevision,
+} from '../../src/model/index.ts';
+import { type Addr, addrFamily, macOfAddr, type Prefix, parseMac } from '../../src/net/index.ts';
+import type { DesiredPod, DesiredState } from './desired.ts';
+import { podKey, type World } from './world.ts';
+
+export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');
+const OUTSIDE = endpointId(0);
+
+/** Everything that has a part in a verdict; the pods of all nodes are local, so that both their halves are asked. */
+const CONFIG: Config = {
+  ...ZERO_CONFIG,
+  enableIpv6: true,
+  enableEvents: true,
+  enableCidrSelects: true,
+  enablePolicy: true,
+  gatewayMac: GATEWAY_MAC,
+};
+
+export type Hook = 'from_pod' | 'to_pod' | 'from_netdev';
+export type KernelVerdict = { readonly verdict: 'allow' } | { readonly verdict: 'deny'; readonly reason: DropReason };
+
+/** The programs and maps of one node, brought from one world to the next. Programs stay loaded for their addresses. */
+export class KernelNode implements Disposable {
+  readonly #name: string;
+  readonly #datapath = new TestDatapath({ sizes: { conntrack: 64 } });
+  readonly #fromNetdev = this.#datapath.load('host', ['from_netdev'] as const, CONFIG).from_netdev;
+  readonly #programs = new Map<string, LoadedEndpoint>();
+  /** Of the present world, by `namespace/name`. */
+  #endpoints = new Map<string, LoadedEndpoint>();
+  #prefixes: readonly Prefix[] = [];
+  #owners: readonly Addr[] = [];
+  #revisions: readonly PolicyRevision[] = [];
+  #lastRevision = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  async setUp(world: World, state: DesiredState): Promise<void> {
+    const former = { prefixes: this.#prefixes, owners: this.#owners, revisions: this.#revisions };
+    const endpoints = [...this.#endpoints.values()];
+    const tables = await this.#writeTables(state);
+    await this.#writeOwners(world, state, former);
+
+    this.#endpoints = new Map();
+    this.#datapath.words.set(OUTSIDE, { identity: identityId(1), revision: this.#nextRevision() });
+    for (const [key, { pod, identity }] of state.pods) {
+      const endpoint = this.#endpoint(pod.addrs);
+      const revision = tables.get(identity.id);
+      if (revision === undefined) throw new Error(`identity ${identity.id} of ${key} has no table`);
+      this.#endpoints.set(key, endpoint);
+      this.#datapath.words.set(endpoint.id, { identity: identity.id, revision });
+    }
+    const living = new Set([...this.#endpoints.values()].map(({ id }) => id));
+    for (const { id } of endpoints) if (!living.has(id)) this.#datapath.words.clear(id);
+    for (const revision of former.revisions) await this.#datapath.policy.delete(revision);
+  }
+
+  async #writeTables(state: DesiredState): Promise<Map<IdentityId, PolicyRevision>> {
+    const revisions = new Map<IdentityId, PolicyRevision>();
+    for (const [id, table] of state.tables) {
+      const revision = this.#nextRevision();
+      await this.#datapath.policy.write(revision, table);
+      revisions.set(id, revision);
+    }
+    this.#revisions = [...revisions.values()];
+    return revisions;
+  }
+
+  /** Local pods and this node by address, everybody else by prefix, as an agent writes them. */
+  async #writeOwners(
+    world: World,
+    state: DesiredState,
+    former: { readonly prefixes: readonly Prefix[]; readonly owners: readonly Addr[] },
+  ): Promise<void> {
+    const { endpoints, ipcache } = this.#datapath;
+    await ipcache.deleteMany(former.prefixes);
+    await endpoints.deleteMany(former.owners);
+    const pods = new Map([...state.pods.values()].flatMap((own) => own.pod.addrs.map((addr) => [addr, own] as const)));
+    const own = new Set(world.nodes.find(({ name }) => name === this.#name)?.addrs);
+    const prefixes: Prefix[] = [];
+    const owners: Addr[] = [];
+    for (const { prefix, identity, cidrIdentity } of state.ipcache(this.#name)) {
+      const addr = prefix.length === prefix.bits ? prefix.network : undefined;
+      const pod = addr === undefined ? undefined : pods.get(addr);
+      if (addr !== undefined && (pod !== undefined || own.has(addr))) {
+        endpoints.set(addr, { ...this.#place(pod), cidrIdentity });
+        owners.push(addr);
+      } else {
+        ipcache.set(prefix, { identity, cidrIdentity });
+        prefixes.push(prefix);
+      }
+    }
+    this.#prefixes = prefixes;
+    this.#owners = owners;
+  }
+
+  #place(pod: DesiredPod | undefined) {
+    if (pod === undefined) return { endpoint: OUTSIDE, ifindex: ifindex(0) };
+    const { id } = this.#endpoint(pod.pod.addrs);
+    return { endpoint: id, ifindex: ifindex(1000 + id) };
+  }
+
+  #endpoint(addrs: readonly Addr[]): LoadedEndpoint {
+    const key = addrs.join(' ');
+    const known = this.#programs.get(key);
+    if (known !== undefined) return known;
+    const id = endpointId(this.#programs.size + 1);
+    const of = (family: 4 | 6) => addrs.find((addr) => addrFamily(addr) === family) ?? null;
+    const [first] = addrs;
+    if (first === undefined) throw new Error('a pod without an address');
+    const loaded = this.#datapath.loadEndpoint({
+      ...CONFIG,
+      endpoint: id,
+      ifindex: ifindex(1000 + id),
+      ipv4: of(4),
+      ipv6: of(6),
+      mac: macOfAddr(first),
+    });
+    this.#programs.set(key, loaded);
+    return loaded;
+  }
+
+  #nextRevision(): PolicyRevision {
+    this.#lastRevision += 1;
+    return policyRevision(this.#lastRevision);
+  }
+
+  /** Judges the first packet of a connection. `forwarded`: it came to the node by a device. */
+  async judge(
+    hook: Hook,
+    pod: { namespace: string; name: string },
+    frame: Uint8Array,
+    forwarded: boolean,
+  ): Promise<KernelVerdict> {
+    const endpoint = this.#endpoints.get(podKey(pod));
+    if (endpoint === undefined) throw new Error(`${podKey(pod)} has no endpoint`);
+    const program = { from_pod: endpoint.fromPod, to_pod: endpoint.toPod, from_netdev: this.#fromNetdev }[hook];
+    this.#datapath.events();
+    const { action } = this.#datapath.run(program, frame, { ingressIfindex: forwarded ? 1 : 0 });
+    const drop = this.#datapath.events().find(({ type }) => type === 'drop');
+    const connections = await this.#datapath.conntrack.entries();
+    await this.#datapath.conntrack.deleteMany(connections.map(([key]) => key));
+    return action === 'drop' ? { verdict: 'deny', reason: drop?.reason ?? 'none' } : { verdict: 'allow' };
+  }
+
+  [Symbol.dispose](): void {
+    this.#datapath.close();
+  }
+}
