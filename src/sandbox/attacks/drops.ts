@@ -26,6 +26,10 @@ export function sumDrops(...all: readonly DropCounts[]): DropCounts {
   return sum;
 }
 
+export function totalDrops(counts: DropCounts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
 /** `spoofed-ip 25, vlan 3`, largest first. */
 export function dropsText(counts: DropCounts): string {
   const rows = Object.entries(counts).toSorted((a, b) => b[1] - a[1]);

@@ -108,11 +108,15 @@ int run_send(const struct options *options)
 	double begin = now(), first;
 	long total = options->count * options->frame_count;
 	/* Protocol 0: this socket only sends. */
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+	int fd = socket(AF_PACKET, SOCK_RAW, 0), on = 1;
 	unsigned index;
 
 	if (fd < 0)
 		die("AF_PACKET socket: %s", strerror(errno));
+	/* Past the queue of the device, which swallows frames without a word while there is no
+	 * carrier. */
+	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
+		die("PACKET_QDISC_BYPASS: %s", strerror(errno));
 	if (options->frame_count == 0)
 		die("no frame to send");
 	index = wait_for_device(options, fd, &report);
