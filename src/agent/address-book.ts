@@ -28,6 +28,11 @@ export class AddressBook {
     this.#cidrSelects = new Set(cidrSelects.map((kind) => (kind === 'pods' ? 'pod' : 'node')));
   }
 
+  /** Addresses with an owner. */
+  get size(): number {
+    return this.#claims.size;
+  }
+
   /** Replaces all claims of an owner; an empty list gives them up. */
   claim(owner: string, addrs: readonly Addr[], claim?: Claim): void {
     for (const addr of this.#owned.get(owner) ?? []) {

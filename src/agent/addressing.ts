@@ -1,3 +1,4 @@
+import { errorMessage, type Logger } from '../base/index.ts';
 import { AddressPool, EndpointIds, endpointErrors } from '../endpoint/index.ts';
 import { type EndpointId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
@@ -29,6 +30,19 @@ export class Addressing {
     if (this.#pool !== undefined) return;
     this.#pool = new AddressPool(prefix, this.#state.cursors().address);
     this.#state.writeJson('pod-cidr', { podCIDR: prefix.toString() });
+  }
+
+  /** As the Node object says; the first range of a family we serve. */
+  followNode(podCidrs: readonly string[], log: Logger): void {
+    if (this.#pool !== undefined) return;
+    for (const text of podCidrs) {
+      try {
+        const prefix = Prefix.parse(text);
+        if (prefix.family === 4) return this.usePodCidr(prefix);
+      } catch (error) {
+        log.error({ podCIDR: text, error: errorMessage(error) }, "the node's pod range cannot be used");
+      }
+    }
   }
 
   /** Of a restored endpoint; its address may be of a range that the node no longer has. */

@@ -1,4 +1,12 @@
-import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import {
+  Backoff,
+  type Clock,
+  errorMessage,
+  isMembraneError,
+  type Lifecycle,
+  type Logger,
+  type Service,
+} from '../base/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
 import { type IdentityAllocator, RESERVED_IDS } from '../identity/index.ts';
@@ -122,8 +130,8 @@ export class Engine implements Service {
       const startedAt = this.#requestedAt;
       this.#requestedAt = undefined;
       try {
-        await this.#pass();
         this.#problem = undefined;
+        await this.#pass();
         this.#backoff.reset();
         this.#o.onPass?.(performance.now() - startedAt);
       } catch (error) {
@@ -142,12 +150,13 @@ export class Engine implements Service {
   }
 
   async #pass(): Promise<void> {
-    const { intent, book, ipcache, installer, clock } = this.#o;
+    const { intent, book, installer, clock } = this.#o;
     if (!intent.synced) {
       this.#o.local.reconcile(this.#localAddresses());
       return;
     }
-    for (const key of this.#o.policies.follow()) {
+    const followed = this.#o.policies.follow();
+    for (const key of followed.refused) {
       this.#o.log.warn({ policy: key, problem: this.#o.policies.problems.get(key) }, 'policy refused');
     }
     this.#o.peers.follow();
@@ -155,18 +164,30 @@ export class Engine implements Service {
       this.#o.repository.removeIdentity(id);
       this.#savedIds.delete(id);
     }
-    const prefixesChanged = book.followPrefixes();
+    const prefixesChanged = followed.changed > 0 && book.followPrefixes();
     this.#saveNumbers(prefixesChanged);
     this.#adopt();
 
     await this.#install();
-    const outsideChanged = await ipcache.reconcile(book.desired());
+    const outsideChanged = await this.#reconcileOutside();
     const localChanged = this.#o.local.reconcile(this.#localAddresses());
     this.#storeWords();
     if (outsideChanged || localChanged) this.#bumpOutside();
     this.#dropUnused();
     await installer.sweep(clock.now(), this.#namedRevisions());
     if (installer.retired > 0) this.#later(300);
+  }
+
+  /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */
+  async #reconcileOutside(): Promise<boolean> {
+    try {
+      return await this.#o.ipcache.reconcile(this.#o.book.desired());
+    } catch (error) {
+      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
+      this.#problem = errorMessage(error);
+      this.#o.log.error({ error: this.#problem }, 'the ipcache is full');
+      return true;
+    }
   }
 
   /** A number must be on disk before the kernel hears of it: after a crash it must not mean another workload. */

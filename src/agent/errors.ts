@@ -30,6 +30,10 @@ export const agentErrors = errorTable({
     what: 'the policy map is full',
     remedy: 'Raise maps.policy, or use fewer peers and ports; the last good policy goes on.',
   },
+  E_AGENT_PREFIXES_FULL: {
+    what: 'the prefixes of a policy do not fit into the ipcache',
+    remedy: 'Raise maps.ipcache, or name fewer prefixes; what was in force before goes on.',
+  },
   E_AGENT_NOT_FOUND: {
     what: 'there is no such thing',
     remedy: 'Look at "membrane endpoint list" and "membrane identity list".',

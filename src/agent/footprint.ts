@@ -5,8 +5,10 @@ import {
   footprint,
   loadPrograms,
   MAP_SPECS,
+  type MapName,
   MapSet,
   type MapSizes,
+  mapIsNeeded,
   type ObjectSpec,
   type ProgFd,
 } from '../datapath/index.ts';
@@ -94,6 +96,7 @@ function withFeatures(base: Config, enabled: (feature: FeatureName) => boolean):
 export function measureFootprint(
   specs: FootprintSpecs,
   base: Config,
+  maps: MapSet,
   entries: Readonly<Record<string, number>>,
 ): FootprintView {
   // IPv6 is not there yet: a flag without code behind it is in no sum.
@@ -107,13 +110,19 @@ export function measureFootprint(
     programs.map((program) => ({ ...program, name: `${program.name} (${variant})` }));
   return {
     programs: [...measure(specs, base), ...named(minimal, 'minimal'), ...named(full, 'full')],
-    maps: Object.entries(MAP_SPECS).map(([name, spec]) => ({
-      name,
-      type: spec.type,
-      maxEntries: spec.maxEntries,
-      ...(entries[name] === undefined ? {} : { entries: entries[name] }),
-      memoryBytes: spec.maxEntries * (spec.keySize + spec.valueSize),
-    })),
+    maps: (Object.keys(MAP_SPECS) as MapName[])
+      .filter((name) => mapIsNeeded(name, base))
+      .map((name) => {
+        const { type, maxEntries, keySize, valueSize } = maps.spec(name);
+        const memoryBytes = type === 'ringBuffer' ? maxEntries : maxEntries * (keySize + valueSize);
+        return {
+          name,
+          type,
+          maxEntries,
+          ...(entries[name] === undefined ? {} : { entries: entries[name] }),
+          memoryBytes,
+        };
+      }),
     features: FEATURES.map((feature) => ({
       name: feature,
       enabled: base[feature],

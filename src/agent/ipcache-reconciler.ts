@@ -34,6 +34,8 @@ export class IpcacheReconciler {
       const actual = this.#actual.get(text);
       return actual === undefined || !same(actual.value, row.value);
     });
+    // The most specific first: an exception that is missing would be judged as the prefix around it.
+    upserts.sort(([, a], [, b]) => b.prefix.length - a.prefix.length);
     const gone = [...this.#actual].filter(([text]) => !desired.has(text));
     if (upserts.length > 0) {
       await this.#map.setMany(upserts.map(([, row]) => [row.prefix, row.value] as const));

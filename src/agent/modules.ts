@@ -17,7 +17,7 @@ import {
   requireFeatures,
 } from '../datapath/index.ts';
 import { inClusterConnection, KubeClient, loadKubeconfig } from '../kube/index.ts';
-import { Prefix } from '../net/index.ts';
+import type { PolicyRevision, PolicyTable } from '../model/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
 import { AddressBook } from './address-book.ts';
@@ -78,8 +78,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   await local.load();
   const ipcache = new IpcacheReconciler(ipcacheMap(maps));
   await ipcache.load();
-  const tables = new PolicyTables(policyMap(maps));
-  const leftovers = await tables.revisions();
+  const tables = base.enablePolicy ? new PolicyTables(policyMap(maps)) : undefined;
+  const leftovers = (await tables?.revisions()) ?? new Map<PolicyRevision, PolicyTable>();
 
   const numbers = new Numbers(state);
   const { allocator, cidrs } = numbers.restore({ grace: config.identity.grace * 1000, log });
@@ -103,7 +103,11 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: config.clusterName, rules: config.identity.labelFilter });
   const book = new AddressBook(cidrs, config.cidrSelects);
-  const policies = new PolicyFollower(intent.policies, repository);
+  const policies = new PolicyFollower({
+    intent: intent.policies,
+    repository,
+    fits: () => cidrs.identities().length + book.size <= maps.spec('ipcache').maxEntries,
+  });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: config.nodeName, log });
   const highest = Math.max(0, ...leftovers.keys(), ...words.entries().map(([, { revision }]) => revision));
   const installer = new PolicyInstaller({ tables, repository, next: highest + 1 });
@@ -135,8 +139,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     intent,
     log,
     onChange: () => {
-      const [podCidr] = intent.nodes.get(config.nodeName)?.podCIDRs ?? [];
-      if (podCidr !== undefined && config.podCIDR === undefined) addressing.usePodCidr(Prefix.parse(podCidr));
+      if (config.podCIDR === undefined) addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log);
       engine.kick();
     },
   });
@@ -188,7 +191,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     nodeAddresses,
     metricsText: () => registry.metrics(),
     footprint: () =>
-      measureFootprint(specs, base, {
+      measureFootprint(specs, base, maps, {
         policy: installer.rows,
         ipcache: ipcache.size,
         conntrack: collection.entries,

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { errorMessage, type Logger } from '../base/index.ts';
 import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
 import type { StateFiles } from './state-files.ts';
@@ -23,9 +24,10 @@ export class Numbers {
     const allocator = new IdentityAllocator({ grace: options.grace });
     try {
       if (typeof value === 'object' && value !== null && 'identities' in value && 'prefixes' in value) {
+        const cidrs = new CidrIdentities({ remembered: z.record(z.string(), z.int()).parse(value.prefixes) });
         allocator.restore(value.identities);
         this.#trusted = true;
-        return { allocator, cidrs: new CidrIdentities({ remembered: value.prefixes as Record<string, number> }) };
+        return { allocator, cidrs };
       }
     } catch (error) {
       options.log.error(

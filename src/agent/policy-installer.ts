@@ -26,7 +26,8 @@ const NOTHING: Installed = { revision: undefined, rows: 0, refused: undefined };
  * rows for the revision in force. What does not fit is refused whole, and the last good revision stays.
  */
 export class PolicyInstaller {
-  readonly #tables: PolicyTables;
+  /** Undefined: policies are not enforced, and a revision is but a number. */
+  readonly #tables: PolicyTables | undefined;
   readonly #repository: PolicyRepository;
   readonly #installed = new Map<IdentityId, Installed>();
   /** Revisions that are not wanted any more, with the time from which they may be deleted. */
@@ -34,7 +35,7 @@ export class PolicyInstaller {
   #next: number;
 
   /** `next`: above every revision that the kernel holds or a word names. */
-  constructor(options: { tables: PolicyTables; repository: PolicyRepository; next: number }) {
+  constructor(options: { tables: PolicyTables | undefined; repository: PolicyRepository; next: number }) {
     this.#tables = options.tables;
     this.#repository = options.repository;
     this.#next = options.next;
@@ -45,7 +46,7 @@ export class PolicyInstaller {
   }
 
   get rows(): number {
-    return this.#tables.size;
+    return this.#tables?.size ?? 0;
   }
 
   entries(): MapIterator<[IdentityId, Installed]> {
@@ -101,17 +102,18 @@ export class PolicyInstaller {
         continue;
       }
       this.#retired.delete(revision);
-      await this.#tables.delete(revision);
+      await this.#tables?.delete(revision);
     }
   }
 
   async #extend(id: IdentityId, before: Installed): Promise<Installed | undefined> {
     if (before.revision === undefined || before.refused !== undefined) return undefined;
+    if (this.#tables === undefined) return before;
     const rows = this.#repository.additionsFor(id);
     if (rows === undefined) return undefined;
     if (rows.length === 0) return before;
     try {
-      await this.#tables.add(before.revision, rows);
+      await this.#tables?.add(before.revision, rows);
       return { ...before, rows: before.rows + rows.length };
     } catch (error) {
       return { ...before, refused: refusal(id, rows.length, error) };
@@ -122,7 +124,7 @@ export class PolicyInstaller {
     const table = this.#repository.tableFor(id);
     const revision = this.freshRevision();
     try {
-      await this.#tables.write(revision, table);
+      await this.#tables?.write(revision, table);
     } catch (error) {
       return { ...before, refused: refusal(id, table.length, error) };
     }

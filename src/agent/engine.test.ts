@@ -1,0 +1,300 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RESERVED_IDS } from '../identity/index.ts';
+import { endpointId, identityId, type PolicyTable } from '../model/index.ts';
+import { Prefix, parseAddr } from '../net/index.ts';
+import { FakeKernel, fakeNode, namespaceRow, nodeRow, onlyFrom, podRow, policyRow, recordOf } from './fake-node.ts';
+
+const backend = podRow('backend', { app: 'backend' });
+const frontend = podRow('frontend', { app: 'frontend' });
+const other = podRow('other', { app: 'other' });
+
+async function shop(kernel = new FakeKernel()) {
+  const node = await fakeNode(kernel);
+  node.put(node.intent.namespaces, namespaceRow('shop'));
+  node.put(node.intent.pods, backend, frontend, other);
+  node.put(node.intent.policies, onlyFrom('backend', 'backend', 'frontend'));
+  node.connect(1, backend);
+  node.connect(2, frontend);
+  node.connect(3, other);
+  node.sync();
+  await node.settle();
+  return node;
+}
+type Shop = Awaited<ReturnType<typeof shop>>;
+
+/** What the kernel would find for a peer's packets to endpoint `id`, any protocol: the peers of its live table. */
+async function admitted(node: Shop, id: number): Promise<number[]> {
+  const word = node.word(id);
+  const rows = (await node.kernel.policy.entries()).filter(([key]) => key.revision === word?.revision);
+  return rows
+    .filter(([key, value]) => key.direction === 'ingress' && value.verdict === 'allow')
+    .map(([key]) => key.peer);
+}
+
+const idOf = (node: Shop, pod: string): number => node.identities.get(`shop/${pod}`)?.id ?? 0;
+
+describe('Engine', () => {
+  it('opens nothing before everything was listed once', async () => {
+    const node = await fakeNode();
+    node.put(node.intent.namespaces, namespaceRow('shop'));
+    node.put(node.intent.pods, backend);
+    node.connect(1, backend);
+    await node.settle();
+    expect(node.word(1)).toBeUndefined();
+    node.sync();
+    await node.settle();
+    expect(node.word(1)).toBeDefined();
+    expect(node.endpoints.get(endpointId(1))?.state).toBe('ready');
+  });
+
+  it('gives every pod the table of its identity', async () => {
+    const node = await shop();
+    expect(node.word(1)?.identity).toBe(idOf(node, 'backend'));
+    expect(await admitted(node, 1)).toContain(idOf(node, 'frontend'));
+    expect(await admitted(node, 1)).not.toContain(idOf(node, 'other'));
+    expect(await admitted(node, 3)).toContain(0);
+  });
+
+  it('relabels by one store, after the other tables know the new identity', async () => {
+    const node = await shop();
+    const stores: number[] = [];
+    let known: number[] = [];
+    const relabelled = podRow('other', { app: 'frontend', extra: 'yes' });
+    const before = node.word(1)?.revision;
+    node.kernel.words.onSet = (id) => {
+      stores.push(id);
+      if (id !== 3) return;
+      const identity = identityId(idOf(node, 'other'));
+      const row = node.kernel.policy.get({
+        prefixlen: 72,
+        revision: before ?? (0 as never),
+        peer: identity,
+        direction: 'ingress',
+        protocol: 0,
+        port: 0,
+      });
+      known = row?.verdict === 'allow' ? [identity] : [];
+    };
+    node.put(node.intent.pods, relabelled);
+    await node.settle();
+    expect(stores).toEqual([3]);
+    expect(known).toEqual([node.word(3)?.identity]);
+    expect(node.word(1)?.revision, 'rows are added to the revision in force').toBe(before);
+  });
+
+  it('replaces a table under a fresh revision and deletes the old one later', async () => {
+    const node = await shop();
+    const old = node.word(1)?.revision ?? 0;
+    node.put(node.intent.policies, onlyFrom('backend', 'backend', 'other'));
+    await node.settle();
+    expect(node.word(1)?.revision).toBeGreaterThan(old);
+    expect(await node.revisions()).toContain(old);
+    expect(await admitted(node, 1)).toEqual(expect.arrayContaining([idOf(node, 'other')]));
+    expect(await admitted(node, 1)).not.toContain(idOf(node, 'frontend'));
+    await node.clock.advance(300);
+    await node.settle();
+    expect(await node.revisions()).not.toContain(old);
+  });
+
+  it('closes an endpoint whose pod, or whose very pod, the API does not know', async () => {
+    const node = await shop();
+    node.drop(node.intent.pods, other);
+    await node.settle();
+    expect(node.word(3)).toBeUndefined();
+    expect(node.endpoints.get(endpointId(3))).toMatchObject({ state: 'waiting-for-identity' });
+    node.put(node.intent.pods, { ...other, uid: 'a later one' });
+    await node.settle();
+    expect(node.word(3)).toBeUndefined();
+    node.put(node.intent.pods, other);
+    await node.settle();
+    expect(node.word(3)).toBeDefined();
+  });
+
+  it('binds an endpoint without uid to the first pod that it served', async () => {
+    const node = await shop();
+    const late = podRow('late');
+    node.endpoints.add(recordOf(9, late, ''), 'creating');
+    node.endpoints.replaceRecord({ ...recordOf(9, late), pod: { namespace: 'shop', name: 'late', uid: undefined } });
+    node.endpoints.transition(endpointId(9), { type: 'connected' });
+    node.put(node.intent.pods, late);
+    await node.settle();
+    expect(node.endpoints.get(endpointId(9))?.record.pod.uid).toBe('uid-late');
+    node.drop(node.intent.pods, late);
+    node.put(node.intent.pods, { ...late, uid: 'second' });
+    await node.settle();
+    expect(node.word(9)).toBeUndefined();
+  });
+
+  it('refuses what does not fit, says how much was needed, and leaves the others alone', async () => {
+    const node = await shop(new FakeKernel(24));
+    const good = node.word(1);
+    const ports = Array.from({ length: 40 }, (_, i) => ({ port: 1001 + 2 * i }));
+    const large = policyRow('backend', {
+      podSelector: { matchLabels: { app: 'backend' } },
+      ingress: [{ from: [{ podSelector: {} }], ports }],
+    });
+    node.put(node.intent.policies, large);
+    await node.settle();
+    expect(node.word(1)).toEqual(good);
+    const refused = node.installer.get(identityId(idOf(node, 'backend')))?.refused;
+    expect(refused).toMatchObject({
+      code: 'E_AGENT_POLICY_FULL',
+      message: expect.stringMatching(/needs \d+ more rows/),
+    });
+    node.put(node.intent.policies, onlyFrom('other', 'other', 'backend'));
+    await node.settle();
+    expect(await admitted(node, 3)).toContain(idOf(node, 'backend'));
+    node.put(node.intent.policies, onlyFrom('backend', 'backend', 'other'));
+    await node.settle();
+    expect(node.installer.get(identityId(idOf(node, 'backend')))?.refused).toBeUndefined();
+    expect(await admitted(node, 1)).toContain(idOf(node, 'other'));
+  });
+
+  it('takes over what an earlier life wrote, without a store', async () => {
+    const first = await shop();
+    const before = [1, 2, 3].map(first.word);
+    const outside = first.word(0);
+    const stores: number[] = [];
+    first.kernel.words.onSet = (id) => stores.push(id);
+    const second = await fakeNode(first.kernel);
+    for (const [id, pod] of [
+      [1, backend],
+      [2, frontend],
+      [3, other],
+    ] as const)
+      second.endpoints.add(recordOf(id, pod), 'ready');
+    await second.settle();
+    second.put(second.intent.namespaces, namespaceRow('shop'));
+    second.put(second.intent.policies, onlyFrom('backend', 'backend', 'frontend'));
+    second.put(second.intent.pods, backend, frontend, other);
+    second.sync();
+    await second.settle();
+    expect([1, 2, 3].map(second.word)).toEqual(before);
+    expect(second.word(0)).toEqual(outside);
+    expect(stores).toEqual([]);
+  });
+
+  it('judges what changed while no agent was there', async () => {
+    const first = await shop();
+    const second = await fakeNode(first.kernel);
+    second.endpoints.add(recordOf(1, backend), 'ready');
+    second.put(second.intent.namespaces, namespaceRow('shop'));
+    second.put(second.intent.policies, onlyFrom('backend', 'backend', 'other'));
+    second.put(second.intent.pods, backend, frontend, other);
+    second.sync();
+    await second.settle();
+    expect(await admitted(second, 1)).toContain(idOf(second, 'other'));
+    expect(await admitted(second, 1)).not.toContain(idOf(second, 'frontend'));
+    await second.clock.advance(1000);
+    await second.settle();
+    expect(await second.revisions()).toEqual([second.word(1)?.revision]);
+  });
+
+  it('states who is behind remote addresses, and makes connections with the outside be judged anew', async () => {
+    const node = await shop();
+    const remote = podRow('remote', { app: 'frontend' }, { nodeName: 'node-2', podIPs: ['10.244.2.7'] });
+    const before = node.word(0)?.revision ?? 0;
+    node.put(node.intent.nodes, nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24']));
+    node.put(node.intent.pods, remote);
+    await node.settle();
+    const at = (addr: string) => node.kernel.ipcache.get(Prefix.host(parseAddr(addr)))?.identity;
+    expect(at('10.244.2.7')).toBe(idOf(node, 'remote'));
+    expect(at('172.18.0.3')).toBe(RESERVED_IDS['remote-node']);
+    expect(node.word(0)).toMatchObject({ identity: RESERVED_IDS.host });
+    expect(node.word(0)?.revision).toBeGreaterThan(before);
+    node.put(node.intent.pods, { ...remote, podIPs: ['172.18.0.1', '10.244.9.9', 'nonsense'] });
+    await node.settle();
+    expect(['10.244.2.7', '172.18.0.1', '10.244.9.9'].map(at)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('gives prefixes identities, also as second identity of pods and nodes', async () => {
+    const node = await shop();
+    const cidr = (text: string) => node.cidrs.get(Prefix.parse(text))?.id;
+    node.put(
+      node.intent.policies,
+      policyRow('cidr', {
+        podSelector: {},
+        egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.244.1.2/32'] } }] }],
+      }),
+    );
+    await node.settle();
+    const local = (addr: string) => node.kernel.endpoints.get(parseAddr(addr))?.cidrIdentity;
+    expect(node.kernel.ipcache.get(Prefix.parse('10.9.9.9/32'))?.identity).toBe(cidr('10.0.0.0/8'));
+    expect(local('10.244.1.1')).toBe(cidr('10.0.0.0/8'));
+    expect(local('10.244.1.2')).toBe(cidr('10.244.1.2/32'));
+    expect(local('172.18.0.2')).toBe(0);
+    node.drop(node.intent.policies, policyRow('cidr', {}));
+    await node.settle();
+    expect(await node.kernel.ipcache.entries()).toEqual([]);
+    expect(local('10.244.1.1')).toBe(0);
+  });
+
+  it('keeps what a policy was when its new form makes no sense', async () => {
+    const node = await shop();
+    const before = await admitted(node, 1);
+    node.put(node.intent.policies, policyRow('backend', { podSelector: { matchLabels: { app: 1 } } }));
+    await node.settle();
+    expect(await admitted(node, 1)).toEqual(before);
+    expect([...node.policies.problems.keys()]).toEqual(['shop/backend']);
+  });
+
+  it('never states a table that is not complete, whatever happens in whatever order', async () => {
+    const app = fc.constantFrom('a', 'b', 'c');
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('pod' as const), n: fc.nat(3), app }),
+      fc.record({ kind: fc.constant('gone' as const), n: fc.nat(3), app }),
+      fc.record({ kind: fc.constant('policy' as const), n: fc.nat(2), app, from: app }),
+      fc.record({ kind: fc.constant('open' as const), n: fc.nat(2), app, from: app }),
+      fc.record({ kind: fc.constant('time' as const), n: fc.nat(2), app }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        const node = await fakeNode();
+        node.put(node.intent.namespaces, namespaceRow('shop'));
+        node.sync();
+        const pods = Array.from({ length: 4 }, (_, n) => podRow(`p${n}`, { app: 'a' }));
+        for (const [n, pod] of pods.entries()) node.connect(n + 1, pod);
+        node.kernel.words.onSet = (endpoint, word) => {
+          if (endpoint !== 0) expectComplete(node, word.revision, node.repository.tableFor(word.identity));
+        };
+        for (const s of steps) {
+          if (s.kind === 'pod') node.put(node.intent.pods, podRow(`p${s.n}`, { app: s.app }));
+          else if (s.kind === 'gone') node.drop(node.intent.pods, podRow(`p${s.n}`));
+          else if (s.kind === 'policy') node.put(node.intent.policies, onlyFrom(`n${s.n}`, s.app, s.from));
+          else if (s.kind === 'open') node.drop(node.intent.policies, onlyFrom(`n${s.n}`, s.app, s.from));
+          else await node.clock.advance(s.n * 400_000);
+          if (s.n !== 1) await node.settle();
+          expect(node.engine.problem).toBeUndefined();
+        }
+        await node.settle();
+        expect(node.engine.problem).toBeUndefined();
+        for (const [n, pod] of pods.entries()) {
+          const identity = node.identities.get(`shop/${pod.name}`);
+          const word = node.word(n + 1);
+          expect(word?.identity).toBe(identity?.id);
+          if (word !== undefined) expectComplete(node, word.revision, node.repository.tableFor(word.identity));
+        }
+        await node.clock.advance(1_000);
+        await node.settle();
+        const named = new Set(pods.flatMap((_, n) => node.word(n + 1)?.revision ?? []));
+        expect(new Set(await node.revisions())).toEqual(named);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+function expectComplete(node: Awaited<ReturnType<typeof fakeNode>>, revision: number, table: PolicyTable): void {
+  for (const row of table) {
+    const found = node.kernel.policy.get({
+      prefixlen: row.protocol === 0 ? 72 : 80 + row.portBits,
+      revision: revision as never,
+      peer: row.peer,
+      direction: row.direction,
+      protocol: row.protocol,
+      port: row.port,
+    });
+    expect(found).toMatchObject({ verdict: row.verdict, precedence: row.precedence });
+  }
+}

@@ -1,0 +1,218 @@
+/** One node's engine on maps in memory: everything of the agent that decides, without a kernel and without an API server. */
+import { FakeClock, silentLogger } from '../base/index.ts';
+import {
+  type EndpointWord,
+  endpointsCodecs,
+  FakeMap,
+  ipcacheCodecs,
+  MAP_SPECS,
+  PolicyTables,
+  policyCodecs,
+  WordArray,
+} from '../datapath/index.ts';
+import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
+import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
+import type { KubeRow, NamespaceRow, NetworkPolicyRow, NodeRow, PodRow } from '../kube/index.ts';
+import { type EndpointId, endpointId, ifindex } from '../model/index.ts';
+import { type Addr, parseAddr } from '../net/index.ts';
+import { PolicyRepository } from '../policy/index.ts';
+import { AddressBook } from './address-book.ts';
+import { EndpointTable } from './endpoint-table.ts';
+import { Engine } from './engine.ts';
+import { Intent, type IntentTable } from './intent.ts';
+import { IpcacheReconciler } from './ipcache-reconciler.ts';
+import { LocalAddresses } from './local-addresses.ts';
+import { PeerFollower } from './peer-follower.ts';
+import { PodIdentities } from './pod-identities.ts';
+import { PolicyFollower } from './policy-follower.ts';
+import { PolicyInstaller } from './policy-installer.ts';
+
+export const FAKE_NODE = 'node-1';
+
+/** What outlives an agent: maps, words, and the numbering on disk. */
+export class FakeKernel {
+  readonly endpoints = new FakeMap(MAP_SPECS.endpoints, endpointsCodecs);
+  readonly ipcache = new FakeMap(MAP_SPECS.ipcache, ipcacheCodecs);
+  readonly policy: FakeMap<
+    Parameters<typeof policyCodecs.key.write>[2],
+    Parameters<typeof policyCodecs.value.write>[2]
+  >;
+  readonly words = new WatchedWords();
+  numbers: unknown;
+  prefixes: Record<string, number> = {};
+
+  constructor(policyRows = 4096) {
+    this.policy = new FakeMap({ ...MAP_SPECS.policy, maxEntries: policyRows }, policyCodecs);
+  }
+}
+
+/** Lets a test look at everything at the moment of a store. */
+export class WatchedWords extends WordArray {
+  onSet: (endpoint: EndpointId, word: EndpointWord) => void = () => undefined;
+
+  override set(endpoint: EndpointId, word: EndpointWord): void {
+    this.onSet(endpoint, word);
+    super.set(endpoint, word);
+  }
+}
+
+export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(1_000_000)) {
+  const allocator = new IdentityAllocator({ clock });
+  if (kernel.numbers !== undefined) allocator.restore(kernel.numbers);
+  const cidrs = new CidrIdentities({ remembered: kernel.prefixes });
+  const repository = new PolicyRepository({ cidrs });
+  const tables = new PolicyTables(kernel.policy);
+  const leftovers = await tables.revisions();
+  const highest = Math.max(0, ...leftovers.keys(), ...kernel.words.entries().map(([, { revision }]) => revision));
+  const installer = new PolicyInstaller({ tables, repository, next: highest + 1 });
+  const intent = new Intent();
+  const identities = new PodIdentities({ allocator, cluster: 'default' });
+  const book = new AddressBook(cidrs, ['pods', 'nodes']);
+  const policies = new PolicyFollower({
+    intent: intent.policies,
+    repository,
+    fits: () => cidrs.identities().length + book.size <= kernel.ipcache.spec.maxEntries,
+  });
+  const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });
+  const local = new LocalAddresses(kernel.endpoints);
+  const ipcache = new IpcacheReconciler(kernel.ipcache);
+  await local.load();
+  await ipcache.load();
+  const endpoints = new EndpointTable();
+  const engine = new Engine({
+    intent,
+    endpoints,
+    identities,
+    allocator,
+    repository,
+    book,
+    policies,
+    peers,
+    installer,
+    ipcache,
+    local,
+    words: kernel.words,
+    nodeAddresses: () => [parseAddr('172.18.0.2')],
+    saveNumbers: () => {
+      kernel.numbers = allocator.snapshot();
+      kernel.prefixes = cidrs.snapshot();
+    },
+    saveEndpoint: () => undefined,
+    leftovers,
+    clock,
+    log: silentLogger,
+  });
+
+  const settle = async (): Promise<void> => {
+    engine.kick();
+    await engine.idle();
+  };
+  const put = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+    table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
+  const drop = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+    table.apply({ upserts: [], deletes: rows, rejected: [], synced: true });
+  /** An endpoint as a finished ADD leaves it; `addr` by id. */
+  const connect = (id: number, pod: PodRow, uid: string | undefined = pod.uid): EndpointRecord => {
+    const record = recordOf(id, pod, uid);
+    endpoints.add(record, 'creating');
+    endpoints.transition(record.id, { type: 'connected' });
+    return record;
+  };
+  const word = (id: number): EndpointWord | undefined => kernel.words.get(endpointId(id));
+  const revisions = async (): Promise<number[]> => {
+    const found = await kernel.policy.entries();
+    return [...new Set(found.map(([key]) => key.revision))];
+  };
+  return {
+    kernel,
+    clock,
+    allocator,
+    cidrs,
+    repository,
+    installer,
+    intent,
+    identities,
+    book,
+    policies,
+    endpoints,
+    engine,
+    tables,
+    settle,
+    put,
+    drop,
+    connect,
+    word,
+    revisions,
+    /** All kinds have been listed once. */
+    sync: () =>
+      [intent.pods, intent.namespaces, intent.nodes, intent.policies].forEach((table) =>
+        put<never>(table as IntentTable<never>),
+      ),
+  };
+}
+
+export function recordOf(id: number, pod: PodRow, uid: string | undefined = pod.uid): EndpointRecord {
+  const addr: Addr = parseAddr(`10.244.1.${id}`);
+  return {
+    id: endpointId(id),
+    attachment: { containerId: `c${id}`, ifname: 'eth0' },
+    pod: { namespace: pod.namespace, name: pod.name, uid },
+    netns: `/run/netns/p${id}`,
+    addr,
+    mac: podMacOf(addr),
+    hostIfname: hostIfnameOf(endpointId(id)),
+    hostIfindex: ifindex(100 + id),
+    mtu: 1500,
+    phase: 'complete',
+    program: 'p',
+    createdAt: 0,
+  };
+}
+
+export function podRow(name: string, labels: Record<string, string> = {}, change: Partial<PodRow> = {}): PodRow {
+  return {
+    uid: `uid-${name}`,
+    namespace: 'shop',
+    name,
+    labels,
+    serviceAccount: 'default',
+    nodeName: FAKE_NODE,
+    hostNetwork: false,
+    podIPs: [],
+    hostIP: '',
+    namedPorts: [],
+    phase: 'Running',
+    ...change,
+  };
+}
+
+export const namespaceRow = (name: string, labels: Record<string, string> = {}): NamespaceRow => ({
+  uid: `uid-${name}`,
+  namespace: '',
+  name,
+  labels: { ...labels, 'kubernetes.io/metadata.name': name },
+});
+
+export const nodeRow = (name: string, addresses: string[], podCIDRs: string[]): NodeRow => ({
+  uid: `uid-${name}`,
+  namespace: '',
+  name,
+  labels: {},
+  addresses,
+  podCIDRs,
+  isApiServer: false,
+});
+
+export const policyRow = (name: string, spec: Record<string, unknown>): NetworkPolicyRow => ({
+  uid: `uid-${name}`,
+  namespace: 'shop',
+  name,
+  spec,
+});
+
+/** "Only `from` may reach `to`", by the label `app`. */
+export const onlyFrom = (name: string, to: string, ...from: string[]): NetworkPolicyRow =>
+  policyRow(name, {
+    podSelector: { matchLabels: { app: to } },
+    ingress: [{ from: from.map((app) => ({ podSelector: { matchLabels: { app } } })) }],
+  });
