@@ -1,0 +1,8 @@
+import { footprint } from './footprint.ts';
+import { policyCompute } from './policy-compute.ts';
+import { programCost } from './program-cost.ts';
+import type { Family } from './row.ts';
+import { scaleEntries } from './scale-entries.ts';
+
+/** In the order of the report. */
+export const FAMILIES: readonly Family[] = [programCost, scaleEntries, footprint, policyCompute];

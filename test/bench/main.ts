@@ -1,0 +1,71 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { errorMessage } from '../../src/base/index.ts';
+import { FAMILIES } from './families.ts';
+import { type Family, format, HEADING, type Row, toJson } from './row.ts';
+
+const USAGE = `usage: npm run bench -- [--only NAME]... [--json FILE]
+
+Measures every row, or those whose name begins with NAME (path, path.cost, ...). Needs root. Exit code: 0 whatever the
+durations are, 1 when something could not be measured, 2 usage.`;
+
+type Options = { readonly only: readonly string[]; readonly json: string | undefined };
+
+function parse(args: readonly string[]): Options | 'help' | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        only: { type: 'string', multiple: true, default: [] },
+        json: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    return values.help === true ? 'help' : { only: values.only, json: values.json };
+  } catch (error) {
+    process.stderr.write(`${errorMessage(error)}\n`);
+    return undefined;
+  }
+}
+
+/** Either name may be the beginning of the other. */
+const touches = (row: string, only: string): boolean => row.startsWith(only) || only.startsWith(row);
+
+function chosen({ only }: Options): readonly Family[] {
+  if (only.length === 0) return FAMILIES;
+  return FAMILIES.filter(({ rows }) => rows.some((row) => only.some((name) => touches(row, name))));
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parse(args);
+  if (options === 'help') {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const families = options === undefined ? [] : chosen(options);
+  if (options === undefined || families.length === 0) {
+    if (options !== undefined) process.stderr.write(`there is no row ${options.only.join(', ')}\n`);
+    process.stderr.write(`${USAGE}\n`);
+    return 2;
+  }
+  const rows: Row[] = [];
+  const report = (row: Row): void => {
+    if (options.only.length > 0 && !options.only.some((name) => row.name.startsWith(name))) return;
+    rows.push(row);
+    process.stdout.write(`${format(row)}\n`);
+  };
+  let failed = 0;
+  process.stdout.write(`${HEADING}\n`);
+  for (const family of families) {
+    try {
+      await family.run(report);
+    } catch (error) {
+      failed += 1;
+      process.stdout.write(`${family.rows.join(', ')}: could not be measured: ${errorMessage(error)}\n`);
+    }
+  }
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows.map(toJson), undefined, 2)}\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
