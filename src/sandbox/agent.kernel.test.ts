@@ -4,12 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringAt } from './apiserver/index.ts';
 import { SandboxCluster } from './cluster.ts';
 import { REPOSITORY } from './paths.ts';
+import { waitForMachine } from './testkit.ts';
 
 /** The whole: agent, datapath, CNI client and kubelet together, with the example tenants. */
 const cluster = new SandboxCluster();
 const tenants = ['tenant-a', 'tenant-b'].map((name) => join(REPOSITORY, `examples/two-tenants/${name}.yaml`));
 
 beforeAll(async () => {
+  await waitForMachine();
   await cluster.up({ manifests: tenants });
   await cluster.waitReady({ timeoutMs: 30_000 });
 });
@@ -90,5 +92,17 @@ describe('two tenants', () => {
     await cluster.waitReady({ pods: ['tenant-a/later'], timeoutMs: 20_000 });
     expect(await reaches('tenant-a', 'later', backend, 8080)).toBe(true);
     expect(await reaches('tenant-a', 'other', backend, 8080)).toBe(false);
+  });
+
+  it('starts an agent again that dies by itself', async () => {
+    const first = await cluster.agentPid('node-1');
+    expect(first).toBeDefined();
+    process.kill(first ?? 0, 'SIGKILL');
+    for (let i = 0; i < 100; i += 1) {
+      const pid = await cluster.agentPid('node-1');
+      if (pid !== undefined && pid !== first) return;
+      await sleep(50);
+    }
+    throw new Error('no new agent');
   });
 });

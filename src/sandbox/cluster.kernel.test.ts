@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { type KubeObject, numberAt, stringAt } from './apiserver/index.ts';
 import { SandboxCluster } from './cluster.ts';
@@ -11,6 +11,7 @@ import { listNetns } from './netns.ts';
 import { nodePlace, STATE_DIR } from './paths.ts';
 import { RemoteSandbox } from './remote-sandbox.ts';
 import { isSandboxNetns } from './sweep.ts';
+import { waitForMachine } from './testkit.ts';
 
 /** A real plugin, only for these tests, that makes a plain veth pair: the kubelet is tested without the agent. */
 const state = mkdtempSync(join(tmpdir(), 'membrane-veth-'));
@@ -22,6 +23,7 @@ const networkList = JSON.stringify({
 const cluster = new SandboxCluster();
 
 beforeAll(async () => {
+  await waitForMachine();
   await cluster.up({
     agent: false,
     control: true,
@@ -29,6 +31,13 @@ beforeAll(async () => {
     cni: { binDir: join(import.meta.dirname, 'kubelet/fixtures'), networkList },
     restartDelay: { initialMs: 200, maxMs: 400 },
   });
+});
+
+// What a failed test leaves must not fail the next.
+afterEach(async () => {
+  const pods = existsSync(STATE_DIR) ? await cluster.list('pods') : [];
+  await Promise.all(pods.map((pod) => remove(pod.metadata.name)));
+  for (const name of ['refuse', 'flag', 'order', 'bye']) rmSync(join(state, name), { force: true });
 });
 
 afterAll(async () => {
@@ -159,8 +168,8 @@ describe('a pod', () => {
       workingDir: '/tmp',
     });
     await ready('literal');
-    const log = await logOf('literal');
-    expect(log).toBe(`${hostile}|${hostile}|/tmp`);
+    await until('it has printed', async () => (await logOf('literal')).includes('|/tmp'));
+    expect(await logOf('literal')).toBe(`${hostile}|${hostile}|/tmp`);
     expect(existsSync('/tmp/membrane-owned')).toBe(false);
     await remove('literal');
   });

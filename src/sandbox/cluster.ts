@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { createLogger, errorMessage, type Logger, type LogLevel, silentLogger } from '../base/index.ts';
+import { createLogger, errorMessage, type Logger, silentLogger } from '../base/index.ts';
 import { parseAddr } from '../net/index.ts';
+import { apiNames, openApi } from './api-access.ts';
 import {
   type ApiServer,
   type ApiStore,
@@ -13,7 +14,6 @@ import {
   isApiError,
   type JsonObject,
   type KubeObject,
-  kubeconfig,
   makeCertificate,
   type PodExec,
   type PodLog,
@@ -26,57 +26,23 @@ import { sandboxErrors } from './errors.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { Holds } from './holds.ts';
 import { Informer } from './informer.ts';
-import { containerLogPath, Kubelet, type KubeletOptions, readLog } from './kubelet/index.ts';
+import { containerLogPath, Kubelet, readLog } from './kubelet/index.ts';
+import { type MachineLock, takeMachineLock } from './machine-lock.ts';
 import { applyManifest, parseManifest } from './manifest.ts';
 import { inNetnsArgv } from './netns.ts';
-import { listenInNetns } from './netns-socket.ts';
 import { NodeAgent } from './node-agent.ts';
 import { MAX_NODES, type NodePlace, nodePlace, REPOSITORY, STATE_DIR } from './paths.ts';
 import { isReady, type Node, nodeIsReady, nodeSchema, type Pod, podKey, podSchema } from './pod.ts';
 import { type PodCommand, podCommand, spawnArgv } from './pod-exec.ts';
 import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
+import { NETWORK_LIST, type SandboxOptions } from './sandbox-options.ts';
 import { Scheduler } from './scheduler.ts';
 import { processRecords, sweep } from './sweep.ts';
 import { buildTopology, mountBpf, worldArgv } from './topology.ts';
 
-const DEFAULT_PORT = 6443;
 /** How long manifests wait for nodes to be ready before they are applied anyway. */
 const NODES_TIMEOUT_MS = 20_000;
 const NODES_CHECK_MS = 250;
-
-/** What every pod of the sandbox is connected with, unless a test brings its own plugin. */
-export const NETWORK_LIST = JSON.stringify({
-  cniVersion: '1.1.0',
-  name: 'membrane',
-  plugins: [{ type: 'membrane-cni', capabilities: { ips: true } }],
-});
-
-export type SandboxOptions = {
-  /** 1 to 8. Default 1. */
-  readonly nodes?: number;
-  /** Paths of YAML files that are applied once the nodes are there. */
-  readonly manifests?: readonly string[];
-  /** Start an agent on every node. Default true. */
-  readonly agent?: boolean;
-  /** Port of the API server on 127.0.0.1 of the machine. Default 6443, or a free one when that is taken. */
-  readonly port?: number;
-  /** Default: JSON lines in `sandbox.log` of the state folder. */
-  readonly log?: Logger;
-  /** Of agents, and of the default log. Default info. */
-  readonly logLevel?: LogLevel;
-  /** Merged over the configuration of every agent. */
-  readonly agentConfig?: Readonly<Record<string, unknown>>;
-  readonly onProgress?: (step: string) => void;
-  /** Gives `up` up at its next step; what was made is removed. */
-  readonly signal?: AbortSignal;
-  /** For tests: another plugin in place of ours. */
-  readonly cni?: { readonly binDir: string; readonly networkList: string };
-  readonly restartDelay?: KubeletOptions['restartDelay'];
-  /** Take orders of other processes of root (see RemoteSandbox). Default false. */
-  readonly control?: boolean;
-  /** For experiments: called when a pod's network namespace is there and before the CNI plugin runs. */
-  readonly beforeNetwork?: KubeletOptions['beforeNetwork'];
-};
 
 type Running = {
   readonly api: ApiServer;
@@ -96,6 +62,8 @@ export class SandboxCluster implements Sandbox {
   #nodes: readonly NodePlace[] = [];
   #running: Running | undefined;
   #log: Logger = silentLogger;
+  /** Held while anything of ours may be there. */
+  #lock: MachineLock | undefined;
 
   /** Builds everything; on a failure everything is taken down again. Throws MembraneError. */
   async up(options: SandboxOptions = {}): Promise<void> {
@@ -104,8 +72,12 @@ export class SandboxCluster implements Sandbox {
       throw sandboxErrors.make('E_SANDBOX_NODES', { detail: String(count) });
     }
     if (process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
-    const [other] = processRecords().alive();
-    if (other !== undefined) throw sandboxErrors.make('E_SANDBOX_RUNNING', { detail: `pid ${other.process.pid}` });
+    const lock = await takeMachineLock();
+    if (lock === undefined) {
+      const [other] = processRecords().alive();
+      throw sandboxErrors.make('E_SANDBOX_RUNNING', other === undefined ? {} : { detail: `pid ${other.process.pid}` });
+    }
+    this.#lock = lock;
     try {
       await this.#build(count, options);
     } catch (error) {
@@ -114,7 +86,7 @@ export class SandboxCluster implements Sandbox {
     }
   }
 
-  /** Ends and removes everything. Idempotent. */
+  /** Ends and removes everything that `up` made. Idempotent. */
   async down(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
@@ -127,7 +99,11 @@ export class SandboxCluster implements Sandbox {
       running.control?.close();
       await running.api.close();
     }
+    const lock = this.#lock;
+    if (lock === undefined) return;
+    this.#lock = undefined;
     await sweep(this.#log);
+    await lock.release();
   }
 
   /** Tells other processes that the sandbox is ready for them. */
@@ -303,9 +279,8 @@ export class SandboxCluster implements Sandbox {
     processRecords().write('sandbox', process.pid);
     this.#nodes = Array.from({ length: count }, (_, i) => nodePlace(i + 1));
     progress(`building the network of ${count} node${count === 1 ? '' : 's'}`);
-    const names = ['localhost', '127.0.0.1', ...this.#nodes.map((node) => node.ip)];
     const [certificate] = await Promise.all([
-      makeCertificate(names),
+      makeCertificate(apiNames(this.#nodes)),
       mountBpf(await readFile('/proc/mounts', 'utf8')).then(() => buildTopology(this.#nodes)),
     ]);
     const root = Cgroup.root().create();
@@ -352,15 +327,8 @@ export class SandboxCluster implements Sandbox {
     );
     this.#running = { api, pods, nodes, scheduler, kubelets, agents, watching, control: undefined };
 
-    const { port } = await listenOnLoopback(api, options.port ?? DEFAULT_PORT, certificate);
-    const access = (server: string): string => kubeconfig({ server, ca: certificate.ca, token });
-    await writeFile(this.kubeconfigPath, access(`https://127.0.0.1:${port}`), { mode: 0o600 });
-    for (const node of this.#nodes) {
-      for (const ip of ['127.0.0.1', node.ip]) {
-        await api.listen({ fd: listenInNetns(node.netnsPath, ip, DEFAULT_PORT), tls: certificate });
-      }
-      await writeFile(node.kubeconfig, access(`https://127.0.0.1:${DEFAULT_PORT}`), { mode: 0o600 });
-    }
+    const { kubeconfigPath } = this;
+    await openApi(api, { certificate, token, nodes: this.#nodes, port: options.port, kubeconfigPath });
 
     progress('starting nodes');
     for (const informer of [pods, nodes]) {
@@ -397,7 +365,9 @@ export class SandboxCluster implements Sandbox {
   };
 }
 
+/** Neither at its end nor on its way out. */
 function isUnfinished(pod: KubeObject): boolean {
+  if (pod.metadata.deletionTimestamp !== undefined) return false;
   const phase = stringAt(pod, 'status', 'phase');
   return phase !== 'Succeeded' && phase !== 'Failed';
 }
@@ -407,14 +377,5 @@ async function readManifest(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${path} cannot be read`, cause });
-  }
-}
-
-/** The wanted port, or any free one when somebody has it. */
-async function listenOnLoopback(api: ApiServer, port: number, tls: Awaited<ReturnType<typeof makeCertificate>>) {
-  try {
-    return await api.listen({ host: '127.0.0.1', port, tls });
-  } catch {
-    return api.listen({ host: '127.0.0.1', port: 0, tls });
   }
 }

@@ -8,6 +8,7 @@ import { errorMessage, silentLogger } from '../base/index.ts';
 import { SandboxCluster } from './cluster.ts';
 import { exitCode } from './command.ts';
 import { sandboxErrors } from './errors.ts';
+import { takeMachineLock } from './machine-lock.ts';
 import { REPOSITORY, STATE_DIR } from './paths.ts';
 import { findExecTarget, podCommand, runArgv } from './pod-exec.ts';
 import { processRecords, sweep } from './sweep.ts';
@@ -30,6 +31,7 @@ const READY_TIMEOUT_MS = 60_000;
 const DETACH_TIMEOUT_MS = READY_TIMEOUT_MS + 30_000;
 /** How long a sandbox that is told to stop may take before it is killed. */
 const DOWN_GRACE_MS = 15_000;
+const DOWN_LOCK_MS = 2_000;
 
 export async function up(options: UpOptions): Promise<number> {
   const manifests = await manifestFiles(options.files);
@@ -70,7 +72,13 @@ async function readiness(cluster: SandboxCluster, signal: AbortSignal): Promise<
 
 export async function down(): Promise<number> {
   if (process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
-  await sweep(silentLogger, DOWN_GRACE_MS);
+  await processRecords().end(DOWN_GRACE_MS);
+  const lock = await takeMachineLock({ waitMs: DOWN_LOCK_MS });
+  if (lock === undefined) {
+    throw sandboxErrors.make('E_SANDBOX_RUNNING', { detail: 'it is just starting', remedy: 'Try again in a moment.' });
+  }
+  await sweep(silentLogger);
+  await lock.release();
   return 0;
 }
 

@@ -12,11 +12,10 @@ export function netnsPath(name: string): string {
   return join(NETNS_DIR, safeSegment(name));
 }
 
-/** Makes a named network namespace with its loopback up. */
+/** Makes a named network namespace; its loopback is still down. */
 export async function createNetns(name: string): Promise<string> {
   const path = netnsPath(name);
   await run(['ip', 'netns', 'add', name]);
-  await run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
   return path;
 }
 

@@ -42,7 +42,7 @@ async function sweepMounts(): Promise<void> {
 
 /**
  * Removes everything that a sandbox leaves: processes, namespaces, links, pins, cgroups, files. Idempotent, and right after
- * a crash at any point. Processes are known by pid and start time or by our cgroup, never by name.
+ * a crash at any point. The caller holds the machine's lock. Processes are known by pid and start time or by our cgroup, never by name.
  */
 export async function sweep(log: Logger, graceMs = 5_000): Promise<void> {
   await processRecords().end(graceMs);

@@ -1,18 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { attempt } from './command.ts';
 import { tcpProbe } from './kubelet/network-probe.ts';
+import type { MachineLock } from './machine-lock.ts';
 import { inNetnsArgv, listNetns } from './netns.ts';
 import { listenInNetns } from './netns-socket.ts';
 import { nodePlace, STATE_DIR } from './paths.ts';
 import { isSandboxNetns, sweep } from './sweep.ts';
+import { claimMachine } from './testkit.ts';
 import { buildTopology, mountBpf, worldArgv } from './topology.ts';
 
 const nodes = [nodePlace(1), nodePlace(2)];
 
+let lock: MachineLock;
+beforeAll(async () => {
+  lock = await claimMachine();
+  await sweep(silentLogger);
+});
 afterEach(() => sweep(silentLogger));
+afterAll(() => lock.release());
 
 async function pings(argv: string[]): Promise<boolean> {
   return (await attempt(argv)).code === 0;

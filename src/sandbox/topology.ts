@@ -21,6 +21,7 @@ function portName(index: number): string {
 /** `ip -batch` lines for the world namespace. */
 export function worldPlan(): string[] {
   return [
+    'link set lo up',
     // Without spanning tree and with no forwarding delay, a port forwards at once.
     `link add ${BRIDGE} type bridge stp_state 0 forward_delay 0`,
     `addr add ${WORLD_IP}/16 dev ${BRIDGE}`,
@@ -41,7 +42,12 @@ export function uplinkPlan(node: NodePlace): string[] {
 
 /** `ip -batch` lines for the node's namespace. */
 export function nodePlan(node: NodePlace): string[] {
-  return [`addr add ${node.ip}/16 dev eth0`, 'link set eth0 up', `route add default via ${WORLD_IP} dev eth0`];
+  return [
+    'link set lo up',
+    `addr add ${node.ip}/16 dev eth0`,
+    'link set eth0 up',
+    `route add default via ${WORLD_IP} dev eth0`,
+  ];
 }
 
 /**
