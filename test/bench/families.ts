@@ -3,6 +3,7 @@ import { policyCompute } from './policy-compute.ts';
 import { programCost } from './program-cost.ts';
 import type { Family } from './row.ts';
 import { scaleEntries } from './scale-entries.ts';
+import { wire, wireScale } from './wire/index.ts';
 
 /** In the order of the report. */
-export const FAMILIES: readonly Family[] = [programCost, scaleEntries, footprint, policyCompute];
+export const FAMILIES: readonly Family[] = [programCost, wire, scaleEntries, wireScale, footprint, policyCompute];

@@ -1,0 +1,75 @@
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { run } from '../../../src/sandbox/command.ts';
+import { inNetnsArgv, netnsPath } from '../../../src/sandbox/netns.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const SOURCE = join(import.meta.dirname, 'netload.c');
+const BINARY = join(ROOT, 'build/netload');
+const PORT = '5201';
+
+export const LOADS = ['stream', 'rr', 'crr'] as const;
+export type Load = (typeof LOADS)[number];
+
+const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+function build(): void {
+  if (modified(BINARY) > modified(SOURCE)) return;
+  mkdirSync(join(ROOT, 'build'), { recursive: true });
+  execFileSync('gcc', ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-o', BINARY, SOURCE], { stdio: 'inherit' });
+}
+
+/** A way between two namespaces. */
+export type Path = {
+  readonly client: string;
+  readonly server: string;
+  readonly serverAddr: string;
+  close(): Promise<void>;
+};
+
+/** A path with a server at its end. */
+export class LoadedPath implements AsyncDisposable {
+  readonly #path: Path;
+  readonly #server: ChildProcessByStdio<Writable, Readable, null>;
+
+  private constructor(path: Path, server: ChildProcessByStdio<Writable, Readable, null>) {
+    this.#path = path;
+    this.#server = server;
+  }
+
+  /** Owns the path from now on. */
+  static async on(path: Path): Promise<LoadedPath> {
+    build();
+    const [file = '', ...args] = inNetnsArgv(netnsPath(path.server), [BINARY, 'server', path.serverAddr, PORT]);
+    const server = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const loaded = new LoadedPath(path, server);
+    try {
+      await once(server.stdout, 'data', { signal: AbortSignal.timeout(5000) });
+    } catch (error) {
+      await loaded[Symbol.asyncDispose]();
+      throw error;
+    }
+    return loaded;
+  }
+
+  /** stream: bytes a second; rr: exchanges a second; crr: connections a second. */
+  async measure(load: Load, seconds: number): Promise<number> {
+    const argv = [BINARY, load, String(seconds), this.#path.serverAddr, PORT];
+    return Number(await run(inNetnsArgv(netnsPath(this.#path.client), argv), { timeoutMs: (seconds + 10) * 1000 }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#server.exitCode === null) {
+      const exit = once(this.#server, 'exit');
+      this.#server.stdin.end();
+      // A server in the middle of a connection does not look at its standard input.
+      const timer = setTimeout(() => this.#server.kill('SIGKILL'), 500);
+      await exit;
+      clearTimeout(timer);
+    }
+    await this.#path.close();
+  }
+}
