@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
 import { makeCertificate } from './certificate.ts';
-import type { ExecProcess } from './exec/process.ts';
+import { execProcess } from './exec/child.ts';
 import { stringAt } from './json.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import { type ApiServer, createApiServer } from './server.ts';
@@ -51,15 +51,6 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function spawnChild(file: string, args: string[]): ExecProcess {
-  const child = spawn(file, args);
-  const exited = new Promise<number>((resolve, reject) => {
-    child.on('exit', (code) => resolve(code ?? 137));
-    child.on('error', reject);
-  });
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited, kill: () => void child.kill() };
 }
 
 type Result = { code: number; out: string };
@@ -112,7 +103,7 @@ describe.each(programs)('%s', (program) => {
         if (follow) yield Buffer.from('and on\n');
       },
       async podExec(_namespace, _name, { command: [file = '', ...args] }) {
-        return spawnChild(file, args);
+        return execProcess(spawn(file, args));
       },
     });
     const tls = await makeCertificate(['localhost', '127.0.0.1']);

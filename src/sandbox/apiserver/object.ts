@@ -26,8 +26,3 @@ export type KubeObject = JsonObject & { apiVersion: string; kind: string; metada
 export function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
-
-/** RFC 3339 with microseconds (`metav1.MicroTime`). */
-export function microTimestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 23)}000Z`;
-}

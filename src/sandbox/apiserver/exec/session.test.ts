@@ -3,22 +3,11 @@ import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PODS, podOf, TEST_TOKEN, TestServer } from '../testing.ts';
+import { execProcess } from './child.ts';
 import type { PodExec } from './process.ts';
 
-const podExec: PodExec = async (_namespace, _name, { command: [program = '', ...args] }) => {
-  const child = spawn(program, args);
-  const exited = new Promise<number>((resolve, reject) => {
-    child.on('exit', (code) => resolve(code ?? 137));
-    child.on('error', reject);
-  });
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout,
-    stderr: child.stderr,
-    exited,
-    kill: () => void child.kill('SIGKILL'),
-  };
-};
+const podExec: PodExec = async (_namespace, _name, { command: [program = '', ...args] }) =>
+  execProcess(spawn(program, args));
 
 async function start(): Promise<TestServer> {
   const api = await TestServer.start({ podExec });

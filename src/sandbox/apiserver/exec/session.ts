@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { type Duplex, PassThrough, pipeline, type Readable } from 'node:stream';
-import { errorMessage, type Logger } from '../../../base/index.ts';
+import type { Logger } from '../../../base/index.ts';
+import { asApiError } from '../http/refusal.ts';
 import { parseRequestInfo, pathSteps } from '../http/request-info.ts';
-import { ApiError, badRequest, internalError, noSuchResource } from '../status.ts';
+import { type ApiError, badRequest, noSuchResource } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import { carryOutput, type ExecProcess, execOptionsOf, feed, type PodExec, resizeFrom } from './process.ts';
 import { SpdyConnection } from './spdy.ts';
@@ -33,8 +34,7 @@ export async function upgradeToExec(
       connection.accept(request.headers['sec-websocket-key'] ?? '', protocol, head);
     }
   } catch (error) {
-    if (!(error instanceof ApiError)) context.log.error({ error: errorMessage(error) }, 'exec failed');
-    refuseUpgrade(socket, error instanceof ApiError ? error : internalError('see the log of the sandbox'));
+    refuseUpgrade(socket, asApiError(error, context.log));
   }
 }
 

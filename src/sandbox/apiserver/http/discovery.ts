@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json.ts';
+import { type JsonObject, stringAt } from '../json.ts';
 import { apiVersionOf, type ResourceDefinition, type Verb } from '../resource.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { parseAccept } from './negotiate.ts';
@@ -139,7 +139,7 @@ export class Discovery {
         verbs: [...virtual.verbs],
       });
     }
-    resources.sort((a, b) => (String(a['name']) < String(b['name']) ? -1 : 1));
+    resources.sort((a, b) => ((stringAt(a, 'name') ?? '') < (stringAt(b, 'name') ?? '') ? -1 : 1));
     return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersionOf({ group, version }), resources };
   }
 

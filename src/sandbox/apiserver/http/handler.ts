@@ -1,9 +1,8 @@
 import type { Clock, Logger } from '../../../base/index.ts';
-import { errorMessage } from '../../../base/index.ts';
 import type { KubeObject } from '../object.ts';
 import { OpenApi } from '../openapi/document.ts';
 import type { ResourceDefinition, Verb } from '../resource.ts';
-import { ApiError, internalError, methodNotAllowed, noSuchResource } from '../status.ts';
+import { methodNotAllowed, noSuchResource } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { NamespaceController } from '../store/namespace-controller.ts';
 import type { ObjectKey } from '../store/options.ts';
@@ -14,6 +13,7 @@ import { Lister } from './list.ts';
 import { answerMeta } from './meta-routes.ts';
 import { negotiateForm } from './negotiate.ts';
 import { presentList, presentObject } from './present.ts';
+import { asApiError } from './refusal.ts';
 import { parseRequestInfo, pathSteps, type RequestInfo } from './request-info.ts';
 import { reviewAccess } from './reviews.ts';
 import { createBinding, evictPod, type PodLog, streamLog } from './subresources.ts';
@@ -69,15 +69,7 @@ export class Handler {
 
   fail(exchange: Exchange, error: unknown): void {
     if (exchange.response.destroyed) return;
-    let refusal: ApiError;
-    if (error instanceof ApiError) refusal = error;
-    else {
-      this.#options.log.error(
-        { method: exchange.method, path: exchange.path, error: errorMessage(error) },
-        'request failed',
-      );
-      refusal = internalError('see the log of the sandbox');
-    }
+    const refusal = asApiError(error, this.#options.log);
     const { request } = exchange;
     const unread = !request.complete;
     // An unread body would be taken for the next request.

@@ -123,7 +123,7 @@ describe('tables', () => {
 
 describe('watch', () => {
   const kinds = (events: JsonObject[]): string[] =>
-    events.map((event) => `${String(event['type'])} ${stringAt(event, 'object', 'metadata', 'name') ?? ''}`.trim());
+    events.map((event) => `${stringAt(event, 'type')} ${stringAt(event, 'object', 'metadata', 'name') ?? ''}`.trim());
 
   test('begins with what is there and goes on with what happens', async () => {
     await using api = await withPods(2);

@@ -58,7 +58,9 @@ function schemaMessage(schema: Json | undefined): Buffer {
     ...optional(SCHEMA.ref, stringAt(schema, '$ref')),
     ...optional(SCHEMA.format, stringAt(schema, 'format')),
     ...optional(SCHEMA.description, stringAt(schema, 'description')),
-    ...listAt(schema, 'required').map((name) => field(SCHEMA.required, String(name))),
+    ...listAt(schema, 'required')
+      .filter((name) => typeof name === 'string')
+      .map((name) => field(SCHEMA.required, name)),
   ];
   const type = stringAt(schema, 'type');
   const values = objectAt(schema, 'additionalProperties');

@@ -53,7 +53,7 @@ export function applyJsonPatch(document: JsonObject, patch: Json): Json {
       }
       case 'test':
         if (!equal(lookUp(holder, path), valueOf(operation))) {
-          throw rejected(`testing value ${String(operation['path'])} failed`);
+          throw rejected(`testing value ${JSON.stringify(operation['path'])} failed`);
         }
         break;
       default:

@@ -36,7 +36,9 @@ export function formatLabelSelector(selector: Json | undefined): string {
   const terms = Object.entries(stringMapAt(selector, 'matchLabels')).map(([key, value]) => `${key}=${value}`);
   for (const expression of listAt(objectAt(selector), 'matchExpressions')) {
     const key = stringAt(expression, 'key') ?? '';
-    const values = listAt(expression, 'values').join(',');
+    const values = listAt(expression, 'values')
+      .filter((v) => typeof v === 'string')
+      .join(',');
     const operator = stringAt(expression, 'operator');
     if (operator === 'Exists') terms.push(key);
     else if (operator === 'DoesNotExist') terms.push(`!${key}`);

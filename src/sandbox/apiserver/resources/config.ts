@@ -1,4 +1,4 @@
-import { at, equal, isObject, listAt, objectAt, setDefault, stringAt } from '../json.ts';
+import { at, equal, isObject, listAt, objectAt, setDefault, stringAt, stringMapAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, fieldColumn, nameColumn } from '../print/columns.ts';
 import type { ResourceDefinition } from '../resource.ts';
@@ -78,9 +78,9 @@ export const secrets: ResourceDefinition = {
   ],
   setDefaults: (object) => {
     setDefault(object, 'type', 'Opaque');
-    const plain = objectAt(object, 'stringData');
-    if (plain === undefined) return;
-    const encoded = Object.entries(plain).map(([key, value]) => [key, Buffer.from(String(value)).toString('base64')]);
+    const plain = stringMapAt(object, 'stringData');
+    if (object['stringData'] === undefined) return;
+    const encoded = Object.entries(plain).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
     object['data'] = { ...objectAt(object, 'data'), ...Object.fromEntries(encoded) };
     delete object['stringData'];
   },

@@ -1,4 +1,3 @@
-import { type Json, listAt, objectAt, stringAt, stringMapAt } from '../json.ts';
 import { badRequest } from '../status.ts';
 import { labelKeyFaults, labelValueFaults } from '../validate/names.ts';
 
@@ -112,25 +111,4 @@ function checkedValue(key: string, value: string): string {
 
 function unparsable(why: string): Error {
   return badRequest(`unable to parse requirement: ${why.slice(0, 500)}`);
-}
-
-const OPERATORS = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
-
-/** The object form (`metav1.LabelSelector`), already validated. */
-export function labelSelectorOf(value: Json | undefined): LabelSelector {
-  const exact: Requirement[] = Object.entries(stringMapAt(value, 'matchLabels')).map(([key, v]) => ({
-    key,
-    operator: 'In',
-    values: [v],
-  }));
-  for (const expression of listAt(objectAt(value), 'matchExpressions')) {
-    const operator = stringAt(expression, 'operator') ?? '';
-    if (!OPERATORS.has(operator)) continue;
-    exact.push({
-      key: stringAt(expression, 'key') ?? '',
-      operator: operator as Operator,
-      values: listAt(expression, 'values').filter((v) => typeof v === 'string'),
-    });
-  }
-  return exact;
 }

@@ -28,12 +28,12 @@ export function read(definition: ResourceDefinition, value: Json, options: Write
   const { apiVersion = expected, kind = definition.kind, ...rest } = object;
   if (apiVersion !== expected) {
     throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+      `the API version in the data (${JSON.stringify(apiVersion)}) does not match the expected API version (${expected})`,
     );
   }
   if (kind !== definition.kind) {
     throw badRequest(
-      `${definition.kind} in version "${definition.version}" cannot be handled: the kind in the data is ${String(kind)}`,
+      `${definition.kind} in version "${definition.version}" cannot be handled: the kind in the data is ${JSON.stringify(kind)}`,
     );
   }
   const metadata = (object['metadata'] ?? {}) as ObjectMeta;

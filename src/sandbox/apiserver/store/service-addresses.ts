@@ -33,14 +33,10 @@ export class ServiceAddresses {
     } else {
       const kept = stringAt(old, 'spec', 'clusterIP');
       const asked = stringAt(spec, 'clusterIP') || kept;
-      if (asked === undefined) {
-        const ip = this.#freeIp(service);
-        spec['clusterIP'] = ip;
-      } else {
-        if (asked !== 'None' && asked !== kept) this.#checkAsked(service, asked);
-        spec['clusterIP'] = asked;
-      }
-      spec['clusterIPs'] = [spec['clusterIP'] as string];
+      if (asked !== undefined && asked !== 'None' && asked !== kept) this.#checkAsked(service, asked);
+      const clusterIP = asked ?? this.#freeIp(service);
+      spec['clusterIP'] = clusterIP;
+      spec['clusterIPs'] = [clusterIP];
     }
     if (type === 'NodePort' || type === 'LoadBalancer') this.#assignNodePorts(service, old);
     if (dryRun) return;

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts';
+import type { Json } from '../json.ts';
 import { ApiError } from '../status.ts';
 
 export type FieldErrorType =
@@ -101,5 +101,3 @@ export function invalidObject(kind: string, group: string, fullName: string, err
     causes: listed.map((error) => ({ reason: error.type, message: fieldErrorBody(error), field: error.field })),
   });
 }
-
-export type Validator = (object: JsonObject) => FieldError[];

@@ -1,6 +1,6 @@
-import { equal, isObject, type Json } from '../json.ts';
+import { isObject, type Json } from '../json.ts';
 import type { KubeObject } from '../object.ts';
-import { duplicate, type FieldError, forbiddenField, invalid, required, tooLong } from './field-error.ts';
+import { type FieldError, forbiddenField, invalid, required, tooLong } from './field-error.ts';
 import { dnsLabelFaults, labelKeyFaults, labelValueFaults } from './names.ts';
 
 const ANNOTATIONS_LIMIT = 256 * 1024;
@@ -89,20 +89,5 @@ function validateAnnotations(annotations: Record<string, string> | undefined): F
     for (const fault of labelKeyFaults(key.toLowerCase())) errors.push(invalid('metadata.annotations', key, fault));
   }
   if (size > ANNOTATIONS_LIMIT) errors.push(tooLong('metadata.annotations', ANNOTATIONS_LIMIT));
-  return errors;
-}
-
-/** For fields that may not change once they are set. */
-export function immutable(next: Json | undefined, old: Json | undefined, field: string): FieldError[] {
-  return equal(next, old) ? [] : [invalid(field, next, 'field is immutable')];
-}
-
-export function duplicatesIn(values: readonly string[], field: (index: number) => string): FieldError[] {
-  const seen = new Set<string>();
-  const errors: FieldError[] = [];
-  for (const [index, value] of values.entries()) {
-    if (seen.has(value)) errors.push(duplicate(field(index), value));
-    seen.add(value);
-  }
   return errors;
 }

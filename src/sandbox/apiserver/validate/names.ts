@@ -132,9 +132,3 @@ export function envNameFaults(name: string): string[] {
   if (ENV_NAME.test(name)) return [];
   return ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
-
-/** A name that becomes one step of a path: never `.`, `..`, nor anything with `/` or `%`. */
-export function pathSegmentFaults(name: string): string[] {
-  if (name === '.' || name === '..') return [`may not be '${name}'`];
-  return ['/', '%'].filter((c) => name.includes(c)).map((c) => `may not contain '${c}'`);
-}
