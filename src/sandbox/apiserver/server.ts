@@ -7,7 +7,7 @@ import {
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Clock, type Logger, systemClock } from '../../base/index.ts';
+import { type Clock, errorMessage, type Logger, systemClock } from '../../base/index.ts';
 import type { Certificate } from './certificate.ts';
 import { apiServerErrors } from './errors.ts';
 import type { PodExec } from './exec/process.ts';
@@ -99,7 +99,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       handler.fail(exchange, unauthorized());
       return;
     }
-    void handler.handle(exchange);
+    handler.handle(exchange).catch((error: unknown) => {
+      options.log.error({ error: errorMessage(error) }, 'request could not be answered');
+      response.destroy();
+    });
   };
 
   const makeServer = (tls: Certificate | undefined): HttpServer => {
