@@ -10,6 +10,7 @@ import { attempt } from './command.ts';
 import { listNetns } from './netns.ts';
 import { nodePlace, STATE_DIR } from './paths.ts';
 import { RemoteSandbox } from './remote-sandbox.ts';
+import type { Sandbox } from './sandbox.ts';
 import { isSandboxNetns } from './sweep.ts';
 import { waitForMachine } from './testkit.ts';
 
@@ -94,9 +95,10 @@ describe('a pod', () => {
     const hello = await cluster.exec('default', 'client', ['socat', '-', `TCP:${podIp(server)}:8080`]);
     expect(hello.stdout).toBe('hello\n');
     expect((await cluster.nodeExec('node-1', ['socat', '-', `TCP:${podIp(server)}:8080`])).stdout).toBe('hello\n');
-    const before = (await listNetns('mbr-pod-')).length;
+    const pods = async () => (await listNetns('mbr-pod-')).filter(isSandboxNetns).length;
+    const before = await pods();
     await remove('client');
-    expect((await listNetns('mbr-pod-')).length).toBe(before - 1);
+    expect(await pods()).toBe(before - 1);
     await remove('server');
     expect(readdirSync(state).filter((name) => name.startsWith('ip-'))).toEqual([]);
   });
@@ -291,19 +293,62 @@ describe('the network of a pod', () => {
     expect(podIp(await get('next'))).toBe('10.244.1.77');
     await Promise.all([remove('greedy'), remove('next')]);
   });
+});
 
-  it('can be held back between its namespace and its device, from another process too', async () => {
-    const remote = new RemoteSandbox();
-    await remote.holdNetwork('default', 'held');
-    await start('held', SLEEP);
-    await until('a namespace', async () => (await remote.netnsOf('default', 'held')) !== undefined);
-    const netns = (await remote.netnsOf('default', 'held')) ?? '';
+/** Both implementations of the interface that experiments use. */
+describe.each([
+  ['in this process', cluster],
+  ['over the control socket', new RemoteSandbox()],
+] as const)('driving a sandbox %s', (_, sandbox: Sandbox) => {
+  const ref = { resource: 'pods', namespace: 'default', name: 'driven' };
+  const pod = JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'driven', namespace: 'default', labels: { a: '1' } },
+    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: 'pause' }] },
+  });
+
+  it('applies, patches, lists, runs and deletes', async () => {
+    expect(await sandbox.get(ref)).toBeUndefined();
+    await sandbox.apply(pod);
+    await sandbox.waitReady({ pods: ['default/driven'], timeoutMs: 10_000 });
+    await sandbox.patch(ref, { metadata: { labels: { a: '2' } } });
+    expect((await sandbox.get(ref))?.metadata.labels).toEqual({ a: '2' });
+    expect((await sandbox.list('pods', 'default')).map((found) => found.metadata.name)).toEqual(['driven']);
+    const { code, stdout } = await sandbox.exec('default', 'driven', ['sh', '-c', 'cat; exit 3'], { input: 'in' });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: 'in' });
+    expect((await sandbox.nodeExec('node-1', ['hostname'])).code).toBe(0);
+    expect((await sandbox.worldExec(['ip', '-br', 'addr'])).stdout).toContain('172.18.0.1/16');
+    await sandbox.checkNetwork('default', 'driven');
+    const netns = (await sandbox.netnsOf('default', 'driven')) ?? '';
+    await attempt(['nsenter', `--net=${netns}`, 'ip', 'link', 'del', 'eth0']);
+    await expect(sandbox.checkNetwork('default', 'driven')).rejects.toThrowError(/eth0 is gone/);
+    await sandbox.delete(ref, 0);
+    await sandbox.delete(ref, 0);
+    await sandbox.waitGone('default', 'driven', 10_000);
+    expect(await sandbox.get(ref)).toBeUndefined();
+    expect(await sandbox.netnsOf('default', 'driven')).toBeUndefined();
+  });
+
+  it('holds a pod back between its namespace and its device', async () => {
+    await sandbox.holdNetwork('default', 'driven');
+    await sandbox.apply(pod);
+    await until('a namespace', async () => (await sandbox.netnsOf('default', 'driven')) !== undefined);
+    const netns = (await sandbox.netnsOf('default', 'driven')) ?? '';
     expect((await attempt(['nsenter', `--net=${netns}`, 'ip', '-br', 'link'])).stdout).not.toContain('eth0');
-    await remote.releaseNetwork('default', 'held');
-    await ready('held');
-    const { stdout } = await remote.exec('default', 'held', ['hostname']);
-    expect(stdout).toBe('held\n');
-    await remove('held');
+    await sandbox.releaseNetwork('default', 'driven');
+    await sandbox.waitReady({ pods: ['default/driven'], timeoutMs: 10_000 });
+  });
+
+  it('says what is wrong in the same way', async () => {
+    const code = (wanted: string) => expect.objectContaining({ code: wanted, remedy: expect.any(String) });
+    await expect(sandbox.apply('kind: Pod')).rejects.toThrowError(code('E_SANDBOX_MANIFEST'));
+    await expect(sandbox.exec('default', 'nobody', ['true'])).rejects.toThrowError(code('E_SANDBOX_NO_POD'));
+    await expect(sandbox.waitReady({ pods: ['default/nobody'], timeoutMs: 50 })).rejects.toThrowError(
+      code('E_SANDBOX_TIMEOUT'),
+    );
+    await expect(sandbox.requestAddress('default', 'x', '10.244.1.999')).rejects.toThrowError(code('E_NET_ADDR'));
+    expect(await sandbox.agentPid('node-1')).toBeUndefined();
   });
 });
 
@@ -317,7 +362,6 @@ describe('the sandbox', () => {
 
   it('refuses a second one', async () => {
     const second = new SandboxCluster();
-    // The record is of this very process, which is alive.
     await expect(second.up({ agent: false })).rejects.toThrowError(
       expect.objectContaining({ code: 'E_SANDBOX_RUNNING' }),
     );
@@ -331,7 +375,7 @@ describe('the sandbox', () => {
     await Promise.all(names.map((name) => start(name, SLEEP)));
     await cluster.waitReady({ pods: names.map((name) => `default/${name}`), timeoutMs: 30_000 });
     await Promise.all(names.map((name) => remove(name)));
-    expect(await listNetns('mbr-pod-')).toEqual([]);
+    expect((await listNetns('mbr-pod-')).filter(isSandboxNetns)).toEqual([]);
   });
 
   it('leaves nothing behind, even with pods running', async () => {

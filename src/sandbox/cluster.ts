@@ -26,7 +26,7 @@ import { sandboxErrors } from './errors.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { Holds } from './holds.ts';
 import { Informer } from './informer.ts';
-import { containerLogPath, Kubelet, readLog } from './kubelet/index.ts';
+import { containerLogName, Kubelet, podLogDir, readLog } from './kubelet/index.ts';
 import { type MachineLock, takeMachineLock } from './machine-lock.ts';
 import { applyManifest, parseManifest } from './manifest.ts';
 import { inNetnsArgv } from './netns.ts';
@@ -226,6 +226,10 @@ export class SandboxCluster implements Sandbox {
     return undefined;
   }
 
+  async checkNetwork(namespace: string, name: string): Promise<void> {
+    for (const kubelet of this.#up().kubelets.values()) await kubelet.checkNetwork(namespace, name);
+  }
+
   async requestAddress(namespace: string, name: string, ip: string): Promise<void> {
     const address = parseAddr(ip);
     for (const kubelet of this.#up().kubelets.values()) kubelet.requestedAddresses.set(`${namespace}/${name}`, address);
@@ -361,7 +365,7 @@ export class SandboxCluster implements Sandbox {
     const stored = this.store.get('pods', { namespace, name });
     const pod = podSchema.parse(stored);
     const node = this.node(pod.spec.nodeName ?? '');
-    return readLog(containerLogPath(join(node.dir, 'logs'), pod, options.container), options);
+    return readLog(join(podLogDir(node.dir, pod), containerLogName(options.container)), options);
   };
 }
 

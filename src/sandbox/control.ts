@@ -20,6 +20,7 @@ const METHODS = [
   'waitGone',
   'podCommand',
   'netnsOf',
+  'checkNetwork',
   'requestAddress',
   'holdNetwork',
   'releaseNetwork',

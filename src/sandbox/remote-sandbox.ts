@@ -72,6 +72,10 @@ export class RemoteSandbox implements Sandbox {
     return callControl('netnsOf', [namespace, name], this.#path);
   }
 
+  async checkNetwork(namespace: string, name: string): Promise<void> {
+    await callControl('checkNetwork', [namespace, name], this.#path);
+  }
+
   async requestAddress(namespace: string, name: string, ip: string): Promise<void> {
     await callControl('requestAddress', [namespace, name, ip], this.#path);
   }

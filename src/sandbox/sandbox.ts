@@ -39,6 +39,8 @@ export type Sandbox = {
   worldExec(argv: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Path of a pod's network namespace, from the moment that it exists. */
   netnsOf(namespace: string, name: string): Promise<string | undefined>;
+  /** CNI CHECK: rejects when the network is not as it was made. */
+  checkNetwork(namespace: string, name: string): Promise<void>;
   /**
    * The next pod of this name gets this address if it is free; until then its network is refused and tried again. Only the
    * operator of the sandbox can ask; nothing in a pod's object can.

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { systemClock } from '../../base/index.ts';
 import { attempt } from '../command.ts';
 import type { Container, Pod } from '../pod.ts';
@@ -180,10 +179,4 @@ export class ContainerRunner {
       },
     });
   }
-}
-
-/** Where a container's output goes: `<dir>/<namespace>_<name>_<uid>/<container>.log`. */
-export function containerLogPath(dir: string, pod: Pod, container: string): string {
-  const { namespace, name, uid } = pod.metadata;
-  return join(dir, `${namespace}_${name}_${uid}`, `${container}.log`);
 }

@@ -6,8 +6,8 @@
 /** Joins a cgroup before anything else runs, so that no process of a pod is ever outside. $1 = cgroup.procs. */
 const JOIN = 'echo $$ > "$1" && shift && exec "$@"';
 
-/** $1 = host name. Holds the namespaces that a pod's containers share. */
-const HOLD = 'hostname -- "$1" && printf . >&3 && exec 3>&- && exec sleep infinity';
+/** $1 = host name. Holds the namespaces that a pod's containers share, and finishes them. */
+const HOLD = 'ip link set lo up && hostname -- "$1" && printf . >&3 && exec 3>&- && exec sleep infinity';
 
 /**
  * Runs in a fresh mount and pid namespace, as root with all capabilities. $1 = ro|rw for /sys and /proc/sys, $2 = working

@@ -131,6 +131,11 @@ export class Kubelet {
     return this.#byName.get(`${namespace}/${name}`)?.netns;
   }
 
+  /** CNI CHECK of a pod; nothing when it is not here. Throws CniError. */
+  async checkNetwork(namespace: string, name: string): Promise<void> {
+    await this.#byName.get(`${namespace}/${name}`)?.checkNetwork();
+  }
+
   /** Resolves when nothing is left of the pods that had this name. */
   async ended(namespace: string, name: string): Promise<void> {
     await Promise.all(this.#ending.get(`${namespace}/${name}`) ?? []);

@@ -2,11 +2,22 @@ import { createReadStream } from 'node:fs';
 import { open, readdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pod } from '../pod.ts';
 
 /** A container's log is emptied when it is larger: /run is memory. */
 const MAX_BYTES = 8 << 20;
 const FOLLOW_MS = 100;
 const TAIL_BLOCK = 64 << 10;
+
+/** Folder of a pod's logs: `<node>/logs/<namespace>_<name>_<uid>`. */
+export function podLogDir(nodeDir: string, pod: Pod): string {
+  const { namespace, name, uid } = pod.metadata;
+  return join(nodeDir, 'logs', `${namespace}_${name}_${uid}`);
+}
+
+export function containerLogName(container: string): string {
+  return `${container}.log`;
+}
 
 /** Offset of the last `lines` lines of a file; 0 when it has no more. */
 export async function tailOffset(path: string, lines: number): Promise<number> {

@@ -64,6 +64,12 @@ export class PodSandbox {
     await Promise.all([this.#hold(), this.#attach()]);
   }
 
+  /** Asks the plugin whether the network is as ADD left it (CNI CHECK). Throws CniError. */
+  async check(): Promise<void> {
+    if (this.#list === undefined || this.#result === undefined) return;
+    await this.#host.cni.check(this.#list, this.#attachment(), this.#result);
+  }
+
   /** Ends whatever still runs, detaches, removes. Waits for the plugin as long as the signal lets it. */
   async remove(signal: AbortSignal): Promise<void> {
     await this.cgroup.remove();

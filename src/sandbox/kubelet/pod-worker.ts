@@ -1,11 +1,12 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Backoff, errorMessage, systemClock } from '../../base/index.ts';
 import { isApiError } from '../apiserver/index.ts';
 import { type Container, type Pod, podKey } from '../pod.ts';
 import { rfc3339 } from '../time.ts';
-import { ContainerRunner, containerLogPath, type ExecTarget } from './container-runner.ts';
+import { ContainerRunner, type ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
+import { containerLogName, podLogDir } from './log-files.ts';
 import { PodSandbox } from './pod-sandbox.ts';
 import { type ContainerRecord, podStatus } from './pod-status.ts';
 
@@ -60,6 +61,10 @@ export class PodWorker {
     return this.#sandbox?.netns || undefined;
   }
 
+  async checkNetwork(): Promise<void> {
+    await this.#sandbox?.check();
+  }
+
   /** Resolves when nothing of the pod is left on the node. */
   async run(): Promise<void> {
     const stop = AbortSignal.any([this.#ending.signal, this.#host.shutdown]);
@@ -72,7 +77,9 @@ export class PodWorker {
     // A pod that has run to its end frees its network at once, and its object stays until somebody deletes it.
     await this.#tearDown();
     if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
-    if (!this.#host.shutdown.aborted) this.#finalize();
+    if (this.#host.shutdown.aborted) return;
+    this.#finalize();
+    rmSync(this.#logDir, { recursive: true, force: true });
   }
 
   async #setUp(stop: AbortSignal): Promise<boolean> {
@@ -133,7 +140,7 @@ export class PodWorker {
       pod: this.#pod,
       container,
       sandbox: this.#sandbox ?? new PodSandbox(this.#host.sandboxes, this.#pod),
-      logPath: containerLogPath(join(this.#host.node.dir, 'logs'), this.#pod, container.name),
+      logPath: join(this.#logDir, containerLogName(container.name)),
       onChange: () => this.#publish(),
       event: (type, reason, message) => this.#event(type, reason, message),
     });
@@ -145,7 +152,7 @@ export class PodWorker {
     const sandbox = this.#sandbox;
     if (sandbox === undefined || this.#host.shutdown.aborted) return;
     await sandbox.remove(this.#host.shutdown);
-    await rm(this.#recordPath, { force: true });
+    rmSync(this.#recordPath, { force: true });
   }
 
   /** The kubelet has the last word on a pod's deletion: without grace, and only of this very object. */
@@ -176,7 +183,7 @@ export class PodWorker {
     const text = JSON.stringify(status);
     if (text === this.#written) return;
     this.#written = text;
-    void this.#writeRecord();
+    this.#writeRecord();
     try {
       if (this.#host.store.get('pods', { namespace, name })?.metadata.uid !== uid) return;
       this.#host.store.patchStatus('pods', { namespace, name }, JSON.parse(text));
@@ -185,18 +192,22 @@ export class PodWorker {
     }
   }
 
+  get #logDir(): string {
+    return podLogDir(this.#host.node.dir, this.#pod);
+  }
+
   get #recordPath(): string {
     const { namespace, name } = this.#pod.metadata;
     return join(this.#host.node.dir, 'pods', `${namespace}_${name}.json`);
   }
 
   /** For `membrane sandbox exec`, which is another process. */
-  async #writeRecord(): Promise<void> {
+  #writeRecord(): void {
     const { uid } = this.#pod.metadata;
     const targets = [...this.#runners.values()].flatMap((runner) => runner.target ?? []);
     const path = this.#recordPath;
-    await mkdir(join(this.#host.node.dir, 'pods'), { recursive: true, mode: 0o700 });
-    await writeFile(path, JSON.stringify({ uid, netns: this.netns, targets }), { mode: 0o600 });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(path, JSON.stringify({ uid, netns: this.netns, targets }), { mode: 0o600 });
   }
 
   #event(type: 'Normal' | 'Warning', reason: string, message: string): void {
