@@ -107,7 +107,9 @@ describe.each(TRANSPORTS)('%s: the opener’s address has a new owner', (transpo
     pair.a = pair.pod({ id: 4, addr: A, identity: 300 });
     await pair.open(pair.a, [OPEN.egress]);
     // It may open its own, but what it finds is not its own.
-    const [data] = moves(transport, CLIENT, SERVICE);
+    const all = moves(transport, CLIENT, SERVICE);
+    for (const { send } of all.filter(({ by }) => by === 'peer')) expect(pair.back(send).verdict).toBe('policy-egress');
+    const [data] = all;
     const verdict = data === undefined ? undefined : pair.forth(data.send).verdict;
     expect(verdict).toBe(transport === 'UDP' ? 'redirect' : 'ct-midstream');
   });

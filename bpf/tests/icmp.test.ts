@@ -130,6 +130,15 @@ describe.each(TRANSPORTS)('errors about %s connections', (transport) => {
   });
 });
 
+test('an error goes to whom it is about, and to nobody else', async () => {
+  using pair = await Pair.unrestricted();
+  const third = pair.pod({ id: 9, addr: addr('10.244.1.12'), identity: 309 });
+  await pair.open(third);
+  pair.send(third, fromPod(third, B, udp(5, 6)));
+  expect(pair.back(icmpError(third.addr, B, udp(5, 6))).verdict).toBe('icmp-unrelated');
+  expect(pair.send(pair.b, fromPod(pair.b, third.addr, icmpError(third.addr, B, udp(5, 6)))).verdict).toBe('redirect');
+});
+
 test('errors about an echo request', async () => {
   using pair = await Pair.unrestricted();
   pair.forth(ping(7));
