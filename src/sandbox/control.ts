@@ -58,7 +58,7 @@ export async function serveControl(sandbox: Sandbox, path: string = CONTROL_SOCK
 
 async function answer(sandbox: Sandbox, text: string): Promise<Answer> {
   try {
-    const { method, args } = JSON.parse(text) as { method: string; args: unknown[] };
+    const { method, args } = JSON.parse(text) as { method: unknown; args: unknown[] };
     const known = METHODS.find((name) => name === method);
     if (known === undefined) return { ok: false, message: `no such method: ${String(method).slice(0, 40)}` };
     const call = sandbox[known] as (...values: unknown[]) => Promise<unknown>;

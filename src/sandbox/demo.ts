@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runAttacks } from './attacks/index.ts';
+import { runAttacks, selectAttacks } from './attacks/index.ts';
 import { SandboxCluster } from './cluster.ts';
 import { manifestFiles } from './commands.ts';
 import { REPOSITORY } from './paths.ts';
@@ -56,6 +56,7 @@ function aborted(signal: AbortSignal): Promise<void> {
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const write = options.write ?? ((text: string) => void process.stdout.write(text));
+  selectAttacks(options.only ?? []);
   const { signal, release } = interruption();
   const cluster = new SandboxCluster();
   const onProgress = (step: string): void => write(`- ${step}\n`);

@@ -13,7 +13,8 @@ export class Holds {
   }
 
   openAll(): void {
-    for (const name of [...this.#doors.keys()]) this.open(name);
+    for (const door of this.#doors.values()) door.resolve();
+    this.#doors.clear();
   }
 
   /** Waits while the door is shut. */

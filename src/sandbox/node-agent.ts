@@ -39,7 +39,7 @@ export class NodeAgent {
   readonly #backoff = new Backoff({ initial: 200, max: 5_000 });
   #child: ChildProcess | undefined;
   #wanted = false;
-  #exited: Promise<number> = Promise.resolve(0);
+  #exited: Promise<void> = Promise.resolve();
   #restart = new AbortController();
 
   constructor(options: NodeAgentOptions) {
@@ -71,7 +71,7 @@ export class NodeAgent {
   }
 
   #spawn(): void {
-    const { node, cgroup, log } = this.#options;
+    const { node, cgroup } = this.#options;
     // The launcher keeps compiled code: without it the agent loads the TypeScript parser, which costs 27 MB for good.
     const launcher = join(REPOSITORY, 'membrane');
     const argv = inNetnsArgv(node.netnsPath, [launcher, 'agent', '--config', join(node.dir, 'agent.yaml')]);
@@ -84,17 +84,20 @@ export class NodeAgent {
     });
     closeSync(output);
     const exited = Promise.withResolvers<number>();
-    const startedAt = systemClock.now();
     this.#child = child;
-    this.#exited = exited.promise;
     child.once('error', () => exited.resolve(1));
     child.once('exit', (code, signal) => exited.resolve(exitCode(code, signal)));
-    void exited.promise.then((code) => {
-      this.#child = undefined;
-      if (!this.#wanted) return;
-      log.warn({ node: node.name, code }, 'agent ended; starting it again');
-      void this.#spawnLater(systemClock.now() - startedAt);
-    });
+    this.#exited = this.#follow(exited.promise);
+  }
+
+  /** To the end of the process; a wanted one is started again afterwards. */
+  async #follow(exited: Promise<number>): Promise<void> {
+    const startedAt = systemClock.now();
+    const code = await exited;
+    this.#child = undefined;
+    if (!this.#wanted) return;
+    this.#options.log.warn({ node: this.#options.node.name, code }, 'agent ended; starting it again');
+    void this.#spawnLater(systemClock.now() - startedAt);
   }
 
   async #spawnLater(ranMs: number): Promise<void> {

@@ -29,10 +29,8 @@ function joined(procsFile: string, argv: readonly string[]): string[] {
 
 /** The process that holds a pod's ipc and uts namespaces. Writes one byte to fd 3 when they are there. */
 export function holderArgv(options: { procsFile: string; netns: string; hostname: string }): string[] {
-  return joined(options.procsFile, [
-    ...['nsenter', `--net=${options.netns}`, '--', 'unshare', '--ipc', '--uts', '--'],
-    ...['sh', '-c', HOLD, 'hold', options.hostname],
-  ]);
+  const enter = ['nsenter', `--net=${options.netns}`, '--', 'unshare', '--ipc', '--uts', '--'];
+  return joined(options.procsFile, [...enter, 'sh', '-c', HOLD, 'hold', options.hostname]);
 }
 
 /** A container's process. Writes one byte to fd 3 just before it becomes the command. */
@@ -46,14 +44,13 @@ export function containerArgv(options: {
   readonly workingDir: string;
   readonly argv: readonly string[];
 }): string[] {
-  const { holder } = options;
-  return joined(options.procsFile, [
-    ...['nsenter', `--net=${options.netns}`, `--ipc=/proc/${holder}/ns/ipc`, `--uts=/proc/${holder}/ns/uts`, '--'],
-    // --kill-child: when this parent goes, the container goes.
-    ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', '--'],
-    ...['sh', '-c', CONFINE, 'confine', options.privileged ? 'rw' : 'ro', options.workingDir],
-    ...['setpriv', ...options.privileges, '--', ...options.argv],
-  ]);
+  const shared = `/proc/${options.holder}/ns`;
+  const enter = ['nsenter', `--net=${options.netns}`, `--ipc=${shared}/ipc`, `--uts=${shared}/uts`, '--'];
+  // --kill-child: when this parent goes, the container goes.
+  const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', '--'];
+  const confine = ['sh', '-c', CONFINE, 'confine', options.privileged ? 'rw' : 'ro', options.workingDir];
+  const command = ['setpriv', ...options.privileges, '--', ...options.argv];
+  return joined(options.procsFile, [...enter, 'unshare', ...own, ...confine, ...command]);
 }
 
 /** One more process in a running container. `init` is the pid, outside, of the container's first process. */
@@ -64,8 +61,7 @@ export function execArgv(options: {
   readonly workingDir: string;
   readonly argv: readonly string[];
 }): string[] {
-  return joined(options.procsFile, [
-    ...['nsenter', '--target', String(options.init), '--mount', '--pid', '--net', '--ipc', '--uts'],
-    ...[`--wdns=${options.workingDir}`, '--', 'setpriv', ...options.privileges, '--', ...options.argv],
-  ]);
+  const enter = ['nsenter', '--target', String(options.init), '--mount', '--pid', '--net', '--ipc', '--uts'];
+  const command = ['setpriv', ...options.privileges, '--', ...options.argv];
+  return joined(options.procsFile, [...enter, `--wdns=${options.workingDir}`, '--', ...command]);
 }

@@ -138,7 +138,7 @@ export class Kubelet {
 
   /** Resolves when nothing is left of the pods that had this name. */
   async ended(namespace: string, name: string): Promise<void> {
-    await Promise.all(this.#ending.get(`${namespace}/${name}`) ?? []);
+    for (const run of this.#ending.get(`${namespace}/${name}`) ?? []) await run;
   }
 
   #onChange({ next, previous }: Change<Pod>): void {

@@ -4,7 +4,7 @@ import type { Cgroup } from '../cgroup.ts';
 import { createNetns, deleteNetns } from '../netns.ts';
 import type { NodePlace } from '../paths.ts';
 import { type Pod, podKey } from '../pod.ts';
-import { type Attachment, Cni, type CniResult } from './cni.ts';
+import type { Attachment, Cni, CniResult } from './cni.ts';
 import { type NetworkList, readNetworkList } from './cni-config.ts';
 import { ContainerProcess } from './container-process.ts';
 import { holderArgv } from './isolation.ts';

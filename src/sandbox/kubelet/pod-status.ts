@@ -146,7 +146,7 @@ export function podStatus(
     hostIPs: [{ ip: record.hostIP }],
     ...(first !== undefined && { podIP: first, podIPs: record.podIPs.map((ip) => ({ ip })) }),
     startTime: record.startTime,
-    ...(record.failed ?? {}),
+    ...record.failed,
     ...(pod.spec.initContainers.length > 0 && {
       initContainerStatuses: pod.spec.initContainers.map((c) => containerStatus(c, recordOf(record, c))),
     }),

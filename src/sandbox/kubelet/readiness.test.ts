@@ -11,7 +11,7 @@ describe('ReadinessCount', () => {
     [1, 1, 'FSFS', 'uRuR'],
   ])('thresholds %i/%i: %s -> %s', (successThreshold, failureThreshold, results, expected) => {
     const count = new ReadinessCount({ successThreshold, failureThreshold });
-    const seen = [...results].map((r) => {
+    const seen = results.split('').map((r) => {
       count.add(r === 'S');
       return count.ready ? 'R' : 'u';
     });
