@@ -90,7 +90,8 @@ fi
 stamp=node_modules/.membrane-lock
 if ! cmp -s package-lock.json "$stamp" || [ ! -x node_modules/.bin/node ]; then
 	say "installing npm dependencies"
-	npm ci --no-audit --no-fund --loglevel=error >&2 || die "npm ci failed; is the npm registry reachable?"
+	# Not npm ci: it refuses a lock file without the packages of other platforms, which not every registry has.
+	npm install --no-save --no-audit --no-fund --loglevel=error >&2 || die "npm install failed; is the npm registry reachable?"
 	node_modules/.bin/node --version >/dev/null 2>&1 ||
 		die "the Node.js that came with npm does not run; its install script must be allowed to run"
 	cp package-lock.json "$stamp"
