@@ -1,3 +1,5 @@
+import { cliStart } from './cli-start.ts';
+import { cluster } from './cluster/index.ts';
 import { footprint } from './footprint.ts';
 import { policyCompute } from './policy-compute.ts';
 import { programCost } from './program-cost.ts';
@@ -6,4 +8,13 @@ import { scaleEntries } from './scale-entries.ts';
 import { wire, wireScale } from './wire/index.ts';
 
 /** In the order of the report. */
-export const FAMILIES: readonly Family[] = [programCost, wire, scaleEntries, wireScale, footprint, policyCompute];
+export const FAMILIES: readonly Family[] = [
+  programCost,
+  wire,
+  scaleEntries,
+  wireScale,
+  footprint,
+  policyCompute,
+  cliStart,
+  cluster,
+];

@@ -31,9 +31,8 @@ function parse(args: readonly string[]): Options | 'help' | undefined {
 /** Either name may be the beginning of the other. */
 const touches = (row: string, only: string): boolean => row.startsWith(only) || only.startsWith(row);
 
-function chosen({ only }: Options): readonly Family[] {
-  if (only.length === 0) return FAMILIES;
-  return FAMILIES.filter(({ rows }) => rows.some((row) => only.some((name) => touches(row, name))));
+function chosen(wanted: (row: string) => boolean): readonly Family[] {
+  return FAMILIES.filter(({ rows }) => rows.some(wanted));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -42,7 +41,9 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const families = options === undefined ? [] : chosen(options);
+  const wanted = (row: string): boolean =>
+    options !== undefined && (options.only.length === 0 || options.only.some((name) => touches(row, name)));
+  const families = chosen(wanted);
   if (options === undefined || families.length === 0) {
     if (options !== undefined) process.stderr.write(`there is no row ${options.only.join(', ')}\n`);
     process.stderr.write(`${USAGE}\n`);
@@ -58,7 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(`${HEADING}\n`);
   for (const family of families) {
     try {
-      await family.run(report);
+      await family.run(report, wanted);
     } catch (error) {
       failed += 1;
       process.stdout.write(`${family.rows.join(', ')}: could not be measured: ${errorMessage(error)}\n`);

@@ -36,9 +36,10 @@ export type Report = (row: Row) => void;
 
 /** Rows that are measured together. */
 export type Family = {
-  /** Names of its rows, or what they begin with when it ends in a dot. */
+  /** Names of its rows, or what they begin with. */
   readonly rows: readonly string[];
-  readonly run: (report: Report) => Promise<void>;
+  /** `wanted`: whether somebody asked for a row; what it costs can be saved otherwise. */
+  readonly run: (report: Report, wanted: (row: string) => boolean) => Promise<void>;
 };
 
 /** Null: the row has no target. */

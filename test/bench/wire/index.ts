@@ -4,8 +4,8 @@ import { LOADS, type Load, LoadedPath } from './load.ts';
 import { membranePath } from './membrane-path.ts';
 import { barePair, bridgeWithRules } from './paths.ts';
 
-const ROUNDS = 10;
-const SECONDS = 0.6;
+const ROUNDS = 25;
+const SECONDS = 0.25;
 const RULES = 100;
 const MANY = 50_000;
 

@@ -8,7 +8,7 @@ import { inNetnsArgv, netnsPath } from '../../../src/sandbox/netns.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const SOURCE = join(import.meta.dirname, 'netload.c');
-const BINARY = join(ROOT, 'build/netload');
+export const NETLOAD = join(ROOT, 'build/netload');
 const PORT = '5201';
 
 export const LOADS = ['stream', 'rr', 'crr'] as const;
@@ -16,10 +16,11 @@ export type Load = (typeof LOADS)[number];
 
 const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-function build(): void {
-  if (modified(BINARY) > modified(SOURCE)) return;
+/** Compiles it when its source is newer. */
+export function buildNetload(): void {
+  if (modified(NETLOAD) > modified(SOURCE)) return;
   mkdirSync(join(ROOT, 'build'), { recursive: true });
-  execFileSync('gcc', ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-o', BINARY, SOURCE], { stdio: 'inherit' });
+  execFileSync('gcc', ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-o', NETLOAD, SOURCE], { stdio: 'inherit' });
 }
 
 /** A way between two namespaces. */
@@ -42,8 +43,8 @@ export class LoadedPath implements AsyncDisposable {
 
   /** Owns the path from now on. */
   static async on(path: Path): Promise<LoadedPath> {
-    build();
-    const [file = '', ...args] = inNetnsArgv(netnsPath(path.server), [BINARY, 'server', path.serverAddr, PORT]);
+    buildNetload();
+    const [file = '', ...args] = inNetnsArgv(netnsPath(path.server), [NETLOAD, 'server', path.serverAddr, PORT]);
     const server = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const loaded = new LoadedPath(path, server);
     try {
@@ -57,7 +58,7 @@ export class LoadedPath implements AsyncDisposable {
 
   /** stream: bytes a second; rr: exchanges a second; crr: connections a second. */
   async measure(load: Load, seconds: number): Promise<number> {
-    const argv = [BINARY, load, String(seconds), this.#path.serverAddr, PORT];
+    const argv = [NETLOAD, load, String(seconds), this.#path.serverAddr, PORT];
     return Number(await run(inNetnsArgv(netnsPath(this.#path.client), argv), { timeoutMs: (seconds + 10) * 1000 }));
   }
 

@@ -1,9 +1,16 @@
-/* Load for the network benchmarks, by TCP over IPv4.
+/* Load for the network benchmarks, over IPv4.
  *   netload server ADDRESS PORT
  *   netload stream|rr|crr SECONDS ADDRESS PORT
  * stream: bytes a second that the server has received; rr: exchanges of one byte a second on one
  * connection; crr: the same with a connection each. The client prints the number. The server ends
- * when its standard input does. */
+ * when its standard input does.
+ *   netload echo ADDRESS PORT
+ *   netload first ADDRESS PORT
+ *   netload watch ADDRESS PORT
+ *   netload flood RATE SECONDS ADDRESS PORT
+ * By UDP. echo sends back what it gets. first says "ready", tries until it is answered and prints
+ * when. watch prints "up TIME" and "down TIME" as answers begin and end. flood sends and prints
+ * how many it sent. Times are ns of CLOCK_MONOTONIC. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -187,6 +194,118 @@ static double connections(const struct sockaddr_in *to, double seconds)
 	return done / (now() - start);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int udp(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		die("socket");
+	return fd;
+}
+
+static void echo(const char *address, const char *port)
+{
+	struct sockaddr_in at = address_of(address, port), from;
+	int fd = udp();
+
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		die("bind");
+	for (;;) {
+		socklen_t length = sizeof(from);
+		ssize_t n = recvfrom(fd, buffer, CHUNK, 0, (struct sockaddr *)&from, &length);
+
+		if (n >= 0)
+			sendto(fd, buffer, n, 0, (struct sockaddr *)&from, length);
+	}
+}
+
+/* Sends one probe and waits that long for the answer to it or to an earlier one; -1 without. */
+static int64_t probe(int fd, const struct sockaddr_in *to, int64_t number, int wait_us)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	struct timespec wait = {.tv_nsec = wait_us * 1000L};
+	int64_t answer, got = -1;
+
+	/* Without a route there is nothing to wait for but time. */
+	if (sendto(fd, &number, sizeof(number), 0, (const struct sockaddr *)to, sizeof(*to)) < 0)
+		usleep(wait_us);
+	else
+		ppoll(&one, 1, &wait, 0);
+	while (recv(fd, &answer, sizeof(answer), MSG_DONTWAIT) == sizeof(answer))
+		got = answer;
+	return got;
+}
+
+#define PROBE_US 500
+/* So many in a row without an answer are no accident. */
+#define SILENCE 30
+
+static int first(const char *address, const char *port)
+{
+	struct sockaddr_in to = address_of(address, port);
+	int fd = udp();
+
+	puts("ready");
+	fflush(stdout);
+	while (probe(fd, &to, 1, PROBE_US) < 0)
+		;
+	printf("%lld\n", (long long)now_ns());
+	return 0;
+}
+
+static void watch(const char *address, const char *port)
+{
+	struct sockaddr_in to = address_of(address, port);
+	int64_t sent[1024], number = 0, answered = -1;
+	int fd = udp(), up = 0;
+
+	for (;; number++) {
+		int64_t answer;
+
+		sent[number & 1023] = now_ns();
+		answer = probe(fd, &to, number, PROBE_US);
+		if (answer > answered)
+			answered = answer;
+		if (answer >= 0 && !up) {
+			up = 1;
+			printf("up %lld\n", (long long)now_ns());
+			fflush(stdout);
+		} else if (up && number - answered > SILENCE) {
+			up = 0;
+			printf("down %lld\n", (long long)sent[(answered + 1) & 1023]);
+			fflush(stdout);
+		}
+		if (answer >= 0)
+			usleep(PROBE_US);
+	}
+}
+
+static int flood(double rate, double seconds, const char *address, const char *port)
+{
+	struct sockaddr_in to = address_of(address, port);
+	long count = rate * seconds, done;
+	double start = now();
+	int fd = udp();
+
+	for (done = 0; done < count; done++) {
+		while (now() < start + done / rate)
+			;
+		/* Refused for want of buffers it is not sent. */
+		while (sendto(fd, buffer, 16, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+			usleep(100);
+	}
+	printf("%ld\n", done);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in to;
@@ -194,8 +313,16 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && !strcmp(argv[1], "server"))
 		return serve(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "echo"))
+		echo(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "first"))
+		return first(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "watch"))
+		watch(argv[2], argv[3]);
+	if (argc == 6 && !strcmp(argv[1], "flood"))
+		return flood(atof(argv[2]), atof(argv[3]), argv[4], argv[5]);
 	if (argc != 5) {
-		fprintf(stderr, "usage: netload server ADDRESS PORT | stream|rr|crr SECONDS ADDRESS PORT\n");
+		fputs("usage: see the first lines of netload.c\n", stderr);
 		return 2;
 	}
 	pin(0);

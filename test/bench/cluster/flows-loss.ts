@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Report } from '../row.ts';
+import { type BenchCluster, PORT } from './bench-cluster.ts';
+
+const RATE = 5000;
+const SECONDS = 4;
+const FLOOD = { rate: 300_000, seconds: 2 } as const;
+/** Nobody lets anybody in there: every packet is one event. */
+const CLOSED = PORT + 1;
+
+type Account = { readonly sent: number; readonly seen: number; readonly lost: number };
+
+async function account(cluster: BenchCluster, client: string, rate: number, seconds: number): Promise<Account> {
+  const before = (await cluster.api.status()).flows;
+  const netns = await cluster.netnsOf(client);
+  using sender = cluster.spawn(netns, 'flood', String(rate), String(seconds), cluster.server, String(CLOSED));
+  const sent = Number(await sender.line((seconds + 20) * 1000));
+  let after = (await cluster.api.status()).flows;
+  for (let unchanged = 0; unchanged < 3; ) {
+    await sleep(200);
+    const next = (await cluster.api.status()).flows;
+    unchanged = next.seen === after.seen && next.lost.kernel === after.lost.kernel ? unchanged + 1 : 0;
+    after = next;
+  }
+  return { sent, seen: after.seen - before.seen, lost: after.lost.kernel - before.lost.kernel };
+}
+
+/** Every event reaches the agent or is counted as lost. */
+export async function flowsLoss(cluster: BenchCluster, report: Report, client: string): Promise<void> {
+  const steady = await account(cluster, client, RATE, SECONDS);
+  report({
+    name: 'flows.loss',
+    value: steady.lost,
+    unit: 'events',
+    n: steady.sent,
+    min: steady.lost,
+    max: steady.lost,
+    target: { of: 'value', bound: 'at most', limit: 0 },
+    note: `${RATE} a second for ${SECONDS} s: ${steady.sent} sent, ${steady.seen} seen`,
+  });
+  const flood = await account(cluster, client, FLOOD.rate, FLOOD.seconds);
+  const unaccounted = Math.abs(flood.sent - flood.seen - flood.lost);
+  report({
+    name: 'flows.loss.unaccounted',
+    value: unaccounted,
+    unit: 'events',
+    n: flood.sent,
+    min: unaccounted,
+    max: unaccounted,
+    target: { of: 'value', bound: 'at most', limit: 0 },
+    note: `a flood: ${flood.sent} sent, ${flood.seen} seen, ${flood.lost} counted as lost`,
+  });
+}
