@@ -5,6 +5,9 @@ import { manifestFiles } from './commands.ts';
 import { REPOSITORY } from './paths.ts';
 
 const EXAMPLE = join(REPOSITORY, 'examples/two-tenants');
+const READY_TIMEOUT_MS = 60_000;
+/** 128 + SIGINT, as shells report it. */
+const INTERRUPTED = 130;
 
 export type DemoOptions = {
   /** Take everything down after the demonstration instead of staying up. */
@@ -30,17 +33,24 @@ The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal
 }
 
 /** Aborted at the first signal that asks a program to end; later ones do not disturb the cleaning up. */
-function interruption(): { signal: AbortSignal; release: () => void } {
+function interruption(): AbortSignal {
   const controller = new AbortController();
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const stop = (): void => controller.abort(new Error('interrupted'));
-  for (const name of names) process.on(name, stop);
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const name of names) process.off(name, stop);
-    },
-  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => controller.abort(new Error('interrupted')));
+  }
+  return controller.signal;
+}
+
+/** Waits in small portions, so that an interruption is not kept waiting. */
+async function podsReady(cluster: SandboxCluster, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  while (!signal.aborted) {
+    try {
+      return await cluster.waitReady({ timeoutMs: 250 });
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -57,16 +67,16 @@ function aborted(signal: AbortSignal): Promise<void> {
 export async function runDemo(options: DemoOptions): Promise<number> {
   const write = options.write ?? ((text: string) => void process.stdout.write(text));
   selectAttacks(options.only ?? []);
-  const { signal, release } = interruption();
+  const signal = interruption();
   const cluster = new SandboxCluster();
   const onProgress = (step: string): void => write(`- ${step}\n`);
   // Cleans up after itself when it fails; another sandbox on this machine is not ours to end.
   await cluster.up({ manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
   try {
-    if (signal.aborted) return 130;
+    if (signal.aborted) return INTERRUPTED;
     onProgress('waiting for the pods of both tenants');
-    await Promise.race([cluster.waitReady(), aborted(signal)]);
-    if (signal.aborted) return 130;
+    await podsReady(cluster, signal);
+    if (signal.aborted) return INTERRUPTED;
     const { only, rounds } = options;
     const code = await runAttacks({
       sandbox: cluster,
@@ -80,11 +90,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     await aborted(signal);
     return code;
   } catch (error) {
-    if (signal.aborted) return 130;
+    if (signal.aborted) return INTERRUPTED;
     throw error;
   } finally {
     write('- taking everything down\n');
     await cluster.down();
-    release();
   }
 }
