@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { stringAt } from './apiserver/index.ts';
 import { runAttacks, selectAttacks } from './attacks/index.ts';
 import { SandboxCluster } from './cluster.ts';
 import { manifestFiles } from './commands.ts';
@@ -17,7 +18,7 @@ export type DemoOptions = {
   readonly write?: (text: string) => void;
 };
 
-function whatNext(kubeconfig: string): string {
+function whatNext(kubeconfig: string, backendIp: string): string {
   return `
 The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal:
 
@@ -26,7 +27,7 @@ The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal
   kubectl -n tenant-a label pod other role=frontend --overwrite    # lets it in
   ./membrane observe --follow --verdict dropped
   ./membrane policy trace --from tenant-b/frontend --to tenant-a/backend --port 8080
-  ./membrane sandbox exec tenant-a/frontend -- socat - TCP:BACKEND-IP:8080
+  ./membrane sandbox exec tenant-a/frontend -- socat - TCP:${backendIp}:8080
   ./membrane sandbox attack --only chaos
   ./membrane footprint
 `;
@@ -86,7 +87,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       ...(rounds && { rounds }),
     });
     if (options.once || signal.aborted) return code;
-    write(whatNext(cluster.kubeconfigPath));
+    const backend = await cluster.get({ resource: 'pods', namespace: 'tenant-a', name: 'backend' });
+    const ip = backend === undefined ? undefined : stringAt(backend, 'status', 'podIP');
+    write(whatNext(cluster.kubeconfigPath, ip ?? 'BACKEND-IP'));
     await aborted(signal);
     return code;
   } catch (error) {

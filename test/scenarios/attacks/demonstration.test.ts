@@ -59,7 +59,7 @@ describe('the demonstration', () => {
       ['tenant-a', 'tenant-b'].flatMap((tenant) => ['backend', 'frontend', 'other'].map((name) => `${tenant}/${name}`)),
     );
     const policies = await lab.cluster.list('networkpolicies');
-    expect(policies.map((policy) => policy.metadata.namespace).toSorted()).toEqual([
+    expect(policies.map((policy) => String(policy.metadata.namespace)).toSorted()).toEqual([
       'tenant-a',
       'tenant-a',
       'tenant-b',

@@ -90,7 +90,7 @@ describe('frames from the world', () => {
     const { frontend, backend } = await tenantScene(lab.stage, 'tenant-a');
     const named: Readonly<Record<string, string>> = { frontend: frontend.ip, node: lab.stage.node.ip };
     const source = 'source' in changes ? (named[changes.source] ?? changes.source) : undefined;
-    const outcome = await fromWorld(backend, transport as (marker: Uint8Array) => TransportSpec, {
+    const outcome = await fromWorld(backend, transport, {
       ...changes,
       ...(source !== undefined && { source }),
     });
