@@ -14,6 +14,7 @@ import {
   PolicyTables,
   policyMap,
   readObjectSpec,
+  removeOldMaps,
   requireFeatures,
 } from '../datapath/index.ts';
 import { inClusterConnection, KubeClient, loadKubeconfig } from '../kube/index.ts';
@@ -93,6 +94,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     shared: programs.installShared(programs.remembered(state.readJson('programs'), 'shared')),
     uplink: await programs.attachUplink(uplink.ifindex, programs.remembered(state.readJson('programs'), 'uplink')),
   });
+  // Nothing of an earlier layout is used any more.
+  removeOldMaps(config.pinDir);
 
   const repository = new PolicyRepository({
     enforcement: config.policyEnforcement,

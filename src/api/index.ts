@@ -1,6 +1,5 @@
 export type { AdminBackend, EndpointRef, PolicyRef } from './backend.ts';
 export { ApiClient } from './client.ts';
-export { apiErrors } from './errors.ts';
 export { FakeBackend } from './fake.ts';
 export { metricsServer } from './metrics-server.ts';
 export type {

@@ -58,8 +58,3 @@ export function errorMessage(value: unknown): string {
   const own = value instanceof MembraneError ? `${value.message} [${value.code}]` : value.message;
   return value.cause === undefined ? own : `${own} (caused by: ${errorMessage(value.cause)})`;
 }
-
-/** For the default branch of an exhaustive switch: a compile error when a case is missing. */
-export function unreachable(value: never): never {
-  throw new TypeError(`unreachable: ${JSON.stringify(value)}`);
-}

@@ -9,7 +9,6 @@ export {
   errorTable,
   isMembraneError,
   MembraneError,
-  unreachable,
 } from './errors.ts';
 export { Lifecycle, type Service } from './lifecycle.ts';
 export { LineSplitter, type SplitLine } from './line-splitter.ts';

@@ -1,5 +1,5 @@
 import type { ProgFd } from './fd.ts';
-import { mapById, mapInfo, progById, progInfo } from './syscall.ts';
+import { mapById, mapInfo, progInfo } from './syscall.ts';
 
 /** What a loaded program costs. */
 export type ProgramFootprint = {
@@ -38,11 +38,6 @@ export function mapFootprint(id: number): MapFootprint {
   using map = mapById(id);
   const info = mapInfo(map);
   return { name: info.name, maxEntries: info.maxEntries, bytes: info.maxEntries * (info.keySize + info.valueSize) };
-}
-
-/** The program that a link runs now, by its `programId`; the caller closes it. */
-export function openProgram(id: number): ProgFd {
-  return progById(id);
 }
 
 /** Programs and all maps that any of them uses. */

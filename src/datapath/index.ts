@@ -1,13 +1,12 @@
 /** The datapath as the rest of the agent sees it. */
 export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
-export { BPFFS, ensureBpffs, isBpffs, removePins } from './bpffs.ts';
+export { BPFFS, ensureBpffs, removePins } from './bpffs.ts';
 export {
   type Connection,
   type ConnectionEnd,
   type ConntrackMap,
   connectionOf,
   conntrackMap,
-  listConnections,
   monotonicTick,
 } from './conntrack-map.ts';
 export {
@@ -22,13 +21,12 @@ export {
 export { type Collected, ConntrackCollector } from './ct-gc.ts';
 export { type EndpointWord, type EndpointWords, KernelEndpointWords, WordArray } from './endpoint-words.ts';
 export { type EndpointsMap, endpointsCodecs, endpointsMap } from './endpoints-map.ts';
-export { datapathErrors } from './errors.ts';
 export { FakeMap } from './fake.ts';
 export type { ProgFd } from './fd.ts';
-export { type Footprint, footprint, type MapFootprint, openProgram, type ProgramFootprint } from './footprint.ts';
+export { type Footprint, footprint, type MapFootprint, type ProgramFootprint } from './footprint.ts';
 export type { EndpointValue, Event, IpcacheValue } from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
-export { LAYOUT_HASH, LAYOUT_VERSION, MAP_SPECS, MAX_ENDPOINTS, type MapName } from './gen/layout.ts';
+export { MAP_SPECS, type MapName } from './gen/layout.ts';
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
 export { installJudges } from './judges.ts';
 export {
@@ -37,13 +35,12 @@ export {
   loadEndpointPrograms,
   loadPrograms,
   mapIsNeeded,
-  VerifierError,
 } from './loader.ts';
 export type { TypedMap } from './map.ts';
-export { type MapRow, mapOperations } from './map-operations.ts';
+export { type MapRow } from './map-operations.ts';
 export { MapSet, type MapSetOptions, type MapSizes, removeOldMaps } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
-export { type Feature, probeFeatures, requireFeatures } from './probe.ts';
+export { type Feature, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';

@@ -10,7 +10,6 @@ export {
   versionAnswer,
 } from './cni-answer.ts';
 export {
-  CNI_LIMITS,
   type CniFrame,
   CniFrameReader,
   decodeAnswer,
@@ -25,7 +24,7 @@ export {
   type PodRef,
   parseCniRequest,
 } from './cni-request.ts';
-export { CNI_VERSIONS, type CniVersion, LATEST_CNI_VERSION } from './cni-versions.ts';
+export { type CniVersion, LATEST_CNI_VERSION } from './cni-versions.ts';
 export { EndpointIds } from './endpoint-ids.ts';
 export { endpointErrors } from './errors.ts';
 export {

@@ -1,5 +1,4 @@
 export { KubeClient } from './client.ts';
-export { kubeErrors } from './errors.ts';
 export { inClusterConnection } from './in-cluster.ts';
 export { loadKubeconfig } from './kubeconfig.ts';
 export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflector.ts';

@@ -1,5 +1,4 @@
-export { DROP_REASON_TEXTS, type DropReasonText, describeDropReason } from './drop-reason.ts';
-export { modelErrors } from './errors.ts';
+export { DROP_REASON_TEXTS, type DropReasonText } from './drop-reason.ts';
 export {
   FLOW_HOOKS,
   FLOW_LOSS_PLACES,
@@ -18,14 +17,9 @@ export {
   type TcpFlag,
 } from './flow.ts';
 export {
-  CT_FLAG,
   type CtFlag,
-  DROP_REASON,
-  DROP_REASON_NAMES,
   type DropReason,
-  EVENT_TYPE,
   type EventType,
-  HOOK,
   type Hook,
 } from './gen/enums.ts';
 export {
@@ -50,18 +44,12 @@ export {
   ruleId,
 } from './ids.ts';
 export {
-  CLUSTER_KEY,
-  formatLabel,
   isInternalKey,
   type Label,
   type LabelMap,
   type LabelSource,
   labelMap,
-  labelsKey,
-  NAMESPACE_KEY,
   NAMESPACE_LABEL_PREFIX,
-  parseLabel,
-  SERVICE_ACCOUNT_KEY,
 } from './labels.ts';
 export {
   type Entity,
@@ -83,9 +71,8 @@ export {
   type LabelSelectorSource,
   labelSelector,
   type Requirement,
-  requirementHolds,
   type SelectorOperator,
   selectorMatches,
 } from './selector.ts';
 export type { Decision, Reason, Verdict } from './verdict.ts';
-export { type NamedPort, type Workload, workloadKey, workloadLabels } from './workload.ts';
+export { type NamedPort, type Workload, workloadKey } from './workload.ts';

@@ -10,8 +10,6 @@ export {
   isAddr,
   parseAddr,
 } from './addr.ts';
-export { crc32c, internetChecksum } from './checksum.ts';
-export { netErrors } from './errors.ts';
 export { type Mac, macBytes, macFromBytes, macOfAddr, parseMac } from './mac.ts';
 export {
   type ArpSpec,
@@ -23,7 +21,6 @@ export {
   type Ipv6Spec,
   type PacketSpec,
   type RawNetworkSpec,
-  TCP_FLAGS,
   type TcpFlag,
   type TransportSpec,
 } from './packet.ts';
@@ -35,6 +32,6 @@ export {
   parseDatagram,
   parsePacket,
 } from './packet-parse.ts';
-export { ALL_PORTS, type PortPrefix, type PortRange, portPrefixes, portRange } from './port-range.ts';
+export { type PortPrefix, type PortRange, portPrefixes } from './port-range.ts';
 export { Prefix } from './prefix.ts';
 export { PROTOCOL_NUMBERS, type Protocol, protocolName } from './protocol.ts';

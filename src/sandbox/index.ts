@@ -1,11 +1,7 @@
 export { SandboxCluster } from './cluster.ts';
 export type { CommandOptions, CommandResult } from './command.ts';
-export { sandboxErrors } from './errors.ts';
-export { deleteNetns, inNetnsArgv, netnsPath } from './netns.ts';
-export { type NodePlace, nodePlace, STATE_DIR, WORLD } from './paths.ts';
-export { type PodCommand, spawnArgv } from './pod-exec.ts';
-export { RemoteSandbox } from './remote-sandbox.ts';
+export { inNetnsArgv } from './netns.ts';
+export { type NodePlace } from './paths.ts';
+export { type PodCommand } from './pod-exec.ts';
 export type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
-export { NETWORK_LIST, type SandboxOptions } from './sandbox-options.ts';
-export { sweep } from './sweep.ts';
-export { WORLD_ADDRESSES, WORLD_IP } from './topology.ts';
+export { type SandboxOptions } from './sandbox-options.ts';
