@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/base/index.ts';
 import { FAMILIES } from './families.ts';
+import { handleInterrupts } from './interrupt.ts';
 import { type Family, format, HEADING, type Row, toJson } from './row.ts';
 
 const USAGE = `usage: npm run bench -- [--only NAME]... [--json FILE]
@@ -56,6 +57,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${format(row)}\n`);
   };
   let failed = 0;
+  handleInterrupts();
   process.stdout.write(`${HEADING}\n`);
   for (const family of families) {
     try {

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { ApiClient } from '../../../src/api/index.ts';
 import { inNetnsArgv, SandboxCluster } from '../../../src/sandbox/index.ts';
+import { onInterrupt } from '../interrupt.ts';
 import { buildNetload, NETLOAD } from '../wire/load.ts';
 
 export const NAMESPACE = 'bench';
@@ -21,6 +22,7 @@ export class BenchCluster implements AsyncDisposable {
   readonly sandbox = new SandboxCluster();
   /** Called when a pod's namespace is there and the CNI plugin is about to run. */
   beforeNetwork: PodEvent | undefined;
+  #interrupted: Disposable | undefined;
   #server = '';
 
   static async up(): Promise<BenchCluster> {
@@ -30,6 +32,8 @@ export class BenchCluster implements AsyncDisposable {
       logLevel: 'warn',
       beforeNetwork: async (pod, netns) => cluster.beforeNetwork?.(pod.metadata.name, netns),
     });
+    // Not before: what is up until then may be somebody else's, which must not be taken down.
+    cluster.#interrupted = onInterrupt(() => cluster[Symbol.asyncDispose]());
     try {
       await cluster.#prepare();
     } catch (error) {
@@ -90,6 +94,7 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#interrupted?.[Symbol.dispose]();
     await this.sandbox.down();
   }
 }
