@@ -1,8 +1,10 @@
 /** One node, its API server in this process, its agent as a process of its own, and pods that are bare namespaces. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { ApiClient } from '../../src/api/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { removePins } from '../../src/datapath/index.ts';
@@ -37,12 +39,36 @@ export async function eventually(what: string, probe: () => boolean | Promise<bo
   }
 }
 
-function cniInput(config: Record<string, unknown>): string {
-  return JSON.stringify({ cniVersion: '1.1.0', name: 'membrane', type: 'membrane-cni', ...config });
-}
+/** Hands every connection of a listening descriptor on to a port of this namespace, while it is `open`. */
+class Bridge {
+  open = true;
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
 
-function outcome(code: number | null, stdout: string): CniOutcome {
-  return { code: code ?? -1, answer: stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, unknown>) };
+  constructor(fd: number, port: number) {
+    this.#server = createServer((socket) => {
+      if (!this.open) return void socket.destroy();
+      const upstream = connect(port, '127.0.0.1');
+      for (const [from, to] of [
+        [socket, upstream],
+        [upstream, socket],
+      ] as const) {
+        this.#sockets.add(from);
+        from.on('error', () => to.destroy()).on('close', () => this.#sockets.delete(from));
+        from.pipe(to);
+      }
+    }).listen({ fd });
+  }
+
+  shut(): void {
+    this.open = false;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.shut();
+    this.#server.close();
+  }
 }
 
 export class AgentLab {
@@ -53,6 +79,7 @@ export class AgentLab {
   readonly pinDir = `/sys/fs/bpf/membrane/lab-${this.tag}`;
   readonly pods = new Map<string, LabPod>();
   #api: ApiServer | undefined;
+  #bridge: Bridge | undefined;
   #agent: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
   #port = 0;
@@ -68,10 +95,10 @@ export class AgentLab {
     ip('-n', this.node, 'addr', 'add', '172.18.0.2/16', 'dev', 'eth0');
     ip('-n', this.node, 'link', 'set', 'eth0', 'up');
     ip('-n', this.node, 'route', 'add', 'default', 'via', '172.18.0.1');
-    this.inNode('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+    await this.inNode('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
     this.#api = createApiServer({ database: ':memory:', token: TOKEN, log: silentLogger });
     this.#port = (await this.#api.listen({ host: '127.0.0.1', port: 0 })).port;
-    await this.#api.listen({ fd: listenInNetns(`/run/netns/${this.node}`, '127.0.0.1', 6443) });
+    this.#bridge = new Bridge(listenInNetns(`/run/netns/${this.node}`, '127.0.0.1', 6443), this.#port);
     writeFileSync(
       `${this.dir}/kubeconfig`,
       kubeconfig({ server: 'http://127.0.0.1:6443', ca: 'none: plain HTTP on loopback', token: TOKEN }),
@@ -86,7 +113,7 @@ export class AgentLab {
   }
 
   /** Writes the configuration and starts the agent; resolves when it serves. */
-  async startAgent(config: Record<string, unknown> = {}): Promise<void> {
+  async startAgent(config: Record<string, unknown> = {}, options: { waitReady?: boolean } = {}): Promise<void> {
     const merged = {
       nodeName: NODE,
       kubeconfig: `${this.dir}/kubeconfig`,
@@ -112,10 +139,21 @@ export class AgentLab {
         const status = await this.admin()
           .status()
           .catch(() => undefined);
-        return status?.ready === true;
+        return options.waitReady === false ? status !== undefined : status?.ready === true;
       },
       15_000,
     );
+  }
+
+  /** The server is gone for the agent, or back; the test always reaches it. */
+  connectApi(open: boolean): void {
+    if (this.#bridge === undefined) return;
+    if (open) this.#bridge.open = true;
+    else this.#bridge.shut();
+  }
+
+  async runAgentOnce(...args: string[]): Promise<string> {
+    return await this.inNode(`${ROOT}/membrane`, 'agent', ...args, '--config', `${this.dir}/agent.json`);
   }
 
   get agentPid(): number {
@@ -182,7 +220,7 @@ export class AgentLab {
   /** API object, namespace and ADD. */
   async addPod(name: string, labels: Record<string, string>, ips: string[] = []): Promise<LabPod> {
     const pod = this.makeNetns(name, await this.createPodObject(name, labels));
-    const { code, answer } = this.cni('ADD', pod, ips.length === 0 ? {} : { runtimeConfig: { ips } });
+    const { code, answer } = await this.cni('ADD', pod, ips.length === 0 ? {} : { runtimeConfig: { ips } });
     if (code !== 0) throw new Error(`ADD ${name}: ${JSON.stringify(answer)}\n${this.log().slice(-1500)}`);
     const [first] = (answer as { ips: { address: string }[] }).ips;
     pod.ip = first?.address.split('/')[0] ?? '';
@@ -190,39 +228,30 @@ export class AgentLab {
   }
 
   async removePod(pod: LabPod): Promise<void> {
-    const { code, answer } = this.cni('DEL', pod);
+    const { code, answer } = await this.cni('DEL', pod);
     if (code !== 0) throw new Error(`DEL ${pod.name}: ${JSON.stringify(answer)}`);
     await this.deletePodObject(pod.name).catch(() => undefined);
     ip('netns', 'del', pod.netns);
     this.pods.delete(pod.netns);
   }
 
-  cni(
+  /** Not synchronous: the agent talks to the API server of this process meanwhile. */
+  async cni(
     command: string,
     pod: LabPod,
     config: Record<string, unknown> = {},
     env: Record<string, string> = {},
-  ): CniOutcome {
-    const options = {
-      input: cniInput(config),
-      env: { ...this.#cniEnv(command, pod), ...env },
-      encoding: 'utf8',
-    } as const;
-    const { status, stdout } = spawnSync(`${ROOT}/build/membrane-cni`, options);
-    return outcome(status, stdout);
-  }
-
-  /** For an agent that is going to die meanwhile. */
-  async cniInBackground(command: string, pod: LabPod): Promise<CniOutcome> {
+  ): Promise<CniOutcome> {
     const child = spawn(`${ROOT}/build/membrane-cni`, {
-      env: this.#cniEnv(command, pod),
+      env: { ...this.#cniEnv(command, pod), ...env },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.stdin.end(cniInput({}));
+    child.stdin.end(JSON.stringify({ cniVersion: '1.1.0', name: 'membrane', type: 'membrane-cni', ...config }));
     const code = await new Promise<number | null>((done) => child.once('close', done));
-    return outcome(code, Buffer.concat(chunks).toString());
+    const stdout = Buffer.concat(chunks).toString();
+    return { code: code ?? -1, answer: stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, unknown>) };
   }
 
   #cniEnv(command: string, pod: LabPod): Record<string, string> {
@@ -237,23 +266,21 @@ export class AgentLab {
     };
   }
 
-  inNode(...argv: string[]): string {
-    return execFileSync('nsenter', [`--net=/run/netns/${this.node}`, '--', ...argv], { encoding: 'utf8' });
+  async inNode(...argv: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)('nsenter', [`--net=/run/netns/${this.node}`, '--', ...argv]);
+    return stdout;
   }
 
   /** One echo request, answered or not. */
-  ping(from: LabPod, to: string, seconds = 1): boolean {
-    try {
-      const args = [`--net=/run/netns/${from.netns}`, '--', 'ping', '-n', '-c', '1', '-W', String(seconds), to];
-      execFileSync('nsenter', args, { stdio: 'ignore' });
-      return true;
-    } catch {
-      return false;
-    }
+  async ping(from: LabPod, to: string): Promise<boolean> {
+    const args = [`--net=/run/netns/${from.netns}`, '--', 'ping', '-n', '-c', '1', '-W', '1', to];
+    const child = spawn('nsenter', args, { stdio: 'ignore' });
+    return (await new Promise<number | null>((done) => child.once('close', done))) === 0;
   }
 
   async down(): Promise<void> {
     await this.stopAgent('SIGKILL');
+    this.#bridge?.close();
     await this.#api?.close();
     for (const name of [...this.pods.keys(), this.node, this.world]) {
       try {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TcxLink } from '../../src/datapath/index.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES, sleep } from './agent-lab.ts';
 
@@ -35,8 +35,14 @@ function running(lab: AgentLab): string[] {
   );
 }
 
-const devices = (lab: AgentLab): string[] =>
-  [...lab.inNode('ip', '-o', 'link').matchAll(/ (mbr[0-9a-f]{4})@/g)].map(([, name]) => name ?? '');
+/** Which identity and policy revision is in force, by endpoint. */
+async function revisions(lab: AgentLab): Promise<string[]> {
+  const endpoints = await lab.admin().endpoints();
+  return endpoints.map(({ id, identity, policyRevision }) => `${id} ${identity} ${policyRevision}`).sort();
+}
+
+const devices = async (lab: AgentLab): Promise<string[]> =>
+  [...(await lab.inNode('ip', '-o', 'link')).matchAll(/ (mbr[0-9a-f]{4})@/g)].map(([, name]) => name ?? '');
 
 describe('an agent on a node', () => {
   const lab = new AgentLab();
@@ -56,19 +62,20 @@ describe('an agent on a node', () => {
     await lab.down();
   });
 
-  it('lets only the frontend reach the backend, and pods reach the node and the world', () => {
-    expect(lab.ping(frontend, backend.ip)).toBe(true);
-    expect(lab.ping(other, backend.ip)).toBe(false);
-    expect(lab.ping(backend, other.ip)).toBe(true);
-    expect(lab.ping(frontend, '172.18.0.2')).toBe(true);
-    expect(lab.ping(frontend, '172.18.0.1')).toBe(true);
+  it('lets only the frontend reach the backend, and pods reach the node and the world', async () => {
+    expect(await lab.ping(frontend, backend.ip)).toBe(true);
+    expect(await lab.ping(other, backend.ip)).toBe(false);
+    expect(await lab.ping(backend, other.ip)).toBe(true);
+    expect(await lab.ping(frontend, '172.18.0.2')).toBe(true);
+    expect(await lab.ping(frontend, '172.18.0.1')).toBe(true);
+    expect(await lab.inNode('ping', '-n', '-c', '1', '-W', '1', backend.ip)).toContain('1 received');
   });
 
   it('follows labels in both directions', async () => {
     await lab.relabel('other', { app: 'frontend' });
     await eventually('the relabelled pod is let in', () => lab.ping(other, backend.ip));
     await lab.relabel('other', { app: 'other' });
-    await eventually('the relabelled pod is kept out', () => !lab.ping(other, backend.ip));
+    await eventually('the relabelled pod is kept out', async () => !(await lab.ping(other, backend.ip)));
   });
 
   it('tells what it enforces', async () => {
@@ -97,7 +104,7 @@ describe('an agent on a node', () => {
 
   it('keeps a pod closed that the API does not know, and opens it by itself', async () => {
     const stranger = lab.makeNetns('stranger', '');
-    const { code, answer } = lab.cni(
+    const { code, answer } = await lab.cni(
       'ADD',
       stranger,
       {},
@@ -107,43 +114,45 @@ describe('an agent on a node', () => {
     );
     expect(code).toBe(0);
     stranger.ip = (answer as { ips: [{ address: string }] }).ips[0].address.replace('/32', '');
-    expect(lab.ping(stranger, other.ip)).toBe(false);
-    expect(lab.ping(other, stranger.ip)).toBe(false);
+    expect(await lab.ping(stranger, other.ip)).toBe(false);
+    expect(await lab.ping(other, stranger.ip)).toBe(false);
     await lab.createPodObject('stranger', { app: 'stranger' });
     await eventually('it is open', () => lab.ping(stranger, other.ip));
     await lab.deletePodObject('stranger');
-    await eventually('it is closed', () => !lab.ping(stranger, other.ip));
+    await eventually('it is closed', async () => !(await lab.ping(stranger, other.ip)));
     await lab.createPodObject('stranger', { app: 'frontend' });
     await sleep(300);
-    expect(lab.ping(stranger, other.ip), 'another pod of its name is not it').toBe(false);
+    expect(await lab.ping(stranger, other.ip), 'another pod of its name is not it').toBe(false);
     await lab.removePod(stranger);
   });
 
   it('speaks CNI', async () => {
-    expect(lab.cni('VERSION', backend).answer).toMatchObject({ supportedVersions: ['0.4.0', '1.0.0', '1.1.0'] });
-    expect(lab.cni('STATUS', backend).code).toBe(0);
-    expect(lab.cni('CHECK', backend)).toEqual({ code: 0, answer: undefined });
-    expect(lab.cni('ADD', backend).answer).toMatchObject({ code: 103 });
+    expect((await lab.cni('VERSION', backend)).answer).toMatchObject({
+      supportedVersions: ['0.4.0', '1.0.0', '1.1.0'],
+    });
+    expect((await lab.cni('STATUS', backend)).code).toBe(0);
+    expect(await lab.cni('CHECK', backend)).toEqual({ code: 0, answer: undefined });
+    expect((await lab.cni('ADD', backend)).answer).toMatchObject({ code: 103 });
     const late = lab.makeNetns('late', await lab.createPodObject('late', { app: 'late' }));
     const wanted = { runtimeConfig: { ips: [backend.ip] } };
-    expect(lab.cni('ADD', late, wanted).answer).toMatchObject({ code: 101 });
-    expect(lab.cni('ADD', late, { runtimeConfig: { ips: ['10.99.0.1'] } }).answer).toMatchObject({ code: 102 });
+    expect((await lab.cni('ADD', late, wanted)).answer).toMatchObject({ code: 101 });
+    expect((await lab.cni('ADD', late, { runtimeConfig: { ips: ['10.99.0.1'] } })).answer).toMatchObject({ code: 102 });
     for (const path of [`/run/netns/${lab.node}`, '/etc/passwd', '/run/netns/mbr-none', '/proc/self/ns/mnt']) {
-      expect(lab.cni('ADD', late, {}, { CNI_NETNS: path }).code, path).toBe(1);
+      expect((await lab.cni('ADD', late, {}, { CNI_NETNS: path })).code, path).toBe(1);
     }
-    expect(lab.cni('CHECK', late).answer).toMatchObject({ code: 3 });
-    const before = devices(lab).length;
-    expect(lab.cni('ADD', late, { runtimeConfig: { ips: ['10.244.1.200'] } }).answer).toMatchObject({
+    expect((await lab.cni('CHECK', late)).answer).toMatchObject({ code: 3 });
+    const before = (await devices(lab)).length;
+    expect((await lab.cni('ADD', late, { runtimeConfig: { ips: ['10.244.1.200'] } })).answer).toMatchObject({
       ips: [{ address: '10.244.1.200/32' }],
     });
-    expect(devices(lab)).toHaveLength(before + 1);
+    expect(await devices(lab)).toHaveLength(before + 1);
     execFileSync('ip', ['-n', late.netns, 'route', 'del', 'default']);
-    expect(lab.cni('CHECK', late).answer).toMatchObject({ code: 104, msg: expect.stringContaining('default') });
+    expect((await lab.cni('CHECK', late)).answer).toMatchObject({ code: 104, msg: expect.stringContaining('default') });
     const valid = [backend, frontend, other].map(({ containerId }) => ({ containerID: containerId, ifname: 'eth0' }));
-    expect(lab.cni('GC', late, { 'cni.dev/valid-attachments': valid }).code).toBe(0);
-    expect(devices(lab)).toHaveLength(before);
+    expect((await lab.cni('GC', late, { 'cni.dev/valid-attachments': valid })).code).toBe(0);
+    expect(await devices(lab)).toHaveLength(before);
     await lab.removePod(late);
-    expect(lab.cni('DEL', late).code).toBe(0);
+    expect((await lab.cni('DEL', late)).code).toBe(0);
   });
 
   it('is the only one of its node', async () => {
@@ -161,6 +170,7 @@ describe('an agent on a node', () => {
 
   it('may be killed and started while packets flow, and re-creates nothing', async () => {
     const before = running(lab);
+    const words = await revisions(lab);
     const flows = [floodOf(lab, frontend, backend.ip, 6), floodOf(lab, other, backend.ip, 6)];
     for (let round = 0; round < 3; round += 1) {
       await sleep(200);
@@ -173,43 +183,124 @@ describe('an agent on a node', () => {
     expect(allowed?.received).toBe(allowed?.sent);
     expect(forbidden?.received).toBe(0);
     expect(running(lab)).toEqual(before);
+    expect(await revisions(lab)).toEqual(words);
     expect((await lab.admin().status()).counts).toMatchObject({ endpoints: 3, endpointsReady: 3 });
     await lab.relabel('other', { app: 'frontend' });
     await eventually('the restarted agent still follows', () => lab.ping(other, backend.ip));
     await lab.relabel('other', { app: 'other' });
-    await eventually('in both directions', () => !lab.ping(other, backend.ip));
+    await eventually('in both directions', async () => !(await lab.ping(other, backend.ip)));
   });
 
   it('leaves nothing of an ADD that it was killed in', async () => {
-    const before = { devices: devices(lab), running: running(lab) };
+    const before = { devices: await devices(lab), running: running(lab) };
     for (let round = 0; round < 5; round += 1) {
       const victim = lab.makeNetns(`victim-${round}`, await lab.createPodObject(`victim-${round}`, { app: 'victim' }));
-      const add = lab.cniInBackground('ADD', victim);
+      const add = lab.cni('ADD', victim);
       await sleep(4 + round * 8);
       await lab.stopAgent('SIGKILL');
       const { code } = await add;
       await lab.startAgent();
       if (code === 0) await lab.removePod(victim);
-      else expect(lab.cni('DEL', victim).code).toBe(0);
-      await eventually('nothing of it is left', () => devices(lab).length === before.devices.length);
+      else expect((await lab.cni('DEL', victim)).code).toBe(0);
+      await eventually('nothing of it is left', async () => (await devices(lab)).length === before.devices.length);
       expect(running(lab)).toEqual(before.running);
     }
   });
 
+  it('goes on without the API server, and catches up', async () => {
+    lab.connectApi(false);
+    expect(await lab.ping(frontend, backend.ip)).toBe(true);
+    await lab.stopAgent('SIGKILL');
+    await lab.startAgent({}, { waitReady: false });
+    await sleep(500);
+    expect(await lab.ping(frontend, backend.ip)).toBe(true);
+    expect(await lab.ping(other, backend.ip)).toBe(false);
+    expect((await lab.admin().status()).ready).toBe(false);
+    lab.connectApi(true);
+    await eventually('the agent is ready', async () => (await lab.admin().status()).ready, 15_000);
+    await lab.relabel('other', { app: 'frontend' });
+    await eventually('it follows again', () => lab.ping(other, backend.ip));
+    await lab.relabel('other', { app: 'other' });
+  });
+
   it('removes everything when told to', async () => {
     expect(await lab.stopAgent('SIGTERM')).toBe(0);
-    expect(lab.ping(frontend, backend.ip)).toBe(true);
-    const output = lab.inNode(
-      process.execPath,
-      'src/cli/main.ts',
-      'agent',
-      '--cleanup',
-      '--config',
-      `${lab.dir}/agent.json`,
-    );
+    expect(await lab.ping(frontend, backend.ip)).toBe(true);
+    const output = await lab.runAgentOnce('--cleanup');
     expect(output).toContain('removed 3 devices');
-    expect(devices(lab)).toEqual([]);
+    expect(await devices(lab)).toEqual([]);
     expect(existsSync(lab.pinDir)).toBe(false);
     expect(existsSync(`${lab.dir}/state`)).toBe(false);
+  });
+});
+
+describe('an agent with other settings', () => {
+  const lab = new AgentLab();
+  beforeAll(async () => {
+    await lab.up();
+  });
+  afterEach(async () => {
+    await lab.stopAgent();
+    await lab.runAgentOnce('--cleanup').catch(() => undefined);
+  });
+  afterAll(async () => {
+    await lab.down();
+  });
+
+  it('refuses a policy that does not fit, names what it needs, and goes on with the last good one', async () => {
+    await lab.startAgent({ maps: { policy: 64 } });
+    const backend = await lab.addPod('backend', { app: 'backend' });
+    const frontend = await lab.addPod('frontend', { app: 'frontend' });
+    await lab.apply(POLICIES, onlyFrontend);
+    await eventually('the policy is applied', async () => (await lab.admin().policies())[0]?.endpoints === 1);
+    const ports = Array.from({ length: 80 }, (_, i) => ({ port: 1001 + 2 * i }));
+    await lab.request(
+      'PUT',
+      `${POLICIES}/backend`,
+      networkPolicy('backend', {
+        podSelector: { matchLabels: { app: 'backend' } },
+        ingress: [{ from: [{ podSelector: {} }], ports }],
+      }),
+    );
+    await eventually('it is refused', async () => (await lab.admin().policies())[0]?.state === 'refused');
+    expect((await lab.admin().policies())[0]?.detail).toMatch(/needs \d+ more rows/);
+    expect((await lab.admin().status()).checks.find(({ name }) => name === 'policy tables')?.ok).toBe(false);
+    expect(await lab.ping(frontend, backend.ip)).toBe(true);
+    const late = await lab.addPod('late', { app: 'late' });
+    expect(await lab.ping(late, frontend.ip)).toBe(true);
+    expect(await lab.ping(late, backend.ip)).toBe(false);
+  });
+
+  it('creates nothing for what is off', async () => {
+    await lab.request('DELETE', `${POLICIES}/backend`);
+    await lab.startAgent({
+      policyEnforcement: 'never',
+      enableEvents: false,
+      enableFragments: false,
+      enableIcmpErrors: false,
+      enableCounters: false,
+      cidrSelects: [],
+      podCIDR: '10.244.1.0/29',
+    });
+    const maps = readdirSync(`${lab.pinDir}/maps`);
+    for (const name of ['policy', 'events', 'event_state', 'fragments']) expect(maps).not.toContain(`${name}_v1`);
+    const [first, second] = [await lab.addPod('first', {}), await lab.addPod('second', {})];
+    expect(await lab.ping(first, second.ip)).toBe(true);
+    for (let i = 0; i < 4; i += 1) await lab.addPod(`more-${i}`, {});
+    const last = lab.makeNetns('last', await lab.createPodObject('last', {}));
+    expect((await lab.cni('ADD', last)).answer).toMatchObject({
+      code: 100,
+      msg: expect.stringContaining('10.244.1.0/29'),
+    });
+    expect((await lab.cni('STATUS', last)).answer).toMatchObject({ code: 50 });
+    await lab.removePod(second);
+    expect((await lab.cni('STATUS', last)).code).toBe(0);
+    expect((await lab.cni('ADD', last)).answer).toMatchObject({ ips: [{ address: `${second.ip}/32` }] });
+  });
+
+  it('says what is wrong with its configuration', async () => {
+    await expect(lab.startAgent({ polcyEnforcement: 'always' })).rejects.toThrow('the agent ended with 2');
+    await expect(lab.startAgent({ uplink: 'nope0' })).rejects.toThrow('there is no device nope0');
+    await expect(lab.startAgent({ kubeconfig: '/nope' })).rejects.toThrow('/nope cannot be read');
   });
 });
