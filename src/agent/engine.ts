@@ -168,7 +168,7 @@ export class Engine implements Service {
     this.#saveNumbers(prefixesChanged);
     this.#adopt();
 
-    await this.#install();
+    await this.#install(prefixesChanged);
     const outsideChanged = await this.#reconcileOutside();
     const localChanged = this.#o.local.reconcile(this.#localAddresses());
     this.#storeWords();
@@ -222,24 +222,36 @@ export class Engine implements Service {
     return this.#o.identities.get(key);
   }
 
-  async #install(): Promise<void> {
-    const { endpoints, installer, repository, clock } = this.#o;
+  /**
+   * Writes the tables of all identities that endpoints here have. Endpoints that stay who they are go over to their new
+   * table at once, so that a change of many tables need not wait for the last; not when prefixes changed, because then
+   * the ipcache must follow first.
+   */
+  async #install(prefixesChanged: boolean): Promise<void> {
+    const { endpoints, installer, repository, words, clock } = this.#o;
     for (const id of repository.drainDirty()) this.#outdated.add(id);
-    const wanted = new Set<IdentityId>();
+    const wanted = new Map<IdentityId, Endpoint[]>();
     for (const endpoint of endpoints.values()) {
       const identity = mayOpen(endpoint.state) ? this.identityOf(endpoint) : undefined;
-      if (identity !== undefined) wanted.add(identity.id);
+      if (identity === undefined) continue;
+      const members = wanted.get(identity.id);
+      if (members === undefined) wanted.set(identity.id, [endpoint]);
+      else members.push(endpoint);
     }
-    for (const id of wanted) {
+    for (const [id, members] of wanted) {
       const before = installer.get(id);
       if (before !== undefined && before.refused === undefined && !this.#outdated.has(id)) continue;
       this.#outdated.delete(id);
       const after = await installer.install(id, clock.now());
       if (after.refused !== undefined && after.refused !== before?.refused) {
-        this.#o.log.error(
-          { identity: id, error: errorMessage(after.refused) },
-          'policy refused, the last good one goes on',
-        );
+        const error = errorMessage(after.refused);
+        this.#o.log.error({ identity: id, error }, 'policy refused, the last good one goes on');
+      }
+      if (prefixesChanged) continue;
+      for (const { record } of members) {
+        const endpoint = endpoints.get(record.id);
+        const same = words.get(record.id)?.identity === id;
+        if (same && endpoint !== undefined && mayOpen(endpoint.state)) this.#storeWord(endpoint);
       }
     }
     for (const id of this.#outdated) if (installer.get(id) === undefined) this.#outdated.delete(id);
