@@ -79,6 +79,22 @@ describe('membrane-frame', () => {
     await (await startServe(right, { port: 8080 })).stop();
   });
 
+  it('tells a segment that was lost from one that was only sent twice', async () => {
+    const server = await startServe(right, { port: 8081 });
+    const client = startConnect(left, { to, port: 8081, rate: 100 });
+    let report = await client.report();
+    while (report.acked < 100) report = await client.report();
+    expect(report.retransmits).toBe(report.duplicates);
+    const { acked } = report;
+    await run(['ip', '-n', RIGHT, 'link', 'set', 'eth0', 'down']);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await run(['ip', '-n', RIGHT, 'link', 'set', 'eth0', 'up']);
+    while (report.acked < acked + 500) report = await client.report();
+    expect(report.retransmits).toBeGreaterThan(report.duplicates);
+    await client.stop();
+    await server.stop();
+  });
+
   it('says why a connection does not come about', async () => {
     expect((await probe(left, { to, port: 9 })).state).toBe('ECONNREFUSED');
     expect((await probe(left, { to: '10.9.9.77', port: 9, timeoutMs: 200 })).state).toBe('timeout');

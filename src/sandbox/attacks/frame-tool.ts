@@ -35,6 +35,8 @@ const connectionReport = z.object({
   /** Bytes of ours that the peer has acknowledged. */
   acked: count,
   retransmits: count,
+  /** Retransmissions that the peer says it had already (DSACK, RFC 2883): nothing was lost, the sender was impatient. */
+  duplicates: count,
   /** Next sequence number to send, and next one expected. */
   sequence: count,
   acknowledgement: count,

@@ -57,12 +57,13 @@ static void print_connection(const struct connection *connection)
 	inet_ntop(AF_INET, &connection->peer.sin_addr, peer_text, sizeof(peer_text));
 	inet_ntop(AF_INET, &local.sin_addr, local_text, sizeof(local_text));
 	printf("{\"local\":\"%s:%u\",\"peer\":\"%s:%u\",\"state\":\"%s\",\"received\":%ld,"
-	       "\"marked\":%ld,\"messages\":%ld,\"acked\":%llu,\"retransmits\":%u,"
+	       "\"marked\":%ld,\"messages\":%ld,\"acked\":%llu,\"retransmits\":%u,\"duplicates\":%"
+	       "u,"
 	       "\"sequence\":%u,\"acknowledgement\":%u}",
 	       local_text, ntohs(local.sin_port), peer_text, ntohs(connection->peer.sin_port),
 	       connection->state, connection->received, connection->marked, connection->messages,
-	       (unsigned long long)info.tcpi_bytes_acked, info.tcpi_total_retrans, sequence,
-	       acknowledgement);
+	       (unsigned long long)info.tcpi_bytes_acked, info.tcpi_total_retrans,
+	       info.tcpi_dsack_dups, sequence, acknowledgement);
 }
 
 static void receive(struct connection *connection)
