@@ -1,13 +1,6 @@
 import type { PolicyView } from '../api/index.ts';
 import type { NetworkPolicyRow } from '../kube/index.ts';
-import {
-  type Direction,
-  formatOrigin,
-  formatSelector,
-  type PeerSelector,
-  type PolicyEntry,
-  type PortSpec,
-} from '../model/index.ts';
+import { type Direction, formatSelector, type PeerSelector, type PolicyEntry, type PortSpec } from '../model/index.ts';
 import { protocolName } from '../net/index.ts';
 import { type PolicyRepository, parseNetworkPolicy, translateNetworkPolicy } from '../policy/index.ts';
 import { policyObject } from './policy-follower.ts';
@@ -53,13 +46,13 @@ function entriesOf(row: NetworkPolicyRow): PolicyEntry[] {
   }
 }
 
-/** `ingress rule 0: allow from pods app=frontend on TCP 8080`. */
+/** `rule 0, from pods with app=frontend on TCP 8080`; direction and verdict are fields of their own. */
 export function ruleText(entry: PolicyEntry): string {
   const preposition: Record<Direction, string> = { ingress: 'from', egress: 'to' };
   const peers = entry.peers === 'any' ? 'anybody' : entry.peers.map(peerText).join(' or ') || 'nobody';
   const ports = entry.ports === 'any' ? '' : ` on ${entry.ports.map(portText).join(', ') || 'no port'}`;
-  const place = formatOrigin(entry.origin).split(', ')[1] ?? entry.direction;
-  return `${place}: ${entry.verdict} ${preposition[entry.direction]} ${peers}${ports}`;
+  const rule = entry.origin.rule === undefined ? '' : `rule ${entry.origin.rule}, `;
+  return `${rule}${preposition[entry.direction]} ${peers}${ports}`;
 }
 
 function peerText(peer: PeerSelector): string {
