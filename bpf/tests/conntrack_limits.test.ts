@@ -101,6 +101,15 @@ describe('the collector', () => {
     expect(pair.forth(udp(9, 80)).verdict).toBe('ct-quota');
   });
 
+  test('does not count what is closing', async () => {
+    using pair = await limited();
+    for (let port = 1; port <= QUOTA; port += 1) pair.forth(tcp(port, 80, 'SYN'));
+    pair.back(tcp(80, 1, 'RST', 'ACK'));
+    pair.datapath.collect({ ctQuota: QUOTA });
+    expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('redirect');
+    expect(pair.forth(tcp(11, 80, 'SYN')).verdict).toBe('ct-quota');
+  });
+
   test('gives the port of a masqueraded connection back', async () => {
     using pair = await Pair.unrestricted();
     for (const transport of [udp(1, 53), ping(7), tcp(5, 80, 'SYN')]) {
