@@ -27,6 +27,8 @@ export default defineConfig({
           ],
           pool: 'forks',
           fileParallelism: false,
+          // After the others: load from elsewhere is no part of what these tests prove.
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
