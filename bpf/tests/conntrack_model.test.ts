@@ -55,10 +55,17 @@ const SPEECHES: Readonly<Record<Transport, readonly Speech[]>> = {
   SCTP: [1, 2, 0, 6, 10].map((chunk) => ({ opens: chunk === 1, packet: (from, to) => sctp(from, to, chunk) })),
 };
 
+/** More owners than an address has in one run. Loaded once: a thousand programs freed at a time can hang a kernel. */
+const OWNERS = 16;
+
 let lab: Lab;
-let lastId = 0;
+/** All that an address may belong to. */
+let owners: Readonly<Record<End, readonly LabPod[]>>;
 beforeAll(() => {
   lab = new Lab();
+  const load = (which: End, firstId: number) =>
+    Array.from({ length: OWNERS }, (_, index) => lab.pod({ id: firstId + index, addr: ADDRS[which], identity: 0 }));
+  owners = { a: load('a', 1), b: load('b', 1 + OWNERS) };
 });
 afterAll(() => lab[Symbol.dispose]());
 
@@ -67,6 +74,7 @@ class Model {
   readonly #owners = new Map<End, Owner>();
   /** Who has opened since both ends have their present owners. */
   #openers = new Set<End>();
+  readonly #taken = { a: 0, b: 0 };
   passed = 0;
 
   constructor(transport: Transport) {
@@ -106,10 +114,12 @@ class Model {
         await this.#apply(this.#owner(step.of));
         return;
       case 'replace': {
+        const pod = owners[step.of][this.#taken[step.of]];
+        if (pod === undefined) return;
+        this.#taken[step.of] += 1;
         const former = this.#owners.get(step.of);
         if (former !== undefined) lab.remove(former.pod);
-        lastId += 1;
-        const pod = lab.pod({ id: lastId, addr: ADDRS[step.of], identity: step.identity });
+        lab.own(pod);
         this.#owners.set(step.of, { pod, identity: step.identity, policy: step.policy });
         this.#openers = new Set();
         await this.#apply(this.#owner(step.of));
@@ -160,6 +170,7 @@ test.each(TRANSPORTS)('%s: nothing passes without the leave of this moment', asy
       fc.array(action, { minLength: 10, maxLength: 40, size: 'max' }),
       async ([identityA, policyA, identityB, policyB], steps) => {
         await lab.forgetConnections();
+        for (const pod of [...owners.a, ...owners.b]) lab.close(pod);
         const model = new Model(transport);
         await model.run({ kind: 'replace', of: 'a', identity: identityA, policy: policyA });
         await model.run({ kind: 'replace', of: 'b', identity: identityB, policy: policyB });

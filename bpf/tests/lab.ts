@@ -147,6 +147,15 @@ export class Lab implements Disposable {
     return { ...spec, ipv6: spec.ipv6, mac, ifindex: device, programs };
   }
 
+  /** Gives the pod's address to it, whoever had it. */
+  own(pod: LabPod): void {
+    this.datapath.endpoints.set(pod.addr, {
+      endpoint: endpointId(pod.id),
+      ifindex: ifindex(pod.ifindex),
+      cidrIdentity: identityId(0),
+    });
+  }
+
   /** Writes a table under a fresh revision and turns the pod's word to it. */
   async open(pod: LabPod, table: PolicyTable = EVERYTHING, identity = pod.identity): Promise<void> {
     await this.datapath.open(pod.id, identity, this.#revision++, table);

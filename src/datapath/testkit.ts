@@ -65,6 +65,12 @@ const SMALL: MapSizes = {
   events: 1 << 18,
 };
 
+/**
+ * Linux 6.18 frees each program in a work item of its own, at most 1,024 at a time, under the lock that loading one
+ * holds while it waits for another item of that queue: more of them at once, beside a load, and neither ever ends.
+ */
+const MAX_PROGRAMS = 512;
+
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
 
 export type LoadedEndpoint = { readonly id: EndpointId; readonly fromPod: ProgFd; readonly toPod: ProgFd };
@@ -108,6 +114,7 @@ export class TestDatapath implements Disposable {
       programs,
     });
     this.#owned.push(...Object.values<ProgFd>(loaded));
+    if (this.#owned.length > MAX_PROGRAMS) throw new Error(`a test holds more than ${MAX_PROGRAMS} programs at once`);
     return loaded;
   }
 
