@@ -12,7 +12,11 @@ export async function cleanup(config: AgentConfig): Promise<{ readonly devices: 
   const lock = takeLock(config.stateDir);
   using netdev = Netdev.open();
   const devices = (await netdev.listLinks('mbr')).filter(({ name }) => endpointOfIfname(name) !== undefined);
-  for (const { name } of devices) await netdev.deleteLink(name);
+  for (const { name } of devices) {
+    await netdev.deleteLink(name);
+    // One by one: a thousand programs freed at once can lock up the kernel's loader of programs (seen on 6.18).
+    rmSync(`${config.pinDir}/links/${endpointOfIfname(name)}`, { recursive: true, force: true });
+  }
   removePins(config.pinDir);
   for (const socket of [config.cniSocket, config.adminSocket]) rmSync(socket, { force: true });
   lock.release();
