@@ -105,9 +105,9 @@ __attribute__((noreturn)) static void fail(int code, const char *msg, const char
 	}
 	escaped[used] = '\0';
 	int size =
-	    snprintf(out, sizeof(out),
-		     "{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"%s\",\"details\":\"%s\"}\n",
-		     cni_version, code, msg, escaped);
+		snprintf(out, sizeof(out),
+			 "{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"%s\",\"details\":\"%s\"}\n",
+			 cni_version, code, msg, escaped);
 	write_all(STDOUT_FILENO, out, (size_t)size);
 	exit(1);
 }
@@ -163,8 +163,9 @@ static void find_version(const struct buffer *request)
 {
 	static const char key[] = "\"cniVersion\"";
 	const char *end = request->data + request->size;
-	const char *at =
-	    request->size == 0 ? NULL : memmem(request->data, request->size, key, sizeof(key) - 1);
+	const char *at = request->size == 0
+				 ? NULL
+				 : memmem(request->data, request->size, key, sizeof(key) - 1);
 	char found[VERSION_SIZE];
 	size_t n = 0;
 
@@ -275,9 +276,9 @@ static int print_versions(void)
 {
 	char out[160];
 	int size = snprintf(
-	    out, sizeof(out),
-	    "{\"cniVersion\":\"%s\",\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n",
-	    cni_version);
+		out, sizeof(out),
+		"{\"cniVersion\":\"%s\",\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n",
+		cni_version);
 
 	write_all(STDOUT_FILENO, out, (size_t)size);
 	return 0;
