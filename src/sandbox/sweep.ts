@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '../base/index.ts';
+import { type Logger, systemClock } from '../base/index.ts';
 import { Cgroup } from './cgroup.ts';
 import { attempt } from './command.ts';
 import { deleteNetns, listNetns } from './netns.ts';
@@ -12,13 +12,21 @@ export function processRecords(): ProcessRecords {
   return new ProcessRecords(join(STATE_DIR, 'processes'));
 }
 
+/**
+ * In small lots with a pause: the kernel frees each program in a work item of its own, and a thousand of them at once
+ * leave no room in its queue for the work that loading a program waits for; then both wait for good (seen on 6.18).
+ */
+const LOT = 32;
+const PAUSE_MS = 25;
+
 async function removePins(dir: string): Promise<void> {
-  for (const entry of await readdir(dir, { withFileTypes: true }).catch(() => [])) {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) await removePins(path);
-    else await unlink(path);
+  const entries = await readdir(dir, { withFileTypes: true, recursive: true }).catch(() => []);
+  const pins = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+  for (const [index, pin] of pins.entries()) {
+    await unlink(pin);
+    if (index % LOT === LOT - 1) await systemClock.sleep(PAUSE_MS);
   }
-  await rmdir(dir).catch(() => undefined);
+  await rm(dir, { recursive: true, force: true });
 }
 
 /** Namespaces that a sandbox makes; tests of other parts have theirs beside them. */
