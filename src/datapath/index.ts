@@ -26,7 +26,16 @@ export { datapathErrors } from './errors.ts';
 export { FakeMap } from './fake.ts';
 export type { ProgFd } from './fd.ts';
 export { type Footprint, footprint, type MapFootprint, openProgram, type ProgramFootprint } from './footprint.ts';
-export type { EndpointValue, Event, IpcacheValue } from './gen/codecs.ts';
+export type {
+  BackendValue,
+  EndpointValue,
+  Event,
+  IpcacheValue,
+  ServiceKey,
+  ServiceSlot,
+  ServiceSlotKey,
+  ServiceValue,
+} from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
 export { LAYOUT_HASH, LAYOUT_VERSION, MAP_SPECS, MAX_ENDPOINTS, type MapName } from './gen/layout.ts';
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
@@ -47,3 +56,4 @@ export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
 export { type Feature, probeFeatures, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
+export { type ServiceMaps, serviceMaps } from './service-maps.ts';

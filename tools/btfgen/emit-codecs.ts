@@ -99,7 +99,9 @@ function formOf(struct: Struct, field: Field, layout: Layout): Form {
       imports: [type, table, `${table}_NAMES`, 'enumName'],
     };
   }
-  const brand = BRANDS.find(([pattern]) => pattern.test(field.name))?.[1] ?? 'number';
+  // The revision of a backend set is no policy's.
+  const brands = struct.name.startsWith('service_') ? [] : BRANDS;
+  const brand = brands.find(([pattern]) => pattern.test(field.name))?.[1] ?? 'number';
   return numberForm(field.size * 8, field.type.startsWith('__be'), brand);
 }
 

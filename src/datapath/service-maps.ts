@@ -1,0 +1,66 @@
+import {
+  type AffinityKey,
+  type AffinityValue,
+  affinityKeyCodec,
+  affinityValueCodec,
+  type BackendValue,
+  backendValueCodec,
+  type ServiceKey,
+  type ServiceSlot,
+  type ServiceSlotKey,
+  type ServiceValue,
+  type SockOrigin,
+  type SockOriginKey,
+  serviceKeyCodec,
+  serviceSlotCodec,
+  serviceSlotKeyCodec,
+  serviceValueCodec,
+  sockOriginCodec,
+  sockOriginKeyCodec,
+} from './gen/codecs.ts';
+import { KernelMap, type TypedMap } from './map.ts';
+import type { MapSet } from './map-set.ts';
+import { u32Codec } from './scalar-codecs.ts';
+
+/** What the control plane writes. For their order see struct service_value: slots and backends first, frontend last. */
+export type ServiceMaps = {
+  /** Frontend -> its backend set. A node port has the address `::`. */
+  readonly services: TypedMap<ServiceKey, ServiceValue>;
+  readonly slots: TypedMap<ServiceSlotKey, ServiceSlot>;
+  /** By number of the backend, 1 and up. */
+  readonly backends: TypedMap<number, BackendValue>;
+};
+
+export function serviceMaps(maps: MapSet): ServiceMaps {
+  return {
+    services: new KernelMap(maps.get('services'), maps.spec('services'), {
+      key: serviceKeyCodec,
+      value: serviceValueCodec,
+    }),
+    slots: new KernelMap(maps.get('service_slots'), maps.spec('service_slots'), {
+      key: serviceSlotKeyCodec,
+      value: serviceSlotCodec,
+    }),
+    backends: new KernelMap(maps.get('backends'), maps.spec('backends'), { key: u32Codec, value: backendValueCodec }),
+  };
+}
+
+/** Which backend a client of a service with session affinity keeps to; written by the programs. */
+export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
+
+export function affinityMap(maps: MapSet): AffinityMap {
+  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), {
+    key: affinityKeyCodec,
+    value: affinityValueCodec,
+  });
+}
+
+/** What sockets were turned from and to; written by the programs. */
+export type SockOriginsMap = TypedMap<SockOriginKey, SockOrigin>;
+
+export function sockOriginsMap(maps: MapSet): SockOriginsMap {
+  return new KernelMap(maps.get('sock_origins'), maps.spec('sock_origins'), {
+    key: sockOriginKeyCodec,
+    value: sockOriginCodec,
+  });
+}
