@@ -15,6 +15,7 @@ export type {
   ObserveRequest,
   PolicyView,
   ServiceList,
+  ServiceView,
   TraceRequest,
   TraceView,
 } from './schema.ts';

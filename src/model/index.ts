@@ -18,6 +18,7 @@ export {
   type TcpFlag,
 } from './flow.ts';
 export {
+  BACKEND_FLAG,
   CT_FLAG,
   type CtFlag,
   DROP_REASON,
@@ -27,6 +28,8 @@ export {
   type EventType,
   HOOK,
   type Hook,
+  SERVICE_FLAG,
+  type ServiceScope,
 } from './gen/enums.ts';
 export {
   type CidrIdentity,
@@ -87,5 +90,20 @@ export {
   type SelectorOperator,
   selectorMatches,
 } from './selector.ts';
+export {
+  type Backend,
+  type Frontend,
+  type FrontendKind,
+  frontendKey,
+  type ServicePort,
+  type ServiceProblem,
+  type ServiceProtocol,
+  type ServiceSpec,
+  type ServiceType,
+  type SliceEndpoint,
+  type SlicePort,
+  type SliceSpec,
+  type TrafficPolicy,
+} from './service.ts';
 export type { Decision, Reason, Verdict } from './verdict.ts';
 export { type NamedPort, type Workload, workloadKey, workloadLabels } from './workload.ts';

@@ -1,0 +1,206 @@
+import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../datapath/index.ts';
+import { BACKEND_FLAG, type Backend, type Frontend, type ServiceScope } from '../model/index.ts';
+import { PROTOCOL_NUMBERS } from '../net/index.ts';
+import type { ServiceLeftovers } from './service-leftovers.ts';
+import type { ServiceNumbers } from './service-numbers.ts';
+
+/** A complete list of backends in the kernel; empty ones have revision 0 and no slots. */
+type BackendSet = { readonly revision: number; readonly ids: readonly number[] };
+type KnownBackend = { readonly id: number; readonly draining: boolean };
+
+/** One port of a service in the kernel. Backends are its own: what leaves it must not be found by its clients again. */
+type PortState = {
+  readonly number: number;
+  /** By `address:port`. */
+  readonly backends: ReadonlyMap<string, KnownBackend>;
+  readonly sets: readonly BackendSet[];
+};
+
+type FrontendRow = { readonly key: ServiceKey; readonly value: ServiceValue };
+
+/** One service in the kernel. */
+export type ServiceState = {
+  readonly ports: ReadonlyMap<string, PortState>;
+  readonly frontends: ReadonlyMap<string, FrontendRow>;
+};
+
+/** What brings one service from what is in the kernel to what is desired, in the order of the fields. */
+export type ServicePlan = {
+  readonly service: string;
+  readonly backends: (readonly [number, BackendValue])[];
+  readonly slots: (readonly [ServiceSlotKey, ServiceSlot])[];
+  readonly frontends: (readonly [ServiceKey, ServiceValue])[];
+  /** Written once nothing points at them any more. */
+  readonly draining: (readonly [number, BackendValue])[];
+  /** Frontends that the service does not have any more, by text. */
+  readonly removed: readonly FrontendRow[];
+  readonly retiredSets: readonly BackendSet[];
+  readonly retiredBackends: readonly number[];
+  readonly after: ServiceState;
+};
+
+export type PlanContext = { readonly numbers: ServiceNumbers; readonly left: ServiceLeftovers | undefined };
+
+const NOTHING: ServiceState = { ports: new Map(), frontends: new Map() };
+const NO_BACKENDS: BackendSet = { revision: 0, ids: [] };
+
+export function frontendText({ addr, port, protocol, scope }: ServiceKey): string {
+  return `${scope} ${addr} ${port} ${protocol}`;
+}
+
+/** Pure but for the numbers that it takes. */
+export function planService(
+  service: string,
+  desired: readonly Frontend[],
+  before: ServiceState = NOTHING,
+  context: PlanContext,
+): ServicePlan {
+  const ports = new Map<string, PortState>();
+  const frontends = new Map<string, FrontendRow>();
+  const plan = { backends: [], slots: [], frontends: [], draining: [] } as Pick<
+    ServicePlan,
+    'backends' | 'slots' | 'frontends' | 'draining'
+  >;
+  for (const [port, group] of byPort(desired)) {
+    const state = planPort(`${service} ${port}`, group, before.ports.get(port), plan, context);
+    ports.set(port, state.port);
+    for (const [text, row] of state.rows) {
+      frontends.set(text, row);
+      const known = before.frontends.get(text) ?? context.left?.frontends.get(text);
+      if (known === undefined || !sameValue(known.value, row.value)) plan.frontends.push([row.key, row.value]);
+    }
+  }
+  const keptSets = new Set<number>([...ports.values()].flatMap(({ sets }) => sets.map(({ revision }) => revision)));
+  const keptIds = new Set<number>([...ports.values()].flatMap(({ backends }) => Array.from(backends.values(), idOf)));
+  const old = [...before.ports.values()];
+  return {
+    service,
+    ...plan,
+    removed: [...before.frontends].flatMap(([text, row]) => (frontends.has(text) ? [] : [row])),
+    retiredSets: old.flatMap(({ sets }) => sets.filter(({ revision }) => revision !== 0 && !keptSets.has(revision))),
+    retiredBackends: old.flatMap(({ backends }) =>
+      Array.from(backends.values(), idOf).filter((id) => !keptIds.has(id)),
+    ),
+    after: { ports, frontends },
+  };
+}
+
+const idOf = ({ id }: KnownBackend): number => id;
+
+function byPort(desired: readonly Frontend[]): Map<string, Frontend[]> {
+  const groups = new Map<string, Frontend[]>();
+  for (const frontend of desired) {
+    const port = `${frontend.portName} ${frontend.protocol}`;
+    const group = groups.get(port);
+    if (group === undefined) groups.set(port, [frontend]);
+    else group.push(frontend);
+  }
+  return groups;
+}
+
+/** Cluster addresses are for the inside only: whoever routes them here from outside has no business with them. */
+function scopesOf({ kind }: Frontend): readonly ServiceScope[] {
+  return kind === 'ClusterIP' ? ['inside'] : ['inside', 'outside'];
+}
+
+function keyOf({ addr, port, protocol }: Frontend, scope: ServiceScope): ServiceKey {
+  return { addr, port, protocol: PROTOCOL_NUMBERS[protocol], scope };
+}
+
+function planPort(
+  owner: string,
+  group: readonly Frontend[],
+  before: PortState | undefined,
+  writes: Pick<ServicePlan, 'backends' | 'slots' | 'draining'>,
+  { numbers, left }: PlanContext,
+): { port: PortState; rows: [string, FrontendRow][] } {
+  const places = group.flatMap((frontend) =>
+    scopesOf(frontend).map((scope) => {
+      const key = keyOf(frontend, scope);
+      return { frontend, key, text: frontendText(key), wanted: wantedBy(frontend, scope) };
+    }),
+  );
+  const texts = left === undefined ? [] : places.map(({ text }) => text);
+  const number = before?.number ?? left?.numberOf(owner, texts) ?? numbers.fresh();
+
+  const backends = new Map<string, KnownBackend>();
+  const idFor = (backend: Backend): number => {
+    const place = `${backend.addr}:${backend.port}`;
+    const done = backends.get(place);
+    if (done !== undefined) return done.id;
+    const known = before?.backends.get(place);
+    const id = known?.id ?? left?.backendOf(number, place);
+    const isWritten = known === undefined ? id !== undefined && left?.backends.get(id)?.flags === 0 : !known.draining;
+    const mine = { id: id ?? numbers.fresh(), draining: false };
+    if (!isWritten) writes.backends.push([mine.id, backendValue(backend, 0)]);
+    backends.set(place, mine);
+    return mine.id;
+  };
+
+  const lists = new Map<readonly Backend[], BackendSet>();
+  const sets: BackendSet[] = [];
+  const setFor = (wanted: readonly Backend[]): BackendSet => {
+    const done = lists.get(wanted);
+    if (done !== undefined) return done;
+    const ids = wanted.map(idFor);
+    const known = sets.find(sameIds(ids)) ?? before?.sets.find(sameIds(ids));
+    const set = known ?? (ids.length === 0 ? NO_BACKENDS : newSet(ids, left?.setOf(number, ids)));
+    lists.set(wanted, set);
+    if (!sets.includes(set)) sets.push(set);
+    return set;
+  };
+  const newSet = (ids: readonly number[], adopted: number | undefined): BackendSet => {
+    if (adopted !== undefined) return { revision: adopted, ids };
+    const revision = numbers.fresh();
+    for (const [slot, backend] of ids.entries()) writes.slots.push([{ revision, slot }, { backend }]);
+    return { revision, ids };
+  };
+
+  const rows = places.map(({ frontend, key, text, wanted }): [string, FrontendRow] => {
+    const { revision, ids } = setFor(wanted);
+    const { affinitySeconds } = frontend;
+    return [text, { key, value: { revision, count: ids.length, service: number, affinitySeconds, flags: 0 } }];
+  });
+  for (const backend of group.flatMap(({ draining }, i) => (draining === group[i - 1]?.draining ? [] : draining))) {
+    const place = `${backend.addr}:${backend.port}`;
+    const known = before?.backends.get(place);
+    // Only who was sent connections has any to finish.
+    if (known === undefined || backends.has(place)) continue;
+    backends.set(place, { id: known.id, draining: true });
+    if (!known.draining) writes.draining.push([known.id, backendValue(backend, BACKEND_FLAG.draining)]);
+  }
+  return { port: { number, backends, sets }, rows };
+}
+
+function wantedBy({ backends, externalBackends }: Frontend, scope: ServiceScope): readonly Backend[] {
+  return scope === 'inside' ? backends : externalBackends;
+}
+
+function backendValue({ addr, port, protocol }: Backend, flags: number): BackendValue {
+  return { addr, port, protocol: PROTOCOL_NUMBERS[protocol], flags };
+}
+
+function sameIds(ids: readonly number[]) {
+  return (set: BackendSet): boolean => set.ids.length === ids.length && set.ids.every((id, i) => id === ids[i]);
+}
+
+function sameValue(a: ServiceValue, b: ServiceValue): boolean {
+  return (
+    a.revision === b.revision &&
+    a.count === b.count &&
+    a.service === b.service &&
+    a.affinitySeconds === b.affinitySeconds &&
+    a.flags === b.flags
+  );
+}
+
+/** Slots of a set. */
+export function slotKeys({
+  revision,
+  ids,
+}: {
+  readonly revision: number;
+  readonly ids: readonly number[];
+}): ServiceSlotKey[] {
+  return Array.from(ids, (_, slot) => ({ revision, slot }));
+}

@@ -1,0 +1,3 @@
+export { FrontendClaims } from './claims.ts';
+export type { ServiceContext } from './context.ts';
+export { type DesiredService, frontendsOf } from './frontends.ts';
