@@ -1,3 +1,4 @@
+import { FakeMap } from './fake.ts';
 import {
   type AffinityKey,
   type AffinityValue,
@@ -18,7 +19,8 @@ import {
   sockOriginCodec,
   sockOriginKeyCodec,
 } from './gen/codecs.ts';
-import { KernelMap, type TypedMap } from './map.ts';
+import { MAP_SPECS } from './gen/layout.ts';
+import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSet } from './map-set.ts';
 import { u32Codec } from './scalar-codecs.ts';
 
@@ -31,17 +33,34 @@ export type ServiceMaps = {
   readonly backends: TypedMap<number, BackendValue>;
 };
 
+const codecs: {
+  readonly services: MapCodecs<ServiceKey, ServiceValue>;
+  readonly slots: MapCodecs<ServiceSlotKey, ServiceSlot>;
+  readonly backends: MapCodecs<number, BackendValue>;
+} = {
+  services: { key: serviceKeyCodec, value: serviceValueCodec },
+  slots: { key: serviceSlotKeyCodec, value: serviceSlotCodec },
+  backends: { key: u32Codec, value: backendValueCodec },
+};
+
 export function serviceMaps(maps: MapSet): ServiceMaps {
   return {
-    services: new KernelMap(maps.get('services'), maps.spec('services'), {
-      key: serviceKeyCodec,
-      value: serviceValueCodec,
-    }),
-    slots: new KernelMap(maps.get('service_slots'), maps.spec('service_slots'), {
-      key: serviceSlotKeyCodec,
-      value: serviceSlotCodec,
-    }),
-    backends: new KernelMap(maps.get('backends'), maps.spec('backends'), { key: u32Codec, value: backendValueCodec }),
+    services: new KernelMap(maps.get('services'), maps.spec('services'), codecs.services),
+    slots: new KernelMap(maps.get('service_slots'), maps.spec('service_slots'), codecs.slots),
+    backends: new KernelMap(maps.get('backends'), maps.spec('backends'), codecs.backends),
+  };
+}
+
+/** In memory; sizes default to the kernel maps'. */
+export function fakeServiceMaps(sizes: { services?: number; slots?: number; backends?: number } = {}): ServiceMaps {
+  const spec = (name: 'services' | 'service_slots' | 'backends', maxEntries: number = MAP_SPECS[name].maxEntries) => ({
+    ...MAP_SPECS[name],
+    maxEntries,
+  });
+  return {
+    services: new FakeMap(spec('services', sizes.services), codecs.services),
+    slots: new FakeMap(spec('service_slots', sizes.slots), codecs.slots),
+    backends: new FakeMap(spec('backends', sizes.backends), codecs.backends),
   };
 }
 
