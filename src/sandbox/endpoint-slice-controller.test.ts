@@ -140,7 +140,7 @@ describe('EndpointSliceController', () => {
         stringAt(listAt(slice, 'endpoints')[0], 'targetRef', 'name'),
         listAt(slice, 'ports'),
       ]);
-      expect(ports.toSorted(([a = ''], [b = '']) => String(a).localeCompare(String(b)))).toEqual([
+      expect(ports.toSorted(([a = ''], [b = '']) => JSON.stringify(a).localeCompare(JSON.stringify(b)))).toEqual([
         ['a', [{ name: '', port: 8080, protocol: 'TCP' }]],
         ['b', [{ name: '', port: 9090, protocol: 'TCP' }]],
       ]);
