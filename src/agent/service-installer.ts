@@ -89,9 +89,9 @@ export class ServiceInstaller {
     const revisions = new Set<number>();
     const backends = new Set<number>();
     for (const { ports } of this.#states.values()) {
-      for (const port of ports.values()) {
+      for (const port of ports) {
         for (const { revision } of port.sets) revisions.add(revision);
-        for (const { id } of port.backends.values()) backends.add(id);
+        for (const { id } of port.backends) backends.add(id);
       }
     }
     const frontends = [...left.frontends].flatMap(([text, { key }]) => (this.#owners.has(text) ? [] : [key]));
@@ -138,26 +138,23 @@ export class ServiceInstaller {
 
   async #refuse(plan: ServicePlan, cause: MembraneError): Promise<void> {
     await this.#undo(plan);
-    const detail = `service ${plan.service} needs ${plan.after.frontends.size} frontends and ${plan.slots.length} more slots; ${cause.message}`;
+    const detail = `service ${plan.service} needs ${plan.after.frontends.length} frontends and ${plan.slots.length} more slots; ${cause.message}`;
     this.#refused.set(plan.service, agentErrors.make('E_AGENT_SERVICES_FULL', { detail, cause }));
   }
 
   /** Back to what was there before the plan. */
   async #undo({ service, backends, slots, frontends }: ServicePlan): Promise<void> {
-    const state = this.#states.get(service);
     for (const [key] of frontends) {
       const text = frontendText(key);
-      const before = state?.frontends.get(text) ?? this.#left?.frontends.get(text);
-      const owner = this.#owners.get(text);
       // Another service's frontend that this one was to take over is put back with that one's own state.
-      const other = owner === undefined || owner === service ? before : this.#states.get(owner)?.frontends.get(text);
+      const owner = this.#states.get(this.#owners.get(text) ?? service);
+      const other = owner?.frontends.find((row) => row.text === text) ?? this.#left?.frontends.get(text);
       if (other === undefined) this.#maps.services.delete(key);
       else this.#maps.services.set(key, other.value);
     }
     await this.#maps.slots.deleteMany(slots.map(([key]) => key));
-    const known = new Set(
-      [...(state?.ports.values() ?? [])].flatMap((port) => Array.from(port.backends.values(), ({ id }) => id)),
-    );
+    const ports = this.#states.get(service)?.ports ?? [];
+    const known = new Set(ports.flatMap((port) => port.backends.map(({ id }) => id)));
     await this.#maps.backends.deleteMany(
       backends.flatMap(([id]) => (known.has(id) || this.#left?.backends.has(id) ? [] : [id])),
     );
@@ -166,15 +163,14 @@ export class ServiceInstaller {
   #keep({ service, after }: ServicePlan): void {
     this.#refused.delete(service);
     this.#backends += backendCount(after) - backendCount(this.#states.get(service));
-    if (after.frontends.size === 0) this.#states.delete(service);
+    if (after.frontends.length === 0) this.#states.delete(service);
     else this.#states.set(service, after);
-    for (const text of after.frontends.keys()) this.#owners.set(text, service);
+    for (const { text } of after.frontends) this.#owners.set(text, service);
   }
 
   async #release(plans: readonly ServicePlan[], now: number): Promise<void> {
     const gone = plans.flatMap(({ service, removed }) =>
-      removed.flatMap(({ key }) => {
-        const text = frontendText(key);
+      removed.flatMap(({ key, text }) => {
         return this.#owners.get(text) === service && this.#owners.delete(text) ? [key] : [];
       }),
     );
@@ -188,6 +184,6 @@ export class ServiceInstaller {
 
 function backendCount(state: ServiceState | undefined): number {
   let count = 0;
-  for (const { backends } of state?.ports.values() ?? []) count += backends.size;
+  for (const { backends } of state?.ports ?? []) count += backends.length;
   return count;
 }

@@ -6,22 +6,24 @@ import type { ServiceNumbers } from './service-numbers.ts';
 
 /** A complete list of backends in the kernel; empty ones have revision 0 and no slots. */
 type BackendSet = { readonly revision: number; readonly ids: readonly number[] };
-type KnownBackend = { readonly id: number; readonly draining: boolean };
+/** `place`: `address:port`. */
+type KnownBackend = { readonly place: string; readonly id: number; readonly draining: boolean };
 
 /** One port of a service in the kernel. Backends are its own: what leaves it must not be found by its clients again. */
 type PortState = {
+  readonly name: string;
   readonly number: number;
-  /** By `address:port`. */
-  readonly backends: ReadonlyMap<string, KnownBackend>;
+  readonly backends: readonly KnownBackend[];
   readonly sets: readonly BackendSet[];
 };
 
-type FrontendRow = { readonly key: ServiceKey; readonly value: ServiceValue };
+/** `text`: of the key. */
+type FrontendRow = { readonly text: string; readonly key: ServiceKey; readonly value: ServiceValue };
 
-/** One service in the kernel. */
+/** One service in the kernel. Lists, since there are tens of thousands of services and few of these each. */
 export type ServiceState = {
-  readonly ports: ReadonlyMap<string, PortState>;
-  readonly frontends: ReadonlyMap<string, FrontendRow>;
+  readonly ports: readonly PortState[];
+  readonly frontends: readonly FrontendRow[];
 };
 
 /** What brings one service from what is in the kernel to what is desired, in the order of the fields. */
@@ -41,7 +43,7 @@ export type ServicePlan = {
 
 export type PlanContext = { readonly numbers: ServiceNumbers; readonly left: ServiceLeftovers | undefined };
 
-const NOTHING: ServiceState = { ports: new Map(), frontends: new Map() };
+const NOTHING: ServiceState = { ports: [], frontends: [] };
 const NO_BACKENDS: BackendSet = { revision: 0, ids: [] };
 
 export function frontendText({ addr, port, protocol, scope }: ServiceKey): string {
@@ -55,33 +57,36 @@ export function planService(
   before: ServiceState = NOTHING,
   context: PlanContext,
 ): ServicePlan {
-  const ports = new Map<string, PortState>();
-  const frontends = new Map<string, FrontendRow>();
+  const ports: PortState[] = [];
+  const frontends: FrontendRow[] = [];
   const plan = { backends: [], slots: [], frontends: [], draining: [] } as Pick<
     ServicePlan,
     'backends' | 'slots' | 'frontends' | 'draining'
   >;
-  for (const [port, group] of byPort(desired)) {
-    const state = planPort(`${service} ${port}`, group, before.ports.get(port), plan, context);
-    ports.set(port, state.port);
-    for (const [text, row] of state.rows) {
-      frontends.set(text, row);
-      const known = before.frontends.get(text) ?? context.left?.frontends.get(text);
-      if (known === undefined || !sameValue(known.value, row.value)) plan.frontends.push([row.key, row.value]);
+  const rowsBefore = new Map(before.frontends.map((row) => [row.text, row]));
+  for (const [name, group] of byPort(desired)) {
+    const known = before.ports.find((port) => port.name === name);
+    const state = planPort({ service, name, group, before: known }, plan, context);
+    ports.push(state.port);
+    for (const row of state.rows) {
+      frontends.push(row);
+      const old = rowsBefore.get(row.text) ?? context.left?.frontends.get(row.text);
+      if (old === undefined || !sameValue(old.value, row.value)) plan.frontends.push([row.key, row.value]);
     }
   }
-  const keptSets = new Set<number>([...ports.values()].flatMap(({ sets }) => sets.map(({ revision }) => revision)));
-  const keptIds = new Set<number>([...ports.values()].flatMap(({ backends }) => Array.from(backends.values(), idOf)));
-  const old = [...before.ports.values()];
+  const texts = new Set(frontends.map(({ text }) => text));
+  const revisions = new Set(ports.flatMap(({ sets }) => sets.map(({ revision }) => revision)));
+  const ids = new Set(ports.flatMap(({ backends }) => backends.map(idOf)));
   return {
     service,
     ...plan,
-    removed: [...before.frontends].flatMap(([text, row]) => (frontends.has(text) ? [] : [row])),
-    retiredSets: old.flatMap(({ sets }) => sets.filter(({ revision }) => revision !== 0 && !keptSets.has(revision))),
-    retiredBackends: old.flatMap(({ backends }) =>
-      Array.from(backends.values(), idOf).filter((id) => !keptIds.has(id)),
+    removed: before.frontends.filter(({ text }) => !texts.has(text)),
+    retiredSets: before.ports.flatMap(({ sets }) =>
+      sets.filter(({ revision }) => revision !== 0 && !revisions.has(revision)),
     ),
-    after: { ports, frontends },
+    retiredBackends: before.ports.flatMap(({ backends }) => backends.map(idOf).filter((id) => !ids.has(id))),
+    // Copies are as long as they must be: a list that grew has room for sixteen more.
+    after: { ports: ports.slice(), frontends: frontends.slice() },
   };
 }
 
@@ -107,13 +112,19 @@ function keyOf({ addr, port, protocol }: Frontend, scope: ServiceScope): Service
   return { addr, port, protocol: PROTOCOL_NUMBERS[protocol], scope };
 }
 
+type PortChange = {
+  readonly service: string;
+  readonly name: string;
+  readonly group: readonly Frontend[];
+  readonly before: PortState | undefined;
+};
+
 function planPort(
-  owner: string,
-  group: readonly Frontend[],
-  before: PortState | undefined,
+  { service, name, group, before }: PortChange,
   writes: Pick<ServicePlan, 'backends' | 'slots' | 'draining'>,
   { numbers, left }: PlanContext,
-): { port: PortState; rows: [string, FrontendRow][] } {
+): { port: PortState; rows: FrontendRow[] } {
+  const knownBackends = new Map(before?.backends.map((known) => [known.place, known]));
   const places = group.flatMap((frontend) =>
     scopesOf(frontend).map((scope) => {
       const key = keyOf(frontend, scope);
@@ -121,17 +132,17 @@ function planPort(
     }),
   );
   const texts = left === undefined ? [] : places.map(({ text }) => text);
-  const number = before?.number ?? left?.numberOf(owner, texts) ?? numbers.fresh();
+  const number = before?.number ?? left?.numberOf(`${service} ${name}`, texts) ?? numbers.fresh();
 
   const backends = new Map<string, KnownBackend>();
   const idFor = (backend: Backend): number => {
     const place = `${backend.addr}:${backend.port}`;
     const done = backends.get(place);
     if (done !== undefined) return done.id;
-    const known = before?.backends.get(place);
+    const known = knownBackends.get(place);
     const id = known?.id ?? left?.backendOf(number, place);
     const isWritten = known === undefined ? id !== undefined && left?.backends.get(id)?.flags === 0 : !known.draining;
-    const mine = { id: id ?? numbers.fresh(), draining: false };
+    const mine = { place, id: id ?? numbers.fresh(), draining: false };
     if (!isWritten) writes.backends.push([mine.id, backendValue(backend, 0)]);
     backends.set(place, mine);
     return mine.id;
@@ -156,20 +167,20 @@ function planPort(
     return { revision, ids };
   };
 
-  const rows = places.map(({ frontend, key, text, wanted }): [string, FrontendRow] => {
+  const rows = places.map(({ frontend, key, text, wanted }): FrontendRow => {
     const { revision, ids } = setFor(wanted);
     const { affinitySeconds } = frontend;
-    return [text, { key, value: { revision, count: ids.length, service: number, affinitySeconds, flags: 0 } }];
+    return { text, key, value: { revision, count: ids.length, service: number, affinitySeconds, flags: 0 } };
   });
   for (const backend of group.flatMap(({ draining }, i) => (draining === group[i - 1]?.draining ? [] : draining))) {
     const place = `${backend.addr}:${backend.port}`;
-    const known = before?.backends.get(place);
+    const known = knownBackends.get(place);
     // Only who was sent connections has any to finish.
     if (known === undefined || backends.has(place)) continue;
-    backends.set(place, { id: known.id, draining: true });
+    backends.set(place, { place, id: known.id, draining: true });
     if (!known.draining) writes.draining.push([known.id, backendValue(backend, BACKEND_FLAG.draining)]);
   }
-  return { port: { number, backends, sets }, rows };
+  return { port: { name, number, backends: Array.from(backends.values()).slice(), sets: sets.slice() }, rows };
 }
 
 function wantedBy({ backends, externalBackends }: Frontend, scope: ServiceScope): readonly Backend[] {

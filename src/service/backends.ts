@@ -28,7 +28,7 @@ export function fitEndpoints(
     };
     if (addr === undefined) return refuse('is not an IPv4 address');
     const special = specialKind(addr);
-    if (special !== undefined) return refuse(`is a ${special} address`);
+    if (special !== undefined) return refuse(`is ${special} address`);
     const isOwn = endpoint.pod.startsWith(`${slice.namespace}/`);
     if (`${service.namespace}/${service.name}` !== API_SERVER && context.isNodeAddress(addr)) {
       const isHostPod = isOwn && context.isHostPod(endpoint.pod, addr);
@@ -92,8 +92,11 @@ export function hinted(candidates: readonly Candidate[], zone: string): readonly
   return near.length > 0 ? near : candidates;
 }
 
+const NOBODY: readonly Backend[] = [];
+
 /** In an order that does not depend on the slices', so that equal sets are equal lists. */
-export function backendsOf(candidates: readonly Candidate[], port: ServicePort, nodeName: string): Backend[] {
+export function backendsOf(candidates: readonly Candidate[], port: ServicePort, nodeName: string): readonly Backend[] {
+  if (candidates.length === 0) return NOBODY;
   const backends = candidates.map(
     ({ addr, port: number, endpoint }): Backend => ({
       addr,

@@ -52,7 +52,8 @@ export function frontendsOf(
       problems.add('PortRefused', `${key} is there twice`);
     }
   }
-  return { frontends: [...distinct.values()], problems: problems.list() };
+  // A copy is as long as it must be: a list that grew has room for sixteen more.
+  return { frontends: Array.from(distinct.values()).slice(), problems: problems.list() };
 }
 
 function frontendsOfPort(
@@ -96,9 +97,9 @@ function addressesOf(service: ServiceSpec, context: ServiceContext, problems: Pr
   const clusterIPs = service.clusterIPs.flatMap((text) => {
     const addr = ipv4Of(text);
     if (text === 'None' || addr === undefined) return [];
-    const why = specialKind(addr) ?? (context.isNodeAddress(addr) ? "node's" : undefined);
+    const why = specialKind(addr) ?? (context.isNodeAddress(addr) ? "a node's" : undefined);
     if (why === undefined) return [{ kind: 'ClusterIP' as const, addr }];
-    problems.add('ClusterIPRefused', `clusterIP ${text} is a ${why} address`);
+    problems.add('ClusterIPRefused', `clusterIP ${text} is ${why} address`);
     return [];
   });
   // A headless service has no balanced addresses at all.
@@ -135,7 +136,7 @@ function balanced(
 /** CVE-2020-8554, CVE-2026-32254: whoever may write a Service must not capture an address that is not his. */
 function whyRefused(addr: Addr, { addressRanges }: ServiceContext): string | undefined {
   const special = specialKind(addr);
-  if (special !== undefined) return `is a ${special} address`;
+  if (special !== undefined) return `is ${special} address`;
   if (addressRanges.some((range) => range.contains(addr))) return undefined;
   return 'is not within serviceAddressRanges';
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SliceSpec } from '../../model/index.ts';
-import { listOf, metadata } from './meta.ts';
+import { exact, listOf, metadata } from './meta.ts';
 import { defineResource } from './resource.ts';
 
 export type EndpointSliceRow = SliceSpec;
@@ -35,28 +35,32 @@ const schema = z
       name: meta.name,
       service: meta.labels['kubernetes.io/service-name'] ?? '',
       addressType,
-      ports: ports.flatMap(({ name, protocol, port: number }) =>
-        number == null ? [] : [{ name: name ?? '', protocol: protocol ?? 'TCP', port: number }],
+      ports: exact(
+        ports.flatMap(({ name, protocol, port: number }) =>
+          number == null ? [] : [{ name: name ?? '', protocol: protocol ?? 'TCP', port: number }],
+        ),
       ),
-      endpoints: endpoints.flatMap(({ addresses, conditions, nodeName, targetRef, hints }) => {
-        const [address] = addresses;
-        if (address === undefined) return [];
-        // Not said means ready; serving follows ready where it is not said (discovery.k8s.io/v1).
-        const ready = conditions?.ready ?? true;
-        const isPod = targetRef?.kind === 'Pod';
-        const zones = hints?.forZones ?? [];
-        return [
-          {
-            address,
-            ready,
-            serving: conditions?.serving ?? ready,
-            terminating: conditions?.terminating ?? false,
-            nodeName: nodeName ?? '',
-            pod: isPod ? `${targetRef.namespace ?? namespace}/${targetRef.name ?? ''}` : '',
-            zones: zones.length === 0 ? NO_ZONES : zones.map(({ name }) => name),
-          },
-        ];
-      }),
+      endpoints: exact(
+        endpoints.flatMap(({ addresses, conditions, nodeName, targetRef, hints }) => {
+          const [address] = addresses;
+          if (address === undefined) return [];
+          // Not said means ready; serving follows ready where it is not said (discovery.k8s.io/v1).
+          const ready = conditions?.ready ?? true;
+          const isPod = targetRef?.kind === 'Pod';
+          const zones = hints?.forZones ?? [];
+          return [
+            {
+              address,
+              ready,
+              serving: conditions?.serving ?? ready,
+              terminating: conditions?.terminating ?? false,
+              nodeName: nodeName ?? '',
+              pod: isPod ? `${targetRef.namespace ?? namespace}/${targetRef.name ?? ''}` : '',
+              zones: zones.length === 0 ? NO_ZONES : zones.map(({ name }) => name),
+            },
+          ];
+        }),
+      ),
     };
   });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ServiceSpec } from '../../model/index.ts';
-import { listOf, metadata } from './meta.ts';
+import { exact, listOf, metadata } from './meta.ts';
 import { defineResource } from './resource.ts';
 
 export type ServiceRow = ServiceSpec;
@@ -69,9 +69,9 @@ const schema = z
       createdAt: meta.creationTimestamp,
       type: spec.type ?? 'ClusterIP',
       clusterIPs: ips,
-      externalIPs: spec.externalIPs,
+      externalIPs: exact(spec.externalIPs),
       // A balancer that is a proxy wants the traffic itself (KEP-1860).
-      ingressIPs: ingress.flatMap(({ ip, ipMode }) => (ip === '' || ipMode === 'Proxy' ? [] : [ip])),
+      ingressIPs: exact(ingress.flatMap(({ ip, ipMode }) => (ip === '' || ipMode === 'Proxy' ? [] : [ip]))),
       ports: spec.ports,
       affinitySeconds: spec.sessionAffinity === 'ClientIP' ? Math.max(0, Math.min(86_400, timeout)) : 0,
       internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster',
