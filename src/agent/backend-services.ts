@@ -1,5 +1,5 @@
 import type { ServiceList, ServiceView } from '../api/index.ts';
-import { type Backend, type Frontend, frontendKey, type ServiceProblem, type ServiceSpec } from '../model/index.ts';
+import { type Backend, type Frontend, frontendKey, type ServiceSpec } from '../model/index.ts';
 import type { Intent } from './intent.ts';
 import type { Services } from './services.ts';
 
@@ -18,10 +18,6 @@ function serviceView(row: ServiceSpec, { follower, installer, engine }: Services
   const key = `${row.namespace}/${row.name}`;
   const frontends = follower.frontendsOf(key);
   const refused = installer.refused.get(key);
-  const problems: ServiceProblem[] = [
-    ...follower.problemsOf(key),
-    ...(refused === undefined ? [] : [{ reason: 'MapFull', message: refused.message }]),
-  ];
   const backends = distinctBackends(frontends);
   return {
     namespace: row.namespace,
@@ -46,7 +42,7 @@ function serviceView(row: ServiceSpec, { follower, installer, engine }: Services
       local: backend.local,
     })),
     backendCount: backends.length,
-    problems,
+    problems: [...engine.problemsOf(key)],
   };
 }
 

@@ -1,5 +1,5 @@
 import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
-import type { Frontend } from '../model/index.ts';
+import type { Frontend, ServiceProblem, ServiceSpec } from '../model/index.ts';
 import type { Intent } from './intent.ts';
 import type { ServiceFollower } from './service-follower.ts';
 import type { ServiceInstaller } from './service-installer.ts';
@@ -19,6 +19,8 @@ export type ServiceEngineOptions = {
   readonly log: Logger;
   /** ms from the first event to the last write of a pass. */
   readonly onPass?: (ms: number) => void;
+  /** What is wrong with a service, whenever that changes and is not nothing. */
+  readonly onProblems?: (service: ServiceSpec, problems: readonly ServiceProblem[]) => void;
 };
 
 /** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */
@@ -143,19 +145,26 @@ export class ServiceEngine implements Service {
     this.#resting.set(service, now + Math.max(REST_MIN_MS, backends * REST_MS_PER_BACKEND));
   }
 
+  /** All that is wrong with a service: its own objects, others that have what it wants, maps without room. */
+  problemsOf(service: string): readonly ServiceProblem[] {
+    const refused = this.#o.installer.refused.get(service);
+    const problems = this.#o.follower.problemsOf(service);
+    return refused === undefined ? problems : [...problems, { reason: 'MapFull', message: refused.message }];
+  }
+
   /** Says once what is wrong with a service, and again when it changes. */
   #report(services: Iterable<string>): void {
+    const { intent, log, onProblems } = this.#o;
     for (const service of services) {
-      const problems = this.#o.follower.problemsOf(service);
-      const refused = this.#o.installer.refused.get(service);
-      const text = [...problems.map(({ reason, message }) => `${reason}: ${message}`), refused?.message ?? []]
-        .flat()
-        .join('; ');
+      const problems = this.problemsOf(service);
+      const text = problems.map(({ reason, message }) => `${reason}: ${message}`).join('; ');
       if (text === (this.#reported.get(service) ?? '')) continue;
       if (text === '') this.#reported.delete(service);
       else {
         this.#reported.set(service, text);
-        this.#o.log.warn({ service, problems: text }, 'service has problems');
+        log.warn({ service, problems: text.slice(0, 2_000) }, 'service has problems');
+        const row = intent.services.get(service);
+        if (row !== undefined) onProblems?.(row, problems);
       }
     }
   }

@@ -1,11 +1,12 @@
 import type { Clock, Logger } from '../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
 import { type MapSet, serviceMaps } from '../datapath/index.ts';
-import { NODE, POD } from '../kube/index.ts';
+import { type KubeClient, NODE, POD } from '../kube/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { AgentConfig } from './config.ts';
 import type { Intent } from './intent.ts';
 import { ServiceEngine } from './service-engine.ts';
+import { ServiceEvents } from './service-events.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
@@ -18,6 +19,7 @@ export type ServicesOptions = {
   readonly intent: Intent;
   readonly state: StateFiles;
   readonly nodeAddresses: () => readonly Addr[];
+  readonly client: KubeClient;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -25,6 +27,7 @@ export type ServicesOptions = {
 
 export type Services = {
   readonly engine: ServiceEngine;
+  readonly events: ServiceEvents;
   readonly follower: ServiceFollower;
   readonly installer: ServiceInstaller;
   /** A table of this kind changed. */
@@ -46,6 +49,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const { nodeName, serviceAddressRanges: addressRanges, nodePortRange: nodePorts } = config;
   const follower = new ServiceFollower({ intent, nodeName, nodeAddresses, addressRanges, nodePorts });
   const installer = new ServiceInstaller({ maps, numbers, left });
+  const events = new ServiceEvents({ client: options.client, node: nodeName, clock, log });
   const passes = new Histogram({
     name: 'membrane_service_pass_seconds',
     help: 'From the first event about services to the last write into the kernel',
@@ -59,10 +63,12 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     clock,
     log,
     onPass: (ms) => passes.observe(ms / 1000),
+    onProblems: (service, problems) => events.report(service, problems),
   });
   registerMetrics(registry, installer);
   return {
     engine,
+    events,
     follower,
     installer,
     changed: (kind) => engine.kick({ refresh: kind === NODE.kind || kind === POD.kind }),
