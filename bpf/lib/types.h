@@ -188,8 +188,8 @@ struct service_slot {
 	__u32 backend; /* key in `backends` */
 };
 
-/* Stays until the backend is drained, longer than it is in a slot: UDP sockets keep to it while it
- * is here. Numbers are not reused soon. */
+/* Stays until what it serves is over, longer than it is in a slot: a UDP socket keeps to it while
+ * it is here and not draining. Numbers are not reused soon. */
 struct backend_value {
 	union addr addr;
 	__be16 port;
@@ -199,7 +199,8 @@ struct backend_value {
 };
 
 enum backend_flag {
-	BACKEND_DRAINING = 1, /* keeps what it has, gets nothing new, by affinity neither */
+	BACKEND_DRAINING = 1, /* gets nothing new, by affinity neither, and no UDP from sockets that
+				   name their destination with every datagram */
 };
 
 /* Session affinity: the client is a network namespace at a socket hook (addr.hi is its cookie,

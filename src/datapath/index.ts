@@ -1,6 +1,7 @@
 /** The datapath as the rest of the agent sees it. */
 export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
 export { BPFFS, ensureBpffs, isBpffs, removePins } from './bpffs.ts';
+export { attachSockets, detachSockets, type SockAttachOptions, socketsAttached } from './cgroup-attach.ts';
 export {
   type Connection,
   type ConnectionEnd,
@@ -52,8 +53,9 @@ export type { TypedMap } from './map.ts';
 export { type MapRow, mapOperations } from './map-operations.ts';
 export { MapSet, type MapSetOptions, type MapSizes, removeOldMaps } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
+export { netnsCookie } from './netns-cookie.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
 export { type Feature, probeFeatures, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
-export { type ServiceMaps, serviceMaps } from './service-maps.ts';
+export { fakeServiceMaps, type ServiceMaps, serviceMaps } from './service-maps.ts';

@@ -553,8 +553,8 @@ export const serviceSlotCodec: Codec<ServiceSlot> = {
 };
 
 /**
- * Stays until the backend is drained, longer than it is in a slot: UDP sockets keep to it while it is here. Numbers
- * are not reused soon.
+ * Stays until what it serves is over, longer than it is in a slot: a UDP socket keeps to it while it is here and
+ * not draining. Numbers are not reused soon.
  */
 export type BackendValue = {
   readonly addr: Addr;

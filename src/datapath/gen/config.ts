@@ -46,7 +46,7 @@ export type Config = {
   /** host order, included */
   readonly nodePortMax: number;
   /** of the node's own network namespace */
-  readonly nodeCookie: bigint;
+  readonly nodeCookie: number;
   /** connections one endpoint may have open; 0: no limit */
   readonly ctQuota: number;
   /** events a second and CPU; above it events are counted, not written; 0: no limit */
@@ -80,7 +80,7 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     snatPortMax: view.getUint16(offset + 96, true),
     nodePortMin: view.getUint16(offset + 98, true),
     nodePortMax: view.getUint16(offset + 100, true),
-    nodeCookie: view.getBigUint64(offset + 104, true),
+    nodeCookie: view.getUint32(offset + 104 + 4, true) * 4294967296 + view.getUint32(offset + 104, true),
     ctQuota: view.getUint32(offset + 112, true),
     eventRate: view.getUint32(offset + 116, true),
   };
@@ -111,7 +111,7 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint16(offset + 96, value.snatPortMax, true);
   view.setUint16(offset + 98, value.nodePortMin, true);
   view.setUint16(offset + 100, value.nodePortMax, true);
-  view.setBigUint64(offset + 104, value.nodeCookie, true);
+  view.setBigUint64(offset + 104, BigInt(value.nodeCookie), true);
   view.setUint32(offset + 112, value.ctQuota, true);
   view.setUint32(offset + 116, value.eventRate, true);
 }
@@ -153,7 +153,7 @@ export const ZERO_CONFIG: Config = {
   snatPortMax: 0,
   nodePortMin: 0,
   nodePortMax: 0,
-  nodeCookie: 0n,
+  nodeCookie: 0,
   ctQuota: 0,
   eventRate: 0,
 };
