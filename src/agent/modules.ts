@@ -16,7 +16,7 @@ import {
   readObjectSpec,
   requireFeatures,
 } from '../datapath/index.ts';
-import { inClusterConnection, KubeClient, loadKubeconfig } from '../kube/index.ts';
+import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, SERVICE } from '../kube/index.ts';
 import type { PolicyRevision, PolicyTable } from '../model/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
@@ -45,6 +45,8 @@ import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
+import { serviceHooks } from './service-hooks.ts';
+import { openServices } from './services.ts';
 import { StateFiles } from './state-files.ts';
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
@@ -70,6 +72,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     endpoint: readObjectSpec(`${BUILD}endpoint.bpf.o`),
     judge: readObjectSpec(`${BUILD}judge.bpf.o`),
     host: readObjectSpec(`${BUILD}host.bpf.o`),
+    sock: readObjectSpec(`${BUILD}sock.bpf.o`),
   };
   const programs = new EndpointPrograms({ ...specs, maps, base, pinDir: config.pinDir });
 
@@ -92,6 +95,15 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   state.writeJson('programs', {
     shared: programs.installShared(programs.remembered(state.readJson('programs'), 'shared')),
     uplink: await programs.attachUplink(uplink.ifindex, programs.remembered(state.readJson('programs'), 'uplink')),
+  });
+
+  const serviceCgroup = await serviceHooks({
+    spec: specs.sock,
+    maps,
+    config: base,
+    cgroup: config.cgroup,
+    pinDir: config.pinDir,
+    log,
   });
 
   const repository = new PolicyRepository({
@@ -134,11 +146,19 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     log,
     onPass: (ms) => passes.observe(ms / 1000),
   });
+  const client = new KubeClient(connection);
+  const services = config.enableServices
+    ? await openServices({ config, maps, intent, state, nodeAddresses, client, registry, clock, log })
+    : undefined;
   const reflection = new Reflection({
-    client: new KubeClient(connection),
+    client,
     intent,
     log,
-    onChange: () => {
+    services: config.enableServices,
+    onChange: (kind) => {
+      services?.changed(kind);
+      // The engine of policies does not look at services.
+      if (kind === SERVICE.kind || kind === ENDPOINT_SLICE.kind) return;
       if (config.podCIDR === undefined) addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log);
       engine.kick();
     },
@@ -185,6 +205,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     installer,
     engine,
     reflection,
+    services,
+    serviceCgroup,
     hub,
     maps,
     words,
@@ -202,6 +224,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   await lifecycle.start(
     { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
     engine,
+    ...(services === undefined ? [] : [services.engine, services.events]),
     reflection,
     ...(flows === undefined ? [] : [flows]),
     collection,
