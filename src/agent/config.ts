@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../base/index.ts';
 import { isAddr, Prefix } from '../net/index.ts';
+import { MAGLEV_SIZES } from '../service/index.ts';
 import { agentErrors } from './errors.ts';
 
 const path = z.string().regex(/^\//, 'must be an absolute path');
@@ -129,6 +130,14 @@ export const configSchema = z.strictObject({
     .transform(([min = 0, max = 0]) => ({ min, max }))
     .default({ min: 30_000, max: 32_767 })
     .describe("Node ports, as the API server's --service-node-port-range. No process of the node can bind one in use."),
+  loadBalancing: z
+    .enum(['random', 'maglev'])
+    .default('random')
+    .describe('How clients from outside get a backend; maglev: every node sends one client to one backend.'),
+  maglevTableSize: z
+    .literal(MAGLEV_SIZES)
+    .default(16_381)
+    .describe('Slots of a service; a hundred times its backends.'),
   serviceAddressRanges: z
     .array(cidr)
     .default([])

@@ -80,6 +80,7 @@ async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
     intent,
     follower,
     installer,
+    hashSlots: 0,
     clock,
     log: silentLogger,
     onPass: (ms) => passes.push(ms),

@@ -6,8 +6,9 @@ import type { ServiceInstaller } from './service-installer.ts';
 
 /** How often what happens without an event (addresses of the node, room in a full map) is looked at. */
 const ROUTINE_MS = 30_000;
-/** A service that flaps costs at most this share of the time: a thousand backends are written ten times a second. */
+/** So that a service that flaps leaves time for others: a thousand backends are written ten times a second. */
 const REST_MS_PER_BACKEND = 0.1;
+const REST_MS_PER_HASH_SLOT = 0.01;
 const REST_MIN_MS = 10;
 const SWEEP_MS = 300;
 
@@ -15,6 +16,8 @@ export type ServiceEngineOptions = {
   readonly intent: Intent;
   readonly follower: ServiceFollower;
   readonly installer: ServiceInstaller;
+  /** Slots of the table that a service with external frontends has; 0: none. */
+  readonly hashSlots: number;
   readonly clock: Clock;
   readonly log: Logger;
   /** ms from the first event to the last write of a pass. */
@@ -142,7 +145,9 @@ export class ServiceEngine implements Service {
   #rest(service: string, frontends: readonly Frontend[], now: number): void {
     if (!this.#converged) return;
     const backends = frontends.reduce((most, frontend) => Math.max(most, frontend.backends.length), 0);
-    this.#resting.set(service, now + Math.max(REST_MIN_MS, backends * REST_MS_PER_BACKEND));
+    const hashed = frontends.some(({ kind }) => kind !== 'ClusterIP') ? this.#o.hashSlots : 0;
+    const rest = Math.max(REST_MIN_MS, backends * REST_MS_PER_BACKEND, hashed * REST_MS_PER_HASH_SLOT);
+    this.#resting.set(service, now + rest);
   }
 
   /** All that is wrong with a service: its own objects, others that have what it wants, maps without room. */

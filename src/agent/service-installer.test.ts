@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../datapath/index.ts';
 import { type Backend, type Frontend, type FrontendKind } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
+import type { MaglevSize } from '../service/index.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
 import { ServiceNumbers } from './service-numbers.ts';
@@ -39,11 +40,12 @@ const frontend = (service: string, backends: readonly Backend[], options: Option
   externalLocal: false,
 });
 
-async function installerOn(maps: ServiceMaps): Promise<ServiceInstaller> {
+async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): Promise<ServiceInstaller> {
   const left = await ServiceLeftovers.read(maps);
   return new ServiceInstaller({
     maps,
     left,
+    maglevSize,
     numbers: new ServiceNumbers({ next: left.highest + 1, reserve: () => undefined }),
   });
 }
@@ -119,6 +121,32 @@ describe('ServiceInstaller', () => {
     expect(new Set(values.map(({ service }) => service)).size).toBe(1);
     expect((await maps.backends.entries()).length).toBe(2);
     expect(installer.counts).toEqual({ services: 1, frontends: 3, backends: 2 });
+  });
+
+  it('has a Maglev table for clients from outside where that is asked for, and adopts it', async () => {
+    const maps = fakeServiceMaps();
+    const desired = desiredOf(
+      frontend('a/web', [backend(1), backend(2)], { kind: 'NodePort', addr: '::', port: 30_080 }),
+    );
+    await (await installerOn(maps, 251)).install(desired, 0);
+    const all = await served(maps);
+    expect(all['inside :::30080']).toHaveLength(2);
+    expect(all['outside :::30080']).toHaveLength(251);
+    expect(new Set(all['outside :::30080'])).toEqual(new Set(['10.244.1.1:8080', '10.244.1.2:8080']));
+    const flags = (await maps.services.entries()).map(([{ scope }, value]) => [scope, value.flags]);
+    expect(Object.fromEntries(flags)).toEqual({ inside: 0, outside: 1 });
+
+    let writes = 0;
+    const again = await installerOn(
+      watched(maps, () => (writes += 1)),
+      251,
+    );
+    await again.install(desired, 0);
+    await again.prune();
+    expect(writes).toBe(0);
+    await again.install(new Map([['a/web', []]]), 0);
+    await again.sweep(1_000);
+    expect(await maps.slots.entries()).toEqual([]);
   });
 
   it('refuses connections where nobody serves', async () => {

@@ -1,6 +1,7 @@
 import { isMembraneError, type MembraneError } from '../base/index.ts';
 import type { ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
 import type { Frontend } from '../model/index.ts';
+import type { MaglevSize } from '../service/index.ts';
 import { agentErrors } from './errors.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import type { ServiceNumbers } from './service-numbers.ts';
@@ -22,6 +23,7 @@ export type ServiceInstallerOptions = {
   readonly numbers: ServiceNumbers;
   /** Of an earlier life; given up with `prune`. */
   readonly left?: ServiceLeftovers;
+  readonly maglevSize?: MaglevSize | undefined;
 };
 
 /**
@@ -32,6 +34,7 @@ export type ServiceInstallerOptions = {
 export class ServiceInstaller {
   readonly #maps: ServiceMaps;
   readonly #numbers: ServiceNumbers;
+  readonly #maglevSize: MaglevSize | undefined;
   #left: ServiceLeftovers | undefined;
   readonly #states = new Map<string, ServiceState>();
   /** Which service wrote a frontend last. */
@@ -44,6 +47,7 @@ export class ServiceInstaller {
     this.#maps = options.maps;
     this.#numbers = options.numbers;
     this.#left = options.left;
+    this.#maglevSize = options.maglevSize;
   }
 
   /** Services whose newest state did not fit, and why. */
@@ -70,7 +74,7 @@ export class ServiceInstaller {
     };
     try {
       for (const [service, frontends] of desired) {
-        const context = { numbers: this.#numbers, left: this.#left };
+        const context = { numbers: this.#numbers, left: this.#left, maglevSize: this.#maglevSize };
         chunk.push(planService(service, frontends, this.#states.get(service), context));
         if (chunk.length === TOGETHER) await flush();
       }
@@ -97,7 +101,7 @@ export class ServiceInstaller {
     const frontends = [...left.frontends].flatMap(([text, { key }]) => (this.#owners.has(text) ? [] : [key]));
     const sets = [...left.slots].filter(([revision]) => !revisions.has(revision));
     await this.#maps.services.deleteMany(frontends);
-    await this.#maps.slots.deleteMany(sets.flatMap(([revision, ids]) => slotKeys({ revision, ids })));
+    await this.#maps.slots.deleteMany(sets.flatMap(([revision, ids]) => slotKeys(revision, ids.length)));
     await this.#maps.backends.deleteMany([...left.backends.keys()].filter((id) => !backends.has(id)));
   }
 
@@ -176,7 +180,7 @@ export class ServiceInstaller {
     );
     await this.#maps.services.deleteMany(gone);
     await this.#maps.backends.setMany(plans.flatMap(({ draining }) => draining));
-    const slots = plans.flatMap(({ retiredSets }) => retiredSets.flatMap(slotKeys));
+    const slots = plans.flatMap(({ retiredSets }) => retiredSets.flatMap((set) => slotKeys(set.revision, set.slots)));
     const backends = plans.flatMap(({ retiredBackends }) => retiredBackends);
     if (slots.length + backends.length > 0) this.#retired.push({ due: now + GRACE_MS, slots, backends });
   }

@@ -1,11 +1,20 @@
 import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../datapath/index.ts';
-import { BACKEND_FLAG, type Backend, type Frontend, type ServiceScope } from '../model/index.ts';
+import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../net/index.ts';
+import { type MaglevSize, maglevTable } from '../service/index.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import type { ServiceNumbers } from './service-numbers.ts';
 
-/** A complete list of backends in the kernel; empty ones have revision 0 and no slots. */
-type BackendSet = { readonly revision: number; readonly ids: readonly number[] };
+/**
+ * A complete set of backends in the kernel, with a slot for each, or hashed with as many slots as a Maglev table has;
+ * empty ones have revision 0 and no slots.
+ */
+type BackendSet = {
+  readonly revision: number;
+  readonly ids: readonly number[];
+  readonly slots: number;
+  readonly hashed: boolean;
+};
 /** `place`: `address:port`. */
 type KnownBackend = { readonly place: string; readonly id: number; readonly draining: boolean };
 
@@ -41,10 +50,15 @@ export type ServicePlan = {
   readonly after: ServiceState;
 };
 
-export type PlanContext = { readonly numbers: ServiceNumbers; readonly left: ServiceLeftovers | undefined };
+export type PlanContext = {
+  readonly numbers: ServiceNumbers;
+  readonly left: ServiceLeftovers | undefined;
+  /** Of the Maglev tables for clients from outside; undefined: everybody gets a backend at random. */
+  readonly maglevSize: MaglevSize | undefined;
+};
 
 const NOTHING: ServiceState = { ports: [], frontends: [] };
-const NO_BACKENDS: BackendSet = { revision: 0, ids: [] };
+const NO_BACKENDS: BackendSet = { revision: 0, ids: [], slots: 0, hashed: false };
 
 export function frontendText({ addr, port, protocol, scope }: ServiceKey): string {
   return `${scope} ${addr} ${port} ${protocol}`;
@@ -122,7 +136,7 @@ type PortChange = {
 function planPort(
   { service, name, group, before }: PortChange,
   writes: Pick<ServicePlan, 'backends' | 'slots' | 'draining'>,
-  { numbers, left }: PlanContext,
+  { numbers, left, maglevSize }: PlanContext,
 ): { port: PortState; rows: FrontendRow[] } {
   const knownBackends = new Map(before?.backends.map((known) => [known.place, known]));
   const places = group.flatMap((frontend) =>
@@ -148,29 +162,31 @@ function planPort(
     return mine.id;
   };
 
-  const lists = new Map<readonly Backend[], BackendSet>();
   const sets: BackendSet[] = [];
-  const setFor = (wanted: readonly Backend[]): BackendSet => {
-    const done = lists.get(wanted);
-    if (done !== undefined) return done;
+  const setFor = (wanted: readonly Backend[], scope: ServiceScope): BackendSet => {
+    // Sockets choose at random: only packets of one client must find one backend on every node.
+    const size = scope === 'outside' ? maglevSize : undefined;
     const ids = wanted.map(idFor);
-    const known = sets.find(sameIds(ids)) ?? before?.sets.find(sameIds(ids));
-    const set = known ?? (ids.length === 0 ? NO_BACKENDS : newSet(ids, left?.setOf(number, ids)));
-    lists.set(wanted, set);
+    const isSame = sameSet(ids, size !== undefined);
+    const known = sets.find(isSame) ?? before?.sets.find(isSame);
+    const set = known ?? (ids.length === 0 ? NO_BACKENDS : newSet(ids, slotsOf(wanted, ids, size), size !== undefined));
     if (!sets.includes(set)) sets.push(set);
     return set;
   };
-  const newSet = (ids: readonly number[], adopted: number | undefined): BackendSet => {
-    if (adopted !== undefined) return { revision: adopted, ids };
-    const revision = numbers.fresh();
-    for (const [slot, backend] of ids.entries()) writes.slots.push([{ revision, slot }, { backend }]);
-    return { revision, ids };
+  const newSet = (ids: readonly number[], slots: readonly number[], hashed: boolean): BackendSet => {
+    const adopted = left?.setOf(number, slots);
+    const revision = adopted ?? numbers.fresh();
+    const set = { revision, ids, slots: slots.length, hashed };
+    if (adopted !== undefined) return set;
+    for (const [slot, backend] of slots.entries()) writes.slots.push([{ revision, slot }, { backend }]);
+    return set;
   };
 
   const rows = places.map(({ frontend, key, text, wanted }): FrontendRow => {
-    const { revision, ids } = setFor(wanted);
+    const { revision, slots, hashed } = setFor(wanted, key.scope);
     const { affinitySeconds } = frontend;
-    return { text, key, value: { revision, count: ids.length, service: number, affinitySeconds, flags: 0 } };
+    const flags = hashed ? SERVICE_FLAG.hashed : 0;
+    return { text, key, value: { revision, count: slots, service: number, affinitySeconds, flags } };
   });
   for (const backend of group.flatMap(({ draining }, i) => (draining === group[i - 1]?.draining ? [] : draining))) {
     const place = `${backend.addr}:${backend.port}`;
@@ -191,8 +207,21 @@ function backendValue({ addr, port, protocol }: Backend, flags: number): Backend
   return { addr, port, protocol: PROTOCOL_NUMBERS[protocol], flags };
 }
 
-function sameIds(ids: readonly number[]) {
-  return (set: BackendSet): boolean => set.ids.length === ids.length && set.ids.every((id, i) => id === ids[i]);
+function slotsOf(
+  backends: readonly Backend[],
+  ids: readonly number[],
+  size: MaglevSize | undefined,
+): readonly number[] {
+  if (size === undefined) return ids;
+  const names = backends.map(({ addr, port }) => `${addr}:${port}`);
+  return Array.from(maglevTable(names, size), (index) => ids[index] ?? 0);
+}
+
+function sameSet(ids: readonly number[], hashed: boolean) {
+  return (set: BackendSet): boolean =>
+    set.ids.length === ids.length &&
+    (set.hashed === hashed || ids.length === 0) &&
+    set.ids.every((id, i) => id === ids[i]);
 }
 
 function sameValue(a: ServiceValue, b: ServiceValue): boolean {
@@ -205,13 +234,6 @@ function sameValue(a: ServiceValue, b: ServiceValue): boolean {
   );
 }
 
-/** Slots of a set. */
-export function slotKeys({
-  revision,
-  ids,
-}: {
-  readonly revision: number;
-  readonly ids: readonly number[];
-}): ServiceSlotKey[] {
-  return Array.from(ids, (_, slot) => ({ revision, slot }));
+export function slotKeys(revision: number, slots: number): ServiceSlotKey[] {
+  return Array.from({ length: slots }, (_, slot) => ({ revision, slot }));
 }

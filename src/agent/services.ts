@@ -47,8 +47,9 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     reserve: (below) => state.writeJson(NUMBERS, below),
   });
   const { nodeName, serviceAddressRanges: addressRanges, nodePortRange: nodePorts } = config;
+  const maglevSize = config.loadBalancing === 'maglev' ? config.maglevTableSize : undefined;
   const follower = new ServiceFollower({ intent, nodeName, nodeAddresses, addressRanges, nodePorts });
-  const installer = new ServiceInstaller({ maps, numbers, left });
+  const installer = new ServiceInstaller({ maps, numbers, left, maglevSize });
   const events = new ServiceEvents({ client: options.client, node: nodeName, clock, log });
   const passes = new Histogram({
     name: 'membrane_service_pass_seconds',
@@ -60,6 +61,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     intent,
     follower,
     installer,
+    hashSlots: maglevSize ?? 0,
     clock,
     log,
     onPass: (ms) => passes.observe(ms / 1000),
