@@ -14,10 +14,11 @@ export function serviceList(intent: Intent, services: Services, cgroup: string |
   };
 }
 
-function serviceView(row: ServiceSpec, { follower, installer, engine }: Services): ServiceView {
+function serviceView(row: ServiceSpec, { follower, installer, engine, health }: Services): ServiceView {
   const key = `${row.namespace}/${row.name}`;
   const frontends = follower.frontendsOf(key);
   const refused = installer.refused.get(key);
+  const unhealthy = health.problemOf(key);
   const backends = distinctBackends(frontends);
   return {
     namespace: row.namespace,
@@ -42,7 +43,10 @@ function serviceView(row: ServiceSpec, { follower, installer, engine }: Services
       local: backend.local,
     })),
     backendCount: backends.length,
-    problems: [...engine.problemsOf(key)],
+    problems: [
+      ...engine.problemsOf(key),
+      ...(unhealthy === undefined ? [] : [{ reason: 'HealthCheckPort', message: unhealthy }]),
+    ],
   };
 }
 

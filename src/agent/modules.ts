@@ -224,7 +224,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   await lifecycle.start(
     { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
     engine,
-    ...(services === undefined ? [] : [services.engine, services.events]),
+    ...(services === undefined ? [] : [services.health, services.engine, services.events]),
     reflection,
     ...(flows === undefined ? [] : [flows]),
     collection,

@@ -22,6 +22,8 @@ export type ServiceEngineOptions = {
   readonly log: Logger;
   /** ms from the first event to the last write of a pass. */
   readonly onPass?: (ms: number) => void;
+  /** A service was looked at anew, with the frontends that it has now. */
+  readonly onService?: (service: string, frontends: readonly Frontend[]) => void;
   /** What is wrong with a service, whenever that changes and is not nothing. */
   readonly onProblems?: (service: ServiceSpec, problems: readonly ServiceProblem[]) => void;
 };
@@ -120,6 +122,7 @@ export class ServiceEngine implements Service {
       // What changed again meanwhile waits for the next pass.
       if (this.#waiting.get(service) === frontends) this.#waiting.delete(service);
       this.#rest(service, frontends, clock.now());
+      this.#o.onService?.(service, frontends);
     }
     this.#report(due.keys());
     if (!this.#converged) {

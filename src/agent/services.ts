@@ -8,6 +8,7 @@ import type { Intent } from './intent.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceEvents } from './service-events.ts';
 import { ServiceFollower } from './service-follower.ts';
+import { ServiceHealth } from './service-health.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
 import { ServiceNumbers } from './service-numbers.ts';
@@ -28,6 +29,7 @@ export type ServicesOptions = {
 export type Services = {
   readonly engine: ServiceEngine;
   readonly events: ServiceEvents;
+  readonly health: ServiceHealth;
   readonly follower: ServiceFollower;
   readonly installer: ServiceInstaller;
   /** A table of this kind changed. */
@@ -51,6 +53,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const follower = new ServiceFollower({ intent, nodeName, nodeAddresses, addressRanges, nodePorts });
   const installer = new ServiceInstaller({ maps, numbers, left, maglevSize });
   const events = new ServiceEvents({ client: options.client, node: nodeName, clock, log });
+  const health = new ServiceHealth({ log });
   const passes = new Histogram({
     name: 'membrane_service_pass_seconds',
     help: 'From the first event about services to the last write into the kernel',
@@ -65,12 +68,14 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     clock,
     log,
     onPass: (ms) => passes.observe(ms / 1000),
+    onService: (service, frontends) => health.update(service, intent.services.get(service), frontends),
     onProblems: (service, problems) => events.report(service, problems),
   });
   registerMetrics(registry, installer);
   return {
     engine,
     events,
+    health,
     follower,
     installer,
     changed: (kind) => engine.kick({ refresh: kind === NODE.kind || kind === POD.kind }),

@@ -277,6 +277,19 @@ describe('Service', () => {
     expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
   });
 
+  test('has a port for health checks while its external policy is Local', async () => {
+    await using api = await TestServer.start();
+    const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [{ port: 80 }] };
+    const { body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
+    const port = (body['spec'] as JsonObject)['healthCheckNodePort'];
+    expect(port).toEqual(expect.any(Number));
+    const taken = { type: 'NodePort', ports: [{ port: 80, nodePort: port }] };
+    expect((await api.post(SERVICES, { metadata: { name: 'b' }, spec: taken })).status).toBe(422);
+    const changed = await api.patch(`${SERVICES}/a`, 'merge', { spec: { externalTrafficPolicy: 'Cluster' } });
+    expect(changed.body['spec']).not.toHaveProperty('healthCheckNodePort');
+    expect((await api.post(SERVICES, { metadata: { name: 'b' }, spec: taken })).status).toBe(201);
+  });
+
   test('changes its type there and back, and keeps nothing that means nothing', async () => {
     await using api = await TestServer.start();
     const path = `${SERVICES}/a`;
