@@ -15,6 +15,7 @@ import {
   policyMap,
   readObjectSpec,
   requireFeatures,
+  serviceMaps,
 } from '../datapath/index.ts';
 import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, SERVICE } from '../kube/index.ts';
 import type { PolicyRevision, PolicyTable } from '../model/index.ts';
@@ -148,7 +149,17 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   });
   const client = new KubeClient(connection);
   const services = config.enableServices
-    ? await openServices({ config, maps, intent, state, nodeAddresses, client, registry, clock, log })
+    ? await openServices({
+        config,
+        maps: serviceMaps(maps),
+        intent,
+        state,
+        nodeAddresses,
+        client,
+        registry,
+        clock,
+        log,
+      })
     : undefined;
   const reflection = new Reflection({
     client,

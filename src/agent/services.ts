@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
-import { type MapSet, serviceMaps } from '../datapath/index.ts';
+import type { ServiceMaps } from '../datapath/index.ts';
 import { type KubeClient, NODE, POD } from '../kube/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { AgentConfig } from './config.ts';
@@ -16,9 +16,9 @@ import type { StateFiles } from './state-files.ts';
 
 export type ServicesOptions = {
   readonly config: AgentConfig;
-  readonly maps: MapSet;
+  readonly maps: ServiceMaps;
   readonly intent: Intent;
-  readonly state: StateFiles;
+  readonly state: Pick<StateFiles, 'readJson' | 'writeJson'>;
   readonly nodeAddresses: () => readonly Addr[];
   readonly client: KubeClient;
   readonly registry: Registry;
@@ -40,8 +40,7 @@ const NUMBERS = 'service-numbers';
 
 /** The part of the agent that steers services, with what an earlier life left in the kernel. */
 export async function openServices(options: ServicesOptions): Promise<Services> {
-  const { config, intent, state, registry, nodeAddresses, clock, log } = options;
-  const maps = serviceMaps(options.maps);
+  const { config, maps, intent, state, registry, nodeAddresses, clock, log } = options;
   const left = await ServiceLeftovers.read(maps);
   const reserved = Number(state.readJson(NUMBERS) ?? 0);
   const numbers = new ServiceNumbers({
