@@ -204,6 +204,26 @@ describe('ServiceEngine', () => {
     expect(follower.problemsOf('a/web')).toEqual([]);
   });
 
+  it('judges anew whose endpoints turn out to be a node, or are one no more', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, drop, settle, clock } = agent;
+    put(intent.services, service('web'));
+    put(intent.slices, slice('web', [endpoint('10.244.1.2'), endpoint('172.18.0.9')]));
+    await settle(true);
+    expect((await served(maps))[CLUSTER_IP]).toEqual(['10.244.1.2', '172.18.0.9']);
+    const other = { ...node(['172.18.0.9']), name: 'node-9' };
+    put(intent.nodes, other);
+    await clock.advance(1_000);
+    await settle(true);
+    expect((await served(maps))[CLUSTER_IP]).toEqual(['10.244.1.2']);
+    drop(intent.nodes, other);
+    await clock.advance(1_000);
+    await settle(true);
+    expect((await served(maps))[CLUSTER_IP]).toEqual(['10.244.1.2', '172.18.0.9']);
+  });
+
   it('lets a service that flaps rest, and ends with its last state', async () => {
     const maps = fakeServiceMaps();
     const agent = await agentOn(maps);

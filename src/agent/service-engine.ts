@@ -115,7 +115,7 @@ export class ServiceEngine implements Service {
     if (!intent.servicesSynced) return;
     if (this.#refresh) follower.refresh();
     this.#refresh = false;
-    for (const [service, frontends] of follower.follow()) this.#waiting.set(service, frontends);
+    for (const [service, frontends] of await follower.follow()) this.#waiting.set(service, frontends);
     const due = this.#due(clock.now());
     await installer.install(due, clock.now());
     for (const [service, frontends] of due) {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Frontend, ServiceProblem, ServiceSpec, SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import { FrontendClaims, frontendsOf, type ServiceContext } from '../service/index.ts';
@@ -12,6 +13,8 @@ export type ServiceFollowerOptions = {
   readonly nodePorts: ServiceContext['nodePorts'];
 };
 
+/** Services that are judged before others get a turn: some 20 ms. */
+const AT_ONCE = 512;
 const ZONE = 'topology.kubernetes.io/zone';
 
 /** Which frontends every service has, kept up with what the API says at the price of what changed. */
@@ -53,17 +56,32 @@ export class ServiceFollower {
     const nodes = new Set<string>(nodeAddresses());
     for (const { addresses } of intent.nodes.rows.values()) for (const addr of addresses) nodes.add(addr);
     const zone = intent.nodes.get(nodeName)?.labels[ZONE] ?? '';
-    const isSame = zone === this.#zone && nodes.size === this.#nodes.size && nodes.isSubsetOf(this.#nodes);
+    const changed = nodes.symmetricDifference(this.#nodes);
+    if (zone !== this.#zone) for (const key of intent.services.rows.keys()) this.#outdated.add(key);
+    else if (changed.size > 0) this.#touchThoseWith(changed);
     this.#nodes = nodes;
     this.#zone = zone;
-    if (!isSame) for (const key of intent.services.rows.keys()) this.#outdated.add(key);
     for (const [service, problems] of this.#problems) {
       if (problems.some(({ reason }) => reason === 'EndpointRefused')) this.#outdated.add(service);
     }
   }
 
-  /** Services whose frontends may have changed since the last call, with those that they have now. */
-  follow(): Map<string, readonly Frontend[]> {
+  #touchThoseWith(addresses: ReadonlySet<string>): void {
+    const { services, slices } = this.#o.intent;
+    for (const [key, { clusterIPs }] of services.rows) {
+      if (clusterIPs.some((addr) => addresses.has(addr))) this.#outdated.add(key);
+    }
+    for (const [key, { endpoints }] of slices.rows) {
+      const service = this.#serviceOf.get(key);
+      if (service !== undefined && endpoints.some(({ address }) => addresses.has(address))) this.#outdated.add(service);
+    }
+  }
+
+  /**
+   * Services whose frontends may have changed since the last call, with those that they have now. One call at a time;
+   * what changes meanwhile belongs to the next.
+   */
+  async follow(): Promise<Map<string, readonly Frontend[]>> {
     const { intent } = this.#o;
     const dirty = this.#outdated;
     this.#outdated = new Set();
@@ -71,7 +89,12 @@ export class ServiceFollower {
     for (const key of intent.slices.drain()) for (const service of this.#link(key)) dirty.add(service);
     const context = this.#context();
     const affected = new Set<string>();
-    for (const key of dirty) for (const service of this.#judge(key, context)) affected.add(service);
+    let judged = 0;
+    for (const key of dirty) {
+      for (const service of this.#judge(key, context)) affected.add(service);
+      judged += 1;
+      if (judged % AT_ONCE === 0) await nextTurn();
+    }
     return new Map(Array.from(affected, (key) => [key, this.#won(key)]));
   }
 

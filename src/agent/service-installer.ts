@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isMembraneError, type MembraneError } from '../base/index.ts';
 import type { ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
 import type { Frontend } from '../model/index.ts';
@@ -76,7 +77,9 @@ export class ServiceInstaller {
       for (const [service, frontends] of desired) {
         const context = { numbers: this.#numbers, left: this.#left, maglevSize: this.#maglevSize };
         chunk.push(planService(service, frontends, this.#states.get(service), context));
-        if (chunk.length === TOGETHER) await flush();
+        if (chunk.length < TOGETHER) continue;
+        await flush();
+        await nextTurn();
       }
       await flush();
     } finally {
