@@ -1,9 +1,5 @@
 import { FakeMap } from './fake.ts';
 import {
-  type AffinityKey,
-  type AffinityValue,
-  affinityKeyCodec,
-  affinityValueCodec,
   type BackendValue,
   backendValueCodec,
   type ServiceKey,
@@ -18,6 +14,10 @@ import {
   serviceValueCodec,
   sockOriginCodec,
   sockOriginKeyCodec,
+  type Translation,
+  type TranslationKey,
+  translationCodec,
+  translationKeyCodec,
 } from './gen/codecs.ts';
 import { MAP_SPECS } from './gen/layout.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
@@ -64,16 +64,6 @@ export function fakeServiceMaps(sizes: { services?: number; slots?: number; back
   };
 }
 
-/** Which backend a client of a service with session affinity keeps to; written by the programs. */
-export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
-
-export function affinityMap(maps: MapSet): AffinityMap {
-  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), {
-    key: affinityKeyCodec,
-    value: affinityValueCodec,
-  });
-}
-
 /** What sockets were turned from and to; written by the programs. */
 export type SockOriginsMap = TypedMap<SockOriginKey, SockOrigin>;
 
@@ -81,5 +71,15 @@ export function sockOriginsMap(maps: MapSet): SockOriginsMap {
   return new KernelMap(maps.get('sock_origins'), maps.spec('sock_origins'), {
     key: sockOriginKeyCodec,
     value: sockOriginCodec,
+  });
+}
+
+/** Connections that were translated on the packet path; written by the programs. */
+export type TranslationsMap = TypedMap<TranslationKey, Translation>;
+
+export function translationsMap(maps: MapSet): TranslationsMap {
+  return new KernelMap(maps.get('translations'), maps.spec('translations'), {
+    key: translationKeyCodec,
+    value: translationCodec,
   });
 }
