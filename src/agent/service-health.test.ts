@@ -54,6 +54,7 @@ function frontend(...states: ('ready' | 'draining')[]): Frontend {
     backends,
     externalBackends: backends,
     draining: [],
+    internalLocal: false,
     externalLocal: true,
   };
 }

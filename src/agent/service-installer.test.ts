@@ -24,6 +24,7 @@ type Options = {
   readonly external?: readonly Backend[];
   readonly draining?: readonly Backend[];
   readonly affinitySeconds?: number;
+  readonly externalLocal?: boolean;
 };
 
 const frontend = (service: string, backends: readonly Backend[], options: Options = {}): Frontend => ({
@@ -37,7 +38,8 @@ const frontend = (service: string, backends: readonly Backend[], options: Option
   backends,
   externalBackends: options.external ?? backends,
   draining: options.draining ?? [],
-  externalLocal: false,
+  internalLocal: false,
+  externalLocal: options.externalLocal ?? false,
 });
 
 async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): Promise<ServiceInstaller> {
@@ -147,6 +149,33 @@ describe('ServiceInstaller', () => {
     await again.install(new Map([['a/web', []]]), 0);
     await again.sweep(1_000);
     expect(await maps.slots.entries()).toEqual([]);
+  });
+
+  it('has affinity of its own for backends of this node only', async () => {
+    const maps = fakeServiceMaps();
+    const desired = desiredOf(
+      frontend('a/web', [backend(1), backend(2)]),
+      frontend('a/web', [backend(1), backend(2)], {
+        kind: 'NodePort',
+        addr: '::',
+        port: 30_080,
+        external: [backend(1)],
+        externalLocal: true,
+      }),
+    );
+    await (await installerOn(maps)).install(desired, 0);
+    const numbers = async () =>
+      Object.fromEntries(
+        (await maps.services.entries()).map(([{ scope, port }, value]) => [`${scope} ${port}`, value.service]),
+      );
+    const before = await numbers();
+    expect(before['inside 80']).toBe(before['inside 30080']);
+    expect(before['outside 30080']).not.toBe(before['inside 30080']);
+    const again = await installerOn(maps);
+    await again.install(desired, 0);
+    await again.prune();
+    expect(await numbers()).toEqual(before);
+    expect((await maps.backends.entries()).length).toBe(2);
   });
 
   it('refuses connections where nobody serves', async () => {

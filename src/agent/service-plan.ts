@@ -18,10 +18,16 @@ type BackendSet = {
 /** `place`: `address:port`. */
 type KnownBackend = { readonly place: string; readonly id: number; readonly draining: boolean };
 
+/**
+ * Under which clients' backends are remembered. Who may have backends of this node only must not be given another
+ * because he had it through a frontend without that rule. 0: no such frontends.
+ */
+type AffinityNumbers = { readonly everywhere: number; readonly local: number };
+
 /** One port of a service in the kernel. Backends are its own: what leaves it must not be found by its clients again. */
 type PortState = {
   readonly name: string;
-  readonly number: number;
+  readonly numbers: AffinityNumbers;
   readonly backends: readonly KnownBackend[];
   readonly sets: readonly BackendSet[];
 };
@@ -142,11 +148,16 @@ function planPort(
   const places = group.flatMap((frontend) =>
     scopesOf(frontend).map((scope) => {
       const key = keyOf(frontend, scope);
-      return { frontend, key, text: frontendText(key), wanted: wantedBy(frontend, scope) };
+      const isLocal = scope === 'inside' ? frontend.internalLocal : frontend.externalLocal;
+      return { frontend, key, text: frontendText(key), wanted: wantedBy(frontend, scope), isLocal };
     }),
   );
-  const texts = left === undefined ? [] : places.map(({ text }) => text);
-  const number = before?.number ?? left?.numberOf(`${service} ${name}`, texts) ?? numbers.fresh();
+  const numberFor = (kind: keyof AffinityNumbers): number => {
+    const texts = places.flatMap(({ text, isLocal }) => (isLocal === (kind === 'local') ? [text] : []));
+    if (texts.length === 0) return 0;
+    return before?.numbers[kind] || (left?.numberOf(`${service} ${name} ${kind}`, texts) ?? numbers.fresh());
+  };
+  const mine: AffinityNumbers = { everywhere: numberFor('everywhere'), local: numberFor('local') };
 
   const backends = new Map<string, KnownBackend>();
   const idFor = (backend: Backend): number => {
@@ -154,12 +165,12 @@ function planPort(
     const done = backends.get(place);
     if (done !== undefined) return done.id;
     const known = knownBackends.get(place);
-    const id = known?.id ?? left?.backendOf(number, place);
+    const id = known?.id ?? left?.backendOf(mine.everywhere, place) ?? left?.backendOf(mine.local, place);
     const isWritten = known === undefined ? id !== undefined && left?.backends.get(id)?.flags === 0 : !known.draining;
-    const mine = { place, id: id ?? numbers.fresh(), draining: false };
-    if (!isWritten) writes.backends.push([mine.id, backendValue(backend, 0)]);
-    backends.set(place, mine);
-    return mine.id;
+    const found = { place, id: id ?? numbers.fresh(), draining: false };
+    if (!isWritten) writes.backends.push([found.id, backendValue(backend, 0)]);
+    backends.set(place, found);
+    return found.id;
   };
 
   const sets: BackendSet[] = [];
@@ -174,7 +185,7 @@ function planPort(
     return set;
   };
   const newSet = (ids: readonly number[], slots: readonly number[], hashed: boolean): BackendSet => {
-    const adopted = left?.setOf(number, slots);
+    const adopted = left?.setOf(mine.everywhere, slots) ?? left?.setOf(mine.local, slots);
     const revision = adopted ?? numbers.fresh();
     const set = { revision, ids, slots: slots.length, hashed };
     if (adopted !== undefined) return set;
@@ -182,10 +193,11 @@ function planPort(
     return set;
   };
 
-  const rows = places.map(({ frontend, key, text, wanted }): FrontendRow => {
+  const rows = places.map(({ frontend, key, text, wanted, isLocal }): FrontendRow => {
     const { revision, slots, hashed } = setFor(wanted, key.scope);
     const { affinitySeconds } = frontend;
     const flags = hashed ? SERVICE_FLAG.hashed : 0;
+    const number = isLocal ? mine.local : mine.everywhere;
     return { text, key, value: { revision, count: slots, service: number, affinitySeconds, flags } };
   });
   for (const backend of group.flatMap(({ draining }, i) => (draining === group[i - 1]?.draining ? [] : draining))) {
@@ -196,7 +208,7 @@ function planPort(
     backends.set(place, { place, id: known.id, draining: true });
     if (!known.draining) writes.draining.push([known.id, backendValue(backend, BACKEND_FLAG.draining)]);
   }
-  return { port: { name, number, backends: Array.from(backends.values()).slice(), sets: sets.slice() }, rows };
+  return { port: { name, numbers: mine, backends: Array.from(backends.values()).slice(), sets: sets.slice() }, rows };
 }
 
 function wantedBy({ backends, externalBackends }: Frontend, scope: ServiceScope): readonly Backend[] {

@@ -98,6 +98,8 @@ export type Frontend = {
   readonly externalBackends: readonly Backend[];
   /** On their way out and not used for anything new; what was begun with them goes on. */
   readonly draining: readonly Backend[];
+  /** Clients of the cluster get backends of this node only. */
+  readonly internalLocal: boolean;
   /** The client's address must not be replaced on the way in: a backend of this node serves it. */
   readonly externalLocal: boolean;
 };

@@ -15,6 +15,7 @@ const frontend = (name: string, last: number, kind: FrontendKind = 'ClusterIP'):
   backends: [],
   externalBackends: [],
   draining: [],
+  internalLocal: false,
   externalLocal: false,
 });
 const owner = (name: string, createdAt = '2026-01-01T00:00:00Z') => ({ namespace: 'a', name, createdAt, uid: name });

@@ -74,7 +74,8 @@ function frontendsOfPort(
   return places.map(({ kind, addr, port: number }): Frontend => {
     const isInternal = kind === 'ClusterIP';
     // Inside the cluster an external address is a short way to the service, whatever its policy for the outside.
-    const backends = isInternal && internalTrafficPolicy === 'Local' ? here : everywhere;
+    const internalLocal = isInternal && internalTrafficPolicy === 'Local';
+    const backends = internalLocal ? here : everywhere;
     const externalLocal = !isInternal && externalTrafficPolicy === 'Local';
     return {
       kind,
@@ -87,6 +88,7 @@ function frontendsOfPort(
       backends,
       externalBackends: externalLocal ? here : backends,
       draining: leaving,
+      internalLocal,
       externalLocal,
     };
   });
