@@ -59,3 +59,4 @@ export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-
 export { type Feature, probeFeatures, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
 export { fakeServiceMaps, type ServiceMaps, serviceMaps } from './service-maps.ts';
+export { endStaleSockets, type StaleSocketsOptions, type StaleSocketsResult } from './stale-sockets.ts';
