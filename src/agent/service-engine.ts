@@ -24,6 +24,8 @@ export type ServiceEngineOptions = {
   readonly onPass?: (ms: number) => void;
   /** A service was looked at anew, with the frontends that it has now. */
   readonly onService?: (service: string, frontends: readonly Frontend[]) => void;
+  /** Backends left the kernel: whoever talks to them waits in vain. */
+  readonly onBackendsGone?: () => void;
   /** What is wrong with a service, whenever that changes and is not nothing. */
   readonly onProblems?: (service: ServiceSpec, problems: readonly ServiceProblem[]) => void;
 };
@@ -125,11 +127,12 @@ export class ServiceEngine implements Service {
       this.#o.onService?.(service, frontends);
     }
     this.#report(due.keys());
+    let gone = await installer.sweep(clock.now());
     if (!this.#converged) {
-      await installer.prune();
+      gone += await installer.prune();
       this.#converged = true;
     }
-    await installer.sweep(clock.now());
+    if (gone > 0) this.#o.onBackendsGone?.();
     if (installer.pending) this.#later(SWEEP_MS);
   }
 

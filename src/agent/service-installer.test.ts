@@ -228,6 +228,28 @@ describe('ServiceInstaller', () => {
     expect(await flags()).toEqual({ 2: 0 });
   });
 
+  it('lets a restart interrupt nothing that drains', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2), backend(3)])), 0);
+    const leaving = desiredOf(frontend('a/web', [backend(2)], { draining: [backend(1), backend(3)] }));
+    await installer.install(leaving, 0);
+    await installer.sweep(1_000);
+    const before = await maps.backends.entries();
+    expect(before.length).toBe(3);
+    let writes = 0;
+    const again = await installerOn(watched(maps, () => (writes += 1)));
+    await again.install(leaving, 0);
+    await again.prune();
+    expect(writes).toBe(0);
+    // One of them comes back, in the first moments of another life.
+    const third = await installerOn(maps);
+    await third.install(desiredOf(frontend('a/web', [backend(1), backend(2)], { draining: [backend(3)] })), 0);
+    await third.prune();
+    const ids = (entries: typeof before) => entries.map(([id, { addr }]) => `${id} ${addr}`).toSorted();
+    expect(ids(await maps.backends.entries())).toEqual(ids(before));
+  });
+
   it('hands a frontend from one service to another without a moment without it', async () => {
     const maps = fakeServiceMaps();
     let missing = 0;

@@ -88,10 +88,10 @@ export class ServiceInstaller {
     }
   }
 
-  /** Once, when everything was installed: removes what an earlier life left and nobody wants. */
-  async prune(): Promise<void> {
+  /** Once, when everything was installed: removes what an earlier life left and nobody wants; how many backends. */
+  async prune(): Promise<number> {
     const left = this.#left;
-    if (left === undefined) return;
+    if (left === undefined) return 0;
     this.#left = undefined;
     const revisions = new Set<number>();
     const backends = new Set<number>();
@@ -105,16 +105,16 @@ export class ServiceInstaller {
     const sets = [...left.slots].filter(([revision]) => !revisions.has(revision));
     await this.#maps.services.deleteMany(frontends);
     await this.#maps.slots.deleteMany(sets.flatMap(([revision, ids]) => slotKeys(revision, ids.length)));
-    await this.#maps.backends.deleteMany([...left.backends.keys()].filter((id) => !backends.has(id)));
+    return await this.#maps.backends.deleteMany([...left.backends.keys()].filter((id) => !backends.has(id)));
   }
 
-  /** Deletes what was retired long enough ago. */
-  async sweep(now: number): Promise<void> {
+  /** Deletes what was retired long enough ago; how many backends that were. */
+  async sweep(now: number): Promise<number> {
     const due = this.#retired.filter((retired) => retired.due <= now);
-    if (due.length === 0) return;
+    if (due.length === 0) return 0;
     this.#retired = this.#retired.filter((retired) => retired.due > now);
     await this.#maps.slots.deleteMany(due.flatMap(({ slots }) => slots));
-    await this.#maps.backends.deleteMany(due.flatMap(({ backends }) => backends));
+    return await this.#maps.backends.deleteMany(due.flatMap(({ backends }) => backends));
   }
 
   /** The plans that were carried out. */

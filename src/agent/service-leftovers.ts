@@ -10,6 +10,8 @@ export class ServiceLeftovers {
   /** By number of a service: its backends by `address:port`, and its sets. */
   readonly #ids = new Map<number, Map<string, number>>();
   readonly #sets = new Map<number, Set<number>>();
+  /** Backends of no set, by place and protocol: they drain, or were about to go. */
+  readonly #loose = new Map<string, number[]>();
 
   static async read(maps: ServiceMaps): Promise<ServiceLeftovers> {
     const left = new ServiceLeftovers();
@@ -20,6 +22,12 @@ export class ServiceLeftovers {
       left.slots.set(revision, ids);
     }
     for (const [key, value] of await maps.services.entries()) left.#addFrontend(key, value);
+    const held = new Set([...left.slots.values()].flat());
+    for (const [id, { addr, port, protocol }] of left.backends) {
+      if (held.has(id)) continue;
+      const place = `${addr}:${port} ${protocol}`;
+      left.#loose.set(place, [...(left.#loose.get(place) ?? []), id]);
+    }
     return left;
   }
 
@@ -57,6 +65,14 @@ export class ServiceLeftovers {
 
   backendOf(number: number, place: string): number | undefined {
     return this.#ids.get(number)?.get(place);
+  }
+
+  /**
+   * One that was in no set, once. Nobody knows any more whose it was; whoever has it now means the same pod and port, and
+   * what was begun with it goes on.
+   */
+  takeLoose(place: string, protocol: number): number | undefined {
+    return this.#loose.get(`${place} ${protocol}`)?.pop();
   }
 
   /** A set of this service with exactly these backends, in this order. */

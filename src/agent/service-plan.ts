@@ -160,12 +160,16 @@ function planPort(
   const mine: AffinityNumbers = { everywhere: numberFor('everywhere'), local: numberFor('local') };
 
   const backends = new Map<string, KnownBackend>();
+  const adopt = ({ protocol }: Backend, place: string): number | undefined =>
+    left?.backendOf(mine.everywhere, place) ??
+    left?.backendOf(mine.local, place) ??
+    left?.takeLoose(place, PROTOCOL_NUMBERS[protocol]);
   const idFor = (backend: Backend): number => {
     const place = `${backend.addr}:${backend.port}`;
     const done = backends.get(place);
     if (done !== undefined) return done.id;
     const known = knownBackends.get(place);
-    const id = known?.id ?? left?.backendOf(mine.everywhere, place) ?? left?.backendOf(mine.local, place);
+    const id = known?.id ?? adopt(backend, place);
     const isWritten = known === undefined ? id !== undefined && left?.backends.get(id)?.flags === 0 : !known.draining;
     const found = { place, id: id ?? numbers.fresh(), draining: false };
     if (!isWritten) writes.backends.push([found.id, backendValue(backend, 0)]);
@@ -202,11 +206,14 @@ function planPort(
   });
   for (const backend of group.flatMap(({ draining }, i) => (draining === group[i - 1]?.draining ? [] : draining))) {
     const place = `${backend.addr}:${backend.port}`;
+    if (backends.has(place)) continue;
     const known = knownBackends.get(place);
     // Only who was sent connections has any to finish.
-    if (known === undefined || backends.has(place)) continue;
-    backends.set(place, { place, id: known.id, draining: true });
-    if (!known.draining) writes.draining.push([known.id, backendValue(backend, BACKEND_FLAG.draining)]);
+    const id = known?.id ?? adopt(backend, place);
+    if (id === undefined) continue;
+    backends.set(place, { place, id, draining: true });
+    const isMarked = known?.draining ?? left?.backends.get(id)?.flags === BACKEND_FLAG.draining;
+    if (!isMarked) writes.draining.push([id, backendValue(backend, BACKEND_FLAG.draining)]);
   }
   return { port: { name, numbers: mine, backends: Array.from(backends.values()).slice(), sets: sets.slice() }, rows };
 }

@@ -96,7 +96,7 @@ export type Frontend = {
   readonly backends: readonly Backend[];
   /** For clients that come from outside. The same list where nothing tells them apart. */
   readonly externalBackends: readonly Backend[];
-  /** On their way out and not used for anything new; what was begun with them goes on. */
+  /** On their way out or not ready, and not used for anything new; what was begun with them goes on. */
   readonly draining: readonly Backend[];
   /** Clients of the cluster get backends of this node only. */
   readonly internalLocal: boolean;

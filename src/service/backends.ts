@@ -1,4 +1,4 @@
-import type { Backend, ServicePort, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
+import type { Backend, ServicePort, ServiceProtocol, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { ServiceContext } from './context.ts';
 import type { Problems } from './problems.ts';
@@ -76,10 +76,19 @@ export function usable(candidates: readonly Candidate[]): Candidate[] {
   return candidates.filter(({ endpoint }) => endpoint.serving && endpoint.terminating);
 }
 
-/** Those that nobody new is sent to, but that finish what they have. */
-export function draining(candidates: readonly Candidate[], used: readonly Candidate[]): Candidate[] {
+/**
+ * Those that nobody new is sent to, but that may finish what they have. A connection outlives a failing readiness probe,
+ * so it ends with the endpoint; datagrams go elsewhere as soon as their receiver does not serve.
+ */
+export function draining(
+  candidates: readonly Candidate[],
+  used: readonly Candidate[],
+  protocol: ServiceProtocol,
+): Candidate[] {
   const busy = new Set(used);
-  return candidates.filter((one) => one.endpoint.serving && one.endpoint.terminating && !busy.has(one));
+  return candidates.filter(
+    (one) => !busy.has(one) && (protocol !== 'UDP' || (one.endpoint.serving && one.endpoint.terminating)),
+  );
 }
 
 /**

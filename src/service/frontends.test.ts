@@ -180,12 +180,13 @@ describe('what is refused, and what is said of it', () => {
 
 describe('who serves', () => {
   const terminating = { ready: false, serving: true, terminating: true };
+  const unready = { ready: false, serving: false };
   const table: [string, SliceEndpoint[], string[], string[]][] = [
     [
-      'the ready ones',
-      [endpoint('10.244.1.2'), endpoint('10.244.1.3', { ready: false, serving: false })],
+      'the ready ones; others keep what they have',
+      [endpoint('10.244.1.2'), endpoint('10.244.1.3', unready)],
       ['10.244.1.2:8080'],
-      [],
+      ['10.244.1.3:8080'],
     ],
     [
       'not those that end, while others are ready',
@@ -197,9 +198,9 @@ describe('who serves', () => {
       'those that end and still serve, when nobody is ready',
       [endpoint('10.244.1.3', terminating), endpoint('10.244.1.4', { ...terminating, serving: false })],
       ['10.244.1.3:8080'],
-      [],
+      ['10.244.1.4:8080'],
     ],
-    ['nobody that does not serve', [endpoint('10.244.1.2', { ready: false, serving: false })], [], []],
+    ['nobody that does not serve', [endpoint('10.244.1.2', unready)], [], ['10.244.1.2:8080']],
     [
       'who is published although not ready',
       [endpoint('10.244.1.2', { ready: true, serving: false })],
@@ -211,6 +212,14 @@ describe('who serves', () => {
     const { first } = judge(service(), endpoints);
     expect(addrs(first?.backends)).toEqual(backends);
     expect(addrs(first?.draining)).toEqual(draining);
+  });
+
+  it('datagrams leave who does not serve at once, and who ends when his endpoint goes', () => {
+    const ports = [{ name: '', protocol: 'UDP' as const, port: 53, nodePort: 0 }];
+    const endpoints = [endpoint('10.244.1.2'), endpoint('10.244.1.3', unready), endpoint('10.244.1.4', terminating)];
+    const slices = [slice(endpoints, { ports: [{ name: '', protocol: 'UDP', port: 5353 }] })];
+    const [first] = frontendsOf(service({ ports }), slices, sampleContext()).frontends;
+    expect([addrs(first?.backends), addrs(first?.draining)]).toEqual([['10.244.1.2:5353'], ['10.244.1.4:5353']]);
   });
 
   it('an address in two slices counts once, as the best that is said of it', () => {

@@ -67,7 +67,7 @@ function frontendsOfPort(
   const { internalTrafficPolicy, externalTrafficPolicy } = service;
   const inUse = usable(candidates);
   const everywhere = backendsOf(hinted(inUse, zone), port, nodeName);
-  const leaving = backendsOf(draining(candidates, inUse), port, nodeName);
+  const leaving = backendsOf(draining(candidates, inUse, port.protocol), port, nodeName);
   const isLocal = ({ endpoint }: Candidate): boolean => endpoint.nodeName === nodeName;
   const wantsLocal = internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local';
   const here = wantsLocal ? backendsOf(usable(candidates.filter(isLocal)), port, nodeName) : everywhere;
