@@ -6,6 +6,7 @@ import {
   BPFFS,
   ConntrackCollector,
   endpointsMap,
+  endStaleSockets,
   ensureBpffs,
   ipcacheMap,
   KernelEndpointWords,
@@ -156,6 +157,10 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
         state,
         nodeAddresses,
         client,
+        endStale: (lives) => {
+          const namespaces = endpoints.values().map(({ record }) => record.netns);
+          return endStaleSockets({ maps, namespaces, lives });
+        },
         registry,
         clock,
         log,
@@ -235,7 +240,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   await lifecycle.start(
     { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
     engine,
-    ...(services === undefined ? [] : [services.health, services.engine, services.events]),
+    ...(services === undefined ? [] : [services.health, services.sockets, services.engine, services.events]),
     reflection,
     ...(flows === undefined ? [] : [flows]),
     collection,

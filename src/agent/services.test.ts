@@ -65,6 +65,7 @@ beforeEach(async () => {
     state: { readJson: () => undefined, writeJson: () => undefined },
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     client,
+    endStale: async () => ({ ended: 0, kept: 0, failed: [] }),
     registry: createRegistry(),
     clock: systemClock,
     log: silentLogger,

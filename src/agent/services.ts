@@ -12,6 +12,7 @@ import { ServiceHealth } from './service-health.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
 import { ServiceNumbers } from './service-numbers.ts';
+import { livingAddresses, StaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
 import type { StateFiles } from './state-files.ts';
 
 export type ServicesOptions = {
@@ -21,6 +22,8 @@ export type ServicesOptions = {
   readonly state: Pick<StateFiles, 'readJson' | 'writeJson'>;
   readonly nodeAddresses: () => readonly Addr[];
   readonly client: KubeClient;
+  /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
+  readonly endStale: (lives: (addr: Addr) => boolean) => ReturnType<StaleSocketsOptions['end']>;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -30,6 +33,7 @@ export type Services = {
   readonly engine: ServiceEngine;
   readonly events: ServiceEvents;
   readonly health: ServiceHealth;
+  readonly sockets: StaleSockets;
   readonly follower: ServiceFollower;
   readonly installer: ServiceInstaller;
   /** A table of this kind changed. */
@@ -52,6 +56,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const follower = new ServiceFollower({ intent, nodeName, nodeAddresses, addressRanges, nodePorts });
   const installer = new ServiceInstaller({ maps, numbers, left, maglevSize });
   const events = new ServiceEvents({ client: options.client, node: nodeName, clock, log });
+  const sockets = new StaleSockets({ end: () => options.endStale(livingAddresses(intent)), clock, log });
   const health = new ServiceHealth({ log });
   const passes = new Histogram({
     name: 'membrane_service_pass_seconds',
@@ -68,6 +73,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     log,
     onPass: (ms) => passes.observe(ms / 1000),
     onService: (service, frontends) => health.update(service, intent.services.get(service), frontends),
+    onBackendsGone: () => sockets.look(),
     onProblems: (service, problems) => events.report(service, problems),
   });
   registerMetrics(registry, installer);
@@ -75,6 +81,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     engine,
     events,
     health,
+    sockets,
     follower,
     installer,
     changed: (kind) => engine.kick({ refresh: kind === NODE.kind || kind === POD.kind }),
