@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { detachSockets, socketsAttached } from '../../src/datapath/index.ts';
 import { parseAddr } from '../../src/net/index.ts';
 import { BACKEND_PORT, BACKENDS, NODE_ADDR, NODE_PORT, SockLab, VIP } from './sock-lab.ts';
 
@@ -143,10 +144,18 @@ describe('binding a node port', () => {
   });
 });
 
-test('the programs can be replaced while sockets use them, and are gone when taken off', async () => {
+test('the programs can be replaced while sockets use them', async () => {
   const service = { port: 90, backends: [FIRST] };
   lab.set(service);
   const answers = Array.from({ length: 30 }, () => lab.pod.tcp(VIP, 90));
   for (let i = 0; i < 3; i++) await lab.attach();
+  expect(socketsAttached(lab)).toBe(true);
   expect(new Set((await Promise.all(answers)).map(({ by }) => by))).toEqual(new Set([`${FIRST}:${BACKEND_PORT}`]));
+});
+
+test('taken off, an address of a service is one that nobody has', async () => {
+  lab.set({ port: 91, backends: [FIRST] });
+  await detachSockets(lab.pinDir);
+  expect(socketsAttached(lab)).toBe(false);
+  expect((await lab.pod.tcp(VIP, 91)).error).toMatch(/ENETUNREACH|EHOSTUNREACH|timeout/);
 });
