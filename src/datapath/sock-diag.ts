@@ -1,4 +1,4 @@
-import { type Addr, PROTOCOL_NUMBERS } from '../net/index.ts';
+import type { Addr, PROTOCOL_NUMBERS } from '../net/index.ts';
 import { readAddr } from './codec.ts';
 import { type Change, NetlinkSocket } from './netlink.ts';
 
