@@ -4,6 +4,7 @@
 #include "lib/fragment.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
+#include "lib/service.h"
 
 #define PACKET_HOST 0
 
@@ -54,6 +55,8 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 	struct snat_key key = {};
 	struct snat_value *pod;
 	struct packet *p;
+	__be32 destination;
+	__u32 ifindex;
 	int reason;
 
 	if (!flow || !action)
@@ -93,8 +96,49 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 	reason = judge(skb, flow);
 	if (reason)
 		return reason;
+	if (flow->service && p->kind == PACKET_ERROR)
+		return DROP_ICMP_UNRELATED;
 	reason = p->kind == PACKET_ERROR ? rewrite_quoted(skb, flow, &rewrite)
 					 : rewrite_v4(skb, flow, &rewrite);
+	if (reason)
+		return reason;
+	ifindex = flow->destination.ifindex;
+	destination = rewrite.new_addr;
+	/* From a backend in the world. */
+	if (CONFIG(enable_services) && flow->service) {
+		reason = service_answer(flow, &rewrite);
+		if (!reason)
+			reason = rewrite_v4(skb, flow, &rewrite);
+		if (reason)
+			return reason;
+	}
+	*action = deliver_to_pod(skb, ETH_P_IP, destination, ifindex);
+	return 0;
+}
+
+/* To a frontend: a node port, or an address of a service. Returns a drop reason, or 0 and the
+ * action, which stays as it is when the destination is none. */
+VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *action)
+{
+	struct rewrite rewrite = {};
+	int reason;
+
+	if (!flow || !action)
+		return DROP_INTERNAL;
+	reason = service_turn(flow, &rewrite, SERVICE_OUTSIDE);
+	if (reason || !flow->service)
+		return reason;
+	if (flow->source.kind != SIDE_OTHER)
+		return DROP_SPOOFED_IP;
+	if (identity_is_cluster(flow->source.identity))
+		return DROP_UNENCAPSULATED;
+	/* Its answers would not come by here. */
+	if (flow->destination.kind != SIDE_POD)
+		return DROP_NO_ROUTE;
+	reason = judge(skb, flow);
+	if (reason)
+		return reason;
+	reason = rewrite_v4(skb, flow, &rewrite);
 	if (reason)
 		return reason;
 	*action = deliver_to_pod(skb, ETH_P_IP, rewrite.new_addr, flow->destination.ifindex);
@@ -154,16 +198,17 @@ int from_netdev(struct __sk_buff *skb)
 	if (skb->pkt_type != PACKET_HOST)
 		return TC_ACT_OK;
 	resolve(&p->destination, &flow.destination);
-	if (flow.destination.kind == SIDE_OTHER)
+	if (flow.destination.kind == SIDE_OTHER && !CONFIG(enable_services))
 		return TC_ACT_OK;
-	/* The node's own packets may have IP options; they are the stack's to judge. */
+	/* The node's own packets may have IP options, and what it forwards is not for pods; both
+	 * are the stack's to judge. */
 	if (reason) {
-		if (flow.destination.kind == SIDE_HOST)
+		if (flow.destination.kind != SIDE_POD)
 			return TC_ACT_OK;
 		goto out;
 	}
 	resolve(&p->source, &flow.source);
-	if (flow.source.kind != SIDE_OTHER) {
+	if (flow.source.kind != SIDE_OTHER && flow.destination.kind != SIDE_OTHER) {
 		reason = DROP_SPOOFED_IP;
 		goto out;
 	}
@@ -172,6 +217,15 @@ int from_netdev(struct __sk_buff *skb)
 		reason = parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id);
 	else
 		reason = parse_l4(skb, p);
+	if (CONFIG(enable_services) && !reason && flow.destination.kind != SIDE_POD) {
+		reason = to_service(skb, &flow, &action);
+		if (reason)
+			goto out;
+		if (flow.service)
+			goto forwarded;
+	}
+	if (flow.destination.kind == SIDE_OTHER)
+		return TC_ACT_OK;
 	if (flow.destination.kind == SIDE_HOST) {
 		if (reason)
 			return TC_ACT_OK;
@@ -181,6 +235,7 @@ int from_netdev(struct __sk_buff *skb)
 	}
 	if (reason)
 		goto out;
+forwarded:
 	if (CONFIG(enable_counters) && action != TC_ACT_OK)
 		count(DROP_NONE, DIRECTION_INGRESS, skb->len);
 	return action;

@@ -7,6 +7,7 @@
 #include "lib/ipv6.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
+#include "lib/service.h"
 
 /* Down to the transport header. Returns a drop reason. */
 static __always_inline int parse(struct __sk_buff *skb, struct packet *p)
@@ -33,11 +34,52 @@ static __always_inline int parse(struct __sk_buff *skb, struct packet *p)
 	return p->ethertype == ETH_P_ARP ? DROP_ARP_UNEXPECTED : DROP_UNKNOWN_L3;
 }
 
+/* Where a packet of a pod goes that may go on. Returns a drop reason, or 0 and the action. */
+VERIFIED_ONCE int deliver(struct __sk_buff *skb, struct flow *flow, const struct rewrite *rewrite,
+			  int *action)
+{
+	struct packet *p;
+	int reason;
+
+	if (!flow || !rewrite || !action)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	/* The quoted packet of an error would have to be translated back as well. */
+	if (p->kind == PACKET_ERROR &&
+	    (flow->service || (flow->nat_port && flow->destination.kind == SIDE_OTHER)))
+		return DROP_ICMP_UNRELATED;
+	if (CONFIG(enable_services) && rewrite->new_addr) {
+		/* The frontend is an address of the node: the stack would not send under it for
+		 * somebody else. */
+		if (rewrite->source && flow->destination.kind == SIDE_OTHER) {
+			reason = decrement_ttl(skb, p->ttl);
+			if (reason)
+				return reason;
+			*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
+			return rewrite_v4(skb, flow, rewrite);
+		}
+		reason = rewrite_v4(skb, flow, rewrite);
+		if (reason)
+			return reason;
+	}
+	switch (flow->destination.kind) {
+	case SIDE_POD:
+		*action = deliver_to_pod(skb, p->ethertype, p->destination.v4,
+					 flow->destination.ifindex);
+		return 0;
+	case SIDE_HOST:
+		return 0;
+	default:
+		return deliver_to_world(skb, flow, action);
+	}
+}
+
 /* What a pod sends. Its link and source address are checked already. */
 SEC("tc")
 int judge_from_pod(struct __sk_buff *skb)
 {
 	struct flow flow = {.hook = HOOK_FROM_POD};
+	struct rewrite rewrite = {};
 	struct packet *p = &flow.packet;
 	__u32 endpoint = skb->cb[CB_ENDPOINT];
 	int reason, action = TC_ACT_OK;
@@ -62,6 +104,11 @@ int judge_from_pod(struct __sk_buff *skb)
 			goto out;
 	}
 	resolve(&p->destination, &flow.destination);
+	if (CONFIG(enable_services)) {
+		reason = service_turn(&flow, &rewrite, SERVICE_INSIDE);
+		if (reason)
+			goto out;
+	}
 	/* The overlay's port on a node belongs to nodes: a pod that sends to it forges identities.
 	 */
 	if (CONFIG(tunnel_port) && p->protocol == IPPROTO_UDP &&
@@ -75,23 +122,14 @@ int judge_from_pod(struct __sk_buff *skb)
 	reason = judge(skb, &flow);
 	if (reason)
 		goto out;
-	switch (flow.destination.kind) {
-	case SIDE_POD:
-		action = deliver_to_pod(skb, p->ethertype, p->destination.v4,
-					flow.destination.ifindex);
-		break;
-	case SIDE_HOST:
-		break;
-	default:
-		/* The quoted packet of an error would have to be translated back as well. */
-		if (p->kind == PACKET_ERROR && flow.nat_port) {
-			reason = DROP_ICMP_UNRELATED;
-			goto out;
-		}
-		reason = deliver_to_world(skb, &flow, &action);
+	if (CONFIG(enable_services) && flow.service && flow.is_reply && p->kind != PACKET_ERROR) {
+		reason = service_answer(&flow, &rewrite);
 		if (reason)
 			goto out;
 	}
+	reason = deliver(skb, &flow, &rewrite, &action);
+	if (reason)
+		goto out;
 	if (CONFIG(enable_counters))
 		count(DROP_NONE, DIRECTION_EGRESS, skb->len);
 	return action;
@@ -126,6 +164,7 @@ int judge_to_pod(struct __sk_buff *skb)
 {
 	struct flow flow = {.hook = HOOK_TO_POD};
 	struct packet *p = &flow.packet;
+	struct rewrite rewrite = {};
 	__u32 endpoint = skb->cb[CB_ENDPOINT];
 	int reason;
 
@@ -163,6 +202,15 @@ int judge_to_pod(struct __sk_buff *skb)
 	reason = judge(skb, &flow);
 	if (reason)
 		goto out;
+	/* A process of the node that answers for a service. */
+	if (CONFIG(enable_services) && flow.service && flow.is_reply) {
+		reason = p->kind == PACKET_ERROR ? DROP_ICMP_UNRELATED
+						 : service_answer(&flow, &rewrite);
+		if (!reason)
+			reason = rewrite_v4(skb, &flow, &rewrite);
+		if (reason)
+			goto out;
+	}
 	if (CONFIG(enable_counters))
 		count(DROP_NONE, DIRECTION_INGRESS, skb->len);
 	return TC_ACT_OK;

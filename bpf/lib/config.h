@@ -17,6 +17,8 @@ struct config {
 	__u8 enable_counters;	  /* packets and bytes forwarded; drops are always counted */
 	__u8 enable_policy;	  /* 0: policyEnforcement "never"; addresses are still checked */
 	__u8 enable_icmp_errors;  /* deliver ICMP errors about known connections */
+	__u8 enable_services;	  /* ClusterIP, node ports and their like */
+	__u8 pad0[3];		  /* zero */
 
 	/* The endpoint; zero in programs of the node. */
 	__u32 endpoint;
@@ -33,7 +35,10 @@ struct config {
 	__be16 tunnel_port;  /* UDP port of the overlay: no pod may send to it on a node; 0: none */
 	__u16 snat_port_min; /* host order */
 	__u16 snat_port_max; /* host order, included */
-	__u16 pad;	     /* zero */
+	__u16 node_port_min; /* host order; node ports are looked for in this range only */
+	__u16 node_port_max; /* host order, included */
+	__u16 pad1;	     /* zero */
+	__u64 node_cookie;   /* of the node's own network namespace */
 	__u32 ct_quota;	     /* connections one endpoint may have open; 0: no limit */
 	__u32 event_rate; /* events a second and CPU; above it events are counted, not written; 0:
 			     no limit */

@@ -23,6 +23,6 @@ static __always_inline bool ct_established(const struct ct_entry *entry, __u8 si
 
 	return entry->endpoint[side] == endpoint && entry->stamp[side] == word &&
 	       entry->stamp[other] == endpoint_word(entry->endpoint[other]) &&
-	       entry->expires > now && !(entry->flags & CT_CLOSING) &&
+	       entry->expires > now && !(entry->flags & (CT_CLOSING | CT_SERVICE)) &&
 	       (entry->opener == side || (entry->flags & CT_REPLIED));
 }

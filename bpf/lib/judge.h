@@ -134,6 +134,8 @@ VERIFIED_ONCE int ct_insert(struct flow *flow, __u8 flags)
 		return DROP_INTERNAL;
 	if (flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST)
 		flags |= CT_HOST;
+	if (CONFIG(enable_services) && flow->service)
+		flags |= CT_SERVICE;
 	entry.flags = flags;
 	entry.opener = flow->side;
 	entry.timeout = ct_timeout(&flow->packet, flags);
@@ -268,6 +270,8 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 		if (!own)
 			return DROP_ICMP_UNRELATED;
 		flow->nat_port = entry->nat_port;
+		if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
+			flow->service = 1;
 		return judged ? 0 : ct_rejudge(skb, flow);
 	default:
 		if (own)
@@ -279,6 +283,8 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 
 	flow->is_reply = entry->opener != side;
 	flow->nat_port = entry->nat_port;
+	if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
+		flow->service = 1;
 	if (!judged) {
 		reason = ct_rejudge(skb, flow);
 		if (reason)

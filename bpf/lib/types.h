@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 /* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
 union addr {
@@ -125,8 +125,9 @@ enum ct_flag {
 	CT_HOST = 4,	/* the side without an endpoint is this node, not the world */
 	CT_MIDSTREAM =
 		8, /* made from a packet in mid-stream, with the leave of both sides' policies */
-	CT_FIN_0 = 16, /* side 0 has sent FIN */
-	CT_FIN_1 = 32, /* side 1 has sent FIN */
+	CT_FIN_0 = 16,	 /* side 0 has sent FIN */
+	CT_FIN_1 = 32,	 /* side 1 has sent FIN */
+	CT_SERVICE = 64, /* packets are translated between a service's frontend and this backend */
 };
 
 /* Reverse translation of masqueraded connections: what comes back to the node's address and this
@@ -143,6 +144,112 @@ struct snat_value {
 	union addr pod;
 	__be16 pod_port;
 	__u16 endpoint;
+};
+
+/* Who may use a frontend. One that serves both has an entry for each, which may share a backend
+ * set; they differ where a traffic policy is Local. */
+enum service_scope {
+	SERVICE_INSIDE = 0,  /* the node's processes and its pods */
+	SERVICE_OUTSIDE = 1, /* what comes in at a device of the node */
+};
+
+/* A frontend. With address :: (all zero) it is a node port: any address of the node, and from the
+ * node's own network namespace 127/8. */
+struct service_key {
+	union addr addr;
+	__be16 port;
+	__u8 protocol; /* IPPROTO_* */
+	__u8 scope;    /* enum service_scope */
+	__u32 pad;     /* zero */
+};
+
+/* The backend set in force. A set is written whole under a fresh revision, then one update of this
+ * value switches to it, then the slots of the former revision are deleted. */
+struct service_value {
+	__u32 revision;
+	__u32 count;		/* slots 0 to count - 1 exist; 0: connections are refused */
+	__u32 service;		/* stable number of the service, for affinity */
+	__u32 affinity_seconds; /* 0: no session affinity */
+	__u16 flags;		/* enum service_flag */
+	__u16 pad;		/* zero */
+};
+
+enum service_flag {
+	SERVICE_HASHED = 1, /* packets choose their slot by a hash of the client's address and port
+			       (the slots are a Maglev table), instead of at random */
+};
+
+struct service_slot_key {
+	__u32 revision;
+	__u32 slot;
+};
+
+struct service_slot {
+	__u32 backend; /* key in `backends` */
+};
+
+/* Stays until what it serves is over, longer than it is in a slot: a UDP socket keeps to it while
+ * it is here and not draining. Numbers are not reused soon. */
+struct backend_value {
+	union addr addr;
+	__be16 port;
+	__u8 protocol; /* IPPROTO_* */
+	__u8 flags;    /* enum backend_flag */
+	__u32 pad;     /* zero */
+};
+
+enum backend_flag {
+	BACKEND_DRAINING = 1, /* gets nothing new, by affinity neither, and no UDP from sockets that
+				   name their destination with every datagram */
+};
+
+/* Session affinity: the client is a network namespace at a socket hook (addr.hi is its cookie,
+ * addr.lo zero), an address on the packet path. */
+struct affinity_key {
+	union addr client;
+	__u32 service;
+};
+
+struct affinity_value {
+	__u64 used; /* ns, CLOCK_MONOTONIC */
+	__u32 backend;
+	__u32 pad; /* zero */
+};
+
+/* What a socket was turned from and to. By frontend: the backend that a UDP socket keeps to; by
+ * backend: the frontend that the process thinks it talks to. */
+struct sock_origin_key {
+	__u64 cookie; /* of the socket */
+	union addr addr;
+	__be16 port;
+	__u8 protocol;
+	__u8 by_frontend; /* 1: addr and port are the frontend's; 0: the backend's */
+	__u32 pad;	  /* zero */
+};
+
+struct sock_origin {
+	union addr addr;
+	__be16 port;
+	__u16 pad;     /* zero */
+	__u32 backend; /* key in `backends` */
+};
+
+/* Translated connections of the packet path: client to frontend, and backend to client. */
+struct translation_key {
+	union addr source;
+	union addr destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u8 protocol;
+	__u8 pad[3]; /* zero */
+};
+
+/* The destination of the one, the source of the other after translation. */
+struct translation {
+	union addr addr;
+	__be16 port;
+	__u16 pad;     /* zero */
+	__u32 backend; /* key in `backends` */
 };
 
 /* What the first fragment of a datagram says about the rest of it. */
@@ -229,3 +336,10 @@ _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");
 _Static_assert(sizeof(struct ct_entry) == 56, "ct_entry");
 _Static_assert(sizeof(struct event) == 80, "event");
+_Static_assert(sizeof(struct service_key) == 24, "service_key");
+_Static_assert(sizeof(struct service_value) == 20, "service_value");
+_Static_assert(sizeof(struct backend_value) == 24, "backend_value");
+_Static_assert(sizeof(struct affinity_key) == 24, "affinity_key");
+_Static_assert(sizeof(struct sock_origin_key) == 32, "sock_origin_key");
+_Static_assert(sizeof(struct sock_origin) == 24, "sock_origin");
+_Static_assert(sizeof(struct translation_key) == 40, "translation_key");

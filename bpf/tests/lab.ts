@@ -26,6 +26,7 @@ export const WORLD = parseAddr('198.51.100.7');
 export const REMOTE_POD = parseAddr('10.244.2.9');
 
 export const TUNNEL_PORT = 8472;
+export const NODE_PORTS = { min: 30_000, max: 32_767 } as const;
 export const SNAT_PORTS = { min: 61_000, max: 61_003 } as const;
 
 /** Everything on, as an agent with default settings would write it. */
@@ -38,6 +39,7 @@ export const FULL: Config = {
   enableCounters: true,
   enablePolicy: true,
   enableIcmpErrors: true,
+  enableServices: true,
   gatewayMac: GATEWAY_MAC,
   gatewayIpv4: GATEWAY,
   nodeIpv4: NODE,
@@ -45,6 +47,8 @@ export const FULL: Config = {
   tunnelPort: TUNNEL_PORT,
   snatPortMin: SNAT_PORTS.min,
   snatPortMax: SNAT_PORTS.max,
+  nodePortMin: NODE_PORTS.min,
+  nodePortMax: NODE_PORTS.max,
 };
 
 export type LabPod = {

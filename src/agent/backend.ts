@@ -27,6 +27,7 @@ import type { AddressBook } from './address-book.ts';
 import { connectionViews } from './backend-connections.ts';
 import { endpointCounters, endpointView } from './backend-endpoints.ts';
 import { type PolicyViewContext, policyView } from './backend-policies.ts';
+import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
 import type { AgentConfig } from './config.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -36,6 +37,7 @@ import type { PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
 import type { Reflection } from './reflection.ts';
+import type { Services } from './services.ts';
 
 export type BackendOptions = {
   readonly config: AgentConfig;
@@ -51,6 +53,10 @@ export type BackendOptions = {
   readonly installer: PolicyInstaller;
   readonly engine: Engine;
   readonly reflection: Reflection;
+  /** Undefined: services are off. */
+  readonly services: Services | undefined;
+  /** Whose sockets are turned to backends; undefined: nobody's. */
+  readonly serviceCgroup: string | undefined;
   readonly hub: FlowHub;
   readonly maps: MapSet;
   readonly words: EndpointWords;
@@ -162,7 +168,8 @@ export class Backend implements AdminBackend {
   }
 
   async services(): Promise<ServiceList> {
-    return { enabled: false, items: [] };
+    const { intent, services, serviceCgroup } = this.#o;
+    return services === undefined ? { enabled: false, items: [] } : serviceList(intent, services, serviceCgroup);
   }
 
   async footprint(): Promise<FootprintView> {
@@ -223,6 +230,14 @@ export class Backend implements AdminBackend {
       checks.push({ name, ok: problems.length === 0, detail: problems.join('; ') || fine });
     };
     add('engine', engine.problem === undefined ? [] : [engine.problem], 'decisions reach the kernel');
+    const { services } = this.#o;
+    if (services !== undefined) {
+      const { problem } = services.engine;
+      const full = Array.from(services.installer.refused.values(), ({ message }) => message);
+      const { frontends, backends } = services.installer.counts;
+      const problems = [...(problem === undefined ? [] : [problem]), ...full.slice(0, 5)];
+      add('services', problems, `${frontends} frontends, ${backends} backends in the kernel`);
+    }
     const refused = Array.from(installer.entries()).flatMap(([, { refused: why }]) =>
       why === undefined ? [] : [why.message],
     );

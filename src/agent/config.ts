@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../base/index.ts';
 import { isAddr, Prefix } from '../net/index.ts';
+import { MAGLEV_SIZES } from '../service/index.ts';
 import { agentErrors } from './errors.ts';
 
 const path = z.string().regex(/^\//, 'must be an absolute path');
@@ -61,6 +62,12 @@ const mapsSchema = z
     conntrack: entries.default(262_144).describe('Connections.'),
     snat: entries.default(65_536).describe('Masqueraded connections.'),
     fragments: entries.default(8192).describe('Fragmented datagrams under way.'),
+    services: entries.default(131_072).describe('Frontends: an address and port of a service.'),
+    service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
+    backends: entries.default(262_144).describe('Backends of all services.'),
+    affinity: entries.default(65_536).describe('Clients of services with session affinity.'),
+    sock_origins: entries.default(65_536).describe('Sockets that were turned to a backend.'),
+    translations: entries.default(65_536).describe('Connections to services that no socket hook saw, twice.'),
     events: z
       .int()
       .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
@@ -109,6 +116,32 @@ export const configSchema = z.strictObject({
   enableMasquerade: z.boolean().default(true).describe("Pods reach the world under the node's address."),
   enableFragments: z.boolean().default(true).describe('IPv4 fragments; off: dropped.'),
   enableIcmpErrors: z.boolean().default(true).describe('ICMP errors about known connections.'),
+  enableServices: z.boolean().default(true).describe('ClusterIP, NodePort and their like, without kube-proxy.'),
+  cgroup: path
+    .optional()
+    .describe(
+      'cgroup v2 directory above the pods and the processes of the node that use services. Default: kubepods.slice or kubepods.',
+    ),
+  nodePortRange: z
+    .string()
+    .regex(/^\d{1,5}-\d{1,5}$/, 'must be like 30000-32767')
+    .transform((text) => text.split('-').map(Number))
+    .refine(([min = 0, max = 0]) => min >= 1 && max <= 65_535 && min <= max, 'must be ports, the smaller first')
+    .transform(([min = 0, max = 0]) => ({ min, max }))
+    .default({ min: 30_000, max: 32_767 })
+    .describe("Node ports, as the API server's --service-node-port-range. No process of the node can bind one in use."),
+  loadBalancing: z
+    .enum(['random', 'maglev'])
+    .default('random')
+    .describe('How clients from outside get a backend; maglev: every node sends one client to one backend.'),
+  maglevTableSize: z
+    .literal(MAGLEV_SIZES)
+    .default(16_381)
+    .describe('Slots of a service; a hundred times its backends.'),
+  serviceAddressRanges: z
+    .array(cidr)
+    .default([])
+    .describe('Where externalIPs and load balancer addresses may lie. Default: nowhere, so that none is captured.'),
   enableCounters: z.boolean().default(true).describe('Count what was forwarded; drops are always counted.'),
   ctQuota: z.int().min(0).default(0).describe('Connections that one endpoint may have open; 0: no limit.'),
   ctGcInterval: seconds.default(10).describe('Seconds between two runs of the conntrack collector.'),

@@ -34,6 +34,10 @@ export const agentErrors = errorTable({
     what: 'the prefixes of a policy do not fit into the ipcache',
     remedy: 'Raise maps.ipcache, or name fewer prefixes; what was in force before goes on.',
   },
+  E_AGENT_SERVICES_FULL: {
+    what: 'a service does not fit into the maps',
+    remedy: 'Raise maps.services, maps.service_slots or maps.backends; what was in force before goes on.',
+  },
   E_AGENT_NOT_FOUND: {
     what: 'there is no such thing',
     remedy: 'Look at "membrane endpoint list" and "membrane identity list".',

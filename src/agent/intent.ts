@@ -1,4 +1,5 @@
 import {
+  type EndpointSliceRow,
   type KubeRow,
   type NamespaceRow,
   type NetworkPolicyRow,
@@ -6,6 +7,7 @@ import {
   type PodRow,
   type ReflectorBatch,
   rowKey,
+  type ServiceRow,
 } from '../kube/index.ts';
 
 /** What the API server says, trimmed: rows by `namespace/name`, and which keys changed since somebody asked. */
@@ -58,9 +60,16 @@ export class Intent {
   readonly namespaces = new IntentTable<NamespaceRow>();
   readonly nodes = new IntentTable<NodeRow>();
   readonly policies = new IntentTable<NetworkPolicyRow>();
+  readonly services = new IntentTable<ServiceRow>();
+  readonly slices = new IntentTable<EndpointSliceRow>();
 
   /** Before this, no decision: what is missing may only not have arrived yet. */
   get synced(): boolean {
     return this.pods.synced && this.namespaces.synced && this.nodes.synced && this.policies.synced;
+  }
+
+  /** Before this, no decision about services. Pods among them: one in the host network has the address of its node. */
+  get servicesSynced(): boolean {
+    return this.services.synced && this.slices.synced && this.nodes.synced && this.pods.synced;
   }
 }

@@ -6,6 +6,7 @@ import {
   BPFFS,
   ConntrackCollector,
   endpointsMap,
+  endStaleSockets,
   ensureBpffs,
   ipcacheMap,
   KernelEndpointWords,
@@ -16,8 +17,9 @@ import {
   readObjectSpec,
   removeOldMaps,
   requireFeatures,
+  serviceMaps,
 } from '../datapath/index.ts';
-import { inClusterConnection, KubeClient, loadKubeconfig } from '../kube/index.ts';
+import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, SERVICE } from '../kube/index.ts';
 import type { PolicyRevision, PolicyTable } from '../model/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
@@ -46,6 +48,8 @@ import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
+import { serviceHooks } from './service-hooks.ts';
+import { openServices } from './services.ts';
 import { StateFiles } from './state-files.ts';
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
@@ -71,6 +75,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     endpoint: readObjectSpec(`${BUILD}endpoint.bpf.o`),
     judge: readObjectSpec(`${BUILD}judge.bpf.o`),
     host: readObjectSpec(`${BUILD}host.bpf.o`),
+    sock: readObjectSpec(`${BUILD}sock.bpf.o`),
   };
   const programs = new EndpointPrograms({ ...specs, maps, base, pinDir: config.pinDir });
 
@@ -96,6 +101,15 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   });
   // Nothing of an earlier layout is used any more.
   removeOldMaps(config.pinDir);
+
+  const serviceCgroup = await serviceHooks({
+    spec: specs.sock,
+    maps,
+    config: base,
+    cgroup: config.cgroup,
+    pinDir: config.pinDir,
+    log,
+  });
 
   const repository = new PolicyRepository({
     enforcement: config.policyEnforcement,
@@ -137,11 +151,33 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     log,
     onPass: (ms) => passes.observe(ms / 1000),
   });
+  const client = new KubeClient(connection);
+  const services = config.enableServices
+    ? await openServices({
+        config,
+        maps: serviceMaps(maps),
+        intent,
+        state,
+        nodeAddresses,
+        client,
+        endStale: (lives) => {
+          const namespaces = endpoints.values().map(({ record }) => record.netns);
+          return endStaleSockets({ maps, namespaces, lives });
+        },
+        registry,
+        clock,
+        log,
+      })
+    : undefined;
   const reflection = new Reflection({
-    client: new KubeClient(connection),
+    client,
     intent,
     log,
-    onChange: () => {
+    services: config.enableServices,
+    onChange: (kind) => {
+      services?.changed(kind);
+      // The engine of policies does not look at services.
+      if (kind === SERVICE.kind || kind === ENDPOINT_SLICE.kind) return;
       if (config.podCIDR === undefined) addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log);
       engine.kick();
     },
@@ -188,6 +224,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     installer,
     engine,
     reflection,
+    services,
+    serviceCgroup,
     hub,
     maps,
     words,
@@ -205,6 +243,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   await lifecycle.start(
     { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
     engine,
+    ...(services === undefined ? [] : [services.health, services.sockets, services.engine, services.events]),
     reflection,
     ...(flows === undefined ? [] : [flows]),
     collection,

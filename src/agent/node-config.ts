@@ -1,4 +1,4 @@
-import { type Config, ZERO_CONFIG } from '../datapath/index.ts';
+import { type Config, netnsCookie, ZERO_CONFIG } from '../datapath/index.ts';
 import type { AgentConfig } from './config.ts';
 import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
 
@@ -19,6 +19,7 @@ export function nodeConfig(config: AgentConfig, uplink: Uplink): Config {
     enableCounters: config.enableCounters,
     enablePolicy: config.policyEnforcement !== 'never',
     enableIcmpErrors: config.enableIcmpErrors,
+    enableServices: config.enableServices,
     gatewayMac: GATEWAY_MAC,
     gatewayIpv4: GATEWAY,
     nodeIpv4: uplink.addr,
@@ -26,6 +27,9 @@ export function nodeConfig(config: AgentConfig, uplink: Uplink): Config {
     tunnelPort: TUNNEL_PORT,
     snatPortMin: SNAT_PORTS.min,
     snatPortMax: SNAT_PORTS.max,
+    nodePortMin: config.nodePortRange.min,
+    nodePortMax: config.nodePortRange.max,
+    nodeCookie: config.enableServices ? Number(netnsCookie()) : 0,
     ctQuota: config.ctQuota,
     eventRate: config.eventRate,
   };

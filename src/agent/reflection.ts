@@ -1,5 +1,6 @@
 import type { Lifecycle, Logger, Service } from '../base/index.ts';
 import {
+  ENDPOINT_SLICE,
   type KubeClient,
   type KubeRow,
   NAMESPACE,
@@ -9,6 +10,7 @@ import {
   Reflector,
   type ReflectorStatus,
   type Resource,
+  SERVICE,
 } from '../kube/index.ts';
 import type { Intent, IntentTable } from './intent.ts';
 
@@ -16,7 +18,10 @@ export type ReflectionOptions = {
   readonly client: KubeClient;
   readonly intent: Intent;
   readonly log: Logger;
-  readonly onChange: () => void;
+  /** Services and their slices are read too. */
+  readonly services: boolean;
+  /** The kind whose table changed. */
+  readonly onChange: (kind: string) => void;
 };
 
 type Follow = {
@@ -30,7 +35,7 @@ export class Reflection implements Service {
   readonly #client: KubeClient;
   readonly #follows: readonly Follow[];
 
-  constructor({ client, intent, log, onChange }: ReflectionOptions) {
+  constructor({ client, intent, log, services, onChange }: ReflectionOptions) {
     this.#client = client;
     const follow = <T extends KubeRow>(resource: Resource<T>, table: IntentTable<T>): Follow => {
       const reflector = new Reflector({ client, resource, log });
@@ -40,7 +45,7 @@ export class Reflection implements Service {
         run: async (signal) => {
           for await (const batch of reflector.batches(signal)) {
             table.apply(batch);
-            onChange();
+            onChange(resource.kind);
           }
         },
       };
@@ -50,6 +55,7 @@ export class Reflection implements Service {
       follow(NODE, intent.nodes),
       follow(NETWORK_POLICY, intent.policies),
       follow(POD, intent.pods),
+      ...(services ? [follow(SERVICE, intent.services), follow(ENDPOINT_SLICE, intent.slices)] : []),
     ];
   }
 

@@ -14,6 +14,7 @@ export type {
   ObserveRequest,
   PolicyView,
   ServiceList,
+  ServiceView,
   TraceRequest,
   TraceView,
 } from './schema.ts';

@@ -169,10 +169,44 @@ export type NodeView = z.infer<typeof nodeSchema>;
 const serviceSchema = z.object({
   namespace: z.string(),
   name: z.string(),
-  frontends: z.array(z.string()),
-  backends: z.array(z.string()),
+  type: z.string(),
+  /** `ignored`: headless, ExternalName or another proxy's. `refused`: the last good state goes on; `problems` say why. */
+  state: z.enum(['applied', 'pending', 'refused', 'ignored']),
+  /** What is special about the choice of a backend: `affinity 600s`, `internal Local`. Empty: any, at random. */
+  steering: z.array(z.string()),
+  frontends: z.array(
+    z.object({
+      kind: z.enum(['ClusterIP', 'NodePort', 'ExternalIP', 'LoadBalancer']),
+      /** `::`: every address of the node. */
+      address: z.string(),
+      port: count,
+      protocol: z.string(),
+      /** False: another service has this address and port. */
+      served: z.boolean(),
+      backends: count,
+    }),
+  ),
+  /** The first hundred. `draining-used`: on its way out, used because nobody is ready. */
+  backends: z.array(
+    z.object({
+      address: z.string(),
+      port: count,
+      protocol: z.string(),
+      state: z.enum(['ready', 'draining-used', 'draining']),
+      pod: z.string().optional(),
+      local: z.boolean(),
+    }),
+  ),
+  backendCount: count,
+  problems: z.array(z.object({ reason: z.string(), message: z.string() })),
 });
-export const serviceListSchema = z.object({ enabled: z.boolean(), items: z.array(serviceSchema) });
+export type ServiceView = z.infer<typeof serviceSchema>;
+export const serviceListSchema = z.object({
+  enabled: z.boolean(),
+  /** Where sockets are turned to backends; absent: only packets are. */
+  cgroup: z.string().optional(),
+  items: z.array(serviceSchema),
+});
 export type ServiceList = z.infer<typeof serviceListSchema>;
 
 export const footprintSchema = z.object({

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AdminServer, type EndpointView, FakeBackend, type TraceView } from '../api/index.ts';
+import { AdminServer, type EndpointView, FakeBackend, type ServiceList, type TraceView } from '../api/index.ts';
 import type { Flow } from '../model/index.ts';
 
 const MEMBRANE = fileURLToPath(new URL('../../membrane', import.meta.url));
@@ -227,6 +227,38 @@ describe('output', () => {
     expect((await membrane(['ct', 'list'])).out).toMatch(
       /^TCP {4}10\.244\.1\.2:40000 \(300\) +-> \[2001:db8::1\]:443 \(2\) +60s {2}current,replied masqueraded from port 33000\n$/,
     );
+  });
+
+  test('services, with what is wrong with them', async () => {
+    const place = { address: '10.244.1.2', port: 8080, protocol: 'TCP', state: 'ready' as const, local: true };
+    const services: ServiceList = {
+      enabled: true,
+      cgroup: '/sys/fs/cgroup/kubepods',
+      items: [
+        {
+          namespace: 'a',
+          name: 'web',
+          type: 'NodePort',
+          state: 'applied',
+          steering: ['affinity 600s'],
+          frontends: [
+            { kind: 'ClusterIP', address: '10.96.0.10', port: 80, protocol: 'TCP', served: true, backends: 1 },
+            { kind: 'NodePort', address: '::', port: 30_080, protocol: 'TCP', served: false, backends: 1 },
+          ],
+          backends: [place, { ...place, address: '10.244.1.3', state: 'draining' }],
+          backendCount: 3,
+          problems: [{ reason: 'ExternalIPRefused', message: 'externalIP 8.8.8.8 is not within serviceAddressRanges' }],
+        },
+      ],
+    };
+    const { services: before } = backend.state;
+    Object.assign(backend.state, { services });
+    const { out } = await membrane(['service', 'list']);
+    expect(out).toContain('10.96.0.10:80/TCP node:30080/TCP(taken)');
+    expect(out).toContain('10.244.1.2:8080 10.244.1.3:8080(draining) and 1 more');
+    expect(out).toContain('a/web: ExternalIPRefused: externalIP 8.8.8.8 is not within serviceAddressRanges');
+    expect(JSON.parse((await membrane(['service', 'list', '-o', 'json'])).out)).toEqual(services);
+    Object.assign(backend.state, { services: before });
   });
 
   test('trace says who decided', async () => {

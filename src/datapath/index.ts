@@ -1,6 +1,7 @@
 /** The datapath as the rest of the agent sees it. */
 export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
 export { BPFFS, ensureBpffs, removePins } from './bpffs.ts';
+export { attachSockets, detachSockets, type SockAttachOptions } from './cgroup-attach.ts';
 export {
   type Connection,
   type ConnectionEnd,
@@ -24,7 +25,16 @@ export { type EndpointsMap, endpointsCodecs, endpointsMap } from './endpoints-ma
 export { FakeMap } from './fake.ts';
 export type { ProgFd } from './fd.ts';
 export { type Footprint, footprint, type MapFootprint, type ProgramFootprint } from './footprint.ts';
-export type { EndpointValue, Event, IpcacheValue } from './gen/codecs.ts';
+export type {
+  BackendValue,
+  EndpointValue,
+  Event,
+  IpcacheValue,
+  ServiceKey,
+  ServiceSlot,
+  ServiceSlotKey,
+  ServiceValue,
+} from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
 export { MAP_SPECS, type MapName } from './gen/layout.ts';
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
@@ -40,7 +50,10 @@ export type { TypedMap } from './map.ts';
 export { type MapRow } from './map-operations.ts';
 export { MapSet, type MapSetOptions, type MapSizes, removeOldMaps } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
+export { netnsCookie } from './netns-cookie.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
 export { type Feature, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
+export { fakeServiceMaps, type ServiceMaps, serviceMaps } from './service-maps.ts';
+export { endStaleSockets, type StaleSocketsOptions, type StaleSocketsResult } from './stale-sockets.ts';

@@ -21,6 +21,7 @@ type Libc = {
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
   readonly listen: (fd: number, backlog: number) => number;
+  readonly getsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array) => number;
   readonly sendAsync: (
     fd: number,
     data: Uint8Array,
@@ -75,6 +76,7 @@ const libc = once((): Libc => {
     socket: lib.func('int socket(int, int, int)'),
     bind: lib.func('int bind(int, const void*, uint32_t)'),
     listen: lib.func('int listen(int, int)'),
+    getsockopt: lib.func('int getsockopt(int, int, int, void*, void*)'),
     send,
     sendAsync: send.async as Libc['sendAsync'],
     recv: lib.func('long recv(int, void*, size_t, int)'),
@@ -242,6 +244,15 @@ export function openSocket(domain: number, type: number, protocol: number): numb
   const fd = libc().socket(domain, type | SOCK_CLOEXEC, protocol);
   if (fd < 0) throw new ErrnoError('socket', koffi.errno());
   return fd;
+}
+
+/** An option of eight bytes. Throws ErrnoError. */
+export function socketOption64(fd: number, level: number, name: number): bigint {
+  const value = new Uint8Array(new ArrayBuffer(8));
+  if (libc().getsockopt(fd, level, name, value, Uint32Array.of(8)) !== 0) {
+    throw new ErrnoError('getsockopt', koffi.errno());
+  }
+  return new DataView(value.buffer).getBigUint64(0, true);
 }
 
 /** Binds to a raw `sockaddr` and listens. Throws ErrnoError. */

@@ -18,6 +18,12 @@ const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   snat: (c) => c.enableMasquerade,
   events: (c) => c.enableEvents,
   event_state: (c) => c.enableEvents,
+  services: (c) => c.enableServices,
+  service_slots: (c) => c.enableServices,
+  backends: (c) => c.enableServices,
+  affinity: (c) => c.enableServices,
+  sock_origins: (c) => c.enableServices,
+  translations: (c) => c.enableServices,
 };
 
 /** Whether a configuration has any use for a map. One that it has no use for is never created. */

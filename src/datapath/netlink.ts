@@ -24,7 +24,7 @@ export type Change = Message & {
   readonly ignore?: readonly string[];
 };
 
-/** A route socket in one network namespace. Requests of one socket run one after the other. */
+/** A netlink socket in one network namespace, of the route family unless said otherwise. Requests of one socket run one after the other. */
 export class NetlinkSocket implements Disposable {
   readonly #fd: OwnedFd<'socket'>;
   readonly #buffer = new Uint8Array(new ArrayBuffer(1 << 18));
@@ -36,8 +36,8 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** In the namespace that the file names (a bind mount or /proc/PID/ns/net); undefined: this process's. Throws E_DATAPATH_NETNS. */
-  static open(netns?: string): NetlinkSocket {
-    const make = (): number => openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  static open(netns?: string, protocol = NETLINK_ROUTE): NetlinkSocket {
+    const make = (): number => openSocket(AF_NETLINK, SOCK_RAW, protocol);
     if (netns === undefined) return new NetlinkSocket(make());
     return withNetns(netns, (target, home) => new NetlinkSocket(inNetns(target, home, make)));
   }

@@ -62,6 +62,12 @@ const SMALL: MapSizes = {
   snat: 1024,
   fragments: 256,
   drops: 1024,
+  services: 256,
+  service_slots: 1024,
+  backends: 256,
+  affinity: 64,
+  sock_origins: 64,
+  translations: 256,
   events: 1 << 18,
 };
 

@@ -3,6 +3,8 @@ export { inClusterConnection } from './in-cluster.ts';
 export { loadKubeconfig } from './kubeconfig.ts';
 export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflector.ts';
 export {
+  ENDPOINT_SLICE,
+  type EndpointSliceRow,
   type KubeRow,
   NAMESPACE,
   type NamespaceRow,
@@ -14,4 +16,6 @@ export {
   type PodRow,
   type Resource,
   rowKey,
+  SERVICE,
+  type ServiceRow,
 } from './resources/index.ts';

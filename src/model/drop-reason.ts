@@ -133,6 +133,14 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     text: 'an established connection that policy no longer allows',
     remedy: 'A policy or label change took the permission away; allow it again, or close the connection.',
   },
+  'no-backend': {
+    text: 'the service has no backend that could take it',
+    remedy: 'Look at `membrane service list` for why its pods are not ready, or whether its selector matches any.',
+  },
+  'service-conflict': {
+    text: 'the client already has a connection of this source port to every backend that was tried',
+    remedy: 'Let the client use another source port; it reaches the backend directly and through a service at once.',
+  },
   internal: {
     text: 'the datapath failed where it must not',
     remedy: 'Report this with the output of `membrane doctor`.',

@@ -17,10 +17,13 @@ export {
   type TcpFlag,
 } from './flow.ts';
 export {
+  BACKEND_FLAG,
   type CtFlag,
   type DropReason,
   type EventType,
   type Hook,
+  SERVICE_FLAG,
+  type ServiceScope,
 } from './gen/enums.ts';
 export {
   type CidrIdentity,
@@ -74,5 +77,20 @@ export {
   type SelectorOperator,
   selectorMatches,
 } from './selector.ts';
+export {
+  type Backend,
+  type Frontend,
+  type FrontendKind,
+  frontendKey,
+  type ServicePort,
+  type ServiceProblem,
+  type ServiceProtocol,
+  type ServiceSpec,
+  type ServiceType,
+  type SliceEndpoint,
+  type SlicePort,
+  type SliceSpec,
+  type TrafficPolicy,
+} from './service.ts';
 export type { Decision, Reason, Verdict } from './verdict.ts';
 export { type NamedPort, type Workload, workloadKey } from './workload.ts';

@@ -22,6 +22,7 @@ import {
 import { Cgroup } from './cgroup.ts';
 import { attempt, type CommandOptions, type CommandResult } from './command.ts';
 import { serveControl } from './control.ts';
+import { EndpointSliceController } from './endpoint-slice-controller.ts';
 import { sandboxErrors } from './errors.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { Holds } from './holds.ts';
@@ -335,8 +336,9 @@ export class SandboxCluster implements Sandbox {
     await openApi(api, { certificate, token, nodes: this.#nodes, port: options.port, kubeconfigPath });
 
     progress('starting nodes');
-    for (const informer of [pods, nodes]) {
-      void informer.run(watching.signal).catch((error: unknown) => {
+    const slices = new EndpointSliceController({ store, log });
+    for (const follower of [pods, nodes, slices]) {
+      void follower.run(watching.signal).catch((error: unknown) => {
         if (!watching.signal.aborted) log.error({ error: errorMessage(error) }, 'watch ended');
       });
     }

@@ -19,7 +19,7 @@ export type NodeAgentOptions = {
 };
 
 /** The configuration of a node's agent, as `membrane agent --config` reads it. */
-export function agentConfig(node: NodePlace, logLevel: string): Record<string, unknown> {
+export function agentConfig(node: NodePlace, cgroup: string, logLevel: string): Record<string, unknown> {
   return {
     nodeName: node.name,
     kubeconfig: node.kubeconfig,
@@ -28,6 +28,7 @@ export function agentConfig(node: NodePlace, logLevel: string): Record<string, u
     cniSocket: join(node.agentDir, 'cni.sock'),
     adminSocket: join(node.agentDir, 'admin.sock'),
     uplink: 'eth0',
+    cgroup,
     metrics: { host: '127.0.0.1', port: 9963 },
     log: { level: logLevel, file: join(node.dir, 'agent.log') },
   };
@@ -53,11 +54,11 @@ export class NodeAgent {
 
   /** Starts it unless it runs. Resolves when the process is there, which is before it is ready. */
   async start(): Promise<void> {
-    const { node, config, logLevel } = this.#options;
+    const { node, cgroup, config, logLevel } = this.#options;
     this.#wanted = true;
     if (this.#child !== undefined) return;
     await mkdir(node.agentDir, { recursive: true, mode: 0o700 });
-    const merged = { ...agentConfig(node, logLevel ?? 'info'), ...config };
+    const merged = { ...agentConfig(node, cgroup.path, logLevel ?? 'info'), ...config };
     await writeFile(join(node.dir, 'agent.yaml'), stringify(merged), { mode: 0o600 });
     this.#spawn();
   }

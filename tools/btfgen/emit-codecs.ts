@@ -56,9 +56,10 @@ function formOf(struct: Struct, field: Field, layout: Layout): Form {
   }
   if (field.type === '__be32' && field.name.endsWith('ipv4')) return helper('Addr | null', 'Ipv4OrNull');
   if (field.type === '__u8' && field.length === 6) return helper('Mac | null', 'MacOrNull');
-  if (field.size === 8 && field.name === 'timestamp') {
+  if (field.size === 8 && (field.name === 'timestamp' || field.name === 'node_cookie')) {
     return {
-      // A number, not a bigint: this is on the hot path, and nanoseconds stay exact for 104 days of uptime.
+      // A number, not a bigint: the first is on the hot path, and nanoseconds stay exact for 104 days of uptime; the
+      // other counts from 1, and JSON has no bigint.
       type: 'number',
       read: (at) => `view.getUint32(${at} + 4, true) * 4294967296 + view.getUint32(${at}, true)`,
       write: (at, value) => `view.setBigUint64(${at}, BigInt(${value}), true)`,
@@ -99,7 +100,9 @@ function formOf(struct: Struct, field: Field, layout: Layout): Form {
       imports: [type, table, `${table}_NAMES`, 'enumName'],
     };
   }
-  const brand = BRANDS.find(([pattern]) => pattern.test(field.name))?.[1] ?? 'number';
+  // The revision of a backend set is no policy's.
+  const brands = struct.name.startsWith('service_') ? [] : BRANDS;
+  const brand = brands.find(([pattern]) => pattern.test(field.name))?.[1] ?? 'number';
   return numberForm(field.size * 8, field.type.startsWith('__be'), brand);
 }
 

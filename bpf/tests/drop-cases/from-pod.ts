@@ -14,6 +14,7 @@ import {
   TUNNEL_PORT,
   WORLD,
 } from '../lab.ts';
+import { Services, VIP } from '../service-lab.ts';
 import { A, A6, B, B6, type DropCase, patched } from './case.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
@@ -542,6 +543,25 @@ const world: DropCase[] = [
   },
 ];
 
+const services: DropCase[] = [
+  {
+    name: 'to a service without backends',
+    reason: 'no-backend',
+    run: ({ lab, a }) => {
+      new Services(lab).set({ addr: VIP, port: 80, backends: [] });
+      return lab.send(a, fromPod(a, VIP, tcp(40_000, 80, 'SYN')));
+    },
+  },
+  {
+    name: 'to a service whose backend it is itself',
+    reason: 'service-conflict',
+    run: ({ lab, a }) => {
+      new Services(lab).set({ addr: VIP, port: 80, backends: [A] });
+      return lab.send(a, fromPod(a, VIP, tcp(40_000, 80, 'SYN')));
+    },
+  },
+];
+
 export const FROM_POD_CASES: readonly DropCase[] = [
   ...link,
   ...address,
@@ -552,4 +572,5 @@ export const FROM_POD_CASES: readonly DropCase[] = [
   ...policy,
   ...errors,
   ...world,
+  ...services,
 ];

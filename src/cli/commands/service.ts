@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
+import type { ServiceView } from '../../api/index.ts';
 import type { CommandContext } from '../context.ts';
+
+/** Of one service, in the table; `-o json` has more. */
+const MAX_SHOWN = 8;
 
 export function registerService(program: Command, { out, connect }: CommandContext): void {
   const service = program.command('service').description('services and their backends');
@@ -14,10 +18,34 @@ export function registerService(program: Command, { out, connect }: CommandConte
         services.items,
         [
           { title: 'SERVICE', value: (row) => `${row.namespace}/${row.name}`, shrink: true },
-          { title: 'FRONTENDS', value: (row) => row.frontends.join(' '), shrink: true },
-          { title: 'BACKENDS', value: (row) => row.backends.join(' '), shrink: true },
+          { title: 'TYPE', value: (row) => row.type },
+          { title: 'STATE', value: (row) => row.state },
+          { title: 'FRONTENDS', value: (row) => frontendTexts(row).join(' '), shrink: true },
+          { title: 'BACKENDS', value: (row) => backendTexts(row).join(' '), shrink: true },
+          { title: 'STEERING', value: (row) => row.steering.join(', ') },
         ],
         'No services.',
       );
+      for (const { namespace, name, problems } of services.items) {
+        for (const { reason, message } of problems) await out.line(`${namespace}/${name}: ${reason}: ${message}`);
+      }
+      const { cgroup } = services;
+      await out.line(
+        cgroup === undefined ? 'Sockets are not steered, only packets.' : `Sockets are steered in ${cgroup}.`,
+      );
     });
+}
+
+function frontendTexts({ frontends }: ServiceView): string[] {
+  return frontends.map(({ address, port, protocol, served }) => {
+    const place = address === '::' ? `node:${port}` : `${address}:${port}`;
+    return `${place}/${protocol}${served ? '' : '(taken)'}`;
+  });
+}
+
+function backendTexts({ backends, backendCount }: ServiceView): string[] {
+  const shown = backends
+    .slice(0, MAX_SHOWN)
+    .map(({ address, port, state }) => `${address}:${port}${state === 'ready' ? '' : '(draining)'}`);
+  return backendCount > shown.length ? [...shown, `and ${backendCount - shown.length} more`] : shown;
 }

@@ -2,7 +2,7 @@
 import type { EndpointId, IdentityId, Ifindex, PolicyRevision, RuleId } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import { type Codec, enumName, readAddr, writeAddr } from '../codec.ts';
-import { DIRECTION, DIRECTION_NAMES, DROP_REASON, DROP_REASON_NAMES, type Direction, type DropReason, EVENT_TYPE, EVENT_TYPE_NAMES, type EventType, HOOK, HOOK_NAMES, type Hook, VERDICT, VERDICT_NAMES, type Verdict } from '../../model/gen/enums.ts';
+import { DIRECTION, DIRECTION_NAMES, DROP_REASON, DROP_REASON_NAMES, type Direction, type DropReason, EVENT_TYPE, EVENT_TYPE_NAMES, type EventType, HOOK, HOOK_NAMES, type Hook, SERVICE_SCOPE, SERVICE_SCOPE_NAMES, type ServiceScope, VERDICT, VERDICT_NAMES, type Verdict } from '../../model/gen/enums.ts';
 
 /** Who owns a local address. Looked up for new connections only. */
 export type EndpointValue = {
@@ -395,6 +395,436 @@ export const snatValueCodec: Codec<SnatValue> = {
   size: 24,
   write: writeSnatValue,
   decode: decodeSnatValue,
+};
+
+/**
+ * A frontend. With address :: (all zero) it is a node port: any address of the node, and from the node's own
+ * network namespace 127/8.
+ */
+export type ServiceKey = {
+  readonly addr: Addr;
+  readonly port: number;
+  /** IPPROTO_* */
+  readonly protocol: number;
+  /** enum service_scope */
+  readonly scope: ServiceScope;
+};
+
+export const SERVICE_KEY_SIZE = 24;
+
+export function decodeServiceKey(view: DataView, offset = 0): ServiceKey {
+  return {
+    addr: readAddr(view, offset),
+    port: view.getUint16(offset + 16),
+    protocol: view.getUint8(offset + 18),
+    scope: enumName(SERVICE_SCOPE_NAMES, view.getUint8(offset + 19)),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeServiceKey(view: DataView, offset: number, value: ServiceKey): void {
+  writeAddr(view, offset, value.addr);
+  view.setUint16(offset + 16, value.port);
+  view.setUint8(offset + 18, value.protocol);
+  view.setUint8(offset + 19, SERVICE_SCOPE[value.scope]);
+}
+
+export function encodeServiceKey(value: ServiceKey): Uint8Array {
+  const bytes = new Uint8Array(24);
+  writeServiceKey(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const serviceKeyCodec: Codec<ServiceKey> = {
+  size: 24,
+  write: writeServiceKey,
+  decode: decodeServiceKey,
+};
+
+/**
+ * The backend set in force. A set is written whole under a fresh revision, then one update of this value switches
+ * to it, then the slots of the former revision are deleted.
+ */
+export type ServiceValue = {
+  readonly revision: number;
+  /** slots 0 to count - 1 exist; 0: connections are refused */
+  readonly count: number;
+  /** stable number of the service, for affinity */
+  readonly service: number;
+  /** 0: no session affinity */
+  readonly affinitySeconds: number;
+  /** enum service_flag */
+  readonly flags: number;
+};
+
+export const SERVICE_VALUE_SIZE = 20;
+
+export function decodeServiceValue(view: DataView, offset = 0): ServiceValue {
+  return {
+    revision: view.getUint32(offset, true),
+    count: view.getUint32(offset + 4, true),
+    service: view.getUint32(offset + 8, true),
+    affinitySeconds: view.getUint32(offset + 12, true),
+    flags: view.getUint16(offset + 16, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeServiceValue(view: DataView, offset: number, value: ServiceValue): void {
+  view.setUint32(offset, value.revision, true);
+  view.setUint32(offset + 4, value.count, true);
+  view.setUint32(offset + 8, value.service, true);
+  view.setUint32(offset + 12, value.affinitySeconds, true);
+  view.setUint16(offset + 16, value.flags, true);
+}
+
+export function encodeServiceValue(value: ServiceValue): Uint8Array {
+  const bytes = new Uint8Array(20);
+  writeServiceValue(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const serviceValueCodec: Codec<ServiceValue> = {
+  size: 20,
+  write: writeServiceValue,
+  decode: decodeServiceValue,
+};
+
+export type ServiceSlotKey = {
+  readonly revision: number;
+  readonly slot: number;
+};
+
+export const SERVICE_SLOT_KEY_SIZE = 8;
+
+export function decodeServiceSlotKey(view: DataView, offset = 0): ServiceSlotKey {
+  return {
+    revision: view.getUint32(offset, true),
+    slot: view.getUint32(offset + 4, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeServiceSlotKey(view: DataView, offset: number, value: ServiceSlotKey): void {
+  view.setUint32(offset, value.revision, true);
+  view.setUint32(offset + 4, value.slot, true);
+}
+
+export function encodeServiceSlotKey(value: ServiceSlotKey): Uint8Array {
+  const bytes = new Uint8Array(8);
+  writeServiceSlotKey(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const serviceSlotKeyCodec: Codec<ServiceSlotKey> = {
+  size: 8,
+  write: writeServiceSlotKey,
+  decode: decodeServiceSlotKey,
+};
+
+export type ServiceSlot = {
+  /** key in `backends` */
+  readonly backend: number;
+};
+
+export const SERVICE_SLOT_SIZE = 4;
+
+export function decodeServiceSlot(view: DataView, offset = 0): ServiceSlot {
+  return {
+    backend: view.getUint32(offset, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeServiceSlot(view: DataView, offset: number, value: ServiceSlot): void {
+  view.setUint32(offset, value.backend, true);
+}
+
+export function encodeServiceSlot(value: ServiceSlot): Uint8Array {
+  const bytes = new Uint8Array(4);
+  writeServiceSlot(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const serviceSlotCodec: Codec<ServiceSlot> = {
+  size: 4,
+  write: writeServiceSlot,
+  decode: decodeServiceSlot,
+};
+
+/**
+ * Stays until what it serves is over, longer than it is in a slot: a UDP socket keeps to it while it is here and
+ * not draining. Numbers are not reused soon.
+ */
+export type BackendValue = {
+  readonly addr: Addr;
+  readonly port: number;
+  /** IPPROTO_* */
+  readonly protocol: number;
+  /** enum backend_flag */
+  readonly flags: number;
+};
+
+export const BACKEND_VALUE_SIZE = 24;
+
+export function decodeBackendValue(view: DataView, offset = 0): BackendValue {
+  return {
+    addr: readAddr(view, offset),
+    port: view.getUint16(offset + 16),
+    protocol: view.getUint8(offset + 18),
+    flags: view.getUint8(offset + 19),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeBackendValue(view: DataView, offset: number, value: BackendValue): void {
+  writeAddr(view, offset, value.addr);
+  view.setUint16(offset + 16, value.port);
+  view.setUint8(offset + 18, value.protocol);
+  view.setUint8(offset + 19, value.flags);
+}
+
+export function encodeBackendValue(value: BackendValue): Uint8Array {
+  const bytes = new Uint8Array(24);
+  writeBackendValue(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const backendValueCodec: Codec<BackendValue> = {
+  size: 24,
+  write: writeBackendValue,
+  decode: decodeBackendValue,
+};
+
+/**
+ * Session affinity: the client is a network namespace at a socket hook (addr.hi is its cookie, addr.lo zero), an
+ * address on the packet path.
+ */
+export type AffinityKey = {
+  readonly client: Addr;
+  readonly service: number;
+};
+
+export const AFFINITY_KEY_SIZE = 24;
+
+export function decodeAffinityKey(view: DataView, offset = 0): AffinityKey {
+  return {
+    client: readAddr(view, offset),
+    service: view.getUint32(offset + 16, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeAffinityKey(view: DataView, offset: number, value: AffinityKey): void {
+  writeAddr(view, offset, value.client);
+  view.setUint32(offset + 16, value.service, true);
+}
+
+export function encodeAffinityKey(value: AffinityKey): Uint8Array {
+  const bytes = new Uint8Array(24);
+  writeAffinityKey(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const affinityKeyCodec: Codec<AffinityKey> = {
+  size: 24,
+  write: writeAffinityKey,
+  decode: decodeAffinityKey,
+};
+
+export type AffinityValue = {
+  /** ns, CLOCK_MONOTONIC */
+  readonly used: bigint;
+  readonly backend: number;
+};
+
+export const AFFINITY_VALUE_SIZE = 16;
+
+export function decodeAffinityValue(view: DataView, offset = 0): AffinityValue {
+  return {
+    used: view.getBigUint64(offset, true),
+    backend: view.getUint32(offset + 8, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeAffinityValue(view: DataView, offset: number, value: AffinityValue): void {
+  view.setBigUint64(offset, value.used, true);
+  view.setUint32(offset + 8, value.backend, true);
+}
+
+export function encodeAffinityValue(value: AffinityValue): Uint8Array {
+  const bytes = new Uint8Array(16);
+  writeAffinityValue(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const affinityValueCodec: Codec<AffinityValue> = {
+  size: 16,
+  write: writeAffinityValue,
+  decode: decodeAffinityValue,
+};
+
+/**
+ * What a socket was turned from and to. By frontend: the backend that a UDP socket keeps to; by backend: the
+ * frontend that the process thinks it talks to.
+ */
+export type SockOriginKey = {
+  /** of the socket */
+  readonly cookie: bigint;
+  readonly addr: Addr;
+  readonly port: number;
+  readonly protocol: number;
+  /** 1: addr and port are the frontend's; 0: the backend's */
+  readonly byFrontend: number;
+};
+
+export const SOCK_ORIGIN_KEY_SIZE = 32;
+
+export function decodeSockOriginKey(view: DataView, offset = 0): SockOriginKey {
+  return {
+    cookie: view.getBigUint64(offset, true),
+    addr: readAddr(view, offset + 8),
+    port: view.getUint16(offset + 24),
+    protocol: view.getUint8(offset + 26),
+    byFrontend: view.getUint8(offset + 27),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeSockOriginKey(view: DataView, offset: number, value: SockOriginKey): void {
+  view.setBigUint64(offset, value.cookie, true);
+  writeAddr(view, offset + 8, value.addr);
+  view.setUint16(offset + 24, value.port);
+  view.setUint8(offset + 26, value.protocol);
+  view.setUint8(offset + 27, value.byFrontend);
+}
+
+export function encodeSockOriginKey(value: SockOriginKey): Uint8Array {
+  const bytes = new Uint8Array(32);
+  writeSockOriginKey(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const sockOriginKeyCodec: Codec<SockOriginKey> = {
+  size: 32,
+  write: writeSockOriginKey,
+  decode: decodeSockOriginKey,
+};
+
+export type SockOrigin = {
+  readonly addr: Addr;
+  readonly port: number;
+  /** key in `backends` */
+  readonly backend: number;
+};
+
+export const SOCK_ORIGIN_SIZE = 24;
+
+export function decodeSockOrigin(view: DataView, offset = 0): SockOrigin {
+  return {
+    addr: readAddr(view, offset),
+    port: view.getUint16(offset + 16),
+    backend: view.getUint32(offset + 20, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeSockOrigin(view: DataView, offset: number, value: SockOrigin): void {
+  writeAddr(view, offset, value.addr);
+  view.setUint16(offset + 16, value.port);
+  view.setUint32(offset + 20, value.backend, true);
+}
+
+export function encodeSockOrigin(value: SockOrigin): Uint8Array {
+  const bytes = new Uint8Array(24);
+  writeSockOrigin(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const sockOriginCodec: Codec<SockOrigin> = {
+  size: 24,
+  write: writeSockOrigin,
+  decode: decodeSockOrigin,
+};
+
+/** Translated connections of the packet path: client to frontend, and backend to client. */
+export type TranslationKey = {
+  readonly source: Addr;
+  readonly destination: Addr;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly protocol: number;
+};
+
+export const TRANSLATION_KEY_SIZE = 40;
+
+export function decodeTranslationKey(view: DataView, offset = 0): TranslationKey {
+  return {
+    source: readAddr(view, offset),
+    destination: readAddr(view, offset + 16),
+    sourcePort: view.getUint16(offset + 32),
+    destinationPort: view.getUint16(offset + 34),
+    protocol: view.getUint8(offset + 36),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeTranslationKey(view: DataView, offset: number, value: TranslationKey): void {
+  writeAddr(view, offset, value.source);
+  writeAddr(view, offset + 16, value.destination);
+  view.setUint16(offset + 32, value.sourcePort);
+  view.setUint16(offset + 34, value.destinationPort);
+  view.setUint8(offset + 36, value.protocol);
+}
+
+export function encodeTranslationKey(value: TranslationKey): Uint8Array {
+  const bytes = new Uint8Array(40);
+  writeTranslationKey(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const translationKeyCodec: Codec<TranslationKey> = {
+  size: 40,
+  write: writeTranslationKey,
+  decode: decodeTranslationKey,
+};
+
+/** The destination of the one, the source of the other after translation. */
+export type Translation = {
+  readonly addr: Addr;
+  readonly port: number;
+  /** key in `backends` */
+  readonly backend: number;
+};
+
+export const TRANSLATION_SIZE = 24;
+
+export function decodeTranslation(view: DataView, offset = 0): Translation {
+  return {
+    addr: readAddr(view, offset),
+    port: view.getUint16(offset + 16),
+    backend: view.getUint32(offset + 20, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeTranslation(view: DataView, offset: number, value: Translation): void {
+  writeAddr(view, offset, value.addr);
+  view.setUint16(offset + 16, value.port);
+  view.setUint32(offset + 20, value.backend, true);
+}
+
+export function encodeTranslation(value: Translation): Uint8Array {
+  const bytes = new Uint8Array(24);
+  writeTranslation(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const translationCodec: Codec<Translation> = {
+  size: 24,
+  write: writeTranslation,
+  decode: decodeTranslation,
 };
 
 /** What the first fragment of a datagram says about the rest of it. */

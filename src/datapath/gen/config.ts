@@ -16,6 +16,8 @@ export type Config = {
   readonly enablePolicy: boolean;
   /** deliver ICMP errors about known connections */
   readonly enableIcmpErrors: boolean;
+  /** ClusterIP, node ports and their like */
+  readonly enableServices: boolean;
   readonly endpoint: EndpointId;
   /** host side of the veth pair */
   readonly ifindex: Ifindex;
@@ -39,13 +41,19 @@ export type Config = {
   readonly snatPortMin: number;
   /** host order, included */
   readonly snatPortMax: number;
+  /** host order; node ports are looked for in this range only */
+  readonly nodePortMin: number;
+  /** host order, included */
+  readonly nodePortMax: number;
+  /** of the node's own network namespace */
+  readonly nodeCookie: number;
   /** connections one endpoint may have open; 0: no limit */
   readonly ctQuota: number;
   /** events a second and CPU; above it events are counted, not written; 0: no limit */
   readonly eventRate: number;
 };
 
-export const CONFIG_SIZE = 104;
+export const CONFIG_SIZE = 120;
 
 export function decodeConfig(view: DataView, offset = 0): Config {
   return {
@@ -57,20 +65,24 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     enableCounters: view.getUint8(offset + 5) !== 0,
     enablePolicy: view.getUint8(offset + 6) !== 0,
     enableIcmpErrors: view.getUint8(offset + 7) !== 0,
-    endpoint: view.getUint32(offset + 8, true) as EndpointId,
-    ifindex: view.getUint32(offset + 12, true) as Ifindex,
-    ipv4: readAddrOrNull(view, offset + 16),
-    ipv6: readAddrOrNull(view, offset + 32),
-    mac: readMacOrNull(view, offset + 48),
-    gatewayMac: readMacOrNull(view, offset + 54),
-    gatewayIpv4: readIpv4OrNull(view, offset + 60),
-    nodeIpv4: readAddrOrNull(view, offset + 64),
-    uplinkIfindex: view.getUint32(offset + 80, true) as Ifindex,
-    tunnelPort: view.getUint16(offset + 84),
-    snatPortMin: view.getUint16(offset + 86, true),
-    snatPortMax: view.getUint16(offset + 88, true),
-    ctQuota: view.getUint32(offset + 92, true),
-    eventRate: view.getUint32(offset + 96, true),
+    enableServices: view.getUint8(offset + 8) !== 0,
+    endpoint: view.getUint32(offset + 12, true) as EndpointId,
+    ifindex: view.getUint32(offset + 16, true) as Ifindex,
+    ipv4: readAddrOrNull(view, offset + 24),
+    ipv6: readAddrOrNull(view, offset + 40),
+    mac: readMacOrNull(view, offset + 56),
+    gatewayMac: readMacOrNull(view, offset + 62),
+    gatewayIpv4: readIpv4OrNull(view, offset + 68),
+    nodeIpv4: readAddrOrNull(view, offset + 72),
+    uplinkIfindex: view.getUint32(offset + 88, true) as Ifindex,
+    tunnelPort: view.getUint16(offset + 92),
+    snatPortMin: view.getUint16(offset + 94, true),
+    snatPortMax: view.getUint16(offset + 96, true),
+    nodePortMin: view.getUint16(offset + 98, true),
+    nodePortMax: view.getUint16(offset + 100, true),
+    nodeCookie: view.getUint32(offset + 104 + 4, true) * 4294967296 + view.getUint32(offset + 104, true),
+    ctQuota: view.getUint32(offset + 112, true),
+    eventRate: view.getUint32(offset + 116, true),
   };
 }
 
@@ -84,30 +96,34 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint8(offset + 5, value.enableCounters ? 1 : 0);
   view.setUint8(offset + 6, value.enablePolicy ? 1 : 0);
   view.setUint8(offset + 7, value.enableIcmpErrors ? 1 : 0);
-  view.setUint32(offset + 8, value.endpoint, true);
-  view.setUint32(offset + 12, value.ifindex, true);
-  writeAddrOrNull(view, offset + 16, value.ipv4);
-  writeAddrOrNull(view, offset + 32, value.ipv6);
-  writeMacOrNull(view, offset + 48, value.mac);
-  writeMacOrNull(view, offset + 54, value.gatewayMac);
-  writeIpv4OrNull(view, offset + 60, value.gatewayIpv4);
-  writeAddrOrNull(view, offset + 64, value.nodeIpv4);
-  view.setUint32(offset + 80, value.uplinkIfindex, true);
-  view.setUint16(offset + 84, value.tunnelPort);
-  view.setUint16(offset + 86, value.snatPortMin, true);
-  view.setUint16(offset + 88, value.snatPortMax, true);
-  view.setUint32(offset + 92, value.ctQuota, true);
-  view.setUint32(offset + 96, value.eventRate, true);
+  view.setUint8(offset + 8, value.enableServices ? 1 : 0);
+  view.setUint32(offset + 12, value.endpoint, true);
+  view.setUint32(offset + 16, value.ifindex, true);
+  writeAddrOrNull(view, offset + 24, value.ipv4);
+  writeAddrOrNull(view, offset + 40, value.ipv6);
+  writeMacOrNull(view, offset + 56, value.mac);
+  writeMacOrNull(view, offset + 62, value.gatewayMac);
+  writeIpv4OrNull(view, offset + 68, value.gatewayIpv4);
+  writeAddrOrNull(view, offset + 72, value.nodeIpv4);
+  view.setUint32(offset + 88, value.uplinkIfindex, true);
+  view.setUint16(offset + 92, value.tunnelPort);
+  view.setUint16(offset + 94, value.snatPortMin, true);
+  view.setUint16(offset + 96, value.snatPortMax, true);
+  view.setUint16(offset + 98, value.nodePortMin, true);
+  view.setUint16(offset + 100, value.nodePortMax, true);
+  view.setBigUint64(offset + 104, BigInt(value.nodeCookie), true);
+  view.setUint32(offset + 112, value.ctQuota, true);
+  view.setUint32(offset + 116, value.eventRate, true);
 }
 
 export function encodeConfig(value: Config): Uint8Array {
-  const bytes = new Uint8Array(104);
+  const bytes = new Uint8Array(120);
   writeConfig(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const configCodec: Codec<Config> = {
-  size: 104,
+  size: 120,
   write: writeConfig,
   decode: decodeConfig,
 };
@@ -122,6 +138,7 @@ export const ZERO_CONFIG: Config = {
   enableCounters: false,
   enablePolicy: false,
   enableIcmpErrors: false,
+  enableServices: false,
   endpoint: 0 as EndpointId,
   ifindex: 0 as Ifindex,
   ipv4: null,
@@ -134,6 +151,9 @@ export const ZERO_CONFIG: Config = {
   tunnelPort: 0,
   snatPortMin: 0,
   snatPortMax: 0,
+  nodePortMin: 0,
+  nodePortMax: 0,
+  nodeCookie: 0,
   ctQuota: 0,
   eventRate: 0,
 };
@@ -148,6 +168,7 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   enableCounters: "packets and bytes forwarded; drops are always counted",
   enablePolicy: "0: policyEnforcement \"never\"; addresses are still checked",
   enableIcmpErrors: "deliver ICMP errors about known connections",
+  enableServices: "ClusterIP, node ports and their like",
   endpoint: "",
   ifindex: "host side of the veth pair",
   ipv4: "v4-mapped; zero: none",
@@ -160,6 +181,9 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   tunnelPort: "UDP port of the overlay: no pod may send to it on a node; 0: none",
   snatPortMin: "host order",
   snatPortMax: "host order, included",
+  nodePortMin: "host order; node ports are looked for in this range only",
+  nodePortMax: "host order, included",
+  nodeCookie: "of the node's own network namespace",
   ctQuota: "connections one endpoint may have open; 0: no limit",
   eventRate: "events a second and CPU; above it events are counted, not written; 0: no limit",
 };

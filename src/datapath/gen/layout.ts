@@ -3,21 +3,25 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'b8ee716be134bceb';
+export const LAYOUT_HASH = '39df011ad74e3ed4';
 
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 export const MAX_ENDPOINTS = 65536;
 export const POLICY_PREFIX_PEER = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
 export const CB_ENDPOINT = 0;
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 34;
-export const CT_FLAG_MASK = 63;
+export const DROP_REASON_COUNT = 36;
+export const CT_FLAG_MASK = 127;
+export const SERVICE_FLAG_MASK = 1;
+export const BACKEND_FLAG_MASK = 1;
 
 export const MAP_SPECS = {
+  affinity: { name: 'affinity', type: 'lruHash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 0 },
+  backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'lruHash', keySize: 40, valueSize: 56, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 68, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 72, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65536, flags: 1024 },
   drops: { name: 'drops', type: 'lruPerCpuHash', keySize: 4, valueSize: 16, maxEntries: 16384, flags: 0 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -28,7 +32,11 @@ export const MAP_SPECS = {
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
+  service_slots: { name: 'service_slots', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
+  services: { name: 'services', type: 'hash', keySize: 24, valueSize: 20, maxEntries: 131072, flags: 1 },
   snat: { name: 'snat', type: 'lruHash', keySize: 24, valueSize: 24, maxEntries: 65536, flags: 0 },
+  sock_origins: { name: 'sock_origins', type: 'lruHash', keySize: 32, valueSize: 24, maxEntries: 65536, flags: 0 },
+  translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 24, maxEntries: 65536, flags: 0 },
 } as const satisfies Record<string, MapSpec>;
 
 export type MapName = keyof typeof MAP_SPECS;

@@ -22,3 +22,10 @@ export function listOf<T extends z.ZodType>(item: T) {
     .nullish()
     .transform((items): readonly z.output<T>[] => items ?? []);
 }
+
+const NOTHING: readonly never[] = [];
+
+/** For rows of which there are many: a list that was built bit by bit has room for sixteen more. */
+export function exact<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? NOTHING : list.slice();
+}

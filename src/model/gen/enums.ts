@@ -29,8 +29,34 @@ export const CT_FLAG = {
   midstream: 8,
   'fin-0': 16,
   'fin-1': 32,
+  service: 64,
 } as const;
 export type CtFlag = keyof typeof CT_FLAG;
+
+/**
+ * Who may use a frontend. One that serves both has an entry for each, which may share a backend set; they differ
+ * where a traffic policy is Local.
+ */
+export const SERVICE_SCOPE = {
+  inside: 0,
+  outside: 1,
+} as const;
+export type ServiceScope = keyof typeof SERVICE_SCOPE;
+/** By number; a hole is undefined. */
+export const SERVICE_SCOPE_NAMES: readonly (ServiceScope | undefined)[] = [
+  'inside',
+  'outside',
+];
+
+export const SERVICE_FLAG = {
+  hashed: 1,
+} as const;
+export type ServiceFlag = keyof typeof SERVICE_FLAG;
+
+export const BACKEND_FLAG = {
+  draining: 1,
+} as const;
+export type BackendFlag = keyof typeof BACKEND_FLAG;
 
 export const EVENT_TYPE = {
   open: 1,
@@ -109,6 +135,8 @@ export const DROP_REASON = {
   'ttl-exceeded': 31,
   revoked: 32,
   internal: 33,
+  'no-backend': 34,
+  'service-conflict': 35,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -147,4 +175,6 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'ttl-exceeded',
   'revoked',
   'internal',
+  'no-backend',
+  'service-conflict',
 ];

@@ -2,7 +2,7 @@ export { type Certificate, makeCertificate } from './certificate.ts';
 export { execProcess } from './exec/child.ts';
 export type { PodExec } from './exec/process.ts';
 export type { PodLog } from './http/subresources.ts';
-export { type Json, type JsonObject, numberAt, stringAt } from './json.ts';
+export { type Json, type JsonObject, listAt, numberAt, objectAt, stringAt, stringMapAt } from './json.ts';
 export { kubeconfig } from './kubeconfig.ts';
 export type { KubeObject } from './object.ts';
 export { type ApiServer, createApiServer } from './server.ts';

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { ensureObject, isObject, type Json, listAt, numberAt, objectAt, setDefault, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, fieldColumn, formatMap, nameColumn, shortened } from '../print/columns.ts';
@@ -5,9 +6,11 @@ import type { ResourceDefinition } from '../resource.ts';
 import { endpoints as endpointsSchema, service } from '../schema/core.ts';
 import { endpointSlice } from '../schema/extensions.ts';
 import { metadataFields } from '../selector/field-selector.ts';
-import { type FieldError, invalid, notSupported, required } from '../validate/field-error.ts';
-import { dnsLabel1035Faults, dnsSubdomainFaults } from '../validate/names.ts';
+import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '../validate/field-error.ts';
+import { specialIpFaults } from '../validate/ip.ts';
+import { dnsLabel1035Faults, dnsSubdomainFaults, portNumberFaults } from '../validate/names.ts';
 import { validateService, validateServiceUpdate } from '../validate/service.ts';
+import { dropTypeDependentFields } from './service-update.ts';
 
 function setServiceDefaults(object: KubeObject): void {
   const spec = ensureObject(object, 'spec');
@@ -90,6 +93,7 @@ export const services: ResourceDefinition = {
     column('Selector', (object) => formatMap(objectAt(object, 'spec', 'selector')), { priority: 1 }),
   ],
   setDefaults: setServiceDefaults,
+  prepareUpdate: dropTypeDependentFields,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
 };
@@ -125,6 +129,10 @@ function defaultProtocols(ports: Json[]): void {
 }
 
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+const MAX_ENDPOINTS = 1_000;
+const MAX_ADDRESSES = 100;
+const MAX_PORTS = 20_000;
 
 function validateSlice(object: KubeObject, old?: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
@@ -134,12 +142,43 @@ function validateSlice(object: KubeObject, old?: KubeObject): FieldError[] {
   if (old !== undefined && stringAt(old, 'addressType') !== type) {
     errors.push(invalid('addressType', type, 'field is immutable'));
   }
-  for (const [index, endpoint] of listAt(object, 'endpoints').entries()) {
-    const addresses = listAt(endpoint, 'addresses');
-    if (addresses.length === 0)
-      errors.push(required(`endpoints[${index}].addresses`, 'must contain at least 1 address'));
+  const endpoints = listAt(object, 'endpoints');
+  if (endpoints.length > MAX_ENDPOINTS) errors.push(tooMany('endpoints', endpoints.length, MAX_ENDPOINTS));
+  for (const [index, endpoint] of endpoints.slice(0, MAX_ENDPOINTS).entries()) {
+    errors.push(...validateAddresses(listAt(endpoint, 'addresses'), type, `endpoints[${index}].addresses`));
   }
+  errors.push(...validateSlicePorts(listAt(object, 'ports')));
   return errors;
+}
+
+function validateAddresses(addresses: readonly Json[], type: string, field: string): FieldError[] {
+  if (addresses.length === 0) return [required(field, 'must contain at least 1 address')];
+  if (addresses.length > MAX_ADDRESSES) return [tooMany(field, addresses.length, MAX_ADDRESSES)];
+  return addresses.flatMap((address, index) => {
+    const text = typeof address === 'string' ? address : '';
+    const at = `${field}[${index}]`;
+    if (type === 'IPv4' && isIP(text) !== 4) return [invalid(at, text, 'must be an IPv4 address')];
+    if (type === 'IPv6' && isIP(text) !== 6) return [invalid(at, text, 'must be an IPv6 address')];
+    return specialIpFaults(text).map((fault) => invalid(at, text, fault));
+  });
+}
+
+function validateSlicePorts(ports: readonly Json[]): FieldError[] {
+  if (ports.length > MAX_PORTS) return [tooMany('ports', ports.length, MAX_PORTS)];
+  const names = new Set<string>();
+  return ports.flatMap((port, index) => {
+    const name = stringAt(port, 'name') ?? '';
+    const number = numberAt(port, 'port');
+    const protocol = stringAt(port, 'protocol') ?? '';
+    const errors: FieldError[] = [];
+    if (names.has(name)) errors.push(duplicate(`ports[${index}].name`, name));
+    names.add(name);
+    if (number !== undefined) {
+      errors.push(...portNumberFaults(number).map((fault) => invalid(`ports[${index}].port`, number, fault)));
+    }
+    if (!PROTOCOLS.includes(protocol)) errors.push(notSupported(`ports[${index}].protocol`, protocol, PROTOCOLS));
+    return errors;
+  });
 }
 
 export const endpointSlices: ResourceDefinition = {

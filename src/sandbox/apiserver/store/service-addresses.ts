@@ -39,6 +39,7 @@ export class ServiceAddresses {
       spec['clusterIPs'] = [clusterIP];
     }
     if (type === 'NodePort' || type === 'LoadBalancer') this.#assignNodePorts(service, old);
+    this.#assignHealthPort(service, old);
     if (dryRun) return;
     if (old !== undefined) this.release(old);
     this.#mark(service);
@@ -48,6 +49,7 @@ export class ServiceAddresses {
     const offset = this.#offset(stringAt(service, 'spec', 'clusterIP'));
     if (offset !== undefined) this.#usedIps.delete(offset);
     for (const port of listAt(service, 'spec', 'ports')) this.#usedPorts.delete(numberAt(port, 'nodePort') ?? 0);
+    this.#usedPorts.delete(numberAt(service, 'spec', 'healthCheckNodePort') ?? 0);
   }
 
   #mark(service: KubeObject): void {
@@ -57,6 +59,8 @@ export class ServiceAddresses {
       const nodePort = numberAt(port, 'nodePort') ?? 0;
       if (nodePort !== 0) this.#usedPorts.add(nodePort);
     }
+    const health = numberAt(service, 'spec', 'healthCheckNodePort') ?? 0;
+    if (health !== 0) this.#usedPorts.add(health);
   }
 
   #offset(ip: string | undefined): number | undefined {
@@ -119,6 +123,22 @@ export class ServiceAddresses {
       taken.add(number);
       port['nodePort'] = number;
     }
+  }
+
+  /** Where load balancers ask whether a node has anybody: only with an external policy Local. */
+  #assignHealthPort(service: KubeObject, old: KubeObject | undefined): void {
+    const spec = ensureObject(service, 'spec');
+    if (stringAt(spec, 'type') !== 'LoadBalancer' || stringAt(spec, 'externalTrafficPolicy') !== 'Local') {
+      delete spec['healthCheckNodePort'];
+      return;
+    }
+    const kept = numberAt(old, 'spec', 'healthCheckNodePort') ?? 0;
+    const asked = numberAt(spec, 'healthCheckNodePort') || kept;
+    const own = new Set(listAt(spec, 'ports').map((port) => numberAt(port, 'nodePort') ?? 0));
+    if (asked !== 0 && asked !== kept && (this.#usedPorts.has(asked) || own.has(asked))) {
+      throw failed(service, 'spec.healthCheckNodePort', asked, 'provided port is already allocated');
+    }
+    spec['healthCheckNodePort'] = asked === 0 ? this.#freePort(service, own) : asked;
   }
 
   #freePort(service: KubeObject, taken: ReadonlySet<number>): number {

@@ -58,6 +58,12 @@ export const notSupported = (field: string, value: Json | undefined, supported: 
   value,
   detail: `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}`,
 });
+export const tooMany = (field: string, count: number, limit: number): FieldError => ({
+  type: 'FieldValueTooMany',
+  field,
+  value: count,
+  detail: `must have at most ${limit} items`,
+});
 export const tooLong = (field: string, limit: number): FieldError => ({
   type: 'FieldValueTooLong',
   field,

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { at, equal, type Json, listAt, numberAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
-import { duplicate, type FieldError, invalid, notSupported, required } from './field-error.ts';
+import { duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts';
+import { specialIpFaults } from './ip.ts';
 import { validateLabels } from './metadata.ts';
 import { dnsLabelFaults, dnsSubdomainFaults, portNameFaults, portNumberFaults } from './names.ts';
 
@@ -20,6 +21,9 @@ export function validateService(service: KubeObject): FieldError[] {
     const name = stringAt(spec, 'externalName') ?? '';
     if (name === '') errors.push(required('spec.externalName'));
     else errors.push(...dnsSubdomainFaults(name.replace(/\.$/, '')).map((f) => invalid('spec.externalName', name, f)));
+    if ((stringAt(spec, 'clusterIP') ?? '') !== '') {
+      errors.push(forbiddenField('spec.clusterIPs[0]', 'may not be set for ExternalName services'));
+    }
   } else if (listAt(spec, 'ports').length === 0 && !headless) {
     errors.push(required('spec.ports'));
   }
@@ -44,9 +48,31 @@ export function validateService(service: KubeObject): FieldError[] {
       errors.push(
         invalid(`spec.externalIPs[${index}]`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
       );
-    }
+    } else errors.push(...specialIpFaults(ip).map((fault) => invalid(`spec.externalIPs[${index}]`, ip, fault)));
   }
+  errors.push(...validateAffinity(spec), ...validateExternalPolicy(spec, type));
   return errors;
+}
+
+/** Seconds in a day. */
+const MAX_AFFINITY = 86_400;
+
+function validateAffinity(spec: Json | undefined): FieldError[] {
+  const field = 'spec.sessionAffinityConfig.clientIP.timeoutSeconds';
+  const seconds = numberAt(spec, 'sessionAffinityConfig', 'clientIP', 'timeoutSeconds');
+  if (stringAt(spec, 'sessionAffinity') !== 'ClientIP') {
+    const given = at(spec, 'sessionAffinityConfig') !== undefined;
+    return given ? [forbiddenField('spec.sessionAffinityConfig', 'must not be set when session affinity is None')] : [];
+  }
+  if (seconds === undefined || (seconds > 0 && seconds <= MAX_AFFINITY)) return [];
+  return [invalid(field, seconds, `must be greater than 0 and less than ${MAX_AFFINITY}`)];
+}
+
+function validateExternalPolicy(spec: Json | undefined, type: string): FieldError[] {
+  const policy = stringAt(spec, 'externalTrafficPolicy');
+  const isExternal = type === 'NodePort' || type === 'LoadBalancer';
+  if (policy === undefined || isExternal || listAt(spec, 'externalIPs').length > 0) return [];
+  return [invalid('spec.externalTrafficPolicy', policy, 'may only be set for externally-accessible services')];
 }
 
 function oneOf(spec: Json | undefined, key: string, allowed: readonly string[]): FieldError[] {

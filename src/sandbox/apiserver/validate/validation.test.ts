@@ -260,9 +260,77 @@ describe('Service', () => {
     [{ ports: [{ port: 1 }, { port: 2 }] }, 'spec.ports[0].name: Required value'],
     [{ type: 'Magic', ports: [{ port: 1 }] }, 'spec.type: Unsupported value: "Magic"'],
     [{ type: 'ExternalName' }, 'spec.externalName: Required value'],
+    [{ type: 'ExternalName', externalName: 'x.y', clusterIP: '10.96.0.9' }, 'spec.clusterIPs[0]: Forbidden'],
+    [{ ports: [{ port: 1 }], externalIPs: ['127.0.0.1'] }, 'may not be in the loopback range'],
+    [{ ports: [{ port: 1 }], externalTrafficPolicy: 'Local' }, 'may only be set for externally-accessible services'],
+    [
+      {
+        ports: [{ port: 1 }],
+        sessionAffinity: 'ClientIP',
+        sessionAffinityConfig: { clientIP: { timeoutSeconds: 86_401 } },
+      },
+      'must be greater than 0 and less than 86400',
+    ],
   ])('refuses %j', async (spec, message) => {
     await using api = await TestServer.start();
     const { status, body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
+    expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+  });
+
+  test('has a port for health checks while its external policy is Local', async () => {
+    await using api = await TestServer.start();
+    const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [{ port: 80 }] };
+    const { body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
+    const port = (body['spec'] as JsonObject)['healthCheckNodePort'];
+    expect(port).toEqual(expect.any(Number));
+    const taken = { type: 'NodePort', ports: [{ port: 80, nodePort: port }] };
+    expect((await api.post(SERVICES, { metadata: { name: 'b' }, spec: taken })).status).toBe(422);
+    const changed = await api.patch(`${SERVICES}/a`, 'merge', { spec: { externalTrafficPolicy: 'Cluster' } });
+    expect(changed.body['spec']).not.toHaveProperty('healthCheckNodePort');
+    expect((await api.post(SERVICES, { metadata: { name: 'b' }, spec: taken })).status).toBe(201);
+  });
+
+  test('changes its type there and back, and keeps nothing that means nothing', async () => {
+    await using api = await TestServer.start();
+    const path = `${SERVICES}/a`;
+    await api.post(SERVICES, { metadata: { name: 'a' }, spec: { ports: [{ port: 80 }] } });
+    const change = async (spec: JsonObject) => {
+      const { status, body } = await api.patch(path, 'merge', { spec });
+      expect([status, status === 200 ? undefined : body['message']]).toEqual([200, undefined]);
+      return {
+        nodePort: (listAt(body, 'spec', 'ports')[0] as JsonObject)['nodePort'],
+        clusterIP: stringAt(body, 'spec', 'clusterIP'),
+        externalTrafficPolicy: stringAt(body, 'spec', 'externalTrafficPolicy'),
+      };
+    };
+    expect(await change({ type: 'NodePort' })).toMatchObject({
+      nodePort: expect.any(Number),
+      externalTrafficPolicy: 'Cluster',
+    });
+    expect(await change({ type: 'ClusterIP' })).toMatchObject({
+      nodePort: undefined,
+      externalTrafficPolicy: undefined,
+    });
+    expect((await change({ type: 'ExternalName', externalName: 'example.com' })).clusterIP).toBeUndefined();
+    expect(await change({ type: 'NodePort', externalName: null })).toMatchObject({
+      nodePort: expect.any(Number),
+      clusterIP: expect.stringMatching(/^10\./),
+    });
+  });
+});
+
+describe('EndpointSlice', () => {
+  const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+  test.each<[JsonObject, string]>([
+    [{ endpoints: [{ addresses: ['127.0.0.1'] }] }, 'may not be in the loopback range'],
+    [{ endpoints: [{ addresses: ['169.254.169.254'] }] }, 'may not be in the link-local range'],
+    [{ endpoints: [{ addresses: ['2001:db8::1'] }] }, 'must be an IPv4 address'],
+    [{ endpoints: [{ addresses: [] }] }, 'must contain at least 1 address'],
+    [{ endpoints: [], ports: [{ port: 70_000 }] }, 'must be between 1 and 65535'],
+    [{ endpoints: [], ports: [{ port: 1 }, { port: 2 }] }, 'ports[1].name: Duplicate value'],
+  ])('refuses %j', async (slice, message) => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post(SLICES, { metadata: { name: 'a' }, addressType: 'IPv4', ...slice });
     expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
   });
 });

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Which backend a client of a service gets. */
+#pragma once
+
+#include "maps.h"
+#include "packet.h"
+
+/* A set may be switched between the look-up of its frontend and that of a slot. */
+#define LB_TRIES 4
+
+struct lb_query {
+	struct service_key frontend; /* as it is in `services` */
+	union addr client;	     /* see struct affinity_key */
+	__u32 hash;		     /* for SERVICE_HASHED; 0: chooses at random all the same */
+	/* Out. */
+	__u32 backend;
+	union addr addr;
+	__be16 port;
+};
+
+static __always_inline bool is_node_port(__be16 port)
+{
+	__u16 number = bpf_ntohs(port);
+
+	return number >= CONFIG(node_port_min) && number <= CONFIG(node_port_max);
+}
+
+static __always_inline bool is_node_address(const union addr *addr)
+{
+	struct endpoint_value *local = bpf_map_lookup_elem(&endpoints, addr);
+
+	return local && !local->endpoint;
+}
+
+static __always_inline void lb_take(struct lb_query *query, __u32 id,
+				    const struct backend_value *backend)
+{
+	query->backend = id;
+	query->addr = backend->addr;
+	query->port = backend->port;
+}
+
+/* The backend that the client of a service with session affinity had, while it may have it. */
+static __always_inline bool lb_affine(struct lb_query *query, const struct service_value *service,
+				      __u64 now)
+{
+	struct affinity_key key = {.client = query->client, .service = service->service};
+	struct affinity_value *known = bpf_map_lookup_elem(&affinity, &key);
+	struct backend_value *backend;
+	__u32 id;
+
+	if (!known || known->used + service->affinity_seconds * 1000000000ULL <= now)
+		return false;
+	id = known->backend;
+	backend = bpf_map_lookup_elem(&backends, &id);
+	if (!backend || (backend->flags & BACKEND_DRAINING))
+		return false;
+	known->used = now;
+	lb_take(query, id, backend);
+	return true;
+}
+
+/* Chooses a backend of query->frontend. Returns 0, or DROP_NO_BACKEND. */
+VERIFIED_ONCE int lb_select(struct lb_query *query)
+{
+	struct service_value *service;
+	struct service_slot_key at = {};
+	struct service_slot *slot;
+	struct backend_value *backend;
+	__u64 now;
+	__u32 id;
+
+	if (!query)
+		return DROP_INTERNAL;
+	for (int i = 0; i < LB_TRIES; i++) {
+		service = bpf_map_lookup_elem(&services, &query->frontend);
+		if (!service || !service->count)
+			return DROP_NO_BACKEND;
+		now = service->affinity_seconds ? bpf_ktime_get_coarse_ns() : 0;
+		if (now && lb_affine(query, service, now))
+			return 0;
+		at.revision = service->revision;
+		if (i == 0 && query->hash && (service->flags & SERVICE_HASHED))
+			at.slot = query->hash % service->count;
+		else
+			at.slot = bpf_get_prandom_u32() % service->count;
+		slot = bpf_map_lookup_elem(&service_slots, &at);
+		if (!slot)
+			continue;
+		id = slot->backend;
+		backend = bpf_map_lookup_elem(&backends, &id);
+		if (!backend)
+			continue;
+		lb_take(query, id, backend);
+		if (now) {
+			struct affinity_key key = {.client = query->client,
+						   .service = service->service};
+			struct affinity_value value = {.used = now, .backend = id};
+
+			bpf_map_update_elem(&affinity, &key, &value, BPF_ANY);
+		}
+		return 0;
+	}
+	return DROP_NO_BACKEND;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Packets to a frontend that no socket hook turned: from outside of the node, and raw ones. The
+ * destination becomes a backend before anything is judged, so that policy sees the backend and the
+ * client that really asked; answers get the frontend's address back. */
+#pragma once
+
+#include "identity.h"
+#include "lb.h"
+#include "nat.h"
+
+static __always_inline struct ct_entry *
+service_connection(const struct packet *p, const union addr *backend, __be16 backend_port)
+{
+	struct ct_key key = {.protocol = p->protocol};
+	struct ct_entry *entry;
+
+	if (addr_less(&p->source, backend)) {
+		key.addr[0] = p->source;
+		key.addr[1] = *backend;
+		key.port[0] = p->source_port;
+		key.port[1] = backend_port;
+	} else {
+		key.addr[0] = *backend;
+		key.addr[1] = p->source;
+		key.port[0] = backend_port;
+		key.port[1] = p->source_port;
+	}
+	entry = bpf_map_lookup_elem(&conntrack, &key);
+	return entry && entry->expires > ct_now() ? entry : 0;
+}
+
+/* May this packet go where its connection went before? */
+static __always_inline bool service_goes_on(const struct packet *p, const struct translation *known)
+{
+	struct ct_entry *entry = service_connection(p, &known->addr, known->port);
+	struct backend_value *backend;
+	__u32 id = known->backend;
+
+	if (!entry || !(entry->flags & CT_SERVICE))
+		return false;
+	if (p->kind == PACKET_OPENS)
+		return !(entry->flags & CT_CLOSING);
+	if (p->kind != PACKET_PLAIN)
+		return true;
+	/* A datagram does not depend on the one before it. */
+	backend = bpf_map_lookup_elem(&backends, &id);
+	return backend && !(backend->flags & BACKEND_DRAINING);
+}
+
+/* True when the client's port is taken towards this backend, by a connection of its own or through
+ * another frontend: answers could not be told apart. */
+static __always_inline bool service_conflicts(const struct packet *p,
+					      const struct translation_key *back,
+					      const struct lb_query *query)
+{
+	struct ct_entry *entry = service_connection(p, &query->addr, query->port);
+	struct translation *other;
+
+	if (!entry || (entry->flags & CT_CLOSING))
+		return false;
+	if (!(entry->flags & CT_SERVICE))
+		return true;
+	other = bpf_map_lookup_elem(&translations, back);
+	return other &&
+	       !(addr_equal(&other->addr, &p->destination) && other->port == p->destination_port);
+}
+
+enum service_found {
+	SERVICE_NONE = 0,    /* no frontend */
+	SERVICE_KNOWN = 1,   /* of a connection that has its backend */
+	SERVICE_UNKNOWN = 2, /* of one that needs a backend */
+};
+
+/* The functions from here on are apart for the sake of the stack: together their frames would not
+ * fit beside those of their callers. */
+
+/* Fills query->frontend, and the backend of a connection that goes on. */
+VERIFIED_ONCE int service_find(const struct flow *flow, struct lb_query *query, __u8 scope)
+{
+	struct translation_key key = {};
+	struct translation *known;
+	const struct packet *p;
+
+	if (!flow || !query)
+		return SERVICE_NONE;
+	p = &flow->packet;
+	query->frontend.addr = p->destination;
+	query->frontend.port = p->destination_port;
+	query->frontend.protocol = p->protocol;
+	query->frontend.scope = scope;
+	if (!bpf_map_lookup_elem(&services, &query->frontend)) {
+		if (flow->destination.kind != SIDE_HOST || !is_node_port(p->destination_port))
+			return SERVICE_NONE;
+		query->frontend.addr.hi = 0;
+		query->frontend.addr.lo = 0;
+		if (!bpf_map_lookup_elem(&services, &query->frontend))
+			return SERVICE_NONE;
+	}
+	key.source = p->source;
+	key.source_port = p->source_port;
+	key.destination = p->destination;
+	key.destination_port = p->destination_port;
+	key.protocol = p->protocol;
+	known = bpf_map_lookup_elem(&translations, &key);
+	if (!known || !service_goes_on(p, known))
+		return SERVICE_UNKNOWN;
+	query->addr = known->addr;
+	query->port = known->port;
+	return SERVICE_KNOWN;
+}
+
+/* Remembers both ways of a new connection to the backend in `query`. Returns a drop reason. */
+VERIFIED_ONCE int service_remember(const struct flow *flow, const struct lb_query *query)
+{
+	struct translation_key key = {};
+	struct translation value = {};
+	const struct packet *p;
+
+	if (!flow || !query)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	key.source = query->addr;
+	key.source_port = query->port;
+	key.destination = p->source;
+	key.destination_port = p->source_port;
+	key.protocol = p->protocol;
+	/* A backend that is its own client would answer itself past us. */
+	if (addr_equal(&query->addr, &p->source) || service_conflicts(p, &key, query))
+		return DROP_SERVICE_CONFLICT;
+	value.addr = p->destination;
+	value.port = p->destination_port;
+	value.backend = query->backend;
+	if (bpf_map_update_elem(&translations, &key, &value, BPF_ANY) < 0)
+		return DROP_CT_FULL;
+	key.source = p->source;
+	key.source_port = p->source_port;
+	key.destination = p->destination;
+	key.destination_port = p->destination_port;
+	value.addr = query->addr;
+	value.port = query->port;
+	return bpf_map_update_elem(&translations, &key, &value, BPF_ANY) < 0 ? DROP_CT_FULL : 0;
+}
+
+/* Is the destination a frontend? Then the flow is one to a backend from here on, flow->service is
+ * set, and `rewrite` says what the packet needs. Returns a drop reason. */
+VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 scope)
+{
+	struct lb_query query = {};
+	struct packet *p;
+	int reason;
+
+	if (!flow || !rewrite)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	if (p->kind == PACKET_ERROR || p->ethertype != ETH_P_IP || p->protocol == IPPROTO_ICMP ||
+	    flow->destination.kind == SIDE_POD)
+		return 0;
+	switch (service_find(flow, &query, scope)) {
+	case SERVICE_NONE:
+		return 0;
+	case SERVICE_KNOWN:
+		break;
+	default:
+		if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
+			return DROP_CT_MIDSTREAM;
+		query.client = p->source;
+		/* From one flow always the same: any mixing will do. */
+		query.hash = (p->source.v4 ^ p->source.p1 ^ p->source.p2) * 2654435761u +
+			     p->source_port * 40503u;
+		query.hash ^= query.hash >> 15;
+		reason = lb_select(&query);
+		if (!reason)
+			reason = service_remember(flow, &query);
+		if (reason)
+			return reason;
+	}
+	rewrite->old_addr = p->destination.v4;
+	rewrite->new_addr = query.addr.v4;
+	rewrite->old_port = p->destination_port;
+	rewrite->new_port = query.port;
+	rewrite->source = 0;
+	p->destination = query.addr;
+	p->destination_port = query.port;
+	p->policy_port = query.port;
+	flow->service = 1;
+	resolve(&p->destination, &flow->destination);
+	return 0;
+}
+
+/* An answer of a backend, judged already: what its client expects as the source. Returns a drop
+ * reason. */
+VERIFIED_ONCE int service_answer(const struct flow *flow, struct rewrite *rewrite)
+{
+	struct translation_key key = {};
+	struct translation *frontend;
+	const struct packet *p;
+
+	if (!flow || !rewrite)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	key.source = p->source;
+	key.source_port = p->source_port;
+	key.destination = p->destination;
+	key.destination_port = p->destination_port;
+	key.protocol = p->protocol;
+	frontend = bpf_map_lookup_elem(&translations, &key);
+	/* Its client knows nothing of the backend. */
+	if (!frontend)
+		return DROP_CT_MIDSTREAM;
+	rewrite->old_addr = p->source.v4;
+	rewrite->new_addr = frontend->addr.v4;
+	rewrite->old_port = p->source_port;
+	rewrite->new_port = frontend->port;
+	rewrite->source = 1;
+	return 0;
+}

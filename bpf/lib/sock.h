@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Sockets that are turned from a frontend to a backend. The packets then carry the backend's
+ * address from the start: policy judges the real peer, and nothing is translated on the way. */
+#pragma once
+
+#include "lb.h"
+
+/* errno.h needs headers of the C library. */
+#define EADDRINUSE 98
+#define ECONNREFUSED 111
+
+/* What a cgroup hook answers. */
+#define SOCK_REFUSE 0
+#define SOCK_GO_ON 1
+
+/* Is this the frontend of a service? Then `key` is that of `services`: the address itself, or ::
+ * for a node port. Another namespace's 127/8 is its own, whatever port it names. */
+static __always_inline bool sock_frontend(struct bpf_sock_addr *ctx, __be32 v4,
+					  struct service_key *key)
+{
+	/* To connect to 0.0.0.0 is to connect to oneself. */
+	if (v4_is_loopback(v4) || !v4) {
+		if (!is_node_port(key->port) || bpf_get_netns_cookie(ctx) != CONFIG(node_cookie))
+			return false;
+	} else {
+		addr_set_v4(&key->addr, v4);
+		if (bpf_map_lookup_elem(&services, key))
+			return true;
+		if (!is_node_port(key->port) || !is_node_address(&key->addr))
+			return false;
+	}
+	key->addr.hi = 0;
+	key->addr.lo = 0;
+	return bpf_map_lookup_elem(&services, key);
+}
+
+/* The backend that this UDP socket already sends to when it names this frontend. */
+static __always_inline bool sock_keeps(const struct sock_origin_key *by_frontend,
+				       struct lb_query *query)
+{
+	struct sock_origin *kept = bpf_map_lookup_elem(&sock_origins, by_frontend);
+	struct backend_value *backend;
+	__u32 id;
+
+	if (!kept)
+		return false;
+	id = kept->backend;
+	backend = bpf_map_lookup_elem(&backends, &id);
+	if (!backend || (backend->flags & BACKEND_DRAINING))
+		return false;
+	lb_take(query, id, backend);
+	return true;
+}
+
+/* Turns a destination to a backend. Returns what the hook answers. */
+static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be16 *port,
+				     bool datagram)
+{
+	struct lb_query query = {};
+	struct sock_origin_key key = {};
+	struct sock_origin origin = {};
+
+	query.frontend.port = *port;
+	query.frontend.protocol = ctx->protocol;
+	query.frontend.scope = SERVICE_INSIDE;
+	if (!sock_frontend(ctx, *v4, &query.frontend))
+		return SOCK_GO_ON;
+	key.cookie = bpf_get_socket_cookie(ctx);
+	addr_set_v4(&key.addr, *v4);
+	key.port = *port;
+	key.protocol = query.frontend.protocol;
+	key.by_frontend = 1;
+	if (!datagram || !sock_keeps(&key, &query)) {
+		query.client.hi = bpf_get_netns_cookie(ctx);
+		if (lb_select(&query)) {
+			bpf_set_retval(-ECONNREFUSED);
+			return SOCK_REFUSE;
+		}
+		if (datagram) {
+			origin.addr = query.addr;
+			origin.port = query.port;
+			origin.backend = query.backend;
+			bpf_map_update_elem(&sock_origins, &key, &origin, BPF_ANY);
+		}
+		origin.addr = key.addr;
+		origin.port = key.port;
+		origin.backend = query.backend;
+		key.addr = query.addr;
+		key.port = query.port;
+		key.by_frontend = 0;
+		bpf_map_update_elem(&sock_origins, &key, &origin, BPF_ANY);
+	}
+	*v4 = query.addr.v4;
+	*port = query.port;
+	return SOCK_GO_ON;
+}
+
+/* Whom the process thinks it talks to, when this peer is a backend that its socket was turned to.
+ */
+static __always_inline bool sock_name(struct bpf_sock_addr *ctx, __be32 *v4, __be16 *port)
+{
+	struct sock_origin_key key = {};
+	struct sock_origin *origin;
+
+	key.cookie = bpf_get_socket_cookie(ctx);
+	addr_set_v4(&key.addr, *v4);
+	key.port = *port;
+	key.protocol = ctx->protocol;
+	origin = bpf_map_lookup_elem(&sock_origins, &key);
+	if (!origin)
+		return false;
+	*v4 = origin->addr.v4;
+	*port = origin->port;
+	return true;
+}

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { SERVICE_FLAG } from '../../src/model/gen/enums.ts';
+import { parseAddr, parsePacket } from '../../src/net/index.ts';
+import { fromPod, fromWorld, tcp, udp } from './frames.ts';
+import { allow, GATEWAY_MAC, NODE, type Outcome, WORLD } from './lab.ts';
+import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, UDP } from './pair.ts';
+import { ANY, NODE_PORT, PROTOCOL_OF, serviceScene } from './service-lab.ts';
+
+const WORLD_IDENTITY = 2;
+const OPEN_TO_WORLD = [allow('ingress', WORLD_IDENTITY), allow('ingress', FRONTEND)];
+const EXTERNAL = parseAddr('203.0.113.80');
+
+function seen(outcome: Outcome) {
+  const { ip, transport } = parsePacket(outcome.packet);
+  return {
+    verdict: outcome.verdict,
+    from: `${ip?.source}:${transport?.sourcePort}`,
+    to: `${ip?.destination}:${transport?.destinationPort}`,
+    sums: [ip?.checksumOk, transport?.checksumOk],
+  };
+}
+
+describe('a node port from outside of the node', () => {
+  test.each(['TCP', 'UDP'] as const)('%s: the backend sees the client, the client the node', async (name) => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, protocol: PROTOCOL_OF[name], scope: 'outside', backends: [B] });
+    const { forth, back } = SPEECH[name];
+    const inwards = (transport: Parameters<typeof fromWorld>[2]) =>
+      seen(it.pair.arrive(fromWorld(WORLD, NODE, transport)));
+    const outwards = (transport: Parameters<typeof fromPod>[2]) =>
+      seen(it.pair.send(it.pair.b, fromPod(it.pair.b, WORLD, transport)));
+    const there = { verdict: 'redirect', from: `${WORLD}:${CLIENT}`, to: `${B}:${SERVICE}`, sums: [true, true] };
+    const answer = { verdict: 'redirect', from: `${NODE}:${NODE_PORT}`, to: `${WORLD}:${CLIENT}`, sums: [true, true] };
+    for (const transport of forth.opening(CLIENT, NODE_PORT)) expect(inwards(transport)).toEqual(there);
+    for (const transport of back.opening(SERVICE, CLIENT)) expect(outwards(transport)).toEqual(answer);
+    for (let i = 0; i < 3; i++) {
+      expect(inwards(forth.data(CLIENT, NODE_PORT))).toEqual(there);
+      expect(outwards(back.data(SERVICE, CLIENT))).toEqual(answer);
+    }
+  });
+
+  test('the frame carries the MAC addresses of the pod’s device', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
+    const outcome = it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN')));
+    expect(parsePacket(outcome.packet)).toMatchObject({ source: GATEWAY_MAC, destination: it.pair.b.mac });
+  });
+
+  test('policy judges the client that really asked', async () => {
+    using it = await serviceScene({ b: [allow('ingress', FRONTEND)] });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
+    const outcome = it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN')));
+    expect(outcome.verdict).toBe('policy-ingress');
+    expect(outcome.events[0]).toMatchObject({ source: WORLD, destination: B, destinationPort: SERVICE });
+  });
+
+  test('an address of the node’s pods as source', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
+    expect(it.pair.arrive(fromWorld(A, NODE, tcp(CLIENT, NODE_PORT, 'SYN'))).verdict).toBe('spoofed-ip');
+  });
+
+  test('loopback as destination or source', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
+    const loopback = parseAddr('127.0.0.1');
+    for (const [from, to] of [
+      [WORLD, loopback],
+      [loopback, NODE],
+    ] as const) {
+      expect(it.pair.arrive(fromWorld(from, to, tcp(CLIENT, NODE_PORT, 'SYN'))).verdict).toBe('loopback-address');
+    }
+  });
+
+  test('another port, and a port of inside only, are the node’s own', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'inside', backends: [B] });
+    for (const port of [NODE_PORT, NODE_PORT + 1, 22]) {
+      const frame = fromWorld(WORLD, NODE, tcp(CLIENT, port, 'SYN'));
+      expect(it.pair.arrive(frame)).toMatchObject({ verdict: 'pass', packet: frame });
+    }
+  });
+
+  test('without backends, or with one that is not of this node', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [] });
+    it.services.set({ addr: ANY, port: NODE_PORT + 1, scope: 'outside', backends: [parseAddr('192.0.2.9')] });
+    const verdict = (port: number) => it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, port, 'SYN'))).verdict;
+    expect([verdict(NODE_PORT), verdict(NODE_PORT + 1)]).toEqual(['no-backend', 'no-route']);
+  });
+
+  test('an address of the service that is not the node’s', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: EXTERNAL, port: 80, protocol: UDP, scope: 'outside', backends: [B] });
+    expect(seen(it.pair.arrive(fromWorld(WORLD, EXTERNAL, udp(CLIENT, 80)))).to).toBe(`${B}:${SERVICE}`);
+    expect(seen(it.pair.send(it.pair.b, fromPod(it.pair.b, WORLD, udp(SERVICE, CLIENT)))).from).toBe(`${EXTERNAL}:80`);
+    const other = fromWorld(WORLD, EXTERNAL, udp(CLIENT, 81));
+    expect(it.pair.arrive(other)).toMatchObject({ verdict: 'pass', packet: other });
+  });
+
+  test('one client always gets the same backend: by affinity, and by hash', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    const c = it.pair.pod({ id: 3, addr: parseAddr('10.244.1.33'), identity: 301 });
+    await it.pair.open(c, OPEN_TO_WORLD);
+    const backends = [B, c.addr];
+    const to = (port: number, source: number) => {
+      const outcome = it.pair.arrive(fromWorld(WORLD, NODE, tcp(source, port, 'SYN')));
+      return parsePacket(outcome.packet).ip?.destination;
+    };
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends, affinitySeconds: 60 });
+    expect(new Set(Array.from({ length: 16 }, (_, i) => to(NODE_PORT, 41_000 + i))).size).toBe(1);
+    it.services.set({ addr: ANY, port: NODE_PORT + 1, scope: 'outside', backends, flags: SERVICE_FLAG.hashed });
+    const chosen = Array.from({ length: 32 }, (_, i) => to(NODE_PORT + 1, 42_000 + i));
+    expect(new Set(chosen).size).toBe(2);
+    await it.pair.forgetConnections();
+    expect(Array.from({ length: 32 }, (_, i) => to(NODE_PORT + 1, 42_000 + i))).toEqual(chosen);
+  });
+});
+
+test('a pod’s packet to the node port of its node', async () => {
+  using it = await serviceScene();
+  it.services.set({ addr: ANY, port: NODE_PORT, backends: [B] });
+  expect(seen(it.pair.send(it.pair.a, fromPod(it.pair.a, NODE, tcp(CLIENT, NODE_PORT, 'SYN')))).to).toBe(
+    `${B}:${SERVICE}`,
+  );
+  expect(seen(it.pair.back(tcp(SERVICE, CLIENT, 'SYN', 'ACK'))).from).toBe(`${NODE}:${NODE_PORT}`);
+});
+
+test('with services off the address of one is the world’s', async () => {
+  using it = await serviceScene({ b: OPEN_TO_WORLD, config: { enableServices: false } });
+  it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
+  expect(it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'))).verdict).toBe('pass');
+});

@@ -1,0 +1,82 @@
+import type { ServiceList, ServiceView } from '../api/index.ts';
+import { type Backend, type Frontend, frontendKey, type ServiceSpec } from '../model/index.ts';
+import type { Intent } from './intent.ts';
+import type { Services } from './services.ts';
+
+/** Of one service; more are counted. */
+const MAX_BACKENDS = 100;
+
+export function serviceList(intent: Intent, services: Services, cgroup: string | undefined): ServiceList {
+  return {
+    enabled: true,
+    ...(cgroup === undefined ? {} : { cgroup }),
+    items: Array.from(intent.services.rows.values(), (row) => serviceView(row, services)),
+  };
+}
+
+function serviceView(row: ServiceSpec, { follower, installer, engine, health }: Services): ServiceView {
+  const key = `${row.namespace}/${row.name}`;
+  const frontends = follower.frontendsOf(key);
+  const refused = installer.refused.get(key);
+  const unhealthy = health.problemOf(key);
+  const backends = distinctBackends(frontends);
+  return {
+    namespace: row.namespace,
+    name: row.name,
+    type: row.type,
+    state: ignored(row) ?? (refused !== undefined ? 'refused' : engine.converged ? 'applied' : 'pending'),
+    steering: ignored(row) === undefined ? steeringOf(row) : [],
+    frontends: frontends.map((frontend) => ({
+      kind: frontend.kind,
+      address: frontend.addr,
+      port: frontend.port,
+      protocol: frontend.protocol,
+      served: follower.isWon(frontend, frontendKey(frontend)),
+      backends: frontend.backends.length,
+    })),
+    backends: backends.slice(0, MAX_BACKENDS).map(([backend, state]) => ({
+      address: backend.addr,
+      port: backend.port,
+      protocol: backend.protocol,
+      state,
+      ...(backend.pod === '' ? {} : { pod: backend.pod }),
+      local: backend.local,
+    })),
+    backendCount: backends.length,
+    problems: [
+      ...engine.problemsOf(key),
+      ...(unhealthy === undefined ? [] : [{ reason: 'HealthCheckPort', message: unhealthy }]),
+    ],
+  };
+}
+
+function ignored(row: ServiceSpec): 'ignored' | undefined {
+  const headless = row.clusterIPs.length === 0 || row.clusterIPs.includes('None');
+  return row.type === 'ExternalName' || row.foreign || headless ? 'ignored' : undefined;
+}
+
+function steeringOf(row: ServiceSpec): string[] {
+  const isExternal = row.type !== 'ClusterIP' || row.externalIPs.length > 0;
+  return [
+    ...(row.affinitySeconds > 0 ? [`affinity ${row.affinitySeconds}s`] : []),
+    ...(row.internalTrafficPolicy === 'Local' ? ['internal Local'] : []),
+    ...(isExternal && row.externalTrafficPolicy === 'Local' ? ['external Local'] : []),
+  ];
+}
+
+type BackendState = 'ready' | 'draining-used' | 'draining';
+
+function distinctBackends(frontends: readonly Frontend[]): [Backend, BackendState][] {
+  const found = new Map<string, [Backend, BackendState]>();
+  const add = (backend: Backend, state: BackendState): void => {
+    const key = `${backend.protocol} ${backend.addr}:${backend.port}`;
+    if (!found.has(key)) found.set(key, [backend, state]);
+  };
+  for (const { backends, externalBackends } of frontends) {
+    for (const list of new Set([backends, externalBackends])) {
+      for (const backend of list) add(backend, backend.state === 'ready' ? 'ready' : 'draining-used');
+    }
+  }
+  for (const { draining } of frontends) for (const backend of draining) add(backend, 'draining');
+  return [...found.values()];
+}

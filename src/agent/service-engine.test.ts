@@ -1,0 +1,293 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock, silentLogger } from '../base/index.ts';
+import { fakeServiceMaps, type ServiceMaps } from '../datapath/index.ts';
+import type { KubeRow, NodeRow, PodRow } from '../kube/index.ts';
+import type { ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
+import { Prefix, parseAddr } from '../net/index.ts';
+import { Intent, type IntentTable } from './intent.ts';
+import { ServiceEngine } from './service-engine.ts';
+import { ServiceFollower } from './service-follower.ts';
+import { ServiceInstaller } from './service-installer.ts';
+import { ServiceLeftovers } from './service-leftovers.ts';
+import { ServiceNumbers } from './service-numbers.ts';
+
+const NODE = 'node-1';
+
+const service = (name: string, more: Partial<ServiceSpec> = {}): ServiceSpec => ({
+  uid: `uid-${name}`,
+  namespace: 'a',
+  name,
+  createdAt: '2026-01-01T00:00:00Z',
+  type: 'ClusterIP',
+  clusterIPs: ['10.96.0.10'],
+  externalIPs: [],
+  ingressIPs: [],
+  ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: 0 }],
+  affinitySeconds: 0,
+  internalTrafficPolicy: 'Cluster',
+  externalTrafficPolicy: 'Cluster',
+  healthCheckNodePort: 0,
+  hasSourceRanges: false,
+  foreign: false,
+  ...more,
+});
+
+const endpoint = (address: string, more: Partial<SliceEndpoint> = {}): SliceEndpoint => ({
+  address,
+  ready: true,
+  serving: true,
+  terminating: false,
+  nodeName: NODE,
+  pod: '',
+  zones: [],
+  ...more,
+});
+
+const slice = (of: string, endpoints: readonly SliceEndpoint[], name = `${of}-1`): SliceSpec => ({
+  uid: `uid-${name}`,
+  namespace: 'a',
+  name,
+  service: of,
+  addressType: 'IPv4',
+  ports: [{ name: '', protocol: 'TCP', port: 8080 }],
+  endpoints,
+});
+
+const node = (addresses: readonly string[]): NodeRow => ({
+  uid: 'n',
+  namespace: '',
+  name: NODE,
+  labels: {},
+  addresses,
+  podCIDRs: [],
+  isApiServer: false,
+});
+
+async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
+  const intent = new Intent();
+  const follower = new ServiceFollower({
+    intent,
+    nodeName: NODE,
+    nodeAddresses: () => [parseAddr('172.18.0.2')],
+    addressRanges: [Prefix.parse('192.0.2.0/24')],
+    nodePorts: { min: 30_000, max: 32_767 },
+  });
+  const left = await ServiceLeftovers.read(maps);
+  const numbers = new ServiceNumbers({ next: left.highest + 1, reserve: () => undefined });
+  const installer = new ServiceInstaller({ maps, numbers, left });
+  const passes: number[] = [];
+  const engine = new ServiceEngine({
+    intent,
+    follower,
+    installer,
+    hashSlots: 0,
+    clock,
+    log: silentLogger,
+    onPass: (ms) => passes.push(ms),
+  });
+  const put = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+    table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
+  const drop = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+    table.apply({ upserts: [], deletes: rows, rejected: [], synced: true });
+  const settle = async (refresh = false): Promise<void> => {
+    engine.kick({ refresh });
+    await engine.idle();
+  };
+  return { intent, follower, installer, engine, clock, put, drop, settle, passes };
+}
+
+type Agent = Awaited<ReturnType<typeof agentOn>>;
+
+function sync({ intent, put }: Agent): void {
+  put(intent.nodes, node(['172.18.0.2']));
+  put(intent.pods);
+  put(intent.services);
+  put(intent.slices);
+}
+
+async function served(maps: ServiceMaps): Promise<Record<string, string[]>> {
+  const rows = (await maps.services.entries()).map(([key, { revision, count }]): [string, string[]] => {
+    const ids = Array.from({ length: count }, (_, slot) => maps.slots.get({ revision, slot })?.backend ?? 0);
+    return [`${key.scope} ${key.addr}:${key.port}`, ids.map((id) => maps.backends.get(id)?.addr ?? 'nothing')];
+  });
+  return Object.fromEntries(rows);
+}
+
+const CLUSTER_IP = 'inside 10.96.0.10:80';
+
+describe('ServiceEngine', () => {
+  it('decides nothing before everything was heard', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    agent.put(agent.intent.services, service('web'));
+    await agent.settle();
+    expect(await served(maps)).toEqual({});
+    sync(agent);
+    agent.put(agent.intent.slices, slice('web', [endpoint('10.244.1.2')]));
+    await agent.settle();
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2'] });
+    expect(agent.engine.converged).toBe(true);
+  });
+
+  it('follows slices that come, change their service, and go', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, drop, settle, clock } = agent;
+    const step = async (): Promise<Record<string, string[]>> => {
+      await clock.advance(1_000);
+      await settle();
+      return await served(maps);
+    };
+    put(intent.services, service('web'), service('api', { clusterIPs: ['10.96.0.11'] }));
+    const moving = slice('web', [endpoint('10.244.1.2')], 'moving');
+    put(intent.slices, moving, slice('web', [endpoint('10.244.1.3')], 'second'));
+    expect(await step()).toEqual({ [CLUSTER_IP]: ['10.244.1.2', '10.244.1.3'], 'inside 10.96.0.11:80': [] });
+    put(intent.slices, { ...moving, service: 'api' });
+    expect(await step()).toEqual({ [CLUSTER_IP]: ['10.244.1.3'], 'inside 10.96.0.11:80': ['10.244.1.2'] });
+    drop(intent.slices, moving);
+    drop(intent.services, service('web'));
+    expect(await step()).toEqual({ 'inside 10.96.0.11:80': [] });
+  });
+
+  it('gives a taken address to the older service, says so, and hands it over when that goes', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, drop, settle, follower, clock } = agent;
+    const thief = service('thief', { createdAt: '2026-01-02T00:00:00Z' });
+    put(intent.services, thief);
+    put(intent.slices, slice('thief', [endpoint('10.244.1.66')]), slice('web', [endpoint('10.244.1.2')]));
+    await settle();
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.66'] });
+    put(intent.services, service('web'));
+    await clock.advance(1_000);
+    await settle();
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2'] });
+    expect(follower.problemsOf('a/thief')).toEqual([
+      { reason: 'FrontendTaken', message: 'tcp 10.96.0.10:80 belongs to service a/web' },
+    ]);
+    drop(intent.services, service('web'));
+    await clock.advance(1_000);
+    await settle();
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.66'] });
+    expect(follower.problemsOf('a/thief')).toEqual([]);
+  });
+
+  it("serves a pod in its node's network once that pod is known, and no address of a node otherwise", async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, settle, follower, clock } = agent;
+    put(intent.services, service('web'));
+    put(intent.slices, slice('web', [endpoint('172.18.0.2', { pod: 'a/host' })]));
+    await settle(true);
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: [] });
+    expect(follower.problemsOf('a/web').map(({ reason }) => reason)).toEqual(['EndpointRefused']);
+    const pod: PodRow = {
+      uid: 'p',
+      namespace: 'a',
+      name: 'host',
+      labels: {},
+      serviceAccount: 'default',
+      nodeName: NODE,
+      hostNetwork: true,
+      podIPs: ['172.18.0.2'],
+      hostIP: '172.18.0.2',
+      namedPorts: [],
+      phase: 'Running',
+    };
+    put(intent.pods, pod);
+    await clock.advance(1_000);
+    await settle(true);
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['172.18.0.2'] });
+    expect(follower.problemsOf('a/web')).toEqual([]);
+  });
+
+  it('judges anew whose endpoints turn out to be a node, or are one no more', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, drop, settle, clock } = agent;
+    put(intent.services, service('web'));
+    put(intent.slices, slice('web', [endpoint('10.244.1.2'), endpoint('172.18.0.9')]));
+    await settle(true);
+    expect((await served(maps))[CLUSTER_IP]).toEqual(['10.244.1.2', '172.18.0.9']);
+    const other = { ...node(['172.18.0.9']), name: 'node-9' };
+    put(intent.nodes, other);
+    await clock.advance(1_000);
+    await settle(true);
+    expect((await served(maps))[CLUSTER_IP]).toEqual(['10.244.1.2']);
+    drop(intent.nodes, other);
+    await clock.advance(1_000);
+    await settle(true);
+    expect((await served(maps))[CLUSTER_IP]).toEqual(['10.244.1.2', '172.18.0.9']);
+  });
+
+  it('lets a service that flaps rest, and ends with its last state', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, settle, clock } = agent;
+    put(intent.services, service('web'), service('api', { clusterIPs: ['10.96.0.11'] }));
+    await settle();
+    const writes: string[] = [];
+    for (let i = 1; i <= 5; i += 1) {
+      put(intent.slices, slice('web', [endpoint(`10.244.1.${i}`)]));
+      put(intent.slices, slice('api', [endpoint(`10.244.2.${i}`)]));
+      await settle();
+      writes.push(...((await served(maps))[CLUSTER_IP] ?? []));
+    }
+    expect(new Set(writes).size).toBeLessThan(3);
+    await clock.advance(1_000);
+    await settle();
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.5'], 'inside 10.96.0.11:80': ['10.244.2.5'] });
+  });
+
+  it('takes up what an earlier life left, and removes the rest', async () => {
+    const maps = fakeServiceMaps();
+    const first = await agentOn(maps);
+    sync(first);
+    first.put(first.intent.services, service('web'), service('gone', { clusterIPs: ['10.96.0.99'] }));
+    first.put(
+      first.intent.slices,
+      slice('web', [endpoint('10.244.1.2'), endpoint('10.244.1.3')]),
+      slice('gone', [endpoint('10.244.1.4')]),
+    );
+    await first.settle();
+    const before = new Map((await maps.services.entries()).map(([key, value]) => [key.addr, value]));
+    const second = await agentOn(maps);
+    await second.settle();
+    expect(Object.keys(await served(maps))).toHaveLength(2);
+    sync(second);
+    second.put(second.intent.services, service('web'));
+    second.put(second.intent.slices, slice('web', [endpoint('10.244.1.3'), endpoint('10.244.1.2')]));
+    await second.settle();
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2', '10.244.1.3'] });
+    const [[, value] = []] = await maps.services.entries();
+    expect(value).toEqual(before.get(parseAddr('10.96.0.10')));
+    expect((await maps.backends.entries()).length).toBe(2);
+    expect((await maps.slots.entries()).length).toBe(2);
+  });
+
+  it('does for one change among thousands of services the work of one', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, settle, clock, passes } = agent;
+    const names = Array.from({ length: 5_000 }, (_, i) => i);
+    const ip = (i: number): string => `10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`;
+    put(intent.services, ...names.map((i) => service(`s${i}`, { clusterIPs: [ip(i)] })));
+    put(intent.slices, ...names.map((i) => slice(`s${i}`, [endpoint('10.244.1.1'), endpoint('10.244.1.2')])));
+    await settle();
+    expect((await maps.slots.entries()).length).toBe(10_000);
+    passes.length = 0;
+    for (let i = 0; i < 20; i += 1) {
+      await clock.advance(1_000);
+      put(intent.slices, slice(`s${i}`, [endpoint('10.244.1.1'), endpoint('10.244.1.3')]));
+      await settle();
+    }
+    // A wide margin for a busy machine: looking at every service would take several times as long.
+    expect(passes.toSorted((a, b) => a - b)[10]).toBeLessThan(20);
+  });
+});

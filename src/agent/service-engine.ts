@@ -1,0 +1,195 @@
+import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import type { Frontend, ServiceProblem, ServiceSpec } from '../model/index.ts';
+import type { Intent } from './intent.ts';
+import type { ServiceFollower } from './service-follower.ts';
+import type { ServiceInstaller } from './service-installer.ts';
+
+/** How often what happens without an event (addresses of the node, room in a full map) is looked at. */
+const ROUTINE_MS = 30_000;
+/** So that a service that flaps leaves time for others: a thousand backends are written ten times a second. */
+const REST_MS_PER_BACKEND = 0.1;
+const REST_MS_PER_HASH_SLOT = 0.01;
+const REST_MIN_MS = 10;
+const SWEEP_MS = 300;
+
+export type ServiceEngineOptions = {
+  readonly intent: Intent;
+  readonly follower: ServiceFollower;
+  readonly installer: ServiceInstaller;
+  /** Slots of the table that a service with external frontends has; 0: none. */
+  readonly hashSlots: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** ms from the first event to the last write of a pass. */
+  readonly onPass?: (ms: number) => void;
+  /** A service was looked at anew, with the frontends that it has now. */
+  readonly onService?: (service: string, frontends: readonly Frontend[]) => void;
+  /** Backends left the kernel: whoever talks to them waits in vain. */
+  readonly onBackendsGone?: () => void;
+  /** What is wrong with a service, whenever that changes and is not nothing. */
+  readonly onProblems?: (service: ServiceSpec, problems: readonly ServiceProblem[]) => void;
+};
+
+/** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */
+export class ServiceEngine implements Service {
+  readonly #o: ServiceEngineOptions;
+  readonly #backoff = new Backoff({ initial: 100, max: 5_000 });
+  /** Services that were written just now, and until when their next change waits. */
+  readonly #resting = new Map<string, number>();
+  /** Desired, not yet in the kernel. */
+  readonly #waiting = new Map<string, readonly Frontend[]>();
+  readonly #reported = new Map<string, string>();
+  #requestedAt: number | undefined;
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #refresh = true;
+  #stopped = false;
+  #converged = false;
+  #problem: string | undefined;
+
+  constructor(options: ServiceEngineOptions) {
+    this.#o = options;
+  }
+
+  /** Why the last pass failed; undefined: it did not. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Every service has reached the kernel at least once. */
+  get converged(): boolean {
+    return this.#converged;
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    lifecycle.spawn('service routine', async (signal) => {
+      while (!signal.aborted) {
+        for (const service of this.#o.installer.refused.keys()) this.#o.follower.touch(service);
+        this.kick({ refresh: true });
+        await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
+      }
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** Something changed; `refresh`: nodes or pods, not only services. */
+  kick({ refresh = false } = {}): void {
+    this.#refresh ||= refresh;
+    this.#requestedAt ??= performance.now();
+    if (this.#running !== undefined || this.#stopped) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when nothing is left to do now. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#requestedAt !== undefined && !this.#stopped) {
+      const startedAt = this.#requestedAt;
+      this.#requestedAt = undefined;
+      try {
+        await this.#pass();
+        this.#problem = undefined;
+        this.#backoff.reset();
+        this.#o.onPass?.(performance.now() - startedAt);
+      } catch (error) {
+        this.#problem = errorMessage(error);
+        this.#o.log.error({ error: this.#problem }, 'services did not reach the kernel');
+        this.#later(this.#backoff.next());
+        return;
+      }
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const { intent, follower, installer, clock } = this.#o;
+    if (!intent.servicesSynced) return;
+    if (this.#refresh) follower.refresh();
+    this.#refresh = false;
+    for (const [service, frontends] of await follower.follow()) this.#waiting.set(service, frontends);
+    const due = this.#due(clock.now());
+    await installer.install(due, clock.now());
+    for (const [service, frontends] of due) {
+      // What changed again meanwhile waits for the next pass.
+      if (this.#waiting.get(service) === frontends) this.#waiting.delete(service);
+      this.#rest(service, frontends, clock.now());
+      this.#o.onService?.(service, frontends);
+    }
+    this.#report(due.keys());
+    let gone = await installer.sweep(clock.now());
+    if (!this.#converged) {
+      gone += await installer.prune();
+      this.#converged = true;
+    }
+    if (gone > 0) this.#o.onBackendsGone?.();
+    if (installer.pending) this.#later(SWEEP_MS);
+  }
+
+  #due(now: number): Map<string, readonly Frontend[]> {
+    for (const [service, until] of this.#resting) if (until <= now) this.#resting.delete(service);
+    const due = new Map<string, readonly Frontend[]>();
+    for (const [service, frontends] of this.#waiting) {
+      const until = this.#resting.get(service);
+      if (until === undefined) due.set(service, frontends);
+      else this.#later(until - now);
+    }
+    return due;
+  }
+
+  /** The first change goes at once; the next of the same service after a rest that grows with what it costs. */
+  #rest(service: string, frontends: readonly Frontend[], now: number): void {
+    if (!this.#converged) return;
+    const backends = frontends.reduce((most, frontend) => Math.max(most, frontend.backends.length), 0);
+    const hashed = frontends.some(({ kind }) => kind !== 'ClusterIP') ? this.#o.hashSlots : 0;
+    const rest = Math.max(REST_MIN_MS, backends * REST_MS_PER_BACKEND, hashed * REST_MS_PER_HASH_SLOT);
+    this.#resting.set(service, now + rest);
+  }
+
+  /** All that is wrong with a service: its own objects, others that have what it wants, maps without room. */
+  problemsOf(service: string): readonly ServiceProblem[] {
+    const refused = this.#o.installer.refused.get(service);
+    const problems = this.#o.follower.problemsOf(service);
+    return refused === undefined ? problems : [...problems, { reason: 'MapFull', message: refused.message }];
+  }
+
+  /** Says once what is wrong with a service, and again when it changes. */
+  #report(services: Iterable<string>): void {
+    const { intent, log, onProblems } = this.#o;
+    for (const service of services) {
+      const problems = this.problemsOf(service);
+      const text = problems.map(({ reason, message }) => `${reason}: ${message}`).join('; ');
+      if (text === (this.#reported.get(service) ?? '')) continue;
+      if (text === '') this.#reported.delete(service);
+      else {
+        this.#reported.set(service, text);
+        log.warn({ service, problems: text.slice(0, 2_000) }, 'service has problems');
+        const row = intent.services.get(service);
+        if (row !== undefined) onProblems?.(row, problems);
+      }
+    }
+  }
+
+  /** The earliest of what was asked for. */
+  #later(ms: number): void {
+    const at = performance.now() + ms;
+    if (at >= this.#wakeAt) return;
+    this.#wakeAt = at;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.kick();
+    }, ms);
+    this.#timer.unref();
+  }
+}

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock, Lifecycle, silentLogger } from '../base/index.ts';
+import { ServiceEvents } from './service-events.ts';
+
+const subject = { namespace: 'a', name: 'web', uid: 'u1' };
+const problem = (message: string) => ({ reason: 'ExternalIPRefused', message });
+
+async function withEvents(action: (events: ServiceEvents, sent: unknown[], clock: FakeClock) => Promise<void>) {
+  const clock = new FakeClock(Date.UTC(2026, 0, 1));
+  const sent: unknown[] = [];
+  const client = { request: async (request: unknown) => sent.push(request) };
+  const lifecycle = new Lifecycle({ log: silentLogger, clock });
+  const events = new ServiceEvents({ client, node: 'node-1', clock, log: silentLogger });
+  await lifecycle.start(events);
+  try {
+    await action(events, sent, clock);
+  } finally {
+    await lifecycle.stop();
+  }
+}
+
+describe('ServiceEvents', () => {
+  it('says a problem once, on the service', async () => {
+    await withEvents(async (events, sent, clock) => {
+      events.report(subject, [problem('externalIP 8.8.8.8 is not within serviceAddressRanges')]);
+      events.report(subject, [problem('externalIP 8.8.8.8 is not within serviceAddressRanges')]);
+      await clock.advance(1_000);
+      expect(sent).toMatchObject([
+        {
+          method: 'POST',
+          path: '/api/v1/namespaces/a/events',
+          body: {
+            type: 'Warning',
+            reason: 'ExternalIPRefused',
+            involvedObject: { kind: 'Service', namespace: 'a', name: 'web', uid: 'u1' },
+            source: { component: 'membrane', host: 'node-1' },
+          },
+        },
+      ]);
+    });
+  });
+
+  it('sends ten a second at most, and forgets what is too much', async () => {
+    await withEvents(async (events, sent, clock) => {
+      events.report(
+        subject,
+        Array.from({ length: 5_000 }, (_, i) => problem(`no ${i}`)),
+      );
+      for (let i = 0; i < 10; i += 1) await clock.advance(100);
+      expect(sent.length).toBeLessThanOrEqual(11);
+      expect(sent.length).toBeGreaterThan(5);
+    });
+  });
+});

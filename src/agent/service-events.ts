@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import type { KubeClient } from '../kube/index.ts';
+import type { ServiceProblem, ServiceSpec } from '../model/index.ts';
+
+/** Whoever can write Services must not be able to flood the API server through us. */
+const PAUSE_MS = 100;
+const MAX_QUEUE = 1_000;
+const MAX_REMEMBERED = 10_000;
+
+export type ServiceEventsOptions = {
+  readonly client: Pick<KubeClient, 'request'>;
+  readonly node: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+type Subject = Pick<ServiceSpec, 'namespace' | 'name' | 'uid'>;
+
+/**
+ * Says as an event on the Service what is wrong with it, once. Its name follows from what it says: all nodes say one
+ * thing together once. Losing one is no error; it stands in `service list` too.
+ */
+export class ServiceEvents implements Service {
+  readonly #o: ServiceEventsOptions;
+  readonly #said = new Set<string>();
+  #queue: { readonly namespace: string; readonly body: { readonly metadata: { readonly name: string } } }[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(options: ServiceEventsOptions) {
+    this.#o = options;
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    lifecycle.spawn('service events', async (signal) => {
+      while (!signal.aborted) {
+        const next = this.#queue.shift();
+        if (next === undefined) await this.#something(signal);
+        else {
+          await this.#send(next.namespace, next.body);
+          await this.#o.clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+        }
+      }
+    });
+  }
+
+  report(service: Subject, problems: readonly ServiceProblem[]): void {
+    for (const problem of problems) {
+      const body = eventOf(service, problem, this.#o);
+      const { name } = body.metadata;
+      if (this.#said.has(name) || this.#queue.length >= MAX_QUEUE) continue;
+      if (this.#said.size >= MAX_REMEMBERED) this.#said.clear();
+      this.#said.add(name);
+      this.#queue.push({ namespace: service.namespace, body });
+    }
+    if (this.#queue.length > 0) this.#wake?.();
+  }
+
+  async #something(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    this.#wake = resolve;
+    await promise;
+    this.#wake = undefined;
+  }
+
+  async #send(namespace: string, body: unknown): Promise<void> {
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+    try {
+      await this.#o.client.request({ method: 'POST', path, body });
+    } catch (error) {
+      // Another node said it before.
+      if (isMembraneError(error, 'E_KUBE_CONFLICT')) return;
+      this.#o.log.debug({ path, error: errorMessage(error) }, 'event not written');
+    }
+  }
+}
+
+function eventOf(service: Subject, { reason, message }: ServiceProblem, { node, clock }: ServiceEventsOptions) {
+  const { namespace, name, uid } = service;
+  const digest = createHash('sha256').update(`${uid} ${reason} ${message}`).digest('hex').slice(0, 16);
+  const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: `${name.slice(0, 200)}.${digest}`, namespace },
+    involvedObject: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
+    type: 'Warning',
+    reason,
+    message: message.slice(0, 1_000),
+    source: { component: 'membrane', host: node },
+    firstTimestamp: now,
+    lastTimestamp: now,
+    count: 1,
+  };
+}

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fakeServiceMaps, type ServiceMaps } from '../datapath/index.ts';
+import type { KubeRow } from '../kube/index.ts';
+import type { ServiceSpec, SliceSpec } from '../model/index.ts';
+import { Prefix, parseAddr } from '../net/index.ts';
+import { Intent, type IntentTable } from './intent.ts';
+import { ServiceFollower } from './service-follower.ts';
+import { ServiceInstaller } from './service-installer.ts';
+import { ServiceNumbers } from './service-numbers.ts';
+
+const NAMES = ['a', 'b', 'c'] as const;
+
+const serviceArb = fc.record({
+  name: fc.constantFrom(...NAMES),
+  clusterIP: fc.constantFrom('10.96.0.1', '10.96.0.2', 'None'),
+  externalIP: fc.constantFrom('192.0.2.1', '10.96.0.1', '8.8.8.8'),
+  type: fc.constantFrom('ClusterIP', 'NodePort', 'ExternalName'),
+  nodePort: fc.constantFrom(30_000, 30_001),
+  local: fc.boolean(),
+});
+const sliceArb = fc.record({
+  name: fc.constantFrom('s1', 's2', 's3'),
+  service: fc.constantFrom(...NAMES, ''),
+  endpoints: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }),
+  terminating: fc.boolean(),
+});
+const event = fc.oneof(
+  fc.record({ put: serviceArb }),
+  fc.record({ putSlice: sliceArb }),
+  fc.record({ drop: fc.constantFrom(...NAMES) }),
+  fc.record({ dropSlice: fc.constantFrom('s1', 's2', 's3') }),
+  fc.constant({ pass: true }),
+);
+
+type ServiceInput = typeof serviceArb extends fc.Arbitrary<infer T> ? T : never;
+type SliceInput = typeof sliceArb extends fc.Arbitrary<infer T> ? T : never;
+
+const serviceRow = ({ name, clusterIP, externalIP, type, nodePort, local }: ServiceInput): ServiceSpec => ({
+  uid: name,
+  namespace: 'n',
+  name,
+  createdAt: '2026-01-01T00:00:00Z',
+  type,
+  clusterIPs: [clusterIP],
+  externalIPs: [externalIP],
+  ingressIPs: [],
+  ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: type === 'NodePort' ? nodePort : 0 }],
+  affinitySeconds: 0,
+  internalTrafficPolicy: 'Cluster',
+  externalTrafficPolicy: local ? 'Local' : 'Cluster',
+  healthCheckNodePort: 0,
+  hasSourceRanges: false,
+  foreign: false,
+});
+
+const sliceRow = ({ name, service, endpoints, terminating }: SliceInput): SliceSpec => ({
+  uid: name,
+  namespace: 'n',
+  name,
+  service,
+  addressType: 'IPv4',
+  ports: [{ name: '', protocol: 'TCP', port: 8080 }],
+  endpoints: endpoints.map((last) => ({
+    address: `10.244.1.${last}`,
+    ready: !terminating,
+    serving: true,
+    terminating,
+    nodeName: last % 2 === 0 ? 'node-1' : 'node-2',
+    pod: '',
+    zones: [],
+  })),
+});
+
+function nodeOn(maps: ServiceMaps) {
+  const intent = new Intent();
+  const follower = new ServiceFollower({
+    intent,
+    nodeName: 'node-1',
+    nodeAddresses: () => [parseAddr('172.18.0.2')],
+    addressRanges: [Prefix.parse('192.0.2.0/24'), Prefix.parse('10.96.0.0/16')],
+    nodePorts: { min: 30_000, max: 32_767 },
+  });
+  const installer = new ServiceInstaller({ maps, numbers: new ServiceNumbers({ next: 1, reserve: () => undefined }) });
+  return { intent, follower, installer };
+}
+
+const put = <T extends KubeRow>(table: IntentTable<T>, row: T): void =>
+  table.apply({ upserts: [row], deletes: [], rejected: [], synced: true });
+function drop<T extends KubeRow>(table: IntentTable<T>, key: string): void {
+  const row = table.get(key);
+  if (row !== undefined) table.apply({ upserts: [], deletes: [row], rejected: [], synced: true });
+}
+
+async function served(maps: ServiceMaps): Promise<[string, string[]][]> {
+  const rows = (await maps.services.entries()).map(([key, { revision, count }]): [string, string[]] => {
+    const ids = Array.from({ length: count }, (_, slot) => maps.slots.get({ revision, slot })?.backend ?? 0);
+    return [`${key.scope} ${key.addr}:${key.port}`, ids.map((id) => maps.backends.get(id)?.addr ?? 'nothing')];
+  });
+  return rows.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+describe('ServiceFollower', () => {
+  it('arrives step by step where a look at everything at once would', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
+        const maps = fakeServiceMaps();
+        const { intent, follower, installer } = nodeOn(maps);
+        let time = 0;
+        for (const one of events) {
+          time += 100;
+          if ('put' in one) put(intent.services, serviceRow(one.put));
+          else if ('putSlice' in one) put(intent.slices, sliceRow(one.putSlice));
+          else if ('drop' in one) drop(intent.services, `n/${one.drop}`);
+          else if ('dropSlice' in one) drop(intent.slices, `n/${one.dropSlice}`);
+          else {
+            await installer.install(await follower.follow(), time);
+            await installer.sweep(time);
+          }
+        }
+        await installer.install(await follower.follow(), time);
+        await installer.sweep(time + 1_000);
+
+        const fresh = fakeServiceMaps();
+        const other = nodeOn(fresh);
+        for (const row of intent.services.rows.values()) put(other.intent.services, row);
+        for (const row of intent.slices.rows.values()) put(other.intent.slices, row);
+        await other.installer.install(await other.follower.follow(), 0);
+
+        expect(await served(maps)).toEqual(await served(fresh));
+        for (const name of NAMES) {
+          const key = `n/${name}`;
+          expect(follower.problemsOf(key)).toEqual(other.follower.problemsOf(key));
+          expect(follower.frontendsOf(key)).toEqual(other.follower.frontendsOf(key));
+        }
+        expect((await maps.slots.entries()).length).toBe((await fresh.slots.entries()).length);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,176 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Frontend, ServiceProblem, ServiceSpec, SliceSpec } from '../model/index.ts';
+import type { Addr } from '../net/index.ts';
+import { FrontendClaims, frontendsOf, type ServiceContext } from '../service/index.ts';
+import type { Intent } from './intent.ts';
+
+export type ServiceFollowerOptions = {
+  readonly intent: Intent;
+  readonly nodeName: string;
+  /** IPv4 addresses of the node's devices now. */
+  readonly nodeAddresses: () => readonly Addr[];
+  readonly addressRanges: ServiceContext['addressRanges'];
+  readonly nodePorts: ServiceContext['nodePorts'];
+};
+
+/** Services that are judged before others get a turn: some 20 ms. */
+const AT_ONCE = 512;
+const ZONE = 'topology.kubernetes.io/zone';
+
+/** Which frontends every service has, kept up with what the API says at the price of what changed. */
+export class ServiceFollower {
+  readonly #o: ServiceFollowerOptions;
+  readonly #claims = new FrontendClaims();
+  readonly #desired = new Map<string, readonly Frontend[]>();
+  readonly #problems = new Map<string, readonly ServiceProblem[]>();
+  /** Slice -> service, and back. */
+  readonly #serviceOf = new Map<string, string>();
+  readonly #slicesOf = new Map<string, Set<string>>();
+  /** Services to look at, whatever changed. */
+  #outdated = new Set<string>();
+  #nodes = new Set<string>();
+  #zone = '';
+
+  constructor(options: ServiceFollowerOptions) {
+    this.#o = options;
+  }
+
+  /** What is wrong with a service's own objects, and what others have that it wants. */
+  problemsOf(service: string): readonly ServiceProblem[] {
+    return [...(this.#problems.get(service) ?? []), ...this.#claims.problems(service)];
+  }
+
+  /** All frontends that it wants, those of others among them. */
+  frontendsOf(service: string): readonly Frontend[] {
+    return this.#desired.get(service) ?? [];
+  }
+
+  /** False: another service has the place. */
+  isWon(frontend: Frontend, place: string): boolean {
+    return this.#claims.winner(place)?.service === frontend.service;
+  }
+
+  /** Nodes, addresses of this node or pods in host networks changed: judges anew whom that concerns. */
+  refresh(): void {
+    const { intent, nodeName, nodeAddresses } = this.#o;
+    const nodes = new Set<string>(nodeAddresses());
+    for (const { addresses } of intent.nodes.rows.values()) for (const addr of addresses) nodes.add(addr);
+    const zone = intent.nodes.get(nodeName)?.labels[ZONE] ?? '';
+    const changed = nodes.symmetricDifference(this.#nodes);
+    if (zone !== this.#zone) for (const key of intent.services.rows.keys()) this.#outdated.add(key);
+    else if (changed.size > 0) this.#touchThoseWith(changed);
+    this.#nodes = nodes;
+    this.#zone = zone;
+    for (const [service, problems] of this.#problems) {
+      if (problems.some(({ reason }) => reason === 'EndpointRefused')) this.#outdated.add(service);
+    }
+  }
+
+  #touchThoseWith(addresses: ReadonlySet<string>): void {
+    const { services, slices } = this.#o.intent;
+    for (const [key, { clusterIPs }] of services.rows) {
+      if (clusterIPs.some((addr) => addresses.has(addr))) this.#outdated.add(key);
+    }
+    for (const [key, { endpoints }] of slices.rows) {
+      const service = this.#serviceOf.get(key);
+      if (service !== undefined && endpoints.some(({ address }) => addresses.has(address))) this.#outdated.add(service);
+    }
+  }
+
+  /**
+   * Services whose frontends may have changed since the last call, with those that they have now. One call at a time;
+   * what changes meanwhile belongs to the next.
+   */
+  async follow(): Promise<Map<string, readonly Frontend[]>> {
+    const { intent } = this.#o;
+    const dirty = this.#outdated;
+    this.#outdated = new Set();
+    for (const key of intent.services.drain()) dirty.add(key);
+    for (const key of intent.slices.drain()) for (const service of this.#link(key)) dirty.add(service);
+    const context = this.#context();
+    const affected = new Set<string>();
+    let judged = 0;
+    for (const key of dirty) {
+      for (const service of this.#judge(key, context)) affected.add(service);
+      judged += 1;
+      if (judged % AT_ONCE === 0) await nextTurn();
+    }
+    return new Map(Array.from(affected, (key) => [key, this.#won(key)]));
+  }
+
+  /** Says that a service must be among the next ones. */
+  touch(service: string): void {
+    this.#outdated.add(service);
+  }
+
+  #context(): ServiceContext {
+    const { intent, nodeName, addressRanges, nodePorts } = this.#o;
+    const nodes = this.#nodes;
+    return {
+      nodeName,
+      zone: this.#zone,
+      isNodeAddress: (addr) => nodes.has(addr),
+      isHostPod: (key, addr) => {
+        const pod = intent.pods.get(key);
+        return pod?.hostNetwork === true && (pod.podIPs.includes(addr) || pod.hostIP === addr);
+      },
+      addressRanges,
+      nodePorts,
+    };
+  }
+
+  /** Services that the slice belonged to and belongs to. */
+  #link(key: string): string[] {
+    const slice = this.#o.intent.slices.get(key);
+    const before = this.#serviceOf.get(key);
+    const now = slice === undefined || slice.service === '' ? undefined : `${slice.namespace}/${slice.service}`;
+    if (before !== now && before !== undefined) {
+      const slices = this.#slicesOf.get(before);
+      slices?.delete(key);
+      if (slices?.size === 0) this.#slicesOf.delete(before);
+    }
+    if (now === undefined) this.#serviceOf.delete(key);
+    else {
+      this.#serviceOf.set(key, now);
+      const slices = this.#slicesOf.get(now);
+      if (slices === undefined) this.#slicesOf.set(now, new Set([key]));
+      else slices.add(key);
+    }
+    return [before, now].filter((service) => service !== undefined);
+  }
+
+  /** Itself, and those that it takes a frontend from or gives one to. */
+  #judge(key: string, context: ServiceContext): Set<string> {
+    const service = this.#o.intent.services.get(key);
+    const affected = new Set([key]);
+    if (service === undefined && !this.#desired.has(key)) return affected;
+    const { frontends, problems } = service === undefined ? NOTHING : frontendsOf(service, this.#slices(key), context);
+    const touched = this.#claims.replace(service ?? nobody(key), frontends);
+    for (const place of touched) for (const claimant of this.#claims.claimants(place)) affected.add(claimant);
+    if (service === undefined) this.#desired.delete(key);
+    else this.#desired.set(key, frontends);
+    if (problems.length === 0) this.#problems.delete(key);
+    else this.#problems.set(key, problems);
+    return affected;
+  }
+
+  #slices(service: string): SliceSpec[] {
+    return Array.from(this.#slicesOf.get(service) ?? [])
+      .toSorted()
+      .flatMap((key) => this.#o.intent.slices.get(key) ?? []);
+  }
+
+  #won(key: string): readonly Frontend[] {
+    const places = this.#claims.placesOf(key);
+    const all = this.#desired.get(key) ?? [];
+    const won = all.filter((_, index) => this.#claims.winner(places[index] ?? '')?.service === key);
+    return won.length === all.length ? all : won;
+  }
+}
+
+const NOTHING = { frontends: [], problems: [] };
+
+function nobody(key: string): Pick<ServiceSpec, 'namespace' | 'name' | 'createdAt' | 'uid'> {
+  const [namespace = '', name = ''] = key.split('/');
+  return { namespace, name, createdAt: '', uid: '' };
+}

@@ -1,0 +1,110 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../base/index.ts';
+import type { Frontend, ServiceSpec } from '../model/index.ts';
+import { parseAddr } from '../net/index.ts';
+import { ServiceHealth } from './service-health.ts';
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const row = (healthCheckNodePort: number, more: Partial<ServiceSpec> = {}): ServiceSpec => ({
+  uid: 'u',
+  namespace: 'a',
+  name: 'web',
+  createdAt: '',
+  type: 'LoadBalancer',
+  clusterIPs: ['10.96.0.10'],
+  externalIPs: [],
+  ingressIPs: [],
+  ports: [],
+  affinitySeconds: 0,
+  internalTrafficPolicy: 'Cluster',
+  externalTrafficPolicy: 'Local',
+  healthCheckNodePort,
+  hasSourceRanges: false,
+  foreign: false,
+  ...more,
+});
+
+function frontend(...states: ('ready' | 'draining')[]): Frontend {
+  const backends = states.map((state, i) => ({
+    addr: parseAddr(`10.244.1.${i + 1}`),
+    port: 80,
+    protocol: 'TCP' as const,
+    state,
+    pod: '',
+    local: true,
+  }));
+  return {
+    kind: 'NodePort',
+    addr: parseAddr('::'),
+    port: 30_080,
+    protocol: 'TCP',
+    service: 'a/web',
+    portName: '',
+    affinitySeconds: 0,
+    backends,
+    externalBackends: backends,
+    draining: [],
+    internalLocal: false,
+    externalLocal: true,
+  };
+}
+
+async function ask(port: number): Promise<[number, unknown] | string> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`);
+    return [answer.status, await answer.json()];
+  } catch {
+    return 'refused';
+  }
+}
+
+describe('ServiceHealth', () => {
+  it('says whether this node has anybody, while the service wants it said', async () => {
+    const health = new ServiceHealth({ log: silentLogger });
+    const port = await freePort();
+    try {
+      health.update('a/web', row(port), [frontend('ready', 'ready')]);
+      await sleep(20);
+      const service = { namespace: 'a', name: 'web' };
+      expect(await ask(port)).toEqual([200, { service, localEndpoints: 2, serviceProxyHealthy: true }]);
+      health.update('a/web', row(port), [frontend('draining')]);
+      expect(await ask(port)).toEqual([503, { service, localEndpoints: 0, serviceProxyHealthy: true }]);
+      health.update('a/web', row(port, { externalTrafficPolicy: 'Cluster' }), [frontend('ready')]);
+      await sleep(20);
+      expect(await ask(port)).toBe('refused');
+      health.update('a/web', row(port), [frontend('ready')]);
+      await sleep(20);
+      expect(await ask(port)).toMatchObject([200, {}]);
+      health.update('a/web', undefined, []);
+      await sleep(20);
+      expect(await ask(port)).toBe('refused');
+    } finally {
+      await health.stop();
+    }
+  });
+
+  it('says when somebody else has the port', async () => {
+    const other = createServer().listen(0);
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as AddressInfo;
+    const health = new ServiceHealth({ log: silentLogger });
+    try {
+      health.update('a/web', row(port), [frontend('ready')]);
+      await sleep(20);
+      expect(health.problemOf('a/web')).toContain('EADDRINUSE');
+    } finally {
+      await health.stop();
+      other.close();
+    }
+  });
+});

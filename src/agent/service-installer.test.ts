@@ -1,0 +1,415 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../datapath/index.ts';
+import { type Backend, type Frontend, type FrontendKind } from '../model/index.ts';
+import { parseAddr } from '../net/index.ts';
+import type { MaglevSize } from '../service/index.ts';
+import { ServiceInstaller } from './service-installer.ts';
+import { ServiceLeftovers } from './service-leftovers.ts';
+import { ServiceNumbers } from './service-numbers.ts';
+
+const backend = (last: number, state: Backend['state'] = 'ready'): Backend => ({
+  addr: parseAddr(`10.244.1.${last}`),
+  port: 8080,
+  protocol: 'TCP',
+  state,
+  pod: `a/p${last}`,
+  local: true,
+});
+
+type Options = {
+  readonly kind?: FrontendKind;
+  readonly addr?: string;
+  readonly port?: number;
+  readonly external?: readonly Backend[];
+  readonly draining?: readonly Backend[];
+  readonly affinitySeconds?: number;
+  readonly externalLocal?: boolean;
+};
+
+const frontend = (service: string, backends: readonly Backend[], options: Options = {}): Frontend => ({
+  kind: options.kind ?? 'ClusterIP',
+  addr: parseAddr(options.addr ?? '10.96.0.10'),
+  port: options.port ?? 80,
+  protocol: 'TCP',
+  service,
+  portName: '',
+  affinitySeconds: options.affinitySeconds ?? 0,
+  backends,
+  externalBackends: options.external ?? backends,
+  draining: options.draining ?? [],
+  internalLocal: false,
+  externalLocal: options.externalLocal ?? false,
+});
+
+async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): Promise<ServiceInstaller> {
+  const left = await ServiceLeftovers.read(maps);
+  return new ServiceInstaller({
+    maps,
+    left,
+    maglevSize,
+    numbers: new ServiceNumbers({ next: left.highest + 1, reserve: () => undefined }),
+  });
+}
+
+const desiredOf = (...frontends: Frontend[]): Map<string, readonly Frontend[]> =>
+  Map.groupBy(frontends, (f) => f.service);
+
+/** Frontend -> addresses of its backends in order; fails where something points at nothing. */
+async function served(maps: ServiceMaps): Promise<Record<string, string[]>> {
+  const rows = (await maps.services.entries()).map(([key, value]): [string, string[]] => {
+    const addrs = Array.from({ length: value.count }, (_, slot) => {
+      const id = maps.slots.get({ revision: value.revision, slot })?.backend;
+      const found = id === undefined ? undefined : maps.backends.get(id);
+      if (found === undefined) throw new Error(`slot ${slot} of ${key.addr} points at nothing`);
+      return `${found.addr}:${found.port}`;
+    });
+    return [`${key.scope} ${key.addr}:${key.port}`, addrs];
+  });
+  return Object.fromEntries(rows);
+}
+
+/** Calls `look` after every single write. */
+function watched(maps: ServiceMaps, look: () => void): ServiceMaps {
+  const wrap = <K, V>(map: TypedMap<K, V>): TypedMap<K, V> => ({
+    spec: map.spec,
+    get: (key) => map.get(key),
+    entries: () => map.entries(),
+    set: (key, value) => {
+      map.set(key, value);
+      look();
+    },
+    delete: (key) => {
+      const was = map.delete(key);
+      look();
+      return was;
+    },
+    setMany: async (entries) => {
+      for (const [key, value] of entries) {
+        map.set(key, value);
+        look();
+      }
+    },
+    deleteMany: async (keys) => {
+      let count = 0;
+      for (const key of keys) {
+        if (map.delete(key)) count += 1;
+        look();
+      }
+      return count;
+    },
+  });
+  return { services: wrap(maps.services), slots: wrap(maps.slots), backends: wrap(maps.backends) };
+}
+
+describe('ServiceInstaller', () => {
+  it('serves cluster addresses inside only, and node ports by scope', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    const all = [backend(1), backend(2)];
+    await installer.install(
+      desiredOf(
+        frontend('a/web', all, { affinitySeconds: 600 }),
+        frontend('a/web', all, { kind: 'NodePort', addr: '::', port: 30_080, external: [backend(1)] }),
+      ),
+      0,
+    );
+    expect(await served(maps)).toEqual({
+      'inside 10.96.0.10:80': ['10.244.1.1:8080', '10.244.1.2:8080'],
+      'inside :::30080': ['10.244.1.1:8080', '10.244.1.2:8080'],
+      'outside :::30080': ['10.244.1.1:8080'],
+    });
+    const values = (await maps.services.entries()).map(([, value]) => value);
+    expect(new Set(values.map(({ service }) => service)).size).toBe(1);
+    expect((await maps.backends.entries()).length).toBe(2);
+    expect(installer.counts).toEqual({ services: 1, frontends: 3, backends: 2 });
+  });
+
+  it('has a Maglev table for clients from outside where that is asked for, and adopts it', async () => {
+    const maps = fakeServiceMaps();
+    const desired = desiredOf(
+      frontend('a/web', [backend(1), backend(2)], { kind: 'NodePort', addr: '::', port: 30_080 }),
+    );
+    await (await installerOn(maps, 251)).install(desired, 0);
+    const all = await served(maps);
+    expect(all['inside :::30080']).toHaveLength(2);
+    expect(all['outside :::30080']).toHaveLength(251);
+    expect(new Set(all['outside :::30080'])).toEqual(new Set(['10.244.1.1:8080', '10.244.1.2:8080']));
+    const flags = (await maps.services.entries()).map(([{ scope }, value]) => [scope, value.flags]);
+    expect(Object.fromEntries(flags)).toEqual({ inside: 0, outside: 1 });
+
+    let writes = 0;
+    const again = await installerOn(
+      watched(maps, () => (writes += 1)),
+      251,
+    );
+    await again.install(desired, 0);
+    await again.prune();
+    expect(writes).toBe(0);
+    await again.install(new Map([['a/web', []]]), 0);
+    await again.sweep(1_000);
+    expect(await maps.slots.entries()).toEqual([]);
+  });
+
+  it('has affinity of its own for backends of this node only', async () => {
+    const maps = fakeServiceMaps();
+    const desired = desiredOf(
+      frontend('a/web', [backend(1), backend(2)]),
+      frontend('a/web', [backend(1), backend(2)], {
+        kind: 'NodePort',
+        addr: '::',
+        port: 30_080,
+        external: [backend(1)],
+        externalLocal: true,
+      }),
+    );
+    await (await installerOn(maps)).install(desired, 0);
+    const numbers = async () =>
+      Object.fromEntries(
+        (await maps.services.entries()).map(([{ scope, port }, value]) => [`${scope} ${port}`, value.service]),
+      );
+    const before = await numbers();
+    expect(before['inside 80']).toBe(before['inside 30080']);
+    expect(before['outside 30080']).not.toBe(before['inside 30080']);
+    const again = await installerOn(maps);
+    await again.install(desired, 0);
+    await again.prune();
+    expect(await numbers()).toEqual(before);
+    expect((await maps.backends.entries()).length).toBe(2);
+  });
+
+  it('refuses connections where nobody serves', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    await installer.install(desiredOf(frontend('a/web', [])), 0);
+    expect((await maps.services.entries()).map(([, { count }]) => count)).toEqual([0]);
+    expect(await maps.slots.entries()).toEqual([]);
+  });
+
+  it('keeps the numbers of what stays, and gives nobody those of what left', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    const idOf = async (last: number) =>
+      (await maps.backends.entries()).find(([, { addr }]) => addr === `10.244.1.${last}`)?.[0];
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 0);
+    const [one, two] = [await idOf(1), await idOf(2)];
+    await installer.install(desiredOf(frontend('a/web', [backend(2), backend(3)])), 0);
+    await installer.sweep(1_000);
+    expect(await idOf(1)).toBeUndefined();
+    expect(await idOf(2)).toBe(two);
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 2_000);
+    expect(await idOf(1)).not.toBe(one);
+  });
+
+  it('does not share backends between services: who leaves one is not found by its clients', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    await installer.install(
+      desiredOf(frontend('a/web', [backend(1)]), frontend('a/api', [backend(1)], { addr: '10.96.0.11' })),
+      0,
+    );
+    expect((await maps.backends.entries()).length).toBe(2);
+  });
+
+  it('marks who drains, keeps him until he is gone, and takes him back', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    const flags = async () =>
+      Object.fromEntries((await maps.backends.entries()).map(([, { addr, flags: bits }]) => [addr.slice(-1), bits]));
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 0);
+    await installer.install(desiredOf(frontend('a/web', [backend(2)], { draining: [backend(1, 'draining')] })), 0);
+    await installer.sweep(1_000);
+    expect(await flags()).toEqual({ 1: 1, 2: 0 });
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 1_000);
+    expect(await flags()).toEqual({ 1: 0, 2: 0 });
+    await installer.install(desiredOf(frontend('a/web', [backend(2)], { draining: [backend(1, 'draining')] })), 1_000);
+    await installer.install(desiredOf(frontend('a/web', [backend(2)])), 1_000);
+    await installer.sweep(2_000);
+    expect(await flags()).toEqual({ 2: 0 });
+  });
+
+  it('lets a restart interrupt nothing that drains', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2), backend(3)])), 0);
+    const leaving = desiredOf(frontend('a/web', [backend(2)], { draining: [backend(1), backend(3)] }));
+    await installer.install(leaving, 0);
+    await installer.sweep(1_000);
+    const before = await maps.backends.entries();
+    expect(before.length).toBe(3);
+    let writes = 0;
+    const again = await installerOn(watched(maps, () => (writes += 1)));
+    await again.install(leaving, 0);
+    await again.prune();
+    expect(writes).toBe(0);
+    // One of them comes back, in the first moments of another life.
+    const third = await installerOn(maps);
+    await third.install(desiredOf(frontend('a/web', [backend(1), backend(2)], { draining: [backend(3)] })), 0);
+    await third.prune();
+    const ids = (entries: typeof before) => entries.map(([id, { addr }]) => `${id} ${addr}`).toSorted();
+    expect(ids(await maps.backends.entries())).toEqual(ids(before));
+  });
+
+  it('hands a frontend from one service to another without a moment without it', async () => {
+    const maps = fakeServiceMaps();
+    let missing = 0;
+    let started = false;
+    const look = (): void => {
+      const value = maps.services.get({ addr: parseAddr('10.96.0.10'), port: 80, protocol: 6, scope: 'inside' });
+      if (started && value === undefined) missing += 1;
+    };
+    const installer = await installerOn(watched(maps, look));
+    await installer.install(desiredOf(frontend('a/old', [backend(1)])), 0);
+    started = true;
+    const change = new Map([
+      ['a/old', []],
+      ['a/new', [frontend('a/new', [backend(2)])]],
+    ]);
+    await installer.install(change, 0);
+    expect(missing).toBe(0);
+    expect(await served(maps)).toEqual({ 'inside 10.96.0.10:80': ['10.244.1.2:8080'] });
+  });
+
+  it('refuses a service that does not fit, serves the others, and takes it when there is room', async () => {
+    const maps = fakeServiceMaps({ slots: 4 });
+    const installer = await installerOn(maps);
+    const big = [1, 2, 3].map((last) => backend(last));
+    await installer.install(
+      desiredOf(
+        frontend('a/one', [backend(1), backend(2)]),
+        frontend('a/big', big, { addr: '10.96.0.11' }),
+        frontend('a/two', [backend(3)], { addr: '10.96.0.12' }),
+      ),
+      0,
+    );
+    expect([...installer.refused.keys()]).toEqual(['a/big']);
+    expect(installer.refused.get('a/big')?.message).toContain('3 more slots');
+    expect(Object.keys(await served(maps))).toEqual(['inside 10.96.0.10:80', 'inside 10.96.0.12:80']);
+    expect((await maps.slots.entries()).length).toBe(3);
+    expect((await maps.backends.entries()).length).toBe(3);
+    await installer.install(new Map([['a/one', []]]), 0);
+    await installer.sweep(1_000);
+    await installer.install(desiredOf(frontend('a/big', big, { addr: '10.96.0.11' })), 1_000);
+    expect(installer.refused.size).toBe(0);
+    expect((await served(maps))['inside 10.96.0.11:80']).toHaveLength(3);
+  });
+
+  it('keeps the last good backends of a service that does not fit any more', async () => {
+    const maps = fakeServiceMaps({ slots: 3 });
+    const installer = await installerOn(maps);
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 0);
+    await installer.install(
+      desiredOf(
+        frontend(
+          'a/web',
+          [1, 2, 3].map((last) => backend(last)),
+        ),
+      ),
+      0,
+    );
+    expect(await served(maps)).toEqual({ 'inside 10.96.0.10:80': ['10.244.1.1:8080', '10.244.1.2:8080'] });
+    expect(installer.refused.size).toBe(1);
+  });
+});
+
+const kinds = fc.constantFrom<FrontendKind>('ClusterIP', 'NodePort');
+const list = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 5 });
+const serviceArb = fc.record({ kind: kinds, backends: list, external: list, draining: list, gone: fc.boolean() });
+const steps = fc.array(
+  fc.record({
+    changes: fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), serviceArb), { maxLength: 3 }),
+    restart: fc.boolean(),
+    sweep: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 12 },
+);
+
+describe('ServiceInstaller, whatever happens', () => {
+  it('never shows a frontend a set that nobody wanted, leaves nothing behind, and adopts after a restart', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const maps = fakeServiceMaps();
+        /** Every list of backends that a frontend was ever told to have, the last of them now. */
+        const wanted = new Map<string, Set<string>>();
+        const now = new Map<string, readonly Frontend[]>();
+        const look = (): void => {
+          for (const [key, sets] of wanted) {
+            const [scope = '', addr = '', port = ''] = key.split(' ');
+            const value = maps.services.get({
+              addr: parseAddr(addr),
+              port: Number(port),
+              protocol: 6,
+              scope: scope === 'outside' ? 'outside' : 'inside',
+            });
+            if (value === undefined) continue;
+            const ids = Array.from(
+              { length: value.count },
+              (_, slot) => maps.slots.get({ revision: value.revision, slot })?.backend ?? 0,
+            );
+            const text = ids.map((id) => maps.backends.get(id)?.addr ?? 'nothing').join();
+            if (!sets.has(text)) throw new Error(`${key} shows ${text}`);
+          }
+        };
+        let writes = 0;
+        const observed = watched(maps, () => {
+          writes += 1;
+          look();
+        });
+        let installer = await installerOn(observed);
+        let time = 0;
+        for (const { changes, restart, sweep } of all) {
+          time += 100;
+          const step = new Map<string, readonly Frontend[]>();
+          for (const [name, { kind, backends, external, draining, gone }] of changes) {
+            const ready = backends.map((last) => backend(last));
+            const addr = kind === 'NodePort' ? '::' : `10.96.0.${name.charCodeAt(0)}`;
+            const options = {
+              kind,
+              addr,
+              port: name.charCodeAt(0),
+              external: external.map((last) => backend(last)),
+              draining: draining.map((last) => backend(last, 'draining')),
+            };
+            step.set(name, gone ? [] : [frontend(name, ready, options)]);
+          }
+          for (const [name, frontends] of step) {
+            now.set(name, frontends);
+            for (const f of frontends) {
+              remember(wanted, `inside ${f.addr} ${f.port}`, f.backends);
+              if (f.kind !== 'ClusterIP') remember(wanted, `outside ${f.addr} ${f.port}`, f.externalBackends);
+            }
+          }
+          await installer.install(step, time);
+          if (sweep) await installer.sweep(time);
+          if (!restart) continue;
+          installer = await installerOn(observed);
+          writes = 0;
+          await installer.install(now, time);
+          expect(writes).toBe(0);
+          await installer.prune();
+        }
+        await installer.sweep(time + 1_000);
+        const expected: Record<string, string[]> = {};
+        const text = (b: Backend): string => `${b.addr}:${b.port}`;
+        for (const f of [...now.values()].flat()) {
+          expected[`inside ${f.addr}:${f.port}`] = f.backends.map(text);
+          if (f.kind !== 'ClusterIP') expected[`outside ${f.addr}:${f.port}`] = f.externalBackends.map(text);
+        }
+        expect(await served(maps)).toEqual(expected);
+        // Nothing is there that nobody points at, but for backends that drain.
+        const revisions = new Set((await maps.services.entries()).map(([, { revision }]) => revision));
+        const slots = await maps.slots.entries();
+        expect(slots.filter(([{ revision }]) => !revisions.has(revision))).toEqual([]);
+        const ids = new Set(slots.map(([, { backend: id }]) => id));
+        expect((await maps.backends.entries()).filter(([id, { flags }]) => !ids.has(id) && flags === 0)).toEqual([]);
+        expect(installer.counts.backends).toBe((await maps.backends.entries()).length);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+function remember(wanted: Map<string, Set<string>>, key: string, backends: readonly Backend[]): void {
+  const sets = wanted.get(key) ?? new Set<string>();
+  wanted.set(key, sets.add(backends.map(({ addr }) => addr).join()));
+}

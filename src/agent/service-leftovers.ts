@@ -1,0 +1,86 @@
+import type { BackendValue, ServiceKey, ServiceMaps, ServiceValue } from '../datapath/index.ts';
+import { frontendText } from './service-plan.ts';
+
+/** What an earlier life left in the maps of services, so that what is still right need not be written again. */
+export class ServiceLeftovers {
+  readonly frontends = new Map<string, { readonly key: ServiceKey; readonly value: ServiceValue }>();
+  readonly slots = new Map<number, number[]>();
+  readonly backends = new Map<number, BackendValue>();
+  readonly #owners = new Map<number, string>();
+  /** By number of a service: its backends by `address:port`, and its sets. */
+  readonly #ids = new Map<number, Map<string, number>>();
+  readonly #sets = new Map<number, Set<number>>();
+  /** Backends of no set, by place and protocol: they drain, or were about to go. */
+  readonly #loose = new Map<string, number[]>();
+
+  static async read(maps: ServiceMaps): Promise<ServiceLeftovers> {
+    const left = new ServiceLeftovers();
+    for (const [id, value] of await maps.backends.entries()) left.backends.set(id, value);
+    for (const [{ revision, slot }, { backend }] of await maps.slots.entries()) {
+      const ids = left.slots.get(revision) ?? [];
+      ids[slot] = backend;
+      left.slots.set(revision, ids);
+    }
+    for (const [key, value] of await maps.services.entries()) left.#addFrontend(key, value);
+    const held = new Set([...left.slots.values()].flat());
+    for (const [id, { addr, port, protocol }] of left.backends) {
+      if (held.has(id)) continue;
+      const place = `${addr}:${port} ${protocol}`;
+      left.#loose.set(place, [...(left.#loose.get(place) ?? []), id]);
+    }
+    return left;
+  }
+
+  /** The largest number in use; 0: none. */
+  get highest(): number {
+    let highest = 0;
+    for (const id of this.backends.keys()) highest = Math.max(highest, id);
+    for (const revision of this.slots.keys()) highest = Math.max(highest, revision);
+    for (const { value } of this.frontends.values()) highest = Math.max(highest, value.service, value.revision);
+    return highest;
+  }
+
+  #addFrontend(key: ServiceKey, value: ServiceValue): void {
+    this.frontends.set(frontendText(key), { key, value });
+    const ids = this.#ids.get(value.service) ?? new Map<string, number>();
+    this.#ids.set(value.service, ids);
+    for (const id of this.slots.get(value.revision) ?? []) {
+      const backend = this.backends.get(id);
+      if (backend !== undefined) ids.set(`${backend.addr}:${backend.port}`, id);
+    }
+    const sets = this.#sets.get(value.service) ?? new Set<number>();
+    this.#sets.set(value.service, sets.add(value.revision));
+  }
+
+  /** The number that these frontends have, when no other service port took it over before. */
+  numberOf(owner: string, frontends: readonly string[]): number | undefined {
+    for (const text of frontends) {
+      const number = this.frontends.get(text)?.value.service;
+      if (number === undefined || (this.#owners.get(number) ?? owner) !== owner) continue;
+      this.#owners.set(number, owner);
+      return number;
+    }
+    return undefined;
+  }
+
+  backendOf(number: number, place: string): number | undefined {
+    return this.#ids.get(number)?.get(place);
+  }
+
+  /**
+   * One that was in no set, once. Nobody knows any more whose it was; whoever has it now means the same pod and port, and
+   * what was begun with it goes on.
+   */
+  takeLoose(place: string, protocol: number): number | undefined {
+    return this.#loose.get(`${place} ${protocol}`)?.pop();
+  }
+
+  /** A set of this service with exactly these backends, in this order. */
+  setOf(number: number, ids: readonly number[]): number | undefined {
+    for (const revision of this.#sets.get(number) ?? []) {
+      const slots = this.slots.get(revision);
+      if (slots?.length === ids.length && slots.every((id, i) => id === ids[i])) return revision;
+    }
+    return undefined;
+  }
+}

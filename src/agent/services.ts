@@ -1,0 +1,104 @@
+import type { Clock, Logger } from '../base/index.ts';
+import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
+import type { ServiceMaps } from '../datapath/index.ts';
+import { type KubeClient, NODE, POD } from '../kube/index.ts';
+import type { Addr } from '../net/index.ts';
+import type { AgentConfig } from './config.ts';
+import type { Intent } from './intent.ts';
+import { ServiceEngine } from './service-engine.ts';
+import { ServiceEvents } from './service-events.ts';
+import { ServiceFollower } from './service-follower.ts';
+import { ServiceHealth } from './service-health.ts';
+import { ServiceInstaller } from './service-installer.ts';
+import { ServiceLeftovers } from './service-leftovers.ts';
+import { ServiceNumbers } from './service-numbers.ts';
+import { livingAddresses, StaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
+import type { StateFiles } from './state-files.ts';
+
+export type ServicesOptions = {
+  readonly config: AgentConfig;
+  readonly maps: ServiceMaps;
+  readonly intent: Intent;
+  readonly state: Pick<StateFiles, 'readJson' | 'writeJson'>;
+  readonly nodeAddresses: () => readonly Addr[];
+  readonly client: KubeClient;
+  /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
+  readonly endStale: (lives: (addr: Addr) => boolean) => ReturnType<StaleSocketsOptions['end']>;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+export type Services = {
+  readonly engine: ServiceEngine;
+  readonly events: ServiceEvents;
+  readonly health: ServiceHealth;
+  readonly sockets: StaleSockets;
+  readonly follower: ServiceFollower;
+  readonly installer: ServiceInstaller;
+  /** A table of this kind changed. */
+  readonly changed: (kind: string) => void;
+};
+
+const NUMBERS = 'service-numbers';
+
+/** The part of the agent that steers services, with what an earlier life left in the kernel. */
+export async function openServices(options: ServicesOptions): Promise<Services> {
+  const { config, maps, intent, state, registry, nodeAddresses, clock, log } = options;
+  const left = await ServiceLeftovers.read(maps);
+  const reserved = Number(state.readJson(NUMBERS) ?? 0);
+  const numbers = new ServiceNumbers({
+    next: Math.max(left.highest + 1, Number.isSafeInteger(reserved) ? reserved : 0),
+    reserve: (below) => state.writeJson(NUMBERS, below),
+  });
+  const { nodeName, serviceAddressRanges: addressRanges, nodePortRange: nodePorts } = config;
+  const maglevSize = config.loadBalancing === 'maglev' ? config.maglevTableSize : undefined;
+  const follower = new ServiceFollower({ intent, nodeName, nodeAddresses, addressRanges, nodePorts });
+  const installer = new ServiceInstaller({ maps, numbers, left, maglevSize });
+  const events = new ServiceEvents({ client: options.client, node: nodeName, clock, log });
+  const sockets = new StaleSockets({ end: () => options.endStale(livingAddresses(intent)), clock, log });
+  const health = new ServiceHealth({ log });
+  const passes = new Histogram({
+    name: 'membrane_service_pass_seconds',
+    help: 'From the first event about services to the last write into the kernel',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers: [registry],
+  });
+  const engine = new ServiceEngine({
+    intent,
+    follower,
+    installer,
+    hashSlots: maglevSize ?? 0,
+    clock,
+    log,
+    onPass: (ms) => passes.observe(ms / 1000),
+    onService: (service, frontends) => health.update(service, intent.services.get(service), frontends),
+    onBackendsGone: () => sockets.look(),
+    onProblems: (service, problems) => events.report(service, problems),
+  });
+  registerMetrics(registry, installer);
+  return {
+    engine,
+    events,
+    health,
+    sockets,
+    follower,
+    installer,
+    changed: (kind) => engine.kick({ refresh: kind === NODE.kind || kind === POD.kind }),
+  };
+}
+
+function registerMetrics(registry: Registry, installer: ServiceInstaller): readonly Gauge[] {
+  return [
+    new Gauge({
+      name: 'membrane_service_count',
+      help: 'What of services is in the kernel',
+      labelNames: ['what'],
+      registers: [registry],
+      collect() {
+        for (const [what, count] of Object.entries(installer.counts)) this.set({ what }, count);
+        this.set({ what: 'refused' }, installer.refused.size);
+      },
+    }),
+  ];
+}

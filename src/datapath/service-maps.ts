@@ -1,0 +1,85 @@
+import { FakeMap } from './fake.ts';
+import {
+  type BackendValue,
+  backendValueCodec,
+  type ServiceKey,
+  type ServiceSlot,
+  type ServiceSlotKey,
+  type ServiceValue,
+  type SockOrigin,
+  type SockOriginKey,
+  serviceKeyCodec,
+  serviceSlotCodec,
+  serviceSlotKeyCodec,
+  serviceValueCodec,
+  sockOriginCodec,
+  sockOriginKeyCodec,
+  type Translation,
+  type TranslationKey,
+  translationCodec,
+  translationKeyCodec,
+} from './gen/codecs.ts';
+import { MAP_SPECS } from './gen/layout.ts';
+import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
+import type { MapSet } from './map-set.ts';
+import { u32Codec } from './scalar-codecs.ts';
+
+/** What the control plane writes. For their order see struct service_value: slots and backends first, frontend last. */
+export type ServiceMaps = {
+  /** Frontend -> its backend set. A node port has the address `::`. */
+  readonly services: TypedMap<ServiceKey, ServiceValue>;
+  readonly slots: TypedMap<ServiceSlotKey, ServiceSlot>;
+  /** By number of the backend, 1 and up. */
+  readonly backends: TypedMap<number, BackendValue>;
+};
+
+const codecs: {
+  readonly services: MapCodecs<ServiceKey, ServiceValue>;
+  readonly slots: MapCodecs<ServiceSlotKey, ServiceSlot>;
+  readonly backends: MapCodecs<number, BackendValue>;
+} = {
+  services: { key: serviceKeyCodec, value: serviceValueCodec },
+  slots: { key: serviceSlotKeyCodec, value: serviceSlotCodec },
+  backends: { key: u32Codec, value: backendValueCodec },
+};
+
+export function serviceMaps(maps: MapSet): ServiceMaps {
+  return {
+    services: new KernelMap(maps.get('services'), maps.spec('services'), codecs.services),
+    slots: new KernelMap(maps.get('service_slots'), maps.spec('service_slots'), codecs.slots),
+    backends: new KernelMap(maps.get('backends'), maps.spec('backends'), codecs.backends),
+  };
+}
+
+/** In memory; sizes default to the kernel maps'. */
+export function fakeServiceMaps(sizes: { services?: number; slots?: number; backends?: number } = {}): ServiceMaps {
+  const spec = (name: 'services' | 'service_slots' | 'backends', maxEntries: number = MAP_SPECS[name].maxEntries) => ({
+    ...MAP_SPECS[name],
+    maxEntries,
+  });
+  return {
+    services: new FakeMap(spec('services', sizes.services), codecs.services),
+    slots: new FakeMap(spec('service_slots', sizes.slots), codecs.slots),
+    backends: new FakeMap(spec('backends', sizes.backends), codecs.backends),
+  };
+}
+
+/** What sockets were turned from and to; written by the programs. */
+export type SockOriginsMap = TypedMap<SockOriginKey, SockOrigin>;
+
+export function sockOriginsMap(maps: MapSet): SockOriginsMap {
+  return new KernelMap(maps.get('sock_origins'), maps.spec('sock_origins'), {
+    key: sockOriginKeyCodec,
+    value: sockOriginCodec,
+  });
+}
+
+/** Connections that were translated on the packet path; written by the programs. */
+export type TranslationsMap = TypedMap<TranslationKey, Translation>;
+
+export function translationsMap(maps: MapSet): TranslationsMap {
+  return new KernelMap(maps.get('translations'), maps.spec('translations'), {
+    key: translationKeyCodec,
+    value: translationCodec,
+  });
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { SliceSpec } from '../../model/index.ts';
+import { exact, listOf, metadata } from './meta.ts';
+import { defineResource } from './resource.ts';
+
+export type EndpointSliceRow = SliceSpec;
+
+const condition = z.boolean().nullish();
+
+const endpoint = z.object({
+  addresses: listOf(z.string()),
+  conditions: z.object({ ready: condition, serving: condition, terminating: condition }).nullish(),
+  nodeName: z.string().nullish(),
+  targetRef: z
+    .object({ kind: z.string().nullish(), namespace: z.string().nullish(), name: z.string().nullish() })
+    .nullish(),
+  hints: z.object({ forZones: listOf(z.object({ name: z.string() })) }).nullish(),
+});
+
+const port = z.object({
+  name: z.string().nullish(),
+  protocol: z.enum(['TCP', 'UDP', 'SCTP']).nullish(),
+  port: z.number().int().nullish(),
+});
+
+const NO_ZONES: readonly string[] = [];
+
+const schema = z
+  .object({ metadata, addressType: z.string().default('IPv4'), ports: listOf(port), endpoints: listOf(endpoint) })
+  .transform(({ metadata: meta, addressType, ports, endpoints }): EndpointSliceRow => {
+    const { namespace } = meta;
+    return {
+      uid: meta.uid,
+      namespace,
+      name: meta.name,
+      service: meta.labels['kubernetes.io/service-name'] ?? '',
+      addressType,
+      ports: exact(
+        ports.flatMap(({ name, protocol, port: number }) =>
+          number == null ? [] : [{ name: name ?? '', protocol: protocol ?? 'TCP', port: number }],
+        ),
+      ),
+      endpoints: exact(
+        endpoints.flatMap(({ addresses, conditions, nodeName, targetRef, hints }) => {
+          const [address] = addresses;
+          if (address === undefined) return [];
+          // Not said means ready; serving follows ready where it is not said (discovery.k8s.io/v1).
+          const ready = conditions?.ready ?? true;
+          const isPod = targetRef?.kind === 'Pod';
+          const zones = hints?.forZones ?? [];
+          return [
+            {
+              address,
+              ready,
+              serving: conditions?.serving ?? ready,
+              terminating: conditions?.terminating ?? false,
+              nodeName: nodeName ?? '',
+              pod: isPod ? `${targetRef.namespace ?? namespace}/${targetRef.name ?? ''}` : '',
+              zones: zones.length === 0 ? NO_ZONES : zones.map(({ name }) => name),
+            },
+          ];
+        }),
+      ),
+    };
+  });
+
+export const ENDPOINT_SLICE = defineResource<EndpointSliceRow>({
+  kind: 'EndpointSlice',
+  groupPath: '/apis/discovery.k8s.io/v1',
+  plural: 'endpointslices',
+  namespaced: true,
+  schema,
+});

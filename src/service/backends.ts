@@ -1,0 +1,120 @@
+import type { Backend, ServicePort, ServiceProtocol, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
+import type { Addr } from '../net/index.ts';
+import type { ServiceContext } from './context.ts';
+import type { Problems } from './problems.ts';
+import { ipv4Of, specialKind } from './special-addresses.ts';
+
+/** An endpoint of a service port that passed the checks. */
+export type Candidate = { readonly addr: Addr; readonly port: number; readonly endpoint: SliceEndpoint };
+
+/** The API server's own service: its endpoints are addresses of nodes, and only it writes them. */
+const API_SERVER = 'default/kubernetes';
+
+/**
+ * Every endpoint of the slices that is fit to be sent traffic, by address. Refused with a problem: special addresses and
+ * a node's address that no pod of the slice's namespace shares (CVE-2021-25737).
+ */
+export function fitEndpoints(
+  service: ServiceSpec,
+  slice: SliceSpec,
+  context: ServiceContext,
+  problems: Problems,
+): (readonly [Addr, SliceEndpoint])[] {
+  return slice.endpoints.flatMap((endpoint) => {
+    const addr = ipv4Of(endpoint.address);
+    const refuse = (why: string): [] => {
+      problems.add('EndpointRefused', `endpoint ${endpoint.address.slice(0, 64)} of slice ${slice.name} ${why}`);
+      return [];
+    };
+    if (addr === undefined) return refuse('is not an IPv4 address');
+    const special = specialKind(addr);
+    if (special !== undefined) return refuse(`is ${special} address`);
+    const isOwn = endpoint.pod.startsWith(`${slice.namespace}/`);
+    if (`${service.namespace}/${service.name}` !== API_SERVER && context.isNodeAddress(addr)) {
+      const isHostPod = isOwn && context.isHostPod(endpoint.pod, addr);
+      if (!isHostPod)
+        return refuse(`is the address of a node, and of no pod of ${slice.namespace} in its host network`);
+    }
+    if (endpoint.pod !== '' && !isOwn) {
+      problems.add(
+        'EndpointOfOtherNamespace',
+        `endpoint ${addr} of slice ${slice.name} is pod ${endpoint.pod}: clients reach it only where policies let them`,
+      );
+    }
+    return [[addr, endpoint] as const];
+  });
+}
+
+export type FitSlice = { readonly slice: SliceSpec; readonly endpoints: (readonly [Addr, SliceEndpoint])[] };
+
+/** Who could serve one port; an address in several slices counts once, as the best that is said of it. */
+export function candidatesOf(port: ServicePort, slices: readonly FitSlice[]): Candidate[] {
+  const found = new Map<string, Candidate>();
+  for (const { slice, endpoints } of slices) {
+    for (const { name, protocol, port: number } of slice.ports) {
+      if (name !== port.name || protocol !== port.protocol || number < 1 || number > 65_535) continue;
+      for (const [addr, endpoint] of endpoints) {
+        const key = `${addr}:${number}`;
+        const known = found.get(key);
+        if (known === undefined || rank(endpoint) > rank(known.endpoint)) {
+          found.set(key, { addr, port: number, endpoint });
+        }
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+function rank({ ready, serving, terminating }: SliceEndpoint): number {
+  return ready ? 2 : serving && terminating ? 1 : 0;
+}
+
+/** The ready ones; where there are none, those that still serve on their way out (KEP-1669). */
+export function usable(candidates: readonly Candidate[]): Candidate[] {
+  const ready = candidates.filter(({ endpoint }) => endpoint.ready);
+  if (ready.length > 0) return ready;
+  return candidates.filter(({ endpoint }) => endpoint.serving && endpoint.terminating);
+}
+
+/**
+ * Those that nobody new is sent to, but that may finish what they have. A connection outlives a failing readiness probe,
+ * so it ends with the endpoint; datagrams go elsewhere as soon as their receiver does not serve.
+ */
+export function draining(
+  candidates: readonly Candidate[],
+  used: readonly Candidate[],
+  protocol: ServiceProtocol,
+): Candidate[] {
+  const busy = new Set(used);
+  return candidates.filter(
+    (one) => !busy.has(one) && (protocol !== 'UDP' || (one.endpoint.serving && one.endpoint.terminating)),
+  );
+}
+
+/**
+ * Those hinted for this zone (KEP-2433). Hints count only when every one has some and the zone would have anybody:
+ * otherwise a half-updated slice would concentrate traffic.
+ */
+export function hinted(candidates: readonly Candidate[], zone: string): readonly Candidate[] {
+  if (zone === '' || candidates.some(({ endpoint }) => endpoint.zones.length === 0)) return candidates;
+  const near = candidates.filter(({ endpoint }) => endpoint.zones.includes(zone));
+  return near.length > 0 ? near : candidates;
+}
+
+const NOBODY: readonly Backend[] = [];
+
+/** In an order that does not depend on the slices', so that equal sets are equal lists. */
+export function backendsOf(candidates: readonly Candidate[], port: ServicePort, nodeName: string): readonly Backend[] {
+  if (candidates.length === 0) return NOBODY;
+  const backends = candidates.map(
+    ({ addr, port: number, endpoint }): Backend => ({
+      addr,
+      port: number,
+      protocol: port.protocol,
+      state: endpoint.ready ? 'ready' : 'draining',
+      pod: endpoint.pod,
+      local: endpoint.nodeName === nodeName,
+    }),
+  );
+  return backends.sort((a, b) => (a.addr < b.addr ? -1 : a.addr > b.addr ? 1 : a.port - b.port));
+}
