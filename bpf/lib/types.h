@@ -208,6 +208,7 @@ enum backend_flag {
 struct affinity_key {
 	union addr client;
 	__u32 service;
+	__u32 pad; /* zero: a hole would hold whatever the stack had, and never match */
 };
 
 struct affinity_value {
