@@ -78,8 +78,11 @@ async function udp(command: Extract<PeerCommand, { op: 'udp' }>): Promise<PeerAn
     if (error !== null) resolve(failed(error));
   };
   if (!connected) socket.send('?', port, host, sent);
-  else if (fresh) socket.connect(port, host, () => socket.send('?', sent));
-  else socket.send('?', sent);
+  else if (fresh) {
+    // Node hands the callback an error that its types do not mention.
+    const connectedTo = (error?: Error): void => (error ? resolve(failed(error)) : socket.send('?', sent));
+    socket.connect(port, host, connectedTo);
+  } else socket.send('?', sent);
   const answer = await promise;
   clearTimeout(timer);
   if (command.socket === undefined) {
