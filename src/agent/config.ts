@@ -119,9 +119,7 @@ export const configSchema = z.strictObject({
   enableServices: z
     .boolean()
     .default(false)
-    .describe(
-      'ClusterIP, NodePort and their like, without kube-proxy. Not complete yet: see the README.',
-    ),
+    .describe('ClusterIP, NodePort and their like, without kube-proxy. Not complete yet: see the README.'),
   cgroup: path
     .optional()
     .describe(
