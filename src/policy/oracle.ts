@@ -59,9 +59,14 @@ export function concerns(entry: PolicyEntry, { direction, subject }: Question): 
 }
 
 function covers(entry: PolicyEntry, settings: PolicySettings, question: Question): boolean {
-  return (
-    (entry.peers === 'any' || entry.peers.some((peer) => peerMatches(peer, settings, question.peer))) &&
-    (entry.ports === 'any' || entry.ports.some((port) => portMatches(port, question)))
+  const { peers, ports } = entry;
+  // An address has no port names: whoever is meant as one, a pod with `cidrSelects` too, is not reached by them.
+  const covered = (byAddress: boolean): boolean =>
+    ports === 'any' || ports.some((port) => !(byAddress && 'name' in port) && portMatches(port, question));
+  if (peers === 'any') return covered(false);
+  return peers.some(
+    (peer) =>
+      peerMatches(peer, settings, question.peer) && covered(question.direction === 'egress' && peer.kind === 'prefix'),
   );
 }
 
