@@ -148,7 +148,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, const struct iphdr 
 		return DROP_MALFORMED;
 	if (ip->ihl != 5)
 		return ip->ihl < 5 ? DROP_MALFORMED : DROP_IP_OPTIONS;
-	/* A segment larger than 64 KiB (BIG TCP) has no length in its header. */
+	/* A segment of BIG TCP says 0 here and is malformed, too: pods are not offered them. */
 	if (total + ETH_HLEN > skb->len)
 		return DROP_MALFORMED;
 	return 0;

@@ -26,6 +26,7 @@ import type { Endpoint, EndpointTable } from './endpoint-table.ts';
 import type { Intent } from './intent.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { Passes } from './passes.ts';
 import type { PeerFollower } from './peer-follower.ts';
 import type { PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
@@ -69,23 +70,20 @@ export type EngineOptions = {
  */
 export class Engine implements Service {
   readonly #o: EngineOptions;
-  readonly #backoff = new Backoff({ initial: 100, max: 5_000 });
+  readonly #passes: Passes;
   readonly #savedIds = new Set<IdentityId>();
   readonly #outdated = new Set<IdentityId>();
-  #requestedAt: number | undefined;
-  #running: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
   #adopted = false;
-  #problem: string | undefined;
 
   constructor(options: EngineOptions) {
     this.#o = options;
+    const { log, onPass } = options;
+    this.#passes = new Passes({ pass: async () => await this.#pass(), failure: 'pass failed', log, onPass });
   }
 
   /** Why the last pass failed; undefined: it did not. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#passes.problem;
   }
 
   /** Every decision has reached the kernel at least once. */
@@ -105,48 +103,17 @@ export class Engine implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+    await this.#passes.stop();
   }
 
   /** Something changed: there will be a pass after this turn of the event loop. */
   kick(): void {
-    this.#requestedAt ??= performance.now();
-    if (this.#running !== undefined || this.#stopped) return;
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#passes.kick();
   }
 
   /** Resolves when nothing is left to do now. */
   async idle(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#requestedAt !== undefined && !this.#stopped) {
-      const startedAt = this.#requestedAt;
-      this.#requestedAt = undefined;
-      try {
-        this.#problem = undefined;
-        await this.#pass();
-        this.#backoff.reset();
-        this.#o.onPass?.(performance.now() - startedAt);
-      } catch (error) {
-        this.#problem = errorMessage(error);
-        this.#o.log.error({ error: this.#problem }, 'pass failed');
-        this.#later(this.#backoff.next());
-        return;
-      }
-    }
-  }
-
-  #later(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.kick(), ms);
-    this.#timer.unref();
+    await this.#passes.idle();
   }
 
   async #pass(): Promise<void> {
@@ -175,7 +142,7 @@ export class Engine implements Service {
     if (outsideChanged || localChanged) this.#bumpOutside();
     this.#dropUnused();
     await installer.sweep(clock.now(), this.#namedRevisions());
-    if (installer.retired > 0) this.#later(300);
+    if (installer.retired > 0) this.#passes.later(300);
   }
 
   /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */
@@ -184,8 +151,9 @@ export class Engine implements Service {
       return await this.#o.ipcache.reconcile(this.#o.book.desired());
     } catch (error) {
       if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
-      this.#problem = errorMessage(error);
-      this.#o.log.error({ error: this.#problem }, 'the ipcache is full');
+      const problem = errorMessage(error);
+      this.#passes.report(problem);
+      this.#o.log.error({ error: problem }, 'the ipcache is full');
       return true;
     }
   }

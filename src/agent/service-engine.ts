@@ -1,6 +1,7 @@
-import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import { type Clock, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { Frontend, ServiceProblem, ServiceSpec } from '../model/index.ts';
 import type { Intent } from './intent.ts';
+import { Passes } from './passes.ts';
 import type { ServiceFollower } from './service-follower.ts';
 import type { ServiceInstaller } from './service-installer.ts';
 
@@ -33,28 +34,25 @@ export type ServiceEngineOptions = {
 /** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */
 export class ServiceEngine implements Service {
   readonly #o: ServiceEngineOptions;
-  readonly #backoff = new Backoff({ initial: 100, max: 5_000 });
+  readonly #passes: Passes;
   /** Services that were written just now, and until when their next change waits. */
   readonly #resting = new Map<string, number>();
   /** Desired, not yet in the kernel. */
   readonly #waiting = new Map<string, readonly Frontend[]>();
   readonly #reported = new Map<string, string>();
-  #requestedAt: number | undefined;
-  #running: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #wakeAt = Number.POSITIVE_INFINITY;
   #refresh = true;
-  #stopped = false;
   #converged = false;
-  #problem: string | undefined;
 
   constructor(options: ServiceEngineOptions) {
     this.#o = options;
+    const { log, onPass } = options;
+    const failure = 'services did not reach the kernel';
+    this.#passes = new Passes({ pass: async () => await this.#pass(), failure, log, onPass });
   }
 
   /** Why the last pass failed; undefined: it did not. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#passes.problem;
   }
 
   /** Every service has reached the kernel at least once. */
@@ -73,43 +71,18 @@ export class ServiceEngine implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+    await this.#passes.stop();
   }
 
   /** Something changed; `refresh`: nodes or pods, not only services. */
   kick({ refresh = false } = {}): void {
     this.#refresh ||= refresh;
-    this.#requestedAt ??= performance.now();
-    if (this.#running !== undefined || this.#stopped) return;
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#passes.kick();
   }
 
   /** Resolves when nothing is left to do now. */
   async idle(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#requestedAt !== undefined && !this.#stopped) {
-      const startedAt = this.#requestedAt;
-      this.#requestedAt = undefined;
-      try {
-        await this.#pass();
-        this.#problem = undefined;
-        this.#backoff.reset();
-        this.#o.onPass?.(performance.now() - startedAt);
-      } catch (error) {
-        this.#problem = errorMessage(error);
-        this.#o.log.error({ error: this.#problem }, 'services did not reach the kernel');
-        this.#later(this.#backoff.next());
-        return;
-      }
-    }
+    await this.#passes.idle();
   }
 
   async #pass(): Promise<void> {
@@ -133,7 +106,7 @@ export class ServiceEngine implements Service {
       this.#converged = true;
     }
     if (gone > 0) this.#o.onBackendsGone?.();
-    if (installer.pending) this.#later(SWEEP_MS);
+    if (installer.pending) this.#passes.later(SWEEP_MS);
   }
 
   #due(now: number): Map<string, readonly Frontend[]> {
@@ -142,7 +115,7 @@ export class ServiceEngine implements Service {
     for (const [service, frontends] of this.#waiting) {
       const until = this.#resting.get(service);
       if (until === undefined) due.set(service, frontends);
-      else this.#later(until - now);
+      else this.#passes.later(until - now);
     }
     return due;
   }
@@ -178,18 +151,5 @@ export class ServiceEngine implements Service {
         if (row !== undefined) onProblems?.(row, problems);
       }
     }
-  }
-
-  /** The earliest of what was asked for. */
-  #later(ms: number): void {
-    const at = performance.now() + ms;
-    if (at >= this.#wakeAt) return;
-    this.#wakeAt = at;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#wakeAt = Number.POSITIVE_INFINITY;
-      this.kick();
-    }, ms);
-    this.#timer.unref();
   }
 }
