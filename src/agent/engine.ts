@@ -1,12 +1,4 @@
-import {
-  Backoff,
-  type Clock,
-  errorMessage,
-  isMembraneError,
-  type Lifecycle,
-  type Logger,
-  type Service,
-} from '../base/index.ts';
+import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
 import { type IdentityAllocator, RESERVED_IDS } from '../identity/index.ts';
