@@ -21,6 +21,9 @@ VERIFIED_ONCE int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 	__builtin_memcpy(&p->source, &ip.saddr, sizeof(p->source));
 	__builtin_memcpy(&p->destination, &ip.daddr, sizeof(p->destination));
 	p->ttl = ip.hop_limit;
+	p->end = ETH_HLEN + sizeof(ip) + bpf_ntohs(ip.payload_len);
+	if (p->end > skb->len)
+		return DROP_MALFORMED;
 	next = ip.nexthdr;
 	/* A v4-mapped address on the wire would be taken for IPv4. */
 	if ((p->source.hi == 0 && p->source.p3 == IPV4_MAPPED) ||
@@ -36,7 +39,7 @@ VERIFIED_ONCE int parse_ipv6(struct __sk_buff *skb, struct packet *p)
 			return DROP_IP_OPTIONS;
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS)
 			break;
-		if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)) < 0)
+		if (!load(skb, p, offset, header, sizeof(header)))
 			return DROP_MALFORMED;
 		next = header[0];
 		offset += ((__u16)header[1] + 1) * 8;

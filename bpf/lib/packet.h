@@ -77,6 +77,7 @@ struct packet {
 	__be16 destination_port;
 	__u16 ethertype; /* host order */
 	__u16 l4;	 /* offset of the transport header */
+	__u32 end;	 /* offset behind the packet: what a frame has after it is padding */
 	__u16 inner;	 /* PACKET_ERROR: offset of the quoted IP header */
 	__u8 protocol;
 	__u8 tcp_flags;
@@ -86,6 +87,7 @@ struct packet {
 	__u8 pad;
 	__be16 policy_port; /* what a policy compares: destination port; ICMP: type of the query <<
 			       8 */
+	__u16 pad2;
 };
 
 /* The compiler would call the library's memcmp. */

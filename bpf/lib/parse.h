@@ -4,6 +4,13 @@
 
 #include "packet.h"
 
+/* Bytes of the packet itself, never of padding: a receiver would not find them. */
+static __always_inline bool load(struct __sk_buff *skb, const struct packet *p, __u32 offset,
+				 void *to, __u32 length)
+{
+	return offset + length <= p->end && bpf_skb_load_bytes(skb, offset, to, length) == 0;
+}
+
 /* The transport header at p->l4; p->protocol is set. Returns a drop reason. */
 VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 {
@@ -16,7 +23,7 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 	case IPPROTO_TCP: {
 		struct tcphdr tcp;
 
-		if (bpf_skb_load_bytes(skb, l4, &tcp, sizeof(tcp)) < 0)
+		if (!load(skb, p, l4, &tcp, sizeof(tcp)))
 			return DROP_MALFORMED;
 		if (tcp.doff < 5)
 			return DROP_MALFORMED;
@@ -35,7 +42,7 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 	case IPPROTO_UDP: {
 		struct udphdr udp;
 
-		if (bpf_skb_load_bytes(skb, l4, &udp, sizeof(udp)) < 0)
+		if (!load(skb, p, l4, &udp, sizeof(udp)))
 			return DROP_MALFORMED;
 		p->source_port = udp.source;
 		p->destination_port = udp.dest;
@@ -54,7 +61,7 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 			__be16 length;
 		} sctp;
 
-		if (bpf_skb_load_bytes(skb, l4, &sctp, sizeof(sctp)) < 0)
+		if (!load(skb, p, l4, &sctp, sizeof(sctp)))
 			return DROP_MALFORMED;
 		p->source_port = sctp.source;
 		p->destination_port = sctp.destination;
@@ -67,7 +74,7 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 
 		if (p->ethertype != ETH_P_IP)
 			return DROP_UNKNOWN_L4;
-		if (bpf_skb_load_bytes(skb, l4, &icmp, sizeof(icmp)) < 0)
+		if (!load(skb, p, l4, &icmp, sizeof(icmp)))
 			return DROP_MALFORMED;
 		p->policy_port = bpf_htons((__u16)icmp.type << 8);
 		p->source_port = icmp.id;
@@ -99,7 +106,7 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 
 		if (!CONFIG(enable_ipv6) || p->ethertype != ETH_P_IPV6)
 			return DROP_UNKNOWN_L4;
-		if (bpf_skb_load_bytes(skb, l4, &icmp, sizeof(icmp)) < 0)
+		if (!load(skb, p, l4, &icmp, sizeof(icmp)))
 			return DROP_MALFORMED;
 		p->policy_port = bpf_htons((__u16)icmp.icmp6_type << 8);
 		p->source_port = icmp.icmp6_dataun.u_echo.identifier;
@@ -144,6 +151,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, const struct iphdr 
 	p->protocol = ip->protocol;
 	p->ttl = ip->ttl;
 	p->l4 = ETH_HLEN + sizeof(*ip);
+	p->end = ETH_HLEN + total;
 	if (ip->version != 4 || total < sizeof(*ip))
 		return DROP_MALFORMED;
 	if (ip->ihl != 5)
@@ -171,7 +179,7 @@ VERIFIED_ONCE int parse_quoted(struct __sk_buff *skb, struct packet *p, bool sou
 	if (p->ethertype == ETH_P_IP) {
 		struct iphdr ip;
 
-		if (bpf_skb_load_bytes(skb, p->inner, &ip, sizeof(ip)) < 0)
+		if (!load(skb, p, p->inner, &ip, sizeof(ip)))
 			return DROP_MALFORMED;
 		if (ip.version != 4 || ip.ihl != 5 || (ip.frag_off & bpf_htons(IP_OFFSET_MASK)))
 			return DROP_ICMP_UNRELATED;
@@ -182,7 +190,7 @@ VERIFIED_ONCE int parse_quoted(struct __sk_buff *skb, struct packet *p, bool sou
 	} else if (CONFIG(enable_ipv6)) {
 		struct ipv6hdr ip;
 
-		if (bpf_skb_load_bytes(skb, p->inner, &ip, sizeof(ip)) < 0)
+		if (!load(skb, p, p->inner, &ip, sizeof(ip)))
 			return DROP_MALFORMED;
 		__builtin_memcpy(&sender, &ip.saddr, sizeof(sender));
 		__builtin_memcpy(&receiver, &ip.daddr, sizeof(receiver));
@@ -198,7 +206,7 @@ VERIFIED_ONCE int parse_quoted(struct __sk_buff *skb, struct packet *p, bool sou
 		return DROP_ICMP_UNRELATED;
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
 		l4 += 4; /* type, code, checksum; then the id */
-	if (bpf_skb_load_bytes(skb, l4, ports, sizeof(ports)) < 0)
+	if (!load(skb, p, l4, ports, sizeof(ports)))
 		return DROP_MALFORMED;
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) {
 		ports[1] = ports[0];

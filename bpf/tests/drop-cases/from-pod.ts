@@ -220,25 +220,31 @@ const ipv4: DropCase[] = [
     reason: 'malformed',
     run: ({ lab, a }) => lab.send(a, fromPod(a, B, SYN, { ip: { totalLength: 12 } })),
   },
+  // Behind the end that the IP header names is padding, which no receiver reads.
+  ...[
+    { name: 'TCP', transport: SYN, totalLength: 36 },
+    { name: 'UDP', transport: udp(1, 2), totalLength: 24 },
+    { name: 'SCTP', transport: sctp(1, 2), totalLength: 32 },
+    { name: 'ICMP', transport: ping(1), totalLength: 24 },
+  ].flatMap(({ name, transport, totalLength }): DropCase[] => {
+    const frame = (a: LabPod) => fromPod(a, B, transport, { ip: { totalLength } });
+    return [
+      {
+        name: `${name} header cut`,
+        reason: 'malformed',
+        run: ({ lab, a }) => lab.send(a, frame(a).subarray(0, 14 + totalLength)),
+      },
+      { name: `${name} header in the padding`, reason: 'malformed', run: ({ lab, a }) => lab.send(a, frame(a)) },
+    ];
+  }),
   {
-    name: 'TCP header cut',
+    name: 'TCP header in the padding, of a connection that is established',
     reason: 'malformed',
-    run: ({ lab, a }) => lab.send(a, fromPod(a, B, SYN, { ip: { totalLength: 36 } }).subarray(0, 50)),
-  },
-  {
-    name: 'UDP header cut',
-    reason: 'malformed',
-    run: ({ lab, a }) => lab.send(a, fromPod(a, B, udp(1, 2), { ip: { totalLength: 24 } }).subarray(0, 38)),
-  },
-  {
-    name: 'SCTP header cut',
-    reason: 'malformed',
-    run: ({ lab, a }) => lab.send(a, fromPod(a, B, sctp(1, 2), { ip: { totalLength: 32 } }).subarray(0, 46)),
-  },
-  {
-    name: 'ICMP header cut',
-    reason: 'malformed',
-    run: ({ lab, a }) => lab.send(a, fromPod(a, B, ping(1), { ip: { totalLength: 24 } }).subarray(0, 38)),
+    run: ({ lab, a, b }) => {
+      for (const frame of [SYN, tcp(40_000, 8080, 'ACK')]) lab.send(a, fromPod(a, B, frame));
+      lab.send(b, fromPod(b, A, tcp(8080, 40_000, 'SYN', 'ACK')));
+      return lab.send(a, fromPod(a, B, tcp(40_000, 8080, 'ACK'), { ip: { totalLength: 36 } }));
+    },
   },
   {
     name: 'TCP data offset 4',
