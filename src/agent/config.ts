@@ -116,10 +116,7 @@ export const configSchema = z.strictObject({
   enableMasquerade: z.boolean().default(true).describe("Pods reach the world under the node's address."),
   enableFragments: z.boolean().default(true).describe('IPv4 fragments; off: dropped.'),
   enableIcmpErrors: z.boolean().default(true).describe('ICMP errors about known connections.'),
-  enableServices: z
-    .boolean()
-    .default(false)
-    .describe('ClusterIP, NodePort and their like, without kube-proxy. Not complete yet: see the README.'),
+  enableServices: z.boolean().default(true).describe('ClusterIP, NodePort and their like, without kube-proxy.'),
   cgroup: path
     .optional()
     .describe(
