@@ -111,7 +111,7 @@ export class Lab implements Disposable {
   readonly datapath: TestDatapath;
   readonly config: Config;
   #revision = 1;
-  #netdev: ProgFd | undefined;
+  #netdev: Record<'from_netdev' | 'to_netdev', ProgFd> | undefined;
 
   /** The node is ready and knows its own address, another node's and another node's pod's (identity 900). */
   constructor(options: { readonly config?: Partial<Config>; readonly sizes?: MapSizes } = {}) {
@@ -187,8 +187,17 @@ export class Lab implements Disposable {
 
   /** A frame arrives at a device of the node. */
   arrive(frame: Uint8Array): Outcome {
-    this.#netdev ??= this.datapath.load('host', ['from_netdev'] as const, this.config).from_netdev;
-    return this.run(this.#netdev, frame, 1);
+    return this.run(this.#device().from_netdev, frame, 1);
+  }
+
+  /** The node's stack sends a frame out of a device of the node. */
+  leave(frame: Uint8Array): Outcome {
+    return this.run(this.#device().to_netdev, frame, 0);
+  }
+
+  #device() {
+    this.#netdev ??= this.datapath.load('host', ['from_netdev', 'to_netdev'] as const, this.config);
+    return this.#netdev;
   }
 
   run(program: ProgFd, frame: Uint8Array, ingressIfindex: number): Outcome {

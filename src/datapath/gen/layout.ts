@@ -3,9 +3,9 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'ea5ac700b05e6cf8';
+export const LAYOUT_HASH = '5550619e366ad72e';
 
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 export const MAX_ENDPOINTS = 65536;
 export const POLICY_PREFIX_PEER = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
@@ -16,6 +16,7 @@ export const DROP_REASON_COUNT = 36;
 export const CT_FLAG_MASK = 127;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
+export const TRANSLATION_FLAG_MASK = 3;
 
 export const MAP_SPECS = {
   affinity: { name: 'affinity', type: 'lruHash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 0 },
