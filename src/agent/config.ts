@@ -93,6 +93,12 @@ export const configSchema = z.strictObject({
   cniSocket: path.optional().describe('Default <stateDir>/cni.sock.'),
   adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
+  devices: z
+    .array(ifname)
+    .optional()
+    .describe(
+      "Devices besides the uplink where packets from outside come in. Default: every Ethernet device that is nobody's port and no pod's.",
+    ),
   podCIDR: cidr.optional().describe('Addresses of local pods. Default: spec.podCIDR of the Node.'),
   policyEnforcement: z
     .enum(['default', 'always', 'never'])

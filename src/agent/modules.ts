@@ -31,6 +31,7 @@ import { Backend } from './backend.ts';
 import { CniServer } from './cni-server.ts';
 import type { AgentConfig } from './config.ts';
 import { Collection } from './conntrack-collector.ts';
+import { DevicePrograms } from './device-programs.ts';
 import { EndpointPrograms } from './endpoint-programs.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
@@ -40,6 +41,7 @@ import { Intent } from './intent.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { nodeConfig } from './node-config.ts';
+import { NodeDevices } from './node-devices.ts';
 import { findUplink, nodeAddresses } from './node-facts.ts';
 import { Numbers } from './numbers.ts';
 import { PeerFollower } from './peer-follower.ts';
@@ -78,6 +80,15 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     sock: readObjectSpec(`${BUILD}sock.bpf.o`),
   };
   const programs = new EndpointPrograms({ ...specs, maps, base, pinDir: config.pinDir });
+  const devices = new NodeDevices({
+    netdev,
+    programs: new DevicePrograms({ ...specs, maps, base, pinDir: config.pinDir }),
+    state,
+    uplink: uplink.ifindex,
+    configured: config.devices,
+    clock,
+    log,
+  });
 
   const endpoints = new EndpointTable();
   const local = new LocalAddresses(endpointsMap(maps));
@@ -95,10 +106,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   }
   const addressing = new Addressing(state, config.podCIDR);
   const restored = await restoreEndpoints({ addressing, endpoints, programs, netdev, words, local, state, log });
-  state.writeJson('programs', {
-    shared: programs.installShared(programs.remembered(state.readJson('programs'), 'shared')),
-    uplink: await programs.attachUplink(uplink.ifindex, programs.remembered(state.readJson('programs'), 'uplink')),
-  });
+  state.writeJson('judges', programs.installShared(state.readJson('judges')));
+  await devices.look();
   // Nothing of an earlier layout is used any more.
   removeOldMaps(config.pinDir);
 
@@ -243,6 +252,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   await lifecycle.start(
     { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
     engine,
+    devices,
     ...(services === undefined ? [] : [services.health, services.sockets, services.engine, services.events]),
     reflection,
     ...(flows === undefined ? [] : [flows]),

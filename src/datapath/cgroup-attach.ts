@@ -23,7 +23,7 @@ const HOOKS = {
 } as const;
 
 type SockHook = keyof typeof HOOKS;
-const SOCK_HOOKS = Object.keys(HOOKS) as SockHook[];
+export const SOCK_HOOKS = Object.keys(HOOKS) as SockHook[];
 
 export type SockAttachOptions = {
   /** sock.bpf.o */

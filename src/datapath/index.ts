@@ -1,7 +1,7 @@
 /** The datapath as the rest of the agent sees it. */
 export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
 export { BPFFS, ensureBpffs, removePins } from './bpffs.ts';
-export { attachSockets, detachSockets, type SockAttachOptions } from './cgroup-attach.ts';
+export { attachSockets, detachSockets, SOCK_HOOKS, type SockAttachOptions } from './cgroup-attach.ts';
 export {
   type Connection,
   type ConnectionEnd,

@@ -40,13 +40,18 @@ export function uplinkPlan(node: NodePlace): string[] {
   ];
 }
 
-/** `ip -batch` lines for the node's namespace. */
-export function nodePlan(node: NodePlace): string[] {
+/**
+ * `ip -batch` lines for the node's namespace. It has routes to the pods of other nodes, as a cloud's network would: what
+ * comes that way is still judged by who sends it.
+ */
+export function nodePlan(node: NodePlace, nodes: readonly NodePlace[] = []): string[] {
+  const others = nodes.filter(({ index }) => index !== node.index);
   return [
     'link set lo up',
     `addr add ${node.ip}/16 dev eth0`,
     'link set eth0 up',
     `route add default via ${WORLD_IP} dev eth0`,
+    ...others.map(({ podCidr, ip }) => `route add ${podCidr} via ${ip} dev eth0`),
   ];
 }
 
@@ -82,7 +87,7 @@ export async function buildTopology(nodes: readonly NodePlace[]): Promise<void> 
     await createNetns(node.netns);
     await setSysctls(node.netnsPath, NODE_SYSCTLS);
     await ipBatch(WORLD, uplinkPlan(node));
-    await ipBatch(node.netns, nodePlan(node));
+    await ipBatch(node.netns, nodePlan(node, nodes));
     await mkdir(node.dir, { recursive: true, mode: 0o700 });
   }
 }
