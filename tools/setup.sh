@@ -41,6 +41,7 @@ kubectl=kubernetes-client
 packages_test="$packages_run
 bpftool=bpftool
 curl=curl
+ethtool=ethtool
 iptables=iptables
 "
 packages_check="$packages_run

@@ -101,6 +101,23 @@ describe('a node port whose backend is not on this node', () => {
   });
 });
 
+test('at the driver everything passes untouched that has no way on', async () => {
+  using it = await scene(ELSEWHERE);
+  const frames = [
+    ...['SYN', 'ACK', 'FIN', 'RST'].map((flag) => tcp(CLIENT, NODE_PORT, flag as 'SYN')),
+    udp(CLIENT, NODE_PORT),
+    icmpError(NODE, ELSEWHERE, udp(NAT, SERVICE)),
+  ].flatMap((transport) => [WORLD, ELSEWHERE].map((from) => fromWorld(from, NODE, transport)));
+  const passUntouched = () => {
+    for (const frame of frames) expect(it.pair.atDriver(frame)).toEqual({ passed: true, packet: frame });
+  };
+  passUntouched();
+  arrive(it.pair, WORLD, tcp(CLIENT, NODE_PORT, 'SYN'));
+  arrive(it.pair, ELSEWHERE, tcp(SERVICE, NAT, 'SYN', 'ACK'));
+  arrive(it.pair, WORLD, tcp(CLIENT, NODE_PORT, 'ACK'));
+  passUntouched();
+});
+
 describe('errors about it', () => {
   test('of a router on the way to the backend reach the client, who knows only the node', async () => {
     using it = await scene(ELSEWHERE, UDP);

@@ -136,6 +136,12 @@ export const configSchema = z.strictObject({
     .transform(([min = 0, max = 0]) => ({ min, max }))
     .default({ min: 30_000, max: 32_767 })
     .describe("Node ports, as the API server's --service-node-port-range. No process of the node can bind one in use."),
+  nodePortAcceleration: z
+    .enum(['disabled', 'best-effort', 'native'])
+    .default('disabled')
+    .describe(
+      'XDP at the drivers of devices, for established connections to backends elsewhere; native: a device that cannot is an error. Not on a veth pair whose other end leaves checksums to be filled in.',
+    ),
   loadBalancing: z
     .enum(['random', 'maglev'])
     .default('random')

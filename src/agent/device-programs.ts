@@ -1,11 +1,26 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { type Config, loadPrograms, type MapSet, type ObjectSpec, TcxLink } from '../datapath/index.ts';
+import { errorMessage, type Logger } from '../base/index.ts';
+import {
+  attachXdp,
+  type Config,
+  detachXdp,
+  loadPrograms,
+  type MapSet,
+  type ObjectSpec,
+  TcxLink,
+  xdpDevice,
+} from '../datapath/index.ts';
 import { type Ifindex, ifindex } from '../model/index.ts';
+import type { AgentConfig } from './config.ts';
 import { hashOf } from './hash.ts';
 
 export type DeviceProgramsOptions = {
   /** host.bpf.o */
   readonly host: ObjectSpec;
+  /** xdp.bpf.o */
+  readonly xdp: ObjectSpec;
+  readonly acceleration: AgentConfig['nodePortAcceleration'];
+  readonly log: Logger;
   readonly maps: MapSet;
   readonly base: Config;
   readonly pinDir: string;
@@ -16,10 +31,13 @@ export class DevicePrograms {
   readonly #o: DeviceProgramsOptions;
   /** Names exactly what should run at every device. */
   readonly wanted: string;
+  /** Devices whose drivers know no XDP, which is nobody's fault. */
+  readonly #slow = new Set<Ifindex>();
 
   constructor(options: DeviceProgramsOptions) {
     this.#o = options;
-    this.wanted = hashOf(readFileSync(options.host.path), JSON.stringify(options.base));
+    const { host, xdp, acceleration, base } = options;
+    this.wanted = hashOf(readFileSync(host.path), readFileSync(xdp.path), acceleration, JSON.stringify(base));
   }
 
   /** Devices, gone or not, that links are pinned for. */
@@ -33,6 +51,7 @@ export class DevicePrograms {
 
   /** Whether every link that belongs to a device is there. What runs in them is not looked at. */
   isAttached(device: Ifindex): boolean {
+    if (this.#accelerates(device) && xdpDevice(this.#pin(device, 'xdp')) !== device) return false;
     return this.#hooks().every((hook) => {
       using link = TcxLink.open(this.#pin(device, hook));
       return link?.ifindex === device;
@@ -53,9 +72,33 @@ export class DevicePrograms {
     } finally {
       for (const hook of hooks) programs[PROGRAMS[hook]].close();
     }
+    // Last: what it does not know, the others must.
+    await this.#accelerate(device);
+  }
+
+  async #accelerate(device: Ifindex): Promise<void> {
+    const { xdp, maps, base, acceleration, log } = this.#o;
+    const pin = this.#pin(device, 'xdp');
+    if (!this.#accelerates(device)) return await detachXdp(pin);
+    const { forward_xdp: program } = loadPrograms({ spec: xdp, maps, config: base, programs: ['forward_xdp'] });
+    try {
+      await attachXdp({ program, ifindex: device, pin });
+    } catch (error) {
+      if (acceleration === 'native') throw error;
+      this.#slow.add(device);
+      log.warn({ ifindex: device, error: errorMessage(error) }, 'node ports are not accelerated at a device');
+    } finally {
+      program.close();
+    }
+  }
+
+  #accelerates(device: Ifindex): boolean {
+    const { acceleration, base } = this.#o;
+    return base.enableServices && acceleration !== 'disabled' && !this.#slow.has(device);
   }
 
   async detach(device: Ifindex): Promise<void> {
+    await detachXdp(this.#pin(device, 'xdp'));
     for (const hook of HOOKS) await TcxLink.open(this.#pin(device, hook))?.detach();
     rmSync(`${this.#directory()}/${device}`, { recursive: true, force: true });
   }
@@ -69,7 +112,7 @@ export class DevicePrograms {
     return `${this.#o.pinDir}/links/devices`;
   }
 
-  #pin(device: Ifindex, hook: Hook): string {
+  #pin(device: Ifindex, hook: Hook | 'xdp'): string {
     return `${this.#directory()}/${device}/${hook}`;
   }
 }

@@ -78,11 +78,19 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     judge: readObjectSpec(`${BUILD}judge.bpf.o`),
     host: readObjectSpec(`${BUILD}host.bpf.o`),
     sock: readObjectSpec(`${BUILD}sock.bpf.o`),
+    xdp: readObjectSpec(`${BUILD}xdp.bpf.o`),
   };
   const programs = new EndpointPrograms({ ...specs, maps, base, pinDir: config.pinDir });
   const devices = new NodeDevices({
     netdev,
-    programs: new DevicePrograms({ ...specs, maps, base, pinDir: config.pinDir }),
+    programs: new DevicePrograms({
+      ...specs,
+      maps,
+      base,
+      pinDir: config.pinDir,
+      acceleration: config.nodePortAcceleration,
+      log,
+    }),
     state,
     uplink: uplink.ifindex,
     configured: config.devices,

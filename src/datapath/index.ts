@@ -1,5 +1,6 @@
 /** The datapath as the rest of the agent sees it. */
 export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
+export { attachXdp, detachXdp, xdpDevice } from './attach-xdp.ts';
 export { BPFFS, ensureBpffs, removePins } from './bpffs.ts';
 export { attachSockets, detachSockets, SOCK_HOOKS, type SockAttachOptions } from './cgroup-attach.ts';
 export {

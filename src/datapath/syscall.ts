@@ -195,7 +195,7 @@ export function progInfo(fd: ProgFd): ProgInfo {
 export type LinkInfo = {
   readonly id: number;
   readonly programId: number;
-  /** Of a tcx link; 0 when its device is gone. */
+  /** Of a tcx or XDP link; 0 when its device is gone. */
   readonly ifindex: number;
   readonly attachType: number;
 };
@@ -242,6 +242,19 @@ export async function tcxLinkCreate(program: ProgFd, ifindex: number, attachType
   a.setUint32(8, attachType, true);
   a.setUint32(12, BPF_F_BEFORE, true);
   return new OwnedFd('link', await bpfAsync(28, new Uint8Array(a.buffer), `attach to ifindex ${ifindex}`));
+}
+
+const BPF_XDP = 37;
+const XDP_FLAGS_DRV_MODE = 4;
+
+/** Of the driver only: the kernel's generic substitute is slower than no XDP at all. */
+export async function xdpLinkCreate(program: ProgFd, ifindex: number): Promise<LinkFd> {
+  const a = new DataView(new ArrayBuffer(64));
+  a.setUint32(0, program.number, true);
+  a.setUint32(4, ifindex, true);
+  a.setUint32(8, BPF_XDP, true);
+  a.setUint32(12, XDP_FLAGS_DRV_MODE, true);
+  return new OwnedFd('link', await bpfAsync(28, new Uint8Array(a.buffer), `attach XDP to ifindex ${ifindex}`));
 }
 
 /** Atomic: every packet sees the old or the new program. `expected` guards against another writer. */
