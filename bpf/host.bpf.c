@@ -122,6 +122,8 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 	if (identity_is_cluster(flow->source.identity))
 		return DROP_UNENCAPSULATED;
 	reason = judge(skb, flow);
+	if (!reason)
+		reason = service_remember(flow, &rewrite);
 	if (reason)
 		return reason;
 	reason = rewrite_packet(skb, flow, &rewrite);

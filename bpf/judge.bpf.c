@@ -119,6 +119,8 @@ int judge_from_pod(struct __sk_buff *skb)
 		goto out;
 	}
 	reason = judge(skb, &flow);
+	if (!reason && CONFIG(enable_services))
+		reason = service_remember(&flow, &rewrite);
 	if (reason)
 		goto out;
 	if (CONFIG(enable_services) && flow.service && flow.is_reply) {

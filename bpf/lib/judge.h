@@ -88,25 +88,6 @@ static __always_inline int may_both_open(struct flow *flow)
 	return reason ? DROP_CT_MIDSTREAM : 0;
 }
 
-/* Takes one connection from the quota of whoever opens it. The node's own and the world's share one
- * that is four times as large: an outsider must not use up a pod's. */
-static __always_inline int ct_charge(const struct side *opener)
-{
-	__u32 id = opener->endpoint;
-	__u32 quota = id ? CONFIG(ct_quota) : CONFIG(ct_quota) * 4;
-	__u32 *usage;
-
-	if (!CONFIG(ct_quota))
-		return 0;
-	usage = bpf_map_lookup_elem(&ct_usage, &id);
-	if (!usage)
-		return DROP_INTERNAL;
-	if (*usage >= quota)
-		return DROP_CT_QUOTA;
-	__sync_fetch_and_add(usage, 1);
-	return 0;
-}
-
 /* By hand for each side: an index into the stack would have to be a constant. */
 static __always_inline void ct_stamp(struct ct_entry *entry, const struct flow *flow)
 {

@@ -102,7 +102,8 @@ struct rewrite {
 	__be32 new_addr;
 	__be16 old_port; /* ICMP: id */
 	__be16 new_port;
-	__u8 source; /* the source is rewritten, else the destination */
+	__u32 backend; /* of a service, chosen for this packet: to be remembered if it may pass */
+	__u8 source;   /* the source is rewritten, else the destination */
 };
 
 /* Rewrites one address of the IPv4 header and its port. Returns a drop reason. */

@@ -4,6 +4,7 @@
  * client that really asked; answers get the frontend's address back. */
 #pragma once
 
+#include "conntrack.h"
 #include "deliver.h"
 #include "identity.h"
 #include "lb.h"
@@ -150,46 +151,69 @@ VERIFIED_ONCE int service_find(const struct flow *flow, struct lb_query *query, 
 	return SERVICE_KNOWN;
 }
 
-/* Remembers both ways of a new connection to the backend in `query`. Returns a drop reason. */
-VERIFIED_ONCE int service_remember(const struct flow *flow, const struct lb_query *query)
+/* May this client have this backend? Returns a drop reason. */
+VERIFIED_ONCE int service_may_have(const struct flow *flow, const struct lb_query *query)
 {
-	struct translation_key key = {};
-	struct translation value = {};
+	struct translation_key back = {};
 	const struct packet *p;
 
 	if (!flow || !query)
 		return DROP_INTERNAL;
 	p = &flow->packet;
-	key.source = query->addr;
-	key.source_port = query->port;
+	/* A pod that is its own backend is answered through its gateway, which is nobody else. */
+	if (addr_equal(&query->addr, &p->source))
+		return flow->source.kind == SIDE_POD ? 0 : DROP_SERVICE_CONFLICT;
+	back.source = query->addr;
+	back.source_port = query->port;
+	back.destination = p->source;
+	back.destination_port = p->source_port;
+	back.protocol = p->protocol;
+	return service_conflicts(p, &back, query) ? DROP_SERVICE_CONFLICT : 0;
+}
+
+/* Remembers both ways of a connection that service_turn chose a backend for. Only what may pass
+ * comes here: what is forbidden must not push others' connections out of the table. Returns a drop
+ * reason.
+ */
+VERIFIED_ONCE int service_remember(const struct flow *flow, const struct rewrite *rewrite)
+{
+	struct translation_key key = {};
+	struct translation value = {};
+	const struct packet *p;
+
+	if (!flow || !rewrite)
+		return DROP_INTERNAL;
+	if (!rewrite->backend)
+		return 0;
+	p = &flow->packet;
+	key.source = p->destination;
+	key.source_port = p->destination_port;
 	key.destination = p->source;
 	key.destination_port = p->source_port;
 	key.protocol = p->protocol;
-	/* A pod that is its own backend would answer itself past us: it answers its gateway, which
-	 * is nobody else. */
-	if (addr_equal(&query->addr, &p->source)) {
-		if (flow->source.kind != SIDE_POD)
-			return DROP_SERVICE_CONFLICT;
+	value.flags = TRANSLATION_ANSWER;
+	if (flow->service == FLOW_HAIRPIN) {
 		addr_set_v4(&key.destination, CONFIG(gateway_ipv4));
-		value.flags = TRANSLATION_HAIRPIN;
-	} else if (service_conflicts(p, &key, query)) {
-		return DROP_SERVICE_CONFLICT;
+		value.flags |= TRANSLATION_HAIRPIN;
 	}
-	value.addr = p->destination;
-	value.port = p->destination_port;
-	value.backend = query->backend;
-	value.flags |= TRANSLATION_ANSWER;
+	addr_set_v4(&value.addr, rewrite->old_addr);
+	value.port = rewrite->old_port;
+	value.backend = rewrite->backend;
 	if (bpf_map_update_elem(&translations, &key, &value, BPF_ANY) < 0)
 		return DROP_CT_FULL;
-	translation_key_of(&key, p);
+	key.source = p->source;
+	key.source_port = p->source_port;
+	key.destination = value.addr;
+	key.destination_port = value.port;
+	value.addr = p->destination;
+	value.port = p->destination_port;
 	value.flags &= ~TRANSLATION_ANSWER;
-	value.addr = query->addr;
-	value.port = query->port;
 	return bpf_map_update_elem(&translations, &key, &value, BPF_ANY) < 0 ? DROP_CT_FULL : 0;
 }
 
 /* Is the destination a frontend? Then the flow is one to a backend from here on, flow->service is
- * set, and `rewrite` says what the packet needs. Returns a drop reason. */
+ * set, and `rewrite` says what the packet needs; service_remember keeps it. Returns a drop reason.
+ */
 VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 scope)
 {
 	struct lb_query query = {};
@@ -217,9 +241,10 @@ VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 
 		query.hash ^= query.hash >> 15;
 		reason = lb_select(&query);
 		if (!reason)
-			reason = service_remember(flow, &query);
+			reason = service_may_have(flow, &query);
 		if (reason)
 			return reason;
+		rewrite->backend = query.backend;
 	}
 	rewrite->old_addr = p->destination.v4;
 	rewrite->new_addr = query.addr.v4;
@@ -244,8 +269,13 @@ VERIFIED_ONCE int service_hairpin(struct __sk_buff *skb, const struct flow *flow
 
 	if (!flow || !rewrite || !action)
 		return DROP_INTERNAL;
-	if (flow->packet.kind == PACKET_ERROR)
-		return DROP_ICMP_UNRELATED;
+	if (rewrite->backend) {
+		reason = ct_charge(&flow->source);
+		if (!reason)
+			reason = service_remember(flow, rewrite);
+		if (reason)
+			return reason;
+	}
 	reason = rewrite_v4(skb, flow, rewrite);
 	if (reason)
 		return reason;

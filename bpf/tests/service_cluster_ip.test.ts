@@ -56,6 +56,15 @@ describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
     expect(outcome.events[0]).toMatchObject({ destination: B, destinationPort: SERVICE });
   });
 
+  test('what is forbidden is not remembered', async () => {
+    using it = await serviceScene({ b: [] });
+    it.services.set({ addr: VIP, port: VIP_PORT, protocol: UDP, backends: [B] });
+    const send = () => it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, udp(CLIENT, VIP_PORT))).verdict;
+    expect([send(), await it.services.translations.entries()]).toEqual(['policy-ingress', []]);
+    await it.pair.open(it.pair.b, [allow('ingress', FRONTEND)]);
+    expect([send(), (await it.services.translations.entries()).length]).toEqual(['redirect', 2]);
+  });
+
   test('nothing of it is left when the answer loses its translation', async () => {
     using it = await serviceScene();
     it.services.set({ addr: VIP, port: VIP_PORT, protocol: UDP, backends: [B] });

@@ -67,7 +67,7 @@ const mapsSchema = z
     backends: entries.default(262_144).describe('Backends of all services.'),
     affinity: entries.default(65_536).describe('Clients of services with session affinity.'),
     sock_origins: entries.default(65_536).describe('Sockets that were turned to a backend.'),
-    translations: entries.default(65_536).describe('Connections to services that no socket hook saw, twice.'),
+    translations: entries.default(131_072).describe('Connections to services that no socket hook saw, twice.'),
     events: z
       .int()
       .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
