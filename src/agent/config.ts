@@ -66,7 +66,7 @@ const mapsSchema = z
     service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
     backends: entries.default(262_144).describe('Backends of all services.'),
     affinity: entries.default(65_536).describe('Clients of services with session affinity.'),
-    sock_origins: entries.default(65_536).describe('Sockets that were turned to a backend.'),
+    sock_origins: entries.default(131_072).describe('Sockets that were turned to a backend.'),
     translations: entries.default(131_072).describe('Connections to services that no socket hook saw, twice.'),
     events: z
       .int()

@@ -39,7 +39,10 @@ const DESCRIPTIONS: Readonly<Record<FeatureName, string>> = {
   enableIpv6: 'IPv6; without it every IPv6 packet is dropped',
 };
 
-export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'sock', ObjectSpec>>;
+/** xdp.bpf.o where node ports are accelerated, else undefined. */
+export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'sock', ObjectSpec>> & {
+  readonly xdp: ObjectSpec | undefined;
+};
 
 /** Not those of the node: loading to measure must leave nothing behind. */
 const SMALL: MapSizes = {
@@ -68,6 +71,7 @@ const PLACES: Readonly<Record<string, string>> = {
   judge_to_pod: 'tail call, new connections to pods',
   from_netdev: "tcx/ingress of the node's devices",
   to_netdev: "tcx/egress of the node's devices",
+  forward_xdp: "XDP at the drivers of the node's devices",
 };
 const SOCKETS = 'the cgroup of pods and of processes of the node';
 
@@ -83,6 +87,9 @@ function measure(specs: FootprintSpecs, config: Config): Program[] {
       loadPrograms({ spec: specs.host, maps, config, programs: ['from_netdev', ...(services ? ['to_netdev'] : [])] }),
     ),
     ...(services ? Object.values(loadPrograms({ spec: specs.sock, maps, config, programs: SOCK_HOOKS })) : []),
+    ...(services && specs.xdp !== undefined
+      ? Object.values(loadPrograms({ spec: specs.xdp, maps, config, programs: ['forward_xdp'] }))
+      : []),
   ];
   try {
     return footprint(loaded).programs.map(({ name, instructions, bytes }) => ({

@@ -249,12 +249,17 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     nodeAddresses,
     metricsText: () => registry.metrics(),
     footprint: () =>
-      measureFootprint(specs, base, maps, {
-        policy: installer.rows,
-        ipcache: ipcache.size,
-        conntrack: collection.entries,
-        endpoints: endpoints.size,
-      }),
+      measureFootprint(
+        { ...specs, xdp: config.nodePortAcceleration === 'disabled' ? undefined : specs.xdp },
+        base,
+        maps,
+        {
+          policy: installer.rows,
+          ipcache: ipcache.size,
+          conntrack: collection.entries,
+          endpoints: endpoints.size,
+        },
+      ),
   });
 
   await lifecycle.start(

@@ -40,6 +40,7 @@ const endpoint = (address: string, more: Partial<SliceEndpoint> = {}): SliceEndp
   nodeName: NODE,
   pod: '',
   zones: [],
+  nodes: [],
   ...more,
 });
 

@@ -63,10 +63,10 @@ function frontendsOfPort(
   candidates: readonly Candidate[],
   context: ServiceContext,
 ): Frontend[] {
-  const { nodeName, zone } = context;
+  const { nodeName } = context;
   const { internalTrafficPolicy, externalTrafficPolicy } = service;
   const inUse = usable(candidates);
-  const everywhere = backendsOf(hinted(inUse, zone), port, nodeName);
+  const everywhere = backendsOf(hinted(inUse, context), port, nodeName);
   const leaving = backendsOf(draining(candidates, inUse, port.protocol), port, nodeName);
   const isLocal = ({ endpoint }: Candidate): boolean => endpoint.nodeName === nodeName;
   const wantsLocal = internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local';

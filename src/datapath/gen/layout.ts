@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '3e5c96932ad97484';
+export const LAYOUT_HASH = '0312fe616d463575';
 
 export const LAYOUT_VERSION = 3;
 export const MAX_ENDPOINTS = 65536;
@@ -36,7 +36,7 @@ export const MAP_SPECS = {
   service_slots: { name: 'service_slots', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   services: { name: 'services', type: 'hash', keySize: 24, valueSize: 20, maxEntries: 131072, flags: 1 },
   snat: { name: 'snat', type: 'lruHash', keySize: 24, valueSize: 24, maxEntries: 65536, flags: 0 },
-  sock_origins: { name: 'sock_origins', type: 'lruHash', keySize: 32, valueSize: 24, maxEntries: 65536, flags: 0 },
+  sock_origins: { name: 'sock_origins', type: 'lruHash', keySize: 32, valueSize: 24, maxEntries: 131072, flags: 0 },
   translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 24, maxEntries: 131072, flags: 0 },
 } as const satisfies Record<string, MapSpec>;
 
