@@ -20,12 +20,14 @@ const ALL_MS = 5_000;
 export async function apiFacts(configured: ProbeTarget): Promise<ApiFacts> {
   using sockets = SockDiag.open();
   const listening = await sockets.listening();
-  const targets = probeTargets(listening.map(({ local, localPort }) => ({ host: local, port: localPort })));
-  const chosen = [configured, ...targets.slice(0, MAX_TARGETS)];
+  const targets = probeTargets(
+    configured,
+    listening.map(({ local, localPort }) => ({ host: local, port: localPort })),
+  );
   const signal = AbortSignal.timeout(ALL_MS);
   const apis: ProbedApi[] = [];
   let probed = 0;
-  const work = chosen[Symbol.iterator]();
+  const work = targets.slice(0, MAX_TARGETS)[Symbol.iterator]();
   const worker = async (): Promise<void> => {
     for (const target of work) {
       if (signal.aborted) return;
@@ -35,19 +37,23 @@ export async function apiFacts(configured: ProbeTarget): Promise<ApiFacts> {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return { apis, probed, skipped: targets.length + 1 - probed };
+  return { apis, probed, skipped: targets.length - probed };
 }
 
-/** Each address and port once, the usual ones first; who listens on every address is asked on loopback. */
-export function probeTargets(listening: readonly ProbeTarget[]): ProbeTarget[] {
-  const found = new Map<string, ProbeTarget>();
+/**
+ * Each address and port once: the agent's own API server first, then the usual ports. Who listens on every address is
+ * asked on loopback.
+ */
+export function probeTargets(configured: ProbeTarget, listening: readonly ProbeTarget[]): ProbeTarget[] {
+  const nameOf = ({ host, port }: ProbeTarget): string => `${host} ${port}`;
+  const found = new Map([[nameOf(configured), configured]]);
   for (const { host, port } of listening) {
     const target = { host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host, port };
-    found.set(`${target.host} ${port}`, target);
+    if (!found.has(nameOf(target))) found.set(nameOf(target), target);
   }
-  const rank = ({ port }: ProbeTarget): number => {
-    const at = USUAL_PORTS.indexOf(port);
-    return at === -1 ? USUAL_PORTS.length : at;
+  const rank = (target: ProbeTarget): number => {
+    const at = USUAL_PORTS.indexOf(target.port);
+    return target === configured ? -1 : at === -1 ? USUAL_PORTS.length : at;
   };
   return [...found.values()].toSorted((a, b) => rank(a) - rank(b) || a.port - b.port);
 }

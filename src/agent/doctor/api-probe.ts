@@ -11,6 +11,8 @@ export type ProbedApi = ProbeTarget & {
   readonly version: string;
   /** Which of the paths that are no stranger's business it answered. */
   readonly open: readonly string[];
+  /** It refused all of them for want of credentials. */
+  readonly isGuarded: boolean;
 };
 
 export type ProbeOptions = {
@@ -40,11 +42,13 @@ export async function probeApi(target: ProbeTarget, options: ProbeOptions): Prom
     const version = answer.status === 200 && parsed.success ? parsed.data.gitVersion : '';
     if (version === '' && !isApiAnswer(answer)) continue;
     const open: string[] = [];
+    let refused = 0;
     for (const path of GUARDED) {
       const guarded = await ask(path);
+      if (guarded?.status === 401 || guarded?.status === 403) refused += 1;
       if (guarded !== undefined && guarded.status === 200 && isApiAnswer(guarded)) open.push(path);
     }
-    return { ...target, isTls, version, open };
+    return { ...target, isTls, version, open, isGuarded: refused === GUARDED.length };
   }
   return undefined;
 }

@@ -13,7 +13,7 @@ export function judgeApi({ apis, probed, skipped }: ApiFacts): Finding[] {
   return [...findings, { severity: 'info', check: CHECK, evidence, remedy: 'See "ss -ltnp" for who listens there.' }];
 }
 
-function judgeOne({ host, port, isTls, version, open }: ProbedApi): Finding[] {
+function judgeOne({ host, port, isTls, version, open, isGuarded }: ProbedApi): Finding[] {
   const place = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const who = `an API server${version === '' ? '' : ` (${version})`} at ${place}`;
   if (isTls) {
@@ -23,8 +23,8 @@ function judgeOne({ host, port, isTls, version, open }: ProbedApi): Finding[] {
       'Start it with --anonymous-auth=false, and remove bindings of system:anonymous and system:unauthenticated.';
     return [{ severity: 'warning', check: CHECK, evidence, remedy }];
   }
-  // One that tells strangers its version may be made to ask for credentials; what it answers openly needs no proof more.
-  if (open.length > 0 || version !== '') {
+  // Its version every API server tells strangers. One that refuses nothing else is taken for open until it is proven not to be.
+  if (!isGuarded) {
     const evidence = `${who} answers ${some(['/version', ...open].slice(version === '' ? 1 : 0))} over plain HTTP without credentials: whoever reaches the port owns the cluster`;
     const remedy = 'Start it with --insecure-port=0 (or without it), or end the "kubectl proxy" that listens there.';
     return [{ severity: 'critical', check: CHECK, evidence, remedy }];
