@@ -76,6 +76,9 @@ describe('membrane doctor', () => {
     insecure = insecureApiServer(listenInNetns(`/run/netns/${lab.node}`, '127.0.0.1', 8080));
     await iptables('legacy', '-t', 'nat', '-N', 'KUBE-SERVICES');
     await iptables('nft', '-t', 'nat', '-N', 'KUBE-SVC-ABCDEF');
+    await lab.inNode('tc', 'qdisc', 'add', 'dev', device.name, 'clsact');
+    const u32 = ['protocol', 'ip', 'prio', '1', 'u32', 'match', 'u32', '0', '0', 'flowid', '1:1'];
+    await lab.inNode('tc', 'filter', 'add', 'dev', device.name, 'egress', ...u32);
     await sysctl('ipv4/conf/all/rp_filter', 1);
     await sysctl(`ipv4/conf/${device.name}/rp_filter`, 0);
     const script = `${import.meta.dirname}/foreign-programs.ts`;
@@ -102,6 +105,7 @@ describe('membrane doctor', () => {
       expect.stringMatching(/^foreign XDP program \d+ runs before ours at /),
     ]);
     expect(evidence('critical', 'hooks').every((line) => line.includes(place))).toBe(true);
+    expect(evidence('warning', 'hooks')).toEqual([`foreign tc filters run after ours at ${place}: egress u32`]);
     expect(evidence('warning', 'rp_filter')).toEqual([expect.stringContaining(device.name)]);
     expect(evidence('info', 'CAP_NET_RAW')).toEqual([expect.stringContaining('1 of 1 pods')]);
     expect(evidence('warning', 'socket hooks')).toHaveLength(1);
@@ -134,6 +138,7 @@ describe('membrane doctor', () => {
     foreign?.stdin?.end();
     await eventually('the foreign programs are gone', () => foreign?.exitCode === 0);
     insecure?.close();
+    await lab.inNode('tc', 'qdisc', 'del', 'dev', device.name, 'clsact');
     await iptables('legacy', '-t', 'nat', '-X', 'KUBE-SERVICES');
     await iptables('nft', '-t', 'nat', '-X', 'KUBE-SVC-ABCDEF');
     await sysctl('ipv4/conf/eth0/route_localnet', 0);
