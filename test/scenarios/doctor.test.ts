@@ -2,12 +2,14 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/api/index.ts';
 import { listenInNetns } from '../../src/sandbox/netns-socket.ts';
 import { AgentLab, eventually, type LabPod } from './agent-lab.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const FOREIGN_PROGRAMS = fileURLToPath(new URL('./foreign-programs.ts', import.meta.url));
 
 type Doctor = { readonly code: number | null; readonly text: string; readonly findings: readonly Finding[] };
 
@@ -81,10 +83,13 @@ describe('membrane doctor', () => {
     await lab.inNode('tc', 'filter', 'add', 'dev', device.name, 'egress', ...u32);
     await sysctl('ipv4/conf/all/rp_filter', 1);
     await sysctl(`ipv4/conf/${device.name}/rp_filter`, 0);
-    const script = `${import.meta.dirname}/foreign-programs.ts`;
-    foreign = spawn('nsenter', [`--net=/run/netns/${lab.node}`, '--', process.execPath, script, `${device.ifindex}`], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    foreign = spawn(
+      'nsenter',
+      [`--net=/run/netns/${lab.node}`, '--', process.execPath, FOREIGN_PROGRAMS, `${device.ifindex}`],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
     const [said] = (await once(foreign.stdout ?? foreign, 'data')) as [Buffer];
     expect(said.toString()).toBe('attached 2\n');
 

@@ -1,25 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../../sandbox/apiserver/certificate.ts';
 import { probeTargets } from './api-facts.ts';
 import { type ProbedApi, probeApi } from './api-probe.ts';
 import { judgeApi } from './judge-api.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'membrane-probe-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function certificate(): { readonly key: string; readonly cert: string } {
-  const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert];
-  execFileSync('openssl', ['req', '-x509', ...newKey, '-subj', '/CN=x', '-days', '1'], { stdio: 'ignore' });
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-}
 
 let server: Server | undefined;
 afterEach(() => server?.close());
@@ -70,7 +57,7 @@ describe('what an API server tells strangers', () => {
     ['everything', api(OPEN), 'warning'],
     ['what is public', api({ '/version': VERSION }), 'ok'],
   ])('over TLS: %s', async (_, listener, severity) => {
-    const found = await probe(https.createServer(certificate(), listener));
+    const found = await probe(https.createServer(await makeCertificate(['127.0.0.1']), listener));
     expect(found).toMatchObject({ isTls: true, version: 'v1.34.0' });
     const apis = found === undefined ? [] : [found];
     expect(judgeApi({ apis, probed: 1, skipped: 0 }).map((one) => one.severity)).toEqual([severity]);

@@ -1,5 +1,4 @@
-import type { DoctorReport, Finding } from '../../api/index.ts';
-import { errorMessage } from '../../base/index.ts';
+import type { DoctorReport } from '../../api/index.ts';
 import type { PodRow } from '../../kube/index.ts';
 import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';
@@ -12,6 +11,7 @@ import { judgeProxy } from './judge-proxy.ts';
 import { judgeSockets } from './judge-sockets.ts';
 import { judgeSysctls } from './judge-sysctls.ts';
 import { proxyFacts } from './proxy-facts.ts';
+import { section } from './section.ts';
 import { type SocketPlace, socketFacts } from './socket-facts.ts';
 import { readSysctls } from './sysctls.ts';
 
@@ -58,15 +58,5 @@ export class Doctor {
       section('maps', async () => judgeMaps(await maps())),
     ]);
     return { findings: sections.flat() };
-  }
-}
-
-/** What could not be looked at is no reason to be quiet about the rest, and none to be content. */
-async function section(check: string, look: () => Promise<Finding[]>): Promise<Finding[]> {
-  try {
-    return await look();
-  } catch (error) {
-    const evidence = `could not be looked at: ${errorMessage(error)}`;
-    return [{ severity: 'warning', check, evidence, remedy: "See the error; the agent's log may say more." }];
   }
 }

@@ -1,12 +1,12 @@
 import type { Finding } from '../../api/index.ts';
 import type { ApiFacts } from './api-facts.ts';
 import type { ProbedApi } from './api-probe.ts';
-import { fine, some } from './finding.ts';
+import { bounded, fine, some } from './finding.ts';
 
 const CHECK = 'API server';
 
 export function judgeApi({ apis, probed, skipped }: ApiFacts): Finding[] {
-  const findings = apis.flatMap((api): Finding[] => judgeOne(api));
+  const findings = bounded(apis.flatMap(judgeOne));
   if (findings.length === 0) findings.push(fine(CHECK, `${probed} ports asked, none answers strangers`));
   if (skipped === 0) return findings;
   const evidence = `${skipped} listening ports were not asked: there are too many, or they are too slow`;

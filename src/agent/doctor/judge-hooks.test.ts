@@ -72,3 +72,11 @@ describe('programs of older kinds', () => {
     expect(judged([at(true, ours)], [place])).toEqual(expected);
   });
 });
+
+it('names the worst when there are many', () => {
+  const places = [...Array.from({ length: 40 }, () => at(true, ours, foreign)), at(true, foreign, ours)];
+  const found = judged(places);
+  expect(found).toHaveLength(17);
+  expect(found[0]).toMatch(/^critical /);
+  expect(found.at(-1)).toBe('warning 25 more of these, at worst warning');
+});

@@ -1,6 +1,6 @@
 import type { Finding } from '../../api/index.ts';
 import type { HookProgram } from '../../datapath/index.ts';
-import { fine, some } from './finding.ts';
+import { bounded, fine, some } from './finding.ts';
 
 export type HookFacts = {
   /** Kernel ids of the programs of our pinned links. */
@@ -37,7 +37,9 @@ export function judgeHooks({ pinned, tcx, older }: HookFacts): Finding[] {
     ...tcx.flatMap((place) => judgePlace(place, pinned)),
     ...older.flatMap((o) => judgeOlder(o, pinned)),
   ];
-  return findings.length > 0 ? findings : [fine(CHECK, `only our own, pinned programs at ${tcx.length} hooks`)];
+  return findings.length > 0
+    ? bounded(findings)
+    : [fine(CHECK, `only our own, pinned programs at ${tcx.length} hooks`)];
 }
 
 function judgePlace({ place, isPod, isOurs, programs }: HookPlace, pinned: ReadonlySet<number>): Finding[] {

@@ -1,5 +1,5 @@
 import type { Finding } from '../../api/index.ts';
-import { fine, some } from './finding.ts';
+import { bounded, fine, some } from './finding.ts';
 import type { DeviceSysctls, Sysctls } from './sysctls.ts';
 
 export type SysctlFacts = {
@@ -10,8 +10,6 @@ export type SysctlFacts = {
 };
 
 const STRICT = 1;
-/** Each device with route_localnet is a finding of its own, up to this many. */
-const MAX_DEVICES = 16;
 
 export function judgeSysctls(facts: SysctlFacts): Finding[] {
   return [
@@ -31,17 +29,14 @@ function judgeRouteLocalnet(devices: readonly DeviceSysctls[]): Finding[] {
     if (device === 'all') return 'on all devices at once';
     return device === 'default' ? 'on every device that is yet to come' : `on ${device}`;
   };
-  const findings = set.slice(0, MAX_DEVICES).map(
-    (device): Finding => ({
+  return bounded(
+    set.map((device) => ({
       severity: 'critical',
       check,
       evidence: `net.ipv4.conf.${device}.route_localnet is 1: neighbours reach what listens on 127.0.0.1, ${reach(device)} (CVE-2020-8558)`,
       remedy: `sysctl -w net.ipv4.conf.${device}.route_localnet=0, and stop who sets it: kube-proxy does, Membrane needs it nowhere.`,
-    }),
+    })),
   );
-  if (set.length <= MAX_DEVICES) return findings;
-  const evidence = `set on ${set.length - MAX_DEVICES} more devices`;
-  return [...findings, { severity: 'critical', check, evidence, remedy: 'Set it to 0 on all of them.' }];
 }
 
 function judgeForwarding({ ipForward }: Sysctls): Finding[] {

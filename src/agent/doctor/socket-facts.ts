@@ -1,4 +1,5 @@
-import { pinnedPrograms, socketPrograms, socketsAttached } from '../../datapath/index.ts';
+import { existsSync } from 'node:fs';
+import { type HookProgram, pinnedPrograms, socketPrograms, socketsAttached } from '../../datapath/index.ts';
 import type { SocketFacts } from './judge-sockets.ts';
 
 export type SocketPlace = {
@@ -12,7 +13,8 @@ export type SocketPlace = {
 export function socketFacts({ enabled, cgroup, pinDir }: SocketPlace): SocketFacts {
   if (!enabled) return { state: 'off' };
   if (cgroup === undefined) return { state: 'none' };
-  const programs = socketPrograms(cgroup);
+  // A cgroup that was removed took its programs along.
+  const programs = existsSync(cgroup) ? socketPrograms(cgroup) : new Map<string, HookProgram[]>();
   const attached = socketsAttached({ cgroup, pinDir });
   return { state: 'steered', cgroup, attached, pinned: pinnedPrograms(pinDir), programs };
 }
