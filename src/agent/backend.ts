@@ -4,6 +4,7 @@ import type {
   AgentStatus,
   Check,
   ConnectionView,
+  DoctorReport,
   EndpointRef,
   EndpointView,
   FootprintView,
@@ -30,6 +31,7 @@ import { type PolicyViewContext, policyView } from './backend-policies.ts';
 import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
 import type { AgentConfig } from './config.ts';
+import type { Doctor } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Engine } from './engine.ts';
 import type { Intent } from './intent.ts';
@@ -63,6 +65,7 @@ export type BackendOptions = {
   readonly nodeAddresses: () => readonly Addr[];
   readonly metricsText: () => Promise<string>;
   readonly footprint: () => FootprintView;
+  readonly doctor: Doctor;
 };
 
 /** What the agent tells; asking changes nothing. */
@@ -175,6 +178,10 @@ export class Backend implements AdminBackend {
   async footprint(): Promise<FootprintView> {
     this.#footprint ??= this.#o.footprint();
     return this.#footprint;
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    return await this.#o.doctor.examine();
   }
 
   async metrics(): Promise<string> {

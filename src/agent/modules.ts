@@ -32,6 +32,7 @@ import { CniServer } from './cni-server.ts';
 import type { AgentConfig } from './config.ts';
 import { Collection } from './conntrack-collector.ts';
 import { DevicePrograms } from './device-programs.ts';
+import { LoopbackWatch, routeLocalnetDevices } from './doctor/index.ts';
 import { EndpointPrograms } from './endpoint-programs.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
@@ -42,6 +43,7 @@ import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { nodeConfig } from './node-config.ts';
 import { NodeDevices } from './node-devices.ts';
+import { nodeDoctor } from './node-doctor.ts';
 import { findUplink, nodeAddresses } from './node-facts.ts';
 import { Numbers } from './numbers.ts';
 import { PeerFollower } from './peer-follower.ts';
@@ -260,6 +262,17 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
           endpoints: endpoints.size,
         },
       ),
+    doctor: nodeDoctor({
+      config,
+      base,
+      uplink,
+      maps,
+      endpoints,
+      intent,
+      serviceCgroup,
+      apiServer: connection.server,
+      counted: () => ({ policy: installer.rows, ipcache: ipcache.size, conntrack: collection.entries }),
+    }),
   });
 
   await lifecycle.start(
@@ -270,6 +283,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     reflection,
     ...(flows === undefined ? [] : [flows]),
     collection,
+    new LoopbackWatch({ look: routeLocalnetDevices, registry, clock, log }),
     new AdminServer({ backend, socketPath: config.adminSocket, log }),
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
     new CniServer({ path: config.cniSocket, handle: (request) => attachments.handle(request), log }),

@@ -193,6 +193,8 @@ describe('ServiceEngine', () => {
       serviceAccount: 'default',
       nodeName: NODE,
       hostNetwork: true,
+      privileged: false,
+      netRaw: false,
       podIPs: ['172.18.0.2'],
       hostIP: '172.18.0.2',
       namedPorts: [],

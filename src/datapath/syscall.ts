@@ -277,13 +277,25 @@ export async function linkDetach(link: LinkFd): Promise<void> {
 
 /** Program ids on a hook, in the order in which they run. */
 export function tcxQuery(ifindex: number, attachType: number): number[] {
+  return progQuery(ifindex, attachType, { flags: 0, operation: `query ifindex ${ifindex}` });
+}
+
+const BPF_F_QUERY_EFFECTIVE = 1;
+
+/** Program ids that run for processes of a cgroup, those of the cgroups above it among them, in their order. */
+export function cgroupQuery(cgroup: number, attachType: number): number[] {
+  return progQuery(cgroup, attachType, { flags: BPF_F_QUERY_EFFECTIVE, operation: 'query a cgroup' });
+}
+
+function progQuery(target: number, attachType: number, how: { flags: number; operation: string }): number[] {
   const a = clear();
   const ids = new Uint32Array(new ArrayBuffer(64 * 4));
-  a.setUint32(0, ifindex, true);
+  a.setUint32(0, target, true);
   a.setUint32(4, attachType, true);
+  a.setUint32(8, how.flags, true);
   pointer(16, ids);
   a.setUint32(24, ids.length, true);
-  bpf(16, attrBytes.subarray(0, 64), `query ifindex ${ifindex}`);
+  bpf(16, attrBytes.subarray(0, 64), how.operation);
   return [...ids.subarray(0, a.getUint32(24, true))];
 }
 
