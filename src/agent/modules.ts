@@ -265,7 +265,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     doctor: nodeDoctor({
       config,
       base,
-      uplink,
+      devices,
       maps,
       endpoints,
       intent,

@@ -26,10 +26,16 @@ export class NodeDevices implements Service {
   readonly #o: NodeDevicesOptions;
   /** Device -> what was attached to it, in this life or an earlier one. */
   readonly #running: Map<Ifindex, string>;
+  #guarded: ReadonlyMap<Ifindex, string> = new Map();
 
   constructor(options: NodeDevicesOptions) {
     this.#o = options;
     this.#running = remembered(options.state.readJson(STATE));
+  }
+
+  /** Names of the devices that are to be guarded, as at the last look. */
+  get guarded(): ReadonlyMap<Ifindex, string> {
+    return this.#guarded;
   }
 
   /** Throws when the uplink cannot be guarded; any other device is tried again. */
@@ -48,9 +54,9 @@ export class NodeDevices implements Service {
         log.error({ device: link.name, error: errorMessage(error) }, 'a device of the node is not guarded');
       }
     }
-    const kept = new Set(outer.map((link) => link.ifindex));
+    this.#guarded = new Map(outer.map((link) => [link.ifindex, link.name]));
     for (const gone of new Set([...programs.pinned(), ...this.#running.keys()])) {
-      if (kept.has(gone)) continue;
+      if (this.#guarded.has(gone)) continue;
       await programs.detach(gone);
       this.#running.delete(gone);
     }

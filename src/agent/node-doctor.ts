@@ -3,12 +3,12 @@ import type { AgentConfig } from './config.ts';
 import { Doctor, type MapFill, type WatchedDevice } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Intent } from './intent.ts';
-import type { Uplink } from './node-facts.ts';
+import type { NodeDevices } from './node-devices.ts';
 
 export type NodeDoctorOptions = {
   readonly config: AgentConfig;
   readonly base: Config;
-  readonly uplink: Uplink;
+  readonly devices: Pick<NodeDevices, 'guarded'>;
   readonly maps: MapSet;
   readonly endpoints: EndpointTable;
   readonly intent: Intent;
@@ -18,15 +18,14 @@ export type NodeDoctorOptions = {
   readonly counted: () => Partial<Readonly<Record<MapName, number>>>;
 };
 
+const BOTH = ['ingress', 'egress'] as const;
+
 /** The doctor of this agent's node. */
 export function nodeDoctor(options: NodeDoctorOptions): Doctor {
-  const { config, uplink, endpoints, intent, serviceCgroup, apiServer } = options;
+  const { config, devices, endpoints, intent, serviceCgroup, apiServer } = options;
   return new Doctor({
     pinDir: config.pinDir,
-    uplink: {
-      name: uplink.name,
-      device: { ifindex: uplink.ifindex, label: `the uplink ${uplink.name}`, isPod: false },
-    },
+    nodeDevices: () => nodeDevices(devices, config),
     podDevices: () => podDevices(endpoints),
     pods: () =>
       intent.pods.rows
@@ -39,13 +38,20 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
   });
 }
 
+function nodeDevices({ guarded }: Pick<NodeDevices, 'guarded'>, config: AgentConfig): Map<string, WatchedDevice> {
+  const hooks = config.enableServices ? BOTH : BOTH.slice(0, 1);
+  return new Map(
+    Array.from(guarded, ([ifindex, name]) => [name, { ifindex, label: `the node's ${name}`, isPod: false, hooks }]),
+  );
+}
+
 /** Not those that are being made or taken apart. */
 function podDevices(endpoints: EndpointTable): Map<string, WatchedDevice> {
   const settled = endpoints.values().filter(({ state }) => state !== 'creating' && state !== 'disconnecting');
   return new Map(
     settled.map(({ record: { hostIfname, hostIfindex, pod } }) => [
       hostIfname,
-      { ifindex: hostIfindex, label: `${hostIfname} (${pod.namespace}/${pod.name})`, isPod: true },
+      { ifindex: hostIfindex, label: `${hostIfname} (${pod.namespace}/${pod.name})`, isPod: true, hooks: BOTH },
     ]),
   );
 }

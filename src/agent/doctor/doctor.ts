@@ -17,7 +17,8 @@ import { readSysctls } from './sysctls.ts';
 
 export type DoctorOptions = {
   readonly pinDir: string;
-  readonly uplink: { readonly name: string; readonly device: WatchedDevice };
+  /** The node's own that lead out of it, by name. */
+  readonly nodeDevices: () => ReadonlyMap<string, WatchedDevice>;
   /** Host ends of the pods that are connected, by name. */
   readonly podDevices: () => ReadonlyMap<string, WatchedDevice>;
   readonly pods: () => readonly PodRow[];
@@ -44,16 +45,22 @@ export class Doctor {
   }
 
   async #examine(): Promise<DoctorReport> {
-    const { pinDir, uplink, podDevices, pods, maps, sockets, apiServer } = this.#o;
-    const devices = podDevices();
+    const { pinDir, pods, maps, sockets, apiServer } = this.#o;
+    const nodeDevices = this.#o.nodeDevices();
+    const podDevices = this.#o.podDevices();
+    const devices = [...nodeDevices.values(), ...podDevices.values()];
     const sections = await Promise.all([
       section('sysctls', async () =>
-        judgeSysctls({ sysctls: readSysctls(), podDevices: new Set(devices.keys()), uplink: uplink.name }),
+        judgeSysctls({
+          sysctls: readSysctls(),
+          podDevices: new Set(podDevices.keys()),
+          nodeDevices: new Set(nodeDevices.keys()),
+        }),
       ),
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
       section('kube-proxy', async () => judgeProxy(await proxyFacts())),
       section('pods', async () => judgePods(pods())),
-      section('hooks', async () => judgeHooks(await hookFacts([uplink.device, ...devices.values()], pinDir))),
+      section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),
       section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets, pinDir }))),
       section('maps', async () => judgeMaps(await maps())),
     ]);

@@ -4,6 +4,7 @@ import {
   type HookProgram,
   listDeviceHooks,
   pinnedPrograms,
+  type TcxHook,
   tcxPrograms,
 } from '../../datapath/index.ts';
 import type { Ifindex } from '../../model/index.ts';
@@ -14,6 +15,8 @@ export type WatchedDevice = {
   /** `mbr0001 (default/web)`. */
   readonly label: string;
   readonly isPod: boolean;
+  /** Where a program of ours belongs. */
+  readonly hooks: readonly TcxHook[];
 };
 
 /** Devices between two turns of the event loop: a look costs some ten system calls. */
@@ -35,11 +38,9 @@ export async function hookFacts(devices: readonly WatchedDevice[], pinDir: strin
   return { pinned: pinnedPrograms(pinDir), tcx, older };
 }
 
-function placesOf({ ifindex, label, isPod }: WatchedDevice): HookPlace[] {
-  const place = (hook: string, programs: readonly HookProgram[] | undefined): HookPlace[] =>
-    programs === undefined
-      ? []
-      : [{ place: `${hook} of ${label}`, isPod, isOurs: isPod || hook === 'ingress', programs }];
+function placesOf({ ifindex, label, isPod, hooks }: WatchedDevice): HookPlace[] {
+  const place = (hook: TcxHook, programs: readonly HookProgram[] | undefined): HookPlace[] =>
+    programs === undefined ? [] : [{ place: `${hook} of ${label}`, isPod, isOurs: hooks.includes(hook), programs }];
   return [...place('ingress', tcxPrograms(ifindex, 'ingress')), ...place('egress', tcxPrograms(ifindex, 'egress'))];
 }
 

@@ -28,7 +28,7 @@ export type OlderPlace = {
 };
 
 /** What our programs are called, to tell who lost his pin from who never had one. */
-const OUR_NAMES = new Set(['from_pod', 'to_pod', 'from_netdev']);
+const OUR_NAMES = new Set(['from_pod', 'to_pod', 'from_netdev', 'to_netdev', 'forward_xdp']);
 const CHECK = 'hooks';
 const DETACH = 'Detach it: "bpftool net" and "bpftool link" show whose it is.';
 

@@ -24,7 +24,9 @@ function judged(changes: Changes, ipForward: number | undefined = 1): string[] {
     ...quiet(name),
     ...changes[name],
   }));
-  return bad(judgeSysctls({ sysctls: { ipForward, devices }, podDevices: new Set(['mbr0001']), uplink: 'eth0' }));
+  return bad(
+    judgeSysctls({ sysctls: { ipForward, devices }, podDevices: new Set(['mbr0001']), nodeDevices: new Set(['eth0']) }),
+  );
 }
 
 describe('sysctls', () => {
@@ -73,7 +75,7 @@ describe('sysctls', () => {
 
   it('names so many devices and counts the rest', () => {
     const devices = Array.from({ length: 300 }, (_, i) => ({ ...quiet(`d${i}`), routeLocalnet: 1 }));
-    const facts = { sysctls: { ipForward: 1, devices }, podDevices: new Set<string>(), uplink: 'eth0' };
+    const facts = { sysctls: { ipForward: 1, devices }, podDevices: new Set<string>(), nodeDevices: new Set(['eth0']) };
     const critical = judgeSysctls(facts).filter(({ severity }) => severity === 'critical');
     expect(critical).toHaveLength(17);
     expect(critical.at(-1)?.evidence).toBe('284 more of these, at worst critical');

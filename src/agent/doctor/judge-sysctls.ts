@@ -6,7 +6,7 @@ export type SysctlFacts = {
   readonly sysctls: Sysctls;
   /** Host ends of the pods' devices. */
   readonly podDevices: ReadonlySet<string>;
-  readonly uplink: string;
+  readonly nodeDevices: ReadonlySet<string>;
 };
 
 const STRICT = 1;
@@ -47,11 +47,13 @@ function judgeForwarding({ ipForward }: Sysctls): Finding[] {
 }
 
 /** The kernel takes the larger of `all` and the device's own (Documentation/networking/ip-sysctl.rst). */
-function judgeRpFilter({ sysctls, podDevices, uplink }: SysctlFacts): Finding[] {
+function judgeRpFilter({ sysctls, podDevices, nodeDevices }: SysctlFacts): Finding[] {
   const check = 'rp_filter';
   const all = sysctls.devices.find(({ device }) => device === 'all')?.rpFilter ?? 0;
   const strict = sysctls.devices
-    .filter(({ device, rpFilter }) => Math.max(all, rpFilter ?? 0) === STRICT && isOurs(device, podDevices, uplink))
+    .filter(
+      ({ device, rpFilter }) => Math.max(all, rpFilter ?? 0) === STRICT && isOurs(device, podDevices, nodeDevices),
+    )
     .map(({ device }) => device);
   if (strict.length === 0) return [fine(check, 'is not strict where pods are')];
   return [
@@ -64,10 +66,10 @@ function judgeRpFilter({ sysctls, podDevices, uplink }: SysctlFacts): Finding[] 
   ];
 }
 
-function judgeIpv4Redirects({ sysctls, podDevices, uplink }: SysctlFacts): Finding[] {
+function judgeIpv4Redirects({ sysctls, podDevices, nodeDevices }: SysctlFacts): Finding[] {
   const isAll = sysctls.devices.find(({ device }) => device === 'all')?.acceptRedirects === 1;
   const accepting = sysctls.devices.filter(({ device, acceptRedirects }) => {
-    if (!isOurs(device, podDevices, uplink)) return false;
+    if (!isOurs(device, podDevices, nodeDevices)) return false;
     // With forwarding both must agree, without it one is enough (include/linux/inetdevice.h, IN_DEV_RX_REDIRECTS).
     return sysctls.ipForward === 1 ? isAll && acceptRedirects === 1 : isAll || acceptRedirects === 1;
   });
@@ -80,9 +82,9 @@ function judgeIpv4Redirects({ sysctls, podDevices, uplink }: SysctlFacts): Findi
   });
 }
 
-function judgeIpv6({ sysctls, podDevices, uplink }: SysctlFacts): Finding[] {
+function judgeIpv6({ sysctls, podDevices, nodeDevices }: SysctlFacts): Finding[] {
   const awake = sysctls.devices.filter(
-    ({ device, ipv6Disabled }) => ipv6Disabled === 0 && isOurs(device, podDevices, uplink),
+    ({ device, ipv6Disabled }) => ipv6Disabled === 0 && isOurs(device, podDevices, nodeDevices),
   );
   const names = (list: readonly DeviceSysctls[]): string[] => list.map(({ device }) => device);
   return [
@@ -119,11 +121,11 @@ function neighbourPower(options: {
   readonly remedy: string;
 }): Finding[] {
   const { check, devices, podDevices, power, remedy } = options;
-  if (devices.length === 0) return [fine(check, 'is off where pods and the uplink are')];
+  if (devices.length === 0) return [fine(check, 'is off at devices of pods and of the node')];
   const severity = devices.some((device) => podDevices.has(device)) ? 'warning' : 'info';
   return [{ severity, check, evidence: `on for ${some(devices)}: ${power}`, remedy }];
 }
 
-function isOurs(device: string, podDevices: ReadonlySet<string>, uplink: string): boolean {
-  return device === uplink || podDevices.has(device);
+function isOurs(device: string, podDevices: ReadonlySet<string>, nodeDevices: ReadonlySet<string>): boolean {
+  return nodeDevices.has(device) || podDevices.has(device);
 }
