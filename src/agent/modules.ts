@@ -284,9 +284,10 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     ...(flows === undefined ? [] : [flows]),
     collection,
     new LoopbackWatch({ look: routeLocalnetDevices, registry, clock, log }),
-    new AdminServer({ backend, socketPath: config.adminSocket, log }),
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
     new CniServer({ path: config.cniSocket, handle: (request) => attachments.handle(request), log }),
+    // The last: who asks it whether the agent is ready must find the other sockets open.
+    new AdminServer({ backend, socketPath: config.adminSocket, log }),
   );
   log.info({ node: config.nodeName, uplink: uplink.name, restored: Object.fromEntries(restored) }, 'agent serves');
   return { engine, endpoints, intent };
