@@ -1,6 +1,6 @@
 import { type Addr, type Mac, parseAddr } from '../../net/index.ts';
 import type { FrameCase } from './frame-case.ts';
-import { type Party, podFrame, syn, udp } from './frames.ts';
+import { concat, type Party, podFrame, syn, udp } from './frames.ts';
 
 export type LoopbackScene = {
   readonly attacker: Party;
@@ -18,6 +18,15 @@ export type LoopbackScene = {
 const TARGET = parseAddr('127.0.0.1');
 const LOOPBACK = [TARGET, parseAddr('127.0.0.2')];
 
+/** VLAN 0 (802.1p): the kernel takes such tags off, however many, and goes on as if they had not been there. */
+const PRIORITY_TAG = Uint8Array.of(0x81, 0, 0, 0);
+const MACS_BYTES = 12;
+
+function tagged(frame: Uint8Array, tags: number): Uint8Array {
+  const all = Array.from({ length: tags }, () => PRIORITY_TAG);
+  return concat(frame.subarray(0, MACS_BYTES), ...all, frame.subarray(MACS_BYTES));
+}
+
 /** CVE-2020-8558 in all its forms: TCP and UDP, to the node port and to the other port. */
 export function loopbackCases(scene: LoopbackScene): FrameCase[] {
   const { attacker, nextHop, node, other, isPod, ports } = scene;
@@ -32,6 +41,7 @@ export function loopbackCases(scene: LoopbackScene): FrameCase[] {
         ),
       );
   const both = [ports.nodePort, ports.plain];
+  const sources = frames([attacker.ip, parseAddr('127.0.0.2')], TARGET, both);
   const forged = isPod ? 'spoofed-ip' : 'loopback-address';
   return [
     {
@@ -63,6 +73,18 @@ export function loopbackCases(scene: LoopbackScene): FrameCase[] {
       tried: "with the node's address as source, to the node's own address",
       reason: 'spoofed-ip',
       frames: frames([node], node, both),
+    },
+    {
+      name: 'priority-tag',
+      tried: 'with a priority tag (VLAN 0), from its own address and 127.0.0.2, to 127.0.0.1',
+      reason: isPod ? 'vlan' : 'loopback-address',
+      frames: (marker) => sources(marker).map((frame) => tagged(frame, 1)),
+    },
+    {
+      name: 'priority-tags',
+      tried: 'with two priority tags, from its own address and 127.0.0.2, to 127.0.0.1',
+      reason: 'vlan',
+      frames: (marker) => sources(marker).map((frame) => tagged(frame, 2)),
     },
   ];
 }

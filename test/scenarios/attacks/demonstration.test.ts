@@ -68,7 +68,16 @@ describe('the demonstration', () => {
   it('lets nobody but processes of the node reach its 127.0.0.1', async () => {
     const lines = await lab.lines('loopback');
     expect(broken(lines)).toEqual([]);
-    const frames = ['own-source', 'loopback-source', 'forged-source', 'loopback-to-node-port', 'as-node', 'exchange'];
+    const frames = [
+      'own-source',
+      'loopback-source',
+      'forged-source',
+      'loopback-to-node-port',
+      'as-node',
+      'priority-tag',
+      'priority-tags',
+      'exchange',
+    ];
     expect(lines.map((line) => line.id)).toEqual([
       '10.local',
       ...['pod', 'neighbour'].flatMap((who) => frames.map((name) => `10.${who}-${name}`)),
