@@ -26,7 +26,7 @@ import type { FlowHub } from '../observe/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { AddressBook } from './address-book.ts';
 import { connectionViews } from './backend-connections.ts';
-import { endpointCounters, endpointView } from './backend-endpoints.ts';
+import { endpointCounters, endpointView, NODE_DEVICES } from './backend-endpoints.ts';
 import { type PolicyViewContext, policyView } from './backend-policies.ts';
 import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
@@ -159,7 +159,8 @@ export class Backend implements AdminBackend {
   }
 
   async nodes(): Promise<NodeView[]> {
-    const { intent, config } = this.#o;
+    const { intent, config, maps } = this.#o;
+    const { drops } = await endpointCounters(maps, NODE_DEVICES);
     return Array.from(intent.nodes.rows.values(), (row) => ({
       name: row.name,
       local: row.name === config.nodeName,
@@ -167,6 +168,7 @@ export class Backend implements AdminBackend {
       podCIDRs: [...row.podCIDRs],
       identity:
         RESERVED_IDS[row.name === config.nodeName ? 'host' : row.isApiServer ? 'kube-apiserver' : 'remote-node'],
+      ...(row.name === config.nodeName && { drops }),
     }));
   }
 

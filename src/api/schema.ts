@@ -180,6 +180,8 @@ export const nodeSchema = z.object({
   addresses: z.array(z.string()),
   podCIDRs: z.array(z.string()),
   identity: count,
+  /** At the node's own devices; absent: of other nodes nothing is known. */
+  drops: z.array(packetCount.extend({ reason: z.string(), direction })).optional(),
 });
 export type NodeView = z.infer<typeof nodeSchema>;
 
