@@ -7,6 +7,7 @@
 #include "lib/service.h"
 
 #define PACKET_HOST 0
+#define VLAN_ID_MASK 0x0fff
 
 /* To the node's own address: an answer to something that left under it, a pod's or a connection to
  * a service's backend elsewhere; or the node's own business. Returns a drop reason, or 0 and the
@@ -181,9 +182,21 @@ int from_netdev(struct __sk_buff *skb)
 	int reason, action = TC_ACT_OK;
 
 	flow.hook = HOOK_FROM_NETDEV;
+	if (skb->vlan_present) {
+		/* Of a VLAN, whose device has this program, too, or nobody's. */
+		if (skb->vlan_tci & VLAN_ID_MASK)
+			return TC_ACT_OK;
+		/* VLAN 0 is only a priority: the stack takes the tag off and goes on with what is
+		 * inside, which is judged here or, below another tag, not at all. */
+		if (skb->protocol == bpf_htons(ETH_P_8021Q) ||
+		    skb->protocol == bpf_htons(ETH_P_8021AD)) {
+			reason = DROP_VLAN;
+			goto out;
+		}
+	}
 	/* Pods have no IPv6 from outside yet, and everything else that is not IPv4 is the node's
 	 * own. */
-	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present)
+	if (skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_OK;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return TC_ACT_OK;

@@ -40,7 +40,7 @@ export async function joinNeighbour(stage: Stage): Promise<Neighbour> {
     `route add default via ${stage.node.ip}`,
   ]);
   // The node has to know its MAC, or answers would wait for ARP: that would look like safety.
-  await run(inNetnsArgv(netns, ['ping', '-c', '1', '-W', '1', stage.node.ip]));
+  await run(inNetnsArgv(netns, ['ping', '-c', '1', '-w', '5', stage.node.ip]));
   const text = await run(await stage.sandbox.nodeCommand(stage.node.name, ['ip', '-j', 'link', 'show', 'eth0']));
   const [link] = JSON.parse(text) as { address: string }[];
   return { ip, mac: MAC, netns, seat: rawOnly(NAME, netns), nodeMac: parseMac(link?.address ?? '') };
