@@ -124,8 +124,7 @@ int from_pod(struct __sk_buff *skb)
 	p->source_port = tcp->source;
 	p->destination_port = tcp->dest;
 	if (p->protocol == IPPROTO_TCP) {
-		if ((void *)(tcp + 1) > end || tcp->doff < 5 ||
-		    p->l4 + sizeof(*tcp) > p->end)
+		if ((void *)(tcp + 1) > end || tcp->doff < 5 || p->l4 + sizeof(*tcp) > p->end)
 			goto judge;
 		p->tcp_flags = ((__u8 *)tcp)[13];
 		if ((p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK)
