@@ -25,9 +25,20 @@ export const CLUSTER_IP_ROWS: readonly string[] = [
   'service.iptables.crr@',
 ];
 
-/** Places in the chain whose services are measured, by name. */
-function placesOf(count: number): Readonly<Record<string, number>> {
-  return count === 1 ? { first: 0 } : { first: 0, middle: count >> 1, last: count - 1 };
+type Place = { readonly name: string; readonly index: number; readonly port: number };
+
+/**
+ * Places in the chain whose services are measured. Each has a server of its own: to one server, a client's timestamps
+ * would jump with the address that it connects to, and connections from a port that was used lately be refused.
+ */
+function placesOf(count: number): readonly Place[] {
+  const first = { name: 'first', index: 0, port: TCP_PORT + 1 };
+  if (count === 1) return [first];
+  return [
+    first,
+    { name: 'middle', index: count >> 1, port: TCP_PORT + 2 },
+    { name: 'last', index: count - 1, port: TCP_PORT + 3 },
+  ];
 }
 
 /** A service's cluster address at a number of services, beside the direct way and beside iptables. */
@@ -41,18 +52,21 @@ export async function clusterIp(
   const beside = wanted(`service.iptables.crr@${count}`);
   if (loads.length === 0 && !beside) return;
   await node.fill(count);
-  await using bare = await RoutedNode.up('bare', { server: TCP_PORT });
+  await using bare = await RoutedNode.up('bare', [DIRECT]);
   for (const load of loads.filter((load) => load !== 'crr')) await ours({ node, bare, count, load, report });
   if (!loads.includes('crr') && !beside) return;
   const places = placesOf(count);
-  const services = proxiedServices(count, Object.values(places), `${POD}:${TCP_PORT}`);
+  const endpoints = new Map(places.map(({ index, port }) => [index, `${POD}:${port}`]));
+  const rules = kubeProxyRules(proxiedServices(count, endpoints), POD_CIDR);
+  const servers = places.map(({ port }) => ({ kind: 'server', port }) as const);
   // Anew for each count: its connection tracking is empty.
-  await using ruled = await RoutedNode.up('ipt', { server: TCP_PORT }, kubeProxyRules(services, POD_CIDR));
+  await using ruled = await RoutedNode.up('ipt', [DIRECT, ...servers], rules);
   await withRules({ node, bare, ruled, count, places, report });
 }
 
 type Scene = { readonly node: ServiceNode; readonly bare: RoutedNode; readonly count: number; readonly report: Report };
 
+const DIRECT = { kind: 'server', port: TCP_PORT } as const;
 const POD_PLACE: Destination = { addr: POD, port: TCP_PORT };
 
 function measurement(client: Client, load: Load, to: Destination): () => Promise<number> {
@@ -105,20 +119,17 @@ async function ours(scene: Scene & { readonly load: Load }): Promise<void> {
 
 /** All ways at once, so that iptables has the same baseline. */
 async function withRules(
-  scene: Scene & { readonly ruled: RoutedNode; readonly places: Readonly<Record<string, number>> },
+  scene: Scene & { readonly ruled: RoutedNode; readonly places: readonly Place[] },
 ): Promise<void> {
   const { count, ruled, places, report } = scene;
   const theirs = Object.fromEntries(
-    Object.entries(places).map(([name, place]) => [
-      name,
-      measurement(ruled.client, 'crr', { addr: proxiedAddr(place), port: 80 }),
-    ]),
+    places.map(({ name, index }) => [name, measurement(ruled.client, 'crr', { addr: proxiedAddr(index), port: 80 })]),
   );
   const ways = { ...theirs, ...ourWays(scene, 'crr'), direct: measurement(ruled.client, 'crr', POD_PLACE) };
   const results: Record<string, number[]> = await compared('crr', ways);
   const { ours = [], own = [], bare = [] } = results;
   reportOurs(scene, 'crr', { ours, own, bare });
-  for (const name of [...Object.keys(places), 'direct']) {
+  for (const name of [...places.map(({ name }) => name), 'direct']) {
     report(rowOf(`service.iptables.crr@${count}.${name}`, 'crr', results[name] ?? [], bare, 'direct, no rules'));
   }
 }

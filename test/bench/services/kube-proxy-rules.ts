@@ -68,19 +68,18 @@ export function kubeProxyRules(services: readonly ProxiedService[], podCidr: str
   ].join('\n');
 }
 
-/** So many services of which those at `places` lead to `endpoint`; the address of each by its place. */
-export function proxiedServices(count: number, places: readonly number[], endpoint: string): ProxiedService[] {
-  const measured = new Set(places);
+/** So many services; `endpoints` are of those that are measured, by place. */
+export function proxiedServices(count: number, endpoints: ReadonlyMap<number, string>): ProxiedService[] {
   return Array.from({ length: count }, (_, index) => {
-    const elsewhere = [
-      `${addrOfNumber('10.200.0.0', index)}:8080`,
-      `${addrOfNumber('10.202.0.0', index)}:8080`,
-    ] as const;
+    const measured = endpoints.get(index);
     return {
       addr: proxiedAddr(index),
       port: 80,
       protocol: 'tcp',
-      endpoints: measured.has(index) ? [endpoint, endpoint] : elsewhere,
+      endpoints: [
+        measured ?? `${addrOfNumber('10.200.0.0', index)}:8080`,
+        measured ?? `${addrOfNumber('10.202.0.0', index)}:8080`,
+      ],
     };
   });
 }

@@ -6,7 +6,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { buildNetload, NETLOAD } from '../wire/load.ts';
 
 /** `server`: TCP; `sink`: UDP. See netload.c. */
-export type ListenerKind = 'server' | 'sink';
+export type Listening = { readonly kind: 'server' | 'sink'; readonly port: number };
 
 /** A netload that waits for clients on every address of a namespace. */
 export class Listener implements Disposable {
@@ -18,7 +18,7 @@ export class Listener implements Disposable {
   }
 
   /** Resolves when it listens. */
-  static async on(netns: string, kind: ListenerKind, port: number): Promise<Listener> {
+  static async on(netns: string, { kind, port }: Listening): Promise<Listener> {
     buildNetload();
     const [file = '', ...args] = inNetnsArgv(netns, [NETLOAD, kind, '0.0.0.0', String(port)]);
     const listener = new Listener(spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] }));

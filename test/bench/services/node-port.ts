@@ -2,7 +2,7 @@ import type { Report } from '../row.ts';
 import { interleaved, pairedRatio, summary } from '../stats.ts';
 import { kubeProxyRules, proxiedAddr } from './kube-proxy-rules.ts';
 import { NODE_ADDR, POD, POD_CIDR, RoutedNode } from './routed-node.ts';
-import { NODE_PORTS, type ServiceNode, TCP_PORT, UDP_PORT } from './service-node.ts';
+import { LISTENING, NODE_PORTS, type ServiceNode, TCP_PORT, UDP_PORT } from './service-node.ts';
 
 const ROUNDS = 13;
 const SECONDS = 0.25;
@@ -18,7 +18,7 @@ export const NODE_PORT_ROWS = Object.keys(KINDS) as Kind[];
 export async function nodePort(node: ServiceNode, report: Report, wanted: (row: string) => boolean): Promise<void> {
   const kinds = NODE_PORT_ROWS.filter(wanted);
   if (kinds.length === 0) return;
-  await using ruled = await RoutedNode.up('np', { server: TCP_PORT, sink: UDP_PORT }, rules());
+  await using ruled = await RoutedNode.up('np', LISTENING, rules());
   for (const kind of kinds) {
     const { load, protocol, note } = KINDS[kind];
     const ways = {

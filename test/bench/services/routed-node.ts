@@ -4,7 +4,7 @@ import { NODE_SYSCTLS } from '../../../src/sandbox/topology.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { Namespaces } from '../wire/paths.ts';
 import { type Client, clientIn } from './client.ts';
-import { Listener, type ListenerKind } from './listener.ts';
+import { Listener, type Listening } from './listener.ts';
 
 export const POD_CIDR = '10.244.0.0/16';
 export const POD = '10.244.2.2';
@@ -22,14 +22,11 @@ export class RoutedNode implements AsyncDisposable {
   }
 
   /** `rules`: for iptables-restore; without them the node has no netfilter hook at all. */
-  static async up(name: string, listeners: Partial<Record<ListenerKind, number>>, rules?: string): Promise<RoutedNode> {
+  static async up(name: string, listening: readonly Listening[], rules?: string): Promise<RoutedNode> {
     const node = new RoutedNode(name);
     try {
       await node.#build(rules);
-      for (const kind of ['server', 'sink'] as const) {
-        const port = listeners[kind];
-        if (port !== undefined) node.#listeners.push(await Listener.on(node.#netns.pod, kind, port));
-      }
+      for (const wanted of listening) node.#listeners.push(await Listener.on(node.#netns.pod, wanted));
       return node;
     } catch (error) {
       await node[Symbol.asyncDispose]();

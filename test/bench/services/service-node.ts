@@ -5,11 +5,15 @@ import { netnsPath } from '../../../src/sandbox/netns.ts';
 import { WORLD } from '../../../src/sandbox/paths.ts';
 import { BenchCluster, NAMESPACE, NODE, podManifest } from '../cluster/bench-cluster.ts';
 import { type Client, clientBy, clientIn } from './client.ts';
-import { Listener } from './listener.ts';
+import { Listener, type Listening } from './listener.ts';
 import { createMany } from './many-services.ts';
 
 export const TCP_PORT = 5201;
 export const UDP_PORT = 5202;
+export const LISTENING: readonly Listening[] = [
+  { kind: 'server', port: TCP_PORT },
+  { kind: 'sink', port: UDP_PORT },
+];
 export const NODE_PORTS = { tcp: 30_080, udp: 30_081 } as const;
 const SERVICE_PORT = 80;
 const TARGET = 'target';
@@ -57,7 +61,7 @@ export class ServiceNode implements AsyncDisposable {
     await cluster.sandbox.waitReady({ timeoutMs: 30_000 });
     this.#pod = await cluster.addressOf(TARGET);
     const netns = await cluster.netnsOf(TARGET);
-    this.#listeners.push(await Listener.on(netns, 'server', TCP_PORT), await Listener.on(netns, 'sink', UDP_PORT));
+    for (const wanted of LISTENING) this.#listeners.push(await Listener.on(netns, wanted));
     this.#clusterIp = await this.clusterIpOf(NAMESPACE, TARGET);
     await eventually('the service is in the kernel', async () => {
       const value = this.maps.services.get(frontend(this.#clusterIp));
