@@ -11,7 +11,7 @@ import { frontendText, planService, type ServicePlan, type ServiceState, slotKey
 /** How long slots and backends that nothing points at stay for programs that read their number just now. */
 const GRACE_MS = 250;
 /** Services that are written together: enough that system calls do not count, few enough to hold up nobody. */
-const TOGETHER = 512;
+const TOGETHER = 128;
 
 type Retired = {
   readonly due: number;
