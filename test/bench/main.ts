@@ -8,8 +8,7 @@ import { type Family, format, HEADING, type Row, toJson } from './row.ts';
 const USAGE = `usage: npm run bench -- [--only NAME]... [--json FILE]
 
 Measures every row, or those whose name begins with NAME (path, path.cost, ...); "services" is all of services. Needs
-root. Exit code: 0 whatever the
-durations are, 1 when something could not be measured, 2 usage.`;
+root. Exit code: 0 whatever the durations are, 1 when something could not be measured, 2 usage.`;
 
 type Options = { readonly only: readonly string[]; readonly json: string | undefined };
 
