@@ -65,7 +65,7 @@ static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry
 	context->result.scanned += 1;
 	if (entry->expires <= context->now ||
 	    (gone && last_seen + STALE_OWNER_TICKS <= context->now)) {
-		if (CONFIG(enable_masquerade) && entry->nat_port)
+		if ((CONFIG(enable_masquerade) || CONFIG(enable_services)) && entry->nat_port)
 			forget_translation(key, entry);
 		bpf_map_delete_elem(map, key);
 		context->result.removed += 1;

@@ -8,62 +8,24 @@
 
 #define PACKET_HOST 0
 
-/* Translates the datagram that an ICMP error quotes back to the pod that sent it. The quoted IP
- * header stays consistent, so its change of address and of checksum cancel out in the ICMP
- * checksum. Returns a drop reason. */
-VERIFIED_ONCE int rewrite_quoted(struct __sk_buff *skb, const struct flow *flow,
-				 const struct rewrite *rewrite)
-{
-	__be32 old_addr, new_addr;
-	__be16 old_port, new_port;
-	__u16 inner, l4, port_at;
-
-	if (!flow || !rewrite)
-		return DROP_INTERNAL;
-	old_addr = rewrite->old_addr;
-	new_addr = rewrite->new_addr;
-	old_port = rewrite->old_port;
-	new_port = rewrite->new_port;
-	inner = flow->packet.inner;
-	l4 = flow->packet.l4;
-	port_at = inner + sizeof(struct iphdr);
-	if (flow->packet.protocol == IPPROTO_ICMP)
-		port_at += offsetof(struct icmphdr, id);
-	if (bpf_l3_csum_replace(skb, inner + offsetof(struct iphdr, check), old_addr, new_addr,
-				sizeof(new_addr)) < 0 ||
-	    bpf_skb_store_bytes(skb, inner + offsetof(struct iphdr, saddr), &new_addr,
-				sizeof(new_addr), 0) < 0)
-		return DROP_INTERNAL;
-	if (bpf_l4_csum_replace(skb, l4 + offsetof(struct icmphdr, checksum), old_port, new_port,
-				sizeof(new_port)) < 0 ||
-	    bpf_skb_store_bytes(skb, port_at, &new_port, sizeof(new_port), 0) < 0)
-		return DROP_INTERNAL;
-	if (bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), old_addr, new_addr,
-				sizeof(new_addr)) < 0)
-		return DROP_INTERNAL;
-	return bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, daddr), &new_addr,
-				   sizeof(new_addr), 0) < 0
-		       ? DROP_INTERNAL
-		       : 0;
-}
-
-/* To the node's own address: an answer to something that a pod sent out masqueraded, or the node's
- * own business. Returns a drop reason, or 0 and the action. */
+/* To the node's own address: an answer to something that left under it, a pod's or a connection to
+ * a service's backend elsewhere; or the node's own business. Returns a drop reason, or 0 and the
+ * action. */
 VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 {
 	struct rewrite rewrite = {};
 	struct snat_key key = {};
-	struct snat_value *pod;
+	struct snat_value *origin;
 	struct packet *p;
 	__be32 destination;
-	__u32 ifindex;
+	__u8 kind;
 	int reason;
 
 	if (!flow || !action)
 		return DROP_INTERNAL;
 	p = &flow->packet;
 	*action = TC_ACT_OK;
-	if (!CONFIG(enable_masquerade))
+	if (!CONFIG(enable_masquerade) && !CONFIG(enable_services))
 		return 0;
 	/* What is about the node's own packets is the stack's to judge. */
 	if (p->kind == PACKET_ERROR && parse_quoted(skb, p, false))
@@ -75,74 +37,109 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 	key.remote_port = p->protocol == IPPROTO_ICMP ? 0 : p->source_port;
 	key.nat_port = p->destination_port;
 	key.protocol = p->protocol;
-	pod = bpf_map_lookup_elem(&snat, &key);
-	if (!pod)
+	origin = bpf_map_lookup_elem(&snat, &key);
+	if (!origin)
 		return 0;
 	rewrite.old_addr = p->destination.v4;
 	rewrite.old_port = key.nat_port;
-	rewrite.new_addr = pod->pod.v4;
-	rewrite.new_port = pod->pod_port;
-	/* From here on it is the pod's packet; it passes as an answer or not at all. */
-	p->destination = pod->pod;
-	p->destination_port = pod->pod_port;
+	rewrite.new_addr = origin->pod.v4;
+	rewrite.new_port = origin->pod_port;
+	/* From here on it is the origin's packet; it passes as an answer or not at all. */
+	p->destination = origin->pod;
+	p->destination_port = origin->pod_port;
 	if (p->protocol == IPPROTO_ICMP)
-		p->source_port = pod->pod_port;
+		p->source_port = origin->pod_port;
 	resolve(&p->source, &flow->source);
 	resolve(&p->destination, &flow->destination);
-	if (flow->destination.kind != SIDE_POD || flow->destination.endpoint != pod->endpoint)
+	kind = origin->endpoint ? SIDE_POD : SIDE_OTHER;
+	if (flow->destination.kind != kind || flow->destination.endpoint != origin->endpoint)
 		return DROP_WRONG_DESTINATION;
 	if (p->kind != PACKET_ERROR)
 		p->kind = PACKET_ANSWERS;
 	reason = judge(skb, flow);
 	if (reason)
 		return reason;
-	if (flow->service && p->kind == PACKET_ERROR)
-		return DROP_ICMP_UNRELATED;
-	reason = p->kind == PACKET_ERROR ? rewrite_quoted(skb, flow, &rewrite)
-					 : rewrite_v4(skb, flow, &rewrite);
+	/* A client's from outside is there for the sake of a service only. */
+	if (kind == SIDE_OTHER && !flow->service)
+		return DROP_CT_MIDSTREAM;
+	reason = rewrite_packet(skb, flow, &rewrite);
 	if (reason)
 		return reason;
-	ifindex = flow->destination.ifindex;
 	destination = rewrite.new_addr;
-	/* From a backend in the world. */
 	if (CONFIG(enable_services) && flow->service) {
 		reason = service_answer(flow, &rewrite);
 		if (!reason)
-			reason = rewrite_v4(skb, flow, &rewrite);
+			reason = rewrite_packet(skb, flow, &rewrite);
 		if (reason)
 			return reason;
 	}
-	*action = deliver_to_pod(skb, ETH_P_IP, destination, ifindex);
+	if (kind == SIDE_OTHER)
+		return route_out(skb, flow, action);
+	*action = deliver_to_pod(skb, ETH_P_IP, destination, flow->destination.ifindex);
 	return 0;
 }
 
-/* To a frontend: a node port, or an address of a service. Returns a drop reason, or 0 and the
- * action, which stays as it is when the destination is none. */
-VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *action)
+/* To a backend that is not on this node: under the node's address, so that answers come back here.
+ * Returns a drop reason, or 0 and the action. */
+VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *action)
 {
-	struct rewrite rewrite = {};
+	struct rewrite rewrite = {.source = 1};
 	int reason;
 
 	if (!flow || !action)
 		return DROP_INTERNAL;
+	if (!flow->nat_port)
+		return DROP_NO_ROUTE;
+	rewrite.old_addr = flow->packet.source.v4;
+	rewrite.new_addr = CONFIG(node_ipv4.v4);
+	rewrite.old_port = flow->packet.source_port;
+	rewrite.new_port = flow->nat_port;
+	reason = rewrite_packet(skb, flow, &rewrite);
+	return reason ? reason : route_out(skb, flow, action);
+}
+
+/* To a frontend: a node port, or an address of a service. Returns a drop reason, or 0 and the
+ * action; flow->service stays 0 when the destination is none. */
+VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *action)
+{
+	struct rewrite rewrite = {};
+	struct packet *p;
+	int reason;
+
+	if (!flow || !action)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	/* An error about something else than an answer of a service is not for us. */
+	if (p->kind == PACKET_ERROR && parse_quoted(skb, p, false))
+		return 0;
 	reason = service_turn(flow, &rewrite, SERVICE_OUTSIDE);
 	if (reason || !flow->service)
 		return reason;
+	if (p->kind == PACKET_ERROR)
+		resolve(&p->source, &flow->source);
 	if (flow->source.kind != SIDE_OTHER)
 		return DROP_SPOOFED_IP;
 	if (identity_is_cluster(flow->source.identity))
 		return DROP_UNENCAPSULATED;
-	/* Its answers would not come by here. */
-	if (flow->destination.kind != SIDE_POD)
-		return DROP_NO_ROUTE;
 	reason = judge(skb, flow);
+	if (!reason)
+		reason = service_remember(flow, &rewrite);
 	if (reason)
 		return reason;
-	reason = rewrite_v4(skb, flow, &rewrite);
+	reason = rewrite_packet(skb, flow, &rewrite);
 	if (reason)
 		return reason;
-	*action = deliver_to_pod(skb, ETH_P_IP, rewrite.new_addr, flow->destination.ifindex);
-	return 0;
+	switch (flow->destination.kind) {
+	case SIDE_POD:
+		*action =
+			deliver_to_pod(skb, ETH_P_IP, rewrite.new_addr, flow->destination.ifindex);
+		return 0;
+	case SIDE_HOST:
+		/* A process of the node; to_netdev translates what it answers. */
+		return 0;
+	default:
+		return forward(skb, flow, action);
+	}
 }
 
 /* To a pod by its own address. Returns a drop reason, or 0 and the action. */
@@ -229,6 +226,8 @@ int from_netdev(struct __sk_buff *skb)
 	if (flow.destination.kind == SIDE_HOST) {
 		if (reason)
 			return TC_ACT_OK;
+		if (CONFIG(enable_services) && p->kind == PACKET_OPENS)
+			service_forget(p);
 		reason = to_node(skb, &flow, &action);
 	} else if (!reason) {
 		reason = to_local_pod(skb, &flow, &action);
@@ -241,6 +240,48 @@ forwarded:
 	return action;
 out:
 	return drop(skb, &flow, reason);
+}
+
+/* At the egress of a device of the node, while services are on: the answer of a process of the node
+ * that is a service's backend gets the frontend's address. Everything else is none of our business.
+ */
+SEC("tc")
+int to_netdev(struct __sk_buff *skb)
+{
+	struct flow flow = {};
+	struct packet *p = &flow.packet;
+	struct rewrite rewrite = {};
+	struct ct_entry *entry;
+	struct iphdr ip;
+	__u16 fragment;
+	int reason;
+
+	flow.hook = HOOK_TO_NETDEV;
+	if (!CONFIG(enable_services) || skb->protocol != bpf_htons(ETH_P_IP))
+		return TC_ACT_OK;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0 || parse_ipv4(skb, &ip, p))
+		return TC_ACT_OK;
+	fragment = bpf_ntohs(ip.frag_off);
+	if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
+		reason = parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id);
+	else
+		reason = parse_l4(skb, p);
+	if (!reason && p->kind == PACKET_ERROR)
+		reason = parse_quoted(skb, p, true);
+	if (reason || service_answer(&flow, &rewrite))
+		return TC_ACT_OK;
+	/* The client may have opened a connection past the service meanwhile. */
+	entry = service_connection(p, &p->destination, p->destination_port);
+	if (!entry || (entry->flags & (CT_SERVICE | CT_HOST)) != (CT_SERVICE | CT_HOST))
+		return TC_ACT_OK;
+	resolve(&p->source, &flow.source);
+	resolve(&p->destination, &flow.destination);
+	if (flow.source.kind != SIDE_HOST)
+		return TC_ACT_OK;
+	reason = judge(skb, &flow);
+	if (!reason)
+		reason = rewrite_packet(skb, &flow, &rewrite);
+	return reason ? drop(skb, &flow, reason) : TC_ACT_OK;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

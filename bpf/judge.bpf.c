@@ -44,23 +44,14 @@ VERIFIED_ONCE int deliver(struct __sk_buff *skb, struct flow *flow, const struct
 	if (!flow || !rewrite || !action)
 		return DROP_INTERNAL;
 	p = &flow->packet;
-	/* The quoted packet of an error would have to be translated back as well. */
-	if (p->kind == PACKET_ERROR &&
-	    (flow->service || (flow->nat_port && flow->destination.kind == SIDE_OTHER)))
-		return DROP_ICMP_UNRELATED;
 	if (CONFIG(enable_services) && rewrite->new_addr) {
-		/* The frontend is an address of the node: the stack would not send under it for
-		 * somebody else. */
-		if (rewrite->source && flow->destination.kind == SIDE_OTHER) {
-			reason = decrement_ttl(skb, p->ttl);
-			if (reason)
-				return reason;
-			*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
-			return rewrite_v4(skb, flow, rewrite);
-		}
-		reason = rewrite_v4(skb, flow, rewrite);
+		reason = rewrite_packet(skb, flow, rewrite);
 		if (reason)
 			return reason;
+		/* The frontend is an address of the node: the stack would not send under it for
+		 * somebody else. */
+		if (rewrite->source && flow->destination.kind == SIDE_OTHER)
+			return route_out(skb, flow, action);
 	}
 	switch (flow->destination.kind) {
 	case SIDE_POD:
@@ -108,6 +99,14 @@ int judge_from_pod(struct __sk_buff *skb)
 		reason = service_turn(&flow, &rewrite, SERVICE_INSIDE);
 		if (reason)
 			goto out;
+		if (flow.service == FLOW_HAIRPIN)
+			reason = service_hairpin(skb, &flow, &rewrite, &action);
+		else if (p->ethertype == ETH_P_IP && p->destination.v4 == CONFIG(gateway_ipv4))
+			reason = service_hairpin_answer(skb, &flow, &action);
+		if (reason)
+			goto out;
+		if (action != TC_ACT_OK)
+			goto forwarded;
 	}
 	/* The overlay's port on a node belongs to nodes: a pod that sends to it forges identities.
 	 */
@@ -120,9 +119,11 @@ int judge_from_pod(struct __sk_buff *skb)
 		goto out;
 	}
 	reason = judge(skb, &flow);
+	if (!reason && CONFIG(enable_services))
+		reason = service_remember(&flow, &rewrite);
 	if (reason)
 		goto out;
-	if (CONFIG(enable_services) && flow.service && flow.is_reply && p->kind != PACKET_ERROR) {
+	if (CONFIG(enable_services) && flow.service && flow.is_reply) {
 		reason = service_answer(&flow, &rewrite);
 		if (reason)
 			goto out;
@@ -130,6 +131,7 @@ int judge_from_pod(struct __sk_buff *skb)
 	reason = deliver(skb, &flow, &rewrite, &action);
 	if (reason)
 		goto out;
+forwarded:
 	if (CONFIG(enable_counters))
 		count(DROP_NONE, DIRECTION_EGRESS, skb->len);
 	return action;
@@ -204,10 +206,9 @@ int judge_to_pod(struct __sk_buff *skb)
 		goto out;
 	/* A process of the node that answers for a service. */
 	if (CONFIG(enable_services) && flow.service && flow.is_reply) {
-		reason = p->kind == PACKET_ERROR ? DROP_ICMP_UNRELATED
-						 : service_answer(&flow, &rewrite);
+		reason = service_answer(&flow, &rewrite);
 		if (!reason)
-			reason = rewrite_v4(skb, &flow, &rewrite);
+			reason = rewrite_packet(skb, &flow, &rewrite);
 		if (reason)
 			goto out;
 	}

@@ -37,11 +37,12 @@ socat=socat
 openssl=openssl
 sysctl=procps
 kubectl=kubernetes-client
+iptables=iptables
 '
 packages_test="$packages_run
 bpftool=bpftool
 curl=curl
-iptables=iptables
+ethtool=ethtool
 "
 packages_check="$packages_run
 bpftool=bpftool
@@ -49,7 +50,6 @@ clang-format=clang-format
 "
 packages_bench="$packages_run
 iperf3=iperf3
-iptables=iptables
 bpftool=bpftool
 "
 case $purpose in

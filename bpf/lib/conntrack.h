@@ -26,3 +26,22 @@ static __always_inline bool ct_established(const struct ct_entry *entry, __u8 si
 	       entry->expires > now && !(entry->flags & (CT_CLOSING | CT_SERVICE)) &&
 	       (entry->opener == side || (entry->flags & CT_REPLIED));
 }
+
+/* Takes one connection from the quota of whoever opens it. The node's own and the world's share one
+ * that is four times as large: an outsider must not use up a pod's. */
+static __always_inline int ct_charge(const struct side *opener)
+{
+	__u32 id = opener->endpoint;
+	__u32 quota = id ? CONFIG(ct_quota) : CONFIG(ct_quota) * 4;
+	__u32 *usage;
+
+	if (!CONFIG(ct_quota))
+		return 0;
+	usage = bpf_map_lookup_elem(&ct_usage, &id);
+	if (!usage)
+		return DROP_INTERNAL;
+	if (*usage >= quota)
+		return DROP_CT_QUOTA;
+	__sync_fetch_and_add(usage, 1);
+	return 0;
+}

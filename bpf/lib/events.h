@@ -96,6 +96,8 @@ VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 rea
 	if (flow->hook == HOOK_FROM_POD) {
 		key.endpoint = flow->source.endpoint;
 		key.direction = DIRECTION_EGRESS;
+	} else if (flow->hook == HOOK_TO_NETDEV) {
+		key.direction = DIRECTION_EGRESS;
 	} else if (flow->hook == HOOK_TO_POD) {
 		key.endpoint = flow->destination.endpoint;
 	}

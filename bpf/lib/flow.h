@@ -34,7 +34,7 @@ struct flow {
 	__u8 hook;     /* enum hook */
 	__u8 side;     /* of the key on which the packet's source is */
 	__u8 is_reply;
-	__u8 service;	 /* 1: translated between a frontend and a backend */
+	__u8 service;	 /* enum flow_service; 0: no service is involved */
 	__be16 nat_port; /* source port to masquerade with; 0: none */
 	__u16 pad2;
 };

@@ -88,25 +88,6 @@ static __always_inline int may_both_open(struct flow *flow)
 	return reason ? DROP_CT_MIDSTREAM : 0;
 }
 
-/* Takes one connection from the quota of whoever opens it. The node's own and the world's share one
- * that is four times as large: an outsider must not use up a pod's. */
-static __always_inline int ct_charge(const struct side *opener)
-{
-	__u32 id = opener->endpoint;
-	__u32 quota = id ? CONFIG(ct_quota) : CONFIG(ct_quota) * 4;
-	__u32 *usage;
-
-	if (!CONFIG(ct_quota))
-		return 0;
-	usage = bpf_map_lookup_elem(&ct_usage, &id);
-	if (!usage)
-		return DROP_INTERNAL;
-	if (*usage >= quota)
-		return DROP_CT_QUOTA;
-	__sync_fetch_and_add(usage, 1);
-	return 0;
-}
-
 /* By hand for each side: an index into the stack would have to be a constant. */
 static __always_inline void ct_stamp(struct ct_entry *entry, const struct flow *flow)
 {
@@ -190,6 +171,17 @@ VERIFIED_ONCE int ct_rejudge(struct __sk_buff *skb, struct flow *flow)
 	return 0;
 }
 
+/* Goes out of the node under the node's address: a pod's packet to the world, and one from outside
+ * to a backend elsewhere, whose answers have to come back here. */
+static __always_inline bool needs_snat(const struct flow *flow)
+{
+	if (flow->destination.kind != SIDE_OTHER || flow->packet.ethertype != ETH_P_IP)
+		return false;
+	if (CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD)
+		return true;
+	return CONFIG(enable_services) && flow->hook == HOOK_FROM_NETDEV && flow->service;
+}
+
 /* A connection that nothing is known of, or that nothing known belongs to. Returns a drop reason.
  */
 VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstream)
@@ -210,8 +202,7 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 	reason = ct_charge(&flow->source);
 	if (reason)
 		return reason;
-	if (CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD &&
-	    flow->destination.kind == SIDE_OTHER && flow->packet.ethertype == ETH_P_IP) {
+	if (needs_snat(flow)) {
 		reason = snat_allocate(flow);
 		if (reason)
 			return reason;
@@ -269,6 +260,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 	case PACKET_ERROR:
 		if (!own)
 			return DROP_ICMP_UNRELATED;
+		flow->is_reply = entry->opener != side;
 		flow->nat_port = entry->nat_port;
 		if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
 			flow->service = 1;

@@ -107,14 +107,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 131072);
 	__type(key, struct sock_origin_key);
 	__type(value, struct sock_origin);
 } sock_origins SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 131072);
 	__type(key, struct translation_key);
 	__type(value, struct translation);
 } translations SEC(".maps");

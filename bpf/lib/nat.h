@@ -102,7 +102,8 @@ struct rewrite {
 	__be32 new_addr;
 	__be16 old_port; /* ICMP: id */
 	__be16 new_port;
-	__u8 source; /* the source is rewritten, else the destination */
+	__u32 backend; /* of a service, chosen for this packet: to be remembered if it may pass */
+	__u8 source;   /* the source is rewritten, else the destination */
 };
 
 /* Rewrites one address of the IPv4 header and its port. Returns a drop reason. */
@@ -150,6 +151,65 @@ VERIFIED_ONCE int rewrite_v4(struct __sk_buff *skb, const struct flow *flow,
 										     : 0;
 }
 
+/* The same for an ICMP error: what it quotes went the other way, so there the other end's address
+ * and port change, and the error's own address only when it is the same (a router's is its own).
+ * The quoted IP header stays consistent, so its change of address and of checksum cancel out in the
+ * ICMP checksum. Returns a drop reason. */
+VERIFIED_ONCE int rewrite_quoted(struct __sk_buff *skb, const struct flow *flow,
+				 const struct rewrite *rewrite)
+{
+	__be32 old_addr, new_addr, outer;
+	__be16 old_port, new_port;
+	__u16 inner, l4, port_at, quoted_at, outer_at;
+
+	if (!flow || !rewrite)
+		return DROP_INTERNAL;
+	old_addr = rewrite->old_addr;
+	new_addr = rewrite->new_addr;
+	old_port = rewrite->old_port;
+	new_port = rewrite->new_port;
+	inner = flow->packet.inner;
+	l4 = flow->packet.l4;
+	port_at = inner + sizeof(struct iphdr);
+	if (rewrite->source) {
+		quoted_at = inner + offsetof(struct iphdr, daddr);
+		outer_at = ETH_HLEN + offsetof(struct iphdr, saddr);
+	} else {
+		quoted_at = inner + offsetof(struct iphdr, saddr);
+		outer_at = ETH_HLEN + offsetof(struct iphdr, daddr);
+	}
+	if (flow->packet.protocol == IPPROTO_ICMP)
+		port_at += offsetof(struct icmphdr, id);
+	else if (rewrite->source)
+		port_at += 2;
+	if (bpf_l3_csum_replace(skb, inner + offsetof(struct iphdr, check), old_addr, new_addr,
+				sizeof(new_addr)) < 0 ||
+	    bpf_skb_store_bytes(skb, quoted_at, &new_addr, sizeof(new_addr), 0) < 0)
+		return DROP_INTERNAL;
+	if (bpf_l4_csum_replace(skb, l4 + offsetof(struct icmphdr, checksum), old_port, new_port,
+				sizeof(new_port)) < 0 ||
+	    bpf_skb_store_bytes(skb, port_at, &new_port, sizeof(new_port), 0) < 0)
+		return DROP_INTERNAL;
+	if (bpf_skb_load_bytes(skb, outer_at, &outer, sizeof(outer)) < 0)
+		return DROP_INTERNAL;
+	if (outer != old_addr)
+		return 0;
+	if (bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), old_addr, new_addr,
+				sizeof(new_addr)) < 0)
+		return DROP_INTERNAL;
+	return bpf_skb_store_bytes(skb, outer_at, &new_addr, sizeof(new_addr), 0) < 0
+		       ? DROP_INTERNAL
+		       : 0;
+}
+
+/* Whatever kind of packet it is. Returns a drop reason. */
+static __always_inline int rewrite_packet(struct __sk_buff *skb, const struct flow *flow,
+					  const struct rewrite *rewrite)
+{
+	return flow->packet.kind == PACKET_ERROR ? rewrite_quoted(skb, flow, rewrite)
+						 : rewrite_v4(skb, flow, rewrite);
+}
+
 /* One hop less to live: the node forwards here. Returns a drop reason. */
 static __always_inline int decrement_ttl(struct __sk_buff *skb, __u8 old)
 {
@@ -166,7 +226,18 @@ static __always_inline int decrement_ttl(struct __sk_buff *skb, __u8 old)
 		       : 0;
 }
 
-/* Out of the node. Returns a drop reason or, with *action, what the program returns. */
+/* Out of the node as it is now, by the node's routes. Returns a drop reason or, with *action, what
+ * the program returns. */
+static __always_inline int route_out(struct __sk_buff *skb, const struct flow *flow, int *action)
+{
+	int reason = decrement_ttl(skb, flow->packet.ttl);
+
+	if (!reason)
+		*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
+	return reason;
+}
+
+/* From a pod to the world. Returns a drop reason or, with *action, what the program returns. */
 static __always_inline int deliver_to_world(struct __sk_buff *skb, const struct flow *flow,
 					    int *action)
 {
@@ -184,12 +255,8 @@ static __always_inline int deliver_to_world(struct __sk_buff *skb, const struct 
 		*action = TC_ACT_OK;
 		return 0;
 	}
-	reason = decrement_ttl(skb, flow->packet.ttl);
+	reason = rewrite_packet(skb, flow, &rewrite);
 	if (reason)
 		return reason;
-	reason = rewrite_v4(skb, flow, &rewrite);
-	if (reason)
-		return reason;
-	*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
-	return 0;
+	return route_out(skb, flow, action);
 }

@@ -57,10 +57,13 @@ VERIFIED_ONCE int policy_allows(struct policy_query *query)
 	return value && value->verdict == VERDICT_ALLOW;
 }
 
-/* A pod of another node cannot be reached: there is no overlay yet. Asked before conntrack
- * remembers a yes, which would let the next packet out under the pod's own address. */
+/* A pod of another node cannot be reached from a pod: there is no overlay yet. Asked before
+ * conntrack remembers a yes, which would let the next packet out under the pod's own address. What
+ * the node forwards to a service's backend goes under the node's address, by the node's routes. */
 static __always_inline bool has_route(const struct flow *flow)
 {
+	if (CONFIG(enable_services) && flow->service && flow->source.kind == SIDE_OTHER)
+		return true;
 	return flow->destination.kind != SIDE_OTHER ||
 	       !identity_is_cluster(flow->destination.identity);
 }

@@ -4,6 +4,8 @@
  * client that really asked; answers get the frontend's address back. */
 #pragma once
 
+#include "conntrack.h"
+#include "deliver.h"
 #include "identity.h"
 #include "lb.h"
 #include "nat.h"
@@ -32,10 +34,13 @@ service_connection(const struct packet *p, const union addr *backend, __be16 bac
 /* May this packet go where its connection went before? */
 static __always_inline bool service_goes_on(const struct packet *p, const struct translation *known)
 {
-	struct ct_entry *entry = service_connection(p, &known->addr, known->port);
+	struct ct_entry *entry;
 	struct backend_value *backend;
 	__u32 id = known->backend;
 
+	if (known->flags & TRANSLATION_HAIRPIN)
+		return bpf_map_lookup_elem(&backends, &id);
+	entry = service_connection(p, &known->addr, known->port);
 	if (!entry || !(entry->flags & CT_SERVICE))
 		return false;
 	if (p->kind == PACKET_OPENS)
@@ -65,11 +70,43 @@ static __always_inline bool service_conflicts(const struct packet *p,
 	       !(addr_equal(&other->addr, &p->destination) && other->port == p->destination_port);
 }
 
+/* A new connection to a process of the node by its own port: what a client with the same port had
+ * with it through a service is over. */
+static __always_inline void service_forget(const struct packet *p)
+{
+	struct translation_key key = {};
+	struct translation *known;
+
+	key.source = p->destination;
+	key.source_port = p->destination_port;
+	key.destination = p->source;
+	key.destination_port = p->source_port;
+	key.protocol = p->protocol;
+	known = bpf_map_lookup_elem(&translations, &key);
+	if (known && (known->flags & TRANSLATION_ANSWER))
+		bpf_map_delete_elem(&translations, &key);
+}
+
 enum service_found {
 	SERVICE_NONE = 0,    /* no frontend */
 	SERVICE_KNOWN = 1,   /* of a connection that has its backend */
 	SERVICE_UNKNOWN = 2, /* of one that needs a backend */
 };
+
+/* What flow->service says. */
+enum flow_service {
+	FLOW_TRANSLATED = 1,
+	FLOW_HAIRPIN = 2, /* to the pod that sent it, which needs nobody's leave */
+};
+
+static __always_inline void translation_key_of(struct translation_key *key, const struct packet *p)
+{
+	key->source = p->source;
+	key->source_port = p->source_port;
+	key->destination = p->destination;
+	key->destination_port = p->destination_port;
+	key->protocol = p->protocol;
+}
 
 /* The functions from here on are apart for the sake of the stack: together their frames would not
  * fit beside those of their callers. */
@@ -84,6 +121,16 @@ VERIFIED_ONCE int service_find(const struct flow *flow, struct lb_query *query, 
 	if (!flow || !query)
 		return SERVICE_NONE;
 	p = &flow->packet;
+	translation_key_of(&key, p);
+	if (p->kind == PACKET_ERROR) {
+		/* About an answer: the quoted frontend's own port says nothing of a service. */
+		known = bpf_map_lookup_elem(&translations, &key);
+		if (!known || known->flags)
+			return SERVICE_NONE;
+		query->addr = known->addr;
+		query->port = known->port;
+		return SERVICE_KNOWN;
+	}
 	query->frontend.addr = p->destination;
 	query->frontend.port = p->destination_port;
 	query->frontend.protocol = p->protocol;
@@ -96,53 +143,77 @@ VERIFIED_ONCE int service_find(const struct flow *flow, struct lb_query *query, 
 		if (!bpf_map_lookup_elem(&services, &query->frontend))
 			return SERVICE_NONE;
 	}
-	key.source = p->source;
-	key.source_port = p->source_port;
-	key.destination = p->destination;
-	key.destination_port = p->destination_port;
-	key.protocol = p->protocol;
 	known = bpf_map_lookup_elem(&translations, &key);
-	if (!known || !service_goes_on(p, known))
+	if (!known || (known->flags & TRANSLATION_ANSWER) || !service_goes_on(p, known))
 		return SERVICE_UNKNOWN;
 	query->addr = known->addr;
 	query->port = known->port;
 	return SERVICE_KNOWN;
 }
 
-/* Remembers both ways of a new connection to the backend in `query`. Returns a drop reason. */
-VERIFIED_ONCE int service_remember(const struct flow *flow, const struct lb_query *query)
+/* May this client have this backend? Returns a drop reason. */
+VERIFIED_ONCE int service_may_have(const struct flow *flow, const struct lb_query *query)
 {
-	struct translation_key key = {};
-	struct translation value = {};
+	struct translation_key back = {};
 	const struct packet *p;
 
 	if (!flow || !query)
 		return DROP_INTERNAL;
 	p = &flow->packet;
-	key.source = query->addr;
-	key.source_port = query->port;
+	/* A pod that is its own backend is answered through its gateway, which is nobody else. */
+	if (addr_equal(&query->addr, &p->source))
+		return flow->source.kind == SIDE_POD ? 0 : DROP_SERVICE_CONFLICT;
+	back.source = query->addr;
+	back.source_port = query->port;
+	back.destination = p->source;
+	back.destination_port = p->source_port;
+	back.protocol = p->protocol;
+	return service_conflicts(p, &back, query) ? DROP_SERVICE_CONFLICT : 0;
+}
+
+/* Remembers both ways of a connection that service_turn chose a backend for. Only what may pass
+ * comes here: what is forbidden must not push others' connections out of the table. Returns a drop
+ * reason.
+ */
+VERIFIED_ONCE int service_remember(const struct flow *flow, const struct rewrite *rewrite)
+{
+	struct translation_key key = {};
+	struct translation value = {};
+	const struct packet *p;
+
+	if (!flow || !rewrite)
+		return DROP_INTERNAL;
+	if (!rewrite->backend)
+		return 0;
+	p = &flow->packet;
+	key.source = p->destination;
+	key.source_port = p->destination_port;
 	key.destination = p->source;
 	key.destination_port = p->source_port;
 	key.protocol = p->protocol;
-	/* A backend that is its own client would answer itself past us. */
-	if (addr_equal(&query->addr, &p->source) || service_conflicts(p, &key, query))
-		return DROP_SERVICE_CONFLICT;
-	value.addr = p->destination;
-	value.port = p->destination_port;
-	value.backend = query->backend;
+	value.flags = TRANSLATION_ANSWER;
+	if (flow->service == FLOW_HAIRPIN) {
+		addr_set_v4(&key.destination, CONFIG(gateway_ipv4));
+		value.flags |= TRANSLATION_HAIRPIN;
+	}
+	addr_set_v4(&value.addr, rewrite->old_addr);
+	value.port = rewrite->old_port;
+	value.backend = rewrite->backend;
 	if (bpf_map_update_elem(&translations, &key, &value, BPF_ANY) < 0)
 		return DROP_CT_FULL;
 	key.source = p->source;
 	key.source_port = p->source_port;
-	key.destination = p->destination;
-	key.destination_port = p->destination_port;
-	value.addr = query->addr;
-	value.port = query->port;
+	key.destination = value.addr;
+	key.destination_port = value.port;
+	value.addr = p->destination;
+	value.port = p->destination_port;
+	value.flags &= ~TRANSLATION_ANSWER;
 	return bpf_map_update_elem(&translations, &key, &value, BPF_ANY) < 0 ? DROP_CT_FULL : 0;
 }
 
 /* Is the destination a frontend? Then the flow is one to a backend from here on, flow->service is
- * set, and `rewrite` says what the packet needs. Returns a drop reason. */
+ * set, and `rewrite` says what the packet needs; service_remember keeps it. Returns a drop reason.
+ */
 VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 scope)
 {
 	struct lb_query query = {};
@@ -152,7 +223,7 @@ VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 
 	if (!flow || !rewrite)
 		return DROP_INTERNAL;
 	p = &flow->packet;
-	if (p->kind == PACKET_ERROR || p->ethertype != ETH_P_IP || p->protocol == IPPROTO_ICMP ||
+	if (p->ethertype != ETH_P_IP || p->protocol == IPPROTO_ICMP ||
 	    flow->destination.kind == SIDE_POD)
 		return 0;
 	switch (service_find(flow, &query, scope)) {
@@ -170,9 +241,10 @@ VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 
 		query.hash ^= query.hash >> 15;
 		reason = lb_select(&query);
 		if (!reason)
-			reason = service_remember(flow, &query);
+			reason = service_may_have(flow, &query);
 		if (reason)
 			return reason;
+		rewrite->backend = query.backend;
 	}
 	rewrite->old_addr = p->destination.v4;
 	rewrite->new_addr = query.addr.v4;
@@ -182,9 +254,73 @@ VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 
 	p->destination = query.addr;
 	p->destination_port = query.port;
 	p->policy_port = query.port;
-	flow->service = 1;
 	resolve(&p->destination, &flow->destination);
+	flow->service = addr_equal(&p->source, &p->destination) ? FLOW_HAIRPIN : FLOW_TRANSLATED;
 	return 0;
+}
+
+/* Sends what a pod says to itself through a service back to it, as `rewrite` says, from its
+ * gateway. Returns a drop reason, or 0 and the action. */
+VERIFIED_ONCE int service_hairpin(struct __sk_buff *skb, const struct flow *flow,
+				  const struct rewrite *rewrite, int *action)
+{
+	struct rewrite source = {.source = 1};
+	int reason;
+
+	if (!flow || !rewrite || !action)
+		return DROP_INTERNAL;
+	if (rewrite->backend) {
+		reason = ct_charge(&flow->source);
+		if (!reason)
+			reason = service_remember(flow, rewrite);
+		if (reason)
+			return reason;
+	}
+	reason = rewrite_v4(skb, flow, rewrite);
+	if (reason)
+		return reason;
+	source.old_addr = flow->packet.source.v4;
+	source.new_addr = CONFIG(gateway_ipv4);
+	source.old_port = source.new_port = flow->packet.source_port;
+	reason = rewrite_v4(skb, flow, &source);
+	if (!reason)
+		*action =
+			deliver_to_pod(skb, ETH_P_IP, flow->packet.source.v4, flow->source.ifindex);
+	return reason;
+}
+
+/* Is it an answer of a pod to itself, through its gateway? Returns a drop reason, or 0 and the
+ * action, which stays as it is when it is none. */
+VERIFIED_ONCE int service_hairpin_answer(struct __sk_buff *skb, const struct flow *flow,
+					 int *action)
+{
+	struct translation_key key = {};
+	struct translation *frontend;
+	struct rewrite rewrite = {.source = 1};
+	int reason;
+
+	if (!flow || !action)
+		return DROP_INTERNAL;
+	translation_key_of(&key, &flow->packet);
+	frontend = bpf_map_lookup_elem(&translations, &key);
+	if (!frontend || frontend->flags != (TRANSLATION_HAIRPIN | TRANSLATION_ANSWER))
+		return 0;
+	rewrite.old_addr = flow->packet.source.v4;
+	rewrite.new_addr = frontend->addr.v4;
+	rewrite.old_port = flow->packet.source_port;
+	rewrite.new_port = frontend->port;
+	reason = rewrite_v4(skb, flow, &rewrite);
+	if (reason)
+		return reason;
+	rewrite.source = 0;
+	rewrite.old_addr = CONFIG(gateway_ipv4);
+	rewrite.new_addr = flow->packet.source.v4;
+	rewrite.old_port = rewrite.new_port = flow->packet.destination_port;
+	reason = rewrite_v4(skb, flow, &rewrite);
+	if (!reason)
+		*action =
+			deliver_to_pod(skb, ETH_P_IP, flow->packet.source.v4, flow->source.ifindex);
+	return reason;
 }
 
 /* An answer of a backend, judged already: what its client expects as the source. Returns a drop
@@ -198,14 +334,10 @@ VERIFIED_ONCE int service_answer(const struct flow *flow, struct rewrite *rewrit
 	if (!flow || !rewrite)
 		return DROP_INTERNAL;
 	p = &flow->packet;
-	key.source = p->source;
-	key.source_port = p->source_port;
-	key.destination = p->destination;
-	key.destination_port = p->destination_port;
-	key.protocol = p->protocol;
+	translation_key_of(&key, p);
 	frontend = bpf_map_lookup_elem(&translations, &key);
 	/* Its client knows nothing of the backend. */
-	if (!frontend)
+	if (!frontend || !(frontend->flags & TRANSLATION_ANSWER))
 		return DROP_CT_MIDSTREAM;
 	rewrite->old_addr = p->source.v4;
 	rewrite->new_addr = frontend->addr.v4;

@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 
 /* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
 union addr {
@@ -249,8 +249,14 @@ struct translation_key {
 struct translation {
 	union addr addr;
 	__be16 port;
-	__u16 pad;     /* zero */
+	__u16 flags;   /* enum translation_flag */
 	__u32 backend; /* key in `backends` */
+};
+
+enum translation_flag {
+	TRANSLATION_HAIRPIN =
+		1, /* client and backend are one pod: it sees its gateway as the client */
+	TRANSLATION_ANSWER = 2, /* from backend to client */
 };
 
 /* What the first fragment of a datagram says about the rest of it. */
@@ -294,6 +300,7 @@ enum hook {
 	HOOK_FROM_POD = 1,
 	HOOK_TO_POD = 2,
 	HOOK_FROM_NETDEV = 3,
+	HOOK_TO_NETDEV = 4,
 };
 
 /* Indexes of the map `judges`. */

@@ -3,6 +3,7 @@ import type { ProgFd } from '../../src/datapath/fd.ts';
 import type { CtEntry, CtKey, Event } from '../../src/datapath/gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
+import { progTestRun } from '../../src/datapath/syscall.ts';
 import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import {
@@ -76,6 +77,8 @@ export type Outcome = {
   readonly events: readonly Event[];
 };
 
+const XDP_PASS = 2;
+
 /** A row of a policy table: no protocol = any, no port = any. */
 export function allow(direction: Direction, peer: number, protocol = 0, port?: number): PolicyTableRow {
   return row('allow', direction, peer, protocol, port);
@@ -111,7 +114,8 @@ export class Lab implements Disposable {
   readonly datapath: TestDatapath;
   readonly config: Config;
   #revision = 1;
-  #netdev: ProgFd | undefined;
+  #driver: ProgFd | undefined;
+  #netdev: Record<'from_netdev' | 'to_netdev', ProgFd> | undefined;
 
   /** The node is ready and knows its own address, another node's and another node's pod's (identity 900). */
   constructor(options: { readonly config?: Partial<Config>; readonly sizes?: MapSizes } = {}) {
@@ -187,8 +191,24 @@ export class Lab implements Disposable {
 
   /** A frame arrives at a device of the node. */
   arrive(frame: Uint8Array): Outcome {
-    this.#netdev ??= this.datapath.load('host', ['from_netdev'] as const, this.config).from_netdev;
-    return this.run(this.#netdev, frame, 1);
+    return this.run(this.#device().from_netdev, frame, 1);
+  }
+
+  /** The node's stack sends a frame out of a device of the node. */
+  leave(frame: Uint8Array): Outcome {
+    return this.run(this.#device().to_netdev, frame, 0);
+  }
+
+  #device() {
+    this.#netdev ??= this.datapath.load('host', ['from_netdev', 'to_netdev'] as const, this.config);
+    return this.#netdev;
+  }
+
+  /** A frame at a driver. There are no routes for it to follow: what would go on passes, too. */
+  atDriver(frame: Uint8Array): { readonly passed: boolean; readonly packet: Uint8Array } {
+    this.#driver ??= this.datapath.load('xdp', ['forward_xdp'] as const, this.config).forward_xdp;
+    const { retval, data } = progTestRun(this.#driver, { data: Uint8Array.from(frame) });
+    return { passed: retval === XDP_PASS, packet: data };
   }
 
   run(program: ProgFd, frame: Uint8Array, ingressIfindex: number): Outcome {

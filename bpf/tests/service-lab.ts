@@ -7,8 +7,8 @@ import {
   translationsMap,
 } from '../../src/datapath/service-maps.ts';
 import type { PolicyTable } from '../../src/model/index.ts';
-import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
-import type { Lab } from './lab.ts';
+import { type Addr, PROTOCOL_NUMBERS, parseAddr, parseDatagram, parsePacket } from '../../src/net/index.ts';
+import type { Lab, Outcome } from './lab.ts';
 import { BACKEND_INGRESS, Pair, SERVICE, TCP } from './pair.ts';
 
 export const VIP = parseAddr('10.96.0.1');
@@ -80,6 +80,33 @@ export async function serviceScene(options: { readonly b?: PolicyTable; readonly
     ...(options.config === undefined ? {} : { config: options.config }),
   });
   return { pair, services: new Services(pair), [Symbol.dispose]: () => pair[Symbol.dispose]() };
+}
+
+/** The addresses of a frame as it left, and whether its checksums are right. */
+export function seen(outcome: Outcome) {
+  const { ip, transport } = parsePacket(outcome.packet);
+  return {
+    verdict: outcome.verdict,
+    from: `${ip?.source}:${transport?.sourcePort}`,
+    to: `${ip?.destination}:${transport?.destinationPort}`,
+    sums: [ip?.checksumOk, transport?.checksumOk],
+  };
+}
+
+/** Ethernet, IPv4 and ICMP headers. */
+const QUOTED_AT = 14 + 20 + 8;
+
+/** An ICMP error as it left: its own addresses, those of the datagram that it quotes, and its checksums. */
+export function seenError(outcome: Outcome) {
+  const { ip, transport } = parsePacket(outcome.packet);
+  const quoted = parseDatagram(outcome.packet.subarray(QUOTED_AT));
+  return {
+    verdict: outcome.verdict,
+    from: ip?.source,
+    to: ip?.destination,
+    about: `${quoted.ip.source}:${quoted.transport?.sourcePort} ${quoted.ip.destination}:${quoted.transport?.destinationPort}`,
+    sums: [ip?.checksumOk, transport?.checksumOk, quoted.ip.checksumOk],
+  };
 }
 
 export const PROTOCOL_OF = { TCP: PROTOCOL_NUMBERS.TCP, UDP: PROTOCOL_NUMBERS.UDP, SCTP: PROTOCOL_NUMBERS.SCTP };

@@ -1,19 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddr, parsePacket } from '../../src/net/index.ts';
 import { fragmentsOf, fromPod, tcp, udp } from './frames.ts';
-import { allow, type Outcome, WORLD } from './lab.ts';
+import { allow, WORLD } from './lab.ts';
 import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, UDP } from './pair.ts';
-import { PROTOCOL_OF, serviceScene, VIP, VIP_PORT } from './service-lab.ts';
-
-function seen(outcome: Outcome) {
-  const { ip, transport } = parsePacket(outcome.packet);
-  return {
-    verdict: outcome.verdict,
-    from: `${ip?.source}:${transport?.sourcePort}`,
-    to: `${ip?.destination}:${transport?.destinationPort}`,
-    sums: [ip?.checksumOk, transport?.checksumOk],
-  };
-}
+import { PROTOCOL_OF, seen, serviceScene, VIP, VIP_PORT } from './service-lab.ts';
 
 const FORTH = { verdict: 'redirect', from: `${A}:${CLIENT}`, to: `${B}:${SERVICE}`, sums: [true, true] };
 const BACK = { verdict: 'redirect', from: `${VIP}:${VIP_PORT}`, to: `${A}:${CLIENT}`, sums: [true, true] };
@@ -66,6 +56,15 @@ describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
     expect(outcome.events[0]).toMatchObject({ destination: B, destinationPort: SERVICE });
   });
 
+  test('what is forbidden is not remembered', async () => {
+    using it = await serviceScene({ b: [] });
+    it.services.set({ addr: VIP, port: VIP_PORT, protocol: UDP, backends: [B] });
+    const send = () => it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, udp(CLIENT, VIP_PORT))).verdict;
+    expect([send(), await it.services.translations.entries()]).toEqual(['policy-ingress', []]);
+    await it.pair.open(it.pair.b, [allow('ingress', FRONTEND)]);
+    expect([send(), (await it.services.translations.entries()).length]).toEqual(['redirect', 2]);
+  });
+
   test('nothing of it is left when the answer loses its translation', async () => {
     using it = await serviceScene();
     it.services.set({ addr: VIP, port: VIP_PORT, protocol: UDP, backends: [B] });
@@ -84,13 +83,6 @@ describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
     using it = await serviceScene();
     it.services.set({ addr: VIP, port: VIP_PORT, backends: [] });
     expect(it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, tcp(CLIENT, VIP_PORT, 'SYN'))).verdict).toBe('no-backend');
-  });
-
-  test('to itself', async () => {
-    using it = await serviceScene();
-    it.services.set({ addr: VIP, port: VIP_PORT, backends: [A] });
-    const { verdict } = it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, tcp(CLIENT, VIP_PORT, 'SYN')));
-    expect(verdict).toBe('service-conflict');
   });
 
   test('another port of the address is no service', async () => {

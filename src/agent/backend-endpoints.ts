@@ -54,6 +54,9 @@ export function isEnforced(
   return repository.entriesFor(identity.id).some((entry) => entry.direction === direction && entry.isolates);
 }
 
+/** Under this id the datapath counts what the node's own devices drop. */
+export const NODE_DEVICES = 0;
+
 /** Drops at its device. What was forwarded is counted for the node only. */
 export async function endpointCounters(maps: MapSet, id: number): Promise<NonNullable<EndpointView['counters']>> {
   const drops = (await readDrops(maps)).filter(({ endpoint }) => endpoint === id);

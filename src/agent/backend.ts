@@ -4,6 +4,7 @@ import type {
   AgentStatus,
   Check,
   ConnectionView,
+  DoctorReport,
   EndpointRef,
   EndpointView,
   FootprintView,
@@ -25,11 +26,12 @@ import type { FlowHub } from '../observe/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { AddressBook } from './address-book.ts';
 import { connectionViews } from './backend-connections.ts';
-import { endpointCounters, endpointView } from './backend-endpoints.ts';
+import { endpointCounters, endpointView, NODE_DEVICES } from './backend-endpoints.ts';
 import { type PolicyViewContext, policyView } from './backend-policies.ts';
 import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
 import type { AgentConfig } from './config.ts';
+import type { Doctor } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Engine } from './engine.ts';
 import type { Intent } from './intent.ts';
@@ -63,6 +65,7 @@ export type BackendOptions = {
   readonly nodeAddresses: () => readonly Addr[];
   readonly metricsText: () => Promise<string>;
   readonly footprint: () => FootprintView;
+  readonly doctor: Doctor;
 };
 
 /** What the agent tells; asking changes nothing. */
@@ -156,7 +159,8 @@ export class Backend implements AdminBackend {
   }
 
   async nodes(): Promise<NodeView[]> {
-    const { intent, config } = this.#o;
+    const { intent, config, maps } = this.#o;
+    const { drops } = await endpointCounters(maps, NODE_DEVICES);
     return Array.from(intent.nodes.rows.values(), (row) => ({
       name: row.name,
       local: row.name === config.nodeName,
@@ -164,6 +168,7 @@ export class Backend implements AdminBackend {
       podCIDRs: [...row.podCIDRs],
       identity:
         RESERVED_IDS[row.name === config.nodeName ? 'host' : row.isApiServer ? 'kube-apiserver' : 'remote-node'],
+      ...(row.name === config.nodeName && { drops }),
     }));
   }
 
@@ -175,6 +180,10 @@ export class Backend implements AdminBackend {
   async footprint(): Promise<FootprintView> {
     this.#footprint ??= this.#o.footprint();
     return this.#footprint;
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    return await this.#o.doctor.examine();
   }
 
   async metrics(): Promise<string> {

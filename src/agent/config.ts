@@ -66,8 +66,8 @@ const mapsSchema = z
     service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
     backends: entries.default(262_144).describe('Backends of all services.'),
     affinity: entries.default(65_536).describe('Clients of services with session affinity.'),
-    sock_origins: entries.default(65_536).describe('Sockets that were turned to a backend.'),
-    translations: entries.default(65_536).describe('Connections to services that no socket hook saw, twice.'),
+    sock_origins: entries.default(131_072).describe('Sockets that were turned to a backend.'),
+    translations: entries.default(131_072).describe('Connections to services that no socket hook saw, twice.'),
     events: z
       .int()
       .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
@@ -93,6 +93,12 @@ export const configSchema = z.strictObject({
   cniSocket: path.optional().describe('Default <stateDir>/cni.sock.'),
   adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
+  devices: z
+    .array(ifname)
+    .optional()
+    .describe(
+      "Devices besides the uplink where packets from outside come in. Default: every Ethernet device that is nobody's port and no pod's.",
+    ),
   podCIDR: cidr.optional().describe('Addresses of local pods. Default: spec.podCIDR of the Node.'),
   policyEnforcement: z
     .enum(['default', 'always', 'never'])
@@ -130,6 +136,12 @@ export const configSchema = z.strictObject({
     .transform(([min = 0, max = 0]) => ({ min, max }))
     .default({ min: 30_000, max: 32_767 })
     .describe("Node ports, as the API server's --service-node-port-range. No process of the node can bind one in use."),
+  nodePortAcceleration: z
+    .enum(['disabled', 'best-effort', 'native'])
+    .default('disabled')
+    .describe(
+      'XDP at the drivers of devices, for established connections to backends elsewhere; native: a device that cannot is an error. Not on a veth pair whose other end leaves checksums to be filled in.',
+    ),
   loadBalancing: z
     .enum(['random', 'maglev'])
     .default('random')

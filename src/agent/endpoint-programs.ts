@@ -1,21 +1,19 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import {
   type Config,
   installJudges,
   loadEndpointPrograms,
-  loadPrograms,
   type MapSet,
   type ObjectSpec,
   TcxLink,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
-import { type EndpointId, endpointId, type Ifindex } from '../model/index.ts';
+import { type EndpointId, endpointId } from '../model/index.ts';
+import { hashOf } from './hash.ts';
 
 export type EndpointProgramsOptions = {
   readonly endpoint: ObjectSpec;
   readonly judge: ObjectSpec;
-  readonly host: ObjectSpec;
   readonly maps: MapSet;
   /** What is the same for every endpoint of the node. */
   readonly base: Config;
@@ -24,16 +22,14 @@ export type EndpointProgramsOptions = {
 
 export type PinnedLinks = { readonly fromPod: boolean; readonly toPod: boolean };
 
-/** The programs at pods' devices and at the uplink, as pinned links: they go on when the agent is gone. */
+/** The programs at pods' devices and what they share, as pinned links: they go on when the agent is gone. */
 export class EndpointPrograms {
   readonly #o: EndpointProgramsOptions;
   readonly #objectHash: string;
-  readonly #hostHash: string;
 
   constructor(options: EndpointProgramsOptions) {
     this.#o = options;
-    this.#objectHash = hash(readFileSync(options.endpoint.path));
-    this.#hostHash = hash(readFileSync(options.host.path));
+    this.#objectHash = hashOf(readFileSync(options.endpoint.path));
   }
 
   configOf(record: EndpointRecord): Config {
@@ -48,7 +44,7 @@ export class EndpointPrograms {
 
   /** Names exactly what runs: the object file and every constant. */
   programOf(record: EndpointRecord): string {
-    return hash(this.#objectHash, JSON.stringify(this.configOf(record)));
+    return hashOf(this.#objectHash, JSON.stringify(this.configOf(record)));
   }
 
   /** Loads this endpoint's programs and attaches both, or swaps what is attached. */
@@ -94,35 +90,11 @@ export class EndpointPrograms {
     return found;
   }
 
-  /** What `installShared` and `attachUplink` said in an earlier life. */
-  remembered(file: unknown, what: 'shared' | 'uplink'): string | undefined {
-    const value = typeof file === 'object' && file !== null ? (file as Record<string, unknown>)[what] : undefined;
-    return typeof value === 'string' ? value : undefined;
-  }
-
   /** Puts the programs that all endpoints share in place, unless exactly they are; what runs, to be remembered. */
-  installShared(running: string | undefined): string {
+  installShared(running: unknown): string {
     const { judge, maps, base } = this.#o;
-    const wanted = hash(readFileSync(judge.path), JSON.stringify(base));
+    const wanted = hashOf(readFileSync(judge.path), JSON.stringify(base));
     if (running !== wanted) installJudges({ spec: judge, maps, config: base });
-    return wanted;
-  }
-
-  /** Attaches `from_netdev` to the uplink unless exactly that runs there already; what runs, to be remembered. */
-  async attachUplink(uplink: Ifindex, running: string | undefined): Promise<string> {
-    const { host, maps, base, pinDir } = this.#o;
-    const wanted = `${uplink} ${hash(this.#hostHash, JSON.stringify(base))}`;
-    const pin = `${pinDir}/links/uplink`;
-    if (running === wanted) {
-      using link = TcxLink.open(pin);
-      if (link !== undefined && link.ifindex === uplink) return wanted;
-    }
-    const { from_netdev } = loadPrograms({ spec: host, maps, config: base, programs: ['from_netdev'] });
-    try {
-      (await TcxLink.attach({ program: from_netdev, ifindex: uplink, hook: 'ingress', pin })).close();
-    } finally {
-      from_netdev.close();
-    }
     return wanted;
   }
 
@@ -145,10 +117,4 @@ function list(directory: string): string[] {
   } catch {
     return [];
   }
-}
-
-function hash(...parts: (string | Uint8Array)[]): string {
-  const sum = createHash('sha256');
-  for (const part of parts) sum.update(part);
-  return sum.digest('hex').slice(0, 16);
 }

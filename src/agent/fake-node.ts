@@ -178,6 +178,8 @@ export function podRow(name: string, labels: Record<string, string> = {}, change
     serviceAccount: 'default',
     nodeName: FAKE_NODE,
     hostNetwork: false,
+    privileged: false,
+    netRaw: true,
     podIPs: [],
     hostIP: '',
     namedPorts: [],

@@ -11,6 +11,7 @@ import {
   mapIsNeeded,
   type ObjectSpec,
   type ProgFd,
+  SOCK_HOOKS,
 } from '../datapath/index.ts';
 
 const FEATURES = [
@@ -21,6 +22,7 @@ const FEATURES = [
   'enableMasquerade',
   'enableFragments',
   'enableIcmpErrors',
+  'enableServices',
   'enableIpv6',
 ] as const satisfies readonly (keyof Config)[];
 type FeatureName = (typeof FEATURES)[number];
@@ -33,10 +35,14 @@ const DESCRIPTIONS: Readonly<Record<FeatureName, string>> = {
   enableMasquerade: "pods reach the world under the node's address",
   enableFragments: 'IPv4 fragments; without it they are dropped',
   enableIcmpErrors: CONFIG_DOCS.enableIcmpErrors,
+  enableServices: CONFIG_DOCS.enableServices,
   enableIpv6: 'IPv6; without it every IPv6 packet is dropped',
 };
 
-export type FootprintSpecs = { readonly endpoint: ObjectSpec; readonly judge: ObjectSpec; readonly host: ObjectSpec };
+/** xdp.bpf.o where node ports are accelerated, else undefined. */
+export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'sock', ObjectSpec>> & {
+  readonly xdp: ObjectSpec | undefined;
+};
 
 /** Not those of the node: loading to measure must leave nothing behind. */
 const SMALL: MapSizes = {
@@ -47,6 +53,12 @@ const SMALL: MapSizes = {
   snat: 64,
   fragments: 64,
   drops: 64,
+  services: 16,
+  service_slots: 16,
+  backends: 16,
+  affinity: 64,
+  sock_origins: 64,
+  translations: 64,
   events: 4096,
 };
 
@@ -57,22 +69,32 @@ const PLACES: Readonly<Record<string, string>> = {
   to_pod: "tcx/egress of every pod's device",
   judge_from_pod: 'tail call, new connections of pods',
   judge_to_pod: 'tail call, new connections to pods',
-  from_netdev: 'tcx/ingress of the uplink',
+  from_netdev: "tcx/ingress of the node's devices",
+  to_netdev: "tcx/egress of the node's devices",
+  forward_xdp: "XDP at the drivers of the node's devices",
 };
+const SOCKETS = 'the cgroup of pods and of processes of the node';
 
 function measure(specs: FootprintSpecs, config: Config): Program[] {
   using maps = new MapSet({ pinDir: undefined, sizes: SMALL });
+  const services = config.enableServices;
   const loaded: ProgFd[] = [
     ...Object.values(loadPrograms({ spec: specs.endpoint, maps, config, programs: ['from_pod', 'to_pod'] as const })),
     ...Object.values(
       loadPrograms({ spec: specs.judge, maps, config, programs: ['judge_from_pod', 'judge_to_pod'] as const }),
     ),
-    ...Object.values(loadPrograms({ spec: specs.host, maps, config, programs: ['from_netdev'] as const })),
+    ...Object.values(
+      loadPrograms({ spec: specs.host, maps, config, programs: ['from_netdev', ...(services ? ['to_netdev'] : [])] }),
+    ),
+    ...(services ? Object.values(loadPrograms({ spec: specs.sock, maps, config, programs: SOCK_HOOKS })) : []),
+    ...(services && specs.xdp !== undefined
+      ? Object.values(loadPrograms({ spec: specs.xdp, maps, config, programs: ['forward_xdp'] }))
+      : []),
   ];
   try {
     return footprint(loaded).programs.map(({ name, instructions, bytes }) => ({
       name,
-      attachedTo: PLACES[name] ?? '',
+      attachedTo: PLACES[name] ?? SOCKETS,
       kernelId: 0,
       instructions,
       jitedBytes: bytes,

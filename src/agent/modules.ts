@@ -31,6 +31,8 @@ import { Backend } from './backend.ts';
 import { CniServer } from './cni-server.ts';
 import type { AgentConfig } from './config.ts';
 import { Collection } from './conntrack-collector.ts';
+import { DevicePrograms } from './device-programs.ts';
+import { LoopbackWatch, routeLocalnetDevices } from './doctor/index.ts';
 import { EndpointPrograms } from './endpoint-programs.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
@@ -40,6 +42,8 @@ import { Intent } from './intent.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { nodeConfig } from './node-config.ts';
+import { NodeDevices } from './node-devices.ts';
+import { nodeDoctor } from './node-doctor.ts';
 import { findUplink, nodeAddresses } from './node-facts.ts';
 import { Numbers } from './numbers.ts';
 import { PeerFollower } from './peer-follower.ts';
@@ -76,8 +80,25 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     judge: readObjectSpec(`${BUILD}judge.bpf.o`),
     host: readObjectSpec(`${BUILD}host.bpf.o`),
     sock: readObjectSpec(`${BUILD}sock.bpf.o`),
+    xdp: readObjectSpec(`${BUILD}xdp.bpf.o`),
   };
   const programs = new EndpointPrograms({ ...specs, maps, base, pinDir: config.pinDir });
+  const devices = new NodeDevices({
+    netdev,
+    programs: new DevicePrograms({
+      ...specs,
+      maps,
+      base,
+      pinDir: config.pinDir,
+      acceleration: config.nodePortAcceleration,
+      log,
+    }),
+    state,
+    uplink: uplink.ifindex,
+    configured: config.devices,
+    clock,
+    log,
+  });
 
   const endpoints = new EndpointTable();
   const local = new LocalAddresses(endpointsMap(maps));
@@ -95,10 +116,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   }
   const addressing = new Addressing(state, config.podCIDR);
   const restored = await restoreEndpoints({ addressing, endpoints, programs, netdev, words, local, state, log });
-  state.writeJson('programs', {
-    shared: programs.installShared(programs.remembered(state.readJson('programs'), 'shared')),
-    uplink: await programs.attachUplink(uplink.ifindex, programs.remembered(state.readJson('programs'), 'uplink')),
-  });
+  state.writeJson('judges', programs.installShared(state.readJson('judges')));
+  await devices.look();
   // Nothing of an earlier layout is used any more.
   removeOldMaps(config.pinDir);
 
@@ -232,24 +251,43 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     nodeAddresses,
     metricsText: () => registry.metrics(),
     footprint: () =>
-      measureFootprint(specs, base, maps, {
-        policy: installer.rows,
-        ipcache: ipcache.size,
-        conntrack: collection.entries,
-        endpoints: endpoints.size,
-      }),
+      measureFootprint(
+        { ...specs, xdp: config.nodePortAcceleration === 'disabled' ? undefined : specs.xdp },
+        base,
+        maps,
+        {
+          policy: installer.rows,
+          ipcache: ipcache.size,
+          conntrack: collection.entries,
+          endpoints: endpoints.size,
+        },
+      ),
+    doctor: nodeDoctor({
+      config,
+      base,
+      devices,
+      maps,
+      endpoints,
+      intent,
+      serviceCgroup,
+      apiServer: connection.server,
+      counted: () => ({ policy: installer.rows, ipcache: ipcache.size, conntrack: collection.entries }),
+    }),
   });
 
   await lifecycle.start(
     { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
     engine,
+    devices,
     ...(services === undefined ? [] : [services.health, services.sockets, services.engine, services.events]),
     reflection,
     ...(flows === undefined ? [] : [flows]),
     collection,
-    new AdminServer({ backend, socketPath: config.adminSocket, log }),
+    new LoopbackWatch({ look: routeLocalnetDevices, registry, clock, log }),
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
     new CniServer({ path: config.cniSocket, handle: (request) => attachments.handle(request), log }),
+    // The last: who asks it whether the agent is ready must find the other sockets open.
+    new AdminServer({ backend, socketPath: config.adminSocket, log }),
   );
   log.info({ node: config.nodeName, uplink: uplink.name, restored: Object.fromEntries(restored) }, 'agent serves');
   return { engine, endpoints, intent };

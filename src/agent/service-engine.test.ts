@@ -40,6 +40,7 @@ const endpoint = (address: string, more: Partial<SliceEndpoint> = {}): SliceEndp
   nodeName: NODE,
   pod: '',
   zones: [],
+  nodes: [],
   ...more,
 });
 
@@ -192,6 +193,8 @@ describe('ServiceEngine', () => {
       serviceAccount: 'default',
       nodeName: NODE,
       hostNetwork: true,
+      privileged: false,
+      netRaw: false,
       podIPs: ['172.18.0.2'],
       hostIP: '172.18.0.2',
       namedPorts: [],

@@ -69,6 +69,7 @@ const sliceRow = ({ name, service, endpoints, terminating }: SliceInput): SliceS
     nodeName: last % 2 === 0 ? 'node-1' : 'node-2',
     pod: '',
     zones: [],
+    nodes: [],
   })),
 });
 

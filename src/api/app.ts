@@ -48,6 +48,7 @@ export function createAdminApp({ backend, log, signal }: AdminAppOptions): Hono 
   app.get('/v1/connections', (c) => stream(c, (ending) => backend.connections(ending)));
   app.get('/v1/nodes', async (c) => c.json(await backend.nodes()));
   app.get('/v1/services', async (c) => c.json(await backend.services()));
+  app.get('/v1/doctor', async (c) => c.json(await backend.doctor()));
   app.get('/v1/footprint', async (c) => c.json(await backend.footprint()));
   app.get('/v1/metrics', async (c) => c.text(await backend.metrics()));
   app.post('/v1/observe', async (c) => {

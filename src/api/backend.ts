@@ -2,6 +2,7 @@ import type { FlowMessage } from '../model/index.ts';
 import type {
   AgentStatus,
   ConnectionView,
+  DoctorReport,
   EndpointView,
   FootprintView,
   IdentityView,
@@ -34,6 +35,8 @@ export type AdminBackend = {
   nodes(): Promise<readonly NodeView[]>;
   services(): Promise<ServiceList>;
   footprint(): Promise<FootprintView>;
+  /** Looks at the node anew: what weakens it. Takes seconds when ports do not answer. */
+  doctor(): Promise<DoctorReport>;
   /** Prometheus text format. */
   metrics(): Promise<string>;
   /**

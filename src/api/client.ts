@@ -42,6 +42,7 @@ export class ApiClient {
   policies = () => this.#get('/v1/policies', z.array(schema.policySchema));
   nodes = () => this.#get('/v1/nodes', z.array(schema.nodeSchema));
   services = () => this.#get('/v1/services', schema.serviceListSchema);
+  doctor = () => this.#get('/v1/doctor', schema.doctorSchema);
   footprint = () => this.#get('/v1/footprint', schema.footprintSchema);
 
   async endpoint(ref: { id: number } | { namespace: string; pod: string }): Promise<schema.EndpointView> {

@@ -4,6 +4,7 @@ import { apiErrors } from './errors.ts';
 import type {
   AgentStatus,
   ConnectionView,
+  DoctorReport,
   EndpointView,
   FootprintView,
   IdentityView,
@@ -24,6 +25,7 @@ export type FakeState = {
   nodes: NodeView[];
   services: ServiceList;
   footprint: FootprintView;
+  doctor: DoctorReport;
   /** Key: `from to protocol port`. Others are not known. */
   traces: Map<string, TraceView>;
   flows: FlowMessage[];
@@ -46,6 +48,7 @@ export class FakeBackend implements AdminBackend {
   nodes = async () => this.state.nodes;
   services = async () => this.state.services;
   footprint = async () => this.state.footprint;
+  doctor = async () => this.state.doctor;
   metrics = async () => `membrane_endpoints ${this.state.endpoints.length}\n`;
 
   async endpoint(ref: EndpointRef): Promise<EndpointView | undefined> {
@@ -113,6 +116,7 @@ function emptyState(): FakeState {
     nodes: [],
     services: { enabled: false, items: [] },
     footprint: { programs: [], maps: [], features: [] },
+    doctor: { findings: [] },
     traces: new Map(),
     flows: [],
   };

@@ -6,7 +6,9 @@ export type {
   AgentStatus,
   Check,
   ConnectionView,
+  DoctorReport,
   EndpointView,
+  Finding,
   FootprintView,
   IdentityView,
   NodeView,
@@ -15,7 +17,9 @@ export type {
   PolicyView,
   ServiceList,
   ServiceView,
+  Severity,
   TraceRequest,
   TraceView,
 } from './schema.ts';
+export { SEVERITIES } from './schema.ts';
 export { AdminServer } from './server.ts';

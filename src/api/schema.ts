@@ -17,6 +17,23 @@ export const checkSchema = z.object({
 });
 export type Check = z.infer<typeof checkSchema>;
 
+/** From worst to best. */
+export const SEVERITIES = ['critical', 'warning', 'info', 'ok'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+const findingSchema = z.object({
+  severity: z.enum(SEVERITIES),
+  /** What was looked at: `route_localnet`, `hooks`, `map policy`. */
+  check: z.string(),
+  /** What was found, and where. */
+  evidence: z.string(),
+  /** What to do; absent when nothing is to be done. */
+  remedy: z.string().optional(),
+});
+export type Finding = z.infer<typeof findingSchema>;
+export const doctorSchema = z.object({ findings: z.array(findingSchema) });
+export type DoctorReport = z.infer<typeof doctorSchema>;
+
 export const statusSchema = z.object({
   node: z.string(),
   cluster: z.string(),
@@ -163,6 +180,8 @@ export const nodeSchema = z.object({
   addresses: z.array(z.string()),
   podCIDRs: z.array(z.string()),
   identity: count,
+  /** At the node's own devices; absent: of other nodes nothing is known. */
+  drops: z.array(packetCount.extend({ reason: z.string(), direction })).optional(),
 });
 export type NodeView = z.infer<typeof nodeSchema>;
 

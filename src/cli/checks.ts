@@ -1,75 +1,84 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { ApiClient, Check } from '../api/index.ts';
+import type { ApiClient, Check, Finding } from '../api/index.ts';
 import { errorMessage, isMembraneError } from '../base/index.ts';
 
 const MIN_KERNEL = [6, 6] as const;
 
-/** What can be seen of this machine without the agent. */
-export function machineChecks(): Check[] {
+/** What can be seen of this machine without the agent. What is missing is critical: the agent does not run without it. */
+export function machineFindings(): Finding[] {
   return [
-    check('root', process.geteuid?.() === 0, 'runs as root', 'run this as root: eBPF needs it'),
-    kernelCheck(release()),
-    check(
-      'architecture',
-      ['x64', 'arm64'].includes(arch()),
+    need('root', process.geteuid?.() === 0, 'runs as root', [
+      'does not run as root',
+      'Run this as root: eBPF needs it.',
+    ]),
+    kernelFinding(release()),
+    need('architecture', ['x64', 'arm64'].includes(arch()), arch(), [
       arch(),
-      `${arch()}: the datapath is built for 64-bit little-endian machines`,
-    ),
-    check(
-      'btf',
-      existsSync('/sys/kernel/btf/vmlinux'),
-      'the kernel describes its types',
-      '/sys/kernel/btf/vmlinux is missing: use a kernel with CONFIG_DEBUG_INFO_BTF',
-    ),
-    mountCheck('bpffs', '/sys/fs/bpf', 'bpf'),
-    check(
+      'Use x64 or arm64: the datapath is built for 64-bit little-endian machines.',
+    ]),
+    need('btf', existsSync('/sys/kernel/btf/vmlinux'), 'the kernel describes its types', [
+      '/sys/kernel/btf/vmlinux is missing',
+      'Use a kernel with CONFIG_DEBUG_INFO_BTF.',
+    ]),
+    bpffsFinding(readFileSync('/proc/self/mounts', 'utf8')),
+    need(
       'cgroup2',
       existsSync('/sys/fs/cgroup/cgroup.controllers') || existsSync('/sys/fs/cgroup/unified/cgroup.controllers'),
       'mounted',
-      'the unified cgroup hierarchy is not mounted at /sys/fs/cgroup',
+      ['the unified cgroup hierarchy is not mounted at /sys/fs/cgroup', 'mount -t cgroup2 cgroup2 /sys/fs/cgroup'],
     ),
-    check('ip', inPath('ip'), 'iproute2 is installed', 'the command "ip" is missing: install iproute2'),
+    need('ip', inPath('ip'), 'iproute2 is installed', ['the command "ip" is missing', 'Install iproute2.']),
   ];
 }
 
-/** The agent's own checks. That none runs here is no fault; that one runs and does not answer is. */
-export async function agentChecks(connect: () => Promise<ApiClient>): Promise<Check[]> {
+/** The agent's own checks and what it finds at its node. That none runs here is no fault; that one does not answer is. */
+export async function agentFindings(connect: () => Promise<ApiClient>): Promise<Finding[]> {
   try {
-    const status = await (await connect()).status();
+    const agent = await connect();
+    const status = await agent.status();
+    const wait = 'See "membrane status" and the agent\'s log for what it waits for.';
     return [
-      check(
-        'agent',
-        status.ready,
-        `${status.version} on ${status.node} is ready`,
-        `the agent of ${status.node} is not ready`,
-      ),
-      ...status.checks.map((one) => ({ ...one, name: `agent: ${one.name}` })),
+      need('agent', status.ready, `${status.version} on ${status.node} is ready`, [
+        `${status.node} is not ready`,
+        wait,
+      ]),
+      ...status.checks.map(statusFinding),
+      ...(await agent.doctor()).findings,
     ];
   } catch (error) {
-    if (isMembraneError(error, 'E_CLI_NO_AGENT')) return [{ name: 'agent', ok: true, detail: 'none runs here' }];
-    const detail = isMembraneError(error) ? `${error.message}. ${error.remedy}` : errorMessage(error);
-    return [{ name: 'agent', ok: false, detail }];
+    if (isMembraneError(error, 'E_CLI_NO_AGENT')) {
+      const evidence = 'none runs here: only the machine was looked at, not the node';
+      return [{ severity: 'info', check: 'agent', evidence, remedy: error.remedy }];
+    }
+    const remedy = isMembraneError(error) ? error.remedy : "See the agent's log.";
+    return [{ severity: 'critical', check: 'agent', evidence: errorMessage(error), remedy }];
   }
 }
 
-export function kernelCheck(version: string): Check {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const ok = major > MIN_KERNEL[0] || (major === MIN_KERNEL[0] && minor >= MIN_KERNEL[1]);
-  return check('kernel', ok, version, `${version} is older than ${MIN_KERNEL.join('.')}, which tcx links need`);
+function statusFinding({ name, ok, detail }: Check): Finding {
+  return need(`agent: ${name}`, ok, detail, [detail, "See the agent's log."]);
 }
 
-function mountCheck(name: string, path: string, type: string): Check {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const mounted = mounts.some((line) => line.split(' ')[1] === path && line.split(' ')[2] === type);
-  return check(name, mounted, `mounted at ${path}`, `not mounted: mount -t ${type} ${type} ${path}`);
+export function kernelFinding(version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isNew = major > MIN_KERNEL[0] || (major === MIN_KERNEL[0] && minor >= MIN_KERNEL[1]);
+  return need('kernel', isNew, version, [version, `Use Linux ${MIN_KERNEL.join('.')} or newer: it has tcx links.`]);
+}
+
+/** `mounts`: as /proc/self/mounts. */
+export function bpffsFinding(mounts: string): Finding {
+  const lines = mounts.split('\n').map((line) => line.split(' '));
+  const isMounted = lines.some(([, path, type]) => path === '/sys/fs/bpf' && type === 'bpf');
+  return need('bpffs', isMounted, 'mounted at /sys/fs/bpf', ['not mounted', 'mount -t bpf bpf /sys/fs/bpf']);
 }
 
 function inPath(program: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
-function check(name: string, ok: boolean, good: string, bad: string): Check {
-  return { name, ok, detail: ok ? good : bad };
+/** `bad`: what is found instead, and what to do. */
+function need(check: string, isThere: boolean, good: string, [evidence, remedy]: readonly [string, string]): Finding {
+  return isThere ? { severity: 'ok', check, evidence: good } : { severity: 'critical', check, evidence, remedy };
 }

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AdminServer, type EndpointView, FakeBackend, type ServiceList, type TraceView } from '../api/index.ts';
+import {
+  AdminServer,
+  type EndpointView,
+  FakeBackend,
+  type Finding,
+  type ServiceList,
+  type TraceView,
+} from '../api/index.ts';
 import type { Flow } from '../model/index.ts';
 
 const MEMBRANE = fileURLToPath(new URL('../../membrane', import.meta.url));
@@ -259,6 +266,35 @@ describe('output', () => {
     expect(out).toContain('a/web: ExternalIPRefused: externalIP 8.8.8.8 is not within serviceAddressRanges');
     expect(JSON.parse((await membrane(['service', 'list', '-o', 'json'])).out)).toEqual(services);
     Object.assign(backend.state, { services: before });
+  });
+
+  test('doctor: the worst first, each with its remedy, and exit code 1 when something is critical', async () => {
+    const { doctor: before } = backend.state;
+    const hooks = { check: 'hooks', evidence: `program ${HOSTILE}`, remedy: 'Detach it.' };
+    const findings = [{ severity: 'info' as const, check: 'pods', evidence: 'raw', remedy: 'Drop it.' }];
+    Object.assign(backend.state, { doctor: { findings } });
+    const harmless = await membrane(['doctor', '-o', 'json']);
+    Object.assign(backend.state, { doctor: { findings: [...findings, { severity: 'critical', ...hooks }] } });
+    const [people, program] = [await membrane(['doctor']), await membrane(['doctor', '-o', 'json'])];
+    Object.assign(backend.state, { doctor: before });
+
+    const severities = (ran: Ran) => (JSON.parse(ran.out) as Finding[]).map(({ severity }) => severity);
+    // What this machine lacks is critical, too: only the difference is the agent's.
+    expect(harmless.code).toBe(severities(harmless).includes('critical') ? 1 : 0);
+    expect(severities(program).toSorted()).toEqual([...severities(harmless), 'critical'].toSorted());
+    expect([people.code, program.code]).toEqual([1, 1]);
+    expect(people.out).toMatch(/^critical {2}hooks .* program \\x1b\]0;owned\\x07\\u202e\n +-> Detach it\.$/m);
+    expect(people.out.indexOf('Detach it.')).toBeLessThan(people.out.indexOf('Drop it.'));
+    expect(people.out).toMatch(/^\d+ critical, 0 warning, 1 info, \d+ ok\n$/m);
+  });
+
+  test('doctor without an agent looks at the machine and says so', async () => {
+    const { out } = await membrane(['doctor', '-o', 'json'], { MEMBRANE_RUN_DIR: join(folder, 'empty') });
+    const findings = JSON.parse(out) as Finding[];
+    expect(findings.filter(({ check }) => check === 'agent')).toMatchObject([
+      { severity: 'info', evidence: 'none runs here: only the machine was looked at, not the node' },
+    ]);
+    expect(findings.map(({ check }) => check)).toContain('kernel');
   });
 
   test('trace says who decided', async () => {

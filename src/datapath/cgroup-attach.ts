@@ -10,7 +10,7 @@ import type { ObjectSpec } from './object-spec.ts';
 import { cgroupLinkCreate, cgroupLinkInfo, linkDetach, linkUpdate, objectGet, objectPin } from './syscall.ts';
 
 /** Programs of sock.bpf.c and where they belong; numbers of enum bpf_attach_type. */
-const HOOKS = {
+export const HOOKS = {
   connect4: 10,
   connect6: 11,
   post_bind4: 12,
@@ -23,7 +23,7 @@ const HOOKS = {
 } as const;
 
 type SockHook = keyof typeof HOOKS;
-const SOCK_HOOKS = Object.keys(HOOKS) as SockHook[];
+export const SOCK_HOOKS = Object.keys(HOOKS) as SockHook[];
 
 export type SockAttachOptions = {
   /** sock.bpf.o */

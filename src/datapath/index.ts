@@ -1,7 +1,14 @@
 /** The datapath as the rest of the agent sees it. */
 export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
+export { attachXdp, detachXdp, xdpDevice } from './attach-xdp.ts';
 export { BPFFS, ensureBpffs, removePins } from './bpffs.ts';
-export { attachSockets, detachSockets, type SockAttachOptions } from './cgroup-attach.ts';
+export {
+  attachSockets,
+  detachSockets,
+  SOCK_HOOKS,
+  type SockAttachOptions,
+  socketsAttached,
+} from './cgroup-attach.ts';
 export {
   type Connection,
   type ConnectionEnd,
@@ -20,6 +27,7 @@ export {
   type Traffic,
 } from './counters.ts';
 export { type Collected, ConntrackCollector } from './ct-gc.ts';
+export { type DeviceHooks, listDeviceHooks } from './device-hooks.ts';
 export { type EndpointWord, type EndpointWords, KernelEndpointWords, WordArray } from './endpoint-words.ts';
 export { type EndpointsMap, endpointsCodecs, endpointsMap } from './endpoints-map.ts';
 export { FakeMap } from './fake.ts';
@@ -37,6 +45,7 @@ export type {
 } from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
 export { MAP_SPECS, type MapName } from './gen/layout.ts';
+export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from './hook-programs.ts';
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
 export { installJudges } from './judges.ts';
 export {
@@ -47,13 +56,17 @@ export {
   mapIsNeeded,
 } from './loader.ts';
 export type { TypedMap } from './map.ts';
+export { countEntries } from './map-fill.ts';
 export { type MapRow } from './map-operations.ts';
 export { MapSet, type MapSetOptions, type MapSizes, removeOldMaps } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
 export { netnsCookie } from './netns-cookie.ts';
+export { type FilterChain, listNftChains } from './nft-chains.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
 export { type Feature, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
 export { fakeServiceMaps, type ServiceMaps, serviceMaps } from './service-maps.ts';
+export { type InetSocket, SockDiag } from './sock-diag.ts';
 export { endStaleSockets, type StaleSocketsOptions, type StaleSocketsResult } from './stale-sockets.ts';
+export { listXtablesChains } from './xtables-chains.ts';

@@ -255,6 +255,13 @@ export function socketOption64(fd: number, level: number, name: number): bigint 
   return new DataView(value.buffer).getBigUint64(0, true);
 }
 
+/** An option that the kernel writes into `value`, which says by its contents what is asked for. Throws ErrnoError. */
+export function readSocketOption(fd: number, level: number, name: number, value: Uint8Array): void {
+  if (libc().getsockopt(fd, level, name, value, Uint32Array.of(value.length)) !== 0) {
+    throw new ErrnoError('getsockopt', koffi.errno());
+  }
+}
+
 /** Binds to a raw `sockaddr` and listens. Throws ErrnoError. */
 export function bindAndListen(fd: number, sockaddr: Uint8Array, backlog: number): void {
   if (libc().bind(fd, sockaddr, sockaddr.length) !== 0) throw new ErrnoError('bind', koffi.errno());

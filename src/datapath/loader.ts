@@ -15,7 +15,7 @@ import { summariseLog } from './verifier-log.ts';
 const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   policy: (c) => c.enablePolicy,
   fragments: (c) => c.enableFragments,
-  snat: (c) => c.enableMasquerade,
+  snat: (c) => c.enableMasquerade || c.enableServices,
   events: (c) => c.enableEvents,
   event_state: (c) => c.enableEvents,
   services: (c) => c.enableServices,

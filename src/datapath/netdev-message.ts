@@ -16,13 +16,14 @@ import {
   u32,
 } from './netlink-message.ts';
 
-const IFLA = { address: 1, name: 3, mtu: 4, linkInfo: 18, afSpec: 26, netnsFd: 28 } as const;
+const IFLA = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, afSpec: 26, netnsFd: 28 } as const;
 const INFO = { kind: 1, data: 2 } as const;
 const VETH_PEER = 1;
 const AF_INET6 = 10;
 const INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_NONE = 1;
 const IFF_UP = 1;
+const ARPHRD_ETHER = 1;
 const NUD_PERMANENT = 0x80;
 const SCOPE = { universe: 0, link: 253 } as const;
 const RTN_UNICAST = 1;
@@ -148,6 +149,10 @@ export type Link = {
   readonly mac: Mac;
   readonly mtu: number;
   readonly up: boolean;
+  /** Its frames begin with an Ethernet header; the loopback device's do not count. */
+  readonly isEthernet: boolean;
+  /** A port of a bridge or bond, which gets its frames. */
+  readonly isPort: boolean;
 };
 
 export function parseLink(reply: Reply): Link {
@@ -162,6 +167,8 @@ export function parseLink(reply: Reply): Link {
     mac: macFromBytes(attributes.get(IFLA.address) ?? new Uint8Array(6)),
     mtu: mtu === undefined ? 0 : new DataView(mtu.buffer, mtu.byteOffset).getUint32(0, true),
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
+    isEthernet: view.getUint16(2, true) === ARPHRD_ETHER,
+    isPort: attributes.has(IFLA.master),
   };
 }
 

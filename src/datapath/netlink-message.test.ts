@@ -66,6 +66,8 @@ describe('netlink messages', () => {
     expect(parseLink({ type: RTM.newLink, sequence: 0, payload })).toEqual({
       ifindex: 3,
       name: 'mbr0001',
+      isEthernet: false,
+      isPort: false,
       mac: '0a:58:0a:00:00:01',
       mtu: 1450,
       up: true,

@@ -1,4 +1,4 @@
-import type { Addr, PROTOCOL_NUMBERS } from '../net/index.ts';
+import { type Addr, PROTOCOL_NUMBERS } from '../net/index.ts';
 import { readAddr } from './codec.ts';
 import { type Change, NetlinkSocket } from './netlink.ts';
 
@@ -11,6 +11,8 @@ const ID_SIZE = 48;
 /** In struct inet_diag_msg; the id's own fields follow from here. */
 const ID_AT = 4;
 const ALL_STATES = 0xffff_ffff;
+/** enum in include/net/tcp_states.h */
+const LISTEN_STATE = 1 << 10;
 
 export type DiagProtocol = typeof PROTOCOL_NUMBERS.TCP | typeof PROTOCOL_NUMBERS.UDP;
 
@@ -19,6 +21,8 @@ export type InetSocket = {
   /** As bpf_get_socket_cookie has it. */
   readonly cookie: bigint;
   readonly protocol: DiagProtocol;
+  /** `0.0.0.0` or `::` when it is bound to no address. */
+  readonly local: Addr;
   readonly localPort: number;
   /** IPv4 also where an IPv6 socket uses it. `0.0.0.0` or `::` when it is not connected. */
   readonly remote: Addr;
@@ -43,9 +47,18 @@ export class SockDiag implements Disposable {
 
   /** Throws E_DATAPATH_NETLINK. */
   async list(protocol: DiagProtocol): Promise<InetSocket[]> {
+    return await this.#dump(protocol, ALL_STATES);
+  }
+
+  /** TCP sockets that wait for connections. Throws E_DATAPATH_NETLINK. */
+  async listening(): Promise<InetSocket[]> {
+    return await this.#dump(PROTOCOL_NUMBERS.TCP, LISTEN_STATE);
+  }
+
+  async #dump(protocol: DiagProtocol, states: number): Promise<InetSocket[]> {
     const found: InetSocket[] = [];
     for (const family of FAMILIES) {
-      const replies = await this.#netlink.dump(SOCK_DIAG_BY_FAMILY, request(family, protocol));
+      const replies = await this.#netlink.dump(SOCK_DIAG_BY_FAMILY, request(family, protocol, { states }));
       for (const { payload } of replies) found.push(socketOf(payload, protocol));
     }
     return found;
@@ -58,7 +71,7 @@ export class SockDiag implements Disposable {
       return {
         type: SOCK_DESTROY,
         flags: 0,
-        payload: request(family, protocol, id),
+        payload: request(family, protocol, { id }),
         what: `end socket ${cookie}`,
         ignore: ['ENOENT', 'ESTALE'],
       };
@@ -76,12 +89,16 @@ export class SockDiag implements Disposable {
 }
 
 /** struct inet_diag_req_v2 */
-function request(family: number, protocol: number, id: Uint8Array = new Uint8Array(ID_SIZE)): Uint8Array {
+function request(
+  family: number,
+  protocol: number,
+  { states = ALL_STATES, id }: { readonly states?: number; readonly id?: Uint8Array },
+): Uint8Array {
   const bytes = new Uint8Array(8 + ID_SIZE);
   bytes[0] = family;
   bytes[1] = protocol;
-  new DataView(bytes.buffer).setUint32(4, ALL_STATES, true);
-  bytes.set(id, 8);
+  new DataView(bytes.buffer).setUint32(4, states, true);
+  if (id !== undefined) bytes.set(id, 8);
   return bytes;
 }
 
@@ -93,6 +110,7 @@ function socketOf(message: Uint8Array, protocol: DiagProtocol): InetSocket {
   return {
     cookie: view.getBigUint64(40, true),
     protocol,
+    local: family === 2 ? mapped(id.subarray(4, 8)) : readAddr(view, 4),
     localPort: view.getUint16(0),
     remote: family === 2 ? mapped(id.subarray(20, 24)) : readAddr(view, 20),
     remotePort: view.getUint16(2),

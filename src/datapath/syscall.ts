@@ -208,7 +208,7 @@ export function progInfo(fd: ProgFd): ProgInfo {
 export type LinkInfo = {
   readonly id: number;
   readonly programId: number;
-  /** Of a tcx link; 0 when its device is gone. */
+  /** Of a tcx or XDP link; 0 when its device is gone. */
   readonly ifindex: number;
   readonly attachType: number;
 };
@@ -257,6 +257,19 @@ export async function tcxLinkCreate(program: ProgFd, ifindex: number, attachType
   return new OwnedFd('link', await bpfAsync(28, new Uint8Array(a.buffer), `attach to ifindex ${ifindex}`));
 }
 
+const BPF_XDP = 37;
+const XDP_FLAGS_DRV_MODE = 4;
+
+/** Of the driver only: the kernel's generic substitute is slower than no XDP at all. */
+export async function xdpLinkCreate(program: ProgFd, ifindex: number): Promise<LinkFd> {
+  const a = new DataView(new ArrayBuffer(64));
+  a.setUint32(0, program.number, true);
+  a.setUint32(4, ifindex, true);
+  a.setUint32(8, BPF_XDP, true);
+  a.setUint32(12, XDP_FLAGS_DRV_MODE, true);
+  return new OwnedFd('link', await bpfAsync(28, new Uint8Array(a.buffer), `attach XDP to ifindex ${ifindex}`));
+}
+
 /** Atomic: every packet sees the old or the new program. `expected` guards against another writer. */
 export function linkUpdate(link: LinkFd, program: ProgFd, expected?: ProgFd): void {
   const a = clear();
@@ -277,13 +290,25 @@ export async function linkDetach(link: LinkFd): Promise<void> {
 
 /** Program ids on a hook, in the order in which they run. */
 export function tcxQuery(ifindex: number, attachType: number): number[] {
+  return progQuery(ifindex, attachType, { flags: 0, operation: `query ifindex ${ifindex}` });
+}
+
+const BPF_F_QUERY_EFFECTIVE = 1;
+
+/** Program ids that run for processes of a cgroup, those of the cgroups above it among them, in their order. */
+export function cgroupQuery(cgroup: number, attachType: number): number[] {
+  return progQuery(cgroup, attachType, { flags: BPF_F_QUERY_EFFECTIVE, operation: 'query a cgroup' });
+}
+
+function progQuery(target: number, attachType: number, how: { flags: number; operation: string }): number[] {
   const a = clear();
   const ids = new Uint32Array(new ArrayBuffer(64 * 4));
-  a.setUint32(0, ifindex, true);
+  a.setUint32(0, target, true);
   a.setUint32(4, attachType, true);
+  a.setUint32(8, how.flags, true);
   pointer(16, ids);
   a.setUint32(24, ids.length, true);
-  bpf(16, attrBytes.subarray(0, 64), `query ifindex ${ifindex}`);
+  bpf(16, attrBytes.subarray(0, 64), how.operation);
   return [...ids.subarray(0, a.getUint32(24, true))];
 }
 

@@ -9,7 +9,7 @@ export const FLOW_VERDICTS = ['forwarded', 'dropped'] as const;
 export type FlowVerdict = (typeof FLOW_VERDICTS)[number];
 
 /** Which program of the datapath saw the packet. */
-export const FLOW_HOOKS = ['from-pod', 'to-pod', 'from-netdev'] as const satisfies readonly Hook[];
+export const FLOW_HOOKS = ['from-pod', 'to-pod', 'from-netdev', 'to-netdev'] as const satisfies readonly Hook[];
 export type FlowHook = (typeof FLOW_HOOKS)[number];
 
 export const TCP_FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const;

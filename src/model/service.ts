@@ -66,6 +66,8 @@ export type SliceEndpoint = {
   readonly pod: string;
   /** Zones that should use it; empty: all. */
   readonly zones: readonly string[];
+  /** Nodes that should use it; empty: all. */
+  readonly nodes: readonly string[];
 };
 
 /** A place that connections can be sent to. */

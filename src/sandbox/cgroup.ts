@@ -8,6 +8,14 @@ import { safeSegment } from './paths.ts';
 /** Our own child of the cgroup v2 root; the root itself is never touched. */
 const NAME = 'membrane-sandbox';
 
+/**
+ * argv that joins a cgroup (its `cgroup.procs`) before anything of `argv` runs. The script is constant and gets everything
+ * else as positional parameters: no string of a tenant is ever read by a shell.
+ */
+export function inCgroupArgv(procsFile: string, argv: readonly string[]): string[] {
+  return ['sh', '-c', 'echo $$ > "$1" && shift && exec "$@"', 'join', procsFile, ...argv];
+}
+
 /** Finds the cgroup v2 mount in the text of /proc/mounts (hybrid layouts have it beside the v1 ones). */
 export function cgroupMount(mounts: string): string | undefined {
   for (const line of mounts.split('\n')) {

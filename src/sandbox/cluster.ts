@@ -30,8 +30,8 @@ import { Informer } from './informer.ts';
 import { containerLogName, Kubelet, podLogDir, readLog } from './kubelet/index.ts';
 import { type MachineLock, takeMachineLock } from './machine-lock.ts';
 import { applyManifest, parseManifest } from './manifest.ts';
-import { inNetnsArgv } from './netns.ts';
 import { NodeAgent } from './node-agent.ts';
+import { nodeArgv } from './node-exec.ts';
 import { MAX_NODES, type NodePlace, nodePlace, REPOSITORY, STATE_DIR } from './paths.ts';
 import { isReady, type Node, nodeIsReady, nodeSchema, type Pod, podKey, podSchema } from './pod.ts';
 import { type PodCommand, podCommand, spawnArgv } from './pod-exec.ts';
@@ -138,6 +138,10 @@ export class SandboxCluster implements Sandbox {
     this.store.patch(resource, key, { type: 'merge', body: patch });
   }
 
+  async patchStatus({ resource, ...key }: ObjectRef, status: JsonObject): Promise<void> {
+    this.store.patchStatus(resource, key, status);
+  }
+
   async delete({ resource, ...key }: ObjectRef, graceSeconds?: number): Promise<void> {
     try {
       this.store.delete(resource, key, { gracePeriodSeconds: graceSeconds });
@@ -186,8 +190,12 @@ export class SandboxCluster implements Sandbox {
     return attempt(command.argv, { ...options, env: { ...command.env, ...options.env } });
   }
 
+  async nodeCommand(node: string, argv: readonly string[]): Promise<readonly string[]> {
+    return nodeArgv(this.node(node), argv);
+  }
+
   async nodeExec(node: string, argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return attempt(inNetnsArgv(this.node(node).netnsPath, argv), options);
+    return attempt(await this.nodeCommand(node, argv), options);
   }
 
   async worldExec(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {

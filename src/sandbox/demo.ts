@@ -29,6 +29,8 @@ The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal
   ./membrane policy trace --from tenant-b/frontend --to tenant-a/backend --port 8080
   ./membrane sandbox exec tenant-a/frontend -- socat - TCP:${backendIp}:8080
   ./membrane sandbox attack --only chaos
+  ./membrane sandbox attack --only loopback --only node-port --only capture
+  ./membrane service list
   ./membrane footprint
 `;
 }

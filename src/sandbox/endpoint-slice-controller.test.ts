@@ -7,6 +7,7 @@ import {
   createApiServer,
   type JsonObject,
   listAt,
+  objectAt,
   stringAt,
 } from './apiserver/index.ts';
 import { EndpointSliceController } from './endpoint-slice-controller.ts';
@@ -173,6 +174,24 @@ describe('EndpointSliceController', () => {
       });
       await settled();
       expect(slices(store, 'mine')).toMatchObject([{ metadata: { name: 'by-hand' }, endpoints: [endpoint] }]);
+    });
+  });
+
+  it('hints at nodes and zones as the service wishes', async () => {
+    await withController(async (store) => {
+      const labels = { 'topology.kubernetes.io/zone': 'z1' };
+      store.create('nodes', { metadata: { name: 'node-1', labels } });
+      addService(store, 'near', { selector: { app: 'web' }, trafficDistribution: 'PreferClose' });
+      addService(store, 'here', { selector: { app: 'web' }, trafficDistribution: 'PreferSameNode' });
+      addService(store, 'any', { selector: { app: 'web' } });
+      addPod(store, 'a');
+      addPod(store, 'unready', { ready: false, ip: '10.244.1.8' });
+      await settled();
+      const hints = (service: string) =>
+        slices(store, service).flatMap((slice) => listAt(slice, 'endpoints').map((one) => objectAt(one, 'hints')));
+      expect(hints('near')).toEqual([{ forZones: [{ name: 'z1' }] }, undefined]);
+      expect(hints('here')).toEqual([{ forZones: [{ name: 'z1' }], forNodes: [{ name: 'node-1' }] }, undefined]);
+      expect(hints('any')).toEqual([undefined, undefined]);
     });
   });
 

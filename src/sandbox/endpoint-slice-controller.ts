@@ -120,6 +120,7 @@ export class EndpointSliceController {
     return desiredSlices(
       service,
       Array.from(pods).filter((pod) => selects(service, pod)),
+      (name) => stringMapAt(this.#store.get('nodes', { name }), 'metadata', 'labels')[ZONE],
     );
   }
 
@@ -172,6 +173,7 @@ export class EndpointSliceController {
   }
 }
 
+const ZONE = 'topology.kubernetes.io/zone';
 /** Which of its service's slices it is. */
 const INDEX = 'sandbox.membrane.dev/index';
 

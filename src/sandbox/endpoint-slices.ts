@@ -30,7 +30,11 @@ export function selects(service: KubeObject, pod: KubeObject): boolean {
  * The slices of a service with a selector, of IPv4 pods, as the EndpointSlice controller makes them: pods whose named
  * ports differ are apart, at most 100 endpoints a slice, in the order of the pods' names.
  */
-export function desiredSlices(service: KubeObject, pods: readonly KubeObject[]): DesiredSlice[] {
+export function desiredSlices(
+  service: KubeObject,
+  pods: readonly KubeObject[],
+  zoneOf: (node: string) => string | undefined = () => undefined,
+): DesiredSlice[] {
   const groups = new Map<string, { ports: readonly Port[]; endpoints: JsonObject[] }>();
   const publishNotReady = objectAt(service, 'spec')?.['publishNotReadyAddresses'] === true;
   for (const pod of pods.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))) {
@@ -46,12 +50,34 @@ export function desiredSlices(service: KubeObject, pods: readonly KubeObject[]):
     groups.set(key, group);
   }
   if (groups.size === 0) return [{ ports: [], endpoints: [] }];
+  const hintsFor = hinter(service, zoneOf);
+  for (const { endpoints } of groups.values())
+    for (const endpoint of endpoints) Object.assign(endpoint, hintsFor(endpoint));
   return [...groups.values()].flatMap(({ ports, endpoints }) =>
     Array.from({ length: Math.ceil(endpoints.length / MAX_ENDPOINTS) }, (_, i) => ({
       ports,
       endpoints: endpoints.slice(i * MAX_ENDPOINTS, (i + 1) * MAX_ENDPOINTS),
     })),
   );
+}
+
+/** KEP-4444, KEP-3015: clients of the same node, else of the same zone, are to use an endpoint that is ready. */
+function hinter(
+  service: KubeObject,
+  zoneOf: (node: string) => string | undefined,
+): (endpoint: JsonObject) => JsonObject {
+  const distribution = stringAt(service, 'spec', 'trafficDistribution');
+  return (endpoint) => {
+    const node = stringAt(endpoint, 'nodeName');
+    const zone = node === undefined ? undefined : zoneOf(node);
+    const located = zone === undefined ? {} : { zone };
+    const ready = objectAt(endpoint, 'conditions')?.['ready'] === true;
+    if (distribution === undefined || node === undefined || !ready) return located;
+    const forNodes = distribution === 'PreferSameNode' ? { forNodes: [{ name: node }] } : {};
+    const forZones = zone === undefined ? {} : { forZones: [{ name: zone }] };
+    const hints = { ...forZones, ...forNodes };
+    return Object.keys(hints).length === 0 ? located : { ...located, hints };
+  };
 }
 
 /** Ports whose target this pod has; a name that it does not know leaves the port out. */

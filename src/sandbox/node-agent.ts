@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { Backoff, type Logger, systemClock } from '../base/index.ts';
-import type { Cgroup } from './cgroup.ts';
+import { type Cgroup, inCgroupArgv } from './cgroup.ts';
 import { exitCode } from './command.ts';
 import { inNetnsArgv } from './netns.ts';
 import { type NodePlace, REPOSITORY } from './paths.ts';
@@ -76,9 +76,9 @@ export class NodeAgent {
     // The launcher keeps compiled code: without it the agent loads the TypeScript parser, which costs 27 MB for good.
     const launcher = join(REPOSITORY, 'membrane');
     const argv = inNetnsArgv(node.netnsPath, [launcher, 'agent', '--config', join(node.dir, 'agent.yaml')]);
-    const joined = ['-c', 'echo $$ > "$1" && shift && exec "$@"', 'join', cgroup.child('agent').create().procsFile];
+    const [file = '', ...args] = inCgroupArgv(cgroup.child('agent').create().procsFile, argv);
     const output = openSync(join(node.dir, 'agent.out'), 'a', 0o600);
-    const child = spawn('sh', [...joined, ...argv], {
+    const child = spawn(file, args, {
       stdio: ['ignore', output, output],
       cwd: REPOSITORY,
       detached: true,

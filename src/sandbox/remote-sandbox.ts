@@ -1,8 +1,6 @@
 import type { JsonObject, KubeObject } from './apiserver/index.ts';
 import { attempt, type CommandOptions, type CommandResult } from './command.ts';
 import { CONTROL_SOCKET, callControl } from './control.ts';
-import { inNetnsArgv } from './netns.ts';
-import { nodePlace } from './paths.ts';
 import type { PodCommand } from './pod-exec.ts';
 import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
 import { worldArgv } from './topology.ts';
@@ -32,6 +30,10 @@ export class RemoteSandbox implements Sandbox {
     await callControl('patch', [ref, patch], this.#path);
   }
 
+  async patchStatus(ref: ObjectRef, status: JsonObject): Promise<void> {
+    await callControl('patchStatus', [ref, status], this.#path);
+  }
+
   async delete(ref: ObjectRef, graceSeconds?: number): Promise<void> {
     await callControl('delete', graceSeconds === undefined ? [ref] : [ref, graceSeconds], this.#path);
   }
@@ -59,9 +61,12 @@ export class RemoteSandbox implements Sandbox {
     return attempt(command.argv, { ...options, env: { ...command.env, ...options.env } });
   }
 
+  async nodeCommand(node: string, argv: readonly string[]): Promise<readonly string[]> {
+    return callControl('nodeCommand', [node, argv], this.#path);
+  }
+
   async nodeExec(node: string, argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    const index = Number(/^node-([1-8])$/.exec(node)?.[1] ?? 0);
-    return attempt(inNetnsArgv(nodePlace(index).netnsPath, argv), options);
+    return attempt(await this.nodeCommand(node, argv), options);
   }
 
   async worldExec(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {

@@ -23,6 +23,8 @@ export type Sandbox = {
   list(resource: string, namespace?: string): Promise<KubeObject[]>;
   /** JSON merge patch, e.g. `{ metadata: { labels: { app: 'x' } } }`. */
   patch(ref: ObjectRef, patch: JsonObject): Promise<void>;
+  /** Merges members into an object's status, as whoever may write it (a load balancer's controller, say). */
+  patchStatus(ref: ObjectRef, status: JsonObject): Promise<void>;
   /** Deleting what is gone is success. `graceSeconds` 0: at once. Resolves when the API has taken it, see `waitGone`. */
   delete(ref: ObjectRef, graceSeconds?: number): Promise<void>;
   /** Of all nodes and of pods. Throws E_SANDBOX_TIMEOUT, naming what is not ready. */
@@ -33,7 +35,9 @@ export type Sandbox = {
   podCommand(namespace: string, name: string, argv: readonly string[], container?: string): Promise<PodCommand>;
   /** Runs something in a pod to its end. */
   exec(namespace: string, name: string, argv: readonly string[], options?: ExecOptions): Promise<CommandResult>;
-  /** Runs something in a node's network namespace, with all of the machine's privileges. */
+  /** The command line that runs `argv` as a process of a node: in its network namespace and below its cgroup. */
+  nodeCommand(node: string, argv: readonly string[]): Promise<readonly string[]>;
+  /** Runs something as a process of a node, with all of the machine's privileges. */
   nodeExec(node: string, argv: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Runs something as the world outside of the cluster. */
   worldExec(argv: readonly string[], options?: CommandOptions): Promise<CommandResult>;

@@ -29,9 +29,9 @@ async function removePins(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
 }
 
-/** Namespaces that a sandbox makes; tests of other parts have theirs beside them. */
+/** Namespaces that a sandbox and the demonstration make; tests of other parts have theirs beside them. */
 export function isSandboxNetns(name: string): boolean {
-  return name === WORLD || /^mbr-(node-\d+|pod-[0-9a-f]+)$/.test(name);
+  return name === WORLD || /^mbr-(node-\d+|pod-[0-9a-f]+|neighbour|control-[a-z]+)$/.test(name);
 }
 
 /** Removes `dir/node-N` of every node, and `dir` itself when nothing else is in it. */

@@ -37,6 +37,8 @@ describe('topology', () => {
 describe('sweep', () => {
   it.each([
     ['mbr-world', true],
+    ['mbr-neighbour', true],
+    ['mbr-control-node', true],
     ['mbr-node-1', true],
     ['mbr-pod-0123456789ab', true],
     ['mbr-test-1', false],

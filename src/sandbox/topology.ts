@@ -11,7 +11,8 @@ export const WORLD_ADDRESSES: readonly string[] = [
   ...Array.from({ length: 10 }, (_, i) => `203.0.113.${i + 1}`),
 ];
 
-const BRIDGE = 'mbrbr0';
+/** In the world: what the nodes' uplinks are plugged into. */
+export const WORLD_BRIDGE = 'mbrbr0';
 
 /** The world's side of node `index`'s uplink. */
 function portName(index: number): string {
@@ -23,9 +24,9 @@ export function worldPlan(): string[] {
   return [
     'link set lo up',
     // Without spanning tree and with no forwarding delay, a port forwards at once.
-    `link add ${BRIDGE} type bridge stp_state 0 forward_delay 0`,
-    `addr add ${WORLD_IP}/16 dev ${BRIDGE}`,
-    `link set ${BRIDGE} up`,
+    `link add ${WORLD_BRIDGE} type bridge stp_state 0 forward_delay 0`,
+    `addr add ${WORLD_IP}/16 dev ${WORLD_BRIDGE}`,
+    `link set ${WORLD_BRIDGE} up`,
     ...WORLD_ADDRESSES.map((address) => `addr add ${address}/32 dev lo`),
   ];
 }
@@ -35,18 +36,23 @@ export function uplinkPlan(node: NodePlace): string[] {
   const port = portName(node.index);
   return [
     `link add ${port} type veth peer name eth0 netns ${node.netns}`,
-    `link set ${port} master ${BRIDGE} up`,
-    `route replace ${node.podCidr} via ${node.ip} dev ${BRIDGE}`,
+    `link set ${port} master ${WORLD_BRIDGE} up`,
+    `route replace ${node.podCidr} via ${node.ip} dev ${WORLD_BRIDGE}`,
   ];
 }
 
-/** `ip -batch` lines for the node's namespace. */
-export function nodePlan(node: NodePlace): string[] {
+/**
+ * `ip -batch` lines for the node's namespace. It has routes to the pods of other nodes, as a cloud's network would: what
+ * comes that way is still judged by who sends it.
+ */
+export function nodePlan(node: NodePlace, nodes: readonly NodePlace[] = []): string[] {
+  const others = nodes.filter(({ index }) => index !== node.index);
   return [
     'link set lo up',
     `addr add ${node.ip}/16 dev eth0`,
     'link set eth0 up',
     `route add default via ${WORLD_IP} dev eth0`,
+    ...others.map(({ podCidr, ip }) => `route add ${podCidr} via ${ip} dev eth0`),
   ];
 }
 
@@ -82,7 +88,7 @@ export async function buildTopology(nodes: readonly NodePlace[]): Promise<void> 
     await createNetns(node.netns);
     await setSysctls(node.netnsPath, NODE_SYSCTLS);
     await ipBatch(WORLD, uplinkPlan(node));
-    await ipBatch(node.netns, nodePlan(node));
+    await ipBatch(node.netns, nodePlan(node, nodes));
     await mkdir(node.dir, { recursive: true, mode: 0o700 });
   }
 }

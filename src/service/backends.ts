@@ -92,12 +92,20 @@ export function draining(
 }
 
 /**
- * Those hinted for this zone (KEP-2433). Hints count only when every one has some and the zone would have anybody:
- * otherwise a half-updated slice would concentrate traffic.
+ * Those hinted for this node, else for its zone (KEP-2433, KEP-3015). Hints count only when every one has some and this
+ * place would have anybody: otherwise a half-updated slice would concentrate traffic.
  */
-export function hinted(candidates: readonly Candidate[], zone: string): readonly Candidate[] {
-  if (zone === '' || candidates.some(({ endpoint }) => endpoint.zones.length === 0)) return candidates;
-  const near = candidates.filter(({ endpoint }) => endpoint.zones.includes(zone));
+export function hinted(
+  candidates: readonly Candidate[],
+  { nodeName, zone }: Pick<ServiceContext, 'nodeName' | 'zone'>,
+): readonly Candidate[] {
+  const meant = (hints: 'nodes' | 'zones', place: string): readonly Candidate[] => {
+    if (place === '' || candidates.some(({ endpoint }) => endpoint[hints].length === 0)) return [];
+    return candidates.filter(({ endpoint }) => endpoint[hints].includes(place));
+  };
+  const here = meant('nodes', nodeName);
+  if (here.length > 0) return here;
+  const near = meant('zones', zone);
   return near.length > 0 ? near : candidates;
 }
 

@@ -257,6 +257,22 @@ describe('who serves', () => {
       expect(addrs(judge(service(), endpoints, sampleContext({ zone })).first?.backends)).toEqual(backends);
     }
   });
+
+  it('node hints go before zone hints, under the same conditions', () => {
+    const hinted = (address: string, node: string, zones: string[] = ['z1']) =>
+      endpoint(address, { nodes: node === '' ? [] : [node], zones });
+    const both = ['10.244.1.2:8080', '10.244.2.2:8080'];
+    const cases: [SliceEndpoint[], string, string[]][] = [
+      [[hinted('10.244.1.2', 'node-1'), hinted('10.244.2.2', 'node-2')], 'node-2', ['10.244.2.2:8080']],
+      [[hinted('10.244.1.2', 'node-1'), hinted('10.244.2.2', 'node-2')], 'node-3', both],
+      [[hinted('10.244.1.2', 'node-1'), hinted('10.244.2.2', '')], 'node-1', both],
+      [[hinted('10.244.1.2', 'node-9'), hinted('10.244.2.2', 'node-9', ['z2'])], 'node-1', ['10.244.1.2:8080']],
+    ];
+    for (const [endpoints, nodeName, backends] of cases) {
+      const context = sampleContext({ nodeName, zone: 'z1' });
+      expect(addrs(judge(service(), endpoints, context).first?.backends)).toEqual(backends);
+    }
+  });
 });
 
 describe('traffic policies', () => {

@@ -64,10 +64,10 @@ function frontendsOfPort(
   candidates: readonly Candidate[],
   context: ServiceContext,
 ): Frontend[] {
-  const { nodeName, zone } = context;
+  const { nodeName } = context;
   const { internalTrafficPolicy, externalTrafficPolicy } = service;
   const inUse = usable(candidates);
-  const everywhere = backendsOf(hinted(inUse, zone), port, nodeName);
+  const everywhere = backendsOf(hinted(inUse, context), port, nodeName);
   const leaving = backendsOf(draining(candidates, inUse, port.protocol), port, nodeName);
   const owner = flatText(service.namespace, '/', service.name);
   const isLocal = ({ endpoint }: Candidate): boolean => endpoint.nodeName === nodeName;

@@ -26,7 +26,17 @@ export function sampleService(more: Partial<ServiceSpec> = {}): ServiceSpec {
 }
 
 export function sampleEndpoint(address: string, more: Partial<SliceEndpoint> = {}): SliceEndpoint {
-  return { address, ready: true, serving: true, terminating: false, nodeName: 'node-1', pod: '', zones: [], ...more };
+  return {
+    address,
+    ready: true,
+    serving: true,
+    terminating: false,
+    nodeName: 'node-1',
+    pod: '',
+    zones: [],
+    nodes: [],
+    ...more,
+  };
 }
 
 export function sampleSlice(endpoints: readonly SliceEndpoint[], more: Partial<SliceSpec> = {}): SliceSpec {

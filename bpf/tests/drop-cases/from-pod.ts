@@ -559,10 +559,11 @@ const services: DropCase[] = [
     },
   },
   {
-    name: 'to a service whose backend it is itself',
+    name: 'to a service with a port that it uses towards the backend already',
     reason: 'service-conflict',
     run: ({ lab, a }) => {
-      new Services(lab).set({ addr: VIP, port: 80, backends: [A] });
+      new Services(lab).set({ addr: VIP, port: 80, backends: [B] });
+      lab.send(a, fromPod(a, B, SYN));
       return lab.send(a, fromPod(a, VIP, tcp(40_000, 80, 'SYN')));
     },
   },

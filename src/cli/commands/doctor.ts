@@ -1,23 +1,36 @@
 import type { Command } from 'commander';
+import type { Finding, Severity } from '../../api/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
-import { escapeText, pad } from '../output/index.ts';
+import { escapeText, pad, type Tone } from '../output/index.ts';
+
+const TONES: Readonly<Record<Severity, Tone>> = { critical: 'bad', warning: 'warn', info: 'bold', ok: 'good' };
 
 export function registerDoctor(program: Command, { out, connect, exit }: CommandContext): void {
   program
     .command('doctor')
-    .description(
-      'check what Membrane needs of this machine, and the agent when one runs; exit 1 when something is missing',
-    )
+    .description('say what on this machine and node weakens Membrane or is missing; exit 1 when something is critical')
     .action(async () => {
-      const { agentChecks, machineChecks } = await import('../checks.ts');
-      const checks = [...machineChecks(), ...(await agentChecks(connect))];
-      exit(checks.every((check) => check.ok) ? EXIT.good : EXIT.no);
-      if (out.json) return await out.value(checks);
-      const width = Math.max(...checks.map((check) => check.name.length));
-      for (const { name, ok, detail } of checks) {
-        const mark = ok ? out.tone('good', 'ok  ') : out.tone('bad', 'FAIL');
-        await out.line(`${mark} ${escapeText(pad(name, width))}  ${escapeText(detail)}`);
+      const [{ agentFindings, machineFindings }, { SEVERITIES }] = await Promise.all([
+        import('../checks.ts'),
+        import('../../api/index.ts'),
+      ]);
+      const found = [...machineFindings(), ...(await agentFindings(connect))];
+      const counts = new Map(SEVERITIES.map((one) => [one, found.filter(({ severity }) => severity === one).length]));
+      exit(counts.get('critical') === 0 ? EXIT.good : EXIT.no);
+      const findings = SEVERITIES.flatMap((one) => found.filter(({ severity }) => severity === one));
+      if (out.json) return await out.value(findings);
+      const widths = { severity: width(findings, 'severity'), check: width(findings, 'check') };
+      const indent = ' '.repeat(widths.severity + widths.check + 4);
+      for (const { severity, check, evidence, remedy } of findings) {
+        const mark = out.tone(TONES[severity], pad(severity, widths.severity));
+        await out.line(`${mark}  ${escapeText(pad(check, widths.check))}  ${escapeText(evidence)}`);
+        if (remedy !== undefined) await out.line(`${indent}${out.tone('dim', `-> ${escapeText(remedy)}`)}`);
       }
+      await out.line(Array.from(counts, ([severity, count]) => `${count} ${severity}`).join(', '));
     });
+}
+
+function width(findings: readonly Finding[], field: 'severity' | 'check'): number {
+  return Math.max(...findings.map((finding) => finding[field].length));
 }

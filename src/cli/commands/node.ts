@@ -14,6 +14,10 @@ export function registerNode(program: Command, { out, connect }: CommandContext)
           { title: 'IDENTITY', value: (row) => row.identity, align: 'right' },
           { title: 'ADDRESSES', value: (row) => row.addresses.join(' ') },
           { title: 'POD CIDRS', value: (row) => row.podCIDRs.join(' ') },
+          {
+            title: 'DROPPED',
+            value: (row) => row.drops?.map(({ reason, packets }) => `${reason} ${packets}`).join(', ') ?? '',
+          },
         ],
         'No nodes.',
       );

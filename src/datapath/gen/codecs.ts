@@ -794,6 +794,8 @@ export const translationKeyCodec: Codec<TranslationKey> = {
 export type Translation = {
   readonly addr: Addr;
   readonly port: number;
+  /** enum translation_flag */
+  readonly flags: number;
   /** key in `backends` */
   readonly backend: number;
 };
@@ -804,6 +806,7 @@ export function decodeTranslation(view: DataView, offset = 0): Translation {
   return {
     addr: readAddr(view, offset),
     port: view.getUint16(offset + 16),
+    flags: view.getUint16(offset + 18, true),
     backend: view.getUint32(offset + 20, true),
   };
 }
@@ -812,6 +815,7 @@ export function decodeTranslation(view: DataView, offset = 0): Translation {
 export function writeTranslation(view: DataView, offset: number, value: Translation): void {
   writeAddr(view, offset, value.addr);
   view.setUint16(offset + 16, value.port);
+  view.setUint16(offset + 18, value.flags, true);
   view.setUint32(offset + 20, value.backend, true);
 }
 

@@ -3,9 +3,9 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'ea5ac700b05e6cf8';
+export const LAYOUT_HASH = '0312fe616d463575';
 
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 export const MAX_ENDPOINTS = 65536;
 export const POLICY_PREFIX_PEER = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
@@ -16,6 +16,7 @@ export const DROP_REASON_COUNT = 36;
 export const CT_FLAG_MASK = 127;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
+export const TRANSLATION_FLAG_MASK = 3;
 
 export const MAP_SPECS = {
   affinity: { name: 'affinity', type: 'lruHash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 0 },
@@ -35,8 +36,8 @@ export const MAP_SPECS = {
   service_slots: { name: 'service_slots', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   services: { name: 'services', type: 'hash', keySize: 24, valueSize: 20, maxEntries: 131072, flags: 1 },
   snat: { name: 'snat', type: 'lruHash', keySize: 24, valueSize: 24, maxEntries: 65536, flags: 0 },
-  sock_origins: { name: 'sock_origins', type: 'lruHash', keySize: 32, valueSize: 24, maxEntries: 65536, flags: 0 },
-  translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 24, maxEntries: 65536, flags: 0 },
+  sock_origins: { name: 'sock_origins', type: 'lruHash', keySize: 32, valueSize: 24, maxEntries: 131072, flags: 0 },
+  translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 24, maxEntries: 131072, flags: 0 },
 } as const satisfies Record<string, MapSpec>;
 
 export type MapName = keyof typeof MAP_SPECS;

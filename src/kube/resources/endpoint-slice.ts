@@ -9,6 +9,8 @@ export type EndpointSliceRow = SliceSpec;
 
 const condition = z.boolean().nullish();
 
+const named = z.object({ name: z.string() });
+
 const endpoint = z.object({
   addresses: listOf(z.string()),
   conditions: z.object({ ready: condition, serving: condition, terminating: condition }).nullish(),
@@ -16,7 +18,7 @@ const endpoint = z.object({
   targetRef: z
     .object({ kind: z.string().nullish(), namespace: z.string().nullish(), name: z.string().nullish() })
     .nullish(),
-  hints: z.object({ forZones: listOf(z.object({ name: z.string() })) }).nullish(),
+  hints: z.object({ forZones: listOf(named), forNodes: listOf(named) }).nullish(),
 });
 
 const port = z.object({
@@ -25,7 +27,11 @@ const port = z.object({
   port: z.number().int().nullish(),
 });
 
-const NO_ZONES: readonly string[] = [];
+const NO_NAMES: readonly string[] = [];
+
+function namesOf(list: readonly { readonly name: string }[] = []): readonly string[] {
+  return list.length === 0 ? NO_NAMES : list.map(({ name }) => name);
+}
 
 const schema = z
   .object({ metadata, addressType: z.string().default('IPv4'), ports: listOf(port), endpoints: listOf(endpoint) })
@@ -49,7 +55,6 @@ const schema = z
           // Not said means ready; serving follows ready where it is not said (discovery.k8s.io/v1).
           const ready = conditions?.ready ?? true;
           const isPod = targetRef?.kind === 'Pod';
-          const zones = hints?.forZones ?? [];
           return [
             {
               address,
@@ -58,7 +63,8 @@ const schema = z
               terminating: conditions?.terminating ?? false,
               nodeName: repeatedText(nodeName ?? ''),
               pod: isPod ? flatText(targetRef.namespace ?? namespace, '/', targetRef.name ?? '') : '',
-              zones: zones.length === 0 ? NO_ZONES : zones.map(({ name }) => name),
+              zones: namesOf(hints?.forZones),
+              nodes: namesOf(hints?.forNodes),
             },
           ];
         }),

@@ -11,6 +11,10 @@ export type PodRow = KubeRow & {
   /** Empty: not scheduled. */
   readonly nodeName: string;
   readonly hostNetwork: boolean;
+  /** A container of it has every power over the node. */
+  readonly privileged: boolean;
+  /** A container of it may send and receive raw packets: the default of container runtimes. */
+  readonly netRaw: boolean;
   /** As the status says; IPv4 and IPv6, the primary one first. */
   readonly podIPs: readonly string[];
   readonly hostIP: string;
@@ -25,7 +29,29 @@ const port = z.object({
   containerPort: z.number().int().min(1).max(65_535),
   protocol: z.enum(['TCP', 'UDP', 'SCTP']).default('TCP'),
 });
-const container = z.object({ ports: listOf(port), restartPolicy: z.string().optional() });
+const capabilities = z.object({ add: listOf(z.string()), drop: listOf(z.string()) });
+const securityContext = z.object({
+  privileged: z.boolean().nullish(),
+  capabilities: capabilities.nullish(),
+});
+const container = z.object({
+  ports: listOf(port),
+  restartPolicy: z.string().optional(),
+  securityContext: securityContext.nullish(),
+});
+type Container = z.output<typeof container>;
+
+const isPrivileged = ({ securityContext: context }: Container): boolean => context?.privileged === true;
+
+/** `drop` before `add`, `ALL` understood in both, with or without CAP_, as container runtimes do it. */
+function hasNetRaw(it: Container): boolean {
+  if (isPrivileged(it)) return true;
+  const names = (list: readonly string[] = []): string[] => list.map((name) => name.toUpperCase().replace(/^CAP_/, ''));
+  const [added, dropped] = [it.securityContext?.capabilities?.add, it.securityContext?.capabilities?.drop].map(names);
+  if (added?.includes('NET_RAW')) return true;
+  if (dropped?.includes('NET_RAW')) return false;
+  return added?.includes('ALL') === true || dropped?.includes('ALL') !== true;
+}
 
 const schema = z
   .object({
@@ -37,6 +63,7 @@ const schema = z
         hostNetwork: z.boolean().optional(),
         containers: listOf(container),
         initContainers: listOf(container),
+        ephemeralContainers: listOf(container),
       })
       .prefault({}),
     status: z
@@ -56,6 +83,7 @@ const schema = z
     const namedPorts = containers.flatMap((c) =>
       c.ports.flatMap((p) => (p.name ? [{ name: p.name, port: p.containerPort, protocol: p.protocol }] : [])),
     );
+    const all = [...spec.containers, ...spec.initContainers, ...spec.ephemeralContainers];
     return {
       uid: meta.uid,
       namespace: meta.namespace,
@@ -64,6 +92,8 @@ const schema = z
       serviceAccount: spec.serviceAccountName || 'default',
       nodeName: spec.nodeName ?? '',
       hostNetwork: spec.hostNetwork ?? false,
+      privileged: all.some(isPrivileged),
+      netRaw: all.some(hasNetRaw),
       podIPs,
       hostIP: status.hostIP ?? '',
       namedPorts,

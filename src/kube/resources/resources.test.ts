@@ -39,6 +39,8 @@ describe('pod', () => {
       serviceAccount: 'robot',
       nodeName: 'node-1',
       hostNetwork: false,
+      privileged: false,
+      netRaw: true,
       podIPs: ['10.0.0.1', 'fd00::1'],
       hostIP: '172.18.0.2',
       namedPorts: [
@@ -54,6 +56,30 @@ describe('pod', () => {
   test("a bare one has defaults, and Go's null is an empty list", () => {
     const bare = POD.parse({ metadata: { namespace: 'a', name: 'x', labels: null }, spec: { containers: null } });
     expect(bare).toMatchObject({ labels: {}, serviceAccount: 'default', nodeName: '', podIPs: [], namedPorts: [] });
+  });
+
+  const [drop, add] = [{ drop: ['ALL'] }, { add: ['CAP_NET_RAW'] }];
+  test.each<[string, object[], boolean, boolean]>([
+    ['nothing said', [{}], true, false],
+    ['null, as Go encodes nothing', [{ securityContext: null }], true, false],
+    ['all dropped', [{ securityContext: { capabilities: drop } }], false, false],
+    ['that one dropped', [{ securityContext: { capabilities: { drop: ['net_raw'] } } }], false, false],
+    ['another dropped', [{ securityContext: { capabilities: { drop: ['CHOWN'] } } }], true, false],
+    ['all dropped, that one added', [{ securityContext: { capabilities: { ...drop, ...add } } }], true, false],
+    [
+      'all added, that one dropped',
+      [{ securityContext: { capabilities: { add: ['ALL'], drop: ['NET_RAW'] } } }],
+      false,
+      false,
+    ],
+    ['one of two', [{ securityContext: { capabilities: drop } }, {}], true, false],
+    ['privileged', [{ securityContext: { privileged: true, capabilities: drop } }], true, true],
+  ])('raw packets and privilege: %s', (_, containers, netRaw, privileged) => {
+    const harmless = { securityContext: { capabilities: drop } };
+    for (const kind of ['containers', 'initContainers', 'ephemeralContainers']) {
+      const spec = { containers: [harmless], [kind]: containers };
+      expect(POD.parse({ metadata, spec }), kind).toMatchObject({ netRaw, privileged });
+    }
   });
 
   test.each([

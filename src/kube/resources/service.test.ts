@@ -95,6 +95,7 @@ describe('EndpointSlice', () => {
           nodeName: 'n',
           pod: 'b/p',
           zones: ['z'],
+          nodes: [],
         },
       ],
     });

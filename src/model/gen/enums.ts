@@ -58,6 +58,12 @@ export const BACKEND_FLAG = {
 } as const;
 export type BackendFlag = keyof typeof BACKEND_FLAG;
 
+export const TRANSLATION_FLAG = {
+  hairpin: 1,
+  answer: 2,
+} as const;
+export type TranslationFlag = keyof typeof TRANSLATION_FLAG;
+
 export const EVENT_TYPE = {
   open: 1,
   drop: 2,
@@ -78,6 +84,7 @@ export const HOOK = {
   'from-pod': 1,
   'to-pod': 2,
   'from-netdev': 3,
+  'to-netdev': 4,
 } as const;
 export type Hook = keyof typeof HOOK;
 /** By number; a hole is undefined. */
@@ -86,6 +93,7 @@ export const HOOK_NAMES: readonly (Hook | undefined)[] = [
   'from-pod',
   'to-pod',
   'from-netdev',
+  'to-netdev',
 ];
 
 /** Indexes of the map `judges`. */

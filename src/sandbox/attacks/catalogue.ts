@@ -1,7 +1,11 @@
+import { capture } from './capture.ts';
 import { chaos } from './chaos.ts';
 import { attackErrors } from './errors.ts';
 import { footprints } from './footprint.ts';
 import type { AttackLine } from './line.ts';
+import { localnet } from './localnet.ts';
+import { loopback } from './loopback.ts';
+import { nodePort } from './node-port.ts';
 import { reach } from './reach.ts';
 import { revoke } from './revoke.ts';
 import { disabledProtocols, spoof } from './spoof.ts';
@@ -33,6 +37,15 @@ export const ATTACKS: readonly Attack[] = [
   { number: 6, name: 'revoke', title: 'Permission taken away from a connection', run: revoke },
   { number: 7, name: 'survive', title: 'The agent is killed under load', run: (stage) => survive(stage) },
   { number: 8, name: 'footprint', title: 'What is loaded into the kernel', run: footprints },
+  {
+    number: 9,
+    name: 'localnet',
+    title: 'Control: a node with kube-proxy and route_localnet, without Membrane',
+    run: localnet,
+  },
+  { number: 10, name: 'loopback', title: "A server on the node's 127.0.0.1", run: loopback },
+  { number: 11, name: 'node-port', title: 'A node port, from everywhere', run: nodePort },
+  { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

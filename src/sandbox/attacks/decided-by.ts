@@ -10,7 +10,9 @@ export type Attempt = Pick<TraceRequest, 'from' | 'to' | 'port' | 'protocol'>;
 export function flowText(flow: SeenFlow): string {
   if (flow.verdict === 'dropped') return `drop ${flow.dropReason ?? 'unknown'} (${flow.hook}, ${flow.direction})`;
   const rules = [flow.rules.egress, flow.rules.ingress].filter((rule) => rule !== undefined);
-  return rules.length > 0 ? rules.join(' and ') : 'default: no policy isolates';
+  if (rules.length > 0) return rules.join(' and ');
+  if (flow.source.labels.includes('reserved:host')) return 'default: processes of the node reach its pods';
+  return 'default: no policy isolates';
 }
 
 /** The step that decided, as `policy trace` explains it. */

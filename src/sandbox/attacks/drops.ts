@@ -14,6 +14,16 @@ export async function dropCounts(stage: Stage, actor: Pick<Actor, 'namespace' | 
   return dropCountsOf(await stage.endpoint(actor.namespace, actor.name));
 }
 
+/** At the node's own devices. */
+export async function nodeDropCounts(stage: Stage): Promise<DropCounts> {
+  const nodes = await stage.api.nodes();
+  const counts: Record<string, number> = {};
+  for (const { reason, packets } of nodes.find(({ local }) => local)?.drops ?? []) {
+    counts[reason] = (counts[reason] ?? 0) + packets;
+  }
+  return counts;
+}
+
 /** What was added, reasons that did not move left out. */
 export function dropsSince(before: DropCounts, after: DropCounts): DropCounts {
   const added = Object.entries(after).map(([reason, count]) => [reason, count - (before[reason] ?? 0)] as const);

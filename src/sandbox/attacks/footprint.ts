@@ -29,6 +29,7 @@ const SWITCHES = [
   'enableCidrSelects',
   'enableCounters',
   'enableIcmpErrors',
+  'enableServices',
 ] as const satisfies readonly Switch[];
 
 /** Any addresses will do: they are constants of the same size. */

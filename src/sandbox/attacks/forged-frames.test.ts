@@ -3,6 +3,7 @@ import { macOfAddr, parseAddr, parsePacket } from '../../net/index.ts';
 import { chaosFrames } from './chaos-frames.ts';
 import { disabledProtocolCases } from './disabled-protocol-frames.ts';
 import { GATEWAY, MARKER_BYTES, newMarker } from './frames.ts';
+import { loopbackCases } from './loopback-frames.ts';
 import { type SpoofScene, spoofCases } from './spoof-frames.ts';
 
 function party(text: string) {
@@ -22,6 +23,12 @@ const cases = [...spoofCases(scene), ...disabledProtocolCases(scene)];
 
 function contains(frame: Uint8Array): boolean {
   return Buffer.from(frame).includes(Buffer.from(marker));
+}
+
+/** As the kernel sees it: without tags. */
+function untagged(frame: Uint8Array): Uint8Array {
+  const isTagged = frame[12] === 0x81 && frame[13] === 0;
+  return isTagged ? untagged(Uint8Array.from([...frame.subarray(0, 12), ...frame.subarray(16)])) : frame;
 }
 
 /** The only frame of a case, read back. */
@@ -87,5 +94,39 @@ describe('frames of agent_of_chaos', () => {
       checksumOk: true,
     });
     expect(third?.transport?.tcp?.sequence).toBe((0xffff_fff0 + 8 + MARKER_BYTES) >>> 0);
+  });
+});
+
+describe.each([true, false])("frames to the node's loopback (of a pod: %s)", (isPod) => {
+  const { attacker, node, friend } = scene;
+  const ports = { nodePort: 30_877, plain: 8001 };
+  const loopback = loopbackCases({ attacker, nextHop: GATEWAY.mac, node, other: friend.ip, isPod, ports });
+
+  it.each(loopback.map((one) => [one.name, one] as const))('%s: TCP and UDP alike, with the marker', (_name, one) => {
+    const frames = one.frames(marker);
+    expect(frames.every(contains)).toBe(true);
+    const parsed = frames.map(untagged).map(parsePacket);
+    const numbers = (protocol: number) => parsed.filter(({ ip }) => ip?.protocol === protocol);
+    expect(numbers(6)).toHaveLength(frames.length / 2);
+    expect(numbers(17)).toHaveLength(frames.length / 2);
+    for (const { source, destination, ip, transport } of parsed) {
+      expect({ source, destination }).toEqual({ source: attacker.mac, destination: GATEWAY.mac });
+      expect(ip?.checksumOk && transport?.checksumOk).toBe(true);
+      // Each of them concerns the node's loopback, or says that it is the node.
+      const ends = [ip?.source ?? '', ip?.destination ?? ''];
+      expect(ends.some((end) => end.startsWith('127.')) || ends[0] === node).toBe(true);
+    }
+  });
+
+  it('go to both ports where the port makes a difference', () => {
+    const own =
+      loopback
+        .find(({ name }) => name === 'own-source')
+        ?.frames(marker)
+        .map(parsePacket) ?? [];
+    expect(new Set(own.map(({ transport }) => transport?.destinationPort))).toEqual(new Set([30_877, 8001]));
+    expect(new Set(own.map(({ ip }) => `${ip?.source} ${ip?.destination}`))).toEqual(
+      new Set([`${attacker.ip} 127.0.0.1`]),
+    );
   });
 });

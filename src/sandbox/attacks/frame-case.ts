@@ -1,5 +1,6 @@
 import type { DropReason } from '../../model/gen/enums.ts';
 import { type DropCounts, dropCounts, dropsSince, dropsText } from './drops.ts';
+import type { Seat } from './frame-process.ts';
 import { type CountReport, sendFrames, startCount } from './frame-tool.ts';
 import { newMarker } from './frames.ts';
 import { type AttackLine, joinSeen, plural } from './line.ts';
@@ -40,19 +41,30 @@ export function placesOf(stage: Stage, victim: Actor): Place[] {
 export type FrameOutcome = {
   readonly sent: number;
   readonly failed: number;
-  /** Drops at the sender's own device meanwhile. */
+  /** Drops at that device meanwhile. */
   readonly drops: DropCounts;
   readonly arrived: Readonly<Record<string, number>>;
   /** Frames that a counter could not hold: its zero proves nothing then. */
   readonly lost: number;
 };
 
-/** Sends one case's frames from `attacker` and counts what is dropped at its device and what arrives anywhere. */
+/** Who sends frames, and where they are dropped. */
+export type FrameSource = {
+  readonly where: string | Seat;
+  /** So far, at the device that frames come by first. */
+  readonly drops: () => Promise<DropCounts>;
+};
+
+export function podSource(stage: Stage, pod: Actor): FrameSource {
+  return { where: pod.netns, drops: () => dropCounts(stage, pod) };
+}
+
+/** Sends one case's frames from `source` and counts what is dropped at its device and what arrives anywhere. */
 export async function sendCase(
   stage: Stage,
-  options: { attacker: Actor; one: FrameCase; places: readonly Place[] },
+  options: { source: FrameSource; one: FrameCase; places: readonly Place[] },
 ): Promise<FrameOutcome> {
-  const { attacker, one, places } = options;
+  const { source, one, places } = options;
   const marker = newMarker();
   const counters = await Promise.all(
     places.map(async ({ name, netns, devices, local }) => {
@@ -66,11 +78,11 @@ export async function sendCase(
       return { name, counter };
     }),
   );
-  const before = await dropCounts(stage, attacker);
-  const sending = sendFrames(attacker.netns, one.frames(marker), { count: one.count ?? DEFAULT_COUNT, rate: RATE });
+  const before = await source.drops();
+  const sending = sendFrames(source.where, one.frames(marker), { count: one.count ?? DEFAULT_COUNT, rate: RATE });
   const report = await sending;
   await stage.settle();
-  const after = await dropCounts(stage, attacker);
+  const after = await source.drops();
   const reports = await Promise.all(
     counters.map(async ({ name, counter }): Promise<[string, CountReport]> => [name, await counter.stop()]),
   );
@@ -112,7 +124,7 @@ export async function* runCases(
   const { group, claim, attacker, cases, places } = options;
   const endpoint = await stage.whenReady(attacker.namespace, attacker.name);
   for (const one of cases) {
-    const outcome = await sendCase(stage, { attacker, one, places });
+    const outcome = await sendCase(stage, { source: podSource(stage, attacker), one, places });
     yield {
       id: `${group}.${one.name}`,
       claim,

@@ -10,12 +10,26 @@ import { attackErrors } from './errors.ts';
 /** See attacks/frame/frame.h. */
 export const FRAME_TOOL = join(REPOSITORY, 'build/membrane-frame');
 
-export type FrameVerb = 'send' | 'count' | 'serve' | 'connect';
+export type FrameVerb = 'send' | 'count' | 'serve' | 'connect' | 'answer' | 'ask' | 'exchange';
+
+/** Where and as whom a tool runs: a command line that the tool's own is put behind. */
+export type Seat = {
+  /** For messages. */
+  readonly name: string;
+  readonly prefix: readonly string[];
+  /** Replaces the environment; default: inherited. */
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+/** As root, inside a network namespace and nothing else. */
+function netnsSeat(netns: string): Seat {
+  return { name: netns, prefix: inNetnsArgv(netns, []) };
+}
 
 type Waiter<T> = PromiseWithResolvers<T>;
 
 /**
- * One running `membrane-frame` in a network namespace. It ends when told, when its time is over, or with this process,
+ * One running `membrane-frame`. It ends when told, when its time is over, or with this process,
  * whichever is first. Rejections are MembraneError E_ATTACK_TOOL.
  */
 export class FrameProcess<T> {
@@ -30,11 +44,13 @@ export class FrameProcess<T> {
   /** The last report. */
   readonly finished: Promise<T>;
 
-  constructor(netns: string, verb: FrameVerb, args: readonly string[], schema: z.ZodType<T>) {
-    this.#what = `${verb} in ${netns}`;
+  /** `where`: the path of a network namespace, or more than that. */
+  constructor(where: string | Seat, verb: FrameVerb, args: readonly string[], schema: z.ZodType<T>) {
+    const seat = typeof where === 'string' ? netnsSeat(where) : where;
+    this.#what = `${verb} in ${seat.name}`;
     this.#schema = schema;
-    const [file = '', ...rest] = inNetnsArgv(netns, [FRAME_TOOL, verb, ...args]);
-    this.#child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const [file = '', ...rest] = [...seat.prefix, FRAME_TOOL, verb, ...args];
+    this.#child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'], ...(seat.env && { env: seat.env }) });
     const finished = Promise.withResolvers<T>();
     this.finished = finished.promise;
     // Whoever only wants reports has no use for it.

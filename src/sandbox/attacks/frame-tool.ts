@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FrameProcess } from './frame-process.ts';
+import { FrameProcess, type Seat } from './frame-process.ts';
 
 const count = z.number().int().nonnegative();
 
@@ -71,7 +71,7 @@ export type SendOptions = {
   readonly seconds?: number;
 };
 
-function option(name: string, value: string | number | boolean | undefined): string[] {
+export function option(name: string, value: string | number | boolean | undefined): string[] {
   if (value === undefined || value === false) return [];
   return value === true ? [`--${name}`] : [`--${name}`, String(value)];
 }
@@ -81,18 +81,18 @@ export function toHex(bytes: Uint8Array): string {
 }
 
 /** Starts sending frames; `report` and `stop` say how many the kernel took. */
-export function startSend(netns: string, frames: readonly Uint8Array[], options: SendOptions = {}): Sender {
+export function startSend(where: string | Seat, frames: readonly Uint8Array[], options: SendOptions = {}): Sender {
   const args = Object.entries(options).flatMap(([name, value]) => option(name, value));
-  return new FrameProcess(netns, 'send', [...args, '--', ...frames.map(toHex)], sendReport);
+  return new FrameProcess(where, 'send', [...args, '--', ...frames.map(toHex)], sendReport);
 }
 
 /** Sends frames to the end. */
 export async function sendFrames(
-  netns: string,
+  where: string | Seat,
   frames: readonly Uint8Array[],
   options: SendOptions = {},
 ): Promise<SendReport> {
-  return await startSend(netns, frames, options).finished;
+  return await startSend(where, frames, options).finished;
 }
 
 export type CountOptions = {

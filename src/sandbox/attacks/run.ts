@@ -111,7 +111,11 @@ export async function runAttacks(options: RunAttacksOptions): Promise<number> {
         ...(rounds !== undefined && { rounds }),
         onProgress: (text) => report.progress(text),
       });
-      for await (const line of lines) report.line(line);
+      for await (const line of lines) {
+        report.line(line);
+        // Not every attack waits for something that an interruption ends.
+        stage.signal.throwIfAborted();
+      }
     }
   } catch (error) {
     if (stage.signal.aborted) return INTERRUPTED;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ApiClient, type EndpointView } from '../../api/index.ts';
+import { ApiClient, type EndpointView, type ServiceView } from '../../api/index.ts';
 import { isMembraneError, systemClock } from '../../base/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr } from '../../net/index.ts';
 import type { JsonObject } from '../apiserver/index.ts';
@@ -7,7 +7,7 @@ import { netnsPath } from '../netns.ts';
 import { type NodePlace, nodePlace, WORLD } from '../paths.ts';
 import type { ObjectRef, Sandbox } from '../sandbox.ts';
 import { attackErrors } from './errors.ts';
-import type { FrameProcess } from './frame-process.ts';
+import type { FrameProcess, Seat } from './frame-process.ts';
 import { Witness } from './witness.ts';
 
 /** A pod as the wire sees it. */
@@ -46,6 +46,7 @@ export class Stage {
   readonly signal: AbortSignal;
   readonly #made: ObjectRef[] = [];
   readonly #processes = new Set<FrameProcess<unknown>>();
+  readonly #undo: (() => Promise<unknown>)[] = [];
   #serial = 0;
 
   constructor(options: { sandbox: Sandbox; node?: number; signal?: AbortSignal }) {
@@ -69,6 +70,7 @@ export class Stage {
   async clear(): Promise<void> {
     await Promise.all([...this.#processes].map((process) => process.kill()));
     this.#processes.clear();
+    for (const undo of this.#undo.splice(0).toReversed()) await undo().catch(() => undefined);
     const made = this.#made.splice(0).toReversed();
     // What is in a namespace is deleted by name before it.
     for (const ref of made) await this.sandbox.delete(ref, 0).catch(() => undefined);
@@ -83,10 +85,37 @@ export class Stage {
     }
   }
 
+  /** Waits until the agent serves so many frontends of a service, each with so many backends. Throws E_ATTACK_STAGE. */
+  async served(namespace: string, name: string, frontends: number, backends = 1): Promise<ServiceView> {
+    return await this.until(`service ${namespace}/${name} is served`, async () => {
+      const { items } = await this.api.services();
+      const found = items.find((one) => one.namespace === namespace && one.name === name);
+      const served = found?.frontends.filter((one) => one.served && one.backends >= backends) ?? [];
+      return found?.state === 'applied' && served.length >= frontends ? found : undefined;
+    });
+  }
+
   /** A process that must not outlive the attack. */
   own<T>(process: FrameProcess<T>): FrameProcess<T> {
     this.#processes.add(process as FrameProcess<unknown>);
     return process;
+  }
+
+  /** Done by `clear`, last things first, once the processes are gone: what is no object of the API and must not stay. */
+  afterwards(undo: () => Promise<unknown>): void {
+    this.#undo.push(undo);
+  }
+
+  /** Runs tools in a pod's container, with its privileges, once that runs. */
+  async inPod({ namespace, name }: Pick<Actor, 'namespace' | 'name'>): Promise<Seat> {
+    await this.sandbox.waitReady({ pods: [`${namespace}/${name}`], timeoutMs: TIMEOUT_MS });
+    const { argv, env } = await this.sandbox.podCommand(namespace, name, []);
+    return { name: `pod ${namespace}/${name}`, prefix: argv, env };
+  }
+
+  /** Runs tools as processes of the node. */
+  async onNode(): Promise<Seat> {
+    return { name: this.node.name, prefix: await this.sandbox.nodeCommand(this.node.name, []) };
   }
 
   /** A name that no object had before. */
@@ -208,4 +237,6 @@ const RESOURCES: Readonly<Record<string, string>> = {
   Namespace: 'namespaces',
   Pod: 'pods',
   NetworkPolicy: 'networkpolicies',
+  Service: 'services',
+  EndpointSlice: 'endpointslices',
 };

@@ -1,10 +1,9 @@
+import { inCgroupArgv } from '../cgroup.ts';
+
 /**
- * The argument lists that put a process into a pod. The scripts are constants and get everything else as positional
+ * The argument lists that put a process into a pod: into its cgroup first, so that none is ever outside. The scripts are constants and get everything else as positional
  * parameters: no string of a tenant is ever read by a shell.
  */
-
-/** Joins a cgroup before anything else runs, so that no process of a pod is ever outside. $1 = cgroup.procs. */
-const JOIN = 'echo $$ > "$1" && shift && exec "$@"';
 
 /** $1 = host name. Holds the namespaces that a pod's containers share, and finishes them. */
 const HOLD = 'ip link set lo up && hostname -- "$1" && printf . >&3 && exec 3>&- && exec sleep infinity';
@@ -23,14 +22,10 @@ const CONFINE = [
   'shift 2; printf . >&3; exec 3>&-; exec "$@"',
 ].join('\n');
 
-function joined(procsFile: string, argv: readonly string[]): string[] {
-  return ['sh', '-c', JOIN, 'join', procsFile, ...argv];
-}
-
 /** The process that holds a pod's ipc and uts namespaces. Writes one byte to fd 3 when they are there. */
 export function holderArgv(options: { procsFile: string; netns: string; hostname: string }): string[] {
   const enter = ['nsenter', `--net=${options.netns}`, '--', 'unshare', '--ipc', '--uts', '--'];
-  return joined(options.procsFile, [...enter, 'sh', '-c', HOLD, 'hold', options.hostname]);
+  return inCgroupArgv(options.procsFile, [...enter, 'sh', '-c', HOLD, 'hold', options.hostname]);
 }
 
 /** A container's process. Writes one byte to fd 3 just before it becomes the command. */
@@ -50,7 +45,7 @@ export function containerArgv(options: {
   const own = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', '--'];
   const confine = ['sh', '-c', CONFINE, 'confine', options.privileged ? 'rw' : 'ro', options.workingDir];
   const command = ['setpriv', ...options.privileges, '--', ...options.argv];
-  return joined(options.procsFile, [...enter, 'unshare', ...own, ...confine, ...command]);
+  return inCgroupArgv(options.procsFile, [...enter, 'unshare', ...own, ...confine, ...command]);
 }
 
 /** One more process in a running container. `init` is the pid, outside, of the container's first process. */
@@ -63,5 +58,5 @@ export function execArgv(options: {
 }): string[] {
   const enter = ['nsenter', '--target', String(options.init), '--mount', '--pid', '--net', '--ipc', '--uts'];
   const command = ['setpriv', ...options.privileges, '--', ...options.argv];
-  return joined(options.procsFile, [...enter, `--wdns=${options.workingDir}`, '--', ...command]);
+  return inCgroupArgv(options.procsFile, [...enter, `--wdns=${options.workingDir}`, '--', ...command]);
 }

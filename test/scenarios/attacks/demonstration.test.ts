@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { listNetns } from '../../../src/sandbox/netns.ts';
 import { broken, useSandbox } from './lab.ts';
 
 describe('the demonstration', () => {
@@ -53,6 +54,60 @@ describe('the demonstration', () => {
     expect(broken(await lab.lines('footprint'))).toEqual([]);
   });
 
+  it('shows what route_localnet opens on a node without Membrane', async () => {
+    const lines = await lab.lines('localnet');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual([
+      '9.purpose',
+      ...['pod', 'neighbour'].flatMap((who) => ['tcp', 'udp'].map((protocol) => `9.${who}-${protocol}`)),
+      '9.pod-mended',
+      '9.neighbour-mended',
+    ]);
+  });
+
+  it('lets nobody but processes of the node reach its 127.0.0.1', async () => {
+    const lines = await lab.lines('loopback');
+    expect(broken(lines)).toEqual([]);
+    const frames = [
+      'own-source',
+      'loopback-source',
+      'forged-source',
+      'loopback-to-node-port',
+      'as-node',
+      'priority-tag',
+      'priority-tags',
+      'exchange',
+    ];
+    expect(lines.map((line) => line.id)).toEqual([
+      '10.local',
+      ...['pod', 'neighbour'].flatMap((who) => frames.map((name) => `10.${who}-${name}`)),
+      '10.pod-own-loopback',
+      '10.pod-bound-device',
+      '10.pod-route',
+      '10.neighbour-route',
+      '10.pod-localnet',
+      '10.neighbour-localnet',
+    ]);
+    const { stdout } = await lab.cluster.nodeExec('node-1', ['sysctl', '-n', 'net.ipv4.conf.all.route_localnet']);
+    expect(stdout).toBe('0\n');
+  });
+
+  it('answers on a node port from everywhere, as policy has it', async () => {
+    const lines = await lab.lines('node-port');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(
+      ['host-public', 'host-local', 'host-loopback', 'pod', 'outside', 'other-pod', 'other-outside', 'localnet'].map(
+        (name) => `11.${name}`,
+      ),
+    );
+  });
+
+  it("refuses addresses of others in a tenant's Services", async () => {
+    const lines = await lab.lines('capture');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['12.backend', '12.cluster-ip', '12.resolver', '12.load-balancer']);
+  });
+
   it('leaves nothing of an attack behind', async () => {
     const pods = await lab.cluster.list('pods');
     expect(pods.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`).toSorted()).toEqual(
@@ -65,5 +120,7 @@ describe('the demonstration', () => {
       'tenant-b',
       'tenant-b',
     ]);
+    expect(await lab.cluster.list('services')).toEqual([]);
+    expect((await listNetns()).filter((name) => /^mbr-(neighbour|control-)/.test(name))).toEqual([]);
   });
 });

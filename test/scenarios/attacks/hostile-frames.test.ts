@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { judgeCase, placesOf, sendCase } from '../../../src/sandbox/attacks/frame-case.ts';
+import { judgeCase, placesOf, podSource, sendCase } from '../../../src/sandbox/attacks/frame-case.ts';
 import { rawScene } from '../../../src/sandbox/attacks/spoof.ts';
 import { hostileCases } from './hostile-frames.ts';
 import { useSandbox } from './lab.ts';
@@ -11,7 +11,10 @@ it('drops frames that are odd, each at its own device for its own reason', async
   const places = placesOf(lab.stage, victim);
   const wrong: string[] = [];
   for (const one of hostileCases(scene)) {
-    const { held, seen } = judgeCase(one, await sendCase(lab.stage, { attacker, one, places }));
+    const { held, seen } = judgeCase(
+      one,
+      await sendCase(lab.stage, { source: podSource(lab.stage, attacker), one, places }),
+    );
     if (!held) wrong.push(`${one.name} (expected ${one.reason}): ${seen}`);
   }
   expect(wrong).toEqual([]);

@@ -98,15 +98,18 @@ export class ServiceAddresses {
   }
 
   #assignNodePorts(service: KubeObject, old: KubeObject | undefined): void {
-    const own = new Set(listAt(old, 'spec', 'ports').map((port) => numberAt(port, 'nodePort') ?? 0));
+    const kept = new Set(listAt(old, 'spec', 'ports').map((port) => numberAt(port, 'nodePort') ?? 0));
     const oldByPort = new Map(
       listAt(old, 'spec', 'ports').map((port) => [`${stringAt(port, 'protocol')}/${numberAt(port, 'port')}`, port]),
     );
     const taken = new Set<number>();
+    // Ports of one number and different protocols share their node port, as the real server has it.
+    const shared = new Map<number, number>();
     for (const [index, port] of listAt(service, 'spec', 'ports').entries()) {
       if (!isObject(port)) continue;
+      const own = numberAt(port, 'port') ?? 0;
       const before = oldByPort.get(`${stringAt(port, 'protocol')}/${numberAt(port, 'port')}`);
-      const asked = numberAt(port, 'nodePort') || numberAt(before, 'nodePort') || 0;
+      const asked = numberAt(port, 'nodePort') || numberAt(before, 'nodePort') || shared.get(own) || 0;
       const number = asked === 0 ? this.#freePort(service, taken) : asked;
       const field = `spec.ports[${index}].nodePort`;
       if (number < NODE_PORTS.first || number > NODE_PORTS.last) {
@@ -117,10 +120,10 @@ export class ServiceAddresses {
           'provided port is not in the valid range. The range of valid ports is 30000-32767',
         );
       }
-      if ((this.#usedPorts.has(number) && !own.has(number)) || taken.has(number)) {
-        throw failed(service, field, number, 'provided port is already allocated');
-      }
+      const isTaken = taken.has(number) ? shared.get(own) !== number : this.#usedPorts.has(number) && !kept.has(number);
+      if (isTaken) throw failed(service, field, number, 'provided port is already allocated');
       taken.add(number);
+      shared.set(own, number);
       port['nodePort'] = number;
     }
   }

@@ -254,6 +254,21 @@ describe('Service', () => {
     expect(ports.size).toBe(3);
   });
 
+  test.each([[{ nodePort: 30_333 }], [{}]])('shares a node port between protocols of one port: %j', async (asked) => {
+    await using api = await TestServer.start();
+    const both = ['TCP', 'UDP'].map((protocol) => ({ name: protocol.toLowerCase(), protocol, port: 80, ...asked }));
+    const spec = { type: 'NodePort', ports: both };
+    const { status, body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
+    const [tcp, udp] = listAt(body, 'spec', 'ports').map((port) => (port as JsonObject)['nodePort']);
+    expect({ status, udp }).toEqual({ status: 201, udp: tcp });
+    const ports = [
+      { ...both[0], nodePort: 30_444 },
+      { ...both[1], port: 81, nodePort: 30_444 },
+    ];
+    const other = await api.post(SERVICES, { metadata: { name: 'b' }, spec: { type: 'NodePort', ports } });
+    expect(other.body['message']).toContain('spec.ports[1].nodePort: Invalid value: 30444: provided port is already');
+  });
+
   test.each<[JsonObject, string]>([
     [{}, 'spec.ports: Required value'],
     [{ ports: [{ port: 0 }] }, 'spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive'],

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@ enum {
 	MAX_PATTERNS = 32,
 	MAX_PATTERN = 64,
 	MAX_CONNECTIONS = 64,
+	MAX_PAYLOAD = 1024,
+	MAX_ANSWER = 4096,
 };
 
 struct bytes {
@@ -39,18 +42,25 @@ struct options {
 	int pattern_count;
 	struct bytes frames[MAX_FRAMES]; /* arguments: HEX */
 	int frame_count;
-	long count;	  /* --count: times each frame is sent; 0: until stopped */
-	long rate;	  /* --rate: frames or messages a second */
-	double seconds;	  /* --seconds: the end, whatever happens */
-	double timeout;	  /* --timeout: seconds for a connection to come about */
-	bool wait;	  /* --wait: for the device to exist and to be up */
-	bool up;	  /* --up: do not wait for others to set it up */
-	bool local;	  /* --local: count what the IP stack delivers to this host */
-	bool push;	  /* --push: the server keeps sending */
-	bool probe;	  /* --probe: end once the connection stands or does not */
-	const char *to;	  /* --to ADDRESS:PORT */
-	long port;	  /* --port: listen there */
-	long source_port; /* --source-port */
+	long count;	      /* --count: times each frame is sent; 0: until stopped */
+	long rate;	      /* --rate: frames or messages a second */
+	double seconds;	      /* --seconds: the end, whatever happens */
+	double timeout;	      /* --timeout: seconds for a connection to come about */
+	bool wait;	      /* --wait: for the device to exist and to be up */
+	bool up;	      /* --up: do not wait for others to set it up */
+	bool local;	      /* --local: count what the IP stack delivers to this host */
+	bool push;	      /* --push: the server keeps sending */
+	bool probe;	      /* --probe: end once the connection stands or does not */
+	const char *to;	      /* --to ADDRESS:PORT */
+	long port;	      /* --port: listen there */
+	long source_port;     /* --source-port */
+	const char *at;	      /* --at ADDRESS:PORT: listen there, TCP and UDP */
+	const char *from;     /* --from ADDRESS */
+	const char *ether;    /* --ether MAC: whom frames are for */
+	struct bytes payload; /* --data HEX: what is asked or answered */
+	bool udp;	      /* --udp: a datagram instead of a connection */
+	bool dns;	      /* --dns: answer queries for an address (RFC 1035) */
+	bool mapped;	      /* --mapped: an IPv6 socket that talks IPv4 (RFC 4291, 2.5.5.2) */
 };
 
 /* What whoever started this wants. */
@@ -67,7 +77,15 @@ enum order read_order(void);
 /* True when the time of `options` is over. */
 bool is_over(const struct options *options);
 
+/* ADDRESS:PORT of the option that is named for the message. */
+struct sockaddr_in parse_end(const char *option, const char *text);
+/* A JSON string of hexadecimal digits, quotes included. */
+void print_hex(const uint8_t *data, size_t length);
+
 int run_send(const struct options *options);
 int run_count(const struct options *options);
 int run_serve(const struct options *options);
 int run_connect(const struct options *options);
+int run_answer(const struct options *options);
+int run_ask(const struct options *options);
+int run_exchange(const struct options *options);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "frame.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,11 @@ static const char USAGE[] =
 	"       membrane-frame connect --to ADDRESS:PORT [--source-port P] [--rate N] [--timeout "
 	"S] "
 	"[--probe]\n"
+	"       membrane-frame answer  --at ADDRESS:PORT --data HEX [--dns]\n"
+	"       membrane-frame ask     --to ADDRESS:PORT --data HEX [--udp] [--from ADDRESS] "
+	"[--device D] [--mapped]\n"
+	"       membrane-frame exchange --device D --ether MAC --from ADDRESS --to ADDRESS:PORT "
+	"--data HEX [--udp]\n"
 	"       all: [--seconds S]\n";
 
 static double started;
@@ -96,6 +102,28 @@ static struct pattern parse_pattern(const char *text)
 	return (struct pattern){name, parse_hex(equals + 1, MAX_PATTERN)};
 }
 
+struct sockaddr_in parse_end(const char *option, const char *text)
+{
+	struct sockaddr_in end = {.sin_family = AF_INET};
+	const char *colon = text ? strchr(text, ':') : NULL;
+	char address[INET_ADDRSTRLEN] = "";
+
+	if (colon && (size_t)(colon - text) < sizeof(address))
+		memcpy(address, text, colon - text);
+	if (!colon || inet_pton(AF_INET, address, &end.sin_addr) != 1)
+		die("--%s wants ADDRESS:PORT", option);
+	end.sin_port = htons(strtoul(colon + 1, NULL, 10));
+	return end;
+}
+
+void print_hex(const uint8_t *data, size_t length)
+{
+	putchar('"');
+	for (size_t i = 0; i < length; i++)
+		printf("%02x", data[i]);
+	putchar('"');
+}
+
 static double parse_number(const char *name, const char *text, double max)
 {
 	char *end;
@@ -123,6 +151,13 @@ static struct options parse_options(int argc, char **argv)
 		{"local", no_argument, NULL, 'l'},
 		{"push", no_argument, NULL, 'x'},
 		{"probe", no_argument, NULL, 'o'},
+		{"at", required_argument, NULL, 'a'},
+		{"from", required_argument, NULL, 'f'},
+		{"ether", required_argument, NULL, 'e'},
+		{"data", required_argument, NULL, 'D'},
+		{"udp", no_argument, NULL, 'U'},
+		{"dns", no_argument, NULL, 'N'},
+		{"mapped", no_argument, NULL, 'M'},
 		{NULL, 0, NULL, 0},
 	};
 	struct options options = {.count = 1, .rate = 2000, .seconds = 60, .timeout = 1};
@@ -176,6 +211,27 @@ static struct options parse_options(int argc, char **argv)
 		case 'o':
 			options.probe = true;
 			break;
+		case 'a':
+			options.at = optarg;
+			break;
+		case 'f':
+			options.from = optarg;
+			break;
+		case 'e':
+			options.ether = optarg;
+			break;
+		case 'D':
+			options.payload = parse_hex(optarg, MAX_PAYLOAD);
+			break;
+		case 'U':
+			options.udp = true;
+			break;
+		case 'N':
+			options.dns = true;
+			break;
+		case 'M':
+			options.mapped = true;
+			break;
 		default:
 			fputs(USAGE, stderr);
 			exit(2);
@@ -197,10 +253,9 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(const struct options *options);
 	} verbs[] = {
-		{"send", run_send},
-		{"count", run_count},
-		{"serve", run_serve},
-		{"connect", run_connect},
+		{"send", run_send},	    {"count", run_count},   {"serve", run_serve},
+		{"connect", run_connect},   {"answer", run_answer}, {"ask", run_ask},
+		{"exchange", run_exchange},
 	};
 	struct options options;
 

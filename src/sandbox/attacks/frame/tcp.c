@@ -203,20 +203,6 @@ int run_serve(const struct options *options)
 	return 0;
 }
 
-static struct sockaddr_in parse_peer(const char *text)
-{
-	struct sockaddr_in peer = {.sin_family = AF_INET};
-	const char *colon = text ? strchr(text, ':') : NULL;
-	char address[INET_ADDRSTRLEN] = "";
-
-	if (colon && (size_t)(colon - text) < sizeof(address))
-		memcpy(address, text, colon - text);
-	if (!colon || inet_pton(AF_INET, address, &peer.sin_addr) != 1)
-		die("--to wants ADDRESS:PORT");
-	peer.sin_port = htons(strtoul(colon + 1, NULL, 10));
-	return peer;
-}
-
 /* Whether the attempt has come to an end, good or bad. */
 static bool is_settled(struct connection *connection, double begin, double timeout)
 {
@@ -237,7 +223,8 @@ static bool is_settled(struct connection *connection, double begin, double timeo
 
 int run_connect(const struct options *options)
 {
-	struct connection connection = {.state = "connecting", .peer = parse_peer(options->to)};
+	struct connection connection = {.state = "connecting",
+					.peer = parse_end("to", options->to)};
 	double begin = now();
 	long spoken = 0;
 

@@ -1,0 +1,69 @@
+import type { DoctorReport } from '../../api/index.ts';
+import type { PodRow } from '../../kube/index.ts';
+import { apiFacts } from './api-facts.ts';
+import type { ProbeTarget } from './api-probe.ts';
+import { hookFacts, type WatchedDevice } from './hook-facts.ts';
+import { judgeApi } from './judge-api.ts';
+import { judgeHooks } from './judge-hooks.ts';
+import { judgeMaps, type MapFill } from './judge-maps.ts';
+import { judgePods } from './judge-pods.ts';
+import { judgeProxy } from './judge-proxy.ts';
+import { judgeSockets } from './judge-sockets.ts';
+import { judgeSysctls } from './judge-sysctls.ts';
+import { proxyFacts } from './proxy-facts.ts';
+import { section } from './section.ts';
+import { type SocketPlace, socketFacts } from './socket-facts.ts';
+import { readSysctls } from './sysctls.ts';
+
+export type DoctorOptions = {
+  readonly pinDir: string;
+  /** The node's own that lead out of it, by name. */
+  readonly nodeDevices: () => ReadonlyMap<string, WatchedDevice>;
+  /** Host ends of the pods that are connected, by name. */
+  readonly podDevices: () => ReadonlyMap<string, WatchedDevice>;
+  readonly pods: () => readonly PodRow[];
+  readonly maps: () => Promise<readonly MapFill[]>;
+  readonly sockets: Omit<SocketPlace, 'pinDir'>;
+  readonly apiServer: ProbeTarget;
+};
+
+/** Looks at this node for what weakens Membrane. Changes nothing, and keeps nothing between two looks. */
+export class Doctor {
+  readonly #o: DoctorOptions;
+  #running: Promise<DoctorReport> | undefined;
+
+  constructor(options: DoctorOptions) {
+    this.#o = options;
+  }
+
+  /** Who asks while a look is under way gets the same one: it opens connections. */
+  async examine(): Promise<DoctorReport> {
+    this.#running ??= this.#examine().finally(() => {
+      this.#running = undefined;
+    });
+    return await this.#running;
+  }
+
+  async #examine(): Promise<DoctorReport> {
+    const { pinDir, pods, maps, sockets, apiServer } = this.#o;
+    const nodeDevices = this.#o.nodeDevices();
+    const podDevices = this.#o.podDevices();
+    const devices = [...nodeDevices.values(), ...podDevices.values()];
+    const sections = await Promise.all([
+      section('sysctls', async () =>
+        judgeSysctls({
+          sysctls: readSysctls(),
+          podDevices: new Set(podDevices.keys()),
+          nodeDevices: new Set(nodeDevices.keys()),
+        }),
+      ),
+      section('API server', async () => judgeApi(await apiFacts(apiServer))),
+      section('kube-proxy', async () => judgeProxy(await proxyFacts())),
+      section('pods', async () => judgePods(pods())),
+      section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),
+      section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets, pinDir }))),
+      section('maps', async () => judgeMaps(await maps())),
+    ]);
+    return { findings: sections.flat() };
+  }
+}

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import type { FilterChain } from '../../datapath/index.ts';
+import { judgeProxy } from './judge-proxy.ts';
+import { bad } from './samples.ts';
+
+const chain = (name: string, table = 'nat'): FilterChain => ({ engine: 'nft', family: 'ip', table, chain: name });
+
+it.each<[string, FilterChain[], RegExp | undefined]>([
+  [
+    'kube-proxy in iptables mode',
+    [chain('KUBE-SERVICES')],
+    /^warning kube-proxy chains: 1 chains in nft ip nat: KUBE-SERVICES/,
+  ],
+  ['kube-proxy in nftables mode', [chain('services', 'kube-proxy')], /^warning .*nft ip kube-proxy: services/],
+  ['more than fit a line', Array.from({ length: 30 }, (_, i) => chain(`KUBE-SVC-${i}`)), /KUBE-SVC-9 and 20 more;/],
+  ['kubelet', [chain('KUBE-KUBELET-CANARY'), chain('KUBE-FIREWALL')], undefined],
+  ['somebody else', [chain('DOCKER'), chain('input', 'filter')], undefined],
+])('chains of %s', (_, chains, expected) => {
+  const found = bad(judgeProxy({ chains, ipvs: 0, processes: [] }));
+  expect(found).toEqual(expected === undefined ? [] : [expect.stringMatching(expected)]);
+});
+
+it('virtual servers and a kube-proxy that runs', () => {
+  expect(bad(judgeProxy({ chains: [], ipvs: 3, processes: [42] }))).toEqual([
+    'warning IPVS: 3 virtual servers',
+    'warning kube-proxy: runs here: process 42',
+  ]);
+});

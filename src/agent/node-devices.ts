@@ -1,0 +1,91 @@
+import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import type { Link, Netdev } from '../datapath/index.ts';
+import { endpointOfIfname } from '../endpoint/index.ts';
+import type { Ifindex } from '../model/index.ts';
+import type { DevicePrograms } from './device-programs.ts';
+import type { StateFiles } from './state-files.ts';
+
+/** How soon a device that comes later is guarded. */
+const LOOK_MS = 10_000;
+const STATE = 'devices';
+
+export type NodeDevicesOptions = {
+  readonly netdev: Pick<Netdev, 'listLinks'>;
+  readonly programs: Pick<DevicePrograms, 'wanted' | 'pinned' | 'isAttached' | 'attach' | 'detach'>;
+  readonly state: Pick<StateFiles, 'readJson' | 'writeJson'>;
+  /** Must be guarded before the agent serves. */
+  readonly uplink: Ifindex;
+  /** Names; undefined: every device that leads out of the node. */
+  readonly configured: readonly string[] | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/** Keeps the programs at every device that leads out of the node, those that come later too. */
+export class NodeDevices implements Service {
+  readonly #o: NodeDevicesOptions;
+  /** Device -> what was attached to it, in this life or an earlier one. */
+  readonly #running: Map<Ifindex, string>;
+  #guarded: ReadonlyMap<Ifindex, string> = new Map();
+
+  constructor(options: NodeDevicesOptions) {
+    this.#o = options;
+    this.#running = remembered(options.state.readJson(STATE));
+  }
+
+  /** Names of the devices that are to be guarded, as at the last look. */
+  get guarded(): ReadonlyMap<Ifindex, string> {
+    return this.#guarded;
+  }
+
+  /** Throws when the uplink cannot be guarded; any other device is tried again. */
+  async look(): Promise<void> {
+    const { netdev, programs, uplink, configured, log } = this.#o;
+    const links = await netdev.listLinks('');
+    const outer = links.filter((link) => link.ifindex === uplink || leadsOut(link, configured));
+    const before = JSON.stringify([...this.#running]);
+    for (const link of outer) {
+      if (this.#running.get(link.ifindex) === programs.wanted && programs.isAttached(link.ifindex)) continue;
+      try {
+        await programs.attach(link.ifindex);
+        this.#running.set(link.ifindex, programs.wanted);
+      } catch (error) {
+        if (link.ifindex === uplink) throw error;
+        log.error({ device: link.name, error: errorMessage(error) }, 'a device of the node is not guarded');
+      }
+    }
+    this.#guarded = new Map(outer.map((link) => [link.ifindex, link.name]));
+    for (const gone of new Set([...programs.pinned(), ...this.#running.keys()])) {
+      if (this.#guarded.has(gone)) continue;
+      await programs.detach(gone);
+      this.#running.delete(gone);
+    }
+    if (JSON.stringify([...this.#running]) !== before) {
+      this.#o.state.writeJson(STATE, Object.fromEntries(this.#running));
+    }
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    lifecycle.spawn('devices of the node', async (signal) => {
+      while (!signal.aborted) {
+        await this.#o.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+        if (!signal.aborted) await this.look();
+      }
+    });
+  }
+}
+
+/** A port's frames come in at its bridge or bond; pods have programs of their own. */
+function leadsOut(link: Link, configured: readonly string[] | undefined): boolean {
+  if (configured !== undefined) return configured.includes(link.name);
+  return link.isEthernet && !link.isPort && endpointOfIfname(link.name) === undefined;
+}
+
+function remembered(file: unknown): Map<Ifindex, string> {
+  if (typeof file !== 'object' || file === null) return new Map();
+  return new Map(
+    Object.entries(file).flatMap(([device, hash]) =>
+      /^[1-9]\d*$/.test(device) && typeof hash === 'string' ? [[Number(device) as Ifindex, hash] as const] : [],
+    ),
+  );
+}

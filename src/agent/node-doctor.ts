@@ -1,0 +1,77 @@
+import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../datapath/index.ts';
+import type { AgentConfig } from './config.ts';
+import { Doctor, type MapFill, type WatchedDevice } from './doctor/index.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import type { Intent } from './intent.ts';
+import type { NodeDevices } from './node-devices.ts';
+
+export type NodeDoctorOptions = {
+  readonly config: AgentConfig;
+  readonly base: Config;
+  readonly devices: Pick<NodeDevices, 'guarded'>;
+  readonly maps: MapSet;
+  readonly endpoints: EndpointTable;
+  readonly intent: Intent;
+  readonly serviceCgroup: string | undefined;
+  readonly apiServer: URL;
+  /** Of maps that the agent keeps count of anyway; the others are walked. */
+  readonly counted: () => Partial<Readonly<Record<MapName, number>>>;
+};
+
+const BOTH = ['ingress', 'egress'] as const;
+
+/** The doctor of this agent's node. */
+export function nodeDoctor(options: NodeDoctorOptions): Doctor {
+  const { config, devices, endpoints, intent, serviceCgroup, apiServer } = options;
+  return new Doctor({
+    pinDir: config.pinDir,
+    nodeDevices: () => nodeDevices(devices, config),
+    podDevices: () => podDevices(endpoints),
+    pods: () =>
+      intent.pods.rows
+        .values()
+        .filter(({ nodeName }) => nodeName === config.nodeName)
+        .toArray(),
+    maps: () => mapFills(options),
+    sockets: { enabled: config.enableServices, cgroup: serviceCgroup },
+    apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },
+  });
+}
+
+function nodeDevices({ guarded }: Pick<NodeDevices, 'guarded'>, config: AgentConfig): Map<string, WatchedDevice> {
+  const hooks = config.enableServices ? BOTH : BOTH.slice(0, 1);
+  return new Map(
+    Array.from(guarded, ([ifindex, name]) => [name, { ifindex, label: `the node's ${name}`, isPod: false, hooks }]),
+  );
+}
+
+/** Not those that are being made or taken apart. */
+function podDevices(endpoints: EndpointTable): Map<string, WatchedDevice> {
+  const settled = endpoints.values().filter(({ state }) => state !== 'creating' && state !== 'disconnecting');
+  return new Map(
+    settled.map(({ record: { hostIfname, hostIfindex, pod } }) => [
+      hostIfname,
+      { ifindex: hostIfindex, label: `${hostIfname} (${pod.namespace}/${pod.name})`, isPod: true, hooks: BOTH },
+    ]),
+  );
+}
+
+async function mapFills({ maps, base, counted }: NodeDoctorOptions): Promise<MapFill[]> {
+  const known = counted();
+  const fills: MapFill[] = [];
+  for (const name of (Object.keys(MAP_SPECS) as MapName[]).filter((one) => mapIsNeeded(one, base))) {
+    const { type, maxEntries } = maps.spec(name);
+    if (type !== 'hash' && type !== 'lpmTrie' && type !== 'lruHash' && type !== 'lruPerCpuHash') continue;
+    const entries = known[name] ?? (await countEntries(maps, name));
+    fills.push({ name, isLru: type.startsWith('lru'), entries, maxEntries });
+  }
+  return fills;
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
