@@ -31,12 +31,15 @@ export class IntentTable<T extends KubeRow> {
 
   apply(batch: ReflectorBatch<T>): void {
     for (const row of batch.deletes) {
-      this.#rows.delete(rowKey(row));
-      this.#changed.add(rowKey(row));
+      const key = rowKey(row);
+      this.#rows.delete(key);
+      this.#changed.add(key);
     }
     for (const row of batch.upserts) {
-      this.#rows.set(rowKey(row), row);
-      this.#changed.add(rowKey(row));
+      // One string for both: whoever asks what changed keeps it.
+      const key = rowKey(row);
+      this.#rows.set(key, row);
+      this.#changed.add(key);
     }
     this.#synced ||= batch.synced;
   }

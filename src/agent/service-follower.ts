@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { flatText } from '../base/index.ts';
 import type { Frontend, ServiceProblem, ServiceSpec, SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import { FrontendClaims, frontendsOf, type ServiceContext } from '../service/index.ts';
@@ -23,9 +24,9 @@ export class ServiceFollower {
   readonly #claims = new FrontendClaims();
   readonly #desired = new Map<string, readonly Frontend[]>();
   readonly #problems = new Map<string, readonly ServiceProblem[]>();
-  /** Slice -> service, and back. */
+  /** Slice -> service, and back: most have one, and a set costs as much as the rest of a service's entry. */
   readonly #serviceOf = new Map<string, string>();
-  readonly #slicesOf = new Map<string, Set<string>>();
+  readonly #slicesOf = new Map<string, string | Set<string>>();
   /** Services to look at, whatever changed. */
   #outdated = new Set<string>();
   #nodes = new Set<string>();
@@ -123,18 +124,19 @@ export class ServiceFollower {
   #link(key: string): string[] {
     const slice = this.#o.intent.slices.get(key);
     const before = this.#serviceOf.get(key);
-    const now = slice === undefined || slice.service === '' ? undefined : `${slice.namespace}/${slice.service}`;
+    const now = slice === undefined || slice.service === '' ? undefined : flatText(slice.namespace, '/', slice.service);
     if (before !== now && before !== undefined) {
       const slices = this.#slicesOf.get(before);
-      slices?.delete(key);
-      if (slices?.size === 0) this.#slicesOf.delete(before);
+      if (typeof slices === 'object') slices.delete(key);
+      if (slices === key || (typeof slices === 'object' && slices.size === 0)) this.#slicesOf.delete(before);
     }
     if (now === undefined) this.#serviceOf.delete(key);
     else {
       this.#serviceOf.set(key, now);
       const slices = this.#slicesOf.get(now);
-      if (slices === undefined) this.#slicesOf.set(now, new Set([key]));
-      else slices.add(key);
+      if (slices === undefined) this.#slicesOf.set(now, key);
+      else if (typeof slices === 'object') slices.add(key);
+      else if (slices !== key) this.#slicesOf.set(now, new Set([slices, key]));
     }
     return [before, now].filter((service) => service !== undefined);
   }
@@ -155,9 +157,9 @@ export class ServiceFollower {
   }
 
   #slices(service: string): SliceSpec[] {
-    return Array.from(this.#slicesOf.get(service) ?? [])
-      .toSorted()
-      .flatMap((key) => this.#o.intent.slices.get(key) ?? []);
+    const keys = this.#slicesOf.get(service) ?? [];
+    const sorted = typeof keys === 'string' ? [keys] : Array.from(keys).toSorted();
+    return sorted.flatMap((key) => this.#o.intent.slices.get(key) ?? []);
   }
 
   #won(key: string): readonly Frontend[] {

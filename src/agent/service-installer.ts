@@ -11,7 +11,7 @@ import { frontendText, planService, type ServicePlan, type ServiceState, slotKey
 /** How long slots and backends that nothing points at stay for programs that read their number just now. */
 const GRACE_MS = 250;
 /** Services that are written together: enough that system calls do not count, few enough to hold up nobody. */
-const TOGETHER = 512;
+const TOGETHER = 128;
 
 type Retired = {
   readonly due: number;
@@ -67,10 +67,11 @@ export class ServiceInstaller {
 
   /** Brings these services to their frontends; an empty list removes a service. */
   async install(desired: ReadonlyMap<string, readonly Frontend[]>, now: number): Promise<void> {
+    /** Of those that were carried out, what something is to be released of: few of a first load. */
     const done: ServicePlan[] = [];
     let chunk: ServicePlan[] = [];
     const flush = async (): Promise<void> => {
-      done.push(...(await this.#write(chunk)));
+      done.push(...(await this.#write(chunk)).filter(releases));
       chunk = [];
     };
     try {
@@ -187,6 +188,10 @@ export class ServiceInstaller {
     const backends = plans.flatMap(({ retiredBackends }) => retiredBackends);
     if (slots.length + backends.length > 0) this.#retired.push({ due: now + GRACE_MS, slots, backends });
   }
+}
+
+function releases({ removed, draining, retiredSets, retiredBackends }: ServicePlan): boolean {
+  return removed.length + draining.length + retiredSets.length + retiredBackends.length > 0;
 }
 
 function backendCount(state: ServiceState | undefined): number {

@@ -1,3 +1,4 @@
+import { flatText } from '../base/index.ts';
 import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../datapath/index.ts';
 import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../net/index.ts';
@@ -67,7 +68,7 @@ const NOTHING: ServiceState = { ports: [], frontends: [] };
 const NO_BACKENDS: BackendSet = { revision: 0, ids: [], slots: 0, hashed: false };
 
 export function frontendText({ addr, port, protocol, scope }: ServiceKey): string {
-  return `${scope} ${addr} ${port} ${protocol}`;
+  return flatText(scope, ' ', addr, ' ', port, ' ', protocol);
 }
 
 /** Pure but for the numbers that it takes. */
@@ -109,6 +110,8 @@ export function planService(
     after: { ports: ports.slice(), frontends: frontends.slice() },
   };
 }
+
+const placeOf = ({ addr, port }: Backend): string => flatText(addr, ':', port);
 
 const idOf = ({ id }: KnownBackend): number => id;
 
@@ -165,7 +168,7 @@ function planPort(
     left?.backendOf(mine.local, place) ??
     left?.takeLoose(place, PROTOCOL_NUMBERS[protocol]);
   const idFor = (backend: Backend): number => {
-    const place = `${backend.addr}:${backend.port}`;
+    const place = placeOf(backend);
     const done = backends.get(place);
     if (done !== undefined) return done.id;
     const known = knownBackends.get(place);
@@ -205,7 +208,7 @@ function planPort(
     return { text, key, value: { revision, count: slots, service: number, affinitySeconds, flags } };
   });
   for (const backend of group.flatMap(({ draining }, i) => (draining === group[i - 1]?.draining ? [] : draining))) {
-    const place = `${backend.addr}:${backend.port}`;
+    const place = placeOf(backend);
     if (backends.has(place)) continue;
     const known = knownBackends.get(place);
     // Only who was sent connections has any to finish.

@@ -10,6 +10,7 @@ export {
   isMembraneError,
   MembraneError,
 } from './errors.ts';
+export { flatText } from './flat-text.ts';
 export { Lifecycle, type Service } from './lifecycle.ts';
 export { LineSplitter, type SplitLine } from './line-splitter.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './log.ts';

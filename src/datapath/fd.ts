@@ -1,6 +1,6 @@
 import { closeFd } from './libbpf.ts';
 
-export type FdKind = 'map' | 'prog' | 'link' | 'socket' | 'netns' | 'btf';
+export type FdKind = 'map' | 'prog' | 'link' | 'socket' | 'netns' | 'btf' | 'stats';
 
 /** A file descriptor that somebody owns: closed once, and unusable afterwards (a reused number would be another object). */
 export class OwnedFd<K extends FdKind = FdKind> implements Disposable {

@@ -170,10 +170,21 @@ export type ProgInfo = {
   readonly jitedBytes: number;
   /** Instructions that the verifier walked through. */
   readonly verifiedInstructions: number;
+  /** How often it ran while runs were counted, and the ns that they took. */
+  readonly runs: number;
+  readonly runNs: number;
   readonly mapIds: readonly number[];
 };
 
 const MAX_MAPS = 64;
+
+const STATS_RUN_TIME = 0;
+
+/** Has the kernel count every program's runs, at some ns a run, until the descriptor is closed. */
+export function enableRunStats(): OwnedFd {
+  clear().setUint32(0, STATS_RUN_TIME, true);
+  return new OwnedFd('stats', bpf(32, attrBytes.subarray(0, 4), 'count runs of programs'));
+}
 
 export function progInfo(fd: ProgFd): ProgInfo {
   const info = new Uint8Array(new ArrayBuffer(232));
@@ -188,6 +199,8 @@ export function progInfo(fd: ProgFd): ProgInfo {
     xlatedInstructions: v.getUint32(20, true) / 8,
     jitedBytes: v.getUint32(16, true),
     verifiedInstructions: v.getUint32(216, true),
+    runs: Number(v.getBigUint64(200, true)),
+    runNs: Number(v.getBigUint64(192, true)),
     mapIds: [...ids.subarray(0, v.getUint32(52, true))],
   };
 }

@@ -1,3 +1,4 @@
+import { flatText } from '../base/index.ts';
 import type { Addr } from '../net/index.ts';
 
 export type ServiceProtocol = 'TCP' | 'UDP' | 'SCTP';
@@ -112,8 +113,10 @@ export type ServiceProblem = {
   readonly message: string;
 };
 
+const PREFIXES: Readonly<Record<ServiceProtocol, string>> = { TCP: 'tcp ', UDP: 'udp ', SCTP: 'sctp ' };
+
 /** `tcp 10.96.0.10:80`: equal keys are one place. */
 export function frontendKey(frontend: Pick<Frontend, 'addr' | 'port' | 'protocol'>): string {
   const { addr, port, protocol } = frontend;
-  return `${protocol.toLowerCase()} ${addr.includes(':') ? `[${addr}]` : addr}:${port}`;
+  return flatText(PREFIXES[protocol], addr.includes(':') ? `[${addr}]` : addr, ':', port);
 }

@@ -25,7 +25,7 @@ export class FrontendClaims {
     service: Pick<ServiceSpec, 'namespace' | 'name' | 'createdAt' | 'uid'>,
     frontends: readonly Frontend[],
   ): Set<string> {
-    const owner = `${service.namespace}/${service.name}`;
+    const owner = frontends[0]?.service ?? `${service.namespace}/${service.name}`;
     const touched = new Set(this.#places.get(owner));
     for (const place of touched) {
       const others = this.#claims.get(place)?.filter(({ frontend }) => frontend.service !== owner) ?? [];

@@ -1,3 +1,4 @@
+import { flatText } from '../base/index.ts';
 import {
   type Frontend,
   type FrontendKind,
@@ -68,6 +69,7 @@ function frontendsOfPort(
   const inUse = usable(candidates);
   const everywhere = backendsOf(hinted(inUse, context), port, nodeName);
   const leaving = backendsOf(draining(candidates, inUse, port.protocol), port, nodeName);
+  const owner = flatText(service.namespace, '/', service.name);
   const isLocal = ({ endpoint }: Candidate): boolean => endpoint.nodeName === nodeName;
   const wantsLocal = internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local';
   const here = wantsLocal ? backendsOf(usable(candidates.filter(isLocal)), port, nodeName) : everywhere;
@@ -82,7 +84,7 @@ function frontendsOfPort(
       addr,
       port: number,
       protocol: port.protocol,
-      service: `${service.namespace}/${service.name}`,
+      service: owner,
       portName: port.name,
       affinitySeconds: service.affinitySeconds,
       backends,

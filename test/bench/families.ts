@@ -5,6 +5,7 @@ import { policyCompute } from './policy-compute.ts';
 import { programCost } from './program-cost.ts';
 import type { Family } from './row.ts';
 import { scaleEntries } from './scale-entries.ts';
+import { services } from './services/index.ts';
 import { wire, wireScale } from './wire/index.ts';
 
 /** In the order of the report. */
@@ -17,4 +18,5 @@ export const FAMILIES: readonly Family[] = [
   policyCompute,
   cliStart,
   cluster,
+  services,
 ];

@@ -7,8 +7,8 @@ import { type Family, format, HEADING, type Row, toJson } from './row.ts';
 
 const USAGE = `usage: npm run bench -- [--only NAME]... [--json FILE]
 
-Measures every row, or those whose name begins with NAME (path, path.cost, ...). Needs root. Exit code: 0 whatever the
-durations are, 1 when something could not be measured, 2 usage.`;
+Measures every row, or those whose name begins with NAME (path, path.cost, ...); "services" is all of services. Needs
+root. Exit code: 0 whatever the durations are, 1 when something could not be measured, 2 usage.`;
 
 type Options = { readonly only: readonly string[]; readonly json: string | undefined };
 
@@ -29,11 +29,27 @@ function parse(args: readonly string[]): Options | 'help' | undefined {
   }
 }
 
-/** Either name may be the beginning of the other. */
-const touches = (row: string, only: string): boolean => row.startsWith(only) || only.startsWith(row);
+/** Either name may be the beginning of the other; `agent.rss@30000` is not a row of `agent.rss`, though. */
+const touches = (row: string, only: string): boolean =>
+  row.startsWith(only) || (only.startsWith(row) && !only.slice(row.length).startsWith('@'));
 
-function chosen(wanted: (row: string) => boolean): readonly Family[] {
-  return FAMILIES.filter(({ rows }) => rows.some(wanted));
+type Chosen = {
+  readonly family: Family;
+  readonly wanted: (row: string) => boolean;
+  readonly shown: (row: string) => boolean;
+};
+
+/** Families that have a row that was asked for. `only` empty: all of all. */
+function choose(only: readonly string[]): readonly Chosen[] {
+  return FAMILIES.flatMap((family) => {
+    const all = () => true;
+    if (only.length === 0 || (family.name !== undefined && only.includes(family.name))) {
+      return [{ family, wanted: all, shown: all }];
+    }
+    const wanted = (row: string): boolean => only.some((name) => touches(row, name));
+    const shown = (row: string): boolean => only.some((name) => row.startsWith(name));
+    return family.rows.some(wanted) ? [{ family, wanted, shown }] : [];
+  });
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -42,24 +58,22 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const wanted = (row: string): boolean =>
-    options !== undefined && (options.only.length === 0 || options.only.some((name) => touches(row, name)));
-  const families = chosen(wanted);
+  const families = options === undefined ? [] : choose(options.only);
   if (options === undefined || families.length === 0) {
     if (options !== undefined) process.stderr.write(`there is no row ${options.only.join(', ')}\n`);
     process.stderr.write(`${USAGE}\n`);
     return 2;
   }
   const rows: Row[] = [];
-  const report = (row: Row): void => {
-    if (options.only.length > 0 && !options.only.some((name) => row.name.startsWith(name))) return;
-    rows.push(row);
-    process.stdout.write(`${format(row)}\n`);
-  };
   let failed = 0;
   handleInterrupts();
   process.stdout.write(`${HEADING}\n`);
-  for (const family of families) {
+  for (const { family, wanted, shown } of families) {
+    const report = (row: Row): void => {
+      if (!shown(row.name)) return;
+      rows.push(row);
+      process.stdout.write(`${format(row)}\n`);
+    };
     try {
       await family.run(report, wanted);
     } catch (error) {

@@ -36,6 +36,8 @@ export type Report = (row: Row) => void;
 
 /** Rows that are measured together. */
 export type Family = {
+  /** What `--only` may say for all of its rows, where they do not begin alike. */
+  readonly name?: string;
   /** Names of its rows, or what they begin with. */
   readonly rows: readonly string[];
   /** `wanted`: whether somebody asked for a row; what it costs can be saved otherwise. */
@@ -77,7 +79,7 @@ export function toJson(row: Row): JsonRow {
 const number = (value: number): string =>
   value.toLocaleString('en-US', { maximumFractionDigits: Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2 });
 
-const COLUMNS = [30, 16, 34, 8, 24, 4, 5] as const;
+const COLUMNS = [34, 16, 34, 8, 24, 4, 5] as const;
 
 function line(cells: readonly string[], spread: string): string {
   return `${cells.map((cell, index) => cell.padEnd(COLUMNS[index] ?? 0)).join(' ')} ${spread}`.trimEnd();

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { flatText } from '../../base/index.ts';
 import type { SliceSpec } from '../../model/index.ts';
 import { exact, listOf, metadata } from './meta.ts';
+import { repeatedText } from './repeated-text.ts';
 import { defineResource } from './resource.ts';
 
 export type EndpointSliceRow = SliceSpec;
@@ -59,8 +61,8 @@ const schema = z
               ready,
               serving: conditions?.serving ?? ready,
               terminating: conditions?.terminating ?? false,
-              nodeName: nodeName ?? '',
-              pod: isPod ? `${targetRef.namespace ?? namespace}/${targetRef.name ?? ''}` : '',
+              nodeName: repeatedText(nodeName ?? ''),
+              pod: isPod ? flatText(targetRef.namespace ?? namespace, '/', targetRef.name ?? '') : '',
               zones: namesOf(hints?.forZones),
               nodes: namesOf(hints?.forNodes),
             },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { repeatedText } from './repeated-text.ts';
 
 /** Servers leave empty maps out or send null. */
 export const labelMap = z
@@ -8,7 +9,7 @@ export const labelMap = z
 
 export const metadata = z.object({
   uid: z.string().default(''),
-  namespace: z.string().default(''),
+  namespace: z.string().default('').transform(repeatedText),
   name: z.string().min(1),
   resourceVersion: z.string().optional(),
   labels: labelMap,

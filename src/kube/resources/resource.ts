@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { flatText } from '../../base/index.ts';
 
 /** Where objects of a kind are, and what we keep of each. */
 export type Resource<T extends KubeRow> = {
@@ -29,7 +30,7 @@ export function defineResource<T extends KubeRow>(
 }
 
 export function rowKey(row: KubeRow): string {
-  return row.namespace === '' ? row.name : `${row.namespace}/${row.name}`;
+  return row.namespace === '' ? row.name : flatText(row.namespace, '/', row.name);
 }
 
 /** The collection's path, of one namespace or of all. */

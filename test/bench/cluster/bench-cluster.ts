@@ -144,6 +144,8 @@ const RESOURCES: Readonly<Record<string, string>> = {
   Namespace: 'namespaces',
   Pod: 'pods',
   NetworkPolicy: 'networkpolicies',
+  Service: 'services',
+  EndpointSlice: 'endpointslices',
 };
 
 function resourceOf(object: object): string {

@@ -8,9 +8,14 @@
  *   netload first ADDRESS PORT
  *   netload watch ADDRESS PORT
  *   netload flood RATE SECONDS ADDRESS PORT
+ *   netload sink ADDRESS PORT
+ *   netload blast SECONDS ADDRESS PORT
+ *   netload connect COUNT ADDRESS PORT
  * By UDP. echo sends back what it gets. first says "ready", tries until it is answered and prints
  * when. watch prints "up TIME" and "down TIME" as answers begin and end. flood sends and prints
- * how many it sent. Times are ns of CLOCK_MONOTONIC. */
+ * how many it sent. blast sends what it can to a sink, in datagrams of one byte, and prints how
+ * many a second arrived there. connect prints the ns that one connect() of a socket takes. Times
+ * are ns of CLOCK_MONOTONIC. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -306,6 +311,121 @@ static int flood(double rate, double seconds, const char *address, const char *p
 	return 0;
 }
 
+/* Datagrams that came to this namespace's sockets, those without room in a buffer among them: the
+ * path has carried them, and how fast a process reads is not what is measured. */
+static uint64_t delivered(void)
+{
+	unsigned long long in = 0, full = 0;
+	FILE *file = fopen("/proc/self/net/snmp", "r");
+	char line[1024];
+
+	if (!file)
+		die("/proc/self/net/snmp");
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "Udp: %llu %*u %*u %*u %llu", &in, &full) == 2)
+			break;
+	fclose(file);
+	return in + full;
+}
+
+#define BATCH 64
+#define DATAGRAM 'd'
+#define QUESTION 'q'
+
+/* Reads all and answers questions with delivered(). */
+static void sink(const char *address, const char *port)
+{
+	struct sockaddr_in at = address_of(address, port), from[BATCH];
+	struct mmsghdr messages[BATCH] = {};
+	struct iovec io[BATCH];
+	int room = 4 << 20, fd = udp();
+
+	pin(1);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		die("bind");
+	puts("ready");
+	fflush(stdout);
+	for (int i = 0; i < BATCH; i++) {
+		io[i] = (struct iovec){buffer + i, 1};
+		messages[i].msg_hdr.msg_iov = &io[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+		messages[i].msg_hdr.msg_name = &from[i];
+	}
+	for (;;) {
+		int n;
+
+		for (int i = 0; i < BATCH; i++)
+			messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
+		n = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, 0);
+		for (int i = 0; i < n; i++) {
+			uint64_t count;
+
+			if (buffer[i] != QUESTION)
+				continue;
+			count = delivered();
+			sendto(fd, &count, sizeof(count), 0, (struct sockaddr *)&from[i],
+			       sizeof(from[i]));
+		}
+	}
+}
+
+/* Asks a sink until it answers. */
+static uint64_t ask(int fd)
+{
+	char question = QUESTION;
+	uint64_t count;
+
+	for (int tries = 0; tries < 100; tries++) {
+		struct pollfd one = {.fd = fd, .events = POLLIN};
+
+		if (send(fd, &question, 1, 0) == 1 && poll(&one, 1, 50) > 0 &&
+		    recv(fd, &count, sizeof(count), MSG_DONTWAIT) == sizeof(count)) {
+			/* Of a question that was asked twice. */
+			usleep(5000);
+			while (recv(fd, &count, sizeof(count), MSG_DONTWAIT) == sizeof(count))
+				;
+			return count;
+		}
+	}
+	fputs("the sink does not answer\n", stderr);
+	exit(1);
+}
+
+static double blast(const struct sockaddr_in *to, double seconds)
+{
+	char datagram = DATAGRAM;
+	struct iovec io = {&datagram, 1};
+	struct mmsghdr messages[BATCH] = {};
+	double start, took;
+	uint64_t before;
+	int fd = udp();
+
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0)
+		die("connect");
+	for (int i = 0; i < BATCH; i++) {
+		messages[i].msg_hdr.msg_iov = &io;
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	before = ask(fd);
+	for (start = now(); (took = now() - start) < seconds;)
+		if (sendmmsg(fd, messages, BATCH, 0) < 0)
+			usleep(100);
+	return (ask(fd) - before) / took;
+}
+
+static double connects(const struct sockaddr_in *to, long count)
+{
+	double start;
+	int fd = udp();
+
+	start = now();
+	for (long i = 0; i < count; i++)
+		if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0)
+			die("connect");
+	return (now() - start) / count * 1e9;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in to;
@@ -319,6 +439,8 @@ int main(int argc, char **argv)
 		return first(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "watch"))
 		watch(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "sink"))
+		sink(argv[2], argv[3]);
 	if (argc == 6 && !strcmp(argv[1], "flood"))
 		return flood(atof(argv[2]), atof(argv[3]), argv[4], argv[5]);
 	if (argc != 5) {
@@ -334,6 +456,10 @@ int main(int argc, char **argv)
 		result = exchanges(&to, seconds);
 	else if (!strcmp(argv[1], "crr"))
 		result = connections(&to, seconds);
+	else if (!strcmp(argv[1], "blast"))
+		result = blast(&to, seconds);
+	else if (!strcmp(argv[1], "connect"))
+		result = connects(&to, atol(argv[2]));
 	else
 		return 2;
 	printf("%.1f\n", result);
