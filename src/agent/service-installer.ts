@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isMembraneError, type MembraneError } from '../base/index.ts';
-import type { ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
-import type { Frontend } from '../model/index.ts';
+import type { BackendValue, ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
+import { BACKEND_FLAG, type Frontend } from '../model/index.ts';
 import type { MaglevSize } from '../service/index.ts';
 import { agentErrors } from './errors.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
@@ -182,11 +182,23 @@ export class ServiceInstaller {
       }),
     );
     await this.#maps.services.deleteMany(gone);
-    await this.#maps.backends.setMany(plans.flatMap(({ draining }) => draining));
     const slots = plans.flatMap(({ retiredSets }) => retiredSets.flatMap((set) => slotKeys(set.revision, set.slots)));
     const backends = plans.flatMap(({ retiredBackends }) => retiredBackends);
+    // Clients with affinity and sockets that keep to a backend must not go on to find one that only rests here.
+    await this.#maps.backends.setMany([...plans.flatMap(({ draining }) => draining), ...this.#leaving(backends)]);
     if (slots.length + backends.length > 0) this.#retired.push({ due: now + GRACE_MS, slots, backends });
   }
+
+  #leaving(backends: readonly number[]): (readonly [number, BackendValue])[] {
+    return backends.flatMap((id) => {
+      const value = this.#maps.backends.get(id);
+      return value === undefined || isLeaving(value) ? [] : [[id, { ...value, flags: BACKEND_FLAG.draining }] as const];
+    });
+  }
+}
+
+function isLeaving({ flags }: BackendValue): boolean {
+  return (flags & BACKEND_FLAG.draining) !== 0;
 }
 
 function backendCount(state: ServiceState | undefined): number {
