@@ -43,6 +43,7 @@ export class ServiceInstaller {
   readonly #refused = new Map<string, MembraneError>();
   #retired: Retired[] = [];
   #backends = 0;
+  #freed = false;
 
   constructor(options: ServiceInstallerOptions) {
     this.#maps = options.maps;
@@ -58,6 +59,13 @@ export class ServiceInstaller {
 
   get counts(): { readonly services: number; readonly frontends: number; readonly backends: number } {
     return { services: this.#states.size, frontends: this.#owners.size, backends: this.#backends };
+  }
+
+  /** Whether rows were deleted since the last call: what was refused may fit now. */
+  takeFreed(): boolean {
+    const freed = this.#freed;
+    this.#freed = false;
+    return freed;
   }
 
   /** Something waits to be swept. */
@@ -93,6 +101,7 @@ export class ServiceInstaller {
     const left = this.#left;
     if (left === undefined) return 0;
     this.#left = undefined;
+    this.#freed = true;
     const revisions = new Set<number>();
     const backends = new Set<number>();
     for (const { ports } of this.#states.values()) {
@@ -113,6 +122,7 @@ export class ServiceInstaller {
     const due = this.#retired.filter((retired) => retired.due <= now);
     if (due.length === 0) return 0;
     this.#retired = this.#retired.filter((retired) => retired.due > now);
+    this.#freed = true;
     await this.#maps.slots.deleteMany(due.flatMap(({ slots }) => slots));
     return await this.#maps.backends.deleteMany(due.flatMap(({ backends }) => backends));
   }
@@ -182,6 +192,7 @@ export class ServiceInstaller {
       }),
     );
     await this.#maps.services.deleteMany(gone);
+    this.#freed ||= gone.length > 0;
     const slots = plans.flatMap(({ retiredSets }) => retiredSets.flatMap((set) => slotKeys(set.revision, set.slots)));
     const backends = plans.flatMap(({ retiredBackends }) => retiredBackends);
     // Clients with affinity and sockets that keep to a backend must not go on to find one that only rests here.
