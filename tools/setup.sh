@@ -42,7 +42,9 @@ iptables=iptables
 packages_test="$packages_run
 bpftool=bpftool
 curl=curl
+dig=bind9-dnsutils
 ethtool=ethtool
+wrk=wrk
 "
 packages_check="$packages_run
 bpftool=bpftool

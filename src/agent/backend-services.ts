@@ -24,7 +24,7 @@ function serviceView(row: ServiceSpec, { follower, installer, engine, health }: 
     namespace: row.namespace,
     name: row.name,
     type: row.type,
-    state: ignored(row) ?? (refused !== undefined ? 'refused' : engine.converged ? 'applied' : 'pending'),
+    state: ignored(row) ?? (refused !== undefined ? 'refused' : engine.isPending(key) ? 'pending' : 'applied'),
     steering: ignored(row) === undefined ? steeringOf(row) : [],
     frontends: frontends.map((frontend) => ({
       kind: frontend.kind,

@@ -242,9 +242,45 @@ describe('ServiceEngine', () => {
       writes.push(...((await served(maps))[CLUSTER_IP] ?? []));
     }
     expect(new Set(writes).size).toBeLessThan(3);
+    expect(agent.engine.isPending('a/web')).toBe(true);
     await clock.advance(1_000);
     await settle();
+    expect(agent.engine.isPending('a/web')).toBe(false);
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.5'], 'inside 10.96.0.11:80': ['10.244.2.5'] });
+  });
+
+  it('serves what had no room as soon as there is some', async () => {
+    const maps = fakeServiceMaps({ services: 1 });
+    const agent = await agentOn(maps);
+    sync(agent);
+    const { intent, put, drop, settle, clock } = agent;
+    put(intent.services, service('web'));
+    await settle();
+    put(intent.services, service('late', { clusterIPs: ['10.96.0.11'] }));
+    await settle();
+    expect([...agent.installer.refused.keys()]).toEqual(['a/late']);
+    drop(intent.services, service('web'));
+    await settle();
+    await clock.advance(100);
+    await settle();
+    expect(await served(maps)).toEqual({ 'inside 10.96.0.11:80': [] });
+    expect([...agent.installer.refused.keys()]).toEqual([]);
+  });
+
+  it('serves what had no room beside the leftovers of an earlier life', async () => {
+    const maps = fakeServiceMaps({ services: 1 });
+    const first = await agentOn(maps);
+    sync(first);
+    first.put(first.intent.services, service('gone'));
+    await first.settle();
+    const second = await agentOn(maps);
+    sync(second);
+    second.put(second.intent.services, service('late', { clusterIPs: ['10.96.0.11'] }));
+    await second.settle();
+    await second.clock.advance(100);
+    await second.settle();
+    expect(await served(maps)).toEqual({ 'inside 10.96.0.11:80': [] });
+    expect(second.installer.refused.size).toBe(0);
   });
 
   it('takes up what an earlier life left, and removes the rest', async () => {

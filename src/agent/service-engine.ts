@@ -60,10 +60,15 @@ export class ServiceEngine implements Service {
     return this.#converged;
   }
 
+  /** What is desired of this service is not all in the kernel yet. */
+  isPending(service: string): boolean {
+    return !this.#converged || this.#waiting.has(service);
+  }
+
   async start(lifecycle: Lifecycle): Promise<void> {
     lifecycle.spawn('service routine', async (signal) => {
       while (!signal.aborted) {
-        for (const service of this.#o.installer.refused.keys()) this.#o.follower.touch(service);
+        this.#retryRefused();
         this.kick({ refresh: true });
         await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
       }
@@ -106,7 +111,15 @@ export class ServiceEngine implements Service {
       this.#converged = true;
     }
     if (gone > 0) this.#o.onBackendsGone?.();
+    if (installer.takeFreed() && installer.refused.size > 0) {
+      this.#retryRefused();
+      this.#passes.kick();
+    }
     if (installer.pending) this.#passes.later(SWEEP_MS);
+  }
+
+  #retryRefused(): void {
+    for (const service of this.#o.installer.refused.keys()) this.#o.follower.touch(service);
   }
 
   #due(now: number): Map<string, readonly Frontend[]> {

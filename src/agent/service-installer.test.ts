@@ -228,6 +228,20 @@ describe('ServiceInstaller', () => {
     expect(await flags()).toEqual({ 2: 0 });
   });
 
+  it('marks who left until he is deleted, so that nobody is sent on to him', async () => {
+    const maps = fakeServiceMaps();
+    const installer = await installerOn(maps);
+    const flags = async () =>
+      Object.fromEntries((await maps.backends.entries()).map(([, { addr, flags: bits }]) => [addr.slice(-1), bits]));
+    await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 0);
+    await installer.install(desiredOf(frontend('a/web', [backend(2)])), 0);
+    expect(await flags()).toEqual({ 1: 1, 2: 0 });
+    await installer.install(new Map([['a/web', []]]), 0);
+    expect(await flags()).toEqual({ 1: 1, 2: 1 });
+    await installer.sweep(1_000);
+    expect(await flags()).toEqual({});
+  });
+
   it('lets a restart interrupt nothing that drains', async () => {
     const maps = fakeServiceMaps();
     const installer = await installerOn(maps);

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isMembraneError, type MembraneError } from '../base/index.ts';
-import type { ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
-import type { Frontend } from '../model/index.ts';
+import type { BackendValue, ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
+import { BACKEND_FLAG, type Frontend } from '../model/index.ts';
 import type { MaglevSize } from '../service/index.ts';
 import { agentErrors } from './errors.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
@@ -43,6 +43,7 @@ export class ServiceInstaller {
   readonly #refused = new Map<string, MembraneError>();
   #retired: Retired[] = [];
   #backends = 0;
+  #freed = false;
 
   constructor(options: ServiceInstallerOptions) {
     this.#maps = options.maps;
@@ -58,6 +59,13 @@ export class ServiceInstaller {
 
   get counts(): { readonly services: number; readonly frontends: number; readonly backends: number } {
     return { services: this.#states.size, frontends: this.#owners.size, backends: this.#backends };
+  }
+
+  /** Whether rows were deleted since the last call: what was refused may fit now. */
+  takeFreed(): boolean {
+    const freed = this.#freed;
+    this.#freed = false;
+    return freed;
   }
 
   /** Something waits to be swept. */
@@ -94,6 +102,7 @@ export class ServiceInstaller {
     const left = this.#left;
     if (left === undefined) return 0;
     this.#left = undefined;
+    this.#freed = true;
     const revisions = new Set<number>();
     const backends = new Set<number>();
     for (const { ports } of this.#states.values()) {
@@ -114,6 +123,7 @@ export class ServiceInstaller {
     const due = this.#retired.filter((retired) => retired.due <= now);
     if (due.length === 0) return 0;
     this.#retired = this.#retired.filter((retired) => retired.due > now);
+    this.#freed = true;
     await this.#maps.slots.deleteMany(due.flatMap(({ slots }) => slots));
     return await this.#maps.backends.deleteMany(due.flatMap(({ backends }) => backends));
   }
@@ -183,11 +193,24 @@ export class ServiceInstaller {
       }),
     );
     await this.#maps.services.deleteMany(gone);
-    await this.#maps.backends.setMany(plans.flatMap(({ draining }) => draining));
+    this.#freed ||= gone.length > 0;
     const slots = plans.flatMap(({ retiredSets }) => retiredSets.flatMap((set) => slotKeys(set.revision, set.slots)));
     const backends = plans.flatMap(({ retiredBackends }) => retiredBackends);
+    // Clients with affinity and sockets that keep to a backend must not go on to find one that only rests here.
+    await this.#maps.backends.setMany([...plans.flatMap(({ draining }) => draining), ...this.#leaving(backends)]);
     if (slots.length + backends.length > 0) this.#retired.push({ due: now + GRACE_MS, slots, backends });
   }
+
+  #leaving(backends: readonly number[]): (readonly [number, BackendValue])[] {
+    return backends.flatMap((id) => {
+      const value = this.#maps.backends.get(id);
+      return value === undefined || isLeaving(value) ? [] : [[id, { ...value, flags: BACKEND_FLAG.draining }] as const];
+    });
+  }
+}
+
+function isLeaving({ flags }: BackendValue): boolean {
+  return (flags & BACKEND_FLAG.draining) !== 0;
 }
 
 function releases({ removed, draining, retiredSets, retiredBackends }: ServicePlan): boolean {

@@ -2,12 +2,15 @@ import type { ServiceProblem } from '../model/index.ts';
 
 /** Of one reason on one service: what hostile objects say a thousand times is said a few times. */
 const MAX_OF_A_REASON = 5;
+const MAX_LENGTH = 500;
 
 /** Collects what is wrong with one service, in the order of its finding. */
 export class Problems {
   readonly #byReason = new Map<string, { messages: Set<string>; more: number }>();
 
-  add(reason: string, message: string): void {
+  /** Messages quote what anybody may write into an object, and terminals show them: no control characters. */
+  add(reason: string, text: string): void {
+    const message = text.slice(0, MAX_LENGTH).replaceAll(/\p{C}/gu, '\ufffd');
     const known = this.#byReason.get(reason) ?? { messages: new Set<string>(), more: 0 };
     this.#byReason.set(reason, known);
     if (known.messages.has(message)) return;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ServiceView } from '../../api/index.ts';
 import type { CommandContext } from '../context.ts';
+import { escapeText } from '../output/index.ts';
 
 /** Of one service, in the table; `-o json` has more. */
 const MAX_SHOWN = 8;
@@ -27,7 +28,8 @@ export function registerService(program: Command, { out, connect }: CommandConte
         'No services.',
       );
       for (const { namespace, name, problems } of services.items) {
-        for (const { reason, message } of problems) await out.line(`${namespace}/${name}: ${reason}: ${message}`);
+        for (const { reason, message } of problems)
+          await out.line(escapeText(`${namespace}/${name}: ${reason}: ${message}`));
       }
       const { cgroup } = services;
       await out.line(

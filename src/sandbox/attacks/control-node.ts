@@ -138,7 +138,7 @@ export class ControlNode {
   /** The node must know the outsider's MAC, or its answers wait for an ARP that never comes: that would look like safety. */
   async warm(outsider: Outsider): Promise<void> {
     const to = outsider.name === 'pod' ? POD_GATEWAY : NODE_IP;
-    const result = await attempt(inNetnsArgv(outsider.netns, ['ping', '-c', '1', '-W', '1', to]));
+    const result = await attempt(inNetnsArgv(outsider.netns, ['ping', '-c', '1', '-w', '5', to]));
     if (result.code === 0) return;
     throw attackErrors.make('E_ATTACK_STAGE', { detail: `the control node does not answer ${outsider.name}'s ping` });
   }

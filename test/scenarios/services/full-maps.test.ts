@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { eventually } from './eventually.ts';
+import { useLab } from './lab.ts';
+import { type Scene } from './scene.ts';
+
+const lab = useLab({ agentConfig: { maps: { services: 64, service_slots: 64, backends: 64 } } });
+const PORTS = [{ port: 80, targetPort: 8080 }];
+
+async function bystander(scene: Scene): Promise<string> {
+  const [{ clusterIP }] = await Promise.all([
+    scene.service('good', { ports: PORTS }),
+    scene.pod('client'),
+    scene.pods(['a', 'b'], 'good'),
+  ]);
+  await scene.served('good', 2);
+  return `${clusterIP}:80`;
+}
+
+async function refused(scene: Scene, name: string): Promise<void> {
+  await eventually(`${name} is refused`, async () => (await scene.view(name))?.state === 'refused');
+  expect((await scene.view(name))?.problems.map(({ reason }) => reason)).toEqual(['MapFull']);
+  await eventually('an event says so', async () => (await scene.events(name)).join().includes('MapFull: '));
+}
+
+describe('maps without room', () => {
+  it('for the backends of one service: it is refused whole, others are served and still change', async () => {
+    const scene = await lab.scene();
+    const target = await bystander(scene);
+    const a = await scene.podIp('a');
+    const { clusterIP } = await scene.service('large', { selector: null, ports: PORTS });
+    await scene.slice('large-1', 'large', [{ addresses: [a] }], [{ port: 8080 }]);
+    await scene.answeredBy('client', `${clusterIP}:80`, ['a']);
+    const many = Array.from({ length: 100 }, (_, i) => ({ addresses: [`10.250.0.${i + 1}`] }));
+    await scene.slice('large-1', 'large', many, [{ port: 8080 }]);
+    await refused(scene, 'large');
+    // Its last good state goes on.
+    await scene.answeredBy('client', `${clusterIP}:80`, ['a']);
+    await scene.answeredBy('client', target, ['a', 'b']);
+    await scene.pods(['c'], 'good');
+    await scene.answeredBy('client', target, ['a', 'b', 'c']);
+    const late = await scene.service('late', { selector: { app: 'good' }, ports: PORTS });
+    await scene.answeredBy('client', `${late.clusterIP}:80`, ['a', 'b', 'c']);
+    // A restart does not make it worse.
+    await lab.cluster.killAgent('node-1', 'SIGKILL');
+    await lab.cluster.startAgent('node-1');
+    await lab.agentReady();
+    await refused(scene, 'large');
+    await scene.answeredBy('client', target, ['a', 'b', 'c']);
+    await scene.slice('large-1', 'large', [{ addresses: [await scene.podIp('b')] }], [{ port: 8080 }]);
+    await scene.answeredBy('client', `${clusterIP}:80`, ['b']);
+    expect(await scene.view('large')).toMatchObject({ state: 'applied', problems: [] });
+  });
+
+  it('for frontends: what came first is served, what has no room says so, and gets in when there is some', async () => {
+    const scene = await lab.scene();
+    const target = await bystander(scene);
+    // Three frontends each: more than fit.
+    const names = Array.from({ length: 30 }, (_, i) => `extra-${i}`);
+    for (const name of names) {
+      await scene.service(name, { type: 'NodePort', selector: { app: 'good' }, ports: PORTS });
+    }
+    const states = async () => {
+      const list = (await lab.api.services()).items.filter(({ name }) => names.includes(name));
+      return {
+        applied: list.filter(({ state }) => state === 'applied'),
+        refused: list.filter(({ state }) => state === 'refused'),
+      };
+    };
+    await eventually('all are decided', async () => {
+      const { applied, refused: without } = await states();
+      return applied.length + without.length === names.length && without.length > 0;
+    });
+    const { applied, refused: without } = await states();
+    expect(applied.length).toBeGreaterThan(10);
+    const [last] = without;
+    await refused(scene, last?.name ?? '');
+    for (const { frontends } of applied.slice(0, 3)) {
+      await scene.answeredBy('client', `${frontends[0]?.address}:80`, ['a', 'b']);
+    }
+    await scene.answeredBy('client', target, ['a', 'b']);
+    for (const { name } of applied) await scene.remove('services', name);
+    const { clusterIP } = await scene.read(last?.name ?? '');
+    await scene.answeredBy('client', `${clusterIP}:80`, ['a', 'b'], 5_000);
+  });
+});

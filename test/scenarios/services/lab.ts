@@ -1,0 +1,81 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { ApiClient } from '../../../src/api/index.ts';
+import { attempt } from '../../../src/sandbox/command.ts';
+import { type NodePlace, SandboxCluster, type SandboxOptions } from '../../../src/sandbox/index.ts';
+import { waitForMachine } from '../../../src/sandbox/testkit.ts';
+import { worldArgv } from '../../../src/sandbox/topology.ts';
+import { eventually } from './eventually.ts';
+import { type Place, Scene, type SceneCommand, type SceneGround } from './scene.ts';
+
+const NODE = 'node-1';
+
+/** A sandbox for all tests of a file; each test gets a scene of its own. */
+export class ServiceLab implements SceneGround {
+  readonly cluster = new SandboxCluster();
+  readonly scenes: Scene[] = [];
+  #serial = 0;
+
+  get node(): NodePlace {
+    return this.cluster.node(NODE);
+  }
+
+  get api(): ApiClient {
+    return new ApiClient({ socketPath: join(this.node.agentDir, 'admin.sock') });
+  }
+
+  async agentReady(): Promise<void> {
+    const isReady = () =>
+      this.api.status().then(
+        ({ ready }) => ready,
+        () => false,
+      );
+    await eventually('the agent is ready', isReady);
+  }
+
+  /** A namespace with nothing in it. */
+  async scene(): Promise<Scene> {
+    this.#serial += 1;
+    const scene = new Scene(this, `scene-${this.#serial}`);
+    await scene.apply('v1', 'Namespace', {}, { name: scene.namespace, namespace: undefined });
+    this.scenes.push(scene);
+    return scene;
+  }
+
+  /** What runs `argv` with the privileges and in the cgroup of that place. */
+  async command(place: Place, namespace: string, argv: readonly string[]): Promise<SceneCommand> {
+    if (place === 'world') return { argv: worldArgv(argv), env: process.env };
+    if (place === 'node') return { argv: await this.cluster.nodeCommand(NODE, argv), env: process.env };
+    return await this.cluster.podCommand(namespace, place, argv);
+  }
+
+  /** Rows of a map as the kernel has them, whatever the agent says. */
+  async mapRows(name: string): Promise<number> {
+    const folder = join(this.node.pinDir, 'maps');
+    const file = (await readdir(folder)).find((found) => found.replace(/_v\d+$/, '') === name) ?? name;
+    const { stdout } = await attempt(['bpftool', '-j', 'map', 'dump', 'pinned', join(folder, file)]);
+    const rows: unknown = JSON.parse(stdout);
+    if (!Array.isArray(rows)) throw new Error(`the map ${name} cannot be read: ${stdout.slice(0, 200)}`);
+    return rows.length;
+  }
+}
+
+/** One sandbox for all tests of a file. */
+export function useLab(options: Pick<SandboxOptions, 'agentConfig'> = {}): ServiceLab {
+  const lab = new ServiceLab();
+  let isUp = false;
+  beforeAll(async () => {
+    await waitForMachine();
+    await lab.cluster.up(options);
+    isUp = true;
+    await lab.agentReady();
+  });
+  afterEach(async () => {
+    await Promise.all(lab.scenes.splice(0).map((scene) => scene.close()));
+  });
+  afterAll(async () => {
+    if (isUp) await lab.cluster.down();
+  });
+  return lab;
+}
