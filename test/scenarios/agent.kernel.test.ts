@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TcxLink } from '../../src/datapath/index.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES, sleep } from './agent-lab.ts';
@@ -23,16 +24,16 @@ function floodOf(lab: AgentLab, from: LabPod, to: string, seconds: number) {
   });
 }
 
-/** Kernel ids of what runs at every pod's device. */
+/** Kernel ids of what runs at every device, pods' and the node's own. */
 function running(lab: AgentLab): string[] {
-  return readdirSync(`${lab.pinDir}/links`).flatMap((name) =>
-    name === 'uplink'
-      ? []
-      : readdirSync(`${lab.pinDir}/links/${name}`).map((hook) => {
-          using link = TcxLink.open(`${lab.pinDir}/links/${name}/${hook}`);
-          return `${name} ${hook} ${link?.programId}`;
-        }),
-  );
+  const entries = readdirSync(`${lab.pinDir}/links`, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => {
+      const pin = join(entry.parentPath, entry.name);
+      using link = TcxLink.open(pin);
+      return `${pin} ${link?.programId}`;
+    });
 }
 
 /** Which identity and policy revision is in force, by endpoint. */
