@@ -143,6 +143,24 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 	}
 }
 
+/* To a frontend, of a connection that is established. Returns a drop reason, or 0 and the action,
+ * which stays as it is when the packet has to be judged. */
+VERIFIED_ONCE int hurry_to_service(struct __sk_buff *skb, const struct flow *flow, int *action)
+{
+	struct rewrite rewrite = {};
+	int ifindex, reason;
+
+	if (!flow || !action)
+		return DROP_INTERNAL;
+	ifindex = service_forth(flow, &rewrite);
+	if (!ifindex)
+		return 0;
+	reason = rewrite_v4(skb, flow, &rewrite);
+	if (!reason)
+		*action = deliver_to_pod(skb, ETH_P_IP, rewrite.new_addr, ifindex);
+	return reason;
+}
+
 /* To a pod by its own address. Returns a drop reason, or 0 and the action. */
 VERIFIED_ONCE int to_local_pod(struct __sk_buff *skb, struct flow *flow, int *action)
 {
@@ -207,6 +225,14 @@ int from_netdev(struct __sk_buff *skb)
 	}
 	if (skb->pkt_type != PACKET_HOST)
 		return TC_ACT_OK;
+	fragment = bpf_ntohs(ip.frag_off) & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK);
+	if (CONFIG(enable_services) && !reason && !fragment && !parse_l4(skb, p)) {
+		reason = hurry_to_service(skb, &flow, &action);
+		if (reason)
+			goto out;
+		if (action != TC_ACT_OK)
+			goto forwarded;
+	}
 	resolve(&p->destination, &flow.destination);
 	if (flow.destination.kind == SIDE_OTHER && !CONFIG(enable_services))
 		return TC_ACT_OK;
@@ -222,8 +248,7 @@ int from_netdev(struct __sk_buff *skb)
 		reason = DROP_SPOOFED_IP;
 		goto out;
 	}
-	fragment = bpf_ntohs(ip.frag_off);
-	if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
+	if (fragment)
 		reason = parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id);
 	else
 		reason = parse_l4(skb, p);
@@ -270,7 +295,9 @@ int to_netdev(struct __sk_buff *skb)
 	int reason;
 
 	flow.hook = HOOK_TO_NETDEV;
-	if (!CONFIG(enable_services) || skb->protocol != bpf_htons(ETH_P_IP))
+	/* What came in somewhere was translated where it had to be. */
+	if (!CONFIG(enable_services) || skb->ingress_ifindex ||
+	    skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_OK;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0 || parse_ipv4(skb, &ip, p))
 		return TC_ACT_OK;

@@ -79,6 +79,14 @@ int judge_from_pod(struct __sk_buff *skb)
 	reason = parse(skb, p);
 	if (reason)
 		goto out;
+	if (CONFIG(enable_services) && p->ethertype == ETH_P_IP && service_back(&flow, &rewrite)) {
+		reason = rewrite_v4(skb, &flow, &rewrite);
+		if (!reason)
+			reason = route_out(skb, &flow, &action);
+		if (reason)
+			goto out;
+		goto forwarded;
+	}
 	resolve(&p->source, &flow.source);
 	if (flow.source.endpoint != endpoint || !flow.source.word) {
 		flow.source.endpoint = endpoint;

@@ -97,7 +97,10 @@ VERIFIED_ONCE int lb_select(struct lb_query *query)
 						   .service = service->service};
 			struct affinity_value value = {.used = now, .backend = id};
 
-			bpf_map_update_elem(&affinity, &key, &value, BPF_ANY);
+			/* Of two first connections at once, the one that comes second follows. */
+			if (bpf_map_update_elem(&affinity, &key, &value, BPF_NOEXIST) < 0 &&
+			    !lb_affine(query, service, now))
+				bpf_map_update_elem(&affinity, &key, &value, BPF_ANY);
 		}
 		return 0;
 	}

@@ -10,6 +10,15 @@
 #include "lb.h"
 #include "nat.h"
 
+static __always_inline void translation_key_of(struct translation_key *key, const struct packet *p)
+{
+	key->source = p->source;
+	key->source_port = p->source_port;
+	key->destination = p->destination;
+	key->destination_port = p->destination_port;
+	key->protocol = p->protocol;
+}
+
 static __always_inline struct ct_entry *
 service_connection(const struct packet *p, const union addr *backend, __be16 backend_port)
 {
@@ -87,6 +96,102 @@ static __always_inline void service_forget(const struct packet *p)
 		bpf_map_delete_elem(&translations, &key);
 }
 
+/* Neither opens nor closes a connection, and has its ports in it. */
+static __always_inline bool service_may_hurry(const struct packet *p)
+{
+	if (p->fragment != FRAGMENT_NONE)
+		return false;
+	if (p->protocol == IPPROTO_TCP)
+		return (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
+	return p->protocol == IPPROTO_UDP;
+}
+
+/* Has the judge let this connection of a client outside and a pod of this node pass, under words
+ * that still stand? `client`: its side of the entry. */
+static __always_inline bool service_established(const struct ct_entry *entry, __u8 client)
+{
+	__u8 backend = client ^ 1;
+
+	return (entry->flags & (CT_SERVICE | CT_CLOSING | CT_HOST)) == CT_SERVICE &&
+	       entry->opener == client && !entry->endpoint[client] && entry->endpoint[backend] &&
+	       entry->stamp[client] == endpoint_word(0) &&
+	       entry->stamp[backend] == endpoint_word(entry->endpoint[backend]);
+}
+
+/* The short way of an established connection from outside to its pod: two look-ups instead of ten.
+ * 0: it has to be judged. Else the device to deliver to, and `rewrite` says what the packet needs.
+ */
+VERIFIED_ONCE int service_forth(const struct flow *flow, struct rewrite *rewrite)
+{
+	struct translation_key key = {};
+	struct translation *known;
+	struct backend_value *backend;
+	struct ct_entry *entry;
+	const struct packet *p;
+	__u8 client;
+
+	if (!flow || !rewrite)
+		return 0;
+	p = &flow->packet;
+	if (!service_may_hurry(p))
+		return 0;
+	translation_key_of(&key, p);
+	known = bpf_map_lookup_elem(&translations, &key);
+	if (!known || known->flags)
+		return 0;
+	entry = service_connection(p, &known->addr, known->port);
+	client = addr_less(&p->source, &known->addr) ? 0 : 1;
+	if (!entry || !service_established(entry, client))
+		return 0;
+	if (p->protocol == IPPROTO_UDP) {
+		__u32 id = known->backend;
+
+		backend = bpf_map_lookup_elem(&backends, &id);
+		if (!backend || (backend->flags & BACKEND_DRAINING))
+			return 0;
+	}
+	ct_renew(entry, ct_now());
+	rewrite->old_addr = p->destination.v4;
+	rewrite->new_addr = known->addr.v4;
+	rewrite->old_port = p->destination_port;
+	rewrite->new_port = known->port;
+	rewrite->source = 0;
+	return entry->ifindex[client ^ 1];
+}
+
+/* The same for what the pod answers. False: it has to be judged. */
+VERIFIED_ONCE int service_back(const struct flow *flow, struct rewrite *rewrite)
+{
+	struct translation_key key = {};
+	struct translation *frontend;
+	struct ct_entry *entry;
+	const struct packet *p;
+	__u8 client;
+
+	if (!flow || !rewrite)
+		return 0;
+	p = &flow->packet;
+	if (!service_may_hurry(p))
+		return 0;
+	translation_key_of(&key, p);
+	frontend = bpf_map_lookup_elem(&translations, &key);
+	if (!frontend || frontend->flags != TRANSLATION_ANSWER)
+		return 0;
+	entry = service_connection(p, &p->destination, p->destination_port);
+	client = addr_less(&p->source, &p->destination) ? 1 : 0;
+	/* The first answer changes the entry. */
+	if (!entry || !(entry->flags & CT_REPLIED) || !service_established(entry, client) ||
+	    entry->endpoint[client ^ 1] != flow->source.endpoint)
+		return 0;
+	ct_renew(entry, ct_now());
+	rewrite->old_addr = p->source.v4;
+	rewrite->new_addr = frontend->addr.v4;
+	rewrite->old_port = p->source_port;
+	rewrite->new_port = frontend->port;
+	rewrite->source = 1;
+	return 1;
+}
+
 enum service_found {
 	SERVICE_NONE = 0,    /* no frontend */
 	SERVICE_KNOWN = 1,   /* of a connection that has its backend */
@@ -98,15 +203,6 @@ enum flow_service {
 	FLOW_TRANSLATED = 1,
 	FLOW_HAIRPIN = 2, /* to the pod that sent it, which needs nobody's leave */
 };
-
-static __always_inline void translation_key_of(struct translation_key *key, const struct packet *p)
-{
-	key->source = p->source;
-	key->source_port = p->source_port;
-	key->destination = p->destination;
-	key->destination_port = p->destination_port;
-	key->protocol = p->protocol;
-}
 
 /* The functions from here on are apart for the sake of the stack: together their frames would not
  * fit beside those of their callers. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SERVICE_FLAG } from '../../src/model/gen/enums.ts';
 import { parseAddr, parsePacket } from '../../src/net/index.ts';
 import { fromPod, fromWorld, tcp, udp } from './frames.ts';
-import { allow, GATEWAY_MAC, NODE, WORLD } from './lab.ts';
+import { allow, GATEWAY_MAC, NODE, OPEN, WORLD } from './lab.ts';
 import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, UDP } from './pair.ts';
 import { ANY, NODE_PORT, PROTOCOL_OF, seen, serviceScene } from './service-lab.ts';
 
@@ -103,6 +103,89 @@ describe('a node port from outside of the node', () => {
     await it.pair.forgetConnections();
     expect(Array.from({ length: 32 }, (_, i) => to(NODE_PORT + 1, 42_000 + i))).toEqual(chosen);
   });
+});
+
+describe.each(['TCP', 'UDP'] as const)('an established %s connection through a node port', (name) => {
+  const { forth, back } = SPEECH[name];
+
+  async function established() {
+    const it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, protocol: PROTOCOL_OF[name], scope: 'outside', backends: [B] });
+    const inwards = (...transports: Parameters<typeof fromWorld>[2][]) =>
+      transports.map((transport) => it.pair.arrive(fromWorld(WORLD, NODE, transport)).verdict);
+    const outwards = (...transports: Parameters<typeof fromPod>[2][]) =>
+      transports.map((transport) => it.pair.send(it.pair.b, fromPod(it.pair.b, WORLD, transport)).verdict);
+    const talk = () => [
+      ...inwards(forth.data(CLIENT, NODE_PORT), forth.data(CLIENT, NODE_PORT)),
+      ...outwards(back.data(SERVICE, CLIENT), back.data(SERVICE, CLIENT)),
+    ];
+    inwards(...forth.opening(CLIENT, NODE_PORT));
+    outwards(...back.opening(SERVICE, CLIENT));
+    expect(talk()).toEqual(Array.from({ length: 4 }, () => 'redirect'));
+    return { ...it, inwards, outwards, talk };
+  }
+
+  test('stops at the next packet that policy forbids, in both directions, and goes on when it may', async () => {
+    using it = await established();
+    await it.pair.open(it.pair.b, [allow('ingress', FRONTEND), OPEN.egress]);
+    expect(it.talk()).toEqual(['policy-ingress', 'policy-ingress', 'revoked', 'revoked']);
+    await it.pair.open(it.pair.b, OPEN_TO_WORLD);
+    expect(it.talk()).toEqual(Array.from({ length: 4 }, () => 'redirect'));
+    it.pair.close(it.pair.b);
+    expect(new Set(it.talk())).toEqual(new Set(['peer-not-ready', 'not-ready']));
+  });
+
+  test('is judged anew when an address outside changes its identity', async () => {
+    using it = await established();
+    it.pair.identify(`${WORLD}/32`, 16_777_216);
+    it.pair.turnWorld();
+    expect(it.talk()).toEqual(['policy-ingress', 'policy-ingress', 'revoked', 'revoked']);
+  });
+
+  test('is worth nothing to the next owner of the backend’s address', async () => {
+    using it = await established();
+    const heir = await it.pair.replace('b', { id: 9, table: [OPEN.egress] });
+    const verdicts = [
+      ...it.inwards(forth.data(CLIENT, NODE_PORT)),
+      it.pair.send(heir, fromPod(heir, WORLD, back.data(SERVICE, CLIENT))).verdict,
+    ];
+    expect(verdicts).not.toContain('redirect');
+  });
+
+  test('keeps its entry alive, and counts what it forwards', async () => {
+    using it = await established();
+    const [key, entry] = await it.pair.entry();
+    it.pair.datapath.conntrack.set(key, { ...entry, expires: entry.expires - 100 });
+    expect(it.inwards(forth.data(CLIENT, NODE_PORT))).toEqual(['redirect']);
+    expect((await it.pair.entry())[1].expires).toBeGreaterThan(entry.expires - 3);
+    const forwarded = async () =>
+      (await it.pair.datapath.counters()).find(({ reason, direction }) => reason === 'none' && direction === 'ingress');
+    const before = (await forwarded())?.packets ?? 0;
+    it.inwards(forth.data(CLIENT, NODE_PORT));
+    expect((await forwarded())?.packets).toBe(before + 1);
+  });
+
+  test('costs a hop on the way out', async () => {
+    using it = await established();
+    const answer = (ttl: number) =>
+      it.pair.send(it.pair.b, fromPod(it.pair.b, WORLD, back.data(SERVICE, CLIENT), { ip: { ttl } }));
+    expect(parsePacket(answer(9).packet).ip?.ttl).toBe(8);
+    expect(answer(1).verdict).toBe('ttl-exceeded');
+  });
+});
+
+test('a datagram of a backend that drains goes to another', async () => {
+  using it = await serviceScene({ b: OPEN_TO_WORLD });
+  const c = it.pair.pod({ id: 3, addr: parseAddr('10.244.1.33'), identity: 301 });
+  await it.pair.open(c, OPEN_TO_WORLD);
+  const service = { addr: ANY, port: NODE_PORT, protocol: UDP, scope: 'outside' } as const;
+  const send = () => seen(it.pair.arrive(fromWorld(WORLD, NODE, udp(CLIENT, NODE_PORT)))).to;
+  it.services.set({ ...service, backends: [B] });
+  expect([send(), send()]).toEqual([`${B}:${SERVICE}`, `${B}:${SERVICE}`]);
+  it.services.set({ ...service, backends: [c.addr] });
+  expect(send()).toBe(`${B}:${SERVICE}`);
+  it.services.maps.backends.delete(it.services.backendId(B, UDP));
+  expect([send(), send()]).toEqual([`${c.addr}:${SERVICE}`, `${c.addr}:${SERVICE}`]);
 });
 
 test('a pod’s packet to the node port of its node', async () => {
