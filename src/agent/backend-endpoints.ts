@@ -35,7 +35,7 @@ export function endpointView(endpoint: Endpoint, { repository, words, identityOf
     interface: record.hostIfname,
     ifindex: record.hostIfindex,
     identity: words.get(record.id)?.identity ?? identity?.id ?? 0,
-    labels: identity === undefined ? [] : identityLabels(identity),
+    labels: identity === undefined ? [] : [...identityLabels(identity)],
     namedPorts: identityNamedPorts(identity).map((port) => ({ ...port })),
     enforced: { ingress: isEnforced(repository, known, 'ingress'), egress: isEnforced(repository, known, 'egress') },
     policyRevision: words.get(record.id)?.revision ?? 0,

@@ -83,7 +83,7 @@ function originFields(origin: RuleOrigin): { policy: string; rule: string } {
 }
 
 function endView({ name, identity }: End): TraceView['from'] {
-  return { name, identity: identity.id, labels: identityLabels(identity) };
+  return { name, identity: identity.id, labels: [...identityLabels(identity)] };
 }
 
 /** `namespace/pod`, an address, `identity:ID` or a reserved name. E_AGENT_NOT_FOUND. */

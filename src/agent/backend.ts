@@ -205,7 +205,7 @@ export class Backend implements AdminBackend {
     return {
       id: identity.id,
       kind: identity.kind === 'pod' ? 'cluster' : identity.kind,
-      labels: identityLabels(identity),
+      labels: [...identityLabels(identity)],
       endpoints: local.length,
       references,
     };

@@ -94,7 +94,7 @@ export class Flows implements Service {
   }
 }
 
-export function labelsOf(repository: PolicyRepository, id: IdentityId): string[] | undefined {
+export function labelsOf(repository: PolicyRepository, id: IdentityId): readonly string[] | undefined {
   const identity = repository.identity(id) ?? reservedIdentity(id);
   return identity === undefined ? undefined : identityLabels(identity);
 }

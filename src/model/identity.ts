@@ -26,9 +26,16 @@ export type CidrIdentity = { readonly kind: 'cidr'; readonly id: IdentityId; rea
 export type Identity = PodIdentity | ReservedIdentity | CidrIdentity;
 
 /** Labels for display and for selection by label, sorted. */
-export function identityLabels(identity: Identity): string[] {
-  return labelsOf(identity).map(formatLabel).sort();
+export function identityLabels(identity: Identity): readonly string[] {
+  const known = texts.get(identity);
+  if (known !== undefined) return known;
+  const labels = labelsOf(identity).map(formatLabel).sort();
+  texts.set(identity, labels);
+  return labels;
 }
+
+/** Every flow names two identities: to write their labels anew would cost more than all else of it. */
+const texts = new WeakMap<Identity, readonly string[]>();
 
 function labelsOf(identity: Identity): Label[] {
   switch (identity.kind) {

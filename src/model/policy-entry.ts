@@ -61,7 +61,14 @@ export type PolicyEntry = {
 
 /** `NetworkPolicy shop/backend, ingress rule 1` (rules are counted from 0 as in field paths). */
 export function formatOrigin(origin: RuleOrigin): string {
+  const known = texts.get(origin);
+  if (known !== undefined) return known;
   const name = origin.namespace === undefined ? origin.name : `${origin.namespace}/${origin.name}`;
   const rule = origin.rule === undefined ? '' : `, ${origin.direction} rule ${origin.rule}`;
-  return `${origin.kind} ${name}${rule}`;
+  const text = `${origin.kind} ${name}${rule}`;
+  texts.set(origin, text);
+  return text;
 }
+
+/** Flows name rules again and again. */
+const texts = new WeakMap<RuleOrigin, string>();
