@@ -45,7 +45,6 @@ describe('the runner', () => {
       'CiliumNetworkPolicy is not supported',
     ],
     [
-      'a Service',
       {
         expect: [
           { from: 'x/a', to: '10.96.0.1', backend: 'x/b', protocol: 'TCP', port: 80, verdict: 'allow' as const },
@@ -61,6 +60,21 @@ describe('the runner', () => {
     ['a precondition', { requires: 'host-firewall' }, 'requires host-firewall'],
   ])('skips what needs %s, and names it', async (_, change, reason) => {
     expect(await runCase({ ...(await load()), ...change }, oracle)).toEqual({ outcome: 'skip', reason });
+  });
+
+  test('fails where a flow names a backend and no service', async () => {
+    const policyCase = await load();
+    const [flow] = policyCase.expect;
+    const wrong = {
+      from: flow?.from ?? '',
+      to: '10.96.0.1',
+      port: 80,
+      protocol: 'TCP',
+      backend: 'x/b',
+      verdict: 'allow',
+    } as const;
+    const reasons = ['10.96.0.1 is no address of a service'];
+    expect(await runCase({ ...policyCase, expect: [wrong] }, oracle)).toEqual({ outcome: 'FAIL', reasons });
   });
 
   test('a case that expects nothing, or an object that is not there, is a failure', async () => {

@@ -232,6 +232,7 @@ export function arbitraryWorld(options: ArbitraryOptions = {}): fc.Arbitrary<Wor
               ...(ipv6 ? [`fd00:244::${index + 1}`] : []),
             ].map(parseAddr),
           })),
+          services: [],
           policies: new Map(policies.map((entries, index) => [`p${index}`, named(entries, index)])),
         }),
       );

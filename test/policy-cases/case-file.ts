@@ -49,6 +49,26 @@ const podSchema = z.strictObject({
   serviceAccount: z.string().default('default'),
 });
 
+const serviceSchema = z.strictObject({
+  name: z.string(),
+  namespace: z.string(),
+  clusterIP: z.string().optional(),
+  selector: labels.optional(),
+  /** Instead of a selector. */
+  endpoints: z.array(z.string()).optional(),
+  labels: labels.default({}),
+  ports: z
+    .array(
+      z.strictObject({
+        name: z.string().optional(),
+        port: z.int(),
+        targetPort: z.union([z.int(), z.string()]).optional(),
+        protocol: z.enum(['TCP', 'UDP', 'SCTP']).default('TCP'),
+      }),
+    )
+    .default([]),
+});
+
 const namespaceSchema = z.strictObject({ name: z.string(), labels: labels.default({}) });
 
 const fixture = z.looseObject({
@@ -65,7 +85,7 @@ const fixture = z.looseObject({
     .default([]),
   namespaces: z.array(namespaceSchema).default([]),
   pods: z.array(podSchema).default([]),
-  services: z.array(z.looseObject({ name: z.string(), clusterIP: z.string().optional() })).default([]),
+  services: z.array(serviceSchema).default([]),
 });
 
 const step = z.strictObject({
@@ -110,6 +130,7 @@ const caseSchema = z.strictObject({
 export type PolicyCase = z.infer<typeof caseSchema>;
 export type CaseStep = z.infer<typeof step>;
 export type Expectation = z.infer<typeof expectation>;
+export type CaseService = z.infer<typeof serviceSchema>;
 export type CasePod = z.infer<typeof podSchema>;
 export type CaseObject = z.infer<typeof k8sObject>;
 

@@ -6,6 +6,7 @@ import {
   macOfAddr,
   PROTOCOL_NUMBERS,
   parseMac,
+  parsePacket,
   type TransportSpec,
 } from '../../src/net/index.ts';
 import { DesiredStates } from './desired.ts';
@@ -53,10 +54,19 @@ export class KernelEngine implements Engine {
   }
 
   async verdict(flow: Flow) {
-    if (checkpoints(flow).length === 0) return { verdict: 'allow', why: 'not on the wire' } as const;
+    const byPacket = flow.frontend !== undefined && flow.from.kind === 'pod';
+    if (checkpoints(flow).length === 0 && !byPacket) return { verdict: 'allow', why: 'not on the wire' } as const;
     const { hook, pod, forwarded } = way(flow);
-    const result = await this.#nodes.node(pod.node).judge(hook, pod, frameOf(flow, hook), forwarded);
-    if (result.verdict === 'allow') return { verdict: 'allow', why: `${hook} let it pass` } as const;
+    const node = this.#nodes.node(pod.node);
+    const judge = async () => await node.judge(hook, pod, frameOf(flow, hook), forwarded);
+    const { frontend } = flow;
+    // A socket hook turns what a process of the node asks for before there is a packet.
+    const result = byPacket && frontend ? await node.withService({ ...flow, frontend }, judge) : await judge();
+    if (result.verdict === 'allow') {
+      const arrived = parsePacket(result.packet).ip?.destination;
+      if (byPacket && arrived !== flow.to.addr) throw new Error(`the packet went to ${arrived}, not to the backend`);
+      return { verdict: 'allow', why: `${hook} let it pass` } as const;
+    }
     const { reason } = result;
     if (reason !== 'policy-egress' && reason !== 'policy-ingress') {
       throw new Error(`${hook} dropped the packet for another reason than policy: ${reason}`);
@@ -82,12 +92,14 @@ function way({ from, to }: Flow): Way {
 }
 
 function frameOf(flow: Flow, hook: Hook): Uint8Array {
-  const [source, destination] = [flow.from.addr, flow.to.addr];
+  const source = flow.from.addr;
+  const turned = hook === 'from_pod' ? flow.frontend : undefined;
+  const { addr: destination, port } = turned ?? { addr: flow.to.addr, port: flow.port };
   const kind = addrFamily(source) === 4 ? 'ipv4' : 'ipv6';
   return buildPacket({
     ethernet: link(flow, hook),
     network: { kind, source, destination },
-    transport: transport(flow, source),
+    transport: transport({ protocol: flow.protocol, port }, source),
   });
 }
 
@@ -107,7 +119,7 @@ function podMac([first]: readonly Addr[]) {
   return macOfAddr(first);
 }
 
-function transport({ protocol, port }: Flow, source: Addr): TransportSpec {
+function transport({ protocol, port }: Pick<Flow, 'protocol' | 'port'>, source: Addr): TransportSpec {
   const ports = { sourcePort: SOURCE_PORT, destinationPort: port };
   switch (protocol) {
     case PROTOCOL_NUMBERS.TCP:

@@ -1,8 +1,8 @@
 import { labelMap, type NamedPort } from '../../src/model/index.ts';
 import { type Addr, addrFamily, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
 import { parseNetworkPolicy, translateNetworkPolicy } from '../../src/policy/index.ts';
-import type { CaseObject, CasePod, CaseStep, Expectation, PolicyCase } from './case-file.ts';
-import { type Flow, type Place, podKey, type World, type WorldPod } from './world.ts';
+import type { CaseObject, CasePod, CaseService, CaseStep, Expectation, PolicyCase } from './case-file.ts';
+import { type Flow, type Place, podKey, type World, type WorldPod, type WorldService } from './world.ts';
 
 /** The world at step 0. */
 export function initialWorld(policyCase: PolicyCase): World {
@@ -16,6 +16,7 @@ export function initialWorld(policyCase: PolicyCase): World {
     nodes: fixture.nodes.map(({ name, ip, ip6, apiserver }) => ({ name, addrs: addrs(ip, ip6), apiserver })),
     namespaces: new Map(),
     pods: [],
+    services: fixture.services.flatMap(toService),
     policies: new Map(),
   };
   return applyPolicies(create(empty, fixture), policyCase.policies);
@@ -104,12 +105,31 @@ function toPod(pod: CasePod): WorldPod {
   };
 }
 
+/** A headless service has no address of its own, and nothing to translate. */
+function toService({ namespace, name, clusterIP, selector, endpoints = [], ports }: CaseService): WorldService[] {
+  if (clusterIP === undefined || clusterIP === 'None') return [];
+  return [
+    {
+      namespace,
+      name,
+      clusterIP: parseAddr(clusterIP),
+      selector: selector === undefined ? undefined : labelMap(selector),
+      endpoints: endpoints.map((text) => parseAddr(text)),
+      ports: ports.map(({ port, targetPort = port, protocol }) => ({ port, targetPort, protocol })),
+    },
+  ];
+}
+
 function addrs(...texts: readonly (string | undefined)[]): Addr[] {
   return texts.flatMap((text) => (text === undefined ? [] : [parseAddr(text)]));
 }
 
 /** The flow an expectation is about, in the family of whichever end is given as an address. */
-export function toFlow(world: World, { from, to, protocol, port = 0, icmp }: Expectation): Flow {
+export function toFlow(world: World, expectation: Expectation): Flow {
+  const { from, to, protocol, port = 0, icmp } = expectation;
+  const service = isAddr(to) ? world.services.find(({ clusterIP }) => clusterIP === parseAddr(to)) : undefined;
+  if (service !== undefined) return serviceFlow(world, service, expectation);
+  if (expectation.backend !== undefined) throw new Error(`${to} is no address of a service`);
   const given = [from, to].find(isAddr);
   const family = given === undefined ? 4 : addrFamily(parseAddr(given));
   const name = protocol === 'ICMP' && family === 6 ? 'ICMPv6' : protocol;
@@ -121,6 +141,43 @@ export function toFlow(world: World, { from, to, protocol, port = 0, icmp }: Exp
     protocol: number,
     port: icmp === undefined ? port : (icmp.type << 8) | (icmp.code ?? 0),
   };
+}
+
+/** The flow to the backend that a client of the service gets: the one that is named, else the only one. */
+function serviceFlow(world: World, service: WorldService, { from, port = 0, protocol, backend }: Expectation): Flow {
+  const name = `service ${service.namespace}/${service.name}`;
+  const served = service.ports.find((own) => own.port === port && own.protocol === protocol);
+  if (served === undefined) throw new Error(`${name} has no port ${port}/${protocol}`);
+  const candidates = service.selector === undefined ? service.endpoints : selected(world, service);
+  const wanted = backend === undefined || isAddr(backend) ? backend : place(world, backend, 4).addr;
+  const addr = wanted ?? candidates[0];
+  if (
+    addr === undefined ||
+    !candidates.some((own) => own === addr) ||
+    (wanted === undefined && candidates.length > 1)
+  ) {
+    throw new Error(`${name} has the backends ${candidates.join(', ') || 'none'}, expected ${backend ?? 'one'}`);
+  }
+  const to = place(world, addr, 4);
+  const frontend = { addr: service.clusterIP, port };
+  const { targetPort } = served;
+  const number = typeof targetPort === 'number' ? targetPort : namedPort(to, targetPort, served.protocol);
+  return { from: place(world, from, 4), to, protocol: PROTOCOL_NUMBERS[served.protocol], port: number, frontend };
+}
+
+function selected(world: World, { namespace, selector = new Map<string, string>() }: WorldService): Addr[] {
+  return world.pods
+    .filter(
+      (pod) => pod.namespace === namespace && [...selector].every(([key, value]) => pod.labels.get(key) === value),
+    )
+    .map((pod) => place(world, podKey(pod), 4).addr);
+}
+
+function namedPort(to: Place, name: string, protocol: NamedPort['protocol']): number {
+  const ports = to.kind === 'pod' ? to.pod.namedPorts : [];
+  const found = ports.find((own) => own.name === name && own.protocol === protocol);
+  if (found === undefined) throw new Error(`the backend ${to.addr} has no port ${name}/${protocol}`);
+  return found.port;
 }
 
 function place(world: World, text: string, family: 4 | 6): Place {

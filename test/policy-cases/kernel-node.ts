@@ -1,4 +1,5 @@
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
+import { serviceMaps, translationsMap } from '../../src/datapath/service-maps.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import {
@@ -9,9 +10,11 @@ import {
   type PolicyRevision,
   policyRevision,
 } from '../../src/model/index.ts';
-import { type Addr, addrFamily, macOfAddr, type Prefix, parseMac } from '../../src/net/index.ts';
+import { type Addr, addrFamily, macOfAddr, type Prefix, parseAddr, parseMac } from '../../src/net/index.ts';
 import type { DesiredPod, DesiredState } from './desired.ts';
-import { podKey, type World } from './world.ts';
+import { type Flow, podKey, type World } from './world.ts';
+
+export type ServiceFlow = Flow & { readonly frontend: NonNullable<Flow['frontend']> };
 
 export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');
 const OUTSIDE = endpointId(0);
@@ -23,11 +26,20 @@ const CONFIG: Config = {
   enableEvents: true,
   enableCidrSelects: true,
   enablePolicy: true,
+  enableServices: true,
   gatewayMac: GATEWAY_MAC,
+  gatewayIpv4: parseAddr('169.254.1.1'),
 };
 
+/** The one service that a flow goes through. */
+const SERVICE_REVISION = 1;
+const BACKEND = 1;
+
 export type Hook = 'from_pod' | 'to_pod' | 'from_netdev';
-export type KernelVerdict = { readonly verdict: 'allow' } | { readonly verdict: 'deny'; readonly reason: DropReason };
+/** `packet`: as it left. */
+export type KernelVerdict =
+  | { readonly verdict: 'allow'; readonly packet: Uint8Array }
+  | { readonly verdict: 'deny'; readonly reason: DropReason };
 
 /** The programs and maps of one node, brought from one world to the next. Programs stay loaded for their addresses. */
 export class KernelNode implements Disposable {
@@ -147,11 +159,28 @@ export class KernelNode implements Disposable {
     if (endpoint === undefined) throw new Error(`${podKey(pod)} has no endpoint`);
     const program = { from_pod: endpoint.fromPod, to_pod: endpoint.toPod, from_netdev: this.#fromNetdev }[hook];
     this.#datapath.events();
-    const { action } = this.#datapath.run(program, frame, { ingressIfindex: forwarded ? 1 : 0 });
+    const { action, packet } = this.#datapath.run(program, frame, { ingressIfindex: forwarded ? 1 : 0 });
     const drop = this.#datapath.events().find(({ type }) => type === 'drop');
     const connections = await this.#datapath.conntrack.entries();
     await this.#datapath.conntrack.deleteMany(connections.map(([key]) => key));
-    return action === 'drop' ? { verdict: 'deny', reason: drop?.reason ?? 'none' } : { verdict: 'allow' };
+    return action === 'drop' ? { verdict: 'deny', reason: drop?.reason ?? 'none' } : { verdict: 'allow', packet };
+  }
+
+  /** A service with one backend, for the time of `judge`. */
+  async withService<T>({ frontend, to, protocol, port }: ServiceFlow, judge: () => Promise<T>): Promise<T> {
+    const { backends, slots, services } = serviceMaps(this.#datapath.maps);
+    const key = { addr: frontend.addr, port: frontend.port, protocol, scope: 'inside' } as const;
+    backends.set(BACKEND, { addr: to.addr, port, protocol, flags: 0 });
+    slots.set({ revision: SERVICE_REVISION, slot: 0 }, { backend: BACKEND });
+    services.set(key, { revision: SERVICE_REVISION, count: 1, service: 1, affinitySeconds: 0, flags: 0 });
+    try {
+      return await judge();
+    } finally {
+      services.delete(key);
+      backends.delete(BACKEND);
+      const translations = translationsMap(this.#datapath.maps);
+      await translations.deleteMany((await translations.entries()).map(([own]) => own));
+    }
   }
 
   [Symbol.dispose](): void {

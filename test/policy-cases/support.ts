@@ -18,16 +18,14 @@ export function unsupported(policyCase: PolicyCase): string | undefined {
   if (policyCase.config.hairpinServiceCNP !== undefined) return 'hairpinServiceCNP is not supported';
   if (policyCase.steps.some(({ forgetDNS }) => forgetDNS !== undefined)) return 'DNS is not supported';
 
-  const services = new Set(policyCase.fixture.services.flatMap(({ clusterIP }) => clusterIP ?? []));
   for (const flow of steps.flatMap((step) => step.expect)) {
-    const feature = unsupportedFlow(flow, services);
+    const feature = unsupportedFlow(flow);
     if (feature !== undefined) return `${feature} is not supported`;
   }
   return undefined;
 }
 
-function unsupportedFlow(flow: Expectation, services: ReadonlySet<string>): string | undefined {
-  if (flow.backend !== undefined || services.has(flow.to)) return 'Service';
+function unsupportedFlow(flow: Expectation): string | undefined {
   if (flow.http !== undefined) return 'HTTP policy';
   if (flow.dns !== undefined) return 'DNS policy';
   if (flow.sni !== undefined) return 'TLS policy';

@@ -16,12 +16,28 @@ export type WorldPod = {
   readonly hostNetwork: boolean;
 };
 
+export type WorldService = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly clusterIP: Addr;
+  /** Of the pods behind it; undefined: `endpoints`. */
+  readonly selector: LabelMap | undefined;
+  readonly endpoints: readonly Addr[];
+  readonly ports: readonly {
+    readonly port: number;
+    /** A name is the destination pod's own. */
+    readonly targetPort: number | string;
+    readonly protocol: NamedPort['protocol'];
+  }[];
+};
+
 /** Everything that is true at one step of a case. */
 export type World = {
   readonly settings: PolicySettings;
   readonly nodes: readonly WorldNode[];
   readonly namespaces: ReadonlyMap<string, LabelMap>;
   readonly pods: readonly WorldPod[];
+  readonly services: readonly WorldService[];
   /** By kind, namespace and name. */
   readonly policies: ReadonlyMap<string, readonly PolicyEntry[]>;
 };
@@ -39,6 +55,8 @@ export type Flow = {
   /** IANA number. */
   readonly protocol: number;
   readonly port: number;
+  /** Where the client connects, when that is a service and `to` the backend that it gets. */
+  readonly frontend?: { readonly addr: Addr; readonly port: number } | undefined;
 };
 
 export const podKey = (pod: { namespace: string; name: string }): string => `${pod.namespace}/${pod.name}`;
