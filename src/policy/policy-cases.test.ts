@@ -45,14 +45,6 @@ describe('the runner', () => {
       'CiliumNetworkPolicy is not supported',
     ],
     [
-      {
-        expect: [
-          { from: 'x/a', to: '10.96.0.1', backend: 'x/b', protocol: 'TCP', port: 80, verdict: 'allow' as const },
-        ],
-      },
-      'Service is not supported',
-    ],
-    [
       'HTTP',
       { expect: [{ from: 'x/a', to: 'x/b', protocol: 'TCP', port: 80, http: {}, verdict: 'reset' as const }] },
       'HTTP policy is not supported',
