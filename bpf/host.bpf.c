@@ -4,7 +4,7 @@
 #include "lib/fragment.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
-#include "lib/service.h"
+#include "lib/service_established.h"
 
 #define PACKET_HOST 0
 #define VLAN_ID_MASK 0x0fff

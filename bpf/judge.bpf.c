@@ -7,7 +7,7 @@
 #include "lib/ipv6.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
-#include "lib/service.h"
+#include "lib/service_established.h"
 
 /* Down to the transport header. Returns a drop reason. */
 static __always_inline int parse(struct __sk_buff *skb, struct packet *p)
