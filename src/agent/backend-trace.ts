@@ -1,5 +1,5 @@
 import type { TraceRequest, TraceView } from '../api/index.ts';
-import { RESERVED_IDS, reservedIdentity } from '../identity/index.ts';
+import { type AddressBook, RESERVED_IDS, reservedIdentity } from '../identity/index.ts';
 import {
   type Direction,
   formatOrigin,
@@ -11,7 +11,6 @@ import {
 } from '../model/index.ts';
 import { type Addr, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../net/index.ts';
 import { type Explanation, explain, type NearestMiss, type PolicyRepository, partyOf } from '../policy/index.ts';
-import type { AddressBook } from './address-book.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { agentErrors } from './errors.ts';
 import type { Intent } from './intent.ts';

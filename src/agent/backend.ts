@@ -19,12 +19,11 @@ import type {
 } from '../api/index.ts';
 import type { Config, EndpointWords, MapSet } from '../datapath/index.ts';
 import { conntrackMap } from '../datapath/index.ts';
-import { type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../identity/index.ts';
+import { type AddressBook, type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../identity/index.ts';
 import { type FlowMessage, type Identity, identityLabels } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { FlowHub } from '../observe/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
-import type { AddressBook } from './address-book.ts';
 import { connectionViews } from './backend-connections.ts';
 import { endpointCounters, endpointView, NODE_DEVICES } from './backend-endpoints.ts';
 import { type PolicyViewContext, policyView } from './backend-policies.ts';

@@ -205,7 +205,8 @@ describe('Engine', () => {
     expect(node.word(0)?.revision).toBeGreaterThan(before);
     node.put(node.intent.pods, { ...remote, podIPs: ['172.18.0.1', '10.244.9.9', 'nonsense'] });
     await node.settle();
-    expect(['10.244.2.7', '172.18.0.1', '10.244.9.9'].map(at)).toEqual([undefined, undefined, undefined]);
+    const { world } = RESERVED_IDS;
+    expect(['10.244.2.7', '172.18.0.1', '10.244.9.9'].map(at)).toEqual([world, world, world]);
   });
 
   it('gives prefixes identities, also as second identity of pods and nodes', async () => {
@@ -226,7 +227,11 @@ describe('Engine', () => {
     expect(local('172.18.0.2')).toBe(0);
     node.drop(node.intent.policies, policyRow('cidr', {}));
     await node.settle();
-    expect(await node.kernel.ipcache.entries()).toEqual([]);
+    const rows = await node.kernel.ipcache.entries();
+    expect(rows.map(([prefix, { identity }]) => [prefix.toString(), identity])).toEqual([
+      ['0.0.0.0/0', RESERVED_IDS.world],
+      ['::/0', RESERVED_IDS.world],
+    ]);
     expect(local('10.244.1.1')).toBe(0);
   });
 

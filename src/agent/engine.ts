@@ -1,7 +1,7 @@
 import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
-import { type IdentityAllocator, RESERVED_IDS } from '../identity/index.ts';
+import { type AddressBook, type IdentityAllocator, RESERVED_IDS } from '../identity/index.ts';
 import {
   endpointId,
   type IdentityId,
@@ -13,7 +13,6 @@ import {
 } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
-import type { AddressBook } from './address-book.ts';
 import type { Endpoint, EndpointTable } from './endpoint-table.ts';
 import type { Intent } from './intent.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';

@@ -11,12 +11,11 @@ import {
   WordArray,
 } from '../datapath/index.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
-import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
+import { AddressBook, CidrIdentities, IdentityAllocator } from '../identity/index.ts';
 import type { KubeRow, NamespaceRow, NetworkPolicyRow, NodeRow, PodRow } from '../kube/index.ts';
 import { type EndpointId, endpointId, ifindex } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
-import { AddressBook } from './address-book.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { Intent, type IntentTable } from './intent.ts';
@@ -67,11 +66,11 @@ export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(
   const installer = new PolicyInstaller({ tables, repository, next: highest + 1 });
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: 'default' });
-  const book = new AddressBook(cidrs, ['pods', 'nodes']);
+  const book = new AddressBook({ cidrs, cidrSelects: ['pods', 'nodes'] });
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
-    fits: () => cidrs.identities().length + book.size <= kernel.ipcache.spec.maxEntries,
+    fits: () => cidrs.size + book.size <= kernel.ipcache.spec.maxEntries,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });
   const local = new LocalAddresses(kernel.endpoints);

@@ -1,11 +1,10 @@
 import { type Lifecycle, type Service, systemClock } from '../base/index.ts';
 import { type EndpointWords, EventRing, type MapSet, readEventLoss } from '../datapath/index.ts';
-import { reservedIdentity } from '../identity/index.ts';
+import { type AddressBook, reservedIdentity } from '../identity/index.ts';
 import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../model/index.ts';
 import { isAddr, parseAddr } from '../net/index.ts';
 import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } from '../observe/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
-import type { AddressBook } from './address-book.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 
 /**

@@ -1,7 +1,5 @@
 import type { IpcacheMap, IpcacheValue } from '../datapath/index.ts';
-import type { Prefix } from '../net/index.ts';
-
-type Row = { readonly prefix: Prefix; readonly value: IpcacheValue };
+import type { IpcacheRow } from '../identity/index.ts';
 
 const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
   a.identity === b.identity && a.cidrIdentity === b.cidrIdentity;
@@ -9,7 +7,7 @@ const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
 /** Keeps the kernel's ipcache at what is desired, by differences against what it is known to hold. */
 export class IpcacheReconciler {
   readonly #map: IpcacheMap;
-  readonly #actual = new Map<string, Row>();
+  readonly #actual = new Map<string, IpcacheRow>();
 
   constructor(map: IpcacheMap) {
     this.#map = map;
@@ -29,7 +27,7 @@ export class IpcacheReconciler {
    * Writes what is new or other, then removes what is not desired. True when anything was changed. A failure leaves what
    * was not written for the next call; E_DATAPATH_MAP_FULL.
    */
-  async reconcile(desired: ReadonlyMap<string, Row>): Promise<boolean> {
+  async reconcile(desired: ReadonlyMap<string, IpcacheRow>): Promise<boolean> {
     const upserts = [...desired].filter(([text, row]) => {
       const actual = this.#actual.get(text);
       return actual === undefined || !same(actual.value, row.value);

@@ -19,11 +19,11 @@ import {
   requireFeatures,
   serviceMaps,
 } from '../datapath/index.ts';
+import { AddressBook } from '../identity/index.ts';
 import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, SERVICE } from '../kube/index.ts';
 import type { PolicyRevision, PolicyTable } from '../model/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
-import { AddressBook } from './address-book.ts';
 import { Addressing } from './addressing.ts';
 import { createAgentRegistry, passHistogram, registerAgentMetrics } from './agent-metrics.ts';
 import { Attachments } from './attachments.ts';
@@ -138,11 +138,11 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   });
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: config.clusterName, rules: config.identity.labelFilter });
-  const book = new AddressBook(cidrs, config.cidrSelects);
+  const book = new AddressBook({ cidrs, cidrSelects: config.cidrSelects });
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
-    fits: () => cidrs.identities().length + book.size <= maps.spec('ipcache').maxEntries,
+    fits: () => cidrs.size + book.size <= maps.spec('ipcache').maxEntries,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: config.nodeName, log });
   const highest = Math.max(0, ...leftovers.keys(), ...words.entries().map(([, { revision }]) => revision));

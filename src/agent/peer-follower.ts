@@ -1,9 +1,8 @@
 import { errorMessage, type Logger } from '../base/index.ts';
-import { RESERVED_IDS } from '../identity/index.ts';
+import { type AddressBook, RESERVED_IDS } from '../identity/index.ts';
 import type { NodeRow, PodRow } from '../kube/index.ts';
 import { type Addr, isAddr, Prefix, parseAddr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
-import type { AddressBook } from './address-book.ts';
 import type { Intent } from './intent.ts';
 import { isWorkload, type PodIdentities } from './pod-identities.ts';
 

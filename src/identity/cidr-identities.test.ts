@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { identityId } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { CidrIdentities } from './cidr-identities.ts';
-import { ipcacheEntries } from './ipcache-entries.ts';
-import { CIDR_RANGE, isCidrId, RESERVED_IDS } from './reserved.ts';
+import { CIDR_RANGE, isCidrId } from './reserved.ts';
 
 const prefix = (text: string) => Prefix.parse(text);
 
@@ -57,50 +55,5 @@ describe('CidrIdentities', () => {
     expect(after.acquire(prefix('11.0.0.0/8')).identity.id).toBe(kept);
     after.release(prefix('11.0.0.0/8'));
     expect(isCidrId(fresh)).toBe(true);
-  });
-});
-
-describe('ipcacheEntries', () => {
-  const nodes = ['n1', 'n2', 'cp'].map((name, index) => ({
-    name,
-    addr: parseAddr(`172.18.0.${index + 2}`),
-    apiserver: name === 'cp',
-  }));
-  const pods = [{ addr: parseAddr('10.244.1.2'), identity: identityId(256) }];
-  const build = (cidrSelects: ('pods' | 'nodes')[], ...prefixes: string[]) => {
-    const cidrs = new CidrIdentities();
-    for (const text of prefixes) cidrs.acquire(prefix(text));
-    const entries = ipcacheEntries({ pods, nodes, localNode: 'n1', cidrs, cidrSelects });
-    return Object.fromEntries(entries.map((entry) => [entry.prefix.toString(), [entry.identity, entry.cidrIdentity]]));
-  };
-
-  test('nodes by their role, pods by identity, the rest is world', () => {
-    expect(build([])).toEqual({
-      '0.0.0.0/0': [RESERVED_IDS.world, 0],
-      '::/0': [RESERVED_IDS.world, 0],
-      '172.18.0.2/32': [RESERVED_IDS.host, 0],
-      '172.18.0.3/32': [RESERVED_IDS['remote-node'], 0],
-      '172.18.0.4/32': [RESERVED_IDS['kube-apiserver'], 0],
-      '10.244.1.2/32': [256, 0],
-    });
-  });
-
-  test('a CIDR is a second identity of pods and nodes only where asked for', () => {
-    const [ten, all] = [CIDR_RANGE.first, CIDR_RANGE.first + 1];
-    expect(build(['pods'], '10.0.0.0/8', '0.0.0.0/0')).toMatchObject({
-      '0.0.0.0/0': [all, 0],
-      '10.0.0.0/8': [ten, 0],
-      '10.244.1.2/32': [256, ten],
-      '172.18.0.3/32': [RESERVED_IDS['remote-node'], 0],
-    });
-    expect(build(['nodes'], '10.0.0.0/8', '0.0.0.0/0')).toMatchObject({
-      '10.244.1.2/32': [256, 0],
-      '172.18.0.2/32': [RESERVED_IDS.host, all],
-    });
-  });
-
-  test('a policy about a pod’s very address does not take its identity away', () => {
-    expect(build([], '10.244.1.2/32')['10.244.1.2/32']).toEqual([256, 0]);
-    expect(build(['pods'], '10.244.1.2/32')['10.244.1.2/32']).toEqual([256, CIDR_RANGE.first]);
   });
 });

@@ -58,6 +58,11 @@ export class CidrIdentities {
     return held.identity;
   }
 
+  /** How many prefixes have one. */
+  get size(): number {
+    return this.#byPrefix.size;
+  }
+
   /** The identity of exactly this prefix. */
   get(prefix: Prefix): CidrIdentity | undefined {
     return this.#byPrefix.get(prefix.toString())?.identity;

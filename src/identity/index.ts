@@ -1,6 +1,6 @@
+export { AddressBook, type AddressBookOptions, type IpcacheRow } from './address-book.ts';
 export { type AllocatorOptions, type AllocatorSnapshot, IdentityAllocator } from './allocator.ts';
 export { CidrIdentities } from './cidr-identities.ts';
-export { type IpcacheEntry, type IpcacheSource, ipcacheEntries } from './ipcache-entries.ts';
 export { LabelFilter, type LabelRule } from './label-filter.ts';
 export {
   ANY_PEER,

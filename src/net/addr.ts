@@ -8,16 +8,26 @@ export type Addr = string & { readonly [addrBrand]: true };
 
 export type Family = 4 | 6;
 
-/** Parses dotted-quad or IPv6 text. Leading zeros, zones and shorthand IPv4 are refused (E_NET_ADDR). */
+/**
+ * Parses dotted-quad or IPv6 text. Leading zeros, zones and shorthand IPv4 are refused (E_NET_ADDR). A v4-mapped IPv6
+ * address is the IPv4 address, as in the datapath: of whom it is must not depend on how it was written.
+ */
 export function parseAddr(text: string): Addr {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
     if (/(^|\.)0\d/.test(text)) throw netErrors.make('E_NET_ADDR', { detail: `"${text}" has leading zeros` });
     return text as Addr;
   }
-  if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
-    return ipaddr.IPv6.parse(text).toRFC5952String() as Addr;
-  }
+  const groups = text.includes(':') && !text.includes('%') ? withoutDots(text) : '';
+  if (ipaddr.IPv6.isValid(groups)) return addrFromBytes(Uint8Array.from(ipaddr.IPv6.parse(groups).toByteArray()));
   throw netErrors.make('E_NET_ADDR', { detail: JSON.stringify(text) });
+}
+
+/** The last 32 bits in IPv6's own notation. The library takes the deprecated ::192.0.2.1 for ::ffff:192.0.2.1. */
+function withoutDots(text: string): string {
+  const dotted = text.slice(text.lastIndexOf(':') + 1);
+  if (!dotted.includes('.')) return text;
+  const [a = 0, b = 0, c = 0, d = 0] = addrBytes(parseAddr(dotted));
+  return `${text.slice(0, -dotted.length)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
 export function isAddr(text: string): boolean {
@@ -62,6 +72,7 @@ export function addrValue(addr: Addr): bigint {
   return addrBytes(addr).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }
 
+/** 128-bit values of v4-mapped addresses become IPv4. */
 export function addrFromValue(family: Family, value: bigint): Addr {
   const bytes = new Uint8Array(family === 4 ? 4 : 16);
   let rest = value;
@@ -69,6 +80,5 @@ export function addrFromValue(family: Family, value: bigint): Addr {
     bytes[i] = Number(rest & 0xffn);
     rest >>= 8n;
   }
-  const parsed = ipaddr.fromByteArray([...bytes]);
-  return (parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString()) as Addr;
+  return addrFromBytes(bytes);
 }

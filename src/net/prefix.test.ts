@@ -27,6 +27,25 @@ describe('Prefix.parse', () => {
     ),
   );
 
+  test.each([
+    ['::ffff:192.0.2.0/120', '192.0.2.0/24'],
+    ['::ffff:c000:200/120', '192.0.2.0/24'],
+    ['::ffff:0:0/96', '0.0.0.0/0'],
+    ['::ffff:10.1.2.3/128', '10.1.2.3/32'],
+    ['::192.0.2.0/120', '::c000:200/120'],
+    ['::fffe:0:0/95', '::fffe:0:0/95'],
+    ['::/80', '::/80'],
+  ])('%s, in which IPv4 lies or seems to lie, is %s', (text, canonical) => {
+    expect(Prefix.parse(text).toString()).toBe(canonical);
+    expect(Prefix.parse(canonical).equals(Prefix.parse(text))).toBe(true);
+  });
+
+  test('a v4-mapped address in a prefix around all of IPv4 is IPv6, with host bits', () => {
+    expect(() => Prefix.parse('::ffff:0:0/95')).toThrow(code('E_NET_PREFIX_HOST_BITS'));
+    expect(Prefix.parse('::ffff:1.2.3.4/95', { hostBits: 'clear' }).toString()).toBe('::fffe:0:0/95');
+    expect(Prefix.parse('::ffff:1.2.3.4/0', { hostBits: 'clear' }).contains(parseAddr('1.2.3.4'))).toBe(false);
+  });
+
   test('refuses or clears host bits', () => {
     expect(() => Prefix.parse('10.1.2.3/8')).toThrow(code('E_NET_PREFIX_HOST_BITS'));
     expect(Prefix.parse('10.1.2.3/8', { hostBits: 'clear' }).toString()).toBe('10.0.0.0/8');

@@ -1,6 +1,11 @@
 import { type Addr, addrFamily, addrFromValue, addrValue, type Family, parseAddr } from './addr.ts';
 import { netErrors } from './errors.ts';
 
+/** ::ffff:0:0/96, where IPv4 lies within IPv6. */
+const MAPPED = 0xffffn;
+const MAPPED_LENGTH = 96;
+const IPV4_BITS = 32n;
+
 /** An IP prefix (RFC 4632). Immutable; `toString()` is canonical and usable as a key. */
 export class Prefix {
   readonly family: Family;
@@ -25,8 +30,23 @@ export class Prefix {
     if (!Number.isInteger(length) || length < 0 || length > bits) {
       throw netErrors.make('E_NET_PREFIX', { detail: `length ${length} of ${addr} is not within 0 to ${bits}` });
     }
-    const host = BigInt(bits - length);
-    return new Prefix(family, (addrValue(addr) >> host) << host, length);
+    return Prefix.#masked(family, addrValue(addr), length);
+  }
+
+  /**
+   * Of an address as a number, `length` within the family's bits. What lies in ::ffff:0:0/96 is IPv4, whatever `family`
+   * says; a wider prefix of IPv6 around that is IPv6 and covers no IPv4.
+   */
+  static ofValue(family: Family, value: bigint, length: number): Prefix {
+    if (family === 6 && length >= MAPPED_LENGTH && value >> IPV4_BITS === MAPPED) {
+      return Prefix.#masked(4, value & 0xffff_ffffn, length - MAPPED_LENGTH);
+    }
+    return Prefix.#masked(family, value, length);
+  }
+
+  static #masked(family: Family, value: bigint, length: number): Prefix {
+    const host = BigInt((family === 4 ? 32 : 128) - length);
+    return new Prefix(family, (value >> host) << host, length);
   }
 
   /** The /32 or /128 of one address. */
@@ -44,8 +64,13 @@ export class Prefix {
       throw netErrors.make('E_NET_PREFIX', { detail: JSON.stringify(text) });
     }
     const addr = parseAddr(match[1]);
-    const prefix = Prefix.of(addr, Number(match[2]));
-    if ((options.hostBits ?? 'refuse') === 'refuse' && prefix.value !== addrValue(addr)) {
+    const length = Number(match[2]);
+    const mapped = addrFamily(addr) === 4 && match[1].includes(':');
+    if (mapped && length > 128) throw netErrors.make('E_NET_PREFIX', { detail: JSON.stringify(text) });
+    const value = addrValue(addr) + (mapped ? MAPPED << IPV4_BITS : 0n);
+    const prefix = mapped ? Prefix.ofValue(6, value, length) : Prefix.of(addr, length);
+    const kept = prefix.family === 4 ? addrValue(addr) : value;
+    if ((options.hostBits ?? 'refuse') === 'refuse' && prefix.value !== kept) {
       throw netErrors.make('E_NET_PREFIX_HOST_BITS', { detail: `"${text}", the network is ${prefix.toString()}` });
     }
     return prefix;

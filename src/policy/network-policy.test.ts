@@ -44,11 +44,6 @@ describe('validation', () => {
       'spec.ingress[0].from[0].ipBlock.cidr: Invalid value',
     ],
     [
-      'IPv4 in IPv6 clothes',
-      from({ ipBlock: { cidr: '::ffff:10.0.0.0/104' } }),
-      'spec.ingress[0].from[0].ipBlock.cidr: Invalid value',
-    ],
-    [
       'except of another family',
       from({ ipBlock: { cidr: '0.0.0.0/0', except: ['2001:db8::/32'] } }),
       'spec.ingress[0].from[0].ipBlock.except[0]: Invalid value',

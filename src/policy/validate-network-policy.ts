@@ -160,18 +160,14 @@ function blockErrors(block: NetworkPolicyPeer['ipBlock'], at: string): FieldErro
 
 const NOT_A_PREFIX = 'must be a prefix like 10.9.8.0/24 or 2001:db8::/64';
 
-/** IPv4 in IPv6 clothes is refused: it would be a block of either family, depending on who reads it. */
 function prefixOf(text: string): Prefix | undefined {
   try {
-    const prefix = Prefix.parse(text, { hostBits: 'clear' });
-    return MAPPED.contains(prefix) ? undefined : prefix;
+    return Prefix.parse(text, { hostBits: 'clear' });
   } catch (error) {
     if (isMembraneError(error)) return undefined;
     throw error;
   }
 }
-
-const MAPPED = Prefix.parse('::ffff:0:0/96');
 
 function isExact(text: string): boolean {
   try {

@@ -58,7 +58,18 @@ const PREFIXES4 = [
   '203.0.113.5/32',
   '198.51.100.0/24',
 ];
-const PREFIXES6 = ['::/0', 'fd00::/8', 'fd00:244::/32', '2001:db8::/32', '2001:db8::/64', '2001:db8::5/128'];
+/** The first ones lie around all of IPv4 as a trie of 128-bit addresses sees it. */
+const PREFIXES6 = [
+  '::/0',
+  '::/1',
+  '::/80',
+  '::fffe:0:0/95',
+  'fd00::/8',
+  'fd00:244::/32',
+  '2001:db8::/32',
+  '2001:db8::/64',
+  '2001:db8::5/128',
+];
 const WORLD4 = [
   '203.0.113.1',
   '203.0.113.5',

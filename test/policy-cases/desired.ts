@@ -1,4 +1,10 @@
-import { IdentityAllocator, type IpcacheEntry, ipcacheEntries, LabelFilter } from '../../src/identity/index.ts';
+import {
+  AddressBook,
+  IdentityAllocator,
+  type IpcacheRow,
+  LabelFilter,
+  RESERVED_IDS,
+} from '../../src/identity/index.ts';
 import type { IdentityId, PodIdentity, PolicyTable } from '../../src/model/index.ts';
 import { PolicyRepository } from '../../src/policy/index.ts';
 import { workloadOf } from './workload.ts';
@@ -11,8 +17,8 @@ export type DesiredState = {
   /** All pods with a network of their own, by `namespace/name`. */
   readonly pods: ReadonlyMap<string, DesiredPod>;
   readonly tables: ReadonlyMap<IdentityId, PolicyTable>;
-  /** The ipcache of a node; nodes differ in who is `host`. */
-  ipcache(node: string): IpcacheEntry[];
+  /** By prefix, the pods and addresses of the node itself among them; nodes differ in who is `host`. */
+  ipcache(node: string): ReadonlyMap<string, IpcacheRow>;
   /** Explains the rule numbers in tables. */
   readonly repository: PolicyRepository;
 };
@@ -23,6 +29,7 @@ export class DesiredStates {
   #repository: PolicyRepository | undefined;
   #policies: World['policies'] = new Map();
   #pods: ReadonlyMap<string, DesiredPod> = new Map();
+  readonly #books = new Map<string, Book>();
 
   next(world: World): DesiredState {
     this.#repository ??= new PolicyRepository(world.settings);
@@ -36,7 +43,32 @@ export class DesiredStates {
     const pods = this.#identify(world, repository);
     const tables = new Map<IdentityId, PolicyTable>();
     for (const { identity } of pods.values()) tables.set(identity.id, repository.tableFor(identity.id));
-    return { pods, tables, repository, ipcache: (node) => ipcacheOf(world, pods, repository, node) };
+    const ipcaches = new Map(world.nodes.map(({ name }) => [name, this.#ipcacheOf(name, world, pods, repository)]));
+    return { pods, tables, repository, ipcache: (node) => ipcaches.get(node) ?? new Map() };
+  }
+
+  /** What the node's agent would do with its book after the last world, and the rows then. */
+  #ipcacheOf(
+    node: string,
+    world: World,
+    pods: ReadonlyMap<string, DesiredPod>,
+    { cidrs }: PolicyRepository,
+  ): ReadonlyMap<string, IpcacheRow> {
+    const { cidrSelects } = world.settings;
+    const { book, owners } = this.#books.get(node) ?? { book: new AddressBook({ cidrs, cidrSelects }), owners: [] };
+    const claims = new Map<string, Parameters<AddressBook['claim']>>();
+    for (const { name, addrs, apiserver } of world.nodes) {
+      const identity = nodeIdentity(name === node, apiserver);
+      claims.set(`node ${name}`, [`node ${name}`, addrs, { kind: 'node', identity }]);
+    }
+    for (const [key, { pod, identity }] of pods) {
+      claims.set(`pod ${key}`, [`pod ${key}`, pod.addrs, { kind: 'pod', identity: identity.id }]);
+    }
+    for (const owner of owners) if (!claims.has(owner)) book.claim(owner, []);
+    for (const claim of claims.values()) book.claim(...claim);
+    book.followPrefixes();
+    this.#books.set(node, { book, owners: [...claims.keys()] });
+    return new Map(book.desired());
   }
 
   #identify(world: World, repository: PolicyRepository): ReadonlyMap<string, DesiredPod> {
@@ -55,19 +87,8 @@ export class DesiredStates {
   }
 }
 
-function ipcacheOf(
-  world: World,
-  pods: ReadonlyMap<string, DesiredPod>,
-  repository: PolicyRepository,
-  localNode: string,
-): IpcacheEntry[] {
-  return ipcacheEntries({
-    pods: Array.from(pods.values()).flatMap(({ pod, identity }) =>
-      pod.addrs.map((addr) => ({ addr, identity: identity.id })),
-    ),
-    nodes: world.nodes.flatMap(({ name, addrs, apiserver }) => addrs.map((addr) => ({ name, apiserver, addr }))),
-    localNode,
-    cidrs: repository.cidrs,
-    cidrSelects: world.settings.cidrSelects,
-  });
+type Book = { readonly book: AddressBook; readonly owners: readonly string[] };
+
+function nodeIdentity(isOwn: boolean, isApiServer: boolean): IdentityId {
+  return RESERVED_IDS[isOwn ? 'host' : isApiServer ? 'kube-apiserver' : 'remote-node'];
 }

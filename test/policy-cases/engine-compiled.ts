@@ -1,4 +1,4 @@
-import type { IpcacheEntry } from '../../src/identity/index.ts';
+import type { IpcacheRow } from '../../src/identity/index.ts';
 import { formatOrigin, type IdentityId } from '../../src/model/index.ts';
 import { type Addr, Prefix } from '../../src/net/index.ts';
 import { TableLookup } from '../../src/policy/index.ts';
@@ -11,7 +11,7 @@ export class CompiledEngine implements Engine {
   readonly name = 'compiled';
   readonly #states = new DesiredStates();
   readonly #lookups = new Map<IdentityId, TableLookup>();
-  readonly #ipcaches = new Map<string, Map<string, IpcacheEntry>>();
+  readonly #ipcaches = new Map<string, ReadonlyMap<string, IpcacheRow>>();
   #state: DesiredState | undefined;
 
   async setUp(world: World): Promise<void> {
@@ -24,9 +24,7 @@ export class CompiledEngine implements Engine {
     this.#lookups.clear();
     this.#ipcaches.clear();
     for (const [id, table] of state.tables) this.#lookups.set(id, new TableLookup(table));
-    for (const { name } of world.nodes) {
-      this.#ipcaches.set(name, new Map(state.ipcache(name).map((entry) => [entry.prefix.toString(), entry])));
-    }
+    for (const { name } of world.nodes) this.#ipcaches.set(name, state.ipcache(name));
     return state;
   }
 
@@ -54,11 +52,11 @@ export class CompiledEngine implements Engine {
     this.#state = undefined;
   }
 
-  #owner(node: string, addr: Addr): IpcacheEntry {
+  #owner(node: string, addr: Addr): IpcacheRow['value'] {
     const { bits } = Prefix.host(addr);
     for (let length: number = bits; length >= 0; length -= 1) {
-      const entry = this.#ipcaches.get(node)?.get(Prefix.of(addr, length).toString());
-      if (entry !== undefined) return entry;
+      const row = this.#ipcaches.get(node)?.get(Prefix.of(addr, length).toString());
+      if (row !== undefined) return row.value;
     }
     throw new Error(`the ipcache of ${node} does not know ${addr}`);
   }

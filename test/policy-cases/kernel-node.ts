@@ -1,3 +1,4 @@
+import { IpcacheReconciler } from '../../src/agent/ipcache-reconciler.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import { serviceMaps, translationsMap } from '../../src/datapath/service-maps.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
@@ -10,7 +11,7 @@ import {
   type PolicyRevision,
   policyRevision,
 } from '../../src/model/index.ts';
-import { type Addr, addrFamily, macOfAddr, type Prefix, parseAddr, parseMac } from '../../src/net/index.ts';
+import { type Addr, addrFamily, macOfAddr, parseAddr, parseMac } from '../../src/net/index.ts';
 import type { DesiredPod, DesiredState } from './desired.ts';
 import { type Flow, podKey, type World } from './world.ts';
 
@@ -49,7 +50,7 @@ export class KernelNode implements Disposable {
   readonly #programs = new Map<string, LoadedEndpoint>();
   /** Of the present world, by `namespace/name`. */
   #endpoints = new Map<string, LoadedEndpoint>();
-  #prefixes: readonly Prefix[] = [];
+  readonly #ipcache = new IpcacheReconciler(this.#datapath.ipcache);
   #owners: readonly Addr[] = [];
   #revisions: readonly PolicyRevision[] = [];
   #lastRevision = 0;
@@ -59,7 +60,7 @@ export class KernelNode implements Disposable {
   }
 
   async setUp(world: World, state: DesiredState): Promise<void> {
-    const former = { prefixes: this.#prefixes, owners: this.#owners, revisions: this.#revisions };
+    const former = { owners: this.#owners, revisions: this.#revisions };
     const endpoints = [...this.#endpoints.values()];
     const tables = await this.#writeTables(state);
     await this.#writeOwners(world, state, former);
@@ -90,30 +91,22 @@ export class KernelNode implements Disposable {
   }
 
   /** Local pods and this node by address, everybody else by prefix, as an agent writes them. */
-  async #writeOwners(
-    world: World,
-    state: DesiredState,
-    former: { readonly prefixes: readonly Prefix[]; readonly owners: readonly Addr[] },
-  ): Promise<void> {
-    const { endpoints, ipcache } = this.#datapath;
-    await ipcache.deleteMany(former.prefixes);
+  async #writeOwners(world: World, state: DesiredState, former: { readonly owners: readonly Addr[] }): Promise<void> {
+    const { endpoints } = this.#datapath;
     await endpoints.deleteMany(former.owners);
     const pods = new Map([...state.pods.values()].flatMap((own) => own.pod.addrs.map((addr) => [addr, own] as const)));
     const own = new Set(world.nodes.find(({ name }) => name === this.#name)?.addrs);
-    const prefixes: Prefix[] = [];
+    const elsewhere = new Map(state.ipcache(this.#name));
     const owners: Addr[] = [];
-    for (const { prefix, identity, cidrIdentity } of state.ipcache(this.#name)) {
+    for (const [text, { prefix, value }] of state.ipcache(this.#name)) {
       const addr = prefix.length === prefix.bits ? prefix.network : undefined;
       const pod = addr === undefined ? undefined : pods.get(addr);
-      if (addr !== undefined && (pod !== undefined || own.has(addr))) {
-        endpoints.set(addr, { ...this.#place(pod), cidrIdentity });
-        owners.push(addr);
-      } else {
-        ipcache.set(prefix, { identity, cidrIdentity });
-        prefixes.push(prefix);
-      }
+      if (addr === undefined || (pod === undefined && !own.has(addr))) continue;
+      endpoints.set(addr, { ...this.#place(pod), cidrIdentity: value.cidrIdentity });
+      owners.push(addr);
+      elsewhere.delete(text);
     }
-    this.#prefixes = prefixes;
+    await this.#ipcache.reconcile(elsewhere);
     this.#owners = owners;
   }
 

@@ -1,0 +1,179 @@
+import { type IdentityId, identityId } from '../model/index.ts';
+import { type Addr, Prefix } from '../net/index.ts';
+import type { CidrIdentities } from './cidr-identities.ts';
+import { RESERVED_IDS } from './reserved.ts';
+
+/** Pods and nodes are also judged by prefix only where the configuration says so. */
+export type AddressKind = 'pod' | 'node';
+
+/** A row of the ipcache: whom the addresses belong to that no longer prefix covers. */
+export type IpcacheRow = {
+  readonly prefix: Prefix;
+  readonly value: {
+    readonly identity: IdentityId;
+    /** A pod's or node's second identity, by prefix; 0: none. Policy is looked up for both. */
+    readonly cidrIdentity: IdentityId;
+  };
+};
+
+export type AddressBookOptions = {
+  readonly cidrs: CidrIdentities;
+  readonly cidrSelects: readonly ('pods' | 'nodes')[];
+  /**
+   * How many addresses may have a row, so that prefixes always have room: an `except` without a row would be judged as
+   * the block around it. Default: any number.
+   */
+  readonly maxAddresses?: number;
+};
+
+type Claim = { readonly kind: AddressKind; readonly identity: IdentityId };
+
+const NONE = identityId(0);
+
+/**
+ * What holds where nobody says more. Both are always there: in a trie of 128-bit addresses IPv4 lies within ::/0 and
+ * within every other prefix around ::ffff:0:0/96, and 0.0.0.0/0 (::ffff:0:0/96 there) is what keeps those from speaking
+ * for it, whether some policy names it or not.
+ */
+const EVERYWHERE: readonly IpcacheRow[] = ['0.0.0.0/0', '::/0'].map((text) => ({
+  prefix: Prefix.parse(text),
+  value: { identity: RESERVED_IDS.world, cidrIdentity: NONE },
+}));
+
+/**
+ * Who is behind which address: the desired rows of the ipcache, the only place that makes them. An owner (a pod or a
+ * node) claims addresses; a node's claim beats a pod's, of two pods the later one wins, because the earlier is on its
+ * way out.
+ */
+export class AddressBook {
+  readonly #cidrs: CidrIdentities;
+  readonly #cidrSelects: ReadonlySet<AddressKind>;
+  readonly #maxAddresses: number;
+  readonly #claims = new Map<Addr, Map<string, Claim>>();
+  readonly #owned = new Map<string, readonly Addr[]>();
+  readonly #desired = new Map<string, IpcacheRow>(EVERYWHERE.map((row) => [row.prefix.toString(), row]));
+  readonly #placed = new Set<Addr>();
+  readonly #unplaced = new Set<Addr>();
+  #prefixes = new Map<string, IdentityId>();
+  #dirty = new Set<Addr>();
+
+  constructor({ cidrs, cidrSelects, maxAddresses = Number.POSITIVE_INFINITY }: AddressBookOptions) {
+    this.#cidrs = cidrs;
+    this.#cidrSelects = new Set(cidrSelects.map((kind) => (kind === 'pods' ? 'pod' : 'node')));
+    this.#maxAddresses = maxAddresses;
+  }
+
+  /** Addresses with an owner. */
+  get size(): number {
+    return this.#claims.size;
+  }
+
+  /** Addresses with an owner for which there is no room. */
+  get unplaced(): number {
+    return this.#unplaced.size;
+  }
+
+  /** Replaces all claims of an owner; an empty list gives them up. */
+  claim(owner: string, addrs: readonly Addr[], claim?: Claim): void {
+    for (const addr of this.#owned.get(owner) ?? []) {
+      this.#claims.get(addr)?.delete(owner);
+      this.#dirty.add(addr);
+    }
+    if (addrs.length === 0 || claim === undefined) {
+      this.#owned.delete(owner);
+      return;
+    }
+    this.#owned.set(owner, addrs);
+    for (const addr of addrs) {
+      const claims = this.#claims.get(addr) ?? new Map<string, Claim>();
+      claims.set(owner, claim);
+      this.#claims.set(addr, claims);
+      this.#dirty.add(addr);
+    }
+  }
+
+  /** The owner of an address and its identity, as the ipcache states it. */
+  ownerOf(addr: Addr): { readonly owner: string; readonly identity: IdentityId } | undefined {
+    let best: { owner: string; identity: IdentityId; kind: AddressKind } | undefined;
+    for (const [owner, claim] of this.#claims.get(addr) ?? []) {
+      if (best === undefined || best.kind === 'pod' || claim.kind === 'node') best = { owner, ...claim };
+    }
+    return best;
+  }
+
+  /** Second identity, by prefix, of an address of this kind; 0: none. */
+  cidrIdentityOf(kind: AddressKind, addr: Addr): IdentityId {
+    return this.#cidrSelects.has(kind) ? (this.#cidrs.of(addr)?.id ?? NONE) : NONE;
+  }
+
+  /** Follows the prefixes that policies name now. True when they changed: then every address is looked at again. */
+  followPrefixes(): boolean {
+    const now = new Map(this.#cidrs.identities().map((identity) => [identity.prefix.toString(), identity] as const));
+    let changed = false;
+    for (const text of this.#prefixes.keys()) {
+      if (now.has(text)) continue;
+      changed = true;
+      this.#desired.delete(text);
+    }
+    if (changed) for (const row of EVERYWHERE) if (!now.has(row.prefix.toString())) this.#put(row);
+    for (const [text, { prefix, id }] of now) {
+      if (this.#prefixes.get(text) === id) continue;
+      changed = true;
+      this.#put({ prefix, value: { identity: id, cidrIdentity: NONE } });
+    }
+    this.#prefixes = new Map(Array.from(now, ([text, { id }]) => [text, id]));
+    if (changed) for (const addr of this.#claims.keys()) this.#dirty.add(addr);
+    return changed;
+  }
+
+  /** All rows that the ipcache should have, by prefix in canonical text. */
+  desired(): ReadonlyMap<string, IpcacheRow> {
+    const dirty = this.#dirty;
+    this.#dirty = new Set();
+    // What is gone first: it makes room.
+    const owned = Array.from(dirty).filter((addr) => !this.#release(addr));
+    for (const addr of owned) this.#refresh(addr);
+    for (const addr of this.#unplaced) if (this.#placed.size < this.#maxAddresses) this.#refresh(addr);
+    return this.#desired;
+  }
+
+  /** Takes the row of an address without an owner back. */
+  #release(addr: Addr): boolean {
+    if (this.ownerOf(addr) !== undefined) return false;
+    this.#claims.delete(addr);
+    this.#placed.delete(addr);
+    this.#unplaced.delete(addr);
+    this.#unstate(addr);
+    return true;
+  }
+
+  #refresh(addr: Addr): void {
+    const owner = this.ownerOf(addr);
+    if (owner === undefined) return;
+    if (!this.#placed.has(addr) && this.#placed.size >= this.#maxAddresses) {
+      this.#unplaced.add(addr);
+      this.#unstate(addr);
+      return;
+    }
+    this.#unplaced.delete(addr);
+    this.#placed.add(addr);
+    const isNode = this.#claims
+      .get(addr)
+      ?.values()
+      .some(({ kind }) => kind === 'node');
+    const cidrIdentity = this.cidrIdentityOf(isNode === true ? 'node' : 'pod', addr);
+    this.#put({ prefix: Prefix.host(addr), value: { identity: owner.identity, cidrIdentity } });
+  }
+
+  /** Nobody owns the address: what policies name by exactly this prefix holds again. */
+  #unstate(addr: Addr): void {
+    const prefix = Prefix.host(addr);
+    const cidr = this.#cidrs.get(prefix);
+    if (cidr === undefined) this.#desired.delete(prefix.toString());
+    else this.#put({ prefix, value: { identity: cidr.id, cidrIdentity: NONE } });
+  }
+
+  #put(row: IpcacheRow): void {
+    this.#desired.set(row.prefix.toString(), row);
+  }
+}
