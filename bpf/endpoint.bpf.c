@@ -7,6 +7,7 @@
 #include "lib/deliver.h"
 #include "lib/events.h"
 #include "lib/parse.h"
+#include "lib/unfinished.h"
 
 /* Layer 2 and the address check: nothing of a packet counts until it is known to be the pod's own.
  * Returns a drop reason; for IPv4 the parsed header. */
@@ -142,12 +143,17 @@ int from_pod(struct __sk_buff *skb)
 	/* A translated packet has more to go wrong than to look up. */
 	if (!entry || !ct_established(entry, side, CONFIG(endpoint), word, now) || entry->nat_port)
 		goto judge;
+	/* To the node, or from the pod's own address to the world: the stack's, which may write the
+	 * checksum. Within the node nobody does. */
+	if (!entry->ifindex[side ^ 1] && unfinished_elsewhere(skb, p)) {
+		reason = DROP_UNFINISHED_CHECKSUM;
+		goto out;
+	}
 	ct_renew(entry, now);
 	if (CONFIG(enable_counters))
 		count(DROP_NONE, DIRECTION_EGRESS, skb->len);
 	if (entry->ifindex[side ^ 1])
 		return deliver_to_pod(skb, ETH_P_IP, p->destination.v4, entry->ifindex[side ^ 1]);
-	/* To the node, or from the pod's own address to the world: the stack's. */
 	return TC_ACT_OK;
 judge:
 	skb->cb[CB_ENDPOINT] = CONFIG(endpoint);

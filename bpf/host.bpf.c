@@ -5,6 +5,7 @@
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/service_established.h"
+#include "lib/unfinished.h"
 
 #define PACKET_HOST 0
 #define VLAN_ID_MASK 0x0fff
@@ -63,6 +64,8 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 	/* A client's from outside is there for the sake of a service only. */
 	if (kind == SIDE_OTHER && !flow->service)
 		return DROP_CT_MIDSTREAM;
+	if (kind == SIDE_OTHER && unfinished_elsewhere(skb, p))
+		return DROP_UNFINISHED_CHECKSUM;
 	reason = rewrite_packet(skb, flow, &rewrite);
 	if (reason)
 		return reason;
@@ -91,6 +94,8 @@ VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *a
 		return DROP_INTERNAL;
 	if (!flow->nat_port)
 		return DROP_NO_ROUTE;
+	if (unfinished_elsewhere(skb, &flow->packet))
+		return DROP_UNFINISHED_CHECKSUM;
 	rewrite.old_addr = flow->packet.source.v4;
 	rewrite.new_addr = CONFIG(node_ipv4.v4);
 	rewrite.old_port = flow->packet.source_port;

@@ -8,6 +8,7 @@
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/service_established.h"
+#include "lib/unfinished.h"
 
 /* Down to the transport header. Returns a drop reason. */
 static __always_inline int parse(struct __sk_buff *skb, struct packet *p)
@@ -77,6 +78,8 @@ int judge_from_pod(struct __sk_buff *skb)
 
 	flow.source.endpoint = endpoint;
 	reason = parse(skb, p);
+	if (!reason && unfinished_elsewhere(skb, p))
+		reason = DROP_UNFINISHED_CHECKSUM;
 	if (reason)
 		goto out;
 	if (CONFIG(enable_services) && p->ethertype == ETH_P_IP && service_back(&flow, &rewrite)) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <linux/bpf.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
@@ -53,7 +54,17 @@ struct icmphdr {
 #define IP_MORE_FRAGMENTS 0x2000
 
 #define SCTP_INIT 1
-#define SCTP_HEADER 12
+
+/* RFC 9260, and the head of the first chunk. */
+struct sctphdr {
+	__be16 source;
+	__be16 destination;
+	__be32 tag;
+	__le32 checksum;
+	__u8 chunk;
+	__u8 flags;
+	__be16 length;
+};
 
 enum fragment {
 	FRAGMENT_NONE = 0,

@@ -51,15 +51,7 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 		return 0;
 	}
 	case IPPROTO_SCTP: {
-		struct {
-			__be16 source;
-			__be16 destination;
-			__be32 tag;
-			__le32 checksum;
-			__u8 chunk;
-			__u8 flags;
-			__be16 length;
-		} sctp;
+		struct sctphdr sctp;
 
 		if (!load(skb, p, l4, &sctp, sizeof(sctp)))
 			return DROP_MALFORMED;

@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 
 /* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
 union addr {

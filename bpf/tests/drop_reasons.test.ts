@@ -17,6 +17,8 @@ const UNREACHABLE: Readonly<Partial<Record<DropReason, string>>> = {
   none: 'stands for what is forwarded',
   internal: 'only where the verifier wants a check that cannot fail',
   'ct-full': 'an LRU map makes room; only a kernel out of memory refuses',
+  'unfinished-checksum':
+    'BPF_PROG_TEST_RUN makes no such frames; test/scenarios/attacks/unfinished-checksums.test.ts does',
 };
 
 describe.each(HOOKS)('$hook drops', ({ cases, counted, direction }) => {

@@ -37,13 +37,13 @@ function sum(values: readonly Counter[]): Traffic {
 /** What was forwarded (reason `none`) and dropped since the maps were created; without rows of zero. */
 export async function readCounters(maps: MapSet): Promise<ReasonCounter[]> {
   const map = new PerCpuMap(maps.get('counters'), maps.spec('counters'), { key: u32Codec, value: counterCodec });
-  return (await map.entries())
-    .map(([index, values]) => ({
-      reason: enumName(DROP_REASON_NAMES, index >> 1),
-      direction: enumName(DIRECTION_NAMES, index & 1),
-      ...sum(values),
-    }))
-    .filter((row) => row.packets > 0);
+  return (await map.entries()).flatMap(([index, values]) => {
+    // Numbers are never reused: one may be nobody's.
+    const reason = DROP_REASON_NAMES[index >> 1];
+    const traffic = sum(values);
+    if (reason === undefined || traffic.packets === 0) return [];
+    return [{ reason, direction: enumName(DIRECTION_NAMES, index & 1), ...traffic }];
+  });
 }
 
 /** Drops by endpoint; endpoint 0 stands for the node's own devices. The least recently used rows may be gone. */

@@ -141,6 +141,11 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     text: 'the client already has a connection of this source port to every backend that was tried',
     remedy: 'Let the client use another source port; it reaches the backend directly and through a service at once.',
   },
+  'unfinished-checksum': {
+    text: 'the kernel is asked to write a checksum where none belongs, which would change the packet after the verdict',
+    remedy:
+      'Look for a process in the pod that sends raw frames with a checksum offset of its own choice (PACKET_VNET_HDR): nothing honest does.',
+  },
   internal: {
     text: 'the datapath failed where it must not',
     remedy: 'Report this with the output of `membrane doctor`.',

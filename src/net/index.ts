@@ -10,6 +10,7 @@ export {
   isAddr,
   parseAddr,
 } from './addr.ts';
+export { internetChecksum } from './checksum.ts';
 export { type Mac, macBytes, macFromBytes, macOfAddr, parseMac } from './mac.ts';
 export {
   type ArpSpec,

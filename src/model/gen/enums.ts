@@ -145,6 +145,7 @@ export const DROP_REASON = {
   internal: 33,
   'no-backend': 34,
   'service-conflict': 35,
+  'unfinished-checksum': 38,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -185,4 +186,7 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'internal',
   'no-backend',
   'service-conflict',
+  undefined,
+  undefined,
+  'unfinished-checksum',
 ];

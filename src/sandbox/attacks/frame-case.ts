@@ -15,6 +15,8 @@ export type FrameCase = {
   readonly frames: (marker: Uint8Array) => readonly Uint8Array[];
   /** Times each frame is sent. Default 25. */
   readonly count?: number;
+  /** See `SendOptions`. */
+  readonly unfinished?: string;
 };
 
 /** Where a frame would arrive if it passed. */
@@ -79,7 +81,11 @@ export async function sendCase(
     }),
   );
   const before = await source.drops();
-  const sending = sendFrames(source.where, one.frames(marker), { count: one.count ?? DEFAULT_COUNT, rate: RATE });
+  const sending = sendFrames(source.where, one.frames(marker), {
+    count: one.count ?? DEFAULT_COUNT,
+    rate: RATE,
+    ...(one.unfinished !== undefined && { unfinished: one.unfinished }),
+  });
   const report = await sending;
   await stage.settle();
   const after = await source.drops();

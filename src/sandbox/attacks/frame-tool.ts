@@ -69,6 +69,11 @@ export type SendOptions = {
   readonly up?: boolean;
   /** The end, whatever happens. Default 60. */
   readonly seconds?: number;
+  /**
+   * `START:OFFSET`: the checksum of what is from byte START on is not there yet; whoever sends the frame out is to write
+   * it at START + OFFSET. `START:OFFSET:SIZE:TYPE`: and to cut it into segments (types of VIRTIO_NET_HDR_GSO_*).
+   */
+  readonly unfinished?: string;
 };
 
 export function option(name: string, value: string | number | boolean | undefined): string[] {

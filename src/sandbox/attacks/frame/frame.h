@@ -60,7 +60,14 @@ struct options {
 	struct bytes payload; /* --data HEX: what is asked or answered */
 	bool udp;	      /* --udp: a datagram instead of a connection */
 	bool dns;	      /* --dns: answer queries for an address (RFC 1035) */
-	bool mapped;	      /* --mapped: an IPv6 socket that talks IPv4 (RFC 4291, 2.5.5.2) */
+	bool unfinished;      /* --unfinished START:OFFSET[:SIZE:TYPE]: the kernel is to write the
+				 checksum of what is from START on at START + OFFSET, and to cut the
+				 frame into segments of SIZE bytes (TYPE as virtio says it) */
+	uint16_t checksum_start;
+	uint16_t checksum_offset;
+	uint16_t segment;
+	uint8_t segment_type;
+	bool mapped; /* --mapped: an IPv6 socket that talks IPv4 (RFC 4291, 2.5.5.2) */
 };
 
 /* What whoever started this wants. */

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 static const char USAGE[] =
-	"usage: membrane-frame send    [--device D] [--count N] [--rate N] [--wait] [--up] HEX...\n"
+	"usage: membrane-frame send    [--device D] [--count N] [--rate N] [--wait] [--up]\n"
+	"                              [--unfinished START:OFFSET[:SIZE:TYPE]] HEX...\n"
 	"       membrane-frame count   --device D... | --local  --match NAME=HEX...\n"
 	"       membrane-frame serve   --port P [--push] [--rate N]\n"
 	"       membrane-frame connect --to ADDRESS:PORT [--source-port P] [--rate N] [--timeout "
@@ -134,6 +135,16 @@ static double parse_number(const char *name, const char *text, double max)
 	return value;
 }
 
+static void parse_unfinished(const char *text, struct options *options)
+{
+	int fields = sscanf(text, "%hu:%hu:%hu:%hhu", &options->checksum_start,
+			    &options->checksum_offset, &options->segment, &options->segment_type);
+
+	if (fields != 2 && fields != 4)
+		die("--unfinished wants START:OFFSET or START:OFFSET:SIZE:TYPE");
+	options->unfinished = true;
+}
+
 static struct options parse_options(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -158,6 +169,7 @@ static struct options parse_options(int argc, char **argv)
 		{"udp", no_argument, NULL, 'U'},
 		{"dns", no_argument, NULL, 'N'},
 		{"mapped", no_argument, NULL, 'M'},
+		{"unfinished", required_argument, NULL, 'F'},
 		{NULL, 0, NULL, 0},
 	};
 	struct options options = {.count = 1, .rate = 2000, .seconds = 60, .timeout = 1};
@@ -231,6 +243,9 @@ static struct options parse_options(int argc, char **argv)
 			break;
 		case 'M':
 			options.mapped = true;
+			break;
+		case 'F':
+			parse_unfinished(optarg, &options);
 			break;
 		default:
 			fputs(USAGE, stderr);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
@@ -85,15 +86,34 @@ static unsigned wait_for_device(const struct options *options, int fd, const str
 	}
 }
 
-static void send_frame(int fd, unsigned index, const struct bytes *frame, struct report *report)
+static void send_frame(int fd, unsigned index, const struct options *options,
+		       const struct bytes *frame, struct report *report)
 {
 	struct sockaddr_ll to = {
 		.sll_family = AF_PACKET,
 		.sll_ifindex = index,
 		.sll_halen = ETH_ALEN,
 	};
+	struct virtio_net_hdr unfinished = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = options->checksum_start,
+		.csum_offset = options->checksum_offset,
+		.gso_type = options->segment ? options->segment_type : VIRTIO_NET_HDR_GSO_NONE,
+		.gso_size = options->segment,
+		.hdr_len = options->segment ? options->checksum_start : 0,
+	};
+	struct iovec parts[] = {
+		{&unfinished, sizeof(unfinished)},
+		{(void *)frame->data, frame->length},
+	};
+	struct msghdr message = {
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_iov = options->unfinished ? parts : parts + 1,
+		.msg_iovlen = options->unfinished ? 2 : 1,
+	};
 
-	if (sendto(fd, frame->data, frame->length, 0, (struct sockaddr *)&to, sizeof(to)) >= 0) {
+	if (sendmsg(fd, &message, 0) >= 0) {
 		report->sent++;
 		return;
 	}
@@ -117,6 +137,8 @@ int run_send(const struct options *options)
 	 * carrier. */
 	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
 		die("PACKET_QDISC_BYPASS: %s", strerror(errno));
+	if (options->unfinished && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
+		die("PACKET_VNET_HDR: %s", strerror(errno));
 	if (options->frame_count == 0)
 		die("no frame to send");
 	index = wait_for_device(options, fd, &report);
@@ -127,8 +149,8 @@ int run_send(const struct options *options)
 
 		/* A bounded burst, so that orders are read in time. */
 		for (int burst = 0; done < due && burst < 64 && (!total || done < total); burst++) {
-			send_frame(fd, index, &options->frames[done % options->frame_count],
-				   &report);
+			send_frame(fd, index, options,
+				   &options->frames[done % options->frame_count], &report);
 			if (report.sent == 1 && report.waited < 0)
 				report.waited = now() - begin;
 			done++;
