@@ -7,6 +7,7 @@ import type { Collection } from './conntrack-collector.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
+import type { Reflection } from './reflection.ts';
 
 export type MetricsSources = {
   readonly maps: MapSet;
@@ -16,6 +17,7 @@ export type MetricsSources = {
   readonly ipcache: IpcacheReconciler;
   readonly collection: Collection;
   readonly hub: FlowHub;
+  readonly reflection: Pick<Reflection, 'status'>;
 };
 
 /** From the first event to the last store of a pass of the engine. */
@@ -35,7 +37,7 @@ export function createAgentRegistry(): Registry {
 /** Everything is read when it is asked for; nothing runs between two scrapes. */
 export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly Gauge[] {
   const registers = [registry];
-  const { maps, endpoints, allocator, installer, ipcache, collection, hub } = sources;
+  const { maps, endpoints, allocator, installer, ipcache, collection, hub, reflection } = sources;
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
@@ -85,6 +87,15 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       registers,
       collect() {
         for (const [place, count] of Object.entries(hub.stats().lost)) this.set({ place }, count);
+      },
+    }),
+    new Gauge({
+      name: 'membrane_kube_silence_seconds',
+      help: 'Since the API server was last heard of, by kind; NaN: never. Above watchSeconds + 5, the view is out of date',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        for (const { kind, status } of reflection.status()) this.set({ kind }, (status.silentMs ?? NaN) / 1_000);
       },
     }),
     gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length),

@@ -37,7 +37,7 @@ import type { Intent } from './intent.ts';
 import type { PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
-import type { Reflection } from './reflection.ts';
+import { type Reflection, reflectorDetail } from './reflection.ts';
 import type { Services } from './services.ts';
 
 export type BackendOptions = {
@@ -232,7 +232,7 @@ export class Backend implements AdminBackend {
     const checks: Check[] = reflection.status().map(({ kind, status }) => ({
       name: `api ${kind}`,
       ok: status.synced && status.problem === undefined,
-      detail: status.problem ?? (status.synced ? `${status.objects} objects` : `waits for ${reflection.server}`),
+      detail: reflectorDetail(status, reflection.server),
     }));
     const add = (name: string, problems: readonly string[], fine: string): void => {
       checks.push({ name, ok: problems.length === 0, detail: problems.join('; ') || fine });

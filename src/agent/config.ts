@@ -88,6 +88,14 @@ export const configSchema = z.strictObject({
     .default('default')
     .describe('Part of every identity.'),
   kubeconfig: path.optional().describe("Default: the pod's service account (in-cluster)."),
+  watchSeconds: z
+    .int()
+    .min(1)
+    .max(3_600)
+    .default(30)
+    .describe(
+      'Seconds that the API server keeps one watch; 5 s of silence more and it is asked anew, all of it. Bounds how stale the view of the cluster can be.',
+    ),
   stateDir: path.optional().describe('Records of endpoints and sockets. Default /run/membrane/<nodeName>.'),
   pinDir: path.optional().describe('Pinned maps and links, on a bpffs. Default /sys/fs/bpf/membrane/<nodeName>.'),
   cniSocket: path.optional().describe('Default <stateDir>/cni.sock.'),

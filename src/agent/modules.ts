@@ -193,6 +193,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     intent,
     log,
     services: config.enableServices,
+    watchSeconds: config.watchSeconds,
     onChange: (kind) => {
       services?.changed(kind);
       // The engine of policies does not look at services.
@@ -228,7 +229,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   });
 
   const hub = flows?.hub ?? new FlowHub({ storeSize: 16 });
-  registerAgentMetrics(registry, { maps, endpoints, allocator, installer, ipcache, collection, hub });
+  registerAgentMetrics(registry, { maps, endpoints, allocator, installer, ipcache, collection, hub, reflection });
   const backend = new Backend({
     config,
     version: await packageVersion(),

@@ -20,6 +20,8 @@ export type ReflectionOptions = {
   readonly log: Logger;
   /** Services and their slices are read too. */
   readonly services: boolean;
+  /** How long the server keeps one watch. */
+  readonly watchSeconds: number;
   /** The kind whose table changed. */
   readonly onChange: (kind: string) => void;
 };
@@ -35,10 +37,10 @@ export class Reflection implements Service {
   readonly #client: KubeClient;
   readonly #follows: readonly Follow[];
 
-  constructor({ client, intent, log, services, onChange }: ReflectionOptions) {
+  constructor({ client, intent, log, services, watchSeconds, onChange }: ReflectionOptions) {
     this.#client = client;
     const follow = <T extends KubeRow>(resource: Resource<T>, table: IntentTable<T>): Follow => {
-      const reflector = new Reflector({ client, resource, log });
+      const reflector = new Reflector({ client, resource, log, watchSeconds });
       return {
         kind: resource.kind,
         status: () => reflector.status(),
@@ -74,4 +76,11 @@ export class Reflection implements Service {
   async stop(): Promise<void> {
     this.#client.close();
   }
+}
+
+/** `12 objects, last heard of 3 s ago`, with what is wrong in front. */
+export function reflectorDetail({ problem, synced, objects, silentMs }: ReflectorStatus, server: string): string {
+  const known = synced ? `${objects} objects` : `waits for ${server}`;
+  const heard = silentMs === undefined ? 'never heard of' : `last heard of ${Math.round(silentMs / 1_000)} s ago`;
+  return [...(problem === undefined ? [] : [problem]), known, heard].join(', ');
 }

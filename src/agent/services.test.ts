@@ -70,7 +70,14 @@ beforeEach(async () => {
     clock: systemClock,
     log: silentLogger,
   });
-  const reflection = new Reflection({ client, intent, log: silentLogger, services: true, onChange: services.changed });
+  const reflection = new Reflection({
+    client,
+    intent,
+    log: silentLogger,
+    services: true,
+    watchSeconds: 30,
+    onChange: services.changed,
+  });
   await lifecycle.start(services.health, services.engine, services.events, reflection);
 });
 

@@ -23,6 +23,9 @@ const listSchema = z.object({
 /** Enough for a page of 500 large pods; a page beyond is asked for again in smaller pieces. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
+/** A watch answers at once, whatever there is to tell. */
+const WATCH_OPEN_MS = 10_000;
+
 /** The few verbs of the Kubernetes API that we need, over plain HTTP: no run-time dependency on the official client. */
 export class KubeClient {
   readonly #transport: KubeTransport;
@@ -128,21 +131,23 @@ export class KubeClient {
   }
 
   /**
-   * Changes after `resourceVersion`, in groups as they arrive; an empty one says that the watch stands. Ends when the server ends it; throws E_KUBE_GONE when the
-   * version is too old, E_KUBE_TIMEOUT when nothing (not even a bookmark) came for `idleMs`.
+   * Changes after `resourceVersion`, in groups as they arrive; an empty one says that the watch stands. Ends when the
+   * server ends it, after `timeoutSeconds` at the latest; throws E_KUBE_GONE when the version is too old, E_KUBE_SILENT
+   * when nothing (not even a bookmark or the end) came for `idleMs`.
    */
   async *watch(
     resource: Resource<KubeRow>,
-    options: Selection & { resourceVersion: string; signal?: AbortSignal; timeoutSeconds?: number; idleMs?: number },
+    options: Selection & { resourceVersion: string; signal?: AbortSignal; timeoutSeconds: number; idleMs: number },
   ): AsyncGenerator<readonly WatchEvent[]> {
     const path = collectionPath(resource, options.namespace);
-    const { labelSelector, fieldSelector, resourceVersion, timeoutSeconds = 300 } = options;
+    const { labelSelector, fieldSelector, resourceVersion, timeoutSeconds } = options;
     const what = `WATCH ${path}`;
     const response = await this.#transport.open({
       method: 'GET',
       path,
       query: { watch: 1, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector, fieldSelector },
-      idleMs: options.idleMs ?? 90_000,
+      timeoutMs: WATCH_OPEN_MS,
+      idleMs: options.idleMs,
       ...withSignal(options.signal),
     });
     const status = response.statusCode ?? 0;

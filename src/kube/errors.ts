@@ -22,6 +22,11 @@ export const kubeErrors = errorTable({
     what: 'the Kubernetes API server did not answer in time',
     remedy: 'Check the load of the API server and the network between it and this node.',
   },
+  E_KUBE_SILENT: {
+    what: 'the Kubernetes API server fell silent in the middle of an answer',
+    remedy:
+      'Look for a proxy, load balancer or firewall between the API server and this node that drops connections without a word. It is asked anew.',
+  },
   E_KUBE_RESPONSE: {
     what: 'the Kubernetes API server gave an answer that makes no sense',
     remedy: 'Check that the server of the kubeconfig is a Kubernetes API server and not a proxy or another service.',

@@ -17,6 +17,8 @@ export type FakeFaults = {
   resets?: number;
   /** Say nothing at all to this many requests. */
   silent?: number;
+  /** Nothing of what changes goes to those who watch, and no watch ends. */
+  swallow?: boolean;
 };
 
 /**
@@ -78,6 +80,7 @@ export class FakeApiServer {
 
   /** Sends a line to every watcher of the collection as it is. */
   sendRaw(collection: string, line: string): void {
+    if (this.faults.swallow === true) return;
     for (const watcher of this.#watchers) if (watcher.collection === collection) watcher.response.write(`${line}\n`);
   }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Backoff } from '../base/index.ts';
+import { Backoff, type Clock, FakeClock } from '../base/index.ts';
 import { KubeClient } from './client.ts';
 import type { KubeConnection } from './connection.ts';
 import { FakeApiServer } from './fake.ts';
@@ -32,7 +32,7 @@ function pod(name: string, extra: { uid?: string; ip?: string; labels?: unknown 
 }
 
 /** A reader that keeps a table as a consumer would, applying batches in the background. */
-function follow(options: { idleMs?: number; pageSize?: number } = {}) {
+function follow(options: { idleMs?: number; pageSize?: number; clock?: Clock } = {}) {
   const reflector = new Reflector<PodRow>({
     client,
     resource: POD,
@@ -164,12 +164,35 @@ describe('faults', () => {
     expect(reflector.status().problem).toBeUndefined();
   });
 
-  test('a silent watch is taken for dead', async () => {
+  test('a silent watch is taken for dead: everything is listed again', async () => {
     const { names, reflector } = follow({ idleMs: 50 });
     await expect.poll(() => reflector.status().watches).toBeGreaterThan(2);
+    expect(reflector.status().lists).toBeGreaterThan(2);
     server.put(PODS, pod('one'));
     await expect.poll(names).toEqual(['one']);
-    expect(reflector.status().lists).toBe(1);
+  });
+
+  test('a watch whose events are swallowed while the connection stays open costs no more than its bound', async () => {
+    const { names } = follow({ idleMs: 200 });
+    await expect.poll(() => server.watches).toBe(1);
+    server.faults = { swallow: true };
+    server.put(PODS, pod('one'));
+    await expect.poll(names).toEqual(['one']);
+  });
+
+  test('status says when the server was last heard of, and that silence is a problem', async () => {
+    const clock = new FakeClock(1_000);
+    const { reflector } = follow({ clock });
+    expect(reflector.status().silentMs).toBeUndefined();
+    await expect.poll(() => server.watches).toBe(1);
+    await clock.advance(3_000);
+    expect(reflector.status()).toMatchObject({ silentMs: 3_000 });
+    expect(reflector.status().problem).toBeUndefined();
+    await clock.advance(60_000);
+    expect(reflector.status().problem).toContain('nothing was heard for 63 s');
+    server.bookmark(PODS);
+    await expect.poll(() => reflector.status()).toMatchObject({ silentMs: 0 });
+    expect(reflector.status().problem).toBeUndefined();
   });
 });
 

@@ -36,7 +36,9 @@ export type ReflectorStatus = {
   readonly watches: number;
   /** Objects that are known to be unreadable now. */
   readonly rejected: readonly RejectedObject[];
-  /** Why it is not connected now; absent: all is well. */
+  /** Milliseconds since the server was last heard of: an event, a bookmark, a list, the start or end of a watch. */
+  readonly silentMs?: number;
+  /** Why it is not connected now, or that nothing has been heard for too long; absent: all is well. */
   readonly problem?: string;
 };
 
@@ -49,12 +51,17 @@ export type ReflectorOptions<T extends KubeRow> = {
   readonly backoff?: Backoff;
   /** Objects a page. Default 250: half the peak of memory that 500 cost, in the same time. */
   readonly pageSize?: number;
-  /** How long the server keeps one watch. Default 300. */
+  /**
+   * How long the server keeps one watch. Default 30. Longer silence means that the connection is dead, however open it
+   * looks: the server would have ended the watch. So this bounds how stale the view can be, at the price of one request.
+   */
   readonly watchSeconds?: number;
-  /** Silence after which a watch is taken for dead. Default 90,000. */
+  /** Silence after which a watch is taken for dead. Default: 5 seconds more than `watchSeconds`. */
   readonly idleMs?: number;
 };
 
+const WATCH_SECONDS = 30;
+const GRACE_MS = 5_000;
 /** Failed watches in a row before everything is listed anew. */
 const PATIENCE = 5;
 
@@ -68,6 +75,9 @@ export class Reflector<T extends KubeRow> {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   readonly #cache: ReflectorCache<T>;
+  readonly #watchSeconds: number;
+  readonly #idleMs: number;
+  #heardAt: number | undefined;
   #resourceVersion = '';
   #lists = 0;
   #watches = 0;
@@ -80,9 +90,13 @@ export class Reflector<T extends KubeRow> {
     this.#clock = options.clock ?? systemClock;
     this.#backoff = options.backoff ?? new Backoff({ initial: 100, max: 10_000 });
     this.#cache = new ReflectorCache(options.resource);
+    this.#watchSeconds = options.watchSeconds ?? WATCH_SECONDS;
+    this.#idleMs = options.idleMs ?? this.#watchSeconds * 1_000 + GRACE_MS;
   }
 
   status(): ReflectorStatus {
+    const silentMs = this.#heardAt === undefined ? undefined : Math.max(0, this.#clock.now() - this.#heardAt);
+    const problem = this.#problem ?? this.#silence(silentMs);
     return {
       synced: this.#synced,
       objects: this.#cache.size,
@@ -90,8 +104,20 @@ export class Reflector<T extends KubeRow> {
       lists: this.#lists,
       watches: this.#watches,
       rejected: this.#cache.rejected(),
-      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+      ...(silentMs === undefined ? {} : { silentMs }),
+      ...(problem === undefined ? {} : { problem }),
     };
+  }
+
+  /** A reader that is slow to ask for more has not heard either. */
+  #silence(silentMs = 0): string | undefined {
+    if (silentMs <= this.#idleMs + GRACE_MS) return undefined;
+    return `nothing was heard for ${Math.round(silentMs / 1_000)} s: what is known may be out of date`;
+  }
+
+  #heard(): void {
+    this.#heardAt = this.#clock.now();
+    this.#problem = undefined;
   }
 
   /** One consumer only. Ends when the signal is aborted. */
@@ -118,8 +144,10 @@ export class Reflector<T extends KubeRow> {
     if (isMembraneError(error, 'E_KUBE_GONE')) {
       this.#resourceVersion = '';
       this.#log.info({ problem: this.#problem }, 'resource version expired, listing again');
-    } else if (isMembraneError(error, 'E_KUBE_TIMEOUT')) {
-      this.#log.debug({ problem: this.#problem }, 'watch was silent, connecting again');
+    } else if (isMembraneError(error, 'E_KUBE_SILENT')) {
+      // Whoever swallows events may do so again: a list tells for certain.
+      this.#resourceVersion = '';
+      this.#log.warn({ problem: this.#problem }, 'watch went silent, listing again');
     } else {
       // Garbage in the stream may have cost events. A server that refuses the watch again and again may have been
       // restored from an older backup: it does not know our version. One that is down costs nothing.
@@ -149,23 +177,23 @@ export class Reflector<T extends KubeRow> {
     this.#resourceVersion = version;
     this.#lists += 1;
     this.#synced = true;
-    this.#problem = undefined;
+    this.#heard();
     this.#logRejected(changes.rejected);
     return { ...changes, synced: true };
   }
 
   async *#watch(signal: AbortSignal): AsyncGenerator<ReflectorBatch<T>> {
-    const { client, resource, selection, watchSeconds, idleMs } = this.#options;
+    const { client, resource, selection } = this.#options;
     this.#watches += 1;
     const groups = client.watch(resource, {
       ...selection,
       resourceVersion: this.#resourceVersion,
       signal,
-      ...(watchSeconds === undefined ? {} : { timeoutSeconds: watchSeconds }),
-      ...(idleMs === undefined ? {} : { idleMs }),
+      timeoutSeconds: this.#watchSeconds,
+      idleMs: this.#idleMs,
     });
     for await (const events of groups) {
-      this.#problem = undefined;
+      this.#heard();
       const changes = this.#cache.apply(events);
       if (changes.resourceVersion !== undefined) this.#resourceVersion = changes.resourceVersion;
       this.#logRejected(changes.rejected);
@@ -177,7 +205,7 @@ export class Reflector<T extends KubeRow> {
       const unreadable = events.find((event) => event.type === 'UNREADABLE');
       if (unreadable !== undefined) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: unreadable.problem });
     }
-    this.#problem = undefined;
+    this.#heard();
   }
 
   #logRejected(rejected: readonly RejectedObject[]): void {

@@ -21,6 +21,8 @@ export type KubeRequest = {
 };
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** Silence after which a peer is asked for a sign of life, once a second; ten without an answer end the connection. */
+const KEEP_ALIVE_MS = 5_000;
 
 /** HTTP to one API server over kept-alive connections. `open` gives the raw answer; the caller reads or destroys it. */
 export class KubeTransport {
@@ -30,7 +32,12 @@ export class KubeTransport {
   constructor(connection: KubeConnection) {
     this.#connection = connection;
     // maxSockets is left open: every watch holds one.
-    const keepAlive = { keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 4, scheduling: 'lifo' } as const;
+    const keepAlive = {
+      keepAlive: true,
+      keepAliveMsecs: KEEP_ALIVE_MS,
+      maxFreeSockets: 4,
+      scheduling: 'lifo',
+    } as const;
     this.#agent =
       connection.server.protocol === 'https:'
         ? new https.Agent({ ...keepAlive, ...tlsOptions(connection) })
@@ -44,6 +51,11 @@ export class KubeTransport {
   /** Closes idle connections; those in use close with their requests. */
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** What broke one connection in silence broke the others too: they would only be found out one by one. */
+  #forgetIdle(): void {
+    for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   /** Sends; on 401 once more with refreshed credentials. */
@@ -99,9 +111,15 @@ export class KubeTransport {
       },
     );
     outgoing.setTimeout(timeoutMs);
+    // The agent's keep-alive is for idle connections only; a watch never is.
+    outgoing.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     outgoing.on('timeout', () => {
-      const detail = `${what}, ${answer === undefined ? timeoutMs : idleMs} ms`;
-      (answer ?? outgoing).destroy(kubeErrors.make('E_KUBE_TIMEOUT', { detail }));
+      this.#forgetIdle();
+      if (answer === undefined) {
+        outgoing.destroy(kubeErrors.make('E_KUBE_TIMEOUT', { detail: `${what}, ${timeoutMs} ms` }));
+      } else {
+        answer.destroy(kubeErrors.make('E_KUBE_SILENT', { detail: `${what}, ${idleMs} ms` }));
+      }
     });
     outgoing.on('error', (cause) => {
       if (request.signal?.aborted) reject(request.signal.reason as Error);

@@ -42,12 +42,15 @@ export async function eventually(what: string, probe: () => boolean | Promise<bo
 /** Hands every connection of a listening descriptor on to a port of this namespace, while it is `open`. */
 class Bridge {
   open = true;
+  /** New connections are taken, and nothing is handed on. */
+  mute = false;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
   constructor(fd: number, port: number) {
     this.#server = createServer((socket) => {
       if (!this.open) return void socket.destroy();
+      if (this.mute) return void this.#sockets.add(socket.on('error', () => undefined));
       const upstream = connect(port, '127.0.0.1');
       for (const [from, to] of [
         [socket, upstream],
@@ -58,6 +61,11 @@ class Bridge {
         from.pipe(to);
       }
     }).listen({ fd });
+  }
+
+  /** Nothing is handed on any more on the connections there are; both ends think that they stand. */
+  freeze(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
   }
 
   shut(): void {
@@ -150,6 +158,13 @@ export class AgentLab {
     if (this.#bridge === undefined) return;
     if (open) this.#bridge.open = true;
     else this.#bridge.shut();
+  }
+
+  /** The connections that the agent has fall silent without being closed; with `alsoNew` those to come, too. */
+  freezeApi(alsoNew: boolean): void {
+    if (this.#bridge === undefined) return;
+    this.#bridge.mute = alsoNew;
+    this.#bridge.freeze();
   }
 
   async runAgentOnce(...args: string[]): Promise<string> {

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES } from './agent-lab.ts';
+
+/** A firewall that forgets connections, a proxy that hangs, a server that was unplugged: nothing closes the connection. */
+describe('an API server that falls silent', () => {
+  const lab = new AgentLab();
+  let client: LabPod;
+  let server: LabPod;
+
+  beforeAll(async () => {
+    await lab.up();
+    await lab.startAgent({ watchSeconds: 1 });
+    client = await lab.addPod('client', { app: 'client' });
+    server = await lab.addPod('server', { app: 'server' });
+  });
+  afterAll(async () => {
+    await lab.down();
+  });
+
+  async function apiChecks() {
+    return (await lab.admin().status()).checks.filter(({ name }) => name.startsWith('api '));
+  }
+
+  it('says when it was last heard of', async () => {
+    for (const { ok, detail } of await apiChecks()) {
+      expect(ok).toBe(true);
+      expect(detail).toMatch(/^\d+ objects, last heard of [0-3] s ago$/);
+    }
+  });
+
+  it('costs a new policy no more than the bound when its connections are dead', async () => {
+    expect(await lab.ping(client, server.ip)).toBe(true);
+    lab.freezeApi(false);
+    await lab.apply(POLICIES, networkPolicy('deny', { podSelector: { matchLabels: { app: 'server' } } }));
+    await eventually('the new policy is in force', async () => !(await lab.ping(client, server.ip)), 15_000);
+  });
+
+  it('is a problem that status and metrics say, until it is back', async () => {
+    lab.freezeApi(true);
+    await eventually('every kind is a problem', async () => (await apiChecks()).every(({ ok }) => !ok), 30_000);
+    const [first] = await apiChecks();
+    expect(first?.detail).toMatch(/E_KUBE_|did not answer|fell silent|nothing was heard/);
+    expect(first?.detail).toMatch(/last heard of \d+ s ago$/);
+    const [, silence] =
+      /^membrane_kube_silence_seconds\{kind="NetworkPolicy"\} (\S+)$/m.exec(await lab.admin().metrics()) ?? [];
+    expect(Number(silence)).toBeGreaterThan(5);
+    lab.freezeApi(false);
+    lab.connectApi(false);
+    lab.connectApi(true);
+    await eventually('every kind is heard of again', async () => (await apiChecks()).every(({ ok }) => ok), 30_000);
+  });
+});
