@@ -17,14 +17,14 @@ export function serviceList(intent: Intent, services: Services, cgroup: string |
 function serviceView(row: ServiceSpec, { follower, installer, engine, health }: Services): ServiceView {
   const key = `${row.namespace}/${row.name}`;
   const frontends = follower.frontendsOf(key);
-  const refused = installer.refused.get(key);
+  const isRefused = installer.refused.has(key) || follower.refused.has(key);
   const unhealthy = health.problemOf(key);
   const backends = distinctBackends(frontends);
   return {
     namespace: row.namespace,
     name: row.name,
     type: row.type,
-    state: ignored(row) ?? (refused !== undefined ? 'refused' : engine.isPending(key) ? 'pending' : 'applied'),
+    state: ignored(row) ?? (isRefused ? 'refused' : engine.isPending(key) ? 'pending' : 'applied'),
     steering: ignored(row) === undefined ? steeringOf(row) : [],
     frontends: frontends.map((frontend) => ({
       kind: frontend.kind,

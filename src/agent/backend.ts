@@ -241,9 +241,10 @@ export class Backend implements AdminBackend {
     const { services } = this.#o;
     if (services !== undefined) {
       const { problem } = services.engine;
-      const full = Array.from(services.installer.refused.values(), ({ message }) => message);
+      const full = Array.from(services.engine.refused.values());
       const { frontends, backends } = services.installer.counts;
       const problems = [...(problem === undefined ? [] : [problem]), ...full.slice(0, 5)];
+      if (full.length > 5) problems.push(`and ${full.length - 5} more services`);
       add('services', problems, `${frontends} frontends, ${backends} backends in the kernel`);
     }
     const refused = Array.from(installer.entries()).flatMap(([, { refused: why }]) =>

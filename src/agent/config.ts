@@ -162,6 +162,14 @@ export const configSchema = z.strictObject({
     .array(cidr)
     .default([])
     .describe('Where externalIPs and load balancer addresses may lie. Default: nowhere, so that none is captured.'),
+  namespaceServiceShare: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(25)
+    .describe(
+      'Percent of each map of services that the Services of one namespace may take, and one Service half of that.',
+    ),
   enableCounters: z.boolean().default(true).describe('Count what was forwarded; drops are always counted.'),
   ctQuota: z.int().min(0).default(0).describe('Connections that one endpoint may have open; 0: no limit.'),
   ctGcInterval: seconds.default(10).describe('Seconds between two runs of the conntrack collector.'),

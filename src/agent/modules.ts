@@ -272,6 +272,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
       intent,
       serviceCgroup,
       apiServer: connection.server,
+      refusedServices: () => services?.engine.refused,
       counted: () => ({ policy: installer.rows, ipcache: ipcache.size, conntrack: collection.entries }),
     }),
   });

@@ -14,6 +14,7 @@ export type NodeDoctorOptions = {
   readonly intent: Intent;
   readonly serviceCgroup: string | undefined;
   readonly apiServer: URL;
+  readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
   /** Of maps that the agent keeps count of anyway; the others are walked. */
   readonly counted: () => Partial<Readonly<Record<MapName, number>>>;
 };
@@ -34,6 +35,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
         .toArray(),
     maps: () => mapFills(options),
     sockets: { enabled: config.enableServices, cgroup: serviceCgroup },
+    refusedServices: options.refusedServices,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },
   });
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, silentLogger } from '../base/index.ts';
-import { fakeServiceMaps, type ServiceMaps } from '../datapath/index.ts';
+import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
 import type { KubeRow, NodeRow, PodRow } from '../kube/index.ts';
 import type { ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
+import { ServiceShares } from '../service/index.ts';
 import { Intent, type IntentTable } from './intent.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
@@ -72,6 +73,8 @@ async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     addressRanges: [Prefix.parse('192.0.2.0/24')],
     nodePorts: { min: 30_000, max: 32_767 },
+    shares: new ServiceShares({ sizes: serviceMapSizes(fakeServiceMaps()), part: 1 / 4 }),
+    maglevSize: undefined,
   });
   const left = await ServiceLeftovers.read(maps);
   const numbers = new ServiceNumbers({ next: left.highest + 1, reserve: () => undefined });

@@ -68,7 +68,7 @@ export class ServiceEngine implements Service {
   async start(lifecycle: Lifecycle): Promise<void> {
     lifecycle.spawn('service routine', async (signal) => {
       while (!signal.aborted) {
-        this.#retryRefused();
+        this.#retryRefused(true);
         this.kick({ refresh: true });
         await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
       }
@@ -111,15 +111,17 @@ export class ServiceEngine implements Service {
       this.#converged = true;
     }
     if (gone > 0) this.#o.onBackendsGone?.();
-    if (installer.takeFreed() && installer.refused.size > 0) {
-      this.#retryRefused();
-      this.#passes.kick();
-    }
+    if (this.#retryRefused(installer.takeFreed())) this.#passes.kick();
     if (installer.pending) this.#passes.later(SWEEP_MS);
   }
 
-  #retryRefused(): void {
-    for (const service of this.#o.installer.refused.keys()) this.#o.follower.touch(service);
+  /** `hasRoom`: the maps have some. Whether there is something to try again. */
+  #retryRefused(hasRoom: boolean): boolean {
+    const { installer, follower } = this.#o;
+    const byShare = follower.retryRefused();
+    if (!hasRoom) return byShare;
+    for (const service of installer.refused.keys()) follower.touch(service);
+    return byShare || installer.refused.size > 0;
   }
 
   #due(now: number): Map<string, readonly Frontend[]> {
@@ -140,6 +142,15 @@ export class ServiceEngine implements Service {
     const hashed = frontends.some(({ kind }) => kind !== 'ClusterIP') ? this.#o.hashSlots : 0;
     const rest = Math.max(REST_MIN_MS, backends * REST_MS_PER_BACKEND, hashed * REST_MS_PER_HASH_SLOT);
     this.#resting.set(service, now + rest);
+  }
+
+  /** Services that are not as they should be since maps or their shares of them are full, and why. */
+  get refused(): ReadonlyMap<string, string> {
+    const { follower, installer } = this.#o;
+    return new Map([
+      ...Array.from(follower.refused, ([key, { problem }]) => [key, `service ${key}: ${problem.message}`] as const),
+      ...Array.from(installer.refused, ([key, { message }]) => [key, message] as const),
+    ]);
   }
 
   /** All that is wrong with a service: its own objects, others that have what it wants, maps without room. */

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fakeServiceMaps, type ServiceMaps } from '../datapath/index.ts';
+import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
 import type { KubeRow } from '../kube/index.ts';
 import type { ServiceSpec, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
+import { ServiceShares } from '../service/index.ts';
 import { Intent, type IntentTable } from './intent.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';
@@ -81,6 +82,8 @@ function nodeOn(maps: ServiceMaps) {
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     addressRanges: [Prefix.parse('192.0.2.0/24'), Prefix.parse('10.96.0.0/16')],
     nodePorts: { min: 30_000, max: 32_767 },
+    shares: new ServiceShares({ sizes: serviceMapSizes(maps), part: 1 / 4 }),
+    maglevSize: undefined,
   });
   const installer = new ServiceInstaller({ maps, numbers: new ServiceNumbers({ next: 1, reserve: () => undefined }) });
   return { intent, follower, installer };

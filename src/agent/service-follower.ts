@@ -1,8 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { flatText } from '../base/index.ts';
-import type { Frontend, ServiceProblem, ServiceSpec, SliceSpec } from '../model/index.ts';
+import { type Frontend, frontendKey, type ServiceProblem, type ServiceSpec, type SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
-import { FrontendClaims, frontendsOf, type ServiceContext } from '../service/index.ts';
+import {
+  FrontendClaims,
+  frontendsOf,
+  type KnownPlaces,
+  keepKnown,
+  type MaglevSize,
+  placesOf,
+  rowsOf,
+  type ServiceContext,
+  type ServiceRows,
+  type ServiceShares,
+} from '../service/index.ts';
 import type { Intent } from './intent.ts';
 
 export type ServiceFollowerOptions = {
@@ -12,7 +23,12 @@ export type ServiceFollowerOptions = {
   readonly nodeAddresses: () => readonly Addr[];
   readonly addressRanges: ServiceContext['addressRanges'];
   readonly nodePorts: ServiceContext['nodePorts'];
+  readonly shares: ServiceShares;
+  readonly maglevSize: MaglevSize | undefined;
 };
+
+/** `rows`: what would fit it; undefined: nothing does, it is too large by itself. */
+type Refused = { readonly problem: ServiceProblem; readonly rows: ServiceRows | undefined };
 
 /** Services that are judged before others get a turn: some 20 ms. */
 const AT_ONCE = 512;
@@ -29,6 +45,8 @@ export class ServiceFollower {
   readonly #slicesOf = new Map<string, string | Set<string>>();
   /** Services to look at, whatever changed. */
   #outdated = new Set<string>();
+  /** Services that got less than they want, with what they want. */
+  readonly #refused = new Map<string, Refused>();
   #nodes = new Set<string>();
   #zone = '';
 
@@ -38,10 +56,32 @@ export class ServiceFollower {
 
   /** What is wrong with a service's own objects, and what others have that it wants. */
   problemsOf(service: string): readonly ServiceProblem[] {
-    return [...(this.#problems.get(service) ?? []), ...this.#claims.problems(service)];
+    const refused = this.#refused.get(service);
+    return [
+      ...(this.#problems.get(service) ?? []),
+      ...this.#claims.problems(service),
+      ...(refused === undefined ? [] : [refused.problem]),
+    ];
   }
 
-  /** All frontends that it wants, those of others among them. */
+  /** Services that have less than they want, since it is more than their share, and why. */
+  get refused(): ReadonlyMap<string, { readonly problem: ServiceProblem }> {
+    return this.#refused;
+  }
+
+  /** Looks again at what was refused and would fit since others gave back; whether there is such a service. */
+  retryRefused(): boolean {
+    let found = false;
+    if (!this.#o.shares.takeFreed()) return false;
+    for (const [service, { rows }] of this.#refused) {
+      if (rows === undefined || this.#o.shares.refuses(service, rows) !== undefined) continue;
+      this.#outdated.add(service);
+      found = true;
+    }
+    return found;
+  }
+
+  /** All frontends that it wants and may have, those of others among them. */
   frontendsOf(service: string): readonly Frontend[] {
     return this.#desired.get(service) ?? [];
   }
@@ -91,7 +131,7 @@ export class ServiceFollower {
     const context = this.#context();
     const affected = new Set<string>();
     let judged = 0;
-    for (const key of dirty) {
+    for (const key of this.#inOrder(dirty)) {
       for (const service of this.#judge(key, context)) affected.add(service);
       judged += 1;
       if (judged % AT_ONCE === 0) await nextTurn();
@@ -104,8 +144,16 @@ export class ServiceFollower {
     this.#outdated.add(service);
   }
 
+  /** What goes first, since it makes room and needs none; then the older, so that every node and life decides alike. */
+  #inOrder(dirty: ReadonlySet<string>): string[] {
+    const { services } = this.#o.intent;
+    const age = (key: string): string => (services.get(key) === undefined ? '' : services.get(key)?.createdAt || '~');
+    const keyed = Array.from(dirty, (key) => [age(key), key] as const);
+    return keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, key]) => key);
+  }
+
   #context(): ServiceContext {
-    const { intent, nodeName, addressRanges, nodePorts } = this.#o;
+    const { intent, nodeName, addressRanges, nodePorts, shares } = this.#o;
     const nodes = this.#nodes;
     return {
       nodeName,
@@ -116,6 +164,7 @@ export class ServiceFollower {
         return pod?.hostNetwork === true && (pod.podIPs.includes(addr) || pod.hostIP === addr);
       },
       addressRanges,
+      most: { frontends: shares.mostOfService('services'), backends: shares.mostOfService('backends') },
       nodePorts,
     };
   }
@@ -146,7 +195,7 @@ export class ServiceFollower {
     const service = this.#o.intent.services.get(key);
     const affected = new Set([key]);
     if (service === undefined && !this.#desired.has(key)) return affected;
-    const { frontends, problems } = service === undefined ? NOTHING : frontendsOf(service, this.#slices(key), context);
+    const { frontends, problems } = service === undefined ? this.#gone(key) : this.#admitted(key, service, context);
     const touched = this.#claims.replace(service ?? nobody(key), frontends);
     for (const place of touched) for (const claimant of this.#claims.claimants(place)) affected.add(claimant);
     if (service === undefined) this.#desired.delete(key);
@@ -154,6 +203,38 @@ export class ServiceFollower {
     if (problems.length === 0) this.#problems.delete(key);
     else this.#problems.set(key, problems);
     return affected;
+  }
+
+  #gone(key: string): Desired {
+    this.#o.shares.put(key, rowsOf([], undefined));
+    this.#refused.delete(key);
+    return NOTHING;
+  }
+
+  /**
+   * What the service wants when it is within its share; else what it had and still wants. An address that left it is
+   * never kept: somebody else may have it by now.
+   */
+  #admitted(key: string, service: ServiceSpec, context: ServiceContext): Desired {
+    const { shares, maglevSize } = this.#o;
+    let places: KnownPlaces | undefined;
+    const known = (): KnownPlaces => (places ??= placesOf(this.#desired.get(key) ?? []));
+    const { frontends, problems, isTooLarge } = frontendsOf(service, this.#slices(key), context, known);
+    const rows = rowsOf(frontends, maglevSize);
+    const problem = shares.take(key, rows);
+    if (problem === undefined) {
+      const reason = problems.find(({ reason: why }) => why === 'ServiceTooLarge');
+      if (isTooLarge && reason !== undefined) this.#refused.set(key, { problem: reason, rows: undefined });
+      else this.#refused.delete(key);
+      return { frontends, problems: problems.filter((one) => one !== this.#refused.get(key)?.problem) };
+    }
+    this.#refused.set(key, { problem, rows: problem.reason === 'ServiceTooLarge' ? undefined : rows });
+    const kept = keepKnown(frontends, known());
+    // New frontends without a backend refuse whoever connects, which says more than silence.
+    if (shares.take(key, rowsOf(kept, maglevSize)) === undefined) return { frontends: kept, problems };
+    const old = kept.filter((frontend) => known().frontends.has(frontendKey(frontend)));
+    shares.put(key, rowsOf(old, maglevSize));
+    return { frontends: old, problems };
   }
 
   #slices(service: string): SliceSpec[] {
@@ -170,7 +251,9 @@ export class ServiceFollower {
   }
 }
 
-const NOTHING = { frontends: [], problems: [] };
+type Desired = { readonly frontends: readonly Frontend[]; readonly problems: readonly ServiceProblem[] };
+
+const NOTHING: Desired = { frontends: [], problems: [] };
 
 function nobody(key: string): Pick<ServiceSpec, 'namespace' | 'name' | 'createdAt' | 'uid'> {
   const [namespace = '', name = ''] = key.split('/');

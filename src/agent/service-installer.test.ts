@@ -308,21 +308,49 @@ describe('ServiceInstaller', () => {
     expect((await served(maps))['inside 10.96.0.11:80']).toHaveLength(3);
   });
 
-  it('keeps the last good backends of a service that does not fit any more', async () => {
+  it('keeps of a service that does not fit any more what it still wants', async () => {
     const maps = fakeServiceMaps({ slots: 3 });
     const installer = await installerOn(maps);
     await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 0);
-    await installer.install(
-      desiredOf(
-        frontend(
-          'a/web',
-          [1, 2, 3].map((last) => backend(last)),
-        ),
-      ),
-      0,
-    );
-    expect(await served(maps)).toEqual({ 'inside 10.96.0.10:80': ['10.244.1.1:8080', '10.244.1.2:8080'] });
+    const more = [2, 3, 4].map((last) => backend(last));
+    await installer.install(desiredOf(frontend('a/web', more)), 0);
+    expect(await served(maps)).toEqual({ 'inside 10.96.0.10:80': ['10.244.1.2:8080'] });
     expect(installer.refused.size).toBe(1);
+    await installer.sweep(1_000);
+    expect((await maps.backends.entries()).map(([, { addr }]) => addr)).toEqual(['10.244.1.2']);
+  });
+
+  it('takes what is gone out of a Maglev table without a row more, and serves nobody when all are gone', async () => {
+    const maps = fakeServiceMaps({ slots: 251 });
+    const installer = await installerOn(maps, 251);
+    const place = { kind: 'NodePort', addr: '::', port: 30_080 } as const;
+    const steps: [Backend[], string[]][] = [
+      [
+        [backend(1), backend(2)],
+        ['10.244.1.1:8080', '10.244.1.2:8080'],
+      ],
+      [[backend(2), backend(3)], ['10.244.1.2:8080']],
+      [[backend(4)], []],
+    ];
+    for (const [external, expected] of steps) {
+      await installer.install(desiredOf(frontend('a/web', [], { ...place, external })), 0);
+      expect([...new Set((await served(maps))['outside :::30080'])].toSorted()).toEqual(expected);
+    }
+  });
+
+  it('lets a small change through while a large one waits for room', async () => {
+    const maps = fakeServiceMaps({ slots: 64, backends: 64 });
+    const installer = await installerOn(maps);
+    await installer.prune();
+    const many = (from: number, count: number): Backend[] => Array.from({ length: count }, (_, i) => backend(from + i));
+    await installer.install(desiredOf(frontend('a/large', many(1, 40))), 0);
+    await installer.install(desiredOf(frontend('a/large', many(101, 24))), 0);
+    expect([...installer.refused.keys()]).toEqual(['a/large']);
+    await installer.install(desiredOf(frontend('b/small', many(1, 4), { addr: '10.96.0.11' })), 0);
+    expect([...installer.refused.keys()]).toEqual(['a/large']);
+    await installer.sweep(1_000);
+    await installer.install(desiredOf(frontend('a/large', many(101, 24))), 1_000);
+    expect(installer.refused.size).toBe(0);
   });
 });
 
@@ -419,6 +447,55 @@ describe('ServiceInstaller, whatever happens', () => {
         expect(installer.counts.backends).toBe((await maps.backends.entries()).length);
       }),
       { numRuns: 150 },
+    );
+  });
+});
+
+describe('ServiceInstaller without room', () => {
+  it('never goes on with a backend that its service does not want any more, restarts or not', async () => {
+    const change = fc.record({
+      name: fc.constantFrom('a', 'b', 'c'),
+      backends: list,
+      external: list,
+      kind: kinds,
+      gone: fc.boolean(),
+    });
+    const room = fc.record({ services: fc.integer({ min: 2, max: 6 }), slots: fc.nat(12), backends: fc.nat(12) });
+    const run = fc.array(fc.record({ change, restart: fc.boolean(), sweep: fc.boolean() }), { maxLength: 15 });
+    await fc.assert(
+      fc.asyncProperty(room, run, async (sizes, all) => {
+        const maps = fakeServiceMaps({ ...sizes, slots: sizes.slots + 1, backends: sizes.backends + 1 });
+        let installer = await installerOn(maps);
+        const now = new Map<string, readonly Frontend[]>();
+        for (const [time, step] of all.entries()) {
+          const { name, backends, external, kind, gone } = step.change;
+          const addr = kind === 'NodePort' ? '::' : `10.96.0.${name.charCodeAt(0)}`;
+          const options = { kind, addr, port: name.charCodeAt(0), external: external.map((last) => backend(last)) };
+          const ready = backends.map((last) => backend(last));
+          now.set(name, gone ? [] : [frontend(name, ready, options)]);
+          if (step.restart) {
+            installer = await installerOn(maps);
+            await installer.install(now, time * 100);
+            await installer.prune();
+          } else await installer.install(new Map([[name, now.get(name) ?? []]]), time * 100);
+          if (step.sweep) await installer.sweep(time * 100);
+          const wanted = new Map<string, string[]>(
+            [...now.values()].flat().flatMap((f) => {
+              const text = (b: Backend): string => `${b.addr}:${b.port}`;
+              return [
+                [`inside ${f.addr}:${f.port}`, f.backends.map(text)] as const,
+                [`outside ${f.addr}:${f.port}`, f.externalBackends.map(text)] as const,
+              ];
+            }),
+          );
+          for (const [key, shown] of Object.entries(await served(maps))) {
+            expect(wanted.get(key)).toEqual(expect.arrayContaining(shown));
+          }
+        }
+        await installer.sweep(1e9);
+        expect(installer.counts.backends).toBe((await maps.backends.entries()).length);
+      }),
+      { numRuns: 300 },
     );
   });
 });

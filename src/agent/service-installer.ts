@@ -1,23 +1,38 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isMembraneError, type MembraneError } from '../base/index.ts';
-import type { BackendValue, ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
+import type { BackendValue, ServiceKey, ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
 import { BACKEND_FLAG, type Frontend } from '../model/index.ts';
-import type { MaglevSize } from '../service/index.ts';
+import { guaranteedRows, type MaglevSize, type ServiceRows } from '../service/index.ts';
 import { agentErrors } from './errors.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import type { ServiceNumbers } from './service-numbers.ts';
-import { frontendText, planService, type ServicePlan, type ServiceState, slotKeys } from './service-plan.ts';
+import {
+  frontendText,
+  NO_SERVICE,
+  planService,
+  type ServicePlan,
+  type ServiceState,
+  slotKeys,
+} from './service-plan.ts';
+import { planShrink, stateLeft } from './service-shrink.ts';
 
 /** How long slots and backends that nothing points at stay for programs that read their number just now. */
 const GRACE_MS = 250;
 /** Services that are written together: enough that system calls do not count, few enough to hold up nobody. */
 const TOGETHER = 128;
 
+/** Of a map: the last part is for small changes, so that nobody's large ones keep others waiting. */
+const SMALL_CHANGES_SHIFT = 4;
+
 type Retired = {
   readonly due: number;
+  readonly namespace: string;
+  readonly rows: ServiceRows;
   readonly slots: readonly ServiceSlotKey[];
   readonly backends: readonly number[];
 };
+
+const NO_ROWS: ServiceRows = { services: 0, slots: 0, backends: 0 };
 
 export type ServiceInstallerOptions = {
   readonly maps: ServiceMaps;
@@ -30,7 +45,8 @@ export type ServiceInstallerOptions = {
 /**
  * Keeps the kernel's services at what is desired. A backend set is written whole under a fresh revision, then each
  * frontend switches to it with one write, then what nothing points at goes. What does not fit is refused service by
- * service: its last good state and all others go on.
+ * service: all others go on, and it goes on with those of its backends that it still wants. What left is taken out
+ * whatever room there is, since its address may be somebody else's by now.
  */
 export class ServiceInstaller {
   readonly #maps: ServiceMaps;
@@ -42,7 +58,8 @@ export class ServiceInstaller {
   readonly #owners = new Map<string, string>();
   readonly #refused = new Map<string, MembraneError>();
   #retired: Retired[] = [];
-  #backends = 0;
+  /** Of all states. */
+  #rows: ServiceRows = NO_ROWS;
   #freed = false;
 
   constructor(options: ServiceInstallerOptions) {
@@ -58,7 +75,7 @@ export class ServiceInstaller {
   }
 
   get counts(): { readonly services: number; readonly frontends: number; readonly backends: number } {
-    return { services: this.#states.size, frontends: this.#owners.size, backends: this.#backends };
+    return { services: this.#states.size, frontends: this.#owners.size, backends: this.#rows.backends };
   }
 
   /** Whether rows were deleted since the last call: what was refused may fit now. */
@@ -79,7 +96,7 @@ export class ServiceInstaller {
     const done: ServicePlan[] = [];
     let chunk: ServicePlan[] = [];
     const flush = async (): Promise<void> => {
-      done.push(...(await this.#write(chunk)).filter(releases));
+      done.push(...(await this.#write(chunk, now)).filter(releases));
       chunk = [];
     };
     try {
@@ -129,23 +146,55 @@ export class ServiceInstaller {
   }
 
   /** The plans that were carried out. */
-  async #write(plans: readonly ServicePlan[]): Promise<readonly ServicePlan[]> {
+  async #write(plans: readonly ServicePlan[], now: number): Promise<readonly ServicePlan[]> {
     if (plans.length === 0) return plans;
     try {
+      this.#leaveRoom(plans);
       await this.#writeAll(plans);
       for (const plan of plans) this.#keep(plan);
       return plans;
     } catch (error) {
-      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
+      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL') && !isMembraneError(error, 'E_AGENT_SERVICES_FULL'))
+        throw error;
       const written: ServicePlan[] = [];
       // What was written of the others under their own numbers comes again, or is undone.
       if (plans.length > 1) for (const plan of plans) await this.#undo(plan);
       for (const plan of plans) {
-        if (plans.length > 1) written.push(...(await this.#write([plan])));
-        else await this.#refuse(plan, error);
+        if (plans.length > 1) written.push(...(await this.#write([plan], now)));
+        else await this.#refuse(plan, error, now);
       }
       return written;
     }
+  }
+
+  /** Throws E_AGENT_SERVICES_FULL for a large change that would take the last part of a map. */
+  #leaveRoom(plans: readonly ServicePlan[]): void {
+    // Of an earlier life's rows nobody knows yet whose they are.
+    if (this.#left !== undefined) return;
+    for (const map of ['services', 'slots', 'backends'] as const) {
+      const size = this.#maps[map].spec.maxEntries;
+      let used = this.#rows[map] + this.#retired.reduce((sum, retired) => sum + retired.rows[map], 0);
+      for (const plan of plans) {
+        const needed = this.#needs(plan)[map];
+        if (needed <= 0) continue;
+        used += needed;
+        if (used <= size - (size >> SMALL_CHANGES_SHIFT)) continue;
+        const own = this.#retired.filter(({ namespace }) => namespace === namespaceOf(plan.service));
+        if (own.reduce((sum, { rows }) => sum + rows[map], needed) <= guaranteedRows(size)) continue;
+        throw agentErrors.make('E_AGENT_SERVICES_FULL', {
+          detail: `${map} would have ${used} of ${size} entries in use, and the last are for small changes`,
+        });
+      }
+    }
+  }
+
+  #needs({ service, backends, slots, after }: ServicePlan): ServiceRows {
+    const before = this.#states.get(service) ?? NO_SERVICE;
+    return {
+      services: after.frontends.length - before.frontends.length,
+      slots: slots.length,
+      backends: backends.length,
+    };
   }
 
   async #writeAll(plans: readonly ServicePlan[]): Promise<void> {
@@ -154,10 +203,27 @@ export class ServiceInstaller {
     await this.#maps.services.setMany(plans.flatMap(({ frontends }) => frontends));
   }
 
-  async #refuse(plan: ServicePlan, cause: MembraneError): Promise<void> {
+  async #refuse(plan: ServicePlan, cause: MembraneError, now: number): Promise<void> {
     await this.#undo(plan);
+    await this.#shrink(plan, now);
     const detail = `service ${plan.service} needs ${plan.after.frontends.length} frontends and ${plan.slots.length} more slots; ${cause.message}`;
     this.#refused.set(plan.service, agentErrors.make('E_AGENT_SERVICES_FULL', { detail, cause }));
+  }
+
+  /** Takes out of a service in force what its plan does not want any more. */
+  async #shrink(plan: ServicePlan, now: number): Promise<void> {
+    const { service } = plan;
+    const state = this.#states.get(service);
+    const before = state ?? (this.#left === undefined ? NO_SERVICE : stateLeft(this.#left, plan));
+    const shrink = planShrink(before, plan, this.#maglevSize);
+    await this.#maps.slots.setMany(shrink.slots);
+    await this.#maps.services.setMany(shrink.frontends.map(({ key, value }) => [key, value]));
+    this.#setState(service, shrink.after);
+    await this.#maps.services.deleteMany(this.#disowned(service, shrink.removed));
+    await this.#maps.slots.deleteMany(shrink.goneSlots);
+    this.#freed ||= shrink.goneSlots.length + shrink.removed.length > 0;
+    await this.#maps.backends.setMany([...shrink.draining, ...this.#leaving(shrink.retiredBackends)]);
+    this.#retire({ namespace: namespaceOf(service), slots: [], backends: shrink.retiredBackends }, now);
   }
 
   /** Back to what was there before the plan. */
@@ -180,25 +246,40 @@ export class ServiceInstaller {
 
   #keep({ service, after }: ServicePlan): void {
     this.#refused.delete(service);
-    this.#backends += backendCount(after) - backendCount(this.#states.get(service));
+    this.#setState(service, after);
+  }
+
+  #setState(service: string, after: ServiceState): void {
+    this.#rows = changed(this.#rows, this.#states.get(service), after);
     if (after.frontends.length === 0) this.#states.delete(service);
     else this.#states.set(service, after);
     for (const { text } of after.frontends) this.#owners.set(text, service);
   }
 
   async #release(plans: readonly ServicePlan[], now: number): Promise<void> {
-    const gone = plans.flatMap(({ service, removed }) =>
-      removed.flatMap(({ key, text }) => {
-        return this.#owners.get(text) === service && this.#owners.delete(text) ? [key] : [];
-      }),
-    );
+    const gone = plans.flatMap(({ service, removed }) => this.#disowned(service, removed));
     await this.#maps.services.deleteMany(gone);
     this.#freed ||= gone.length > 0;
-    const slots = plans.flatMap(({ retiredSets }) => retiredSets.flatMap((set) => slotKeys(set.revision, set.slots)));
-    const backends = plans.flatMap(({ retiredBackends }) => retiredBackends);
+    const draining = plans.flatMap((plan) => plan.draining);
     // Clients with affinity and sockets that keep to a backend must not go on to find one that only rests here.
-    await this.#maps.backends.setMany([...plans.flatMap(({ draining }) => draining), ...this.#leaving(backends)]);
-    if (slots.length + backends.length > 0) this.#retired.push({ due: now + GRACE_MS, slots, backends });
+    await this.#maps.backends.setMany([...draining, ...this.#leaving(plans.flatMap((plan) => plan.retiredBackends))]);
+    for (const [namespace, own] of Map.groupBy(plans, ({ service }) => namespaceOf(service))) {
+      const slots = own.flatMap(({ retiredSets }) => retiredSets.flatMap((set) => slotKeys(set.revision, set.slots)));
+      this.#retire({ namespace, slots, backends: own.flatMap(({ retiredBackends }) => retiredBackends) }, now);
+    }
+  }
+
+  /** Those that are this service's still, and nobody's from now on. */
+  #disowned(service: string, rows: ServicePlan['removed']): ServiceKey[] {
+    return rows.flatMap(({ key, text }) =>
+      this.#owners.get(text) === service && this.#owners.delete(text) ? [key] : [],
+    );
+  }
+
+  #retire({ namespace, slots, backends }: Omit<Retired, 'due' | 'rows'>, now: number): void {
+    if (slots.length + backends.length === 0) return;
+    const rows = { services: 0, slots: slots.length, backends: backends.length };
+    this.#retired.push({ due: now + GRACE_MS, namespace, rows, slots, backends });
   }
 
   #leaving(backends: readonly number[]): (readonly [number, BackendValue])[] {
@@ -217,8 +298,24 @@ function releases({ removed, draining, retiredSets, retiredBackends }: ServicePl
   return removed.length + draining.length + retiredSets.length + retiredBackends.length > 0;
 }
 
-function backendCount(state: ServiceState | undefined): number {
-  let count = 0;
-  for (const { backends } of state?.ports ?? []) count += backends.length;
-  return count;
+function changed(rows: ServiceRows, before: ServiceState = NO_SERVICE, after: ServiceState = NO_SERVICE): ServiceRows {
+  const [less, more] = [rowsIn(before), rowsIn(after)];
+  return {
+    services: rows.services - less.services + more.services,
+    slots: rows.slots - less.slots + more.slots,
+    backends: rows.backends - less.backends + more.backends,
+  };
+}
+
+function rowsIn({ ports, frontends }: ServiceState): ServiceRows {
+  let [slots, backends] = [0, 0];
+  for (const port of ports) {
+    backends += port.backends.length;
+    for (const set of port.sets) slots += set.slots;
+  }
+  return { services: frontends.length, slots, backends };
+}
+
+function namespaceOf(service: string): string {
+  return service.slice(0, Math.max(0, service.indexOf('/')));
 }

@@ -10,7 +10,7 @@ import type { ServiceNumbers } from './service-numbers.ts';
  * A complete set of backends in the kernel, with a slot for each, or hashed with as many slots as a Maglev table has;
  * empty ones have revision 0 and no slots.
  */
-type BackendSet = {
+export type BackendSet = {
   readonly revision: number;
   readonly ids: readonly number[];
   readonly slots: number;
@@ -26,7 +26,7 @@ type KnownBackend = { readonly place: string; readonly id: number; readonly drai
 type AffinityNumbers = { readonly everywhere: number; readonly local: number };
 
 /** One port of a service in the kernel. Backends are its own: what leaves it must not be found by its clients again. */
-type PortState = {
+export type PortState = {
   readonly name: string;
   readonly numbers: AffinityNumbers;
   readonly backends: readonly KnownBackend[];
@@ -34,7 +34,7 @@ type PortState = {
 };
 
 /** `text`: of the key. */
-type FrontendRow = { readonly text: string; readonly key: ServiceKey; readonly value: ServiceValue };
+export type FrontendRow = { readonly text: string; readonly key: ServiceKey; readonly value: ServiceValue };
 
 /** One service in the kernel. Lists, since there are tens of thousands of services and few of these each. */
 export type ServiceState = {
@@ -64,8 +64,8 @@ export type PlanContext = {
   readonly maglevSize: MaglevSize | undefined;
 };
 
-const NOTHING: ServiceState = { ports: [], frontends: [] };
-const NO_BACKENDS: BackendSet = { revision: 0, ids: [], slots: 0, hashed: false };
+export const NO_SERVICE: ServiceState = { ports: [], frontends: [] };
+export const NO_BACKENDS: BackendSet = { revision: 0, ids: [], slots: 0, hashed: false };
 
 export function frontendText({ addr, port, protocol, scope }: ServiceKey): string {
   return flatText(scope, ' ', addr, ' ', port, ' ', protocol);
@@ -75,7 +75,7 @@ export function frontendText({ addr, port, protocol, scope }: ServiceKey): strin
 export function planService(
   service: string,
   desired: readonly Frontend[],
-  before: ServiceState = NOTHING,
+  before: ServiceState = NO_SERVICE,
   context: PlanContext,
 ): ServicePlan {
   const ports: PortState[] = [];

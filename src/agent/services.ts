@@ -1,8 +1,9 @@
 import type { Clock, Logger } from '../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
-import type { ServiceMaps } from '../datapath/index.ts';
+import { type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
 import { type KubeClient, NODE, POD } from '../kube/index.ts';
 import type { Addr } from '../net/index.ts';
+import { ServiceShares } from '../service/index.ts';
 import type { AgentConfig } from './config.ts';
 import type { Intent } from './intent.ts';
 import { ServiceEngine } from './service-engine.ts';
@@ -53,7 +54,16 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   });
   const { nodeName, serviceAddressRanges: addressRanges, nodePortRange: nodePorts } = config;
   const maglevSize = config.loadBalancing === 'maglev' ? config.maglevTableSize : undefined;
-  const follower = new ServiceFollower({ intent, nodeName, nodeAddresses, addressRanges, nodePorts });
+  const shares = new ServiceShares({ sizes: serviceMapSizes(maps), part: config.namespaceServiceShare / 100 });
+  const follower = new ServiceFollower({
+    intent,
+    nodeName,
+    nodeAddresses,
+    addressRanges,
+    nodePorts,
+    shares,
+    maglevSize,
+  });
   const installer = new ServiceInstaller({ maps, numbers, left, maglevSize });
   const events = new ServiceEvents({ client: options.client, node: nodeName, clock, log });
   const sockets = new StaleSockets({ end: () => options.endStale(livingAddresses(intent)), clock, log });
@@ -76,7 +86,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     onBackendsGone: () => sockets.look(),
     onProblems: (service, problems) => events.report(service, problems),
   });
-  registerMetrics(registry, installer);
+  registerMetrics(registry, installer, engine);
   return {
     engine,
     events,
@@ -88,7 +98,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   };
 }
 
-function registerMetrics(registry: Registry, installer: ServiceInstaller): readonly Gauge[] {
+function registerMetrics(registry: Registry, installer: ServiceInstaller, engine: ServiceEngine): readonly Gauge[] {
   return [
     new Gauge({
       name: 'membrane_service_count',
@@ -97,7 +107,7 @@ function registerMetrics(registry: Registry, installer: ServiceInstaller): reado
       registers: [registry],
       collect() {
         for (const [what, count] of Object.entries(installer.counts)) this.set({ what }, count);
-        this.set({ what: 'refused' }, installer.refused.size);
+        this.set({ what: 'refused' }, engine.refused.size);
       },
     }),
   ];

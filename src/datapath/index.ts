@@ -66,7 +66,7 @@ export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
 export { type Feature, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
-export { fakeServiceMaps, type ServiceMaps, serviceMaps } from './service-maps.ts';
+export { fakeServiceMaps, type ServiceMaps, serviceMapSizes, serviceMaps } from './service-maps.ts';
 export { type InetSocket, SockDiag } from './sock-diag.ts';
 export { endStaleSockets, type StaleSocketsOptions, type StaleSocketsResult } from './stale-sockets.ts';
 export { listXtablesChains } from './xtables-chains.ts';

@@ -51,6 +51,11 @@ export function serviceMaps(maps: MapSet): ServiceMaps {
   };
 }
 
+/** How many rows each can have. */
+export function serviceMapSizes({ services, slots, backends }: ServiceMaps): Record<keyof ServiceMaps, number> {
+  return { services: services.spec.maxEntries, slots: slots.spec.maxEntries, backends: backends.spec.maxEntries };
+}
+
 /** In memory; sizes default to the kernel maps'. */
 export function fakeServiceMaps(sizes: { services?: number; slots?: number; backends?: number } = {}): ServiceMaps {
   const spec = (name: 'services' | 'service_slots' | 'backends', maxEntries: number = MAP_SPECS[name].maxEntries) => ({

@@ -45,16 +45,48 @@ export function fitEndpoints(
   });
 }
 
-export type FitSlice = { readonly slice: SliceSpec; readonly endpoints: (readonly [Addr, SliceEndpoint])[] };
+export type FitSlice = {
+  /** Numbers by name and protocol. */
+  readonly ports: ReadonlyMap<string, readonly number[]>;
+  readonly endpoints: (readonly [Addr, SliceEndpoint])[];
+};
 
-/** Who could serve one port; an address in several slices counts once, as the best that is said of it. */
-export function candidatesOf(port: ServicePort, slices: readonly FitSlice[]): Candidate[] {
+/** By name and protocol, since an object of anybody's may have thousands of ports. */
+export function portNumbers({ ports }: SliceSpec): Map<string, number[]> {
+  const numbers = new Map<string, number[]>();
+  for (const { name, protocol, port } of ports) {
+    if (port < 1 || port > 65_535) continue;
+    const key = `${name} ${protocol}`;
+    const known = numbers.get(key);
+    if (known === undefined) numbers.set(key, [port]);
+    else if (!known.includes(port)) known.push(port);
+  }
+  return numbers;
+}
+
+/** How many candidates a port has at most. */
+export function candidateCount({ name, protocol }: ServicePort, slices: readonly FitSlice[]): number {
+  let count = 0;
+  for (const { ports, endpoints } of slices)
+    count += (ports.get(`${name} ${protocol}`)?.length ?? 0) * endpoints.length;
+  return count;
+}
+
+/**
+ * Who could serve one port; an address in several slices counts once, as the best that is said of it. `among`: those of
+ * these places (`address:port`) only.
+ */
+export function candidatesOf(
+  { name, protocol }: ServicePort,
+  slices: readonly FitSlice[],
+  among?: ReadonlySet<string>,
+): Candidate[] {
   const found = new Map<string, Candidate>();
-  for (const { slice, endpoints } of slices) {
-    for (const { name, protocol, port: number } of slice.ports) {
-      if (name !== port.name || protocol !== port.protocol || number < 1 || number > 65_535) continue;
+  for (const { ports, endpoints } of slices) {
+    for (const number of ports.get(`${name} ${protocol}`) ?? []) {
       for (const [addr, endpoint] of endpoints) {
         const key = `${addr}:${number}`;
+        if (among?.has(key) === false) continue;
         const known = found.get(key);
         if (known === undefined || rank(endpoint) > rank(known.endpoint)) {
           found.set(key, { addr, port: number, endpoint });

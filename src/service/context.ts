@@ -11,5 +11,7 @@ export type ServiceContext = {
   readonly isHostPod: (pod: string, addr: Addr) => boolean;
   /** Where external addresses of services may lie; none: nowhere. */
   readonly addressRanges: readonly Prefix[];
+  /** What one Service may have. */
+  readonly most: { readonly frontends: number; readonly backends: number };
   readonly nodePorts: { readonly min: number; readonly max: number };
 };

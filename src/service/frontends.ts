@@ -9,31 +9,63 @@ import {
   type SliceSpec,
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
-import { backendsOf, type Candidate, candidatesOf, draining, fitEndpoints, hinted, usable } from './backends.ts';
+import {
+  backendsOf,
+  type Candidate,
+  candidateCount,
+  candidatesOf,
+  draining,
+  fitEndpoints,
+  hinted,
+  portNumbers,
+  usable,
+} from './backends.ts';
 import type { ServiceContext } from './context.ts';
+import { type KnownPlaces, NO_PLACES, portOf } from './keep.ts';
 import { Problems } from './problems.ts';
 import { ipv4Of, specialKind } from './special-addresses.ts';
 
-export type DesiredService = { readonly frontends: readonly Frontend[]; readonly problems: readonly ServiceProblem[] };
+export type DesiredService = {
+  readonly frontends: readonly Frontend[];
+  readonly problems: readonly ServiceProblem[];
+  /** It wants more than a Service may have: the frontends are without what was not known before. */
+  readonly isTooLarge: boolean;
+};
 
 /** The address of a node port: every address of the node. */
 export const EVERY_ADDRESS = parseAddr('::');
 
+const NONE: ReadonlySet<string> = new Set();
+
 type Place = { readonly kind: FrontendKind; readonly addr: Addr; readonly port: number };
 
-/** What one service and its slices want of this node, without a look at other services. */
+/**
+ * What one service and its slices want of this node, without a look at other services. A few objects of 80 kB can ask for
+ * a million backends: what is more than a Service may have is counted and not made, and of such a service only that is
+ * left which it had before (`known`).
+ */
 export function frontendsOf(
   service: ServiceSpec,
   slices: readonly SliceSpec[],
   context: ServiceContext,
+  known: () => KnownPlaces = () => NO_PLACES,
 ): DesiredService {
-  if (service.type === 'ExternalName' || service.foreign) return { frontends: [], problems: [] };
+  if (service.type === 'ExternalName' || service.foreign) return { frontends: [], problems: [], isTooLarge: false };
   const problems = new Problems();
   const addresses = addressesOf(service, context, problems);
   const fit = slices
     .filter(({ addressType }) => addressType === 'IPv4')
-    .map((slice) => ({ slice, endpoints: fitEndpoints(service, slice, context, problems) }));
-  const frontends = service.ports.flatMap((port) => {
+    .map((slice) => ({ ports: portNumbers(slice), endpoints: fitEndpoints(service, slice, context, problems) }));
+  const { frontends: mostFrontends, backends: mostBackends } = context.most;
+  const counts = { frontends: service.ports.length * (addresses.length + 1), backends: 0 };
+  for (const port of service.ports) counts.backends += candidateCount(port, fit);
+  const hasMany = { frontends: counts.frontends > mostFrontends, backends: counts.backends > mostBackends };
+  if (hasMany.frontends) problems.add('ServiceTooLarge', `has more than ${mostFrontends} frontends`);
+  if (hasMany.backends) problems.add('ServiceTooLarge', `has more than ${mostBackends} backends`);
+  const knownOf = ({ name, protocol }: ServicePort): ReadonlySet<string> | undefined =>
+    known().backends.get(portOf({ portName: name, protocol }));
+  const wanted = hasMany.frontends ? service.ports.filter((port) => knownOf(port) !== undefined) : service.ports;
+  const frontends = wanted.flatMap((port) => {
     if (!isPort(port.port)) {
       problems.add('PortRefused', `port ${port.port} is not within 1 to 65535`);
       return [];
@@ -41,9 +73,13 @@ export function frontendsOf(
     const places = [
       ...addresses.map((address) => ({ ...address, port: port.port })),
       ...nodePortOf(service, port, context, problems),
-    ];
+    ].filter(
+      (place) => !hasMany.frontends || known().frontends.has(frontendKey({ ...place, protocol: port.protocol })),
+    );
     if (places.length === 0) return [];
-    return frontendsOfPort(service, port, places, candidatesOf(port, fit), context);
+    const among = hasMany.backends ? (knownOf(port) ?? NONE) : undefined;
+    const candidates = among?.size === 0 ? [] : candidatesOf(port, fit, among);
+    return frontendsOfPort(service, port, places, candidates, context);
   });
   const distinct = new Map<string, Frontend>();
   for (const frontend of frontends) {
@@ -54,7 +90,11 @@ export function frontendsOf(
     }
   }
   // A copy is as long as it must be: a list that grew has room for sixteen more.
-  return { frontends: Array.from(distinct.values()).slice(), problems: problems.list() };
+  return {
+    frontends: Array.from(distinct.values()).slice(),
+    problems: problems.list(),
+    isTooLarge: hasMany.frontends || hasMany.backends,
+  };
 }
 
 function frontendsOfPort(

@@ -60,6 +60,7 @@ export function sampleContext(more: Partial<ServiceContext> = {}): ServiceContex
     isNodeAddress: (addr) => addr === '172.18.0.2' || addr === '172.18.0.3',
     isHostPod: (pod, addr) => pod === 'a/host' && addr === '172.18.0.2',
     addressRanges: [Prefix.parse('192.0.2.0/24')],
+    most: { frontends: 1_000, backends: 1_000 },
     nodePorts: { min: 30_000, max: 32_767 },
     ...more,
   };

@@ -8,6 +8,7 @@ import { judgeHooks } from './judge-hooks.ts';
 import { judgeMaps, type MapFill } from './judge-maps.ts';
 import { judgePods } from './judge-pods.ts';
 import { judgeProxy } from './judge-proxy.ts';
+import { judgeServices } from './judge-services.ts';
 import { judgeSockets } from './judge-sockets.ts';
 import { judgeSysctls } from './judge-sysctls.ts';
 import { proxyFacts } from './proxy-facts.ts';
@@ -25,6 +26,8 @@ export type DoctorOptions = {
   readonly maps: () => Promise<readonly MapFill[]>;
   readonly sockets: Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
+  /** Why services have less than they want; undefined: services are off. */
+  readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
 };
 
 /** Looks at this node for what weakens Membrane. Changes nothing, and keeps nothing between two looks. */
@@ -62,6 +65,7 @@ export class Doctor {
       section('pods', async () => judgePods(pods())),
       section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),
       section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets, pinDir }))),
+      section('services', async () => judgeServices(this.#o.refusedServices())),
       section('maps', async () => judgeMaps(await maps())),
     ]);
     return { findings: sections.flat() };
