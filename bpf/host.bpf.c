@@ -104,6 +104,48 @@ VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *a
 	return reason ? reason : route_out(skb, flow, action);
 }
 
+/* Does this packet to an address of the node belong to a process of the node, although a pod has
+ * the port there (hostPort)? Such a port may be any: the node's own connections and sockets come
+ * first, and a pod gets what opens a connection where nobody else would answer. */
+VERIFIED_ONCE int belongs_to_node(struct __sk_buff *skb, const struct flow *flow)
+{
+	struct service_key frontend = {.scope = SERVICE_OUTSIDE};
+	struct translation_key key = {};
+	struct bpf_sock_tuple tuple = {};
+	struct translation *known;
+	const struct packet *p;
+	struct bpf_sock *sk;
+
+	if (!flow)
+		return true;
+	p = &flow->packet;
+	frontend.addr = p->destination;
+	frontend.port = p->destination_port;
+	frontend.protocol = p->protocol;
+	if (!bpf_map_lookup_elem(&services, &frontend))
+		return false;
+	translation_key_of(&key, p);
+	known = bpf_map_lookup_elem(&translations, &key);
+	if (known && !(known->flags & TRANSLATION_ANSWER))
+		return false;
+	if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
+		return p->kind != PACKET_ERROR;
+	tuple.ipv4.saddr = p->source.v4;
+	tuple.ipv4.daddr = p->destination.v4;
+	tuple.ipv4.sport = p->source_port;
+	tuple.ipv4.dport = p->destination_port;
+	if (p->protocol == IPPROTO_TCP)
+		sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else if (p->protocol == IPPROTO_UDP)
+		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else
+		return false;
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
 /* To a frontend: a node port, or an address of a service. Returns a drop reason, or 0 and the
  * action; flow->service stays 0 when the destination is none. */
 VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *action)
@@ -117,6 +159,8 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 	p = &flow->packet;
 	/* An error about something else than an answer of a service is not for us. */
 	if (p->kind == PACKET_ERROR && parse_quoted(skb, p, false))
+		return 0;
+	if (flow->destination.kind == SIDE_HOST && belongs_to_node(skb, flow))
 		return 0;
 	reason = service_turn(flow, &rewrite, SERVICE_OUTSIDE);
 	if (reason || !flow->service)

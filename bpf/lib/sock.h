@@ -14,13 +14,19 @@
 #define SOCK_GO_ON 1
 
 /* Is this the frontend of a service? Then `key` is that of `services`: the address itself, or ::
- * for a node port. Another namespace's 127/8 is its own, whatever port it names. */
+ * for a node port. Another namespace's 127/8 is its own, whatever port it names. In the node's own
+ * a pod may have a port of it (hostIP 127.0.0.1). */
 static __always_inline bool sock_frontend(struct bpf_sock_addr *ctx, __be32 v4,
 					  struct service_key *key)
 {
 	/* To connect to 0.0.0.0 is to connect to oneself. */
 	if (v4_is_loopback(v4) || !v4) {
-		if (!is_node_port(key->port) || bpf_get_netns_cookie(ctx) != CONFIG(node_cookie))
+		if (bpf_get_netns_cookie(ctx) != CONFIG(node_cookie))
+			return false;
+		addr_set_v4(&key->addr, v4 ? v4 : bpf_htonl(0x7f000001));
+		if (bpf_map_lookup_elem(&services, key))
+			return true;
+		if (!is_node_port(key->port))
 			return false;
 	} else {
 		addr_set_v4(&key->addr, v4);

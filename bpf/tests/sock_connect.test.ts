@@ -54,6 +54,12 @@ describe.each(['node', 'pod'] as const)('from a process of the %s', (place) => {
     }
   });
 
+  test('a pod’s port at 127.0.0.1 of the node: from the node only', async () => {
+    lab.set({ addr: parseAddr('127.0.0.1'), port: 54_323, backends: [SECOND] });
+    const answer = await lab[place].tcp('127.0.0.1', 54_323);
+    expect(answer).toMatchObject(place === 'node' ? { by: `${SECOND}:${BACKEND_PORT}` } : { error: 'ECONNREFUSED' });
+  });
+
   test('node port by an address of the node', async () => {
     expect((await lab[place].tcp(NODE_ADDR, NODE_PORT)).by).toBe(`${FIRST}:${BACKEND_PORT}`);
     expect((await lab[place].udp(NODE_ADDR, NODE_PORT)).by).toBe(`${FIRST}:${BACKEND_PORT}`);

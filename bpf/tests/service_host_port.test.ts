@@ -1,0 +1,80 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { parseAddr } from '../../src/net/index.ts';
+import { fromPod, fromWorld, tcp, udp } from './frames.ts';
+import { allow, NODE, WORLD } from './lab.ts';
+import { B, CLIENT, FRONTEND, SERVICE, SPEECH } from './pair.ts';
+import { PROTOCOL_OF, seen, serviceScene } from './service-lab.ts';
+
+const PORT = 54_323;
+const OPEN_TO_WORLD = [allow('ingress', 2), allow('ingress', FRONTEND)];
+
+/** The pod B has the port at the node's address. */
+async function scene(b = OPEN_TO_WORLD) {
+  const it = await serviceScene({ b });
+  for (const protocol of [PROTOCOL_OF.TCP, PROTOCOL_OF.UDP]) {
+    it.services.set({ addr: NODE, port: PORT, protocol, scope: 'outside', backends: [B] });
+  }
+  return it;
+}
+
+describe('a pod’s port at the node’s address, from outside', () => {
+  test.each(['TCP', 'UDP'] as const)('%s: the pod sees the client, the client the node', async (name) => {
+    using it = await scene();
+    const { forth, back } = SPEECH[name];
+    const there = { verdict: 'redirect', from: `${WORLD}:${CLIENT}`, to: `${B}:${SERVICE}`, sums: [true, true] };
+    const answer = { verdict: 'redirect', from: `${NODE}:${PORT}`, to: `${WORLD}:${CLIENT}`, sums: [true, true] };
+    for (const transport of forth.opening(CLIENT, PORT)) {
+      expect(seen(it.pair.arrive(fromWorld(WORLD, NODE, transport)))).toEqual(there);
+    }
+    for (const transport of back.opening(SERVICE, CLIENT)) {
+      expect(seen(it.pair.send(it.pair.b, fromPod(it.pair.b, WORLD, transport)))).toEqual(answer);
+    }
+    expect(seen(it.pair.arrive(fromWorld(WORLD, NODE, forth.data(CLIENT, PORT))))).toEqual(there);
+  });
+
+  test('policy judges the client by the pod’s own port', async () => {
+    using it = await scene([allow('ingress', FRONTEND)]);
+    const outcome = it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, PORT, 'SYN')));
+    expect(outcome.verdict).toBe('policy-ingress');
+    expect(outcome.events[0]).toMatchObject({ source: WORLD, destination: B, destinationPort: SERVICE });
+  });
+
+  test('what the node’s own connections from that port are answered is the node’s', async () => {
+    using it = await scene();
+    for (const flags of [['SYN', 'ACK'], ['ACK'], ['RST']] as const) {
+      const frame = fromWorld(WORLD, NODE, tcp(443, PORT, ...flags));
+      expect(it.pair.arrive(frame)).toMatchObject({ verdict: 'pass', packet: frame });
+    }
+  });
+
+  test('another address and another protocol are nobody’s', async () => {
+    using it = await scene();
+    const elsewhere = fromWorld(WORLD, parseAddr('203.0.113.9'), tcp(CLIENT, PORT, 'SYN'));
+    expect(it.pair.arrive(elsewhere)).toMatchObject({ verdict: 'pass', packet: elsewhere });
+  });
+
+  test('a process of the node that has the port keeps it: TCP', async () => {
+    using it = await scene();
+    const server = createServer().listen(PORT, '0.0.0.0');
+    await once(server, 'listening');
+    const frame = fromWorld(WORLD, NODE, tcp(CLIENT, PORT, 'SYN'));
+    expect(it.pair.arrive(frame)).toMatchObject({ verdict: 'pass', packet: frame });
+    server.close();
+    await once(server, 'close');
+    expect(it.pair.arrive(frame).verdict).toBe('redirect');
+  });
+
+  test('a socket of the node that has the port keeps it: UDP', async () => {
+    using it = await scene();
+    const socket = createSocket('udp4').bind(PORT, '0.0.0.0');
+    await once(socket, 'listening');
+    const frame = fromWorld(WORLD, NODE, udp(CLIENT, PORT));
+    expect(it.pair.arrive(frame)).toMatchObject({ verdict: 'pass', packet: frame });
+    socket.close();
+    await once(socket, 'close');
+    expect(it.pair.arrive(frame).verdict).toBe('redirect');
+  });
+});
