@@ -6,6 +6,7 @@ import type { FlowHub } from '../observe/index.ts';
 import type { Collection } from './conntrack-collector.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
+import type { PolicyFollower, PolicyProblem } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
 import type { Reflection } from './reflection.ts';
 
@@ -14,6 +15,7 @@ export type MetricsSources = {
   readonly endpoints: EndpointTable;
   readonly allocator: IdentityAllocator;
   readonly installer: PolicyInstaller;
+  readonly policies: Pick<PolicyFollower, 'problems'>;
   readonly ipcache: IpcacheReconciler;
   readonly collection: Collection;
   readonly hub: FlowHub;
@@ -37,7 +39,7 @@ export function createAgentRegistry(): Registry {
 /** Everything is read when it is asked for; nothing runs between two scrapes. */
 export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly Gauge[] {
   const registers = [registry];
-  const { maps, endpoints, allocator, installer, ipcache, collection, hub, reflection } = sources;
+  const { maps, endpoints, allocator, installer, policies, ipcache, collection, hub, reflection } = sources;
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
@@ -104,6 +106,18 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       'Identities whose newest policy table does not fit',
       () => Array.from(installer.entries()).filter(([, { refused }]) => refused !== undefined).length,
     ),
+    new Gauge({
+      name: 'membrane_policy_closed_count',
+      help: 'Policies of which a rule admits nobody, because it cannot be read or its prefixes do not fit',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        const kinds = policies.problems.values().toArray().flat();
+        for (const reason of ['unreadable', 'no-room'] satisfies PolicyProblem['kind'][]) {
+          this.set({ reason }, kinds.filter(({ kind }) => kind === reason).length);
+        }
+      },
+    }),
     gauge('membrane_agent_resident_bytes', 'Memory of the agent', () => process.memoryUsage.rss()),
   ];
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { PolicyRepository, parseNetworkPolicy, translateNetworkPolicy } from '../policy/index.ts';
+import { PolicyRepository, readNetworkPolicy } from '../policy/index.ts';
 import { policyView, ruleText } from './backend-policies.ts';
 import { policyRow } from './fake-node.ts';
-import { policyObject } from './policy-follower.ts';
+import type { PolicyProblem } from './policy-follower.ts';
 
 const peers = {
   ingress: [
@@ -23,8 +23,7 @@ const row = policyRow('p', { podSelector: {}, ...peers });
 
 describe('ruleText', () => {
   it('says who and on which port', () => {
-    const entries = translateNetworkPolicy(parseNetworkPolicy(policyObject(row)), 'shop');
-    expect(entries.map(ruleText)).toEqual([
+    expect(readNetworkPolicy(row).entries.map(ruleText)).toEqual([
       expect.stringMatching(
         /^rule 0, from pods with app=web of namespace shop or pods with .* of namespaces with team=a or 10\.0\.0\.0\/8 except 10\.1\.0\.0\/16 on TCP 80, UDP 90-95, TCP "http", any TCP port$/,
       ),
@@ -37,7 +36,7 @@ describe('ruleText', () => {
 describe('policyView', () => {
   const context = {
     repository: new PolicyRepository(),
-    problems: new Map<string, string>(),
+    problems: new Map<string, readonly PolicyProblem[]>(),
     refused: new Map<string, string>(),
     selected: new Map([['shop/p', 2]]),
     converged: true,
@@ -50,10 +49,16 @@ describe('policyView', () => {
       directions: ['ingress', 'egress'],
     });
     expect(policyView(row, { ...context, converged: false })).toMatchObject({ state: 'pending' });
-    const refused = policyView(policyRow('p', { podSelector: 1 }), {
-      ...context,
-      problems: new Map([['shop/p', 'why']]),
+    const problems = new Map([['shop/p', [{ kind: 'unreadable', text: 'why' } as const]]]);
+    expect(policyView(policyRow('p', { ingress: [1] }), { ...context, problems })).toMatchObject({
+      state: 'unreadable',
+      detail: 'why',
+      rules: [{ direction: 'ingress', text: 'rule 0, from nobody: it cannot be read' }],
     });
-    expect(refused).toMatchObject({ state: 'refused', detail: 'why', rules: [] });
+    const refused = new Map([['shop/p', 'no room']]);
+    expect(policyView(row, { ...context, problems, refused })).toMatchObject({
+      state: 'refused',
+      detail: 'why; no room',
+    });
   });
 });

@@ -2,13 +2,13 @@ import type { PolicyView } from '../api/index.ts';
 import type { NetworkPolicyRow } from '../kube/index.ts';
 import { type Direction, formatSelector, type PeerSelector, type PolicyEntry, type PortSpec } from '../model/index.ts';
 import { protocolName } from '../net/index.ts';
-import { type PolicyRepository, parseNetworkPolicy, translateNetworkPolicy } from '../policy/index.ts';
-import { policyObject } from './policy-follower.ts';
+import { type PolicyRepository, readNetworkPolicy } from '../policy/index.ts';
+import { type PolicyProblem, textOf } from './policy-follower.ts';
 
 export type PolicyViewContext = {
   readonly repository: PolicyRepository;
-  /** Why it could not be understood, by `namespace/name`. */
-  readonly problems: ReadonlyMap<string, string>;
+  /** Why it is not in force as it is written, by `namespace/name`. */
+  readonly problems: ReadonlyMap<string, readonly PolicyProblem[]>;
   /** Policies that select an identity whose table was refused, with the reason. */
   readonly refused: ReadonlyMap<string, string>;
   /** How many endpoints of this node each policy selects. */
@@ -18,15 +18,18 @@ export type PolicyViewContext = {
 
 export function policyView(row: NetworkPolicyRow, context: PolicyViewContext): PolicyView {
   const key = `${row.namespace}/${row.name}`;
-  const problem = context.problems.get(key) ?? context.refused.get(key);
-  const entries = entriesOf(row);
+  const problems = context.problems.get(key) ?? [];
+  const [closed] = problems;
+  const refused = context.refused.get(key);
+  const detail = [...(closed === undefined ? [] : [textOf(problems)]), ...(refused === undefined ? [] : [refused])];
+  const { entries } = readNetworkPolicy(row);
   return {
     kind: 'NetworkPolicy',
     namespace: row.namespace,
     name: row.name,
     uid: row.uid,
-    state: problem === undefined ? (context.converged ? 'applied' : 'pending') : 'refused',
-    ...(problem === undefined ? {} : { detail: problem }),
+    state: refused !== undefined ? 'refused' : (closed?.kind ?? (context.converged ? 'applied' : 'pending')),
+    ...(detail.length === 0 ? {} : { detail: detail.join('; ') }),
     directions: [...new Set(entries.map(({ direction }) => direction))],
     endpoints: context.selected.get(key) ?? 0,
     rules: entries.map((entry) => ({
@@ -38,12 +41,14 @@ export function policyView(row: NetworkPolicyRow, context: PolicyViewContext): P
   };
 }
 
-function entriesOf(row: NetworkPolicyRow): PolicyEntry[] {
-  try {
-    return translateNetworkPolicy(parseNetworkPolicy(policyObject(row)), row.namespace);
-  } catch {
-    return [];
-  }
+const MOST_NAMED = 5;
+
+/** How many there are, and the first of them. */
+export function policyProblemTexts(problems: ReadonlyMap<string, readonly PolicyProblem[]>): string[] {
+  if (problems.size === 0) return [];
+  const named = Array.from(problems).slice(0, MOST_NAMED);
+  const are = problems.size === 1 ? '1 policy is' : `${problems.size} policies are`;
+  return [`${are} not in force as written`, ...named.map(([key, why]) => `${key}: ${textOf(why)}`)];
 }
 
 /** `rule 0, from pods with app=frontend on TCP 8080`; direction and verdict are fields of their own. */
@@ -52,7 +57,8 @@ export function ruleText(entry: PolicyEntry): string {
   const peers = entry.peers === 'any' ? 'anybody' : entry.peers.map(peerText).join(' or ') || 'nobody';
   const ports = entry.ports === 'any' ? '' : ` on ${entry.ports.map(portText).join(', ') || 'no port'}`;
   const rule = entry.origin.rule === undefined ? '' : `rule ${entry.origin.rule}, `;
-  return `${rule}${preposition[entry.direction]} ${peers}${ports}`;
+  const closed = entry.closed === undefined ? '' : ': it cannot be read';
+  return `${rule}${preposition[entry.direction]} ${peers}${ports}${closed}`;
 }
 
 function peerText(peer: PeerSelector): string {

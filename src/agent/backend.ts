@@ -26,7 +26,7 @@ import type { FlowHub } from '../observe/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import { connectionViews } from './backend-connections.ts';
 import { endpointCounters, endpointView, NODE_DEVICES } from './backend-endpoints.ts';
-import { type PolicyViewContext, policyView } from './backend-policies.ts';
+import { type PolicyViewContext, policyProblemTexts, policyView } from './backend-policies.ts';
 import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
 import type { AgentConfig } from './config.ts';
@@ -251,11 +251,7 @@ export class Backend implements AdminBackend {
       why === undefined ? [] : [why.message],
     );
     add('policy tables', refused, `${installer.rows} rows in use`);
-    add(
-      'policies',
-      Array.from(policies.problems, ([key, why]) => `${key}: ${why}`),
-      'all are understood',
-    );
+    add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
     const closed = endpoints.values().filter(({ state }) => state !== 'ready');
     add(
       'endpoints',

@@ -9,11 +9,11 @@ const backend = podRow('backend', { app: 'backend' });
 const frontend = podRow('frontend', { app: 'frontend' });
 const other = podRow('other', { app: 'other' });
 
-async function shop(kernel = new FakeKernel()) {
+async function shop(kernel = new FakeKernel(), policy = onlyFrom('backend', 'backend', 'frontend')) {
   const node = await fakeNode(kernel);
   node.put(node.intent.namespaces, namespaceRow('shop'));
   node.put(node.intent.pods, backend, frontend, other);
-  node.put(node.intent.policies, onlyFrom('backend', 'backend', 'frontend'));
+  node.put(node.intent.policies, policy);
   node.connect(1, backend);
   node.connect(2, frontend);
   node.connect(3, other);
@@ -235,13 +235,19 @@ describe('Engine', () => {
     expect(local('10.244.1.1')).toBe(0);
   });
 
-  it('keeps what a policy was when its new form makes no sense', async () => {
+  it('closes by what a policy says now and cannot be read, whatever it was before', async () => {
     const node = await shop();
     const before = await admitted(node, 1);
-    node.put(node.intent.policies, policyRow('backend', { podSelector: { matchLabels: { app: 1 } } }));
+    expect(before).toHaveLength(2);
+    const selected = { podSelector: { matchLabels: { app: 'backend' } } };
+    node.put(node.intent.policies, policyRow('backend', { ...selected, ingress: [{ later: 1 }] }));
     await node.settle();
-    expect(await admitted(node, 1)).toEqual(before);
+    expect(await admitted(node, 1)).toEqual([RESERVED_IDS.host]);
     expect([...node.policies.problems.keys()]).toEqual(['shop/backend']);
+
+    const after = await shop(node.kernel, policyRow('backend', { ...selected, ingress: [{ later: 1 }] }));
+    expect(await admitted(after, 1)).toEqual([RESERVED_IDS.host]);
+    expect([...after.policies.problems.keys()]).toEqual(['shop/backend']);
   });
 
   it('never states a table that is not complete, whatever happens in whatever order', async () => {

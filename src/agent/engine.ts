@@ -114,9 +114,6 @@ export class Engine implements Service {
       return;
     }
     const followed = this.#o.policies.follow();
-    for (const key of followed.refused) {
-      this.#o.log.warn({ policy: key, problem: this.#o.policies.problems.get(key) }, 'policy refused');
-    }
     this.#o.peers.follow();
     for (const { id } of this.#o.allocator.expire()) {
       this.#o.repository.removeIdentity(id);

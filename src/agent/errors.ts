@@ -32,7 +32,7 @@ export const agentErrors = errorTable({
   },
   E_AGENT_PREFIXES_FULL: {
     what: 'the prefixes of a policy do not fit into the ipcache',
-    remedy: 'Raise maps.ipcache, or name fewer prefixes; what was in force before goes on.',
+    remedy: 'Name fewer prefixes, or raise maps.ipcache; it is tried again as soon as there is room.',
   },
   E_AGENT_SERVICES_FULL: {
     what: 'a service does not fit into the maps',

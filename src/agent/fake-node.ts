@@ -25,6 +25,7 @@ import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
+import { prefixLimits } from './prefix-room.ts';
 
 export const FAKE_NODE = 'node-1';
 
@@ -66,11 +67,13 @@ export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(
   const installer = new PolicyInstaller({ tables, repository, next: highest + 1 });
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: 'default' });
-  const book = new AddressBook({ cidrs, cidrSelects: ['pods', 'nodes'] });
+  const limits = prefixLimits(kernel.ipcache.spec.maxEntries);
+  const book = new AddressBook({ cidrs, cidrSelects: ['pods', 'nodes'], maxAddresses: limits.addresses });
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
-    fits: () => cidrs.size + book.size <= kernel.ipcache.spec.maxEntries,
+    limits,
+    log: silentLogger,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });
   const local = new LocalAddresses(kernel.endpoints);
@@ -204,11 +207,12 @@ export const nodeRow = (name: string, addresses: string[], podCIDRs: string[]): 
   isApiServer: false,
 });
 
-export const policyRow = (name: string, spec: Record<string, unknown>): NetworkPolicyRow => ({
+export const policyRow = (name: string, spec: unknown): NetworkPolicyRow => ({
   uid: `uid-${name}`,
   namespace: 'shop',
   name,
   spec,
+  unknownFields: [],
 });
 
 /** "Only `from` may reach `to`", by the label `app`. */

@@ -46,10 +46,13 @@ import { NodeDevices } from './node-devices.ts';
 import { nodeDoctor } from './node-doctor.ts';
 import { findUplink, nodeAddresses } from './node-facts.ts';
 import { Numbers } from './numbers.ts';
+import { ObjectEvents } from './object-events.ts';
 import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
+import { eventProblem, policyEventSubject } from './policy-events.ts';
 import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
+import { prefixLimits } from './prefix-room.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
 import { serviceHooks } from './service-hooks.ts';
@@ -138,11 +141,16 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   });
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: config.clusterName, rules: config.identity.labelFilter });
-  const book = new AddressBook({ cidrs, cidrSelects: config.cidrSelects });
+  const limits = prefixLimits(maps.spec('ipcache').maxEntries);
+  const book = new AddressBook({ cidrs, cidrSelects: config.cidrSelects, maxAddresses: limits.addresses });
+  const client = new KubeClient(connection);
+  const events = new ObjectEvents({ client, node: config.nodeName, clock, log });
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
-    fits: () => cidrs.size + book.size <= maps.spec('ipcache').maxEntries,
+    limits,
+    onProblems: (policy, problems) => events.report(policyEventSubject(policy), problems.map(eventProblem)),
+    log,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: config.nodeName, log });
   const highest = Math.max(0, ...leftovers.keys(), ...words.entries().map(([, { revision }]) => revision));
@@ -170,7 +178,6 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     log,
     onPass: (ms) => passes.observe(ms / 1000),
   });
-  const client = new KubeClient(connection);
   const services = config.enableServices
     ? await openServices({
         config,
@@ -178,7 +185,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
         intent,
         state,
         nodeAddresses,
-        client,
+        events,
         endStale: (lives) => {
           const namespaces = endpoints.values().map(({ record }) => record.netns);
           return endStaleSockets({ maps, namespaces, lives });
@@ -229,7 +236,17 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   });
 
   const hub = flows?.hub ?? new FlowHub({ storeSize: 16 });
-  registerAgentMetrics(registry, { maps, endpoints, allocator, installer, ipcache, collection, hub, reflection });
+  registerAgentMetrics(registry, {
+    maps,
+    endpoints,
+    allocator,
+    installer,
+    policies,
+    ipcache,
+    collection,
+    hub,
+    reflection,
+  });
   const backend = new Backend({
     config,
     version: await packageVersion(),
@@ -270,6 +287,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
       maps,
       endpoints,
       intent,
+      policies,
       serviceCgroup,
       apiServer: connection.server,
       refusedServices: () => services?.engine.refused,
@@ -281,7 +299,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
     engine,
     devices,
-    ...(services === undefined ? [] : [services.health, services.sockets, services.engine, services.events]),
+    ...(services === undefined ? [] : [services.health, services.sockets, services.engine]),
+    events,
     reflection,
     ...(flows === undefined ? [] : [flows]),
     collection,

@@ -4,6 +4,7 @@ import { Doctor, type MapFill, type WatchedDevice } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Intent } from './intent.ts';
 import type { NodeDevices } from './node-devices.ts';
+import { type PolicyFollower, textOf } from './policy-follower.ts';
 
 export type NodeDoctorOptions = {
   readonly config: AgentConfig;
@@ -12,6 +13,7 @@ export type NodeDoctorOptions = {
   readonly maps: MapSet;
   readonly endpoints: EndpointTable;
   readonly intent: Intent;
+  readonly policies: Pick<PolicyFollower, 'problems'>;
   readonly serviceCgroup: string | undefined;
   readonly apiServer: URL;
   readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
@@ -23,7 +25,7 @@ const BOTH = ['ingress', 'egress'] as const;
 
 /** The doctor of this agent's node. */
 export function nodeDoctor(options: NodeDoctorOptions): Doctor {
-  const { config, devices, endpoints, intent, serviceCgroup, apiServer } = options;
+  const { config, devices, endpoints, intent, policies, serviceCgroup, apiServer } = options;
   return new Doctor({
     pinDir: config.pinDir,
     nodeDevices: () => nodeDevices(devices, config),
@@ -33,6 +35,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
         .values()
         .filter(({ nodeName }) => nodeName === config.nodeName)
         .toArray(),
+    policies: () => Array.from(policies.problems, ([name, why]) => ({ name, text: textOf(why) })),
     maps: () => mapFills(options),
     sockets: { enabled: config.enableServices, cgroup: serviceCgroup },
     refusedServices: options.refusedServices,

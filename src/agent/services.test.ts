@@ -22,6 +22,7 @@ import { EndpointSliceController } from '../sandbox/endpoint-slice-controller.ts
 import { serviceList } from './backend-services.ts';
 import { parseConfig } from './config.ts';
 import { Intent } from './intent.ts';
+import { ObjectEvents } from './object-events.ts';
 import { Reflection } from './reflection.ts';
 import { openServices, type Services } from './services.ts';
 
@@ -58,13 +59,14 @@ beforeEach(async () => {
   );
   const client = new KubeClient(loadKubeconfig(join(folder, 'kubeconfig')));
   intent = new Intent();
+  const events = new ObjectEvents({ client, node: 'node-1', clock: systemClock, log: silentLogger });
   services = await openServices({
     config: parseConfig({ nodeName: 'node-1', serviceAddressRanges: ['192.0.2.0/24'] }),
     maps,
     intent,
     state: { readJson: () => undefined, writeJson: () => undefined },
     nodeAddresses: () => [parseAddr('172.18.0.2')],
-    client,
+    events,
     endStale: async () => ({ ended: 0, kept: 0, failed: [] }),
     registry: createRegistry(),
     clock: systemClock,
@@ -78,7 +80,7 @@ beforeEach(async () => {
     watchSeconds: 30,
     onChange: services.changed,
   });
-  await lifecycle.start(services.health, services.engine, services.events, reflection);
+  await lifecycle.start(services.health, services.engine, events, reflection);
 });
 
 afterEach(async () => {

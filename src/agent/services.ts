@@ -1,13 +1,13 @@
 import type { Clock, Logger } from '../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
 import { type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import { type KubeClient, NODE, POD } from '../kube/index.ts';
+import { NODE, POD } from '../kube/index.ts';
 import type { Addr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
 import type { AgentConfig } from './config.ts';
 import type { Intent } from './intent.ts';
+import type { ObjectEvents } from './object-events.ts';
 import { ServiceEngine } from './service-engine.ts';
-import { ServiceEvents } from './service-events.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceHealth } from './service-health.ts';
 import { ServiceInstaller } from './service-installer.ts';
@@ -22,7 +22,7 @@ export type ServicesOptions = {
   readonly intent: Intent;
   readonly state: Pick<StateFiles, 'readJson' | 'writeJson'>;
   readonly nodeAddresses: () => readonly Addr[];
-  readonly client: KubeClient;
+  readonly events: Pick<ObjectEvents, 'report'>;
   /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
   readonly endStale: (lives: (addr: Addr) => boolean) => ReturnType<StaleSocketsOptions['end']>;
   readonly registry: Registry;
@@ -32,7 +32,6 @@ export type ServicesOptions = {
 
 export type Services = {
   readonly engine: ServiceEngine;
-  readonly events: ServiceEvents;
   readonly health: ServiceHealth;
   readonly sockets: StaleSockets;
   readonly follower: ServiceFollower;
@@ -65,7 +64,6 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     maglevSize,
   });
   const installer = new ServiceInstaller({ maps, numbers, left, maglevSize });
-  const events = new ServiceEvents({ client: options.client, node: nodeName, clock, log });
   const sockets = new StaleSockets({ end: () => options.endStale(livingAddresses(intent)), clock, log });
   const health = new ServiceHealth({ log });
   const passes = new Histogram({
@@ -84,12 +82,12 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     onPass: (ms) => passes.observe(ms / 1000),
     onService: (service, frontends) => health.update(service, intent.services.get(service), frontends),
     onBackendsGone: () => sockets.look(),
-    onProblems: (service, problems) => events.report(service, problems),
+    onProblems: ({ namespace, name, uid }, problems) =>
+      options.events.report({ apiVersion: 'v1', kind: 'Service', namespace, name, uid }, problems),
   });
   registerMetrics(registry, installer, engine);
   return {
     engine,
-    events,
     health,
     sockets,
     follower,

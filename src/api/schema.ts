@@ -107,8 +107,11 @@ export const policySchema = z.object({
   namespace: z.string().optional(),
   name: z.string(),
   uid: z.string().optional(),
-  /** `refused`: the last good state goes on; `detail` says why. */
-  state: z.enum(['applied', 'pending', 'refused']),
+  /**
+   * `refused`: its table does not fit. `unreadable`, `no-room`: rules that cannot be read, or whose prefixes do not fit,
+   * admit nobody; the rest is in force. `detail` says why.
+   */
+  state: z.enum(['applied', 'pending', 'refused', 'unreadable', 'no-room']),
   detail: z.string().optional(),
   directions: z.array(direction),
   /** How many endpoints of this node it selects. */

@@ -36,3 +36,4 @@ export {
 export { type PortPrefix, type PortRange, portPrefixes } from './port-range.ts';
 export { Prefix } from './prefix.ts';
 export { PROTOCOL_NUMBERS, type Protocol, protocolName } from './protocol.ts';
+export { parseSloppyCidr, type SloppyCidr } from './sloppy-cidr.ts';

@@ -1,10 +1,6 @@
 import { errorTable } from '../base/index.ts';
 
 export const policyErrors = errorTable({
-  E_POLICY_INVALID: {
-    what: 'the policy is not valid',
-    remedy: 'Correct the fields that are named; nothing of the policy is in force until it is valid as a whole.',
-  },
   E_POLICY_ORDER: {
     what: 'the order of a policy entry is out of range',
     remedy: 'This is a defect of the translation: orders are 0 to 2^28-1 within a tier.',

@@ -32,7 +32,7 @@ export type Explanation = Decision & {
 
 export function explain(entries: readonly PolicyEntry[], settings: PolicySettings, question: Question): Explanation {
   const decision = judge(entries, settings, question);
-  const text = describe(decision, question);
+  const text = describe(decision, question) + closedText(entries, decision, question);
   if (decision.reason.kind !== 'isolated') return { ...decision, text };
   const miss = nearestMiss(entries, settings, question);
   if (miss === undefined) return { ...decision, text };
@@ -54,6 +54,17 @@ function describe({ verdict, reason }: Decision, { direction }: Question): strin
     case 'not-enforced':
       return 'allowed: enforcement is "never"';
   }
+}
+
+const CLOSED = { unreadable: 'cannot be read', 'no-room': 'has no room for its prefixes' } as const;
+
+/** A rule that is closed may be what was meant to allow. */
+function closedText(entries: readonly PolicyEntry[], { reason }: Decision, question: Question): string {
+  if (reason.kind !== 'isolated') return '';
+  const [first, ...others] = entries.filter((entry) => entry.closed !== undefined && concerns(entry, question));
+  if (first?.closed === undefined) return '';
+  const more = others.length === 0 ? '' : `, and ${others.length} more of its kind`;
+  return `; ${formatOrigin(first.origin)} ${CLOSED[first.closed]} and admits nobody${more}`;
 }
 
 export function nearestMiss(

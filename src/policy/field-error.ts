@@ -2,7 +2,7 @@
 export type FieldError = {
   /** `spec.ingress[0].ports[1].port` */
   readonly field: string;
-  readonly type: 'Required value' | 'Invalid value' | 'Unsupported value' | 'Forbidden' | 'Unknown field';
+  readonly type: 'Required value' | 'Invalid value' | 'Unknown field';
   /** What was found; absent when nothing was. */
   readonly value?: unknown;
   readonly detail: string;
@@ -27,12 +27,4 @@ export function printableText(text: string): string {
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (char) => `\\u${char.codePointAt(0)?.toString(16).padStart(4, '0')}`,
   );
-}
-
-/** Field path of the API server's form from keys and indexes. */
-export function fieldPath(parts: readonly PropertyKey[]): string {
-  return parts.reduce<string>((path, part) => {
-    if (typeof part === 'number') return `${path}[${part}]`;
-    return path === '' ? String(part) : `${path}.${String(part)}`;
-  }, '');
 }

@@ -1,6 +1,6 @@
 import { IdentityAllocator } from '../../src/identity/index.ts';
 import { labelMap, type PodIdentity, type Workload } from '../../src/model/index.ts';
-import { type PolicyRepository, parseNetworkPolicy, translateNetworkPolicy } from '../../src/policy/index.ts';
+import { type PolicyRepository, readNetworkPolicy } from '../../src/policy/index.ts';
 
 export const POLICIES = 1000;
 export const IDENTITIES = 3000;
@@ -30,7 +30,7 @@ export function workload(index: number): Workload {
 }
 
 /** A NetworkPolicy as people write them: some peers of the tenant, a neighbour's namespace, an address range, a few ports. */
-export function policyManifest(index: number, ports: readonly number[] = [8080, 9090]): object {
+export function policyManifest(index: number, ports: readonly number[] = [8080, 9090]) {
   const tenant = Math.floor(index / POLICIES_PER_TENANT);
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -60,8 +60,8 @@ export function policyManifest(index: number, ports: readonly number[] = [8080, 
 }
 
 export function installPolicy(repository: PolicyRepository, index: number, ports?: readonly number[]): void {
-  const object = policyManifest(index, ports);
-  repository.upsertPolicy(`policy-${index}`, translateNetworkPolicy(parseNetworkPolicy(object)));
+  const { metadata, spec } = policyManifest(index, ports);
+  repository.upsertPolicy(`policy-${index}`, readNetworkPolicy({ ...metadata, spec }).entries);
 }
 
 /** Identities and policies of the whole cluster. */

@@ -1,6 +1,6 @@
 import { labelMap, type NamedPort } from '../../src/model/index.ts';
 import { type Addr, addrFamily, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
-import { parseNetworkPolicy, translateNetworkPolicy } from '../../src/policy/index.ts';
+import { readNetworkPolicy } from '../../src/policy/index.ts';
 import type { CaseObject, CasePod, CaseService, CaseStep, Expectation, PolicyCase } from './case-file.ts';
 import { type Flow, type Place, podKey, type World, type WorldPod, type WorldService } from './world.ts';
 
@@ -79,8 +79,11 @@ function relabel(world: World, { pod, namespace, labels }: CaseStep['relabel'][n
 function applyPolicies(world: World, objects: readonly CaseObject[]): World {
   const policies = new Map(world.policies);
   for (const object of objects) {
-    const key = `${object.kind}/${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
-    policies.set(key, translateNetworkPolicy(parseNetworkPolicy(object)));
+    const { name, namespace = 'default' } = object.metadata;
+    policies.set(
+      `${object.kind}/${namespace}/${name}`,
+      readNetworkPolicy({ namespace, name, spec: object['spec'] }).entries,
+    );
   }
   return { ...world, policies };
 }

@@ -1,5 +1,6 @@
 import { errorMessage } from '../../src/base/index.ts';
-import { formatFieldError, validateNetworkPolicy } from '../../src/policy/index.ts';
+import type { JsonObject } from '../../src/sandbox/apiserver/index.ts';
+import { refusal } from './admission.ts';
 import type { Expectation, PolicyCase } from './case-file.ts';
 import type { Engine } from './engine.ts';
 import { initialWorld, nextWorld, toFlow } from './fixture-world.ts';
@@ -24,12 +25,11 @@ export async function runCase(policyCase: PolicyCase, makeEngine: () => Engine |
 
 function admissionFailures({ admission }: PolicyCase): string[] {
   return admission.flatMap(({ policy, expect, why }, index) => {
-    const { errors } = validateNetworkPolicy(policy);
-    const found = errors.length === 0 ? 'accept' : 'reject';
-    if (found === expect) return [];
-    return [
-      `admission[${index}] (${why}): expected ${expect}, found ${found} ${errors.map(formatFieldError).join('; ')}`.trimEnd(),
-    ];
+    const refused = refusal(policy as JsonObject);
+    const found = refused === undefined ? 'accept' : 'reject';
+    return found === expect
+      ? []
+      : [`admission[${index}] (${why}): expected ${expect}, found ${found} ${refused ?? ''}`.trimEnd()];
   });
 }
 

@@ -7,6 +7,7 @@ import { judgeApi } from './judge-api.ts';
 import { judgeHooks } from './judge-hooks.ts';
 import { judgeMaps, type MapFill } from './judge-maps.ts';
 import { judgePods } from './judge-pods.ts';
+import { type ClosedPolicy, judgePolicies } from './judge-policies.ts';
 import { judgeProxy } from './judge-proxy.ts';
 import { judgeServices } from './judge-services.ts';
 import { judgeSockets } from './judge-sockets.ts';
@@ -23,6 +24,7 @@ export type DoctorOptions = {
   /** Host ends of the pods that are connected, by name. */
   readonly podDevices: () => ReadonlyMap<string, WatchedDevice>;
   readonly pods: () => readonly PodRow[];
+  readonly policies: () => readonly ClosedPolicy[];
   readonly maps: () => Promise<readonly MapFill[]>;
   readonly sockets: Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
@@ -48,7 +50,7 @@ export class Doctor {
   }
 
   async #examine(): Promise<DoctorReport> {
-    const { pinDir, pods, maps, sockets, apiServer } = this.#o;
+    const { pinDir, pods, policies, maps, sockets, apiServer } = this.#o;
     const nodeDevices = this.#o.nodeDevices();
     const podDevices = this.#o.podDevices();
     const devices = [...nodeDevices.values(), ...podDevices.values()];
@@ -63,6 +65,7 @@ export class Doctor {
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
       section('kube-proxy', async () => judgeProxy(await proxyFacts())),
       section('pods', async () => judgePods(pods())),
+      section('policies', async () => judgePolicies(policies())),
       section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),
       section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets, pinDir }))),
       section('services', async () => judgeServices(this.#o.refusedServices())),

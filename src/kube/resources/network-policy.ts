@@ -1,20 +1,33 @@
 import { z } from 'zod';
-import { metadata } from './meta.ts';
+import { repeatedText } from './repeated-text.ts';
 import { defineResource, type KubeRow } from './resource.ts';
 
 export type NetworkPolicyRow = KubeRow & {
-  /** The spec as the server sent it: translation judges it, so that a refusal can name the field. */
-  readonly spec: Readonly<Record<string, unknown>>;
+  /** As the server sent it: how much of it can be read, and what follows from the rest, is for policy to say. */
+  readonly spec: unknown;
+  /** Members of the object that no version known here has. */
+  readonly unknownFields: readonly string[];
 };
 
-const schema = z.object({ metadata, spec: z.record(z.string(), z.unknown()).nullish() }).transform(
-  ({ metadata: meta, spec }): NetworkPolicyRow => ({
-    uid: meta.uid,
-    namespace: meta.namespace,
-    name: meta.name,
-    spec: spec ?? {},
-  }),
-);
+const KNOWN = new Set(['apiVersion', 'kind', 'status']);
+
+/**
+ * Of a policy nothing but its name is asked for: one that is refused here would isolate nobody. Metadata say nothing
+ * that policy needs.
+ */
+const schema = z
+  .looseObject({
+    metadata: z.looseObject({
+      uid: z.string().catch(''),
+      namespace: z.string().default('').transform(repeatedText),
+      name: z.string().min(1),
+    }),
+    spec: z.unknown().optional(),
+  })
+  .transform(({ metadata: { uid, namespace, name }, spec, ...rest }): NetworkPolicyRow => {
+    const unknownFields = Object.keys(rest).filter((key) => !KNOWN.has(key) && rest[key] !== null);
+    return { uid, namespace, name, spec, unknownFields };
+  });
 
 export const NETWORK_POLICY = defineResource<NetworkPolicyRow>({
   kind: 'NetworkPolicy',

@@ -122,9 +122,17 @@ test('node addresses: internal first, names left out', () => {
   });
 });
 
-test('a network policy keeps its spec as it is', () => {
-  const spec = { podSelector: {}, unknownField: [1] };
-  expect(NETWORK_POLICY.parse({ metadata, spec })).toEqual({ uid: 'u', namespace: 'a', name: 'x', spec });
+test.each([[{ podSelector: {}, unknownField: [1] }], ['x'], [undefined], [null]])(
+  'a network policy keeps its spec as it is: %j',
+  (spec) => {
+    const row = NETWORK_POLICY.parse({ apiVersion: 'v1', kind: 'x', metadata, spec, status: 1, later: {}, none: null });
+    expect(row).toEqual({ uid: 'u', namespace: 'a', name: 'x', spec, unknownFields: ['later'] });
+  },
+);
+
+test('nothing in its metadata costs a network policy its place', () => {
+  const odd = { namespace: 'a', name: 'x', uid: 7, labels: [1], annotations: 'x', deletionTimestamp: {} };
+  expect(NETWORK_POLICY.parse({ metadata: odd })).toMatchObject({ uid: '', namespace: 'a', name: 'x' });
 });
 
 test('paths and keys', () => {

@@ -41,6 +41,11 @@ export type ResourceDefinition = {
   readonly generation?: boolean;
   /** A deletion answers with the object instead of a `Status`. */
   readonly returnsDeleted?: boolean;
+  /**
+   * With `fieldValidation=Ignore` members that the type does not have are stored: the server then stands for a later one
+   * that knows them. Default false.
+   */
+  readonly keepUnknown?: boolean;
   readonly nameFaults: (name: string) => string[];
   readonly selectableFields?: SelectableFields;
   readonly columns: readonly Column[];

@@ -3,11 +3,13 @@ import { decode } from '../schema/decode.ts';
 import { selfSubjectAccessReview, selfSubjectRulesReview } from '../schema/extensions.ts';
 import { badRequest } from '../status.ts';
 
+const VERSION = 'authorization.k8s.io/v1';
+
 /** Answers to `kubectl auth can-i`: whoever has the token may do everything. */
 export function reviewAccess(resource: string, body: Json): JsonObject | undefined {
   switch (resource) {
     case 'selfsubjectaccessreviews': {
-      const { object } = decode(selfSubjectAccessReview, body, 'authorization.k8s.io/v1', 'SelfSubjectAccessReview');
+      const { object } = decode(selfSubjectAccessReview, body, { version: VERSION, kind: 'SelfSubjectAccessReview' });
       const spec = object['spec'] as JsonObject | undefined;
       if (spec?.['resourceAttributes'] === undefined && spec?.['nonResourceAttributes'] === undefined) {
         throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified');
@@ -18,7 +20,7 @@ export function reviewAccess(resource: string, body: Json): JsonObject | undefin
       };
     }
     case 'selfsubjectrulesreviews': {
-      const { object } = decode(selfSubjectRulesReview, body, 'authorization.k8s.io/v1', 'SelfSubjectRulesReview');
+      const { object } = decode(selfSubjectRulesReview, body, { version: VERSION, kind: 'SelfSubjectRulesReview' });
       return {
         ...typed('SelfSubjectRulesReview', object),
         status: {
@@ -36,7 +38,7 @@ export function reviewAccess(resource: string, body: Json): JsonObject | undefin
 function typed(kind: string, object: JsonObject): JsonObject {
   return {
     kind,
-    apiVersion: 'authorization.k8s.io/v1',
+    apiVersion: VERSION,
     metadata: { creationTimestamp: null },
     spec: object['spec'] ?? {},
   };

@@ -29,6 +29,7 @@ export const networkPolicies: ResourceDefinition = {
   shortNames: ['netpol'],
   schema: networkPolicy,
   generation: true,
+  keepUnknown: true,
   nameFaults: dnsSubdomainFaults,
   columns: [
     nameColumn,

@@ -8,6 +8,13 @@ export type Decoded = {
   readonly unknown: readonly string[];
 };
 
+export type DecodeOptions = {
+  readonly version: string;
+  readonly kind: string;
+  /** Leaves what the type does not have where it is. Default false. */
+  readonly keepUnknown?: boolean;
+};
+
 /** How many unknown fields are named before the rest is only pruned. */
 const MAX_REPORTED = 100;
 const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
@@ -18,10 +25,15 @@ const QUANTITY = /^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?
  * Reads a JSON value as a type: prunes what the type does not have, drops nulls and empty collections as Go's `omitempty`
  * does, and refuses values of a wrong kind with the message that Go's decoder gives.
  */
-export function decode(schema: StructSchema, value: Json, version: string, kind: string): Decoded {
+export function decode(
+  schema: StructSchema,
+  value: Json,
+  { version, kind, keepUnknown = false }: DecodeOptions,
+): Decoded {
   const unknown: string[] = [];
   const decoder: Decoder = {
     unknown,
+    keepUnknown,
     prefix: `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: `,
   };
   if (!isObject(value))
@@ -29,7 +41,7 @@ export function decode(schema: StructSchema, value: Json, version: string, kind:
   return { object: decodeStruct(decoder, schema, value, '', ''), unknown };
 }
 
-type Decoder = { readonly unknown: string[]; readonly prefix: string };
+type Decoder = { readonly unknown: string[]; readonly keepUnknown: boolean; readonly prefix: string };
 type Place = { readonly owner: string; readonly goPath: string; readonly path: string };
 
 function kindOf(value: Json): string {
@@ -80,6 +92,7 @@ function decodeStruct(
     const field = Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
     if (field === undefined) {
       if (decoder.unknown.length < MAX_REPORTED) decoder.unknown.push(childPath);
+      if (decoder.keepUnknown) out[key] = value[key] ?? null;
       continue;
     }
     const member = value[key];

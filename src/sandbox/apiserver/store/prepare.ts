@@ -13,12 +13,14 @@ const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** Reads a client's object as the definition's type; unknown members are refused, warned of or dropped, as asked. */
 export function read(definition: ResourceDefinition, value: Json, options: WriteOptions): KubeObject {
-  const { object, unknown } = decode(definition.schema, value, definition.version, definition.kind);
+  const { version } = definition;
+  const mode = options.fieldValidation ?? 'Strict';
+  const keepUnknown = definition.keepUnknown === true && mode === 'Ignore';
+  const { object, unknown } = decode(definition.schema, value, { version, kind: definition.kind, keepUnknown });
   const faults = [
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
     ...(options.duplicates ?? []).map((path) => `duplicate field ${JSON.stringify(path)}`),
   ];
-  const mode = options.fieldValidation ?? 'Strict';
   if (faults.length > 0 && mode === 'Strict') {
     const what = `${definition.kind} in version ${JSON.stringify(definition.version)}`;
     throw badRequest(`${what} cannot be handled as a ${definition.kind}: strict decoding error: ${faults.join(', ')}`);

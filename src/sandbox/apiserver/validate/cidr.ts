@@ -39,9 +39,3 @@ export function parseCidr(text: string): ParsedCidr | undefined {
   const hostBits = BigInt(bits - length);
   return { bits, address, length, canonical: (address >> hostBits) << hostBits === address };
 }
-
-/** Whether `inner` lies in `outer` and is smaller. */
-export function isStrictSubset(inner: ParsedCidr, outer: ParsedCidr): boolean {
-  const shift = BigInt(outer.bits - outer.length);
-  return inner.bits === outer.bits && inner.length > outer.length && inner.address >> shift === outer.address >> shift;
-}

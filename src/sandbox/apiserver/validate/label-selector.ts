@@ -3,17 +3,35 @@ import { type FieldError, forbiddenField, invalid, required } from './field-erro
 import { validateLabels } from './metadata.ts';
 import { labelKeyFaults, labelValueFaults } from './names.ts';
 
+export type SelectorOptions = {
+  /** Values of expressions need not be values that a label can have. Default false. */
+  readonly anyValues?: boolean;
+};
+
 /** A `metav1.LabelSelector` inside an object. */
-export function validateLabelSelector(selector: Json | undefined, field: string): FieldError[] {
+export function validateLabelSelector(
+  selector: Json | undefined,
+  field: string,
+  options: SelectorOptions = {},
+): FieldError[] {
   if (!isObject(selector)) return [];
   const errors = validateLabels(at(selector, 'matchLabels'), `${field}.matchLabels`);
   for (const [index, expression] of listAt(selector, 'matchExpressions').entries()) {
-    errors.push(...validateExpression(expression, `${field}.matchExpressions[${index}]`));
+    errors.push(...validateExpression(expression, `${field}.matchExpressions[${index}]`, options));
   }
   return errors;
 }
 
-function validateExpression(expression: Json, field: string): FieldError[] {
+/** What newer servers refuse. */
+export function labelValueWarnings(selector: Json | undefined, field: string): string[] {
+  return listAt(selector, 'matchExpressions').flatMap((expression, index) =>
+    valueErrors(listAt(expression, 'values'), `${field}.matchExpressions[${index}]`).map(
+      ({ field: at }) => `${at}: not a value that a label can have, which newer servers refuse`,
+    ),
+  );
+}
+
+function validateExpression(expression: Json, field: string, { anyValues = false }: SelectorOptions): FieldError[] {
   const errors: FieldError[] = [];
   const key = stringAt(expression, 'key') ?? '';
   const operator = stringAt(expression, 'operator') ?? '';
@@ -37,9 +55,13 @@ function validateExpression(expression: Json, field: string): FieldError[] {
       errors.push(invalid(`${field}.operator`, operator, 'not a valid selector operator'));
   }
   for (const fault of labelKeyFaults(key)) errors.push(invalid(`${field}.key`, key, fault));
-  for (const [index, value] of values.entries()) {
-    if (typeof value !== 'string') continue;
-    for (const fault of labelValueFaults(value)) errors.push(invalid(`${field}.values[${index}]`, value, fault));
-  }
-  return errors;
+  return anyValues ? errors : [...errors, ...valueErrors(values, field)];
+}
+
+function valueErrors(values: readonly Json[], field: string): FieldError[] {
+  return values.flatMap((value, index) =>
+    typeof value === 'string'
+      ? labelValueFaults(value).map((fault) => invalid(`${field}.values[${index}]`, value, fault))
+      : [],
+  );
 }

@@ -1,18 +1,21 @@
-import { at, type Json, listAt, objectAt, stringAt } from '../json.ts';
+import { Prefix, parseSloppyCidr, type SloppyCidr } from '../../../net/index.ts';
+import { at, isObject, type Json, listAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
-import { isStrictSubset, parseCidr } from './cidr.ts';
 import { type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts';
-import { validateLabelSelector } from './label-selector.ts';
+import { labelValueWarnings, validateLabelSelector } from './label-selector.ts';
 import { portNameFaults, portNumberFaults } from './names.ts';
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 const POLICY_TYPES = ['Ingress', 'Egress'];
 const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
-/** networking.k8s.io/v1 NetworkPolicy: every rule of the real server. */
+/** Until 1.27 nobody looked at the values of expressions, and what was stored then is still there. */
+const ANY_VALUES = { anyValues: true };
+
+/** networking.k8s.io/v1 NetworkPolicy: every rule that all servers from 1.24 on have; what only newer ones refuse is warned of. */
 export function validateNetworkPolicy(policy: KubeObject): FieldError[] {
   const spec = at(policy, 'spec');
-  const errors = validateLabelSelector(at(spec, 'podSelector'), 'spec.podSelector');
+  const errors = validateLabelSelector(at(spec, 'podSelector'), 'spec.podSelector', ANY_VALUES);
   for (const [section, peers] of [
     ['ingress', 'from'],
     ['egress', 'to'],
@@ -67,10 +70,11 @@ function validatePort(port: Json, field: string): FieldError[] {
 function validatePeer(peer: Json, field: string): FieldError[] {
   const errors: FieldError[] = [];
   const given = ['podSelector', 'namespaceSelector', 'ipBlock'].filter((key) => objectAt(peer, key) !== undefined);
-  errors.push(...validateLabelSelector(at(peer, 'podSelector'), `${field}.podSelector`));
-  errors.push(...validateLabelSelector(at(peer, 'namespaceSelector'), `${field}.namespaceSelector`));
+  errors.push(...validateLabelSelector(at(peer, 'podSelector'), `${field}.podSelector`, ANY_VALUES));
+  errors.push(...validateLabelSelector(at(peer, 'namespaceSelector'), `${field}.namespaceSelector`, ANY_VALUES));
   if (given.includes('ipBlock')) errors.push(...validateIpBlock(at(peer, 'ipBlock'), `${field}.ipBlock`));
-  if (given.length === 0) errors.push(required(field, 'must specify a peer'));
+  const isEmpty = !isObject(peer) || Object.keys(peer).length === 0;
+  if (given.length === 0 && isEmpty) errors.push(required(field, 'must specify a peer'));
   else if (given.length > 1 && given.includes('ipBlock')) {
     errors.push(forbiddenField(field, 'may not specify both ipBlock and another peer'));
   }
@@ -80,38 +84,68 @@ function validatePeer(peer: Json, field: string): FieldError[] {
 function validateIpBlock(block: Json | undefined, field: string): FieldError[] {
   const cidr = stringAt(block, 'cidr') ?? '';
   if (cidr === '') return [required(`${field}.cidr`)];
-  const outer = parseCidr(cidr);
+  const outer = parseSloppyCidr(cidr);
   if (outer === undefined) return [invalid(`${field}.cidr`, cidr, NOT_A_CIDR)];
   const errors: FieldError[] = [];
   for (const [index, except] of listAt(block, 'except').entries()) {
     const place = `${field}.except[${index}]`;
-    const inner = typeof except === 'string' ? parseCidr(except) : undefined;
+    const inner = typeof except === 'string' ? parseSloppyCidr(except) : undefined;
     if (inner === undefined) errors.push(invalid(place, except, NOT_A_CIDR));
     else if (!isStrictSubset(inner, outer)) errors.push(invalid(place, except, 'must be a strict subset of `cidr`'));
   }
   return errors;
 }
 
-/** CIDRs whose host bits are set are accepted, as they always were, with a warning. */
+/** As the real server decides it: lengths are compared as they are written. */
+function isStrictSubset(inner: SloppyCidr, outer: SloppyCidr): boolean {
+  return outer.prefix.contains(inner.prefix.network) && outer.length < inner.length;
+}
+
+/** What is accepted, as it always was, but hardly meant. */
 export function networkPolicyWarnings(policy: KubeObject): string[] {
-  const warnings: string[] = [];
-  const check = (value: Json | undefined, field: string): void => {
-    if (typeof value !== 'string' || parseCidr(value)?.canonical !== false) return;
-    warnings.push(
-      `${field}: CIDR value ${JSON.stringify(value)} is ambiguous in this context (should be an address/prefix-length without host bits set)`,
-    );
-  };
+  const spec = at(policy, 'spec');
+  const warnings = labelValueWarnings(at(spec, 'podSelector'), 'spec.podSelector');
   for (const [section, peers] of [
     ['ingress', 'from'],
     ['egress', 'to'],
   ] as const) {
-    for (const [r, rule] of listAt(policy, 'spec', section).entries()) {
+    for (const [r, rule] of listAt(spec, section).entries()) {
       for (const [p, peer] of listAt(rule, peers).entries()) {
-        const field = `spec.${section}[${r}].${peers}[${p}].ipBlock`;
-        check(at(peer, 'ipBlock', 'cidr'), `${field}.cidr`);
-        listAt(peer, 'ipBlock', 'except').forEach((except, e) => check(except, `${field}.except[${e}]`));
+        const field = `spec.${section}[${r}].${peers}[${p}]`;
+        warnings.push(
+          ...labelValueWarnings(at(peer, 'podSelector'), `${field}.podSelector`),
+          ...labelValueWarnings(at(peer, 'namespaceSelector'), `${field}.namespaceSelector`),
+          ...cidrWarnings(at(peer, 'ipBlock', 'cidr'), `${field}.ipBlock.cidr`),
+          ...listAt(peer, 'ipBlock', 'except').flatMap((text, e) =>
+            cidrWarnings(text, `${field}.ipBlock.except[${e}]`),
+          ),
+        );
       }
     }
   }
   return warnings;
+}
+
+/** In the words of KEP-4858. */
+function cidrWarnings(value: Json | undefined, field: string): string[] {
+  const parsed = typeof value === 'string' ? parseSloppyCidr(value) : undefined;
+  if (typeof value !== 'string' || parsed === undefined) return [];
+  const quoted = JSON.stringify(value);
+  const meant = JSON.stringify(parsed.prefix.toString());
+  if (parsed.hostBits) {
+    return [`${field}: CIDR value ${quoted} is ambiguous in this context (should be ${meant} or one address?)`];
+  }
+  return isStrict(value)
+    ? []
+    : [
+        `${field}: non-standard CIDR value ${quoted} will be considered invalid in a future Kubernetes release: use ${meant}`,
+      ];
+}
+
+function isStrict(text: string): boolean {
+  try {
+    return !/^::ffff:/i.test(text) && Prefix.parse(text).toString() !== '';
+  } catch {
+    return false;
+  }
 }

@@ -104,6 +104,15 @@ describe('NetworkPolicy', () => {
     [peer({ ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } }), {}],
     [peer({ ipBlock: { cidr: '2001:db8::/32', except: ['2001:db8:1::/48'] } }), {}],
     [
+      peer({ ipBlock: { cidr: '::ffff:192.0.2.0/120' } }),
+      { ingress: [{ from: [{ ipBlock: { cidr: '::ffff:192.0.2.0/120' } }] }] },
+    ],
+    [peer({ ipBlock: { cidr: '::192.0.2.0/120', except: ['::192.0.2.1/128'] } }), {}],
+    [
+      peer({ ipBlock: { cidr: '010.0.0.0/08', except: ['10.001.0.0/16'] } }),
+      { ingress: [{ from: [{ ipBlock: { cidr: '010.0.0.0/08' } }] }] },
+    ],
+    [
       peer({ podSelector: {}, namespaceSelector: {} }),
       { ingress: [{ from: [{ podSelector: {}, namespaceSelector: {} }] }] },
     ],
@@ -113,6 +122,36 @@ describe('NetworkPolicy', () => {
     const { status, body } = await api.post(POLICIES, policyOf('a', spec));
     expect(status).toBe(201);
     expect(body['spec']).toMatchObject(expected);
+  });
+
+  test.each([
+    [peer({ ipBlock: { cidr: '010.0.0.0/8' } }), 'non-standard CIDR value \\"010.0.0.0/8\\"'],
+    [peer({ ipBlock: { cidr: '::ffff:192.0.2.0/120' } }), 'use \\"192.0.2.0/24\\"'],
+    [
+      { podSelector: { matchExpressions: [{ key: 'a', operator: 'NotIn', values: ['x'.repeat(80)] }] } },
+      'spec.podSelector.matchExpressions[0].values[0]: not a value that a label can have',
+    ],
+  ])('accepts what older servers stored, with a warning: %j', async (spec, warning) => {
+    await using api = await TestServer.start();
+    const { status, headers } = await api.post(POLICIES, policyOf('a', spec));
+    expect(status).toBe(201);
+    expect(headers.get('warning')).toContain(warning);
+  });
+
+  test.each([
+    ['Ignore', { podSelector: {}, later: [1], ingress: [{ from: [{ names: ['x'] }] }] }],
+    ['Warn', { podSelector: {}, policyTypes: ['Ingress'], ingress: [{}] }],
+  ])('keeps the fields of a later version only with fieldValidation=%s', async (mode, expected) => {
+    await using api = await TestServer.start();
+    const given = {
+      podSelector: {},
+      later: [1],
+      ingress: [mode === 'Ignore' ? { from: [{ names: ['x'] }] } : { later: 1 }],
+    };
+    const { status, body } = await api.post(`${POLICIES}?fieldValidation=${mode}`, policyOf('a', given));
+    expect(status).toBe(201);
+    expect(body['spec']).toMatchObject(expected);
+    expect(JSON.stringify(body).includes('later')).toBe(mode === 'Ignore');
   });
 
   test('warns of host bits in a CIDR', async () => {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, Lifecycle, silentLogger } from '../base/index.ts';
-import { ServiceEvents } from './service-events.ts';
+import { ObjectEvents } from './object-events.ts';
 
-const subject = { namespace: 'a', name: 'web', uid: 'u1' };
+const subject = { apiVersion: 'v1', kind: 'Service', namespace: 'a', name: 'web', uid: 'u1' } as const;
 const problem = (message: string) => ({ reason: 'ExternalIPRefused', message });
 
-async function withEvents(action: (events: ServiceEvents, sent: unknown[], clock: FakeClock) => Promise<void>) {
+async function withEvents(action: (events: ObjectEvents, sent: unknown[], clock: FakeClock) => Promise<void>) {
   const clock = new FakeClock(Date.UTC(2026, 0, 1));
   const sent: unknown[] = [];
   const client = { request: async (request: unknown) => sent.push(request) };
   const lifecycle = new Lifecycle({ log: silentLogger, clock });
-  const events = new ServiceEvents({ client, node: 'node-1', clock, log: silentLogger });
+  const events = new ObjectEvents({ client, node: 'node-1', clock, log: silentLogger });
   await lifecycle.start(events);
   try {
     await action(events, sent, clock);
@@ -19,7 +19,7 @@ async function withEvents(action: (events: ServiceEvents, sent: unknown[], clock
   }
 }
 
-describe('ServiceEvents', () => {
+describe('ObjectEvents', () => {
   it('says a problem once, on the service', async () => {
     await withEvents(async (events, sent, clock) => {
       events.report(subject, [problem('externalIP 8.8.8.8 is not within serviceAddressRanges')]);
@@ -37,6 +37,16 @@ describe('ServiceEvents', () => {
           },
         },
       ]);
+    });
+  });
+
+  it('has room for the events of others, however many one namespace makes', async () => {
+    await withEvents(async (events, sent, clock) => {
+      const many = Array.from({ length: 5_000 }, (_, i) => problem(`no ${i}`));
+      events.report(subject, many);
+      events.report({ ...subject, namespace: 'b' }, [problem('of another')]);
+      for (let i = 0; i < 120; i += 1) await clock.advance(100);
+      expect(JSON.stringify(sent)).toContain('of another');
     });
   });
 

@@ -1,38 +1,48 @@
 import { createHash } from 'node:crypto';
 import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { KubeClient } from '../kube/index.ts';
-import type { ServiceProblem, ServiceSpec } from '../model/index.ts';
 
-/** Whoever can write Services must not be able to flood the API server through us. */
+/** Whoever can write objects must not be able to flood the API server through us. */
 const PAUSE_MS = 100;
 const MAX_QUEUE = 1_000;
+/** Of one namespace, so that the events of others still find room. */
+const MAX_OF_NAMESPACE = 100;
 const MAX_REMEMBERED = 10_000;
 
-export type ServiceEventsOptions = {
+export type ObjectEventsOptions = {
   readonly client: Pick<KubeClient, 'request'>;
   readonly node: string;
   readonly clock: Clock;
   readonly log: Logger;
 };
 
-type Subject = Pick<ServiceSpec, 'namespace' | 'name' | 'uid'>;
+export type EventSubject = {
+  readonly apiVersion: 'v1' | 'networking.k8s.io/v1';
+  readonly kind: 'Service' | 'NetworkPolicy';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+};
+
+/** `reason` is one word, as in every event. */
+export type ObjectProblem = { readonly reason: string; readonly message: string };
 
 /**
- * Says as an event on the Service what is wrong with it, once. Its name follows from what it says: all nodes say one
- * thing together once. Losing one is no error; it stands in `service list` too.
+ * Says as an event on an object what is wrong with it, once. Its name follows from what it says: all nodes say one
+ * thing together once. Losing one is no error; it stands in `service list` and `policy list` too.
  */
-export class ServiceEvents implements Service {
-  readonly #o: ServiceEventsOptions;
+export class ObjectEvents implements Service {
+  readonly #o: ObjectEventsOptions;
   readonly #said = new Set<string>();
   #queue: { readonly namespace: string; readonly body: { readonly metadata: { readonly name: string } } }[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(options: ServiceEventsOptions) {
+  constructor(options: ObjectEventsOptions) {
     this.#o = options;
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
-    lifecycle.spawn('service events', async (signal) => {
+    lifecycle.spawn('events', async (signal) => {
       while (!signal.aborted) {
         const next = this.#queue.shift();
         if (next === undefined) await this.#something(signal);
@@ -44,14 +54,17 @@ export class ServiceEvents implements Service {
     });
   }
 
-  report(service: Subject, problems: readonly ServiceProblem[]): void {
+  report(subject: EventSubject, problems: readonly ObjectProblem[]): void {
+    const { namespace } = subject;
+    let queued = this.#queue.filter((waiting) => waiting.namespace === namespace).length;
     for (const problem of problems) {
-      const body = eventOf(service, problem, this.#o);
+      const body = eventOf(subject, problem, this.#o);
       const { name } = body.metadata;
-      if (this.#said.has(name) || this.#queue.length >= MAX_QUEUE) continue;
+      if (this.#said.has(name) || this.#queue.length >= MAX_QUEUE || queued >= MAX_OF_NAMESPACE) continue;
+      queued += 1;
       if (this.#said.size >= MAX_REMEMBERED) this.#said.clear();
       this.#said.add(name);
-      this.#queue.push({ namespace: service.namespace, body });
+      this.#queue.push({ namespace, body });
     }
     if (this.#queue.length > 0) this.#wake?.();
   }
@@ -76,15 +89,15 @@ export class ServiceEvents implements Service {
   }
 }
 
-function eventOf(service: Subject, { reason, message }: ServiceProblem, { node, clock }: ServiceEventsOptions) {
-  const { namespace, name, uid } = service;
+function eventOf(subject: EventSubject, { reason, message }: ObjectProblem, { node, clock }: ObjectEventsOptions) {
+  const { namespace, name, uid } = subject;
   const digest = createHash('sha256').update(`${uid} ${reason} ${message}`).digest('hex').slice(0, 16);
   const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
   return {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { name: `${name.slice(0, 200)}.${digest}`, namespace },
-    involvedObject: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
+    involvedObject: { ...subject },
     type: 'Warning',
     reason,
     message: message.slice(0, 1_000),

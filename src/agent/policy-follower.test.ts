@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../base/index.ts';
+import { CidrIdentities } from '../identity/index.ts';
+import type { NetworkPolicyRow } from '../kube/index.ts';
+import { PolicyRepository } from '../policy/index.ts';
+import { IntentTable } from './intent.ts';
+import { PolicyFollower, type PolicyProblem } from './policy-follower.ts';
+
+const blocks = (...cidrs: string[]) => ({
+  podSelector: {},
+  ingress: [{ from: cidrs.map((cidr) => ({ ipBlock: { cidr } })) }, { ports: [{ port: 80 }] }],
+});
+const many = (count: number, net = 1): string[] => Array.from({ length: count }, (_, n) => `10.${net}.${n}.0/24`);
+
+function follower(total = 6, ofNamespace = 4) {
+  const intent = new IntentTable<NetworkPolicyRow>();
+  const cidrs = new CidrIdentities();
+  const repository = new PolicyRepository({ cidrs });
+  const told: [string, readonly PolicyProblem[]][] = [];
+  const policies = new PolicyFollower({
+    intent,
+    repository,
+    limits: { total, ofNamespace, addresses: 1 },
+    onProblems: ({ namespace, name }, problems) => told.push([`${namespace}/${name}`, problems]),
+    log: silentLogger,
+  });
+  const row = (key: string, spec: unknown, uid = key): NetworkPolicyRow => {
+    const [namespace = '', name = ''] = key.split('/');
+    return { uid, namespace, name, spec, unknownFields: [] };
+  };
+  const change = (upserts: NetworkPolicyRow[], deletes: NetworkPolicyRow[] = []): number => {
+    intent.apply({ upserts, deletes, rejected: [], synced: true });
+    return policies.follow().changed;
+  };
+  const kinds = () =>
+    Object.fromEntries(Array.from(policies.problems, ([key, problems]) => [key, problems.map(({ kind }) => kind)]));
+  return {
+    repository,
+    cidrs,
+    policies,
+    told,
+    kinds,
+    put: (key: string, spec: unknown, uid?: string) => change([row(key, spec, uid)]),
+    drop: (key: string) => change([], [row(key, {})]),
+  };
+}
+
+describe('PolicyFollower', () => {
+  it('gives every policy that is well its place, and says nothing', () => {
+    const { put, repository, kinds, told } = follower();
+    put('a/p', blocks('10.0.0.0/8'));
+    expect(repository.policyCount).toBe(1);
+    expect([kinds(), told]).toEqual([{}, []]);
+  });
+
+  it('says once what cannot be read, again for another object of the name, and that it is mended', () => {
+    const { put, drop, kinds, told } = follower();
+    const broken = { podSelector: {}, later: 1 };
+    put('a/p', broken);
+    put('a/p', broken);
+    expect(kinds()).toEqual({ 'a/p': ['unreadable'] });
+    expect(told).toHaveLength(1);
+    put('a/p', broken, 'another');
+    expect(told).toHaveLength(2);
+    put('a/p', { podSelector: {} }, 'another');
+    expect(told.at(-1)).toEqual(['a/p', []]);
+    put('a/p', broken);
+    drop('a/p');
+    expect(kinds()).toEqual({});
+  });
+
+  it('lets no namespace have more than its share, and closes the rules that name too much', () => {
+    const { put, cidrs, repository, kinds } = follower();
+    put('a/p', blocks(...many(3)));
+    put('a/q', blocks(...many(2, 2)));
+    expect(kinds()).toEqual({ 'a/q': ['no-room'] });
+    expect(cidrs.size).toBe(3);
+    expect(repository.policyCount).toBe(2);
+    put('b/p', blocks(...many(3, 3)));
+    expect(kinds()).toEqual({ 'a/q': ['no-room'] });
+  });
+
+  it('closes a policy that grows beyond the room, whatever it was before, and opens it again when there is room', () => {
+    const { put, drop, cidrs, kinds } = follower();
+    put('a/p', blocks(...many(3)));
+    put('b/p', blocks(...many(3, 2)));
+    put('b/p', blocks(...many(4, 2)));
+    expect(kinds()).toEqual({ 'b/p': ['no-room'] });
+    expect(cidrs.size).toBe(3);
+    expect(drop('a/p')).toBe(2);
+    expect(kinds()).toEqual({});
+    expect(cidrs.size).toBe(4);
+  });
+
+  it('counts a prefix that many name once for the node', () => {
+    const { put, kinds } = follower(4, 4);
+    for (const namespace of ['a', 'b', 'c']) put(`${namespace}/p`, blocks(...many(4)));
+    expect(kinds()).toEqual({});
+  });
+});
