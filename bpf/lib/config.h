@@ -40,8 +40,8 @@ struct config {
 	__u16 pad1;	     /* zero */
 	__u64 node_cookie;   /* of the node's own network namespace */
 	__u32 ct_quota;	     /* connections one endpoint may have open; 0: no limit */
-	__u32 event_rate; /* events a second and CPU; above it events are counted, not written; 0:
-			     no limit */
+	__u32 event_rate;    /* events a second of one endpoint and direction; above it events are
+				counted, not written; 0: no limit */
 };
 
 const volatile struct config config;

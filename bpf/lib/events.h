@@ -18,31 +18,63 @@ static __always_inline void count(__u32 reason, __u32 direction, __u32 length)
 	}
 }
 
-/* Room in the rate and in the ring, or zero; what finds none is counted. */
-static __always_inline struct event *event_reserve(void)
+/* Who opened the connection pays for what is told of it; for what comes from outside, the pod that
+ * it is for, on another account than for what that opens itself. At other devices than its own a
+ * source is only claimed. */
+static __always_inline __u32 event_payer(const struct flow *flow)
 {
-	__u32 zero = 0;
+	__u32 source = flow->hook == HOOK_FROM_POD ? flow->source.endpoint : 0;
+	__u32 destination = flow->destination.endpoint;
+	__u32 opener = flow->is_reply ? destination : source;
+	__u32 other = flow->is_reply ? source : destination;
+
+	return opener ? opener * 2 + DIRECTION_EGRESS : other * 2 + DIRECTION_INGRESS;
+}
+
+/* True when the payer may write one more. Half of the ring is for those who stay within an eighth
+ * of their rate: whoever writes more finds it closed, so that many busy ones, or many pods of one
+ * tenant, do not take the word from the others. */
+static __always_inline bool event_may(struct event_account *account)
+{
+	__u32 window = bpf_ktime_get_coarse_ns() >> 30, used;
+
+	if (!CONFIG(event_rate))
+		return true;
+	if (account->window != window) {
+		account->window = window;
+		account->used = 0;
+	}
+	used = account->used;
+	if (used >= CONFIG(event_rate))
+		return false;
+	if (used >= (CONFIG(event_rate) + 7) / 8 &&
+	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >
+		    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2)
+		return false;
+	__sync_fetch_and_add(&account->used, 1);
+	return true;
+}
+
+/* Room in the payer's share and in the ring, or zero; what finds none is counted. */
+static __always_inline struct event *event_reserve(const struct flow *flow)
+{
+	__u32 zero = 0, payer = event_payer(flow);
 	struct event_state *state = bpf_map_lookup_elem(&event_state, &zero);
+	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
 	struct event *event;
 
-	if (!state)
+	if (!state || !account)
 		return 0;
-	if (CONFIG(event_rate)) {
-		__u64 window = bpf_ktime_get_coarse_ns() >> 30;
-
-		if (state->window != window) {
-			state->window = window;
-			state->used = 0;
-		}
-		if (state->used >= CONFIG(event_rate)) {
-			state->suppressed += 1;
-			return 0;
-		}
-		state->used += 1;
+	if (!event_may(account)) {
+		state->suppressed += 1;
+		__sync_fetch_and_add(&account->missed, 1);
+		return 0;
 	}
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event)
+	if (!event) {
 		state->lost += 1;
+		__sync_fetch_and_add(&account->missed, 1);
+	}
 	return event;
 }
 
@@ -55,7 +87,7 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 		return 0;
 	if (!CONFIG(enable_events))
 		return 0;
-	event = event_reserve();
+	event = event_reserve(flow);
 	if (!event)
 		return 0;
 	p = &flow->packet;

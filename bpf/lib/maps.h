@@ -128,9 +128,12 @@ struct {
 	__type(value, struct counter);
 } counters SEC(".maps");
 
+/* An endpoint has two rows a reason at the most, which go with it; so nobody fills this, and
+ * nothing is pushed out. What finds no room is in `counters` all the same. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
-	__uint(max_entries, 16384);
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
 	__type(key, struct drop_key);
 	__type(value, struct counter);
 } drops SEC(".maps");
@@ -140,12 +143,10 @@ struct {
 	__uint(max_entries, 4 * 1024 * 1024);
 } events SEC(".maps");
 
-/* Events that were not written, and the token bucket that limits them. */
+/* Events that were not written, all of them. */
 struct event_state {
 	__u64 lost;	  /* the ring was full */
 	__u64 suppressed; /* above config.event_rate */
-	__u64 window;	  /* second that `used` belongs to */
-	__u64 used;
 };
 
 struct {
@@ -154,6 +155,22 @@ struct {
 	__type(key, __u32);
 	__type(value, struct event_state);
 } event_state SEC(".maps");
+
+/* What each endpoint has used of its share of events: index endpoint * 2 + direction. Egress is
+ * what it sends itself; ingress what comes for it from outside, so that nobody uses up what it says
+ * by sending to it. Endpoint 0: the node. */
+struct event_account {
+	__u32 window; /* second, of 2^30 ns, that `used` belongs to */
+	__u32 used;
+	__u64 missed; /* events that were not written */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_ENDPOINTS * 2);
+	__type(key, __u32);
+	__type(value, struct event_account);
+} event_accounts SEC(".maps");
 
 /* The programs that an endpoint's own program hands a packet to when conntrack alone does not let
  * it pass. They are shared by all endpoints, so that an endpoint's own program is small and loads

@@ -1,5 +1,5 @@
 import { type Clock, errorMessage, isMembraneError, type Logger } from '../base/index.ts';
-import type { EndpointWords, Netdev, VethSpec } from '../datapath/index.ts';
+import type { EndpointAccounts, EndpointWords, Netdev, VethSpec } from '../datapath/index.ts';
 import {
   addAnswer,
   attachmentKey,
@@ -29,6 +29,7 @@ export type AttachmentsOptions = {
   readonly programs: EndpointPrograms;
   readonly netdev: Netdev;
   readonly words: EndpointWords;
+  readonly accounts: Pick<EndpointAccounts, 'forget'>;
   readonly local: LocalAddresses;
   readonly state: StateFiles;
   readonly mtu: number;
@@ -166,7 +167,7 @@ export class Attachments {
   }
 
   async #remove(record: EndpointRecord): Promise<void> {
-    const { words, endpoints, local, netdev, programs, state, addressing, clock } = this.#o;
+    const { words, endpoints, local, netdev, programs, state, accounts, addressing, clock } = this.#o;
     const { id } = record;
     words.clear(id);
     endpoints.transition(id, { type: 'delete' });
@@ -174,6 +175,7 @@ export class Attachments {
     if (local.get(record.addr)?.endpoint === id) local.remove(record.addr);
     await netdev.deleteLink(record.hostIfname);
     await programs.detach(id);
+    accounts.forget(id);
     state.deleteEndpoint(id);
     endpoints.remove(id);
     addressing.release(id, record.addr, clock.now());

@@ -1,7 +1,13 @@
 import type { EndpointView } from '../api/index.ts';
-import { type EndpointWords, type MapSet, readDrops } from '../datapath/index.ts';
+import { type EndpointAccounts, type EndpointWords, type MapSet, readDrops } from '../datapath/index.ts';
 import type { EndpointState } from '../endpoint/index.ts';
-import { type Direction, identityLabels, identityNamedPorts, type PodIdentity } from '../model/index.ts';
+import {
+  type Direction,
+  type EndpointId,
+  identityLabels,
+  identityNamedPorts,
+  type PodIdentity,
+} from '../model/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { Endpoint } from './endpoint-table.ts';
 
@@ -54,13 +60,25 @@ export function isEnforced(
   return repository.entriesFor(identity.id).some((entry) => entry.direction === direction && entry.isolates);
 }
 
-/** Under this id the datapath counts what the node's own devices drop. */
-export const NODE_DEVICES = 0;
+/** What the node's own devices drop is counted under this id. */
+const NODE_DEVICES = 0;
 
-/** Drops at its device. What was forwarded is counted for the node only. */
-export async function endpointCounters(maps: MapSet, id: number): Promise<NonNullable<EndpointView['counters']>> {
+type Drops = NonNullable<EndpointView['counters']>['drops'];
+
+async function dropsOf(maps: MapSet, id: number): Promise<Drops> {
   const drops = (await readDrops(maps)).filter(({ endpoint }) => endpoint === id);
-  return {
-    drops: drops.map(({ reason, direction, packets, bytes }) => ({ reason, direction, packets, bytes })),
-  };
+  return drops.map(({ reason, direction, packets, bytes }) => ({ reason, direction, packets, bytes }));
+}
+
+export async function nodeDrops(maps: MapSet): Promise<Drops> {
+  return await dropsOf(maps, NODE_DEVICES);
+}
+
+/** Drops at its device, and what is not told of it. What was forwarded is counted for the node only. */
+export async function endpointCounters(
+  maps: MapSet,
+  accounts: EndpointAccounts,
+  id: EndpointId,
+): Promise<NonNullable<EndpointView['counters']>> {
+  return { drops: await dropsOf(maps, id), missedEvents: accounts.missedEvents(id) };
 }

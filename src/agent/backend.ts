@@ -17,7 +17,7 @@ import type {
   TraceRequest,
   TraceView,
 } from '../api/index.ts';
-import type { Config, EndpointWords, MapSet } from '../datapath/index.ts';
+import type { Config, EndpointAccounts, EndpointWords, MapSet } from '../datapath/index.ts';
 import { conntrackMap } from '../datapath/index.ts';
 import { type AddressBook, type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../identity/index.ts';
 import { type FlowMessage, type Identity, identityLabels } from '../model/index.ts';
@@ -25,7 +25,7 @@ import type { Addr } from '../net/index.ts';
 import type { FlowHub } from '../observe/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import { connectionViews } from './backend-connections.ts';
-import { endpointCounters, endpointView, NODE_DEVICES } from './backend-endpoints.ts';
+import { endpointCounters, endpointView, nodeDrops } from './backend-endpoints.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './backend-policies.ts';
 import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
@@ -60,6 +60,7 @@ export type BackendOptions = {
   readonly serviceCgroup: string | undefined;
   readonly hub: FlowHub;
   readonly maps: MapSet;
+  readonly accounts: EndpointAccounts;
   readonly words: EndpointWords;
   readonly nodeAddresses: () => readonly Addr[];
   readonly metricsText: () => Promise<string>;
@@ -112,14 +113,15 @@ export class Backend implements AdminBackend {
   }
 
   async endpoint(ref: EndpointRef): Promise<EndpointView | undefined> {
-    const { endpoints, maps } = this.#o;
+    const { endpoints, maps, accounts } = this.#o;
     const found = endpoints
       .values()
       .find(({ record }) =>
         'id' in ref ? record.id === ref.id : record.pod.namespace === ref.namespace && record.pod.name === ref.pod,
       );
     if (found === undefined) return undefined;
-    return { ...endpointView(found, this.#viewContext()), counters: await endpointCounters(maps, found.record.id) };
+    const counters = await endpointCounters(maps, accounts, found.record.id);
+    return { ...endpointView(found, this.#viewContext()), counters };
   }
 
   async identities(): Promise<IdentityView[]> {
@@ -159,7 +161,7 @@ export class Backend implements AdminBackend {
 
   async nodes(): Promise<NodeView[]> {
     const { intent, config, maps } = this.#o;
-    const { drops } = await endpointCounters(maps, NODE_DEVICES);
+    const drops = await nodeDrops(maps);
     return Array.from(intent.nodes.rows.values(), (row) => ({
       name: row.name,
       local: row.name === config.nodeName,

@@ -173,7 +173,13 @@ export const configSchema = z.strictObject({
   enableCounters: z.boolean().default(true).describe('Count what was forwarded; drops are always counted.'),
   ctQuota: z.int().min(0).default(0).describe('Connections that one endpoint may have open; 0: no limit.'),
   ctGcInterval: seconds.default(10).describe('Seconds between two runs of the conntrack collector.'),
-  eventRate: z.int().min(0).default(0).describe('Events a second and CPU; what is above is counted; 0: no limit.'),
+  eventRate: z
+    .int()
+    .min(0)
+    .default(1_000)
+    .describe(
+      'Flow events a second about connections that one endpoint opens, and as many about those that come to it from outside; what is above is counted. Beyond an eighth of it, only while half of the ring is free. 0: no limit.',
+    ),
   flowBuffer: z.int().min(16).max(1_000_000).default(8192).describe('Flows kept for "membrane observe".'),
   mtu: z.int().min(576).max(65_535).optional().describe("Of the pods' devices. Default: the uplink's."),
   maps: mapsSchema,

@@ -5,6 +5,7 @@ import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import {
   BPFFS,
   ConntrackCollector,
+  EndpointAccounts,
   endpointsMap,
   endStaleSockets,
   ensureBpffs,
@@ -119,6 +120,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   }
   const addressing = new Addressing(state, config.podCIDR);
   const restored = await restoreEndpoints({ addressing, endpoints, programs, netdev, words, local, state, log });
+  const accounts = new EndpointAccounts(maps, { events: config.enableEvents });
+  await accounts.prune(new Set(endpoints.values().map(({ record }) => record.id)));
   state.writeJson('judges', programs.installShared(state.readJson('judges')));
   await devices.look();
   // Nothing of an earlier layout is used any more.
@@ -215,6 +218,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     programs,
     netdev,
     words,
+    accounts,
     local,
     state,
     mtu: config.mtu ?? uplink.mtu,
@@ -265,6 +269,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     serviceCgroup,
     hub,
     maps,
+    accounts,
     words,
     nodeAddresses,
     metricsText: () => registry.metrics(),

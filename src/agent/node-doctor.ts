@@ -66,7 +66,7 @@ async function mapFills({ maps, base, counted }: NodeDoctorOptions): Promise<Map
   const fills: MapFill[] = [];
   for (const name of (Object.keys(MAP_SPECS) as MapName[]).filter((one) => mapIsNeeded(one, base))) {
     const { type, maxEntries } = maps.spec(name);
-    if (type !== 'hash' && type !== 'lpmTrie' && type !== 'lruHash' && type !== 'lruPerCpuHash') continue;
+    if (type !== 'hash' && type !== 'lpmTrie' && type !== 'lruHash' && type !== 'perCpuHash') continue;
     const entries = known[name] ?? (await countEntries(maps, name));
     fills.push({ name, isLru: type.startsWith('lru'), entries, maxEntries });
   }

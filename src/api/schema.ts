@@ -84,6 +84,8 @@ export const endpointSchema = z.object({
       ingress: packetCount.optional(),
       egress: packetCount.optional(),
       drops: z.array(packetCount.extend({ reason: z.string(), direction })),
+      /** Flow events about its connections that were above its share, or found the ring full. */
+      missedEvents: count,
     })
     .optional(),
 });

@@ -40,6 +40,7 @@ const endpoint: EndpointView = {
     ingress: { packets: 5, bytes: 300 },
     egress: { packets: 6, bytes: 3000 },
     drops: [{ packets: 2, bytes: 120, reason: 'policy-ingress', direction: 'ingress' }],
+    missedEvents: 4,
   },
 };
 

@@ -21,7 +21,7 @@ export type EndpointDrop = ReasonCounter & { readonly endpoint: EndpointId };
 export type EventLoss = {
   /** Events that found the ring full. */
   readonly lost: number;
-  /** Events above the configured rate. */
+  /** Events above their endpoint's share. */
   readonly suppressed: number;
 };
 
@@ -46,7 +46,7 @@ export async function readCounters(maps: MapSet): Promise<ReasonCounter[]> {
   });
 }
 
-/** Drops by endpoint; endpoint 0 stands for the node's own devices. The least recently used rows may be gone. */
+/** Drops by endpoint; endpoint 0 stands for the node's own devices. */
 export async function readDrops(maps: MapSet): Promise<EndpointDrop[]> {
   const map = new PerCpuMap(maps.get('drops'), maps.spec('drops'), { key: dropKeyCodec, value: counterCodec });
   return (await map.entries()).map(([key, values]) => ({ ...key, ...sum(values) }));

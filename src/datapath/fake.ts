@@ -8,7 +8,7 @@ import type { MapSpec } from './map-spec.ts';
 
 type Stored<K, V> = { readonly bits: Uint8Array; readonly key: K; readonly value: V };
 
-const EVICTING: readonly MapSpec['type'][] = ['lruHash', 'lruPerCpuHash'];
+const EVICTING: readonly MapSpec['type'][] = ['lruHash'];
 
 /** True when the first `count` bits are the same. */
 function sameBits(a: Uint8Array, b: Uint8Array, count: number): boolean {

@@ -28,6 +28,7 @@ export {
 } from './counters.ts';
 export { type Collected, ConntrackCollector } from './ct-gc.ts';
 export { type DeviceHooks, listDeviceHooks } from './device-hooks.ts';
+export { EndpointAccounts } from './endpoint-accounts.ts';
 export { type EndpointWord, type EndpointWords, KernelEndpointWords, WordArray } from './endpoint-words.ts';
 export { type EndpointsMap, endpointsCodecs, endpointsMap } from './endpoints-map.ts';
 export { FakeMap } from './fake.ts';

@@ -18,6 +18,7 @@ const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   snat: (c) => c.enableMasquerade || c.enableServices,
   events: (c) => c.enableEvents,
   event_state: (c) => c.enableEvents,
+  event_accounts: (c) => c.enableEvents,
   services: (c) => c.enableServices,
   service_slots: (c) => c.enableServices,
   backends: (c) => c.enableServices,

@@ -9,7 +9,7 @@ const round8 = (size: number): number => Math.ceil(size / 8) * 8;
 /** How many entries a hash or trie holds now: it is walked, some 0.3 us each. Throws E_DATAPATH_MAP. */
 export async function countEntries(maps: MapSet, name: MapName): Promise<number> {
   const { keySize, valueSize, type } = maps.spec(name);
-  const stride = type === 'lruPerCpuHash' ? round8(valueSize) * possibleCpus() : valueSize;
+  const stride = type === 'perCpuHash' ? round8(valueSize) * possibleCpus() : valueSize;
   const keys = new Uint8Array(new ArrayBuffer(keySize * CHUNK));
   const values = new Uint8Array(new ArrayBuffer(stride * CHUNK));
   let entries = 0;

@@ -8,7 +8,6 @@ export const MAP_TYPES = {
   perCpuHash: 5,
   perCpuArray: 6,
   lruHash: 9,
-  lruPerCpuHash: 10,
   lpmTrie: 11,
   ringBuffer: 27,
 } as const;

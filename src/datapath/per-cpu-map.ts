@@ -3,7 +3,7 @@ import type { MapFd } from './fd.ts';
 import { kernelError } from './kernel-error.ts';
 import { dumpMap, type MapCodecs } from './map.ts';
 import type { MapSpec } from './map-spec.ts';
-import { mapLookup } from './syscall.ts';
+import { mapDelete, mapLookup } from './syscall.ts';
 
 let cpus: number | undefined;
 
@@ -20,7 +20,7 @@ export function parseCpuList(text: string): number {
 
 const round8 = (size: number): number => Math.ceil(size / 8) * 8;
 
-/** A per-CPU map, read only. */
+/** A per-CPU map: programs write, this reads and deletes. */
 export class PerCpuMap<K, V> {
   readonly spec: MapSpec;
   readonly #fd: MapFd;
@@ -37,14 +37,29 @@ export class PerCpuMap<K, V> {
 
   /** One value a CPU; undefined when there is no such key. */
   get(key: K): V[] | undefined {
-    const keyBytes = new Uint8Array(new ArrayBuffer(this.spec.keySize));
-    this.#codecs.key.write(new DataView(keyBytes.buffer), 0, key);
+    const keyBytes = this.#encode(key);
     const bytes = new Uint8Array(new ArrayBuffer(this.#stride * possibleCpus()));
     try {
       return mapLookup(this.#fd, keyBytes, bytes) ? this.#decode(new DataView(bytes.buffer), 0) : undefined;
     } catch (error) {
       throw kernelError('E_DATAPATH_MAP', `look up in ${this.spec.name}`, error);
     }
+  }
+
+  /** False when the key was not there, which is no error. */
+  delete(key: K): boolean {
+    const keyBytes = this.#encode(key);
+    try {
+      return mapDelete(this.#fd, keyBytes);
+    } catch (error) {
+      throw kernelError('E_DATAPATH_MAP', `delete from ${this.spec.name}`, error);
+    }
+  }
+
+  #encode(key: K): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(new ArrayBuffer(this.spec.keySize));
+    this.#codecs.key.write(new DataView(bytes.buffer), 0, key);
+    return bytes;
   }
 
   async entries(): Promise<[K, V[]][]> {

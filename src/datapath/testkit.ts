@@ -12,6 +12,7 @@ import {
   readEventLoss,
 } from './counters.ts';
 import { type Collected, ConntrackCollector } from './ct-gc.ts';
+import { EndpointAccounts } from './endpoint-accounts.ts';
 import { KernelEndpointWords } from './endpoint-words.ts';
 import { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
 import type { ProgFd } from './fd.ts';
@@ -88,6 +89,7 @@ export class TestDatapath implements Disposable {
   readonly ipcache: IpcacheMap;
   readonly conntrack: ConntrackMap;
   readonly policy: PolicyTables;
+  readonly accounts: EndpointAccounts;
   readonly #ring: EventRing;
   readonly #owned: Disposable[] = [];
   #judges = false;
@@ -101,6 +103,7 @@ export class TestDatapath implements Disposable {
     this.ipcache = ipcacheMap(this.maps);
     this.conntrack = conntrackMap(this.maps);
     this.policy = new PolicyTables(policyMap(this.maps));
+    this.accounts = new EndpointAccounts(this.maps, { events: true });
     this.#ring = new EventRing(this.maps.get('events'), this.maps.spec('events').maxEntries);
   }
 
@@ -177,6 +180,10 @@ export class TestDatapath implements Disposable {
   /** Events since the last call. */
   events(): Event[] {
     return this.#ring.drain();
+  }
+
+  missedEvents(endpoint: number): number {
+    return this.accounts.missedEvents(endpointId(endpoint));
   }
 
   eventLoss(): EventLoss {

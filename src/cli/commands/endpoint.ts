@@ -58,6 +58,7 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
               `${packets} packets, ${bytes(size)}, ${direction}: ${reason} (${reasons[reason]?.text ?? 'newer than this program'})`,
           ),
         ],
+        ['Flows not told', counters?.missedEvents],
       ]);
     });
 }

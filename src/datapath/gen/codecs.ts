@@ -1075,25 +1075,20 @@ export const eventCodec: Codec<Event> = {
   decode: decodeEvent,
 };
 
-/** Events that were not written, and the token bucket that limits them. */
+/** Events that were not written, all of them. */
 export type EventState = {
   /** the ring was full */
   readonly lost: bigint;
   /** above config.event_rate */
   readonly suppressed: bigint;
-  /** second that `used` belongs to */
-  readonly window: bigint;
-  readonly used: bigint;
 };
 
-export const EVENT_STATE_SIZE = 32;
+export const EVENT_STATE_SIZE = 16;
 
 export function decodeEventState(view: DataView, offset = 0): EventState {
   return {
     lost: view.getBigUint64(offset, true),
     suppressed: view.getBigUint64(offset + 8, true),
-    window: view.getBigUint64(offset + 16, true),
-    used: view.getBigUint64(offset + 24, true),
   };
 }
 
@@ -1101,18 +1096,58 @@ export function decodeEventState(view: DataView, offset = 0): EventState {
 export function writeEventState(view: DataView, offset: number, value: EventState): void {
   view.setBigUint64(offset, value.lost, true);
   view.setBigUint64(offset + 8, value.suppressed, true);
-  view.setBigUint64(offset + 16, value.window, true);
-  view.setBigUint64(offset + 24, value.used, true);
 }
 
 export function encodeEventState(value: EventState): Uint8Array {
-  const bytes = new Uint8Array(32);
+  const bytes = new Uint8Array(16);
   writeEventState(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const eventStateCodec: Codec<EventState> = {
-  size: 32,
+  size: 16,
   write: writeEventState,
   decode: decodeEventState,
+};
+
+/**
+ * What each endpoint has used of its share of events: index endpoint * 2 + direction. Egress is what it sends
+ * itself; ingress what comes for it from outside, so that nobody uses up what it says by sending to it. Endpoint 0:
+ * the node.
+ */
+export type EventAccount = {
+  /** second, of 2^30 ns, that `used` belongs to */
+  readonly window: number;
+  readonly used: number;
+  /** events that were not written */
+  readonly missed: bigint;
+};
+
+export const EVENT_ACCOUNT_SIZE = 16;
+
+export function decodeEventAccount(view: DataView, offset = 0): EventAccount {
+  return {
+    window: view.getUint32(offset, true),
+    used: view.getUint32(offset + 4, true),
+    missed: view.getBigUint64(offset + 8, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeEventAccount(view: DataView, offset: number, value: EventAccount): void {
+  view.setUint32(offset, value.window, true);
+  view.setUint32(offset + 4, value.used, true);
+  view.setBigUint64(offset + 8, value.missed, true);
+}
+
+export function encodeEventAccount(value: EventAccount): Uint8Array {
+  const bytes = new Uint8Array(16);
+  writeEventAccount(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const eventAccountCodec: Codec<EventAccount> = {
+  size: 16,
+  write: writeEventAccount,
+  decode: decodeEventAccount,
 };

@@ -49,7 +49,7 @@ export type Config = {
   readonly nodeCookie: number;
   /** connections one endpoint may have open; 0: no limit */
   readonly ctQuota: number;
-  /** events a second and CPU; above it events are counted, not written; 0: no limit */
+  /** events a second of one endpoint and direction; above it events are counted, not written; 0: no limit */
   readonly eventRate: number;
 };
 
@@ -185,5 +185,5 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   nodePortMax: "host order, included",
   nodeCookie: "of the node's own network namespace",
   ctQuota: "connections one endpoint may have open; 0: no limit",
-  eventRate: "events a second and CPU; above it events are counted, not written; 0: no limit",
+  eventRate: "events a second of one endpoint and direction; above it events are counted, not written; 0: no limit",
 };

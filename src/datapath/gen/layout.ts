@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'a7084314fd23ff07';
+export const LAYOUT_HASH = '77b466e70da63eea';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -24,10 +24,11 @@ export const MAP_SPECS = {
   conntrack: { name: 'conntrack', type: 'lruHash', keySize: 40, valueSize: 56, maxEntries: 262144, flags: 0 },
   counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 78, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65536, flags: 1024 },
-  drops: { name: 'drops', type: 'lruPerCpuHash', keySize: 4, valueSize: 16, maxEntries: 16384, flags: 0 },
+  drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 16, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
   endpoints: { name: 'endpoints', type: 'hash', keySize: 16, valueSize: 12, maxEntries: 16384, flags: 0 },
-  event_state: { name: 'event_state', type: 'perCpuArray', keySize: 4, valueSize: 32, maxEntries: 1, flags: 0 },
+  event_accounts: { name: 'event_accounts', type: 'array', keySize: 4, valueSize: 16, maxEntries: 131072, flags: 0 },
+  event_state: { name: 'event_state', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 1, flags: 0 },
   events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 4194304, flags: 0 },
   fragments: { name: 'fragments', type: 'lruHash', keySize: 40, valueSize: 8, maxEntries: 8192, flags: 0 },
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },

@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import { endpointId } from '../../src/model/index.ts';
+import { parseAddr } from '../../src/net/index.ts';
+import { fromPod, fromWorld, udp } from './frames.ts';
+import { WORLD } from './lab.ts';
+import { A, B, CHAOS, Pair } from './pair.ts';
+
+const RECORD = 88;
+const RING = 64 * 1024;
+const RATE = 800;
+
+/** `a` sends what is dropped, `times` over. */
+function flood(pair: Pair, times: number): void {
+  pair.datapath.run(pair.a.programs.fromPod, fromPod(pair.a, B, udp(1, 53)), { repeat: times });
+}
+
+describe('one endpoint that floods the ring', () => {
+  test('leaves the others theirs, however long it goes on', async () => {
+    using pair = await Pair.create({ a: [], config: { eventRate: RATE }, sizes: { events: RING } });
+    const c = pair.pod({ id: 3, addr: parseAddr('10.244.1.4'), identity: CHAOS });
+    pair.own(c);
+    await pair.open(c, []);
+    pair.datapath.events();
+
+    flood(pair, 20_000);
+    for (let port = 1; port <= 20; port += 1)
+      pair.datapath.run(c.programs.fromPod, fromPod(c, B, udp(port, 53)), { repeat: 1 });
+
+    const events = pair.datapath.events();
+    const of = (id: number) => events.filter(({ sourceEndpoint }) => sourceEndpoint === id).length;
+    expect(of(3)).toBe(20);
+    // Half of the ring, and not above its rate (one or two seconds of it).
+    expect(of(1)).toBeGreaterThan(0);
+    expect(of(1)).toBeLessThanOrEqual(Math.min(RING / 2 / RECORD + RATE / 8, 2 * RATE));
+    expect(of(1) + pair.datapath.missedEvents(1)).toBe(20_000);
+    expect(pair.datapath.missedEvents(3)).toBe(0);
+    const { lost, suppressed } = pair.datapath.eventLoss();
+    expect(lost + suppressed).toBe(pair.datapath.missedEvents(1));
+  });
+
+  test('from outside: what comes for one pod is on its account, and not on that of what it sends', async () => {
+    using pair = await Pair.create({ a: [], b: [], config: { eventRate: 8 } });
+    pair.own(pair.a);
+    pair.own(pair.b);
+    for (let port = 1; port <= 200; port += 1) pair.arrive(fromWorld(WORLD, A, udp(port, 53)));
+    expect(pair.datapath.missedEvents(1)).toBeGreaterThan(150);
+    expect(pair.arrive(fromWorld(WORLD, B, udp(1, 53))).events).toHaveLength(1);
+    expect(pair.send(pair.a, fromPod(pair.a, B, udp(1, 53))).events).toHaveLength(1);
+  });
+});
+
+describe('the counters of drops', () => {
+  test('an endpoint has no more rows than there are reasons, and pushes out none of another', async () => {
+    using pair = await Pair.create({ a: [], b: [], sizes: { drops: 16 } });
+    flood(pair, 1);
+    for (let port = 1; port <= 500; port += 1) pair.send(pair.b, fromPod(pair.b, A, udp(port, 53)));
+    const rows = await pair.datapath.drops();
+    expect(rows.map(({ endpoint, reason, packets }) => [endpoint, reason, packets])).toEqual(
+      expect.arrayContaining([
+        [1, 'policy-egress', 1],
+        [2, 'policy-egress', 500],
+      ]),
+    );
+  });
+
+  test('a table that is full keeps what it has, and totals stay exact', async () => {
+    using pair = await Pair.create({ a: [], b: [], sizes: { drops: 1 } });
+    flood(pair, 3);
+    pair.send(pair.b, fromPod(pair.b, A, udp(1, 53)));
+    expect(await pair.datapath.drops()).toEqual([expect.objectContaining({ endpoint: 1, packets: 3 })]);
+    expect(await pair.datapath.counters()).toEqual([
+      expect.objectContaining({ reason: 'policy-egress', direction: 'egress', packets: 4 }),
+    ]);
+  });
+
+  test('go with their endpoint', async () => {
+    using pair = await Pair.create({ a: [], b: [] });
+    flood(pair, 3);
+    pair.send(pair.b, fromPod(pair.b, A, udp(1, 53)));
+    pair.datapath.accounts.forget(endpointId(1));
+    expect((await pair.datapath.drops()).map(({ endpoint }) => endpoint)).toEqual([2]);
+    await pair.datapath.accounts.prune(new Set([1, 7].map(endpointId)));
+    expect(await pair.datapath.drops()).toEqual([]);
+  });
+});

@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest';
+import { LAYOUT_VERSION } from '../../../src/datapath/gen/layout.ts';
+import { sendFrames } from '../../../src/sandbox/attacks/frame-tool.ts';
+import { podFrame, syn, udp } from '../../../src/sandbox/attacks/frames.ts';
+import { rawScene } from '../../../src/sandbox/attacks/spoof.ts';
+import { tenantScene } from '../../../src/sandbox/attacks/tenants.ts';
+import { useSandbox } from './lab.ts';
+
+const lab = useSandbox();
+
+/** Flows of one pod that the agent still has. */
+async function kept(pod: string) {
+  const flows = [];
+  for await (const line of lab.stage.api.observe(
+    { last: 8_192, filter: { fromPod: [pod] } },
+    AbortSignal.timeout(5_000),
+  ))
+    if (line.kind === 'flow') flows.push(line.flow);
+  return flows;
+}
+
+it('keeps and goes on telling what other pods do while one floods the log', async () => {
+  const { attacker, victim } = await rawScene(lab.stage);
+  const { other } = await tenantScene(lab.stage, 'tenant-b');
+  const knock = (port: number) => podFrame(other, victim.ip, syn(40_000, port, new Uint8Array(4)));
+  await sendFrames(other.netns, [knock(1)]);
+  const flood = podFrame(attacker, victim.ip, udp(40_000, 9, new Uint8Array(8)));
+  await sendFrames(attacker.netns, [flood], { count: 20_000, rate: 20_000 });
+  await sendFrames(other.netns, [knock(2)]);
+  await lab.stage.settle();
+
+  await expect
+    .poll(async () => (await kept('tenant-b/other')).map(({ destination }) => destination.port))
+    .toEqual([1, 2]);
+  const flooder = await lab.stage.endpoint(attacker.namespace, attacker.name);
+  const told = await kept(`${attacker.namespace}/${attacker.name}`);
+  expect(told.length).toBeLessThan(8_192);
+  expect(flooder?.counters?.missedEvents).toBeGreaterThan(15_000);
+  expect((await lab.stage.endpoint('tenant-b', 'other'))?.counters?.missedEvents).toBe(0);
+});
+
+it('starts a new pod with counters of its own', async () => {
+  const { attacker } = await rawScene(lab.stage);
+  const before = await lab.stage.endpoint(attacker.namespace, attacker.name);
+  await sendFrames(attacker.netns, [podFrame(attacker, attacker.ip, udp(1, 1, new Uint8Array(4)))], { count: 5 });
+  await lab.stage.settle();
+  const { api } = lab.stage;
+  expect((await api.endpoint({ id: before?.id ?? 0 })).counters?.drops).not.toEqual([]);
+  await lab.stage.deletePod(attacker.namespace, attacker.name);
+  const pin = `/sys/fs/bpf/membrane/node-1/maps/drops_v${LAYOUT_VERSION}`;
+  const rows = await lab.cluster.nodeExec('node-1', ['bpftool', '-j', 'map', 'dump', 'pinned', pin]);
+  const counted = (JSON.parse(rows.stdout) as { key: string[] }[]).map(({ key }) =>
+    parseInt(`${key[1]}${key[0]?.slice(2)}`, 16),
+  );
+  expect(counted).not.toContain(before?.id);
+});
