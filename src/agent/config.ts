@@ -35,7 +35,15 @@ const identitySchema = z
       .array(labelRule)
       .optional()
       .describe('Which pod labels make an identity; default: see identity/label-filter.ts.'),
-    grace: seconds.default(600).describe('Seconds that a number without users stays with its workload.'),
+    grace: seconds
+      .default(600)
+      .describe('Seconds that a number without users stays with its workload, unless another needs it.'),
+    namespaceShare: z
+      .number()
+      .min(0.01)
+      .max(100)
+      .default(10)
+      .describe('Percent of the 65,280 numbers that the pods of one namespace may have.'),
   })
   .prefault({});
 

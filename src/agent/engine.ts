@@ -42,7 +42,7 @@ export type EngineOptions = {
   readonly words: EndpointWords;
   /** IPv4 addresses of the node's devices now. */
   readonly nodeAddresses: () => readonly Addr[];
-  /** What of the numbering must survive; called before any number is stated to the kernel. */
+  /** Writes what of the numbering has changed; called before any number is stated to the kernel. */
   readonly saveNumbers: () => void;
   /** Remembers which pod an endpoint serves, once that is known. */
   readonly saveEndpoint: (record: EndpointRecord) => void;
@@ -62,7 +62,6 @@ export type EngineOptions = {
 export class Engine implements Service {
   readonly #o: EngineOptions;
   readonly #passes: Passes;
-  readonly #savedIds = new Set<IdentityId>();
   readonly #outdated = new Set<IdentityId>();
   #adopted = false;
 
@@ -83,7 +82,6 @@ export class Engine implements Service {
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
-    for (const { id } of this.#o.allocator.identities()) this.#savedIds.add(id);
     this.#openOutside();
     lifecycle.spawn('engine routine', async (signal) => {
       while (!signal.aborted) {
@@ -115,12 +113,10 @@ export class Engine implements Service {
     }
     const followed = this.#o.policies.follow();
     this.#o.peers.follow();
-    for (const { id } of this.#o.allocator.expire()) {
-      this.#o.repository.removeIdentity(id);
-      this.#savedIds.delete(id);
-    }
+    for (const { id } of this.#o.allocator.expire()) this.#o.repository.removeIdentity(id);
     const prefixesChanged = followed.changed > 0 && book.followPrefixes();
-    this.#saveNumbers(prefixesChanged);
+    // A number must be on disk before the kernel hears of it: after a crash it must not mean another workload.
+    this.#o.saveNumbers();
     this.#adopt();
 
     await this.#install(prefixesChanged);
@@ -144,14 +140,6 @@ export class Engine implements Service {
       this.#o.log.error({ error: problem }, 'the ipcache is full');
       return true;
     }
-  }
-
-  /** A number must be on disk before the kernel hears of it: after a crash it must not mean another workload. */
-  #saveNumbers(changed: boolean): void {
-    const fresh = this.#o.allocator.identities().filter(({ id }) => !this.#savedIds.has(id));
-    if (!changed && fresh.length === 0) return;
-    this.#o.saveNumbers();
-    for (const { id } of fresh) this.#savedIds.add(id);
   }
 
   /** Once: revisions of an earlier life that still say what is wanted go on; the others go. */

@@ -112,8 +112,12 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   const tables = base.enablePolicy ? new PolicyTables(policyMap(maps)) : undefined;
   const leftovers = (await tables?.revisions()) ?? new Map<PolicyRevision, PolicyTable>();
 
-  const numbers = new Numbers(state);
-  const { allocator, cidrs } = numbers.restore({ grace: config.identity.grace * 1000, log });
+  const numbers = new Numbers(config.stateDir);
+  const { allocator, cidrs } = numbers.restore({
+    grace: config.identity.grace * 1000,
+    namespaceShare: config.identity.namespaceShare / 100,
+    log,
+  });
   if (!numbers.trusted) {
     // Without the numbering nobody can say what the words and tables of an earlier life mean.
     for (const [id] of words.entries()) words.clear(id);
@@ -301,7 +305,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
   });
 
   await lifecycle.start(
-    { start: async () => undefined, stop: async () => [words, netdev, maps].forEach((open) => open.close()) },
+    { start: async () => undefined, stop: async () => [words, netdev, maps, numbers].forEach((open) => open.close()) },
     engine,
     devices,
     ...(services === undefined ? [] : [services.health, services.sockets, services.engine]),

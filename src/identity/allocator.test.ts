@@ -50,18 +50,18 @@ describe('allocation', () => {
     expect(allocator.acquire(cache).id).toBe(256);
   });
 
-  test('exhaustion harms nobody else and ends with the grace period', async () => {
-    const { allocator, clock } = make(2);
+  test('exhaustion harms nobody else, and ends with the first number that rests', () => {
+    const { allocator } = make(2);
     const first = allocator.acquire(web);
     allocator.acquire(db);
     expect(() => allocator.acquire(cache)).toThrow(code('E_IDENTITY_EXHAUSTED'));
     expect(allocator.acquire(web)).toBe(first);
     allocator.release(first.id);
-    allocator.release(first.id);
     expect(() => allocator.acquire(cache)).toThrow(code('E_IDENTITY_EXHAUSTED'));
-    await clock.advance(1000);
-    allocator.expire();
+    allocator.release(first.id);
     expect(allocator.acquire(cache).id).toBe(first.id);
+    expect(allocator.get(first.id)?.workload.labels.get('app')).toBe('cache');
+    expect(allocator.expire()).toEqual([]);
   });
 
   test('a release without an acquire is an error', () => {
@@ -70,6 +70,60 @@ describe('allocation', () => {
     allocator.release(id);
     expect(() => allocator.release(id)).toThrow(code('E_IDENTITY_UNKNOWN'));
     expect(() => allocator.release(identityId(999))).toThrow(code('E_IDENTITY_UNKNOWN'));
+  });
+});
+
+describe('a namespace that has a new identity every moment', () => {
+  const relabelled = (index: number) => sampleWorkload({ namespace: 'flood', app: `v${index}` });
+
+  test('keeps no other from a number, with none of its own numbers expired', () => {
+    const allocator = new IdentityAllocator({ namespaceShare: 0.1 });
+    let id = allocator.acquire(relabelled(0)).id;
+    for (let index = 1; index < 70_000; index += 1) {
+      const next = allocator.acquire(relabelled(index)).id;
+      allocator.release(id);
+      id = next;
+    }
+    expect(allocator.identities()).toHaveLength(6_528);
+    expect(allocator.acquire(web).workload).toBe(web);
+  });
+
+  test('is refused what is above its share, and others are not', () => {
+    const clock = new FakeClock(5);
+    const allocator = new IdentityAllocator({ clock, range: { first: 256, last: 265 }, namespaceShare: 0.2 });
+    allocator.acquire(relabelled(0));
+    const { id } = allocator.acquire(relabelled(1));
+    expect(() => allocator.acquire(relabelled(2))).toThrow(code('E_IDENTITY_SHARE'));
+    expect(allocator.acquire(web).id).toBe(258);
+    allocator.release(id);
+    expect(allocator.acquire(relabelled(2)).id).toBe(259);
+    expect(allocator.get(id)).toBeUndefined();
+    expect(allocator.expire().map((gone) => gone.id)).toEqual([id]);
+  });
+
+  test('gives up what it lets rest, before another’s rest is touched', () => {
+    const { allocator } = make(4);
+    const mine = allocator.acquire(web).id;
+    for (const index of [0, 1]) allocator.release(allocator.acquire(relabelled(index)).id);
+    allocator.release(mine);
+    allocator.acquire({ ...db, namespace: 'other' });
+    expect(allocator.acquire({ ...cache, namespace: 'third' }).id).toBe(257);
+    expect(allocator.acquire(web).id).toBe(mine);
+  });
+});
+
+describe('changes', () => {
+  test('say what each number means since they were saved', () => {
+    const { allocator } = make(1);
+    const { id } = allocator.acquire(web);
+    expect([...allocator.changes]).toEqual([[id, expect.objectContaining({ id: Number(id), labels: { app: 'web' } })]]);
+    allocator.saved();
+    allocator.acquire(web);
+    expect(allocator.changes.size).toBe(0);
+    allocator.release(id);
+    allocator.release(id);
+    allocator.acquire(db);
+    expect([...allocator.changes]).toEqual([[id, expect.objectContaining({ labels: { app: 'db' } })]]);
   });
 });
 
@@ -90,7 +144,6 @@ describe('restart', () => {
 
   test.each([
     ['nonsense', 'no'],
-    ['another version', { version: 2, next: 256, identities: [] }],
     ['a number out of range', { ...one(9) }],
     [
       'a number twice',
@@ -107,5 +160,5 @@ describe('restart', () => {
 
 function one(id: number) {
   const facts = { namespace: 'a', namespaceLabels: {}, labels: {}, serviceAccount: 's', cluster: 'c', namedPorts: [] };
-  return { version: 1, next: 256, identities: [{ id, ...facts }] };
+  return { next: 256, identities: [{ id, ...facts }] };
 }

@@ -11,33 +11,40 @@ export type AllocatorOptions = {
   readonly grace?: number;
   /** Default `CLUSTER_RANGE`. */
   readonly range?: IdentityRange;
+  /** Part of the range that the workloads of one namespace may hold, used or resting; above 0 to 1, the default. */
+  readonly namespaceShare?: number;
 };
 
 const record = z.record(z.string(), z.string());
-const snapshotSchema = z.object({
-  version: z.literal(1),
-  next: z.int(),
-  identities: z.array(
-    z.object({
-      id: z.int(),
-      namespace: z.string(),
-      namespaceLabels: record,
-      labels: record,
-      serviceAccount: z.string(),
-      cluster: z.string(),
-      namedPorts: z.array(
-        z.object({ name: z.string(), protocol: z.enum(['ICMP', 'TCP', 'UDP', 'ICMPv6', 'SCTP']), port: z.int() }),
-      ),
-    }),
+const recordSchema = z.object({
+  id: z.int(),
+  namespace: z.string(),
+  namespaceLabels: record,
+  labels: record,
+  serviceAccount: z.string(),
+  cluster: z.string(),
+  namedPorts: z.array(
+    z.object({ name: z.string(), protocol: z.enum(['ICMP', 'TCP', 'UDP', 'ICMPv6', 'SCTP']), port: z.int() }),
   ),
 });
+const snapshotSchema = z.object({ next: z.int(), identities: z.array(recordSchema) });
 
-/** Plain JSON; survives a restart of the agent. */
+/** What one number means. Plain JSON; survives a restart of the agent. */
+export type IdentityRecord = z.infer<typeof recordSchema>;
 export type AllocatorSnapshot = z.infer<typeof snapshotSchema>;
 
-type Held = { readonly identity: PodIdentity; readonly key: string; users: number; unusedSince: number };
+/** What became of numbers: undefined where one means nobody any more. */
+export type IdentityChanges = ReadonlyMap<IdentityId, IdentityRecord | undefined>;
 
-/** Numbers for workloads: one number per distinct workload, counted users, reuse only after a grace period. */
+type Held = { readonly identity: PodIdentity; readonly key: string; users: number; unusedSince: number };
+/** What one namespace holds; `resting`: without users, longest unused first. */
+type Holding = { held: number; readonly resting: Set<Held> };
+
+/**
+ * Numbers for workloads: one number per distinct workload, counted users, reuse after a grace period, or before when
+ * none is free. One namespace holds a share of them at most, so that pods of others find one, however often its own are
+ * relabelled.
+ */
 export class IdentityAllocator {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #grace: number;
@@ -46,6 +53,10 @@ export class IdentityAllocator {
   readonly #byId = new Map<IdentityId, Held>();
   /** Without users, longest unused first. */
   readonly #unused = new Set<Held>();
+  readonly #byNamespace = new Map<string, Holding>();
+  readonly #mostHeld: number;
+  #changes = new Map<IdentityId, IdentityRecord | undefined>();
+  #takenBack: PodIdentity[] = [];
   #pool: NumberPool;
 
   constructor(options: AllocatorOptions = {}) {
@@ -53,17 +64,21 @@ export class IdentityAllocator {
     this.#grace = options.grace ?? 600_000;
     this.#range = options.range ?? CLUSTER_RANGE;
     this.#pool = new NumberPool(this.#range);
+    const { namespaceShare: share = 1 } = options;
+    this.#mostHeld = share < 1 ? Math.max(1, Math.floor(this.#pool.size * share)) : Number.POSITIVE_INFINITY;
   }
 
   /**
-   * The identity of a workload (as `LabelFilter.reduce` gives it), with one more user. E_IDENTITY_EXHAUSTED leaves
-   * everything as it was.
+   * The identity of a workload (as `LabelFilter.reduce` gives it), with one more user. Where none is free, a number that
+   * rests means this workload from now on: whoever follows identities replaces what it knew under that number.
+   * E_IDENTITY_SHARE and E_IDENTITY_EXHAUSTED leave everything as it was.
    */
   acquire(workload: Workload): PodIdentity {
     const key = workloadKey(workload);
     const held = this.#byKey.get(key) ?? this.#create(workload, key);
     held.users += 1;
     this.#unused.delete(held);
+    this.#holding(held).resting.delete(held);
     return held.identity;
   }
 
@@ -76,19 +91,20 @@ export class IdentityAllocator {
     held.users -= 1;
     if (held.users > 0) return;
     held.unusedSince = this.#clock.now();
-    this.#unused.add(held);
+    this.#rest(held);
   }
 
-  /** Forgets what has been unused for the whole grace period; the caller removes these from policy and ipcache. */
+  /**
+   * Forgets what has been unused for the whole grace period; the caller removes these from policy and ipcache, and those
+   * that were taken back and mean nobody yet.
+   */
   expire(): PodIdentity[] {
     const now = this.#clock.now();
-    const expired = [];
+    const expired = this.#takenBack.filter(({ id }) => !this.#byId.has(id));
+    this.#takenBack = [];
     for (const held of this.#unused) {
       if (now - held.unusedSince < this.#grace) break;
-      this.#unused.delete(held);
-      this.#byKey.delete(held.key);
-      this.#byId.delete(held.identity.id);
-      this.#pool.free(held.identity.id);
+      this.#forget(held);
       expired.push(held.identity);
     }
     return expired;
@@ -108,17 +124,24 @@ export class IdentityAllocator {
     return Array.from(this.#byId.values(), ({ identity }) => identity);
   }
 
+  /** Where the search for the next number begins. */
+  get next(): number {
+    return this.#pool.next;
+  }
+
   snapshot(): AllocatorSnapshot {
-    const identities = this.identities()
-      .toSorted((a, b) => a.id - b.id)
-      .map(({ id, workload }) => ({
-        ...workload,
-        id: Number(id),
-        namespaceLabels: Object.fromEntries(workload.namespaceLabels),
-        labels: Object.fromEntries(workload.labels),
-        namedPorts: workload.namedPorts.map((port) => ({ ...port })),
-      }));
-    return { version: 1, next: this.#pool.next, identities };
+    const identities = this.identities().toSorted((a, b) => a.id - b.id);
+    return { next: this.#pool.next, identities: identities.map(recordOf) };
+  }
+
+  /** What became of numbers since `saved` was called last. */
+  get changes(): IdentityChanges {
+    return this.#changes;
+  }
+
+  /** `changes` are where they survive a restart. */
+  saved(): void {
+    this.#changes = new Map();
   }
 
   /**
@@ -143,18 +166,27 @@ export class IdentityAllocator {
     this.#pool = pool;
     for (const held of restored.values()) {
       this.#add(held);
-      this.#unused.add(held);
+      this.#rest(held);
     }
   }
 
   #create(workload: Workload, key: string): Held {
-    const id = this.#pool.take();
-    if (id === undefined) {
-      throw identityErrors.make('E_IDENTITY_EXHAUSTED', {
-        detail: `all ${this.#pool.size} are taken, ${this.#unused.size} of them in their grace period; asked for a pod of namespace ${JSON.stringify(workload.namespace)}`,
+    const { namespace } = workload;
+    const own = this.#byNamespace.get(namespace);
+    if (own !== undefined && own.held >= this.#mostHeld && !this.#takeBack(own)) {
+      throw identityErrors.make('E_IDENTITY_SHARE', {
+        detail: `namespace ${JSON.stringify(namespace)} uses ${own.held} numbers, which is all that one namespace may have`,
       });
     }
-    return this.#add(this.#held({ kind: 'pod', id, workload }, key));
+    const id = this.#pool.take() ?? (this.#takeBack(own, this.#mostResting()) ? this.#pool.take() : undefined);
+    if (id === undefined) {
+      throw identityErrors.make('E_IDENTITY_EXHAUSTED', {
+        detail: `all ${this.#pool.size} are in use; asked for a pod of namespace ${JSON.stringify(namespace)}`,
+      });
+    }
+    const held = this.#add(this.#held({ kind: 'pod', id, workload }, key));
+    this.#changes.set(id, recordOf(held.identity));
+    return held;
   }
 
   #held(identity: PodIdentity, key: string): Held {
@@ -164,6 +196,63 @@ export class IdentityAllocator {
   #add(held: Held): Held {
     this.#byKey.set(held.key, held);
     this.#byId.set(held.identity.id, held);
+    this.#holding(held).held += 1;
     return held;
   }
+
+  #rest(held: Held): void {
+    this.#unused.add(held);
+    this.#holding(held).resting.add(held);
+  }
+
+  #forget(held: Held): void {
+    const { id, workload } = held.identity;
+    const holding = this.#holding(held);
+    this.#unused.delete(held);
+    holding.resting.delete(held);
+    holding.held -= 1;
+    if (holding.held === 0) this.#byNamespace.delete(workload.namespace);
+    this.#byKey.delete(held.key);
+    this.#byId.delete(id);
+    this.#pool.free(id);
+    this.#changes.set(id, undefined);
+  }
+
+  #holding({ identity }: Held): Holding {
+    const { namespace } = identity.workload;
+    const holding = this.#byNamespace.get(namespace) ?? { held: 0, resting: new Set() };
+    this.#byNamespace.set(namespace, holding);
+    return holding;
+  }
+
+  /** Frees the number that has rested longest in the first of these that has one. False: none rests. */
+  #takeBack(...holdings: readonly (Holding | undefined)[]): boolean {
+    for (const holding of holdings) {
+      const [longest] = holding?.resting ?? [];
+      if (longest === undefined) continue;
+      this.#forget(longest);
+      this.#takenBack.push(longest.identity);
+      return true;
+    }
+    return false;
+  }
+
+  /** Whoever lets most numbers rest gives one up: only its own churn can have made them so many. */
+  #mostResting(): Holding | undefined {
+    let most: Holding | undefined;
+    for (const holding of this.#byNamespace.values()) {
+      if (holding.resting.size > (most?.resting.size ?? 0)) most = holding;
+    }
+    return most;
+  }
+}
+
+function recordOf({ id, workload }: PodIdentity): IdentityRecord {
+  return {
+    ...workload,
+    id: Number(id),
+    namespaceLabels: Object.fromEntries(workload.namespaceLabels),
+    labels: Object.fromEntries(workload.labels),
+    namedPorts: workload.namedPorts.map((port) => ({ ...port })),
+  };
 }

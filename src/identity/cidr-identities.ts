@@ -16,6 +16,8 @@ export class CidrIdentities {
   /** Numbers of an earlier run, kept for their prefixes. */
   readonly #remembered = new Map<string, IdentityId>();
 
+  #changes = new Map<string, IdentityId | undefined>();
+
   /** `remembered`: what `snapshot` gave before a restart; numbers that are no longer possible are dropped. */
   constructor(options: { range?: IdentityRange; remembered?: Readonly<Record<string, number>> } = {}) {
     this.#pool = new NumberPool(options.range ?? CIDR_RANGE);
@@ -41,6 +43,7 @@ export class CidrIdentities {
     this.#remembered.delete(prefix.toString());
     const identity: CidrIdentity = { kind: 'cidr', id, prefix };
     this.#byPrefix.set(prefix.toString(), { identity, users: 1 });
+    this.#changes.set(prefix.toString(), id);
     this.#count(prefix, 1);
     return { identity, created: true };
   }
@@ -53,6 +56,7 @@ export class CidrIdentities {
     held.users -= 1;
     if (held.users > 0) return undefined;
     this.#byPrefix.delete(prefix.toString());
+    this.#changes.set(prefix.toString(), undefined);
     this.#pool.free(held.identity.id);
     this.#count(prefix, -1);
     return held.identity;
@@ -86,6 +90,16 @@ export class CidrIdentities {
 
   identities(): CidrIdentity[] {
     return Array.from(this.#byPrefix.values(), ({ identity }) => identity);
+  }
+
+  /** Numbers by prefix that came, or went (undefined), since `saved` was called last. */
+  get changes(): ReadonlyMap<string, IdentityId | undefined> {
+    return this.#changes;
+  }
+
+  /** `changes` are where they survive a restart. */
+  saved(): void {
+    this.#changes = new Map();
   }
 
   /** Numbers by prefix, plain JSON, for the next run's `remembered`. */

@@ -4,7 +4,12 @@ export const identityErrors = errorTable({
   E_IDENTITY_EXHAUSTED: {
     what: 'no identity number is free',
     remedy:
-      'Exclude labels that differ from pod to pod with the label filter, or delete unused workloads; numbers come free again after the grace period.',
+      'Exclude labels that differ from pod to pod with the label filter, or delete workloads; a number without pods is taken back when another is needed.',
+  },
+  E_IDENTITY_SHARE: {
+    what: 'a namespace has all the identity numbers that it may have',
+    remedy:
+      'Give its pods fewer distinct sets of labels, exclude labels that differ from pod to pod with the label filter, or raise identity.namespaceShare.',
   },
   E_IDENTITY_SNAPSHOT: {
     what: 'the identity snapshot is not usable',
