@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+import { z } from 'zod';
 import { errorMessage, type Logger } from '../base/index.ts';
 import { AddressPool, EndpointIds, endpointErrors } from '../endpoint/index.ts';
 import { type EndpointId } from '../model/index.ts';
@@ -7,38 +9,58 @@ import type { StateFiles } from './state-files.ts';
 /** Ticks of conntrack after which nothing of an endpoint that is gone is left, with some to spare, in ms. */
 const PURGED_AFTER_MS = 180_000;
 
-/** Numbers and addresses of endpoints; where the next ones are taken from survives the agent. */
+const FILE = 'cursors';
+const cursorsSchema = z.object({ endpoint: z.int().min(0).max(0xffff), address: z.int().min(0) });
+
+/**
+ * Numbers and addresses of endpoints; where the next ones are taken from survives the agent. Which range they are of does
+ * not: the Node object says it, and until it was heard no pod gets an address.
+ */
 export class Addressing {
   readonly ids: EndpointIds;
   readonly #state: StateFiles;
   readonly #released = new Map<EndpointId, number>();
+  readonly #used = new Map<EndpointId, Addr>();
+  readonly #cursor: number;
   #pool: AddressPool | undefined;
 
   constructor(state: StateFiles, podCidr: Prefix | undefined) {
     this.#state = state;
-    this.ids = new EndpointIds(state.cursors().endpoint);
-    const known = podCidr ?? rememberedCidr(state);
-    if (known !== undefined) this.usePodCidr(known);
+    const cursors = state.read(FILE, cursorsSchema);
+    this.#cursor = cursors?.address ?? 0;
+    // An id is not to come back while conntrack knows its last owner: without a cursor, begin anywhere but at his.
+    this.ids = new EndpointIds(cursors?.endpoint ?? (state.problems.has(FILE) ? randomInt(0x1_0000) : 0));
+    if (podCidr !== undefined) this.#usePodCidr(podCidr);
   }
 
   get pool(): AddressPool | undefined {
     return this.#pool;
   }
 
-  /** Once; a later, other range is for the next start of the agent. */
-  usePodCidr(prefix: Prefix): void {
-    if (this.#pool !== undefined) return;
-    this.#pool = new AddressPool(prefix, this.#state.cursors().address);
-    this.#state.writeJson('pod-cidr', { podCIDR: prefix.toString() });
+  /** Endpoints whose addresses are of a range that the node no longer has; they keep them. */
+  get outside(): EndpointId[] {
+    const pool = this.#pool;
+    if (pool === undefined) return [];
+    return [...this.#used].filter(([, addr]) => !pool.prefix.contains(addr)).map(([id]) => id);
   }
 
-  /** As the Node object says; the first range of a family we serve. */
+  #usePodCidr(prefix: Prefix): void {
+    const pool = new AddressPool(prefix, this.#cursor);
+    for (const addr of this.#used.values()) pool.reserve(addr);
+    this.#pool = pool;
+  }
+
+  /** As the Node object says; the first range of a family we serve. Another range than before is for new pods. */
   followNode(podCidrs: readonly string[], log: Logger): void {
-    if (this.#pool !== undefined) return;
     for (const text of podCidrs) {
       try {
         const prefix = Prefix.parse(text);
-        if (prefix.family === 4) return this.usePodCidr(prefix);
+        if (prefix.family !== 4) continue;
+        const before = this.#pool?.prefix.toString();
+        if (before === prefix.toString()) return;
+        this.#usePodCidr(prefix);
+        if (before !== undefined) log.warn({ before, now: prefix.toString() }, "the node's pod range is another one");
+        return;
       } catch (error) {
         log.error({ podCIDR: text, error: errorMessage(error) }, "the node's pod range cannot be used");
       }
@@ -48,7 +70,8 @@ export class Addressing {
   /** Of a restored endpoint; its address may be of a range that the node no longer has. */
   claim(id: EndpointId, addr: Addr): void {
     this.ids.claim(id);
-    if (this.#pool?.prefix.contains(addr)) this.#pool.allocate(addr);
+    this.#used.set(id, addr);
+    this.#pool?.reserve(addr);
   }
 
   /** E_CNI_BUSY while the node has no pod range, E_IPAM_*, E_ENDPOINT_IDS; then nothing is taken. */
@@ -60,7 +83,10 @@ export class Addressing {
     const addr = pool.allocate(requested);
     try {
       const id = this.ids.allocate();
-      this.#state.putCursors({ endpoint: this.ids.last, address: pool.cursor });
+      this.#used.set(id, addr);
+      this.#state.writeJson(FILE, { endpoint: this.ids.last, address: pool.cursor } satisfies z.input<
+        typeof cursorsSchema
+      >);
       return { id, addr };
     } catch (error) {
       pool.release(addr);
@@ -68,8 +94,10 @@ export class Addressing {
     }
   }
 
-  release(id: EndpointId, addr: Addr, now: number): void {
-    this.#pool?.release(addr);
+  /** `addr`: undefined when nobody knows which it was. */
+  release(id: EndpointId, addr: Addr | undefined, now: number): void {
+    if (addr !== undefined) this.#pool?.release(addr);
+    this.#used.delete(id);
     this.ids.release(id);
     this.#released.set(id, now);
   }
@@ -82,12 +110,4 @@ export class Addressing {
       this.ids.purged(id);
     }
   }
-}
-
-function rememberedCidr(state: StateFiles): Prefix | undefined {
-  const value = state.readJson('pod-cidr');
-  if (typeof value !== 'object' || value === null || !('podCIDR' in value) || typeof value.podCIDR !== 'string') {
-    return undefined;
-  }
-  return Prefix.parse(value.podCIDR);
 }

@@ -29,6 +29,7 @@ import { endpointCounters, endpointView, nodeDrops } from './backend-endpoints.t
 import { type PolicyViewContext, policyProblemTexts, policyView } from './backend-policies.ts';
 import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
+import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { AgentConfig } from './config.ts';
 import type { Doctor } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -39,6 +40,7 @@ import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
 import { type Reflection, reflectorDetail } from './reflection.ts';
 import type { Services } from './services.ts';
+import type { StateFiles } from './state-files.ts';
 
 export type BackendOptions = {
   readonly config: AgentConfig;
@@ -63,6 +65,8 @@ export type BackendOptions = {
   readonly accounts: EndpointAccounts;
   readonly words: EndpointWords;
   readonly nodeAddresses: () => readonly Addr[];
+  readonly closed: Pick<ClosedEndpoints, 'problems'>;
+  readonly state: Pick<StateFiles, 'problems'>;
   readonly metricsText: () => Promise<string>;
   readonly footprint: () => FootprintView;
   readonly doctor: Doctor;
@@ -254,6 +258,8 @@ export class Backend implements AdminBackend {
     );
     add('policy tables', refused, `${installer.rows} rows in use`);
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
+    const lost = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
+    add('records', lost, 'all of an earlier life could be read');
     const closed = endpoints.values().filter(({ state }) => state !== 'ready');
     add(
       'endpoints',

@@ -8,7 +8,7 @@ import {
   TcxLink,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
-import { type EndpointId, endpointId } from '../model/index.ts';
+import { type EndpointId, endpointId, type Ifindex } from '../model/index.ts';
 import { hashOf } from './hash.ts';
 
 export type EndpointProgramsOptions = {
@@ -49,12 +49,17 @@ export class EndpointPrograms {
 
   /** Loads this endpoint's programs and attaches both, or swaps what is attached. */
   async attach(record: EndpointRecord): Promise<void> {
+    await this.#attach(record.id, record.hostIfindex, this.configOf(record));
+  }
+
+  async #attach(id: EndpointId, device: Ifindex, config: Config): Promise<void> {
     const { endpoint, maps } = this.#o;
-    const programs = loadEndpointPrograms({ spec: endpoint, maps, config: this.configOf(record) });
+    const programs = loadEndpointPrograms({ spec: endpoint, maps, config });
+    const at = (hook: 'ingress' | 'egress') => ({ ifindex: device, hook, pin: `${this.#directory(id)}/${hook}` });
     try {
       const links = await Promise.allSettled([
-        TcxLink.attach({ ...this.#at(record, 'ingress'), program: programs.fromPod }),
-        TcxLink.attach({ ...this.#at(record, 'egress'), program: programs.toPod }),
+        TcxLink.attach({ ...at('ingress'), program: programs.fromPod }),
+        TcxLink.attach({ ...at('egress'), program: programs.toPod }),
       ]);
       for (const link of links) if (link.status === 'fulfilled') link.value.close();
       for (const link of links) if (link.status === 'rejected') throw link.reason;
@@ -62,6 +67,16 @@ export class EndpointPrograms {
       programs.fromPod.close();
       programs.toPod.close();
     }
+  }
+
+  /** Lets nothing pass at a device whose pod is unknown; its word is 0. What is attached there already stays. */
+  async close(id: EndpointId, device: Ifindex): Promise<void> {
+    const at = this.#pins(id).map((pin) => {
+      using link = TcxLink.open(pin);
+      return link?.ifindex;
+    });
+    if (at.every((found) => found === device)) return;
+    await this.#attach(id, device, { ...this.#o.base, endpoint: id, ifindex: device });
   }
 
   /** Throws E_DATAPATH_ATTACH and its kin when a link is not as it should be. */
@@ -91,15 +106,11 @@ export class EndpointPrograms {
   }
 
   /** Puts the programs that all endpoints share in place, unless exactly they are; what runs, to be remembered. */
-  installShared(running: unknown): string {
+  installShared(running: string | undefined): string {
     const { judge, maps, base } = this.#o;
     const wanted = hashOf(readFileSync(judge.path), JSON.stringify(base));
     if (running !== wanted) installJudges({ spec: judge, maps, config: base });
     return wanted;
-  }
-
-  #at(record: EndpointRecord, hook: 'ingress' | 'egress') {
-    return { ifindex: record.hostIfindex, hook, pin: `${this.#directory(record.id)}/${hook}` } as const;
   }
 
   #pins(id: EndpointId): string[] {

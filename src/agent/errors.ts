@@ -18,6 +18,10 @@ export const agentErrors = errorTable({
     what: 'the uplink cannot be determined',
     remedy: 'Set "uplink" to the name of the device that leads out of the node.',
   },
+  E_AGENT_SOCKET: {
+    what: 'a socket of the agent cannot be made',
+    remedy: 'Set "cniSocket" and "adminSocket" to two paths in directories that belong to root.',
+  },
   E_AGENT_POD_CIDR: {
     what: 'no pod CIDR',
     remedy: 'Set "podCIDR", or let the cluster set spec.podCIDR of the Node.',

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { AdminServer, metricsServer } from '../api/index.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import {
@@ -29,6 +30,7 @@ import { Addressing } from './addressing.ts';
 import { createAgentRegistry, passHistogram, registerAgentMetrics } from './agent-metrics.ts';
 import { Attachments } from './attachments.ts';
 import { Backend } from './backend.ts';
+import { ClosedEndpoints } from './closed-endpoints.ts';
 import { CniServer } from './cni-server.ts';
 import type { AgentConfig } from './config.ts';
 import { Collection } from './conntrack-collector.ts';
@@ -54,6 +56,7 @@ import { eventProblem, policyEventSubject } from './policy-events.ts';
 import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
 import { prefixLimits } from './prefix-room.ts';
+import { pinsBelow, preflight, removeNewPins } from './preflight.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
 import { serviceHooks } from './service-hooks.ts';
@@ -63,10 +66,21 @@ import { StateFiles } from './state-files.ts';
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
 
 /**
- * Everything of one agent, wired by hand and started in order: kernel, maps, what an earlier life left, API, sockets.
- * When this rejects, the lifecycle's owner stops what was started.
+ * Starts an agent, or leaves the node as it was. When this rejects, the lifecycle's owner stops what was started.
  */
 export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger) {
+  await preflight(config);
+  const before = pinsBelow(config.pinDir);
+  try {
+    return await wireAgent(config, lifecycle, log);
+  } catch (error) {
+    removeNewPins(config.pinDir, before);
+    throw error;
+  }
+}
+
+/** Everything of one agent, wired by hand and started in order: kernel, maps, what an earlier life left, API, sockets. */
+async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger) {
   const clock = systemClock;
   const pinRoot = config.pinDir.startsWith(`${BPFFS}/`) ? BPFFS : config.pinDir;
   ensureBpffs(pinRoot);
@@ -123,10 +137,21 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     for (const [id] of words.entries()) words.clear(id);
   }
   const addressing = new Addressing(state, config.podCIDR);
-  const restored = await restoreEndpoints({ addressing, endpoints, programs, netdev, words, local, state, log });
+  const closed = new ClosedEndpoints({ netdev, programs, state, addressing, clock, log });
+  const restored = await restoreEndpoints({
+    addressing,
+    endpoints,
+    programs,
+    netdev,
+    words,
+    local,
+    state,
+    closed,
+    log,
+  });
   const accounts = new EndpointAccounts(maps, { events: config.enableEvents });
   await accounts.prune(new Set(endpoints.values().map(({ record }) => record.id)));
-  state.writeJson('judges', programs.installShared(state.readJson('judges')));
+  state.writeJson('judges', programs.installShared(state.read('judges', z.string())));
   await devices.look();
   // Nothing of an earlier layout is used any more.
   removeOldMaps(config.pinDir);
@@ -276,6 +301,8 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     accounts,
     words,
     nodeAddresses,
+    closed,
+    state,
     metricsText: () => registry.metrics(),
     footprint: () =>
       measureFootprint(
@@ -308,6 +335,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
     { start: async () => undefined, stop: async () => [words, netdev, maps, numbers].forEach((open) => open.close()) },
     engine,
     devices,
+    closed,
     ...(services === undefined ? [] : [services.health, services.sockets, services.engine]),
     events,
     reflection,

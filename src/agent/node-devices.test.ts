@@ -37,13 +37,16 @@ class FakePrograms {
 function scene(links: readonly Link[], configured?: readonly string[]) {
   const files = new Map<string, string>();
   const state = {
-    readJson: (name: string): unknown => JSON.parse(files.get(name) ?? 'null'),
+    read: <T>(name: string): T | undefined => (files.has(name) ? JSON.parse(files.get(name) ?? '') : undefined),
     writeJson: (name: string, value: unknown) => void files.set(name, JSON.stringify(value)),
   };
-  const it = { links: [...links], programs: new FakePrograms(), clock: new FakeClock(0) };
+  const it = { links: [...links], programs: new FakePrograms(), missed: new Set<number>(), clock: new FakeClock(0) };
   const devices = () =>
     new NodeDevices({
-      netdev: { listLinks: async () => it.links },
+      netdev: {
+        listLinks: async () => it.links.filter(({ ifindex: index }) => !it.missed.has(index)),
+        linkAt: async (index) => it.links.find((one) => one.ifindex === index),
+      },
       programs: it.programs,
       state,
       uplink: ifindex(UPLINK),
@@ -95,6 +98,15 @@ it('follows devices that come and go', async () => {
   await clock.advance(10_000);
   expect(guarded()).toEqual([UPLINK, 6]);
   await lifecycle.stop();
+});
+
+it('keeps what a list missed', async () => {
+  const { it: scenery, devices, guarded } = scene([link(UPLINK, 'eth0'), link(3, 'eth1')]);
+  const service = devices();
+  await service.look();
+  scenery.missed.add(3);
+  await service.look();
+  expect(guarded()).toEqual([UPLINK, 3]);
 });
 
 it('does not serve without the uplink, and tries every other device again', async () => {

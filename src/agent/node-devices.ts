@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { Link, Netdev } from '../datapath/index.ts';
 import { endpointOfIfname } from '../endpoint/index.ts';
@@ -10,9 +11,9 @@ const LOOK_MS = 10_000;
 const STATE = 'devices';
 
 export type NodeDevicesOptions = {
-  readonly netdev: Pick<Netdev, 'listLinks'>;
+  readonly netdev: Pick<Netdev, 'listLinks' | 'linkAt'>;
   readonly programs: Pick<DevicePrograms, 'wanted' | 'pinned' | 'isAttached' | 'attach' | 'detach'>;
-  readonly state: Pick<StateFiles, 'readJson' | 'writeJson'>;
+  readonly state: Pick<StateFiles, 'read' | 'writeJson'>;
   /** Must be guarded before the agent serves. */
   readonly uplink: Ifindex;
   /** Names; undefined: every device that leads out of the node. */
@@ -30,7 +31,7 @@ export class NodeDevices implements Service {
 
   constructor(options: NodeDevicesOptions) {
     this.#o = options;
-    this.#running = remembered(options.state.readJson(STATE));
+    this.#running = remembered(options.state.read(STATE, z.record(z.string(), z.string())));
   }
 
   /** Names of the devices that are to be guarded, as at the last look. */
@@ -57,6 +58,9 @@ export class NodeDevices implements Service {
     this.#guarded = new Map(outer.map((link) => [link.ifindex, link.name]));
     for (const gone of new Set([...programs.pinned(), ...this.#running.keys()])) {
       if (this.#guarded.has(gone)) continue;
+      const link = await netdev.linkAt(gone);
+      // Who is missing in a list is asked for before he is taken for gone.
+      if (link !== undefined && !links.some(({ ifindex }) => ifindex === gone)) continue;
       await programs.detach(gone);
       this.#running.delete(gone);
     }
@@ -81,11 +85,10 @@ function leadsOut(link: Link, configured: readonly string[] | undefined): boolea
   return link.isEthernet && !link.isPort && endpointOfIfname(link.name) === undefined;
 }
 
-function remembered(file: unknown): Map<Ifindex, string> {
-  if (typeof file !== 'object' || file === null) return new Map();
+function remembered(file: Readonly<Record<string, string>> = {}): Map<Ifindex, string> {
   return new Map(
     Object.entries(file).flatMap(([device, hash]) =>
-      /^[1-9]\d*$/.test(device) && typeof hash === 'string' ? [[Number(device) as Ifindex, hash] as const] : [],
+      /^[1-9]\d*$/.test(device) ? [[Number(device) as Ifindex, hash] as const] : [],
     ),
   );
 }

@@ -124,6 +124,6 @@ export class Numbers {
 
   #discard(): void {
     this.close();
-    for (const suffix of ['', '-wal', '-shm']) rmSync(`${this.#path}${suffix}`, { force: true });
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${this.#path}${suffix}`, { recursive: true, force: true });
   }
 }

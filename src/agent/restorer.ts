@@ -9,6 +9,7 @@ import {
 } from '../endpoint/index.ts';
 import { type EndpointId, endpointId } from '../model/index.ts';
 import type { Addressing } from './addressing.ts';
+import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
@@ -22,6 +23,7 @@ export type RestorerOptions = {
   readonly words: EndpointWords;
   readonly local: LocalAddresses;
   readonly state: StateFiles;
+  readonly closed: ClosedEndpoints;
   readonly log: Logger;
 };
 
@@ -33,9 +35,16 @@ export async function restoreEndpoints(options: RestorerOptions): Promise<Map<Re
     const id = endpointOfIfname(link.name);
     if (id !== undefined) devices.set(id, link.ifindex);
   }
+  const stored = state.endpoints();
+  // Who is missing in a list is asked for before he is taken for gone.
+  for (const id of [...stored.records.map((record) => record.id), ...stored.unreadable.keys()]) {
+    const link = devices.has(id) ? undefined : await netdev.findLink(hostIfnameOf(id));
+    if (link !== undefined) devices.set(id, link.ifindex);
+  }
   const open = new Set(words.entries().flatMap(([id]) => (id === endpointId(0) ? [] : [id])));
   const steps = planRestore({
-    records: state.endpoints(),
+    records: stored.records,
+    unreadable: stored.unreadable,
     devices,
     links: programs.pinned(),
     open,
@@ -46,7 +55,7 @@ export async function restoreEndpoints(options: RestorerOptions): Promise<Map<Re
     try {
       await apply(step, options);
     } catch (error) {
-      const id = step.action === 'remove' ? step.id : step.record.id;
+      const id = 'id' in step ? step.id : step.record.id;
       words.clear(id);
       log.error({ endpoint: id, action: step.action, error: errorMessage(error) }, 'endpoint could not be restored');
       continue;
@@ -71,6 +80,11 @@ async function apply(step: RestoreStep, options: RestorerOptions): Promise<void>
       state.putEndpoint(record);
       return;
     }
+    case 'close':
+      words.clear(step.id);
+      options.addressing.ids.claim(step.id);
+      await options.closed.add(step);
+      return;
     case 'remove':
       log.info({ endpoint: step.id, why: step.why }, 'leftover removed');
       await removeLeftover(step.id, step.record, options);

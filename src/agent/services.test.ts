@@ -64,7 +64,7 @@ beforeEach(async () => {
     config: parseConfig({ nodeName: 'node-1', serviceAddressRanges: ['192.0.2.0/24'] }),
     maps,
     intent,
-    state: { readJson: () => undefined, writeJson: () => undefined },
+    state: { read: () => undefined, writeJson: () => undefined, problems: new Map() },
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     events,
     endStale: async () => ({ ended: 0, kept: 0, failed: [] }),

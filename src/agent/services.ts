@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Clock, Logger } from '../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
 import { type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
@@ -20,7 +21,7 @@ export type ServicesOptions = {
   readonly config: AgentConfig;
   readonly maps: ServiceMaps;
   readonly intent: Intent;
-  readonly state: Pick<StateFiles, 'readJson' | 'writeJson'>;
+  readonly state: Pick<StateFiles, 'read' | 'writeJson' | 'problems'>;
   readonly nodeAddresses: () => readonly Addr[];
   readonly events: Pick<ObjectEvents, 'report'>;
   /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
@@ -41,14 +42,16 @@ export type Services = {
 };
 
 const NUMBERS = 'service-numbers';
+/** Where numbers begin when nobody knows any more which were given out: above all that a node ever came to. */
+const LOST = 0x4000_0000;
 
 /** The part of the agent that steers services, with what an earlier life left in the kernel. */
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const { config, maps, intent, state, registry, nodeAddresses, clock, log } = options;
   const left = await ServiceLeftovers.read(maps);
-  const reserved = Number(state.readJson(NUMBERS) ?? 0);
+  const reserved = state.read(NUMBERS, z.int().min(0)) ?? (state.problems.has(NUMBERS) ? LOST : 0);
   const numbers = new ServiceNumbers({
-    next: Math.max(left.highest + 1, Number.isSafeInteger(reserved) ? reserved : 0),
+    next: Math.max(left.highest + 1, reserved),
     reserve: (below) => state.writeJson(NUMBERS, below),
   });
   const { nodeName, serviceAddressRanges: addressRanges, nodePortRange: nodePorts } = config;

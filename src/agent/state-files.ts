@@ -1,12 +1,18 @@
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { z } from 'zod';
+import { errorMessage } from '../base/index.ts';
 import { decodeRecord, type EndpointRecord, encodeRecord } from '../endpoint/index.ts';
-import type { EndpointId } from '../model/index.ts';
+import { type EndpointId, endpointId } from '../model/index.ts';
 import { makeDirectory } from './directory.ts';
 import { agentErrors } from './errors.ts';
 
-const cursorsSchema = z.object({ endpoint: z.int(), address: z.int() });
-export type Cursors = z.infer<typeof cursorsSchema>;
+const MAX_ID = 0xffff;
+
+export type StoredEndpoints = {
+  readonly records: readonly EndpointRecord[];
+  /** Id -> why its record cannot be read. The file stays, for an agent that can. */
+  readonly unreadable: ReadonlyMap<EndpointId, string>;
+};
 
 /**
  * The files of one agent, on tmpfs as a rule. A file is written beside its place and renamed into it, so that a reader
@@ -15,6 +21,8 @@ export type Cursors = z.infer<typeof cursorsSchema>;
 export class StateFiles {
   readonly #dir: string;
   readonly #endpoints: string;
+  /** Files that could not be read at the start, by name, with the reason. */
+  readonly problems = new Map<string, string>();
 
   /** Makes the directories. E_AGENT_STATE. */
   constructor(dir: string) {
@@ -27,15 +35,23 @@ export class StateFiles {
     }
   }
 
-  /** What can be read; files that cannot are dropped, and what they described is cleaned up as an orphan. */
-  endpoints(): EndpointRecord[] {
-    return readdirSync(this.#endpoints).flatMap((name) => {
-      const path = `${this.#endpoints}/${name}`;
-      const record = name.endsWith('.json') ? decodeRecord(readFileSync(path, 'utf8')) : undefined;
-      if (record !== undefined && name === `${record.id}.json`) return [record];
-      rmSync(path, { force: true, recursive: true });
-      return [];
-    });
+  endpoints(): StoredEndpoints {
+    const records: EndpointRecord[] = [];
+    const unreadable = new Map<EndpointId, string>();
+    for (const name of readdirSync(this.#endpoints)) {
+      const number = /^([1-9]\d{0,4})\.json$/.exec(name)?.[1];
+      // What a crash left beside its place, or nothing of ours.
+      if (number === undefined || Number(number) > MAX_ID) continue;
+      const id = endpointId(Number(number));
+      try {
+        const record = decodeRecord(readFileSync(`${this.#endpoints}/${name}`, 'utf8'));
+        if (record.id === id) records.push(record);
+        else unreadable.set(id, `it is of endpoint ${record.id}`);
+      } catch (error) {
+        unreadable.set(id, errorMessage(error));
+      }
+    }
+    return { records, unreadable };
   }
 
   putEndpoint(record: EndpointRecord): void {
@@ -46,20 +62,24 @@ export class StateFiles {
     rmSync(`${this.#endpoints}/${id}.json`, { force: true });
   }
 
-  cursors(): Cursors {
-    const parsed = cursorsSchema.safeParse(this.readJson('cursors'));
-    return parsed.success ? parsed.data : { endpoint: 0, address: 0 };
-  }
-
-  putCursors(cursors: Cursors): void {
-    this.writeJson('cursors', cursors);
-  }
-
-  /** Undefined when there is none or it is torn. */
-  readJson(name: string): unknown {
+  /**
+   * What an earlier life wrote, if it is still what this one expects. Undefined when there is none or it is not: then what
+   * it described is unknown, which `problems` says.
+   */
+  read<T>(name: string, schema: z.ZodType<T>): T | undefined {
+    const path = `${this.#dir}/${name}.json`;
+    let text: string;
     try {
-      return JSON.parse(readFileSync(`${this.#dir}/${name}.json`, 'utf8'));
-    } catch {
+      text = readFileSync(path, 'utf8');
+    } catch (error) {
+      if (!isNotFound(error)) this.problems.set(name, `${path} cannot be read: ${errorMessage(error)}`);
+      return undefined;
+    }
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (error) {
+      const why = error instanceof z.ZodError ? z.prettifyError(error) : errorMessage(error);
+      this.problems.set(name, `${path} is not what was written: ${why}`);
       return undefined;
     }
   }
@@ -83,4 +103,8 @@ export class StateFiles {
       throw agentErrors.make('E_AGENT_STATE', { detail: path, cause });
     }
   }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

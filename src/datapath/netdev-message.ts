@@ -96,6 +96,10 @@ export function getLink(name: string): Message {
   return { type: RTM.getLink, flags: 0, payload: concatBytes(linkHeader(), attribute(IFLA.name, text(name))) };
 }
 
+export function getLinkAt(index: Ifindex): Message {
+  return { type: RTM.getLink, flags: 0, payload: linkHeader({ index }) };
+}
+
 export function newAddr(index: Ifindex, addr: Addr): Change {
   const header = concatBytes(Uint8Array.of(family(addr), bits(addr), 0, SCOPE.universe), u32(index));
   return {

@@ -8,6 +8,7 @@ import {
   deleteLink,
   describeReply,
   getLink,
+  getLinkAt,
   type Link,
   neighbourLine,
   newAddr,
@@ -89,6 +90,12 @@ export class Netdev implements Disposable {
 
   async findLink(name: string): Promise<Link | undefined> {
     const reply = await this.#host.get(getLink(name), `find ${name}`);
+    return reply === undefined ? undefined : parseLink(reply);
+  }
+
+  /** Asks for one device: who is missing in a list is asked for before he is taken for gone. */
+  async linkAt(index: Ifindex): Promise<Link | undefined> {
+    const reply = await this.#host.get(getLinkAt(index), `find ifindex ${index}`);
     return reply === undefined ? undefined : parseLink(reply);
   }
 

@@ -26,7 +26,12 @@ describe('netlink messages', () => {
         );
         expect(bytes.length % 4).toBe(0);
         expect(parseMessages(bytes)).toEqual(
-          messages.map((m, i) => ({ type: m.type, sequence: 7 + i, payload: Uint8Array.from(m.payload) })),
+          messages.map((m, i) => ({
+            type: m.type,
+            sequence: 7 + i,
+            isInterrupted: false,
+            payload: Uint8Array.from(m.payload),
+          })),
         );
       }),
     );
@@ -46,7 +51,7 @@ describe('netlink messages', () => {
   it('describe what they would make', () => {
     const index = ifindex(5);
     const line = (change: { type: number; payload: Uint8Array }): string =>
-      describeReply({ ...change, sequence: 0 }).line;
+      describeReply({ ...change, sequence: 0, isInterrupted: false }).line;
     expect(line(newAddr(index, parseAddr('10.0.0.1')))).toBe('address 10.0.0.1/32');
     expect(line(newRoute({ to: parseAddr('169.254.1.1'), ifindex: index }))).toBe('route to 169.254.1.1');
     expect(line(newRoute({ via: parseAddr('169.254.1.1'), ifindex: index }))).toBe('route to default via 169.254.1.1');
@@ -63,7 +68,7 @@ describe('netlink messages', () => {
       attribute(1, Uint8Array.of(10, 88, 10, 0, 0, 1)),
       attribute(4, u32(1450)),
     );
-    expect(parseLink({ type: RTM.newLink, sequence: 0, payload })).toEqual({
+    expect(parseLink({ type: RTM.newLink, sequence: 0, isInterrupted: false, payload })).toEqual({
       ifindex: 3,
       name: 'mbr0001',
       isEthernet: false,

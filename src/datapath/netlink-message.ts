@@ -96,10 +96,17 @@ export function encodeMessages(messages: readonly Message[], sequence: number): 
   return concatBytes(...parts);
 }
 
-export type Reply = { readonly type: number; readonly sequence: number; readonly payload: Uint8Array };
+export type Reply = {
+  readonly type: number;
+  readonly sequence: number;
+  /** What is listed changed while the kernel listed it (NLM_F_DUMP_INTR): entries may be missing, or there twice. */
+  readonly isInterrupted: boolean;
+  readonly payload: Uint8Array;
+};
 
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
+const NLM_F_DUMP_INTR = 0x10;
 
 export function parseMessages(bytes: Uint8Array): Reply[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -110,6 +117,7 @@ export function parseMessages(bytes: Uint8Array): Reply[] {
     replies.push({
       type: view.getUint16(at + 4, true),
       sequence: view.getUint32(at + 8, true),
+      isInterrupted: (view.getUint16(at + 6, true) & NLM_F_DUMP_INTR) !== 0,
       payload: bytes.slice(at + HEADER, at + length),
     });
     at += align4(length);

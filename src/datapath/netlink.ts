@@ -66,13 +66,12 @@ export class NetlinkSocket implements Disposable {
     throw kernelError('E_DATAPATH_NETLINK', what, cause);
   }
 
-  /** Every object of a kind. */
+  /**
+   * Every object of a kind, whole or not at all: a list that changed while it was made is asked for again, since whoever
+   * is missing in it would be taken for gone. Throws E_DATAPATH_NETLINK.
+   */
   async dump(type: number, payload: Uint8Array): Promise<Reply[]> {
-    const done = (reply: Reply): boolean => reply.type === NLMSG_DONE || reply.type === NLMSG_ERROR;
-    const replies = await this.#exchange([{ type, flags: NLM.dump, payload }], (seen) => seen.some(done));
-    const errno = errorOf(replies.find((reply) => reply.type === NLMSG_ERROR));
-    if (errno !== 0) throw kernelError('E_DATAPATH_NETLINK', 'dump', new ErrnoError('dump', errno));
-    return replies.filter((reply) => !done(reply));
+    return await completeDump(async () => await this.#exchange([{ type, flags: NLM.dump, payload }], hasEnded));
   }
 
   async #exchange(
@@ -102,6 +101,24 @@ export class NetlinkSocket implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+const endsDump = (reply: Reply): boolean => reply.type === NLMSG_DONE || reply.type === NLMSG_ERROR;
+const hasEnded = (seen: readonly Reply[]): boolean => seen.some(endsDump);
+
+/** How often a list is asked for before the agent says that it could not be had. */
+const DUMP_ATTEMPTS = 16;
+
+/** Asks until a dump was not interrupted. Throws E_DATAPATH_NETLINK after the last attempt. */
+export async function completeDump(attempt: () => Promise<readonly Reply[]>): Promise<Reply[]> {
+  for (let attempts = 0; attempts < DUMP_ATTEMPTS; attempts += 1) {
+    const replies = await attempt();
+    const errno = errorOf(replies.find((reply) => reply.type === NLMSG_ERROR));
+    if (errno !== 0) throw kernelError('E_DATAPATH_NETLINK', 'dump', new ErrnoError('dump', errno));
+    if (!replies.some(({ isInterrupted }) => isInterrupted)) return replies.filter((reply) => !endsDump(reply));
+  }
+  const detail = `a list was changed ${DUMP_ATTEMPTS} times while it was read`;
+  throw datapathErrors.make('E_DATAPATH_NETLINK', { detail });
 }
 
 function errorOf(reply: Reply | undefined): number {

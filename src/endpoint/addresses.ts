@@ -54,19 +54,28 @@ export class AddressPool {
     return addr;
   }
 
+  /** Of a pod that has it already, whoever gave it to it; one that the pool never gives out is left alone. */
+  reserve(addr: Addr): void {
+    if (this.#gives(addr)) this.#take(addr);
+  }
+
   /** Returns an address; one that is not taken is left alone. */
   release(addr: Addr): void {
     if (this.#taken.delete(addr)) this.#freed.add(addr);
   }
 
   #allocateExactly(addr: Addr): Addr {
-    const offset = this.prefix.contains(addr) ? addrValue(addr) - this.prefix.value - this.#first : -1n;
-    if (offset < 0n || offset >= this.#count) {
+    if (!this.#gives(addr)) {
       throw endpointErrors.make('E_IPAM_OUTSIDE', { detail: `${addr} is no pod address of ${this.prefix.toString()}` });
     }
     if (this.#taken.has(addr)) throw endpointErrors.make('E_IPAM_TAKEN', { detail: addr });
     this.#take(addr);
     return addr;
+  }
+
+  #gives(addr: Addr): boolean {
+    const offset = this.prefix.contains(addr) ? addrValue(addr) - this.prefix.value - this.#first : -1n;
+    return offset >= 0n && offset < this.#count;
   }
 
   #take(addr: Addr): void {

@@ -26,8 +26,14 @@ export type EndpointRecord = {
   readonly createdAt: number;
 };
 
-const schema = z.strictObject({
-  version: z.literal(1),
+/**
+ * Raised only when an older agent must not serve what a newer one wrote. Fields that are added need no new version: who
+ * does not know them passes them over, and who misses them takes a default.
+ */
+const RECORD_VERSION = 1;
+
+const schema = z.object({
+  version: z.literal(RECORD_VERSION),
   id: z.int().min(1).max(0xffff),
   containerId: z.string(),
   ifname: z.string(),
@@ -48,7 +54,7 @@ const schema = z.strictObject({
 export function encodeRecord(record: EndpointRecord): string {
   const { attachment, pod, ...rest } = record;
   const flat: z.input<typeof schema> = {
-    version: 1,
+    version: RECORD_VERSION,
     ...rest,
     ...attachment,
     namespace: pod.namespace,
@@ -58,22 +64,18 @@ export function encodeRecord(record: EndpointRecord): string {
   return `${JSON.stringify(flat)}\n`;
 }
 
-/** Undefined for a file that is torn, foreign or of another version: what it described is cleaned up as an orphan. */
-export function decodeRecord(text: string): EndpointRecord | undefined {
-  try {
-    const { version: _, containerId, ifname, namespace, name, uid, ...rest } = schema.parse(JSON.parse(text));
-    return {
-      ...rest,
-      id: endpointId(rest.id),
-      attachment: { containerId, ifname },
-      pod: { namespace, name, uid },
-      addr: parseAddr(rest.addr),
-      mac: parseMac(rest.mac),
-      hostIfindex: ifindex(rest.hostIfindex),
-    };
-  } catch {
-    return undefined;
-  }
+/** Throws for a file that is torn, foreign or of another version. */
+export function decodeRecord(text: string): EndpointRecord {
+  const { version: _, containerId, ifname, namespace, name, uid, ...rest } = schema.parse(JSON.parse(text));
+  return {
+    ...rest,
+    id: endpointId(rest.id),
+    attachment: { containerId, ifname },
+    pod: { namespace, name, uid },
+    addr: parseAddr(rest.addr),
+    mac: parseMac(rest.mac),
+    hostIfindex: ifindex(rest.hostIfindex),
+  };
 }
 
 /** `mbr` and the id in four hexadecimal digits. */

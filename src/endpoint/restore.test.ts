@@ -28,6 +28,7 @@ const both = { fromPod: true, toPod: true };
 function plan(input: Partial<RestoreInput>) {
   const steps = planRestore({
     records: [],
+    unreadable: new Map(),
     devices: new Map(),
     links: new Map(),
     open: new Set(),
@@ -36,7 +37,7 @@ function plan(input: Partial<RestoreInput>) {
   });
   return steps.map((s) => ({
     action: s.action,
-    id: s.action === 'remove' ? s.id : s.record.id,
+    id: s.action === 'remove' || s.action === 'close' ? s.id : s.record.id,
     why: 'why' in s ? s.why : undefined,
   }));
 }
@@ -65,19 +66,32 @@ describe('planRestore', () => {
     ['an interrupted ADD', record(1, { phase: 'creating' }), devices(1), /ADD/],
     ['an interrupted DEL', record(1, { phase: 'disconnecting' }), devices(1), /DEL/],
     ['a device that is gone', record(1), devices(), /gone/],
-    ['another device of the same name', record(1, { hostIfindex: ifindex(7) }), devices(1), /another/],
   ])('removes %s', (_, of, found, why) => {
     expect(plan({ records: [of], devices: found, links: links(1) })).toMatchObject([
       { action: 'remove', id: 1, why: expect.stringMatching(why) },
     ]);
   });
 
-  it('removes whatever has no record: device, link or open word', () => {
-    const steps = plan({ devices: devices(1), links: links(2), open: new Set([endpointId(3)]) });
-    expect(steps.map((s) => [s.action, s.id])).toEqual([
-      ['remove', 1],
+  it('removes what is left without record and device: link, open word or a record that cannot be read', () => {
+    const left = { links: links(2), open: new Set([endpointId(3)]), unreadable: new Map([[endpointId(4), 'torn']]) };
+    expect(plan(left).map((s) => [s.action, s.id])).toEqual([
       ['remove', 2],
       ['remove', 3],
+      ['remove', 4],
+    ]);
+  });
+
+  it.each([
+    ['a device without a record', {}, /no record/],
+    [
+      'a device whose record cannot be read',
+      { unreadable: new Map([[endpointId(1), 'torn']]) },
+      /cannot be read: torn/,
+    ],
+    ['another device than the record says', { records: [record(1, { hostIfindex: ifindex(7) })] }, /another/],
+  ])('closes %s, and leaves it', (_, input, why) => {
+    expect(plan({ ...input, devices: devices(1), links: links(1) })).toMatchObject([
+      { action: 'close', id: 1, why: expect.stringMatching(why) },
     ]);
   });
 
@@ -86,7 +100,7 @@ describe('planRestore', () => {
     const steps = plan({ records: [thief, record(1)], devices: devices(1, 2), links: links(1, 2) });
     expect(steps.map((s) => [s.action, s.id])).toEqual([
       ['keep', 1],
-      ['remove', 2],
+      ['close', 2],
     ]);
   });
 });
@@ -104,8 +118,13 @@ describe('records', () => {
     '{}',
     encodeRecord(record(5)).slice(0, -9),
     encodeRecord(record(5)).replace('"version":1', '"version":2'),
-  ])('that are torn or foreign are nothing: %j', (text) => {
-    expect(decodeRecord(text)).toBeUndefined();
+  ])('that are torn or foreign are refused: %j', (text) => {
+    expect(() => decodeRecord(text)).toThrow();
+  });
+
+  it('may have fields of a later version', () => {
+    const text = encodeRecord(record(5)).replace('{', '{"later":{"a":[1]},');
+    expect(decodeRecord(text)).toEqual(record(5));
   });
 
   it('name the device by the id', () => {

@@ -1,0 +1,66 @@
+import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { metricsServer } from '../api/index.ts';
+import { errorMessage } from '../base/index.ts';
+import { createAgentRegistry } from './agent-metrics.ts';
+import type { AgentConfig } from './config.ts';
+import { makeDirectory } from './directory.ts';
+import { agentErrors } from './errors.ts';
+
+/** sizeof(sun_path) less its NUL (unix(7)). */
+const SOCKET_PATH_MAX = 107;
+
+/**
+ * What can be wrong with a configuration beyond its own words, looked at before anything is attached: an agent that ends
+ * must leave the node as it was. E_AGENT_SOCKET, E_API_METRICS_*.
+ */
+export async function preflight(config: AgentConfig): Promise<void> {
+  if (config.cniSocket === config.adminSocket) {
+    throw agentErrors.make('E_AGENT_SOCKET', { detail: `cniSocket and adminSocket are both ${config.cniSocket}` });
+  }
+  for (const path of [config.cniSocket, config.adminSocket]) requireSocketPath(path);
+  if (!config.metrics.enabled) return;
+  const probe = metricsServer(createAgentRegistry(), config.metrics);
+  await probe.start();
+  await probe.stop();
+}
+
+function requireSocketPath(path: string): void {
+  const refuse = (detail: string): Error => agentErrors.make('E_AGENT_SOCKET', { detail: `${path} ${detail}` });
+  if (Buffer.byteLength(path) > SOCKET_PATH_MAX) throw refuse(`is longer than ${SOCKET_PATH_MAX} bytes`);
+  try {
+    makeDirectory(dirname(path));
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined || found.isSocket()) return;
+  } catch (error) {
+    throw refuse(`cannot be made: ${errorMessage(error)}`);
+  }
+  throw refuse('is there and no socket');
+}
+
+/** Every pin below the node's directory. */
+export function pinsBelow(pinDir: string): Set<string> {
+  try {
+    const entries = readdirSync(pinDir, { recursive: true, withFileTypes: true });
+    return new Set(entries.filter((entry) => !entry.isDirectory()).map((e) => join(e.parentPath, e.name)));
+  } catch {
+    return new Set();
+  }
+}
+
+/** Undoes what a start that failed has pinned: with a link's pin goes what it attached. */
+export function removeNewPins(pinDir: string, before: ReadonlySet<string>): void {
+  for (const pin of pinsBelow(pinDir)) if (!before.has(pin)) rmSync(pin, { force: true });
+  removeEmpty(pinDir);
+}
+
+function removeEmpty(directory: string): void {
+  try {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeEmpty(join(directory, entry.name));
+    }
+    rmdirSync(directory);
+  } catch {
+    // Not empty, or never made.
+  }
+}
