@@ -1,5 +1,6 @@
 import type { ServiceList, ServiceView } from '../api/index.ts';
 import { type Backend, type Frontend, frontendKey, type ServiceSpec } from '../model/index.ts';
+import type { HostPortPod } from '../service/index.ts';
 import type { Intent } from './intent.ts';
 import type { Services } from './services.ts';
 
@@ -10,22 +11,41 @@ export function serviceList(intent: Intent, services: Services, cgroup: string |
   return {
     enabled: true,
     ...(cgroup === undefined ? {} : { cgroup }),
-    items: Array.from(intent.services.rows.values(), (row) => serviceView(row, services)),
+    items: [
+      ...Array.from(intent.services.rows.values(), (row) => serviceView(row, services)),
+      ...Array.from(services.hostPorts.rows, ([owner, pod]) => hostPortView(owner, pod, services)),
+    ],
   };
 }
 
-function serviceView(row: ServiceSpec, { follower, installer, engine, health }: Services): ServiceView {
+function serviceView(row: ServiceSpec, services: Services): ServiceView {
   const key = `${row.namespace}/${row.name}`;
-  const frontends = follower.frontendsOf(key);
-  const isRefused = installer.refused.has(key) || follower.refused.has(key);
-  const unhealthy = health.problemOf(key);
-  const backends = distinctBackends(frontends);
+  const unhealthy = services.health.problemOf(key);
+  const { frontends, problems, ...state } = stateOf(key, services);
+  const why = unhealthy === undefined ? [] : [{ reason: 'HealthCheckPort', message: unhealthy }];
   return {
     namespace: row.namespace,
     name: row.name,
     type: row.type,
-    state: ignored(row) ?? (isRefused ? 'refused' : engine.isPending(key) ? 'pending' : 'applied'),
+    ...state,
+    state: ignored(row) ?? state.state,
     steering: ignored(row) === undefined ? steeringOf(row) : [],
+    frontends,
+    problems: [...problems, ...why],
+  };
+}
+
+/** Ports of the node that a pod has stand among services: they are told from them by their type. */
+function hostPortView(owner: string, { namespace, name }: HostPortPod, services: Services): ServiceView {
+  return { namespace, name, type: 'HostPort', steering: [], ...stateOf(owner, services) };
+}
+
+function stateOf(key: string, { follower, installer, engine }: Services) {
+  const frontends = follower.frontendsOf(key);
+  const isRefused = installer.refused.has(key) || follower.refused.has(key);
+  const backends = distinctBackends(frontends);
+  return {
+    state: isRefused ? ('refused' as const) : engine.isPending(key) ? ('pending' as const) : ('applied' as const),
     frontends: frontends.map((frontend) => ({
       kind: frontend.kind,
       address: frontend.addr,
@@ -43,10 +63,7 @@ function serviceView(row: ServiceSpec, { follower, installer, engine, health }: 
       local: backend.local,
     })),
     backendCount: backends.length,
-    problems: [
-      ...engine.problemsOf(key),
-      ...(unhealthy === undefined ? [] : [{ reason: 'HealthCheckPort', message: unhealthy }]),
-    ],
+    problems: [...engine.problemsOf(key)],
   };
 }
 

@@ -85,7 +85,14 @@ const mapsSchema = z
   .prefault({});
 
 /** The agent's configuration; every key but `nodeName` has a default. Unknown keys are refused. */
-export const configSchema = z.strictObject({
+export const portRange = z
+  .string()
+  .regex(/^\d{1,5}(-\d{1,5})?$/, 'must be like 30000-32767')
+  .transform((text) => text.split('-').map(Number))
+  .refine(([min = 0, max = min]) => min >= 1 && max <= 65_535 && min <= max, 'must be ports, the smaller first')
+  .transform(([min = 0, max = min]) => ({ min, max }));
+
+const configSchema = z.strictObject({
   nodeName: z
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of a Node object')
@@ -144,14 +151,18 @@ export const configSchema = z.strictObject({
     .describe(
       'cgroup v2 directory above the pods and the processes of the node that use services. Default: kubepods.slice or kubepods.',
     ),
-  nodePortRange: z
-    .string()
-    .regex(/^\d{1,5}-\d{1,5}$/, 'must be like 30000-32767')
-    .transform((text) => text.split('-').map(Number))
-    .refine(([min = 0, max = 0]) => min >= 1 && max <= 65_535 && min <= max, 'must be ports, the smaller first')
-    .transform(([min = 0, max = 0]) => ({ min, max }))
+  nodePortRange: portRange
     .default({ min: 30_000, max: 32_767 })
     .describe("Node ports, as the API server's --service-node-port-range. No process of the node can bind one in use."),
+  reservedHostPorts: z
+    .array(portRange)
+    .default([
+      { min: 22, max: 22 },
+      { min: 2_379, max: 2_380 },
+      { min: 6_443, max: 6_443 },
+      { min: 10_248, max: 10_259 },
+    ])
+    .describe('Ports of the node that no pod may have by hostPort, like 6443 or 10248-10259.'),
   nodePortAcceleration: z
     .enum(['disabled', 'best-effort', 'native'])
     .default('disabled')

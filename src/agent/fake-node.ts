@@ -185,6 +185,8 @@ export function podRow(name: string, labels: Record<string, string> = {}, change
     podIPs: [],
     hostIP: '',
     namedPorts: [],
+    hostPorts: [],
+    createdAt: '',
     phase: 'Running',
     ...change,
   };

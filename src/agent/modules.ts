@@ -22,7 +22,7 @@ import {
   serviceMaps,
 } from '../datapath/index.ts';
 import { AddressBook } from '../identity/index.ts';
-import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, SERVICE } from '../kube/index.ts';
+import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, POD, SERVICE } from '../kube/index.ts';
 import type { PolicyRevision, PolicyTable } from '../model/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
@@ -218,6 +218,11 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
         state,
         nodeAddresses,
         events,
+        localPods: () =>
+          endpoints
+            .values()
+            .filter(({ state }) => state !== 'creating' && state !== 'disconnecting')
+            .map(({ record: { pod, addr } }) => ({ ...pod, addr })),
         endStale: (lives) => {
           const namespaces = endpoints.values().map(({ record }) => record.netns);
           return endStaleSockets({ maps, namespaces, lives });
@@ -251,7 +256,10 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     local,
     state,
     mtu: config.mtu ?? uplink.mtu,
-    kick: () => engine.kick(),
+    kick: () => {
+      services?.changed(POD.kind);
+      engine.kick();
+    },
     openWithinMs: 1_000,
     clock,
     log,

@@ -5,7 +5,7 @@ import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
 /** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
 const TUNNEL_PORT = 8472;
 /** Above Linux' default range of ephemeral ports, which belongs to the node's own connections. */
-const SNAT_PORTS = { min: 61_000, max: 65_535 } as const;
+export const SNAT_PORTS = { min: 61_000, max: 65_535 } as const;
 
 /** The constants that are the same in every program of the node. */
 export function nodeConfig(config: AgentConfig, uplink: Uplink): Config {

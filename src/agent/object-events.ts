@@ -18,7 +18,7 @@ export type ObjectEventsOptions = {
 
 export type EventSubject = {
   readonly apiVersion: 'v1' | 'networking.k8s.io/v1';
-  readonly kind: 'Service' | 'NetworkPolicy';
+  readonly kind: 'Service' | 'NetworkPolicy' | 'Pod';
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;

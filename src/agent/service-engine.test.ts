@@ -5,6 +5,7 @@ import type { KubeRow, NodeRow, PodRow } from '../kube/index.ts';
 import type { ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
+import { HostPortPods } from './host-port-pods.ts';
 import { Intent, type IntentTable } from './intent.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
@@ -67,12 +68,20 @@ const node = (addresses: readonly string[]): NodeRow => ({
 
 async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
   const intent = new Intent();
+  const hostPorts = new HostPortPods({
+    intent,
+    nodeAddresses: () => [],
+    localPods: () => [],
+    reservedHostPorts: [],
+    boundSockets: () => () => false,
+  });
   const follower = new ServiceFollower({
     intent,
     nodeName: NODE,
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     addressRanges: [Prefix.parse('192.0.2.0/24')],
     nodePorts: { min: 30_000, max: 32_767 },
+    hostPorts,
     shares: new ServiceShares({ sizes: serviceMapSizes(fakeServiceMaps()), part: 1 / 4 }),
     maglevSize: undefined,
   });
@@ -84,6 +93,7 @@ async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
     intent,
     follower,
     installer,
+    hostPorts,
     hashSlots: 0,
     clock,
     log: silentLogger,
@@ -201,6 +211,8 @@ describe('ServiceEngine', () => {
       podIPs: ['172.18.0.2'],
       hostIP: '172.18.0.2',
       namedPorts: [],
+      hostPorts: [],
+      createdAt: '',
       phase: 'Running',
     };
     put(intent.pods, pod);

@@ -1,6 +1,8 @@
 import { type Clock, type Lifecycle, type Logger, type Service } from '../base/index.ts';
-import type { Frontend, ServiceProblem, ServiceSpec } from '../model/index.ts';
+import type { Frontend, ServiceProblem } from '../model/index.ts';
+import type { HostPortPods } from './host-port-pods.ts';
 import type { Intent } from './intent.ts';
+import type { EventSubject } from './object-events.ts';
 import { Passes } from './passes.ts';
 import type { ServiceFollower } from './service-follower.ts';
 import type { ServiceInstaller } from './service-installer.ts';
@@ -17,6 +19,7 @@ export type ServiceEngineOptions = {
   readonly intent: Intent;
   readonly follower: ServiceFollower;
   readonly installer: ServiceInstaller;
+  readonly hostPorts: HostPortPods;
   /** Slots of the table that a service with external frontends has; 0: none. */
   readonly hashSlots: number;
   readonly clock: Clock;
@@ -27,8 +30,8 @@ export type ServiceEngineOptions = {
   readonly onService?: (service: string, frontends: readonly Frontend[]) => void;
   /** Backends left the kernel: whoever talks to them waits in vain. */
   readonly onBackendsGone?: () => void;
-  /** What is wrong with a service, whenever that changes and is not nothing. */
-  readonly onProblems?: (service: ServiceSpec, problems: readonly ServiceProblem[]) => void;
+  /** What is wrong with a Service, or with a pod that wants ports of the node, whenever that changes and is not nothing. */
+  readonly onProblems?: (subject: EventSubject, problems: readonly ServiceProblem[]) => void;
 };
 
 /** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */
@@ -69,6 +72,7 @@ export class ServiceEngine implements Service {
     lifecycle.spawn('service routine', async (signal) => {
       while (!signal.aborted) {
         this.#retryRefused(true);
+        this.#o.follower.lookAtSockets();
         this.kick({ refresh: true });
         await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
       }
@@ -162,7 +166,7 @@ export class ServiceEngine implements Service {
 
   /** Says once what is wrong with a service, and again when it changes. */
   #report(services: Iterable<string>): void {
-    const { intent, log, onProblems } = this.#o;
+    const { intent, hostPorts, log, onProblems } = this.#o;
     for (const service of services) {
       const problems = this.problemsOf(service);
       const text = problems.map(({ reason, message }) => `${reason}: ${message}`).join('; ');
@@ -171,8 +175,11 @@ export class ServiceEngine implements Service {
       else {
         this.#reported.set(service, text);
         log.warn({ service, problems: text.slice(0, 2_000) }, 'service has problems');
-        const row = intent.services.get(service);
-        if (row !== undefined) onProblems?.(row, problems);
+        const row = intent.services.get(service) ?? hostPorts.rows.get(service);
+        if (row === undefined) continue;
+        const { namespace, name, uid } = row;
+        const kind = hostPorts.rows.has(service) ? 'Pod' : 'Service';
+        onProblems?.({ apiVersion: 'v1', kind, namespace, name, uid }, problems);
       }
     }
   }

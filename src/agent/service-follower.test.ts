@@ -5,6 +5,7 @@ import type { KubeRow } from '../kube/index.ts';
 import type { ServiceSpec, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
+import { HostPortPods } from './host-port-pods.ts';
 import { Intent, type IntentTable } from './intent.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';
@@ -76,12 +77,20 @@ const sliceRow = ({ name, service, endpoints, terminating }: SliceInput): SliceS
 
 function nodeOn(maps: ServiceMaps) {
   const intent = new Intent();
+  const hostPorts = new HostPortPods({
+    intent,
+    nodeAddresses: () => [],
+    localPods: () => [],
+    reservedHostPorts: [],
+    boundSockets: () => () => false,
+  });
   const follower = new ServiceFollower({
     intent,
     nodeName: 'node-1',
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     addressRanges: [Prefix.parse('192.0.2.0/24'), Prefix.parse('10.96.0.0/16')],
     nodePorts: { min: 30_000, max: 32_767 },
+    hostPorts,
     shares: new ServiceShares({ sizes: serviceMapSizes(maps), part: 1 / 4 }),
     maglevSize: undefined,
   });

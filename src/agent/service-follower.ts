@@ -3,8 +3,11 @@ import { flatText } from '../base/index.ts';
 import { type Frontend, frontendKey, type ServiceProblem, type ServiceSpec, type SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import {
+  type DesiredService,
   FrontendClaims,
   frontendsOf,
+  type HostPortContext,
+  hostPortsOf,
   type KnownPlaces,
   keepKnown,
   type MaglevSize,
@@ -14,6 +17,7 @@ import {
   type ServiceRows,
   type ServiceShares,
 } from '../service/index.ts';
+import type { HostPortPods } from './host-port-pods.ts';
 import type { Intent } from './intent.ts';
 
 export type ServiceFollowerOptions = {
@@ -23,6 +27,7 @@ export type ServiceFollowerOptions = {
   readonly nodeAddresses: () => readonly Addr[];
   readonly addressRanges: ServiceContext['addressRanges'];
   readonly nodePorts: ServiceContext['nodePorts'];
+  readonly hostPorts: HostPortPods;
   readonly shares: ServiceShares;
   readonly maglevSize: MaglevSize | undefined;
 };
@@ -88,7 +93,7 @@ export class ServiceFollower {
 
   /** False: another service has the place. */
   isWon(frontend: Frontend, place: string): boolean {
-    return this.#claims.winner(place)?.service === frontend.service;
+    return this.#claims.has(frontend, place);
   }
 
   /** Nodes, addresses of this node or pods in host networks changed: judges anew whom that concerns. */
@@ -102,9 +107,15 @@ export class ServiceFollower {
     else if (changed.size > 0) this.#touchThoseWith(changed);
     this.#nodes = nodes;
     this.#zone = zone;
+    for (const owner of this.#o.hostPorts.refresh()) this.#outdated.add(owner);
     for (const [service, problems] of this.#problems) {
       if (problems.some(({ reason }) => reason === 'EndpointRefused')) this.#outdated.add(service);
     }
+  }
+
+  /** Processes of the node may have taken or given back what pods want. */
+  lookAtSockets(): void {
+    for (const owner of this.#o.hostPorts.rows.keys()) this.#outdated.add(owner);
   }
 
   #touchThoseWith(addresses: ReadonlySet<string>): void {
@@ -128,7 +139,7 @@ export class ServiceFollower {
     this.#outdated = new Set();
     for (const key of intent.services.drain()) dirty.add(key);
     for (const key of intent.slices.drain()) for (const service of this.#link(key)) dirty.add(service);
-    const context = this.#context();
+    const context = { ...this.#context(), hostPorts: this.#o.hostPorts.context(dirty) };
     const affected = new Set<string>();
     let judged = 0;
     for (const key of this.#inOrder(dirty)) {
@@ -147,7 +158,10 @@ export class ServiceFollower {
   /** What goes first, since it makes room and needs none; then the older, so that every node and life decides alike. */
   #inOrder(dirty: ReadonlySet<string>): string[] {
     const { services } = this.#o.intent;
-    const age = (key: string): string => (services.get(key) === undefined ? '' : services.get(key)?.createdAt || '~');
+    const age = (key: string): string => {
+      const found = services.get(key) ?? this.#o.hostPorts.rows.get(key);
+      return found === undefined ? '' : found.createdAt || '~';
+    };
     const keyed = Array.from(dirty, (key) => [age(key), key] as const);
     return keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, key]) => key);
   }
@@ -191,11 +205,11 @@ export class ServiceFollower {
   }
 
   /** Itself, and those that it takes a frontend from or gives one to. */
-  #judge(key: string, context: ServiceContext): Set<string> {
-    const service = this.#o.intent.services.get(key);
+  #judge(key: string, context: JudgeContext): Set<string> {
+    const service = this.#o.intent.services.get(key) ?? this.#o.hostPorts.rows.get(key);
     const affected = new Set([key]);
     if (service === undefined && !this.#desired.has(key)) return affected;
-    const { frontends, problems } = service === undefined ? this.#gone(key) : this.#admitted(key, service, context);
+    const { frontends, problems } = service === undefined ? this.#gone(key) : this.#admitted(key, context);
     const touched = this.#claims.replace(service ?? nobody(key), frontends);
     for (const place of touched) for (const claimant of this.#claims.claimants(place)) affected.add(claimant);
     if (service === undefined) this.#desired.delete(key);
@@ -215,11 +229,11 @@ export class ServiceFollower {
    * What the service wants when it is within its share; else what it had and still wants. An address that left it is
    * never kept: somebody else may have it by now.
    */
-  #admitted(key: string, service: ServiceSpec, context: ServiceContext): Desired {
+  #admitted(key: string, context: JudgeContext): Desired {
     const { shares, maglevSize } = this.#o;
     let places: KnownPlaces | undefined;
     const known = (): KnownPlaces => (places ??= placesOf(this.#desired.get(key) ?? []));
-    const { frontends, problems, isTooLarge } = frontendsOf(service, this.#slices(key), context, known);
+    const { frontends, problems, isTooLarge } = this.#wanted(key, context, known);
     const rows = rowsOf(frontends, maglevSize);
     const problem = shares.take(key, rows);
     if (problem === undefined) {
@@ -237,6 +251,13 @@ export class ServiceFollower {
     return { frontends: old, problems };
   }
 
+  #wanted(key: string, context: JudgeContext, known: () => KnownPlaces): DesiredService {
+    const service = this.#o.intent.services.get(key);
+    if (service !== undefined) return frontendsOf(service, this.#slices(key), context, known);
+    const pod = this.#o.hostPorts.rows.get(key);
+    return { ...(pod === undefined ? NOTHING : hostPortsOf(pod, context.hostPorts)), isTooLarge: false };
+  }
+
   #slices(service: string): SliceSpec[] {
     const keys = this.#slicesOf.get(service) ?? [];
     const sorted = typeof keys === 'string' ? [keys] : Array.from(keys).toSorted();
@@ -246,10 +267,12 @@ export class ServiceFollower {
   #won(key: string): readonly Frontend[] {
     const places = this.#claims.placesOf(key);
     const all = this.#desired.get(key) ?? [];
-    const won = all.filter((_, index) => this.#claims.winner(places[index] ?? '')?.service === key);
+    const won = all.filter((frontend, index) => this.#claims.has(frontend, places[index]));
     return won.length === all.length ? all : won;
   }
 }
+
+type JudgeContext = ServiceContext & { readonly hostPorts: HostPortContext };
 
 type Desired = { readonly frontends: readonly Frontend[]; readonly problems: readonly ServiceProblem[] };
 

@@ -2,7 +2,7 @@ import { flatText } from '../base/index.ts';
 import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../datapath/index.ts';
 import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../net/index.ts';
-import { type MaglevSize, maglevTable } from '../service/index.ts';
+import { isForOutside, type MaglevSize, maglevTable } from '../service/index.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import type { ServiceNumbers } from './service-numbers.ts';
 
@@ -127,8 +127,8 @@ function byPort(desired: readonly Frontend[]): Map<string, Frontend[]> {
 }
 
 /** Cluster addresses are for the inside only: whoever routes them here from outside has no business with them. */
-function scopesOf({ kind }: Frontend): readonly ServiceScope[] {
-  return kind === 'ClusterIP' ? ['inside'] : ['inside', 'outside'];
+function scopesOf(frontend: Frontend): readonly ServiceScope[] {
+  return isForOutside(frontend) ? ['inside', 'outside'] : ['inside'];
 }
 
 function keyOf({ addr, port, protocol }: Frontend, scope: ServiceScope): ServiceKey {
@@ -183,7 +183,7 @@ function planPort(
   const sets: BackendSet[] = [];
   const setFor = (wanted: readonly Backend[], scope: ServiceScope): BackendSet => {
     // Sockets choose at random: only packets of one client must find one backend on every node.
-    const size = scope === 'outside' ? maglevSize : undefined;
+    const size = scope === 'outside' && wanted.length > 1 ? maglevSize : undefined;
     const ids = wanted.map(idFor);
     const isSame = sameSet(ids, size !== undefined);
     const known = sets.find(isSame) ?? before?.sets.find(isSame);

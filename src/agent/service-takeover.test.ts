@@ -6,6 +6,7 @@ import type { ServiceSpec, SliceSpec } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
 import { sampleEndpoint, sampleService, sampleSlice } from '../service/samples.ts';
+import { HostPortPods } from './host-port-pods.ts';
 import { Intent, type IntentTable } from './intent.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
@@ -15,17 +16,25 @@ import { ServiceNumbers } from './service-numbers.ts';
 function agentOn(maps: ServiceMaps) {
   const intent = new Intent();
   const clock = new FakeClock(1_000_000);
+  const hostPorts = new HostPortPods({
+    intent,
+    nodeAddresses: () => [],
+    localPods: () => [],
+    reservedHostPorts: [],
+    boundSockets: () => () => false,
+  });
   const follower = new ServiceFollower({
     intent,
     nodeName: 'node-1',
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     addressRanges: [],
     nodePorts: { min: 30_000, max: 32_767 },
+    hostPorts,
     shares: new ServiceShares({ sizes: serviceMapSizes(maps), part: 1 / 4 }),
     maglevSize: undefined,
   });
   const installer = new ServiceInstaller({ maps, numbers: new ServiceNumbers({ next: 1, reserve: () => undefined }) });
-  const engine = new ServiceEngine({ intent, follower, installer, hashSlots: 0, clock, log: silentLogger });
+  const engine = new ServiceEngine({ intent, follower, installer, hostPorts, hashSlots: 0, clock, log: silentLogger });
   const put = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
     table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
   const settle = async (): Promise<void> => {

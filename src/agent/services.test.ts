@@ -67,6 +67,7 @@ beforeEach(async () => {
     state: { read: () => undefined, writeJson: () => undefined, problems: new Map() },
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     events,
+    localPods: () => [],
     endStale: async () => ({ ended: 0, kept: 0, failed: [] }),
     registry: createRegistry(),
     clock: systemClock,

@@ -5,8 +5,11 @@ import { type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
 import { NODE, POD } from '../kube/index.ts';
 import type { Addr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
+import { boundSockets } from './bound-sockets.ts';
 import type { AgentConfig } from './config.ts';
+import { HostPortPods, type LocalPod } from './host-port-pods.ts';
 import type { Intent } from './intent.ts';
+import { SNAT_PORTS } from './node-config.ts';
 import type { ObjectEvents } from './object-events.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
@@ -24,6 +27,7 @@ export type ServicesOptions = {
   readonly state: Pick<StateFiles, 'read' | 'writeJson' | 'problems'>;
   readonly nodeAddresses: () => readonly Addr[];
   readonly events: Pick<ObjectEvents, 'report'>;
+  readonly localPods: () => Iterable<LocalPod>;
   /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
   readonly endStale: (lives: (addr: Addr) => boolean) => ReturnType<StaleSocketsOptions['end']>;
   readonly registry: Registry;
@@ -37,6 +41,7 @@ export type Services = {
   readonly sockets: StaleSockets;
   readonly follower: ServiceFollower;
   readonly installer: ServiceInstaller;
+  readonly hostPorts: HostPortPods;
   /** A table of this kind changed. */
   readonly changed: (kind: string) => void;
 };
@@ -57,12 +62,20 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const { nodeName, serviceAddressRanges: addressRanges, nodePortRange: nodePorts } = config;
   const maglevSize = config.loadBalancing === 'maglev' ? config.maglevTableSize : undefined;
   const shares = new ServiceShares({ sizes: serviceMapSizes(maps), part: config.namespaceServiceShare / 100 });
+  const hostPorts = new HostPortPods({
+    intent,
+    nodeAddresses,
+    localPods: options.localPods,
+    reservedHostPorts: [...config.reservedHostPorts, SNAT_PORTS],
+    boundSockets,
+  });
   const follower = new ServiceFollower({
     intent,
     nodeName,
     nodeAddresses,
     addressRanges,
     nodePorts,
+    hostPorts,
     shares,
     maglevSize,
   });
@@ -79,14 +92,14 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     intent,
     follower,
     installer,
+    hostPorts,
     hashSlots: maglevSize ?? 0,
     clock,
     log,
     onPass: (ms) => passes.observe(ms / 1000),
     onService: (service, frontends) => health.update(service, intent.services.get(service), frontends),
     onBackendsGone: () => sockets.look(),
-    onProblems: ({ namespace, name, uid }, problems) =>
-      options.events.report({ apiVersion: 'v1', kind: 'Service', namespace, name, uid }, problems),
+    onProblems: (subject, problems) => options.events.report(subject, problems),
   });
   registerMetrics(registry, installer, engine);
   return {
@@ -95,6 +108,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     sockets,
     follower,
     installer,
+    hostPorts,
     changed: (kind) => engine.kick({ refresh: kind === NODE.kind || kind === POD.kind }),
   };
 }

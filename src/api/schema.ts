@@ -194,13 +194,13 @@ const serviceSchema = z.object({
   namespace: z.string(),
   name: z.string(),
   type: z.string(),
-  /** `ignored`: headless, ExternalName or another proxy's. `refused`: the last good state goes on; `problems` say why. */
+  /** `ignored`: headless, ExternalName or another proxy's. `refused`: has no backends that it had not before; `problems` say why. */
   state: z.enum(['applied', 'pending', 'refused', 'ignored']),
   /** What is special about the choice of a backend: `affinity 600s`, `internal Local`. Empty: any, at random. */
   steering: z.array(z.string()),
   frontends: z.array(
     z.object({
-      kind: z.enum(['ClusterIP', 'NodePort', 'ExternalIP', 'LoadBalancer']),
+      kind: z.enum(['ClusterIP', 'NodePort', 'ExternalIP', 'LoadBalancer', 'HostPort']),
       /** `::`: every address of the node. */
       address: z.string(),
       port: count,

@@ -29,6 +29,11 @@ function refusal(env: Record<string, string | undefined>, config?: unknown): { n
 }
 
 describe('parseCniRequest', () => {
+  it('bears what a runtime says of host ports, which the agent knows from the Pod', () => {
+    const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '' }];
+    expect(parse({}, { ...goodConfig, runtimeConfig: { portMappings } })).toEqual(parse({}, goodConfig));
+  });
+
   it('reads ADD', () => {
     expect(parse({}, { ...goodConfig, runtimeConfig: { ips: ['10.244.1.9/24'] } })).toEqual({
       command: 'ADD',

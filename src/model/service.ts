@@ -81,7 +81,7 @@ export type Backend = {
   readonly local: boolean;
 };
 
-export type FrontendKind = 'ClusterIP' | 'NodePort' | 'ExternalIP' | 'LoadBalancer';
+export type FrontendKind = 'ClusterIP' | 'NodePort' | 'ExternalIP' | 'LoadBalancer' | 'HostPort';
 
 /** A place that clients connect to, and who serves it. */
 export type Frontend = {
@@ -90,7 +90,7 @@ export type Frontend = {
   readonly addr: Addr;
   readonly port: number;
   readonly protocol: ServiceProtocol;
-  /** `namespace/name`. */
+  /** `namespace/name`; of a host port `namespace/pod:name`. */
   readonly service: string;
   /** Frontends of one service with one of these have affinity in common. */
   readonly portName: string;

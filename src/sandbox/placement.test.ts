@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { place, tolerates } from './placement.ts';
+import { type HostPortClaim, type NodeLoad, place, tolerates } from './placement.ts';
 import { type Node, nodeSchema, type Pod, podSchema } from './pod.ts';
 
 function pod(spec: Record<string, unknown> = {}): Pod {
@@ -18,16 +18,15 @@ function node(name: string, more: { ready?: boolean; labels?: Record<string, str
   });
 }
 
+const loads = (...rows: (readonly [string, number])[]): Map<string, NodeLoad> =>
+  new Map(rows.map(([name, pods]) => [name, { pods, hostPorts: [] }]));
+
 describe('place', () => {
   it('spreads by count, the first by name among equals', () => {
     const nodes = [node('node-10'), node('node-2'), node('node-1')];
     expect(place(pod(), nodes, new Map())).toEqual({ kind: 'node', name: 'node-1' });
-    expect(place(pod(), nodes, new Map([['node-1', 1]]))).toEqual({ kind: 'node', name: 'node-2' });
-    const busy = new Map([
-      ['node-1', 3],
-      ['node-2', 2],
-      ['node-10', 1],
-    ]);
+    expect(place(pod(), nodes, loads(['node-1', 1]))).toEqual({ kind: 'node', name: 'node-2' });
+    const busy = loads(['node-1', 3], ['node-2', 2], ['node-10', 1]);
     expect(place(pod(), nodes, busy)).toEqual({ kind: 'node', name: 'node-10' });
   });
 
@@ -48,9 +47,24 @@ describe('place', () => {
     expect(place(pod(), nodes, new Map())).toEqual({ kind: 'none', message });
   });
 
+  it.each([
+    ['the same place', {}, false],
+    ['every address', { hostIP: '' }, false],
+    ['another address', { hostIP: '127.0.0.1' }, true],
+    ['another protocol', { protocol: 'UDP' }, true],
+    ['another port', { hostPort: 54_324 }, true],
+  ])('a port of the node is one pod’s: %s', (_, more: Partial<HostPortClaim>, fits) => {
+    const taken = { hostIP: '172.18.0.2', hostPort: 54_323, protocol: 'TCP' };
+    const wanted = { containerPort: 8080, ...taken, ...more };
+    const asks = pod({ containers: [{ name: 'c', image: 'pause', ports: [wanted] }] });
+    const placement = place(asks, [node('a')], new Map([['a', { pods: 1, hostPorts: [taken] }]]));
+    const message = "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.";
+    expect(placement).toEqual(fits ? { kind: 'node', name: 'a' } : { kind: 'none', message });
+  });
+
   it('honours a node selector', () => {
     const nodes = [node('a'), node('b', { labels: { disk: 'ssd' } })];
-    expect(place(pod({ nodeSelector: { disk: 'ssd' } }), nodes, new Map([['b', 9]]))).toEqual({
+    expect(place(pod({ nodeSelector: { disk: 'ssd' } }), nodes, loads(['b', 9]))).toEqual({
       kind: 'node',
       name: 'b',
     });
@@ -61,12 +75,13 @@ describe('place', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 60 }), (size, pods) => {
         const nodes = Array.from({ length: size }, (_, i) => node(`n${i}`));
-        const counts = new Map<string, number>();
+        const counts = new Map<string, NodeLoad>();
+        const count = (name: string): number => counts.get(name)?.pods ?? 0;
         for (let i = 0; i < pods; i += 1) {
           const placed = place(pod(), nodes, counts);
-          if (placed.kind === 'node') counts.set(placed.name, (counts.get(placed.name) ?? 0) + 1);
+          if (placed.kind === 'node') counts.set(placed.name, { pods: count(placed.name) + 1, hostPorts: [] });
         }
-        const all = nodes.map((n) => counts.get(n.metadata.name) ?? 0);
+        const all = nodes.map((n) => count(n.metadata.name));
         return Math.max(...all) - Math.min(...all) <= 1;
       }),
     );

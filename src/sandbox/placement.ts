@@ -7,7 +7,15 @@ export type Misfit =
   | "node(s) didn't match Pod's node affinity/selector"
   | 'node(s) had untolerated taint'
   | "node(s) didn't match the requested node name"
+  | "node(s) didn't have free ports for the requested pod ports"
   | 'Too many pods';
+
+/** A node's pods as far as they leave no room for others. */
+export type NodeLoad = { readonly pods: number; readonly hostPorts: readonly HostPortClaim[] };
+
+export type HostPortClaim = { readonly hostIP: string; readonly hostPort: number; readonly protocol: string };
+
+export const NO_LOAD: NodeLoad = { pods: 0, hostPorts: [] };
 
 export type Placement =
   | { readonly kind: 'node'; readonly name: string }
@@ -27,7 +35,24 @@ export function tolerates(tolerations: readonly Toleration[], taint: Taint): boo
   });
 }
 
-export function misfit(pod: Pod, node: Node, podsOnNode: number): Misfit | undefined {
+const EVERYWHERE = new Set(['', '0.0.0.0', '::']);
+
+/** In the host network every port of a container is the node's. */
+export function hostPortsOf({ spec }: Pod): HostPortClaim[] {
+  return spec.containers.flatMap(({ ports }) =>
+    ports.flatMap(({ hostIP, hostPort, containerPort, protocol }) => {
+      const number = hostPort !== 0 ? hostPort : spec.hostNetwork ? containerPort : 0;
+      return number === 0 ? [] : [{ hostIP, hostPort: number, protocol }];
+    }),
+  );
+}
+
+function conflict(a: HostPortClaim, b: HostPortClaim): boolean {
+  if (a.hostPort !== b.hostPort || a.protocol !== b.protocol) return false;
+  return a.hostIP === b.hostIP || EVERYWHERE.has(a.hostIP) || EVERYWHERE.has(b.hostIP);
+}
+
+export function misfit(pod: Pod, node: Node, load: NodeLoad): Misfit | undefined {
   if (!nodeIsReady(node)) return 'node(s) were not ready';
   if (node.spec.unschedulable) return 'node(s) were unschedulable';
   const selector = Object.entries(pod.spec.nodeSelector);
@@ -36,20 +61,23 @@ export function misfit(pod: Pod, node: Node, podsOnNode: number): Misfit | undef
   }
   const hard = node.spec.taints.filter((taint) => taint.effect === 'NoSchedule' || taint.effect === 'NoExecute');
   if (hard.some((taint) => !tolerates(pod.spec.tolerations, taint))) return 'node(s) had untolerated taint';
-  return podsOnNode >= MAX_PODS ? 'Too many pods' : undefined;
+  if (hostPortsOf(pod).some((wanted) => load.hostPorts.some((taken) => conflict(wanted, taken)))) {
+    return "node(s) didn't have free ports for the requested pod ports";
+  }
+  return load.pods >= MAX_PODS ? 'Too many pods' : undefined;
 }
 
 /** The fitting node with the fewest pods; of equals, the first by name. */
-export function place(pod: Pod, nodes: readonly Node[], counts: ReadonlyMap<string, number>): Placement {
+export function place(pod: Pod, nodes: readonly Node[], loads: ReadonlyMap<string, NodeLoad>): Placement {
   const reasons = new Map<Misfit, number>();
   let best: { name: string; count: number } | undefined;
   for (const node of nodes.toSorted((a, b) =>
     a.metadata.name.localeCompare(b.metadata.name, 'en', { numeric: true }),
   )) {
-    const count = counts.get(node.metadata.name) ?? 0;
-    const reason = misfit(pod, node, count);
+    const load = loads.get(node.metadata.name) ?? NO_LOAD;
+    const reason = misfit(pod, node, load);
     if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-    else if (best === undefined || count < best.count) best = { name: node.metadata.name, count };
+    else if (best === undefined || load.pods < best.count) best = { name: node.metadata.name, count: load.pods };
   }
   if (best !== undefined) return { kind: 'node', name: best.name };
   const listed = [...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ');

@@ -34,7 +34,15 @@ const containerSchema = z.object({
     .default([]),
   workingDir: noNul.optional(),
   ports: z
-    .array(z.object({ name: z.string().optional(), containerPort: z.number(), protocol: z.string().default('TCP') }))
+    .array(
+      z.object({
+        name: z.string().optional(),
+        containerPort: z.number(),
+        protocol: z.string().default('TCP'),
+        hostPort: z.number().default(0),
+        hostIP: z.string().default(''),
+      }),
+    )
     .default([]),
   securityContext: z
     .object({

@@ -2,7 +2,7 @@ import { errorMessage, type Logger } from '../base/index.ts';
 import { type ApiStore, isApiError } from './apiserver/index.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Informer } from './informer.ts';
-import { place } from './placement.ts';
+import { hostPortsOf, NO_LOAD, type NodeLoad, place } from './placement.ts';
 import { type Node, type Pod, podKey } from './pod.ts';
 import { rfc3339 } from './time.ts';
 
@@ -42,7 +42,7 @@ export class Scheduler {
         this.#pending.delete(uid);
       }
       // A pod that goes makes room for one that waits.
-      if (next === undefined || next.spec.nodeName === undefined) this.#poke();
+      if (next === undefined || next.spec.nodeName === undefined || isFinished(next)) this.#poke();
     });
   }
 
@@ -63,15 +63,15 @@ export class Scheduler {
   #round(): void {
     const waiting = this.#options.pods.list().filter((pod) => this.#isWaiting(pod));
     if (waiting.length === 0) return;
-    const counts = this.#counts();
+    const loads = this.#loads();
     const nodes = this.#options.nodes.list();
     for (const pod of waiting) {
-      const placement = place(pod, nodes, counts);
+      const placement = place(pod, nodes, loads);
       try {
         if (placement.kind === 'none') this.#reportPending(pod, placement.message);
         else {
           this.#bind(pod, placement.name);
-          counts.set(placement.name, (counts.get(placement.name) ?? 0) + 1);
+          addTo(loads, placement.name, pod);
         }
       } catch (error) {
         // Gone, or changed by somebody, in between: its next version comes by the informer.
@@ -90,14 +90,13 @@ export class Scheduler {
     );
   }
 
-  #counts(): Map<string, number> {
-    const counts = new Map<string, number>();
+  #loads(): Map<string, NodeLoad> {
+    const loads = new Map<string, NodeLoad>();
     for (const pod of this.#options.pods.list()) {
-      const finished = pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed';
       const node = pod.spec.nodeName ?? this.#assumed.get(pod.metadata.uid);
-      if (node !== undefined && !finished) counts.set(node, (counts.get(node) ?? 0) + 1);
+      if (node !== undefined && !isFinished(pod)) addTo(loads, node, pod);
     }
-    return counts;
+    return loads;
   }
 
   #bind(pod: Pod, nodeName: string): void {
@@ -138,4 +137,14 @@ export class Scheduler {
       { type: 'Warning', reason: 'FailedScheduling', message },
     );
   }
+}
+
+/** Its ports and its place are free. */
+function isFinished({ status: { phase } }: Pod): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+function addTo(loads: Map<string, NodeLoad>, node: string, pod: Pod): void {
+  const { pods, hostPorts } = loads.get(node) ?? NO_LOAD;
+  loads.set(node, { pods: pods + 1, hostPorts: [...hostPorts, ...hostPortsOf(pod)] });
 }

@@ -5,11 +5,22 @@ import {
   type ServiceProblem,
   type ServiceSpec,
 } from '../model/index.ts';
+import { parseAddr } from '../net/index.ts';
+import { podOfOwner } from './host-ports.ts';
+
+/** The address of a node port. */
+const EVERY_ADDRESS = parseAddr('::');
 
 type Claim = { readonly frontend: Frontend; readonly createdAt: string; readonly uid: string };
 
 /** The server gives cluster addresses and node ports out itself; anybody may write the others. */
-const STANDING: Readonly<Record<FrontendKind, number>> = { ClusterIP: 0, NodePort: 1, LoadBalancer: 2, ExternalIP: 3 };
+const STANDING: Readonly<Record<FrontendKind, number>> = {
+  ClusterIP: 0,
+  NodePort: 1,
+  LoadBalancer: 2,
+  ExternalIP: 3,
+  HostPort: 4,
+};
 
 /**
  * Who has a place when several services want it: what the API server gave out before what an object merely says, then the
@@ -19,6 +30,8 @@ export class FrontendClaims {
   /** By place; the first has it. */
   readonly #claims = new Map<string, readonly Claim[]>();
   readonly #places = new Map<string, readonly string[]>();
+  /** By owner of host ports: the node ports that they would stand before. */
+  readonly #covered = new Map<string, readonly string[]>();
 
   /** Replaces all claims of a service; none: it is gone. Every place that it has or had is given back. */
   replace(
@@ -26,20 +39,25 @@ export class FrontendClaims {
     frontends: readonly Frontend[],
   ): Set<string> {
     const owner = frontends[0]?.service ?? `${service.namespace}/${service.name}`;
-    const touched = new Set(this.#places.get(owner));
+    const touched = new Set([...(this.#places.get(owner) ?? []), ...(this.#covered.get(owner) ?? [])]);
     for (const place of touched) {
       const others = this.#claims.get(place)?.filter(({ frontend }) => frontend.service !== owner) ?? [];
       if (others.length === 0) this.#claims.delete(place);
       else this.#claims.set(place, others);
     }
     const places = frontends.map(frontendKey);
-    for (const [index, frontend] of frontends.entries()) {
-      const place = places[index] ?? frontendKey(frontend);
-      const claim = { frontend, createdAt: service.createdAt, uid: service.uid };
+    const claim = (frontend: Frontend, place: string): void => {
+      const made = { frontend, createdAt: service.createdAt, uid: service.uid };
       const others = this.#claims.get(place);
-      this.#claims.set(place, others === undefined ? [claim] : [...others, claim].sort(compare));
+      this.#claims.set(place, others === undefined ? [made] : [...others, made].sort(compare));
       touched.add(place);
-    }
+    };
+    for (const [index, frontend] of frontends.entries()) claim(frontend, places[index] ?? frontendKey(frontend));
+    const hostPorts = frontends.filter(({ kind }) => kind === 'HostPort');
+    const covered = hostPorts.map((frontend) => nodePortPlace(frontend));
+    for (const [index, frontend] of hostPorts.entries()) claim(frontend, covered[index] ?? '');
+    if (covered.length === 0) this.#covered.delete(owner);
+    else this.#covered.set(owner, covered);
     if (places.length === 0) this.#places.delete(owner);
     else this.#places.set(owner, places);
     return touched;
@@ -47,6 +65,16 @@ export class FrontendClaims {
 
   winner(place: string): Frontend | undefined {
     return this.#claims.get(place)?.[0]?.frontend;
+  }
+
+  /** Has its service the place? A host port has not where a node port answers at every address. */
+  has(frontend: Frontend, place = frontendKey(frontend)): boolean {
+    return this.#holder(frontend, place)?.service === frontend.service;
+  }
+
+  #holder(frontend: Frontend, place: string): Frontend | undefined {
+    const nodePort = frontend.kind === 'HostPort' ? this.winner(nodePortPlace(frontend)) : undefined;
+    return nodePort?.kind === 'NodePort' ? nodePort : this.winner(place);
   }
 
   /** Owners of all claims on a place. */
@@ -62,11 +90,19 @@ export class FrontendClaims {
   /** Places that a service wants and another has. */
   problems(service: string): ServiceProblem[] {
     return (this.#places.get(service) ?? []).flatMap((place) => {
-      const owner = this.winner(place)?.service;
+      const own = this.#claims.get(place)?.find(({ frontend }) => frontend.service === service)?.frontend;
+      const owner = own === undefined ? undefined : this.#holder(own, place)?.service;
       if (owner === undefined || owner === service) return [];
-      return [{ reason: 'FrontendTaken', message: `${place} belongs to service ${owner}` }];
+      const pod = podOfOwner(owner);
+      const whose = pod === undefined ? `service ${owner}` : `pod ${pod}`;
+      const reason = podOfOwner(service) === undefined ? 'FrontendTaken' : 'HostPortTaken';
+      return [{ reason, message: `${place} belongs to ${whose}` }];
     });
   }
+}
+
+function nodePortPlace({ port, protocol }: Frontend): string {
+  return frontendKey({ addr: EVERY_ADDRESS, port, protocol });
 }
 
 function compare(a: Claim, b: Claim): number {

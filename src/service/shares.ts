@@ -1,5 +1,6 @@
 import type { Frontend } from '../model/index.ts';
 import type { MaglevSize } from './maglev.ts';
+import { specialKind } from './special-addresses.ts';
 
 /** Rows in the maps of services. */
 export type ServiceRows = { readonly services: number; readonly slots: number; readonly backends: number };
@@ -133,15 +134,22 @@ export function rowsOf(frontends: readonly Frontend[], maglevSize: MaglevSize | 
       services += 1;
       plain.add(frontend.backends);
       draining.add(frontend.draining);
-      if (frontend.kind === 'ClusterIP') continue;
+      if (!isForOutside(frontend)) continue;
       services += 1;
-      (maglevSize === undefined ? plain : hashed).add(frontend.externalBackends);
+      (maglevSize === undefined || frontend.externalBackends.length < 2 ? plain : hashed).add(
+        frontend.externalBackends,
+      );
     }
     for (const list of plain) slots += list.length;
-    for (const list of hashed) slots += list.length === 0 ? 0 : (maglevSize ?? 0);
+    slots += hashed.size * (maglevSize ?? 0);
     backends += distinct([...plain, ...hashed, ...draining].filter((list) => list.length > 0));
   }
   return { services, slots, backends };
+}
+
+/** Whether it answers clients from outside, too. Cluster addresses and the node's loopback are nobody's out there. */
+export function isForOutside({ kind, addr }: Pick<Frontend, 'kind' | 'addr'>): boolean {
+  return kind !== 'ClusterIP' && specialKind(addr) === undefined;
 }
 
 function distinct(lists: readonly Frontend['backends'][]): number {

@@ -17,6 +17,8 @@ it('pods that may more than others, the finished ones left out', () => {
     podIPs: [],
     hostIP: '',
     namedPorts: [],
+    hostPorts: [],
+    createdAt: '',
     phase: 'Running',
     ...rest,
   });

@@ -4,6 +4,14 @@ import { defineResource, type KubeRow } from './resource.ts';
 
 export type NamedPort = { readonly name: string; readonly port: number; readonly protocol: 'TCP' | 'UDP' | 'SCTP' };
 
+export type HostPort = {
+  /** As the object says it; empty: not said. */
+  readonly hostIP: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+};
+
 export type PodRow = KubeRow & {
   readonly labels: Readonly<Record<string, string>>;
   /** `default` when the object does not say. */
@@ -19,6 +27,10 @@ export type PodRow = KubeRow & {
   readonly podIPs: readonly string[];
   readonly hostIP: string;
   readonly namedPorts: readonly NamedPort[];
+  /** Ports of the node that it wants; none of a pod in the host network. */
+  readonly hostPorts: readonly HostPort[];
+  /** RFC 3339, of a pod that wants ports of the node; empty: not said. */
+  readonly createdAt: string;
   /** `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`; empty: not said. The address of a finished pod is free. */
   readonly phase: string;
   readonly deletionTimestamp?: string;
@@ -28,6 +40,8 @@ const port = z.object({
   name: z.string().optional(),
   containerPort: z.number().int().min(1).max(65_535),
   protocol: z.enum(['TCP', 'UDP', 'SCTP']).default('TCP'),
+  hostPort: z.number().int().min(0).max(65_535).nullish(),
+  hostIP: z.string().nullish(),
 });
 const capabilities = z.object({ add: listOf(z.string()), drop: listOf(z.string()) });
 const securityContext = z.object({
@@ -53,9 +67,11 @@ function hasNetRaw(it: Container): boolean {
   return added?.includes('ALL') === true || dropped?.includes('ALL') !== true;
 }
 
+const NO_HOST_PORTS: readonly HostPort[] = [];
+
 const schema = z
   .object({
-    metadata,
+    metadata: metadata.extend({ creationTimestamp: z.string().nullish() }),
     spec: z
       .object({
         serviceAccountName: z.string().optional(),
@@ -83,6 +99,11 @@ const schema = z
     const namedPorts = containers.flatMap((c) =>
       c.ports.flatMap((p) => (p.name ? [{ name: p.name, port: p.containerPort, protocol: p.protocol }] : [])),
     );
+    const hostPorts = containers.flatMap((c) =>
+      c.ports.flatMap(({ hostPort, hostIP, containerPort, protocol }) =>
+        hostPort ? [{ hostIP: hostIP ?? '', hostPort, containerPort, protocol }] : [],
+      ),
+    );
     const all = [...spec.containers, ...spec.initContainers, ...spec.ephemeralContainers];
     return {
       uid: meta.uid,
@@ -97,6 +118,8 @@ const schema = z
       podIPs,
       hostIP: status.hostIP ?? '',
       namedPorts,
+      hostPorts: spec.hostNetwork === true || hostPorts.length === 0 ? NO_HOST_PORTS : hostPorts,
+      createdAt: hostPorts.length === 0 ? '' : (meta.creationTimestamp ?? ''),
       phase: status.phase ?? '',
       ...(meta.deletionTimestamp ? { deletionTimestamp: meta.deletionTimestamp } : {}),
     };

@@ -33,6 +33,8 @@ describe('pod', () => {
     });
     expect(row).toEqual({
       uid: 'u',
+      hostPorts: [],
+      createdAt: '',
       namespace: 'a',
       name: 'x',
       labels: { app: 'web' },

@@ -22,12 +22,22 @@ export type SceneGround = {
   command(place: Place, namespace: string, argv: readonly string[]): Promise<SceneCommand>;
 };
 
+type PodPort = {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly protocol?: string;
+  readonly hostPort?: number;
+  readonly hostIP?: string;
+};
+
 export type PodWish = {
   readonly labels?: Readonly<Record<string, string>>;
   /** What it serves, e.g. `['tcp:8080', 'udp:53']`; none: it only lives. */
   readonly serves?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly ports?: readonly { readonly name: string; readonly containerPort: number; readonly protocol?: string }[];
+  readonly ports?: readonly PodPort[];
+  /** Past the scheduler: the node that it is bound to. */
+  readonly nodeName?: string;
   /** Ready when the server on this port says so; default: from the start. */
   readonly probe?: number;
   readonly graceSeconds?: number;
@@ -96,7 +106,7 @@ export class Scene {
 
   /** A pod that serves, ready unless it is wanted early; its address. */
   async pod(name: string, wish: PodWish = {}): Promise<string> {
-    const { serves = [], env = {}, graceSeconds = 0, hostNetwork = false, ports = [], probe } = wish;
+    const { serves = [], env = {}, graceSeconds = 0, hostNetwork = false, ports = [], probe, nodeName } = wish;
     const command =
       serves.length === 0 ? ['sleep', 'infinity'] : [process.execPath, join(PROGRAMS, 'server.ts'), ...serves];
     // Without a probe a pod is ready before its server listens.
@@ -113,7 +123,7 @@ export class Scene {
     await this.apply(
       'v1',
       'Pod',
-      { spec: { terminationGracePeriodSeconds: graceSeconds, hostNetwork, containers: [container] } },
+      { spec: { terminationGracePeriodSeconds: graceSeconds, hostNetwork, nodeName, containers: [container] } },
       { name, labels: wish.labels ?? {} },
     );
     if (wish.early === true) return '';

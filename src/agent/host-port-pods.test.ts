@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { POD, type PodRow } from '../kube/index.ts';
+import { parseAddr } from '../net/index.ts';
+import { HostPortPods, type LocalPod } from './host-port-pods.ts';
+import { Intent } from './intent.ts';
+
+const row = (more: { uid?: string; phase?: string; hostNetwork?: boolean } = {}): PodRow =>
+  POD.parse({
+    metadata: { namespace: 'a', name: 'web', uid: more.uid ?? 'u1', creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: {
+      hostNetwork: more.hostNetwork ?? false,
+      containers: [{ ports: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }] }],
+    },
+    status: { phase: more.phase ?? 'Running', podIPs: [{ ip: '203.0.113.9' }] },
+  });
+
+function pods() {
+  const intent = new Intent();
+  const local: LocalPod[] = [];
+  const addresses = [parseAddr('172.18.0.2')];
+  const found = new HostPortPods({
+    intent,
+    nodeAddresses: () => addresses,
+    localPods: () => local,
+    reservedHostPorts: [],
+    boundSockets: () => () => false,
+  });
+  const put = (...rows: PodRow[]): void =>
+    intent.pods.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
+  return { intent, local, addresses, found, put };
+}
+
+const LOCAL = { namespace: 'a', name: 'web', uid: 'u1', addr: parseAddr('10.244.1.2') };
+
+describe('HostPortPods', () => {
+  it('finds a pod once it is connected, at the address that it was given', () => {
+    const { local, found, put } = pods();
+    put(row());
+    expect([...found.refresh()]).toEqual([]);
+    local.push(LOCAL);
+    expect([...found.refresh()]).toEqual(['a/pod:web']);
+    expect(found.rows.get('a/pod:web')).toMatchObject({ addr: '10.244.1.2', createdAt: '2026-01-01T00:00:00Z' });
+    expect(found.rows.get('a/pod:web')?.hostPorts).toEqual([
+      { hostIP: '', hostPort: 8080, containerPort: 80, protocol: 'TCP' },
+    ]);
+    expect([...found.refresh()]).toEqual([]);
+    local.pop();
+    expect([...found.refresh()]).toEqual(['a/pod:web']);
+    expect(found.rows.size).toBe(0);
+  });
+
+  it.each([{ uid: 'u2' }, { phase: 'Succeeded' }, { phase: 'Failed' }, { hostNetwork: true }])('not %j', (more) => {
+    const { local, found, put } = pods();
+    put(row(more));
+    local.push(LOCAL);
+    found.refresh();
+    expect(found.rows.size).toBe(0);
+  });
+
+  it('looks again when the node’s addresses change', () => {
+    const { local, addresses, found, put } = pods();
+    put(row());
+    local.push(LOCAL);
+    found.refresh();
+    addresses.push(parseAddr('172.18.0.3'));
+    expect([...found.refresh()]).toEqual(['a/pod:web']);
+  });
+});

@@ -1,0 +1,76 @@
+import type { Addr } from '../net/index.ts';
+import { type HostPortContext, type HostPortPod, hostPortOwner } from '../service/index.ts';
+import type { Intent } from './intent.ts';
+
+export type LocalPod = {
+  readonly namespace: string;
+  readonly name: string;
+  /** Undefined: the runtime does not say. */
+  readonly uid: string | undefined;
+  readonly addr: Addr;
+};
+
+export type HostPortPodsOptions = {
+  readonly intent: Pick<Intent, 'pods'>;
+  readonly nodeAddresses: () => readonly Addr[];
+  /** Pods that are connected on this node, with the addresses that they have. */
+  readonly localPods: () => Iterable<LocalPod>;
+  /** Ports that no pod may have of the node. */
+  readonly reservedHostPorts: HostPortContext['reserved'];
+  /** Looks which places processes of the node have now. */
+  readonly boundSockets: () => HostPortContext['isBound'];
+};
+
+export type ClaimingPod = HostPortPod & { readonly createdAt: string; readonly uid: string };
+
+/** Pods of this node that want ports of it. An address is that of the connected pod, never what an object says. */
+export class HostPortPods {
+  readonly #o: HostPortPodsOptions;
+  #pods: ReadonlyMap<string, ClaimingPod> = new Map();
+  #addresses = '';
+
+  constructor(options: HostPortPodsOptions) {
+    this.#o = options;
+  }
+
+  /** By owner of their frontends. */
+  get rows(): ReadonlyMap<string, ClaimingPod> {
+    return this.#pods;
+  }
+
+  /** Pods or addresses of the node may have changed: the owners that this concerns. */
+  refresh(): Set<string> {
+    const before = this.#pods;
+    this.#pods = this.#find();
+    const addresses = this.#pods.size === 0 ? '' : this.#o.nodeAddresses().join();
+    const hasMoved = addresses !== this.#addresses;
+    this.#addresses = addresses;
+    const changed = new Set<string>();
+    for (const owner of new Set([...before.keys(), ...this.#pods.keys()])) {
+      const [old, now] = [before.get(owner), this.#pods.get(owner)];
+      const isSame = old?.uid === now?.uid && old?.addr === now?.addr && old?.hostPorts === now?.hostPorts;
+      if (hasMoved || !isSame) changed.add(owner);
+    }
+    return changed;
+  }
+
+  /** The node's sockets are looked at only when one of these owners is a pod. */
+  context(owners: ReadonlySet<string>): HostPortContext {
+    const { nodeAddresses, reservedHostPorts: reserved, boundSockets } = this.#o;
+    const isAsked = Array.from(owners).some((owner) => this.#pods.has(owner));
+    return { nodeAddresses: isAsked ? nodeAddresses() : [], reserved, isBound: isAsked ? boundSockets() : () => true };
+  }
+
+  #find(): Map<string, ClaimingPod> {
+    const found = new Map<string, ClaimingPod>();
+    for (const { namespace, name, uid, addr } of this.#o.localPods()) {
+      const row = this.#o.intent.pods.get(`${namespace}/${name}`);
+      if (row === undefined || row.hostPorts.length === 0 || (uid !== undefined && uid !== row.uid)) continue;
+      // Whoever finished does not answer any more, and the scheduler gives its port to others.
+      if (row.phase === 'Succeeded' || row.phase === 'Failed') continue;
+      const { hostPorts, createdAt } = row;
+      found.set(hostPortOwner(row), { namespace, name, uid: row.uid, addr, hostPorts, createdAt });
+    }
+    return found;
+  }
+}
