@@ -35,7 +35,25 @@ struct {
 	__type(value, struct ipcache_value);
 } ipcache SEC(".maps");
 
-/* All policy tables of the node, told apart by revision. */
+/* What the revision in an endpoint's word stands for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * MAX_ENDPOINTS);
+	__type(key, __u32);
+	__type(value, struct policy_pair);
+} policy_revisions SEC(".maps");
+
+/* The peers of all policy tables of the node, and each one's group there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1048576);
+	__type(key, struct policy_peer_key);
+	__type(value, __u32);
+} policy_peers SEC(".maps");
+
+/* The rows of all policy tables of the node. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -17,17 +17,22 @@ struct policy_query {
 	__u32 rule; /* out */
 };
 
-/* The row that decides about one peer identity: its own longest match, else the longest match of
- * "any". */
+/* The row that decides about one peer identity: the longest match of its group, else that of group
+ * 0.
+ */
 static __always_inline struct policy_value *policy_row(struct policy_key *key, __u32 peer)
 {
+	struct policy_peer_key who = {.table = key->table, .peer = peer};
 	struct policy_value *value;
+	__u32 *group = bpf_map_lookup_elem(&policy_peers, &who);
 
-	key->peer = peer;
-	value = bpf_map_lookup_elem(&policy, key);
-	if (value || !peer)
-		return value;
-	key->peer = 0;
+	if (group) {
+		key->group = *group;
+		value = bpf_map_lookup_elem(&policy, key);
+		if (value)
+			return value;
+	}
+	key->group = 0;
 	return bpf_map_lookup_elem(&policy, key);
 }
 
@@ -36,11 +41,16 @@ VERIFIED_ONCE int policy_allows(struct policy_query *query)
 {
 	struct policy_key key = {.prefixlen = POLICY_PREFIX_FULL};
 	struct policy_value *value, *by_cidr;
+	struct policy_pair *pair;
 
 	if (!query)
 		return 0;
-	key.revision = query->revision;
-	key.direction = query->direction;
+	query->rule = 0;
+	pair = bpf_map_lookup_elem(&policy_revisions, &query->revision);
+	if (!pair)
+		return 0;
+	key.table = query->direction == DIRECTION_INGRESS ? pair->table[DIRECTION_INGRESS]
+							  : pair->table[DIRECTION_EGRESS];
 	key.protocol = query->protocol;
 	key.port = query->port;
 	value = policy_row(&key, query->peer);

@@ -55,19 +55,35 @@ struct ipcache_value {
 	__u32 cidr_identity; /* second identity by prefix of a node or remote pod; 0: none */
 };
 
+/* The tables that hold for the endpoints with this revision in their word. Tables are shared by all
+ * endpoints that the same rules are about, in either direction apart, so that a policy of a whole
+ * namespace is written once; and a direction that must close at once takes another table without
+ * touching what holds for the other one. */
+struct policy_pair {
+	__u32 table[2]; /* by enum direction; 0: nothing is allowed */
+};
+
+/* Which group of a table a peer belongs to. Ports are written once for each group, not for each
+ * peer: 5,000 peers with one range of ports are 5,000 of these and 30 rows. A peer without a group
+ * is judged by group 0 alone. */
+struct policy_peer_key {
+	__u32 table;
+	__u32 peer; /* identity */
+};
+
 /* One row of a policy table. Exact fields first, then the fields that may be open, the widest last:
  * protocol without port is a longer prefix than neither, so one longest-prefix look-up serves exact
  * ports, ranges and wildcards. */
 struct policy_key {
 	__u32 prefixlen; /* 72: any protocol; 80: any port; 80 + n: n leading bits of the port */
-	__u32 revision;
-	__u32 peer;	/* identity; 0: any */
-	__u8 direction; /* enum direction */
+	__u32 table;
+	__u32 group; /* 0: any peer */
+	__u8 pad;    /* zero; part of the prefix */
 	__u8 protocol;
 	__be16 port; /* destination port; ICMP: type << 8 */
 };
 
-#define POLICY_PREFIX_PEER 72
+#define POLICY_PREFIX_GROUP 72
 #define POLICY_PREFIX_PROTOCOL 80
 #define POLICY_PREFIX_FULL 96
 
@@ -339,6 +355,8 @@ struct event {
 _Static_assert(sizeof(union addr) == 16, "addr");
 _Static_assert(sizeof(struct endpoint_value) == 12, "endpoint_value");
 _Static_assert(sizeof(struct ipcache_key) == 20, "ipcache_key");
+_Static_assert(sizeof(struct policy_pair) == 8, "policy_pair");
+_Static_assert(sizeof(struct policy_peer_key) == 8, "policy_peer_key");
 _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");

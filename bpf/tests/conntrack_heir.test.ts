@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { endpointId, type PolicyTable } from '../../src/model/index.ts';
+import { endpointId, type PolicyTableRow } from '../../src/model/index.ts';
 import type { TransportSpec } from '../../src/net/index.ts';
 import { icmpError, ping, pong, sctp, tcp, udp } from './frames.ts';
 import { allow, EVERYTHING, OPEN } from './lab.ts';
@@ -70,7 +70,7 @@ async function leaks(
 }
 
 /** What the end that stays may do by itself; its ingress is always the same. */
-const BACKENDS: readonly (readonly [string, PolicyTable])[] = [
+const BACKENDS: readonly (readonly [string, readonly PolicyTableRow[]])[] = [
   ['sends nowhere by itself', BACKEND_INGRESS],
   ['may send anywhere', [...BACKEND_INGRESS, OPEN.egress]],
 ];
@@ -119,7 +119,7 @@ describe.each(TRANSPORTS)('%s: the opener’s address has a new owner', (transpo
 });
 
 describe.each(TRANSPORTS)('%s: the address that a connection leads to has a new owner', (transport) => {
-  test.each<[string, PolicyTable]>([
+  test.each<[string, readonly PolicyTableRow[]]>([
     ['the opener may call the former owner only', [allow('egress', BACKEND)]],
     ['and lets nobody in', [allow('egress', BACKEND), allow('ingress', 9999)]],
   ])('%s: nothing passes in either direction', async (_name, table) => {

@@ -141,8 +141,7 @@ test('an established packet asks neither policy nor the owner of the address', a
   using pair = await Pair.create();
   pair.establish('TCP');
   pair.establish('UDP');
-  const rows = [...(await pair.datapath.policy.revisions()).keys()];
-  for (const revision of rows) await pair.datapath.policy.delete(revision);
+  for (const revision of await pair.datapath.policy.revisions()) await pair.datapath.policy.delete(revision);
   pair.datapath.disown(A);
   pair.datapath.disown(B);
   expect(pair.forth(to('ACK')).verdict).toBe('redirect');

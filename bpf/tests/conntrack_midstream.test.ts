@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CT_FLAG } from '../../src/model/gen/enums.ts';
-import type { PolicyTable, PolicyTableRow } from '../../src/model/index.ts';
+import type { PolicyTableRow } from '../../src/model/index.ts';
 import { sctp, tcp } from './frames.ts';
 import { allow } from './lab.ts';
 import { BACKEND, CLIENT, FRONTEND, Pair, SCTP, SERVICE, TCP } from './pair.ts';
@@ -11,7 +11,10 @@ type Leave = (typeof WORDS)[number];
 /** All subsets: who lets what through, by identity, protocol and the port that the opener would have called. */
 const SUBSETS = Array.from({ length: 16 }, (_, bits) => WORDS.filter((_word, bit) => (bits & (1 << bit)) !== 0));
 
-function tables(granted: readonly Leave[], protocol: number): { a: PolicyTable; b: PolicyTable } {
+function tables(
+  granted: readonly Leave[],
+  protocol: number,
+): { a: readonly PolicyTableRow[]; b: readonly PolicyTableRow[] } {
   const rows: Readonly<Record<Leave, PolicyTableRow>> = {
     'a egress': allow('egress', BACKEND, protocol, SERVICE),
     'b ingress': allow('ingress', FRONTEND, protocol, SERVICE),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DropReason } from '../../src/model/gen/enums.ts';
-import type { PolicyTable } from '../../src/model/index.ts';
+import type { PolicyTableRow } from '../../src/model/index.ts';
 import { fromPod, fromWorld, tcp, toPod, udp } from './frames.ts';
 import { allow, NODE, OPEN, WORLD } from './lab.ts';
 import { BACKEND_INGRESS, CHAOS, CLIENT, FRONTEND, Pair, SERVICE, SPEECH, TRANSPORTS } from './pair.ts';
@@ -13,7 +13,7 @@ type Change = {
   readonly back: DropReason;
 };
 
-const NOTHING: PolicyTable = [allow('egress', 9999), allow('ingress', 9999)];
+const NOTHING: readonly PolicyTableRow[] = [allow('egress', 9999), allow('ingress', 9999)];
 
 const CHANGES: readonly Change[] = [
   {

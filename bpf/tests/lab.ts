@@ -11,7 +11,6 @@ import {
   endpointId,
   identityId,
   ifindex,
-  type PolicyTable,
   type PolicyTableRow,
   policyRevision,
   ruleId,
@@ -107,7 +106,7 @@ export const OPEN: Readonly<Record<Direction, PolicyTableRow>> = {
 };
 
 /** Both directions unenforced. */
-export const EVERYTHING: PolicyTable = [OPEN.ingress, OPEN.egress];
+export const EVERYTHING: readonly PolicyTableRow[] = [OPEN.ingress, OPEN.egress];
 
 /** One node's datapath with real programs and maps, and no devices. */
 export class Lab implements Disposable {
@@ -165,7 +164,7 @@ export class Lab implements Disposable {
   }
 
   /** Writes a table under a fresh revision and turns the pod's word to it. */
-  async open(pod: LabPod, table: PolicyTable = EVERYTHING, identity = pod.identity): Promise<void> {
+  async open(pod: LabPod, table: readonly PolicyTableRow[] = EVERYTHING, identity = pod.identity): Promise<void> {
     await this.datapath.open(pod.id, identity, this.#revision++, table);
   }
 

@@ -1,6 +1,6 @@
 import type { Config } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
-import type { PolicyTable } from '../../src/model/index.ts';
+import type { PolicyTableRow } from '../../src/model/index.ts';
 import { PROTOCOL_NUMBERS, type TransportSpec } from '../../src/net/index.ts';
 import { A, A6, B, B6 } from './drop-cases/case.ts';
 import { fromPod, sctp, tcp, udp } from './frames.ts';
@@ -17,7 +17,7 @@ export const SERVICE = 8080;
 export const CLIENT = 40_000;
 
 /** The backend lets the frontend in on its port, for every protocol, and nobody else. */
-export const BACKEND_INGRESS: PolicyTable = [TCP, UDP, SCTP].map((protocol) =>
+export const BACKEND_INGRESS: readonly PolicyTableRow[] = [TCP, UDP, SCTP].map((protocol) =>
   allow('ingress', FRONTEND, protocol, SERVICE),
 );
 
@@ -34,8 +34,8 @@ export class Pair extends Lab {
 
   static async create(
     options: {
-      readonly a?: PolicyTable;
-      readonly b?: PolicyTable;
+      readonly a?: readonly PolicyTableRow[];
+      readonly b?: readonly PolicyTableRow[];
       readonly config?: Partial<Config>;
       readonly sizes?: MapSizes;
     } = {},
@@ -70,7 +70,10 @@ export class Pair extends Lab {
   }
 
   /** Another pod takes over the address of one of the two. */
-  async replace(which: 'a' | 'b', options: { readonly id: number; readonly table: PolicyTable }): Promise<LabPod> {
+  async replace(
+    which: 'a' | 'b',
+    options: { readonly id: number; readonly table: readonly PolicyTableRow[] },
+  ): Promise<LabPod> {
     const former = this[which];
     this.remove(former);
     const heir = this.pod({ id: options.id, addr: former.addr, identity: CHAOS });

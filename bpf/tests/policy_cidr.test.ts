@@ -1,12 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  endpointId,
-  identityId,
-  ifindex,
-  type PolicyTable,
-  type PolicyTableRow,
-  ruleId,
-} from '../../src/model/index.ts';
+import { endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
 import type { Addr } from '../../src/net/index.ts';
 import { fromPod, fromWorld, toPod, udp } from './frames.ts';
 import { allow, deny, NODE, OPEN, OTHER_NODE } from './lab.ts';
@@ -64,7 +57,7 @@ describe('a pod that is also judged by its address', () => {
 });
 
 describe('a node that is also judged by its address', () => {
-  const byAddress: PolicyTable = [allow('egress', CIDR), allow('ingress', CIDR)];
+  const byAddress: readonly PolicyTableRow[] = [allow('egress', CIDR), allow('ingress', CIDR)];
 
   test('another node', async () => {
     using pair = await Pair.create({ a: byAddress, b: byAddress });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { identityId, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
+import { identityId, type PolicyTableRow, ruleId, tableOf } from '../../src/model/index.ts';
 import { portPrefixes } from '../../src/net/index.ts';
 import { TableLookup } from '../../src/policy/index.ts';
 import { ping, sctp, tcp, udp } from './frames.ts';
@@ -46,7 +46,7 @@ test('the kernel’s look-up is the one in TypeScript: exact ports, ranges, wild
     fc.asyncProperty(table, async (rows) => {
       await pair.open(pair.a, rows);
       await pair.forgetConnections();
-      const lookup = new TableLookup(rows);
+      const lookup = new TableLookup({ ingress: tableOf(rows, 'ingress'), egress: tableOf(rows, 'egress') });
       for (const port of PORTS) {
         for (const [protocol, transport] of [
           [TCP, tcp(9, port, 'SYN')],

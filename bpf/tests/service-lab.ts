@@ -6,7 +6,7 @@ import {
   type TranslationsMap,
   translationsMap,
 } from '../../src/datapath/service-maps.ts';
-import type { PolicyTable } from '../../src/model/index.ts';
+import type { PolicyTableRow } from '../../src/model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr, parseDatagram, parsePacket } from '../../src/net/index.ts';
 import type { Lab, Outcome } from './lab.ts';
 import { BACKEND_INGRESS, Pair, SERVICE, TCP } from './pair.ts';
@@ -74,7 +74,9 @@ export class Services {
 }
 
 /** A frontend and a backend pod (see Pair), and services. */
-export async function serviceScene(options: { readonly b?: PolicyTable; readonly config?: Partial<Config> } = {}) {
+export async function serviceScene(
+  options: { readonly b?: readonly PolicyTableRow[]; readonly config?: Partial<Config> } = {},
+) {
   const pair = await Pair.create({
     b: options.b ?? BACKEND_INGRESS,
     ...(options.config === undefined ? {} : { config: options.config }),

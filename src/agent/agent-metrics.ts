@@ -7,7 +7,7 @@ import type { Collection } from './conntrack-collector.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { PolicyFollower, PolicyProblem } from './policy-follower.ts';
-import type { PolicyInstaller } from './policy-installer.ts';
+import type { DirectionState, PolicyInstaller } from './policy-installer.ts';
 import type { Reflection } from './reflection.ts';
 
 export type MetricsSources = {
@@ -78,6 +78,7 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       registers,
       collect() {
         this.set({ map: 'policy' }, installer.rows / maps.spec('policy').maxEntries);
+        this.set({ map: 'policy_peers' }, installer.peers / maps.spec('policy_peers').maxEntries);
         this.set({ map: 'ipcache' }, ipcache.size / maps.spec('ipcache').maxEntries);
         this.set({ map: 'conntrack' }, collection.entries / maps.spec('conntrack').maxEntries);
       },
@@ -101,10 +102,8 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       },
     }),
     gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length),
-    gauge(
-      'membrane_policy_refused_count',
-      'Identities whose newest policy table does not fit',
-      () => Array.from(installer.entries()).filter(([, { refused }]) => refused !== undefined).length,
+    gauge('membrane_policy_refused_count', 'Identities of this node for which some policy is not in force', () =>
+      count(installer, ({ problem }) => problem !== undefined),
     ),
     new Gauge({
       name: 'membrane_policy_closed_count',
@@ -118,6 +117,16 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
         }
       },
     }),
+    gauge(
+      'membrane_policy_closed_identity_count',
+      'Identities of this node with a direction that is closed because its table does not fit or is not there yet',
+      () => count(installer, ({ inForce }) => inForce === 'closed'),
+    ),
+    gauge('membrane_policy_building_count', 'Policy tables that are being made', () => installer.building),
     gauge('membrane_agent_resident_bytes', 'Memory of the agent', () => process.memoryUsage.rss()),
   ];
+}
+
+function count(installer: PolicyInstaller, is: (state: DirectionState) => boolean): number {
+  return Array.from(installer.entries()).filter(([, { states }]) => Object.values(states).some(is)).length;
 }

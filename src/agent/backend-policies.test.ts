@@ -38,7 +38,7 @@ describe('policyView', () => {
     repository: new PolicyRepository(),
     problems: new Map<string, readonly PolicyProblem[]>(),
     refused: new Map<string, string>(),
-    selected: new Map([['shop/p', 2]]),
+    selected: new Map([['NetworkPolicy shop/p', 2]]),
     converged: true,
   };
 
@@ -55,7 +55,7 @@ describe('policyView', () => {
       detail: 'why',
       rules: [{ direction: 'ingress', text: 'rule 0, from nobody: it cannot be read' }],
     });
-    const refused = new Map([['shop/p', 'no room']]);
+    const refused = new Map([['NetworkPolicy shop/p', 'no room']]);
     expect(policyView(row, { ...context, problems, refused })).toMatchObject({
       state: 'refused',
       detail: 'why; no room',

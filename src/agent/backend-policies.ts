@@ -9,18 +9,19 @@ export type PolicyViewContext = {
   readonly repository: PolicyRepository;
   /** Why it is not in force as it is written, by `namespace/name`. */
   readonly problems: ReadonlyMap<string, readonly PolicyProblem[]>;
-  /** Policies that select an identity whose table was refused, with the reason. */
+  /** Policies that are not in force for some identity, with the reason; by `originKey`. */
   readonly refused: ReadonlyMap<string, string>;
-  /** How many endpoints of this node each policy selects. */
+  /** How many endpoints of this node each policy selects; by `originKey`. */
   readonly selected: ReadonlyMap<string, number>;
   readonly converged: boolean;
 };
 
 export function policyView(row: NetworkPolicyRow, context: PolicyViewContext): PolicyView {
   const key = `${row.namespace}/${row.name}`;
+  const origin = `NetworkPolicy ${key}`;
   const problems = context.problems.get(key) ?? [];
   const [closed] = problems;
-  const refused = context.refused.get(key);
+  const refused = context.refused.get(origin);
   const detail = [...(closed === undefined ? [] : [textOf(problems)]), ...(refused === undefined ? [] : [refused])];
   const { entries } = readNetworkPolicy(row);
   return {
@@ -31,9 +32,9 @@ export function policyView(row: NetworkPolicyRow, context: PolicyViewContext): P
     state: refused !== undefined ? 'refused' : (closed?.kind ?? (context.converged ? 'applied' : 'pending')),
     ...(detail.length === 0 ? {} : { detail: detail.join('; ') }),
     directions: [...new Set(entries.map(({ direction }) => direction))],
-    endpoints: context.selected.get(key) ?? 0,
+    endpoints: context.selected.get(origin) ?? 0,
     rules: entries.map((entry) => ({
-      id: context.repository.rules.intern(entry.origin),
+      id: context.repository.rules.find(entry.origin),
       direction: entry.direction,
       verdict: entry.verdict === 'deny' ? 'deny' : 'allow',
       text: ruleText(entry),

@@ -7,14 +7,24 @@ import {
   type IdentityId,
   identityId,
   identityLabels,
+  type PolicyEntry,
   type RuleOrigin,
 } from '../model/index.ts';
 import { type Addr, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../net/index.ts';
-import { type Explanation, explain, type NearestMiss, type PolicyRepository, partyOf } from '../policy/index.ts';
+import {
+  type Explanation,
+  explain,
+  type NearestMiss,
+  originKey,
+  type PolicyRepository,
+  partyOf,
+} from '../policy/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { agentErrors } from './errors.ts';
 import type { Intent } from './intent.ts';
 import type { PodIdentities } from './pod-identities.ts';
+import type { DirectionState, PolicyInstaller } from './policy-installer.ts';
+import { shortfall } from './shortfalls.ts';
 
 export type TraceContext = {
   readonly intent: Intent;
@@ -22,6 +32,7 @@ export type TraceContext = {
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly endpoints: EndpointTable;
+  readonly installer: PolicyInstaller;
   readonly nodeAddresses: () => readonly Addr[];
 };
 
@@ -39,14 +50,22 @@ export function trace(request: TraceRequest, context: TraceContext): TraceView {
     const subject = direction === 'egress' ? from : to;
     const peer = direction === 'egress' ? to : from;
     if (subject.identity.kind !== 'pod') continue;
-    const explanation = explain(context.repository.entriesFor(subject.identity.id), context.repository.settings, {
+    const state = context.installer.get(subject.identity.id)?.states[direction];
+    const closed = state === undefined ? undefined : closedStep(direction, state, peer.identity.id);
+    if (closed !== undefined) {
+      steps.push(closed);
+      break;
+    }
+    const explanation = explain(entriesInForce(subject.identity.id, context), context.repository.settings, {
       subject: subject.identity.workload,
       direction,
       peer: partyOf(peer.identity, peer.addr),
       protocol: PROTOCOL_NUMBERS[request.protocol],
       port: request.protocol === 'ICMP' ? ECHO_REQUEST : (request.port ?? 0),
     });
-    steps.push(stepOf(direction, explanation));
+    const note = state === undefined ? undefined : shortfall(state);
+    const step = stepOf(direction, explanation);
+    steps.push(note === undefined ? step : { ...step, reason: `${step.reason} (${note})` });
     if (explanation.verdict === 'deny') break;
   }
   const denied = steps.some((step) => step.verdict === 'denied');
@@ -58,6 +77,27 @@ export function trace(request: TraceRequest, context: TraceContext): TraceView {
     protocol: request.protocol,
     steps,
   };
+}
+
+/** Where the direction, or the peer, is closed although the policies may say otherwise. */
+function closedStep(
+  direction: Direction,
+  state: DirectionState,
+  peer: IdentityId,
+): TraceView['steps'][number] | undefined {
+  const closed =
+    state.inForce === 'closed' && state.floor !== 'open' && !(state.floor === 'node' && peer === RESERVED_IDS.host);
+  if (!closed && !state.missing.has(peer)) return undefined;
+  return { direction, verdict: 'denied', enforced: true, reason: `denied, ${shortfall(state) ?? 'closed'}` };
+}
+
+/** Policies that were left out isolate and admit nobody. */
+function entriesInForce(id: IdentityId, { repository, installer }: TraceContext): PolicyEntry[] {
+  const states = installer.get(id)?.states;
+  return repository.entriesFor(id).map((entry) => {
+    const without = states?.[entry.direction].without.includes(originKey(entry.origin)) ?? false;
+    return without ? { ...entry, peers: [] } : entry;
+  });
 }
 
 function stepOf(direction: Direction, { verdict, reason, text, nearestMiss }: Explanation): TraceView['steps'][number] {

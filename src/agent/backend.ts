@@ -23,7 +23,7 @@ import { type AddressBook, type IdentityAllocator, RESERVED_IDENTITIES, RESERVED
 import { type FlowMessage, type Identity, identityLabels } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { FlowHub } from '../observe/index.ts';
-import type { PolicyRepository } from '../policy/index.ts';
+import { originKey, type PolicyRepository } from '../policy/index.ts';
 import { connectionViews } from './backend-connections.ts';
 import { endpointCounters, endpointView, nodeDrops } from './backend-endpoints.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './backend-policies.ts';
@@ -40,6 +40,7 @@ import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
 import { type Reflection, reflectorDetail } from './reflection.ts';
 import type { Services } from './services.ts';
+import { refusedPolicies } from './shortfalls.ts';
 import type { StateFiles } from './state-files.ts';
 
 export type BackendOptions = {
@@ -86,7 +87,7 @@ export class Backend implements AdminBackend {
     const { config, version, programConfig, endpoints, intent, engine, allocator, repository, installer, hub } =
       this.#o;
     const all = endpoints.values();
-    const revisions = Array.from(installer.entries(), ([, { revision }]) => revision ?? 0);
+    const revisions = Array.from(installer.entries(), ([, { revision }]) => revision);
     return {
       node: config.nodeName,
       cluster: config.clusterName,
@@ -223,12 +224,11 @@ export class Backend implements AdminBackend {
     for (const endpoint of endpoints.values()) {
       const identity = engine.identityOf(endpoint);
       if (identity === undefined || repository.identity(identity.id) === undefined) continue;
-      const keys = new Set(repository.policiesFor(identity.id).map(({ namespace, name }) => `${namespace}/${name}`));
-      const problem = installer.get(identity.id)?.refused;
-      for (const key of keys) {
-        selected.set(key, (selected.get(key) ?? 0) + 1);
-        if (problem !== undefined) refused.set(key, problem.message);
-      }
+      const origins = repository.policiesFor(identity.id);
+      for (const key of new Set(origins.map(originKey))) selected.set(key, (selected.get(key) ?? 0) + 1);
+      const installed = installer.get(identity.id);
+      if (installed === undefined) continue;
+      for (const [key, why] of refusedPolicies(installed, origins)) refused.set(key, why);
     }
     return { repository, problems: policies.problems, refused, selected, converged: engine.converged };
   }
@@ -253,10 +253,15 @@ export class Backend implements AdminBackend {
       if (full.length > 5) problems.push(`and ${full.length - 5} more services`);
       add('services', problems, `${frontends} frontends, ${backends} backends in the kernel`);
     }
-    const refused = Array.from(installer.entries()).flatMap(([, { refused: why }]) =>
-      why === undefined ? [] : [why.message],
+    const refused = Array.from(installer.entries()).flatMap(([, { states }]) =>
+      Object.values(states).flatMap(({ problem }) => problem?.message ?? []),
     );
-    add('policy tables', refused, `${installer.rows} rows in use`);
+    const { rows, peers, building } = installer;
+    add(
+      'policy tables',
+      [...new Set(refused)].slice(0, 5),
+      `${rows} rows and ${peers} peers in use, ${building} being made`,
+    );
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
     const lost = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
     add('records', lost, 'all of an earlier life could be read');

@@ -65,6 +65,7 @@ const logSchema = z
 const mapsSchema = z
   .strictObject({
     policy: entries.default(2_097_152).describe('Rows of all policy tables of the node.'),
+    policy_peers: entries.default(1_048_576).describe('Peers of all policy tables of the node.'),
     ipcache: entries.default(524_288).describe('Prefixes with an identity.'),
     endpoints: entries.default(16_384).describe('Local addresses.'),
     conntrack: entries.default(262_144).describe('Connections.'),
@@ -81,6 +82,21 @@ const mapsSchema = z
       .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
       .default(1_048_576)
       .describe('Bytes of the event ring: what is written between two looks, 100 ms apart.'),
+  })
+  .prefault({});
+
+const policyLimitsSchema = z
+  .strictObject({
+    table: entries
+      .default(65_536)
+      .describe(
+        'Rows and peers of one table: the policies of a pod in one direction. Beyond it the policies that ask for most only isolate.',
+      ),
+    namespace: entries
+      .default(262_144)
+      .describe(
+        'Rows and peers of all tables of one namespace on this node. Beyond it a table is refused, and its pods are closed.',
+      ),
   })
   .prefault({});
 
@@ -137,6 +153,7 @@ const configSchema = z.strictObject({
     .enum(['always', 'policy'])
     .default('always')
     .describe('always: processes of the node reach its pods unless a policy denies the host explicitly.'),
+  policyLimits: policyLimitsSchema,
   enableIPv6: z
     .literal(false, 'IPv6 is not supported yet')
     .default(false)

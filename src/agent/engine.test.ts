@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type EndpointWord, policyKey } from '../datapath/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
-import { endpointId, identityId, type PolicyTable } from '../model/index.ts';
+import { DIRECTIONS, endpointId, identityId, policyTableId, rowsOf } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
+import { compileTable } from '../policy/index.ts';
 import { FakeKernel, fakeNode, namespaceRow, nodeRow, onlyFrom, podRow, policyRow, recordOf } from './fake-node.ts';
 
 const backend = podRow('backend', { app: 'backend' });
@@ -23,13 +25,11 @@ async function shop(kernel = new FakeKernel(), policy = onlyFrom('backend', 'bac
 }
 type Shop = Awaited<ReturnType<typeof shop>>;
 
-/** What the kernel would find for a peer's packets to endpoint `id`, any protocol: the peers of its live table. */
+/** The peers of endpoint `id`'s live table that some row lets in. */
 async function admitted(node: Shop, id: number): Promise<number[]> {
-  const word = node.word(id);
-  const rows = (await node.kernel.policy.entries()).filter(([key]) => key.revision === word?.revision);
-  return rows
-    .filter(([key, value]) => key.direction === 'ingress' && value.verdict === 'allow')
-    .map(([key]) => key.peer);
+  const table = await node.tableOf(id, 'ingress');
+  const rows = table === undefined ? [] : rowsOf(table, 'ingress');
+  return rows.filter(({ verdict }) => verdict === 'allow').map(({ peer }) => peer);
 }
 
 const idOf = (node: Shop, pod: string): number => node.identities.get(`shop/${pod}`)?.id ?? 0;
@@ -65,16 +65,11 @@ describe('Engine', () => {
     node.kernel.words.onSet = (id) => {
       stores.push(id);
       if (id !== 3) return;
-      const identity = identityId(idOf(node, 'other'));
-      const row = node.kernel.policy.get({
-        prefixlen: 72,
-        revision: before ?? (0 as never),
-        peer: identity,
-        direction: 'ingress',
-        protocol: 0,
-        port: 0,
-      });
-      known = row?.verdict === 'allow' ? [identity] : [];
+      const peer = identityId(idOf(node, 'other'));
+      const table = node.kernel.policy.revisions.get(before ?? 0)?.table[0] ?? policyTableId(0);
+      const group = node.kernel.policy.peers.get({ table, peer }) ?? 0;
+      const row = node.kernel.policy.rows.get({ prefixlen: 72, table, group, protocol: 0, port: 0 });
+      known = row?.verdict === 'allow' ? [peer] : [];
     };
     node.put(node.intent.pods, relabelled);
     await node.settle();
@@ -124,31 +119,6 @@ describe('Engine', () => {
     node.put(node.intent.pods, { ...late, uid: 'second' });
     await node.settle();
     expect(node.word(9)).toBeUndefined();
-  });
-
-  it('refuses what does not fit, says how much was needed, and leaves the others alone', async () => {
-    const node = await shop(new FakeKernel(24));
-    const good = node.word(1);
-    const ports = Array.from({ length: 40 }, (_, i) => ({ port: 1001 + 2 * i }));
-    const large = policyRow('backend', {
-      podSelector: { matchLabels: { app: 'backend' } },
-      ingress: [{ from: [{ podSelector: {} }], ports }],
-    });
-    node.put(node.intent.policies, large);
-    await node.settle();
-    expect(node.word(1)).toEqual(good);
-    const refused = node.installer.get(identityId(idOf(node, 'backend')))?.refused;
-    expect(refused).toMatchObject({
-      code: 'E_AGENT_POLICY_FULL',
-      message: expect.stringMatching(/needs \d+ more rows/),
-    });
-    node.put(node.intent.policies, onlyFrom('other', 'other', 'backend'));
-    await node.settle();
-    expect(await admitted(node, 3)).toContain(idOf(node, 'backend'));
-    node.put(node.intent.policies, onlyFrom('backend', 'backend', 'other'));
-    await node.settle();
-    expect(node.installer.get(identityId(idOf(node, 'backend')))?.refused).toBeUndefined();
-    expect(await admitted(node, 1)).toContain(idOf(node, 'other'));
   });
 
   it('takes over what an earlier life wrote, without a store', async () => {
@@ -227,6 +197,8 @@ describe('Engine', () => {
     expect(local('172.18.0.2')).toBe(0);
     node.drop(node.intent.policies, policyRow('cidr', {}));
     await node.settle();
+    await node.clock.advance(300);
+    await node.settle();
     const rows = await node.kernel.ipcache.entries();
     expect(rows.map(([prefix, { identity }]) => [prefix.toString(), identity])).toEqual([
       ['0.0.0.0/0', RESERVED_IDS.world],
@@ -267,7 +239,7 @@ describe('Engine', () => {
         const pods = Array.from({ length: 4 }, (_, n) => podRow(`p${n}`, { app: 'a' }));
         for (const [n, pod] of pods.entries()) node.connect(n + 1, pod);
         node.kernel.words.onSet = (endpoint, word) => {
-          if (endpoint !== 0) expectComplete(node, word.revision, node.repository.tableFor(word.identity));
+          if (endpoint !== 0) expectComplete(node, word);
         };
         for (const s of steps) {
           if (s.kind === 'pod') node.put(node.intent.pods, podRow(`p${s.n}`, { app: s.app }));
@@ -284,7 +256,7 @@ describe('Engine', () => {
           const identity = node.identities.get(`shop/${pod.name}`);
           const word = node.word(n + 1);
           expect(word?.identity).toBe(identity?.id);
-          if (word !== undefined) expectComplete(node, word.revision, node.repository.tableFor(word.identity));
+          if (word !== undefined) expectComplete(node, word);
         }
         await node.clock.advance(1_000);
         await node.settle();
@@ -296,16 +268,18 @@ describe('Engine', () => {
   });
 });
 
-function expectComplete(node: Awaited<ReturnType<typeof fakeNode>>, revision: number, table: PolicyTable): void {
-  for (const row of table) {
-    const found = node.kernel.policy.get({
-      prefixlen: row.protocol === 0 ? 72 : 80 + row.portBits,
-      revision: revision as never,
-      peer: row.peer,
-      direction: row.direction,
-      protocol: row.protocol,
-      port: row.port,
-    });
-    expect(found).toMatchObject({ verdict: row.verdict, precedence: row.precedence });
+/** Every peer of what the policies say is in the tables that the word names, with the same rows. */
+function expectComplete(node: Shop, { identity, revision }: EndpointWord): void {
+  const { policy } = node.kernel;
+  const pair = policy.revisions.get(revision);
+  const rules = node.repository.rulesOf(identity);
+  for (const [index, direction] of DIRECTIONS.entries()) {
+    const table = pair?.table[index] ?? policyTableId(0);
+    const wanted = compileTable(node.repository.compileInput(rules[direction]));
+    for (const { peer, protocol, port, portBits, verdict, precedence } of rowsOf(wanted, direction)) {
+      const group = policy.peers.get({ table, peer }) ?? 0;
+      const row = policy.rows.get(policyKey(table, group, { protocol, port, portBits }));
+      expect(row, `${direction} from ${peer}`).toMatchObject({ verdict, precedence });
+    }
   }
 }

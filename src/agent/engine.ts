@@ -9,7 +9,6 @@ import {
   ifindex,
   type PodIdentity,
   type PolicyRevision,
-  type PolicyTable,
 } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
@@ -22,6 +21,7 @@ import type { PeerFollower } from './peer-follower.ts';
 import type { PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
+import { shortfallOf } from './shortfalls.ts';
 
 const OUTSIDE = endpointId(0);
 /** How often what happens without an event (grace periods, addresses of the node) is looked at. */
@@ -46,8 +46,6 @@ export type EngineOptions = {
   readonly saveNumbers: () => void;
   /** Remembers which pod an endpoint serves, once that is known. */
   readonly saveEndpoint: (record: EndpointRecord) => void;
-  /** Policy tables that an earlier life left in the kernel. */
-  readonly leftovers: Map<PolicyRevision, PolicyTable>;
   readonly clock: Clock;
   readonly log: Logger;
   /** ms from the first event to the last store of a pass. */
@@ -62,8 +60,8 @@ export type EngineOptions = {
 export class Engine implements Service {
   readonly #o: EngineOptions;
   readonly #passes: Passes;
-  readonly #outdated = new Set<IdentityId>();
   #adopted = false;
+  #prefixes = -1;
 
   constructor(options: EngineOptions) {
     this.#o = options;
@@ -82,6 +80,7 @@ export class Engine implements Service {
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
+    await this.#o.installer.start(this.#o.clock.now());
     this.#openOutside();
     lifecycle.spawn('engine routine', async (signal) => {
       while (!signal.aborted) {
@@ -93,6 +92,7 @@ export class Engine implements Service {
 
   async stop(): Promise<void> {
     await this.#passes.stop();
+    await this.#o.installer.stop();
   }
 
   /** Something changed: there will be a pass after this turn of the event loop. */
@@ -102,19 +102,31 @@ export class Engine implements Service {
 
   /** Resolves when nothing is left to do now. */
   async idle(): Promise<void> {
-    await this.#passes.idle();
+    do {
+      await this.#passes.idle();
+      await this.#o.installer.idle();
+    } while (this.#passes.busy || this.#o.installer.busy);
+  }
+
+  /** Tables could not be made for a reason that is not theirs: tried again. */
+  failed(error: unknown): void {
+    this.#passes.report(errorMessage(error));
+    this.#o.log.error({ error: errorMessage(error) }, 'policy tables could not be made');
+    this.#passes.later(1_000);
   }
 
   async #pass(): Promise<void> {
-    const { intent, book, installer, clock } = this.#o;
+    const { intent, book, installer, repository, clock } = this.#o;
     if (!intent.synced) {
       this.#o.local.reconcile(this.#localAddresses());
       return;
     }
-    const followed = this.#o.policies.follow();
+    this.#o.policies.follow();
     this.#o.peers.follow();
-    for (const { id } of this.#o.allocator.expire()) this.#o.repository.removeIdentity(id);
-    const prefixesChanged = followed.changed > 0 && book.followPrefixes();
+    for (const { id } of this.#o.allocator.expire()) repository.removeIdentity(id);
+    const { generation } = repository.cidrs;
+    const prefixesChanged = generation !== this.#prefixes && book.followPrefixes();
+    this.#prefixes = generation;
     // A number must be on disk before the kernel hears of it: after a crash it must not mean another workload.
     this.#o.saveNumbers();
     this.#adopt();
@@ -125,7 +137,8 @@ export class Engine implements Service {
     this.#storeWords();
     if (outsideChanged || localChanged) this.#bumpOutside();
     this.#dropUnused();
-    await installer.sweep(clock.now(), this.#namedRevisions());
+    const roomier = await installer.sweep(clock.now(), this.#namedRevisions());
+    if (roomier || repository.cidrs.generation !== this.#prefixes) this.kick();
     if (installer.retired > 0) this.#passes.later(300);
   }
 
@@ -142,19 +155,16 @@ export class Engine implements Service {
     }
   }
 
-  /** Once: revisions of an earlier life that still say what is wanted go on; the others go. */
+  /** Once: what an earlier life had in force goes on until the tables that are wanted are there. */
   #adopt(): void {
     if (this.#adopted) return;
-    const { endpoints, words, installer, leftovers, clock } = this.#o;
+    const { endpoints, words, installer } = this.#o;
     for (const endpoint of endpoints.values()) {
       const word = words.get(endpoint.record.id);
       const wanted = this.identityOf(endpoint);
       if (word === undefined || wanted === undefined || wanted.id !== word.identity) continue;
-      installer.adopt(wanted.id, word.revision, leftovers.get(word.revision) ?? []);
+      installer.adopt(wanted.id, word.revision);
     }
-    const adopted = new Set(Array.from(installer.entries(), ([, { revision }]) => revision));
-    for (const revision of leftovers.keys()) if (!adopted.has(revision)) installer.retire(revision, clock.now());
-    leftovers.clear();
     this.#adopted = true;
   }
 
@@ -167,38 +177,32 @@ export class Engine implements Service {
   }
 
   /**
-   * Writes the tables of all identities that endpoints here have. Endpoints that stay who they are go over to their new
-   * table at once, so that a change of many tables need not wait for the last; not when prefixes changed, because then
-   * the ipcache must follow first.
+   * Makes the tables of all identities that endpoints here have. Endpoints that stay who they are go over to their new
+   * tables at once; when prefixes changed only where they close, because then the ipcache must follow first.
    */
   async #install(prefixesChanged: boolean): Promise<void> {
-    const { endpoints, installer, repository, words, clock } = this.#o;
-    for (const id of repository.drainDirty()) this.#outdated.add(id);
-    const wanted = new Map<IdentityId, Endpoint[]>();
+    const { endpoints, installer, repository, clock } = this.#o;
+    repository.drainDirty();
+    const wanted = new Set<IdentityId>();
     for (const endpoint of endpoints.values()) {
       const identity = mayOpen(endpoint.state) ? this.identityOf(endpoint) : undefined;
-      if (identity === undefined) continue;
-      const members = wanted.get(identity.id);
-      if (members === undefined) wanted.set(identity.id, [endpoint]);
-      else members.push(endpoint);
+      if (identity !== undefined) wanted.add(identity.id);
     }
-    for (const [id, members] of wanted) {
-      const before = installer.get(id);
-      if (before !== undefined && before.refused === undefined && !this.#outdated.has(id)) continue;
-      this.#outdated.delete(id);
-      const after = await installer.install(id, clock.now());
-      if (after.refused !== undefined && after.refused !== before?.refused) {
-        const error = errorMessage(after.refused);
-        this.#o.log.error({ identity: id, error }, 'policy refused, the last good one goes on');
-      }
-      if (prefixesChanged) continue;
-      for (const { record } of members) {
-        const endpoint = endpoints.get(record.id);
-        const same = words.get(record.id)?.identity === id;
-        if (same && endpoint !== undefined && mayOpen(endpoint.state)) this.#storeWord(endpoint);
-      }
+    await installer.prepare(wanted);
+    await installer.build();
+    for (const id of wanted) installer.install(id, clock.now());
+    this.#storeWordsOfSame({ closing: prefixesChanged });
+  }
+
+  /** Of endpoints that stay who they are; `closing`: only where a direction is to close. */
+  #storeWordsOfSame({ closing }: { closing: boolean }): void {
+    const { endpoints, words, installer } = this.#o;
+    for (const endpoint of endpoints.values()) {
+      const identity = mayOpen(endpoint.state) ? this.identityOf(endpoint) : undefined;
+      if (identity === undefined || words.get(endpoint.record.id)?.identity !== identity.id) continue;
+      const states = Object.values(installer.get(identity.id)?.states ?? {});
+      if (!closing || states.some(({ inForce }) => inForce === 'closed')) this.#storeWord(endpoint);
     }
-    for (const id of this.#outdated) if (installer.get(id) === undefined) this.#outdated.delete(id);
   }
 
   #storeWords(): void {
@@ -215,10 +219,8 @@ export class Engine implements Service {
       return;
     }
     const installed = installer.get(identity.id);
-    if (installed?.revision === undefined) {
-      // A new identity whose table does not fit: what was in force goes on.
-      const detail = installed?.refused?.message ?? 'its policy is being written';
-      endpoints.transition(id, { type: words.get(id) === undefined ? 'closed' : 'opened' }, detail);
+    if (installed === undefined) {
+      endpoints.transition(id, { type: 'closed' }, 'its policy is being written');
       return;
     }
     this.#bind(endpoint);
@@ -226,7 +228,7 @@ export class Engine implements Service {
     if (word?.identity !== identity.id || word.revision !== installed.revision) {
       words.set(id, { identity: identity.id, revision: installed.revision });
     }
-    endpoints.transition(id, { type: 'opened' }, installed.refused?.message);
+    endpoints.transition(id, { type: 'opened' }, shortfallOf(installed));
   }
 
   /** A runtime may not say the uid: from its first opening on, an endpoint serves this pod and no later one of its name. */

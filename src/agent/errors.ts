@@ -31,8 +31,18 @@ export const agentErrors = errorTable({
     remedy: "CNI_NETNS must name a network namespace that is not the node's own.",
   },
   E_AGENT_POLICY_FULL: {
-    what: 'the policy map is full',
-    remedy: 'Raise maps.policy, or use fewer peers and ports; the last good policy goes on.',
+    what: 'the policy maps are full',
+    remedy:
+      'Raise maps.policy and maps.policy_peers, or use fewer peers and ports; until then the direction is closed.',
+  },
+  E_AGENT_POLICY_LARGE: {
+    what: 'a policy asks for more than one table may have',
+    remedy: 'Name fewer peers and ports, use ranges and label selectors, or raise policyLimits.table.',
+  },
+  E_AGENT_POLICY_SHARE: {
+    what: 'a namespace asks for more than its share of the policy maps',
+    remedy:
+      'Name fewer peers and ports in its policies, or raise policyLimits.namespace; until then they admit nobody.',
   },
   E_AGENT_PREFIXES_FULL: {
     what: 'the prefixes of a policy do not fit into the ipcache',

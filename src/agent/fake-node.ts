@@ -4,16 +4,16 @@ import {
   type EndpointWord,
   endpointsCodecs,
   FakeMap,
+  fakePolicyMaps,
   ipcacheCodecs,
   MAP_SPECS,
   PolicyTables,
-  policyCodecs,
   WordArray,
 } from '../datapath/index.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
 import { AddressBook, CidrIdentities, IdentityAllocator } from '../identity/index.ts';
 import type { KubeRow, NamespaceRow, NetworkPolicyRow, NodeRow, PodRow } from '../kube/index.ts';
-import { type EndpointId, endpointId, ifindex } from '../model/index.ts';
+import { type Direction, EMPTY_TABLE, type EndpointId, endpointId, ifindex, type PolicyTable } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
 import { EndpointTable } from './endpoint-table.ts';
@@ -25,6 +25,7 @@ import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
+import type { PolicyLimits } from './policy-limits.ts';
 import { prefixLimits } from './prefix-room.ts';
 
 export const FAKE_NODE = 'node-1';
@@ -33,16 +34,13 @@ export const FAKE_NODE = 'node-1';
 export class FakeKernel {
   readonly endpoints = new FakeMap(MAP_SPECS.endpoints, endpointsCodecs);
   readonly ipcache = new FakeMap(MAP_SPECS.ipcache, ipcacheCodecs);
-  readonly policy: FakeMap<
-    Parameters<typeof policyCodecs.key.write>[2],
-    Parameters<typeof policyCodecs.value.write>[2]
-  >;
+  readonly policy: ReturnType<typeof fakePolicyMaps>;
   readonly words = new WatchedWords();
   numbers: unknown;
   prefixes: Record<string, number> = {};
 
   constructor(policyRows = 4096) {
-    this.policy = new FakeMap({ ...MAP_SPECS.policy, maxEntries: policyRows }, policyCodecs);
+    this.policy = fakePolicyMaps({ policy: policyRows, policy_peers: policyRows });
   }
 }
 
@@ -56,23 +54,35 @@ export class WatchedWords extends WordArray {
   }
 }
 
-export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(1_000_000)) {
+const LIMITS: PolicyLimits = { table: 65_536, namespace: 131_072 };
+
+export async function fakeNode(
+  kernel = new FakeKernel(),
+  { clock = new FakeClock(1_000_000), limits = LIMITS }: { clock?: FakeClock; limits?: PolicyLimits } = {},
+) {
   const allocator = new IdentityAllocator({ clock });
   if (kernel.numbers !== undefined) allocator.restore(kernel.numbers);
   const cidrs = new CidrIdentities({ remembered: kernel.prefixes });
   const repository = new PolicyRepository({ cidrs });
   const tables = new PolicyTables(kernel.policy);
-  const leftovers = await tables.revisions();
-  const highest = Math.max(0, ...leftovers.keys(), ...kernel.words.entries().map(([, { revision }]) => revision));
-  const installer = new PolicyInstaller({ tables, repository, next: highest + 1 });
+  const leftovers = await tables.load();
+  const installer = new PolicyInstaller({
+    tables,
+    repository,
+    limits,
+    leftovers,
+    next: Math.max(0, ...kernel.words.entries().map(([, { revision }]) => revision)) + 1,
+    onBuilt: () => engine.kick(),
+    onFailed: (error) => engine.failed(error),
+  });
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: 'default' });
-  const limits = prefixLimits(kernel.ipcache.spec.maxEntries);
-  const book = new AddressBook({ cidrs, cidrSelects: ['pods', 'nodes'], maxAddresses: limits.addresses });
+  const prefixes = prefixLimits(kernel.ipcache.spec.maxEntries);
+  const book = new AddressBook({ cidrs, cidrSelects: ['pods', 'nodes'], maxAddresses: prefixes.addresses });
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
-    limits,
+    limits: prefixes,
     log: silentLogger,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });
@@ -81,7 +91,7 @@ export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(
   await local.load();
   await ipcache.load();
   const endpoints = new EndpointTable();
-  const engine = new Engine({
+  const engine: Engine = new Engine({
     intent,
     endpoints,
     identities,
@@ -100,11 +110,11 @@ export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(
       kernel.prefixes = cidrs.snapshot();
     },
     saveEndpoint: () => undefined,
-    leftovers,
     clock,
     log: silentLogger,
   });
 
+  await installer.start(clock.now());
   const settle = async (): Promise<void> => {
     engine.kick();
     await engine.idle();
@@ -121,9 +131,13 @@ export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(
     return record;
   };
   const word = (id: number): EndpointWord | undefined => kernel.words.get(endpointId(id));
-  const revisions = async (): Promise<number[]> => {
-    const found = await kernel.policy.entries();
-    return [...new Set(found.map(([key]) => key.revision))];
+  const revisions = async (): Promise<number[]> => (await kernel.policy.revisions.entries()).map(([key]) => key);
+  /** What the kernel holds for an endpoint in a direction. */
+  const tableOf = async (id: number, direction: Direction): Promise<PolicyTable | undefined> => {
+    const pair = kernel.policy.revisions.get(word(id)?.revision ?? 0);
+    const number = pair?.table[direction === 'ingress' ? 0 : 1];
+    if (number === undefined) return undefined;
+    return (await new PolicyTables(kernel.policy).load()).tables.get(number) ?? EMPTY_TABLE;
   };
   return {
     kernel,
@@ -145,6 +159,7 @@ export async function fakeNode(kernel = new FakeKernel(), clock = new FakeClock(
     connect,
     word,
     revisions,
+    tableOf,
     /** All kinds have been listed once. */
     sync: () =>
       [intent.pods, intent.namespaces, intent.nodes, intent.policies].forEach((table) =>

@@ -14,8 +14,9 @@ import {
   KernelEndpointWords,
   MapSet,
   Netdev,
+  noPolicyMaps,
   PolicyTables,
-  policyMap,
+  policyMaps,
   readObjectSpec,
   removeOldMaps,
   requireFeatures,
@@ -23,7 +24,6 @@ import {
 } from '../datapath/index.ts';
 import { AddressBook } from '../identity/index.ts';
 import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, POD, SERVICE } from '../kube/index.ts';
-import type { PolicyRevision, PolicyTable } from '../model/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
 import { Addressing } from './addressing.ts';
@@ -123,8 +123,8 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   await local.load();
   const ipcache = new IpcacheReconciler(ipcacheMap(maps));
   await ipcache.load();
-  const tables = base.enablePolicy ? new PolicyTables(policyMap(maps)) : undefined;
-  const leftovers = (await tables?.revisions()) ?? new Map<PolicyRevision, PolicyTable>();
+  const tables = new PolicyTables(base.enablePolicy ? policyMaps(maps) : noPolicyMaps());
+  const leftovers = await tables.load();
 
   const numbers = new Numbers(config.stateDir);
   const { allocator, cidrs } = numbers.restore({
@@ -185,11 +185,18 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     log,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: config.nodeName, log });
-  const highest = Math.max(0, ...leftovers.keys(), ...words.entries().map(([, { revision }]) => revision));
-  const installer = new PolicyInstaller({ tables, repository, next: highest + 1 });
+  const installer = new PolicyInstaller({
+    tables,
+    repository,
+    limits: config.policyLimits,
+    leftovers,
+    next: Math.max(0, ...words.entries().map(([, { revision }]) => revision)) + 1,
+    onBuilt: () => engine.kick(),
+    onFailed: (error) => engine.failed(error),
+  });
   const registry = createAgentRegistry();
   const passes = passHistogram(registry);
-  const engine = new Engine({
+  const engine: Engine = new Engine({
     intent,
     endpoints,
     identities,
@@ -205,7 +212,6 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     nodeAddresses,
     saveNumbers: () => numbers.save(allocator, cidrs),
     saveEndpoint: (record) => state.putEndpoint(record),
-    leftovers,
     clock,
     log,
     onPass: (ms) => passes.observe(ms / 1000),

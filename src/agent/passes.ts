@@ -30,6 +30,10 @@ export class Passes {
     return this.#problem;
   }
 
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** For a pass that goes on although something is wrong. */
   report(problem: string): void {
     this.#problem = problem;

@@ -1,150 +1,215 @@
-import { errorMessage, isMembraneError, type MembraneError } from '../base/index.ts';
-import type { PolicyTables } from '../datapath/index.ts';
+import type { MembraneError } from '../base/index.ts';
+import type { PolicyLeftovers, PolicyTables } from '../datapath/index.ts';
 import {
+  DIRECTIONS,
+  type Direction,
   type IdentityId,
   type PolicyRevision,
-  type PolicyTable,
-  type PolicyTableRow,
-  policyRevision,
+  type PolicyTableId,
 } from '../model/index.ts';
-import type { PolicyRepository } from '../policy/index.ts';
-import { agentErrors } from './errors.ts';
+import type { Floor, PolicyRepository, RuleSet } from '../policy/index.ts';
+import { FLOORS, LAST_FLOOR, writeFloors } from './policy-floors.ts';
+import type { PolicyLimits } from './policy-limits.ts';
+import { type Pair, Revisions } from './revisions.ts';
+import { TableBuilder } from './table-builder.ts';
 
-/** The table of one identity in the kernel. */
-export type Installed = {
-  /** In force; undefined: nothing could be written yet. */
-  readonly revision: PolicyRevision | undefined;
-  readonly rows: number;
-  /** Why the newest table is not in force; the revision is of the last good one. */
-  readonly refused: MembraneError | undefined;
+/** What is in force for an identity in one direction. */
+export type DirectionState = {
+  /**
+   * `wanted`: what the policies say. `former`: what was before, while a large table is being made. `closed`: the floor,
+   * because the table is being made and the direction was open before, or because it does not fit.
+   */
+  readonly inForce: 'wanted' | 'former' | 'closed';
+  readonly table: PolicyTableId;
+  /** Of the rules that `table` is of. */
+  readonly floor: Floor;
+  /** What of the policies is not in force, and why. */
+  readonly problem: MembraneError | undefined;
+  /** Policies whose rules admit nobody (`originKey`), where `problem` is about some of them only. */
+  readonly without: readonly string[];
+  /** Peers that joined and could not be added; they are not admitted. */
+  readonly missing: ReadonlySet<IdentityId>;
 };
 
-const NOTHING: Installed = { revision: undefined, rows: 0, refused: undefined };
+const WHOLE = { problem: undefined, without: [], missing: new Set<never>() } as const;
+
+export type Installed = {
+  readonly pair: Pair;
+  readonly revision: PolicyRevision;
+  readonly states: Readonly<Record<Direction, DirectionState>>;
+};
+
+export type PolicyInstallerOptions = {
+  /** Undefined: policies are not enforced. */
+  readonly tables: PolicyTables;
+  readonly repository: PolicyRepository;
+  readonly limits: PolicyLimits;
+  readonly leftovers: PolicyLeftovers;
+  /** Above every revision that a word names. */
+  readonly next: number;
+  readonly onBuilt: () => void;
+  readonly onFailed: (error: unknown) => void;
+};
 
 /**
- * Brings policy tables into the kernel: a change is a complete table under a fresh revision, or, when peers only joined,
- * rows for the revision in force. What does not fit is refused whole, and the last good revision stays.
+ * What of the policies is in force for each identity of this node. A direction that becomes isolated closes at once,
+ * whatever its table needs; a table that does not fit, or exceeds its bounds, leaves the direction closed.
  */
 export class PolicyInstaller {
-  /** Undefined: policies are not enforced, and a revision is but a number. */
-  readonly #tables: PolicyTables | undefined;
-  readonly #repository: PolicyRepository;
+  readonly #o: PolicyInstallerOptions;
+  readonly #builder: TableBuilder;
+  readonly #revisions: Revisions;
   readonly #installed = new Map<IdentityId, Installed>();
-  /** Revisions that are not wanted any more, with the time from which they may be deleted. */
-  readonly #retired = new Map<PolicyRevision, number>();
-  #next: number;
 
-  /** `next`: above every revision that the kernel holds or a word names. */
-  constructor(options: { tables: PolicyTables | undefined; repository: PolicyRepository; next: number }) {
-    this.#tables = options.tables;
-    this.#repository = options.repository;
-    this.#next = options.next;
+  constructor(options: PolicyInstallerOptions) {
+    this.#o = options;
+    const { tables, repository, limits, leftovers, onBuilt, onFailed } = options;
+    const highest = (numbers: Iterable<number>, least: number): number =>
+      [...numbers].reduce((most, number) => Math.max(most, number), least);
+    this.#builder = new TableBuilder({
+      tables,
+      repository,
+      limits,
+      leftovers: leftovers.tables,
+      next: highest(leftovers.tables.keys(), LAST_FLOOR) + 1,
+      onBuilt,
+      onFailed,
+    });
+    const next = Math.max(options.next, highest(leftovers.revisions.keys(), 0) + 1);
+    this.#revisions = new Revisions({ tables, builder: this.#builder, next });
   }
 
   get(id: IdentityId): Installed | undefined {
     return this.#installed.get(id);
   }
 
-  get rows(): number {
-    return this.#tables?.size ?? 0;
-  }
-
   entries(): MapIterator<[IdentityId, Installed]> {
     return this.#installed.entries();
   }
 
+  /** Rows and peers of all tables. */
+  get rows(): number {
+    return this.#o.tables.rows;
+  }
+
+  get peers(): number {
+    return this.#o.tables.peers;
+  }
+
+  /** Tables that are being made, or wait for it. */
+  get building(): number {
+    return this.#builder
+      .values()
+      .reduce((sum, { state }) => sum + (state === 'waiting' || state === 'building' ? 1 : 0), 0);
+  }
+
+  /** A table is being made beside the passes. */
+  get busy(): boolean {
+    return this.#builder.busy;
+  }
+
   /** A number that no table, word or conntrack entry has had. */
   freshRevision(): PolicyRevision {
-    const revision = policyRevision(this.#next);
-    // After 2^32 revisions conntrack has long forgotten the first; 0 is not a revision.
-    this.#next = this.#next >= 0xffff_ffff ? 1 : this.#next + 1;
-    return revision;
+    return this.#revisions.fresh();
   }
 
-  /** Takes a revision of an earlier life over when it holds exactly the rows that are wanted. */
-  adopt(id: IdentityId, revision: PolicyRevision, rows: PolicyTable): boolean {
-    if (this.#installed.has(id)) return this.#installed.get(id)?.revision === revision;
-    if (!sameRows(this.#repository.tableFor(id), rows)) return false;
-    this.#installed.set(id, { revision, rows: rows.length, refused: undefined });
-    return true;
+  /** Before anything else is written. */
+  async start(now: number): Promise<void> {
+    const { tables, leftovers } = this.#o;
+    await writeFloors(tables, leftovers.tables);
+    for (const [revision, pair] of leftovers.revisions) this.#revisions.restore(revision, pair, now);
   }
 
-  /** Makes the table of this identity what the repository says. Never throws for a full map: see `refused`. */
-  async install(id: IdentityId, now: number): Promise<Installed> {
-    const before = this.#installed.get(id) ?? NOTHING;
-    const after = (await this.#extend(id, before)) ?? (await this.#replace(id, before, now));
-    this.#installed.set(id, after);
-    return after;
+  /** Goes on with what an earlier life had in force for the identity, until its own tables are there. */
+  adopt(id: IdentityId, revision: PolicyRevision): void {
+    const pair = this.#o.leftovers.revisions.get(revision);
+    if (pair === undefined || this.#installed.has(id)) return;
+    const rules = this.#o.repository.rulesOf(id);
+    const state = (index: 0 | 1): DirectionState => {
+      const table = pair[index];
+      if (table > LAST_FLOOR) this.#builder.offer(rules[DIRECTIONS[index]], table);
+      const floor = table === FLOORS.open.id ? 'open' : 'closed';
+      return { inForce: 'former', table, floor, ...WHOLE };
+    };
+    const taken = this.#revisions.take(pair);
+    this.#installed.set(id, { pair: taken, revision: taken.revision, states: { ingress: state(0), egress: state(1) } });
+  }
+
+  /** Asks for the tables of these identities, and brings peers that joined or left into all that are there. */
+  async prepare(wanted: ReadonlySet<IdentityId>): Promise<void> {
+    const sets = new Set<RuleSet>();
+    // Of identities that are on their way out, too: a word still names them.
+    for (const id of new Set([...wanted, ...this.#installed.keys()])) {
+      if (this.#o.repository.identity(id)?.kind !== 'pod') continue;
+      const rules = this.#o.repository.rulesOf(id);
+      for (const direction of DIRECTIONS) if (!rules[direction].trivial) sets.add(rules[direction]);
+    }
+    this.#builder.want(sets);
+    await this.#builder.follow();
+  }
+
+  /** Makes tables: the small ones now, the others beside the passes. */
+  async build(): Promise<void> {
+    await this.#builder.build();
+  }
+
+  /** Decides what is in force for the identity from now on. */
+  install(id: IdentityId, now: number): Installed {
+    const before = this.#installed.get(id);
+    const rules = this.#o.repository.rulesOf(id);
+    const states = {
+      ingress: this.#state(rules.ingress, before?.states.ingress),
+      egress: this.#state(rules.egress, before?.states.egress),
+    };
+    const tables = [states.ingress.table, states.egress.table] as const;
+    const same = before?.pair.tables.join() === tables.join();
+    const pair = same ? before.pair : this.#revisions.take(tables);
+    if (before !== undefined && !same) this.#revisions.leave(before.pair, now);
+    const installed = { pair, revision: pair.revision, states };
+    this.#installed.set(id, installed);
+    return installed;
   }
 
   /** No endpoint of this node has the identity any more. */
   drop(id: IdentityId, now: number): void {
     const before = this.#installed.get(id);
     this.#installed.delete(id);
-    if (before?.revision !== undefined) this.retire(before.revision, now);
+    this.#o.repository.forget(id);
+    if (before !== undefined) this.#revisions.leave(before.pair, now);
   }
 
-  /** Marks a revision for deletion; packets that read its number just now still find its rows. */
-  retire(revision: PolicyRevision, now: number): void {
-    this.#retired.set(revision, now + 250);
-  }
-
+  /** Something is to be deleted later. */
   get retired(): number {
-    return this.#retired.size;
+    return this.#revisions.retired;
   }
 
-  /** Deletes retired revisions whose time has come and that no word names. */
-  async sweep(now: number, named: ReadonlySet<PolicyRevision>): Promise<void> {
-    for (const [revision, due] of this.#retired) {
-      if (due > now) continue;
-      if (named.has(revision)) {
-        this.#retired.set(revision, now + 250);
-        continue;
-      }
-      this.#retired.delete(revision);
-      await this.#tables?.delete(revision);
+  /** Deletes what no word names. True when that may have made room for a table that waits for some. */
+  async sweep(now: number, named: ReadonlySet<PolicyRevision>): Promise<boolean> {
+    this.#revisions.sweep(now, named);
+    await this.#builder.sweep();
+    return this.#builder.pending;
+  }
+
+  async idle(): Promise<void> {
+    await this.#builder.idle();
+  }
+
+  async stop(): Promise<void> {
+    await this.#builder.stop();
+  }
+
+  #state(set: RuleSet, before: DirectionState | undefined): DirectionState {
+    const floor = { table: FLOORS[set.floor].id, floor: set.floor };
+    if (set.trivial) return { inForce: 'wanted', ...floor, ...WHOLE };
+    const built = this.#builder.get(set);
+    if (built?.written !== undefined && built.state === 'ready') {
+      const { written, problem, without } = built;
+      const missing = problem === undefined ? WHOLE.missing : set.changed;
+      return { inForce: 'wanted', table: written.id, floor: set.floor, problem, without, missing };
     }
+    if (built?.state === 'refused') return { inForce: 'closed', ...floor, ...WHOLE, problem: built.problem };
+    const closes = before === undefined || (before.floor === 'open' && set.floor !== 'open');
+    if (closes) return { inForce: 'closed', ...floor, ...WHOLE };
+    return before.inForce === 'closed' ? before : { ...before, inForce: 'former' };
   }
-
-  async #extend(id: IdentityId, before: Installed): Promise<Installed | undefined> {
-    if (before.revision === undefined || before.refused !== undefined) return undefined;
-    if (this.#tables === undefined) return before;
-    const rows = this.#repository.additionsFor(id);
-    if (rows === undefined) return undefined;
-    if (rows.length === 0) return before;
-    try {
-      await this.#tables?.add(before.revision, rows);
-      return { ...before, rows: before.rows + rows.length };
-    } catch (error) {
-      return { ...before, refused: refusal(id, rows.length, error) };
-    }
-  }
-
-  async #replace(id: IdentityId, before: Installed, now: number): Promise<Installed> {
-    const table = this.#repository.tableFor(id);
-    const revision = this.freshRevision();
-    try {
-      await this.#tables?.write(revision, table);
-    } catch (error) {
-      return { ...before, refused: refusal(id, table.length, error) };
-    }
-    if (before.revision !== undefined) this.retire(before.revision, now);
-    return { revision, rows: table.length, refused: undefined };
-  }
-}
-
-function refusal(id: IdentityId, rows: number, error: unknown): MembraneError {
-  if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
-  const detail = `identity ${id} needs ${rows} more rows; ${errorMessage(error)}`;
-  return agentErrors.make('E_AGENT_POLICY_FULL', { detail, cause: error });
-}
-
-function rowText(row: PolicyTableRow): string {
-  return `${row.direction} ${row.peer} ${row.protocol} ${row.port}/${row.portBits} ${row.verdict} ${row.precedence} ${row.rule}`;
-}
-
-function sameRows(a: PolicyTable, b: PolicyTable): boolean {
-  if (a.length !== b.length) return false;
-  const texts = new Set(a.map(rowText));
-  return b.every((row) => texts.has(rowText(row)));
 }

@@ -64,7 +64,8 @@ export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from '
 export { netnsCookie } from './netns-cookie.ts';
 export { type FilterChain, listNftChains } from './nft-chains.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
-export { type PolicyMap, PolicyTables, policyCodecs, policyMap } from './policy-map.ts';
+export { fakePolicyMaps, noPolicyMaps, type PolicyMaps, policyKey, policyMaps } from './policy-maps.ts';
+export { type PolicyLeftovers, PolicyTables, type TablePair } from './policy-tables.ts';
 export { type Feature, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
 export { fakeServiceMaps, type ServiceMaps, serviceMapSizes, serviceMaps } from './service-maps.ts';

@@ -1,7 +1,7 @@
 /** What every TypedMap does, on whatever it is made of. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { identityId, policyRevision, ruleId } from '../model/index.ts';
+import { identityId, policyTableId, ruleId } from '../model/index.ts';
 import { addrFromValue, Prefix, parseAddr } from '../net/index.ts';
 import { endpointsCodecs } from './endpoints-map.ts';
 import type { PolicyKey, PolicyValue } from './gen/codecs.ts';
@@ -9,7 +9,7 @@ import { MAP_SPECS } from './gen/layout.ts';
 import { ipcacheCodecs } from './ipcache-map.ts';
 import { CHUNK, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSpec } from './map-spec.ts';
-import { policyCodecs, policyKey } from './policy-map.ts';
+import { policyCodecs, policyKey } from './policy-maps.ts';
 import { u32Codec, u64Codec } from './scalar-codecs.ts';
 
 export type MakeMap = <K, V>(spec: MapSpec, codecs: MapCodecs<K, V>) => TypedMap<K, V>;
@@ -118,7 +118,7 @@ export function describeTypedMap(name: string, make: MakeMap): void {
     it('keeps the exact row of a trie apart from the wider one on delete', () => {
       const map = make<PolicyKey, PolicyValue>({ ...MAP_SPECS.policy, maxEntries: 16 }, policyCodecs);
       const key = (portBits: number): PolicyKey =>
-        policyKey(policyRevision(1), { direction: 'egress', peer: identityId(5), protocol: 6, port: 0x1f90, portBits });
+        policyKey(policyTableId(1), 5, { protocol: 6, port: 0x1f90, portBits });
       const value = (rule: number): PolicyValue => ({
         precedence: 0,
         rule: ruleId(rule),

@@ -1,6 +1,6 @@
 /** A whole datapath without devices: real programs and real maps, packets by BPF_PROG_TEST_RUN. Needs root. */
 import { fileURLToPath } from 'node:url';
-import { type EndpointId, endpointId, identityId, type PolicyTable, policyRevision } from '../model/index.ts';
+import { type EndpointId, endpointId, identityId, type PolicyTableRow, policyRevision } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import { type Connection, type ConntrackMap, conntrackMap, listConnections } from './conntrack-map.ts';
 import {
@@ -23,9 +23,10 @@ import { installJudges } from './judges.ts';
 import { loadPrograms } from './loader.ts';
 import { MapSet, type MapSizes } from './map-set.ts';
 import { type ObjectSpec, readObjectSpec } from './object-spec.ts';
-import { PolicyTables, policyMap } from './policy-map.ts';
+import { policyMaps } from './policy-maps.ts';
 import { EventRing } from './ring.ts';
 import { progTestRun } from './syscall.ts';
+import { TestPolicy } from './test-policy.ts';
 
 /** What a tc program may answer. */
 export const ACTIONS = { 0: 'pass', 2: 'drop', 7: 'redirect' } as const;
@@ -59,6 +60,8 @@ const SMALL: MapSizes = {
   endpoints: 1024,
   ipcache: 4096,
   policy: 65_536,
+  policy_peers: 65_536,
+  policy_revisions: 4096,
   conntrack: 4096,
   snat: 1024,
   fragments: 256,
@@ -88,7 +91,7 @@ export class TestDatapath implements Disposable {
   readonly endpoints: EndpointsMap;
   readonly ipcache: IpcacheMap;
   readonly conntrack: ConntrackMap;
-  readonly policy: PolicyTables;
+  readonly policy: TestPolicy;
   readonly accounts: EndpointAccounts;
   readonly #ring: EventRing;
   readonly #owned: Disposable[] = [];
@@ -102,7 +105,7 @@ export class TestDatapath implements Disposable {
     this.endpoints = endpointsMap(this.maps);
     this.ipcache = ipcacheMap(this.maps);
     this.conntrack = conntrackMap(this.maps);
-    this.policy = new PolicyTables(policyMap(this.maps));
+    this.policy = new TestPolicy(policyMaps(this.maps));
     this.accounts = new EndpointAccounts(this.maps, { events: true });
     this.#ring = new EventRing(this.maps.get('events'), this.maps.spec('events').maxEntries);
   }
@@ -149,7 +152,12 @@ export class TestDatapath implements Disposable {
   }
 
   /** Opens an endpoint: writes `table` under `revision` and then its word. Endpoint 0 needs no table. */
-  async open(endpoint: number, identity: number, revision: number, table: PolicyTable = []): Promise<void> {
+  async open(
+    endpoint: number,
+    identity: number,
+    revision: number,
+    table: readonly PolicyTableRow[] = [],
+  ): Promise<void> {
     if (table.length > 0) await this.policy.write(policyRevision(revision), table);
     this.words.set(endpointId(endpoint), { identity: identityId(identity), revision: policyRevision(revision) });
   }

@@ -12,6 +12,7 @@ export class CidrIdentities {
   readonly #byPrefix = new Map<string, Held>();
   /** How many prefixes there are of each family and length, e.g. `4/24`; bounds the search of `of`. */
   readonly #lengths = new Map<string, number>();
+  #generation = 0;
 
   /** Numbers of an earlier run, kept for their prefixes. */
   readonly #remembered = new Map<string, IdentityId>();
@@ -67,6 +68,11 @@ export class CidrIdentities {
     return this.#byPrefix.size;
   }
 
+  /** Another number whenever a prefix came or went. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** The identity of exactly this prefix. */
   get(prefix: Prefix): CidrIdentity | undefined {
     return this.#byPrefix.get(prefix.toString())?.identity;
@@ -108,6 +114,7 @@ export class CidrIdentities {
   }
 
   #count(prefix: Prefix, change: number): void {
+    this.#generation += 1;
     const key = `${prefix.family}/${prefix.length}`;
     const count = (this.#lengths.get(key) ?? 0) + change;
     if (count === 0) this.#lengths.delete(key);

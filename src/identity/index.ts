@@ -3,7 +3,6 @@ export { type AllocatorOptions, type AllocatorSnapshot, IdentityAllocator } from
 export { CidrIdentities } from './cidr-identities.ts';
 export { LabelFilter, type LabelRule } from './label-filter.ts';
 export {
-  ANY_PEER,
   type IdentityRange,
   RESERVED_IDENTITIES,
   RESERVED_IDS,

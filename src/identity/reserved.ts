@@ -24,9 +24,6 @@ export const RESERVED_IDS: Readonly<Record<ReservedName, IdentityId>> = {
   'encrypted-overlay': identityId(11),
 };
 
-/** "Any" as the peer of a policy table row; the number of `unknown`, which no packet carries. */
-export const ANY_PEER: IdentityId = RESERVED_IDS.unknown;
-
 export type IdentityRange = { readonly first: number; readonly last: number };
 
 /** Pods. Fits the 24-bit VXLAN VNI. */

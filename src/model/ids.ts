@@ -7,8 +7,10 @@ export type IdentityId = Branded<'IdentityId'>;
 export type EndpointId = Branded<'EndpointId'>;
 /** Kernel interface index in one network namespace. */
 export type Ifindex = Branded<'Ifindex'>;
-/** Number of one complete policy table in the kernel, 1 to 2^32-1, never given out twice while the pins live. */
+/** Number of a pair of policy tables in the kernel (ingress, egress), 1 to 2^32-1; see struct policy_pair. */
 export type PolicyRevision = Branded<'PolicyRevision'>;
+/** Number of one policy table (one direction) in the kernel, 1 to 2^32-1; 0 = one without rows: nothing is allowed. */
+export type PolicyTableId = Branded<'PolicyTableId'>;
 /** Index into the rule table that explains verdicts; 0 = no rule (a default decided). */
 export type RuleId = Branded<'RuleId'>;
 
@@ -24,3 +26,5 @@ export const ifindex = (value: number): Ifindex => inRange(value, 0x7fff_ffff, '
 export const policyRevision = (value: number): PolicyRevision =>
   inRange(value, 0xffff_ffff, 'policy revision') as PolicyRevision;
 export const ruleId = (value: number): RuleId => inRange(value, 0xffff_ffff, 'rule id') as RuleId;
+export const policyTableId = (value: number): PolicyTableId =>
+  inRange(value, 0xffff_ffff, 'policy table') as PolicyTableId;

@@ -42,7 +42,9 @@ export {
   identityId,
   ifindex,
   type PolicyRevision,
+  type PolicyTableId,
   policyRevision,
+  policyTableId,
   type RuleId,
   ruleId,
 } from './ids.ts';
@@ -66,7 +68,18 @@ export {
   type RuleOrigin,
   type Tier,
 } from './policy-entry.ts';
-export type { Direction, PolicyTable, PolicyTableKey, PolicyTableRow, PolicyTableValue } from './policy-table.ts';
+export {
+  DIRECTIONS,
+  type Direction,
+  EMPTY_TABLE,
+  groupText,
+  type PolicyRow,
+  type PolicyTable,
+  type PolicyTableRow,
+  type PolicyTableValue,
+  rowsOf,
+  tableOf,
+} from './policy-table.ts';
 export {
   EVERYTHING,
   formatSelector,

@@ -1,23 +1,9 @@
-import type { IdentityId, RuleId } from './ids.ts';
+import { type IdentityId, identityId, type RuleId } from './ids.ts';
 
 export type Direction = 'ingress' | 'egress';
 
-/**
- * Key of one row of a policy table. The more of (protocol, port) is fixed, the longer the prefix in the kernel's trie;
- * a look-up takes the longest match for the peer, and falls back to the rows of peer 0 ("any") only when the peer has no
- * matching row: so a peer's own rows already contain what "any" grants (the compiler merges).
- */
-export type PolicyTableKey = {
-  readonly direction: Direction;
-  /** 0 = any peer. */
-  readonly peer: IdentityId;
-  /** IANA number; 0 = any protocol, and then `portBits` is 0. */
-  readonly protocol: number;
-  /** Destination port; for ICMP and ICMPv6 the type in the upper byte. Free bits are zero. */
-  readonly port: number;
-  /** How many leading bits of `port` count, 0 to 16. */
-  readonly portBits: number;
-};
+/** Indexes of the kernel's arrays by direction. */
+export const DIRECTIONS: readonly [Direction, Direction] = ['ingress', 'egress'];
 
 export type PolicyTableValue = {
   readonly verdict: 'allow' | 'deny';
@@ -27,10 +13,71 @@ export type PolicyTableValue = {
   readonly rule: RuleId;
 };
 
-export type PolicyTableRow = PolicyTableKey & PolicyTableValue;
+/**
+ * One row of a group. The more of (protocol, port) is fixed, the longer the prefix in the kernel's trie; a look-up takes
+ * the longest match of the peer's group, and falls back to group 0 ("any") only when the group has no matching row: so a
+ * group's rows already contain what "any" grants (the compiler merges).
+ */
+export type PolicyRow = PolicyTableValue & {
+  /** IANA number; 0 = any protocol, and then `portBits` is 0. */
+  readonly protocol: number;
+  /** Destination port; for ICMP and ICMPv6 the type in the upper byte. Free bits are zero. */
+  readonly port: number;
+  /** How many leading bits of `port` count, 0 to 16. */
+  readonly portBits: number;
+};
 
 /**
- * Everything the kernel needs to judge the packets of the endpoints of one identity. No matching row = deny with reason
- * "policy"; an unenforced direction has one row (any, 0, 0/0, allow).
+ * What the kernel needs to judge the packets of one direction of everybody whom the same rules are about. No matching
+ * row = deny with reason "policy"; an unenforced direction has one row (group 0, any protocol, allow).
  */
-export type PolicyTable = readonly PolicyTableRow[];
+export type PolicyTable = {
+  /** By group; 0 = any peer, the only one that may be empty. */
+  readonly groups: readonly (readonly PolicyRow[])[];
+  /** The group of each peer that has one; never 0. */
+  readonly peers: ReadonlyMap<IdentityId, number>;
+};
+
+export const EMPTY_TABLE: PolicyTable = { groups: [[]], peers: new Map() };
+
+/** A row as a human reads it: with the peer it is about (0 = any) in place of a group. */
+export type PolicyTableRow = PolicyRow & { readonly direction: Direction; readonly peer: IdentityId };
+
+/** Every peer's rows, spelled out. */
+export function rowsOf(table: PolicyTable, direction: Direction): PolicyTableRow[] {
+  const of = (group: number, peer: IdentityId): PolicyTableRow[] =>
+    (table.groups[group] ?? []).map((row) => ({ ...row, direction, peer }));
+  return [...of(0, identityId(0)), ...Array.from(table.peers).flatMap(([peer, group]) => of(group, peer))];
+}
+
+/** The table of one direction whose spelled-out rows are these; peers with equal rows share a group. */
+export function tableOf(rows: readonly PolicyTableRow[], wanted: Direction): PolicyTable {
+  const byPeer = new Map<IdentityId, PolicyRow[]>();
+  for (const { direction, peer, ...row } of rows) {
+    if (direction !== wanted) continue;
+    const known = byPeer.get(peer);
+    if (known === undefined) byPeer.set(peer, [row]);
+    else known.push(row);
+  }
+  const groups: (readonly PolicyRow[])[] = [byPeer.get(identityId(0)) ?? []];
+  const numbers = new Map<string, number>();
+  const peers = new Map<IdentityId, number>();
+  for (const [peer, own] of byPeer) {
+    if (peer === 0) continue;
+    const text = groupText(own);
+    const number = numbers.get(text) ?? groups.push(own) - 1;
+    numbers.set(text, number);
+    peers.set(peer, number);
+  }
+  return { groups, peers };
+}
+
+/** Equal for groups that judge and explain alike. */
+export function groupText(rows: readonly PolicyRow[]): string {
+  return rows
+    .map(({ protocol, port, portBits, verdict, precedence, rule }) =>
+      [protocol, port, portBits, verdict, precedence, rule].join(' '),
+    )
+    .sort()
+    .join();
+}

@@ -7,9 +7,11 @@ import {
   type NamedPort,
   type PolicyEntry,
   type PolicyTableRow,
+  rowsOf,
   ruleId,
 } from '../model/index.ts';
-import { type BoundEntry, type CompileInput, compileTable } from './compile.ts';
+import type { BoundEntry } from './claims.ts';
+import { CompiledTable, type CompileInput, compileTable } from './compile.ts';
 import { TableLookup } from './lookup.ts';
 import { DEFAULT_PRECEDENCE, LOCALHOST_PRECEDENCE, precedenceOf } from './precedence.ts';
 import { sampleEntry, tcp } from './samples.ts';
@@ -27,15 +29,25 @@ function bound(parts: Partial<PolicyEntry>, peers: number[] = [], rule = 1): Bou
   };
 }
 
-function compile(entries: BoundEntry[], options: Partial<CompileInput> = {}): PolicyTableRow[] {
-  return compileTable({
-    namedPorts: [],
-    namedPortsOf: () => [],
-    entries,
-    enforcement: 'default',
-    allowLocalhost: 'policy',
-    ...options,
-  });
+type Options = Partial<Pick<CompileInput, 'namedPorts' | 'namedPortsOf' | 'enforcement' | 'allowLocalhost'>>;
+
+function tables(entries: BoundEntry[], options: Options = {}) {
+  const of = (direction: Direction) =>
+    compileTable({
+      direction,
+      namedPorts: [],
+      namedPortsOf: () => [],
+      entries: entries.filter(({ entry }) => entry.direction === direction),
+      enforcement: 'default',
+      allowLocalhost: 'policy',
+      ...options,
+    });
+  return { ingress: of('ingress'), egress: of('egress') };
+}
+
+function compile(entries: BoundEntry[], options: Options = {}): PolicyTableRow[] {
+  const { ingress, egress } = tables(entries, options);
+  return [...rowsOf(ingress, 'ingress'), ...rowsOf(egress, 'egress')];
 }
 
 const show = (rows: PolicyTableRow[], direction: Direction = 'ingress') =>
@@ -130,7 +142,7 @@ describe('ports', () => {
 
   test('overlapping rules of one verdict keep their names', () => {
     const lookup = new TableLookup(
-      compile([bound({ ports: [tcp(80, 90)] }, [], 1), bound({ ports: [tcp(85, 95)] }, [], 2)]),
+      tables([bound({ ports: [tcp(80, 90)] }, [], 1), bound({ ports: [tcp(85, 95)] }, [], 2)]),
     );
     const rule = (port: number) => lookup.judge({ direction: 'ingress', peer: WEB, protocol: 6, port }).rule;
     expect([80, 84, 91, 95, 96].map(rule)).toEqual([1, 1, 2, 2, 0]);
@@ -199,7 +211,7 @@ describe('precedence', () => {
 
   test('pass ends its tier only', () => {
     const lookup = new TableLookup(
-      compile([
+      tables([
         bound({ tier: 'admin', order: 1, verdict: 'pass', ports: [tcp(80)], isolates: false }, [WEB]),
         bound({ tier: 'admin', order: 2, verdict: 'deny', isolates: false }, [WEB, DB], 2),
         bound({ ports: [tcp(80)], isolates: false }, [WEB], 3),
@@ -215,7 +227,7 @@ describe('precedence', () => {
 
   test('passed to a tier that says nothing, an isolated subject refuses', () => {
     const lookup = new TableLookup(
-      compile([
+      tables([
         bound({ tier: 'admin', order: 2, isolates: false }),
         bound({ tier: 'admin', order: 1, verdict: 'pass', isolates: false }, [WEB], 2),
         bound({ peers: [] }, [], 3),
@@ -237,7 +249,7 @@ describe('two identities of one peer', () => {
 
   test('the larger precedence wins, and a look-up that finds nothing does not count', () => {
     const lookup = new TableLookup(
-      compile([
+      tables([
         bound({ ports: [tcp(80)] }, [WEB]),
         bound({ ports: [tcp(81)] }, [CIDR], 2),
         bound({ verdict: 'deny', ports: [tcp(82)] }, [CIDR], 3),
@@ -254,25 +266,94 @@ describe('two identities of one peer', () => {
   });
 });
 
-describe('rows of some peers only', () => {
-  test('are those of the whole table, longest prefixes first', () => {
-    const entries = [
-      bound({}, [WEB, DB]),
-      bound({ verdict: 'deny', ports: [tcp(80, 90)] }, [DB], 2),
-      bound({ ports: [tcp(53)] }, [], 3),
-    ];
-    const whole = compile(entries).filter(({ peer }) => peer === DB);
-    const input = {
+describe('groups', () => {
+  const peers = Array.from({ length: 5000 }, (_, index) => 1000 + index);
+
+  test('5,000 peers with ports 1 to 65,534 take 30 rows, not 150,000', () => {
+    const { ingress } = tables([bound({ ports: [tcp(1, 65_534)] }, peers)]);
+    expect([ingress.rows, ingress.peers.size]).toEqual([30, 5000]);
+  });
+
+  test('peers whose claims come to the same rows share a group, whatever the claims', () => {
+    const { ingress } = tables([
+      bound({ ports: [tcp(80)] }, [WEB, DB]),
+      bound({ ports: [tcp(80)] }, [DB], 1),
+      bound({ ports: [tcp(81)] }, [HOST], 1),
+    ]);
+    expect(ingress.peers.get(WEB)).toBe(ingress.peers.get(DB));
+    expect(ingress.peers.get(HOST)).not.toBe(ingress.peers.get(DB));
+  });
+
+  test('a peer that joins is one more in its group, one that leaves is in none', () => {
+    const members = new Set([WEB]);
+    const { ingress } = tables([{ ...bound({ ports: [tcp(1, 65_534)] }, [0]), peers: [members] }]);
+    const rows = ingress.rows;
+    members.add(DB);
+    expect(ingress.regroup([DB])).toEqual(new Map([[DB, ingress.peers.get(WEB)]]));
+    members.delete(WEB);
+    expect(ingress.regroup([WEB])).toEqual(new Map([[WEB, 0]]));
+    expect([...ingress.peers.keys(), ingress.rows]).toEqual([DB, rows]);
+  });
+
+  test('what is built while peers come and go, and regrouped for them, is what would be built afterwards', () => {
+    const members = new Set(peers.map(identityId));
+    const entries = [{ ...bound({ ports: [tcp(80)] }, [0]), peers: [members] }, bound({}, [WEB], 2)];
+    const table = new CompiledTable({
+      direction: 'ingress',
       namedPorts: [],
       namedPortsOf: () => [],
       entries,
       enforcement: 'default',
       allowLocalhost: 'always',
-    } as const;
-    const some = compileTable(input, new Set([DB]));
-    expect(new Set(some)).toEqual(new Set(whole));
-    expect(some.length).toBe(whole.length);
-    const lengths = some.map(({ protocol, portBits }) => (protocol === 0 ? -1 : portBits));
-    expect(lengths).toEqual(lengths.toSorted((a, b) => b - a));
+    });
+    members.delete(identityId(1000));
+    for (const _ of table.build({ rows: 1e6 })) members.add(DB);
+    members.add(DB);
+    table.regroup([DB, identityId(1000), HOST]);
+    const sorted = (rows: PolicyTableRow[]) => rows.map((row) => JSON.stringify(row)).sort();
+    const { ingress } = tables(entries, { allowLocalhost: 'always' });
+    expect(sorted(rowsOf(table, 'ingress'))).toEqual(sorted(rowsOf(ingress, 'ingress')));
+  });
+
+  test('the same table of an earlier life keeps the numbers of its groups', () => {
+    const entries = [bound({ ports: [tcp(80)] }, [WEB]), bound({ ports: [tcp(81)] }, [DB], 2)];
+    const { ingress: first } = tables(entries);
+    const { ingress: second } = tables([...entries].reverse());
+    const [one, two] = [first.peers.get(WEB), first.peers.get(DB)];
+    expect(second.renumber(first)).toBe(true);
+    expect([second.peers.get(WEB), second.peers.get(DB)]).toEqual([one, two]);
+    expect(second.regroup([WEB])).toEqual(new Map([[WEB, one]]));
+    expect(second.renumber(tables([entries[0] ?? bound({})]).ingress)).toBe(false);
+  });
+});
+
+describe('bounds', () => {
+  const ranges = (count: number) => Array.from({ length: count }, (_, index) => tcp(3 * index + 1, 3 * index + 2));
+
+  test('a table with more rows and peers than it may have is refused before it is large', () => {
+    const entries = Array.from({ length: 200 }, (_, rule) => bound({ ports: [tcp(rule)] }, [2000 + rule], rule));
+    entries.push(bound({ ports: ranges(500) }, [WEB], 999));
+    const input = { direction: 'ingress', namedPorts: [], namedPortsOf: () => [], allowLocalhost: 'policy' } as const;
+    const build = (rows: number) => compileTable({ ...input, entries, enforcement: 'default' }, { rows });
+    expect(build(2000).size).toBeGreaterThan(700);
+    expect(() => build(700)).toThrow(expect.objectContaining({ code: 'E_POLICY_TOO_LARGE' }));
+  });
+
+  test('it is built in slices', () => {
+    const table = new CompiledTable({
+      direction: 'ingress',
+      namedPorts: [],
+      namedPortsOf: () => [],
+      entries: Array.from({ length: 100 }, (_, rule) =>
+        bound(
+          { ports: [tcp(rule)] },
+          Array.from({ length: 1000 }, (__, peer) => 1000 + peer),
+          rule,
+        ),
+      ),
+      enforcement: 'default',
+      allowLocalhost: 'policy',
+    });
+    expect([...table.build({ rows: 65_536 })].length).toBeGreaterThan(3);
   });
 });

@@ -1,44 +1,43 @@
-import { ANY_PEER, RESERVED_IDS } from '../identity/index.ts';
-import type {
-  Direction,
-  IdentityId,
-  NamedPort,
-  PolicyEntry,
-  PolicyTableRow,
-  PolicyTableValue,
-  RuleId,
-} from '../model/index.ts';
-import { protocolName } from '../net/index.ts';
-import { byPrecedence, type Claim, flatten, type ProtocolPorts, type Surface } from './flatten.ts';
-import { DEFAULT_PRECEDENCE, LOCALHOST_PRECEDENCE, precedenceOf, TIERS } from './precedence.ts';
-import { type RowShape, surfaceRows, toRow } from './rows.ts';
+import { RESERVED_IDS } from '../identity/index.ts';
+import { groupText, type IdentityId, type PolicyRow, type PolicyTable, type PolicyTableValue } from '../model/index.ts';
+import { type BoundEntry, EntryClaims, type PortNames } from './claims.ts';
+import { policyErrors } from './errors.ts';
+import { byPrecedence, type Claim, flatten, type Surface } from './flatten.ts';
+import { type ClaimList, claimsOf, PeerClaims } from './peer-claims.ts';
+import { DEFAULT_PRECEDENCE, LOCALHOST_PRECEDENCE, TIERS } from './precedence.ts';
+import { surfaceRows } from './rows.ts';
 import { DEFAULT_RULE } from './rules.ts';
 import type { AllowLocalhost, Enforcement } from './settings.ts';
 
-/** An entry that selects the subject, with its peers as identities. */
-export type BoundEntry = {
-  readonly entry: PolicyEntry;
-  readonly rule: RuleId;
-  /** The union of these sets; ignored when `entry.peers` is `any`. */
-  readonly peers: readonly ReadonlySet<IdentityId>[];
-  /** For egress to `any` peers by port name: the identities that have a port of one of the names. */
-  readonly named: readonly ReadonlySet<IdentityId>[];
-};
-
-export type CompileInput = {
-  /** The subject's own named ports: ingress. */
-  readonly namedPorts: readonly NamedPort[];
-  /** A peer's named ports: egress. */
-  readonly namedPortsOf: (peer: IdentityId) => readonly NamedPort[];
+export type CompileInput = PortNames & {
+  /** Of the direction that the table is for. */
   readonly entries: readonly BoundEntry[];
   readonly enforcement: Enforcement;
   readonly allowLocalhost: AllowLocalhost;
 };
 
-const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
+export type CompileLimits = {
+  /** Rows and peers. */
+  readonly rows: number;
+};
 
-const DEFAULT_ALLOW: PolicyTableValue = { verdict: 'allow', precedence: DEFAULT_PRECEDENCE, rule: DEFAULT_RULE };
-const LOCALHOST_ALLOW: PolicyTableValue = { verdict: 'allow', precedence: LOCALHOST_PRECEDENCE, rule: DEFAULT_RULE };
+const UNLIMITED: CompileLimits = { rows: Number.POSITIVE_INFINITY };
+
+/** Claims looked at for each row that a table may have: beyond that a table is refused like one with too many rows. */
+const WORK_PER_ROW = 64;
+/** Claims between two turns for others: some milliseconds. */
+const SLICE = 20_000;
+
+export const DEFAULT_ALLOW: PolicyTableValue = {
+  verdict: 'allow',
+  precedence: DEFAULT_PRECEDENCE,
+  rule: DEFAULT_RULE,
+};
+export const LOCALHOST_ALLOW: PolicyTableValue = {
+  verdict: 'allow',
+  precedence: LOCALHOST_PRECEDENCE,
+  rule: DEFAULT_RULE,
+};
 
 const ofDefault = (value: PolicyTableValue): Claim => ({
   precedence: value.precedence,
@@ -47,178 +46,158 @@ const ofDefault = (value: PolicyTableValue): Claim => ({
   ports: undefined,
 });
 
+export function isIsolated(entries: readonly Pick<BoundEntry, 'entry'>[], enforcement: Enforcement): boolean {
+  if (enforcement !== 'default') return enforcement === 'always';
+  return entries.some(({ entry }) => entry.isolates);
+}
+
+/** The whole table at once. E_POLICY_TOO_LARGE. */
+export function compileTable(input: CompileInput, limits: CompileLimits = UNLIMITED): CompiledTable {
+  const table = new CompiledTable(input);
+  table.build(limits).forEach(() => undefined);
+  return table;
+}
+
 /**
- * The table of one subject. Rows of a specific peer already contain what "any" says (model/policy-table.ts). With `only`
- * just the rows of these peers, and longest prefixes first: safe to add one by one to a live table.
+ * The table of one direction, complete after `build`; from then on `regroup` follows peers that join or leave. Rows of a
+ * group already contain what "any" says (model/policy-table.ts).
  *
  * An identity of a prefix also stands for pods and nodes inside it when CIDRs select those, and then its rows are
  * looked up beside the pod's own. That is exact for claims that each decide; a `pass` on one of the two look-ups and an
  * admin verdict on the other, or the entity `world`, would need rows for the pair.
  */
-export function compileTable(input: CompileInput, only?: ReadonlySet<IdentityId>): PolicyTableRow[] {
-  const rows = DIRECTIONS.flatMap((direction) => compileDirection(input, direction, only));
-  return only === undefined ? rows : rows.sort((a, b) => specificity(b) - specificity(a));
-}
+export class CompiledTable implements PolicyTable {
+  readonly groups: PolicyRow[][] = [];
+  readonly peers = new Map<IdentityId, number>();
+  readonly #entries: readonly EntryClaims[];
+  readonly #everybody: readonly Claim[];
+  readonly #common: Surface;
+  /** The node itself, where it may always come in. */
+  readonly #localhost: Claim | undefined;
+  readonly #claims = new PeerClaims();
+  readonly #numbers = new Map<string, number>();
+  #rows = 0;
+  #work = 0;
 
-const specificity = ({ protocol, portBits }: PolicyTableRow): number => (protocol === 0 ? 0 : 1 + portBits);
+  constructor(input: CompileInput) {
+    const { entries, enforcement, allowLocalhost, direction } = input;
+    const isolated = isIsolated(entries, enforcement);
+    const spoken = enforcement === 'never' ? [] : entries;
+    this.#entries = spoken
+      .filter(({ entry }) => !isolated || entry.tier !== 'baseline')
+      .map((bound) => new EntryClaims(bound, input));
+    const everybody = this.#entries.flatMap((entry) => entry.everybody ?? []);
+    if (!isolated) everybody.push(ofDefault(DEFAULT_ALLOW));
+    this.#everybody = everybody.sort(byPrecedence);
+    const local = isolated && direction === 'ingress' && allowLocalhost === 'always';
+    this.#localhost = local ? ofDefault(LOCALHOST_ALLOW) : undefined;
+    this.#common = flatten(this.#everybody);
+    this.#number(surfaceRows(this.#common));
+  }
 
-export function isIsolated(entries: readonly BoundEntry[], direction: Direction, enforcement: Enforcement): boolean {
-  if (enforcement !== 'default') return enforcement === 'always';
-  return entries.some(({ entry }) => entry.isolates && entry.direction === direction);
-}
+  /** Rows and peers: what the table takes of the maps. */
+  get size(): number {
+    return this.#rows + this.peers.size;
+  }
 
-function compileDirection(
-  input: CompileInput,
-  direction: Direction,
-  only: ReadonlySet<IdentityId> | undefined,
-): PolicyTableRow[] {
-  const everybody: Claim[] = [];
-  const peers = new PeerClaims(only);
-  const isolated = isIsolated(input.entries, direction, input.enforcement);
-  if (input.enforcement !== 'never') {
-    for (const bound of input.entries) {
-      if (bound.entry.direction !== direction) continue;
-      if (isolated && bound.entry.tier === 'baseline') continue;
-      if (bound.entry.peers !== 'any' && !peers.concern(bound.peers)) continue;
-      claim(bound, input, everybody, peers);
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Yields every few milliseconds. Peers that join or leave meanwhile are `regroup`'s. E_POLICY_TOO_LARGE. */
+  *build(limits: CompileLimits): Generator<void, void, void> {
+    let yielded = 0;
+    const due = (): boolean => {
+      this.#check(limits);
+      if (this.#work - yielded < SLICE) return false;
+      yielded = this.#work;
+      return true;
+    };
+    for (const entry of this.#entries) {
+      for (const set of entry.sets) {
+        for (const peer of set) {
+          this.#work += 1;
+          const claim = entry.about(peer);
+          if (claim !== undefined) this.#claims.add(peer, claim);
+          if (due()) yield;
+        }
+      }
     }
-  }
-  if (!isolated) everybody.push(ofDefault(DEFAULT_ALLOW));
-  if (isolated && direction === 'ingress' && input.allowLocalhost === 'always') {
-    peers.add(RESERVED_IDS.host, ofDefault(LOCALHOST_ALLOW));
-  }
-
-  const common = flatten(everybody.sort(byPrecedence));
-  const rows: PolicyTableRow[] = [];
-  if (only === undefined) push(rows, direction, [ANY_PEER], surfaceRows(common));
-  for (const { claims, ids } of peers.groups()) {
-    push(rows, direction, ids, surfaceRows(merged(everybody, claims), common));
-  }
-  return rows;
-}
-
-function merged(everybody: readonly Claim[], claims: readonly Claim[]): Surface {
-  return flatten([...everybody, ...claims].sort(byPrecedence));
-}
-
-function push(
-  rows: PolicyTableRow[],
-  direction: Direction,
-  ids: readonly IdentityId[],
-  shapes: readonly RowShape[],
-): void {
-  if (shapes.length === 0) return;
-  for (const id of ids) {
-    for (const shape of shapes) rows.push(toRow(direction, id, shape));
-  }
-}
-
-/** Turns one entry into claims, on everybody or on its peers. */
-function claim(bound: BoundEntry, input: CompileInput, everybody: Claim[], peers: PeerClaims): void {
-  const { entry, rule } = bound;
-  const precedence = precedenceOf(entry);
-  const { verdict } = entry;
-  const value = verdict === 'pass' ? undefined : { verdict, precedence, rule };
-  const make = (ports: Claim['ports']): Claim => ({ precedence, tier: TIERS.indexOf(entry.tier), value, ports });
-  const names = entry.ports !== 'any' && entry.ports.some((port) => 'name' in port);
-  const onEgress = names && entry.direction === 'egress';
-
-  if (!onEgress) {
-    const own = make(resolvePorts(entry, input.namedPorts));
-    if (own.ports?.length === 0) return;
-    if (entry.peers === 'any') everybody.push(own);
-    else for (const set of bound.peers) peers.addAll(set, own);
-    return;
-  }
-  // The number behind a name is the destination's business: one claim for each distinct answer.
-  const answers = new Map<string, Claim>();
-  const claimFor = (id: IdentityId): Claim => {
-    const ports = resolvePorts(entry, input.namedPortsOf(id)) ?? [];
-    const key = ports.map(({ protocol, range }) => `${protocol}/${range.from}-${range.to}`).join();
-    const known = answers.get(key) ?? make(ports);
-    answers.set(key, known);
-    return known;
-  };
-  if (entry.peers === 'any') {
-    const numbers = make(resolvePorts(entry, []));
-    if (numbers.ports?.length !== 0) everybody.push(numbers);
-  }
-  for (const set of entry.peers === 'any' ? bound.named : bound.peers) {
-    for (const id of peers.wanted(set)) {
-      const own = claimFor(id);
-      if (own.ports?.length !== 0) peers.add(id, own);
+    if (this.#localhost !== undefined) this.#claims.add(RESERVED_IDS.host, this.#localhost);
+    for (const [peer, list] of this.#claims.entries()) {
+      const group = this.#groupOf(list);
+      if (group !== 0) this.peers.set(peer, group);
+      if (due()) yield;
     }
-  }
-}
-
-/** Ports as numbers; a name gives every port of that name and protocol, or none. */
-function resolvePorts({ ports }: PolicyEntry, named: readonly NamedPort[]): readonly ProtocolPorts[] | undefined {
-  if (ports === 'any') return undefined;
-  return ports.flatMap((port): ProtocolPorts[] => {
-    if (!('name' in port)) return [{ protocol: port.protocol, range: { from: port.from, to: port.to } }];
-    const protocol = protocolName(port.protocol);
-    return named
-      .filter((candidate) => candidate.name === port.name && candidate.protocol === protocol)
-      .map((found) => ({ protocol: port.protocol, range: { from: found.port, to: found.port } }));
-  });
-}
-
-type Group = {
-  readonly parent: Group | undefined;
-  readonly claim: Claim | undefined;
-  readonly next: Map<Claim, Group>;
-};
-
-/** Which claims each peer has. Peers with the same claims share a group, and so the work of flattening them. */
-class PeerClaims {
-  readonly #only: ReadonlySet<IdentityId> | undefined;
-  readonly #root: Group = { parent: undefined, claim: undefined, next: new Map() };
-  readonly #at = new Map<IdentityId, Group>();
-
-  constructor(only: ReadonlySet<IdentityId> | undefined) {
-    this.#only = only;
+    this.#claims.forgetPeers();
+    this.#check(limits);
   }
 
-  /** Those of the set that rows are wanted for. */
-  wanted(set: ReadonlySet<IdentityId>): Iterable<IdentityId> {
-    const only = this.#only;
-    return only === undefined ? set : [...only].filter((id) => set.has(id));
-  }
-
-  /** False when none of the sets holds a peer that rows are wanted for. */
-  concern(sets: readonly ReadonlySet<IdentityId>[]): boolean {
-    const only = this.#only;
-    return only === undefined || sets.some((set) => only.values().some((id) => set.has(id)));
-  }
-
-  addAll(set: ReadonlySet<IdentityId>, claim: Claim): void {
-    for (const id of this.wanted(set)) this.#step(id, claim);
-  }
-
-  add(id: IdentityId, claim: Claim): void {
-    if (this.#only === undefined || this.#only.has(id)) this.#step(id, claim);
-  }
-
-  #step(id: IdentityId, claim: Claim): void {
-    const group = this.#at.get(id) ?? this.#root;
-    if (group.claim === claim) return;
-    const known = group.next.get(claim);
-    const next = known ?? { parent: group, claim, next: new Map() };
-    if (known === undefined) group.next.set(claim, next);
-    this.#at.set(id, next);
-  }
-
-  *groups(): Generator<{ claims: Claim[]; ids: IdentityId[] }> {
-    const members = new Map<Group, IdentityId[]>();
-    for (const [id, group] of this.#at) {
-      const ids = members.get(group);
-      if (ids === undefined) members.set(group, [id]);
-      else ids.push(id);
+  /** The groups of these peers now, 0 = none; part of the table from then on. */
+  regroup(peers: Iterable<IdentityId>): Map<IdentityId, number> {
+    const groups = new Map<IdentityId, number>();
+    for (const peer of peers) {
+      const group = this.#groupOf(this.#listOf(peer));
+      groups.set(peer, group);
+      if (group === 0) this.peers.delete(peer);
+      else this.peers.set(peer, group);
     }
-    for (const [group, ids] of members) {
-      const claims: Claim[] = [];
-      for (let at: Group | undefined = group; at?.claim !== undefined; at = at.parent) claims.push(at.claim);
-      yield { claims, ids };
+    return groups;
+  }
+
+  /** Takes over the numbers of groups of a table that says the same; false when it does not. */
+  renumber(other: PolicyTable): boolean {
+    if (other.peers.size !== this.peers.size || groupText(other.groups[0] ?? []) !== groupText(this.groups[0] ?? [])) {
+      return false;
     }
+    const texts = other.groups.map(groupText);
+    const numbers = new Map<number, number>([[0, 0]]);
+    for (const [peer, group] of this.peers) {
+      const theirs = other.peers.get(peer);
+      if (theirs === undefined || groupText(this.groups[group] ?? []) !== texts[theirs]) return false;
+      numbers.set(group, theirs);
+    }
+    this.groups.splice(0, this.groups.length, ...other.groups.map((rows) => [...rows]));
+    for (const [peer, group] of other.peers) this.peers.set(peer, group);
+    this.#rows = this.groups.reduce((sum, rows) => sum + rows.length, 0);
+    this.#numbers.clear();
+    for (const [number, text] of texts.entries()) if (number !== 0) this.#numbers.set(text, number);
+    this.#claims.regroup(numbers);
+    return true;
+  }
+
+  #listOf(peer: IdentityId): ClaimList {
+    let list = this.#claims.root;
+    for (const entry of this.#entries) {
+      const claim = entry.concerns(peer) ? entry.about(peer) : undefined;
+      if (claim !== undefined) list = this.#claims.step(list, claim);
+    }
+    const local = peer === RESERVED_IDS.host ? this.#localhost : undefined;
+    return local === undefined ? list : this.#claims.step(list, local);
+  }
+
+  #groupOf(list: ClaimList): number {
+    if (list.group !== undefined) return list.group;
+    const claims = [...this.#everybody, ...claimsOf(list)].sort(byPrecedence);
+    this.#work += claims.reduce((sum, { ports }) => sum + 1 + (ports?.length ?? 0), 0);
+    const rows = surfaceRows(flatten(claims), this.#common);
+    list.group = rows.length === 0 ? 0 : this.#number(rows);
+    return list.group;
+  }
+
+  #number(rows: PolicyRow[]): number {
+    const text = groupText(rows);
+    const known = this.#numbers.get(text);
+    if (known !== undefined) return known;
+    const number = this.groups.push(rows) - 1;
+    this.#rows += rows.length;
+    // Group 0 is for whoever has no group: another one with the same rows is one that differs from it nowhere.
+    if (number !== 0) this.#numbers.set(text, number);
+    return number;
+  }
+
+  #check({ rows }: CompileLimits): void {
+    if (this.size <= rows && this.#work <= rows * WORK_PER_ROW) return;
+    throw policyErrors.make('E_POLICY_TOO_LARGE', { detail: `more than ${rows} rows and peers in one direction` });
   }
 }

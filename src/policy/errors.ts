@@ -5,6 +5,10 @@ export const policyErrors = errorTable({
     what: 'the order of a policy entry is out of range',
     remedy: 'This is a defect of the translation: orders are 0 to 2^28-1 within a tier.',
   },
+  E_POLICY_TOO_LARGE: {
+    what: 'the policies of a pod need more than one table may have',
+    remedy: 'Name fewer peers and ports, use ranges and label selectors, or raise policyLimits.',
+  },
   E_POLICY_SUBJECT: {
     what: 'only pods have a policy table',
     remedy: 'Ask for the table of an identity that was given to upsertIdentity and is a pod.',

@@ -4,7 +4,6 @@ import { labelMap, labelSelector, type PolicyEntry } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { explain } from './explain.ts';
 import type { Question } from './oracle.ts';
-import { RuleTable } from './rules.ts';
 import { sampleEntry, selectBlock, selectPods, tcp } from './samples.ts';
 import { type PolicySettings, policySettingsSchema } from './settings.ts';
 
@@ -154,13 +153,4 @@ describe('the nearest miss', () => {
     expect(explain([{ ...onlyFrontend, peers: [] }], settings, question()).nearestMiss).toBeUndefined();
     expect(explain([onlyFrontend], settings, question()).nearestMiss).toBeUndefined();
   });
-});
-
-test('rule numbers are stable, start at 1 and lead back to the rule', () => {
-  const rules = new RuleTable();
-  const first = rules.intern(onlyFrontend.origin);
-  const second = rules.intern({ ...onlyFrontend.origin, rule: 1 });
-  expect([first, second, rules.intern({ ...onlyFrontend.origin })]).toEqual([1, 2, 1]);
-  expect(rules.get(second)).toEqual({ ...onlyFrontend.origin, rule: 1 });
-  expect(rules.intern({ ...onlyFrontend.origin, uid: 'another' })).toBe(3);
 });

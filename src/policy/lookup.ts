@@ -1,5 +1,4 @@
-import { ANY_PEER } from '../identity/index.ts';
-import type { Direction, IdentityId, PolicyTable, PolicyTableRow, RuleId, Verdict } from '../model/index.ts';
+import type { Direction, IdentityId, PolicyRow, PolicyTable, RuleId, Verdict } from '../model/index.ts';
 import { DEFAULT_RULE } from './rules.ts';
 
 /** One packet as the datapath sees it. */
@@ -15,26 +14,17 @@ export type Packet = {
 };
 
 /** `row` is absent when nothing matched, which is a denial. */
-export type LookupResult = { readonly verdict: Verdict; readonly rule: RuleId; readonly row?: PolicyTableRow };
+export type LookupResult = { readonly verdict: Verdict; readonly rule: RuleId; readonly row?: PolicyRow };
 
 const DENIED: LookupResult = { verdict: 'deny', rule: DEFAULT_RULE };
 
-/** The kernel's look-up in TypeScript: the reference for what a table means. */
+/** The kernel's look-up in TypeScript: the reference for what the two tables of an endpoint mean. */
 export class TableLookup {
-  readonly #rows = new Map<string, Map<number, PolicyTableRow>>();
+  readonly #tables: Readonly<Record<Direction, PolicyTable>>;
+  readonly #groups = new WeakMap<readonly PolicyRow[], Map<number, PolicyRow>>();
 
-  constructor(table: PolicyTable) {
-    this.add(table);
-  }
-
-  /** Adds rows to the table, as to a live one. */
-  add(rows: Iterable<PolicyTableRow>): void {
-    for (const row of rows) {
-      const peer = `${row.direction} ${row.peer}`;
-      const known = this.#rows.get(peer) ?? new Map<number, PolicyTableRow>();
-      known.set(prefixKey(row.protocol, row.port, row.portBits), row);
-      this.#rows.set(peer, known);
-    }
+  constructor(tables: Readonly<Record<Direction, PolicyTable>>) {
+    this.#tables = tables;
   }
 
   judge(packet: Packet): LookupResult {
@@ -45,22 +35,32 @@ export class TableLookup {
     return row === undefined ? DENIED : { verdict: row.verdict, rule: row.rule, row };
   }
 
-  #match(packet: Packet, peer: IdentityId): PolicyTableRow | undefined {
-    return this.#longest(packet, peer) ?? this.#longest(packet, ANY_PEER);
+  #match(packet: Packet, peer: IdentityId): PolicyRow | undefined {
+    const { groups, peers } = this.#tables[packet.direction];
+    const group = peers.get(peer);
+    const own = group === undefined ? undefined : this.#longest(packet, groups[group]);
+    return own ?? this.#longest(packet, groups[0]);
   }
 
-  #longest({ direction, protocol, port }: Packet, peer: IdentityId): PolicyTableRow | undefined {
-    const rows = this.#rows.get(`${direction} ${peer}`);
-    if (rows === undefined) return undefined;
+  #longest({ protocol, port }: Packet, group: readonly PolicyRow[] = []): PolicyRow | undefined {
+    const rows = this.#indexed(group);
     for (let bits = 16; bits >= 0; bits -= 1) {
       const row = rows.get(prefixKey(protocol, port, bits));
       if (row !== undefined) return row;
     }
     return rows.get(prefixKey(0, 0, 0));
   }
+
+  #indexed(group: readonly PolicyRow[]): Map<number, PolicyRow> {
+    const known = this.#groups.get(group);
+    if (known !== undefined) return known;
+    const rows = new Map(group.map((row) => [prefixKey(row.protocol, row.port, row.portBits), row]));
+    this.#groups.set(group, rows);
+    return rows;
+  }
 }
 
-function beats(a: PolicyTableRow, b: PolicyTableRow): boolean {
+function beats(a: PolicyRow, b: PolicyRow): boolean {
   if (a.precedence !== b.precedence) return a.precedence > b.precedence;
   return a.verdict === 'deny' && b.verdict === 'allow';
 }

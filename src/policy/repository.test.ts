@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { samplePod } from '../identity/samples.ts';
-import { identityId, labelMap, labelSelector, type PolicyTableRow } from '../model/index.ts';
+import { type IdentityId, identityId, labelMap, labelSelector, rowsOf } from '../model/index.ts';
 import { PolicyRepository } from './repository.ts';
 import { sampleEntry, selectBlock, selectPods, tcp } from './samples.ts';
 
@@ -16,10 +16,15 @@ function make(...identities: ReturnType<typeof samplePod>[]) {
   return repository;
 }
 
-const ingress = (rows: Iterable<PolicyTableRow> = []) =>
-  [...rows]
-    .filter(({ direction }) => direction === 'ingress')
-    .map(({ peer, protocol, port }) => `${peer} ${protocol}:${port}`);
+const ingress = (repository: PolicyRepository, id: IdentityId) =>
+  rowsOf(repository.tablesFor(id).ingress, 'ingress').map(({ peer, protocol, port }) => `${peer} ${protocol}:${port}`);
+
+/** Rule sets whose peers changed, as `direction: peers`. */
+const changes = (repository: PolicyRepository) =>
+  Array.from(
+    repository.drainChanged(),
+    ({ direction, changed }) => `${direction}: ${[...changed].sort((a, b) => a - b).join()}`,
+  );
 
 const webFromDb = sampleEntry({
   subject: selectPods({ app: 'web' }, 'shop'),
@@ -41,28 +46,97 @@ describe('dirty subjects', () => {
     expect(repository.drainDirty()).toEqual(new Set());
   });
 
-  test('a peer marks the subjects that select it, a subject itself', () => {
+  test('a peer changes the rule sets that select it, and is a subject itself', () => {
     const repository = make(WEB);
     repository.upsertPolicy('a', [webFromDb]);
+    repository.rulesOf(WEB.id);
     repository.drainDirty();
     repository.upsertIdentity(DB);
-    expect(repository.drainDirty()).toEqual(new Set([256, 257]));
+    expect([repository.drainDirty(), changes(repository)]).toEqual([new Set([257]), ['ingress: 257']]);
     repository.upsertIdentity(CLI);
-    expect(repository.drainDirty()).toEqual(new Set([258]));
+    expect([repository.drainDirty(), changes(repository)]).toEqual([new Set([258]), []]);
     repository.upsertIdentity({ ...DB });
-    expect(repository.drainDirty()).toEqual(new Set());
+    expect([repository.drainDirty(), changes(repository)]).toEqual([new Set(), []]);
     repository.removeIdentity(DB.id);
-    expect(repository.drainDirty()).toEqual(new Set([256]));
+    expect([repository.drainDirty(), changes(repository)]).toEqual([new Set(), ['ingress: 257']]);
   });
 
   test('a number that means another workload now is not what it was', () => {
     const repository = make(WEB, DB);
     repository.upsertPolicy('a', [webFromDb]);
-    expect(ingress(repository.tableFor(WEB.id))).toEqual(['257 6:80']);
+    expect(ingress(repository, WEB.id)).toEqual(['257 6:80']);
     repository.upsertIdentity(samplePod(257, { app: 'other' }));
-    expect(repository.drainDirty().has(WEB.id)).toBe(true);
-    expect(repository.additionsFor(WEB.id)).toBeUndefined();
-    expect(ingress(repository.tableFor(WEB.id))).toEqual([]);
+    expect(ingress(repository, WEB.id)).toEqual([]);
+  });
+});
+
+describe('rule sets', () => {
+  const all = sampleEntry({ subject: selectPods({}, 'shop'), peers: [selectPods({ app: 'db' })] });
+
+  test('subjects that the same entries select share one, in each direction apart', () => {
+    const repository = make(WEB, DB);
+    repository.upsertPolicy('a', [all]);
+    repository.upsertPolicy('b', [{ ...webFromDb, direction: 'egress' }]);
+    const [web, db] = [repository.rulesOf(WEB.id), repository.rulesOf(DB.id)];
+    expect(web.ingress).toBe(db.ingress);
+    expect(web.egress).not.toBe(db.egress);
+  });
+
+  test('not where a name of a port means another number', () => {
+    const named = (port: number) => ({ namedPorts: [{ name: 'http', protocol: 'TCP' as const, port }] });
+    const [one, two] = [samplePod(300, named(80)), samplePod(301, { app: 'two', ...named(81) })];
+    const repository = make(one, two);
+    repository.upsertPolicy('a', [all]);
+    expect(repository.rulesOf(one.id).ingress).toBe(repository.rulesOf(two.id).ingress);
+    repository.upsertPolicy('b', [{ ...all, ports: [{ protocol: 6, name: 'http' }] }]);
+    expect(repository.rulesOf(one.id).ingress).not.toBe(repository.rulesOf(two.id).ingress);
+  });
+
+  test('say what holds without a table', () => {
+    const repository = make(WEB, DB);
+    const open = { floor: 'open', trivial: true };
+    expect(repository.rulesOf(WEB.id)).toMatchObject({ ingress: open, egress: open });
+    repository.upsertPolicy('a', [{ ...webFromDb, peers: [] }]);
+    expect(repository.rulesOf(WEB.id)).toMatchObject({ ingress: { floor: 'closed', trivial: true }, egress: open });
+    repository.upsertPolicy('a', [webFromDb]);
+    expect(repository.rulesOf(WEB.id).ingress).toMatchObject({ floor: 'closed', trivial: false });
+    const local = new PolicyRepository();
+    local.upsertIdentity(WEB);
+    local.upsertPolicy('a', [webFromDb]);
+    expect(local.rulesOf(WEB.id).ingress.floor).toBe('node');
+    local.upsertPolicy('a', [webFromDb, { ...webFromDb, verdict: 'deny' }]);
+    expect(local.rulesOf(WEB.id).ingress.floor).toBe('closed');
+  });
+
+  test('one that is held follows its peers after its policy has gone, and then leaves nothing', () => {
+    const repository = make(WEB);
+    repository.upsertPolicy('a', [{ ...webFromDb, peers: [selectPods({ app: 'db' }), selectBlock('10.0.0.0/8')] }]);
+    const { ingress: set } = repository.rulesOf(WEB.id);
+    repository.hold(set);
+    repository.deletePolicy('a');
+    repository.upsertIdentity(DB);
+    expect(set.changed.has(DB.id)).toBe(true);
+    expect([repository.held.prefixes, [...repository.selectedLabelKeys()]]).toEqual([1, ['app']]);
+    repository.release(set);
+    expect([repository.held.prefixes, [...repository.selectedLabelKeys()]]).toEqual([0, []]);
+  });
+
+  test('nothing stays of what comes and goes', () => {
+    const repository = make(WEB, DB);
+    const counts = () => [repository.held.sets, repository.held.prefixes, repository.policyCount];
+    const before = counts();
+    for (let round = 0; round < 5_000; round += 1) {
+      const peers = [selectBlock(`10.${round % 250}.0.0/16`), selectPods({ app: `a${round}` })];
+      repository.upsertPolicy(`p${round}`, [
+        sampleEntry({ subject: selectPods({ app: 'web' }), peers }, `p${round}`),
+        sampleEntry({ subject: selectPods({ app: 'db' }), peers, direction: 'egress' }, `p${round}`),
+      ]);
+      repository.tablesFor(WEB.id);
+      repository.tablesFor(DB.id);
+      repository.deletePolicy(`p${round}`);
+    }
+    expect(counts()).toEqual(before);
+    expect(repository.held.rules).toBeLessThan(5_000);
   });
 });
 
@@ -70,56 +144,39 @@ describe('tables', () => {
   test('are computed once until something changes', () => {
     const repository = make(WEB, DB);
     repository.upsertPolicy('a', [webFromDb]);
-    const table = repository.tableFor(WEB.id);
-    expect(repository.tableFor(WEB.id)).toBe(table);
+    const { ingress: table } = repository.tablesFor(WEB.id);
+    expect(repository.tablesFor(WEB.id).ingress).toBe(table);
     repository.upsertPolicy('a', [webFromDb]);
-    expect(repository.tableFor(WEB.id)).not.toBe(table);
+    expect(repository.tablesFor(WEB.id).ingress).not.toBe(table);
   });
 
   test('rules keep their numbers and explain the rows', () => {
     const repository = make(WEB, DB);
+    const rule = () => repository.tablesFor(WEB.id).ingress.groups[1]?.[0]?.rule;
     repository.upsertPolicy('a', [webFromDb]);
-    const rule = repository.tableFor(WEB.id).find(({ peer }) => peer === DB.id)?.rule;
-    expect(rule && repository.rules.get(rule)).toEqual(webFromDb.origin);
+    const first = rule();
+    expect(first && repository.rules.get(first)).toEqual(webFromDb.origin);
     repository.deletePolicy('a');
     repository.upsertPolicy('a', [webFromDb]);
-    expect(repository.tableFor(WEB.id).find(({ peer }) => peer === DB.id)?.rule).toBe(rule);
+    expect(rule()).toBe(first);
   });
 
   test('only pods have one', () => {
     const repository = make();
     for (const id of [RESERVED_IDS.host, identityId(999)]) {
-      expect(() => repository.tableFor(id)).toThrow(expect.objectContaining({ code: 'E_POLICY_SUBJECT' }));
+      expect(() => repository.tablesFor(id)).toThrow(expect.objectContaining({ code: 'E_POLICY_SUBJECT' }));
     }
   });
-});
 
-describe('additions', () => {
-  test('identities that joined give rows to add, once', () => {
+  test('follow peers that join or leave', () => {
     const repository = make(WEB);
     repository.upsertPolicy('a', [webFromDb]);
-    expect(repository.additionsFor(WEB.id)).toBeUndefined();
-    repository.tableFor(WEB.id);
-    expect(repository.additionsFor(WEB.id)).toEqual([]);
+    expect(ingress(repository, WEB.id)).toEqual([]);
     repository.upsertIdentity(DB);
-    expect(ingress(repository.additionsFor(WEB.id))).toEqual(['257 6:80']);
-    expect(repository.additionsFor(WEB.id)).toEqual([]);
-    expect(ingress(repository.tableFor(WEB.id))).toEqual(['257 6:80']);
-  });
-
-  test('not when anything else changed too, nor when the joined one left again', () => {
-    const repository = make(WEB);
-    repository.upsertPolicy('a', [webFromDb]);
-    repository.tableFor(WEB.id);
-    repository.upsertIdentity(DB);
-    repository.upsertPolicy('b', [sampleEntry({ subject: selectPods({ app: 'web' }) })]);
-    expect(repository.additionsFor(WEB.id)).toBeUndefined();
-    repository.deletePolicy('b');
-    repository.tableFor(WEB.id);
     repository.upsertIdentity(samplePod(300, { app: 'db', serviceAccount: 'two' }));
-    repository.removeIdentity(identityId(300));
-    expect(repository.additionsFor(WEB.id)).toBeUndefined();
-    expect(ingress(repository.tableFor(WEB.id))).toEqual(['257 6:80']);
+    expect(ingress(repository, WEB.id)).toEqual(['257 6:80', '300 6:80']);
+    repository.removeIdentity(DB.id);
+    expect(ingress(repository, WEB.id)).toEqual(['300 6:80']);
   });
 
   test('a named port of a joining destination', () => {
@@ -127,10 +184,11 @@ describe('additions', () => {
     repository.upsertPolicy('a', [
       sampleEntry({ direction: 'egress', subject: selectPods({ app: 'cli' }), ports: [{ protocol: 6, name: 'http' }] }),
     ]);
-    repository.tableFor(CLI.id);
+    repository.tablesFor(CLI.id);
     repository.upsertIdentity(samplePod(260, { namedPorts: [{ name: 'http', protocol: 'TCP', port: 8080 }] }));
     repository.upsertIdentity(samplePod(261, { namedPorts: [{ name: 'http', protocol: 'UDP', port: 8080 }] }));
-    expect(repository.additionsFor(CLI.id)?.map(({ peer, port }) => [peer, port])).toEqual([[260, 8080]]);
+    const rows = rowsOf(repository.tablesFor(CLI.id).egress, 'egress');
+    expect(rows.map(({ peer, port }) => [peer, port])).toEqual([[260, 8080]]);
   });
 });
 
@@ -159,12 +217,12 @@ describe('prefixes', () => {
   test('a prefix inside another policy’s block joins there', () => {
     const repository = make(WEB, DB);
     repository.upsertPolicy('a', [toBlock('web', '10.0.0.0/8', '10.9.0.0/16')]);
-    repository.tableFor(WEB.id);
+    repository.tablesFor(WEB.id);
     repository.drainDirty();
     repository.upsertPolicy('b', [toBlock('db', '10.1.0.0/16'), toBlock('db', '10.9.9.0/24')]);
-    expect(repository.drainDirty()).toEqual(new Set([256, 257]));
+    expect(repository.drainDirty()).toEqual(new Set([257]));
     const inside = repository.cidrs.identities().find(({ prefix }) => prefix.toString() === '10.1.0.0/16')?.id;
-    expect(repository.additionsFor(WEB.id)?.map(({ peer }) => peer)).toEqual([inside]);
+    expect(changes(repository)).toEqual([`egress: ${inside}`]);
   });
 
   test('a policy with too many prefixes is refused whole and the last good state goes on', () => {
@@ -172,13 +230,13 @@ describe('prefixes', () => {
     const repository = new PolicyRepository({ cidrs });
     repository.upsertIdentity(WEB);
     repository.upsertPolicy('a', [toBlock('web', '10.0.0.0/8')]);
-    const table = repository.tableFor(WEB.id);
+    const { egress: table } = repository.tablesFor(WEB.id);
     const greedy = [toBlock('web', '11.0.0.0/8', '11.1.0.0/16'), toBlock('web', '10.0.0.0/8')];
     expect(() => repository.upsertPolicy('a', greedy)).toThrow(
       expect.objectContaining({ code: 'E_IDENTITY_EXHAUSTED' }),
     );
     expect(repository.prefixes()).toEqual(new Map([['10.0.0.0/8', 1]]));
-    expect(repository.tableFor(WEB.id)).toEqual(table);
+    expect(repository.tablesFor(WEB.id).egress).toBe(table);
   });
 });
 
@@ -231,13 +289,13 @@ describe('speed with 1,000 policies and 3,000 identities', () => {
   for (let index = 0; index < 1000; index += 1) repository.upsertPolicy(`p${index}`, policy(index));
 
   test('a table takes 2 ms at most (median), and a change marks only its subjects', () => {
-    for (const id of repository.drainDirty()) repository.tableFor(id);
+    for (const id of repository.drainDirty()) repository.tablesFor(id);
     repository.upsertPolicy('p5', policy(5, 443));
     const dirty = repository.drainDirty();
     expect(dirty.size).toBe(30);
     const times = [...dirty].map((id) => {
       const start = performance.now();
-      repository.tableFor(id);
+      repository.tablesFor(id);
       return performance.now() - start;
     });
     expect(times.sort((a, b) => a - b)[15]).toBeLessThan(2);
@@ -246,9 +304,9 @@ describe('speed with 1,000 policies and 3,000 identities', () => {
   test('a new identity takes a few milliseconds for everybody', () => {
     const start = performance.now();
     repository.upsertIdentity(samplePod(9000, { namespace: 'ns0', labels: labelMap({ app: 'app0' }) }));
-    const dirty = repository.drainDirty();
-    for (const id of dirty) if (id !== 9000) expect(repository.additionsFor(id)?.length).toBeGreaterThan(0);
-    expect(dirty.size).toBeGreaterThan(30);
+    const sets = repository.drainChanged();
+    for (const set of sets) expect(set.changed).toEqual(new Set([9000]));
+    expect(sets.size).toBeGreaterThan(0);
     expect(performance.now() - start).toBeLessThan(100);
   });
 });

@@ -6,21 +6,23 @@ import {
   type SelectorKey,
 } from '../identity/index.ts';
 import {
+  DIRECTIONS,
+  type Direction,
   type Identity,
   type IdentityId,
   identityNamedPorts,
   type PodIdentity,
   type PolicyEntry,
-  type PolicyTable,
-  type PolicyTableRow,
   type RuleOrigin,
   workloadKey,
 } from '../model/index.ts';
 import type { Prefix } from '../net/index.ts';
-import { type CompileInput, compileTable } from './compile.ts';
+import type { BoundEntry } from './claims.ts';
+import { type CompiledTable, type CompileInput, compileTable } from './compile.ts';
 import { policyErrors } from './errors.ts';
 import { bind, entryPrefixes, type Installed, install, uninstall } from './installed.ts';
 import { precedenceOf } from './precedence.ts';
+import { RuleSet, type RuleSetPlace, ruleSetKey, ruleSetPlace } from './rule-set.ts';
 import { RuleTable } from './rules.ts';
 import { type PolicySettings, policySettingsSchema } from './settings.ts';
 
@@ -30,17 +32,13 @@ export type RepositoryOptions = Readonly<Partial<PolicySettings>> & {
   readonly cidrs?: CidrIdentities;
 };
 
-/** What was handed out for a subject and what has happened to it since. */
-type Handed = {
-  table: PolicyTable;
-  /** Rows handed out after the table; part of it from now on. */
-  added: PolicyTableRow[];
-  /** Peers that joined; all that changed while `stale` is false. */
-  readonly joined: Set<IdentityId>;
-  stale: boolean;
-};
+export type RuleSets = Readonly<Record<Direction, RuleSet>>;
 
-/** All policies and identities of the node, and the table that follows from them for each pod identity. */
+/**
+ * All policies and identities of the node, and the rule sets that follow from them for each pod identity. What a rule
+ * set that is still held is made of stays registered after its policy has gone, so that the table in force follows its
+ * peers until another takes its place.
+ */
 export class PolicyRepository {
   readonly rules: RuleTable;
   readonly cidrs: CidrIdentities;
@@ -51,8 +49,14 @@ export class PolicyRepository {
   readonly #bySubject = new Map<SelectorKey, Set<Installed>>();
   readonly #byPeer = new Map<SelectorKey, Set<Installed>>();
   readonly #labelKeys = new Map<string, number>();
-  readonly #handed = new Map<IdentityId, Handed>();
+  readonly #sets = new Map<string, RuleSet>();
+  readonly #setsOf = new Map<Installed, Set<RuleSet>>();
+  /** Held for whoever asked, until they change or are forgotten. */
+  readonly #asked = new Map<IdentityId, RuleSets>();
+  readonly #tables = new WeakMap<RuleSet, CompiledTable>();
   #dirty = new Set<IdentityId>();
+  #changed = new Set<RuleSet>();
+  #serial = 0;
 
   constructor(options: RepositoryOptions = {}) {
     this.rules = options.rules ?? new RuleTable();
@@ -69,7 +73,10 @@ export class PolicyRepository {
   upsertPolicy(key: string, entries: readonly PolicyEntry[]): void {
     for (const entry of entries) precedenceOf(entry);
     this.#acquirePrefixes(entries);
-    const installed = entries.map((entry) => install(entry, this.#cache, this.rules));
+    const installed = entries.map((entry) => {
+      this.#serial += 1;
+      return install(entry, this.#serial, this.#cache, this.rules);
+    });
     this.#withdraw(key);
     this.#policies.set(key, installed);
     for (const item of installed) {
@@ -97,7 +104,7 @@ export class PolicyRepository {
   /** Removing what is not there changes nothing. */
   removeIdentity(id: IdentityId): void {
     this.#apply(this.#cache.remove(id));
-    this.#handed.delete(id);
+    this.forget(id);
     this.#dirty.delete(id);
   }
 
@@ -105,51 +112,98 @@ export class PolicyRepository {
     return this.#cache.identity(id);
   }
 
-  /** Subjects whose table may have changed since the last call. */
+  /** Subjects whose rule sets may be others than at the last call. */
   drainDirty(): Set<IdentityId> {
     const dirty = this.#dirty;
     this.#dirty = new Set();
     return dirty;
   }
 
-  /** E_POLICY_SUBJECT for an identity that is not known or no pod. Computed once until something changes. */
-  tableFor(id: IdentityId): PolicyTable {
-    const handed = this.#handed.get(id);
-    if (handed !== undefined && !handed.stale) {
-      this.additionsFor(id);
-      if (handed.added.length > 0) handed.table = handed.table.concat(handed.added);
-      handed.added = [];
-      return handed.table;
-    }
-    const table = compileTable(this.compileInput(id));
-    this.#handed.set(id, { table, added: [], joined: new Set(), stale: false });
-    return table;
+  /** Rule sets whose peers changed since the last call; which ones says `RuleSet.changed`. */
+  drainChanged(): Set<RuleSet> {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
   }
 
   /**
-   * The rows to add to the table that was handed out last, longest prefixes first, when identities that joined are all
-   * that changed since; undefined = take the whole of `tableFor`. They count as handed out.
+   * What holds for the subject, held until `forget` or until it changes. E_POLICY_SUBJECT for an identity that is not
+   * known or no pod.
    */
-  additionsFor(id: IdentityId): PolicyTableRow[] | undefined {
-    const handed = this.#handed.get(id);
-    if (handed === undefined || handed.stale) return undefined;
-    if (handed.joined.size === 0) return [];
-    const rows = compileTable(this.compileInput(id), handed.joined);
-    handed.added = handed.added.concat(rows);
-    handed.joined.clear();
-    return rows;
+  rulesOf(id: IdentityId): RuleSets {
+    const known = this.#asked.get(id);
+    if (known !== undefined) return known;
+    const subject = this.#subject(id);
+    const selecting = this.#selecting(id);
+    const of = (direction: Direction): RuleSet => {
+      const place = ruleSetPlace(direction, selecting, subject.workload.namedPorts);
+      const set = this.#sets.get(ruleSetKey(place)) ?? this.#open(place);
+      this.hold(set);
+      return set;
+    };
+    const sets = { ingress: of('ingress'), egress: of('egress') };
+    this.#asked.set(id, sets);
+    return sets;
   }
 
-  /** What the subject's table is compiled from. */
-  compileInput(id: IdentityId): CompileInput {
-    const subject = this.#subject(id);
+  /** Nobody asks for this subject any more. */
+  forget(id: IdentityId): void {
+    const sets = this.#asked.get(id);
+    this.#asked.delete(id);
+    for (const direction of DIRECTIONS) if (sets !== undefined) this.release(sets[direction]);
+  }
+
+  hold(set: RuleSet): void {
+    set.holders += 1;
+  }
+
+  /** With the last holder the set is gone, and with it what only it was still made of. */
+  release(set: RuleSet): void {
+    set.holders -= 1;
+    if (set.holders > 0) return;
+    this.#sets.delete(set.key);
+    this.#changed.delete(set);
+    for (const item of set.items) {
+      this.#setsOf.get(item)?.delete(set);
+      if (this.#setsOf.get(item)?.size === 0) this.#setsOf.delete(item);
+      this.#leave(item);
+    }
+  }
+
+  /** `without`: keys of policies (`originKey`) that only isolate here, and admit nobody. */
+  compileInput(set: RuleSet, without: ReadonlySet<string> = new Set()): CompileInput {
+    const entries = set.items.map((item): BoundEntry => {
+      const bound = bind(item, this.#cache);
+      if (!without.has(originKey(item.entry.origin))) return bound;
+      return { ...bound, entry: { ...bound.entry, peers: [] }, peers: [], named: [] };
+    });
     return {
-      namedPorts: subject.workload.namedPorts,
+      direction: set.direction,
+      namedPorts: set.namedPorts,
       namedPortsOf: (peer) => identityNamedPorts(this.#cache.identity(peer)),
-      entries: this.#selecting(id).map((item) => bind(item, this.#cache)),
+      entries,
       enforcement: this.settings.enforcement,
       allowLocalhost: this.settings.allowLocalhost,
     };
+  }
+
+  /** How many peers and ports each policy names here: for order and for what goes first when it is too much. */
+  weights(set: RuleSet): Map<string, number> {
+    const weights = new Map<string, number>();
+    for (const item of set.items) {
+      const { entry, peers, named } = bind(item, this.#cache);
+      const members = [...peers, ...named].reduce((sum, { size }) => sum + size, 1);
+      const ports = entry.ports === 'any' ? 1 : entry.ports.length;
+      const key = originKey(entry.origin);
+      weights.set(key, (weights.get(key) ?? 0) + members + ports);
+    }
+    return weights;
+  }
+
+  /** The whole tables of a subject, kept up with its peers. Without bounds: for who compares and measures. */
+  tablesFor(id: IdentityId): Readonly<Record<Direction, CompiledTable>> {
+    const { ingress, egress } = this.rulesOf(id);
+    return { ingress: this.#tableOf(ingress), egress: this.#tableOf(egress) };
   }
 
   /** The entries that select the subject, for `explain`. */
@@ -176,6 +230,11 @@ export class PolicyRepository {
     return this.#policies.size;
   }
 
+  /** What is kept for all policies and subjects together: must not grow with what has gone. */
+  get held(): { readonly sets: number; readonly rules: number; readonly prefixes: number } {
+    return { sets: this.#sets.size, rules: this.rules.size, prefixes: this.cidrs.size };
+  }
+
   #subject(id: IdentityId): PodIdentity {
     const identity = this.#cache.identity(id);
     if (identity?.kind !== 'pod') {
@@ -188,40 +247,64 @@ export class PolicyRepository {
     return Array.from(this.#cache.selectorsOf(id)).flatMap((key) => [...(this.#bySubject.get(key) ?? [])]);
   }
 
+  #open(place: RuleSetPlace): RuleSet {
+    const set = new RuleSet(place, this.settings);
+    this.#sets.set(set.key, set);
+    for (const item of set.items) {
+      item.users += 1;
+      file(this.#setsOf, item, set);
+    }
+    return set;
+  }
+
+  #tableOf(set: RuleSet): CompiledTable {
+    const known = this.#tables.get(set);
+    if (known !== undefined) {
+      known.regroup(set.changed);
+      set.changed.clear();
+      return known;
+    }
+    const table = compileTable(this.compileInput(set));
+    set.changed.clear();
+    this.#tables.set(set, table);
+    return table;
+  }
+
   #withdraw(key: string): void {
-    const installed = this.#policies.get(key) ?? [];
-    for (const item of installed) {
+    for (const item of this.#policies.get(key) ?? []) {
       this.#outdate(this.#cache.members(item.subject));
       unfile(this.#bySubject, item.subject, item);
-      for (const peer of [...item.peers, ...item.named]) unfile(this.#byPeer, peer, item);
-      this.#countLabelKeys(item.entry, -1);
-      uninstall(item, this.#cache);
+      this.#leave(item);
     }
-    this.#releasePrefixes(installed.flatMap(({ entry }) => entryPrefixes(entry)));
+  }
+
+  /** One user of the entry less. */
+  #leave(item: Installed): void {
+    item.users -= 1;
+    if (item.users > 0) return;
+    for (const peer of [...item.peers, ...item.named]) unfile(this.#byPeer, peer, item);
+    this.#countLabelKeys(item.entry, -1);
+    uninstall(item, this.#cache, this.rules);
+    this.#releasePrefixes(entryPrefixes(item.entry));
   }
 
   #outdate(subjects: Iterable<IdentityId>): void {
     for (const id of subjects) {
       this.#dirty.add(id);
-      const handed = this.#handed.get(id);
-      if (handed !== undefined) handed.stale = true;
+      this.forget(id);
     }
   }
 
   #apply(deltas: readonly SelectorDelta[]): void {
     for (const { selector, added, removed } of deltas) {
       for (const item of this.#byPeer.get(selector) ?? []) {
-        const subjects = this.#cache.members(item.subject);
-        if (removed.length > 0) this.#outdate(subjects);
-        else for (const id of subjects) this.#join(id, added);
+        for (const set of this.#setsOf.get(item) ?? []) {
+          for (const peer of added) set.changed.add(peer);
+          for (const peer of removed) set.changed.add(peer);
+          this.#changed.add(set);
+        }
       }
     }
-  }
-
-  #join(subject: IdentityId, peers: readonly IdentityId[]): void {
-    this.#dirty.add(subject);
-    const joined = this.#handed.get(subject)?.joined;
-    for (const peer of peers) joined?.add(peer);
   }
 
   #acquirePrefixes(entries: readonly PolicyEntry[]): void {
@@ -258,19 +341,24 @@ export class PolicyRepository {
   }
 }
 
+/** `NetworkPolicy shop/backend`. */
+export function originKey({ kind, namespace, name }: RuleOrigin): string {
+  return namespace === undefined ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+}
+
 function sameIdentity(a: Identity, b: Identity): boolean {
   if (a.kind === 'pod' && b.kind === 'pod') return a === b || workloadKey(a.workload) === workloadKey(b.workload);
   if (a.kind === 'cidr' && b.kind === 'cidr') return a.prefix.equals(b.prefix);
   return a.kind === 'reserved' && b.kind === 'reserved' && a.name === b.name;
 }
 
-function file(index: Map<SelectorKey, Set<Installed>>, key: SelectorKey, item: Installed): void {
+function file<K, V>(index: Map<K, Set<V>>, key: K, item: V): void {
   const filed = index.get(key);
   if (filed === undefined) index.set(key, new Set([item]));
   else filed.add(item);
 }
 
-function unfile(index: Map<SelectorKey, Set<Installed>>, key: SelectorKey, item: Installed): void {
+function unfile<K, V>(index: Map<K, Set<V>>, key: K, item: V): void {
   const filed = index.get(key);
   filed?.delete(item);
   if (filed?.size === 0) index.delete(key);

@@ -1,33 +1,19 @@
-import { type Direction, type IdentityId, type PolicyTableRow, type PolicyTableValue, ruleId } from '../model/index.ts';
+import { type PolicyRow, type PolicyTableValue, ruleId } from '../model/index.ts';
 import { portPrefixes } from '../net/index.ts';
 import type { ProtocolSurface, Segment, Surface } from './flatten.ts';
 import { DEFAULT_PRECEDENCE } from './precedence.ts';
 
-/** A row without direction and peer. */
-export type RowShape = Pick<PolicyTableRow, 'protocol' | 'port' | 'portBits'> & PolicyTableValue;
-
-export const toRow = (direction: Direction, peer: IdentityId, shape: RowShape): PolicyTableRow => ({
-  direction,
-  peer,
-  protocol: shape.protocol,
-  port: shape.port,
-  portBits: shape.portBits,
-  verdict: shape.verdict,
-  precedence: shape.precedence,
-  rule: shape.rule,
-});
-
-/** "Nothing decides" spelled out, where a shorter row of the same peer would otherwise speak. */
+/** "Nothing decides" spelled out, where a shorter row of the same group would otherwise speak. */
 const NOTHING: PolicyTableValue = { verdict: 'deny', precedence: DEFAULT_PRECEDENCE, rule: ruleId(0) };
 
 /**
  * The fewest rows we know that make a longest-prefix look-up give `surface`, where a look-up that finds none of them
- * gives `fallback` (the rows of "any"; absent = nothing).
+ * gives `fallback` (the rows of group 0; absent = nothing).
  */
-export function surfaceRows(surface: Surface, fallback?: Surface): RowShape[] {
-  const rows: RowShape[] = [];
+export function surfaceRows(surface: Surface, fallback?: Surface): PolicyRow[] {
+  const rows: PolicyRow[] = [];
   const based = surface.base !== fallback?.base;
-  if (based) rows.push({ protocol: 0, port: 0, portBits: 0, ...(surface.base ?? NOTHING) });
+  if (based) rows.push(rowOf(0, 0, 0, surface.base ?? NOTHING));
   const protocols = new Set([...surface.protocols.keys(), ...(fallback?.protocols.keys() ?? [])]);
   for (const protocol of protocols) {
     const wanted = protocolOf(surface, protocol);
@@ -37,15 +23,25 @@ export function surfaceRows(surface: Surface, fallback?: Surface): RowShape[] {
   return rows;
 }
 
-function protocolRows(protocol: number, wanted: ProtocolSurface, given: ProtocolSurface, rows: RowShape[]): void {
+/** One shape for all: there may be a million of them. */
+const rowOf = (protocol: number, port: number, portBits: number, value: PolicyTableValue): PolicyRow => ({
+  protocol,
+  port,
+  portBits,
+  verdict: value.verdict,
+  precedence: value.precedence,
+  rule: value.rule,
+});
+
+function protocolRows(protocol: number, wanted: ProtocolSurface, given: ProtocolSurface, rows: PolicyRow[]): void {
   let under = given.segments;
   if (wanted.whole !== undefined && wanted.whole !== given.whole) {
-    rows.push({ protocol, port: 0, portBits: 0, ...wanted.whole });
+    rows.push(rowOf(protocol, 0, 0, wanted.whole));
     under = [{ from: 0, value: wanted.whole }];
   }
   for (const { from, to, value } of differences(wanted.segments, under)) {
     for (const { port, bits } of portPrefixes({ from, to })) {
-      rows.push({ protocol, port, portBits: bits, ...(value ?? NOTHING) });
+      rows.push(rowOf(protocol, port, bits, value ?? NOTHING));
     }
   }
 }

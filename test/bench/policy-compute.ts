@@ -17,12 +17,12 @@ export const policyCompute: Family = {
     for (const [index, { id }] of identities.entries()) {
       if (index >= WARM_UP + SAMPLES) break;
       const start = performance.now();
-      const table = repository.tableFor(id);
+      const { ingress, egress } = repository.tablesFor(id);
       if (index < WARM_UP) continue;
       times.push(performance.now() - start);
-      rows += table.length;
+      rows += ingress.size + egress.size;
     }
-    const size = `${POLICIES} policies, ${IDENTITIES} identities, ${Math.round(rows / times.length)} rows an endpoint`;
+    const size = `${POLICIES} policies, ${IDENTITIES} identities, ${Math.round(rows / times.length)} rows and peers an endpoint`;
     report({
       name: 'policy.compute',
       ...summary(times, 0.99),

@@ -3,7 +3,7 @@ import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
 import { progLoad } from '../../src/datapath/syscall.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
-import { endpointId, identityId, ifindex, type PolicyTable, ruleId } from '../../src/model/index.ts';
+import { endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
 import { type Addr, buildPacket, macOfAddr, parseAddr, type TcpFlag } from '../../src/net/index.ts';
 
 export const CLIENT: Addr = parseAddr('10.244.1.10');
@@ -60,7 +60,7 @@ export function frame(options: {
 }
 
 /** Rows that concern neither of the two pods. */
-export function bystanders(count: number): PolicyTable {
+export function bystanders(count: number): readonly PolicyTableRow[] {
   return Array.from({ length: count }, (_, index) => ({
     direction: index % 2 === 0 ? 'ingress' : 'egress',
     peer: identityId(1000 + (index >> 3)),

@@ -5,7 +5,7 @@ import {
   LabelFilter,
   RESERVED_IDS,
 } from '../../src/identity/index.ts';
-import type { IdentityId, PodIdentity, PolicyTable } from '../../src/model/index.ts';
+import type { Direction, IdentityId, PodIdentity, PolicyTable } from '../../src/model/index.ts';
 import { PolicyRepository } from '../../src/policy/index.ts';
 import { workloadOf } from './workload.ts';
 import { podKey, type World, type WorldPod } from './world.ts';
@@ -16,7 +16,7 @@ export type DesiredPod = { readonly pod: WorldPod; readonly identity: PodIdentit
 export type DesiredState = {
   /** All pods with a network of their own, by `namespace/name`. */
   readonly pods: ReadonlyMap<string, DesiredPod>;
-  readonly tables: ReadonlyMap<IdentityId, PolicyTable>;
+  readonly tables: ReadonlyMap<IdentityId, Readonly<Record<Direction, PolicyTable>>>;
   /** By prefix, the pods and addresses of the node itself among them; nodes differ in who is `host`. */
   ipcache(node: string): ReadonlyMap<string, IpcacheRow>;
   /** Explains the rule numbers in tables. */
@@ -41,8 +41,8 @@ export class DesiredStates {
     this.#policies = world.policies;
 
     const pods = this.#identify(world, repository);
-    const tables = new Map<IdentityId, PolicyTable>();
-    for (const { identity } of pods.values()) tables.set(identity.id, repository.tableFor(identity.id));
+    const tables = new Map<IdentityId, Readonly<Record<Direction, PolicyTable>>>();
+    for (const { identity } of pods.values()) tables.set(identity.id, repository.tablesFor(identity.id));
     const ipcaches = new Map(world.nodes.map(({ name }) => [name, this.#ipcacheOf(name, world, pods, repository)]));
     return { pods, tables, repository, ipcache: (node) => ipcaches.get(node) ?? new Map() };
   }

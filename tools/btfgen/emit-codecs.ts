@@ -17,6 +17,7 @@ const BRANDS: readonly [RegExp, string][] = [
   [/^(ifindex|\w+_ifindex)$/, 'Ifindex'],
   [/^revision$/, 'PolicyRevision'],
   [/^rule$/, 'RuleId'],
+  [/^table$/, 'PolicyTableId'],
 ];
 
 export function isPad(field: Field): boolean {
@@ -185,7 +186,7 @@ function emitStruct(struct: Struct, layout: Layout): Emitted {
 }
 
 const FROM = {
-  '../../model/index.ts': /^(IdentityId|EndpointId|Ifindex|PolicyRevision|RuleId)$/,
+  '../../model/index.ts': /^(IdentityId|EndpointId|Ifindex|PolicyRevision|PolicyTableId|RuleId)$/,
   '../../net/index.ts': /^(Addr|Mac)$/,
   '../codec.ts': /^(enumName|(read|write)[A-Z]\w+)$/,
 };

@@ -3,11 +3,11 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '77b466e70da63eea';
+export const LAYOUT_HASH = 'efc0f2ca0f92d277';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
-export const POLICY_PREFIX_PEER = 72;
+export const POLICY_PREFIX_GROUP = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
 export const CB_ENDPOINT = 0;
@@ -34,6 +34,8 @@ export const MAP_SPECS = {
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
+  policy_peers: { name: 'policy_peers', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
+  policy_revisions: { name: 'policy_revisions', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },
   service_slots: { name: 'service_slots', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   services: { name: 'services', type: 'hash', keySize: 24, valueSize: 20, maxEntries: 131072, flags: 1 },
   snat: { name: 'snat', type: 'lruHash', keySize: 24, valueSize: 24, maxEntries: 65536, flags: 0 },

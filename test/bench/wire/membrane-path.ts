@@ -2,7 +2,7 @@ import type { LinkFd } from '../../../src/datapath/fd.ts';
 import { Netdev } from '../../../src/datapath/netdev.ts';
 import { linkDetach, TCX_EGRESS, TCX_INGRESS, tcxLinkCreate } from '../../../src/datapath/syscall.ts';
 import { TestDatapath } from '../../../src/datapath/testkit.ts';
-import { endpointId, identityId, type PolicyTable, ruleId } from '../../../src/model/index.ts';
+import { endpointId, identityId, type PolicyTableRow, ruleId } from '../../../src/model/index.ts';
 import { type Addr, macOfAddr, PROTOCOL_NUMBERS, parseAddr, parseMac } from '../../../src/net/index.ts';
 import { netnsPath } from '../../../src/sandbox/netns.ts';
 import { bystanders, DEFAULTS } from '../scene.ts';
@@ -79,7 +79,7 @@ export async function membranePath(name: string, rows = 0): Promise<Path> {
   }
 }
 
-function row(direction: 'ingress' | 'egress', peer: number, protocol: number): PolicyTable[number] {
+function row(direction: 'ingress' | 'egress', peer: number, protocol: number): PolicyTableRow {
   const value = { verdict: 'allow', precedence: 1, rule: ruleId(1) } as const;
   return { ...value, direction, peer: identityId(peer), protocol, port: 0, portBits: 0 };
 }

@@ -1,0 +1,43 @@
+import type { PolicyTables } from '../datapath/index.ts';
+import { RESERVED_IDS } from '../identity/index.ts';
+import {
+  EMPTY_TABLE,
+  groupText,
+  type PolicyRow,
+  type PolicyTable,
+  type PolicyTableId,
+  policyTableId,
+} from '../model/index.ts';
+import { DEFAULT_ALLOW, type Floor, LOCALHOST_ALLOW } from '../policy/index.ts';
+
+const any = { protocol: 0, port: 0, portBits: 0 };
+const OPEN: PolicyRow = { ...any, ...DEFAULT_ALLOW };
+const NODE: PolicyRow = { ...any, ...LOCALHOST_ALLOW };
+
+/**
+ * Tables that are always in the kernel, under numbers of their own: isolation and its absence need no room, so that a
+ * direction can be closed at once however full the maps are. The closed one is the number 0, without a row.
+ */
+export const FLOORS: Readonly<Record<Floor, { readonly id: PolicyTableId; readonly table: PolicyTable }>> = {
+  closed: { id: policyTableId(0), table: EMPTY_TABLE },
+  open: { id: policyTableId(1), table: { groups: [[OPEN]], peers: new Map() } },
+  node: { id: policyTableId(2), table: { groups: [[], [NODE]], peers: new Map([[RESERVED_IDS.host, 1]]) } },
+};
+
+/** Numbers of all other tables are larger. */
+export const LAST_FLOOR = 15;
+
+/** `found`: what an earlier life left, which may be all that the maps have room for. */
+export async function writeFloors(tables: PolicyTables, found: ReadonlyMap<PolicyTableId, PolicyTable>): Promise<void> {
+  for (const { id, table } of Object.values(FLOORS)) {
+    const known = found.get(id);
+    if (id === 0 || (known !== undefined && same(known, table))) continue;
+    if (known !== undefined) await tables.delete(id);
+    await tables.write(id, table);
+  }
+}
+
+function same(a: PolicyTable, b: PolicyTable): boolean {
+  const text = ({ groups, peers }: PolicyTable): string => JSON.stringify([groups.map(groupText), [...peers]]);
+  return text(a) === text(b);
+}

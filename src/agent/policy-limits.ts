@@ -1,0 +1,7 @@
+/** How much of the policy maps policies may take; rows and peers are counted alike. */
+export type PolicyLimits = {
+  /** One table: the policies that hold for a pod in one direction, shared by all pods they hold for. */
+  readonly table: number;
+  /** All tables of one namespace on this node. */
+  readonly namespace: number;
+};

@@ -1,0 +1,85 @@
+import type { PolicyTables, TablePair } from '../datapath/index.ts';
+import { type PolicyRevision, policyRevision } from '../model/index.ts';
+import type { TableBuilder } from './table-builder.ts';
+
+/** Two tables under one number, for all endpoints that have both. */
+export type Pair = { readonly revision: PolicyRevision; readonly tables: TablePair; users: number };
+
+/** Packets that read a word just before its change still find what it named, ms. */
+const GRACE_MS = 250;
+
+/** The pairs of tables that words name. Whoever has the same tables has the same revision. */
+export class Revisions {
+  readonly #tables: PolicyTables;
+  readonly #builder: TableBuilder;
+  readonly #byTables = new Map<string, Pair>();
+  /** Pairs without users, with the time from which they may be deleted. */
+  readonly #retired = new Map<Pair, number>();
+  #next: number;
+
+  /** `next`: above every revision that the kernel holds or a word names. */
+  constructor(options: { tables: PolicyTables; builder: TableBuilder; next: number }) {
+    this.#tables = options.tables;
+    this.#builder = options.builder;
+    this.#next = options.next;
+  }
+
+  get retired(): number {
+    return this.#retired.size;
+  }
+
+  /** A number that no table, word or conntrack entry has had. */
+  fresh(): PolicyRevision {
+    const revision = policyRevision(this.#next);
+    // After 2^32 revisions conntrack has long forgotten the first; 0 is not a revision.
+    this.#next = this.#next >= 0xffff_ffff ? 1 : this.#next + 1;
+    return revision;
+  }
+
+  /** What an earlier life wrote; without users until somebody takes it. */
+  restore(revision: PolicyRevision, tables: TablePair, now: number): void {
+    const pair: Pair = { revision, tables, users: 0 };
+    for (const id of tables) this.#builder.use(id);
+    if (!this.#byTables.has(tables.join())) this.#byTables.set(tables.join(), pair);
+    this.#retired.set(pair, now + GRACE_MS);
+  }
+
+  /** The pair of these tables, with one more user. */
+  take(tables: TablePair): Pair {
+    const pair = this.#byTables.get(tables.join()) ?? this.#write(tables);
+    pair.users += 1;
+    this.#retired.delete(pair);
+    return pair;
+  }
+
+  /** One user less. */
+  leave(pair: Pair, now: number): void {
+    pair.users -= 1;
+    if (pair.users > 0) return;
+    if (this.#byTables.get(pair.tables.join()) === pair) this.#byTables.delete(pair.tables.join());
+    this.#retired.set(pair, now + GRACE_MS);
+  }
+
+  /** Deletes pairs whose time has come and that no word names. */
+  sweep(now: number, named: ReadonlySet<PolicyRevision>): void {
+    for (const [pair, due] of this.#retired) {
+      if (due > now) continue;
+      if (named.has(pair.revision)) {
+        this.#retired.set(pair, now + GRACE_MS);
+        continue;
+      }
+      this.#retired.delete(pair);
+      if (this.#byTables.get(pair.tables.join()) === pair) this.#byTables.delete(pair.tables.join());
+      this.#tables.deleteRevision(pair.revision);
+      for (const id of pair.tables) this.#builder.unuse(id);
+    }
+  }
+
+  #write(tables: TablePair): Pair {
+    const pair: Pair = { revision: this.fresh(), tables, users: 0 };
+    this.#tables.setRevision(pair.revision, tables);
+    for (const id of tables) this.#builder.use(id);
+    this.#byTables.set(tables.join(), pair);
+    return pair;
+  }
+}

@@ -1,0 +1,35 @@
+import { DIRECTIONS, type RuleOrigin } from '../model/index.ts';
+import { originKey } from '../policy/index.ts';
+import type { DirectionState, Installed } from './policy-installer.ts';
+
+const TEXT = { wanted: 'not wholly in force', former: 'not in force yet', closed: 'closed' } as const;
+const WRITING = 'its policy is being written';
+
+/** What of the policies is not in force in this direction, in a sentence; undefined: nothing. */
+export function shortfall({ inForce, problem }: DirectionState): string | undefined {
+  if (inForce === 'wanted' && problem === undefined) return undefined;
+  return `${TEXT[inForce]}: ${problem?.message ?? WRITING}`;
+}
+
+/** The same for an endpoint's two directions together. */
+export function shortfallOf({ states }: Installed): string | undefined {
+  const parts = DIRECTIONS.flatMap((direction) => {
+    const text = shortfall(states[direction]);
+    return text === undefined ? [] : [`${direction} ${text}`];
+  });
+  return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+/** Which of the policies that select an identity are not in force for it, and why; by `originKey`. */
+export function refusedPolicies({ states }: Installed, selecting: readonly RuleOrigin[]): Map<string, string> {
+  const refused = new Map<string, string>();
+  for (const direction of DIRECTIONS) {
+    const { problem, without } = states[direction];
+    if (problem === undefined) continue;
+    const concerned = selecting.filter((origin) => origin.direction === direction).map(originKey);
+    for (const key of without.length === 0 ? concerned : without) {
+      refused.set(key, `${direction} ${shortfall(states[direction]) ?? ''}`);
+    }
+  }
+  return refused;
+}

@@ -1,0 +1,345 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { errorMessage, isMembraneError, type MembraneError } from '../base/index.ts';
+import type { PolicyTables } from '../datapath/index.ts';
+import { type PolicyTable, type PolicyTableId, policyTableId } from '../model/index.ts';
+import { CompiledTable, type PolicyRepository, type RuleSet } from '../policy/index.ts';
+import { agentErrors } from './errors.ts';
+import { LAST_FLOOR } from './policy-floors.ts';
+import type { PolicyLimits } from './policy-limits.ts';
+
+export type TableBuilderOptions = {
+  readonly tables: PolicyTables;
+  readonly repository: PolicyRepository;
+  readonly limits: PolicyLimits;
+  /** Above every number of a table in the kernel. */
+  readonly next: number;
+  /** Tables that an earlier life left. */
+  readonly leftovers: ReadonlyMap<PolicyTableId, PolicyTable>;
+  /** A table that was built beside the passes is there, or will not be. */
+  readonly onBuilt: () => void;
+  /** Building beside the passes stopped by an error that has nothing to do with the table; `build` begins again. */
+  readonly onFailed: (error: unknown) => void;
+};
+
+/** A table in the kernel. */
+export type WrittenTable = {
+  readonly id: PolicyTableId;
+  readonly table: PolicyTable;
+  /** Pairs that name it. */
+  uses: number;
+};
+
+/** What became of a wanted rule set. */
+export type Built = {
+  readonly set: RuleSet;
+  state: 'waiting' | 'building' | 'ready' | 'refused';
+  written: WrittenTable | undefined;
+  /** Why it is refused, or what of it is not in force. */
+  problem: MembraneError | undefined;
+  /** Policies that were left out (`originKey`): they isolate, and admit nobody. */
+  without: readonly string[];
+  /** What it takes of its namespace's share. */
+  size: number;
+  /** Peers and ports that the policies name. */
+  readonly weight: number;
+  /** What had been deleted from the maps when room was missing. */
+  freed: number;
+};
+
+/** Rule sets up to this weight are built within a pass, larger ones beside the passes. */
+const SMALL = 2_048;
+/** What a pass spends on tables at most before others get their turn, ms. */
+const PASS_MS = 50;
+/** Of so many large tables one is the oldest that waits, whatever its size. */
+const OLDEST_EVERY = 4;
+
+/**
+ * Makes the tables of rule sets: compiled and written in slices, small before large, so that nobody's policy waits for
+ * another's. What exceeds its bounds or does not fit is refused, and tried again when something was freed.
+ */
+export class TableBuilder {
+  readonly #o: TableBuilderOptions;
+  readonly #built = new Map<RuleSet, Built>();
+  readonly #written = new Map<PolicyTableId, WrittenTable>();
+  readonly #offers = new Map<RuleSet, Set<PolicyTableId>>();
+  #wanted: ReadonlySet<RuleSet> = new Set();
+  #next: number;
+  #worker: Promise<void> | undefined;
+  #taken = 0;
+  #stopped = false;
+
+  constructor(options: TableBuilderOptions) {
+    this.#o = options;
+    this.#next = Math.max(options.next, LAST_FLOOR + 1);
+    for (const [id, table] of options.leftovers) {
+      if (id > LAST_FLOOR) this.#written.set(id, { id, table, uses: 0 });
+    }
+  }
+
+  get(set: RuleSet): Built | undefined {
+    return this.#built.get(set);
+  }
+
+  values(): MapIterator<Built> {
+    return this.#built.values();
+  }
+
+  get busy(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /** Something that did not fit may fit now. */
+  get pending(): boolean {
+    return this.#built.values().some((built) => this.#mayRetry(built));
+  }
+
+  /** These are the rule sets that endpoints need; what is not among them is given up. */
+  want(sets: ReadonlySet<RuleSet>): void {
+    const { repository, tables } = this.#o;
+    this.#wanted = sets;
+    for (const set of sets) {
+      if (this.#built.has(set)) continue;
+      repository.hold(set);
+      const weight = repository
+        .weights(set)
+        .values()
+        .reduce((sum, own) => sum + own, 0);
+      const fresh = { written: undefined, problem: undefined, without: [], size: 0, freed: tables.freed };
+      this.#built.set(set, { set, state: 'waiting', weight, ...fresh });
+    }
+    this.#giveUp();
+  }
+
+  /** A table of an earlier life that may be the one of this set. */
+  offer(set: RuleSet, id: PolicyTableId): void {
+    const known = this.#offers.get(set) ?? new Set();
+    this.#offers.set(set, known.add(id));
+  }
+
+  /** One pair more names the table. */
+  use(id: PolicyTableId): void {
+    const written = this.#written.get(id);
+    if (written !== undefined) written.uses += 1;
+  }
+
+  /** One pair less. */
+  unuse(id: PolicyTableId): void {
+    const written = this.#written.get(id);
+    if (written !== undefined) written.uses -= 1;
+  }
+
+  /** Brings peers that joined or left into the tables that are there, before anything states them. */
+  async follow(): Promise<void> {
+    for (const set of this.#o.repository.drainChanged()) {
+      const built = this.#built.get(set);
+      if (built !== undefined) await this.#extend(built);
+    }
+    for (const built of this.#built.values()) {
+      if (!this.#mayRetry(built)) continue;
+      built.freed = this.#o.tables.freed;
+      if (built.state === 'refused') built.state = 'waiting';
+      else await this.#extend(built);
+    }
+  }
+
+  /** Makes the small tables that are waited for; the large ones, and what takes too long, go on beside the passes. */
+  async build(): Promise<void> {
+    const began = performance.now();
+    const waiting = Array.from(this.#built.values()).filter(({ state }) => state === 'waiting');
+    waiting.sort((a, b) => a.weight - b.weight);
+    for (const built of waiting) {
+      if (built.weight > SMALL || performance.now() - began > PASS_MS) break;
+      await this.#make(built);
+    }
+    if (this.#worker !== undefined || this.#stopped) return;
+    if (!waiting.some(({ state }) => state === 'waiting')) return;
+    this.#worker = this.#work()
+      .catch(this.#o.onFailed)
+      .finally(() => {
+        this.#worker = undefined;
+      });
+  }
+
+  /** Resolves when no table is being made. */
+  async idle(): Promise<void> {
+    await this.#worker;
+  }
+
+  /** Resolves when the table that is being made is done; there will be no other. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#worker;
+  }
+
+  /** Deletes tables that nothing names and nobody wants. */
+  async sweep(): Promise<void> {
+    this.#giveUp();
+    const current = new Set(Array.from(this.#built.values(), ({ written }) => written));
+    for (const offered of this.#offers.values()) {
+      for (const id of offered) current.add(this.#written.get(id));
+    }
+    for (const written of this.#written.values()) {
+      if (written.uses > 0 || current.has(written)) continue;
+      this.#written.delete(written.id);
+      await this.#o.tables.delete(written.id);
+    }
+  }
+
+  /** What is still named stays, and follows its peers, until something else is in force. */
+  #giveUp(): void {
+    for (const built of this.#built.values()) {
+      if (this.#wanted.has(built.set) || (built.written?.uses ?? 0) > 0) continue;
+      this.#built.delete(built.set);
+      this.#offers.delete(built.set);
+      this.#o.repository.release(built.set);
+    }
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      const waiting = Array.from(this.#built.values()).filter(({ state }) => state === 'waiting');
+      const [first] = waiting;
+      if (first === undefined || this.#stopped) return;
+      this.#taken += 1;
+      const smallest = waiting.reduce((best, built) => (built.weight < best.weight ? built : best));
+      await this.#make(this.#taken % OLDEST_EVERY === 0 ? first : smallest);
+      this.#o.onBuilt();
+      await nextTurn();
+    }
+  }
+
+  async #make(built: Built): Promise<void> {
+    const { set } = built;
+    built.state = 'building';
+    try {
+      const { table, without } = await this.#compile(built);
+      if (this.#built.get(set) !== built) return;
+      this.#checkShare(built, table.size);
+      built.size = table.size;
+      built.written = this.#adopted(set, table) ?? (await this.#write(table));
+      built.without = without;
+      built.problem = without.length === 0 ? undefined : tooLarge(without, this.#o.limits.table);
+      built.state = 'ready';
+      await this.#extend(built);
+    } catch (error) {
+      built.state = 'waiting';
+      built.problem = refusal(set, error);
+      built.state = 'refused';
+      built.written = undefined;
+      built.size = 0;
+      built.freed = this.#o.tables.freed;
+    } finally {
+      this.#offers.delete(set);
+    }
+  }
+
+  /** With more than a table may have, the policies that ask for most are left out: they isolate, and admit nobody. */
+  async #compile({ set }: Built): Promise<{ table: CompiledTable; without: readonly string[] }> {
+    const { repository, limits } = this.#o;
+    const weights = Array.from(repository.weights(set)).sort(([, a], [, b]) => b - a);
+    const onlyAllows = set.items.every(({ entry }) => entry.verdict === 'allow');
+    for (let left = 0; ; left = left < 3 ? left + 1 : weights.length) {
+      const without = weights.slice(0, left).map(([policy]) => policy);
+      const table = new CompiledTable(repository.compileInput(set, new Set(without)));
+      set.changed.clear();
+      try {
+        for (const _ of table.build({ rows: limits.table })) await nextTurn();
+        return { table, without };
+      } catch (error) {
+        // What denies cannot be left out.
+        if (!isMembraneError(error, 'E_POLICY_TOO_LARGE') || !onlyAllows) throw error;
+      }
+    }
+  }
+
+  async #write(table: CompiledTable): Promise<WrittenTable> {
+    // Not swept while it is being written.
+    const written: WrittenTable = { id: policyTableId(this.#next), table, uses: 1 };
+    // After 2^32 tables the first is long gone.
+    this.#next = this.#next >= 0xffff_ffff ? LAST_FLOOR + 1 : this.#next + 1;
+    this.#written.set(written.id, written);
+    try {
+      await this.#o.tables.write(written.id, table);
+      return written;
+    } catch (error) {
+      this.#written.delete(written.id);
+      throw error;
+    } finally {
+      written.uses -= 1;
+    }
+  }
+
+  #adopted(set: RuleSet, table: CompiledTable): WrittenTable | undefined {
+    for (const id of this.#offers.get(set) ?? []) {
+      const found = this.#written.get(id);
+      if (found === undefined || !table.renumber(found.table)) continue;
+      this.#o.tables.adopt(id, table);
+      const written: WrittenTable = { ...found, table };
+      this.#written.set(id, written);
+      return written;
+    }
+    return undefined;
+  }
+
+  async #extend(built: Built): Promise<void> {
+    const { set, written } = built;
+    if (set.changed.size === 0) return;
+    if (built.state === 'refused') {
+      // Who left may make it fit.
+      set.changed.clear();
+      built.state = 'waiting';
+      return;
+    }
+    if (built.state !== 'ready' || !(written?.table instanceof CompiledTable)) return;
+    const peers = written.table.regroup(set.changed);
+    set.changed.clear();
+    const { table } = written;
+    if (table.size > this.#o.limits.table) {
+      built.state = 'waiting';
+      return;
+    }
+    try {
+      this.#checkShare(built, table.size);
+      await this.#o.tables.extend(written.id, peers);
+      built.size = table.size;
+      if (built.without.length === 0) built.problem = undefined;
+    } catch (error) {
+      built.problem = refusal(set, error);
+      built.freed = this.#o.tables.freed;
+      for (const [peer, group] of peers) if (group !== 0) set.changed.add(peer);
+    }
+  }
+
+  /** Throws E_AGENT_POLICY_SHARE when the set's namespace would have more than its share. */
+  #checkShare(built: Built, size: number): void {
+    const { namespace } = built.set;
+    const { namespace: limit } = this.#o.limits;
+    if (namespace === undefined || size <= built.size) return;
+    const others = this.#built
+      .values()
+      .filter((other) => other !== built && other.set.namespace === namespace && this.#wanted.has(other.set))
+      .reduce((sum, other) => sum + other.size, 0);
+    if (others + size <= limit) return;
+    const detail = `namespace ${namespace}: ${others} of ${limit} rows and peers are in use, ${size} more are needed`;
+    throw agentErrors.make('E_AGENT_POLICY_SHARE', { detail });
+  }
+
+  #mayRetry({ state, problem, set, freed }: Built): boolean {
+    if (freed === this.#o.tables.freed) return false;
+    return state === 'refused' || (state === 'ready' && problem !== undefined && set.changed.size > 0);
+  }
+}
+
+function tooLarge(policies: readonly string[], limit: number): MembraneError {
+  const detail = `${policies.join(', ')} would make more than ${limit} rows and peers of one pod's table: its pods are isolated, and its rules admit nobody`;
+  return agentErrors.make('E_AGENT_POLICY_LARGE', { detail });
+}
+
+function refusal(set: RuleSet, error: unknown): MembraneError {
+  if (isMembraneError(error, 'E_AGENT_POLICY_SHARE')) return error;
+  if (isMembraneError(error, 'E_POLICY_TOO_LARGE')) {
+    return agentErrors.make('E_AGENT_POLICY_LARGE', { detail: errorMessage(error) });
+  }
+  if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
+  return agentErrors.make('E_AGENT_POLICY_FULL', { detail: `${set.direction}; ${errorMessage(error)}`, cause: error });
+}
