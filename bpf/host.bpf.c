@@ -298,7 +298,7 @@ int from_netdev(struct __sk_buff *skb)
 		goto out;
 	}
 	if (fragment)
-		reason = parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id);
+		reason = parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id, 0);
 	else
 		reason = parse_l4(skb, p);
 	if (CONFIG(enable_services) && !reason && flow.destination.kind != SIDE_POD) {
@@ -352,7 +352,7 @@ int to_netdev(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	fragment = bpf_ntohs(ip.frag_off);
 	if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
-		reason = parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id);
+		reason = parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id, 0);
 	else
 		reason = parse_l4(skb, p);
 	if (!reason && p->kind == PACKET_ERROR)

@@ -3,6 +3,7 @@
  * pod of this node. One copy for all endpoints; their own programs (endpoint.bpf.c) have checked
  * that the packet is the pod's, and hand it over by tail call. */
 #include "lib/deliver.h"
+#include "lib/exceeded.h"
 #include "lib/fragment.h"
 #include "lib/ipv6.h"
 #include "lib/judge.h"
@@ -10,8 +11,9 @@
 #include "lib/service_established.h"
 #include "lib/unfinished.h"
 
-/* Down to the transport header. Returns a drop reason. */
-static __always_inline int parse(struct __sk_buff *skb, struct packet *p)
+/* Down to the transport header. `sender`: the endpoint, 0 for whoever sends through the node's
+ * stack. Returns a drop reason. */
+static __always_inline int parse(struct __sk_buff *skb, struct packet *p, __u32 sender)
 {
 	p->ethertype = bpf_ntohs(skb->protocol);
 	if (p->ethertype == ETH_P_IP) {
@@ -26,7 +28,7 @@ static __always_inline int parse(struct __sk_buff *skb, struct packet *p)
 			return reason;
 		fragment = bpf_ntohs(ip.frag_off);
 		if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
-			return parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id);
+			return parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id, sender);
 		return parse_l4(skb, p);
 	}
 	if (p->ethertype == ETH_P_IPV6)
@@ -51,8 +53,10 @@ VERIFIED_ONCE int deliver(struct __sk_buff *skb, struct flow *flow, const struct
 			return reason;
 		/* The frontend is an address of the node: the stack would not send under it for
 		 * somebody else. */
-		if (rewrite->source && flow->destination.kind == SIDE_OTHER)
-			return route_out(skb, flow, action);
+		if (rewrite->source && flow->destination.kind == SIDE_OTHER) {
+			reason = own_fragment_id(skb, p);
+			return reason ? reason : route_out(skb, flow, action);
+		}
 	}
 	switch (flow->destination.kind) {
 	case SIDE_POD:
@@ -62,6 +66,11 @@ VERIFIED_ONCE int deliver(struct __sk_buff *skb, struct flow *flow, const struct
 	case SIDE_HOST:
 		return 0;
 	default:
+		if (flow->nat_port) {
+			reason = own_fragment_id(skb, p);
+			if (reason)
+				return reason;
+		}
 		return deliver_to_world(skb, flow, action);
 	}
 }
@@ -77,13 +86,15 @@ int judge_from_pod(struct __sk_buff *skb)
 	int reason, action = TC_ACT_OK;
 
 	flow.source.endpoint = endpoint;
-	reason = parse(skb, p);
+	reason = parse(skb, p, endpoint);
 	if (!reason && unfinished_elsewhere(skb, p))
 		reason = DROP_UNFINISHED_CHECKSUM;
 	if (reason)
 		goto out;
 	if (CONFIG(enable_services) && p->ethertype == ETH_P_IP && service_back(&flow, &rewrite)) {
-		reason = rewrite_v4(skb, &flow, &rewrite);
+		reason = own_fragment_id(skb, p);
+		if (!reason)
+			reason = rewrite_v4(skb, &flow, &rewrite);
 		if (!reason)
 			reason = route_out(skb, &flow, &action);
 		if (reason)
@@ -139,6 +150,11 @@ int judge_from_pod(struct __sk_buff *skb)
 		if (reason)
 			goto out;
 	}
+	/* Under the pod's own address the stack forwards, and says so itself. */
+	if (flow.nat_port && flow.destination.kind == SIDE_OTHER && p->ttl <= 1) {
+		drop(skb, &flow, DROP_TTL_EXCEEDED);
+		return time_exceeded(skb, &flow);
+	}
 	reason = deliver(skb, &flow, &rewrite, &action);
 	if (reason)
 		goto out;
@@ -182,7 +198,7 @@ int judge_to_pod(struct __sk_buff *skb)
 	int reason;
 
 	flow.destination.endpoint = endpoint;
-	reason = skb->vlan_present ? DROP_VLAN : parse(skb, p);
+	reason = skb->vlan_present ? DROP_VLAN : parse(skb, p, 0);
 	if (reason)
 		goto out;
 	if (p->ethertype == ETH_P_IP &&

@@ -52,6 +52,7 @@ struct icmphdr {
 #define IPV4_MAPPED bpf_htonl(0xffff)
 #define IP_OFFSET_MASK 0x1fff
 #define IP_MORE_FRAGMENTS 0x2000
+#define IP_DONT_FRAGMENT 0x4000
 
 #define SCTP_INIT 1
 

@@ -275,20 +275,23 @@ enum translation_flag {
 	TRANSLATION_ANSWER = 2, /* from backend to client */
 };
 
-/* What the first fragment of a datagram says about the rest of it. */
+/* Where a first fragment is remembered: each sender has so many places and no more, so that a flood
+ * of first fragments costs nobody else's datagrams. */
 struct fragment_key {
-	union addr source;
-	union addr destination;
-	__u32 id;
-	__u8 protocol;
-	__u8 pad[3]; /* zero */
+	__u32 account; /* endpoint id of the sender; 0: from elsewhere */
+	__u32 place;   /* by a hash of what the fragments of a datagram have in common */
 };
 
+/* What the first fragment of a datagram says about the rest of it. */
 struct fragment_value {
+	union addr source;
+	union addr destination;
+	__be16 id;
 	__be16 port[2];	    /* source, destination */
 	__be16 policy_port; /* see struct packet */
-	__u8 kind;	    /* enum packet_kind */
-	__u8 pad;	    /* zero */
+	__u8 protocol;
+	__u8 kind;   /* enum packet_kind */
+	__u8 pad[6]; /* zero */
 };
 
 /* Packets and bytes, per CPU. */

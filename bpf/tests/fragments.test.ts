@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Addr, TransportSpec } from '../../src/net/index.ts';
+import { type Addr, parsePacket, type TransportSpec } from '../../src/net/index.ts';
 import {
   type FrameOptions,
   fragmentsOf,
@@ -153,4 +153,66 @@ test('from the node and from the world', async () => {
   expect(pair.arrive(fromWorld(WORLD, B, rest, later(5))).verdict).toBe('redirect');
   await pair.open(pair.b, [OPEN.egress]);
   expect(pair.arrive(fromWorld(WORLD, B, rest, later(5))).verdict).toBe('policy-ingress');
+});
+
+describe('a flood of first fragments', () => {
+  const flood = (pair: Pair, pod: LabPod, count: number) => {
+    const [head] = fragmentsOf(pod.addr, WORLD, udp(CLIENT, SERVICE, PAYLOAD), CUT);
+    for (let id = 0; id < count; id += 1) pair.send(pod, fromPod(pod, WORLD, head, first(id)));
+  };
+
+  test('costs nobody else a datagram', async () => {
+    using pair = await Pair.unrestricted();
+    const [head, tail] = fragmentsOf(B, A, udp(CLIENT, SERVICE, PAYLOAD), CUT);
+    expect(pair.send(pair.b, fromPod(pair.b, A, head, first(5))).verdict).toBe('redirect');
+    flood(pair, pair.a, 2_000);
+    expect(pair.send(pair.b, fromPod(pair.b, A, tail, later(5))).verdict).toBe('redirect');
+  });
+
+  test('from outside costs no pod a datagram that it sends', async () => {
+    using pair = await Pair.unrestricted();
+    const [head, tail] = fragmentsOf(B, A, udp(CLIENT, SERVICE, PAYLOAD), CUT);
+    pair.send(pair.b, fromPod(pair.b, A, head, first(5)));
+    const [begin] = fragmentsOf(WORLD, B, udp(1, 2, PAYLOAD), CUT);
+    for (let id = 0; id < 200; id += 1) pair.arrive(fromWorld(WORLD, B, begin, first(id)));
+    expect(pair.send(pair.b, fromPod(pair.b, A, tail, later(5))).verdict).toBe('redirect');
+  });
+});
+
+describe('the ids of fragments under the node’s address', () => {
+  function seen(outcome: Outcome) {
+    expect(outcome.verdict).toBe('redirect');
+    const { ip } = parsePacket(outcome.packet);
+    expect(ip).toMatchObject({ source: NODE, checksumOk: true });
+    return ip?.id ?? -1;
+  }
+
+  test('are one id for a datagram, and another for another pod’s', async () => {
+    using pair = await Pair.unrestricted();
+    const ids = [pair.a, pair.b].map((pod) => {
+      const [one, other] = inFragments(pair, pod, WORLD, udp(CLIENT, SERVICE, PAYLOAD), { id: 4711 }).map(seen);
+      expect(one).toBe(other);
+      return one;
+    });
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  test('no id that a pod chooses is one of another pod, even for what is cut later on its way', async () => {
+    using pair = await Pair.unrestricted();
+    const idsOf = (pod: LabPod) => {
+      const ids = new Set<number>();
+      for (let id = 0; id < 65_536; id += 37)
+        ids.add(seen(pair.send(pod, fromPod(pod, WORLD, udp(CLIENT, SERVICE), { ip: { id } }))));
+      return ids;
+    };
+    const [ofA, ofB] = [idsOf(pair.a), idsOf(pair.b)];
+    expect(ofA.size).toBe(64);
+    expect(ofA.isDisjointFrom(ofB)).toBe(true);
+  });
+
+  test('stay as they are where nothing is ever put together', async () => {
+    using pair = await Pair.unrestricted();
+    const whole = fromPod(pair.a, WORLD, udp(CLIENT, SERVICE), { ip: { id: 4711, dontFragment: true } });
+    expect(seen(pair.send(pair.a, whole))).toBe(4711);
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Addr, parsePacket, type TransportSpec } from '../../src/net/index.ts';
-import { addr, fragmentsOf, fromPod, ping, sctp, tcp, udp } from './frames.ts';
-import { EVERYTHING, Lab, type LabPod, NODE, OTHER_NODE, SNAT_PORTS, WORLD } from './lab.ts';
+import { addr, fragmentsOf, fromPod, icmpError, ping, sctp, tcp, udp } from './frames.ts';
+import { EVERYTHING, GATEWAY_MAC, Lab, type LabPod, NODE, OPEN, OTHER_NODE, SNAT_PORTS, WORLD } from './lab.ts';
 import { A, B } from './pair.ts';
 
 const POD_PORT = 5000;
@@ -81,7 +81,7 @@ describe('towards the world a pod has the node’s address', () => {
     const rest = it.lab.send(it.a, fromPod(it.a, WORLD, tail, { ip: { id: 5, fragmentOffset: 24 } }));
     expect([first.verdict, rest.verdict]).toEqual(['redirect', 'redirect']);
     for (const { packet } of [first, rest]) {
-      expect(parsePacket(packet).ip).toMatchObject({ source: NODE, destination: WORLD, id: 5, checksumOk: true });
+      expect(parsePacket(packet).ip).toMatchObject({ source: NODE, destination: WORLD, checksumOk: true });
     }
     expect(rest.packet.subarray(34)).toEqual(fromPod(it.a, WORLD, tail).subarray(34));
     // Put together again they are a datagram with a right checksum.
@@ -162,4 +162,41 @@ test('without masquerading the stack routes the pod’s own address', async () =
     expect(verdict).toBe('pass');
     expect(seen.ip).toMatchObject({ source: A, ttl: 64 });
   }
+});
+
+describe('a packet to the world whose time to live ends here', () => {
+  test.each<[string, TransportSpec]>([
+    ['UDP', udp(POD_PORT, 33_434)],
+    ['TCP', tcp(POD_PORT, 443, 'SYN')],
+    ['an echo', ping(7)],
+    ['a large one', udp(POD_PORT, 33_434, new Uint8Array(900))],
+  ])('%s: the pod is told by the node, and nothing leaves', async (_name, transport) => {
+    using it = await scene();
+    const frame = fromPod(it.a, WORLD, transport, { ip: { ttl: 1 } });
+    const outcome = it.lab.send(it.a, frame);
+    expect(outcome.action).toBe('redirect');
+    expect(outcome.events.map(({ type, reason }) => [type, reason])).toContainEqual(['drop', 'ttl-exceeded']);
+    const told = parsePacket(outcome.packet);
+    expect(told).toMatchObject({
+      source: GATEWAY_MAC,
+      destination: it.a.mac,
+      ip: { source: NODE, destination: A, checksumOk: true },
+      transport: { icmp: { type: 11, code: 0 }, checksumOk: true },
+    });
+    expect(told.transport?.payload).toEqual(frame.subarray(14, 14 + 28));
+  });
+
+  test('no error is answered by an error, and no other than the pod is told', async () => {
+    using it = await scene();
+    const quoted = icmpError(WORLD, A, udp(53, POD_PORT));
+    out(it.lab, it.a, udp(POD_PORT, 53));
+    expect(it.lab.send(it.a, fromPod(it.a, WORLD, quoted, { ip: { ttl: 1 } })).verdict).toBe('ttl-exceeded');
+  });
+
+  test('what policy forbids is not told of', async () => {
+    using it = await scene();
+    await it.lab.open(it.a, [OPEN.ingress]);
+    const outcome = it.lab.send(it.a, fromPod(it.a, WORLD, udp(POD_PORT, 53), { ip: { ttl: 1 } }));
+    expect(outcome.verdict).toBe('policy-egress');
+  });
 });

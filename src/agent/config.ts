@@ -70,7 +70,7 @@ const mapsSchema = z
     endpoints: entries.default(16_384).describe('Local addresses.'),
     conntrack: entries.default(262_144).describe('Connections.'),
     snat: entries.default(65_536).describe('Masqueraded connections.'),
-    fragments: entries.default(8192).describe('Fragmented datagrams under way.'),
+    fragments: entries.default(32_768).describe('Fragmented datagrams under way.'),
     services: entries.default(131_072).describe('Frontends: an address and port of a service.'),
     service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
     backends: entries.default(262_144).describe('Backends of all services.'),

@@ -53,6 +53,7 @@ const SMALL: MapSizes = {
   snat: 64,
   fragments: 64,
   drops: 64,
+  event_accounts: 32,
   services: 16,
   service_slots: 16,
   backends: 16,

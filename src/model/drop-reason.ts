@@ -79,7 +79,8 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
   multicast: { text: 'multicast or broadcast', remedy: 'Use unicast: multicast between pods is not carried.' },
   'fragment-unknown': {
     text: 'a later fragment whose first fragment was not seen',
-    remedy: 'Send smaller packets; a first fragment was lost, dropped, or came too long ago.',
+    remedy:
+      'Send smaller packets; the first fragment was lost, dropped, came too long ago, or was overtaken on its way: fragments are not put back in order.',
   },
   'fragments-disabled': {
     text: 'fragments are not enabled',

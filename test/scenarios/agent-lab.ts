@@ -286,6 +286,22 @@ export class AgentLab {
     return stdout;
   }
 
+  async inWorld(...argv: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)('nsenter', [`--net=/run/netns/${this.world}`, '--', ...argv]);
+    return stdout;
+  }
+
+  /** What it says, whatever its exit code. */
+  async inPod(pod: LabPod, ...argv: string[]): Promise<string> {
+    const child = spawn('nsenter', [`--net=/run/netns/${pod.netns}`, '--', ...argv], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const chunks: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await new Promise((done) => child.once('close', done));
+    return Buffer.concat(chunks).toString();
+  }
+
   /** One echo request, answered or not. */
   async ping(from: LabPod, to: string): Promise<boolean> {
     const args = [`--net=/run/netns/${from.netns}`, '--', 'ping', '-n', '-c', '1', '-W', '1', to];

@@ -542,10 +542,12 @@ const world: DropCase[] = [
     },
   },
   {
-    name: 'time to live 1 towards the world',
+    name: 'time to live 1 towards the world of an error, which is not answered',
     reason: 'ttl-exceeded',
-    opens: true,
-    run: ({ lab, a }) => lab.send(a, fromPod(a, WORLD, udp(1, 53), { ip: { ttl: 1 } })),
+    run: ({ lab, a }) => {
+      lab.send(a, fromPod(a, WORLD, udp(5000, 53)));
+      return lab.send(a, fromPod(a, WORLD, icmpError(WORLD, A, udp(53, 5000)), { ip: { ttl: 1 } }));
+    },
   },
 ];
 

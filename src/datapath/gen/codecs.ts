@@ -900,80 +900,92 @@ export const translationCodec: Codec<Translation> = {
   decode: decodeTranslation,
 };
 
-/** What the first fragment of a datagram says about the rest of it. */
+/**
+ * Where a first fragment is remembered: each sender has so many places and no more, so that a flood of first
+ * fragments costs nobody else's datagrams.
+ */
 export type FragmentKey = {
-  readonly source: Addr;
-  readonly destination: Addr;
-  readonly id: number;
-  readonly protocol: number;
+  /** endpoint id of the sender; 0: from elsewhere */
+  readonly account: number;
+  /** by a hash of what the fragments of a datagram have in common */
+  readonly place: number;
 };
 
-export const FRAGMENT_KEY_SIZE = 40;
+export const FRAGMENT_KEY_SIZE = 8;
 
 export function decodeFragmentKey(view: DataView, offset = 0): FragmentKey {
   return {
-    source: readAddr(view, offset),
-    destination: readAddr(view, offset + 16),
-    id: view.getUint32(offset + 32, true),
-    protocol: view.getUint8(offset + 36),
+    account: view.getUint32(offset, true),
+    place: view.getUint32(offset + 4, true),
   };
 }
 
 /** The bytes at `offset` must be zero. */
 export function writeFragmentKey(view: DataView, offset: number, value: FragmentKey): void {
-  writeAddr(view, offset, value.source);
-  writeAddr(view, offset + 16, value.destination);
-  view.setUint32(offset + 32, value.id, true);
-  view.setUint8(offset + 36, value.protocol);
+  view.setUint32(offset, value.account, true);
+  view.setUint32(offset + 4, value.place, true);
 }
 
 export function encodeFragmentKey(value: FragmentKey): Uint8Array {
-  const bytes = new Uint8Array(40);
+  const bytes = new Uint8Array(8);
   writeFragmentKey(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const fragmentKeyCodec: Codec<FragmentKey> = {
-  size: 40,
+  size: 8,
   write: writeFragmentKey,
   decode: decodeFragmentKey,
 };
 
+/** What the first fragment of a datagram says about the rest of it. */
 export type FragmentValue = {
+  readonly source: Addr;
+  readonly destination: Addr;
+  readonly id: number;
   /** source, destination */
   readonly port: readonly [number, number];
   /** see struct packet */
   readonly policyPort: number;
+  readonly protocol: number;
   /** enum packet_kind */
   readonly kind: number;
 };
 
-export const FRAGMENT_VALUE_SIZE = 8;
+export const FRAGMENT_VALUE_SIZE = 48;
 
 export function decodeFragmentValue(view: DataView, offset = 0): FragmentValue {
   return {
-    port: [view.getUint16(offset), view.getUint16(offset + 2)],
-    policyPort: view.getUint16(offset + 4),
-    kind: view.getUint8(offset + 6),
+    source: readAddr(view, offset),
+    destination: readAddr(view, offset + 16),
+    id: view.getUint16(offset + 32),
+    port: [view.getUint16(offset + 34), view.getUint16(offset + 36)],
+    policyPort: view.getUint16(offset + 38),
+    protocol: view.getUint8(offset + 40),
+    kind: view.getUint8(offset + 41),
   };
 }
 
 /** The bytes at `offset` must be zero. */
 export function writeFragmentValue(view: DataView, offset: number, value: FragmentValue): void {
-  view.setUint16(offset, value.port[0]);
-  view.setUint16(offset + 2, value.port[1]);
-  view.setUint16(offset + 4, value.policyPort);
-  view.setUint8(offset + 6, value.kind);
+  writeAddr(view, offset, value.source);
+  writeAddr(view, offset + 16, value.destination);
+  view.setUint16(offset + 32, value.id);
+  view.setUint16(offset + 34, value.port[0]);
+  view.setUint16(offset + 36, value.port[1]);
+  view.setUint16(offset + 38, value.policyPort);
+  view.setUint8(offset + 40, value.protocol);
+  view.setUint8(offset + 41, value.kind);
 }
 
 export function encodeFragmentValue(value: FragmentValue): Uint8Array {
-  const bytes = new Uint8Array(8);
+  const bytes = new Uint8Array(48);
   writeFragmentValue(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const fragmentValueCodec: Codec<FragmentValue> = {
-  size: 8,
+  size: 48,
   write: writeFragmentValue,
   decode: decodeFragmentValue,
 };

@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'efc0f2ca0f92d277';
+export const LAYOUT_HASH = 'd8a681e95c5e9637';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -30,7 +30,7 @@ export const MAP_SPECS = {
   event_accounts: { name: 'event_accounts', type: 'array', keySize: 4, valueSize: 16, maxEntries: 131072, flags: 0 },
   event_state: { name: 'event_state', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 1, flags: 0 },
   events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 4194304, flags: 0 },
-  fragments: { name: 'fragments', type: 'lruHash', keySize: 40, valueSize: 8, maxEntries: 8192, flags: 0 },
+  fragments: { name: 'fragments', type: 'lruHash', keySize: 8, valueSize: 48, maxEntries: 32768, flags: 0 },
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
