@@ -252,7 +252,7 @@ export class Backend implements AdminBackend {
       const problems = [...(problem === undefined ? [] : [problem]), ...full.slice(0, 5)];
       if (full.length > 5) problems.push(`and ${full.length - 5} more services`);
       add('services', problems, `${frontends} frontends, ${backends} backends in the kernel`);
-    }
+    } else add('services', [], 'off: pods reach no service by its address');
     const refused = Array.from(installer.entries()).flatMap(([, { states }]) =>
       Object.values(states).flatMap(({ problem }) => problem?.message ?? []),
     );

@@ -163,6 +163,10 @@ const configSchema = z.strictObject({
   enableFragments: z.boolean().default(true).describe('IPv4 fragments; off: dropped.'),
   enableIcmpErrors: z.boolean().default(true).describe('ICMP errors about known connections.'),
   enableServices: z.boolean().default(true).describe('ClusterIP, NodePort and their like, without kube-proxy.'),
+  allowUnreachableServices: z
+    .boolean()
+    .default(false)
+    .describe('With enableServices off: start beside a kube-proxy, although pods reach none of its services.'),
   cgroup: path
     .optional()
     .describe(

@@ -63,7 +63,7 @@ export class Doctor {
         }),
       ),
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
-      section('kube-proxy', async () => judgeProxy(await proxyFacts())),
+      section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets)),
       section('pods', async () => judgePods(pods())),
       section('policies', async () => judgePolicies(policies())),
       section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),

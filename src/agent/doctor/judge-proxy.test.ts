@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest';
 import type { FilterChain } from '../../datapath/index.ts';
-import { judgeProxy } from './judge-proxy.ts';
+import { judgeProxy, whyUnserved } from './judge-proxy.ts';
 import { bad } from './samples.ts';
 
 const chain = (name: string, table = 'nat'): FilterChain => ({ engine: 'nft', family: 'ip', table, chain: name });
+
+const ON = { enabled: true, cgroup: '/sys/fs/cgroup' } as const;
 
 it.each<[string, FilterChain[], RegExp | undefined]>([
   [
@@ -16,13 +18,30 @@ it.each<[string, FilterChain[], RegExp | undefined]>([
   ['kubelet', [chain('KUBE-KUBELET-CANARY'), chain('KUBE-FIREWALL')], undefined],
   ['somebody else', [chain('DOCKER'), chain('input', 'filter')], undefined],
 ])('chains of %s', (_, chains, expected) => {
-  const found = bad(judgeProxy({ chains, ipvs: 0, processes: [] }));
+  const found = bad(judgeProxy({ chains, ipvs: 0, processes: [] }, ON));
   expect(found).toEqual(expected === undefined ? [] : [expect.stringMatching(expected)]);
 });
 
 it('virtual servers and a kube-proxy that runs', () => {
-  expect(bad(judgeProxy({ chains: [], ipvs: 3, processes: [42] }))).toEqual([
-    'warning IPVS: 3 virtual servers',
+  expect(bad(judgeProxy({ chains: [], ipvs: 3, processes: [42] }, ON))).toEqual([
+    expect.stringMatching(/^warning IPVS: 3 virtual servers; Membrane takes the packets of pods/),
     'warning kube-proxy: runs here: process 42',
   ]);
+});
+
+it('with services off says who is served and who is not, and what to set', () => {
+  const facts = { chains: [chain('KUBE-SERVICES')], ipvs: 1, processes: [42] };
+  const findings = judgeProxy(facts, { enabled: false });
+  expect(findings.map(({ severity }) => severity)).toEqual(['critical', 'critical', 'critical']);
+  expect(findings[0]?.evidence).toContain('pods reach no service by its address');
+  for (const { remedy } of findings) expect(remedy).toContain('enableServices: true');
+});
+
+it.each([
+  [{ chains: [chain('KUBE-SERVICES')], ipvs: 0, processes: [] }, /1 chains of kube-proxy: KUBE-SERVICES/],
+  [{ chains: [], ipvs: 2, processes: [] }, /2 virtual servers/],
+  [{ chains: [], ipvs: 0, processes: [42] }, /process 42/],
+  [{ chains: [chain('KUBE-FIREWALL'), chain('DOCKER')], ipvs: 0, processes: [] }, /^undefined$/],
+])('an agent without services is wrong beside %j', (facts, expected) => {
+  expect(String(whyUnserved(facts))).toMatch(expected);
 });
