@@ -7,7 +7,9 @@
 #include "lib/service_established.h"
 #include "lib/unfinished.h"
 
+/* Whom a frame is for, as linux/if_packet.h has it. */
 #define PACKET_HOST 0
+#define PACKET_OTHERHOST 3
 #define VLAN_ID_MASK 0x0fff
 
 /* To the node's own address: an answer to something that left under it, a pod's or a connection to
@@ -246,6 +248,7 @@ int from_netdev(struct __sk_buff *skb)
 	struct packet *p = &flow.packet;
 	struct iphdr ip;
 	__u16 fragment;
+	bool to_all;
 	int reason, action = TC_ACT_OK;
 
 	flow.hook = HOOK_FROM_NETDEV;
@@ -272,10 +275,11 @@ int from_netdev(struct __sk_buff *skb)
 		reason = DROP_LOOPBACK_ADDRESS;
 		goto out;
 	}
-	if (skb->pkt_type != PACKET_HOST)
+	if (skb->pkt_type == PACKET_OTHERHOST)
 		return TC_ACT_OK;
+	to_all = skb->pkt_type != PACKET_HOST;
 	fragment = bpf_ntohs(ip.frag_off) & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK);
-	if (CONFIG(enable_services) && !reason && !fragment && !parse_l4(skb, p)) {
+	if (CONFIG(enable_services) && !reason && !fragment && !to_all && !parse_l4(skb, p)) {
 		reason = hurry_to_service(skb, &flow, &action);
 		if (reason)
 			goto out;
@@ -283,6 +287,20 @@ int from_netdev(struct __sk_buff *skb)
 			goto forwarded;
 	}
 	resolve(&p->destination, &flow.destination);
+	resolve(&p->source, &flow.source);
+	/* Whoever it is for, and however odd the rest of it is: the stack, too, would take it for
+	 * what a pod, or the node, has sent. */
+	if (flow.source.kind != SIDE_OTHER) {
+		reason = DROP_SPOOFED_IP;
+		goto out;
+	}
+	/* From nobody's address; or to one of ours in a frame to many (RFC 1122, 3.3.6). */
+	if (to_all || v4_is_multicast(ip.saddr)) {
+		if (flow.destination.kind == SIDE_OTHER)
+			return TC_ACT_OK;
+		reason = DROP_MARTIAN;
+		goto out;
+	}
 	if (flow.destination.kind == SIDE_OTHER && !CONFIG(enable_services))
 		return TC_ACT_OK;
 	/* The node's own packets may have IP options, and what it forwards is not for pods; both
@@ -290,11 +308,6 @@ int from_netdev(struct __sk_buff *skb)
 	if (reason) {
 		if (flow.destination.kind != SIDE_POD)
 			return TC_ACT_OK;
-		goto out;
-	}
-	resolve(&p->source, &flow.source);
-	if (flow.source.kind != SIDE_OTHER && flow.destination.kind != SIDE_OTHER) {
-		reason = DROP_SPOOFED_IP;
 		goto out;
 	}
 	if (fragment)

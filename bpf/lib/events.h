@@ -4,6 +4,7 @@
 #pragma once
 
 #include "flow.h"
+#include "identity.h"
 #include "maps.h"
 #include "packet.h"
 
@@ -82,6 +83,7 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 {
 	const struct packet *p;
 	struct event *event;
+	bool claimed;
 
 	if (!flow)
 		return 0;
@@ -91,14 +93,18 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 	if (!event)
 		return 0;
 	p = &flow->packet;
+	/* Pods, of here and elsewhere, send through their own devices: at others their address says
+	 * nothing about who it was, and is told as an address. */
+	claimed = flow->hook != HOOK_FROM_POD &&
+		  (flow->source.endpoint || identity_is_cluster(flow->source.identity));
 	event->timestamp = bpf_ktime_get_boot_ns();
 	event->source = p->source;
 	event->destination = p->destination;
 	event->source_port = p->source_port;
 	event->destination_port = p->destination_port;
-	event->source_identity = flow->source.identity;
+	event->source_identity = claimed ? 0 : flow->source.identity;
 	event->destination_identity = flow->destination.identity;
-	event->source_endpoint = flow->source.endpoint;
+	event->source_endpoint = claimed ? 0 : flow->source.endpoint;
 	event->destination_endpoint = flow->destination.endpoint;
 	event->rule[0] = flow->rule[0];
 	event->rule[1] = flow->rule[1];

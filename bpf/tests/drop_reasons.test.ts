@@ -34,7 +34,7 @@ describe.each(HOOKS)('$hook drops', ({ cases, counted, direction }) => {
       const outcome = await one.run({ lab, a, b });
 
       expect(outcome.verdict).toBe(reason);
-      expect(outcome.events.map(({ type }) => type)).toEqual(one.opens ? ['open', 'drop'] : ['drop']);
+      expect(outcome.events.map(({ type }) => type)).toEqual(['drop']);
       const endpoint = { a: 1, b: 2, node: 0 }[one.counted ?? counted];
       const drops = (await lab.datapath.drops()).filter((row) => row.reason === reason);
       expect(drops).toEqual([expect.objectContaining({ endpoint, direction })]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { buildPacket, parseMac, parsePacket } from '../../src/net/index.ts';
 import { addr, fromPod, fromWorld, ping, pong, tcp, toPod, udp } from './frames.ts';
 import { allow, EVERYTHING, GATEWAY_MAC, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
-import { B, Pair } from './pair.ts';
+import { A, B, Pair } from './pair.ts';
 
 const FORWARDED = true;
 
@@ -141,5 +141,28 @@ describe('what a device of the node leaves to the stack', () => {
     const { verdict, packet } = pair.arrive(frame);
     expect(verdict).toBe('pass');
     expect(packet).toEqual(frame);
+  });
+});
+
+describe('the log does not name the pod that a frame from outside pretends to be', () => {
+  const nobody = { sourceEndpoint: 0, sourceIdentity: 0 };
+
+  test.each([
+    ['a local pod', A],
+    ['a pod of another node', REMOTE_POD],
+  ])('%s, at a device of the node and through its stack', async (_name, source) => {
+    using pair = await Pair.create({ b: EVERYTHING });
+    for (const outcome of [
+      pair.arrive(fromWorld(source, B, udp(1, 2))),
+      pair.receive(pair.b, toPod(pair.b, source, udp(1, 2)), FORWARDED),
+    ]) {
+      expect(outcome.events).toEqual([expect.objectContaining({ type: 'drop', source, ...nobody })]);
+    }
+  });
+
+  test('what the world is by its address it may be called', async () => {
+    using pair = await Pair.create({ b: [] });
+    const { events } = pair.arrive(fromWorld(OTHER_NODE, B, udp(1, 2)));
+    expect(events).toEqual([expect.objectContaining({ source: OTHER_NODE, sourceEndpoint: 0, sourceIdentity: 6 })]);
   });
 });

@@ -147,6 +147,10 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     remedy:
       'Look for a process in the pod that sends raw frames with a checksum offset of its own choice (PACKET_VNET_HDR): nothing honest does.',
   },
+  martian: {
+    text: 'the source is an address that nobody has, or a frame to many carries a packet for one',
+    remedy: 'Look on the network of the node for who sends such frames; nothing honest does.',
+  },
   internal: {
     text: 'the datapath failed where it must not',
     remedy: 'Report this with the output of `membrane doctor`.',

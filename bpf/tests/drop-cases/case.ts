@@ -12,8 +12,6 @@ export type DropCase = {
   readonly config?: Partial<Config>;
   /** Whose counter must show the drop; default: `a` for from_pod, `b` for to_pod, the node for from_netdev. */
   readonly counted?: 'a' | 'b' | 'node';
-  /** The packet was allowed and then could not go on. */
-  readonly opens?: true;
   /** Ends with the packet that must be dropped. */
   readonly run: (scene: Scene) => Outcome | Promise<Outcome>;
 };

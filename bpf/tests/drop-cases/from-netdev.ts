@@ -1,4 +1,4 @@
-import { parseAddr } from '../../../src/net/index.ts';
+import { parseAddr, parseMac } from '../../../src/net/index.ts';
 import { fragmentsOf, fromPod, fromWorld, icmp, icmpError, ping, pong, tcp, udp } from '../frames.ts';
 import { deny, type Lab, type LabPod, NODE, OPEN, OTHER_NODE, type Outcome, REMOTE_POD, WORLD } from '../lab.ts';
 import { A, B, type DropCase } from './case.ts';
@@ -74,6 +74,45 @@ const sender: DropCase[] = [
     reason: 'unencapsulated',
     run: ({ lab }) => lab.arrive(fromWorld(REMOTE_POD, B, SYN)),
   },
+];
+
+const NOBODY = ['0.0.0.0', '0.1.2.3', '224.0.0.1', '239.255.255.250', '240.0.0.1', '255.255.255.255'];
+const MANY = ['ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:fb'];
+
+const martians: DropCase[] = [
+  ...NOBODY.flatMap((source) =>
+    [B, NODE].map(
+      (to): DropCase => ({
+        name: `to ${to} from ${source}`,
+        reason: 'martian',
+        run: ({ lab }) => lab.arrive(fromWorld(parseAddr(source), to, SYN)),
+      }),
+    ),
+  ),
+  ...MANY.flatMap((mac) => [
+    ...[B, NODE].map(
+      (to): DropCase => ({
+        name: `to ${to} in a frame to ${mac}`,
+        reason: 'martian',
+        run: ({ lab }) => lab.arrive(fromWorld(WORLD, to, SYN, { ethernet: { destination: parseMac(mac) } })),
+      }),
+    ),
+    ...[B, NODE, '224.0.0.251', '255.255.255.255', '172.18.255.255'].map(
+      (to): DropCase => ({
+        name: `to ${to} in a frame to ${mac} from a local pod's address`,
+        reason: 'spoofed-ip',
+        run: ({ lab }) =>
+          lab.arrive(fromWorld(A, parseAddr(to), udp(1, 5353), { ethernet: { destination: parseMac(mac) } })),
+      }),
+    ),
+  ]),
+  ...[NODE, '203.0.113.5', '224.0.0.251'].map(
+    (to): DropCase => ({
+      name: `to ${to} with IP options from a local pod's address`,
+      reason: 'spoofed-ip',
+      run: ({ lab }) => lab.arrive(fromWorld(A, parseAddr(to), SYN, { ip: { options: Uint8Array.of(7, 3, 4, 0) } })),
+    }),
+  ),
 ];
 
 const policy: DropCase[] = [
@@ -212,4 +251,11 @@ const errors: DropCase[] = [
   },
 ];
 
-export const FROM_NETDEV_CASES: readonly DropCase[] = [...shape, ...sender, ...policy, ...masquerade, ...errors];
+export const FROM_NETDEV_CASES: readonly DropCase[] = [
+  ...shape,
+  ...sender,
+  ...martians,
+  ...policy,
+  ...masquerade,
+  ...errors,
+];

@@ -147,6 +147,12 @@ const sender: DropCase[] = [
   },
 ];
 
+const martians: DropCase[] = ['0.0.0.0', '224.0.0.1', '255.255.255.255'].map((source) => ({
+  name: `forwarded from ${source}`,
+  reason: 'martian',
+  run: ({ lab, b }) => lab.receive(b, toPod(b, parseAddr(source), SYN), true),
+}));
+
 const policy: DropCase[] = [
   {
     name: 'ingress policy against the node',
@@ -262,4 +268,4 @@ const errors: DropCase[] = [
   },
 ];
 
-export const TO_POD_CASES: readonly DropCase[] = [...shape, ...sender, ...policy, ...errors];
+export const TO_POD_CASES: readonly DropCase[] = [...shape, ...sender, ...martians, ...policy, ...errors];

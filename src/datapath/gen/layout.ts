@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'd8a681e95c5e9637';
+export const LAYOUT_HASH = '81115ea6d8411fb7';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -12,7 +12,7 @@ export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
 export const CB_ENDPOINT = 0;
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 39;
+export const DROP_REASON_COUNT = 40;
 export const CT_FLAG_MASK = 127;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
@@ -22,7 +22,7 @@ export const MAP_SPECS = {
   affinity: { name: 'affinity', type: 'lruHash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 0 },
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'lruHash', keySize: 40, valueSize: 56, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 78, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 80, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65536, flags: 1024 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 16, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },

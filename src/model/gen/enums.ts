@@ -146,6 +146,7 @@ export const DROP_REASON = {
   'no-backend': 34,
   'service-conflict': 35,
   'unfinished-checksum': 38,
+  martian: 39,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -189,4 +190,5 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   undefined,
   undefined,
   'unfinished-checksum',
+  'martian',
 ];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddr, parseMac, type TransportSpec } from '../../../src/net/index.ts';
 import { sendFrames, startCount } from '../../../src/sandbox/attacks/frame-tool.ts';
-import { newMarker, ping, podFrame, syn, udp } from '../../../src/sandbox/attacks/frames.ts';
+import { BROADCAST_MAC, newMarker, ping, podFrame, syn, udp } from '../../../src/sandbox/attacks/frames.ts';
 import type { Actor } from '../../../src/sandbox/attacks/stage.ts';
 import { tenantScene } from '../../../src/sandbox/attacks/tenants.ts';
 import { useSandbox } from './lab.ts';
@@ -24,7 +24,7 @@ describe('frames from the world', () => {
     to: Actor,
     transport: (marker: Uint8Array) => TransportSpec,
     changes: Parameters<typeof podFrame>[3] & { source?: string; destination?: string } = {},
-  ): Promise<{ arrived: number; reason: string | undefined }> {
+  ): Promise<{ arrived: number; reason: string | undefined; sender: string | undefined }> {
     const marker = newMarker();
     const counter = await startCount(to.netns, { devices: ['eth0'], patterns: { marker } });
     const since = Date.now() - 1;
@@ -43,7 +43,7 @@ describe('frames from the world', () => {
     );
     const counted = await counter.stop();
     expect(counted.lost).toBe(0);
-    return { arrived: counted.matches['marker'] ?? 0, reason: flow?.dropReason };
+    return { arrived: counted.matches['marker'] ?? 0, reason: flow?.dropReason, sender: flow?.source.pod };
   }
 
   const toBackend = (marker: Uint8Array) => syn(40_000, 8080, marker);
@@ -51,7 +51,7 @@ describe('frames from the world', () => {
   it('reach a pod that nothing isolates: the way is open as such', async () => {
     await lab.stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'open' } });
     const open = await lab.stage.startPod({ namespace: 'open', name: 'open', labels: { app: 'open' } });
-    expect(await fromWorld(open, toBackend)).toEqual({ arrived: COUNT, reason: undefined });
+    expect(await fromWorld(open, toBackend)).toEqual({ arrived: COUNT, reason: undefined, sender: undefined });
   });
 
   it.each([
@@ -85,6 +85,14 @@ describe('frames from the world', () => {
     ['as the node', toBackend, { source: 'node' }, 'spoofed-ip'],
     ['as 127.0.0.1', toBackend, { source: '127.0.0.1' }, 'loopback-address'],
     ['to 127.0.0.1', toBackend, { destination: '127.0.0.1' }, 'loopback-address'],
+    ['from an address that nobody has', toBackend, { source: '255.255.255.255' }, 'martian'],
+    ['in a frame to everybody', toBackend, { ethernet: { destination: BROADCAST_MAC } }, 'martian'],
+    [
+      'as a pod in a frame to everybody',
+      toBackend,
+      { source: 'frontend', ethernet: { destination: BROADCAST_MAC } },
+      'spoofed-ip',
+    ],
     ['with a VLAN tag', toBackend, { ethernet: { vlan: 7 } }, undefined],
   ] as const)('do not reach a backend %s', async (_how, transport, changes, reason) => {
     const { frontend, backend } = await tenantScene(lab.stage, 'tenant-a');
@@ -94,7 +102,8 @@ describe('frames from the world', () => {
       ...changes,
       ...(source !== undefined && { source }),
     });
-    expect(outcome).toEqual({ arrived: 0, reason });
+    // Whoever it pretends to be, the log names nobody.
+    expect(outcome).toEqual({ arrived: 0, reason, sender: undefined });
   });
 
   it('do not reach a process on the loopback of the node', async () => {
