@@ -20,7 +20,8 @@ export const DEFAULT_LABEL_RULES: readonly LabelRule[] = [
 
 /**
  * Which labels of a pod belong to its identity. Keys that no rule names are kept, unless there is an include rule; keys
- * that some policy selects pods by are always kept, so the filter can save identities but never change a verdict.
+ * that some policy selects pods by are always kept, whatever they look like, so the filter can save identities but never
+ * change a verdict.
  */
 export class LabelFilter {
   readonly #rules: readonly { include: boolean; applies: (key: string) => boolean }[];
@@ -36,8 +37,8 @@ export class LabelFilter {
   }
 
   keeps(key: string): boolean {
-    if (isInternalKey(key)) return false;
     if (this.#selected.has(key)) return true;
+    if (isInternalKey(key)) return false;
     return this.#rules.find(({ applies }) => applies(key))?.include ?? this.#keepRest;
   }
 

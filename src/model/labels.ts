@@ -5,9 +5,9 @@ export type LabelMap = ReadonlyMap<string, string>;
 
 export const labelMap = (labels: Readonly<Record<string, string>> = {}): LabelMap => new Map(Object.entries(labels));
 
-const SOURCES = ['k8s', 'reserved', 'cidr'] as const;
+const SOURCES = ['k8s', 'pod', 'reserved', 'cidr'] as const;
 
-/** Who says so: Kubernetes, Membrane itself, or an address. */
+/** Who says so: Kubernetes, a pod in words that look like Membrane's, Membrane itself, or an address. */
 export type LabelSource = (typeof SOURCES)[number];
 
 /** A security label in Cilium's notation `source:key=value`; without a value just `source:key`. */
@@ -48,8 +48,9 @@ export const SERVICE_ACCOUNT_KEY = 'io.cilium.k8s.policy.serviceaccount';
 export const CLUSTER_KEY = 'io.cilium.k8s.policy.cluster';
 
 /**
- * True for a key that says something about a pod that its owner must not say: such a label on the pod itself is left out
- * of the identity, or a tenant could claim another's namespace or service account (GHSA-pfhr-pccp-hwmh).
+ * True for a key that says something about a pod that its owner must not say. On the pod itself it is a label like any
+ * other, which policies may select by; in an identity it has a source of its own, or a tenant could claim another's
+ * namespace or service account (GHSA-pfhr-pccp-hwmh).
  */
 export function isInternalKey(key: string): boolean {
   return key === NAMESPACE_KEY || key.startsWith('io.cilium.k8s.');

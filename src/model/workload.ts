@@ -2,6 +2,7 @@ import type { Protocol } from '../net/index.ts';
 import {
   CLUSTER_KEY,
   escapeKeyPart,
+  isInternalKey,
   type Label,
   type LabelMap,
   labelsKey,
@@ -25,11 +26,12 @@ export type Workload = {
   readonly namedPorts: readonly NamedPort[];
 };
 
-/** The identity's labels, unsorted. The pod's own labels must not contain internal keys (identity/label-filter.ts). */
+/** The identity's labels, unsorted. What the pod says of itself is never taken for what Membrane says of it. */
 export function workloadLabels(workload: Workload): Label[] {
   const k8s = (key: string, value: string): Label => ({ source: 'k8s', key, value });
+  const own = (key: string, value: string): Label => ({ source: isInternalKey(key) ? 'pod' : 'k8s', key, value });
   return [
-    ...Array.from(workload.labels, ([key, value]) => k8s(key, value)),
+    ...Array.from(workload.labels, ([key, value]) => own(key, value)),
     ...Array.from(workload.namespaceLabels, ([key, value]) => k8s(NAMESPACE_LABEL_PREFIX + key, value)),
     k8s(NAMESPACE_KEY, workload.namespace),
     k8s(SERVICE_ACCOUNT_KEY, workload.serviceAccount),

@@ -154,3 +154,36 @@ describe('the nearest miss', () => {
     expect(explain([onlyFrontend], settings, question()).nearestMiss).toBeUndefined();
   });
 });
+
+describe('what an entry could not say', () => {
+  test('a port by name to the addresses of a block, though the block selects the pod', () => {
+    const block = sampleEntry({
+      direction: 'egress',
+      subject: selectPods(),
+      peers: [selectBlock('10.244.0.0/16')],
+      ports: [{ protocol: 6, name: 'http' }],
+    });
+    const asked: Question = {
+      subject: frontend,
+      direction: 'egress',
+      peer: { kind: 'pod', workload: backend, addr: parseAddr('10.244.1.5') },
+      protocol: 6,
+      port: 8080,
+    };
+    expect(explain([block], settings, asked).verdict).toBe('deny');
+    expect(conditions([block], asked)).toEqual([
+      'port: a number, since addresses of an ipBlock have no port "http" / 8080',
+    ]);
+    expect(explain([{ ...block, peers: [selectPods()] }], settings, asked).verdict).toBe('allow');
+  });
+
+  test.each([
+    ['unreadable', 'cannot be read'],
+    ['no-room', 'has no room for its prefixes'],
+  ] as const)('a rule that is closed: %s', (closed, why) => {
+    const entry = sampleEntry({ peers: [], closed });
+    expect(explain([entry, { ...entry }], settings, question()).text).toMatch(
+      `; NetworkPolicy shop/p, ingress rule 0 ${why} and admits nobody, and 1 more of its kind`,
+    );
+  });
+});

@@ -75,18 +75,45 @@ export function nearestMiss(
   return entries
     .filter((entry) => entry.verdict === 'allow' && concerns(entry, question))
     .flatMap((entry): NearestMiss[] => {
-      const peer =
+      const failed =
         entry.peers === 'any'
-          ? []
-          : fewest(entry.peers.map((selector) => peerFailures(selector, settings, question.peer)));
-      const port = entry.ports === 'any' ? [] : fewest(entry.ports.map((spec) => portFailures(spec, question)));
-      return peer === undefined || port === undefined ? [] : [{ origin: entry.origin, failed: [...peer, ...port] }];
+          ? portsFailures(entry, question)
+          : fewest(entry.peers.flatMap((selector) => selectorFailures(entry, selector, settings, question)));
+      return failed === undefined ? [] : [{ origin: entry.origin, failed }];
     })
     .filter(({ failed }) => failed.length > 0)
     .reduce<NearestMiss | undefined>(
       (best, miss) => (best && best.failed.length <= miss.failed.length ? best : miss),
       undefined,
     );
+}
+
+/** What fails of the entry with this one of its peers; nothing for a list of ports that is empty. */
+function selectorFailures(
+  entry: PolicyEntry,
+  selector: PeerSelector,
+  settings: PolicySettings,
+  question: Question,
+): Failed[][] {
+  const byAddress = question.direction === 'egress' && selector.kind === 'prefix';
+  const ports = portsFailures(entry, question, byAddress);
+  return ports === undefined ? [] : [[...peerFailures(selector, settings, question.peer), ...ports]];
+}
+
+function portsFailures({ ports }: PolicyEntry, question: Question, byAddress = false): Failed[] | undefined {
+  if (ports === 'any') return [];
+  return fewest(
+    ports.map((spec) => (byAddress && 'name' in spec ? [nameFailure(spec, question)] : portFailures(spec, question))),
+  );
+}
+
+/** See `covers` in oracle.ts. */
+function nameFailure({ name }: { name: string }, { port }: Question): Failed {
+  return {
+    condition: 'port',
+    expected: `a number, since addresses of an ipBlock have no port "${name}"`,
+    found: `${port}`,
+  };
 }
 
 /** undefined for an empty list: nothing could have made such a rule match. */

@@ -31,7 +31,15 @@ export type ArbitraryOptions = {
 
 export type ArbitraryCase = { readonly world: World; readonly flows: readonly Flow[] };
 
-const KEYS = ['app', 'tier', 'constructor', 'pod-template-hash'];
+const KEYS = [
+  'app',
+  'tier',
+  'constructor',
+  'pod-template-hash',
+  'io.kubernetes.pod.namespace',
+  'io.cilium.k8s.policy.serviceaccount',
+  'io.cilium.k8s.namespace.labels.app',
+];
 const VALUES = ['a', 'b'];
 const NAMESPACES = ['x', 'y', 'z'];
 const PORTS = [0, 1, 53, 79, 80, 81, 443, 8080, 32767, 32768, 65534, 65535];

@@ -1,8 +1,7 @@
-import { isInternalKey, type Workload } from '../../src/model/index.ts';
 import { explain, type Party } from '../../src/policy/index.ts';
 import { checkpoints, type Engine } from './engine.ts';
 import { workloadOf } from './workload.ts';
-import type { Flow, Place, World, WorldPod } from './world.ts';
+import type { Flow, Place, World } from './world.ts';
 
 /** Asks the oracle about the pods as they are; knows nothing of identities and tables. */
 export class OracleEngine implements Engine {
@@ -24,7 +23,7 @@ export class OracleEngine implements Engine {
     for (const direction of checkpoints(flow)) {
       const [own, other] = direction === 'egress' ? [flow.from, flow.to] : [flow.to, flow.from];
       if (own.kind !== 'pod') continue;
-      const subject = seen(own.pod, world);
+      const subject = workloadOf(own.pod, world);
       const peer = party(other, own.pod.node, world);
       const { verdict, text } = explain(entries, world.settings, { ...flow, subject, direction, peer });
       if (verdict === 'deny') return { verdict, why: `${direction}: ${text}` };
@@ -37,16 +36,10 @@ export class OracleEngine implements Engine {
   }
 }
 
-/** What a pod says about itself with the system's own keys is not heard. */
-function seen(pod: WorldPod, world: World): Workload {
-  const workload = workloadOf(pod, world);
-  return { ...workload, labels: new Map([...workload.labels].filter(([key]) => !isInternalKey(key))) };
-}
-
 function party(place: Place, localNode: string, world: World): Party {
   switch (place.kind) {
     case 'pod':
-      return { kind: 'pod', workload: seen(place.pod, world), addr: place.addr };
+      return { kind: 'pod', workload: workloadOf(place.pod, world), addr: place.addr };
     case 'node': {
       const { name, apiserver } = place.node;
       const role = name === localNode ? 'host' : apiserver ? 'kube-apiserver' : 'remote-node';

@@ -81,7 +81,6 @@ describe('policies that must close', () => {
 
     it('open nothing of IPv4, in either direction, whatever others write', async () => {
       const [six, any] = await Promise.all([start('six'), start('any')]);
-      await lab.cluster.worldExec(['ip', 'route', 'replace', '10.244.0.0/16', 'via', '198.51.100.100']);
       expect([await pings('world', any), await pings(any, 'world')]).toEqual([true, true]);
       await changing(six, () =>
         store('six', {
@@ -217,4 +216,25 @@ describe('policies that must close', () => {
       expect(await reach(friend, server)).toBe(REACHED);
     });
   });
+
+  it.each(['io.kubernetes.pod.namespace', 'io.cilium.k8s.policy.serviceaccount', 'pod-template-hash'])(
+    'select pods by any label that the API lets them have: %s',
+    async (key) => {
+      const labels = { [key]: 'mine' };
+      const [server, friend, stranger] = await Promise.all([
+        start(stage.fresh('server'), labels),
+        start(stage.fresh('friend'), { ...labels, role: 'friend' }),
+        start(stage.fresh('stranger'), { [key]: 'other' }),
+      ]);
+      expect([await reach(friend, server), await reach(stranger, server)]).toEqual([REACHED, REACHED]);
+      await changing(server, () =>
+        store('by-label', {
+          podSelector: { matchLabels: labels },
+          ingress: [{ from: [{ podSelector: { matchLabels: labels } }] }],
+        }),
+      );
+      expect([await reach(friend, server), await reach(stranger, server)]).toEqual([REACHED, DROPPED]);
+      await changing(server, () => remove('by-label'));
+    },
+  );
 });
