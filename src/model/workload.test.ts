@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { identityLabels } from './identity.ts';
 import { identityId } from './ids.ts';
-import { labelMap } from './labels.ts';
+import { type LabelMap, labelMap } from './labels.ts';
 import { type Workload, workloadKey } from './workload.ts';
 
 const web: Workload = {
@@ -68,8 +68,9 @@ describe('workloadKey', () => {
           namedPorts: [],
         }),
       );
+    const sorted = (map: LabelMap): string[] => Array.from(map, (pair) => JSON.stringify(pair)).sort();
     const plain = ({ labels: own, namespaceLabels, ...rest }: Workload): string =>
-      JSON.stringify([rest, [...own].sort(), [...namespaceLabels].sort()]);
+      JSON.stringify([rest, sorted(own), sorted(namespaceLabels)]);
     fc.assert(
       fc.property(workload, workload, (a, b) => {
         expect(workloadKey(a) === workloadKey(b)).toBe(plain(a) === plain(b));

@@ -2,6 +2,7 @@ import { capture } from './capture.ts';
 import { chaos } from './chaos.ts';
 import { attackErrors } from './errors.ts';
 import { footprints } from './footprint.ts';
+import { intake } from './intake.ts';
 import type { AttackLine } from './line.ts';
 import { localnet } from './localnet.ts';
 import { loopback } from './loopback.ts';
@@ -46,6 +47,7 @@ export const ATTACKS: readonly Attack[] = [
   { number: 10, name: 'loopback', title: "A server on the node's 127.0.0.1", run: loopback },
   { number: 11, name: 'node-port', title: 'A node port, from everywhere', run: nodePort },
   { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
+  { number: 15, name: 'intake', title: 'A policy that the agent cannot read, and one of another family', run: intake },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { ApiClient, type EndpointView, type ServiceView } from '../../api/index.ts';
 import { isMembraneError, systemClock } from '../../base/index.ts';
+import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr } from '../../net/index.ts';
 import type { JsonObject } from '../apiserver/index.ts';
 import { netnsPath } from '../netns.ts';
-import { type NodePlace, nodePlace, WORLD } from '../paths.ts';
+import { type NodePlace, nodePlace, STATE_DIR, WORLD } from '../paths.ts';
 import type { ObjectRef, Sandbox } from '../sandbox.ts';
 import { attackErrors } from './errors.ts';
 import type { FrameProcess, Seat } from './frame-process.ts';
@@ -131,6 +132,19 @@ export class Stage {
     if (resource === undefined) throw new TypeError(`no resource of kind ${object.kind}`);
     await this.sandbox.apply(JSON.stringify(object), 'attack');
     this.#made.push({ resource, name, ...(typeof namespace === 'string' && { namespace }) });
+  }
+
+  /** Creates a policy with `--validate=ignore`: the server then stands for one that knows all its fields. */
+  async applyLater(policy: JsonObject & { metadata: { name: string; namespace: string } }): Promise<void> {
+    const { name, namespace } = policy.metadata;
+    const client = new KubeClient(loadKubeconfig(join(STATE_DIR, 'kubeconfig')));
+    try {
+      const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`;
+      await client.request({ method: 'POST', path, query: { fieldValidation: 'Ignore' }, body: policy });
+      this.#made.push({ resource: 'networkpolicies', namespace, name });
+    } finally {
+      client.close();
+    }
   }
 
   /** Creates a pod that does nothing, and returns at once. */

@@ -108,6 +108,12 @@ describe('the demonstration', () => {
     expect(lines.map((line) => line.id)).toEqual(['12.backend', '12.cluster-ip', '12.resolver', '12.load-balancer']);
   });
 
+  it('closes by what it cannot read of a policy', async () => {
+    const lines = await lab.lines('intake');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['15.later', '15.told', '15.six']);
+  });
+
   it('leaves nothing of an attack behind', async () => {
     const pods = await lab.cluster.list('pods');
     expect(pods.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`).toSorted()).toEqual(
