@@ -5,13 +5,18 @@
  * because a host has no Node.js and a static binary starts in a millisecond.
  *
  * Request:  "MBRCNI/1 <envBytes> <stdinBytes>\n", the environment as KEY=VALUE\0 pairs, then
- * standard input. Answer:   "<exit code>\n", then what goes to standard output, until the agent
- * closes.
+ * standard input. Answer:   "+" as soon as the agent has all of it, then "<exit code>\n", then what
+ * goes to standard output, until the agent closes. An agent that does not say "+" soon is stopped
+ * or hangs, however long its work may take otherwise.
  *
  * Without an agent it fails closed: an error object with code 11 ("try again later", CNI spec 1.1,
- * Error) and exit code 1, so that the runtime retries and the pod stays without a network.
+ * Error) and exit code 1, so that the runtime retries and the pod stays without a network. Only DEL
+ * succeeds: a runtime must get rid of a container, and some ask but once. The request is put into a
+ * folder beside the socket, and the agent carries it out when it is back.
  */
 #define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,7 +38,9 @@ enum {
 	MAX_ANSWER = 4 << 20,
 	STDIN_TIMEOUT_MS = 10 * 1000,
 	CONNECT_TIMEOUT_MS = 2 * 1000,
+	TAKEN_TIMEOUT_MS = 5 * 1000,
 	ANSWER_TIMEOUT_MS = 60 * 1000,
+	MAX_QUEUED = 4096,
 	/* CNI spec 1.1, well-known error codes. */
 	CNI_INVALID_CONFIG = 7,
 	CNI_IO_FAILURE = 5,
@@ -49,6 +57,13 @@ struct buffer {
 	char *data;
 	size_t size;
 	size_t capacity;
+};
+
+/* What is sent to the agent: header, environment, standard input. */
+struct frame {
+	struct buffer head;
+	struct buffer env;
+	struct buffer request;
 };
 
 /* Of the request; only characters that need no JSON escape get in. */
@@ -208,6 +223,113 @@ static void collect_environment(struct buffer *env)
 	}
 }
 
+/* The folder of requests for an agent that is away, beside its socket. False: no room for the path.
+ */
+static bool queue_folder(const char *socket_path, char *folder, size_t size)
+{
+	const char *slash = strrchr(socket_path, '/');
+	int parent = slash == NULL ? 0 : (int)(slash - socket_path) + 1;
+	int written = snprintf(folder, size, "%.*scni-deleted", parent, socket_path);
+
+	return written > 0 && (size_t)written < size;
+}
+
+/* One file an attachment: to delete it twice is to delete it. Names as the agent would accept them.
+ */
+static bool queue_name(char *name, size_t size)
+{
+	const char *container = getenv("CNI_CONTAINERID"), *ifname = getenv("CNI_IFNAME");
+	int written;
+
+	if (container == NULL || ifname == NULL || !isalnum((unsigned char)*container) ||
+	    *ifname == '\0' || strlen(ifname) > 15)
+		return false;
+	for (const char *c = container; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr("_.-", *c) == NULL)
+			return false;
+	for (const char *c = ifname; *c != '\0'; c++)
+		if (*c <= 0x20 || *c >= 0x7f || *c == '/')
+			return false;
+	written = snprintf(name, size, "%s@%s", container, ifname);
+	return written > 0 && (size_t)written < size;
+}
+
+static bool queue_has_room(int folder)
+{
+	int listed = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = listed < 0 ? NULL : fdopendir(listed);
+	int count = 0;
+
+	if (dir == NULL)
+		return false;
+	while (count < MAX_QUEUED && readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count < MAX_QUEUED;
+}
+
+static bool write_whole(int fd, const struct buffer *part)
+{
+	size_t done = 0;
+
+	while (done < part->size) {
+		ssize_t n = write(fd, part->data + done, part->size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+/* Keeps a DEL for when the agent is back: whole or not at all, on disk before this says true. */
+static bool queue_delete(const char *socket_path, const struct frame *frame)
+{
+	char path[4096], name[256], temporary[64];
+	bool kept = false;
+	int folder, fd;
+
+	if (!queue_folder(socket_path, path, sizeof(path)) || !queue_name(name, sizeof(name)))
+		return false;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return false;
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0)
+		return false;
+	snprintf(temporary, sizeof(temporary), ".%d", (int)getpid());
+	if (queue_has_room(folder)) {
+		unlinkat(folder, temporary, 0);
+		fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0) {
+			kept = write_whole(fd, &frame->head) && write_whole(fd, &frame->env) &&
+			       write_whole(fd, &frame->request) && fsync(fd) == 0;
+			close(fd);
+			kept = kept && renameat(folder, temporary, folder, name) == 0 &&
+			       fsync(folder) == 0;
+			if (!kept)
+				unlinkat(folder, temporary, 0);
+		}
+	}
+	close(folder);
+	return kept;
+}
+
+/* Why the agent could not be asked. */
+static char unreachable[512];
+
+static int cannot(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(unreachable, sizeof(unreachable), format, args);
+	va_end(args);
+	return -1;
+}
+
+/* Returns a connection, or -1 with `unreachable`. */
 static int connect_agent(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -215,26 +337,28 @@ static int connect_agent(const char *path)
 	int fd;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		fail(CNI_TRY_AGAIN, "the agent's socket path is too long", "%s", path);
+		return cannot("the socket's path is too long: %s", path);
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		fail(CNI_TRY_AGAIN, "no socket", "%s", strerror(errno));
+		return cannot("no socket: %s", strerror(errno));
 	/* EAGAIN: the listener's backlog is full; a stream socket on a path never answers
 	 * EINPROGRESS. */
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN || left_ms(deadline) == 0)
-			fail(CNI_TRY_AGAIN, "the Membrane agent cannot be reached", "%s: %s", path,
-			     strerror(errno));
+			return cannot("%s: %s", path, strerror(errno));
 		poll(NULL, 0, 5);
 	}
 	return fd;
 }
 
-static void send_all(int fd, const char *data, size_t size, long long deadline)
+static int send_all(int fd, const struct buffer *part, long long deadline)
 {
+	const char *data = part->data;
+	size_t size = part->size;
+
 	while (size > 0) {
 		ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
 
@@ -250,10 +374,43 @@ static void send_all(int fd, const char *data, size_t size, long long deadline)
 
 			if (poll(&p, 1, left_ms(deadline)) > 0)
 				continue;
-			fail(CNI_TRY_AGAIN, "the Membrane agent does not read", "timeout");
+			return cannot("it does not read: timeout");
 		}
-		fail(CNI_TRY_AGAIN, "the Membrane agent closed the connection", "%s",
-		     strerror(errno));
+		return cannot("it closed the connection: %s", strerror(errno));
+	}
+	return 0;
+}
+
+/* Hands the request over. Returns the connection once the agent says that it has it, else -1. */
+static int hand_over(const char *path, const struct frame *frame)
+{
+	long long deadline;
+	char taken;
+	int fd = connect_agent(path);
+
+	if (fd < 0)
+		return -1;
+	deadline = now_ms() + TAKEN_TIMEOUT_MS;
+	if (send_all(fd, &frame->head, deadline) < 0 || send_all(fd, &frame->env, deadline) < 0 ||
+	    send_all(fd, &frame->request, deadline) < 0)
+		return -1;
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int ready = poll(&p, 1, left_ms(deadline));
+		ssize_t n;
+
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0)
+			return cannot("it took no notice within %d s", TAKEN_TIMEOUT_MS / 1000);
+		n = read(fd, &taken, 1);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			return cannot("%s", strerror(errno));
+		if (n == 0 || taken != '+')
+			return cannot("it did not take the request");
+		return fd;
 	}
 }
 
@@ -286,44 +443,54 @@ static int print_versions(void)
 
 int main(void)
 {
-	struct buffer request = {0}, env = {0}, answer = {0};
+	struct frame frame = {0};
+	struct buffer answer = {0}, *request = &frame.request;
 	const char *command = getenv("CNI_COMMAND");
 	const char *path = getenv("MEMBRANE_CNI_SOCKET");
-	char head[64];
 	size_t skip = 0;
 	bool late;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (!read_all(STDIN_FILENO, &request, MAX_STDIN, now_ms() + STDIN_TIMEOUT_MS, &late)) {
+	if (!read_all(STDIN_FILENO, request, MAX_STDIN, now_ms() + STDIN_TIMEOUT_MS, &late)) {
 		if (late)
 			fail(CNI_IO_FAILURE, "the network configuration did not end",
 			     "no end of file within %d s", STDIN_TIMEOUT_MS / 1000);
-		if (request.size > MAX_STDIN)
+		if (request->size > MAX_STDIN)
 			fail(CNI_INVALID_CONFIG, "the network configuration is too large",
 			     "more than %d bytes", MAX_STDIN);
 		fail(CNI_IO_FAILURE, "the network configuration cannot be read", "%s",
 		     strerror(errno));
 	}
-	find_version(&request);
+	find_version(request);
 	if (command != NULL && strcmp(command, "VERSION") == 0)
 		return print_versions();
 
-	collect_environment(&env);
-	int fd = connect_agent(path != NULL && *path != '\0' ? path : DEFAULT_SOCKET);
-	long long deadline = now_ms() + ANSWER_TIMEOUT_MS;
-	int head_size = snprintf(head, sizeof(head), "MBRCNI/1 %zu %zu\n", env.size, request.size);
-	send_all(fd, head, (size_t)head_size, deadline);
-	send_all(fd, env.data, env.size, deadline);
-	send_all(fd, request.data, request.size, deadline);
+	collect_environment(&frame.env);
+	reserve(&frame.head, 64, 64);
+	frame.head.size = (size_t)snprintf(frame.head.data, 64, "MBRCNI/1 %zu %zu\n",
+					   frame.env.size, request->size);
+	if (path == NULL || *path == '\0')
+		path = DEFAULT_SOCKET;
+	bool del = command != NULL && strcmp(command, "DEL") == 0;
+	int fd = hand_over(path, &frame);
+	if (fd < 0) {
+		if (del && queue_delete(path, &frame))
+			return 0;
+		fail(CNI_TRY_AGAIN, "the Membrane agent cannot be reached", "%s", unreachable);
+	}
 
-	if (!read_all(fd, &answer, MAX_ANSWER, deadline, &late)) {
-		if (late)
-			fail(CNI_TRY_AGAIN, "the Membrane agent did not answer in time", "%d s",
-			     ANSWER_TIMEOUT_MS / 1000);
+	bool whole = read_all(fd, &answer, MAX_ANSWER, now_ms() + ANSWER_TIMEOUT_MS, &late);
+	int code = whole ? answer_code(&answer, &skip) : -1;
+	/* It took the request and may have died of whatever: the next one finds it in the folder.
+	 */
+	if (code < 0 && del && queue_delete(path, &frame))
+		return 0;
+	if (!whole && late)
+		fail(CNI_TRY_AGAIN, "the Membrane agent did not answer in time", "%d s",
+		     ANSWER_TIMEOUT_MS / 1000);
+	if (!whole)
 		fail(CNI_TRY_AGAIN, "the Membrane agent's answer cannot be read", "%s",
 		     answer.size > MAX_ANSWER ? "it is too large" : strerror(errno));
-	}
-	int code = answer_code(&answer, &skip);
 	if (code < 0)
 		fail(CNI_TRY_AGAIN, "the Membrane agent's answer is cut off or malformed",
 		     "%zu bytes", answer.size);

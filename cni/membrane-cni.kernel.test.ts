@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +45,7 @@ async function agent(reply: (socket: Socket, request: Buffer) => void): Promise<
       const [, env, stdin] = /^MBRCNI\/1 (\d+) (\d+)$/.exec(data.subarray(0, end).toString()) ?? [];
       if (end < 0 || env === undefined || data.length < end + 1 + Number(env) + Number(stdin)) return;
       requests.push(data);
+      socket.write('+');
       reply(socket, data);
     });
   });
@@ -91,6 +92,52 @@ describe('membrane-cni', () => {
     const result = await cni({ CNI_COMMAND: 'ADD' }, '{ "cniVersion" : "0.4.0" }');
     expect(result.code).toBe(1);
     expect(JSON.parse(result.stdout)).toMatchObject({ cniVersion: '0.4.0', code: 11 });
+  });
+
+  describe('without an agent', () => {
+    const env = { CNI_COMMAND: 'DEL', CNI_CONTAINERID: 'c0ffee', CNI_IFNAME: 'eth0', CNI_NETNS: '' };
+    const folder = () => join(dir, 'cni-deleted');
+
+    it('keeps a DEL beside the socket, once an attachment, and says yes', async () => {
+      expect(await cni(env, '{"a":1}')).toEqual({ code: 0, stdout: '' });
+      expect(await cni(env, '{"a":1}')).toEqual({ code: 0, stdout: '' });
+      expect(readdirSync(folder())).toEqual(['c0ffee@eth0']);
+      expect(statSync(folder()).mode & 0o777).toBe(0o700);
+      expect(statSync(join(folder(), 'c0ffee@eth0')).mode & 0o777).toBe(0o600);
+      const variables = 'CNI_CONTAINERID=c0ffee\0';
+      expect(readFileSync(join(folder(), 'c0ffee@eth0'), 'utf8')).toContain(variables);
+    });
+
+    it('keeps it too when the agent takes no notice, or dies over it', async () => {
+      server = createServer((socket) => socket.on('error', () => undefined));
+      await new Promise<void>((resolve) => server?.listen(join(dir, 'sock'), resolve));
+      expect(await cni(env, '{}')).toEqual({ code: 0, stdout: '' });
+      expect(readdirSync(folder())).toEqual(['c0ffee@eth0']);
+      rmSync(folder(), { recursive: true });
+      server.close();
+      rmSync(join(dir, 'sock'), { force: true });
+      await agent((socket) => socket.destroy());
+      expect(await cni(env, '{}')).toEqual({ code: 0, stdout: '' });
+      expect(readdirSync(folder())).toEqual(['c0ffee@eth0']);
+    });
+
+    it.each([
+      ['a container that is a path', { CNI_CONTAINERID: '../../x' }],
+      ['no container', { CNI_CONTAINERID: '' }],
+      ['an interface that is a path', { CNI_IFNAME: 'a/b' }],
+      ['ADD', { CNI_COMMAND: 'ADD' }],
+      ['CHECK', { CNI_COMMAND: 'CHECK' }],
+    ])('keeps nothing of %s', async (_, other) => {
+      const result = await cni({ ...env, ...other }, '{}');
+      expect(JSON.parse(result.stdout)).toMatchObject({ code: 11 });
+      expect(readdirSync(dir).filter((name) => name !== 'cni-deleted')).toEqual([]);
+    });
+
+    it('keeps a bounded number', async () => {
+      mkdirSync(folder());
+      for (let index = 0; index < 4_096; index += 1) writeFileSync(join(folder(), `c${index}@eth0`), '');
+      expect(JSON.parse((await cni(env, '{}')).stdout)).toMatchObject({ code: 11 });
+    });
   });
 
   it.each([

@@ -60,7 +60,7 @@ export type BackendOptions = {
   /** Undefined: services are off. */
   readonly services: Services | undefined;
   /** Whose sockets are turned to backends; undefined: nobody's. */
-  readonly serviceCgroup: string | undefined;
+  readonly serviceCgroup: () => string | undefined;
   readonly hub: FlowHub;
   readonly maps: MapSet;
   readonly accounts: EndpointAccounts;
@@ -180,7 +180,7 @@ export class Backend implements AdminBackend {
 
   async services(): Promise<ServiceList> {
     const { intent, services, serviceCgroup } = this.#o;
-    return services === undefined ? { enabled: false, items: [] } : serviceList(intent, services, serviceCgroup);
+    return services === undefined ? { enabled: false, items: [] } : serviceList(intent, services, serviceCgroup());
   }
 
   async footprint(): Promise<FootprintView> {

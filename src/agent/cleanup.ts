@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { Netdev, removePins } from '../datapath/index.ts';
 import { endpointOfIfname } from '../endpoint/index.ts';
 import type { AgentConfig } from './config.ts';
+import { deferredFolder } from './deferred-deletes.ts';
 import { takeLock } from './lock.ts';
 
 /**
@@ -19,6 +20,7 @@ export async function cleanup(config: AgentConfig): Promise<{ readonly devices: 
   }
   removePins(config.pinDir);
   for (const socket of [config.cniSocket, config.adminSocket]) rmSync(socket, { force: true });
+  rmSync(deferredFolder(config.cniSocket), { recursive: true, force: true });
   lock.release();
   rmSync(config.stateDir, { recursive: true, force: true });
   return { devices: devices.length };

@@ -1,10 +1,12 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Lifecycle, silentLogger } from '../base/index.ts';
+import { FakeClock, Lifecycle, silentLogger } from '../base/index.ts';
 import { type CniRequest, decodeAnswer, emptyAnswer, encodeFrame } from '../endpoint/index.ts';
 import { CniServer } from './cni-server.ts';
+import { DeferredDeletes } from './deferred-deletes.ts';
+import { KeyedQueue } from './keyed-queue.ts';
 
 let dir: string;
 let lifecycle: Lifecycle;
@@ -19,7 +21,9 @@ afterEach(async () => {
 
 async function serve(handle: (request: CniRequest) => Promise<typeof emptyAnswer>): Promise<string> {
   const path = `${dir}/cni.sock`;
-  await lifecycle.start(new CniServer({ path, handle, log: silentLogger }));
+  const deferred = new DeferredDeletes({ cniSocket: path, log: silentLogger });
+  const queue = new KeyedQueue();
+  await lifecycle.start(new CniServer({ path, handle, queue, deferred, clock: new FakeClock(0), log: silentLogger }));
   return path;
 }
 
@@ -35,11 +39,15 @@ async function ask(path: string, bytes: Buffer): Promise<{ exitCode: number; std
   return answer;
 }
 
-function del(container: string): Buffer {
+const del = (container: string): Buffer => request('DEL', container);
+
+function request(command: string, container: string): Buffer {
   const env = new Map([
-    ['CNI_COMMAND', 'DEL'],
+    ['CNI_COMMAND', command],
     ['CNI_CONTAINERID', container],
     ['CNI_IFNAME', 'eth0'],
+    ['CNI_NETNS', '/run/netns/mbr-none'],
+    ['CNI_ARGS', 'K8S_POD_NAMESPACE=a;K8S_POD_NAME=b'],
   ]);
   return encodeFrame({ env, stdin: JSON.stringify({ cniVersion: '1.0.0', name: 'membrane', type: 'membrane-cni' }) });
 }
@@ -78,5 +86,71 @@ describe('CniServer', () => {
     });
     await Promise.all(['a', 'a', 'b', 'a', 'b'].map((container) => ask(path, del(container))));
     expect({ overlapped, sideBySide }).toEqual({ overlapped: false, sideBySide: true });
+  });
+
+  it('serves the next one beside six hundred connections that say nothing, and after them', async () => {
+    const path = await serve(async () => emptyAnswer);
+    const idle = Array.from({ length: 600 }, () => connect(path).on('error', () => undefined));
+    await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    expect(await ask(path, del('a'))).toEqual({ exitCode: 0, stdout: '' });
+    for (const socket of idle) socket.destroy();
+    for (let index = 0; index < 20; index += 1) expect(await ask(path, del('a'))).toMatchObject({ exitCode: 0 });
+  });
+
+  it('says at once that it has a request, however long the work takes', async () => {
+    const work = Promise.withResolvers<typeof emptyAnswer>();
+    const path = await serve(async () => await work.promise);
+    const socket = connect(path, () => socket.write(del('a')));
+    const first = await new Promise<Buffer>((resolve) => socket.once('data', resolve));
+    expect(first.toString()).toBe('+');
+    work.resolve(emptyAnswer);
+    socket.destroy();
+  });
+
+  it('undoes an ADD whose client has gone away meanwhile', async () => {
+    const begun = Promise.withResolvers<void>();
+    const work = Promise.withResolvers<typeof emptyAnswer>();
+    const undone = Promise.withResolvers<CniRequest>();
+    const path = await serve(async (asked) => {
+      if (asked.command !== 'ADD') undone.resolve(asked);
+      begun.resolve();
+      return asked.command === 'ADD' ? await work.promise : emptyAnswer;
+    });
+    const socket = connect(path, () => socket.write(request('ADD', 'c')));
+    await begun.promise;
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.destroy();
+    await closed;
+    work.resolve(emptyAnswer);
+    expect(await undone.promise).toMatchObject({ command: 'DEL', attachment: { containerId: 'c', ifname: 'eth0' } });
+  });
+
+  it('deletes what was to be deleted before it was there, and before an ADD of the same attachment', async () => {
+    const folder = `${dir}/cni-deleted`;
+    mkdirSync(folder);
+    writeFileSync(`${folder}/early@eth0`, del('early'));
+    writeFileSync(`${folder}/odd@eth0`, 'nonsense');
+    writeFileSync(`${folder}/.123`, del('half').subarray(0, 40));
+    const seen: string[] = [];
+    const path = await serve(async (asked) => {
+      if ('attachment' in asked) seen.push(`${asked.command} ${asked.attachment.containerId}`);
+      return emptyAnswer;
+    });
+    expect(seen).toEqual(['DEL early']);
+    expect(readdirSync(folder)).toEqual(['.123']);
+    writeFileSync(`${folder}/later@eth0`, del('later'));
+    await ask(path, request('ADD', 'later'));
+    expect(seen).toEqual(['DEL early', 'DEL later', 'ADD later']);
+    expect(existsSync(`${folder}/later@eth0`)).toBe(false);
+  });
+
+  it('keeps a deferred DEL that failed', async () => {
+    const folder = `${dir}/cni-deleted`;
+    mkdirSync(folder);
+    writeFileSync(`${folder}/stuck@eth0`, del('stuck'));
+    await serve(async () => {
+      throw new Error('no luck');
+    });
+    expect(readdirSync(folder)).toEqual(['stuck@eth0']);
   });
 });

@@ -1,9 +1,11 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import {
+  type Attachment,
   answerVersion,
   attachmentKey,
+  CNI_TAKEN,
   type CniAnswer,
   type CniFrame,
   CniFrameReader,
@@ -14,36 +16,64 @@ import {
   LATEST_CNI_VERSION,
   parseCniRequest,
 } from '../endpoint/index.ts';
-import { KeyedQueue } from './keyed-queue.ts';
+import type { DeferredDeletes } from './deferred-deletes.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
 
-const MAX_CONNECTIONS = 512;
+/** Connections that have not said what they want. Of more the longest silent is closed: a stuck runtime's, not the next. */
+const MAX_SILENT = 256;
 const IDLE_MS = 10_000;
+/** As many as a kernel lets wait (net.core.somaxconn). */
+const BACKLOG = 4_096;
+/** How often the folder of a plugin that could not reach an agent is looked at while one is here. */
+const DEFERRED_MS = 10_000;
 
 export type CniHandler = (request: CniRequest) => Promise<CniAnswer>;
 
-/** Serves the CNI plugin on a unix socket that only root can open. Requests of one attachment run one after the other. */
+export type CniServerOptions = {
+  readonly path: string;
+  readonly handle: CniHandler;
+  /** By attachment; whoever else changes attachments takes turns with the plugin here. */
+  readonly queue: KeyedQueue;
+  readonly deferred: DeferredDeletes;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/**
+ * Serves the CNI plugin on a unix socket that only root can open. Requests of one attachment run one after the other; what
+ * was to be deleted while there was no agent goes before them. An ADD that nobody waits for any more is undone: its
+ * runtime has given the container up.
+ */
 export class CniServer implements Service {
+  readonly #o: CniServerOptions;
   readonly #path: string;
-  readonly #handle: CniHandler;
   readonly #log: Logger;
-  readonly #queue = new KeyedQueue();
+  readonly #queue: KeyedQueue;
   readonly #sockets = new Set<Socket>();
+  readonly #silent = new Set<Socket>();
   readonly #server: Server;
 
-  constructor(options: { path: string; handle: CniHandler; log: Logger }) {
+  constructor(options: CniServerOptions) {
+    this.#o = options;
     this.#path = options.path;
-    this.#handle = options.handle;
     this.#log = options.log;
+    this.#queue = options.queue;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket));
-    this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
+    await this.#deleteDeferred();
+    lifecycle.spawn('deferred CNI requests', async (signal) => {
+      while (!signal.aborted) {
+        await this.#o.clock.sleep(DEFERRED_MS, signal).catch(() => undefined);
+        await this.#deleteDeferred();
+      }
+    });
     rmSync(this.#path, { force: true });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#server.once('error', reject);
     const mask = process.umask(0o177);
-    this.#server.listen(this.#path, resolve);
+    this.#server.listen({ path: this.#path, backlog: BACKLOG }, resolve);
     process.umask(mask);
     await promise;
     this.#server.off('error', reject);
@@ -62,42 +92,91 @@ export class CniServer implements Service {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
+    this.#silent.add(socket);
+    const [longest] = this.#silent;
+    if (this.#silent.size > MAX_SILENT) longest?.destroy();
     const reader = new CniFrameReader();
     socket.setTimeout(IDLE_MS, () => socket.destroy());
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#silent.delete(socket);
+    });
     socket.on('error', (error) => this.#log.debug({ error: errorMessage(error) }, 'CNI client went away'));
     const onData = (chunk: Buffer): void => {
       try {
         const frame = reader.push(chunk);
         if (frame === undefined) return;
+        this.#silent.delete(socket);
         socket.off('data', onData);
         socket.setTimeout(0);
-        void this.#answer(frame).then((answer) => socket.end(encodeAnswer(answer)));
+        socket.write(CNI_TAKEN);
+        void this.#answer(frame, socket);
       } catch (error) {
         socket.off('data', onData);
+        socket.write(CNI_TAKEN);
         socket.end(encodeAnswer(errorAnswer(LATEST_CNI_VERSION, error)));
       }
     };
     socket.on('data', onData);
   }
 
-  async #answer(frame: CniFrame): Promise<CniAnswer> {
+  async #answer(frame: CniFrame, socket: Socket): Promise<void> {
     const startedAt = performance.now();
     const command = frame.env.get('CNI_COMMAND')?.slice(0, 16);
     try {
       const request = parseCniRequest(frame);
-      const answer = await this.#queue.run(queueKey(request), () => this.#handle(request));
-      this.#log.debug({ command, ms: performance.now() - startedAt, exitCode: answer.exitCode }, 'CNI request served');
-      return answer;
+      await this.#queue.run(queueKey(request), async () => {
+        if ('attachment' in request) await this.#deleteDeferred(request.attachment);
+        const answer = await this.#o.handle(request);
+        this.#log.debug(
+          { command, ms: performance.now() - startedAt, exitCode: answer.exitCode },
+          'CNI request served',
+        );
+        if (await delivered(socket, answer)) return;
+        if (request.command === 'ADD' && answer.exitCode === 0) await this.#undo(request);
+      });
     } catch (error) {
       const container = frame.env.get('CNI_CONTAINERID')?.slice(0, 64);
       this.#log.warn(
         { command, container, code: cniErrorNumber(error), error: errorMessage(error) },
         'CNI request failed',
       );
-      return errorAnswer(answerVersion(frame), error);
+      socket.end(encodeAnswer(errorAnswer(answerVersion(frame), error)));
     }
   }
+
+  async #undo({ attachment, config }: Extract<CniRequest, { command: 'ADD' }>): Promise<void> {
+    this.#log.warn({ container: attachment.containerId }, 'nobody waits for this ADD any more, it is undone');
+    await this.#o.handle({ command: 'DEL', attachment, config });
+  }
+
+  /** What a plugin could not hand over: of one attachment, within its turn, or of all. */
+  async #deleteDeferred(attachment?: Attachment): Promise<void> {
+    const { deferred, handle } = this.#o;
+    for (const { file, request } of deferred.list(attachment)) {
+      const carryOut = async (): Promise<void> => {
+        await handle(request);
+        deferred.done(file);
+        this.#log.info({ container: request.attachment.containerId }, 'deleted what the runtime gave up meanwhile');
+      };
+      try {
+        if (attachment !== undefined) await carryOut();
+        else await this.#queue.run(queueKey(request), carryOut);
+      } catch (error) {
+        this.#log.error({ file, error: errorMessage(error) }, 'a deferred DEL failed, it is tried again');
+      }
+    }
+  }
+}
+
+/** False when the client went away before it had all of it. */
+async function delivered(socket: Socket, answer: CniAnswer): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  if (socket.destroyed) return false;
+  socket.once('close', () => resolve(false));
+  // With an error instead of nothing when it could not be written.
+  socket.end(encodeAnswer(answer), (error?: Error | null) => resolve(!error));
+  return await promise;
 }
 
 function queueKey(request: CniRequest): string {

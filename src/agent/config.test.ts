@@ -6,7 +6,7 @@ describe('parseConfig', () => {
     const config = parseConfig({ nodeName: 'node-1' });
     expect(config).toMatchObject({
       stateDir: '/run/membrane/node-1',
-      cniSocket: '/run/membrane/node-1/cni.sock',
+      cniSocket: '/run/membrane/cni.sock',
       pinDir: '/sys/fs/bpf/membrane/node-1',
       policyEnforcement: 'default',
       cidrSelects: ['pods', 'nodes'],

@@ -99,8 +99,9 @@ const policyLimitsSchema = z
       ),
   })
   .prefault({});
+/** DEFAULT_SOCKET of cni/membrane-cni.c: one agent a node needs no setting on either side. */
+const CNI_SOCKET = '/run/membrane/cni.sock';
 
-/** The agent's configuration; every key but `nodeName` has a default. Unknown keys are refused. */
 export const portRange = z
   .string()
   .regex(/^\d{1,5}(-\d{1,5})?$/, 'must be like 30000-32767')
@@ -108,6 +109,7 @@ export const portRange = z
   .refine(([min = 0, max = min]) => min >= 1 && max <= 65_535 && min <= max, 'must be ports, the smaller first')
   .transform(([min = 0, max = min]) => ({ min, max }));
 
+/** The agent's configuration; every key but `nodeName` has a default. Unknown keys are refused. */
 const configSchema = z.strictObject({
   nodeName: z
     .string()
@@ -129,7 +131,7 @@ const configSchema = z.strictObject({
     ),
   stateDir: path.optional().describe('Records of endpoints and sockets. Default /run/membrane/<nodeName>.'),
   pinDir: path.optional().describe('Pinned maps and links, on a bpffs. Default /sys/fs/bpf/membrane/<nodeName>.'),
-  cniSocket: path.optional().describe('Default <stateDir>/cni.sock.'),
+  cniSocket: path.default(CNI_SOCKET).describe('Where the CNI plugin asks; its own default, too.'),
   adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
   devices: z
@@ -170,7 +172,7 @@ const configSchema = z.strictObject({
   cgroup: path
     .optional()
     .describe(
-      'cgroup v2 directory above the pods and the processes of the node that use services. Default: kubepods.slice or kubepods.',
+      'cgroup v2 directory above the pods and the processes of the node that use services. Default: the root of the hierarchy, or that of the pods where the agent does not see the root.',
     ),
   nodePortRange: portRange
     .default({ min: 30_000, max: 32_767 })
@@ -233,10 +235,9 @@ type Parsed = z.output<typeof configSchema>;
 
 /** Complete and frozen. */
 export type AgentConfig = Readonly<
-  Omit<Parsed, 'stateDir' | 'pinDir' | 'cniSocket' | 'adminSocket'> & {
+  Omit<Parsed, 'stateDir' | 'pinDir' | 'adminSocket'> & {
     stateDir: string;
     pinDir: string;
-    cniSocket: string;
     adminSocket: string;
   }
 >;
@@ -253,7 +254,6 @@ export function parseConfig(value: unknown): AgentConfig {
     ...parsed.data,
     stateDir,
     pinDir: parsed.data.pinDir ?? `/sys/fs/bpf/membrane/${parsed.data.nodeName}`,
-    cniSocket: parsed.data.cniSocket ?? `${stateDir}/cni.sock`,
     adminSocket: parsed.data.adminSocket ?? `${stateDir}/admin.sock`,
   });
 }

@@ -18,7 +18,7 @@ import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { Passes } from './passes.ts';
 import type { PeerFollower } from './peer-follower.ts';
-import type { PodIdentities } from './pod-identities.ts';
+import { isRunAs, type PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
 import { shortfallOf } from './shortfalls.ts';
@@ -172,7 +172,7 @@ export class Engine implements Service {
   identityOf({ record }: Endpoint): PodIdentity | undefined {
     const key = `${record.pod.namespace}/${record.pod.name}`;
     const pod = this.#o.intent.pods.get(key);
-    if (pod === undefined || (record.pod.uid !== undefined && pod.uid !== record.pod.uid)) return undefined;
+    if (pod === undefined || !isRunAs(pod, record.pod.uid)) return undefined;
     return this.#o.identities.get(key);
   }
 

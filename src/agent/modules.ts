@@ -34,6 +34,7 @@ import { ClosedEndpoints } from './closed-endpoints.ts';
 import { CniServer } from './cni-server.ts';
 import type { AgentConfig } from './config.ts';
 import { Collection } from './conntrack-collector.ts';
+import { DeferredDeletes } from './deferred-deletes.ts';
 import { DevicePrograms } from './device-programs.ts';
 import { LoopbackWatch, routeLocalnetDevices } from './doctor/index.ts';
 import { EndpointPrograms } from './endpoint-programs.ts';
@@ -41,8 +42,10 @@ import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { Flows } from './flows.ts';
 import { measureFootprint } from './footprint.ts';
+import { GoneAttachments } from './gone-attachments.ts';
 import { Intent } from './intent.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
+import { KeyedQueue } from './keyed-queue.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { nodeConfig } from './node-config.ts';
 import { NodeDevices } from './node-devices.ts';
@@ -59,7 +62,7 @@ import { prefixLimits } from './prefix-room.ts';
 import { pinsBelow, preflight, removeNewPins } from './preflight.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
-import { serviceHooks } from './service-hooks.ts';
+import { ServiceHooks } from './service-hooks.ts';
 import { openServices } from './services.ts';
 import { StateFiles } from './state-files.ts';
 
@@ -156,12 +159,13 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   // Nothing of an earlier layout is used any more.
   removeOldMaps(config.pinDir);
 
-  const serviceCgroup = await serviceHooks({
+  const sockets = new ServiceHooks({
     spec: specs.sock,
     maps,
     config: base,
     cgroup: config.cgroup,
     pinDir: config.pinDir,
+    clock,
     log,
   });
 
@@ -282,6 +286,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     onCollected: (now) => addressing.collected(now),
   });
 
+  const cniQueue = new KeyedQueue();
   const hub = flows?.hub ?? new FlowHub({ storeSize: 16 });
   registerAgentMetrics(registry, {
     maps,
@@ -309,7 +314,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     engine,
     reflection,
     services,
-    serviceCgroup,
+    serviceCgroup: () => sockets.cgroup,
     hub,
     maps,
     accounts,
@@ -338,7 +343,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       endpoints,
       intent,
       policies,
-      serviceCgroup,
+      serviceCgroup: () => sockets.cgroup,
       apiServer: connection.server,
       refusedServices: () => services?.engine.refused,
       counted: () => ({ policy: installer.rows, ipcache: ipcache.size, conntrack: collection.entries }),
@@ -347,6 +352,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
 
   await lifecycle.start(
     { start: async () => undefined, stop: async () => [words, netdev, maps, numbers].forEach((open) => open.close()) },
+    sockets,
     engine,
     devices,
     closed,
@@ -357,7 +363,22 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     collection,
     new LoopbackWatch({ look: routeLocalnetDevices, registry, clock, log }),
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
-    new CniServer({ path: config.cniSocket, handle: (request) => attachments.handle(request), log }),
+    new GoneAttachments({
+      endpoints,
+      netdev,
+      queue: cniQueue,
+      remove: (record) => attachments.remove(record),
+      clock,
+      log,
+    }),
+    new CniServer({
+      path: config.cniSocket,
+      handle: (request) => attachments.handle(request),
+      queue: cniQueue,
+      deferred: new DeferredDeletes({ cniSocket: config.cniSocket, log }),
+      clock,
+      log,
+    }),
     // The last: who asks it whether the agent is ready must find the other sockets open.
     new AdminServer({ backend, socketPath: config.adminSocket, log }),
   );

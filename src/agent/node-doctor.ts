@@ -14,7 +14,7 @@ export type NodeDoctorOptions = {
   readonly endpoints: EndpointTable;
   readonly intent: Intent;
   readonly policies: Pick<PolicyFollower, 'problems'>;
-  readonly serviceCgroup: string | undefined;
+  readonly serviceCgroup: () => string | undefined;
   readonly apiServer: URL;
   readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
   /** Of maps that the agent keeps count of anyway; the others are walked. */
@@ -37,7 +37,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
         .toArray(),
     policies: () => Array.from(policies.problems, ([name, why]) => ({ name, text: textOf(why) })),
     maps: () => mapFills(options),
-    sockets: { enabled: config.enableServices, cgroup: serviceCgroup },
+    sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     refusedServices: options.refusedServices,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },
   });

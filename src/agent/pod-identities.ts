@@ -7,6 +7,15 @@ export function isWorkload(pod: PodRow): boolean {
   return !pod.hostNetwork && pod.phase !== 'Succeeded' && pod.phase !== 'Failed';
 }
 
+/**
+ * Is this the pod that a runtime knows by `uid`? Of a static pod it knows the hash of the file, and the API server a mirror
+ * of it (kubelet: kubernetes.io/config.mirror). Whoever could write such an annotation to be taken for a static pod needs
+ * its name in its namespace, too. A runtime that says no uid says nothing against any.
+ */
+export function isRunAs(pod: Pick<PodRow, 'uid' | 'mirrorOf'>, uid: string | undefined): boolean {
+  return uid === undefined || uid === pod.uid || uid === pod.mirrorOf;
+}
+
 export function workloadOf(pod: PodRow, namespace: NamespaceRow, cluster: string): Workload {
   return {
     namespace: pod.namespace,

@@ -1,50 +1,72 @@
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { errorMessage, type Logger } from '../base/index.ts';
-import { attachSockets, detachSockets, type SockAttachOptions } from '../datapath/index.ts';
+import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import { attachSockets, detachSockets, type SockAttachOptions, socketsAttached } from '../datapath/index.ts';
+import { findCgroupRoot, machineCgroups } from './cgroup-root.ts';
 
-/** Where kubelet puts pods (cgroup drivers systemd and cgroupfs). */
-const KUBEPODS = ['kubepods.slice', 'kubepods'];
+const LOOK_MS = 10_000;
 
 export type ServiceHooksOptions = Omit<SockAttachOptions, 'cgroup'> & {
-  /** Undefined: that of the pods, when there is one. */
+  /** Undefined: that of all processes of the node. */
   readonly cgroup: string | undefined;
+  readonly clock: Clock;
   readonly log: Logger;
 };
 
 /**
- * Puts the socket programs in place, or takes them off when services are off. They stay when the agent ends. The cgroup
- * that they are attached to; undefined when they are not.
+ * Keeps the socket programs in place, or takes them off when services are off. They stay when the agent ends. A cgroup
+ * that is not there yet, or was made anew, is steered as soon as it is.
  */
-export async function serviceHooks(options: ServiceHooksOptions): Promise<string | undefined> {
-  const { config, pinDir, log } = options;
-  if (!config.enableServices) {
-    await detachSockets(pinDir);
-    return undefined;
-  }
-  const cgroup = options.cgroup ?? podsCgroup();
-  if (cgroup === undefined) {
-    log.warn({}, 'no cgroup of pods was found, sockets are not turned to backends: set "cgroup" in the configuration');
-    return undefined;
-  }
-  try {
-    await attachSockets({ ...options, cgroup });
-    return cgroup;
-  } catch (error) {
-    // Pods must be served and judged all the same.
-    log.error(
-      { cgroup, error: errorMessage(error) },
-      'the socket programs could not be attached, services are not served',
-    );
-    return undefined;
-  }
-}
+export class ServiceHooks implements Service {
+  readonly #o: ServiceHooksOptions;
+  #cgroup: string | undefined;
+  /** What went wrong last, so that it is said once. */
+  #problem: string | undefined;
 
-function podsCgroup(): string | undefined {
-  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
-  const mount = mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2')?.[1];
-  if (mount === undefined) return undefined;
-  return KUBEPODS.map((name) => join(mount, name)).find(
-    (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
-  );
+  constructor(options: ServiceHooksOptions) {
+    this.#o = options;
+  }
+
+  /** Where the programs are attached; undefined: nowhere. */
+  get cgroup(): string | undefined {
+    return this.#cgroup;
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    const { config, pinDir, clock } = this.#o;
+    if (!config.enableServices) {
+      await detachSockets(pinDir);
+      return;
+    }
+    await this.#attach();
+    lifecycle.spawn('socket hooks', async (signal) => {
+      while (!signal.aborted) {
+        await clock.sleep(LOOK_MS, signal).catch(() => undefined);
+        const cgroup = this.#cgroup;
+        if (!signal.aborted && (cgroup === undefined || !socketsAttached({ cgroup, pinDir }))) await this.#attach();
+      }
+    });
+  }
+
+  async #attach(): Promise<void> {
+    const cgroup = this.#o.cgroup ?? findCgroupRoot(machineCgroups());
+    this.#cgroup = undefined;
+    if (cgroup === undefined) {
+      this.#say('no cgroup of the whole node is in sight: mount it and name it as "cgroup" in the configuration');
+      return;
+    }
+    try {
+      await attachSockets({ ...this.#o, cgroup });
+      this.#cgroup = cgroup;
+      this.#problem = undefined;
+      this.#o.log.info({ cgroup }, 'sockets are turned to backends');
+    } catch (error) {
+      // Pods must be judged all the same.
+      this.#say(`${cgroup}: ${errorMessage(error)}`);
+    }
+  }
+
+  #say(problem: string): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    this.#o.log.error({ problem }, 'sockets are not turned to backends: services are not served to processes');
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CNI_LIMITS, CniFrameReader, decodeAnswer, encodeAnswer, encodeFrame } from './cni-protocol.ts';
+import { CNI_LIMITS, CNI_TAKEN, CniFrameReader, decodeAnswer, encodeAnswer, encodeFrame } from './cni-protocol.ts';
 
 const text = fc.string({ maxLength: 40 }).map((s) => s.replaceAll('\0', ''));
 const frames = fc.record({
@@ -15,6 +15,9 @@ const frames = fc.record({
     .map((e) => new Map(e)),
   stdin: text,
 });
+
+const taken = (answer: Parameters<typeof encodeAnswer>[0]): Buffer =>
+  Buffer.concat([Buffer.from(CNI_TAKEN), encodeAnswer(answer)]);
 
 describe('CniFrameReader', () => {
   it('reads what encodeFrame wrote, however it is cut', () => {
@@ -50,7 +53,7 @@ describe('CniFrameReader', () => {
   });
 
   it('carries answers', () => {
-    expect(decodeAnswer(encodeAnswer({ exitCode: 1, stdout: '{"a":"\\n"}\n' }))).toEqual({
+    expect(decodeAnswer(taken({ exitCode: 1, stdout: '{"a":"\\n"}\n' }))).toEqual({
       exitCode: 1,
       stdout: '{"a":"\\n"}\n',
     });

@@ -2,7 +2,7 @@ import { endpointErrors } from './errors.ts';
 
 /**
  * What membrane-cni sends: `MBRCNI/1 <envBytes> <stdinBytes>\n`, then `KEY=VALUE\0` for every variable, then its standard
- * input. The answer is `<exit code>\n<standard output>` and the end of the stream.
+ * input. The answer is `+` once that is complete, `<exit code>\n<standard output>` and the end of the stream.
  */
 export const CNI_LIMITS = { headerBytes: 64, envBytes: 64 * 1024, stdinBytes: 1024 * 1024 } as const;
 
@@ -66,6 +66,9 @@ function parseEnv(bytes: Buffer): Map<string, string> {
   return env;
 }
 
+/** Said at once: how long a request takes is one thing, whether somebody is there another. */
+export const CNI_TAKEN = '+';
+
 export function encodeFrame(frame: CniFrame): Buffer {
   const env = Buffer.from([...frame.env].map(([key, value]) => `${key}=${value}\0`).join(''));
   const stdin = Buffer.from(frame.stdin);
@@ -77,7 +80,7 @@ export function encodeAnswer(answer: { exitCode: number; stdout: string }): Buff
 }
 
 export function decodeAnswer(bytes: Buffer): { exitCode: number; stdout: string } {
-  const text = bytes.toString('utf8');
+  const text = bytes.toString('utf8').slice(CNI_TAKEN.length);
   const end = text.indexOf('\n');
   if (!/^\d{1,3}$/.test(text.slice(0, Math.max(0, end)))) throw bad('an answer without an exit code');
   return { exitCode: Number(text.slice(0, end)), stdout: text.slice(end + 1) };

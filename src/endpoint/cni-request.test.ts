@@ -59,6 +59,26 @@ describe('parseCniRequest', () => {
     expect(parse({ CNI_COMMAND: 'GC' }, config)).toMatchObject({ valid: [{ containerId: 'a', ifname: 'eth0' }] });
   });
 
+  it('takes the null that Go writes for what is empty or absent', () => {
+    const nulls = {
+      ...goodConfig,
+      type: null,
+      args: null,
+      dns: null,
+      ipam: null,
+      capabilities: null,
+      runtimeConfig: null,
+      prevResult: null,
+      'cni.dev/valid-attachments': null,
+    };
+    for (const command of ['ADD', 'DEL', 'CHECK', 'STATUS']) {
+      expect(parse({ CNI_COMMAND: command }, nulls)).toMatchObject({ command, config: { requestedIps: [] } });
+    }
+    expect(parse({ CNI_COMMAND: 'GC' }, nulls)).toMatchObject({ valid: [] });
+    const inner = { ...goodConfig, runtimeConfig: { ips: null }, prevResult: { ips: null, routes: null } };
+    expect(parse({ CNI_COMMAND: 'DEL' }, inner)).toMatchObject({ command: 'DEL', config: { prevIps: undefined } });
+  });
+
   it.each([
     ['CNI_COMMAND', undefined],
     ['CNI_COMMAND', 'UPDATE'],

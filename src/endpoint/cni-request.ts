@@ -43,15 +43,23 @@ const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const UID = /^[a-zA-Z0-9-]{1,128}$/;
 
+/** Runtimes are written in Go, where what is empty or absent may come as null. */
+const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
+
 const attachmentSchema = z.object({ containerID: z.string().regex(NAME), ifname: z.string().min(1).max(15) });
 
 const configSchema = z.object({
   cniVersion: z.string(),
   name: z.string().regex(NAME),
-  type: z.string().optional(),
-  runtimeConfig: z.object({ ips: z.array(z.string()).max(16).optional() }).optional(),
-  prevResult: z.object({ ips: z.array(z.object({ address: z.string() })).optional() }).optional(),
-  'cni.dev/valid-attachments': z.array(attachmentSchema).optional(),
+  type: absent(z.string()),
+  runtimeConfig: absent(z.object({ ips: absent(z.array(z.string()).max(16)) })),
+  prevResult: absent(z.object({ ips: absent(z.array(z.object({ address: z.string() }))) })),
+  /** Absent is an error of the runtime's, null is Go's empty list. */
+  'cni.dev/valid-attachments': z
+    .array(attachmentSchema)
+    .nullable()
+    .transform((value) => value ?? [])
+    .optional(),
 });
 
 function quoted(text: string): string {

@@ -10,6 +10,7 @@ export {
   versionAnswer,
 } from './cni-answer.ts';
 export {
+  CNI_TAKEN,
   type CniFrame,
   CniFrameReader,
   decodeAnswer,

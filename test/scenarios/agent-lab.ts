@@ -1,14 +1,15 @@
 /** One node, its API server in this process, its agent as a process of its own, and pods that are bare namespaces. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ApiClient } from '../../src/api/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { removePins } from '../../src/datapath/index.ts';
 import { type ApiServer, createApiServer, type JsonObject, kubeconfig } from '../../src/sandbox/apiserver/index.ts';
+import { cgroupMount } from '../../src/sandbox/cgroup.ts';
 import { listenInNetns } from '../../src/sandbox/netns-socket.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -85,6 +86,9 @@ export class AgentLab {
   readonly node = `mbr-node-l${this.tag}`;
   readonly world = `mbr-world-l${this.tag}`;
   readonly pinDir = `/sys/fs/bpf/membrane/lab-${this.tag}`;
+  readonly cniSocket = `${this.dir}/state/cni.sock`;
+  /** A child that is nobody's: never the machine's root. */
+  readonly cgroup = join(cgroupMount(readFileSync('/proc/mounts', 'utf8')) ?? '', `mbr-lab-${this.tag}`);
   readonly pods = new Map<string, LabPod>();
   #api: ApiServer | undefined;
   #bridge: Bridge | undefined;
@@ -94,6 +98,7 @@ export class AgentLab {
   #count = 0;
 
   async up(): Promise<void> {
+    mkdirSync(this.cgroup, { recursive: true });
     ip('netns', 'add', this.node);
     ip('netns', 'add', this.world);
     ip('-n', this.node, 'link', 'set', 'lo', 'up');
@@ -127,6 +132,8 @@ export class AgentLab {
       kubeconfig: `${this.dir}/kubeconfig`,
       stateDir: `${this.dir}/state`,
       pinDir: this.pinDir,
+      cniSocket: this.cniSocket,
+      cgroup: this.cgroup,
       metrics: { port: 0 },
       log: { level: 'debug', file: `${this.dir}/agent.log` },
       ...config,
@@ -209,11 +216,15 @@ export class AgentLab {
   }
 
   /** Only the API object; no namespace, no device. */
-  async createPodObject(name: string, labels: Record<string, string>): Promise<string> {
+  async createPodObject(
+    name: string,
+    labels: Record<string, string>,
+    annotations: Record<string, string> = {},
+  ): Promise<string> {
     const pod = await this.apply('/api/v1/namespaces/default/pods', {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name, labels },
+      metadata: { name, labels, annotations },
       spec: { nodeName: NODE, containers: [{ name: 'main', image: 'none' }] },
     });
     return (pod.metadata as { uid: string }).uid;
@@ -277,7 +288,7 @@ export class AgentLab {
       CNI_IFNAME: 'eth0',
       CNI_PATH: `${ROOT}/build`,
       CNI_ARGS: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod.name};K8S_POD_UID=${pod.uid}`,
-      MEMBRANE_CNI_SOCKET: `${this.dir}/state/cni.sock`,
+      MEMBRANE_CNI_SOCKET: this.cniSocket,
     };
   }
 
@@ -321,6 +332,7 @@ export class AgentLab {
       }
     }
     removePins(this.pinDir);
+    rmdirSync(this.cgroup);
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

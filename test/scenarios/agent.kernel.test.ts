@@ -28,7 +28,7 @@ function floodOf(lab: AgentLab, from: LabPod, to: string, seconds: number) {
 function running(lab: AgentLab): string[] {
   const entries = readdirSync(`${lab.pinDir}/links`, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => !entry.isDirectory())
+    .filter((entry) => !entry.isDirectory() && !entry.parentPath.endsWith('/sock'))
     .map((entry) => {
       const pin = join(entry.parentPath, entry.name);
       using link = TcxLink.open(pin);

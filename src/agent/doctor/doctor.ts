@@ -26,7 +26,7 @@ export type DoctorOptions = {
   readonly pods: () => readonly PodRow[];
   readonly policies: () => readonly ClosedPolicy[];
   readonly maps: () => Promise<readonly MapFill[]>;
-  readonly sockets: Omit<SocketPlace, 'pinDir'>;
+  readonly sockets: () => Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
   /** Why services have less than they want; undefined: services are off. */
   readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
@@ -63,11 +63,11 @@ export class Doctor {
         }),
       ),
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
-      section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets)),
+      section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets())),
       section('pods', async () => judgePods(pods())),
       section('policies', async () => judgePolicies(policies())),
       section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),
-      section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets, pinDir }))),
+      section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets(), pinDir }))),
       section('services', async () => judgeServices(this.#o.refusedServices())),
       section('maps', async () => judgeMaps(await maps())),
     ]);

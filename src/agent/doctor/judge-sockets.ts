@@ -23,14 +23,19 @@ export function judgeSockets(facts: SocketFacts): Finding[] {
   if (facts.state === 'none') {
     const evidence = 'services are on, and no cgroup is steered: processes of the node reach none by its address';
     const remedy =
-      'Set "cgroup" in the agent\'s configuration to the one above pods and processes, and restart the agent.';
+      'Let the agent see the whole cgroup v2 hierarchy of the node, or set "cgroup" in its configuration to one above pods and processes.';
     return [{ severity: 'warning', check: CHECK, evidence, remedy }];
   }
   const { cgroup, attached, pinned, programs } = facts;
   const findings: Finding[] = [];
   if (!attached) {
     const evidence = `a program of ours is missing at ${cgroup}: it was detached, or the cgroup was made anew`;
-    findings.push({ severity: 'warning', check: CHECK, evidence, remedy: 'Restart the agent.' });
+    findings.push({
+      severity: 'warning',
+      check: CHECK,
+      evidence,
+      remedy: 'The agent attaches it again within 10 s; see its log when it does not.',
+    });
   }
   const foreign = Array.from(programs).flatMap(([hook, list]) =>
     list.filter(({ id }) => !pinned.has(id)).map(({ id, name }) => `${hook} ${id}${name === '' ? '' : ` (${name})`}`),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listOf, metadata } from './meta.ts';
+import { labelMap, listOf, metadata } from './meta.ts';
 import { defineResource, type KubeRow } from './resource.ts';
 
 export type NamedPort = { readonly name: string; readonly port: number; readonly protocol: 'TCP' | 'UDP' | 'SCTP' };
@@ -34,6 +34,8 @@ export type PodRow = KubeRow & {
   /** `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`; empty: not said. The address of a finished pod is free. */
   readonly phase: string;
   readonly deletionTimestamp?: string;
+  /** Of the mirror of a static pod: the uid that its kubelet and runtime know it by. */
+  readonly mirrorOf?: string;
 };
 
 const port = z.object({
@@ -69,9 +71,12 @@ function hasNetRaw(it: Container): boolean {
 
 const NO_HOST_PORTS: readonly HostPort[] = [];
 
+/** Its value is that of kubernetes.io/config.hash of the static pod. */
+const MIRROR = 'kubernetes.io/config.mirror';
+
 const schema = z
   .object({
-    metadata: metadata.extend({ creationTimestamp: z.string().nullish() }),
+    metadata: metadata.extend({ creationTimestamp: z.string().nullish(), annotations: labelMap }),
     spec: z
       .object({
         serviceAccountName: z.string().optional(),
@@ -121,6 +126,7 @@ const schema = z
       hostPorts: spec.hostNetwork === true || hostPorts.length === 0 ? NO_HOST_PORTS : hostPorts,
       createdAt: hostPorts.length === 0 ? '' : (meta.creationTimestamp ?? ''),
       phase: status.phase ?? '',
+      ...(meta.annotations[MIRROR] ? { mirrorOf: meta.annotations[MIRROR] } : {}),
       ...(meta.deletionTimestamp ? { deletionTimestamp: meta.deletionTimestamp } : {}),
     };
   });
