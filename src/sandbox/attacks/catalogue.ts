@@ -12,6 +12,7 @@ import { revoke } from './revoke.ts';
 import { disabledProtocols, spoof } from './spoof.ts';
 import type { Stage } from './stage.ts';
 import { survive } from './survive.ts';
+import { takeover } from './takeover.ts';
 import { unknownPod } from './unknown-pod.ts';
 
 export type AttackOptions = {
@@ -48,6 +49,7 @@ export const ATTACKS: readonly Attack[] = [
   { number: 11, name: 'node-port', title: 'A node port, from everywhere', run: nodePort },
   { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
   { number: 15, name: 'intake', title: 'A policy that the agent cannot read, and one of another family', run: intake },
+  { number: 18, name: 'takeover', title: 'A tenant fills the table of backends', run: takeover },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

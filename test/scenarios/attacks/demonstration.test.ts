@@ -129,4 +129,11 @@ describe('the demonstration', () => {
     expect(await lab.cluster.list('services')).toEqual([]);
     expect((await listNetns()).filter((name) => /^mbr-(neighbour|control-)/.test(name))).toEqual([]);
   });
+
+  it('lets no tenant take over a Service by filling the table of backends', async () => {
+    const lines = await lab.lines('takeover');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['18.full-table']);
+    expect(lines[0]?.decidedBy).toMatch(/^ServiceTooLarge: /);
+  });
 });
