@@ -222,6 +222,65 @@ describe('Engine', () => {
     expect([...after.policies.problems.keys()]).toEqual(['shop/backend']);
   });
 
+  it('changes no verdict by the prefixes of another tenant, at no moment', async () => {
+    const mine = {
+      podSelector: { matchLabels: { app: 'backend' } },
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.9.0.0/16'] } }] }],
+    };
+    const addresses = { '10.1.2.3': true, '10.9.1.1': false, '11.0.0.1': false, '10.200.0.1': true } as const;
+    const around = ['0.0.0.0/0', '8.0.0.0/5', '10.0.0.0/8', '10.1.0.0/16', '10.1.2.3/32', '10.9.0.0/16', '10.9.1.0/24'];
+    const names = ['p', 'q'] as const;
+    const step = fc.record({ name: fc.constantFrom(...names), cidrs: fc.subarray([...around, '11.0.0.1/32', '::/0']) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
+        const node = await shop(new FakeKernel(), policyRow('backend', mine));
+        const { ipcache, policy } = node.kernel;
+        const look = (when: string): void => {
+          const pair = policy.revisions.get(node.word(1)?.revision ?? 0);
+          const table = pair?.table[DIRECTIONS.indexOf('egress')] ?? policyTableId(0);
+          for (const [addr, allowed] of Object.entries(addresses)) {
+            const peer = ipcache.get(Prefix.host(parseAddr(addr)))?.identity ?? identityId(0);
+            const row = policy.rows.get({
+              prefixlen: 72,
+              table,
+              group: policy.peers.get({ table, peer }) ?? 0,
+              protocol: 0,
+              port: 0,
+            });
+            expect(row?.verdict === 'allow', `${addr} ${when}`).toBe(allowed);
+          }
+        };
+        look('before');
+        ipcache.setMany = async (entries) => {
+          for (const [prefix, value] of entries) {
+            ipcache.set(prefix, value);
+            look(`after ${prefix.toString()} came`);
+          }
+        };
+        ipcache.deleteMany = async (prefixes) => {
+          for (const prefix of prefixes) {
+            ipcache.delete(prefix);
+            look(`after ${prefix.toString()} went`);
+          }
+          return 0;
+        };
+        for (const { name, cidrs } of steps) {
+          const row = policyRow(name, {
+            podSelector: { matchLabels: { app: 'other' } },
+            policyTypes: ['Egress'],
+            egress: [{ to: cidrs.map((cidr) => ({ ipBlock: { cidr } })) }],
+          });
+          if (cidrs.length === 0) node.drop(node.intent.policies, row);
+          else node.put(node.intent.policies, row);
+          await node.settle();
+          look(`at the end of ${name}`);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('never states a table that is not complete, whatever happens in whatever order', async () => {
     const app = fc.constantFrom('a', 'b', 'c');
     const step = fc.oneof(

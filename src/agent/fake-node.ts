@@ -77,7 +77,7 @@ export async function fakeNode(
   });
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: 'default' });
-  const prefixes = prefixLimits(kernel.ipcache.spec.maxEntries);
+  const prefixes = prefixLimits({ ipcache: kernel.ipcache.spec.maxEntries, table: limits.table });
   const book = new AddressBook({ cidrs, cidrSelects: ['pods', 'nodes'], maxAddresses: prefixes.addresses });
   const policies = new PolicyFollower({
     intent: intent.policies,

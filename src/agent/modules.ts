@@ -177,7 +177,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   });
   const intent = new Intent();
   const identities = new PodIdentities({ allocator, cluster: config.clusterName, rules: config.identity.labelFilter });
-  const limits = prefixLimits(maps.spec('ipcache').maxEntries);
+  const limits = prefixLimits({ ipcache: maps.spec('ipcache').maxEntries, table: config.policyLimits.table });
   const book = new AddressBook({ cidrs, cidrSelects: config.cidrSelects, maxAddresses: limits.addresses });
   const client = new KubeClient(connection);
   const events = new ObjectEvents({ client, node: config.nodeName, clock, log });
