@@ -2,13 +2,15 @@
 /* Removes dead connections, in the kernel: walking the table from user space would cost a system
  * call an entry. Run by the agent through BPF_PROG_TEST_RUN. */
 #include "lib/config.h"
-#include "lib/flow.h"
-#include "lib/maps.h"
+#include "lib/removal.h"
 #include "lib/words.h"
 
 /* Ticks that an entry of an endpoint that is gone is kept after its last packet: it is what tells
  * the other end's late packets from a new connection to the address's next owner. */
 #define STALE_OWNER_TICKS 120
+/* Ticks after which a port without a connection is free again: far longer than it takes to write
+ * the one after the other. */
+#define ORPHAN_TICKS 2
 
 /* In: nothing. Out: what the run saw. */
 struct collect_result {
@@ -16,17 +18,23 @@ struct collect_result {
 	__u32 removed;
 };
 
-/* Open connections by opener, counted anew by every run and then written over ct_usage. */
+/* What a run finds, by account. */
+struct census {
+	__u32 before; /* ct_usage when the run began, less what it has removed */
+	__u32 found;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MAX_ENDPOINTS);
+	__uint(max_entries, ACCOUNT_COUNT);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct census);
 } ct_census SEC(".maps");
 
 struct collect_context {
 	struct collect_result result;
 	__u32 now;
+	__u32 common; /* what accounts have beyond their guaranteed part */
 };
 
 struct bpf_map;
@@ -36,60 +44,90 @@ static __always_inline bool owner_is_gone(__u16 endpoint)
 	return endpoint && !endpoint_word(endpoint);
 }
 
-static void forget_translation(const struct ct_key *key, const struct ct_entry *entry)
+static long prepare_one(__u32 account, void *unused)
 {
-	struct snat_key snat_key = {
-		.nat_port = entry->nat_port,
-		.protocol = key->protocol,
-	};
+	struct census *census = bpf_map_lookup_elem(&ct_census, &account);
+	__u32 *usage = bpf_map_lookup_elem(&ct_usage, &account);
 
-	if (entry->opener) {
-		snat_key.remote = key->addr[0];
-		snat_key.remote_port = key->port[0];
-	} else {
-		snat_key.remote = key->addr[1];
-		snat_key.remote_port = key->port[1];
-	}
-	if (key->protocol == IPPROTO_ICMP)
-		snat_key.remote_port = 0;
-	bpf_map_delete_elem(&snat, &snat_key);
+	(void)unused;
+	if (!census || !usage)
+		return 1;
+	census->before = *usage;
+	census->found = 0;
+	return 0;
 }
 
 static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry *entry,
 			struct collect_context *context)
 {
-	__u32 opener = entry->endpoint[entry->opener & 1], *census;
+	__u8 opener = entry->opener & 1;
+	__u32 account = ct_account(entry->endpoint[opener], entry->identity[opener]);
 	__u32 last_seen = entry->expires - entry->timeout;
 	bool gone = owner_is_gone(entry->endpoint[0]) || owner_is_gone(entry->endpoint[1]);
+	struct census *census = bpf_map_lookup_elem(&ct_census, &account);
 
+	(void)map;
 	context->result.scanned += 1;
 	if (entry->expires <= context->now ||
 	    (gone && last_seen + STALE_OWNER_TICKS <= context->now)) {
-		if ((CONFIG(enable_masquerade) || CONFIG(enable_services)) && entry->nat_port)
-			forget_translation(key, entry);
-		bpf_map_delete_elem(map, key);
-		context->result.removed += 1;
+		struct ct_key copy = *key;
+
+		if (ct_remove(&copy)) {
+			context->result.removed += 1;
+			if (census && census->before)
+				census->before -= 1;
+		}
 		return 0;
 	}
-	if (!CONFIG(ct_quota) || (entry->flags & CT_CLOSING))
-		return 0;
-	census = bpf_map_lookup_elem(&ct_census, &opener);
 	if (census)
-		*census += 1;
+		census->found += 1;
 	return 0;
 }
 
-static long settle_one(__u32 endpoint, void *unused)
+/* A row whose connection never came to be, or took another port meanwhile. */
+static long sweep_one(struct bpf_map *map, struct snat_key *key, struct snat_value *row,
+		      struct collect_context *context)
 {
-	__u32 *census = bpf_map_lookup_elem(&ct_census, &endpoint);
-	__u32 *usage = bpf_map_lookup_elem(&ct_usage, &endpoint);
+	struct ct_key ct = {};
+	struct ct_entry *entry;
 
-	(void)unused;
+	if (row->made + ORPHAN_TICKS > context->now)
+		return 0;
+	mapping_entry_key(&ct, key, row);
+	entry = bpf_map_lookup_elem(&conntrack, &ct);
+	if (!entry || entry->nat_port != key->nat_port ||
+	    entry->endpoint[entry->opener & 1] != row->endpoint)
+		bpf_map_delete_elem(map, key);
+	return 0;
+}
+
+/* What was there when the run began and is neither removed nor found was counted by mistake. What
+ * came during the run may have been found or not: the count is never put below what there is. */
+static long settle_one(__u32 account, struct collect_context *context)
+{
+	struct census *census = bpf_map_lookup_elem(&ct_census, &account);
+	__u32 *usage = bpf_map_lookup_elem(&ct_usage, &account), used;
+
 	if (!census || !usage)
 		return 1;
-	if (*usage != *census)
-		*usage = *census;
-	*census = 0;
+	if (account == ACCOUNT_COMMON) {
+		*usage = context->common;
+		return 0;
+	}
+	if (account == ACCOUNT_OPENINGS)
+		return 0;
+	if (census->before > census->found)
+		__sync_fetch_and_sub(usage, census->before - census->found);
+	used = *(volatile __u32 *)usage;
+	if (used < census->found || (__s32)used < 0)
+		*usage = used = census->found;
+	if (account == ACCOUNT_NODE || account == ACCOUNT_WORLD)
+		return 0;
+	/* The guaranteed part is for who is there. */
+	if (owner_is_gone(account))
+		context->common += used;
+	else if (used > CONFIG(ct_guaranteed))
+		context->common += used - CONFIG(ct_guaranteed);
 	return 0;
 }
 
@@ -98,9 +136,17 @@ int collect(struct collect_result *result)
 {
 	struct collect_context context = {.now = bpf_ktime_get_ns() >> 30};
 
-	bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
 	if (CONFIG(ct_quota))
-		bpf_loop(MAX_ENDPOINTS, settle_one, 0, 0);
+		bpf_loop(ACCOUNT_COUNT, prepare_one, 0, 0);
+	bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
+	if (HAS_MAPPINGS)
+		bpf_for_each_map_elem(&snat, sweep_one, &context, 0);
+	if (CONFIG(ct_quota)) {
+		/* Last the common account, which is the sum of others. */
+		bpf_loop(MAX_ENDPOINTS, settle_one, &context, 0);
+		settle_one(ACCOUNT_WORLD, &context);
+		settle_one(ACCOUNT_COMMON, &context);
+	}
 	*result = context.result;
 	return 0;
 }

@@ -18,7 +18,6 @@
 VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 {
 	struct rewrite rewrite = {};
-	struct snat_key key = {};
 	struct snat_value *origin;
 	struct packet *p;
 	__be32 destination;
@@ -37,15 +36,12 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 	/* A request to the node's own address is the node's, whatever id or port it guesses. */
 	if (p->kind == PACKET_OPENS)
 		return 0;
-	key.remote = p->source;
-	key.remote_port = p->protocol == IPPROTO_ICMP ? 0 : p->source_port;
-	key.nat_port = p->destination_port;
-	key.protocol = p->protocol;
-	origin = bpf_map_lookup_elem(&snat, &key);
+	origin = mapping_back(p);
 	if (!origin)
 		return 0;
 	rewrite.old_addr = p->destination.v4;
-	rewrite.old_port = key.nat_port;
+	rewrite.old_port = p->destination_port;
+	flow->came_to = p->destination_port;
 	rewrite.new_addr = origin->pod.v4;
 	rewrite.new_port = origin->pod_port;
 	/* From here on it is the origin's packet; it passes as an answer or not at all. */
@@ -130,6 +126,9 @@ VERIFIED_ONCE int belongs_to_node(struct __sk_buff *skb, const struct flow *flow
 	known = bpf_map_lookup_elem(&translations, &key);
 	if (known && !(known->flags & TRANSLATION_ANSWER))
 		return false;
+	/* The answer to a pod that left the node under this port. */
+	if (p->kind == PACKET_PLAIN && mapping_back(p))
+		return true;
 	if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
 		return p->kind != PACKET_ERROR;
 	tuple.ipv4.saddr = p->source.v4;

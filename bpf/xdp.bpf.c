@@ -22,7 +22,7 @@ static __always_inline bool goes_on(const struct ct_entry *entry, __be16 nat_por
 {
 	__u64 word = endpoint_word(0);
 
-	return (entry->flags & (CT_SERVICE | CT_REPLIED | CT_CLOSING | CT_HOST)) ==
+	return (entry->flags & (CT_SERVICE | CT_REPLIED | CT_CLOSING | CT_HOST | CT_OPENING)) ==
 		       (CT_SERVICE | CT_REPLIED) &&
 	       !entry->endpoint[0] && !entry->endpoint[1] && entry->nat_port == nat_port &&
 	       entry->expires > now && entry->stamp[0] == word && entry->stamp[1] == word;
@@ -39,6 +39,7 @@ static __always_inline bool forth(const struct packet *p, const struct translati
 	    !service_goes_on(p, known))
 		return false;
 	ct_renew(entry, now);
+	tcp_note(entry, addr_less(&p->source, &known->addr) ? 0 : 1, p);
 	to->source = CONFIG(node_ipv4.v4);
 	to->source_port = entry->nat_port;
 	to->destination = known->addr.v4;
@@ -75,6 +76,7 @@ static __always_inline bool back(struct packet *p, struct forwarded *to)
 	    frontend->flags != TRANSLATION_ANSWER)
 		return false;
 	ct_renew(entry, now);
+	tcp_note(entry, addr_less(&p->source, &p->destination) ? 0 : 1, p);
 	to->source = frontend->addr.v4;
 	to->source_port = frontend->port;
 	to->destination = p->destination.v4;
@@ -134,6 +136,7 @@ int forward_xdp(struct xdp_md *ctx)
 		    (((__u8 *)tcp)[13] & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK)
 			return XDP_PASS;
 		p.kind = PACKET_CONTINUES;
+		p.sequence = bpf_ntohl(tcp->seq);
 	} else if (p.protocol != IPPROTO_UDP || p.end < ETH_HLEN + sizeof(*ip) + sizeof(*udp)) {
 		return XDP_PASS;
 	}

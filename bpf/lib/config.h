@@ -39,7 +39,14 @@ struct config {
 	__u16 node_port_max; /* host order, included */
 	__u16 pad1;	     /* zero */
 	__u64 node_cookie;   /* of the node's own network namespace */
-	__u32 ct_quota;	     /* connections one endpoint may have open; 0: no limit */
+	/* Conntrack entries; a connection counts until it is really gone. */
+	__u32 ct_quota;	     /* that one endpoint may have opened; 0: nothing is counted */
+	__u32 ct_guaranteed; /* of these, how many no other can take away */
+	__u32 ct_common;     /* that all endpoints together may have beyond that */
+	__u32 ct_node;	     /* that processes of the node may have opened */
+	__u32 ct_world;	     /* the same for the world */
+	__u32 ct_openings;   /* of the world's, how many may be half open: the oldest make room; at
+				most WORLD_OPENINGS */
 	__u32 event_rate;    /* events a second of one endpoint and direction; above it events are
 				counted, not written; 0: no limit */
 };

@@ -10,7 +10,7 @@ static __always_inline void ct_renew(struct ct_entry *entry, __u32 now)
 	__u32 expires = now + entry->timeout;
 
 	/* Coarse, so that a busy connection does not write to its entry with every packet. */
-	if (expires - entry->expires > 2 && !(entry->flags & CT_CLOSING))
+	if (expires - entry->expires > 2)
 		entry->expires = expires;
 }
 
@@ -23,25 +23,6 @@ static __always_inline bool ct_established(const struct ct_entry *entry, __u8 si
 
 	return entry->endpoint[side] == endpoint && entry->stamp[side] == word &&
 	       entry->stamp[other] == endpoint_word(entry->endpoint[other]) &&
-	       entry->expires > now && !(entry->flags & (CT_CLOSING | CT_SERVICE)) &&
+	       entry->expires > now && !(entry->flags & (CT_CLOSING | CT_SERVICE | CT_OPENING)) &&
 	       (entry->opener == side || (entry->flags & CT_REPLIED));
-}
-
-/* Takes one connection from the quota of whoever opens it. The node's own and the world's share one
- * that is four times as large: an outsider must not use up a pod's. */
-static __always_inline int ct_charge(const struct side *opener)
-{
-	__u32 id = opener->endpoint;
-	__u32 quota = id ? CONFIG(ct_quota) : CONFIG(ct_quota) * 4;
-	__u32 *usage;
-
-	if (!CONFIG(ct_quota))
-		return 0;
-	usage = bpf_map_lookup_elem(&ct_usage, &id);
-	if (!usage)
-		return DROP_INTERNAL;
-	if (*usage >= quota)
-		return DROP_CT_QUOTA;
-	__sync_fetch_and_add(usage, 1);
-	return 0;
 }

@@ -36,7 +36,7 @@ struct flow {
 	__u8 is_reply;
 	__u8 service;	 /* enum flow_service; 0: no service is involved */
 	__be16 nat_port; /* source port to masquerade with; 0: none */
-	__u16 pad2;
+	__be16 came_to;	 /* port of the node that the packet came to for a pod; 0: none */
 };
 
 static __always_inline __u32 ct_now(void)

@@ -6,8 +6,10 @@
 #include "conntrack.h"
 #include "events.h"
 #include "identity.h"
-#include "nat.h"
+#include "openings.h"
 #include "policy.h"
+#include "ports.h"
+#include "tcp.h"
 
 /* Timeouts in ticks of 1.07 s. RFC 5382 asks for at least 2 h 4 min for an established TCP
  * connection, RFC 4787 for at least 2 min for UDP; RFC 5382 for 4 min where only one side has
@@ -18,14 +20,23 @@
 #define TIMEOUT_CLOSING 10
 #define TIMEOUT_OTHER_OPENING 30
 #define TIMEOUT_OTHER 120
+/* A question and an answer, from a socket that is closed then (RFC 4787, REQ-5a). */
+#define TIMEOUT_DNS 17
+
+#define PORT_DNS 53
 
 static __always_inline __u16 ct_timeout(const struct packet *p, __u8 flags)
 {
+	bool open = (flags & (CT_REPLIED | CT_OPENING)) == CT_REPLIED;
+
 	if (flags & CT_CLOSING)
 		return TIMEOUT_CLOSING;
 	if (p->protocol == IPPROTO_TCP)
-		return flags & CT_REPLIED ? TIMEOUT_TCP : TIMEOUT_TCP_OPENING;
-	return flags & CT_REPLIED ? TIMEOUT_OTHER : TIMEOUT_OTHER_OPENING;
+		return open ? TIMEOUT_TCP : TIMEOUT_TCP_OPENING;
+	if (p->protocol == IPPROTO_UDP &&
+	    (p->destination_port == bpf_htons(PORT_DNS) || p->source_port == bpf_htons(PORT_DNS)))
+		return TIMEOUT_DNS;
+	return open ? TIMEOUT_OTHER : TIMEOUT_OTHER_OPENING;
 }
 
 /* Follows a connection that goes on: first answer, FIN, RST. */
@@ -33,32 +44,32 @@ static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *
 				      struct ct_entry *entry, __u32 now)
 {
 	const struct packet *p = &flow->packet;
+	bool believed = true;
 	__u8 flags = entry->flags;
 
+	/* A later fragment has no flags. */
+	if (p->protocol == IPPROTO_TCP && p->tcp_flags) {
+		believed = tcp_follow(flow, entry);
+		if ((p->tcp_flags & TCP_FIN) && believed)
+			flags |= flow->side ? CT_FIN_1 : CT_FIN_0;
+		if ((flags & (CT_FIN_0 | CT_FIN_1)) == (CT_FIN_0 | CT_FIN_1) ||
+		    ((p->tcp_flags & TCP_RST) && believed))
+			flags |= CT_CLOSING;
+		/* Who was reset sends nothing more: what goes on is alive. */
+		else if (believed)
+			flags &= ~CT_CLOSING;
+	}
 	if (entry->opener != flow->side)
 		flags |= CT_REPLIED;
-	if (p->protocol == IPPROTO_TCP) {
-		if (p->tcp_flags & TCP_FIN)
-			flags |= flow->side ? CT_FIN_1 : CT_FIN_0;
-		if ((p->tcp_flags & TCP_RST) ||
-		    (flags & (CT_FIN_0 | CT_FIN_1)) == (CT_FIN_0 | CT_FIN_1))
-			flags |= CT_CLOSING;
-	}
+	else if ((flags & CT_REPLIED) && p->kind != PACKET_OPENS)
+		flags &= ~CT_OPENING;
 	if (flags == entry->flags) {
-		ct_renew(entry, now);
+		if (believed || !(flags & CT_CLOSING))
+			ct_renew(entry, now);
 		return;
 	}
-	if ((flags & CT_CLOSING) && !(entry->flags & CT_CLOSING)) {
-		/* A closing connection no longer counts against the quota. */
-		if (CONFIG(ct_quota)) {
-			__u32 opener = entry->endpoint[entry->opener & 1];
-			__u32 *usage = bpf_map_lookup_elem(&ct_usage, &opener);
-
-			if (usage && *usage)
-				__sync_fetch_and_add(usage, -1);
-		}
+	if ((flags & CT_CLOSING) && !(entry->flags & CT_CLOSING))
 		emit(skb, flow, EVENT_CLOSE, 0);
-	}
 	entry->flags = flags;
 	entry->timeout = ct_timeout(p, flags);
 	entry->expires = now + entry->timeout;
@@ -106,45 +117,137 @@ static __always_inline void ct_stamp(struct ct_entry *entry, const struct flow *
 	entry->rule[1] = flow->rule[1];
 }
 
-/* Remembers a new connection that the packet's source opened. Returns a drop reason. */
-VERIFIED_ONCE int ct_insert(struct flow *flow, __u8 flags)
+/* What to remember of a new connection that the packet's source opened. */
+static __always_inline void ct_fill(struct ct_entry *entry, const struct flow *flow, __u8 flags)
+{
+	const struct packet *p = &flow->packet;
+	__u32 next = p->sequence + (p->tcp_flags & TCP_SYN ? 1 : 0);
+
+	entry->flags = flags;
+	entry->opener = flow->side;
+	entry->timeout = ct_timeout(p, flags);
+	entry->expires = ct_now() + entry->timeout;
+	entry->nat_port = flow->nat_port;
+	if (flow->side == 0) {
+		entry->endpoint[0] = flow->source.endpoint;
+		entry->endpoint[1] = flow->destination.endpoint;
+		entry->ifindex[0] = flow->source.ifindex;
+		entry->ifindex[1] = flow->destination.ifindex;
+		entry->sequence[0] = next;
+		entry->sequence[1] = p->acknowledgement;
+	} else {
+		entry->endpoint[1] = flow->source.endpoint;
+		entry->endpoint[0] = flow->destination.endpoint;
+		entry->ifindex[1] = flow->source.ifindex;
+		entry->ifindex[0] = flow->destination.ifindex;
+		entry->sequence[1] = next;
+		entry->sequence[0] = p->acknowledgement;
+	}
+	ct_stamp(entry, flow);
+}
+
+/* The entry that is there already is this packet's source's own, which opens the same connection
+ * again. */
+static __always_inline bool ct_same_owner(const struct ct_entry *entry, const struct flow *flow)
+{
+	__u8 side = flow->side & 1;
+
+	return entry->opener == side && entry->endpoint[side] == flow->source.endpoint &&
+	       (flow->source.endpoint || entry->identity[side] == flow->source.identity);
+}
+
+/* Takes what a new connection needs: a port if it leaves the node, and its place in the quota. A
+ * connection that is opened again keeps both, and what was under its key goes, with the port that
+ * it had. Returns a drop reason. */
+static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
+{
+	struct ct_entry *entry;
+	int reason;
+
+	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
+	*again = entry && ct_same_owner(entry, flow);
+	if (*again && HAS_MAPPINGS && entry->nat_port) {
+		flow->nat_port = entry->nat_port;
+		*again = port && !entry->strange && !mapping_hold(flow);
+		flow->nat_port = *again ? flow->nat_port : 0;
+	}
+	if (*again && (!port || flow->nat_port))
+		return 0;
+	if (entry)
+		ct_remove(&flow->key);
+	*again = false;
+	reason = ct_charge(&flow->source);
+	if (reason)
+		return reason;
+	if (!port)
+		return 0;
+	reason = snat_allocate(flow);
+	if (reason)
+		ct_release(ct_account(flow->source.endpoint, flow->source.identity));
+	return reason;
+}
+
+/* Remembers a new connection that the packet's source opened; `again`: in the place of what it
+ * opened before. Returns a drop reason. */
+VERIFIED_ONCE int ct_insert(const struct flow *flow, __u8 flags, bool again)
 {
 	struct ct_entry entry = {};
 
 	if (!flow)
 		return DROP_INTERNAL;
+	ct_fill(&entry, flow, flags);
+	if (bpf_map_update_elem(&conntrack, &flow->key, &entry, again ? BPF_EXIST : BPF_NOEXIST) ==
+	    0)
+		return 0;
+	/* The table is full, or another packet of the same connection was quicker on another CPU.
+	 */
+	if (!again) {
+		ct_release(ct_account(flow->source.endpoint, flow->source.identity));
+		if (HAS_MAPPINGS)
+			mapping_drop(flow);
+	}
+	return DROP_CT_FULL;
+}
+
+/* What is known of a new connection at its first packet. */
+static __always_inline __u8 ct_first_flags(const struct flow *flow, bool midstream)
+{
+	__u8 flags = midstream ? CT_MIDSTREAM | CT_REPLIED : 0;
+
 	if (flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST)
 		flags |= CT_HOST;
 	if (CONFIG(enable_services) && flow->service)
 		flags |= CT_SERVICE;
-	entry.flags = flags;
-	entry.opener = flow->side;
-	entry.timeout = ct_timeout(&flow->packet, flags);
-	entry.expires = ct_now() + entry.timeout;
-	entry.nat_port = flow->nat_port;
-	if (flow->side == 0) {
-		entry.endpoint[0] = flow->source.endpoint;
-		entry.endpoint[1] = flow->destination.endpoint;
-		entry.ifindex[0] = flow->source.ifindex;
-		entry.ifindex[1] = flow->destination.ifindex;
-	} else {
-		entry.endpoint[1] = flow->source.endpoint;
-		entry.endpoint[0] = flow->destination.endpoint;
-		entry.ifindex[1] = flow->source.ifindex;
-		entry.ifindex[0] = flow->destination.ifindex;
-	}
-	ct_stamp(&entry, flow);
-	return bpf_map_update_elem(&conntrack, &flow->key, &entry, BPF_ANY) < 0 ? DROP_CT_FULL : 0;
+	if (!midstream && (flow->source.kind == SIDE_OTHER || flow->packet.protocol == IPPROTO_TCP))
+		flags |= CT_OPENING;
+	if (midstream && (flow->packet.tcp_flags & TCP_RST))
+		flags |= CT_CLOSING;
+	return flags;
 }
 
-/* The verdict was taken under other words: ask policy again for whoever opened, and keep the answer
- * if it is yes. The entry is replaced whole, so that no reader ever pairs the stamps of two
- * verdicts. A refused connection keeps its entry until it runs out: it is what tells a late reply
- * from a new connection. Returns a drop reason. */
-VERIFIED_ONCE int ct_rejudge(struct __sk_buff *skb, struct flow *flow)
+/* Keeps a verdict that was taken anew. The entry is replaced whole, so that no reader ever pairs
+ * the stamps of two verdicts. Apart for the sake of the stack. Returns a drop reason. */
+VERIFIED_ONCE int ct_restamp(const struct flow *flow)
 {
 	struct ct_entry *entry;
 	struct ct_entry next;
+
+	if (!flow)
+		return DROP_INTERNAL;
+	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
+	if (!entry)
+		return DROP_CT_MIDSTREAM;
+	next = *entry;
+	ct_stamp(&next, flow);
+	return bpf_map_update_elem(&conntrack, &flow->key, &next, BPF_EXIST) < 0 ? DROP_CT_FULL : 0;
+}
+
+/* The verdict was taken under other words: ask policy again for whoever opened, and keep the answer
+ * if it is yes. A refused connection keeps its entry until it runs out: it is what tells a late
+ * reply from a new connection. Returns a drop reason. */
+VERIFIED_ONCE int ct_rejudge(struct __sk_buff *skb, struct flow *flow)
+{
+	struct ct_entry *entry;
 	bool from_opener;
 	int reason;
 
@@ -153,9 +256,8 @@ VERIFIED_ONCE int ct_rejudge(struct __sk_buff *skb, struct flow *flow)
 	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
 	if (!entry)
 		return DROP_CT_MIDSTREAM;
-	next = *entry;
-	from_opener = next.opener == flow->side;
-	if (next.flags & CT_MIDSTREAM)
+	from_opener = entry->opener == flow->side;
+	if (entry->flags & CT_MIDSTREAM)
 		reason = may_both_open(flow);
 	else
 		reason = may_open(flow, !from_opener, opener_port(&flow->packet, from_opener));
@@ -164,11 +266,10 @@ VERIFIED_ONCE int ct_rejudge(struct __sk_buff *skb, struct flow *flow)
 
 		return policy && !from_opener ? DROP_REVOKED : reason;
 	}
-	ct_stamp(&next, flow);
-	if (bpf_map_update_elem(&conntrack, &flow->key, &next, BPF_EXIST) < 0)
-		return DROP_CT_FULL;
-	emit(skb, flow, EVENT_RENEW, 0);
-	return 0;
+	reason = ct_restamp(flow);
+	if (!reason)
+		emit(skb, flow, EVENT_RENEW, 0);
+	return reason;
 }
 
 /* Goes out of the node under the node's address: a pod's packet to the world, and one from outside
@@ -182,10 +283,36 @@ static __always_inline bool needs_snat(const struct flow *flow)
 	return CONFIG(enable_services) && flow->hook == HOOK_FROM_NETDEV && flow->service;
 }
 
+/* A packet of a connection that leaves the node goes under a port that is this connection's, or not
+ * at all. Returns a drop reason, or 0 and flow->nat_port. */
+VERIFIED_ONCE int ct_keep_port(struct flow *flow)
+{
+	struct ct_entry *entry;
+	int reason;
+
+	if (!flow)
+		return DROP_INTERNAL;
+	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
+	if (!entry)
+		return DROP_CT_MIDSTREAM;
+	flow->nat_port = entry->nat_port;
+	if (flow->nat_port && !(entry->strange && flow->packet.kind == PACKET_OPENS))
+		return mapping_hold(flow);
+	mapping_drop(flow);
+	reason = snat_allocate(flow);
+	if (reason)
+		return reason;
+	entry->nat_port = flow->nat_port;
+	entry->strange = 0;
+	return 0;
+}
+
 /* A connection that nothing is known of, or that nothing known belongs to. Returns a drop reason.
  */
 VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstream)
 {
+	bool again = false;
+	__u8 flags;
 	int reason;
 
 	if (!flow)
@@ -196,18 +323,12 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 		reason = may_open(flow, false, flow->packet.policy_port);
 	if (reason)
 		return reason;
-	/* A reset ends what is not there to end. */
-	if (midstream && (flow->packet.tcp_flags & TCP_RST))
-		return 0;
-	reason = ct_charge(&flow->source);
-	if (reason)
-		return reason;
-	if (needs_snat(flow)) {
-		reason = snat_allocate(flow);
-		if (reason)
-			return reason;
-	}
-	reason = ct_insert(flow, midstream ? CT_MIDSTREAM | CT_REPLIED : 0);
+	flags = ct_first_flags(flow, midstream);
+	if (CONFIG(ct_quota) && flow->source.kind == SIDE_OTHER && (flags & CT_OPENING))
+		opening_enter(&flow->key);
+	reason = ct_reserve(flow, needs_snat(flow), &again);
+	if (!reason)
+		reason = ct_insert(flow, flags, again);
 	if (reason)
 		return reason;
 	emit(skb, flow, EVENT_OPEN, 0);
@@ -237,6 +358,9 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 	own = known && entry->endpoint[side] == flow->source.endpoint &&
 	      entry->endpoint[other] == flow->destination.endpoint &&
 	      (entry->flags & CT_HOST) == host;
+	/* What came to a port of the node is for the connection that holds this port. */
+	if (own && flow->came_to)
+		own = entry->nat_port == flow->came_to && entry->opener == other;
 	judged = own && entry->stamp[side] == flow->source.word &&
 		 entry->stamp[other] == flow->destination.word;
 
@@ -247,6 +371,11 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 		if (judged && entry->opener == side && !(entry->flags & CT_CLOSING) &&
 		    (!(entry->flags & CT_REPLIED) || p->protocol == IPPROTO_ICMP ||
 		     p->protocol == IPPROTO_ICMPV6))
+			break;
+		/* Anybody can write this address; if it was the client, the server's answer makes
+		 * it open anew. */
+		if (judged && entry->opener == side && flow->source.kind == SIDE_OTHER &&
+		    p->protocol == IPPROTO_TCP && !(entry->flags & (CT_CLOSING | CT_OPENING)))
 			break;
 		return ct_open(skb, flow, false);
 	case PACKET_CONTINUES:
@@ -264,7 +393,8 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 		flow->nat_port = entry->nat_port;
 		if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
 			flow->service = 1;
-		return judged ? 0 : ct_rejudge(skb, flow);
+		reason = judged ? 0 : ct_rejudge(skb, flow);
+		return !reason && !flow->is_reply && needs_snat(flow) ? ct_keep_port(flow) : reason;
 	default:
 		if (own)
 			break;
@@ -283,7 +413,16 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 			return reason;
 		entry = bpf_map_lookup_elem(&conntrack, &flow->key);
 		if (!entry)
-			return 0;
+			return DROP_CT_MIDSTREAM;
+	}
+	if (!tcp_answers(flow, entry)) {
+		entry->strange = 1;
+		return DROP_TCP_WINDOW;
+	}
+	if (!flow->is_reply && needs_snat(flow)) {
+		reason = ct_keep_port(flow);
+		if (reason)
+			return reason;
 	}
 	ct_follow(skb, flow, entry, now);
 	return 0;

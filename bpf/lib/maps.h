@@ -62,25 +62,38 @@ struct {
 	__type(value, struct policy_value);
 } policy SEC(".maps");
 
+/* Nothing is pushed out: what is in it is what tells a late answer from a new connection, and whose
+ * a masquerade port is. The quotas leave room for everybody. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 262144);
 	__type(key, struct ct_key);
 	__type(value, struct ct_entry);
 } conntrack SEC(".maps");
 
-/* Connections that an endpoint opened; corrected by every run of the collector. */
+/* Entries of conntrack by account. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, MAX_ENDPOINTS);
+	__uint(max_entries, ACCOUNT_COUNT);
 	__type(key, __u32);
 	__type(value, __u32);
 } ct_usage SEC(".maps");
 
+#define WORLD_OPENINGS 16384
+
+/* What the world opened last, in a circle. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WORLD_OPENINGS);
+	__type(key, __u32);
+	__type(value, struct ct_key);
+} world_openings SEC(".maps");
+
+/* A row an entry of conntrack, at most. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
 	__type(key, struct snat_key);
 	__type(value, struct snat_value);
 } snat SEC(".maps");

@@ -1,85 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Masquerading of pods towards the world. The ports come from a range of their own, away from the
- * node's ephemeral ports and node ports, so that what comes back for the node's own sockets is
- * never mistaken. */
+/* Rewriting of addresses and ports, and the way out of the node. */
 #pragma once
 
 #include <stddef.h>
 
-#include "identity.h"
-#include "maps.h"
+#include "flow.h"
 #include "packet.h"
-
-#define SNAT_TRIES 16
-
-/* True when the connection that holds this mapping is over. A mapping outlives its connection only
- * until the port is wanted again. */
-static __always_inline bool snat_is_free(const struct snat_key *key, const struct snat_value *taken)
-{
-	__be16 remote_port = key->protocol == IPPROTO_ICMP ? taken->pod_port : key->remote_port;
-	struct ct_key ct = {.protocol = key->protocol};
-	struct ct_entry *entry;
-
-	if (addr_less(&taken->pod, &key->remote)) {
-		ct.addr[0] = taken->pod;
-		ct.addr[1] = key->remote;
-		ct.port[0] = taken->pod_port;
-		ct.port[1] = remote_port;
-	} else {
-		ct.addr[0] = key->remote;
-		ct.addr[1] = taken->pod;
-		ct.port[0] = remote_port;
-		ct.port[1] = taken->pod_port;
-	}
-	entry = bpf_map_lookup_elem(&conntrack, &ct);
-	return !entry || entry->expires <= ct_now() || entry->nat_port != key->nat_port ||
-	       !endpoint_word(taken->endpoint);
-}
-
-/* Reserves a port of the node for this connection, in flow->nat_port. Returns a drop reason. */
-VERIFIED_ONCE int snat_allocate(struct flow *flow)
-{
-	struct snat_key key = {};
-	struct snat_value value = {};
-	__u32 range = CONFIG(snat_port_max) - CONFIG(snat_port_min) + 1;
-	__u32 at;
-	int tries = SNAT_TRIES;
-
-	if (!flow)
-		return DROP_INTERNAL;
-	key.remote = flow->packet.destination;
-	key.protocol = flow->packet.protocol;
-	value.pod = flow->packet.source;
-	value.pod_port = flow->packet.source_port;
-	value.endpoint = flow->source.endpoint;
-	if (key.protocol != IPPROTO_ICMP)
-		key.remote_port = flow->packet.destination_port;
-	/* The SCTP checksum covers the ports and is not repairable in place: the port stays or the
-	 * connection fails. */
-	if (key.protocol == IPPROTO_SCTP)
-		tries = 1;
-	at = bpf_get_prandom_u32() % range;
-	for (int i = 0; i < SNAT_TRIES; i++) {
-		struct snat_value *taken;
-		bool mine;
-
-		if (i >= tries)
-			break;
-		key.nat_port = key.protocol == IPPROTO_SCTP
-				       ? value.pod_port
-				       : bpf_htons(CONFIG(snat_port_min) + (at + i) % range);
-		taken = bpf_map_lookup_elem(&snat, &key);
-		mine = taken && taken->endpoint == value.endpoint &&
-		       taken->pod_port == value.pod_port && addr_equal(&taken->pod, &value.pod);
-		if (taken && !mine && !snat_is_free(&key, taken))
-			continue;
-		if (bpf_map_update_elem(&snat, &key, &value, taken ? BPF_ANY : BPF_NOEXIST) < 0)
-			continue;
-		flow->nat_port = key.nat_port;
-		return 0;
-	}
-	return DROP_NAT_EXHAUSTED;
-}
 
 /* Where the checksum of the transport header is, and whether it covers the addresses. */
 static __always_inline int checksum_offset(__u8 protocol)

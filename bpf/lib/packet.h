@@ -90,7 +90,9 @@ struct packet {
 	__u16 ethertype; /* host order */
 	__u16 l4;	 /* offset of the transport header */
 	__u32 end;	 /* offset behind the packet: what a frame has after it is padding */
-	__u16 inner;	 /* PACKET_ERROR: offset of the quoted IP header */
+	__u32 sequence;	 /* TCP, host order */
+	__u32 acknowledgement;
+	__u16 inner; /* PACKET_ERROR: offset of the quoted IP header */
 	__u8 protocol;
 	__u8 tcp_flags;
 	__u8 kind; /* enum packet_kind */

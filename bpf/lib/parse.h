@@ -30,6 +30,8 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 		p->source_port = tcp.source;
 		p->destination_port = tcp.dest;
 		p->policy_port = tcp.dest;
+		p->sequence = bpf_ntohl(tcp.seq);
+		p->acknowledgement = bpf_ntohl(tcp.ack_seq);
 		p->tcp_flags = ((__u8 *)&tcp)[13];
 		if ((p->tcp_flags & TCP_SYN) && (p->tcp_flags & (TCP_FIN | TCP_RST)))
 			return DROP_MALFORMED;

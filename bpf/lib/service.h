@@ -9,6 +9,8 @@
 #include "identity.h"
 #include "lb.h"
 #include "nat.h"
+#include "quota.h"
+#include "tcp.h"
 
 static __always_inline void translation_key_of(struct translation_key *key, const struct packet *p)
 {

@@ -34,7 +34,7 @@ static __always_inline bool service_established(const struct ct_entry *entry, __
 {
 	__u8 backend = client ^ 1;
 
-	return (entry->flags & (CT_SERVICE | CT_CLOSING | CT_HOST)) == CT_SERVICE &&
+	return (entry->flags & (CT_SERVICE | CT_CLOSING | CT_HOST | CT_OPENING)) == CT_SERVICE &&
 	       entry->opener == client && !entry->endpoint[client] && entry->endpoint[backend] &&
 	       entry->stamp[client] == endpoint_word(0) &&
 	       entry->stamp[backend] == endpoint_word(entry->endpoint[backend]);
@@ -69,6 +69,7 @@ VERIFIED_ONCE int service_forth(const struct flow *flow, struct rewrite *rewrite
 			return 0;
 	}
 	ct_renew(entry, ct_now());
+	tcp_note(entry, client, p);
 	rewrite->old_addr = p->destination.v4;
 	rewrite->new_addr = known->addr.v4;
 	rewrite->old_port = p->destination_port;

@@ -34,6 +34,14 @@ union addr {
 #define WORD_REVISION(word) ((__u32)((word) >> 32))
 #define MAX_ENDPOINTS 65536
 
+/* Who a conntrack entry is charged to, as an index of ct_usage: the endpoint that opened it, or one
+ * of these. */
+#define ACCOUNT_NODE 0 /* processes of the node */
+#define ACCOUNT_WORLD MAX_ENDPOINTS
+#define ACCOUNT_COMMON (MAX_ENDPOINTS + 1)   /* beyond what is guaranteed to each endpoint */
+#define ACCOUNT_OPENINGS (MAX_ENDPOINTS + 2) /* no account: the next place in world_openings */
+#define ACCOUNT_COUNT (MAX_ENDPOINTS + 3)
+
 /* Who owns a local address. Looked up for new connections only. */
 struct endpoint_value {
 	__u16 endpoint;	     /* 0: the node itself */
@@ -129,25 +137,30 @@ struct ct_entry {
 	__u32 ifindex[2];  /* deliver to this side: host end of the pod's veth pair; 0: the node's
 			      stack or the uplink */
 	__be16 nat_port;   /* source port (ICMP: id) on the node's address towards the world; 0: not
-			      translated */
-	__u8 pad[2];	   /* zero */
+			      translated. Worth something only while its row in `snat` says so */
+	__u8 strange;	   /* somebody outside answered the SYN who did not mean it */
+	__u8 pad;	   /* zero */
 	__u32 identity[2]; /* identity of each side when the verdict was taken, for events */
 	__u32 rule[2];	   /* by direction: the rules that allowed it */
+	__u32 sequence[2]; /* TCP: about the number of the next byte of each side, host order */
 };
 
 enum ct_flag {
 	CT_REPLIED = 1, /* the other side has answered */
-	CT_CLOSING = 2, /* FIN or RST was seen */
+	CT_CLOSING = 2, /* a RST that is to be believed, or FIN of both sides */
 	CT_HOST = 4,	/* the side without an endpoint is this node, not the world */
 	CT_MIDSTREAM =
 		8, /* made from a packet in mid-stream, with the leave of both sides' policies */
-	CT_FIN_0 = 16,	 /* side 0 has sent FIN */
-	CT_FIN_1 = 32,	 /* side 1 has sent FIN */
-	CT_SERVICE = 64, /* packets are translated between a service's frontend and this backend */
+	CT_FIN_0 = 16,	  /* side 0 has sent FIN */
+	CT_FIN_1 = 32,	  /* side 1 has sent FIN */
+	CT_SERVICE = 64,  /* packets are translated between a service's frontend and this backend */
+	CT_OPENING = 128, /* TCP, and whatever the world opens: the opener has not spoken again
+			     after the first answer */
 };
 
 /* Reverse translation of masqueraded connections: what comes back to the node's address and this
- * port. */
+ * port. The row is the title to the port: made where there is none, taken away by who ends the
+ * connection, asked at every packet in either direction. */
 struct snat_key {
 	union addr remote;
 	__be16 remote_port; /* ICMP: 0 */
@@ -160,6 +173,7 @@ struct snat_value {
 	union addr pod;
 	__be16 pod_port;
 	__u16 endpoint;
+	__u32 made; /* tick */
 };
 
 /* Who may use a frontend. One that serves both has an entry for each, which may share a backend
@@ -363,7 +377,8 @@ _Static_assert(sizeof(struct policy_peer_key) == 8, "policy_peer_key");
 _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");
-_Static_assert(sizeof(struct ct_entry) == 56, "ct_entry");
+_Static_assert(sizeof(struct ct_entry) == 64, "ct_entry");
+_Static_assert(sizeof(struct snat_value) == 24, "snat_value");
 _Static_assert(sizeof(struct event) == 80, "event");
 _Static_assert(sizeof(struct service_key) == 24, "service_key");
 _Static_assert(sizeof(struct service_value) == 20, "service_value");

@@ -3,7 +3,7 @@ import { CONFIG_DOCS } from '../../src/datapath/gen/config.ts';
 import { progInfo } from '../../src/datapath/syscall.ts';
 import { A6, B6 } from './drop-cases/case.ts';
 import { fragmentsOf, fromPod, fromWorld, icmpError, ipv6Frame, toPod, udp } from './frames.ts';
-import { NODE, WORLD } from './lab.ts';
+import { NODE, quota, WORLD } from './lab.ts';
 import { A, B, CLIENT, Pair, SERVICE } from './pair.ts';
 import { FLAGS, PROFILES } from './profiles.ts';
 
@@ -20,7 +20,7 @@ test('every switch of the datapath is on in one profile and off in another', () 
 
 describe.each(PROFILES)('profile $name', ({ flags }) => {
   test('loads, and does what its switches say and nothing else', async () => {
-    using pair = await Pair.create({ config: { ...flags, ctQuota: flags.enablePolicy ? 100 : 0 } });
+    using pair = await Pair.create({ config: { ...flags, ...quota(flags.enablePolicy ? 100 : 0) } });
     expect(progInfo(pair.a.programs.fromPod).xlatedInstructions).toBeLessThan(ENDPOINT_BUDGET);
     expect(progInfo(pair.a.programs.toPod).xlatedInstructions).toBeLessThan(ENDPOINT_BUDGET);
 

@@ -19,9 +19,9 @@ const to = (...flags: Parameters<typeof tcp>[2][]): TransportSpec => tcp(CLIENT,
 const from = (...flags: Parameters<typeof tcp>[2][]): TransportSpec => tcp(SERVICE, CLIENT, ...flags);
 
 const OPENING: readonly Step[] = [
-  { by: 'a', send: to('SYN'), flags: [], timeout: 60, event: 'open' },
-  { by: 'a', send: to('SYN'), flags: [], timeout: 60 },
-  { by: 'b', send: from('SYN', 'ACK'), flags: ['replied'], timeout: 8040 },
+  { by: 'a', send: to('SYN'), flags: ['opening'], timeout: 60, event: 'open' },
+  { by: 'a', send: to('SYN'), flags: ['opening'], timeout: 60 },
+  { by: 'b', send: from('SYN', 'ACK'), flags: ['replied', 'opening'], timeout: 60 },
   { by: 'a', send: to('ACK'), flags: ['replied'], timeout: 8040 },
   { by: 'b', send: from('ACK', 'PSH'), flags: ['replied'], timeout: 8040 },
 ];
@@ -39,17 +39,23 @@ const LIVES: Readonly<Record<string, readonly Step[]>> = {
       event: 'close',
     },
     { by: 'a', send: to('ACK'), flags: ['replied', 'closing', 'fin-0', 'fin-1'], timeout: 10 },
-    { by: 'a', send: to('SYN'), flags: [], timeout: 60, event: 'open' },
+    { by: 'a', send: to('SYN'), flags: ['opening'], timeout: 60, event: 'open' },
   ],
   'TCP reset by the opener': [
     ...OPENING,
     { by: 'a', send: to('RST'), flags: ['replied', 'closing'], timeout: 10, event: 'close' },
     { by: 'a', send: to('RST'), flags: ['replied', 'closing'], timeout: 10 },
+    // Who was reset sends nothing more: what goes on is alive.
+    { by: 'b', send: from('ACK', 'PSH'), flags: ['replied'], timeout: 8040 },
+  ],
+  DNS: [
+    { by: 'a', send: udp(CLIENT, 53), flags: [], timeout: 17, event: 'open' },
+    { by: 'b', send: udp(53, CLIENT), flags: ['replied'], timeout: 17 },
   ],
   'TCP refused': [
-    { by: 'a', send: to('SYN'), flags: [], timeout: 60, event: 'open' },
-    { by: 'b', send: from('RST', 'ACK'), flags: ['replied', 'closing'], timeout: 10, event: 'close' },
-    { by: 'a', send: to('SYN'), flags: [], timeout: 60, event: 'open' },
+    { by: 'a', send: to('SYN'), flags: ['opening'], timeout: 60, event: 'open' },
+    { by: 'b', send: from('RST', 'ACK'), flags: ['replied', 'closing', 'opening'], timeout: 10, event: 'close' },
+    { by: 'a', send: to('SYN'), flags: ['opening'], timeout: 60, event: 'open' },
   ],
   UDP: [
     { by: 'a', send: udp(CLIENT, SERVICE), flags: [], timeout: 30, event: 'open' },

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
-import { endpointId } from '../../src/model/index.ts';
-import { fromPod, fromWorld, ping, tcp, udp } from './frames.ts';
-import { NODE, WORLD } from './lab.ts';
+import { fromPod, fromWorld, ping, tcp, toPod, udp } from './frames.ts';
+import { NODE, quota, WORLD } from './lab.ts';
 import { B, Pair, SERVICE } from './pair.ts';
 
 const QUOTA = 3;
 
 async function limited(): Promise<Pair> {
-  return await Pair.unrestricted({ config: { ctQuota: QUOTA } });
+  return await Pair.unrestricted({ config: quota(QUOTA) });
 }
 
 describe('the quota of an endpoint', () => {
@@ -20,7 +19,6 @@ describe('the quota of an endpoint', () => {
     for (let port = 1; port <= QUOTA; port += 1) expect(pair.back(udp(port, 80)).verdict).toBe('redirect');
     expect(pair.back(tcp(80, 1, 'SYN', 'ACK')).verdict).toBe('redirect');
     expect(pair.forth(tcp(1, 80, 'ACK')).verdict).toBe('redirect');
-    expect(pair.forth(tcp(1, 80, 'SYN')).verdict).toBe('ct-quota');
   });
 
   test.each([
@@ -33,32 +31,87 @@ describe('the quota of an endpoint', () => {
         ['back', 'FIN', 'ACK'],
       ],
     ],
-  ] as const)('%s gives one back, once', async (_name, steps) => {
+  ] as const)('%s gives one back when the entry goes', async (_name, steps) => {
     using pair = await limited();
     for (let port = 1; port <= QUOTA; port += 1) pair.forth(tcp(port, 80, 'SYN'));
     for (const [who, ...flags] of steps) {
       if (who === 'forth') pair.forth(tcp(1, 80, ...flags));
       else pair.back(tcp(80, 1, ...flags));
     }
-    pair.back(tcp(80, 1, 'RST', 'ACK'));
+    expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('ct-quota');
+    for (const [key, entry] of await pair.datapath.conntrack.entries())
+      if (entry.timeout === 10) pair.datapath.conntrack.set(key, { ...entry, expires: monotonicTick() });
+    expect(pair.datapath.collect(quota(QUOTA)).removed).toBe(1);
     expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('redirect');
     expect(pair.forth(tcp(11, 80, 'SYN')).verdict).toBe('ct-quota');
   });
 
+  test('a connection that is opened again costs nothing more', async () => {
+    using pair = await limited();
+    for (let port = 1; port <= QUOTA; port += 1) pair.forth(tcp(port, 80, 'SYN'));
+    for (let round = 0; round < 5; round += 1) {
+      pair.back(tcp(80, 1, 'RST', 'ACK'));
+      expect(pair.forth(tcp(1, 80, 'SYN')).verdict).toBe('redirect');
+    }
+    expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('ct-quota');
+  });
+
   test('what policy refuses costs nothing', async () => {
-    using pair = await Pair.create({ config: { ctQuota: QUOTA } });
+    using pair = await Pair.create({ config: quota(QUOTA) });
     for (let port = 1; port <= 10; port += 1) expect(pair.forth(udp(port, 81)).verdict).toBe('policy-ingress');
     expect(pair.forth(udp(1, SERVICE)).verdict).toBe('redirect');
   });
 
-  test('the outside shares one four times as large and does not use up a pod’s', async () => {
+  test('the world has its own, and so has the node', async () => {
     using pair = await limited();
-    const arrivals = Array.from({ length: QUOTA * 4 + 1 }, (_, port) =>
-      pair.arrive(fromWorld(WORLD, B, udp(port + 1, 53))),
-    );
-    expect(arrivals.filter(({ verdict }) => verdict === 'redirect')).toHaveLength(QUOTA * 4);
-    expect(arrivals.at(-1)?.verdict).toBe('ct-quota');
+    const arrive = (port: number) => pair.arrive(fromWorld(WORLD, B, udp(port, 53))).verdict;
+    const receive = (port: number) => pair.receive(pair.b, toPod(pair.b, NODE, udp(port, 53))).verdict;
+    expect([1, 2, 3, 4].map(arrive)).toEqual(['redirect', 'redirect', 'redirect', 'ct-quota']);
+    expect([1, 2, 3, 4].map(receive)).toEqual(['pass', 'pass', 'pass', 'ct-quota']);
     expect(pair.back(udp(1, 2)).verdict).toBe('redirect');
+  });
+});
+
+describe('what is common', () => {
+  const LIMITS = { ...quota(10), ctGuaranteed: 2, ctCommon: 4 };
+
+  test('is for who comes first, what is guaranteed for everybody', async () => {
+    using pair = await Pair.unrestricted({ config: LIMITS });
+    const forth = Array.from({ length: 10 }, (_, port) => pair.forth(udp(port + 1, 53)).verdict);
+    expect(forth.filter((verdict) => verdict === 'redirect')).toHaveLength(6);
+    const back = Array.from({ length: 4 }, (_, port) => pair.back(udp(port + 100, 54)).verdict);
+    expect(back).toEqual(['redirect', 'redirect', 'ct-quota', 'ct-quota']);
+  });
+
+  test('loses what a pod that is gone has left behind, until that is gone', async () => {
+    using pair = await Pair.unrestricted({ config: LIMITS });
+    for (let port = 1; port <= 2; port += 1) pair.forth(udp(port, 53));
+    pair.remove(pair.a);
+    pair.datapath.collect(LIMITS);
+    const back = Array.from(
+      { length: 5 },
+      (_, port) => pair.send(pair.b, fromPod(pair.b, NODE, udp(port + 100, 54))).verdict,
+    );
+    expect(back).toEqual(['pass', 'pass', 'pass', 'pass', 'ct-quota']);
+  });
+});
+
+describe('a flood from the world', () => {
+  const LIMITS = { ...quota(64), ctOpenings: 8 };
+  const syn = (pair: Pair, port: number) => pair.arrive(fromWorld(WORLD, B, tcp(port, 80, 'SYN'))).verdict;
+
+  test('of SYNs, answered or not, pushes out what is half open, and nothing else', async () => {
+    using pair = await Pair.unrestricted({ config: LIMITS });
+    expect(syn(pair, 1)).toBe('redirect');
+    pair.send(pair.b, fromPod(pair.b, WORLD, tcp(80, 1, 'SYN', 'ACK')));
+    pair.arrive(fromWorld(WORLD, B, tcp(1, 80, 'ACK')));
+    for (let port = 2; port <= 200; port += 1) {
+      expect(syn(pair, port)).toBe('redirect');
+      pair.send(pair.b, fromPod(pair.b, WORLD, tcp(80, port, 'SYN', 'ACK')));
+    }
+    expect(await pair.datapath.connections()).toHaveLength(9);
+    expect(pair.arrive(fromWorld(WORLD, B, tcp(1, 80, 'ACK', 'PSH'))).verdict).toBe('redirect');
+    expect(pair.receive(pair.b, toPod(pair.b, NODE, tcp(9, 80, 'SYN'))).verdict).toBe('pass');
   });
 });
 
@@ -93,21 +146,12 @@ describe('the collector', () => {
     for (let port = 1; port <= QUOTA; port += 1) pair.forth(udp(port, 80));
     await pair.expireAll();
     expect(pair.forth(udp(9, 80)).verdict).toBe('ct-quota');
-    pair.datapath.collect({ ctQuota: QUOTA });
+    pair.datapath.collect(quota(QUOTA));
     for (let port = 1; port <= QUOTA; port += 1) expect(pair.forth(udp(port, 80)).verdict).toBe('redirect');
     expect(pair.forth(udp(9, 80)).verdict).toBe('ct-quota');
     // What was counted and is still there stays counted.
-    pair.datapath.collect({ ctQuota: QUOTA });
+    pair.datapath.collect(quota(QUOTA));
     expect(pair.forth(udp(9, 80)).verdict).toBe('ct-quota');
-  });
-
-  test('does not count what is closing', async () => {
-    using pair = await limited();
-    for (let port = 1; port <= QUOTA; port += 1) pair.forth(tcp(port, 80, 'SYN'));
-    pair.back(tcp(80, 1, 'RST', 'ACK'));
-    pair.datapath.collect({ ctQuota: QUOTA });
-    expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('redirect');
-    expect(pair.forth(tcp(11, 80, 'SYN')).verdict).toBe('ct-quota');
   });
 
   test('gives the port of a masqueraded connection back', async () => {
@@ -130,55 +174,12 @@ describe('the collector', () => {
   });
 });
 
-test('a full table makes room: new connections are always possible', async () => {
+test('a full table lets nothing new in, and loses nothing', async () => {
   using pair = await Pair.unrestricted({ sizes: { conntrack: 256 } });
   pair.forth(tcp(1, 80, 'SYN'));
   pair.back(tcp(80, 1, 'SYN', 'ACK'));
-  for (let port = 1; port <= 5000; port += 1) expect(pair.forth(udp(port, 53)).verdict).toBe('redirect');
-  expect((await pair.datapath.conntrack.entries()).length).toBeLessThanOrEqual(256);
-  // What was evicted is in mid-stream, which both may open here.
+  const verdicts = Array.from({ length: 1000 }, (_, port) => pair.forth(udp(port + 1, 53)).verdict);
+  expect(verdicts.filter((verdict) => verdict === 'redirect')).toHaveLength(255);
+  expect(verdicts.at(-1)).toBe('ct-full');
   expect(pair.back(tcp(80, 1, 'ACK')).verdict).toBe('redirect');
-});
-
-describe('events', () => {
-  test('above the rate are counted, not written', async () => {
-    using pair = await Pair.unrestricted({ config: { eventRate: 5 } });
-    let written = 0;
-    for (let port = 1; port <= 200; port += 1) written += pair.forth(udp(port, 53)).events.length;
-    const { lost, suppressed } = pair.datapath.eventLoss();
-    expect(lost).toBe(0);
-    expect(written + suppressed).toBe(200);
-    expect(suppressed).toBeGreaterThanOrEqual(200 - 5 * 3 * 2);
-  });
-
-  test('that find the ring full are counted', async () => {
-    using pair = await Pair.unrestricted({ sizes: { events: 4096 } });
-    const frame = fromPod(pair.a, B, udp(1, 53));
-    pair.datapath.events();
-    let sent = 0;
-    for (let port = 1; port <= 300; port += 1, sent += 1) {
-      const copy = Uint8Array.from(frame);
-      copy.set([port >> 8, port & 255], 34);
-      pair.datapath.run(pair.a.programs.fromPod, copy);
-    }
-    const written = pair.datapath.events().length;
-    expect(written).toBeLessThan(sent);
-    expect(written + pair.datapath.eventLoss().lost).toBe(sent);
-  });
-});
-
-test('drops are counted per endpoint and direction, exactly', async () => {
-  using pair = await Pair.create({ config: { enableEvents: false, enableCounters: false } });
-  for (let round = 0; round < 7; round += 1) pair.forth(udp(1, 81));
-  for (let round = 0; round < 3; round += 1) pair.back(udp(1, 81));
-  const drops = (await pair.datapath.drops()).map(({ endpoint, reason, direction, packets }) => ({
-    endpoint,
-    reason,
-    direction,
-    packets,
-  }));
-  expect(drops.toSorted((x, y) => x.endpoint - y.endpoint)).toEqual([
-    { endpoint: endpointId(1), reason: 'policy-ingress', direction: 'egress', packets: 7 },
-    { endpoint: endpointId(2), reason: 'policy-egress', direction: 'egress', packets: 3 },
-  ]);
 });

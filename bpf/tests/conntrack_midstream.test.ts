@@ -61,10 +61,11 @@ test('an entry made in mid-stream serves both ends and says what it is', async (
   expect(pair.back(tcp(SERVICE, CLIENT, 'ACK')).verdict).toBe('redirect');
 });
 
-test('a reset in mid-stream leaves no entry behind', async () => {
+test('a reset in mid-stream is told like anything else, and soon forgotten', async () => {
   using pair = await Pair.create(ALL);
-  expect(pair.forth(tcp(CLIENT, SERVICE, 'RST')).verdict).toBe('redirect');
-  expect(await pair.datapath.conntrack.entries()).toEqual([]);
+  const { verdict, events } = pair.forth(tcp(CLIENT, SERVICE, 'RST', 'PSH'));
+  expect([verdict, events.map(({ type }) => type)]).toEqual(['redirect', ['open']]);
+  expect((await pair.entry())[1].timeout).toBe(10);
 });
 
 test('such an entry needs the leave of both again when policy changes', async () => {

@@ -64,8 +64,15 @@ export const tcp = (sourcePort: number, destinationPort: number, ...flags: TcpFl
   sourcePort,
   destinationPort,
   flags,
+  sequence: flags.includes('SYN') ? 0 : 1,
+  acknowledgement: flags.includes('ACK') ? 1 : 0,
   payload: flags.includes('PSH') ? new Uint8Array(20).fill(7) : new Uint8Array(0),
 });
+
+/** A TCP packet with other numbers. */
+export function numbered(transport: TransportSpec, sequence: number, acknowledgement = 0): TransportSpec {
+  return transport.kind === 'tcp' ? { ...transport, sequence, acknowledgement } : transport;
+}
 
 export const udp = (sourcePort: number, destinationPort: number, payload = new Uint8Array(12)): TransportSpec => ({
   kind: 'udp',

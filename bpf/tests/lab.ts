@@ -51,6 +51,18 @@ export const FULL: Config = {
   nodePortMax: NODE_PORTS.max,
 };
 
+/** Every endpoint, the node and the world may have this many connections open. */
+export function quota(connections: number): Partial<Config> {
+  return {
+    ctQuota: connections,
+    ctGuaranteed: connections,
+    ctCommon: 0,
+    ctNode: connections,
+    ctWorld: connections,
+    ctOpenings: connections * 2,
+  };
+}
+
 export type LabPod = {
   readonly id: number;
   readonly addr: Addr;

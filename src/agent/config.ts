@@ -69,7 +69,7 @@ const mapsSchema = z
     ipcache: entries.default(524_288).describe('Prefixes with an identity.'),
     endpoints: entries.default(16_384).describe('Local addresses.'),
     conntrack: entries.default(262_144).describe('Connections.'),
-    snat: entries.default(65_536).describe('Masqueraded connections.'),
+    snat: entries.default(262_144).describe('Masqueraded connections; memory is taken as they come.'),
     fragments: entries.default(32_768).describe('Fragmented datagrams under way.'),
     services: entries.default(131_072).describe('Frontends: an address and port of a service.'),
     service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
@@ -213,7 +213,17 @@ const configSchema = z.strictObject({
       'Percent of each map of services that the Services of one namespace may take, and one Service half of that.',
     ),
   enableCounters: z.boolean().default(true).describe('Count what was forwarded; drops are always counted.'),
-  ctQuota: z.int().min(0).default(0).describe('Connections that one endpoint may have open; 0: no limit.'),
+  ctQuota: z
+    .int()
+    .min(0)
+    .default(16_384)
+    .describe('Connections that one endpoint may have opened; 0: nothing is counted, and one can take all.'),
+  expectedPods: z
+    .int()
+    .min(1)
+    .max(16_384)
+    .default(256)
+    .describe('Pods of this node that a part of the connection table is kept for; with more, the last may find none.'),
   ctGcInterval: seconds.default(10).describe('Seconds between two runs of the conntrack collector.'),
   eventRate: z
     .int()

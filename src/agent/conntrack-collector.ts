@@ -51,10 +51,7 @@ export class Collection implements Service {
       return;
     }
     if (this.#entries > capacity * 0.9 && before <= capacity * 0.9) {
-      log.warn(
-        { entries: this.#entries, capacity },
-        'conntrack is nearly full: the least recently used connections go',
-      );
+      log.warn({ entries: this.#entries, capacity }, 'conntrack is nearly full: soon nothing new can be opened');
     }
     onCollected(clock.now());
   }

@@ -4,6 +4,7 @@ import { cleanup } from './cleanup.ts';
 import { type AgentConfig, readConfig } from './config.ts';
 import { agentErrors } from './errors.ts';
 import { takeLock } from './lock.ts';
+import { releaseMasqueradePorts } from './masquerade-ports.ts';
 import { startAgent } from './modules.ts';
 
 export type RunAgentOptions = {
@@ -47,6 +48,7 @@ export async function runAgent(options: RunAgentOptions): Promise<number> {
 async function removeAll(config: AgentConfig): Promise<number> {
   try {
     const { devices } = await cleanup(config);
+    releaseMasqueradePorts();
     process.stdout.write(`removed ${devices} devices, ${config.pinDir} and ${config.stateDir}\n`);
     return EXIT.ok;
   } catch (error) {

@@ -47,6 +47,7 @@ import { Intent } from './intent.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { LocalAddresses } from './local-addresses.ts';
+import { reserveMasqueradePorts, UNRESERVED_PORTS } from './masquerade-ports.ts';
 import { nodeConfig } from './node-config.ts';
 import { NodeDevices } from './node-devices.ts';
 import { nodeDoctor } from './node-doctor.ts';
@@ -93,7 +94,9 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
 
   const netdev = Netdev.open();
   const uplink = await findUplink(netdev, config.uplink);
-  const base = nodeConfig(config, uplink);
+  const masquerades = config.enableMasquerade || config.enableServices;
+  const masqueradePorts = masquerades ? reserveMasqueradePorts(log) : undefined;
+  const base = nodeConfig(config, uplink, masqueradePorts ?? UNRESERVED_PORTS);
   const maps = new MapSet({ pinDir: config.pinDir, sizes: config.maps });
   const words = KernelEndpointWords.of(maps.get('endpoint_words'));
   const specs = {
@@ -345,6 +348,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       policies,
       serviceCgroup: () => sockets.cgroup,
       apiServer: connection.server,
+      masqueradePorts,
       refusedServices: () => services?.engine.refused,
       counted: () => ({ policy: installer.rows, ipcache: ipcache.size, conntrack: collection.entries }),
     }),

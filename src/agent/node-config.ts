@@ -1,14 +1,13 @@
 import { type Config, netnsCookie, ZERO_CONFIG } from '../datapath/index.ts';
 import type { AgentConfig } from './config.ts';
+import { connectionShares } from './connection-shares.ts';
+import type { Ports } from './masquerade-ports.ts';
 import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
 
 /** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
 const TUNNEL_PORT = 8472;
-/** Above Linux' default range of ephemeral ports, which belongs to the node's own connections. */
-export const SNAT_PORTS = { min: 61_000, max: 65_535 } as const;
-
-/** The constants that are the same in every program of the node. */
-export function nodeConfig(config: AgentConfig, uplink: Uplink): Config {
+/** The constants that are the same in every program of the node. `ports`: to masquerade with. */
+export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): Config {
   return {
     ...ZERO_CONFIG,
     enableIpv6: config.enableIPv6,
@@ -25,12 +24,16 @@ export function nodeConfig(config: AgentConfig, uplink: Uplink): Config {
     nodeIpv4: uplink.addr,
     uplinkIfindex: uplink.ifindex,
     tunnelPort: TUNNEL_PORT,
-    snatPortMin: SNAT_PORTS.min,
-    snatPortMax: SNAT_PORTS.max,
+    snatPortMin: ports.min,
+    snatPortMax: ports.max,
     nodePortMin: config.nodePortRange.min,
     nodePortMax: config.nodePortRange.max,
     nodeCookie: config.enableServices ? Number(netnsCookie()) : 0,
-    ctQuota: config.ctQuota,
+    ...connectionShares({
+      capacity: config.maps.conntrack,
+      endpoints: config.expectedPods,
+      quota: config.ctQuota,
+    }),
     eventRate: config.eventRate,
   };
 }

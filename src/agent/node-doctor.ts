@@ -3,6 +3,7 @@ import type { AgentConfig } from './config.ts';
 import { Doctor, type MapFill, type WatchedDevice } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Intent } from './intent.ts';
+import type { Ports } from './masquerade-ports.ts';
 import type { NodeDevices } from './node-devices.ts';
 import { type PolicyFollower, textOf } from './policy-follower.ts';
 
@@ -16,6 +17,7 @@ export type NodeDoctorOptions = {
   readonly policies: Pick<PolicyFollower, 'problems'>;
   readonly serviceCgroup: () => string | undefined;
   readonly apiServer: URL;
+  readonly masqueradePorts: Ports | undefined;
   readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
   /** Of maps that the agent keeps count of anyway; the others are walked. */
   readonly counted: () => Partial<Readonly<Record<MapName, number>>>;
@@ -39,6 +41,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
     maps: () => mapFills(options),
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     refusedServices: options.refusedServices,
+    masqueradePorts: options.masqueradePorts,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },
   });
 }

@@ -9,7 +9,6 @@ import { boundSockets } from './bound-sockets.ts';
 import type { AgentConfig } from './config.ts';
 import { HostPortPods, type LocalPod } from './host-port-pods.ts';
 import type { Intent } from './intent.ts';
-import { SNAT_PORTS } from './node-config.ts';
 import type { ObjectEvents } from './object-events.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
@@ -66,7 +65,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     intent,
     nodeAddresses,
     localPods: options.localPods,
-    reservedHostPorts: [...config.reservedHostPorts, SNAT_PORTS],
+    reservedHostPorts: config.reservedHostPorts,
     boundSockets,
   });
   const follower = new ServiceFollower({

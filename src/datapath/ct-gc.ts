@@ -9,7 +9,7 @@ import { progTestRun } from './syscall.ts';
 /** struct collect_result of conntrack.bpf.c. */
 export type Collected = { readonly scanned: number; readonly removed: number };
 
-/** Removes dead connections and corrects ct_usage. Runs inside the kernel: walking from here would cost seconds. */
+/** Removes dead connections, with the ports that they held, and corrects ct_usage. Runs inside the kernel: walking from here would cost seconds. */
 export class ConntrackCollector implements Disposable {
   readonly #program: ProgFd;
 

@@ -16,11 +16,12 @@ import { EndpointAccounts } from './endpoint-accounts.ts';
 import { KernelEndpointWords } from './endpoint-words.ts';
 import { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
 import type { ProgFd } from './fd.ts';
-import type { Event } from './gen/codecs.ts';
+import { type Event, type SnatKey, type SnatValue, snatKeyCodec, snatValueCodec } from './gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from './gen/config.ts';
 import { type IpcacheMap, ipcacheMap } from './ipcache-map.ts';
 import { installJudges } from './judges.ts';
 import { loadPrograms } from './loader.ts';
+import { KernelMap, type TypedMap } from './map.ts';
 import { MapSet, type MapSizes } from './map-set.ts';
 import { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 import { policyMaps } from './policy-maps.ts';
@@ -108,6 +109,12 @@ export class TestDatapath implements Disposable {
     this.policy = new TestPolicy(policyMaps(this.maps));
     this.accounts = new EndpointAccounts(this.maps, { events: true });
     this.#ring = new EventRing(this.maps.get('events'), this.maps.spec('events').maxEntries);
+  }
+
+  /** Titles to masquerade ports. */
+  get snat(): TypedMap<SnatKey, SnatValue> {
+    const codecs = { key: snatKeyCodec, value: snatValueCodec };
+    return new KernelMap(this.maps.get('snat'), this.maps.spec('snat'), codecs);
   }
 
   /** Spec of `build/<name>.bpf.o`. */

@@ -142,6 +142,11 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     text: 'the client already has a connection of this source port to every backend that was tried',
     remedy: 'Let the client use another source port; it reaches the backend directly and through a service at once.',
   },
+  'tcp-window': {
+    text: 'the answer to a SYN does not acknowledge it: it is about an earlier connection under the same port',
+    remedy:
+      'Nothing, if the next SYN gets through (it leaves under another port); if it lasts, look for a host outside that sends under the address of the server.',
+  },
   'unfinished-checksum': {
     text: 'the kernel is asked to write a checksum where none belongs, which would change the packet after the verdict',
     remedy:

@@ -1,6 +1,6 @@
 import { parseAddr, parseMac } from '../../../src/net/index.ts';
-import { fragmentsOf, fromPod, fromWorld, icmp, icmpError, ping, pong, tcp, udp } from '../frames.ts';
-import { deny, type Lab, type LabPod, NODE, OPEN, OTHER_NODE, type Outcome, REMOTE_POD, WORLD } from '../lab.ts';
+import { fragmentsOf, fromPod, fromWorld, icmp, icmpError, numbered, ping, pong, tcp, udp } from '../frames.ts';
+import { deny, type Lab, type LabPod, NODE, OPEN, OTHER_NODE, type Outcome, quota, REMOTE_POD, WORLD } from '../lab.ts';
 import { A, B, type DropCase } from './case.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
@@ -159,9 +159,9 @@ const policy: DropCase[] = [
   {
     name: 'quota of the outside',
     reason: 'ct-quota',
-    config: { ctQuota: 1 },
+    config: quota(1),
     run: ({ lab }) => {
-      for (const port of [1, 2, 3, 4]) lab.arrive(fromWorld(WORLD, B, udp(port, 53)));
+      lab.arrive(fromWorld(WORLD, B, udp(1, 53)));
       return lab.arrive(fromWorld(WORLD, B, udp(5, 53)));
     },
   },
@@ -175,6 +175,15 @@ const masquerade: DropCase[] = [
       const port = await masqueraded(lab, a);
       await lab.open(a, [OPEN.ingress]);
       return lab.arrive(fromWorld(WORLD, NODE, udp(53, port)));
+    },
+  },
+  {
+    name: 'answer to another SYN than the pod has sent',
+    reason: 'tcp-window',
+    run: async ({ lab, a }) => {
+      lab.send(a, fromPod(a, WORLD, numbered(tcp(5000, 80, 'SYN'), 1_000_000)));
+      const [, { natPort }] = await lab.entry();
+      return lab.arrive(fromWorld(WORLD, NODE, tcp(80, natPort, 'ACK')));
     },
   },
   {

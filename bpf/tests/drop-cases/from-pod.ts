@@ -9,6 +9,7 @@ import {
   NODE,
   OPEN,
   OTHER_NODE,
+  quota,
   REMOTE_POD,
   SNAT_PORTS,
   TUNNEL_PORT,
@@ -441,7 +442,7 @@ const policy: DropCase[] = [
   {
     name: 'quota of connections',
     reason: 'ct-quota',
-    config: { ctQuota: 2 },
+    config: quota(2),
     run: ({ lab, a }) => {
       for (const port of [1, 2]) lab.send(a, fromPod(a, B, udp(port, 53)));
       return lab.send(a, fromPod(a, B, udp(3, 53)));

@@ -1,6 +1,6 @@
 import { buildPacket, parseAddr } from '../../../src/net/index.ts';
 import { fragmentsOf, fromPod, icmp, icmpError, ping, pong, sctp, tcp, toPod, udp } from '../frames.ts';
-import { deny, GATEWAY, GATEWAY_MAC, type LabPod, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from '../lab.ts';
+import { deny, GATEWAY, GATEWAY_MAC, type LabPod, NODE, OPEN, OTHER_NODE, quota, REMOTE_POD, WORLD } from '../lab.ts';
 import { A, A6, B, B6, type DropCase, patched } from './case.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
@@ -214,9 +214,9 @@ const policy: DropCase[] = [
   {
     name: 'quota of the outside',
     reason: 'ct-quota',
-    config: { ctQuota: 1 },
+    config: quota(1),
     run: ({ lab, b }) => {
-      for (const port of [1, 2, 3, 4]) lab.receive(b, toPod(b, NODE, udp(port, 53)));
+      lab.receive(b, toPod(b, NODE, udp(1, 53)));
       return lab.receive(b, toPod(b, NODE, udp(5, 53)));
     },
   },

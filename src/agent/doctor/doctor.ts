@@ -1,5 +1,6 @@
 import type { DoctorReport } from '../../api/index.ts';
 import type { PodRow } from '../../kube/index.ts';
+import type { Ports } from '../masquerade-ports.ts';
 import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';
 import { hookFacts, type WatchedDevice } from './hook-facts.ts';
@@ -8,6 +9,7 @@ import { judgeHooks } from './judge-hooks.ts';
 import { judgeMaps, type MapFill } from './judge-maps.ts';
 import { judgePods } from './judge-pods.ts';
 import { type ClosedPolicy, judgePolicies } from './judge-policies.ts';
+import { judgePorts } from './judge-ports.ts';
 import { judgeProxy } from './judge-proxy.ts';
 import { judgeServices } from './judge-services.ts';
 import { judgeSockets } from './judge-sockets.ts';
@@ -28,6 +30,8 @@ export type DoctorOptions = {
   readonly maps: () => Promise<readonly MapFill[]>;
   readonly sockets: () => Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
+  /** In force; undefined: nothing is masqueraded. */
+  readonly masqueradePorts: Ports | undefined;
   /** Why services have less than they want; undefined: services are off. */
   readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
 };
@@ -50,7 +54,7 @@ export class Doctor {
   }
 
   async #examine(): Promise<DoctorReport> {
-    const { pinDir, pods, policies, maps, sockets, apiServer } = this.#o;
+    const { pinDir, pods, policies, maps, sockets, apiServer, masqueradePorts } = this.#o;
     const nodeDevices = this.#o.nodeDevices();
     const podDevices = this.#o.podDevices();
     const devices = [...nodeDevices.values(), ...podDevices.values()];
@@ -62,6 +66,7 @@ export class Doctor {
           nodeDevices: new Set(nodeDevices.keys()),
         }),
       ),
+      section('masquerade ports', async () => judgePorts(masqueradePorts)),
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
       section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets())),
       section('pods', async () => judgePods(pods())),

@@ -335,15 +335,22 @@ export type CtEntry = {
   readonly endpoint: readonly [EndpointId, EndpointId];
   /** deliver to this side: host end of the pod's veth pair; 0: the node's stack or the uplink */
   readonly ifindex: readonly [Ifindex, Ifindex];
-  /** source port (ICMP: id) on the node's address towards the world; 0: not translated */
+  /**
+   * source port (ICMP: id) on the node's address towards the world; 0: not translated. Worth something only while
+   * its row in `snat` says so
+   */
   readonly natPort: number;
+  /** somebody outside answered the SYN who did not mean it */
+  readonly strange: number;
   /** identity of each side when the verdict was taken, for events */
   readonly identity: readonly [IdentityId, IdentityId];
   /** by direction: the rules that allowed it */
   readonly rule: readonly [RuleId, RuleId];
+  /** TCP: about the number of the next byte of each side, host order */
+  readonly sequence: readonly [number, number];
 };
 
-export const CT_ENTRY_SIZE = 56;
+export const CT_ENTRY_SIZE = 64;
 
 export function decodeCtEntry(view: DataView, offset = 0): CtEntry {
   return {
@@ -355,8 +362,10 @@ export function decodeCtEntry(view: DataView, offset = 0): CtEntry {
     endpoint: [view.getUint16(offset + 24, true) as EndpointId, view.getUint16(offset + 26, true) as EndpointId],
     ifindex: [view.getUint32(offset + 28, true) as Ifindex, view.getUint32(offset + 32, true) as Ifindex],
     natPort: view.getUint16(offset + 36),
+    strange: view.getUint8(offset + 38),
     identity: [view.getUint32(offset + 40, true) as IdentityId, view.getUint32(offset + 44, true) as IdentityId],
     rule: [view.getUint32(offset + 48, true) as RuleId, view.getUint32(offset + 52, true) as RuleId],
+    sequence: [view.getUint32(offset + 56, true), view.getUint32(offset + 60, true)],
   };
 }
 
@@ -373,25 +382,32 @@ export function writeCtEntry(view: DataView, offset: number, value: CtEntry): vo
   view.setUint32(offset + 28, value.ifindex[0], true);
   view.setUint32(offset + 32, value.ifindex[1], true);
   view.setUint16(offset + 36, value.natPort);
+  view.setUint8(offset + 38, value.strange);
   view.setUint32(offset + 40, value.identity[0], true);
   view.setUint32(offset + 44, value.identity[1], true);
   view.setUint32(offset + 48, value.rule[0], true);
   view.setUint32(offset + 52, value.rule[1], true);
+  view.setUint32(offset + 56, value.sequence[0], true);
+  view.setUint32(offset + 60, value.sequence[1], true);
 }
 
 export function encodeCtEntry(value: CtEntry): Uint8Array {
-  const bytes = new Uint8Array(56);
+  const bytes = new Uint8Array(64);
   writeCtEntry(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const ctEntryCodec: Codec<CtEntry> = {
-  size: 56,
+  size: 64,
   write: writeCtEntry,
   decode: decodeCtEntry,
 };
 
-/** Reverse translation of masqueraded connections: what comes back to the node's address and this port. */
+/**
+ * Reverse translation of masqueraded connections: what comes back to the node's address and this port. The row is
+ * the title to the port: made where there is none, taken away by who ends the connection, asked at every packet in
+ * either direction.
+ */
 export type SnatKey = {
   readonly remote: Addr;
   /** ICMP: 0 */
@@ -435,6 +451,8 @@ export type SnatValue = {
   readonly pod: Addr;
   readonly podPort: number;
   readonly endpoint: EndpointId;
+  /** tick */
+  readonly made: number;
 };
 
 export const SNAT_VALUE_SIZE = 24;
@@ -444,6 +462,7 @@ export function decodeSnatValue(view: DataView, offset = 0): SnatValue {
     pod: readAddr(view, offset),
     podPort: view.getUint16(offset + 16),
     endpoint: view.getUint16(offset + 18, true) as EndpointId,
+    made: view.getUint32(offset + 20, true),
   };
 }
 
@@ -452,6 +471,7 @@ export function writeSnatValue(view: DataView, offset: number, value: SnatValue)
   writeAddr(view, offset, value.pod);
   view.setUint16(offset + 16, value.podPort);
   view.setUint16(offset + 18, value.endpoint, true);
+  view.setUint32(offset + 20, value.made, true);
 }
 
 export function encodeSnatValue(value: SnatValue): Uint8Array {

@@ -47,13 +47,23 @@ export type Config = {
   readonly nodePortMax: number;
   /** of the node's own network namespace */
   readonly nodeCookie: number;
-  /** connections one endpoint may have open; 0: no limit */
+  /** that one endpoint may have opened; 0: nothing is counted */
   readonly ctQuota: number;
+  /** of these, how many no other can take away */
+  readonly ctGuaranteed: number;
+  /** that all endpoints together may have beyond that */
+  readonly ctCommon: number;
+  /** that processes of the node may have opened */
+  readonly ctNode: number;
+  /** the same for the world */
+  readonly ctWorld: number;
+  /** of the world's, how many may be half open: the oldest make room; at most WORLD_OPENINGS */
+  readonly ctOpenings: number;
   /** events a second of one endpoint and direction; above it events are counted, not written; 0: no limit */
   readonly eventRate: number;
 };
 
-export const CONFIG_SIZE = 120;
+export const CONFIG_SIZE = 144;
 
 export function decodeConfig(view: DataView, offset = 0): Config {
   return {
@@ -82,7 +92,12 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     nodePortMax: view.getUint16(offset + 100, true),
     nodeCookie: view.getUint32(offset + 104 + 4, true) * 4294967296 + view.getUint32(offset + 104, true),
     ctQuota: view.getUint32(offset + 112, true),
-    eventRate: view.getUint32(offset + 116, true),
+    ctGuaranteed: view.getUint32(offset + 116, true),
+    ctCommon: view.getUint32(offset + 120, true),
+    ctNode: view.getUint32(offset + 124, true),
+    ctWorld: view.getUint32(offset + 128, true),
+    ctOpenings: view.getUint32(offset + 132, true),
+    eventRate: view.getUint32(offset + 136, true),
   };
 }
 
@@ -113,17 +128,22 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint16(offset + 100, value.nodePortMax, true);
   view.setBigUint64(offset + 104, BigInt(value.nodeCookie), true);
   view.setUint32(offset + 112, value.ctQuota, true);
-  view.setUint32(offset + 116, value.eventRate, true);
+  view.setUint32(offset + 116, value.ctGuaranteed, true);
+  view.setUint32(offset + 120, value.ctCommon, true);
+  view.setUint32(offset + 124, value.ctNode, true);
+  view.setUint32(offset + 128, value.ctWorld, true);
+  view.setUint32(offset + 132, value.ctOpenings, true);
+  view.setUint32(offset + 136, value.eventRate, true);
 }
 
 export function encodeConfig(value: Config): Uint8Array {
-  const bytes = new Uint8Array(120);
+  const bytes = new Uint8Array(144);
   writeConfig(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const configCodec: Codec<Config> = {
-  size: 120,
+  size: 144,
   write: writeConfig,
   decode: decodeConfig,
 };
@@ -155,6 +175,11 @@ export const ZERO_CONFIG: Config = {
   nodePortMax: 0,
   nodeCookie: 0,
   ctQuota: 0,
+  ctGuaranteed: 0,
+  ctCommon: 0,
+  ctNode: 0,
+  ctWorld: 0,
+  ctOpenings: 0,
   eventRate: 0,
 };
 
@@ -184,6 +209,11 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   nodePortMin: "host order; node ports are looked for in this range only",
   nodePortMax: "host order, included",
   nodeCookie: "of the node's own network namespace",
-  ctQuota: "connections one endpoint may have open; 0: no limit",
+  ctQuota: "that one endpoint may have opened; 0: nothing is counted",
+  ctGuaranteed: "of these, how many no other can take away",
+  ctCommon: "that all endpoints together may have beyond that",
+  ctNode: "that processes of the node may have opened",
+  ctWorld: "the same for the world",
+  ctOpenings: "of the world's, how many may be half open: the oldest make room; at most WORLD_OPENINGS",
   eventRate: "events a second of one endpoint and direction; above it events are counted, not written; 0: no limit",
 };

@@ -30,6 +30,7 @@ export const CT_FLAG = {
   'fin-0': 16,
   'fin-1': 32,
   service: 64,
+  opening: 128,
 } as const;
 export type CtFlag = keyof typeof CT_FLAG;
 
@@ -147,6 +148,7 @@ export const DROP_REASON = {
   'service-conflict': 35,
   'unfinished-checksum': 38,
   martian: 39,
+  'tcp-window': 40,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -191,4 +193,5 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   undefined,
   'unfinished-checksum',
   'martian',
+  'tcp-window',
 ];
