@@ -38,12 +38,12 @@ openssl=openssl
 sysctl=procps
 kubectl=kubernetes-client
 iptables=iptables
+ethtool=ethtool
 '
 packages_test="$packages_run
 bpftool=bpftool
 curl=curl
 dig=bind9-dnsutils
-ethtool=ethtool
 wrk=wrk
 "
 packages_check="$packages_run

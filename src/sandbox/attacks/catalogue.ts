@@ -13,6 +13,7 @@ import { disabledProtocols, spoof } from './spoof.ts';
 import type { Stage } from './stage.ts';
 import { survive } from './survive.ts';
 import { takeover } from './takeover.ts';
+import { unfinished } from './unfinished.ts';
 import { unknownPod } from './unknown-pod.ts';
 
 export type AttackOptions = {
@@ -50,6 +51,7 @@ export const ATTACKS: readonly Attack[] = [
   { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
   { number: 15, name: 'intake', title: 'A policy that the agent cannot read, and one of another family', run: intake },
   { number: 18, name: 'takeover', title: 'A tenant fills the table of backends', run: takeover },
+  { number: 17, name: 'unfinished', title: 'A pod has the kernel write into its packets', run: unfinished },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

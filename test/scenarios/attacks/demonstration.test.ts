@@ -114,6 +114,12 @@ describe('the demonstration', () => {
     expect(lines.map((line) => line.id)).toEqual(['15.later', '15.told', '15.six']);
   });
 
+  it('lets nothing out that was changed behind the verdict', async () => {
+    const lines = await lab.lines('unfinished');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id).slice(0, 4)).toEqual(['17.honest', '17.port', '17.address', '17.source']);
+  });
+
   it('leaves nothing of an attack behind', async () => {
     const pods = await lab.cluster.list('pods');
     expect(pods.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`).toSorted()).toEqual(
