@@ -1,4 +1,4 @@
-import type { Identity, LabelSelector } from '../model/index.ts';
+import type { Identity, LabelSelector, PrefixSelector } from '../model/index.ts';
 import { NAMESPACE_LABEL_PREFIX } from '../model/index.ts';
 import type { IdentitySelector } from './select.ts';
 
@@ -28,7 +28,7 @@ export function identityAnchors(identity: Identity): Anchor[] {
 }
 
 /** Anchors each of which every identity that the selector selects must have, the more telling last. Never empty. */
-export function selectorAnchors(selector: IdentitySelector): [Anchor, ...Anchor[]] {
+export function selectorAnchors(selector: Exclude<IdentitySelector, PrefixSelector>): [Anchor, ...Anchor[]] {
   switch (selector.kind) {
     case 'pods': {
       const { name, selector: namespaces } = selector.namespace;
@@ -39,8 +39,6 @@ export function selectorAnchors(selector: IdentitySelector): [Anchor, ...Anchor[
         ...fixed(selector.pods, label),
       ];
     }
-    case 'prefix':
-      return [kind('cidr')];
     case 'entity':
       return [EVERY];
     case 'named-port':

@@ -2,6 +2,7 @@ export { AddressBook, type AddressBookOptions, type IpcacheRow } from './address
 export { type AllocatorOptions, type AllocatorSnapshot, IdentityAllocator } from './allocator.ts';
 export { CidrIdentities } from './cidr-identities.ts';
 export { LabelFilter, type LabelRule } from './label-filter.ts';
+export type { Members } from './members.ts';
 export {
   type IdentityRange,
   RESERVED_IDENTITIES,

@@ -7,7 +7,7 @@ export type IdentitySelector =
   | PeerSelector
   | { readonly kind: 'named-port'; readonly protocol: Protocol; readonly name: string };
 
-/** Equal selectors have equal keys. */
+/** Equal selectors have equal keys; what a prefix excepts is no part of its key (see `SelectorCache`). */
 export type SelectorKey = string & { readonly selectorKey: never };
 
 export function selectorKey(selector: IdentitySelector): SelectorKey {
@@ -21,7 +21,7 @@ function keyText(selector: IdentitySelector): string {
       return JSON.stringify(['pods', name ?? null, labels?.key ?? null, selector.pods.key]);
     }
     case 'prefix':
-      return ['prefix', selector.prefix, '-', ...selector.except.map(String).sort()].join(' ');
+      return `prefix ${selector.prefix.toString()}`;
     case 'entity':
       return `entity ${selector.entity}`;
     case 'named-port':

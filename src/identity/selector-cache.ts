@@ -1,6 +1,9 @@
-import type { Identity, IdentityId } from '../model/index.ts';
+import type { Identity, IdentityId, PrefixSelector } from '../model/index.ts';
+import type { Prefix } from '../net/index.ts';
 import { type Anchor, identityAnchors, selectorAnchors } from './anchors.ts';
 import { identityErrors } from './errors.ts';
+import { type Members, PrefixMembers } from './members.ts';
+import { PrefixIndex } from './prefix-index.ts';
 import { type IdentitySelector, type SelectorKey, selectorKey, selects } from './select.ts';
 
 /** How one selector's members changed. */
@@ -19,19 +22,36 @@ type Registered = {
   users: number;
 };
 
+type RegisteredPrefix = { readonly key: SelectorKey; readonly prefix: Prefix; users: number };
+
 const NONE: ReadonlySet<never> = new Set<never>();
 
-/** Which identities each selector in use selects, kept up to date as identities come and go. */
+/**
+ * Which identities each selector in use selects, kept up to date as identities come and go. A prefix is one selector
+ * whatever is excepted from it, and its members are looked up, not kept: see `PrefixMembers`.
+ */
 export class SelectorCache {
   readonly #selectors = new Map<SelectorKey, Registered>();
   readonly #identities = new Map<IdentityId, Identity>();
   readonly #selectorsOf = new Map<IdentityId, Set<SelectorKey>>();
   readonly #identitiesAt = new Map<Anchor, Set<Identity>>();
   readonly #selectorsAt = new Map<Anchor, Set<Registered>>();
+  readonly #prefixes = new Map<SelectorKey, RegisteredPrefix>();
+  readonly #prefixKeys = new PrefixIndex<SelectorKey>();
+  readonly #cidrs = new PrefixIndex<IdentityId>();
 
-  /** Registers a use of the selector; its present members are in `members(key)`. */
+  /** Registers a use of the selector. */
   acquire(selector: IdentitySelector): SelectorKey {
     const key = selectorKey(selector);
+    if (selector.kind === 'prefix') {
+      const known = this.#prefixes.get(key) ?? { key, prefix: selector.prefix, users: 0 };
+      if (known.users === 0) {
+        this.#prefixes.set(key, known);
+        this.#prefixKeys.set(selector.prefix, key);
+      }
+      known.users += 1;
+      return key;
+    }
     const registered = this.#selectors.get(key) ?? this.#register(selector, key);
     registered.users += 1;
     return key;
@@ -39,6 +59,14 @@ export class SelectorCache {
 
   /** One use less; with the last one the selector is forgotten. */
   release(key: SelectorKey): void {
+    const prefix = this.#prefixes.get(key);
+    if (prefix !== undefined) {
+      prefix.users -= 1;
+      if (prefix.users > 0) return;
+      this.#prefixes.delete(key);
+      this.#prefixKeys.delete(prefix.prefix);
+      return;
+    }
     const registered = this.#selectors.get(key);
     if (registered === undefined)
       throw identityErrors.make('E_IDENTITY_UNKNOWN', { detail: `release of selector ${key}` });
@@ -49,11 +77,24 @@ export class SelectorCache {
     for (const id of registered.members) this.#selectorsOf.get(id)?.delete(key);
   }
 
-  /** Empty for a selector that is not registered: nobody, never everybody. */
-  members(key: SelectorKey): ReadonlySet<IdentityId> {
+  /** Nobody for a selector that is not registered, never everybody. */
+  members(selector: IdentitySelector): Members {
+    const key = selectorKey(selector);
+    if (selector.kind !== 'prefix') return this.membersAt(key);
+    if (!this.#prefixes.has(key)) return NONE;
+    const prefixOf = (id: IdentityId): Prefix | undefined => {
+      const identity = this.#identities.get(id);
+      return identity?.kind === 'cidr' ? identity.prefix : undefined;
+    };
+    return new PrefixMembers(selector, this.#cidrs, prefixOf);
+  }
+
+  /** The same for a selector that is no prefix, by its key. */
+  membersAt(key: SelectorKey): ReadonlySet<IdentityId> {
     return this.#selectors.get(key)?.members ?? NONE;
   }
 
+  /** Selectors of other kinds than prefixes. */
   selectorsOf(id: IdentityId): ReadonlySet<SelectorKey> {
     return this.#selectorsOf.get(id) ?? NONE;
   }
@@ -90,7 +131,9 @@ export class SelectorCache {
       }
     }
     this.#selectorsOf.set(identity.id, selectors);
-    return selectors;
+    if (identity.kind !== 'cidr') return selectors;
+    this.#cidrs.set(identity.prefix, identity.id);
+    return new Set([...selectors, ...this.#prefixKeys.covering(identity.prefix)]);
   }
 
   #forget(id: IdentityId): ReadonlySet<SelectorKey> {
@@ -101,10 +144,12 @@ export class SelectorCache {
     for (const anchor of identityAnchors(identity)) drop(this.#identitiesAt, anchor, identity);
     this.#identities.delete(id);
     this.#selectorsOf.delete(id);
-    return selectors;
+    if (identity.kind !== 'cidr') return selectors;
+    this.#cidrs.delete(identity.prefix);
+    return new Set([...selectors, ...this.#prefixKeys.covering(identity.prefix)]);
   }
 
-  #register(selector: IdentitySelector, key: SelectorKey): Registered {
+  #register(selector: Exclude<IdentitySelector, PrefixSelector>, key: SelectorKey): Registered {
     const anchor = this.#narrowest(selectorAnchors(selector));
     const members = new Set<IdentityId>();
     for (const identity of this.#identitiesAt.get(anchor) ?? NONE) {

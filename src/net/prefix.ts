@@ -15,6 +15,7 @@ export class Prefix {
   readonly length: number;
   /** Value of the last address: comparing is several times as fast as shifting. */
   readonly #last: bigint;
+  #text: string | undefined;
 
   private constructor(family: Family, value: bigint, length: number) {
     this.family = family;
@@ -110,6 +111,7 @@ export class Prefix {
   }
 
   toString(): string {
-    return `${this.network}/${this.length}`;
+    this.#text ??= `${this.network}/${this.length}`;
+    return this.#text;
   }
 }

@@ -1,3 +1,4 @@
+import type { Members } from '../identity/index.ts';
 import {
   type Direction,
   type IdentityId,
@@ -15,9 +16,9 @@ export type BoundEntry = {
   readonly entry: PolicyEntry;
   readonly rule: RuleId;
   /** The union of these sets; ignored when `entry.peers` is `any`. */
-  readonly peers: readonly ReadonlySet<IdentityId>[];
+  readonly peers: readonly Members[];
   /** For egress to `any` peers by port name: the identities that have a port of one of the names. */
-  readonly named: readonly ReadonlySet<IdentityId>[];
+  readonly named: readonly Members[];
 };
 
 /** How names of ports become numbers. */
@@ -32,7 +33,7 @@ export type PortNames = {
 /** What one entry claims about everybody, and about each peer of its sets. */
 export class EntryClaims {
   readonly everybody: Claim | undefined;
-  readonly sets: readonly ReadonlySet<IdentityId>[];
+  readonly sets: readonly Members[];
   readonly #of: (peer: IdentityId) => Claim | undefined;
 
   constructor({ entry, rule, peers, named }: BoundEntry, names: PortNames) {

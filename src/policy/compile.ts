@@ -74,6 +74,7 @@ export class CompiledTable implements PolicyTable {
   readonly #common: Surface;
   /** The node itself, where it may always come in. */
   readonly #localhost: Claim | undefined;
+  readonly #onlyAllows: boolean;
   readonly #claims = new PeerClaims();
   readonly #numbers = new Map<string, number>();
   #rows = 0;
@@ -91,6 +92,7 @@ export class CompiledTable implements PolicyTable {
     this.#everybody = everybody.sort(byPrecedence);
     const local = isolated && direction === 'ingress' && allowLocalhost === 'always';
     this.#localhost = local ? ofDefault(LOCALHOST_ALLOW) : undefined;
+    this.#onlyAllows = spoken.every(({ entry }) => entry.verdict === 'allow');
     this.#common = flatten(this.#everybody);
     this.#number(surfaceRows(this.#common));
   }
@@ -180,7 +182,10 @@ export class CompiledTable implements PolicyTable {
     if (list.group !== undefined) return list.group;
     const claims = [...this.#everybody, ...claimsOf(list)].sort(byPrecedence);
     this.#work += claims.reduce((sum, { ports }) => sum + 1 + (ports?.length ?? 0), 0);
-    const rows = surfaceRows(flatten(claims), this.#common);
+    // Where nothing is denied, the node needs no second set of the rows that let everybody in.
+    const alone = list.claim !== undefined && list.claim === this.#localhost && list.parent === this.#claims.root;
+    const rows =
+      alone && this.#onlyAllows ? surfaceRows(flatten([list.claim])) : surfaceRows(flatten(claims), this.#common);
     list.group = rows.length === 0 ? 0 : this.#number(rows);
     return list.group;
   }

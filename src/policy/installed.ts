@@ -4,43 +4,40 @@ import { type Prefix, protocolName } from '../net/index.ts';
 import type { BoundEntry } from './claims.ts';
 import type { RuleTable } from './rules.ts';
 
-/** An entry whose selectors are registered with the selector cache. */
+/** An entry of a policy that is in the repository. */
 export type Installed = {
   /** Never given twice; names the entry in the key of a rule set. */
   readonly serial: number;
   readonly entry: PolicyEntry;
   readonly rule: RuleId;
   readonly subject: SelectorKey;
-  readonly peers: readonly SelectorKey[];
-  /** See `BoundEntry.named`. */
-  readonly named: readonly SelectorKey[];
+  /** For egress to `any` peers by port name: the pods that have a port of one of the names. */
+  readonly named: readonly IdentitySelector[];
   /** The policy itself while it is there, and every rule set that the entry is in. */
   users: number;
 };
 
 export function install(entry: PolicyEntry, serial: number, cache: SelectorCache, rules: RuleTable): Installed {
-  return {
-    serial,
-    entry,
-    rule: rules.acquire(entry.origin),
-    subject: cache.acquire(entry.subject),
-    peers: entry.peers === 'any' ? [] : entry.peers.map((peer) => cache.acquire(peer)),
-    named: namedPortSelectors(entry).map((selector) => cache.acquire(selector)),
-    users: 1,
-  };
+  const named = namedPortSelectors(entry);
+  return { serial, entry, rule: rules.acquire(entry.origin), subject: cache.acquire(entry.subject), named, users: 1 };
 }
 
 export function uninstall(installed: Installed, cache: SelectorCache, rules: RuleTable): void {
-  for (const key of [installed.subject, ...installed.peers, ...installed.named]) cache.release(key);
+  cache.release(installed.subject);
   rules.release(installed.rule);
 }
 
-export function bind({ entry, rule, peers, named }: Installed, cache: SelectorCache): BoundEntry {
+/** Whom the entry is about; registered while a rule set needs them: a policy without a subject here costs next to nothing. */
+export function peerSelectors({ entry, named }: Installed): IdentitySelector[] {
+  return [...(entry.peers === 'any' ? [] : entry.peers), ...named];
+}
+
+export function bind({ entry, rule, named }: Installed, cache: SelectorCache): BoundEntry {
   return {
     entry,
     rule,
-    peers: peers.map((key) => cache.members(key)),
-    named: named.map((key) => cache.members(key)),
+    peers: entry.peers === 'any' ? [] : entry.peers.map((peer) => cache.members(peer)),
+    named: named.map((selector) => cache.members(selector)),
   };
 }
 

@@ -125,7 +125,7 @@ describe('rule sets', () => {
     const repository = make(WEB, DB);
     const counts = () => [repository.held.sets, repository.held.prefixes, repository.policyCount];
     const before = counts();
-    for (let round = 0; round < 5_000; round += 1) {
+    for (let round = 0; round < 2_500; round += 1) {
       const peers = [selectBlock(`10.${round % 250}.0.0/16`), selectPods({ app: `a${round}` })];
       repository.upsertPolicy(`p${round}`, [
         sampleEntry({ subject: selectPods({ app: 'web' }), peers }, `p${round}`),
@@ -222,7 +222,9 @@ describe('prefixes', () => {
     repository.upsertPolicy('b', [toBlock('db', '10.1.0.0/16'), toBlock('db', '10.9.9.0/24')]);
     expect(repository.drainDirty()).toEqual(new Set([257]));
     const inside = repository.cidrs.identities().find(({ prefix }) => prefix.toString() === '10.1.0.0/16')?.id;
-    expect(changes(repository)).toEqual([`egress: ${inside}`]);
+    expect([...repository.drainChanged()][0]?.changed.has(inside ?? identityId(0))).toBe(true);
+    expect([...repository.tablesFor(WEB.id).egress.peers.keys()]).toContain(inside);
+    expect(repository.tablesFor(WEB.id).egress.peers.size).toBe(2);
   });
 
   test('a policy with too many prefixes is refused whole and the last good state goes on', () => {
@@ -237,6 +239,35 @@ describe('prefixes', () => {
     );
     expect(repository.prefixes()).toEqual(new Map([['10.0.0.0/8', 1]]));
     expect(repository.tablesFor(WEB.id).egress).toBe(table);
+  });
+});
+
+describe('policies of 30,000 blocks', () => {
+  const blocks = (subject: string, first: number) =>
+    sampleEntry({
+      direction: 'egress',
+      subject: selectPods({ app: subject }),
+      peers: Array.from({ length: 30_000 }, (_, index) =>
+        selectBlock(`${first}.${index >> 8}.${index & 255}.0/24`, `${first}.${index >> 8}.${index & 255}.7/32`),
+      ),
+    });
+
+  test('that select no pod here register nobody', () => {
+    const repository = make(WEB);
+    repository.upsertPolicy('a', [blocks('nobody', 10)]);
+    repository.upsertPolicy('b', [blocks('nobody', 11)]);
+    expect([repository.held.sets, changes(repository)]).toEqual([0, []]);
+    repository.rulesOf(WEB.id);
+    expect(repository.held.sets).toBe(2);
+  });
+
+  test('that select one, all around each other, come to one table and its peers', () => {
+    const repository = make(WEB);
+    repository.upsertPolicy('a', [blocks('web', 10)]);
+    const { egress } = repository.tablesFor(WEB.id);
+    expect([egress.peers.size, egress.rows]).toEqual([30_000, 1]);
+    repository.upsertPolicy('b', [blocks('web', 11)]);
+    expect(repository.tablesFor(WEB.id).egress.peers.size).toBe(60_000);
   });
 });
 

@@ -20,7 +20,7 @@ import type { Prefix } from '../net/index.ts';
 import type { BoundEntry } from './claims.ts';
 import { type CompiledTable, type CompileInput, compileTable } from './compile.ts';
 import { policyErrors } from './errors.ts';
-import { bind, entryPrefixes, type Installed, install, uninstall } from './installed.ts';
+import { bind, entryPrefixes, type Installed, install, peerSelectors, uninstall } from './installed.ts';
 import { precedenceOf } from './precedence.ts';
 import { RuleSet, type RuleSetPlace, ruleSetKey, ruleSetPlace } from './rule-set.ts';
 import { RuleTable } from './rules.ts';
@@ -47,10 +47,9 @@ export class PolicyRepository {
   readonly #cache = new SelectorCache();
   readonly #policies = new Map<string, readonly Installed[]>();
   readonly #bySubject = new Map<SelectorKey, Set<Installed>>();
-  readonly #byPeer = new Map<SelectorKey, Set<Installed>>();
+  readonly #byPeer = new Map<SelectorKey, Set<RuleSet>>();
   readonly #labelKeys = new Map<string, number>();
   readonly #sets = new Map<string, RuleSet>();
-  readonly #setsOf = new Map<Installed, Set<RuleSet>>();
   /** Held for whoever asked, until they change or are forgotten. */
   readonly #asked = new Map<IdentityId, RuleSets>();
   readonly #tables = new WeakMap<RuleSet, CompiledTable>();
@@ -81,9 +80,8 @@ export class PolicyRepository {
     this.#policies.set(key, installed);
     for (const item of installed) {
       file(this.#bySubject, item.subject, item);
-      for (const peer of [...item.peers, ...item.named]) file(this.#byPeer, peer, item);
       this.#countLabelKeys(item.entry, 1);
-      this.#outdate(this.#cache.members(item.subject));
+      this.#outdate(this.#cache.membersAt(item.subject));
     }
   }
 
@@ -163,11 +161,11 @@ export class PolicyRepository {
     if (set.holders > 0) return;
     this.#sets.delete(set.key);
     this.#changed.delete(set);
-    for (const item of set.items) {
-      this.#setsOf.get(item)?.delete(set);
-      if (this.#setsOf.get(item)?.size === 0) this.#setsOf.delete(item);
-      this.#leave(item);
+    for (const key of set.peers) {
+      unfile(this.#byPeer, key, set);
+      this.#cache.release(key);
     }
+    for (const item of set.items) this.#leave(item);
   }
 
   /** `without`: keys of policies (`originKey`) that only isolate here, and admit nobody. */
@@ -250,10 +248,9 @@ export class PolicyRepository {
   #open(place: RuleSetPlace): RuleSet {
     const set = new RuleSet(place, this.settings);
     this.#sets.set(set.key, set);
-    for (const item of set.items) {
-      item.users += 1;
-      file(this.#setsOf, item, set);
-    }
+    for (const item of set.items) item.users += 1;
+    set.peers = set.items.flatMap(peerSelectors).map((selector) => this.#cache.acquire(selector));
+    for (const key of set.peers) file(this.#byPeer, key, set);
     return set;
   }
 
@@ -272,7 +269,7 @@ export class PolicyRepository {
 
   #withdraw(key: string): void {
     for (const item of this.#policies.get(key) ?? []) {
-      this.#outdate(this.#cache.members(item.subject));
+      this.#outdate(this.#cache.membersAt(item.subject));
       unfile(this.#bySubject, item.subject, item);
       this.#leave(item);
     }
@@ -282,7 +279,6 @@ export class PolicyRepository {
   #leave(item: Installed): void {
     item.users -= 1;
     if (item.users > 0) return;
-    for (const peer of [...item.peers, ...item.named]) unfile(this.#byPeer, peer, item);
     this.#countLabelKeys(item.entry, -1);
     uninstall(item, this.#cache, this.rules);
     this.#releasePrefixes(entryPrefixes(item.entry));
@@ -297,12 +293,10 @@ export class PolicyRepository {
 
   #apply(deltas: readonly SelectorDelta[]): void {
     for (const { selector, added, removed } of deltas) {
-      for (const item of this.#byPeer.get(selector) ?? []) {
-        for (const set of this.#setsOf.get(item) ?? []) {
-          for (const peer of added) set.changed.add(peer);
-          for (const peer of removed) set.changed.add(peer);
-          this.#changed.add(set);
-        }
+      for (const set of this.#byPeer.get(selector) ?? []) {
+        for (const peer of added) set.changed.add(peer);
+        for (const peer of removed) set.changed.add(peer);
+        this.#changed.add(set);
       }
     }
   }

@@ -1,3 +1,4 @@
+import type { SelectorKey } from '../identity/index.ts';
 import type { Direction, IdentityId, NamedPort, PolicyEntry } from '../model/index.ts';
 import { hasNames } from './claims.ts';
 import { isIsolated } from './compile.ts';
@@ -26,6 +27,8 @@ export class RuleSet {
   /** Peers that joined or left since somebody looked. */
   readonly changed = new Set<IdentityId>();
   holders = 0;
+  /** Keys of the selectors of its peers, registered as often as they stand here. */
+  peers: readonly SelectorKey[] = [];
 
   constructor(place: RuleSetPlace, settings: PolicySettings) {
     this.key = ruleSetKey(place);

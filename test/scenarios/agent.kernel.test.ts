@@ -248,28 +248,38 @@ describe('an agent with other settings', () => {
     await lab.down();
   });
 
-  it('refuses a policy that does not fit, names what it needs, and goes on with the last good one', async () => {
+  it('closes a pod whose policy does not fit, says so everywhere, and isolates others all the same', async () => {
     await lab.startAgent({ maps: { policy: 64 } });
     const backend = await lab.addPod('backend', { app: 'backend' });
     const frontend = await lab.addPod('frontend', { app: 'frontend' });
-    await lab.apply(POLICIES, onlyFrontend);
-    await eventually('the policy is applied', async () => (await lab.admin().policies())[0]?.endpoints === 1);
-    const ports = Array.from({ length: 80 }, (_, i) => ({ port: 1001 + 2 * i }));
-    await lab.request(
-      'PUT',
-      `${POLICIES}/backend`,
-      networkPolicy('backend', {
-        podSelector: { matchLabels: { app: 'backend' } },
-        ingress: [{ from: [{ podSelector: {} }], ports }],
-      }),
-    );
-    await eventually('it is refused', async () => (await lab.admin().policies())[0]?.state === 'refused');
-    expect((await lab.admin().policies())[0]?.detail).toMatch(/needs \d+ more rows/);
-    expect((await lab.admin().status()).checks.find(({ name }) => name === 'policy tables')?.ok).toBe(false);
     expect(await lab.ping(frontend, backend.ip)).toBe(true);
-    const late = await lab.addPod('late', { app: 'late' });
-    expect(await lab.ping(late, frontend.ip)).toBe(true);
-    expect(await lab.ping(late, backend.ip)).toBe(false);
+    const state = async (name: string) => (await lab.admin().policies()).find((policy) => policy.name === name);
+    const ports = Array.from({ length: 80 }, (_, i) => ({ port: 1001 + 2 * i }));
+    const large = {
+      podSelector: { matchLabels: { app: 'backend' } },
+      ingress: [{ ports }, { from: [{ podSelector: {} }] }],
+    };
+    await lab.apply(POLICIES, networkPolicy('backend', large));
+    await eventually('it is refused', async () => (await state('backend'))?.state === 'refused');
+    expect((await state('backend'))?.detail).toMatch(/ingress closed: .*maps are full.*\d+ more are needed/);
+    expect((await lab.admin().status()).checks.find(({ name }) => name === 'policy tables')?.ok).toBe(false);
+    expect((await lab.admin().endpoints()).find(({ pod }) => pod === 'backend')?.detail).toMatch(/ingress closed/);
+    const asked = { from: 'default/frontend', to: 'default/backend', protocol: 'TCP', port: 1001 } as const;
+    const traced = await lab.admin().trace(asked);
+    expect([traced.verdict, traced.steps.at(-1)?.reason]).toEqual(['denied', expect.stringMatching(/closed.*full/)]);
+    expect(await lab.ping(frontend, backend.ip)).toBe(false);
+
+    expect(await lab.ping(backend, frontend.ip)).toBe(true);
+    const isolate = { podSelector: { matchLabels: { app: 'frontend' } }, policyTypes: ['Ingress'] };
+    await lab.apply(POLICIES, networkPolicy('isolate', isolate));
+    await eventually('it is applied', async () => (await state('isolate'))?.state === 'applied');
+    await eventually('it holds', async () => !(await lab.ping(backend, frontend.ip)));
+
+    const fewer = { ...large, ingress: [{ ports: ports.slice(0, 5) }, { from: [{ podSelector: {} }] }] };
+    await lab.request('PUT', `${POLICIES}/backend`, networkPolicy('backend', fewer));
+    await eventually('it fits', async () => (await state('backend'))?.state === 'applied');
+    expect(await lab.ping(frontend, backend.ip)).toBe(true);
+    await lab.request('DELETE', `${POLICIES}/isolate`);
   });
 
   it('creates nothing for what is off', async () => {

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { endpointId, identityId } from '../model/index.ts';
+import { FakeKernel, fakeNode, namespaceRow, onlyFrom, podRow, policyRow } from './fake-node.ts';
+
+const greedy = podRow('greedy', { app: 'greedy' }, { namespace: 'tenant-a' });
+const victim = podRow('victim', { app: 'victim' });
+const client = podRow('client', { app: 'client' });
+
+const inTenantA = <T>(row: T): T => ({ ...row, namespace: 'tenant-a' });
+const isolate = policyRow('deny', { podSelector: {}, policyTypes: ['Ingress'] });
+
+/** So many ports, each a row of its own, for everybody of the namespace; each first port makes another policy. */
+const ports = (name: string, app: string, count: number, first = 1) =>
+  policyRow(name, {
+    podSelector: { matchLabels: { app } },
+    ingress: [{ ports: Array.from({ length: count }, (_, i) => ({ port: first + 2 * i })) }],
+  });
+
+async function tenants(kernel = new FakeKernel(), limits = { table: 65_536, namespace: 131_072 }) {
+  const node = await fakeNode(kernel, { limits });
+  node.put(node.intent.namespaces, namespaceRow('shop'), namespaceRow('tenant-a'));
+  node.put(node.intent.pods, greedy, victim, client);
+  node.connect(1, greedy);
+  node.connect(2, victim);
+  node.connect(3, client);
+  node.sync();
+  await node.settle();
+  const id = (pod: string) => identityId(node.identities.get(pod)?.id ?? 0);
+  const state = (pod: string) => node.installer.get(id(pod))?.states.ingress;
+  const table = async (endpoint: number) => {
+    const found = await node.tableOf(endpoint, 'ingress');
+    return { any: found?.groups[0]?.length, peers: found?.peers.size };
+  };
+  const later = async (): Promise<void> => {
+    await node.clock.advance(300);
+    await node.settle();
+  };
+  return { ...node, id, state, table, later };
+}
+
+const OPEN = { any: 1, peers: 0 };
+/** The node itself comes in. */
+const CLOSED = { any: 0, peers: 1 };
+
+describe('a full map', () => {
+  it('does not keep a default deny from being in force', async () => {
+    const node = await tenants(new FakeKernel(320));
+    node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 270)));
+    await node.settle();
+    expect(await node.table(2)).toEqual(OPEN);
+    const before = node.tables.rows;
+    node.put(node.intent.policies, isolate);
+    await node.settle();
+    expect([await node.table(2), node.state('shop/victim')?.problem]).toEqual([CLOSED, undefined]);
+    expect(node.tables.rows, 'isolation takes no row').toBe(before);
+  });
+
+  it('closes what does not fit, also where a pod was open before, and opens it when there is room', async () => {
+    const node = await tenants(new FakeKernel(320));
+    node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 270)), ports('own', 'victim', 100));
+    await node.settle();
+    const refused = node.state('tenant-a/greedy')?.inForce === 'closed' ? 1 : 2;
+    expect(await node.table(refused)).toEqual(CLOSED);
+    expect(node.endpoints.get(endpointId(refused))?.detail).toMatch(/ingress closed: the policy maps are full/);
+    node.drop(
+      node.intent.policies,
+      refused === 1 ? ports('own', 'victim', 100) : inTenantA(ports('big', 'greedy', 270)),
+    );
+    await node.settle();
+    await node.later();
+    await node.settle();
+    expect(await node.table(refused)).toEqual({ any: refused === 1 ? 270 : 100, peers: 1 });
+    expect(node.endpoints.get(endpointId(refused))?.detail).toBeUndefined();
+  });
+
+  it('does not keep a revocation waiting: what was allowed closes, and its rows make the room', async () => {
+    const node = await tenants(new FakeKernel(320));
+    node.put(node.intent.policies, ports('own', 'victim', 200));
+    await node.settle();
+    node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 60)));
+    await node.settle();
+    expect([await node.table(2), await node.table(1)]).toEqual([
+      { any: 200, peers: 1 },
+      { any: 60, peers: 1 },
+    ]);
+    node.put(node.intent.policies, ports('own', 'victim', 199));
+    await node.settle();
+    expect([await node.table(2), node.state('shop/victim')?.inForce]).toEqual([CLOSED, 'closed']);
+    await node.later();
+    expect([await node.table(2), node.state('shop/victim')?.inForce]).toEqual([{ any: 199, peers: 1 }, 'wanted']);
+  });
+
+  it('admits no peer that does not fit, and goes on with the others', async () => {
+    const kernel = new FakeKernel(12);
+    const node = await tenants(kernel);
+    node.put(node.intent.policies, onlyFrom('own', 'victim', 'client'));
+    await node.settle();
+    expect((await node.table(2)).peers).toBe(2);
+    const crowd = Array.from({ length: 12 }, (_, n) =>
+      podRow(`c${n}`, { app: 'client', n: `${n}` }, { nodeName: 'node-2' }),
+    );
+    node.put(
+      node.intent.policies,
+      policyRow('n', { podSelector: { matchExpressions: [{ key: 'n', operator: 'Exists' }] } }),
+    );
+    node.put(node.intent.pods, ...crowd);
+    await node.settle();
+    expect((await node.table(2)).peers).toBeLessThanOrEqual(12);
+    expect(node.state('shop/victim')).toMatchObject({ inForce: 'wanted', problem: { code: 'E_AGENT_POLICY_FULL' } });
+    expect(node.state('shop/victim')?.missing.has(node.id('shop/c11'))).toBe(true);
+  });
+});
+
+describe('bounds', () => {
+  it('leave out the policy that asks for too much: it isolates, and the others of the pod hold', async () => {
+    const node = await tenants(new FakeKernel(), { table: 100, namespace: 1000 });
+    node.put(node.intent.policies, ports('much', 'victim', 150), ports('little', 'victim', 10, 20_001));
+    await node.settle();
+    expect(await node.table(2)).toEqual({ any: 10, peers: 1 });
+    expect(node.state('shop/victim')).toMatchObject({
+      inForce: 'wanted',
+      without: ['NetworkPolicy shop/much'],
+      problem: { code: 'E_AGENT_POLICY_LARGE' },
+    });
+  });
+
+  it('of a namespace close its tables, and nobody else’s', async () => {
+    const node = await tenants(new FakeKernel(), { table: 1000, namespace: 100 });
+    node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 150)), ports('own', 'victim', 50));
+    await node.settle();
+    expect([await node.table(1), await node.table(2)]).toEqual([CLOSED, { any: 50, peers: 1 }]);
+    expect(node.state('tenant-a/greedy')?.problem).toMatchObject({ code: 'E_AGENT_POLICY_SHARE' });
+    node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 80)));
+    await node.settle();
+    await node.later();
+    expect(await node.table(1)).toEqual({ any: 80, peers: 1 });
+  });
+});
+
+describe('order', () => {
+  /** Heavier than what a pass makes itself. */
+  const heavy = inTenantA(ports('big', 'greedy', 4000));
+
+  it('a large table is made beside the passes: its pod is closed meanwhile, and others get theirs', async () => {
+    const node = await tenants(new FakeKernel(16_384));
+    const stores: string[] = [];
+    node.kernel.words.onSet = (id) => stores.push(`${id} ${node.installer.building}`);
+    node.put(node.intent.policies, heavy);
+    node.engine.kick();
+    node.put(node.intent.policies, onlyFrom('own', 'victim', 'client'));
+    await node.engine.idle();
+    await node.settle();
+    // The pod of the large one closes, the other has its table, both before the large one is there.
+    expect(stores.slice(0, 2).toSorted()).toEqual(['1 1', '2 1']);
+    expect(stores.slice(2).every((store) => store.startsWith('1 0'))).toBe(true);
+    expect(await node.table(1)).toEqual({ any: 4000, peers: 1 });
+  });
+
+  it('identities that the same policies select share one table', async () => {
+    const node = await tenants();
+    node.put(node.intent.policies, policyRow('all', { podSelector: {}, ingress: [{ ports: [{ port: 80 }] }] }));
+    const pods = Array.from({ length: 20 }, (_, n) => podRow(`p${n}`, { app: `p${n}` }));
+    node.put(node.intent.pods, ...pods);
+    for (const [n, pod] of pods.entries()) node.connect(10 + n, pod);
+    const before = node.tables.rows;
+    await node.settle();
+    expect(node.tables.rows, 'one for the port, one for the node').toBe(before + 2);
+    expect(new Set(pods.map((_, n) => node.word(10 + n)?.revision)).size).toBe(1);
+  });
+
+  it('20,000 policies that come and go leave nothing', async () => {
+    const node = await tenants();
+    const settled = async () => {
+      await node.settle();
+      await node.later();
+      await node.settle();
+      const { sets, prefixes } = node.repository.held;
+      const maps = Object.values(node.kernel.policy).map((map) => map.entries());
+      return { sets, prefixes, entries: (await Promise.all(maps)).map(({ length }) => length) };
+    };
+    const before = await settled();
+    for (let round = 0; round < 20_000; round += 1) {
+      const policy = policyRow(`p${round}`, {
+        podSelector: { matchLabels: { app: 'victim' } },
+        ingress: [
+          { from: [{ ipBlock: { cidr: `10.${round % 200}.0.0/16` } }], ports: [{ port: 1 + (round % 60_000) }] },
+        ],
+      });
+      node.put(node.intent.policies, policy);
+      if (round % 50 === 0) await node.settle();
+      node.drop(node.intent.policies, policy);
+    }
+    expect(await settled()).toEqual(before);
+    expect(node.repository.held.rules).toBeLessThan(5_000);
+  });
+});
