@@ -179,6 +179,37 @@ describe('Engine', () => {
     expect(['10.244.2.7', '172.18.0.1', '10.244.9.9'].map(at)).toEqual([world, world, world]);
   });
 
+  it('does not have connections with the outside judged anew for what leaves their owners as they were', async () => {
+    const node = await shop();
+    node.put(node.intent.nodes, nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24']));
+    const remote = podRow('remote', { app: 'frontend' }, { nodeName: 'node-2', podIPs: ['10.244.2.7'] });
+    node.put(node.intent.pods, remote);
+    await node.settle();
+    const before = node.word(0);
+    for (let id = 20; id < 40; id += 1) {
+      const pod = podRow(`p${id}`, { app: 'new' });
+      node.put(node.intent.pods, pod);
+      node.connect(id, pod);
+      await node.settle();
+      node.drop(node.intent.pods, pod);
+      node.endpoints.transition(endpointId(id), { type: 'delete' });
+      node.endpoints.remove(endpointId(id));
+      await node.settle();
+    }
+    const cidr = policyRow('cidr', { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }] });
+    node.put(node.intent.policies, cidr);
+    await node.settle();
+    expect(node.kernel.ipcache.get(Prefix.parse('10.244.2.7/32'))?.cidrIdentity).not.toBe(0);
+    node.drop(node.intent.policies, cidr);
+    await node.settle();
+    await node.clock.advance(300);
+    await node.settle();
+    expect(node.word(0)).toEqual(before);
+    node.drop(node.intent.pods, remote);
+    await node.settle();
+    expect(node.word(0)).not.toEqual(before);
+  });
+
   it('gives prefixes identities, also as second identity of pods and nodes', async () => {
     const node = await shop();
     const cidr = (text: string) => node.cidrs.get(Prefix.parse(text))?.id;

@@ -281,7 +281,7 @@ export class Engine implements Service {
     words.set(OUTSIDE, { identity: identityId(RESERVED_IDS.host), revision: installer.freshRevision() });
   }
 
-  /** Connections with the outside are judged anew: an address may belong to somebody else now. */
+  /** All connections with the outside and the node are judged anew: an address of theirs belongs to somebody else now. */
   #bumpOutside(): void {
     const { words, installer } = this.#o;
     words.set(OUTSIDE, { identity: identityId(RESERVED_IDS.host), revision: installer.freshRevision() });

@@ -1,5 +1,9 @@
 import type { IpcacheMap, IpcacheValue } from '../datapath/index.ts';
-import type { IpcacheRow } from '../identity/index.ts';
+import { type IpcacheRow, isCidrId, RESERVED_IDS } from '../identity/index.ts';
+
+/** By prefix alone; no pod or node has it. */
+const isPlace = (row: IpcacheRow | undefined): boolean =>
+  row === undefined || row.value.identity === RESERVED_IDS.world || isCidrId(row.value.identity);
 
 const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
   a.identity === b.identity && a.cidrIdentity === b.cidrIdentity;
@@ -24,8 +28,10 @@ export class IpcacheReconciler {
   }
 
   /**
-   * Writes what is new or other, then removes what is not desired. True when anything was changed. A failure leaves what
-   * was not written for the next call; E_DATAPATH_MAP_FULL.
+   * Writes what is new or other, then removes what is not desired. True when the owner of an address changed: a pod or
+   * node came, went or became another. Prefixes alone decide nothing: what a policy says of an address is the same before
+   * and after somebody else names a prefix around or inside its own. A failure leaves what was not written for the next
+   * call; E_DATAPATH_MAP_FULL.
    */
   async reconcile(desired: ReadonlyMap<string, IpcacheRow>): Promise<boolean> {
     const upserts = [...desired].filter(([text, row]) => {
@@ -35,6 +41,11 @@ export class IpcacheReconciler {
     // The most specific first: an exception that is missing would be judged as the prefix around it.
     upserts.sort(([, a], [, b]) => b.prefix.length - a.prefix.length);
     const gone = [...this.#actual].filter(([text]) => !desired.has(text));
+    const owners = (text: string, row: IpcacheRow | undefined): boolean => {
+      const actual = this.#actual.get(text);
+      return actual?.value.identity !== row?.value.identity && !(isPlace(actual) && isPlace(row));
+    };
+    const changed = upserts.some(([text, row]) => owners(text, row)) || gone.some(([text]) => owners(text, undefined));
     if (upserts.length > 0) {
       await this.#map.setMany(upserts.map(([, row]) => [row.prefix, row.value] as const));
       for (const [text, row] of upserts) this.#actual.set(text, row);
@@ -43,6 +54,6 @@ export class IpcacheReconciler {
       await this.#map.deleteMany(gone.map(([, row]) => row.prefix));
       for (const [text] of gone) this.#actual.delete(text);
     }
-    return upserts.length + gone.length > 0;
+    return changed;
   }
 }

@@ -29,20 +29,24 @@ export class LocalAddresses {
     this.#actual.delete(addr);
   }
 
-  /** True when anything was changed. E_DATAPATH_MAP_FULL. */
+  /**
+   * True when an address of the node itself came or went: connections with it name no endpoint. A pod's do, and so are
+   * judged anew by themselves when it goes; nobody has any with an address of the pod range before a pod has it.
+   * E_DATAPATH_MAP_FULL.
+   */
   reconcile(desired: ReadonlyMap<Addr, EndpointValue>): boolean {
     let changed = false;
-    for (const addr of this.#actual.keys()) {
+    for (const [addr, actual] of this.#actual) {
       if (desired.has(addr)) continue;
       this.remove(addr);
-      changed = true;
+      changed ||= actual.endpoint === 0;
     }
     for (const [addr, value] of desired) {
       const actual = this.#actual.get(addr);
       if (actual !== undefined && same(actual, value)) continue;
       this.#map.set(addr, value);
       this.#actual.set(addr, value);
-      changed = true;
+      changed ||= (actual?.endpoint === 0) !== (value.endpoint === 0);
     }
     return changed;
   }

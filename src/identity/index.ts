@@ -5,6 +5,7 @@ export { LabelFilter, type LabelRule } from './label-filter.ts';
 export type { Members } from './members.ts';
 export {
   type IdentityRange,
+  isCidrId,
   RESERVED_IDENTITIES,
   RESERVED_IDS,
   reservedIdentity,
