@@ -35,6 +35,7 @@ import type { Doctor } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Engine } from './engine.ts';
 import type { Intent } from './intent.ts';
+import type { PeerFollower } from './peer-follower.ts';
 import type { PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
@@ -66,6 +67,7 @@ export type BackendOptions = {
   readonly accounts: EndpointAccounts;
   readonly words: EndpointWords;
   readonly nodeAddresses: () => readonly Addr[];
+  readonly peers: Pick<PeerFollower, 'starved'>;
   readonly closed: Pick<ClosedEndpoints, 'problems'>;
   readonly state: Pick<StateFiles, 'problems'>;
   readonly metricsText: () => Promise<string>;
@@ -261,6 +263,12 @@ export class Backend implements AdminBackend {
       'policy tables',
       [...new Set(refused)].slice(0, 5),
       `${rows} rows and ${peers} peers in use, ${building} being made`,
+    );
+    const starved = Array.from(this.#o.peers.starved, ([pod, problem]) => `pod ${pod}: ${problem}`);
+    add(
+      'identities',
+      starved.length > 5 ? [...starved.slice(0, 5), `and ${starved.length - 5} more pods`] : starved,
+      'every pod has one',
     );
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
     const lost = [...this.#o.closed.problems, ...this.#o.state.problems.values()];

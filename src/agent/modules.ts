@@ -191,7 +191,19 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     onProblems: (policy, problems) => events.report(policyEventSubject(policy), problems.map(eventProblem)),
     log,
   });
-  const peers = new PeerFollower({ intent, identities, repository, book, nodeName: config.nodeName, log });
+  const peers = new PeerFollower({
+    intent,
+    identities,
+    repository,
+    book,
+    nodeName: config.nodeName,
+    onStarved: ({ namespace, name, uid, nodeName }, message) => {
+      // Its own node says it; every other has the same numbers to give.
+      if (nodeName !== config.nodeName) return;
+      events.report({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, [{ reason: 'NoIdentity', message }]);
+    },
+    log,
+  });
   const installer = new PolicyInstaller({
     tables,
     repository,
@@ -313,6 +325,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     repository,
     book,
     policies,
+    peers,
     installer,
     engine,
     reflection,

@@ -12,20 +12,22 @@ export type PeerFollowerOptions = {
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly nodeName: string;
+  /** A pod that is closed for want of an identity; said once for each reason. */
+  readonly onStarved?: (pod: PodRow, problem: string) => void;
   readonly log: Logger;
 };
 
 /** Follows pods, namespaces and nodes: who has which identity, and which remote address belongs to whom. */
 export class PeerFollower {
   readonly #options: PeerFollowerOptions;
-  /** Pods that could not be given an identity; tried again with every pass. */
-  readonly #starved = new Set<string>();
+  /** Pods that could not be given an identity, and why; tried again with every pass. */
+  #starved = new Map<string, string>();
 
   constructor(options: PeerFollowerOptions) {
     this.#options = options;
   }
 
-  get starved(): ReadonlySet<string> {
+  get starved(): ReadonlyMap<string, string> {
     return this.#starved;
   }
 
@@ -37,9 +39,10 @@ export class PeerFollower {
     this.#touchPodsOf(nodes, (pod, names) => names.has(pod.nodeName));
     const keys = identities.select(repository.selectedLabelKeys());
     this.#touchPodsOf(keys, (pod, changed) => Object.keys(pod.labels).some((key) => changed.has(key)));
-    intent.pods.touch(this.#starved);
-    this.#starved.clear();
-    for (const key of intent.pods.drain()) this.#followPod(key, intent.pods.get(key));
+    const before = this.#starved;
+    intent.pods.touch(before.keys());
+    this.#starved = new Map();
+    for (const key of intent.pods.drain()) this.#followPod(key, intent.pods.get(key), before.get(key));
   }
 
   #touchPodsOf(names: ReadonlySet<string>, concerns: (pod: PodRow, names: ReadonlySet<string>) => boolean): void {
@@ -48,7 +51,7 @@ export class PeerFollower {
     pods.touch(Array.from(pods.rows).flatMap(([key, pod]) => (concerns(pod, names) ? [key] : [])));
   }
 
-  #followPod(key: string, pod: PodRow | undefined): void {
+  #followPod(key: string, pod: PodRow | undefined, saidBefore: string | undefined): void {
     const { intent, identities, repository, book, nodeName } = this.#options;
     const namespace = pod === undefined ? undefined : intent.namespaces.get(pod.namespace);
     try {
@@ -57,8 +60,12 @@ export class PeerFollower {
     } catch (error) {
       // Without a number of its own it must not go on under the one it had.
       identities.update(key, undefined, undefined);
-      this.#starved.add(key);
-      this.#options.log.error({ pod: key, error: errorMessage(error) }, 'pod has no identity');
+      const problem = errorMessage(error);
+      this.#starved.set(key, problem);
+      if (problem !== saidBefore) {
+        this.#options.log.error({ pod: key, error: problem }, 'pod has no identity');
+        if (pod !== undefined) this.#options.onStarved?.(pod, problem);
+      }
     }
     const identity = identities.get(key);
     const remote = pod !== undefined && identity !== undefined && pod.nodeName !== '' && pod.nodeName !== nodeName;

@@ -99,6 +99,23 @@ describe('a container runtime', () => {
     await lab.removePod(restless);
   });
 
+  it('keeps a pod closed whose namespace has all the identities it may have, says so, and opens it later', async () => {
+    for (let index = 0; index < 6; index += 1) await lab.createPodObject(`hog-${index}`, { app: `hog-${index}` });
+    const seventh = await lab.addPod('seventh', { app: 'seventh' });
+    const state = async () => (await lab.admin().endpoints()).find(({ pod }) => pod === 'seventh')?.state;
+    expect(await state()).not.toBe('ready');
+    const failing = (await lab.admin().status()).checks.filter(({ ok }) => !ok);
+    expect(failing.map(({ name, detail }) => `${name}: ${detail}`).join()).toContain('identities: pod default/seventh');
+    await eventually('an event says it', async () => {
+      const { items } = await lab.request('GET', '/api/v1/namespaces/default/events');
+      return (items as { reason: string }[]).some(({ reason }) => reason === 'NoIdentity');
+    });
+    await lab.deletePodObject('hog-0');
+    await eventually('it is open', async () => (await state()) === 'ready');
+    for (let index = 1; index < 6; index += 1) await lab.deletePodObject(`hog-${index}`);
+    await lab.removePod(seventh);
+  });
+
   it('makes its cgroup after the agent has started: sockets are turned from then on', async () => {
     await lab.stopAgent();
     const cgroup = join(lab.cgroup, 'later');
