@@ -55,7 +55,8 @@ export const agentErrors = errorTable({
   },
   E_AGENT_SERVICES_FULL: {
     what: 'a service does not fit into the maps',
-    remedy: 'Raise maps.services, maps.service_slots or maps.backends; what was in force before goes on.',
+    remedy:
+      'Raise maps.services, maps.service_slots or maps.backends; until there is room it goes on with what it still wants of its backends.',
   },
   E_AGENT_NOT_FOUND: {
     what: 'there is no such thing',

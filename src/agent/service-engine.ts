@@ -65,7 +65,7 @@ export class ServiceEngine implements Service {
 
   /** What is desired of this service is not all in the kernel yet. */
   isPending(service: string): boolean {
-    return !this.#converged || this.#waiting.has(service);
+    return !this.#converged || this.#waiting.has(service) || this.#o.follower.isOutdated(service);
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
@@ -99,7 +99,8 @@ export class ServiceEngine implements Service {
     if (!intent.servicesSynced) return;
     if (this.#refresh) follower.refresh();
     this.#refresh = false;
-    for (const [service, frontends] of await follower.follow()) this.#waiting.set(service, frontends);
+    for (const [service, frontends] of await follower.follow((one) => this.#rests(one)))
+      this.#waiting.set(service, frontends);
     const due = this.#due(clock.now());
     await installer.install(due, clock.now());
     for (const [service, frontends] of due) {
@@ -126,6 +127,13 @@ export class ServiceEngine implements Service {
     if (!hasRoom) return byShare;
     for (const service of installer.refused.keys()) follower.touch(service);
     return byShare || installer.refused.size > 0;
+  }
+
+  /** Whether it was written just now; there will be a pass when it was long enough ago. */
+  #rests(service: string): boolean {
+    const left = (this.#resting.get(service) ?? 0) - this.#o.clock.now();
+    if (left > 0) this.#passes.later(left);
+    return left > 0;
   }
 
   #due(now: number): Map<string, readonly Frontend[]> {

@@ -131,9 +131,10 @@ export class ServiceFollower {
 
   /**
    * Services whose frontends may have changed since the last call, with those that they have now. One call at a time;
-   * what changes meanwhile belongs to the next.
+   * what changes meanwhile belongs to the next, and so does what `rests`: a large service that flaps must not cost more
+   * to look at than it may cost to write.
    */
-  async follow(): Promise<Map<string, readonly Frontend[]>> {
+  async follow(rests: (service: string) => boolean = () => false): Promise<Map<string, readonly Frontend[]>> {
     const { intent } = this.#o;
     const dirty = this.#outdated;
     this.#outdated = new Set();
@@ -143,11 +144,20 @@ export class ServiceFollower {
     const affected = new Set<string>();
     let judged = 0;
     for (const key of this.#inOrder(dirty)) {
+      if (rests(key)) {
+        this.#outdated.add(key);
+        continue;
+      }
       for (const service of this.#judge(key, context)) affected.add(service);
       judged += 1;
       if (judged % AT_ONCE === 0) await nextTurn();
     }
     return new Map(Array.from(affected, (key) => [key, this.#won(key)]));
+  }
+
+  /** It changed, and was not looked at since. */
+  isOutdated(service: string): boolean {
+    return this.#outdated.has(service);
   }
 
   /** Says that a service must be among the next ones. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Frontend, frontendKey, type ServiceSpec, type SliceEndpoint } from '../model/index.ts';
-import { frontendsOf } from './frontends.ts';
+import { type DesiredService, frontendsOf } from './frontends.ts';
+import { placesOf } from './keep.ts';
 import {
   sampleEndpoint as endpoint,
   sampleContext,
@@ -336,5 +337,46 @@ describe('traffic policies', () => {
   it('affinity is for all frontends of a service', () => {
     const { frontends } = judge(service({ ...node, affinitySeconds: 600 }));
     expect(frontends.map(({ affinitySeconds }) => affinitySeconds)).toEqual([600, 600]);
+  });
+});
+
+describe('a Service that asks for more than one may have', () => {
+  const most = { frontends: 8, backends: 10 };
+  const many = (first: number, count: number, ports = 1) =>
+    slice(
+      Array.from({ length: count }, (_, i) => endpoint(`10.244.1.${first + i}`)),
+      { ports: Array.from({ length: ports }, (_, i) => ({ name: `p${i}`, protocol: 'TCP', port: 8080 + i })) },
+    );
+  const withPorts = (ports: number) =>
+    service({
+      ports: Array.from({ length: ports }, (_, i) => ({ name: `p${i}`, protocol: 'TCP', port: 80 + i, nodePort: 0 })),
+    });
+  const known = placesOf(frontendsOf(withPorts(1), [many(1, 3)], sampleContext({ most })).frontends);
+  const addressesOf = ({ frontends }: DesiredService) =>
+    frontends.map(({ backends }) => backends.map(({ addr }) => addr));
+
+  it.each([
+    ['endpoints', 1, many(2, 11)],
+    ['endpoints times ports', 2, many(2, 6, 2)],
+  ])('by %s: has those that it had and still wants, at the ports that had them', (_, ports, more) => {
+    const found = frontendsOf(withPorts(ports), [more], sampleContext({ most }), () => known);
+    expect(found).toMatchObject({ isTooLarge: true, problems: [{ reason: 'ServiceTooLarge' }] });
+    expect(addressesOf(found)[0]).toEqual(['10.244.1.2', '10.244.1.3']);
+    expect(addressesOf(found).slice(1).flat()).toEqual([]);
+  });
+
+  it('by ports: has the frontends that it had', () => {
+    const found = frontendsOf(withPorts(5), [many(1, 1)], sampleContext({ most }), () => known);
+    expect(found.isTooLarge).toBe(true);
+    expect(found.frontends.map(frontendKey)).toEqual(['tcp 10.96.0.10:80']);
+  });
+
+  it('as much as it may have is fine, and a headless one has nothing to bound', () => {
+    expect(frontendsOf(withPorts(1), [many(1, 10)], sampleContext({ most })).isTooLarge).toBe(false);
+    const headless = { ...withPorts(1), clusterIPs: ['None'] };
+    expect(frontendsOf(headless, [many(1, 20)], sampleContext({ most }))).toMatchObject({
+      isTooLarge: false,
+      problems: [],
+    });
   });
 });

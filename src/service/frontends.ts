@@ -15,13 +15,14 @@ import {
   candidateCount,
   candidatesOf,
   draining,
+  type FitSlice,
   fitEndpoints,
   hinted,
   portNumbers,
   usable,
 } from './backends.ts';
 import type { ServiceContext } from './context.ts';
-import { type KnownPlaces, NO_PLACES, portOf } from './keep.ts';
+import { type KnownPlaces, knownAddresses, NO_PLACES, portOf } from './keep.ts';
 import { Problems } from './problems.ts';
 import { ipv4Of, specialKind } from './special-addresses.ts';
 
@@ -53,15 +54,7 @@ export function frontendsOf(
   if (service.type === 'ExternalName' || service.foreign) return { frontends: [], problems: [], isTooLarge: false };
   const problems = new Problems();
   const addresses = addressesOf(service, context, problems);
-  const fit = slices
-    .filter(({ addressType }) => addressType === 'IPv4')
-    .map((slice) => ({ ports: portNumbers(slice), endpoints: fitEndpoints(service, slice, context, problems) }));
-  const { frontends: mostFrontends, backends: mostBackends } = context.most;
-  const counts = { frontends: service.ports.length * (addresses.length + 1), backends: 0 };
-  for (const port of service.ports) counts.backends += candidateCount(port, fit);
-  const hasMany = { frontends: counts.frontends > mostFrontends, backends: counts.backends > mostBackends };
-  if (hasMany.frontends) problems.add('ServiceTooLarge', `has more than ${mostFrontends} frontends`);
-  if (hasMany.backends) problems.add('ServiceTooLarge', `has more than ${mostBackends} backends`);
+  const { fit, hasMany } = boundedBy(service, slices, { addresses, context, known, problems });
   const knownOf = ({ name, protocol }: ServicePort): ReadonlySet<string> | undefined =>
     known().backends.get(portOf({ portName: name, protocol }));
   const wanted = hasMany.frontends ? service.ports.filter((port) => knownOf(port) !== undefined) : service.ports;
@@ -77,8 +70,8 @@ export function frontendsOf(
       (place) => !hasMany.frontends || known().frontends.has(frontendKey({ ...place, protocol: port.protocol })),
     );
     if (places.length === 0) return [];
-    const among = hasMany.backends ? (knownOf(port) ?? NONE) : undefined;
-    const candidates = among?.size === 0 ? [] : candidatesOf(port, fit, among);
+    const served = hasMany.backends ? (knownOf(port) ?? NONE) : undefined;
+    const candidates = served?.size === 0 ? [] : candidatesOf(port, fit, served);
     return frontendsOfPort(service, port, places, candidates, context);
   });
   const distinct = new Map<string, Frontend>();
@@ -95,6 +88,48 @@ export function frontendsOf(
     problems: problems.list(),
     isTooLarge: hasMany.frontends || hasMany.backends,
   };
+}
+
+type Bounds = {
+  readonly addresses: readonly unknown[];
+  readonly context: ServiceContext;
+  readonly known: () => KnownPlaces;
+  readonly problems: Problems;
+};
+
+/** The endpoints that are fit, and of what there are more than a Service may have. */
+function boundedBy(
+  service: ServiceSpec,
+  slices: readonly SliceSpec[],
+  { addresses, context, known, problems }: Bounds,
+): {
+  readonly fit: readonly FitSlice[];
+  readonly hasMany: { readonly frontends: boolean; readonly backends: boolean };
+} {
+  const { most } = context;
+  const isServed = addresses.length > 0 || service.ports.some(({ nodePort }) => nodePort !== 0);
+  const ofIPv4 = slices.filter(({ addressType }) => addressType === 'IPv4');
+  const endpoints = ofIPv4.reduce((sum, slice) => sum + slice.endpoints.length, 0);
+  // Looking at each of a million endpoints would hold up everybody.
+  const among = isServed && endpoints > most.backends ? knownAddresses(known()) : undefined;
+  const fit = ofIPv4.map((slice) => ({
+    ports: portNumbers(slice),
+    endpoints: fitEndpoints(service, among === undefined ? slice : onlyOf(slice, among), context, problems),
+  }));
+  const candidates = service.ports.reduce((sum, port) => sum + candidateCount(port, fit), 0);
+  const hasMany = {
+    frontends: service.ports.length * (addresses.length + 1) > most.frontends && isServed,
+    backends: (among !== undefined || candidates > most.backends) && isServed,
+  };
+  for (const what of ['frontends', 'backends'] as const) {
+    if (hasMany[what]) problems.add('ServiceTooLarge', `asks for more than ${most[what]} ${what}`);
+  }
+  return { fit, hasMany };
+}
+
+/** A slice without the endpoints at other addresses. */
+function onlyOf(slice: SliceSpec, addresses: ReadonlySet<string>): SliceSpec {
+  return { ...slice, endpoints: slice.endpoints.filter(({ address }) => addresses.has(address)) };
 }
 
 function frontendsOfPort(

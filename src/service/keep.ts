@@ -22,6 +22,12 @@ export function placesOf(before: readonly Frontend[]): KnownPlaces {
   return { frontends: new Set(before.map(frontendKey)), backends };
 }
 
+/** Addresses of all that is known. */
+export function knownAddresses({ backends }: KnownPlaces): Set<string> {
+  const places = [...backends.values()].flatMap((known) => [...known]);
+  return new Set(places.map((place) => place.slice(0, place.lastIndexOf(':'))));
+}
+
 /** The frontends with those backends only that they had: what is gone is gone, and nothing comes. */
 export function keepKnown(frontends: readonly Frontend[], { backends }: KnownPlaces): Frontend[] {
   const kept = new Map<readonly Backend[], readonly Backend[]>();
