@@ -6,6 +6,7 @@ import { intake } from './intake.ts';
 import type { AttackLine } from './line.ts';
 import { localnet } from './localnet.ts';
 import { loopback } from './loopback.ts';
+import { nat } from './nat.ts';
 import { nodePort } from './node-port.ts';
 import { reach } from './reach.ts';
 import { revoke } from './revoke.ts';
@@ -49,6 +50,7 @@ export const ATTACKS: readonly Attack[] = [
   { number: 10, name: 'loopback', title: "A server on the node's 127.0.0.1", run: loopback },
   { number: 11, name: 'node-port', title: 'A node port, from everywhere', run: nodePort },
   { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
+  { number: 13, name: 'nat', title: 'Connections of another tenant with the outside', run: nat },
   { number: 15, name: 'intake', title: 'A policy that the agent cannot read, and one of another family', run: intake },
   { number: 18, name: 'takeover', title: 'A tenant fills the table of backends', run: takeover },
   { number: 17, name: 'unfinished', title: 'A pod has the kernel write into its packets', run: unfinished },
