@@ -14,7 +14,7 @@ const DROPPED = 'timeout';
 
 /** Policies that an API server takes and that say something else than they seem to, or something that is not known here. */
 describe('policies that must close', () => {
-  const lab = useSandbox();
+  const lab = useSandbox({ agentConfig: { policyLimits: { table: 256 } } });
   const { stage } = lab;
 
   beforeAll(async () => {
@@ -200,20 +200,39 @@ describe('policies that must close', () => {
       await changing(server, () => remove('old'));
     });
 
+    /** More prefixes than a namespace may have here. */
+    const tooMany = () => [
+      { ipBlock: { cidr: `${friend.ip}/32` } },
+      ...Array.from({ length: 60 }, (_, n) => ({ ipBlock: { cidr: `203.0.113.${n}/32` } })),
+    ];
+
     it('stay closed when the agent is killed, whatever they said before', async () => {
+      const full = await start('full');
+      const ofFull = (from: JsonObject[]) => ({ podSelector: { matchLabels: { app: 'full' } }, ingress: [{ from }] });
       await changing(server, () => store('newer', { podSelector, ingress: [friends] }));
-      expect(await reach(friend, server)).toBe(REACHED);
+      await changing(full, () => store('full', ofFull(tooMany().slice(0, 1))));
+      expect([await reach(friend, server), await reach(friend, full)]).toEqual([REACHED, REACHED]);
       await changing(server, () => store('newer', { podSelector, ingress: [{ ...friends, later: 1 }] }));
-      expect(await reach(friend, server)).toBe(DROPPED);
+      await changing(full, () => store('full', ofFull(tooMany())));
+      const look = async () => [await reach(friend, server), await reach(friend, full)];
+      expect(await look()).toEqual([DROPPED, DROPPED]);
       await lab.cluster.killAgent('node-1');
-      expect(await reach(friend, server)).toBe(DROPPED);
+      expect(await look()).toEqual([DROPPED, DROPPED]);
       await lab.cluster.startAgent('node-1');
       await stage.agentReady();
-      expect(await reach(friend, server)).toBe(DROPPED);
+      expect(await look()).toEqual([DROPPED, DROPPED]);
       const { checks } = await stage.api.status();
-      expect(checks.find(({ name }) => name === 'policies')).toMatchObject({ ok: false });
+      expect(checks.find(({ name }) => name === 'policies')).toMatchObject({
+        ok: false,
+        detail: expect.stringMatching(/^2 policies are not in force as written/),
+      });
+      expect(await stage.api.policy({ namespace: SPACE, name: 'full' })).toMatchObject({
+        state: 'no-room',
+        detail: expect.stringContaining('61 prefixes: the namespace may have 48'),
+      });
+      await changing(full, () => store('full', ofFull(tooMany().slice(0, 40))));
       await changing(server, () => remove('newer'));
-      expect(await reach(friend, server)).toBe(REACHED);
+      expect(await look()).toEqual([REACHED, REACHED]);
     });
   });
 
