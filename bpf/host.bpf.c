@@ -293,8 +293,9 @@ int from_netdev(struct __sk_buff *skb)
 		reason = DROP_SPOOFED_IP;
 		goto out;
 	}
-	/* From nobody's address; or to one of ours in a frame to many (RFC 1122, 3.3.6). */
-	if (to_all || v4_is_multicast(ip.saddr)) {
+	/* From nobody's address, or one that only pods know; or to one of ours in a frame to many
+	 * (RFC 1122, 3.3.6). */
+	if (to_all || v4_is_multicast(ip.saddr) || ip.saddr == CONFIG(gateway_ipv4)) {
 		if (flow.destination.kind == SIDE_OTHER)
 			return TC_ACT_OK;
 		reason = DROP_MARTIAN;

@@ -184,7 +184,8 @@ static __always_inline int identify_sender(struct __sk_buff *skb, struct flow *f
 	}
 	if (source->kind == SIDE_HOST)
 		return DROP_SPOOFED_IP;
-	if (flow->packet.ethertype == ETH_P_IP && v4_is_multicast(flow->packet.source.v4))
+	if (flow->packet.ethertype == ETH_P_IP && (v4_is_multicast(flow->packet.source.v4) ||
+						   flow->packet.source.v4 == CONFIG(gateway_ipv4)))
 		return DROP_MARTIAN;
 	return identity_is_cluster(source->identity) ? DROP_UNENCAPSULATED : 0;
 }

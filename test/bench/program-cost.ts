@@ -22,7 +22,8 @@ export const programCost: Family = {
     const data = frame({});
     const denied = frame({ flags: ['SYN'], port: 81 });
     const spoofed = frame({ source: parseAddr('10.244.1.99') });
-    const first = frame({ flags: ['SYN'], port: 8080 });
+    // Not of the connection whose price is measured: a SYN opens it anew.
+    const first = frame({ flags: ['SYN'], sourcePort: 40_001 });
     const bare = () => scene.datapath.run(baseline, data, { repeat: REPEAT }).duration;
     bare();
     scene.cost(data, 'redirect', REPEAT);

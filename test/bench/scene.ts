@@ -35,6 +35,7 @@ export const DEFAULTS: Config = {
   snatPortMin: 61_000,
   snatPortMax: 65_000,
   ctQuota: 65_536,
+  ctGuaranteed: 65_536,
   eventRate: 20_000,
 };
 
@@ -44,14 +45,20 @@ export function frame(options: {
   readonly flags?: readonly TcpFlag[];
   readonly port?: number;
   readonly source?: Addr;
+  readonly sourcePort?: number;
+  /** From the server to the client. */
+  readonly answer?: boolean;
 }) {
+  const client = { addr: options.source ?? CLIENT, port: options.sourcePort ?? SOURCE_PORT };
+  const server = { addr: SERVER, port: options.port ?? PORT };
+  const [from, to] = options.answer === true ? [server, client] : [client, server];
   return buildPacket({
     ethernet: { source: MAC, destination: MAC },
-    network: { kind: 'ipv4', source: options.source ?? CLIENT, destination: SERVER },
+    network: { kind: 'ipv4', source: from.addr, destination: to.addr },
     transport: {
       kind: 'tcp',
-      sourcePort: SOURCE_PORT,
-      destinationPort: options.port ?? PORT,
+      sourcePort: from.port,
+      destinationPort: to.port,
       flags: options.flags ?? ['ACK'],
       // 64 bytes in all.
       payload: new Uint8Array(10),
@@ -105,10 +112,15 @@ export class Scene implements Disposable {
     await this.datapath.open(2, IDENTITY.server, (this.#revision += 1), [service, ...rows]);
   }
 
-  /** Lets the client open its connection. */
+  /** Lets the client open its connection, and the server answer. */
   establish(): void {
-    const { action } = this.datapath.run(this.client.fromPod, frame({ flags: ['SYN'] }));
-    if (action !== 'redirect') throw new Error(`the connection was not opened: ${action}`);
+    const steps = [
+      this.datapath.run(this.client.fromPod, frame({ flags: ['SYN'] })),
+      this.datapath.run(this.server.fromPod, frame({ flags: ['SYN', 'ACK'], answer: true })),
+      this.datapath.run(this.client.fromPod, frame({ flags: ['ACK'] })),
+    ];
+    const wrong = steps.find(({ action }) => action !== 'redirect');
+    if (wrong !== undefined) throw new Error(`the connection was not opened: ${wrong.action}`);
   }
 
   /** ns of one run. */

@@ -1,6 +1,18 @@
 import { parseAddr, parseMac } from '../../../src/net/index.ts';
 import { fragmentsOf, fromPod, fromWorld, icmp, icmpError, numbered, ping, pong, tcp, udp } from '../frames.ts';
-import { deny, type Lab, type LabPod, NODE, OPEN, OTHER_NODE, type Outcome, quota, REMOTE_POD, WORLD } from '../lab.ts';
+import {
+  deny,
+  GATEWAY,
+  type Lab,
+  type LabPod,
+  NODE,
+  OPEN,
+  OTHER_NODE,
+  type Outcome,
+  quota,
+  REMOTE_POD,
+  WORLD,
+} from '../lab.ts';
 import { A, B, type DropCase } from './case.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
@@ -76,7 +88,7 @@ const sender: DropCase[] = [
   },
 ];
 
-const NOBODY = ['0.0.0.0', '0.1.2.3', '224.0.0.1', '239.255.255.250', '240.0.0.1', '255.255.255.255'];
+const NOBODY = ['0.0.0.0', '0.1.2.3', '224.0.0.1', '239.255.255.250', '240.0.0.1', '255.255.255.255', GATEWAY];
 const MANY = ['ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:fb'];
 
 const martians: DropCase[] = [

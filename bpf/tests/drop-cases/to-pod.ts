@@ -147,7 +147,7 @@ const sender: DropCase[] = [
   },
 ];
 
-const martians: DropCase[] = ['0.0.0.0', '224.0.0.1', '255.255.255.255'].map((source) => ({
+const martians: DropCase[] = ['0.0.0.0', '224.0.0.1', '255.255.255.255', GATEWAY].map((source) => ({
   name: `forwarded from ${source}`,
   reason: 'martian',
   run: ({ lab, b }) => lab.receive(b, toPod(b, parseAddr(source), SYN), true),

@@ -52,8 +52,8 @@ export const ATTACKS: readonly Attack[] = [
   { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
   { number: 13, name: 'nat', title: 'Connections of another tenant with the outside', run: nat },
   { number: 15, name: 'intake', title: 'A policy that the agent cannot read, and one of another family', run: intake },
-  { number: 18, name: 'takeover', title: 'A tenant fills the table of backends', run: takeover },
   { number: 17, name: 'unfinished', title: 'A pod has the kernel write into its packets', run: unfinished },
+  { number: 18, name: 'takeover', title: 'A tenant fills the table of backends', run: takeover },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */
