@@ -19,11 +19,14 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function serve(handle: (request: CniRequest) => Promise<typeof emptyAnswer>): Promise<string> {
+async function serve(
+  handle: (request: CniRequest) => Promise<typeof emptyAnswer>,
+  clock = new FakeClock(0),
+): Promise<string> {
   const path = `${dir}/cni.sock`;
   const deferred = new DeferredDeletes({ cniSocket: path, log: silentLogger });
   const queue = new KeyedQueue();
-  await lifecycle.start(new CniServer({ path, handle, queue, deferred, clock: new FakeClock(0), log: silentLogger }));
+  await lifecycle.start(new CniServer({ path, handle, queue, deferred, clock, log: silentLogger }));
   return path;
 }
 
@@ -142,6 +145,32 @@ describe('CniServer', () => {
     await ask(path, request('ADD', 'later'));
     expect(seen).toEqual(['DEL early', 'DEL later', 'ADD later']);
     expect(existsSync(`${folder}/later@eth0`)).toBe(false);
+  });
+
+  it('deletes once what was deferred: not an ADD that came after it', async () => {
+    const folder = `${dir}/cni-deleted`;
+    mkdirSync(folder);
+    const clock = new FakeClock(0);
+    const seen: string[] = [];
+    const begun = Promise.withResolvers<void>();
+    const first = Promise.withResolvers<typeof emptyAnswer>();
+    const path = await serve(async (asked) => {
+      if (!('attachment' in asked)) return emptyAnswer;
+      seen.push(`${asked.command} ${asked.attachment.containerId}`);
+      begun.resolve();
+      return seen.length === 1 ? await first.promise : emptyAnswer;
+    }, clock);
+    for (const container of ['a', 'b']) writeFileSync(`${folder}/${container}@eth0`, del(container));
+    const looked = clock.advance(10_000);
+    await begun.promise;
+    // The look holds one of the two; the other's runtime comes back with an ADD, which deletes first.
+    const other = seen[0] === 'DEL a' ? 'b' : 'a';
+    await ask(path, request('ADD', other));
+    first.resolve(emptyAnswer);
+    await looked;
+    await expect.poll(() => readdirSync(folder)).toEqual([]);
+    await ask(path, request('CHECK', other));
+    expect(seen.slice(1)).toEqual([`DEL ${other}`, `ADD ${other}`, `CHECK ${other}`]);
   });
 
   it('keeps a deferred DEL that failed', async () => {

@@ -1,6 +1,13 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import {
+  type Clock,
+  errorMessage,
+  type Lifecycle,
+  type Logger,
+  type Service,
+  SilentConnections,
+} from '../base/index.ts';
 import {
   type Attachment,
   answerVersion,
@@ -19,7 +26,6 @@ import {
 import type { DeferredDeletes } from './deferred-deletes.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 
-/** Connections that have not said what they want. Of more the longest silent is closed: a stuck runtime's, not the next. */
 const MAX_SILENT = 256;
 const IDLE_MS = 10_000;
 /** As many as a kernel lets wait (net.core.somaxconn). */
@@ -50,7 +56,7 @@ export class CniServer implements Service {
   readonly #log: Logger;
   readonly #queue: KeyedQueue;
   readonly #sockets = new Set<Socket>();
-  readonly #silent = new Set<Socket>();
+  readonly #silent = new SilentConnections(MAX_SILENT);
   readonly #server: Server;
 
   constructor(options: CniServerOptions) {
@@ -93,20 +99,15 @@ export class CniServer implements Service {
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
     this.#silent.add(socket);
-    const [longest] = this.#silent;
-    if (this.#silent.size > MAX_SILENT) longest?.destroy();
     const reader = new CniFrameReader();
     socket.setTimeout(IDLE_MS, () => socket.destroy());
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      this.#silent.delete(socket);
-    });
+    socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', (error) => this.#log.debug({ error: errorMessage(error) }, 'CNI client went away'));
     const onData = (chunk: Buffer): void => {
       try {
         const frame = reader.push(chunk);
         if (frame === undefined) return;
-        this.#silent.delete(socket);
+        this.#silent.spoke(socket);
         socket.off('data', onData);
         socket.setTimeout(0);
         socket.write(CNI_TAKEN);
@@ -141,6 +142,7 @@ export class CniServer implements Service {
         { command, container, code: cniErrorNumber(error), error: errorMessage(error) },
         'CNI request failed',
       );
+      socket.setTimeout(IDLE_MS);
       socket.end(encodeAnswer(errorAnswer(answerVersion(frame), error)));
     }
   }
@@ -155,6 +157,8 @@ export class CniServer implements Service {
     const { deferred, handle } = this.#o;
     for (const { file, request } of deferred.list(attachment)) {
       const carryOut = async (): Promise<void> => {
+        // An ADD that had its turn before has carried it out: what is there now is that ADD's.
+        if (!deferred.has(file)) return;
         await handle(request);
         deferred.done(file);
         this.#log.info({ container: request.attachment.containerId }, 'deleted what the runtime gave up meanwhile');
@@ -173,6 +177,8 @@ export class CniServer implements Service {
 async function delivered(socket: Socket, answer: CniAnswer): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   if (socket.destroyed) return false;
+  // A client that takes its answer and never closes does not keep the connection.
+  socket.setTimeout(IDLE_MS);
   socket.once('close', () => resolve(false));
   // With an error instead of nothing when it could not be written.
   socket.end(encodeAnswer(answer), (error?: Error | null) => resolve(!error));

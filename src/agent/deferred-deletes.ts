@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorMessage, type Logger } from '../base/index.ts';
 import { type Attachment, CniFrameReader, type CniRequest, parseCniRequest } from '../endpoint/index.ts';
@@ -35,6 +35,10 @@ export class DeferredDeletes {
         return [];
       }
     });
+  }
+
+  has(file: string): boolean {
+    return existsSync(file);
   }
 
   done(file: string): void {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
@@ -106,5 +106,17 @@ describe('ServiceHealth', () => {
       await health.stop();
       other.close();
     }
+  });
+
+  it('answers a load balancer beside connections that say nothing', async () => {
+    const port = await freePort();
+    const health = new ServiceHealth({ log: silentLogger });
+    health.update('a/web', row(port), [frontend('ready')]);
+    await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}`).catch(() => undefined))?.status).toBe(200);
+    const idle = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+    await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    expect((await fetch(`http://127.0.0.1:${port}`)).status).toBe(200);
+    for (const socket of idle) socket.destroy();
+    await health.stop();
   });
 });

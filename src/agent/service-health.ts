@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
-import { errorMessage, type Logger, type Service } from '../base/index.ts';
+import { boundSilent, errorMessage, type Logger, type Service } from '../base/index.ts';
 import type { Frontend, ServiceSpec } from '../model/index.ts';
 
-/** One load balancer asks a few times a second; whoever asks more waits. */
-const MAX_CONNECTIONS = 32;
+/** The world reaches this port: one that opens connections and says nothing must not silence it for a load balancer. */
+const MAX_SILENT = 32;
 const TIMEOUT_MS = 5_000;
 
 type Health = { readonly port: number; readonly server: Server; localEndpoints: number };
@@ -68,7 +68,7 @@ export class ServiceHealth implements Service {
       response.end(body);
     });
     const health: Health = { port, server, localEndpoints };
-    server.maxConnections = MAX_CONNECTIONS;
+    boundSilent(server, MAX_SILENT);
     server.on('listening', () => this.#problems.delete(service));
     server.on('error', (error) => {
       // Another service's, or a process of the node has it: tried again when the service changes.

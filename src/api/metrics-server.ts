@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { isIP } from 'node:net';
-import { errorMessage } from '../base/index.ts';
+import { boundSilent, errorMessage } from '../base/index.ts';
 import type { Registry } from '../base/metrics.ts';
 import { apiErrors } from './errors.ts';
 
@@ -39,7 +39,7 @@ export function metricsServer(
   });
   server.headersTimeout = 5_000;
   server.requestTimeout = 5_000;
-  server.maxConnections = 32;
+  boundSilent(server, 32);
   return {
     async start() {
       if (!allowNonLoopback && !isLoopback(host)) throw apiErrors.make('E_API_METRICS_HOST', { detail: host });

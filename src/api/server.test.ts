@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -75,6 +76,14 @@ describe('socket', () => {
     expect(await codeOf(serve())).toBe('E_API_AGENT_RUNNING');
     expect((await client.status()).node).toBe('node-1');
     expect(await readdir(join(folder, 'node-1'))).toEqual(['admin.sock']);
+  });
+
+  test('connections that say nothing keep nobody out', async () => {
+    const client = await serve();
+    const idle = Array.from({ length: 300 }, () => connect(socketPath).on('error', () => undefined));
+    await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    expect((await client.status()).node).toBe('node-1');
+    for (const socket of idle) socket.destroy();
   });
 
   test('a dead agent leaves a socket that is replaced', async () => {

@@ -1,7 +1,9 @@
 import type { Server } from 'node:http';
-import { type Lifecycle, type Logger, type Service, silentLogger } from '../base/index.ts';
+import { boundSilent, type Lifecycle, type Logger, type Service, silentLogger } from '../base/index.ts';
 import type { AdminBackend } from './backend.ts';
 import { listenOnSocket } from './socket.ts';
+
+const MAX_SILENT = 64;
 
 export type AdminServerOptions = {
   readonly backend: AdminBackend;
@@ -34,7 +36,7 @@ export class AdminServer implements Service {
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;
     server.keepAliveTimeout = 5_000;
-    server.maxConnections = 128;
+    boundSilent(server, MAX_SILENT);
     this.#release = await listenOnSocket(server, socketPath);
     this.#server = server;
   }

@@ -14,3 +14,4 @@ export { flatText } from './flat-text.ts';
 export { Lifecycle, type Service } from './lifecycle.ts';
 export { LineSplitter, type SplitLine } from './line-splitter.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './log.ts';
+export { boundSilent, SilentConnections } from './silent-connections.ts';
