@@ -170,8 +170,9 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 		resolve(&p->source, &flow->source);
 	if (flow->source.kind != SIDE_OTHER)
 		return DROP_SPOOFED_IP;
-	if (identity_is_cluster(flow->source.identity))
-		return DROP_UNENCAPSULATED;
+	reason = pretender(&flow->source);
+	if (reason)
+		return reason;
 	reason = judge(skb, flow);
 	if (!reason)
 		reason = service_remember(flow, &rewrite);
@@ -220,10 +221,9 @@ VERIFIED_ONCE int to_local_pod(struct __sk_buff *skb, struct flow *flow, int *ac
 	if (!flow || !action)
 		return DROP_INTERNAL;
 	p = &flow->packet;
-	/* Pods of other nodes come through the overlay, which says who they are; an address alone
-	 * does not. */
-	if (identity_is_cluster(flow->source.identity))
-		return DROP_UNENCAPSULATED;
+	reason = pretender(&flow->source);
+	if (reason)
+		return reason;
 	if (p->kind == PACKET_ERROR) {
 		reason = parse_quoted(skb, p, false);
 		if (reason)
@@ -248,7 +248,7 @@ int from_netdev(struct __sk_buff *skb)
 	struct iphdr ip;
 	__u16 fragment;
 	bool to_all;
-	int reason, action = TC_ACT_OK;
+	int reason, nobody, action = TC_ACT_OK;
 
 	flow.hook = HOOK_FROM_NETDEV;
 	if (skb->vlan_present) {
@@ -301,12 +301,19 @@ int from_netdev(struct __sk_buff *skb)
 		reason = DROP_MARTIAN;
 		goto out;
 	}
-	if (flow.destination.kind == SIDE_OTHER && !CONFIG(enable_services))
+	if (flow.destination.kind != SIDE_OTHER && nobody_at(&flow.source)) {
+		reason = pretender(&flow.source);
+		goto out;
+	}
+	nobody = nobody_at(&flow.destination);
+	if (flow.destination.kind == SIDE_OTHER && !CONFIG(enable_services) && !nobody)
 		return TC_ACT_OK;
 	/* The node's own packets may have IP options, and what it forwards is not for pods; both
 	 * are the stack's to judge. */
 	if (reason) {
-		if (flow.destination.kind != SIDE_POD)
+		if (nobody)
+			reason = nobody;
+		else if (flow.destination.kind != SIDE_POD)
 			return TC_ACT_OK;
 		goto out;
 	}
@@ -320,6 +327,10 @@ int from_netdev(struct __sk_buff *skb)
 			goto out;
 		if (flow.service)
 			goto forwarded;
+	}
+	if (nobody) {
+		reason = nobody;
+		goto out;
 	}
 	if (flow.destination.kind == SIDE_OTHER)
 		return TC_ACT_OK;
@@ -342,9 +353,9 @@ out:
 	return drop(skb, &flow, reason);
 }
 
-/* At the egress of a device of the node, while services are on: the answer of a process of the node
- * that is a service's backend gets the frontend's address. Everything else is none of our business.
- */
+/* At the egress of a device of the node, about what the node itself sends: nothing goes out to an
+ * address of the cluster that is nobody's, and the answer of a process that is a service's backend
+ * gets the frontend's address. Everything else is none of our business. */
 SEC("tc")
 int to_netdev(struct __sk_buff *skb)
 {
@@ -357,11 +368,20 @@ int to_netdev(struct __sk_buff *skb)
 	int reason;
 
 	flow.hook = HOOK_TO_NETDEV;
-	/* What came in somewhere was translated where it had to be. */
-	if (!CONFIG(enable_services) || skb->ingress_ifindex ||
-	    skb->protocol != bpf_htons(ETH_P_IP))
+	/* What came in somewhere was judged and translated there. */
+	if (skb->ingress_ifindex || skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_OK;
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0 || parse_ipv4(skb, &ip, p))
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+		return TC_ACT_OK;
+	reason = parse_ipv4(skb, &ip, p);
+	resolve(&p->destination, &flow.destination);
+	if (nobody_at(&flow.destination)) {
+		resolve(&p->source, &flow.source);
+		if (!reason)
+			parse_l4(skb, p);
+		return drop(skb, &flow, nobody_at(&flow.destination));
+	}
+	if (!CONFIG(enable_services) || reason)
 		return TC_ACT_OK;
 	fragment = bpf_ntohs(ip.frag_off);
 	if (fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
@@ -377,6 +397,7 @@ int to_netdev(struct __sk_buff *skb)
 	if (!entry || (entry->flags & (CT_SERVICE | CT_HOST)) != (CT_SERVICE | CT_HOST))
 		return TC_ACT_OK;
 	resolve(&p->source, &flow.source);
+	/* An error was read as one of its connection since. */
 	resolve(&p->destination, &flow.destination);
 	if (flow.source.kind != SIDE_HOST)
 		return TC_ACT_OK;

@@ -130,6 +130,9 @@ int judge_from_pod(struct __sk_buff *skb)
 		if (action != TC_ACT_OK)
 			goto forwarded;
 	}
+	reason = nobody_at(&flow.destination);
+	if (reason)
+		goto out;
 	/* The overlay's port on a node belongs to nodes: a pod that sends to it forges identities.
 	 */
 	if (CONFIG(tunnel_port) && p->protocol == IPPROTO_UDP &&
@@ -187,7 +190,7 @@ static __always_inline int identify_sender(struct __sk_buff *skb, struct flow *f
 	if (flow->packet.ethertype == ETH_P_IP && (v4_is_multicast(flow->packet.source.v4) ||
 						   flow->packet.source.v4 == CONFIG(gateway_ipv4)))
 		return DROP_MARTIAN;
-	return identity_is_cluster(source->identity) ? DROP_UNENCAPSULATED : 0;
+	return pretender(source);
 }
 
 /* What the node's stack sends to a pod. */

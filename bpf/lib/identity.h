@@ -12,12 +12,43 @@
 #define IDENTITY_WORLD 2
 #define IDENTITY_REMOTE_NODE 6
 #define IDENTITY_KUBE_APISERVER 7
+/* Addresses of the cluster's ranges that are nobody's: of services, and of pods. Such a row of the
+ * ipcache is the longest match wherever no service, pod or node has the address, whatever prefixes
+ * policies name (src/identity/address-book.ts). */
+#define IDENTITY_SERVICE_RANGE 254
+#define IDENTITY_POD_RANGE 255
 #define IDENTITY_CLUSTER_MIN 256
 #define IDENTITY_CLUSTER_MAX 65535
 
 static __always_inline bool identity_is_cluster(__u32 identity)
 {
 	return identity >= IDENTITY_CLUSTER_MIN && identity <= IDENTITY_CLUSTER_MAX;
+}
+
+/* Why nothing may be sent there, whatever policy says: nobody of the cluster has the address, and
+ * whoever answered from outside would be an impostor. 0: somebody may. */
+static __always_inline int nobody_at(const struct side *destination)
+{
+	switch (destination->identity) {
+	case IDENTITY_SERVICE_RANGE:
+		return DROP_SERVICE_UNKNOWN;
+	case IDENTITY_POD_RANGE:
+		return DROP_NO_ENDPOINT;
+	default:
+		return 0;
+	}
+}
+
+/* Why nobody is believed who comes from outside with such a source. Pods of other nodes come
+ * through the overlay, which says who they are; an address alone does not. 0: it may be the
+ * world's. */
+static __always_inline int pretender(const struct side *source)
+{
+	if (source->identity == IDENTITY_SERVICE_RANGE)
+		return DROP_SPOOFED_IP;
+	return source->identity == IDENTITY_POD_RANGE || identity_is_cluster(source->identity)
+		       ? DROP_UNENCAPSULATED
+		       : 0;
 }
 
 /* Fills `side` from an address: a local pod, this node, or what the ipcache says; unknown is world.

@@ -155,7 +155,7 @@ function resolveAddr(addr: Addr, { book, repository, endpoints, identities, node
     local === undefined ? undefined : identities.get(`${local.record.pod.namespace}/${local.record.pod.name}`);
   if (pod !== undefined) return { name: addr, identity: pod, addr };
   const owner = nodeAddresses().includes(addr) ? RESERVED_IDS.host : book.ownerOf(addr)?.identity;
-  const id: IdentityId = owner ?? repository.cidrs.of(addr)?.id ?? RESERVED_IDS.world;
+  const id: IdentityId = owner ?? book.rangeOf(addr) ?? repository.cidrs.of(addr)?.id ?? RESERVED_IDS.world;
   const identity = known(repository, id) ?? known(repository, RESERVED_IDS.world);
   if (identity === undefined) throw agentErrors.make('E_AGENT_NOT_FOUND', { detail: `identity ${id} of ${addr}` });
   return { name: addr, identity, addr };

@@ -200,6 +200,13 @@ const configSchema = z.strictObject({
     .literal(MAGLEV_SIZES)
     .default(16_381)
     .describe('Slots of a service; a hundred times its backends.'),
+  serviceCIDRs: z
+    .array(cidr)
+    .min(1)
+    .optional()
+    .describe(
+      "Where services get their ClusterIPs from, as the API server's --service-cluster-ip-range: nothing of it leaves the node. Default: what ServiceCIDR objects or kubeadm's ConfigMap say, and every ClusterIP that is given out.",
+    ),
   serviceAddressRanges: z
     .array(cidr)
     .default([])

@@ -52,7 +52,7 @@ export class DevicePrograms {
   /** Whether every link that belongs to a device is there. What runs in them is not looked at. */
   isAttached(device: Ifindex): boolean {
     if (this.#accelerates(device) && xdpDevice(this.#pin(device, 'xdp')) !== device) return false;
-    return this.#hooks().every((hook) => {
+    return HOOKS.every((hook) => {
       using link = TcxLink.open(this.#pin(device, hook));
       return link?.ifindex === device;
     });
@@ -61,16 +61,14 @@ export class DevicePrograms {
   /** Attaches what belongs to a device, or swaps what is attached. Throws what TcxLink.attach throws. */
   async attach(device: Ifindex): Promise<void> {
     const { host, maps, base } = this.#o;
-    const hooks = this.#hooks();
-    const programs = loadPrograms({ spec: host, maps, config: base, programs: hooks.map((hook) => PROGRAMS[hook]) });
+    const programs = loadPrograms({ spec: host, maps, config: base, programs: HOOKS.map((hook) => PROGRAMS[hook]) });
     try {
-      for (const hook of hooks) {
+      for (const hook of HOOKS) {
         const pin = this.#pin(device, hook);
         (await TcxLink.attach({ program: programs[PROGRAMS[hook]], ifindex: device, hook, pin })).close();
       }
-      if (!hooks.includes('egress')) await TcxLink.open(this.#pin(device, 'egress'))?.detach();
     } finally {
-      for (const hook of hooks) programs[PROGRAMS[hook]].close();
+      for (const hook of HOOKS) programs[PROGRAMS[hook]].close();
     }
     // Last: what it does not know, the others must.
     await this.#accelerate(device);
@@ -101,11 +99,6 @@ export class DevicePrograms {
     await detachXdp(this.#pin(device, 'xdp'));
     for (const hook of HOOKS) await TcxLink.open(this.#pin(device, hook))?.detach();
     rmSync(`${this.#directory()}/${device}`, { recursive: true, force: true });
-  }
-
-  /** Nothing leaves a device translated while services are off. */
-  #hooks(): readonly Hook[] {
-    return this.#o.base.enableServices ? HOOKS : ['ingress'];
   }
 
   #directory(): string {

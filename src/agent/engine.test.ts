@@ -175,8 +175,8 @@ describe('Engine', () => {
     expect(node.word(0)?.revision).toBeGreaterThan(before);
     node.put(node.intent.pods, { ...remote, podIPs: ['172.18.0.1', '10.244.9.9', 'nonsense'] });
     await node.settle();
-    const { world } = RESERVED_IDS;
-    expect(['10.244.2.7', '172.18.0.1', '10.244.9.9'].map(at)).toEqual([world, world, world]);
+    const { world, 'pod-range': nobody } = RESERVED_IDS;
+    expect(['10.244.2.7', '172.18.0.1', '10.244.9.9'].map(at)).toEqual([nobody, world, world]);
   });
 
   it('does not have connections with the outside judged anew for what leaves their owners as they were', async () => {

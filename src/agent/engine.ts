@@ -21,6 +21,7 @@ import type { PeerFollower } from './peer-follower.ts';
 import { isRunAs, type PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
+import type { RangeFollower } from './range-follower.ts';
 import { shortfallOf } from './shortfalls.ts';
 
 const OUTSIDE = endpointId(0);
@@ -36,6 +37,7 @@ export type EngineOptions = {
   readonly book: AddressBook;
   readonly policies: PolicyFollower;
   readonly peers: PeerFollower;
+  readonly ranges: RangeFollower;
   readonly installer: PolicyInstaller;
   readonly ipcache: IpcacheReconciler;
   readonly local: LocalAddresses;
@@ -123,6 +125,7 @@ export class Engine implements Service {
     }
     this.#o.policies.follow();
     this.#o.peers.follow();
+    this.#o.ranges.follow();
     for (const { id } of this.#o.allocator.expire()) repository.removeIdentity(id);
     const { generation } = repository.cidrs;
     const prefixesChanged = generation !== this.#prefixes && book.followPrefixes();

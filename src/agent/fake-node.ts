@@ -27,6 +27,7 @@ import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 import { prefixLimits } from './prefix-room.ts';
+import { RangeFollower } from './range-follower.ts';
 
 export const FAKE_NODE = 'node-1';
 
@@ -86,6 +87,7 @@ export async function fakeNode(
     log: silentLogger,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });
+  const ranges = new RangeFollower({ intent, book });
   const local = new LocalAddresses(kernel.endpoints);
   const ipcache = new IpcacheReconciler(kernel.ipcache);
   await local.load();
@@ -100,6 +102,7 @@ export async function fakeNode(
     book,
     policies,
     peers,
+    ranges,
     installer,
     ipcache,
     local,

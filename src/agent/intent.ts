@@ -14,6 +14,7 @@ import {
 export class IntentTable<T extends KubeRow> {
   readonly #rows = new Map<string, T>();
   #changed = new Set<string>();
+  readonly #readers: Set<string>[] = [];
   #synced = false;
 
   get rows(): ReadonlyMap<string, T> {
@@ -33,15 +34,31 @@ export class IntentTable<T extends KubeRow> {
     for (const row of batch.deletes) {
       const key = rowKey(row);
       this.#rows.delete(key);
-      this.#changed.add(key);
+      this.#note(key);
     }
     for (const row of batch.upserts) {
       // One string for both: whoever asks what changed keeps it.
       const key = rowKey(row);
       this.#rows.set(key, row);
-      this.#changed.add(key);
+      this.#note(key);
     }
     this.#synced ||= batch.synced;
+  }
+
+  #note(key: string): void {
+    this.#changed.add(key);
+    for (const reader of this.#readers) reader.add(key);
+  }
+
+  /** Another one who asks what came and went, with a memory of his own: what changed since he asked last. */
+  reader(): () => ReadonlySet<string> {
+    const changed = new Set(this.#rows.keys());
+    this.#readers.push(changed);
+    return () => {
+      const drained = new Set(changed);
+      changed.clear();
+      return drained;
+    };
   }
 
   /** Says that everything that follows from these rows must be looked at again. */
@@ -66,9 +83,12 @@ export class Intent {
   readonly services = new IntentTable<ServiceRow>();
   readonly slices = new IntentTable<EndpointSliceRow>();
 
+  /** Whether it has been asked what the ranges of services are, where anybody has to be asked. */
+  rangesAsked = true;
+
   /** Before this, no decision: what is missing may only not have arrived yet. */
   get synced(): boolean {
-    return this.pods.synced && this.namespaces.synced && this.nodes.synced && this.policies.synced;
+    return this.rangesAsked && this.pods.synced && this.namespaces.synced && this.nodes.synced && this.policies.synced;
   }
 
   /** Before this, no decision about services. Pods among them: one in the host network has the address of its node. */

@@ -12,6 +12,9 @@ const ownerChanges = (before: IpcacheRow | undefined, after: IpcacheRow | undefi
 const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
   a.identity === b.identity && a.cidrIdentity === b.cidrIdentity;
 
+const RANGES: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESERVED_IDS['pod-range']]);
+const isRange = ({ value }: IpcacheRow): boolean => RANGES.has(value.identity);
+
 /** Keeps the kernel's ipcache at what is desired, by differences against what it is known to hold. */
 export class IpcacheReconciler {
   readonly #map: IpcacheMap;
@@ -42,8 +45,9 @@ export class IpcacheReconciler {
       const actual = this.#actual.get(text);
       return actual === undefined || !same(actual.value, row.value) ? [row] : [];
     });
-    // The most specific first: an exception that is missing would be judged as the prefix around it.
-    upserts.sort((a, b) => b.prefix.length - a.prefix.length);
+    // The cluster's own ranges first, whatever else finds no room. Then the most specific: an exception that is missing
+    // would be judged as the prefix around it.
+    upserts.sort((a, b) => Number(isRange(b)) - Number(isRange(a)) || b.prefix.length - a.prefix.length);
     const gone = [...this.#actual.values()].filter(({ prefix }) => !desired.has(prefix.toString()));
     const changed =
       upserts.some((row) => ownerChanges(this.#actual.get(row.prefix.toString()), row)) ||

@@ -23,7 +23,14 @@ import {
   serviceMaps,
 } from '../datapath/index.ts';
 import { AddressBook } from '../identity/index.ts';
-import { ENDPOINT_SLICE, inClusterConnection, KubeClient, loadKubeconfig, POD, SERVICE } from '../kube/index.ts';
+import {
+  ENDPOINT_SLICE,
+  inClusterConnection,
+  KubeClient,
+  loadKubeconfig,
+  POD,
+  readServiceRanges,
+} from '../kube/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
 import { Addressing } from './addressing.ts';
@@ -61,9 +68,11 @@ import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
 import { prefixLimits } from './prefix-room.ts';
 import { pinsBelow, preflight, removeNewPins } from './preflight.ts';
+import { RangeFollower } from './range-follower.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
 import { ServiceHooks } from './service-hooks.ts';
+import { ServiceRanges } from './service-ranges.ts';
 import { openServices } from './services.ts';
 import { StateFiles } from './state-files.ts';
 
@@ -204,6 +213,9 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     },
     log,
   });
+  const ranges = new RangeFollower({ intent, book, podCIDR: config.podCIDR });
+  if (config.enableServices) ranges.know(config.serviceCIDRs ?? []);
+  intent.rangesAsked = !config.enableServices || config.serviceCIDRs !== undefined;
   const installer = new PolicyInstaller({
     tables,
     repository,
@@ -224,6 +236,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     book,
     policies,
     peers,
+    ranges,
     installer,
     ipcache,
     local,
@@ -265,12 +278,24 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     watchSeconds: config.watchSeconds,
     onChange: (kind) => {
       services?.changed(kind);
-      // The engine of policies does not look at services.
-      if (kind === SERVICE.kind || kind === ENDPOINT_SLICE.kind) return;
+      // Of services the engine of policies wants to know nothing but their addresses.
+      if (kind === ENDPOINT_SLICE.kind) return;
       if (config.podCIDR === undefined) addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log);
       engine.kick();
     },
   });
+  const serviceRanges = intent.rangesAsked
+    ? undefined
+    : new ServiceRanges({
+        read: async (signal) => await readServiceRanges(client, signal),
+        known: (known) => {
+          ranges.know(known);
+          intent.rangesAsked = true;
+          engine.kick();
+        },
+        clock,
+        log,
+      });
   const attachments = new Attachments({
     addressing,
     endpoints,
@@ -376,6 +401,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     ...(services === undefined ? [] : [services.health, services.sockets, services.engine]),
     events,
     reflection,
+    ...(serviceRanges === undefined ? [] : [serviceRanges]),
     ...(flows === undefined ? [] : [flows]),
     collection,
     new LoopbackWatch({ look: routeLocalnetDevices, registry, clock, log }),

@@ -1,20 +1,12 @@
 import { type IdentityId, identityId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
 import type { CidrIdentities } from './cidr-identities.ts';
+import { type ClusterRanges, RangeIndex } from './cluster-ranges.ts';
+import type { IpcacheRow } from './ipcache-row.ts';
 import { RESERVED_IDS } from './reserved.ts';
 
 /** Pods and nodes are also judged by prefix only where the configuration says so. */
 export type AddressKind = 'pod' | 'node';
-
-/** A row of the ipcache: whom the addresses belong to that no longer prefix covers. */
-export type IpcacheRow = {
-  readonly prefix: Prefix;
-  readonly value: {
-    readonly identity: IdentityId;
-    /** A pod's or node's second identity, by prefix; 0: none. Policy is looked up for both. */
-    readonly cidrIdentity: IdentityId;
-  };
-};
 
 export type AddressBookOptions = {
   readonly cidrs: CidrIdentities;
@@ -40,10 +32,15 @@ const EVERYWHERE: readonly IpcacheRow[] = ['0.0.0.0/0', '::/0'].map((text) => ({
   value: { identity: RESERVED_IDS.world, cidrIdentity: NONE },
 }));
 
+const EVERYWHERE_BY_TEXT: ReadonlyMap<string, IpcacheRow> = new Map(
+  EVERYWHERE.map((row) => [row.prefix.toString(), row]),
+);
+
 /**
  * Who is behind which address: the desired rows of the ipcache, the only place that makes them. An owner (a pod or a
  * node) claims addresses; a node's claim beats a pod's, of two pods the later one wins, because the earlier is on its
- * way out.
+ * way out. What of the cluster's own ranges has no owner is nobody's: a prefix that a policy names within one has no row,
+ * since the longer match would make it somebody's.
  */
 export class AddressBook {
   readonly #cidrs: CidrIdentities;
@@ -51,10 +48,11 @@ export class AddressBook {
   readonly #maxAddresses: number;
   readonly #claims = new Map<Addr, Map<string, Claim>>();
   readonly #owned = new Map<string, readonly Addr[]>();
-  readonly #desired = new Map<string, IpcacheRow>(EVERYWHERE.map((row) => [row.prefix.toString(), row]));
+  readonly #desired = new Map<string, IpcacheRow>(EVERYWHERE_BY_TEXT);
   readonly #placed = new Set<Addr>();
   readonly #unplaced = new Set<Addr>();
   #prefixes = new Map<string, IdentityId>();
+  #ranges = new RangeIndex({ services: [], pods: [] });
   #dirty = new Set<Addr>();
 
   constructor({ cidrs, cidrSelects, maxAddresses = Number.POSITIVE_INFINITY }: AddressBookOptions) {
@@ -109,21 +107,34 @@ export class AddressBook {
   /** Follows the prefixes that policies name now. True when they changed: then every address is looked at again. */
   followPrefixes(): boolean {
     const now = new Map(this.#cidrs.identities().map((identity) => [identity.prefix.toString(), identity] as const));
-    let changed = false;
-    for (const text of this.#prefixes.keys()) {
-      if (now.has(text)) continue;
-      changed = true;
-      this.#desired.delete(text);
-    }
-    if (changed) for (const row of EVERYWHERE) if (!now.has(row.prefix.toString())) this.#put(row);
-    for (const [text, { prefix, id }] of now) {
-      if (this.#prefixes.get(text) === id) continue;
-      changed = true;
-      this.#put({ prefix, value: { identity: id, cidrIdentity: NONE } });
-    }
+    const before = this.#prefixes;
     this.#prefixes = new Map(Array.from(now, ([text, { id }]) => [text, id]));
+    const gone = Array.from(before.keys()).filter((text) => !now.has(text));
+    const come = Array.from(now).filter(([text, { id }]) => before.get(text) !== id);
+    for (const text of gone) this.#settle(Prefix.parse(text));
+    for (const [, { prefix }] of come) this.#settle(prefix);
+    const changed = gone.length + come.length > 0;
     if (changed) for (const addr of this.#claims.keys()) this.#dirty.add(addr);
     return changed;
+  }
+
+  /** Follows the ranges of the cluster. */
+  followRanges(ranges: ClusterRanges): void {
+    const before = this.#ranges;
+    this.#ranges = new RangeIndex(ranges);
+    const changed = this.#ranges.difference(before);
+    for (const prefix of changed) this.#settle(prefix);
+    if (changed.every((prefix) => prefix.length === prefix.bits)) {
+      for (const prefix of changed) if (this.#claims.has(prefix.network)) this.#dirty.add(prefix.network);
+      return;
+    }
+    for (const text of this.#prefixes.keys()) this.#settle(Prefix.parse(text));
+    for (const addr of this.#claims.keys()) this.#dirty.add(addr);
+  }
+
+  /** The identity of the range of the cluster that the address lies in, if it does. */
+  rangeOf(addr: Addr): IdentityId | undefined {
+    return this.#ranges.of(Prefix.host(addr));
   }
 
   /** All rows that the ipcache should have, by prefix in canonical text. */
@@ -161,16 +172,29 @@ export class AddressBook {
       .get(addr)
       ?.values()
       .some(({ kind }) => kind === 'node');
+    // A pod cannot have the address of a service, whatever its status says.
+    if (isNode !== true && this.rangeOf(addr) === RESERVED_IDS['service-range']) return this.#unstate(addr);
     const cidrIdentity = this.cidrIdentityOf(isNode === true ? 'node' : 'pod', addr);
     this.#put({ prefix: Prefix.host(addr), value: { identity: owner.identity, cidrIdentity } });
   }
 
-  /** Nobody owns the address: what policies name by exactly this prefix holds again. */
+  /** Nobody owns the address: what holds for exactly this prefix holds again. */
   #unstate(addr: Addr): void {
-    const prefix = Prefix.host(addr);
-    const cidr = this.#cidrs.get(prefix);
-    if (cidr === undefined) this.#desired.delete(prefix.toString());
-    else this.#put({ prefix, value: { identity: cidr.id, cidrIdentity: NONE } });
+    this.#settle(Prefix.host(addr));
+  }
+
+  /** The row of a prefix, owners apart: a range of the cluster, else what policies name, else what always holds. */
+  #settle(prefix: Prefix): void {
+    const text = prefix.toString();
+    const row = this.#ranges.rows().get(text) ?? this.#named(prefix, text) ?? EVERYWHERE_BY_TEXT.get(text);
+    if (row === undefined) this.#desired.delete(text);
+    else this.#put(row);
+  }
+
+  #named(prefix: Prefix, text: string): IpcacheRow | undefined {
+    const identity = this.#prefixes.get(text);
+    if (identity === undefined || this.#ranges.of(prefix) !== undefined) return undefined;
+    return { prefix, value: { identity, cidrIdentity: NONE } };
   }
 
   #put(row: IpcacheRow): void {

@@ -22,6 +22,10 @@ export const RESERVED_IDS: Readonly<Record<ReservedName, IdentityId>> = {
   'world-ipv4': identityId(9),
   'world-ipv6': identityId(10),
   'encrypted-overlay': identityId(11),
+  /** Addresses of services, and of the ranges that services get addresses from, where no service answers. */
+  'service-range': identityId(254),
+  /** Addresses of the nodes' ranges for pods that no pod has. */
+  'pod-range': identityId(255),
 };
 
 export type IdentityRange = { readonly first: number; readonly last: number };

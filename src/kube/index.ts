@@ -19,3 +19,4 @@ export {
   SERVICE,
   type ServiceRow,
 } from './resources/index.ts';
+export { readServiceRanges } from './service-ranges.ts';

@@ -147,6 +147,16 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     remedy:
       'Nothing, if the next SYN gets through (it leaves under another port); if it lasts, look for a host outside that sends under the address of the server.',
   },
+  'service-unknown': {
+    text: 'an address of the services of the cluster, where none serves this port and protocol',
+    remedy:
+      'Look at `membrane service list` for the ports of the service; a ClusterIP answers on these only, and not to ping.',
+  },
+  'no-endpoint': {
+    text: 'an address of the pods of the cluster, which no pod has',
+    remedy:
+      'Nothing to do when the pod was just deleted; otherwise look for who still uses the address of a former pod.',
+  },
   'unfinished-checksum': {
     text: 'the kernel is asked to write a checksum where none belongs, which would change the packet after the verdict',
     remedy:

@@ -16,7 +16,9 @@ export type ReservedName =
   | 'ingress'
   | 'world-ipv4'
   | 'world-ipv6'
-  | 'encrypted-overlay';
+  | 'encrypted-overlay'
+  | 'service-range'
+  | 'pod-range';
 
 export type PodIdentity = { readonly kind: 'pod'; readonly id: IdentityId; readonly workload: Workload };
 export type ReservedIdentity = { readonly kind: 'reserved'; readonly id: IdentityId; readonly name: ReservedName };

@@ -14,6 +14,7 @@ import {
   WORLD,
 } from '../lab.ts';
 import { A, B, type DropCase } from './case.ts';
+import { NOBODY_FROM_NETDEV } from './nobody.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
 
@@ -273,6 +274,7 @@ const errors: DropCase[] = [
 ];
 
 export const FROM_NETDEV_CASES: readonly DropCase[] = [
+  ...NOBODY_FROM_NETDEV,
   ...shape,
   ...sender,
   ...martians,

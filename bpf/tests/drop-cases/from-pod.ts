@@ -17,6 +17,7 @@ import {
 } from '../lab.ts';
 import { Services, VIP } from '../service-lab.ts';
 import { A, A6, B, B6, type DropCase, patched } from './case.ts';
+import { NOBODY_FROM_POD } from './nobody.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
 const FOREIGN_MAC = parseMac('0a:58:0a:f4:01:63');
@@ -573,6 +574,8 @@ const services: DropCase[] = [
 ];
 
 export const FROM_POD_CASES: readonly DropCase[] = [
+  ...NOBODY_FROM_POD,
+
   ...link,
   ...address,
   ...arps,

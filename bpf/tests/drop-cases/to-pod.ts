@@ -2,6 +2,7 @@ import { buildPacket, parseAddr } from '../../../src/net/index.ts';
 import { fragmentsOf, fromPod, icmp, icmpError, ping, pong, sctp, tcp, toPod, udp } from '../frames.ts';
 import { deny, GATEWAY, GATEWAY_MAC, type LabPod, NODE, OPEN, OTHER_NODE, quota, REMOTE_POD, WORLD } from '../lab.ts';
 import { A, A6, B, B6, type DropCase, patched } from './case.ts';
+import { NOBODY_TO_POD } from './nobody.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
 const FORWARDED = true;
@@ -268,4 +269,11 @@ const errors: DropCase[] = [
   },
 ];
 
-export const TO_POD_CASES: readonly DropCase[] = [...shape, ...sender, ...martians, ...policy, ...errors];
+export const TO_POD_CASES: readonly DropCase[] = [
+  ...NOBODY_TO_POD,
+  ...shape,
+  ...sender,
+  ...martians,
+  ...policy,
+  ...errors,
+];

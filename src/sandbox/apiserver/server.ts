@@ -71,11 +71,12 @@ const MAX_HEADER_BYTES = 64 * 1024;
 /** Opens the database and makes the initial namespaces; listens to nothing yet. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const clock = options.clock ?? systemClock;
+  const { serviceCidr = '10.96.0.0/12' } = options;
   const store = new ApiStore({
     database: options.database,
     definitions: [...resources, ...(options.definitions ?? [])],
     clock,
-    serviceCidr: options.serviceCidr,
+    serviceCidr,
     historyLimit: options.historyLimit,
   });
   const namespaces = new NamespaceController(store, options.log, options.namespaceDeletionDelayMs ?? 500);
@@ -124,6 +125,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   for (const name of INITIAL_NAMESPACES) {
     if (store.get('namespaces', { name }) === undefined) store.create('namespaces', { metadata: { name } });
+  }
+  // As a server of Kubernetes 1.33 makes it.
+  if (store.get('servicecidrs', { name: 'kubernetes' }) === undefined) {
+    store.create('servicecidrs', { metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceCidr] } });
   }
   namespaces.start();
   const sweeper = setInterval(() => forgetOldEvents(store, clock.now()), EVENT_SWEEP_MS);

@@ -4,6 +4,7 @@ import { configMaps, leases, secrets, serviceAccounts } from './config.ts';
 import { events } from './events.ts';
 import { networkPolicies } from './network-policies.ts';
 import { pods } from './pods.ts';
+import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
 
 /** Every kind that is stored. To add one, write its definition and name it here. */
@@ -19,5 +20,6 @@ export const resources: readonly ResourceDefinition[] = [
   serviceAccounts,
   endpointSlices,
   networkPolicies,
+  serviceCidrs,
   leases,
 ];

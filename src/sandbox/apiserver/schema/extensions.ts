@@ -26,6 +26,11 @@ export const networkPolicy = struct(`${NETWORKING}.NetworkPolicy`, {
   }),
 });
 
+export const serviceCidr = struct(`${NETWORKING}.ServiceCIDR`, {
+  ...objectFields,
+  spec: struct(`${NETWORKING}.ServiceCIDRSpec`, { cidrs: strings }),
+});
+
 export const endpointSlice = struct(
   `${DISCOVERY}.EndpointSlice`,
   {

@@ -10,6 +10,7 @@ function makeStore(historyLimit = 100): ApiStore {
     database: ':memory:',
     definitions: resources,
     clock: new FakeClock(Date.UTC(2026, 0, 1)),
+    serviceCidr: '10.96.0.0/12',
     historyLimit,
   });
   store.create('namespaces', { metadata: { name: 'default' } });

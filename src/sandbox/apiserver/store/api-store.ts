@@ -21,8 +21,8 @@ export type ApiStoreOptions = {
   readonly database: string;
   readonly definitions: readonly ResourceDefinition[];
   readonly clock: Clock;
-  /** IPv4 prefix that cluster addresses come from. Default 10.96.0.0/12. */
-  readonly serviceCidr?: string | undefined;
+  /** IPv4 prefix that cluster addresses come from. */
+  readonly serviceCidr: string;
   readonly historyLimit?: number | undefined;
 };
 
@@ -48,7 +48,7 @@ export class ApiStore {
     this.storage = new Storage({ database: options.database, ...(historyLimit === undefined ? {} : { historyLimit }) });
     this.#clock = options.clock;
     const services = this.storage.list('services').map((stored) => stored.object);
-    this.#addresses = new ServiceAddresses(options.serviceCidr ?? '10.96.0.0/12', services);
+    this.#addresses = new ServiceAddresses(options.serviceCidr, services);
   }
 
   get resourceVersion(): string {

@@ -1,0 +1,57 @@
+import { type IdentityId, identityId } from '../model/index.ts';
+import { Prefix } from '../net/index.ts';
+import type { IpcacheRow } from './ipcache-row.ts';
+import { RESERVED_IDS } from './reserved.ts';
+
+/** Where the cluster gives out addresses. What lies in one and has no owner is nobody's, and never the world's. */
+export type ClusterRanges = {
+  /** Ranges of ClusterIPs, and ClusterIPs that lie in none of them. */
+  readonly services: readonly Prefix[];
+  /** What nodes give to their pods. */
+  readonly pods: readonly Prefix[];
+};
+
+/** Answers in which range a prefix lies, in time that does not grow with how many there are. */
+export class RangeIndex {
+  readonly #rows = new Map<string, IpcacheRow>();
+  /** By family: the lengths that ranges have, longest first. */
+  readonly #lengths = new Map<number, number[]>();
+
+  constructor({ services, pods }: ClusterRanges) {
+    for (const prefix of pods) this.#add(prefix, RESERVED_IDS['pod-range']);
+    // Of a prefix that is both: no pod may have the address of a service.
+    for (const prefix of services) this.#add(prefix, RESERVED_IDS['service-range']);
+    for (const lengths of this.#lengths.values()) lengths.sort((a, b) => b - a);
+  }
+
+  #add(prefix: Prefix, identity: IdentityId): void {
+    this.#rows.set(prefix.toString(), { prefix, value: { identity, cidrIdentity: identityId(0) } });
+    const lengths = this.#lengths.get(prefix.family) ?? [];
+    if (!lengths.includes(prefix.length)) lengths.push(prefix.length);
+    this.#lengths.set(prefix.family, lengths);
+  }
+
+  /** The ranges as rows of the ipcache, by prefix in canonical text. */
+  rows(): ReadonlyMap<string, IpcacheRow> {
+    return this.#rows;
+  }
+
+  /** Ranges that only one of the two has, or that are of another kind there. */
+  difference(other: RangeIndex): Prefix[] {
+    const only = (here: RangeIndex, there: RangeIndex) =>
+      Array.from(here.#rows).flatMap(([text, { prefix, value }]) =>
+        there.#rows.get(text)?.value.identity === value.identity ? [] : [prefix],
+      );
+    return [...only(this, other), ...only(other, this)];
+  }
+
+  /** The identity of the longest range that covers the whole prefix. */
+  of(prefix: Prefix): IdentityId | undefined {
+    for (const length of this.#lengths.get(prefix.family) ?? []) {
+      if (length > prefix.length) continue;
+      const row = this.#rows.get(Prefix.ofValue(prefix.family, prefix.value, length).toString());
+      if (row !== undefined) return row.value.identity;
+    }
+    return undefined;
+  }
+}
