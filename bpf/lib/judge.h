@@ -288,6 +288,7 @@ static __always_inline bool needs_snat(const struct flow *flow)
 VERIFIED_ONCE int ct_keep_port(struct flow *flow)
 {
 	struct ct_entry *entry;
+	__be16 old;
 	int reason;
 
 	if (!flow)
@@ -298,12 +299,16 @@ VERIFIED_ONCE int ct_keep_port(struct flow *flow)
 	flow->nat_port = entry->nat_port;
 	if (flow->nat_port && !(entry->strange && flow->packet.kind == PACKET_OPENS))
 		return mapping_hold(flow);
-	mapping_drop(flow);
+	/* The old one is held meanwhile: it is not to be found again. */
+	old = flow->nat_port;
 	reason = snat_allocate(flow);
 	if (reason)
 		return reason;
 	entry->nat_port = flow->nat_port;
 	entry->strange = 0;
+	flow->nat_port = old;
+	mapping_drop(flow);
+	flow->nat_port = entry->nat_port;
 	return 0;
 }
 
