@@ -185,17 +185,19 @@ describe('Engine', () => {
     const remote = podRow('remote', { app: 'frontend' }, { nodeName: 'node-2', podIPs: ['10.244.2.7'] });
     node.put(node.intent.pods, remote);
     await node.settle();
+    const pod = podRow('brief', { app: 'new' });
+    node.put(node.intent.pods, pod);
+    node.connect(20, pod);
+    await node.settle();
     const before = node.word(0);
-    for (let id = 20; id < 40; id += 1) {
-      const pod = podRow(`p${id}`, { app: 'new' });
-      node.put(node.intent.pods, pod);
-      node.connect(id, pod);
-      await node.settle();
-      node.drop(node.intent.pods, pod);
-      node.endpoints.transition(endpointId(id), { type: 'delete' });
-      node.endpoints.remove(endpointId(id));
-      await node.settle();
-    }
+    node.put(node.intent.pods, { ...pod, labels: { app: 'newer' } });
+    await node.settle();
+    node.drop(node.intent.pods, pod);
+    node.endpoints.transition(endpointId(20), { type: 'delete' });
+    node.endpoints.remove(endpointId(20));
+    await node.settle();
+    expect(node.kernel.endpoints.get(parseAddr('10.244.1.20'))).toBeUndefined();
+    expect(node.word(0)).toEqual(before);
     const cidr = policyRow('cidr', { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }] });
     node.put(node.intent.policies, cidr);
     await node.settle();

@@ -20,7 +20,7 @@ import { Passes } from './passes.ts';
 import type { PeerFollower } from './peer-follower.ts';
 import { isRunAs, type PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
-import type { PolicyInstaller } from './policy-installer.ts';
+import type { Installed, PolicyInstaller } from './policy-installer.ts';
 import type { RangeFollower } from './range-follower.ts';
 import { shortfallOf } from './shortfalls.ts';
 
@@ -48,6 +48,8 @@ export type EngineOptions = {
   readonly saveNumbers: () => void;
   /** Remembers which pod an endpoint serves, once that is known. */
   readonly saveEndpoint: (record: EndpointRecord) => void;
+  /** Told with every pass in which something of an identity's policies is not in force. */
+  readonly onShortfall?: (id: IdentityId, installed: Installed) => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** ms from the first event to the last store of a pass. */
@@ -193,7 +195,12 @@ export class Engine implements Service {
     }
     await installer.prepare(wanted);
     await installer.build();
-    for (const id of wanted) installer.install(id, clock.now());
+    for (const id of wanted) {
+      const installed = installer.install(id, clock.now());
+      if (Object.values(installed.states).some(({ problem }) => problem !== undefined)) {
+        this.#o.onShortfall?.(id, installed);
+      }
+    }
     this.#storeWordsOfSame({ closing: prefixesChanged });
   }
 

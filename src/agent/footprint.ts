@@ -49,6 +49,8 @@ const SMALL: MapSizes = {
   endpoints: 16,
   ipcache: 16,
   policy: 16,
+  policy_peers: 16,
+  policy_revisions: 16,
   conntrack: 64,
   snat: 64,
   fragments: 64,

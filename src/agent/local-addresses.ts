@@ -30,9 +30,8 @@ export class LocalAddresses {
   }
 
   /**
-   * True when an address of the node itself came or went: connections with it name no endpoint. A pod's do, and so are
-   * judged anew by themselves when it goes; nobody has any with an address of the pod range before a pod has it.
-   * E_DATAPATH_MAP_FULL.
+   * True when an address was nobody's or the node's before, or is now the node's: connections with such an address name
+   * no endpoint. Those with a pod do, and so are judged anew by themselves when it goes. E_DATAPATH_MAP_FULL.
    */
   reconcile(desired: ReadonlyMap<Addr, EndpointValue>): boolean {
     let changed = false;
@@ -46,7 +45,7 @@ export class LocalAddresses {
       if (actual !== undefined && same(actual, value)) continue;
       this.#map.set(addr, value);
       this.#actual.set(addr, value);
-      changed ||= (actual?.endpoint === 0) !== (value.endpoint === 0);
+      changed ||= actual === undefined || (actual.endpoint === 0) !== (value.endpoint === 0);
     }
     return changed;
   }

@@ -74,6 +74,8 @@ import { restoreEndpoints } from './restorer.ts';
 import { ServiceHooks } from './service-hooks.ts';
 import { ServiceRanges } from './service-ranges.ts';
 import { openServices } from './services.ts';
+import { shortfallEvents } from './shortfall-events.ts';
+import { allRefusedPolicies } from './shortfalls.ts';
 import { StateFiles } from './state-files.ts';
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
@@ -244,6 +246,11 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     nodeAddresses,
     saveNumbers: () => numbers.save(allocator, cidrs),
     saveEndpoint: (record) => state.putEndpoint(record),
+    onShortfall: (id, installed) => {
+      for (const { subject, problem } of shortfallEvents(installed, repository.policiesFor(id))) {
+        events.report(subject, [problem]);
+      }
+    },
     clock,
     log,
     onPass: (ms) => passes.observe(ms / 1000),
@@ -371,6 +378,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
         maps,
         {
           policy: installer.rows,
+          policy_peers: installer.peers,
           ipcache: ipcache.size,
           conntrack: collection.entries,
           endpoints: endpoints.size,
@@ -384,11 +392,17 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       endpoints,
       intent,
       policies,
+      refusedPolicies: () => allRefusedPolicies(installer, repository),
       serviceCgroup: () => sockets.cgroup,
       apiServer: connection.server,
       masqueradePorts,
       refusedServices: () => services?.engine.refused,
-      counted: () => ({ policy: installer.rows, ipcache: ipcache.size, conntrack: collection.entries }),
+      counted: () => ({
+        policy: installer.rows,
+        policy_peers: installer.peers,
+        ipcache: ipcache.size,
+        conntrack: collection.entries,
+      }),
     }),
   });
 

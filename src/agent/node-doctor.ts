@@ -15,6 +15,8 @@ export type NodeDoctorOptions = {
   readonly endpoints: EndpointTable;
   readonly intent: Intent;
   readonly policies: Pick<PolicyFollower, 'problems'>;
+  /** What asks for too much or does not fit, with the reason. */
+  readonly refusedPolicies: () => ReadonlyMap<string, string>;
   readonly serviceCgroup: () => string | undefined;
   readonly apiServer: URL;
   readonly masqueradePorts: Ports | undefined;
@@ -23,6 +25,7 @@ export type NodeDoctorOptions = {
   readonly counted: () => Partial<Readonly<Record<MapName, number>>>;
 };
 
+const SMALLER = 'Name fewer peers and ports, or raise policyLimits or maps.policy: until then it closes.';
 const BOTH = ['ingress', 'egress'] as const;
 
 /** The doctor of this agent's node. */
@@ -37,7 +40,10 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
         .values()
         .filter(({ nodeName }) => nodeName === config.nodeName)
         .toArray(),
-    policies: () => Array.from(policies.problems, ([name, why]) => ({ name, text: textOf(why) })),
+    policies: () => [
+      ...Array.from(policies.problems, ([name, why]) => ({ name, text: textOf(why) })),
+      ...Array.from(options.refusedPolicies(), ([name, text]) => ({ name, text, remedy: SMALLER })),
+    ],
     maps: () => mapFills(options),
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     refusedServices: options.refusedServices,

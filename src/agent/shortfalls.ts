@@ -1,6 +1,6 @@
 import { DIRECTIONS, type RuleOrigin } from '../model/index.ts';
-import { originKey } from '../policy/index.ts';
-import type { DirectionState, Installed } from './policy-installer.ts';
+import { originKey, type PolicyRepository } from '../policy/index.ts';
+import type { DirectionState, Installed, PolicyInstaller } from './policy-installer.ts';
 
 const TEXT = { wanted: 'not wholly in force', former: 'not in force yet', closed: 'closed' } as const;
 const WRITING = 'its policy is being written';
@@ -32,4 +32,14 @@ export function refusedPolicies({ states }: Installed, selecting: readonly RuleO
     }
   }
   return refused;
+}
+
+/** Policies that are not in force for some pod of this node, with the reason; by `originKey`. */
+export function allRefusedPolicies(installer: PolicyInstaller, repository: PolicyRepository): Map<string, string> {
+  const all = new Map<string, string>();
+  for (const [id, installed] of installer.entries()) {
+    if (repository.identity(id)?.kind !== 'pod') continue;
+    for (const [key, why] of refusedPolicies(installed, repository.policiesFor(id))) all.set(key, why);
+  }
+  return all;
 }

@@ -48,6 +48,8 @@ export type Built = {
 
 /** Rule sets up to this weight are built within a pass, larger ones beside the passes. */
 const SMALL = 2_048;
+/** How long compiling holds up the event loop at a time, ms. */
+const SLICE_MS = 4;
 /** What a pass spends on tables at most before others get their turn, ms. */
 const PASS_MS = 50;
 /** Of so many large tables one is the oldest that waits, whatever its size. */
@@ -243,7 +245,12 @@ export class TableBuilder {
       const table = new CompiledTable(repository.compileInput(set, new Set(without)));
       set.changed.clear();
       try {
-        for (const _ of table.build({ rows: limits.table })) await nextTurn();
+        let turn = performance.now();
+        for (const _ of table.build({ rows: limits.table })) {
+          if (performance.now() - turn < SLICE_MS) continue;
+          await nextTurn();
+          turn = performance.now();
+        }
         return { table, without };
       } catch (error) {
         // What denies cannot be left out.

@@ -14,6 +14,8 @@ import { summariseLog } from './verifier-log.ts';
 /** Maps that only a feature uses. A map that is not here is always there. */
 const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   policy: (c) => c.enablePolicy,
+  policy_revisions: (c) => c.enablePolicy,
+  policy_peers: (c) => c.enablePolicy,
   fragments: (c) => c.enableFragments,
   snat: (c) => c.enableMasquerade || c.enableServices,
   events: (c) => c.enableEvents,

@@ -18,7 +18,11 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
         [
           { title: 'ID', value: (row) => row.id, align: 'right' },
           { title: 'POD', value: (row) => `${row.namespace}/${row.pod}`, shrink: true },
-          { title: 'STATE', value: (row) => row.state },
+          {
+            title: 'STATE',
+            value: (row) => (row.detail === undefined ? row.state : `${row.state}: ${row.detail}`),
+            shrink: true,
+          },
           { title: 'IDENTITY', value: (row) => row.identity || undefined, align: 'right' },
           { title: 'ENFORCED', value: (row) => enforced(row.enforced) },
           { title: 'ADDRESSES', value: (row) => row.addresses.join(' ') },

@@ -1,5 +1,6 @@
 import { capture } from './capture.ts';
 import { chaos } from './chaos.ts';
+import { crowd } from './crowd.ts';
 import { attackErrors } from './errors.ts';
 import { footprints } from './footprint.ts';
 import { intake } from './intake.ts';
@@ -52,6 +53,7 @@ export const ATTACKS: readonly Attack[] = [
   { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
   { number: 13, name: 'nat', title: 'Connections of another tenant with the outside', run: nat },
   { number: 15, name: 'intake', title: 'A policy that the agent cannot read, and one of another family', run: intake },
+  { number: 16, name: 'crowd', title: 'Huge policies of one tenant, a default deny of another', run: crowd },
   { number: 17, name: 'unfinished', title: 'A pod has the kernel write into its packets', run: unfinished },
   { number: 18, name: 'takeover', title: 'A tenant fills the table of backends', run: takeover },
 ];

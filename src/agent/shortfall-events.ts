@@ -1,0 +1,30 @@
+import type { RuleOrigin } from '../model/index.ts';
+import { originKey } from '../policy/index.ts';
+import type { EventSubject, ObjectProblem } from './object-events.ts';
+import type { Installed } from './policy-installer.ts';
+import { refusedPolicies } from './shortfalls.ts';
+
+const REASONS: Readonly<Record<string, string>> = {
+  E_AGENT_POLICY_FULL: 'PolicyMapsFull',
+  E_AGENT_POLICY_LARGE: 'PolicyTooLarge',
+  E_AGENT_POLICY_SHARE: 'PolicyShareExceeded',
+};
+
+/** Numbers that change with every try would make an event of every try. */
+const withoutNumbers = (text: string): string => text.replaceAll(/\d+/g, 'N');
+
+/** What to say on the policies that select an identity and are not in force for it. */
+export function shortfallEvents(
+  installed: Installed,
+  selecting: readonly RuleOrigin[],
+): { readonly subject: EventSubject; readonly problem: ObjectProblem }[] {
+  const code = Object.values(installed.states).find(({ problem }) => problem !== undefined)?.problem?.code ?? '';
+  const refused = refusedPolicies(installed, selecting);
+  const byKey = new Map(selecting.map((origin) => [originKey(origin), origin]));
+  return Array.from(refused).flatMap(([key, text]) => {
+    const { kind, namespace, name, uid } = byKey.get(key) ?? {};
+    if (kind !== 'NetworkPolicy' || namespace === undefined || name === undefined || uid === undefined) return [];
+    const subject = { apiVersion: 'networking.k8s.io/v1', kind, namespace, name, uid } as const;
+    return [{ subject, problem: { reason: REASONS[code] ?? 'PolicyNotInForce', message: withoutNumbers(text) } }];
+  });
+}
