@@ -168,7 +168,8 @@ int forward_xdp(struct xdp_md *ctx)
 	ip->ttl -= 1;
 	udp->source = to.source_port;
 	udp->dest = to.destination_port;
-	if (p.protocol == IPPROTO_TCP) {
+	/* The verifier has forgotten by now that the one follows from the other. */
+	if (p.protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
 		tcp->check = adjust(tcp->check, addresses + ports);
 	} else if (udp->check) {
 		udp->check = adjust(udp->check, addresses + ports);

@@ -42,7 +42,27 @@ service_connection(const struct packet *p, const union addr *backend, __be16 bac
 	return entry && entry->expires > ct_now() ? entry : 0;
 }
 
-/* May this packet go where its connection went before? */
+static __always_inline __u16 owner_of(const union addr *addr)
+{
+	struct endpoint_value *local = bpf_map_lookup_elem(&endpoints, addr);
+
+	return local ? local->endpoint : 0;
+}
+
+/* Does the entry belong to those who have the two addresses now? What a former owner of one has
+ * opened is nobody's. */
+static __always_inline bool service_is_own(const struct ct_entry *entry, const union addr *client,
+					   const union addr *backend)
+{
+	__u16 first = entry->endpoint[0], second = entry->endpoint[1];
+
+	if (addr_less(client, backend))
+		return first == owner_of(client) && second == owner_of(backend);
+	return second == owner_of(client) && first == owner_of(backend);
+}
+
+/* May this packet go where its connection went before? What opens one, and a datagram, which does
+ * not depend on the one before it, only to a backend that is still there. */
 static __always_inline bool service_goes_on(const struct packet *p, const struct translation *known)
 {
 	struct ct_entry *entry;
@@ -52,13 +72,13 @@ static __always_inline bool service_goes_on(const struct packet *p, const struct
 	if (known->flags & TRANSLATION_HAIRPIN)
 		return bpf_map_lookup_elem(&backends, &id);
 	entry = service_connection(p, &known->addr, known->port);
-	if (!entry || !(entry->flags & CT_SERVICE))
+	if (!entry || !(entry->flags & CT_SERVICE) ||
+	    !service_is_own(entry, &p->source, &known->addr))
 		return false;
-	if (p->kind == PACKET_OPENS)
-		return !(entry->flags & CT_CLOSING);
-	if (p->kind != PACKET_PLAIN)
+	if (p->kind == PACKET_OPENS && (entry->flags & CT_CLOSING))
+		return false;
+	if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
 		return true;
-	/* A datagram does not depend on the one before it. */
 	backend = bpf_map_lookup_elem(&backends, &id);
 	return backend && !(backend->flags & BACKEND_DRAINING);
 }
@@ -72,7 +92,8 @@ static __always_inline bool service_conflicts(const struct packet *p,
 	struct ct_entry *entry = service_connection(p, &query->addr, query->port);
 	struct translation *other;
 
-	if (!entry || (entry->flags & CT_CLOSING))
+	if (!entry || (entry->flags & CT_CLOSING) ||
+	    !service_is_own(entry, &p->source, &query->addr))
 		return false;
 	if (!(entry->flags & CT_SERVICE))
 		return true;
