@@ -56,6 +56,27 @@ describe('Engine', () => {
     expect(await admitted(node, 3)).toContain(0);
   });
 
+  it('never states a number that was taken back under a revision that its former owner had', async () => {
+    const node = await fakeNode(new FakeKernel(), { numbers: 2 });
+    node.put(node.intent.namespaces, namespaceRow('shop'));
+    node.put(node.intent.pods, podRow('steady', { app: 'steady' }), podRow('restless', { app: 'v0' }));
+    node.connect(1, podRow('steady'));
+    node.connect(2, podRow('restless'));
+    node.sync();
+    await node.settle();
+    const seen = new Set<string>();
+    for (let index = 1; index <= 6; index += 1) {
+      const { identity, revision } = node.word(2) ?? {};
+      expect(identity).toBeDefined();
+      expect(seen).not.toContain(`${identity} ${revision}`);
+      seen.add(`${identity} ${revision}`);
+      node.put(node.intent.pods, podRow('restless', { app: `v${index}` }));
+      await node.settle();
+      expect(node.endpoints.get(endpointId(2))?.state).toBe('ready');
+    }
+    expect(new Set(Array.from(seen, (word) => word.split(' ')[0])).size).toBe(1);
+  });
+
   it('relabels by one store, after the other tables know the new identity', async () => {
     const node = await shop();
     const stores: number[] = [];

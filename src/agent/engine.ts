@@ -143,7 +143,11 @@ export class Engine implements Service {
     if (outsideChanged || localChanged) this.#bumpOutside();
     this.#dropUnused();
     const roomier = await installer.sweep(clock.now(), this.#namedRevisions());
-    if (roomier || repository.cidrs.generation !== this.#prefixes) this.kick();
+    const settled = this.#o.allocator.settle();
+    // Who gets one of them next must have no word that its former owner had: conntrack remembers those.
+    if (settled) installer.unshare();
+    const waiting = settled && this.#o.peers.starved.size > 0;
+    if (roomier || waiting || repository.cidrs.generation !== this.#prefixes) this.kick();
     if (installer.retired > 0) this.#passes.later(300);
   }
 

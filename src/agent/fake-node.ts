@@ -59,9 +59,10 @@ const LIMITS: PolicyLimits = { table: 65_536, namespace: 131_072 };
 
 export async function fakeNode(
   kernel = new FakeKernel(),
-  { clock = new FakeClock(1_000_000), limits = LIMITS }: { clock?: FakeClock; limits?: PolicyLimits } = {},
+  options: { clock?: FakeClock; limits?: PolicyLimits; numbers?: number } = {},
 ) {
-  const allocator = new IdentityAllocator({ clock });
+  const { clock = new FakeClock(1_000_000), limits = LIMITS, numbers = 65_280 } = options;
+  const allocator = new IdentityAllocator({ clock, range: { first: 256, last: 255 + numbers } });
   if (kernel.numbers !== undefined) allocator.restore(kernel.numbers);
   const cidrs = new CidrIdentities({ remembered: kernel.prefixes });
   const repository = new PolicyRepository({ cidrs });

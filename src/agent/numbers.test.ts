@@ -57,10 +57,16 @@ test('a number that is not saved yet means nobody after a crash, one that was ta
   const { id } = allocator.acquire(workload('first'));
   numbers.save(allocator, cidrs);
   allocator.release(id);
-  const second = allocator.acquire(workload('second'));
+  const again = (app: string) => {
+    expect(() => allocator.acquire(workload(app))).toThrow();
+    allocator.expire();
+    allocator.settle();
+    return allocator.acquire(workload(app));
+  };
+  const second = again('second');
   numbers.save(allocator, cidrs);
   allocator.release(second.id);
-  allocator.acquire(workload('unsaved'));
+  again('unsaved');
   numbers.close();
   const after = open();
   expect(after.allocator.identities().map(({ workload: { labels } }) => labels.get('app'))).toEqual(['second']);

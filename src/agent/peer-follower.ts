@@ -1,4 +1,4 @@
-import { errorMessage, type Logger } from '../base/index.ts';
+import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
 import { type AddressBook, RESERVED_IDS } from '../identity/index.ts';
 import type { NodeRow, PodRow } from '../kube/index.ts';
 import { type Addr, isAddr, Prefix, parseAddr } from '../net/index.ts';
@@ -58,11 +58,13 @@ export class PeerFollower {
       const { before, after } = identities.update(key, pod, namespace);
       if (after !== undefined && after !== before) repository.upsertIdentity(after);
     } catch (error) {
-      // Without a number of its own it must not go on under the one it had.
+      // Without a number of its own it must not go on under the one it had, which may be the one it gets.
+      const had = identities.get(key) !== undefined;
       identities.update(key, undefined, undefined);
+      if (had) return this.#followPod(key, pod, saidBefore);
       const problem = errorMessage(error);
       this.#starved.set(key, problem);
-      if (problem !== saidBefore) {
+      if (problem !== saidBefore && !isMembraneError(error, 'E_IDENTITY_RESTING')) {
         this.#options.log.error({ pod: key, error: problem }, 'pod has no identity');
         if (pod !== undefined) this.#options.onStarved?.(pod, problem);
       }

@@ -178,6 +178,11 @@ export class PolicyInstaller {
     if (before !== undefined) this.#revisions.leave(before.pair, now);
   }
 
+  /** From now on nobody gets a revision that somebody has, or had. */
+  unshare(): void {
+    this.#revisions.unshare();
+  }
+
   /** Something is to be deleted later. */
   get retired(): number {
     return this.#revisions.retired;

@@ -52,6 +52,11 @@ export class Revisions {
     return pair;
   }
 
+  /** What is there keeps its users and gets no more. */
+  unshare(): void {
+    this.#byTables.clear();
+  }
+
   /** One user less. */
   leave(pair: Pair, now: number): void {
     pair.users -= 1;

@@ -9,6 +9,13 @@ const db = sampleWorkload({ app: 'db' });
 const cache = sampleWorkload({ app: 'cache' });
 const code = (name: string) => expect.objectContaining({ code: name });
 
+/** As an engine does it: what is forgotten leaves the kernel, then its number is free. */
+function pass(allocator: IdentityAllocator): number[] {
+  const gone = allocator.expire().map(({ id }) => Number(id));
+  allocator.settle();
+  return gone;
+}
+
 function make(size = 3, grace = 1000) {
   const clock = new FakeClock(5);
   return { clock, allocator: new IdentityAllocator({ clock, grace, range: { first: 256, last: 255 + size } }) };
@@ -44,7 +51,7 @@ describe('allocation', () => {
     const { id } = allocator.acquire(web);
     allocator.release(id);
     await clock.advance(1000);
-    allocator.expire();
+    pass(allocator);
     expect(allocator.acquire(web).id).toBe(257);
     expect(allocator.acquire(db).id).toBe(258);
     expect(allocator.acquire(cache).id).toBe(256);
@@ -59,9 +66,24 @@ describe('allocation', () => {
     allocator.release(first.id);
     expect(() => allocator.acquire(cache)).toThrow(code('E_IDENTITY_EXHAUSTED'));
     allocator.release(first.id);
+    expect(() => allocator.acquire(cache)).toThrow(code('E_IDENTITY_RESTING'));
+    expect(() => allocator.acquire({ ...cache, namespace: 'b' })).toThrow(code('E_IDENTITY_EXHAUSTED'));
+    expect(pass(allocator)).toEqual([first.id]);
     expect(allocator.acquire(cache).id).toBe(first.id);
-    expect(allocator.get(first.id)?.workload.labels.get('app')).toBe('cache');
-    expect(allocator.expire()).toEqual([]);
+    expect(pass(allocator)).toEqual([]);
+  });
+
+  test('a number that is forgotten means nobody until the kernel has forgotten it, too', async () => {
+    const { allocator, clock } = make(1);
+    const { id } = allocator.acquire(web);
+    allocator.release(id);
+    await clock.advance(1000);
+    expect(allocator.expire()).toHaveLength(1);
+    expect(() => allocator.acquire(db)).toThrow(code('E_IDENTITY_RESTING'));
+    expect(allocator.expire()).toHaveLength(1);
+    expect(allocator.settle()).toBe(true);
+    expect(allocator.settle()).toBe(false);
+    expect(allocator.acquire(db).id).toBe(id);
   });
 
   test('a release without an acquire is an error', () => {
@@ -76,11 +98,21 @@ describe('allocation', () => {
 describe('a namespace that has a new identity every moment', () => {
   const relabelled = (index: number) => sampleWorkload({ namespace: 'flood', app: `v${index}` });
 
+  /** What a pass does for a pod that found no number. */
+  function relabel(allocator: IdentityAllocator, index: number) {
+    try {
+      return allocator.acquire(relabelled(index)).id;
+    } catch {
+      pass(allocator);
+      return allocator.acquire(relabelled(index)).id;
+    }
+  }
+
   test('keeps no other from a number, with none of its own numbers expired', () => {
     const allocator = new IdentityAllocator({ namespaceShare: 0.1 });
     let id = allocator.acquire(relabelled(0)).id;
     for (let index = 1; index < 70_000; index += 1) {
-      const next = allocator.acquire(relabelled(index)).id;
+      const next = relabel(allocator, index);
       allocator.release(id);
       id = next;
     }
@@ -96,9 +128,11 @@ describe('a namespace that has a new identity every moment', () => {
     expect(() => allocator.acquire(relabelled(2))).toThrow(code('E_IDENTITY_SHARE'));
     expect(allocator.acquire(web).id).toBe(258);
     allocator.release(id);
+    expect(() => allocator.acquire(relabelled(2))).toThrow(code('E_IDENTITY_RESTING'));
+    expect(() => allocator.acquire(relabelled(3))).toThrow(code('E_IDENTITY_SHARE'));
+    expect(pass(allocator)).toEqual([id]);
     expect(allocator.acquire(relabelled(2)).id).toBe(259);
     expect(allocator.get(id)).toBeUndefined();
-    expect(allocator.expire().map((gone) => gone.id)).toEqual([id]);
   });
 
   test('gives up what it lets rest, before another’s rest is touched', () => {
@@ -107,6 +141,8 @@ describe('a namespace that has a new identity every moment', () => {
     for (const index of [0, 1]) allocator.release(allocator.acquire(relabelled(index)).id);
     allocator.release(mine);
     allocator.acquire({ ...db, namespace: 'other' });
+    expect(() => allocator.acquire({ ...cache, namespace: 'third' })).toThrow(code('E_IDENTITY_RESTING'));
+    expect(pass(allocator)).toEqual([257]);
     expect(allocator.acquire({ ...cache, namespace: 'third' }).id).toBe(257);
     expect(allocator.acquire(web).id).toBe(mine);
   });
@@ -122,6 +158,9 @@ describe('changes', () => {
     expect(allocator.changes.size).toBe(0);
     allocator.release(id);
     allocator.release(id);
+    expect(() => allocator.acquire(db)).toThrow(code('E_IDENTITY_RESTING'));
+    pass(allocator);
+    expect([...allocator.changes]).toEqual([[id, undefined]]);
     allocator.acquire(db);
     expect([...allocator.changes]).toEqual([[id, expect.objectContaining({ labels: { app: 'db' } })]]);
   });

@@ -56,7 +56,10 @@ export class IdentityAllocator {
   readonly #byNamespace = new Map<string, Holding>();
   readonly #mostHeld: number;
   #changes = new Map<IdentityId, IdentityRecord | undefined>();
-  #takenBack: PodIdentity[] = [];
+  /** Who found no number while some rest. */
+  #asked: { readonly namespace: string; readonly anyones: boolean }[] = [];
+  /** Mean nobody any more, but the kernel may not have heard of it. */
+  #leaving: Held[] = [];
   #pool: NumberPool;
 
   constructor(options: AllocatorOptions = {}) {
@@ -69,9 +72,9 @@ export class IdentityAllocator {
   }
 
   /**
-   * The identity of a workload (as `LabelFilter.reduce` gives it), with one more user. Where none is free, a number that
-   * rests means this workload from now on: whoever follows identities replaces what it knew under that number.
-   * E_IDENTITY_SHARE and E_IDENTITY_EXHAUSTED leave everything as it was.
+   * The identity of a workload (as `LabelFilter.reduce` gives it), with one more user. E_IDENTITY_RESTING: none is free
+   * yet, one that rests becomes so by the next `settle`. That, E_IDENTITY_SHARE and E_IDENTITY_EXHAUSTED leave
+   * everything as it was.
    */
   acquire(workload: Workload): PodIdentity {
     const key = workloadKey(workload);
@@ -95,19 +98,37 @@ export class IdentityAllocator {
   }
 
   /**
-   * Forgets what has been unused for the whole grace period; the caller removes these from policy and ipcache, and those
-   * that were taken back and mean nobody yet.
+   * Forgets what has been unused for the whole grace period, and of what rests as much as was asked for. The caller
+   * removes these from policy and from the kernel; until it says so by `settle` they are returned again.
    */
   expire(): PodIdentity[] {
     const now = this.#clock.now();
-    const expired = this.#takenBack.filter(({ id }) => !this.#byId.has(id));
-    this.#takenBack = [];
     for (const held of this.#unused) {
       if (now - held.unusedSince < this.#grace) break;
       this.#forget(held);
-      expired.push(held.identity);
     }
-    return expired;
+    for (const { namespace, anyones } of this.#asked) {
+      const own = this.#byNamespace.get(namespace)?.resting ?? new Set<Held>();
+      const [longest] = own.size > 0 || !anyones ? own : this.#mostResting();
+      if (longest !== undefined) this.#forget(longest);
+    }
+    this.#asked = [];
+    return this.#leaving.map(({ identity }) => identity);
+  }
+
+  /** Nothing in the kernel means what `expire` returned: the numbers are free. True when there were any. */
+  settle(): boolean {
+    const free = this.#leaving;
+    this.#leaving = [];
+    for (const held of free) {
+      const { id, workload } = held.identity;
+      this.#pool.free(id);
+      this.#changes.set(id, undefined);
+      const holding = this.#holding(held);
+      holding.held -= 1;
+      if (holding.held === 0) this.#byNamespace.delete(workload.namespace);
+    }
+    return free.length > 0;
   }
 
   get(id: IdentityId): PodIdentity | undefined {
@@ -173,13 +194,15 @@ export class IdentityAllocator {
   #create(workload: Workload, key: string): Held {
     const { namespace } = workload;
     const own = this.#byNamespace.get(namespace);
-    if (own !== undefined && own.held >= this.#mostHeld && !this.#takeBack(own)) {
+    if (own !== undefined && own.held >= this.#mostHeld) {
+      this.#ask(namespace, false);
       throw identityErrors.make('E_IDENTITY_SHARE', {
         detail: `namespace ${JSON.stringify(namespace)} uses ${own.held} numbers, which is all that one namespace may have`,
       });
     }
-    const id = this.#pool.take() ?? (this.#takeBack(own, this.#mostResting()) ? this.#pool.take() : undefined);
+    const id = this.#pool.take();
     if (id === undefined) {
+      this.#ask(namespace, true);
       throw identityErrors.make('E_IDENTITY_EXHAUSTED', {
         detail: `all ${this.#pool.size} are in use; asked for a pod of namespace ${JSON.stringify(namespace)}`,
       });
@@ -187,6 +210,17 @@ export class IdentityAllocator {
     const held = this.#add(this.#held({ kind: 'pod', id, workload }, key));
     this.#changes.set(id, recordOf(held.identity));
     return held;
+  }
+
+  /** Throws when something rests that can be taken back: the last moment at which that is no refusal. */
+  #ask(namespace: string, anyones: boolean): void {
+    const own = this.#byNamespace.get(namespace)?.resting.size ?? 0;
+    const resting = anyones ? this.#unused.size : own;
+    const waiting = this.#asked.filter((asked) => anyones || asked.namespace === namespace).length;
+    const leaving = this.#leaving.filter(({ identity }) => anyones || identity.workload.namespace === namespace).length;
+    if (resting + leaving <= waiting) return;
+    this.#asked.push({ namespace, anyones });
+    throw identityErrors.make('E_IDENTITY_RESTING', { detail: `a pod of namespace ${JSON.stringify(namespace)}` });
   }
 
   #held(identity: PodIdentity, key: string): Held {
@@ -206,16 +240,11 @@ export class IdentityAllocator {
   }
 
   #forget(held: Held): void {
-    const { id, workload } = held.identity;
-    const holding = this.#holding(held);
     this.#unused.delete(held);
-    holding.resting.delete(held);
-    holding.held -= 1;
-    if (holding.held === 0) this.#byNamespace.delete(workload.namespace);
+    this.#holding(held).resting.delete(held);
     this.#byKey.delete(held.key);
-    this.#byId.delete(id);
-    this.#pool.free(id);
-    this.#changes.set(id, undefined);
+    this.#byId.delete(held.identity.id);
+    this.#leaving.push(held);
   }
 
   #holding({ identity }: Held): Holding {
@@ -225,24 +254,10 @@ export class IdentityAllocator {
     return holding;
   }
 
-  /** Frees the number that has rested longest in the first of these that has one. False: none rests. */
-  #takeBack(...holdings: readonly (Holding | undefined)[]): boolean {
-    for (const holding of holdings) {
-      const [longest] = holding?.resting ?? [];
-      if (longest === undefined) continue;
-      this.#forget(longest);
-      this.#takenBack.push(longest.identity);
-      return true;
-    }
-    return false;
-  }
-
-  /** Whoever lets most numbers rest gives one up: only its own churn can have made them so many. */
-  #mostResting(): Holding | undefined {
-    let most: Holding | undefined;
-    for (const holding of this.#byNamespace.values()) {
-      if (holding.resting.size > (most?.resting.size ?? 0)) most = holding;
-    }
+  /** Of whoever lets most rest: only its own churn can have made them so many. */
+  #mostResting(): ReadonlySet<Held> {
+    let most: ReadonlySet<Held> = new Set();
+    for (const { resting } of this.#byNamespace.values()) if (resting.size > most.size) most = resting;
     return most;
   }
 }

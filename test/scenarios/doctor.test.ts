@@ -57,7 +57,7 @@ describe('membrane doctor', () => {
   beforeAll(async () => {
     await lab.up();
     await sysctl('ipv4/conf/eth0/route_localnet', 1);
-    await lab.startAgent();
+    await lab.startAgent({ cgroup: `${lab.cgroup}/none` });
     pod = await lab.addPod('victim', { app: 'victim' });
     const { interface: name, ifindex } = await lab.admin().endpoint({ namespace: 'default', pod: 'victim' });
     device = { name, ifindex };
