@@ -102,6 +102,49 @@ VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *a
 	return reason ? reason : route_out(skb, flow, action);
 }
 
+/* Would a process of the node get what opens a connection to this address and port? */
+static __always_inline bool node_listens(struct __sk_buff *skb, const struct packet *p)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+
+	tuple.ipv4.saddr = p->source.v4;
+	tuple.ipv4.daddr = p->destination.v4;
+	tuple.ipv4.sport = p->source_port;
+	tuple.ipv4.dport = p->destination_port;
+	if (p->protocol == IPPROTO_TCP)
+		sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else if (p->protocol == IPPROTO_UDP)
+		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else
+		return false;
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
+/* May the node's stack answer for a frontend that has no backend, as it does for any port that
+ * nobody has? Not where a process has the port since before there was the service; nor where only
+ * this node has no backend (externalTrafficPolicy Local), since who asks shall ask another. */
+VERIFIED_ONCE int stack_refuses(struct __sk_buff *skb, const struct flow *flow)
+{
+	struct service_key frontend = {.scope = SERVICE_INSIDE};
+	struct service_value *service;
+	const struct packet *p;
+
+	if (!flow)
+		return false;
+	p = &flow->packet;
+	if (flow->destination.kind != SIDE_HOST ||
+	    (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP))
+		return false;
+	frontend.port = p->destination_port;
+	frontend.protocol = p->protocol;
+	service = bpf_map_lookup_elem(&services, &frontend);
+	return service && !service->count && !node_listens(skb, p);
+}
+
 /* Does this packet to an address of the node belong to a process of the node, although a pod has
  * the port there (hostPort)? Such a port may be any: the node's own connections and sockets come
  * first, and a pod gets what opens a connection where nobody else would answer. */
@@ -109,10 +152,8 @@ VERIFIED_ONCE int belongs_to_node(struct __sk_buff *skb, const struct flow *flow
 {
 	struct service_key frontend = {.scope = SERVICE_OUTSIDE};
 	struct translation_key key = {};
-	struct bpf_sock_tuple tuple = {};
 	struct translation *known;
 	const struct packet *p;
-	struct bpf_sock *sk;
 
 	if (!flow)
 		return true;
@@ -131,20 +172,7 @@ VERIFIED_ONCE int belongs_to_node(struct __sk_buff *skb, const struct flow *flow
 		return true;
 	if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
 		return p->kind != PACKET_ERROR;
-	tuple.ipv4.saddr = p->source.v4;
-	tuple.ipv4.daddr = p->destination.v4;
-	tuple.ipv4.sport = p->source_port;
-	tuple.ipv4.dport = p->destination_port;
-	if (p->protocol == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	else if (p->protocol == IPPROTO_UDP)
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	else
-		return false;
-	if (!sk)
-		return false;
-	bpf_sk_release(sk);
-	return true;
+	return node_listens(skb, p);
 }
 
 /* To a frontend: a node port, or an address of a service. Returns a drop reason, or 0 and the
@@ -323,6 +351,12 @@ int from_netdev(struct __sk_buff *skb)
 		reason = parse_l4(skb, p);
 	if (CONFIG(enable_services) && !reason && flow.destination.kind != SIDE_POD) {
 		reason = to_service(skb, &flow, &action);
+		if (CONFIG(enable_refusals) && reason == DROP_NO_BACKEND &&
+		    stack_refuses(skb, &flow)) {
+			/* Counted and told all the same. */
+			drop(skb, &flow, reason);
+			return TC_ACT_OK;
+		}
 		if (reason)
 			goto out;
 		if (flow.service)

@@ -18,7 +18,8 @@ struct config {
 	__u8 enable_policy;	  /* 0: policyEnforcement "never"; addresses are still checked */
 	__u8 enable_icmp_errors;  /* deliver ICMP errors about known connections */
 	__u8 enable_services;	  /* ClusterIP, node ports and their like */
-	__u8 pad0[3];		  /* zero */
+	__u8 enable_refusals;	  /* the world is told at once that a node port has none */
+	__u8 pad0[2];		  /* zero */
 
 	/* The endpoint; zero in programs of the node. */
 	__u32 endpoint;

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { SERVICE_FLAG } from '../../src/model/gen/enums.ts';
 import { parseAddr, parsePacket } from '../../src/net/index.ts';
@@ -75,6 +77,31 @@ describe('a node port from outside of the node', () => {
     using it = await serviceScene({ b: OPEN_TO_WORLD });
     it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [] });
     expect(it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'))).verdict).toBe('no-backend');
+  });
+
+  test('without backends, the stack refuses, and it is told', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD, config: { enableRefusals: true } });
+    const service = { addr: ANY, port: NODE_PORT, backends: [] };
+    for (const protocol of [PROTOCOL_OF.TCP, UDP]) {
+      for (const scope of ['inside', 'outside'] as const) it.services.set({ ...service, protocol, scope });
+    }
+    for (const transport of [tcp(CLIENT, NODE_PORT, 'SYN'), udp(CLIENT, NODE_PORT)]) {
+      const frame = fromWorld(WORLD, NODE, transport);
+      const outcome = it.pair.arrive(frame);
+      expect(outcome).toMatchObject({ action: 'pass', packet: frame });
+      expect(outcome.events).toMatchObject([{ type: 'drop', reason: 'no-backend', source: WORLD, destination: NODE }]);
+    }
+    // A process had the port before there was the service: what is sent to it is not for it.
+    const process = createServer().listen(NODE_PORT);
+    await once(process, 'listening');
+    const syn = fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'));
+    expect(it.pair.arrive(syn).verdict).toBe('no-backend');
+    process.close();
+    await once(process, 'close');
+    expect(it.pair.arrive(syn).action).toBe('pass');
+    // Another node has some (externalTrafficPolicy Local): who asks shall ask there.
+    it.services.set({ ...service, scope: 'inside', backends: [B] });
+    expect(it.pair.arrive(syn).action).toBe('drop');
   });
 
   test('an address of the service that is not the node’s', async () => {

@@ -165,6 +165,10 @@ const configSchema = z.strictObject({
   enableFragments: z.boolean().default(true).describe('IPv4 fragments; off: dropped.'),
   enableIcmpErrors: z.boolean().default(true).describe('ICMP errors about known connections.'),
   enableServices: z.boolean().default(true).describe('ClusterIP, NodePort and their like, without kube-proxy.'),
+  refuseWithoutBackends: z
+    .boolean()
+    .default(true)
+    .describe('The world is refused at once at a node port whose service has no backends; off: it gets no answer.'),
   allowUnreachableServices: z
     .boolean()
     .default(false)

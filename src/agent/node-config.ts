@@ -19,6 +19,7 @@ export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): C
     enablePolicy: config.policyEnforcement !== 'never',
     enableIcmpErrors: config.enableIcmpErrors,
     enableServices: config.enableServices,
+    enableRefusals: config.enableServices && config.refuseWithoutBackends,
     gatewayMac: GATEWAY_MAC,
     gatewayIpv4: GATEWAY,
     nodeIpv4: uplink.addr,

@@ -18,6 +18,8 @@ export type Config = {
   readonly enableIcmpErrors: boolean;
   /** ClusterIP, node ports and their like */
   readonly enableServices: boolean;
+  /** the world is told at once that a node port has none */
+  readonly enableRefusals: boolean;
   readonly endpoint: EndpointId;
   /** host side of the veth pair */
   readonly ifindex: Ifindex;
@@ -76,6 +78,7 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     enablePolicy: view.getUint8(offset + 6) !== 0,
     enableIcmpErrors: view.getUint8(offset + 7) !== 0,
     enableServices: view.getUint8(offset + 8) !== 0,
+    enableRefusals: view.getUint8(offset + 9) !== 0,
     endpoint: view.getUint32(offset + 12, true) as EndpointId,
     ifindex: view.getUint32(offset + 16, true) as Ifindex,
     ipv4: readAddrOrNull(view, offset + 24),
@@ -112,6 +115,7 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint8(offset + 6, value.enablePolicy ? 1 : 0);
   view.setUint8(offset + 7, value.enableIcmpErrors ? 1 : 0);
   view.setUint8(offset + 8, value.enableServices ? 1 : 0);
+  view.setUint8(offset + 9, value.enableRefusals ? 1 : 0);
   view.setUint32(offset + 12, value.endpoint, true);
   view.setUint32(offset + 16, value.ifindex, true);
   writeAddrOrNull(view, offset + 24, value.ipv4);
@@ -159,6 +163,7 @@ export const ZERO_CONFIG: Config = {
   enablePolicy: false,
   enableIcmpErrors: false,
   enableServices: false,
+  enableRefusals: false,
   endpoint: 0 as EndpointId,
   ifindex: 0 as Ifindex,
   ipv4: null,
@@ -194,6 +199,7 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   enablePolicy: "0: policyEnforcement \"never\"; addresses are still checked",
   enableIcmpErrors: "deliver ICMP errors about known connections",
   enableServices: "ClusterIP, node ports and their like",
+  enableRefusals: "the world is told at once that a node port has none",
   endpoint: "",
   ifindex: "host side of the veth pair",
   ipv4: "v4-mapped; zero: none",

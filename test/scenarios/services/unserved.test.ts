@@ -6,7 +6,7 @@ import { netnsPath } from '../../../src/sandbox/netns.ts';
 import { WORLD } from '../../../src/sandbox/paths.ts';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
-import type { Place, Scene } from './scene.ts';
+import { type Place, REFUSED, type Scene } from './scene.ts';
 
 const lab = useLab();
 const world = netnsPath(WORLD);
@@ -146,4 +146,14 @@ describe('the address of a pod that is gone', () => {
       if (place === 'client') expect(await scene.dropped('client')).toMatchObject({ dropReason: 'no-endpoint' });
     },
   );
+});
+
+it('a node port without backends refuses the world at once, and serves it when there is one', async () => {
+  const scene = await lab.scene();
+  const { nodePort } = await scene.service('web', { type: 'NodePort', ports: PORTS });
+  await scene.served('web', 0);
+  const target = `${lab.node.ip}:${nodePort}`;
+  expect((await scene.curl('world', target)).code).toBe(REFUSED);
+  await scene.pods(['a'], 'web');
+  await scene.answeredBy('world', target, ['a']);
 });
