@@ -106,7 +106,6 @@ export class Attachments {
       hostIfindex: ifindex(0),
       mtu: this.#o.mtu,
       phase: 'creating',
-      program: '',
       createdAt: clock.now(),
     };
     endpoints.add(record, 'creating');
@@ -144,7 +143,7 @@ export class Attachments {
     state.putEndpoint(planned);
     const link = await netdev.createVeth(vethOf(planned), planned.netns);
     const located = { ...planned, hostIfindex: link.ifindex };
-    const record: EndpointRecord = { ...located, phase: 'complete', program: programs.programOf(located) };
+    const record: EndpointRecord = { ...located, phase: 'complete' };
     const attached = await Promise.allSettled([programs.attach(record), netdev.configurePod(podDeviceOf(record))]);
     for (const part of attached) if (part.status === 'rejected') throw part.reason;
     await netdev.openPath({ ifindex: link.ifindex, addr, mac });

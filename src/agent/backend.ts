@@ -31,6 +31,7 @@ import { serviceList } from './backend-services.ts';
 import { trace } from './backend-trace.ts';
 import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { AgentConfig } from './config.ts';
+import type { DatapathHealth } from './datapath-health.ts';
 import type { Doctor } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Engine } from './engine.ts';
@@ -43,6 +44,7 @@ import { type Reflection, reflectorDetail } from './reflection.ts';
 import type { Services } from './services.ts';
 import { refusedPolicies } from './shortfalls.ts';
 import type { StateFiles } from './state-files.ts';
+import type { Switchover } from './switchover.ts';
 
 export type BackendOptions = {
   readonly config: AgentConfig;
@@ -69,6 +71,8 @@ export type BackendOptions = {
   readonly nodeAddresses: () => readonly Addr[];
   readonly peers: Pick<PeerFollower, 'starved'>;
   readonly closed: Pick<ClosedEndpoints, 'problems'>;
+  readonly health: Pick<DatapathHealth, 'standing'>;
+  readonly switchover: Pick<Switchover, 'waits'>;
   readonly state: Pick<StateFiles, 'problems'>;
   readonly metricsText: () => Promise<string>;
   readonly footprint: () => FootprintView;
@@ -271,6 +275,8 @@ export class Backend implements AdminBackend {
       'every pod has one',
     );
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
+    const { waits } = this.#o.switchover;
+    add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
     const lost = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
     add('records', lost, 'all of an earlier life could be read');
     const closed = endpoints.values().filter(({ state }) => state !== 'ready');

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { errorMessage, type Logger } from '../base/index.ts';
 import {
   attachXdp,
@@ -7,12 +7,13 @@ import {
   loadPrograms,
   type MapSet,
   type ObjectSpec,
+  type RunningPrograms,
   TcxLink,
   xdpDevice,
+  xdpProgram,
 } from '../datapath/index.ts';
 import { type Ifindex, ifindex } from '../model/index.ts';
 import type { AgentConfig } from './config.ts';
-import { hashOf } from './hash.ts';
 
 export type DeviceProgramsOptions = {
   /** host.bpf.o */
@@ -22,6 +23,7 @@ export type DeviceProgramsOptions = {
   readonly acceleration: AgentConfig['nodePortAcceleration'];
   readonly log: Logger;
   readonly maps: MapSet;
+  readonly running: RunningPrograms;
   readonly base: Config;
   readonly pinDir: string;
 };
@@ -29,15 +31,13 @@ export type DeviceProgramsOptions = {
 /** The programs at the node's own devices, as pinned links: they go on when the agent is gone. */
 export class DevicePrograms {
   readonly #o: DeviceProgramsOptions;
-  /** Names exactly what should run at every device. */
-  readonly wanted: string;
+  /** Held, so that a pin that is removed under the agent takes no program off. */
+  readonly #links = new Map<string, TcxLink>();
   /** Devices whose drivers know no XDP, which is nobody's fault. */
   readonly #slow = new Set<Ifindex>();
 
   constructor(options: DeviceProgramsOptions) {
     this.#o = options;
-    const { host, xdp, acceleration, base } = options;
-    this.wanted = hashOf(readFileSync(host.path), readFileSync(xdp.path), acceleration, JSON.stringify(base));
   }
 
   /** Devices, gone or not, that links are pinned for. */
@@ -49,13 +49,26 @@ export class DevicePrograms {
     }
   }
 
-  /** Whether every link that belongs to a device is there. What runs in them is not looked at. */
+  /** Whether anything of ours is at a device, whatever it is. */
   isAttached(device: Ifindex): boolean {
-    if (this.#accelerates(device) && xdpDevice(this.#pin(device, 'xdp')) !== device) return false;
-    return HOOKS.every((hook) => {
-      using link = TcxLink.open(this.#pin(device, hook));
-      return link?.ifindex === device;
-    });
+    return HOOKS.every((hook) => this.#link(device, hook)?.ifindex === device);
+  }
+
+  /** How what runs at a device differs from what should; undefined: it does not. */
+  difference(device: Ifindex): string | undefined {
+    const { host, xdp, base: config, running } = this.#o;
+    for (const hook of HOOKS) {
+      const link = this.#link(device, hook);
+      if (link?.ifindex !== device) return `no program is pinned at ${hook}`;
+      if (!link.isPinned) return `the pin of the program at ${hook} is gone`;
+      const difference = running.difference(link.programId, { spec: host, program: PROGRAMS[hook], config });
+      if (difference !== undefined) return `${hook}: ${difference}`;
+    }
+    if (!this.#accelerates(device)) return undefined;
+    const pin = this.#pin(device, 'xdp');
+    const program = xdpDevice(pin) === device ? xdpProgram(pin) : undefined;
+    if (program === undefined) return 'no XDP program is pinned';
+    return running.difference(program, { spec: xdp, program: 'forward_xdp', config });
   }
 
   /** Attaches what belongs to a device, or swaps what is attached. Throws what TcxLink.attach throws. */
@@ -65,7 +78,11 @@ export class DevicePrograms {
     try {
       for (const hook of HOOKS) {
         const pin = this.#pin(device, hook);
-        (await TcxLink.attach({ program: programs[PROGRAMS[hook]], ifindex: device, hook, pin })).close();
+        const before = this.#link(device, hook);
+        if (before?.ifindex === device && !before.isPinned) before.repin();
+        const link = await TcxLink.attach({ program: programs[PROGRAMS[hook]], ifindex: device, hook, pin });
+        before?.close();
+        this.#links.set(pin, link);
       }
     } finally {
       for (const hook of HOOKS) programs[PROGRAMS[hook]].close();
@@ -97,8 +114,28 @@ export class DevicePrograms {
 
   async detach(device: Ifindex): Promise<void> {
     await detachXdp(this.#pin(device, 'xdp'));
-    for (const hook of HOOKS) await TcxLink.open(this.#pin(device, hook))?.detach();
+    for (const hook of HOOKS) {
+      const pin = this.#pin(device, hook);
+      this.#links.get(pin)?.close();
+      this.#links.delete(pin);
+      await TcxLink.open(pin)?.detach();
+    }
     rmSync(`${this.#directory()}/${device}`, { recursive: true, force: true });
+  }
+
+  /** Lets go of what it holds; everything stays attached. */
+  release(): void {
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  #link(device: Ifindex, hook: Hook): TcxLink | undefined {
+    const pin = this.#pin(device, hook);
+    const known = this.#links.get(pin);
+    if (known !== undefined) return known;
+    const link = TcxLink.open(pin);
+    if (link !== undefined) this.#links.set(pin, link);
+    return link;
   }
 
   #directory(): string {

@@ -1,20 +1,22 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import {
   type Config,
   installJudges,
+  judgesDifference,
   loadEndpointPrograms,
   type MapSet,
   type ObjectSpec,
+  type RunningPrograms,
   TcxLink,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import { type EndpointId, endpointId, type Ifindex } from '../model/index.ts';
-import { hashOf } from './hash.ts';
 
 export type EndpointProgramsOptions = {
   readonly endpoint: ObjectSpec;
   readonly judge: ObjectSpec;
   readonly maps: MapSet;
+  readonly running: RunningPrograms;
   /** What is the same for every endpoint of the node. */
   readonly base: Config;
   readonly pinDir: string;
@@ -22,14 +24,24 @@ export type EndpointProgramsOptions = {
 
 export type PinnedLinks = { readonly fromPod: boolean; readonly toPod: boolean };
 
-/** The programs at pods' devices and what they share, as pinned links: they go on when the agent is gone. */
+const HOOKS = ['ingress', 'egress'] as const;
+type Hook = (typeof HOOKS)[number];
+const PROGRAMS = { ingress: 'from_pod', egress: 'to_pod' } as const;
+/** Endpoints whose programs are loaded before any of them is swapped: more at once would load the kernel's freeing of them. */
+const BATCH = 32;
+
+type Place = { readonly id: EndpointId; readonly device: Ifindex };
+
+/**
+ * The programs at pods' devices and what they share, as pinned links: they go on when the agent is gone. The agent holds
+ * the links too, so that a pin that is removed under it takes no program off.
+ */
 export class EndpointPrograms {
   readonly #o: EndpointProgramsOptions;
-  readonly #objectHash: string;
+  readonly #links = new Map<EndpointId, Map<Hook, TcxLink>>();
 
   constructor(options: EndpointProgramsOptions) {
     this.#o = options;
-    this.#objectHash = hashOf(readFileSync(options.endpoint.path));
   }
 
   configOf(record: EndpointRecord): Config {
@@ -42,55 +54,116 @@ export class EndpointPrograms {
     };
   }
 
-  /** Names exactly what runs: the object file and every constant. */
-  programOf(record: EndpointRecord): string {
-    return hashOf(this.#objectHash, JSON.stringify(this.configOf(record)));
-  }
-
   /** Loads this endpoint's programs and attaches both, or swaps what is attached. */
   async attach(record: EndpointRecord): Promise<void> {
-    await this.#attach(record.id, record.hostIfindex, this.configOf(record));
+    await this.#attach({ id: record.id, device: record.hostIfindex }, this.configOf(record));
   }
 
-  async #attach(id: EndpointId, device: Ifindex, config: Config): Promise<void> {
+  /**
+   * The same for many. `beforeSwap` runs when the programs of some are loaded, and right before they are swapped;
+   * `failed` hears of each that could not be.
+   */
+  async attachAll(
+    records: readonly EndpointRecord[],
+    {
+      beforeSwap,
+      failed,
+    }: { beforeSwap: () => Promise<void>; failed: (record: EndpointRecord, error: unknown) => void },
+  ): Promise<void> {
     const { endpoint, maps } = this.#o;
-    const programs = loadEndpointPrograms({ spec: endpoint, maps, config });
-    const at = (hook: 'ingress' | 'egress') => ({ ifindex: device, hook, pin: `${this.#directory(id)}/${hook}` });
+    for (let at = 0; at < records.length; at += BATCH) {
+      const loaded = records.slice(at, at + BATCH).flatMap((record) => {
+        try {
+          return [{ record, programs: loadEndpointPrograms({ spec: endpoint, maps, config: this.configOf(record) }) }];
+        } catch (error) {
+          failed(record, error);
+          return [];
+        }
+      });
+      await beforeSwap();
+      for (const { record, programs } of loaded) {
+        await this.#put({ id: record.id, device: record.hostIfindex }, programs).catch((error: unknown) =>
+          failed(record, error),
+        );
+      }
+    }
+  }
+
+  async #attach(place: Place, config: Config): Promise<void> {
+    const { endpoint, maps } = this.#o;
+    await this.#put(place, loadEndpointPrograms({ spec: endpoint, maps, config }));
+  }
+
+  /** Closes the programs, which the links keep. */
+  async #put({ id, device }: Place, programs: ReturnType<typeof loadEndpointPrograms>): Promise<void> {
+    const of = { ingress: programs.fromPod, egress: programs.toPod };
+    const held = this.#links.get(id) ?? new Map<Hook, TcxLink>();
+    this.#links.set(id, held);
     try {
-      const links = await Promise.allSettled([
-        TcxLink.attach({ ...at('ingress'), program: programs.fromPod }),
-        TcxLink.attach({ ...at('egress'), program: programs.toPod }),
-      ]);
-      for (const link of links) if (link.status === 'fulfilled') link.value.close();
-      for (const link of links) if (link.status === 'rejected') throw link.reason;
+      const put = async (hook: Hook): Promise<void> => {
+        const before = held.get(hook);
+        if (before?.ifindex === device && before.isPinned) return before.replace(of[hook]);
+        const link = await TcxLink.attach({ ifindex: device, hook, pin: this.#pin(id, hook), program: of[hook] });
+        before?.close();
+        held.set(hook, link);
+      };
+      const done = await Promise.allSettled(HOOKS.map(put));
+      for (const one of done) if (one.status === 'rejected') throw one.reason;
     } finally {
       programs.fromPod.close();
       programs.toPod.close();
     }
   }
 
-  /** Lets nothing pass at a device whose pod is unknown; its word is 0. What is attached there already stays. */
+  /** Lets nothing pass at a device whose pod is unknown: its word is 0, and programs that name other maps are replaced. */
   async close(id: EndpointId, device: Ifindex): Promise<void> {
-    const at = this.#pins(id).map((pin) => {
-      using link = TcxLink.open(pin);
-      return link?.ifindex;
-    });
-    if (at.every((found) => found === device)) return;
-    await this.#attach(id, device, { ...this.#o.base, endpoint: id, ifindex: device });
+    await this.#attach({ id, device }, { ...this.#o.base, endpoint: id, ifindex: device });
+  }
+
+  /** How what runs at an endpoint's device differs from what should; undefined: it does not. */
+  difference(record: EndpointRecord): string | undefined {
+    const { endpoint: spec, running } = this.#o;
+    const config = this.configOf(record);
+    for (const hook of HOOKS) {
+      const link = this.#link(record.id, hook);
+      if (link === undefined) return `no program is pinned at ${hook}`;
+      if (link.ifindex !== record.hostIfindex) return `the program at ${hook} is at another device`;
+      const difference = running.difference(link.programId, { spec, program: PROGRAMS[hook], config });
+      if (difference !== undefined) return `${hook}: ${difference}`;
+    }
+    return undefined;
+  }
+
+  /** Which hooks of an endpoint hold a program whose pin is gone. */
+  unpinned(id: EndpointId): Hook[] {
+    return HOOKS.filter((hook) => this.#link(id, hook)?.isPinned === false);
+  }
+
+  /** Pins again what lost its pin. E_DATAPATH_PIN. */
+  repin(id: EndpointId): void {
+    for (const hook of this.unpinned(id)) this.#links.get(id)?.get(hook)?.repin();
   }
 
   /** Throws E_DATAPATH_ATTACH and its kin when a link is not as it should be. */
   verify(record: EndpointRecord): void {
-    for (const pin of this.#pins(record.id)) {
+    for (const hook of HOOKS) {
+      const pin = this.#pin(record.id, hook);
       using link = TcxLink.open(pin);
       link?.verify();
       if (link === undefined || link.ifindex !== record.hostIfindex) throw new Error(`no program is pinned at ${pin}`);
     }
+    const difference = this.difference(record);
+    if (difference !== undefined) throw new Error(difference);
   }
 
   /** Takes the programs off. Call it when the device is gone: then it costs no waiting. */
   async detach(id: EndpointId): Promise<void> {
-    for (const pin of this.#pins(id)) await TcxLink.open(pin)?.detach();
+    for (const hook of HOOKS) {
+      const pin = this.#pin(id, hook);
+      this.#links.get(id)?.get(hook)?.close();
+      await TcxLink.open(pin)?.detach();
+    }
+    this.#links.delete(id);
     rmSync(this.#directory(id), { recursive: true, force: true });
   }
 
@@ -105,16 +178,36 @@ export class EndpointPrograms {
     return found;
   }
 
-  /** Puts the programs that all endpoints share in place, unless exactly they are; what runs, to be remembered. */
-  installShared(running: string | undefined): string {
-    const { judge, maps, base } = this.#o;
-    const wanted = hashOf(readFileSync(judge.path), JSON.stringify(base));
-    if (running !== wanted) installJudges({ spec: judge, maps, config: base });
-    return wanted;
+  /** How the programs that all endpoints share differ from what they should be. */
+  sharedDifference(): string | undefined {
+    const { judge: spec, maps, base: config, running } = this.#o;
+    return judgesDifference(running, { spec, maps, config });
   }
 
-  #pins(id: EndpointId): string[] {
-    return ['ingress', 'egress'].map((hook) => `${this.#directory(id)}/${hook}`);
+  /** Puts the programs that all endpoints share in place, unless exactly they are. */
+  installShared(): void {
+    const { judge: spec, maps, base: config } = this.#o;
+    if (this.sharedDifference() !== undefined) installJudges({ spec, maps, config });
+  }
+
+  /** Lets go of what it holds; everything stays attached. */
+  release(): void {
+    for (const held of this.#links.values()) for (const link of held.values()) link.close();
+    this.#links.clear();
+  }
+
+  #link(id: EndpointId, hook: Hook): TcxLink | undefined {
+    const held = this.#links.get(id) ?? new Map<Hook, TcxLink>();
+    this.#links.set(id, held);
+    const known = held.get(hook);
+    if (known !== undefined) return known;
+    const link = TcxLink.open(this.#pin(id, hook));
+    if (link !== undefined) held.set(hook, link);
+    return link;
+  }
+
+  #pin(id: EndpointId, hook: Hook): string {
+    return `${this.#directory(id)}/${hook}`;
   }
 
   #directory(id: EndpointId): string {

@@ -185,7 +185,6 @@ export function recordOf(id: number, pod: PodRow, uid: string | undefined = pod.
     hostIfindex: ifindex(100 + id),
     mtu: 1500,
     phase: 'complete',
-    program: 'p',
     createdAt: 0,
   };
 }

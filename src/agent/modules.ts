@@ -1,6 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import { AdminServer, metricsServer } from '../api/index.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import {
@@ -10,15 +10,15 @@ import {
   endpointsMap,
   endStaleSockets,
   ensureBpffs,
+  Generation,
   ipcacheMap,
   KernelEndpointWords,
-  MapSet,
   Netdev,
   noPolicyMaps,
   PolicyTables,
   policyMaps,
+  RunningPrograms,
   readObjectSpec,
-  removeOldMaps,
   requireFeatures,
   serviceMaps,
 } from '../datapath/index.ts';
@@ -41,6 +41,7 @@ import { ClosedEndpoints } from './closed-endpoints.ts';
 import { CniServer } from './cni-server.ts';
 import type { AgentConfig } from './config.ts';
 import { Collection } from './conntrack-collector.ts';
+import { DatapathHealth } from './datapath-health.ts';
 import { DeferredDeletes } from './deferred-deletes.ts';
 import { DevicePrograms } from './device-programs.ts';
 import { LoopbackWatch, routeLocalnetDevices } from './doctor/index.ts';
@@ -77,6 +78,7 @@ import { openServices } from './services.ts';
 import { shortfallEvents } from './shortfall-events.ts';
 import { allRefusedPolicies } from './shortfalls.ts';
 import { StateFiles } from './state-files.ts';
+import { Switchover } from './switchover.ts';
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
 
@@ -108,7 +110,10 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const masquerades = config.enableMasquerade || config.enableServices;
   const masqueradePorts = masquerades ? reserveMasqueradePorts(log) : undefined;
   const base = nodeConfig(config, uplink, masqueradePorts ?? UNRESERVED_PORTS);
-  const maps = new MapSet({ pinDir: config.pinDir, sizes: config.maps });
+  const generation = await Generation.open({ pinDir: config.pinDir, sizes: config.maps, config: base });
+  const { maps } = generation;
+  /** Programs of an earlier life go on with its maps until the new ones hold what the API says. */
+  const mayReplace = (): boolean => generation.isComplete;
   const words = KernelEndpointWords.of(maps.get('endpoint_words'));
   const specs = {
     endpoint: readObjectSpec(`${BUILD}endpoint.bpf.o`),
@@ -117,18 +122,25 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     sock: readObjectSpec(`${BUILD}sock.bpf.o`),
     xdp: readObjectSpec(`${BUILD}xdp.bpf.o`),
   };
-  const programs = new EndpointPrograms({ ...specs, maps, base, pinDir: config.pinDir });
+  const running = new RunningPrograms({ maps, base });
+  // All are loaded once before any is attached: what the kernel refuses must cost nobody anything.
+  const { endpoint, judge, host, sock, xdp } = specs;
+  const accelerates = config.enableServices && config.nodePortAcceleration !== 'disabled';
+  const used = [endpoint, judge, host, ...(config.enableServices ? [sock] : []), ...(accelerates ? [xdp] : [])];
+  for (const spec of used) running.learn(spec);
+  const programs = new EndpointPrograms({ ...specs, maps, running, base, pinDir: config.pinDir });
   const devices = new NodeDevices({
     netdev,
     programs: new DevicePrograms({
       ...specs,
       maps,
+      running,
       base,
       pinDir: config.pinDir,
       acceleration: config.nodePortAcceleration,
       log,
     }),
-    state,
+    mayReplace,
     uplink: uplink.ifindex,
     configured: config.devices,
     clock,
@@ -154,6 +166,9 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     for (const [id] of words.entries()) words.clear(id);
   }
   const addressing = new Addressing(state, config.podCIDR);
+  // First: programs of endpoints call them as soon as they are attached.
+  programs.installShared();
+  if (!generation.isRebuilt) generation.begin();
   const closed = new ClosedEndpoints({ netdev, programs, state, addressing, clock, log });
   const restored = await restoreEndpoints({
     addressing,
@@ -164,21 +179,21 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     local,
     state,
     closed,
+    mayReplace: mayReplace(),
+    beforeSwap: async () => await generation.catchUp(),
     log,
   });
   const accounts = new EndpointAccounts(maps, { events: config.enableEvents });
   await accounts.prune(new Set(endpoints.values().map(({ record }) => record.id)));
-  state.writeJson('judges', programs.installShared(state.read('judges', z.string())));
   await devices.look();
-  // Nothing of an earlier layout is used any more.
-  removeOldMaps(config.pinDir);
-
   const sockets = new ServiceHooks({
     spec: specs.sock,
     maps,
     config: base,
     cgroup: config.cgroup,
     pinDir: config.pinDir,
+    running,
+    mayReplace,
     clock,
     log,
   });
@@ -218,12 +233,14 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const ranges = new RangeFollower({ intent, book, podCIDR: config.podCIDR });
   if (config.enableServices) ranges.know(config.serviceCIDRs ?? []);
   intent.rangesAsked = !config.enableServices || config.serviceCIDRs !== undefined;
+  // Tables that are written anew must not bear the numbers of those that programs still use, or that a connection was judged by.
+  const highest = Math.max(0, ...words.entries().map(([, { revision }]) => revision));
   const installer = new PolicyInstaller({
     tables,
     repository,
     limits: config.policyLimits,
     leftovers,
-    next: Math.max(0, ...words.entries().map(([, { revision }]) => revision)) + 1,
+    next: generation.isRebuilt ? randomInt(1 << 20, 1 << 30) : highest + 1,
     onBuilt: () => engine.kick(),
     onFailed: (error) => engine.failed(error),
   });
@@ -346,6 +363,29 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     hub,
     reflection,
   });
+  const switchover = new Switchover({
+    generation,
+    endpoints,
+    programs,
+    devices,
+    attachSockets: async () => await sockets.attach(),
+    words,
+    isWritten: () =>
+      engine.converged && installer.building === 0 && (services === undefined || services.engine.converged),
+    clock,
+    log,
+  });
+  const health = new DatapathHealth({
+    generation,
+    endpoints,
+    programs,
+    devices,
+    sockets,
+    words,
+    registry,
+    clock,
+    log,
+  });
   const backend = new Backend({
     config,
     version: await packageVersion(),
@@ -370,6 +410,8 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     nodeAddresses,
     closed,
     state,
+    health,
+    switchover,
     metricsText: () => registry.metrics(),
     footprint: () =>
       measureFootprint(
@@ -394,6 +436,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       policies,
       refusedPolicies: () => allRefusedPolicies(installer, repository),
       serviceCgroup: () => sockets.cgroup,
+      datapath: () => health.problems(),
       apiServer: connection.server,
       masqueradePorts,
       refusedServices: () => services?.engine.refused,
@@ -407,11 +450,16 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   });
 
   await lifecycle.start(
-    { start: async () => undefined, stop: async () => [words, netdev, maps, numbers].forEach((open) => open.close()) },
+    {
+      start: async () => undefined,
+      stop: async () => [words, netdev, generation, numbers].forEach((open) => open.close()),
+    },
     sockets,
     engine,
     devices,
     closed,
+    switchover,
+    health,
     ...(services === undefined ? [] : [services.health, services.sockets, services.engine]),
     events,
     reflection,

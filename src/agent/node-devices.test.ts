@@ -24,6 +24,8 @@ class FakePrograms {
 
   pinned = (): Ifindex[] => [...this.links.keys()];
   isAttached = (device: Ifindex): boolean => this.links.has(device);
+  difference = (device: Ifindex): string | undefined =>
+    this.links.get(device) === this.wanted ? undefined : `not ${this.wanted}`;
   attach = async (device: Ifindex): Promise<void> => {
     if (this.refused.has(device)) throw new Error('refused');
     this.attached += 1;
@@ -35,12 +37,13 @@ class FakePrograms {
 }
 
 function scene(links: readonly Link[], configured?: readonly string[]) {
-  const files = new Map<string, string>();
-  const state = {
-    read: <T>(name: string): T | undefined => (files.has(name) ? JSON.parse(files.get(name) ?? '') : undefined),
-    writeJson: (name: string, value: unknown) => void files.set(name, JSON.stringify(value)),
+  const it = {
+    links: [...links],
+    programs: new FakePrograms(),
+    missed: new Set<number>(),
+    mayReplace: { value: true },
+    clock: new FakeClock(0),
   };
-  const it = { links: [...links], programs: new FakePrograms(), missed: new Set<number>(), clock: new FakeClock(0) };
   const devices = () =>
     new NodeDevices({
       netdev: {
@@ -48,7 +51,7 @@ function scene(links: readonly Link[], configured?: readonly string[]) {
         linkAt: async (index) => it.links.find((one) => one.ifindex === index),
       },
       programs: it.programs,
-      state,
+      mayReplace: () => it.mayReplace.value,
       uplink: ifindex(UPLINK),
       configured,
       clock: it.clock,
@@ -85,6 +88,21 @@ it('touches nothing that is right, in a later life too, and swaps what changed',
   expect(programs.attached).toBe(3);
   programs.wanted = 'b';
   await devices().look();
+  expect([...programs.links.values()]).toEqual(['b', 'b']);
+});
+
+it('leaves what is attached alone until what it should be is complete, and guards who has nothing', async () => {
+  const { it: scenery, devices, programs } = scene([link(UPLINK, 'eth0')]);
+  const service = devices();
+  await service.look();
+  programs.wanted = 'b';
+  scenery.mayReplace.value = false;
+  scenery.links = [link(UPLINK, 'eth0'), link(3, 'eth1')];
+  await service.look();
+  expect([...programs.links.values()]).toEqual(['a', 'b']);
+  scenery.mayReplace.value = true;
+  expect(service.problems()).toEqual(["the node's eth0: not b"]);
+  await service.look();
   expect([...programs.links.values()]).toEqual(['b', 'b']);
 });
 

@@ -1,19 +1,17 @@
-import { z } from 'zod';
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { Link, Netdev } from '../datapath/index.ts';
 import { endpointOfIfname } from '../endpoint/index.ts';
 import type { Ifindex } from '../model/index.ts';
 import type { DevicePrograms } from './device-programs.ts';
-import type { StateFiles } from './state-files.ts';
 
 /** How soon a device that comes later is guarded. */
 const LOOK_MS = 10_000;
-const STATE = 'devices';
 
 export type NodeDevicesOptions = {
   readonly netdev: Pick<Netdev, 'listLinks' | 'linkAt'>;
-  readonly programs: Pick<DevicePrograms, 'wanted' | 'pinned' | 'isAttached' | 'attach' | 'detach'>;
-  readonly state: Pick<StateFiles, 'read' | 'writeJson'>;
+  readonly programs: Pick<DevicePrograms, 'pinned' | 'isAttached' | 'difference' | 'attach' | 'detach'>;
+  /** False: what is attached is to stay as it is for now, since what it should be is not complete. */
+  readonly mayReplace: () => boolean;
   /** Must be guarded before the agent serves. */
   readonly uplink: Ifindex;
   /** Names; undefined: every device that leads out of the node. */
@@ -25,13 +23,10 @@ export type NodeDevicesOptions = {
 /** Keeps the programs at every device that leads out of the node, those that come later too. */
 export class NodeDevices implements Service {
   readonly #o: NodeDevicesOptions;
-  /** Device -> what was attached to it, in this life or an earlier one. */
-  readonly #running: Map<Ifindex, string>;
   #guarded: ReadonlyMap<Ifindex, string> = new Map();
 
   constructor(options: NodeDevicesOptions) {
     this.#o = options;
-    this.#running = remembered(options.state.read(STATE, z.record(z.string(), z.string())));
   }
 
   /** Names of the devices that are to be guarded, as at the last look. */
@@ -44,29 +39,35 @@ export class NodeDevices implements Service {
     const { netdev, programs, uplink, configured, log } = this.#o;
     const links = await netdev.listLinks('');
     const outer = links.filter((link) => link.ifindex === uplink || leadsOut(link, configured));
-    const before = JSON.stringify([...this.#running]);
     for (const link of outer) {
-      if (this.#running.get(link.ifindex) === programs.wanted && programs.isAttached(link.ifindex)) continue;
+      if (!this.#o.mayReplace() && programs.isAttached(link.ifindex)) continue;
       try {
+        const difference = programs.difference(link.ifindex);
+        if (difference === undefined) continue;
         await programs.attach(link.ifindex);
-        this.#running.set(link.ifindex, programs.wanted);
+        log.info({ device: link.name, difference }, 'programs of a device were put in place');
       } catch (error) {
         if (link.ifindex === uplink) throw error;
         log.error({ device: link.name, error: errorMessage(error) }, 'a device of the node is not guarded');
       }
     }
     this.#guarded = new Map(outer.map((link) => [link.ifindex, link.name]));
-    for (const gone of new Set([...programs.pinned(), ...this.#running.keys()])) {
+    for (const gone of programs.pinned()) {
       if (this.#guarded.has(gone)) continue;
       const link = await netdev.linkAt(gone);
       // Who is missing in a list is asked for before he is taken for gone.
       if (link !== undefined && !links.some(({ ifindex }) => ifindex === gone)) continue;
       await programs.detach(gone);
-      this.#running.delete(gone);
     }
-    if (JSON.stringify([...this.#running]) !== before) {
-      this.#o.state.writeJson(STATE, Object.fromEntries(this.#running));
-    }
+  }
+
+  /** What is not as it should be at the devices that are to be guarded, for people. */
+  problems(): string[] {
+    const { programs, mayReplace } = this.#o;
+    return [...this.#guarded].flatMap(([ifindex, name]) => {
+      const difference = mayReplace() ? programs.difference(ifindex) : undefined;
+      return difference === undefined ? [] : [`the node's ${name}: ${difference}`];
+    });
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
@@ -83,12 +84,4 @@ export class NodeDevices implements Service {
 function leadsOut(link: Link, configured: readonly string[] | undefined): boolean {
   if (configured !== undefined) return configured.includes(link.name);
   return link.isEthernet && !link.isPort && endpointOfIfname(link.name) === undefined;
-}
-
-function remembered(file: Readonly<Record<string, string>> = {}): Map<Ifindex, string> {
-  return new Map(
-    Object.entries(file).flatMap(([device, hash]) =>
-      /^[1-9]\d*$/.test(device) ? [[Number(device) as Ifindex, hash] as const] : [],
-    ),
-  );
 }

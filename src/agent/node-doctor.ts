@@ -18,6 +18,8 @@ export type NodeDoctorOptions = {
   /** What asks for too much or does not fit, with the reason. */
   readonly refusedPolicies: () => ReadonlyMap<string, string>;
   readonly serviceCgroup: () => string | undefined;
+  /** How what runs in the kernel differs from what should. */
+  readonly datapath: () => readonly string[];
   readonly apiServer: URL;
   readonly masqueradePorts: Ports | undefined;
   readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
@@ -46,6 +48,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
     ],
     maps: () => mapFills(options),
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
+    datapath: options.datapath,
     refusedServices: options.refusedServices,
     masqueradePorts: options.masqueradePorts,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },

@@ -61,9 +61,14 @@ export function pinsBelow(pinDir: string): Set<string> {
   }
 }
 
-/** Undoes what a start that failed has pinned: with a link's pin goes what it attached. */
+/**
+ * Undoes what a start that failed has pinned: with a link's pin goes what it attached. Not maps that programs have begun to
+ * go over to.
+ */
 export function removeNewPins(pinDir: string, before: ReadonlySet<string>): void {
-  for (const pin of pinsBelow(pinDir)) if (!before.has(pin)) rmSync(pin, { force: true });
+  for (const pin of pinsBelow(pinDir)) {
+    if (!before.has(pin) && !pin.startsWith(`${pinDir}/maps_next/`)) rmSync(pin, { force: true });
+  }
   removeEmpty(pinDir);
 }
 

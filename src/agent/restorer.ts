@@ -24,6 +24,10 @@ export type RestorerOptions = {
   readonly local: LocalAddresses;
   readonly state: StateFiles;
   readonly closed: ClosedEndpoints;
+  /** False: programs that run are left alone for now, since the maps of those that should are not complete. */
+  readonly mayReplace: boolean;
+  /** When some programs are loaded, right before they are swapped. */
+  readonly beforeSwap: () => Promise<void>;
   readonly log: Logger;
 };
 
@@ -48,7 +52,7 @@ export async function restoreEndpoints(options: RestorerOptions): Promise<Map<Re
     devices,
     links: programs.pinned(),
     open,
-    programOf: (record) => programs.programOf(record),
+    runs: (record) => programs.difference(record) === undefined,
   });
   const done = new Map<RestoreStep['action'], number>();
   for (const step of steps) {
@@ -62,24 +66,41 @@ export async function restoreEndpoints(options: RestorerOptions): Promise<Map<Re
     }
     done.set(step.action, (done.get(step.action) ?? 0) + 1);
   }
+  if (!options.mayReplace) return done;
+  const swaps = steps.flatMap((step) => (step.action === 'swap' ? [step.record] : []));
+  await swapPrograms(swaps, options);
   return done;
 }
 
+/** Puts new programs in the place of those that run. Whose cannot be is closed. */
+export async function swapPrograms(
+  records: readonly EndpointRecord[],
+  { programs, words, beforeSwap, log }: Pick<RestorerOptions, 'programs' | 'words' | 'beforeSwap' | 'log'>,
+): Promise<void> {
+  await programs.attachAll(records, {
+    beforeSwap,
+    failed: ({ id }, error) => {
+      words.clear(id);
+      log.error({ endpoint: id, error: errorMessage(error) }, 'the programs of an endpoint could not be replaced');
+    },
+  });
+}
+
 async function apply(step: RestoreStep, options: RestorerOptions): Promise<void> {
-  const { words, programs, state, log } = options;
+  const { words, programs, log } = options;
   switch (step.action) {
     case 'keep':
       register(step.record, options);
       return;
     case 'swap':
-    case 'reattach': {
-      if (step.action === 'reattach') words.clear(step.record.id);
-      const record = { ...step.record, program: programs.programOf(step.record) };
-      register(record, options);
-      await programs.attach(record);
-      state.putEndpoint(record);
+      // All of them together, below.
+      register(step.record, options);
       return;
-    }
+    case 'reattach':
+      words.clear(step.record.id);
+      register(step.record, options);
+      await programs.attach(step.record);
+      return;
     case 'close':
       words.clear(step.id);
       options.addressing.ids.claim(step.id);

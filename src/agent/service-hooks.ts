@@ -1,5 +1,12 @@
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
-import { attachSockets, detachSockets, type SockAttachOptions, socketsAttached } from '../datapath/index.ts';
+import {
+  attachSockets,
+  detachSockets,
+  type RunningPrograms,
+  type SockAttachOptions,
+  socketsAttached,
+  socketsDifference,
+} from '../datapath/index.ts';
 import { findCgroupRoot, machineCgroups } from './cgroup-root.ts';
 
 const LOOK_MS = 10_000;
@@ -8,6 +15,9 @@ export type ServiceHooksOptions = Omit<SockAttachOptions, 'cgroup'> & {
   /** Undefined: that of all processes of the node. */
   readonly cgroup: string | undefined;
   readonly clock: Clock;
+  readonly running: RunningPrograms;
+  /** False: what is attached is to stay as it is for now. */
+  readonly mayReplace: () => boolean;
   readonly log: Logger;
 };
 
@@ -36,25 +46,41 @@ export class ServiceHooks implements Service {
       await detachSockets(pinDir);
       return;
     }
-    await this.#attach();
+    await this.attach();
     lifecycle.spawn('socket hooks', async (signal) => {
       while (!signal.aborted) {
         await clock.sleep(LOOK_MS, signal).catch(() => undefined);
         const cgroup = this.#cgroup;
-        if (!signal.aborted && (cgroup === undefined || !socketsAttached({ cgroup, pinDir }))) await this.#attach();
+        if (!signal.aborted && (cgroup === undefined || !socketsAttached({ cgroup, pinDir }))) await this.attach();
       }
     });
   }
 
-  async #attach(): Promise<void> {
+  /** How what is attached differs from what should be; undefined: it does not, or it is not known yet where it belongs. */
+  difference(): string | undefined {
+    const cgroup = this.#cgroup;
+    if (cgroup === undefined || !this.#o.mayReplace()) return undefined;
+    return socketsDifference(this.#o.running, { ...this.#o, cgroup });
+  }
+
+  /** Puts the programs in place, unless exactly they are. */
+  async attach(): Promise<void> {
+    const { config, pinDir, mayReplace } = this.#o;
+    if (!config.enableServices) return;
     const cgroup = this.#o.cgroup ?? findCgroupRoot(machineCgroups());
     this.#cgroup = undefined;
     if (cgroup === undefined) {
       this.#say('no cgroup of the whole node is in sight: mount it and name it as "cgroup" in the configuration');
       return;
     }
+    if (!mayReplace() && socketsAttached({ cgroup, pinDir })) {
+      this.#cgroup = cgroup;
+      return;
+    }
     try {
-      await attachSockets({ ...this.#o, cgroup });
+      if (socketsDifference(this.#o.running, { ...this.#o, cgroup }) !== undefined) {
+        await attachSockets({ ...this.#o, cgroup });
+      }
       this.#cgroup = cgroup;
       this.#problem = undefined;
       this.#o.log.info({ cgroup }, 'sockets are turned to backends');

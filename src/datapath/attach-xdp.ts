@@ -56,6 +56,12 @@ export function xdpDevice(pin: string): Ifindex | undefined {
   return device === 0 ? undefined : ifindex(device);
 }
 
+/** Which program that link runs; undefined: there is no link. */
+export function xdpProgram(pin: string): number | undefined {
+  using link = objectGet('link', pin);
+  return link === undefined ? undefined : linkInfo(link).programId;
+}
+
 /** Takes the program off the device and removes the pin. Deleting what is gone is success. */
 export async function detachXdp(pin: string): Promise<void> {
   try {

@@ -105,6 +105,27 @@ export class TcxLink implements Disposable {
     return linkInfo(this.#fd).programId;
   }
 
+  /** Whether it is this link that is pinned at its place. */
+  get isPinned(): boolean {
+    try {
+      using pinned = objectGet('link', this.pin);
+      return pinned !== undefined && linkInfo(pinned).id === linkInfo(this.#fd).id;
+    } catch (error) {
+      throw kernelError('E_DATAPATH_PIN', this.pin, error);
+    }
+  }
+
+  /** Pins it again where it was. Throws E_DATAPATH_PIN. */
+  repin(): void {
+    try {
+      mkdirSync(dirname(this.pin), { recursive: true, mode: 0o700 });
+      rmSync(this.pin, { force: true });
+      objectPin(this.#fd, this.pin);
+    } catch (error) {
+      throw kernelError('E_DATAPATH_PIN', this.pin, error);
+    }
+  }
+
   /** Swaps the program between two packets. Throws E_DATAPATH_ATTACH (the device is gone). */
   replace(program: ProgFd): void {
     try {

@@ -7,6 +7,7 @@ import { kernelError } from './kernel-error.ts';
 import { loadPrograms } from './loader.ts';
 import type { MapSet } from './map-set.ts';
 import type { ObjectSpec } from './object-spec.ts';
+import type { RunningPrograms } from './running.ts';
 import { cgroupLinkCreate, cgroupLinkInfo, linkDetach, linkUpdate, objectGet, objectPin } from './syscall.ts';
 
 /** Programs of sock.bpf.c and where they belong; numbers of enum bpf_attach_type. */
@@ -70,6 +71,18 @@ export function socketsAttached(options: Pick<SockAttachOptions, 'cgroup' | 'pin
     using link = objectGet('link', join(options.pinDir, 'links/sock', hook));
     return link !== undefined && cgroupLinkInfo(link).cgroup === id;
   });
+}
+
+/** How the programs at a cgroup differ from what they should be; undefined: they do not. */
+export function socketsDifference(running: RunningPrograms, options: SockAttachOptions): string | undefined {
+  if (!socketsAttached(options)) return `not all programs are pinned at ${options.cgroup}`;
+  for (const hook of SOCK_HOOKS) {
+    using link = objectGet('link', join(options.pinDir, 'links/sock', hook));
+    const id = link === undefined ? 0 : cgroupLinkInfo(link).programId;
+    const difference = running.difference(id, { spec: options.spec, program: hook, config: options.config });
+    if (difference !== undefined) return `${hook}: ${difference}`;
+  }
+  return undefined;
 }
 
 /** Takes the programs off. Deleting what is gone is success. */

@@ -31,11 +31,11 @@ export const datapathErrors = errorTable({
   },
   E_DATAPATH_MAP_FULL: {
     what: 'a kernel map is full',
-    remedy: 'Raise the map size in the agent configuration, or reduce what is stored in it.',
+    remedy: 'Raise the map size in the agent configuration and restart the agent, or reduce what is stored in it.',
   },
   E_DATAPATH_MAP_MISMATCH: {
     what: 'a pinned map has another shape than this program needs',
-    remedy: 'Stop the agent and remove the pin, or set the configured size to that of the pinned map.',
+    remedy: 'Restart the agent: it makes maps of another size or layout anew beside the old ones, and moves over.',
   },
   E_DATAPATH_MAP: {
     what: 'an operation on a kernel map failed',

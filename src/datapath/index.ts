@@ -1,6 +1,6 @@
 /** The datapath as the rest of the agent sees it. */
 export { type AttachOptions, type TcxHook, TcxLink } from './attach.ts';
-export { attachXdp, detachXdp, xdpDevice } from './attach-xdp.ts';
+export { attachXdp, detachXdp, xdpDevice, xdpProgram } from './attach-xdp.ts';
 export { BPFFS, ensureBpffs, removePins } from './bpffs.ts';
 export {
   attachSockets,
@@ -8,6 +8,7 @@ export {
   SOCK_HOOKS,
   type SockAttachOptions,
   socketsAttached,
+  socketsDifference,
 } from './cgroup-attach.ts';
 export {
   type Connection,
@@ -46,9 +47,10 @@ export type {
 } from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
 export { MAP_SPECS, type MapName } from './gen/layout.ts';
+export { Generation, type GenerationOptions } from './generation.ts';
 export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from './hook-programs.ts';
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
-export { installJudges } from './judges.ts';
+export { installJudges, judgesDifference } from './judges.ts';
 export {
   type EndpointPrograms,
   type LoadOptions,
@@ -59,7 +61,7 @@ export {
 export type { TypedMap } from './map.ts';
 export { countEntries } from './map-fill.ts';
 export { type MapRow } from './map-operations.ts';
-export { MapSet, type MapSetOptions, type MapSizes, removeOldMaps } from './map-set.ts';
+export { MapSet, type MapSetOptions, type MapSizes } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
 export { netnsCookie } from './netns-cookie.ts';
 export { type FilterChain, listNftChains } from './nft-chains.ts';
@@ -68,6 +70,7 @@ export { fakePolicyMaps, noPolicyMaps, type PolicyMaps, policyKey, policyMaps } 
 export { type PolicyLeftovers, PolicyTables, type TablePair } from './policy-tables.ts';
 export { type Feature, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
+export { RunningPrograms, type Wanted } from './running.ts';
 export { fakeServiceMaps, type ServiceMaps, serviceMapSizes, serviceMaps } from './service-maps.ts';
 export { type InetSocket, SockDiag } from './sock-diag.ts';
 export { endStaleSockets, type StaleSocketsOptions, type StaleSocketsResult } from './stale-sockets.ts';

@@ -3,7 +3,10 @@ import type { Config } from './gen/config.ts';
 import { loadPrograms } from './loader.ts';
 import type { MapSet } from './map-set.ts';
 import type { ObjectSpec } from './object-spec.ts';
-import { mapUpdate } from './syscall.ts';
+import type { RunningPrograms } from './running.ts';
+import { mapLookup, mapUpdate } from './syscall.ts';
+
+const SLOTS = { 'from-pod': 'judge_from_pod', 'to-pod': 'judge_to_pod' } as const satisfies Record<Judge, string>;
 
 /**
  * Loads the programs that all endpoints share and puts them into the map `judges`, in place of those that are there: one
@@ -16,13 +19,27 @@ export function installJudges(options: {
   readonly config: Config;
 }): void {
   const programs = loadPrograms({ ...options, programs: ['judge_from_pod', 'judge_to_pod'] as const });
-  const slots: Record<Judge, keyof typeof programs> = { 'from-pod': 'judge_from_pod', 'to-pod': 'judge_to_pod' };
   const map = options.maps.get('judges');
-  for (const [judge, name] of Object.entries(slots) as [Judge, keyof typeof programs][]) {
+  for (const [judge, name] of Object.entries(SLOTS) as [Judge, keyof typeof programs][]) {
     const program = programs[name];
     mapUpdate(map, u32(JUDGE[judge]), u32(program.number));
     program.close();
   }
+}
+
+/** How what is in the map `judges` differs from what should be; undefined: it does not. */
+export function judgesDifference(
+  running: RunningPrograms,
+  { spec, maps, config }: { readonly spec: ObjectSpec; readonly maps: MapSet; readonly config: Config },
+): string | undefined {
+  const value = u32(0);
+  for (const [judge, program] of Object.entries(SLOTS) as [Judge, string][]) {
+    if (!mapLookup(maps.get('judges'), u32(JUDGE[judge]), value)) return `${judge} is empty`;
+    // The kernel answers with the program's id.
+    const difference = running.difference(new DataView(value.buffer).getUint32(0, true), { spec, program, config });
+    if (difference !== undefined) return `${judge}: ${difference}`;
+  }
+  return undefined;
 }
 
 function u32(value: number): Uint8Array {

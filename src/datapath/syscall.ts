@@ -50,6 +50,19 @@ export function mapUpdate(map: MapFd, key: Uint8Array, value: Uint8Array): void 
   element(2, map.number, key, value, 0);
 }
 
+const BPF_NOEXIST = 1;
+
+/** False when the key is there already, or there is no room. */
+export function mapInsert(map: MapFd, key: Uint8Array, value: Uint8Array): boolean {
+  try {
+    element(2, map.number, key, value, BPF_NOEXIST);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST', 'E2BIG', 'ENOSPC')) return false;
+    throw error;
+  }
+}
+
 /** False when there was no such key. */
 export function mapDelete(map: MapFd, key: Uint8Array): boolean {
   return found(() => element(3, map.number, key, undefined, 0));
@@ -164,6 +177,8 @@ export function mapInfo(fd: MapFd): MapInfo {
 export type ProgInfo = {
   readonly id: number;
   readonly name: string;
+  /** Hash of the instructions as they were loaded, whatever the constants (16 hexadecimal digits). */
+  readonly tag: string;
   /** Instructions after the verifier removed dead code. */
   readonly xlatedInstructions: number;
   /** Machine code, bytes; 0 when the JIT is off. */
@@ -196,6 +211,7 @@ export function progInfo(fd: ProgFd): ProgInfo {
   return {
     id: v.getUint32(4, true),
     name: Buffer.from(info.subarray(64, 80)).toString().replace(/\0.*$/s, ''),
+    tag: Buffer.from(info.subarray(8, 16)).toString('hex'),
     xlatedInstructions: v.getUint32(20, true) / 8,
     jitedBytes: v.getUint32(16, true),
     verifiedInstructions: v.getUint32(216, true),

@@ -20,8 +20,6 @@ export type EndpointRecord = {
   readonly mtu: number;
   /** `complete` is written last: a record without it is of an ADD that never returned. */
   readonly phase: 'creating' | 'complete' | 'disconnecting';
-  /** Hash of the programs and constants that the pinned links run. */
-  readonly program: string;
   /** ms since the epoch. */
   readonly createdAt: number;
 };
@@ -47,7 +45,6 @@ const schema = z.object({
   hostIfindex: z.int().min(0),
   mtu: z.int().min(0),
   phase: z.enum(['creating', 'complete', 'disconnecting']),
-  program: z.string(),
   createdAt: z.number(),
 });
 

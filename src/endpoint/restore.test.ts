@@ -17,7 +17,6 @@ function record(id: number, change: Partial<EndpointRecord> = {}): EndpointRecor
     hostIfindex: ifindex(100 + id),
     mtu: 1500,
     phase: 'complete',
-    program: 'p1',
     createdAt: 1,
     ...change,
   };
@@ -32,7 +31,7 @@ function plan(input: Partial<RestoreInput>) {
     devices: new Map(),
     links: new Map(),
     open: new Set(),
-    programOf: () => 'p1',
+    runs: () => true,
     ...input,
   });
   return steps.map((s) => ({
@@ -53,7 +52,7 @@ describe('planRestore', () => {
   });
 
   it('swaps programs that changed', () => {
-    const input = { records: [record(1)], devices: devices(1), links: links(1), programOf: () => 'p2' };
+    const input = { records: [record(1)], devices: devices(1), links: links(1), runs: () => false };
     expect(plan(input)).toMatchObject([{ action: 'swap', id: 1 }]);
   });
 

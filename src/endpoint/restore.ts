@@ -12,8 +12,8 @@ export type RestoreInput = {
   readonly links: ReadonlyMap<EndpointId, { readonly fromPod: boolean; readonly toPod: boolean }>;
   /** Ids with a word other than 0. */
   readonly open: ReadonlySet<EndpointId>;
-  /** What a freshly loaded endpoint of this record would run; compared with `record.program`. */
-  readonly programOf: (record: EndpointRecord) => string;
+  /** Whether the programs at the device of this record are what they should be. */
+  readonly runs: (record: EndpointRecord) => boolean;
 };
 
 export type RestoreStep =
@@ -87,5 +87,5 @@ function planOne(id: EndpointId, record: EndpointRecord | undefined, input: Rest
   }
   const links = input.links.get(id);
   if (links === undefined || !links.fromPod || !links.toPod) return { action: 'reattach', record };
-  return { action: input.programOf(record) === record.program ? 'keep' : 'swap', record };
+  return { action: input.runs(record) ? 'keep' : 'swap', record };
 }

@@ -5,6 +5,7 @@ import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';
 import { hookFacts, type WatchedDevice } from './hook-facts.ts';
 import { judgeApi } from './judge-api.ts';
+import { judgeDatapath } from './judge-datapath.ts';
 import { judgeHooks } from './judge-hooks.ts';
 import { judgeMaps, type MapFill } from './judge-maps.ts';
 import { judgePods } from './judge-pods.ts';
@@ -28,6 +29,8 @@ export type DoctorOptions = {
   readonly pods: () => readonly PodRow[];
   readonly policies: () => readonly ClosedPolicy[];
   readonly maps: () => Promise<readonly MapFill[]>;
+  /** How what runs in the kernel differs from what should. */
+  readonly datapath: () => readonly string[];
   readonly sockets: () => Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
   /** In force; undefined: nothing is masqueraded. */
@@ -74,6 +77,7 @@ export class Doctor {
       section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),
       section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets(), pinDir }))),
       section('services', async () => judgeServices(this.#o.refusedServices())),
+      section('datapath', async () => judgeDatapath(this.#o.datapath())),
       section('maps', async () => judgeMaps(await maps())),
     ]);
     return { findings: sections.flat() };

@@ -1,0 +1,81 @@
+/** Pins that somebody removes, while the agent is away or under it: it finds out by looking, and puts them back. */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Finding } from '../../src/api/index.ts';
+import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES } from './agent-lab.ts';
+
+const onlyFrontend = networkPolicy('backend', {
+  podSelector: { matchLabels: { app: 'backend' } },
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: 'frontend' } } }] }],
+});
+
+describe('an agent whose pins are removed', () => {
+  const lab = new AgentLab();
+  let backend: LabPod;
+  let frontend: LabPod;
+  let other: LabPod;
+
+  const holds = async (): Promise<void> => {
+    await eventually('allowed passes', () => lab.ping(frontend, backend.ip));
+    expect(await lab.ping(other, backend.ip)).toBe(false);
+    expect(await lab.ping(backend, '172.18.0.1')).toBe(true);
+  };
+  const problems = async (): Promise<Finding[]> =>
+    (await lab.admin().doctor()).findings.filter(({ check, severity }) => check === 'datapath' && severity !== 'ok');
+
+  beforeAll(async () => {
+    await lab.up();
+    await lab.startAgent();
+    await lab.apply(POLICIES, onlyFrontend);
+    backend = await lab.addPod('backend', { app: 'backend' });
+    frontend = await lab.addPod('frontend', { app: 'frontend' });
+    other = await lab.addPod('other', { app: 'other' });
+    await holds();
+  });
+  afterAll(async () => {
+    await lab.down();
+  });
+
+  it.each([
+    ['all pins', () => lab.pinDir],
+    ['the maps', () => `${lab.pinDir}/maps`],
+    ['the judges', () => `${lab.pinDir}/maps/${pinOf('judges')}`],
+    ['the policy map', () => `${lab.pinDir}/maps/${pinOf('policy')}`],
+    ['the words', () => `${lab.pinDir}/maps/${pinOf('endpoint_words')}`],
+    ['conntrack', () => `${lab.pinDir}/maps/${pinOf('conntrack')}`],
+    ['the links', () => `${lab.pinDir}/links`],
+  ])('works again after %s were removed while it was away', async (_, path) => {
+    const target = path();
+    await lab.stopAgent('SIGKILL');
+    expect(existsSync(target)).toBe(true);
+    rmSync(target, { recursive: true });
+    await lab.startAgent();
+    await holds();
+    const late = await lab.addPod('late', { app: 'frontend' });
+    expect(await lab.ping(late, backend.ip)).toBe(true);
+    await lab.removePod(late);
+    expect(await problems()).toEqual([]);
+  });
+
+  it.each([
+    ['all pins', () => lab.pinDir],
+    ['the maps', () => `${lab.pinDir}/maps`],
+    ['the links', () => `${lab.pinDir}/links`],
+  ])('does not let go of a pod when %s are removed while it runs', async (_, path) => {
+    rmSync(path(), { recursive: true });
+    expect(await lab.ping(other, backend.ip)).toBe(false);
+    expect(await problems()).not.toEqual([]);
+    await eventually('they are put back', async () => (await problems()).length === 0, 20_000);
+    await lab.stopAgent('SIGKILL');
+    await holds();
+    await lab.startAgent();
+    await holds();
+  });
+
+  /** The pin of a map, whatever layout version is in its name. */
+  function pinOf(map: string): string {
+    const found = readdirSync(`${lab.pinDir}/maps`).find((name) => name.replace(/_v\d+$/, '') === map);
+    if (found === undefined) throw new Error(`${map} is not pinned`);
+    return found;
+  }
+});
