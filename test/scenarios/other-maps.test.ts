@@ -112,7 +112,7 @@ describe('an agent that finds other maps', () => {
       }),
     );
     await eventually('it is written', async () =>
-      (await lab.admin().policies()).every(({ state }) => state === 'applied'),
+      (await lab.admin().policies()).some(({ name, state }) => name === 'many' && state === 'applied'),
     );
     await restart({ maps: { policy: 16 } });
     expect(await check('datapath')).toMatchObject({
