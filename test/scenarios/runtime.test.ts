@@ -101,6 +101,10 @@ describe('a container runtime', () => {
 
   it('keeps a pod closed whose namespace has all the identities it may have, says so, and opens it later', async () => {
     for (let index = 0; index < 6; index += 1) await lab.createPodObject(`hog-${index}`, { app: `hog-${index}` });
+    await eventually('they have them all', async () => {
+      const texts = (await lab.admin().identities()).flatMap(({ labels }) => labels);
+      return texts.filter((label) => label.startsWith('k8s:app=hog-')).length === 6;
+    });
     const seventh = await lab.addPod('seventh', { app: 'seventh' });
     const state = async () => (await lab.admin().endpoints()).find(({ pod }) => pod === 'seventh')?.state;
     expect(await state()).not.toBe('ready');

@@ -57,13 +57,14 @@ describe('session affinity by ClientIP', () => {
 
   it('lasts while the client comes back in time, and ends after', async () => {
     const scene = await lab.scene();
-    const service = await affineService(scene, affinity(1));
+    const seconds = 5;
+    const service = await affineService(scene, affinity(seconds));
     const first = await choices(scene, service);
-    for (let round = 0; round < 4; round += 1) {
-      await sleep(300);
+    for (let round = 0; round < 3; round += 1) {
+      await sleep(1_000);
       expect(await choices(scene, service)).toEqual(first);
     }
-    await sleep(1_200);
+    await sleep(seconds * 1_000 + 200);
     expect(await choices(scene, service)).not.toEqual(first);
   });
 
