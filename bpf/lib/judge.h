@@ -18,6 +18,9 @@
 #define TIMEOUT_TCP_OPENING 60
 #define TIMEOUT_TCP 8040
 #define TIMEOUT_CLOSING 10
+/* Long enough for a last acknowledgement that was lost: whoever opens thousands a second pays for
+ * each of them until it is gone. */
+#define TIMEOUT_CLOSED 2
 #define TIMEOUT_OTHER_OPENING 30
 #define TIMEOUT_OTHER 120
 /* A question and an answer, from a socket that is closed then (RFC 4787, REQ-5a). */
@@ -29,6 +32,8 @@ static __always_inline __u16 ct_timeout(const struct packet *p, __u8 flags)
 {
 	bool open = (flags & (CT_REPLIED | CT_OPENING)) == CT_REPLIED;
 
+	if ((flags & (CT_FIN_0 | CT_FIN_1)) == (CT_FIN_0 | CT_FIN_1))
+		return TIMEOUT_CLOSED;
 	if (flags & CT_CLOSING)
 		return TIMEOUT_CLOSING;
 	if (p->protocol == IPPROTO_TCP)

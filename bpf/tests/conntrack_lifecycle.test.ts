@@ -35,10 +35,10 @@ const LIVES: Readonly<Record<string, readonly Step[]>> = {
       by: 'b',
       send: from('FIN', 'ACK'),
       flags: ['replied', 'closing', 'fin-0', 'fin-1'],
-      timeout: 10,
+      timeout: 2,
       event: 'close',
     },
-    { by: 'a', send: to('ACK'), flags: ['replied', 'closing', 'fin-0', 'fin-1'], timeout: 10 },
+    { by: 'a', send: to('ACK'), flags: ['replied', 'closing', 'fin-0', 'fin-1'], timeout: 2 },
     { by: 'a', send: to('SYN'), flags: ['opening'], timeout: 60, event: 'open' },
   ],
   'TCP reset by the opener': [

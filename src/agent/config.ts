@@ -227,7 +227,7 @@ const configSchema = z.strictObject({
   ctQuota: z
     .int()
     .min(0)
-    .default(16_384)
+    .default(32_768)
     .describe('Connections that one endpoint may have opened; 0: nothing is counted, and one can take all.'),
   expectedPods: z
     .int()

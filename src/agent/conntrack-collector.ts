@@ -11,10 +11,14 @@ export type CollectionOptions = {
   readonly onCollected: (now: number) => void;
 };
 
-/** Runs the kernel's collector, more often when the table is nearly full. */
+/** Entries from which on what is over must not wait: it counts against somebody's quota. */
+const BUSY = 4_096;
+
+/** Runs the kernel's collector, more often while there is something to collect. */
 export class Collection implements Service {
   readonly #o: CollectionOptions;
   #entries = 0;
+  #busy = false;
 
   constructor(options: CollectionOptions) {
     this.#o = options;
@@ -30,8 +34,7 @@ export class Collection implements Service {
     lifecycle.spawn('conntrack collection', async (signal) => {
       while (!signal.aborted) {
         this.#collect();
-        const fill = this.#entries / this.#o.capacity;
-        await clock.sleep(fill > 0.75 ? intervalMs / 5 : intervalMs, signal).catch(() => undefined);
+        await clock.sleep(this.#busy ? intervalMs / 5 : intervalMs, signal).catch(() => undefined);
       }
     });
   }
@@ -46,6 +49,7 @@ export class Collection implements Service {
     try {
       const { scanned, removed } = collector.run();
       this.#entries = scanned - removed;
+      this.#busy = scanned > Math.min(BUSY, capacity * 0.75);
     } catch (error) {
       log.error({ error: errorMessage(error) }, 'conntrack collection failed');
       return;
