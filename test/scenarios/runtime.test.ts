@@ -45,6 +45,7 @@ describe('a container runtime', () => {
     await eventually('nothing is left of what was given up', async () => (await ids()).join() === 'other', 15_000);
     expect(await lab.inNode('ip', '-o', 'link')).toContain('mbr');
     await lab.removePod(other);
+    await lab.deletePodObject('stopped');
   });
 
   it('may lose a pod’s namespace without a word: its endpoint goes when it is looked at', async () => {
