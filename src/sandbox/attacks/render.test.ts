@@ -56,7 +56,9 @@ describe('lines as people read them', () => {
 
 describe('the choice of attacks', () => {
   it('is all of them, in order, when nothing is named', () => {
-    expect(selectAttacks([]).map((attack) => attack.number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    const numbers = selectAttacks([]).map(({ number }) => number);
+    expect(numbers).toEqual([...new Set(numbers)].toSorted((x, y) => x - y));
+    expect(numbers).toHaveLength(17);
   });
 
   it('takes names and numbers, each once, in the order of the demonstration', () => {
@@ -64,7 +66,7 @@ describe('the choice of attacks', () => {
   });
 
   it('refuses what does not exist and says what does', () => {
-    expect(() => selectAttacks(['13'])).toThrow(/no such attack: 13; there are 1 or reach, 2 or chaos/);
+    expect(() => selectAttacks(['99'])).toThrow(/no such attack: 99; there are 1 or reach, 2 or chaos/);
     expect(new Set(ATTACKS.map((attack) => attack.name)).size).toBe(ATTACKS.length);
   });
 });
