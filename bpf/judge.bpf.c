@@ -87,12 +87,11 @@ int judge_from_pod(struct __sk_buff *skb)
 
 	flow.source.endpoint = endpoint;
 	reason = parse(skb, p, endpoint);
-	if (!reason && unfinished_elsewhere(skb, p))
-		reason = DROP_UNFINISHED_CHECKSUM;
 	if (reason)
 		goto out;
 	if (CONFIG(enable_services) && p->ethertype == ETH_P_IP && service_back(&flow, &rewrite)) {
-		reason = own_fragment_id(skb, p);
+		reason = unfinished_elsewhere(skb, p) ? DROP_UNFINISHED_CHECKSUM
+						      : own_fragment_id(skb, p);
 		if (!reason)
 			reason = rewrite_v4(skb, &flow, &rewrite);
 		if (!reason)
@@ -112,7 +111,9 @@ int judge_from_pod(struct __sk_buff *skb)
 		goto out;
 	}
 	if (p->kind == PACKET_ERROR) {
-		reason = parse_quoted(skb, p, true);
+		/* Before the tuple is that of the quoted packet. */
+		reason = unfinished_elsewhere(skb, p) ? DROP_UNFINISHED_CHECKSUM
+						      : parse_quoted(skb, p, true);
 		if (reason)
 			goto out;
 	}
@@ -131,6 +132,9 @@ int judge_from_pod(struct __sk_buff *skb)
 			goto forwarded;
 	}
 	reason = nobody_at(&flow.destination);
+	/* Between pods of this node nobody writes a checksum. */
+	if (!reason && flow.destination.kind != SIDE_POD && unfinished_elsewhere(skb, p))
+		reason = DROP_UNFINISHED_CHECKSUM;
 	if (reason)
 		goto out;
 	/* The overlay's port on a node belongs to nodes: a pod that sends to it forges identities.

@@ -60,23 +60,24 @@ static __always_inline bool event_may(struct event_account *account)
 static __always_inline struct event *event_reserve(const struct flow *flow)
 {
 	__u32 zero = 0, payer = event_payer(flow);
-	struct event_state *state = bpf_map_lookup_elem(&event_state, &zero);
 	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
+	struct event_state *state;
 	struct event *event;
+	bool may;
 
-	if (!state || !account)
+	if (!account)
 		return 0;
-	if (!event_may(account)) {
-		state->suppressed += 1;
-		__sync_fetch_and_add(&account->missed, 1);
-		return 0;
-	}
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
+	may = event_may(account);
+	event = may ? bpf_ringbuf_reserve(&events, sizeof(*event), 0) : 0;
+	if (event)
+		return event;
+	__sync_fetch_and_add(&account->missed, 1);
+	state = bpf_map_lookup_elem(&event_state, &zero);
+	if (state && may)
 		state->lost += 1;
-		__sync_fetch_and_add(&account->missed, 1);
-	}
-	return event;
+	else if (state)
+		state->suppressed += 1;
+	return 0;
 }
 
 VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
