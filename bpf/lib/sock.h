@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lb.h"
+#include "unserved.h"
 
 /* errno.h needs headers of the C library. */
 #define EADDRINUSE 98
@@ -58,6 +59,12 @@ static __always_inline bool sock_keeps(const struct sock_origin_key *by_frontend
 	return true;
 }
 
+static __always_inline int sock_refuse(void)
+{
+	bpf_set_retval(-ECONNREFUSED);
+	return SOCK_REFUSE;
+}
+
 /* Turns a destination to a backend. Returns what the hook answers. */
 static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be16 *port,
 				     bool datagram)
@@ -69,19 +76,17 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
 	query.frontend.port = *port;
 	query.frontend.protocol = ctx->protocol;
 	query.frontend.scope = SERVICE_INSIDE;
-	if (!sock_frontend(ctx, *v4, &query.frontend))
-		return SOCK_GO_ON;
-	key.cookie = bpf_get_socket_cookie(ctx);
 	addr_set_v4(&key.addr, *v4);
+	if (!sock_frontend(ctx, *v4, &query.frontend))
+		return is_unserved(&key.addr) ? sock_refuse() : SOCK_GO_ON;
+	key.cookie = bpf_get_socket_cookie(ctx);
 	key.port = *port;
 	key.protocol = query.frontend.protocol;
 	key.by_frontend = 1;
 	if (!datagram || !sock_keeps(&key, &query)) {
 		query.client.hi = bpf_get_netns_cookie(ctx);
-		if (lb_select(&query)) {
-			bpf_set_retval(-ECONNREFUSED);
-			return SOCK_REFUSE;
-		}
+		if (lb_select(&query))
+			return sock_refuse();
 		if (datagram) {
 			origin.addr = query.addr;
 			origin.port = query.port;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Addr, addrBytes, parseAddr, parseMac } from '../../../src/net/index.ts';
+import { type Addr, addrBytes, macOfAddr, parseAddr, parseMac } from '../../../src/net/index.ts';
 import { sendFrames, startCount } from '../../../src/sandbox/attacks/frame-tool.ts';
 import { podFrame, syn } from '../../../src/sandbox/attacks/frames.ts';
 import { netnsPath } from '../../../src/sandbox/netns.ts';
@@ -33,20 +33,30 @@ async function impostor(addrs: readonly Addr[]): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: async () => await change('del') };
 }
 
-/** Asks in every way that a service does not serve. */
+/** Asks in every way that a service does not serve. Connections are refused, and no datagram is sent. */
 async function askAll(scene: Scene, place: Place, clusterIP: string): Promise<void> {
-  await Promise.all([
-    scene.curl(place, `${clusterIP}:81`, { seconds: 0.5 }),
-    scene.curl(place, `${UNALLOCATED}:80`, { seconds: 0.5 }),
+  const [port, address] = await Promise.all([
+    scene.curl(place, `${clusterIP}:81`),
+    scene.curl(place, `${UNALLOCATED}:80`),
     scene.dig(place, clusterIP, 80),
     scene.dig(place, UNALLOCATED, 53),
     scene.run(place, ['ping', '-c', '2', '-i', '0.2', '-W', '1', clusterIP]),
     scene.run(place, ['ping', '-c', '2', '-i', '0.2', '-W', '1', UNALLOCATED]),
   ]);
+  expect([port.code, address.code]).toEqual([REFUSED, REFUSED]);
+}
+
+/** What no socket hook sees: SYNs of a raw socket. */
+async function sendRaw(scene: Scene, pod: string, addrs: readonly Addr[]): Promise<void> {
+  const ip = parseAddr(await scene.podIp(pod));
+  const netns = (await lab.cluster.netnsOf(scene.namespace, pod)) ?? '';
+  const frames = addrs.map((addr) => podFrame({ ip, mac: macOfAddr(ip) }, addr, syn(4000, 81, new Uint8Array(0))));
+  await sendFrames(netns, frames, { count: 5 });
+  await lab.cluster.worldExec(['sleep', '0.1']);
 }
 
 describe('addresses of services that nobody serves', () => {
-  it.each(['client', 'node'])('never leave the node, asked by %s', async (place) => {
+  it.each(['client', 'node'])('are refused at once and never leave the node, asked by %s', async (place) => {
     const scene = await lab.scene();
     const [{ clusterIP }] = await Promise.all([
       scene.service('web', { ports: PORTS }),
@@ -56,7 +66,10 @@ describe('addresses of services that nobody serves', () => {
     await scene.served('web', 1);
     const addrs = [parseAddr(clusterIP), UNALLOCATED];
     await using _ = await impostor(addrs);
-    const seen = await leaves(addrs, async () => await askAll(scene, place, clusterIP));
+    const seen = await leaves(addrs, async () => {
+      await askAll(scene, place, clusterIP);
+      if (place === 'client') await sendRaw(scene, place, addrs);
+    });
     expect(Object.values(seen)).toEqual([0, 0]);
     // What it serves it goes on to serve.
     expect((await scene.curl(place, `${clusterIP}:80`)).names).toEqual(['a']);
@@ -66,7 +79,7 @@ describe('addresses of services that nobody serves', () => {
     const scene = await lab.scene();
     const [{ clusterIP }] = await Promise.all([scene.service('web', { ports: PORTS }), scene.pod('client')]);
     await scene.served('web', 0);
-    await scene.run('client', ['ping', '-c', '1', '-W', '1', clusterIP]);
+    await sendRaw(scene, 'client', [parseAddr(clusterIP)]);
     expect(await scene.dropped('client')).toMatchObject({
       dropReason: 'service-unknown',
       destination: { labels: ['reserved:service-range'] },
@@ -86,7 +99,10 @@ describe('addresses of services that nobody serves', () => {
         return policies.some(({ namespace, state }) => namespace === scene.namespace && state === 'applied');
       });
       const addrs = [parseAddr(clusterIP), UNALLOCATED];
-      const seen = await leaves(addrs, async () => await askAll(scene, 'client', clusterIP));
+      const seen = await leaves(addrs, async () => {
+        await askAll(scene, 'client', clusterIP);
+        await sendRaw(scene, 'client', addrs);
+      });
       expect(Object.values(seen)).toEqual([0, 0]);
     },
   );
