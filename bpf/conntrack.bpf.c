@@ -41,7 +41,7 @@ struct bpf_map;
 
 static __always_inline bool owner_is_gone(__u16 endpoint)
 {
-	return endpoint && !endpoint_word(endpoint);
+	return pod_of(endpoint) && !endpoint_word(endpoint);
 }
 
 static long prepare_one(__u32 account, void *unused)
@@ -96,7 +96,7 @@ static long sweep_one(struct bpf_map *map, struct snat_key *key, struct snat_val
 	mapping_entry_key(&ct, key, row);
 	entry = bpf_map_lookup_elem(&conntrack, &ct);
 	if (!entry || entry->nat_port != key->nat_port ||
-	    entry->endpoint[entry->opener & 1] != row->endpoint)
+	    pod_of(entry->endpoint[entry->opener & 1]) != row->endpoint)
 		bpf_map_delete_elem(map, key);
 	return 0;
 }

@@ -20,12 +20,12 @@ struct forwarded {
 /* A connection that from_netdev has let pass in both directions, under words that still stand. */
 static __always_inline bool goes_on(const struct ct_entry *entry, __be16 nat_port, __u32 now)
 {
-	__u64 word = endpoint_word(0);
-
 	return (entry->flags & (CT_SERVICE | CT_REPLIED | CT_CLOSING | CT_HOST | CT_OPENING)) ==
 		       (CT_SERVICE | CT_REPLIED) &&
-	       !entry->endpoint[0] && !entry->endpoint[1] && entry->nat_port == nat_port &&
-	       entry->expires > now && entry->stamp[0] == word && entry->stamp[1] == word;
+	       !pod_of(entry->endpoint[0]) && !pod_of(entry->endpoint[1]) &&
+	       entry->nat_port == nat_port && entry->expires > now &&
+	       entry->stamp[0] == endpoint_word(entry->endpoint[0]) &&
+	       entry->stamp[1] == endpoint_word(entry->endpoint[1]);
 }
 
 /* From the client: to the backend, under the node's address. */

@@ -58,16 +58,20 @@ VERIFIED_ONCE int resolve(const union addr *addr, struct side *side)
 	struct endpoint_value *local;
 	struct ipcache_key key;
 	struct ipcache_value *value;
+	__u64 outside;
 
 	if (!addr || !side)
 		return DROP_INTERNAL;
+	/* Before both tables: what is found under a word may be newer than the word, never older.
+	 */
+	outside = endpoint_word(outside_of(addr));
 	local = bpf_map_lookup_elem(&endpoints, addr);
 	side->cidr_identity = 0;
 	side->ifindex = 0;
 	side->endpoint = 0;
 	if (local) {
 		side->endpoint = local->endpoint;
-		side->word = endpoint_word(local->endpoint);
+		side->word = local->endpoint ? endpoint_word(local->endpoint) : outside;
 		side->cidr_identity = local->cidr_identity;
 		if (local->endpoint) {
 			side->kind = SIDE_POD;
@@ -83,7 +87,7 @@ VERIFIED_ONCE int resolve(const union addr *addr, struct side *side)
 	key.addr = *addr;
 	value = bpf_map_lookup_elem(&ipcache, &key);
 	side->kind = SIDE_OTHER;
-	side->word = endpoint_word(0);
+	side->word = outside;
 	side->identity = value ? value->identity : IDENTITY_WORLD;
 	side->cidr_identity = value ? value->cidr_identity : 0;
 	return 0;

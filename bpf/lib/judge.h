@@ -134,15 +134,15 @@ static __always_inline void ct_fill(struct ct_entry *entry, const struct flow *f
 	entry->expires = ct_now() + entry->timeout;
 	entry->nat_port = flow->nat_port;
 	if (flow->side == 0) {
-		entry->endpoint[0] = flow->source.endpoint;
-		entry->endpoint[1] = flow->destination.endpoint;
+		entry->endpoint[0] = holder_of(flow->source.endpoint, &p->source);
+		entry->endpoint[1] = holder_of(flow->destination.endpoint, &p->destination);
 		entry->ifindex[0] = flow->source.ifindex;
 		entry->ifindex[1] = flow->destination.ifindex;
 		entry->sequence[0] = next;
 		entry->sequence[1] = p->acknowledgement;
 	} else {
-		entry->endpoint[1] = flow->source.endpoint;
-		entry->endpoint[0] = flow->destination.endpoint;
+		entry->endpoint[1] = holder_of(flow->source.endpoint, &p->source);
+		entry->endpoint[0] = holder_of(flow->destination.endpoint, &p->destination);
 		entry->ifindex[1] = flow->source.ifindex;
 		entry->ifindex[0] = flow->destination.ifindex;
 		entry->sequence[1] = next;
@@ -157,7 +157,8 @@ static __always_inline bool ct_same_owner(const struct ct_entry *entry, const st
 {
 	__u8 side = flow->side & 1;
 
-	return entry->opener == side && entry->endpoint[side] == flow->source.endpoint &&
+	return entry->opener == side &&
+	       entry->endpoint[side] == holder_of(flow->source.endpoint, &flow->packet.source) &&
 	       (flow->source.endpoint || entry->identity[side] == flow->source.identity);
 }
 
@@ -365,8 +366,8 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 	host = flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST ? CT_HOST : 0;
 	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
 	known = entry && entry->expires > now;
-	own = known && entry->endpoint[side] == flow->source.endpoint &&
-	      entry->endpoint[other] == flow->destination.endpoint &&
+	own = known && entry->endpoint[side] == holder_of(flow->source.endpoint, &p->source) &&
+	      entry->endpoint[other] == holder_of(flow->destination.endpoint, &p->destination) &&
 	      (entry->flags & CT_HOST) == host;
 	/* What came to a port of the node is for the connection that holds this port. */
 	if (own && flow->came_to)

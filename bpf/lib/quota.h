@@ -8,9 +8,10 @@
 
 #define ACCOUNT_TRIES 16
 
+/* `endpoint`: as a side or an entry of conntrack has it. */
 static __always_inline __u32 ct_account(__u16 endpoint, __u32 identity)
 {
-	if (endpoint)
+	if (pod_of(endpoint))
 		return endpoint;
 	return identity == IDENTITY_HOST ? ACCOUNT_NODE : ACCOUNT_WORLD;
 }

@@ -22,7 +22,7 @@ VERIFIED_ONCE int ct_remove(const struct ct_key *key)
 		return 0;
 	opener = entry->opener & 1;
 	account = ct_account(entry->endpoint[opener], entry->identity[opener]);
-	owner.endpoint = entry->endpoint[opener];
+	owner.endpoint = pod_of(entry->endpoint[opener]);
 	mapping.nat_port = entry->nat_port;
 	if (bpf_map_delete_elem(&conntrack, key) < 0)
 		return 0;

@@ -46,7 +46,7 @@ static __always_inline __u16 owner_of(const union addr *addr)
 {
 	struct endpoint_value *local = bpf_map_lookup_elem(&endpoints, addr);
 
-	return local ? local->endpoint : 0;
+	return holder_of(local ? local->endpoint : 0, addr);
 }
 
 /* Does the entry belong to those who have the two addresses now? What a former owner of one has

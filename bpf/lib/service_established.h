@@ -35,8 +35,9 @@ static __always_inline bool service_established(const struct ct_entry *entry, __
 	__u8 backend = client ^ 1;
 
 	return (entry->flags & (CT_SERVICE | CT_CLOSING | CT_HOST | CT_OPENING)) == CT_SERVICE &&
-	       entry->opener == client && !entry->endpoint[client] && entry->endpoint[backend] &&
-	       entry->stamp[client] == endpoint_word(0) &&
+	       entry->opener == client && !pod_of(entry->endpoint[client]) &&
+	       pod_of(entry->endpoint[backend]) &&
+	       entry->stamp[client] == endpoint_word(entry->endpoint[client]) &&
 	       entry->stamp[backend] == endpoint_word(entry->endpoint[backend]);
 }
 

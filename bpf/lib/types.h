@@ -26,13 +26,17 @@ union addr {
 
 /* The state word of an endpoint: its identity and the policy revision that is in force, changed
  * together by one 64-bit store, so that neither a relabel nor a policy change is ever seen half
- * done. 0: not ready, every packet is dropped. Index 0 belongs to everything that is not a local
- * pod: identity host, and as revision a number that changes whenever an address changes its
- * identity (ipcache), so that connections with the outside are judged anew. The word doubles as the
- * stamp of a conntrack verdict: a verdict is good while the words it was taken under stand. */
+ * done. 0: not ready, every packet is dropped. The word doubles as the stamp of a conntrack
+ * verdict: a verdict is good while the words it was taken under stand. From FIRST_OUTSIDE on the
+ * words belong to addresses that are no pod's of this node, each address to one of 1,024 by a hash:
+ * identity host, and as revision a number that changes when an address of the word gets another
+ * owner, so that the connections with this thousandth of the outside are judged anew, and no
+ * others. */
 #define WORD_IDENTITY(word) ((__u32)(word))
 #define WORD_REVISION(word) ((__u32)((word) >> 32))
 #define MAX_ENDPOINTS 65536
+#define FIRST_OUTSIDE 64512
+#define OUTSIDE_BITS 10
 
 /* Who a conntrack entry is charged to, as an index of ct_usage: the endpoint that opened it, or one
  * of these. */
@@ -133,7 +137,7 @@ struct ct_entry {
 	__u16 timeout;	   /* ticks by which a packet renews it */
 	__u8 flags;	   /* enum ct_flag */
 	__u8 opener;	   /* side that opened the connection: 0 or 1 */
-	__u16 endpoint[2]; /* endpoint id of each side; 0: not a local pod */
+	__u16 endpoint[2]; /* endpoint id of each side; FIRST_OUTSIDE and above: not a local pod */
 	__u32 ifindex[2];  /* deliver to this side: host end of the pod's veth pair; 0: the node's
 			      stack or the uplink */
 	__be16 nat_port;   /* source port (ICMP: id) on the node's address towards the world; 0: not
@@ -369,6 +373,7 @@ struct event {
 	__u8 is_reply;
 };
 
+_Static_assert(FIRST_OUTSIDE + (1 << OUTSIDE_BITS) == MAX_ENDPOINTS, "outside");
 _Static_assert(sizeof(union addr) == 16, "addr");
 _Static_assert(sizeof(struct endpoint_value) == 12, "endpoint_value");
 _Static_assert(sizeof(struct ipcache_key) == 20, "ipcache_key");

@@ -1,8 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { outsideOf } from '../../src/datapath/outside.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import type { PolicyTableRow } from '../../src/model/index.ts';
+import { type Addr, parseAddr } from '../../src/net/index.ts';
 import { fromPod, fromWorld, tcp, toPod, udp } from './frames.ts';
-import { allow, NODE, OPEN, WORLD } from './lab.ts';
+import { allow, EVERYTHING, NODE, OPEN, WORLD } from './lab.ts';
 import { BACKEND_INGRESS, CHAOS, CLIENT, FRONTEND, Pair, SERVICE, SPEECH, TRANSPORTS } from './pair.ts';
 
 type Change = {
@@ -110,7 +113,7 @@ test('FIN and RST of a revoked connection do not pass either', async () => {
 });
 
 describe('with the outside', () => {
-  test('the node’s word turns: connections are judged anew', async () => {
+  test('all words turn: connections are judged anew', async () => {
     using pair = await Pair.create({ config: { enableMasquerade: false } });
     pair.identify(`${WORLD}/32`, 16_777_300);
     await pair.open(pair.a, [allow('egress', 16_777_300)]);
@@ -122,6 +125,41 @@ describe('with the outside', () => {
     expect([query(), answer()]).toEqual(['pass', 'redirect']);
     pair.turnWorld();
     expect([answer(), query(), answer()]).toEqual(['revoked', 'policy-egress', 'revoked']);
+  });
+
+  test('the word of one address turns: only connections with it are judged anew', async () => {
+    const other = parseAddr('203.0.113.9');
+    using pair = await Pair.create({ config: { enableMasquerade: false } });
+    await pair.open(pair.a, [OPEN.egress]);
+    const kinds = (peer: Addr, port: number) => [
+      ...pair.send(pair.a, fromPod(pair.a, peer, udp(port, 53))).events,
+      ...pair.arrive(fromWorld(peer, pair.a.addr, udp(53, port))).events,
+    ];
+    for (const peer of [WORLD, other]) for (const port of [5000, 5001]) kinds(peer, port);
+    const again = (peer: Addr) => [5000, 5001].flatMap((port) => kinds(peer, port).map(({ type }) => type));
+    expect([...again(WORLD), ...again(other)]).toEqual([]);
+    pair.identify(`${other}/32`, 901);
+    pair.turn(other);
+    expect(again(WORLD)).toEqual([]);
+    await pair.open(pair.a, [allow('egress', 2)]);
+    expect(pair.send(pair.a, fromPod(pair.a, other, udp(5000, 53))).verdict, 'it was the world’s').toBe(
+      'policy-egress',
+    );
+    expect(pair.arrive(fromWorld(other, pair.a.addr, udp(53, 5000))).verdict).toBe('unencapsulated');
+  });
+
+  test('every address has the word that the agent thinks it has', async () => {
+    using pair = await Pair.create({ a: EVERYTHING, config: { enableMasquerade: false } });
+    const bytes = fc.tuple(fc.integer({ min: 1, max: 126 }), fc.nat(255), fc.nat(255), fc.nat(255));
+    await fc.assert(
+      fc.asyncProperty(bytes, async (quad) => {
+        const peer = parseAddr(quad.join('.'));
+        pair.send(pair.a, fromPod(pair.a, peer, udp(5000, 53)));
+        const [key, entry] = await pair.entry();
+        expect(entry.endpoint[key.addr[0] === peer ? 0 : 1]).toBe(outsideOf(peer));
+        await pair.forgetConnections();
+      }),
+    );
   });
 
   test('a connection of the node to a pod', async () => {

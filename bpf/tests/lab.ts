@@ -3,18 +3,11 @@ import type { ProgFd } from '../../src/datapath/fd.ts';
 import type { CtEntry, CtKey, Event } from '../../src/datapath/gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
+import { OUTSIDE_WORDS, outsideOf } from '../../src/datapath/outside.ts';
 import { progTestRun } from '../../src/datapath/syscall.ts';
 import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
-import {
-  type Direction,
-  endpointId,
-  identityId,
-  ifindex,
-  type PolicyTableRow,
-  policyRevision,
-  ruleId,
-} from '../../src/model/index.ts';
+import { type Direction, endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
 import { type Addr, type Mac, macOfAddr, Prefix, parseAddr, parseMac } from '../../src/net/index.ts';
 
 export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');
@@ -138,7 +131,7 @@ export class Lab implements Disposable {
     this.identify(`${REMOTE_POD}/32`, 900);
   }
 
-  /** Says who is behind a prefix; connections with the outside are judged anew after `turnWorld`. */
+  /** Says who is behind a prefix; connections with the outside are judged anew after `turnWorld`, or `turn` of its word. */
   identify(prefix: string, identity: number, cidrIdentity = 0): void {
     this.datapath.ipcache.set(Prefix.parse(prefix), {
       identity: identityId(identity),
@@ -146,9 +139,19 @@ export class Lab implements Disposable {
     });
   }
 
-  /** A new word for everything that is not a local pod. */
+  /** New words for everything that is not a local pod. */
   turnWorld(): void {
-    this.datapath.words.set(endpointId(0), { identity: identityId(1), revision: policyRevision(this.#revision++) });
+    this.datapath.turnOutside(OUTSIDE_WORDS, this.#revision++);
+  }
+
+  /** As before the agent has said anything of the outside. */
+  closeOutside(): void {
+    for (const id of OUTSIDE_WORDS) this.datapath.words.clear(id);
+  }
+
+  /** A new word for the address, and those that share it. */
+  turn(addr: Addr): void {
+    this.datapath.turnOutside([outsideOf(addr)], this.#revision++);
   }
 
   /** Loads a pod's programs; it stays closed until `open`. The address's former owner loses it. */

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { errorMessage, type Logger } from '../base/index.ts';
-import { AddressPool, EndpointIds, endpointErrors } from '../endpoint/index.ts';
+import { AddressPool, EndpointIds, endpointErrors, LAST_ENDPOINT_ID } from '../endpoint/index.ts';
 import { type EndpointId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
 import type { StateFiles } from './state-files.ts';
@@ -29,7 +29,7 @@ export class Addressing {
     const cursors = state.read(FILE, cursorsSchema);
     this.#cursor = cursors?.address ?? 0;
     // An id is not to come back while conntrack knows its last owner: without a cursor, begin anywhere but at his.
-    this.ids = new EndpointIds(cursors?.endpoint ?? (state.problems.has(FILE) ? randomInt(0x1_0000) : 0));
+    this.ids = new EndpointIds(cursors?.endpoint ?? (state.problems.has(FILE) ? randomInt(LAST_ENDPOINT_ID + 1) : 0));
     if (podCidr !== undefined) this.#usePodCidr(podCidr);
   }
 

@@ -1,11 +1,22 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { type EndpointWord, policyKey } from '../datapath/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { type EndpointWord, isOutside, OUTSIDE_WORDS, outsideOf, policyKey } from '../datapath/index.ts';
+import { LAST_ENDPOINT_ID } from '../endpoint/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
-import { DIRECTIONS, endpointId, identityId, policyTableId, rowsOf } from '../model/index.ts';
+import { DIRECTIONS, type EndpointId, endpointId, identityId, policyTableId, rowsOf } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { compileTable } from '../policy/index.ts';
-import { FakeKernel, fakeNode, namespaceRow, nodeRow, onlyFrom, podRow, policyRow, recordOf } from './fake-node.ts';
+import {
+  FAKE_NODE,
+  FakeKernel,
+  fakeNode,
+  namespaceRow,
+  nodeRow,
+  onlyFrom,
+  podRow,
+  policyRow,
+  recordOf,
+} from './fake-node.ts';
 
 const backend = podRow('backend', { app: 'backend' });
 const frontend = podRow('frontend', { app: 'frontend' });
@@ -145,7 +156,7 @@ describe('Engine', () => {
   it('takes over what an earlier life wrote, without a store', async () => {
     const first = await shop();
     const before = [1, 2, 3].map(first.word);
-    const outside = first.word(0);
+    const outside = first.outside();
     const stores: number[] = [];
     first.kernel.words.onSet = (id) => stores.push(id);
     const second = await fakeNode(first.kernel);
@@ -162,7 +173,7 @@ describe('Engine', () => {
     second.sync();
     await second.settle();
     expect([1, 2, 3].map(second.word)).toEqual(before);
-    expect(second.word(0)).toEqual(outside);
+    expect(second.outside()).toEqual(outside);
     expect(stores).toEqual([]);
   });
 
@@ -185,52 +196,133 @@ describe('Engine', () => {
   it('states who is behind remote addresses, and makes connections with the outside be judged anew', async () => {
     const node = await shop();
     const remote = podRow('remote', { app: 'frontend' }, { nodeName: 'node-2', podIPs: ['10.244.2.7'] });
-    const before = node.word(0)?.revision ?? 0;
+    const at3 = () => node.kernel.words.get(outsideOf(parseAddr('172.18.0.3')));
+    const before = at3()?.revision ?? 0;
     node.put(node.intent.nodes, nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24']));
     node.put(node.intent.pods, remote);
     await node.settle();
     const at = (addr: string) => node.kernel.ipcache.get(Prefix.host(parseAddr(addr)))?.identity;
     expect(at('10.244.2.7')).toBe(idOf(node, 'remote'));
     expect(at('172.18.0.3')).toBe(RESERVED_IDS['remote-node']);
-    expect(node.word(0)).toMatchObject({ identity: RESERVED_IDS.host });
-    expect(node.word(0)?.revision).toBeGreaterThan(before);
+    expect(at3()).toMatchObject({ identity: RESERVED_IDS.host });
+    expect(at3()?.revision).toBeGreaterThan(before);
     node.put(node.intent.pods, { ...remote, podIPs: ['172.18.0.1', '10.244.9.9', 'nonsense'] });
     await node.settle();
     const { world, 'pod-range': nobody } = RESERVED_IDS;
     expect(['10.244.2.7', '172.18.0.1', '10.244.9.9'].map(at)).toEqual([nobody, world, world]);
   });
 
-  it('does not have connections with the outside judged anew for what leaves their owners as they were', async () => {
-    const node = await shop();
-    node.put(node.intent.nodes, nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24']));
+  describe('words of what is outside', () => {
     const remote = podRow('remote', { app: 'frontend' }, { nodeName: 'node-2', podIPs: ['10.244.2.7'] });
-    node.put(node.intent.pods, remote);
-    await node.settle();
-    const pod = podRow('brief', { app: 'new' });
-    node.put(node.intent.pods, pod);
-    node.connect(20, pod);
-    await node.settle();
-    const before = node.word(0);
-    node.put(node.intent.pods, { ...pod, labels: { app: 'newer' } });
-    await node.settle();
-    node.drop(node.intent.pods, pod);
-    node.endpoints.transition(endpointId(20), { type: 'delete' });
-    node.endpoints.remove(endpointId(20));
-    await node.settle();
-    expect(node.kernel.endpoints.get(parseAddr('10.244.1.20'))).toBeUndefined();
-    expect(node.word(0)).toEqual(before);
-    const cidr = policyRow('cidr', { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }] });
-    node.put(node.intent.policies, cidr);
-    await node.settle();
-    expect(node.kernel.ipcache.get(Prefix.parse('10.244.2.7/32'))?.cidrIdentity).not.toBe(0);
-    node.drop(node.intent.policies, cidr);
-    await node.settle();
-    await node.clock.advance(300);
-    await node.settle();
-    expect(node.word(0)).toEqual(before);
-    node.drop(node.intent.pods, remote);
-    await node.settle();
-    expect(node.word(0)).not.toEqual(before);
+    const nodes = [nodeRow(FAKE_NODE, [], ['10.244.1.0/24']), nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24'])];
+
+    /** Everything settled; then what `change` does, and the words that are others after it. */
+    async function turned(node: Shop, change: () => void): Promise<EndpointId[]> {
+      const before = new Map(node.outside());
+      change();
+      await node.settle();
+      return node.outside().flatMap(([id, { revision }]) => (before.get(id)?.revision === revision ? [] : [id]));
+    }
+    const known = async (): Promise<Shop> => {
+      const node = await shop();
+      node.put(node.intent.nodes, ...nodes);
+      await node.settle();
+      return node;
+    };
+    const word = (addr: string): EndpointId => outsideOf(parseAddr(addr));
+
+    it('stand still while pods of this node come, are relabelled and go', async () => {
+      const node = await known();
+      const pod = podRow('brief', { app: 'new' });
+      const come = () => {
+        node.put(node.intent.pods, pod);
+        node.connect(20, pod);
+      };
+      expect(await turned(node, come)).toEqual([]);
+      expect(await turned(node, () => node.put(node.intent.pods, { ...pod, labels: { app: 'newer' } }))).toEqual([]);
+      const go = () => {
+        node.drop(node.intent.pods, pod);
+        node.endpoints.transition(endpointId(20), { type: 'delete' });
+        node.endpoints.remove(endpointId(20));
+      };
+      expect(await turned(node, go)).toEqual([]);
+      expect(node.kernel.endpoints.get(parseAddr('10.244.1.20'))).toBeUndefined();
+    });
+
+    it('turn for one address only: when a pod elsewhere goes or becomes another, not when it comes', async () => {
+      const node = await known();
+      expect(await turned(node, () => node.put(node.intent.pods, remote))).toEqual([]);
+      const relabelled = { ...remote, labels: { app: 'other' } };
+      expect(await turned(node, () => node.put(node.intent.pods, relabelled))).toEqual([word('10.244.2.7')]);
+      expect(await turned(node, () => node.drop(node.intent.pods, remote))).toEqual([word('10.244.2.7')]);
+    });
+
+    it('turn for an address of the world that becomes a pod’s or a node’s, here or elsewhere', async () => {
+      const node = await shop();
+      node.put(node.intent.nodes, nodeRow('node-4', ['172.18.0.4'], []));
+      await node.settle();
+      const stray = podRow('stray', {}, { nodeName: 'node-4', podIPs: ['203.0.113.9'] });
+      expect(await turned(node, () => node.put(node.intent.pods, stray))).toEqual([word('203.0.113.9')]);
+      const late = podRow('late');
+      const come = () => {
+        node.put(node.intent.pods, late);
+        node.connect(30, late);
+      };
+      expect(await turned(node, come), 'no range is known that it lies in').toEqual([word('10.244.1.30')]);
+      const third = nodeRow('node-3', ['198.51.100.3'], []);
+      expect(await turned(node, () => node.put(node.intent.nodes, third))).toEqual([word('198.51.100.3')]);
+      expect(await turned(node, () => node.drop(node.intent.nodes, third))).toEqual([word('198.51.100.3')]);
+    });
+
+    it('turn, all of them, when a range of the cluster comes or goes', async () => {
+      const node = await shop();
+      expect(await turned(node, () => node.put(node.intent.nodes, ...nodes))).toEqual(OUTSIDE_WORDS);
+      expect(await turned(node, () => node.drop(node.intent.nodes, ...nodes))).toEqual(OUTSIDE_WORDS);
+    });
+
+    it('stand still for prefixes that policies name', async () => {
+      const node = await known();
+      node.put(node.intent.pods, remote);
+      await node.settle();
+      const cidr = policyRow('cidr', { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }] });
+      expect(await turned(node, () => node.put(node.intent.policies, cidr))).toEqual([]);
+      expect(node.kernel.ipcache.get(Prefix.parse('10.244.2.7/32'))?.cidrIdentity).not.toBe(0);
+      expect(await turned(node, () => node.drop(node.intent.policies, cidr))).toEqual([]);
+      await node.clock.advance(300);
+      expect(await turned(node, () => undefined)).toEqual([]);
+    });
+
+    it('turn also when the agent dies, or a write fails, before it has said that an address changed hands', async () => {
+      const node = await known();
+      node.put(node.intent.pods, remote);
+      await node.settle();
+      const before = node.kernel.words.get(word('10.244.2.7'));
+      const { ipcache } = node.kernel;
+      const whole = ipcache.deleteMany.bind(ipcache);
+      const dead = Promise.withResolvers<never>();
+      ipcache.deleteMany = async (prefixes) => {
+        await whole(prefixes);
+        return await dead.promise;
+      };
+      node.drop(node.intent.pods, remote);
+      node.engine.kick();
+      await vi.waitFor(() =>
+        expect(ipcache.get(Prefix.parse('10.244.2.7/32'))?.identity).toBe(RESERVED_IDS['pod-range']),
+      );
+      ipcache.deleteMany = whole;
+      const next = await shop(node.kernel);
+      next.put(next.intent.nodes, ...nodes);
+      await next.settle();
+      const after = next.kernel.words.get(word('10.244.2.7'));
+      expect(after?.identity).toBe(RESERVED_IDS.host);
+      expect(after?.revision).toBeGreaterThan(before?.revision ?? 0);
+      dead.reject(new Error('a failed write'));
+      await node.settle();
+    });
+
+    it('are no endpoint’s', () => {
+      expect(OUTSIDE_WORDS[0]).toBe(LAST_ENDPOINT_ID + 1);
+    });
   });
 
   it('gives prefixes identities, also as second identity of pods and nodes', async () => {
@@ -352,7 +444,7 @@ describe('Engine', () => {
         const pods = Array.from({ length: 4 }, (_, n) => podRow(`p${n}`, { app: 'a' }));
         for (const [n, pod] of pods.entries()) node.connect(n + 1, pod);
         node.kernel.words.onSet = (endpoint, word) => {
-          if (endpoint !== 0) expectComplete(node, word);
+          if (!isOutside(endpoint)) expectComplete(node, word);
         };
         for (const s of steps) {
           if (s.kind === 'pod') node.put(node.intent.pods, podRow(`p${s.n}`, { app: s.app }));

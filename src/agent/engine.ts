@@ -1,21 +1,15 @@
 import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
-import { type AddressBook, type IdentityAllocator, RESERVED_IDS } from '../identity/index.ts';
-import {
-  endpointId,
-  type IdentityId,
-  identityId,
-  ifindex,
-  type PodIdentity,
-  type PolicyRevision,
-} from '../model/index.ts';
+import type { AddressBook, IdentityAllocator } from '../identity/index.ts';
+import { endpointId, type IdentityId, ifindex, type PodIdentity, type PolicyRevision } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { Endpoint, EndpointTable } from './endpoint-table.ts';
 import type { Intent } from './intent.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { OutsideWords } from './outside-words.ts';
 import { Passes } from './passes.ts';
 import type { PeerFollower } from './peer-follower.ts';
 import { isRunAs, type PodIdentities } from './pod-identities.ts';
@@ -24,7 +18,7 @@ import type { Installed, PolicyInstaller } from './policy-installer.ts';
 import type { RangeFollower } from './range-follower.ts';
 import { shortfallOf } from './shortfalls.ts';
 
-const OUTSIDE = endpointId(0);
+const NODE = endpointId(0);
 /** How often what happens without an event (grace periods, addresses of the node) is looked at. */
 const ROUTINE_MS = 30_000;
 
@@ -42,6 +36,7 @@ export type EngineOptions = {
   readonly ipcache: IpcacheReconciler;
   readonly local: LocalAddresses;
   readonly words: EndpointWords;
+  readonly outside: OutsideWords;
   /** IPv4 addresses of the node's devices now. */
   readonly nodeAddresses: () => readonly Addr[];
   /** Writes what of the numbering has changed; called before any number is stated to the kernel. */
@@ -85,7 +80,7 @@ export class Engine implements Service {
 
   async start(lifecycle: Lifecycle): Promise<void> {
     await this.#o.installer.start(this.#o.clock.now());
-    this.#openOutside();
+    this.#o.outside.open();
     lifecycle.spawn('engine routine', async (signal) => {
       while (!signal.aborted) {
         this.kick();
@@ -122,7 +117,8 @@ export class Engine implements Service {
   async #pass(): Promise<void> {
     const { intent, book, installer, repository, clock } = this.#o;
     if (!intent.synced) {
-      this.#o.local.reconcile(this.#localAddresses());
+      this.#reconcileLocal();
+      this.#o.outside.settle();
       return;
     }
     this.#o.policies.follow();
@@ -137,10 +133,10 @@ export class Engine implements Service {
     this.#adopt();
 
     await this.#install(prefixesChanged);
-    const outsideChanged = await this.#reconcileOutside();
-    const localChanged = this.#o.local.reconcile(this.#localAddresses());
+    await this.#reconcileOutside();
+    this.#reconcileLocal();
     this.#storeWords();
-    if (outsideChanged || localChanged) this.#bumpOutside();
+    this.#o.outside.settle();
     this.#dropUnused();
     const roomier = await installer.sweep(clock.now(), this.#namedRevisions());
     const settled = this.#o.allocator.settle();
@@ -152,16 +148,22 @@ export class Engine implements Service {
   }
 
   /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */
-  async #reconcileOutside(): Promise<boolean> {
+  async #reconcileOutside(): Promise<void> {
     try {
-      return await this.#o.ipcache.reconcile(this.#o.book.desired());
+      await this.#o.ipcache.reconcile(this.#o.book.desired(), this.#o.outside);
     } catch (error) {
       if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
       const problem = errorMessage(error);
       this.#passes.report(problem);
       this.#o.log.error({ error: problem }, 'the ipcache is full');
-      return true;
     }
+  }
+
+  #reconcileLocal(): void {
+    const { ipcache, local, outside } = this.#o;
+    const desired = this.#localAddresses();
+    outside.unsettle(local.moves(desired).filter((addr) => !ipcache.isNobodys(addr)));
+    local.reconcile(desired);
   }
 
   /** Once: what an earlier life had in force goes on until the tables that are wanted are there. */
@@ -278,7 +280,7 @@ export class Engine implements Service {
     const desired = new Map<Addr, EndpointValue>();
     for (const addr of nodeAddresses()) {
       const cidrIdentity = book.cidrIdentityOf('node', addr);
-      desired.set(addr, { endpoint: OUTSIDE, ifindex: ifindex(0), cidrIdentity });
+      desired.set(addr, { endpoint: NODE, ifindex: ifindex(0), cidrIdentity });
     }
     for (const { state, record } of endpoints.values()) {
       if (!mayOpen(state)) continue;
@@ -286,18 +288,5 @@ export class Engine implements Service {
       desired.set(record.addr, { endpoint: record.id, ifindex: record.hostIfindex, cidrIdentity });
     }
     return desired;
-  }
-
-  /** The word of everything that is not a local pod; a number of an earlier life stays until something changes. */
-  #openOutside(): void {
-    const { words, installer } = this.#o;
-    if (words.get(OUTSIDE) !== undefined) return;
-    words.set(OUTSIDE, { identity: identityId(RESERVED_IDS.host), revision: installer.freshRevision() });
-  }
-
-  /** All connections with the outside and the node are judged anew: an address of theirs belongs to somebody else now. */
-  #bumpOutside(): void {
-    const { words, installer } = this.#o;
-    words.set(OUTSIDE, { identity: identityId(RESERVED_IDS.host), revision: installer.freshRevision() });
   }
 }

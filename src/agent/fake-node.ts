@@ -6,6 +6,7 @@ import {
   FakeMap,
   fakePolicyMaps,
   ipcacheCodecs,
+  isOutside,
   MAP_SPECS,
   PolicyTables,
   WordArray,
@@ -21,6 +22,7 @@ import { Engine } from './engine.ts';
 import { Intent, type IntentTable } from './intent.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { LocalAddresses } from './local-addresses.ts';
+import { OutsideWords } from './outside-words.ts';
 import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { PolicyFollower } from './policy-follower.ts';
@@ -93,6 +95,7 @@ export async function fakeNode(
   const ipcache = new IpcacheReconciler(kernel.ipcache);
   await local.load();
   await ipcache.load();
+  const outsideWords = new OutsideWords({ words: kernel.words, freshRevision: () => installer.freshRevision() });
   const endpoints = new EndpointTable();
   const engine: Engine = new Engine({
     intent,
@@ -108,6 +111,7 @@ export async function fakeNode(
     ipcache,
     local,
     words: kernel.words,
+    outside: outsideWords,
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     saveNumbers: () => {
       kernel.numbers = allocator.snapshot();
@@ -119,6 +123,7 @@ export async function fakeNode(
   });
 
   await installer.start(clock.now());
+  outsideWords.open();
   const settle = async (): Promise<void> => {
     engine.kick();
     await engine.idle();
@@ -135,6 +140,7 @@ export async function fakeNode(
     return record;
   };
   const word = (id: number): EndpointWord | undefined => kernel.words.get(endpointId(id));
+  const outside = (): [EndpointId, EndpointWord][] => kernel.words.entries().filter(([id]) => isOutside(id));
   const revisions = async (): Promise<number[]> => (await kernel.policy.revisions.entries()).map(([key]) => key);
   /** What the kernel holds for an endpoint in a direction. */
   const tableOf = async (id: number, direction: Direction): Promise<PolicyTable | undefined> => {
@@ -162,6 +168,8 @@ export async function fakeNode(
     drop,
     connect,
     word,
+    /** The words of what is outside. */
+    outside,
     revisions,
     tableOf,
     /** All kinds have been listed once. */

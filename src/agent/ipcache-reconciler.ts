@@ -1,6 +1,8 @@
 import { isMembraneError } from '../base/index.ts';
 import type { IpcacheMap, IpcacheValue } from '../datapath/index.ts';
-import { type IpcacheRow, isCidrId, RESERVED_IDS } from '../identity/index.ts';
+import { type IpcacheRow, isCidrId, RangeIndex, RESERVED_IDS } from '../identity/index.ts';
+import { type Addr, Prefix } from '../net/index.ts';
+import type { OutsideWords } from './outside-words.ts';
 
 /** By prefix alone; no pod or node has it. */
 const isPlace = (row: IpcacheRow | undefined): boolean =>
@@ -14,11 +16,13 @@ const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
 
 const RANGES: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESERVED_IDS['pod-range']]);
 const isRange = ({ value }: IpcacheRow): boolean => RANGES.has(value.identity);
+const isHost = ({ prefix }: IpcacheRow): boolean => prefix.length === prefix.bits;
 
 /** Keeps the kernel's ipcache at what is desired, by differences against what it is known to hold. */
 export class IpcacheReconciler {
   readonly #map: IpcacheMap;
   readonly #actual = new Map<string, IpcacheRow>();
+  #ranges: RangeIndex | undefined;
 
   constructor(map: IpcacheMap) {
     this.#map = map;
@@ -31,16 +35,17 @@ export class IpcacheReconciler {
   /** Reads what an earlier life left. */
   async load(): Promise<void> {
     this.#actual.clear();
+    this.#ranges = undefined;
     for (const [prefix, value] of await this.#map.entries()) this.#actual.set(prefix.toString(), { prefix, value });
   }
 
   /**
-   * Writes what is new or other, then removes what is not desired; the other way round when there is no room before. True
-   * when the owner of an address changed: a pod or node came, went or became another. Prefixes alone decide nothing: what
-   * a policy says of an address is the same before and after somebody else names a prefix around or inside its own. A
-   * failure leaves what was not written for the next call; E_DATAPATH_MAP_FULL.
+   * Writes what is new or other, then removes what is not desired; the other way round when there is no room before.
+   * Unsettles `outside` where the owner of an address changes: a pod or node comes, goes or becomes another. Prefixes alone
+   * decide nothing: what a policy says of an address is the same before and after somebody else names a prefix around or
+   * inside its own. A failure leaves what was not written for the next call; E_DATAPATH_MAP_FULL.
    */
-  async reconcile(desired: ReadonlyMap<string, IpcacheRow>): Promise<boolean> {
+  async reconcile(desired: ReadonlyMap<string, IpcacheRow>, outside: Pick<OutsideWords, 'unsettle'>): Promise<void> {
     const upserts = [...desired].flatMap(([text, row]) => {
       const actual = this.#actual.get(text);
       return actual === undefined || !same(actual.value, row.value) ? [row] : [];
@@ -49,9 +54,7 @@ export class IpcacheReconciler {
     // would be judged as the prefix around it.
     upserts.sort((a, b) => Number(isRange(b)) - Number(isRange(a)) || b.prefix.length - a.prefix.length);
     const gone = [...this.#actual.values()].filter(({ prefix }) => !desired.has(prefix.toString()));
-    const changed =
-      upserts.some((row) => ownerChanges(this.#actual.get(row.prefix.toString()), row)) ||
-      gone.some((row) => ownerChanges(row, undefined));
+    this.#unsettle(upserts, gone, outside);
     try {
       await this.#write(upserts);
       await this.#remove(gone);
@@ -60,21 +63,57 @@ export class IpcacheReconciler {
       await this.load();
       if (gone.length === 0 || !isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
       await this.#remove(gone);
-      await this.reconcile(desired);
-      return true;
+      await this.reconcile(desired, outside);
     }
-    return changed;
+  }
+
+  /**
+   * Was the address nobody's in the kernel, who lets nothing pass to or from one? Then no connection with it is in force:
+   * those of a former owner ended with him.
+   */
+  isNobodys(addr: Addr): boolean {
+    const prefix = Prefix.host(addr);
+    return !this.#actual.has(prefix.toString()) && this.#rangeOf(prefix) !== undefined;
+  }
+
+  #rangeOf(prefix: Prefix): number | undefined {
+    this.#ranges ??= new RangeIndex({
+      services: [],
+      pods: Array.from(this.#actual.values()).flatMap((row) => (isRange(row) ? [row.prefix] : [])),
+    });
+    return this.#ranges.of(prefix);
+  }
+
+  #isRangeNow({ prefix }: IpcacheRow): boolean {
+    const actual = this.#actual.get(prefix.toString());
+    return actual !== undefined && isRange(actual);
+  }
+
+  #unsettle(
+    upserts: readonly IpcacheRow[],
+    gone: readonly IpcacheRow[],
+    outside: Pick<OutsideWords, 'unsettle'>,
+  ): void {
+    const come = upserts.filter((row) => {
+      const before = this.#actual.get(row.prefix.toString());
+      if (before === undefined && isHost(row) && this.#rangeOf(row.prefix) !== undefined) return false;
+      return ownerChanges(before, row);
+    });
+    const moved = [...come, ...gone.filter((row) => ownerChanges(row, undefined))];
+    outside.unsettle(moved.every(isHost) ? moved.map(({ prefix }) => prefix.network) : 'all');
   }
 
   async #write(rows: readonly IpcacheRow[]): Promise<void> {
     if (rows.length === 0) return;
     await this.#map.setMany(rows.map(({ prefix, value }) => [prefix, value] as const));
+    if (rows.some((row) => isRange(row) || this.#isRangeNow(row))) this.#ranges = undefined;
     for (const row of rows) this.#actual.set(row.prefix.toString(), row);
   }
 
   async #remove(rows: readonly IpcacheRow[]): Promise<void> {
     if (rows.length === 0) return;
     await this.#map.deleteMany(rows.map(({ prefix }) => prefix));
+    if (rows.some(isRange)) this.#ranges = undefined;
     for (const { prefix } of rows) this.#actual.delete(prefix.toString());
   }
 }

@@ -30,23 +30,26 @@ export class LocalAddresses {
   }
 
   /**
-   * True when an address was nobody's or the node's before, or is now the node's: connections with such an address name
-   * no endpoint. Those with a pod do, and so are judged anew by themselves when it goes. E_DATAPATH_MAP_FULL.
+   * Addresses that `desired` takes from the outside or from the node, or gives to the node: connections with them name no
+   * endpoint. Those with a pod do, and so are judged anew by themselves when it goes.
    */
-  reconcile(desired: ReadonlyMap<Addr, EndpointValue>): boolean {
-    let changed = false;
-    for (const [addr, actual] of this.#actual) {
-      if (desired.has(addr)) continue;
-      this.remove(addr);
-      changed ||= actual.endpoint === 0;
-    }
+  moves(desired: ReadonlyMap<Addr, EndpointValue>): Addr[] {
+    const gone = Array.from(this.#actual).filter(([addr, { endpoint }]) => endpoint === 0 && !desired.has(addr));
+    const come = Array.from(desired).filter(([addr, { endpoint }]) => {
+      const actual = this.#actual.get(addr);
+      return actual === undefined || (actual.endpoint === 0) !== (endpoint === 0);
+    });
+    return [...gone, ...come].map(([addr]) => addr);
+  }
+
+  /** E_DATAPATH_MAP_FULL. */
+  reconcile(desired: ReadonlyMap<Addr, EndpointValue>): void {
+    for (const addr of this.#actual.keys()) if (!desired.has(addr)) this.remove(addr);
     for (const [addr, value] of desired) {
       const actual = this.#actual.get(addr);
       if (actual !== undefined && same(actual, value)) continue;
       this.#map.set(addr, value);
       this.#actual.set(addr, value);
-      changed ||= actual === undefined || (actual.endpoint === 0) !== (value.endpoint === 0);
     }
-    return changed;
   }
 }

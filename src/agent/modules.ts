@@ -62,6 +62,7 @@ import { nodeDoctor } from './node-doctor.ts';
 import { findUplink, nodeAddresses } from './node-facts.ts';
 import { Numbers } from './numbers.ts';
 import { ObjectEvents } from './object-events.ts';
+import { OutsideWords } from './outside-words.ts';
 import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { eventProblem, policyEventSubject } from './policy-events.ts';
@@ -260,6 +261,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     ipcache,
     local,
     words,
+    outside: new OutsideWords({ words, freshRevision: () => installer.freshRevision() }),
     nodeAddresses,
     saveNumbers: () => numbers.save(allocator, cidrs),
     saveEndpoint: (record) => state.putEndpoint(record),

@@ -1,5 +1,5 @@
 import { errorMessage, type Logger } from '../base/index.ts';
-import type { EndpointWords, Netdev } from '../datapath/index.ts';
+import { type EndpointWords, isOutside, type Netdev } from '../datapath/index.ts';
 import {
   type EndpointRecord,
   endpointOfIfname,
@@ -7,7 +7,7 @@ import {
   planRestore,
   type RestoreStep,
 } from '../endpoint/index.ts';
-import { type EndpointId, endpointId } from '../model/index.ts';
+import type { EndpointId } from '../model/index.ts';
 import type { Addressing } from './addressing.ts';
 import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
@@ -45,7 +45,7 @@ export async function restoreEndpoints(options: RestorerOptions): Promise<Map<Re
     const link = devices.has(id) ? undefined : await netdev.findLink(hostIfnameOf(id));
     if (link !== undefined) devices.set(id, link.ifindex);
   }
-  const open = new Set(words.entries().flatMap(([id]) => (id === endpointId(0) ? [] : [id])));
+  const open = new Set(words.entries().flatMap(([id]) => (isOutside(id) ? [] : [id])));
   const steps = planRestore({
     records: stored.records,
     unreadable: stored.unreadable,

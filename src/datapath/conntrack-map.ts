@@ -1,9 +1,10 @@
 import { CT_FLAG, type CtFlag } from '../model/gen/enums.ts';
-import type { EndpointId, IdentityId } from '../model/index.ts';
+import { type EndpointId, endpointId, type IdentityId } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import { type CtEntry, type CtKey, ctEntryCodec, ctKeyCodec } from './gen/codecs.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSet } from './map-set.ts';
+import { isOutside } from './outside.ts';
 
 export type ConntrackMap = TypedMap<CtKey, CtEntry>;
 
@@ -48,7 +49,7 @@ export function connectionOf(key: CtKey, entry: CtEntry, tick: number): Connecti
     addr: key.addr[side],
     port: key.port[side],
     identity: entry.identity[side],
-    endpoint: entry.endpoint[side],
+    endpoint: isOutside(entry.endpoint[side]) ? endpointId(0) : entry.endpoint[side],
   });
   const opener = entry.opener === 0 ? 0 : 1;
   return {

@@ -14,16 +14,13 @@ export type EndpointWord = { readonly identity: IdentityId; readonly revision: P
 
 /** What the state words are for the code above the datapath; the fake keeps them in memory. */
 export type EndpointWords = {
-  /**
-   * One 64-bit store: every packet is judged by the old or the new pair, never by a mixture. Endpoint 0 stands for
-   * everything that is not a local pod: its revision changes whenever an address changes its identity.
-   */
+  /** One 64-bit store: every packet is judged by the old or the new pair, never by a mixture. */
   set(endpoint: EndpointId, word: EndpointWord): void;
   /** Undefined: not ready, every packet of it is dropped. */
   get(endpoint: EndpointId): EndpointWord | undefined;
   /** Closes the endpoint. */
   clear(endpoint: EndpointId): void;
-  /** Every endpoint that is ready. */
+  /** Every endpoint that is ready, and every word of what is outside (`OUTSIDE_WORDS`). */
   entries(): [EndpointId, EndpointWord][];
 };
 

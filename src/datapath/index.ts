@@ -66,6 +66,7 @@ export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from '
 export { netnsCookie } from './netns-cookie.ts';
 export { type FilterChain, listNftChains } from './nft-chains.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
+export { isOutside, OUTSIDE_WORDS, outsideOf } from './outside.ts';
 export { fakePolicyMaps, noPolicyMaps, type PolicyMaps, policyKey, policyMaps } from './policy-maps.ts';
 export { type PolicyLeftovers, PolicyTables, type TablePair } from './policy-tables.ts';
 export { type Feature, requireFeatures } from './probe.ts';

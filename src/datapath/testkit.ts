@@ -158,7 +158,7 @@ export class TestDatapath implements Disposable {
     return { id: config.endpoint, fromPod: from_pod, toPod: to_pod };
   }
 
-  /** Opens an endpoint: writes `table` under `revision` and then its word. Endpoint 0 needs no table. */
+  /** Opens an endpoint: writes `table` under `revision` and then its word. */
   async open(
     endpoint: number,
     identity: number,
@@ -167,6 +167,11 @@ export class TestDatapath implements Disposable {
   ): Promise<void> {
     if (table.length > 0) await this.policy.write(policyRevision(revision), table);
     this.words.set(endpointId(endpoint), { identity: identityId(identity), revision: policyRevision(revision) });
+  }
+
+  /** Gives these words of what is outside a fresh revision; a datapath judges nothing of the outside before. */
+  turnOutside(ids: readonly EndpointId[], revision: number): void {
+    for (const id of ids) this.words.set(id, { identity: identityId(1), revision: policyRevision(revision) });
   }
 
   run(program: ProgFd, packet: Uint8Array, options: RunOptions = {}): RunResult {

@@ -55,7 +55,7 @@ export const endpointErrors = errorTable({
   },
   E_ENDPOINT_IDS: {
     what: 'no free endpoint id',
-    remedy: 'A node holds at most 65,535 endpoints; delete pods of this node.',
+    remedy: 'A node holds at most 64,511 endpoints; delete pods of this node.',
   },
   E_ENDPOINT_TRANSITION: {
     what: 'this must not happen to an endpoint in this state',

@@ -26,7 +26,7 @@ export {
   parseCniRequest,
 } from './cni-request.ts';
 export { type CniVersion, LATEST_CNI_VERSION } from './cni-versions.ts';
-export { EndpointIds } from './endpoint-ids.ts';
+export { EndpointIds, LAST_ENDPOINT_ID } from './endpoint-ids.ts';
 export { endpointErrors } from './errors.ts';
 export {
   ENDPOINT_STATES,

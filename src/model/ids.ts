@@ -3,7 +3,7 @@ type Branded<Name extends string> = number & { readonly [idBrand]: Name };
 
 /** Numeric security identity. 0 is "unknown" and, as a peer in the policy map, "any". Ranges: see identity/reserved.ts. */
 export type IdentityId = Branded<'IdentityId'>;
-/** 1 to 65,535, unique on the node and not given out again soon. 0 stands for everything that is not a local pod. */
+/** 1 to 64,511, unique on the node and not given out again soon. 0 stands for everything that is not a local pod. */
 export type EndpointId = Branded<'EndpointId'>;
 /** Kernel interface index in one network namespace. */
 export type Ifindex = Branded<'Ifindex'>;

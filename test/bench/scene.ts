@@ -1,6 +1,7 @@
 import type { ProgFd } from '../../src/datapath/fd.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
+import { OUTSIDE_WORDS } from '../../src/datapath/outside.ts';
 import { progLoad } from '../../src/datapath/syscall.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import { endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
@@ -107,7 +108,7 @@ export class Scene implements Disposable {
     const any = { direction: 'egress', peer: identityId(0), protocol: 0, port: 0, portBits: 0, ...row } as const;
     const peer = identityId(IDENTITY.client);
     const service = { direction: 'ingress', peer, protocol: 6, port: PORT, portBits: 16, ...row } as const;
-    await this.datapath.open(0, 1, 1);
+    this.datapath.turnOutside(OUTSIDE_WORDS, 1);
     await this.datapath.open(1, IDENTITY.client, (this.#revision += 1), [any, ...rows]);
     await this.datapath.open(2, IDENTITY.server, (this.#revision += 1), [service, ...rows]);
   }

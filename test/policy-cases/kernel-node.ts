@@ -1,16 +1,10 @@
 import { IpcacheReconciler } from '../../src/agent/ipcache-reconciler.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
+import { OUTSIDE_WORDS } from '../../src/datapath/outside.ts';
 import { serviceMaps, translationsMap } from '../../src/datapath/service-maps.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
-import {
-  endpointId,
-  type IdentityId,
-  identityId,
-  ifindex,
-  type PolicyRevision,
-  policyRevision,
-} from '../../src/model/index.ts';
+import { endpointId, type IdentityId, ifindex, type PolicyRevision, policyRevision } from '../../src/model/index.ts';
 import { type Addr, addrFamily, macOfAddr, parseAddr, parseMac } from '../../src/net/index.ts';
 import type { DesiredPod, DesiredState } from './desired.ts';
 import { type Flow, podKey, type World } from './world.ts';
@@ -18,7 +12,7 @@ import { type Flow, podKey, type World } from './world.ts';
 export type ServiceFlow = Flow & { readonly frontend: NonNullable<Flow['frontend']> };
 
 export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');
-const OUTSIDE = endpointId(0);
+const NODE = endpointId(0);
 
 /** Everything that has a part in a verdict; the pods of all nodes are local, so that both their halves are asked. */
 const CONFIG: Config = {
@@ -66,7 +60,7 @@ export class KernelNode implements Disposable {
     await this.#writeOwners(world, state, former);
 
     this.#endpoints = new Map();
-    this.#datapath.words.set(OUTSIDE, { identity: identityId(1), revision: this.#nextRevision() });
+    this.#datapath.turnOutside(OUTSIDE_WORDS, this.#nextRevision());
     for (const [key, { pod, identity }] of state.pods) {
       const endpoint = this.#endpoint(pod.addrs);
       const revision = tables.get(identity.id);
@@ -106,12 +100,13 @@ export class KernelNode implements Disposable {
       owners.push(addr);
       elsewhere.delete(text);
     }
-    await this.#ipcache.reconcile(elsewhere);
+    // Every world is judged under fresh words.
+    await this.#ipcache.reconcile(elsewhere, { unsettle: () => undefined });
     this.#owners = owners;
   }
 
   #place(pod: DesiredPod | undefined) {
-    if (pod === undefined) return { endpoint: OUTSIDE, ifindex: ifindex(0) };
+    if (pod === undefined) return { endpoint: NODE, ifindex: ifindex(0) };
     const { id } = this.#endpoint(pod.pod.addrs);
     return { endpoint: id, ifindex: ifindex(1000 + id) };
   }

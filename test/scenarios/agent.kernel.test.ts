@@ -103,6 +103,22 @@ describe('an agent on a node', () => {
     expect((await admin.footprint()).programs.length).toBeGreaterThan(5);
   });
 
+  it('has no connection with the outside judged anew for a pod that comes and goes', async () => {
+    expect(await lab.ping(frontend, '172.18.0.1')).toBe(true);
+    const current = async () => {
+      const views = await Array.fromAsync(lab.admin().connections());
+      return views.filter(({ destination }) => destination.addr === '172.18.0.1').map((view) => view.current);
+    };
+    const all = await current();
+    expect(all).toContain(true);
+    const brief = await lab.addPod('brief', { app: 'brief' });
+    expect(await lab.ping(brief, '172.18.0.2')).toBe(true);
+    expect(await current()).toEqual(all);
+    await lab.removePod(brief);
+    expect(await lab.ping(frontend, '172.18.0.2')).toBe(true);
+    expect(await current()).toEqual(all);
+  });
+
   it('keeps a pod closed that the API does not know, and opens it by itself', async () => {
     const stranger = lab.makeNetns('stranger', '');
     const { code, answer } = await lab.cni(

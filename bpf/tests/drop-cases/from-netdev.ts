@@ -156,8 +156,8 @@ const policy: DropCase[] = [
   {
     name: 'the node is not ready',
     reason: 'not-ready',
-    run: ({ lab, b }) => {
-      lab.close({ ...b, id: 0 });
+    run: ({ lab }) => {
+      lab.closeOutside();
       return lab.arrive(fromWorld(WORLD, B, SYN));
     },
   },

@@ -183,7 +183,7 @@ const policy: DropCase[] = [
     name: 'the node is not ready',
     reason: 'not-ready',
     run: ({ lab, b }) => {
-      lab.close({ ...b, id: 0 });
+      lab.closeOutside();
       return lab.receive(b, toPod(b, NODE, SYN));
     },
   },

@@ -331,7 +331,7 @@ export type CtEntry = {
   readonly flags: number;
   /** side that opened the connection: 0 or 1 */
   readonly opener: number;
-  /** endpoint id of each side; 0: not a local pod */
+  /** endpoint id of each side; FIRST_OUTSIDE and above: not a local pod */
   readonly endpoint: readonly [EndpointId, EndpointId];
   /** deliver to this side: host end of the pod's veth pair; 0: the node's stack or the uplink */
   readonly ifindex: readonly [Ifindex, Ifindex];

@@ -3,10 +3,12 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '4bbbea90452c6416';
+export const LAYOUT_HASH = 'a5618782e92e4001';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
+export const FIRST_OUTSIDE = 64512;
+export const OUTSIDE_BITS = 10;
 export const POLICY_PREFIX_GROUP = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;

@@ -1,5 +1,6 @@
 import type { LinkFd } from '../../../src/datapath/fd.ts';
 import { Netdev } from '../../../src/datapath/netdev.ts';
+import { OUTSIDE_WORDS } from '../../../src/datapath/outside.ts';
 import { linkDetach, TCX_EGRESS, TCX_INGRESS, tcxLinkCreate } from '../../../src/datapath/syscall.ts';
 import { TestDatapath } from '../../../src/datapath/testkit.ts';
 import { endpointId, identityId, type PolicyTableRow, ruleId } from '../../../src/model/index.ts';
@@ -66,7 +67,7 @@ export async function membranePath(name: string, rows = 0): Promise<Path> {
     const [clientAddr, serverAddr] = [parseAddr('10.255.251.1'), parseAddr('10.255.251.2')];
     await connect(1, client, clientAddr);
     await connect(2, server, serverAddr);
-    await datapath.open(0, 1, 1);
+    datapath.turnOutside(OUTSIDE_WORDS, 1);
     await datapath.open(1, IDENTITY.client, 2, [row('egress', 0, 0), ...bystanders(rows)]);
     await datapath.open(2, IDENTITY.server, 3, [
       row('ingress', IDENTITY.client, PROTOCOL_NUMBERS.TCP),
