@@ -107,7 +107,7 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
     ),
     new Gauge({
       name: 'membrane_policy_closed_count',
-      help: 'Policies of which a rule admits nobody, because it cannot be read or its prefixes do not fit',
+      help: 'Policies of which a rule admits nobody, because it cannot be read or its peers do not fit',
       labelNames: ['reason'],
       registers,
       collect() {

@@ -97,6 +97,11 @@ const policyLimitsSchema = z
       .describe(
         'Rows and peers of all tables of one namespace on this node. Beyond it a table is refused, and its pods are closed.',
       ),
+    selectors: entries
+      .default(4_096)
+      .describe(
+        'Selectors of pods as peers, and values in them, that the policies of one namespace may have. Beyond it the rules of a policy that select pods admit nobody.',
+      ),
   })
   .prefault({});
 /** DEFAULT_SOCKET of cni/membrane-cni.c: one agent a node needs no setting on either side. */

@@ -53,6 +53,11 @@ export const agentErrors = errorTable({
     what: 'the prefixes of a policy do not fit into the ipcache',
     remedy: 'Name fewer prefixes, or raise maps.ipcache; it is tried again as soon as there is room.',
   },
+  E_AGENT_SELECTORS_FULL: {
+    what: 'the policies of a namespace select peers by more than its share of selectors',
+    remedy:
+      'Use fewer selectors with fewer values, or raise policyLimits.selectors; it is tried again as soon as there is room.',
+  },
   E_AGENT_SERVICES_FULL: {
     what: 'a service does not fit into the maps',
     remedy:

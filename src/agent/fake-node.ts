@@ -57,7 +57,7 @@ export class WatchedWords extends WordArray {
   }
 }
 
-const LIMITS: PolicyLimits = { table: 65_536, namespace: 131_072 };
+export const LIMITS: PolicyLimits = { table: 65_536, namespace: 131_072, selectors: 4_096 };
 
 export async function fakeNode(
   kernel = new FakeKernel(),
@@ -87,6 +87,7 @@ export async function fakeNode(
     intent: intent.policies,
     repository,
     limits: prefixes,
+    selectors: limits.selectors,
     log: silentLogger,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });

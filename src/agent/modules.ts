@@ -215,6 +215,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     intent: intent.policies,
     repository,
     limits,
+    selectors: config.policyLimits.selectors,
     onProblems: (policy, problems) => events.report(policyEventSubject(policy), problems.map(eventProblem)),
     log,
   });

@@ -2,7 +2,7 @@ import type { NetworkPolicyRow } from '../kube/index.ts';
 import type { EventSubject, ObjectProblem } from './object-events.ts';
 import type { PolicyProblem } from './policy-follower.ts';
 
-const REASONS = { unreadable: 'PolicyUnreadable', 'no-room': 'PolicyPrefixesFull' } as const;
+const REASONS = { unreadable: 'PolicyUnreadable', 'no-room': 'PolicyDoesNotFit' } as const;
 
 export function policyEventSubject({ namespace, name, uid }: NetworkPolicyRow): EventSubject {
   return { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', namespace, name, uid };

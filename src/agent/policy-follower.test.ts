@@ -12,6 +12,14 @@ const blocks = (...cidrs: string[]) => ({
 });
 const many = (count: number, net = 1): string[] => Array.from({ length: count }, (_, n) => `10.${net}.${n}.0/24`);
 
+const selecting = (...apps: string[]) => ({
+  podSelector: {},
+  ingress: [
+    { from: apps.map((app) => ({ podSelector: { matchLabels: { app } } })) },
+    { from: [{ ipBlock: { cidr: '10.0.0.0/8' } }] },
+  ],
+});
+
 function follower(total = 6, ofNamespace = 4) {
   const intent = new IntentTable<NetworkPolicyRow>();
   const cidrs = new CidrIdentities();
@@ -21,6 +29,7 @@ function follower(total = 6, ofNamespace = 4) {
     intent,
     repository,
     limits: { total, ofNamespace, addresses: 1 },
+    selectors: 6,
     onProblems: ({ namespace, name }, problems) => told.push([`${namespace}/${name}`, problems]),
     log: silentLogger,
   });
@@ -95,6 +104,39 @@ describe('PolicyFollower', () => {
   it('counts a prefix that many name once for the node', () => {
     const { put, kinds } = follower(4, 4);
     for (const namespace of ['a', 'b', 'c']) put(`${namespace}/p`, blocks(...many(4)));
+    expect(kinds()).toEqual({});
+  });
+
+  it('lets no namespace have more selectors than its share; beyond it rules that select pods admit nobody', () => {
+    const { put, drop, kinds, told } = follower();
+    put('a/p', selecting('x', 'y'));
+    put('b/p', selecting('x', 'y', 'z'));
+    expect(kinds()).toEqual({});
+    put('a/q', selecting('v', 'w'));
+    expect(kinds()).toEqual({ 'a/q': ['no-room'] });
+    expect(told.at(-1)?.[1][0]?.text).toMatch(/4 selectors and values: the namespace may have 6, 2 are left/);
+    expect(drop('a/p')).toBe(2);
+    expect(kinds()).toEqual({});
+    expect(told.at(-1)).toEqual(['a/q', []]);
+  });
+
+  it('counts the values of a selector, and one that a policy names twice once', () => {
+    const { put, kinds } = follower();
+    const expression = { key: 'app', operator: 'In', values: ['a', 'b', 'c', 'd', 'e', 'f'] };
+    put('a/p', { podSelector: {}, ingress: [{ from: [{ podSelector: { matchExpressions: [expression] } }] }] });
+    put('b/p', selecting('x', 'x', 'x', 'x'));
+    expect(kinds()).toEqual({ 'a/p': ['no-room'] });
+  });
+
+  it('tries a policy again that lacks prefixes and selectors as soon as there is room for either', () => {
+    const { put, drop, kinds } = follower();
+    put('a/blocks', blocks(...many(4)));
+    put('a/pods', { podSelector: {}, ingress: selecting('x', 'y', 'z').ingress.slice(0, 1) });
+    put('a/both', selecting('v'));
+    expect(kinds()).toEqual({ 'a/both': ['no-room', 'no-room'] });
+    drop('a/pods');
+    expect(kinds()).toEqual({ 'a/both': ['no-room'] });
+    drop('a/blocks');
     expect(kinds()).toEqual({});
   });
 });

@@ -1,14 +1,15 @@
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
 import type { NetworkPolicyRow } from '../kube/index.ts';
 import type { PolicyEntry } from '../model/index.ts';
-import { entryPrefixes, type PolicyRepository, readNetworkPolicy } from '../policy/index.ts';
+import { entryPrefixes, type PolicyRepository, peerTerms, readNetworkPolicy } from '../policy/index.ts';
 import { agentErrors } from './errors.ts';
 import type { IntentTable } from './intent.ts';
-import { type PrefixLimits, PrefixRoom } from './prefix-room.ts';
+import { NamespaceRoom } from './namespace-room.ts';
+import type { PrefixLimits } from './prefix-room.ts';
 
 /** Why a policy is not in force as it is written. What it isolates is isolated all the same. */
 export type PolicyProblem = {
-  /** `unreadable`: it says something that is not understood. `no-room`: its prefixes do not fit. */
+  /** `unreadable`: it says something that is not understood. `no-room`: its prefixes or selectors do not fit. */
   readonly kind: 'unreadable' | 'no-room';
   /** What that is, and what follows. */
   readonly text: string;
@@ -18,28 +19,33 @@ export type PolicyFollowerOptions = {
   readonly intent: IntentTable<NetworkPolicyRow>;
   readonly repository: PolicyRepository;
   readonly limits: PrefixLimits;
+  /** Of one namespace: selectors of peers, and the values in them. */
+  readonly selectors: number;
   /** Told when the problems of a policy are others than before; an empty list: none any more. */
   readonly onProblems?: (policy: NetworkPolicyRow, problems: readonly PolicyProblem[]) => void;
   readonly log: Logger;
 };
 
 /**
- * Brings NetworkPolicies into the repository, always as they are now: a rule that cannot be read, or whose prefixes do
- * not fit, admits nobody, and everything else of the policy holds. Nothing that a policy was before goes on, so a
+ * Brings NetworkPolicies into the repository, always as they are now: a rule that cannot be read, or whose peers do not
+ * fit, admits nobody, and everything else of the policy holds. Nothing that a policy was before goes on, so a
  * restart changes nothing.
  */
 export class PolicyFollower {
   readonly #o: PolicyFollowerOptions;
-  readonly #room: PrefixRoom;
+  readonly #room: { readonly prefixes: NamespaceRoom; readonly selectors: NamespaceRoom };
   readonly #problems = new Map<string, readonly PolicyProblem[]>();
   /** Of which object they were told. */
   readonly #told = new Map<string, string>();
-  /** Policies that have no room, with how many prefixes they name. */
-  readonly #starved = new Map<string, { readonly namespace: string; readonly wanted: number }>();
+  /** Policies that have no room, and whether they may have it by now. */
+  readonly #starved = new Map<string, () => boolean>();
 
   constructor(options: PolicyFollowerOptions) {
     this.#o = options;
-    this.#room = new PrefixRoom(options.limits);
+    this.#room = {
+      prefixes: new NamespaceRoom(options.limits.ofNamespace),
+      selectors: new NamespaceRoom(options.selectors),
+    };
   }
 
   /** By `namespace/name`. */
@@ -52,8 +58,8 @@ export class PolicyFollower {
     const keys = this.#o.intent.drain();
     for (const key of keys) this.#followOne(key);
     let served = 0;
-    for (const [key, { namespace, wanted }] of this.#starved) {
-      if (keys.has(key) || wanted > this.#room.free(namespace) || wanted > this.#free()) continue;
+    for (const [key, fits] of this.#starved) {
+      if (keys.has(key) || !fits()) continue;
       this.#followOne(key);
       served += 1;
     }
@@ -70,30 +76,58 @@ export class PolicyFollower {
     const row = intent.get(key);
     if (row === undefined) {
       repository.deletePolicy(key);
-      this.#room.give(key);
+      this.#room.prefixes.give(key);
+      this.#room.selectors.give(key);
       this.#forget(key);
       return;
     }
     const { entries, problems } = readNetworkPolicy(row);
     const said: PolicyProblem[] = problems.length === 0 ? [] : [{ kind: 'unreadable', text: problems.join('; ') }];
-    const lacking = this.#install(key, row, entries);
-    if (lacking !== undefined) said.push({ kind: 'no-room', text: lacking });
+    const { admitted, lacking } = this.#admitSelectors(key, row, entries);
+    const lackingToo = this.#install(key, row, admitted);
+    for (const text of [lacking, lackingToo]) if (text !== undefined) said.push({ kind: 'no-room', text });
     this.#tell(key, row, said);
+  }
+
+  /**
+   * Each selector costs memory with every pod that it selects, and time with every pod that comes, on every node with a
+   * pod of the policy.
+   */
+  #admitSelectors(
+    key: string,
+    { namespace }: NetworkPolicyRow,
+    entries: readonly PolicyEntry[],
+  ): { readonly admitted: readonly PolicyEntry[]; readonly lacking?: string } {
+    const room = this.#room.selectors;
+    const wanted = peerTerms(entries);
+    if (room.take(key, namespace, wanted)) return { admitted: entries };
+    this.#starved.set(key, () => wanted <= room.free(namespace));
+    const detail = `${wanted} selectors and values: the namespace may have ${room.limit}, ${room.free(namespace)} are left; rules that select pods admit nobody`;
+    return {
+      admitted: entries.map((entry) => closedIf(peerTerms([entry]) > 0, entry)),
+      lacking: agentErrors.make('E_AGENT_SELECTORS_FULL', { detail }).message,
+    };
   }
 
   /** Why the prefixes are not in force; undefined: they are. */
   #install(key: string, row: NetworkPolicyRow, entries: readonly PolicyEntry[]): string | undefined {
     const { repository, limits } = this.#o;
+    const room = this.#room.prefixes;
     const wanted = new Set(entries.flatMap(entryPrefixes).map(String)).size;
     const close = (lacking: string): string => {
-      repository.upsertPolicy(key, entries.map(withoutPrefixes));
-      this.#room.give(key);
-      this.#starved.set(key, { namespace: row.namespace, wanted });
+      repository.upsertPolicy(
+        key,
+        entries.map((entry) => closedIf(entryPrefixes(entry).length > 0, entry)),
+      );
+      room.give(key);
+      const fitsOtherwise = this.#starved.get(key);
+      const fits = () => wanted <= room.free(row.namespace) && wanted <= this.#free();
+      this.#starved.set(key, () => fits() || fitsOtherwise?.() === true);
       const detail = `${wanted} prefixes: ${lacking}; rules with an ipBlock admit nobody`;
       return agentErrors.make('E_AGENT_PREFIXES_FULL', { detail }).message;
     };
-    if (!this.#room.take(key, row.namespace, wanted)) {
-      return close(`the namespace may have ${limits.ofNamespace}, ${this.#room.free(row.namespace)} are left`);
+    if (!room.take(key, row.namespace, wanted)) {
+      return close(`the namespace may have ${room.limit}, ${room.free(row.namespace)} are left`);
     }
     try {
       repository.upsertPolicy(key, entries);
@@ -127,7 +161,7 @@ export function textOf(problems: readonly PolicyProblem[]): string {
   return problems.map(({ text }) => text).join('; ');
 }
 
-/** Without the peers that do not fit; a rule that names one of them admits nobody, as one that cannot be read. */
-function withoutPrefixes(entry: PolicyEntry): PolicyEntry {
-  return entryPrefixes(entry).length === 0 ? entry : { ...entry, peers: [], ports: 'any', closed: 'no-room' };
+/** A rule that names a peer that does not fit admits nobody, as one that cannot be read. */
+function closedIf(exceeds: boolean, entry: PolicyEntry): PolicyEntry {
+  return exceeds ? { ...entry, peers: [], ports: 'any', closed: 'no-room' } : entry;
 }

@@ -4,4 +4,6 @@ export type PolicyLimits = {
   readonly table: number;
   /** All tables of one namespace on this node. */
   readonly namespace: number;
+  /** Selectors of peers, and values in them, of all policies of one namespace. */
+  readonly selectors: number;
 };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { endpointId, identityId } from '../model/index.ts';
-import { FakeKernel, fakeNode, namespaceRow, onlyFrom, podRow, policyRow } from './fake-node.ts';
+import { FakeKernel, fakeNode, LIMITS, namespaceRow, onlyFrom, podRow, policyRow } from './fake-node.ts';
+import type { PolicyLimits } from './policy-limits.ts';
 
 const greedy = podRow('greedy', { app: 'greedy' }, { namespace: 'tenant-a' });
 const victim = podRow('victim', { app: 'victim' });
@@ -16,8 +17,8 @@ const ports = (name: string, app: string, count: number, first = 1) =>
     ingress: [{ ports: Array.from({ length: count }, (_, i) => ({ port: first + 2 * i })) }],
   });
 
-async function tenants(kernel = new FakeKernel(), limits = { table: 65_536, namespace: 131_072 }) {
-  const node = await fakeNode(kernel, { limits });
+async function tenants(kernel = new FakeKernel(), limits: Partial<PolicyLimits> = {}) {
+  const node = await fakeNode(kernel, { limits: { ...LIMITS, ...limits } });
   node.put(node.intent.namespaces, namespaceRow('shop'), namespaceRow('tenant-a'));
   node.put(node.intent.pods, greedy, victim, client);
   node.connect(1, greedy);
@@ -41,6 +42,23 @@ async function tenants(kernel = new FakeKernel(), limits = { table: 65_536, name
 const OPEN = { any: 1, peers: 0 };
 /** The node itself comes in. */
 const CLOSED = { any: 0, peers: 1 };
+
+describe('a share', () => {
+  it('closes the rules of a policy with more selectors than its namespace may have, and nobody else’s', async () => {
+    const node = await tenants(new FakeKernel(), { selectors: 40 });
+    const names = Array.from({ length: 30 }, (_, n) => `peer-${n}`);
+    node.put(node.intent.policies, onlyFrom('own', 'victim', 'client'));
+    node.put(node.intent.policies, inTenantA(onlyFrom('many', 'greedy', 'greedy', ...names)));
+    await node.settle();
+    expect(await node.table(1)).toEqual(CLOSED);
+    expect((await node.table(2)).peers).toBe(2);
+    expect(node.policies.problems.get('tenant-a/many')?.[0]?.text).toMatch(/62 selectors.*may have 40/);
+    node.put(node.intent.policies, inTenantA(onlyFrom('many', 'greedy', 'greedy', ...names.slice(0, 10))));
+    await node.settle();
+    expect((await node.table(1)).peers).toBe(2);
+    expect(node.policies.problems.size).toBe(0);
+  });
+});
 
 describe('a full map', () => {
   it('does not keep a default deny from being in force', async () => {

@@ -20,38 +20,3 @@ export function prefixLimits({ ipcache, table }: { ipcache: number; table: numbe
   const addresses = Math.max(0, ipcache - total - DEFAULT_ROUTES);
   return { total, ofNamespace: Math.max(1, Math.floor(total / 4)), addresses };
 }
-
-/** Who has how many. */
-export class PrefixRoom {
-  readonly #limit: number;
-  readonly #byPolicy = new Map<string, { readonly namespace: string; readonly count: number }>();
-  readonly #byNamespace = new Map<string, number>();
-
-  constructor({ ofNamespace }: Pick<PrefixLimits, 'ofNamespace'>) {
-    this.#limit = ofNamespace;
-  }
-
-  /** Replaces what the policy has. False: the namespace has no room for that many, and the policy now has none. */
-  take(policy: string, namespace: string, count: number): boolean {
-    this.give(policy);
-    if (count === 0) return true;
-    const used = this.#byNamespace.get(namespace) ?? 0;
-    if (used + count > this.#limit) return false;
-    this.#byPolicy.set(policy, { namespace, count });
-    this.#byNamespace.set(namespace, used + count);
-    return true;
-  }
-
-  give(policy: string): void {
-    const had = this.#byPolicy.get(policy);
-    if (had === undefined) return;
-    this.#byPolicy.delete(policy);
-    const left = (this.#byNamespace.get(had.namespace) ?? 0) - had.count;
-    if (left > 0) this.#byNamespace.set(had.namespace, left);
-    else this.#byNamespace.delete(had.namespace);
-  }
-
-  free(namespace: string): number {
-    return this.#limit - (this.#byNamespace.get(namespace) ?? 0);
-  }
-}

@@ -110,7 +110,7 @@ export const policySchema = z.object({
   name: z.string(),
   uid: z.string().optional(),
   /**
-   * `refused`: its table does not fit. `unreadable`, `no-room`: rules that cannot be read, or whose prefixes do not fit,
+   * `refused`: its table does not fit. `unreadable`, `no-room`: rules that cannot be read, or whose peers do not fit,
    * admit nobody; the rest is in force. `detail` says why.
    */
   state: z.enum(['applied', 'pending', 'refused', 'unreadable', 'no-room']),

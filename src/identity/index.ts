@@ -12,5 +12,5 @@ export {
   RESERVED_IDS,
   reservedIdentity,
 } from './reserved.ts';
-export { type IdentitySelector, type SelectorKey } from './select.ts';
+export { type IdentitySelector, type SelectorKey, selectorKey } from './select.ts';
 export { SelectorCache, type SelectorDelta } from './selector-cache.ts';

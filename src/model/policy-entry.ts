@@ -56,7 +56,7 @@ export type PolicyEntry = {
   readonly verdict: 'allow' | 'deny' | 'pass';
   /** Its subjects refuse in this direction whatever no entry allows. */
   readonly isolates: boolean;
-  /** Why it covers nobody though its rule may mean somebody: it could not be read, or its prefixes do not fit. */
+  /** Why it covers nobody though its rule may mean somebody: it could not be read, or its peers do not fit. */
   readonly closed?: 'unreadable' | 'no-room';
   readonly origin: RuleOrigin;
 };

@@ -179,7 +179,7 @@ describe('what an entry could not say', () => {
 
   test.each([
     ['unreadable', 'cannot be read'],
-    ['no-room', 'has no room for its prefixes'],
+    ['no-room', 'has no room for its peers'],
   ] as const)('a rule that is closed: %s', (closed, why) => {
     const entry = sampleEntry({ peers: [], closed });
     expect(explain([entry, { ...entry }], settings, question()).text).toMatch(

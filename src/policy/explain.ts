@@ -56,7 +56,7 @@ function describe({ verdict, reason }: Decision, { direction }: Question): strin
   }
 }
 
-const CLOSED = { unreadable: 'cannot be read', 'no-room': 'has no room for its prefixes' } as const;
+const CLOSED = { unreadable: 'cannot be read', 'no-room': 'has no room for its peers' } as const;
 
 /** A rule that is closed may be what was meant to allow. */
 function closedText(entries: readonly PolicyEntry[], { reason }: Decision, question: Question): string {

@@ -2,7 +2,7 @@ export { type BoundEntry } from './claims.ts';
 export { CompiledTable, type CompileInput, compileTable, DEFAULT_ALLOW, LOCALHOST_ALLOW } from './compile.ts';
 export { type Explanation, explain, type Failed, type NearestMiss } from './explain.ts';
 export { printableText } from './field-error.ts';
-export { entryPrefixes } from './installed.ts';
+export { entryPrefixes, peerTerms } from './installed.ts';
 export { type LookupResult, type Packet, TableLookup } from './lookup.ts';
 export { type Question } from './oracle.ts';
 export { type Party, partyOf } from './party.ts';

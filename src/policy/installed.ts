@@ -1,5 +1,5 @@
-import type { IdentitySelector, SelectorCache, SelectorKey } from '../identity/index.ts';
-import type { PolicyEntry, PortSpec, RuleId } from '../model/index.ts';
+import { type IdentitySelector, type SelectorCache, type SelectorKey, selectorKey } from '../identity/index.ts';
+import type { PodSelector, PolicyEntry, PortSpec, RuleId } from '../model/index.ts';
 import { type Prefix, protocolName } from '../net/index.ts';
 import type { BoundEntry } from './claims.ts';
 import type { RuleTable } from './rules.ts';
@@ -45,6 +45,26 @@ export function bind({ entry, rule, named }: Installed, cache: SelectorCache): B
 export function entryPrefixes(entry: PolicyEntry): Prefix[] {
   if (entry.peers === 'any') return [];
   return entry.peers.flatMap((peer) => (peer.kind === 'prefix' ? [peer.prefix, ...peer.except] : []));
+}
+
+/**
+ * What the peers cost that the selector cache finds: one for each different selector and one for each value in it. Prefixes
+ * are not among them.
+ */
+export function peerTerms(entries: readonly PolicyEntry[]): number {
+  const selectors = new Map<SelectorKey, number>();
+  for (const entry of entries) {
+    for (const peer of [...(entry.peers === 'any' ? [] : entry.peers), ...namedPortSelectors(entry)]) {
+      if (peer.kind === 'prefix' || peer.kind === 'entity') continue;
+      selectors.set(selectorKey(peer), 1 + (peer.kind === 'pods' ? valuesOf(peer) : 0));
+    }
+  }
+  return selectors.values().reduce((sum, terms) => sum + terms, 0);
+}
+
+function valuesOf({ namespace, pods }: PodSelector): number {
+  const requirements = [...(namespace.selector?.requirements ?? []), ...pods.requirements];
+  return requirements.reduce((sum, { values }) => sum + Math.max(1, values.length), 0);
 }
 
 function namedPortSelectors(entry: PolicyEntry): IdentitySelector[] {
