@@ -27,6 +27,15 @@ struct {
 	__type(value, struct endpoint_value);
 } endpoints SEC(".maps");
 
+/* Cookie of a pod's network namespace -> its endpoint. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct netns_endpoint);
+} netns_endpoints SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -189,7 +198,8 @@ struct {
 
 /* What each endpoint has used of its share of events: index endpoint * 2 + direction. Egress is
  * what it sends itself; ingress what comes for it from outside, so that nobody uses up what it says
- * by sending to it. Endpoint 0: the node. */
+ * by sending to it. Endpoint 0: the node; its ingress is also that of network namespaces that are
+ * nobody's. */
 struct event_account {
 	__u32 window; /* second, of 2^30 ns, that `used` belongs to */
 	__u32 used;

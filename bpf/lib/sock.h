@@ -4,15 +4,11 @@
 #pragma once
 
 #include "lb.h"
+#include "refusal.h"
 #include "unserved.h"
 
 /* errno.h needs headers of the C library. */
 #define EADDRINUSE 98
-#define ECONNREFUSED 111
-
-/* What a cgroup hook answers. */
-#define SOCK_REFUSE 0
-#define SOCK_GO_ON 1
 
 /* Is this the frontend of a service? Then `key` is that of `services`: the address itself, or ::
  * for a node port. Another namespace's 127/8 is its own, whatever port it names. In the node's own
@@ -59,12 +55,6 @@ static __always_inline bool sock_keeps(const struct sock_origin_key *by_frontend
 	return true;
 }
 
-static __always_inline int sock_refuse(void)
-{
-	bpf_set_retval(-ECONNREFUSED);
-	return SOCK_REFUSE;
-}
-
 /* Turns a destination to a backend. Returns what the hook answers. */
 static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be16 *port,
 				     bool datagram)
@@ -78,7 +68,9 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
 	query.frontend.scope = SERVICE_INSIDE;
 	addr_set_v4(&key.addr, *v4);
 	if (!sock_frontend(ctx, *v4, &query.frontend))
-		return is_unserved(&key.addr) ? sock_refuse() : SOCK_GO_ON;
+		return is_unserved(&key.addr)
+			       ? sock_refuse(ctx, &key.addr, *port, DROP_SERVICE_UNKNOWN)
+			       : SOCK_GO_ON;
 	key.cookie = bpf_get_socket_cookie(ctx);
 	key.port = *port;
 	key.protocol = query.frontend.protocol;
@@ -86,7 +78,7 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
 	if (!datagram || !sock_keeps(&key, &query)) {
 		query.client.hi = bpf_get_netns_cookie(ctx);
 		if (lb_select(&query))
-			return sock_refuse();
+			return sock_refuse(ctx, &key.addr, *port, DROP_NO_BACKEND);
 		if (datagram) {
 			origin.addr = query.addr;
 			origin.port = query.port;

@@ -54,6 +54,14 @@ struct endpoint_value {
 	__u32 cidr_identity; /* 0: no policy names a prefix that covers the address */
 };
 
+/* Which pod the sockets of a network namespace are of, so that what is refused at a socket is told
+ * of it. By the namespace's cookie, which is never used again. */
+struct netns_endpoint {
+	union addr addr; /* of the pod */
+	__u16 endpoint;
+	__u8 pad[6]; /* zero */
+};
+
 /* Prefix -> identity for everything that is not a local pod. */
 struct ipcache_key {
 	__u32 prefixlen; /* counts from the first bit of addr: 96 + n for an IPv4 prefix */
@@ -318,7 +326,8 @@ struct counter {
 	__u64 bytes;
 };
 
-/* Drops by endpoint and reason; endpoint 0 is the node's own devices. */
+/* Drops by endpoint and reason; endpoint 0 is the node's own devices and processes. What a socket
+ * is refused counts as a packet of no bytes. */
 struct drop_key {
 	__u16 endpoint;
 	__u8 reason;	/* enum drop_reason */
@@ -338,6 +347,7 @@ enum hook {
 	HOOK_TO_POD = 2,
 	HOOK_FROM_NETDEV = 3,
 	HOOK_TO_NETDEV = 4,
+	HOOK_SOCKET = 5, /* before there is a packet: no length, no device, no TCP flags */
 };
 
 /* Indexes of the map `judges`. */
@@ -376,6 +386,7 @@ struct event {
 _Static_assert(FIRST_OUTSIDE + (1 << OUTSIDE_BITS) == MAX_ENDPOINTS, "outside");
 _Static_assert(sizeof(union addr) == 16, "addr");
 _Static_assert(sizeof(struct endpoint_value) == 12, "endpoint_value");
+_Static_assert(sizeof(struct netns_endpoint) == 24, "netns_endpoint");
 _Static_assert(sizeof(struct ipcache_key) == 20, "ipcache_key");
 _Static_assert(sizeof(struct policy_pair) == 8, "policy_pair");
 _Static_assert(sizeof(struct policy_peer_key) == 8, "policy_peer_key");

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   attachSockets,
+  type Config,
   detachSockets,
   endpointsMap,
   ensureBpffs,
@@ -128,11 +129,7 @@ export class SockLab {
     }
     this.maps = new MapSet({ pinDir: this.pinDir, sizes: SIZES });
     this.services = serviceMaps(this.maps);
-    endpointsMap(this.maps).set(NODE_ADDR, {
-      endpoint: endpointId(0),
-      ifindex: ifindex(0),
-      cidrIdentity: identityId(0),
-    });
+    this.own(NODE_ADDR);
     this.node = new Peer(this.netns('node'), this.cgroup);
     this.pod = new Peer(this.netns('pod'), this.cgroup);
   }
@@ -153,16 +150,31 @@ export class SockLab {
     return `${this.name}-${place}`;
   }
 
-  async attach(): Promise<void> {
+  /** Makes it an address of the node. */
+  own(addr: Addr): void {
+    endpointsMap(this.maps).set(addr, {
+      endpoint: endpointId(0),
+      ifindex: ifindex(0),
+      cidrIdentity: identityId(0),
+    });
+  }
+
+  cookie(place: 'node' | 'pod'): bigint {
+    return netnsCookie(`/run/netns/${this.netns(place)}`);
+  }
+
+  async attach(config: Partial<Config> = {}): Promise<void> {
     await attachSockets({
       spec: readObjectSpec(SPEC),
       maps: this.maps,
       config: {
         ...ZERO_CONFIG,
         enableServices: true,
+        nodeIpv4: NODE_ADDR,
         nodePortMin: 30_000,
         nodePortMax: 32_767,
-        nodeCookie: Number(netnsCookie(`/run/netns/${this.netns('node')}`)),
+        nodeCookie: Number(this.cookie('node')),
+        ...config,
       },
       cgroup: this.cgroup,
       pinDir: this.pinDir,

@@ -20,6 +20,7 @@ import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
+import type { PodNamespaces } from './pod-namespaces.ts';
 import { requirePodNetns } from './pod-netns.ts';
 import type { StateFiles } from './state-files.ts';
 
@@ -31,6 +32,7 @@ export type AttachmentsOptions = {
   readonly words: EndpointWords;
   readonly accounts: Pick<EndpointAccounts, 'forget'>;
   readonly local: LocalAddresses;
+  readonly namespaces: Pick<PodNamespaces, 'add' | 'remove'>;
   readonly state: StateFiles;
   readonly mtu: number;
   /** Something changed: the engine looks at it. */
@@ -137,7 +139,7 @@ export class Attachments {
 
   /** From nothing to an endpoint that is complete and closed. */
   async #connect(planned: EndpointRecord): Promise<EndpointRecord> {
-    const { netdev, programs, words, state, endpoints } = this.#o;
+    const { netdev, programs, namespaces, words, state, endpoints } = this.#o;
     const { id, addr, mac } = planned;
     words.clear(id);
     state.putEndpoint(planned);
@@ -146,6 +148,7 @@ export class Attachments {
     const record: EndpointRecord = { ...located, phase: 'complete' };
     const attached = await Promise.allSettled([programs.attach(record), netdev.configurePod(podDeviceOf(record))]);
     for (const part of attached) if (part.status === 'rejected') throw part.reason;
+    namespaces.add(record);
     await netdev.openPath({ ifindex: link.ifindex, addr, mac });
     state.putEndpoint(record);
     endpoints.replaceRecord(record);
@@ -166,7 +169,7 @@ export class Attachments {
   }
 
   async #remove(record: EndpointRecord): Promise<void> {
-    const { words, endpoints, local, netdev, programs, state, accounts, addressing, clock } = this.#o;
+    const { words, endpoints, local, netdev, programs, namespaces, state, accounts, addressing, clock } = this.#o;
     const { id } = record;
     words.clear(id);
     endpoints.transition(id, { type: 'delete' });
@@ -174,6 +177,7 @@ export class Attachments {
     if (local.get(record.addr)?.endpoint === id) local.remove(record.addr);
     await netdev.deleteLink(record.hostIfname);
     await programs.detach(id);
+    namespaces.remove(id);
     accounts.forget(id);
     state.deleteEndpoint(id);
     endpoints.remove(id);

@@ -60,8 +60,8 @@ export function isEnforced(
   return repository.entriesFor(identity.id).some((entry) => entry.direction === direction && entry.isolates);
 }
 
-/** What the node's own devices drop is counted under this id. */
-const NODE_DEVICES = 0;
+/** What the node's own devices drop, and its processes are refused, is counted under this id. */
+const NODE = 0;
 
 type Drops = NonNullable<EndpointView['counters']>['drops'];
 
@@ -71,10 +71,10 @@ async function dropsOf(maps: MapSet, id: number): Promise<Drops> {
 }
 
 export async function nodeDrops(maps: MapSet): Promise<Drops> {
-  return await dropsOf(maps, NODE_DEVICES);
+  return await dropsOf(maps, NODE);
 }
 
-/** Drops at its device, and what is not told of it. What was forwarded is counted for the node only. */
+/** Drops at its device and refusals at its sockets, and what is not told of it. What was forwarded is counted for the node only. */
 export async function endpointCounters(
   maps: MapSet,
   accounts: EndpointAccounts,

@@ -56,6 +56,7 @@ const SMALL: MapSizes = {
   fragments: 64,
   drops: 64,
   event_accounts: 32,
+  netns_endpoints: 16,
   services: 16,
   service_slots: 16,
   backends: 16,

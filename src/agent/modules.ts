@@ -14,6 +14,8 @@ import {
   ipcacheMap,
   KernelEndpointWords,
   Netdev,
+  netnsCookie,
+  netnsEndpointsMap,
   noPolicyMaps,
   PolicyTables,
   policyMaps,
@@ -65,6 +67,7 @@ import { ObjectEvents } from './object-events.ts';
 import { OutsideWords } from './outside-words.ts';
 import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
+import { PodNamespaces } from './pod-namespaces.ts';
 import { eventProblem, policyEventSubject } from './policy-events.ts';
 import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
@@ -151,6 +154,12 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const endpoints = new EndpointTable();
   const local = new LocalAddresses(endpointsMap(maps));
   await local.load();
+  const namespaces = new PodNamespaces({
+    map: config.enableServices ? netnsEndpointsMap(maps) : undefined,
+    cookieOf: netnsCookie,
+    log,
+  });
+  await namespaces.load();
   const ipcache = new IpcacheReconciler(ipcacheMap(maps));
   await ipcache.load();
   const tables = new PolicyTables(base.enablePolicy ? policyMaps(maps) : noPolicyMaps());
@@ -178,6 +187,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     netdev,
     words,
     local,
+    namespaces,
     state,
     closed,
     mayReplace: mayReplace(),
@@ -186,6 +196,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   });
   const accounts = new EndpointAccounts(maps, { events: config.enableEvents });
   await accounts.prune(new Set(endpoints.values().map(({ record }) => record.id)));
+  namespaces.prune((id) => endpoints.get(id) !== undefined);
   await devices.look();
   const sockets = new ServiceHooks({
     spec: specs.sock,
@@ -331,6 +342,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     words,
     accounts,
     local,
+    namespaces,
     state,
     mtu: config.mtu ?? uplink.mtu,
     kick: () => {

@@ -13,6 +13,7 @@ import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { PodNamespaces } from './pod-namespaces.ts';
 import type { StateFiles } from './state-files.ts';
 
 export type RestorerOptions = {
@@ -22,6 +23,7 @@ export type RestorerOptions = {
   readonly netdev: Netdev;
   readonly words: EndpointWords;
   readonly local: LocalAddresses;
+  readonly namespaces: Pick<PodNamespaces, 'add'>;
   readonly state: StateFiles;
   readonly closed: ClosedEndpoints;
   /** False: programs that run are left alone for now, since the maps of those that should are not complete. */
@@ -113,8 +115,9 @@ async function apply(step: RestoreStep, options: RestorerOptions): Promise<void>
   }
 }
 
-function register(record: EndpointRecord, { addressing, endpoints, words }: RestorerOptions): void {
+function register(record: EndpointRecord, { addressing, endpoints, namespaces, words }: RestorerOptions): void {
   addressing.claim(record.id, record.addr);
+  namespaces.add(record);
   endpoints.add(record, words.get(record.id) === undefined ? 'waiting-for-identity' : 'ready');
 }
 

@@ -239,6 +239,16 @@ describe('output', () => {
 
   test('services, with what is wrong with them', async () => {
     const place = { address: '10.244.1.2', port: 8080, protocol: 'TCP', state: 'ready' as const, local: true };
+    const frontend = { kind: 'ClusterIP' as const, address: '10.96.0.11', port: 81, protocol: 'TCP', served: true };
+    const empty = {
+      namespace: 'a',
+      type: 'ClusterIP',
+      state: 'applied' as const,
+      steering: [],
+      backends: [],
+      backendCount: 0,
+      problems: [],
+    };
     const services: ServiceList = {
       enabled: true,
       cgroup: '/sys/fs/cgroup/kubepods',
@@ -257,6 +267,17 @@ describe('output', () => {
           backendCount: 3,
           problems: [{ reason: 'ExternalIPRefused', message: 'externalIP 8.8.8.8 is not within serviceAddressRanges' }],
         },
+        { ...empty, name: 'alone', frontends: [{ ...frontend, backends: 0 }] },
+        {
+          ...empty,
+          name: 'half',
+          frontends: [
+            { ...frontend, backends: 0 },
+            { ...frontend, port: 53, backends: 1 },
+          ],
+        },
+        { ...empty, name: 'soon', state: 'pending', frontends: [{ ...frontend, backends: 0 }] },
+        { ...empty, name: 'headless', state: 'ignored', frontends: [] },
       ],
     };
     const { services: before } = backend.state;
@@ -264,6 +285,12 @@ describe('output', () => {
     const { out } = await membrane(['service', 'list']);
     expect(out).toContain('10.96.0.10:80/TCP node:30080/TCP(taken)');
     expect(out).toContain('10.244.1.2:8080 10.244.1.3:8080(draining) and 1 more');
+    expect(out).toMatch(/^a\/alone +ClusterIP +no backends +10\.96\.0\.11:81\/TCP +- /m);
+    expect(out).toMatch(
+      /^a\/half +ClusterIP +applied +10\.96\.0\.11:81\/TCP\(no backends\) 10\.96\.0\.11:53\/TCP +- /m,
+    );
+    expect(out).toMatch(/^a\/soon +ClusterIP +pending /m);
+    expect(out).toMatch(/^a\/headless +ClusterIP +ignored/m);
     expect(out).toContain('a/web: ExternalIPRefused: externalIP 8.8.8.8 is not within serviceAddressRanges');
     expect(JSON.parse((await membrane(['service', 'list', '-o', 'json'])).out)).toEqual(services);
     Object.assign(backend.state, { services: before });

@@ -46,7 +46,7 @@ export async function readCounters(maps: MapSet): Promise<ReasonCounter[]> {
   });
 }
 
-/** Drops by endpoint; endpoint 0 stands for the node's own devices. */
+/** Drops by endpoint; endpoint 0 stands for the node's own devices and processes. */
 export async function readDrops(maps: MapSet): Promise<EndpointDrop[]> {
   const map = new PerCpuMap(maps.get('drops'), maps.spec('drops'), { key: dropKeyCodec, value: counterCodec });
   return (await map.entries()).map(([key, values]) => ({ ...key, ...sum(values) }));

@@ -43,7 +43,7 @@ export class EndpointAccounts {
     for (const index of accountsOf(id)) this.#events?.set(index, UNUSED);
   }
 
-  /** Forgets every endpoint that is not among these. What the node's own devices dropped stays. */
+  /** Forgets every endpoint that is not among these. What is the node's own stays. */
   async prune(known: ReadonlySet<EndpointId>): Promise<void> {
     const counted = new Set((await this.#drops.entries()).map(([{ endpoint }]) => endpoint));
     for (const id of counted) if (id !== 0 && !known.has(id)) this.forget(id);

@@ -64,6 +64,7 @@ export { type MapRow } from './map-operations.ts';
 export { MapSet, type MapSetOptions, type MapSizes } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
 export { netnsCookie } from './netns-cookie.ts';
+export { type NetnsEndpointsMap, netnsEndpointsCodecs, netnsEndpointsMap } from './netns-endpoints-map.ts';
 export { type FilterChain, listNftChains } from './nft-chains.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { isOutside, OUTSIDE_WORDS, outsideOf } from './outside.ts';

@@ -27,6 +27,7 @@ const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   affinity: (c) => c.enableServices,
   sock_origins: (c) => c.enableServices,
   translations: (c) => c.enableServices,
+  netns_endpoints: (c) => c.enableServices,
 };
 
 /** Whether a configuration has any use for a map. One that it has no use for is never created. */

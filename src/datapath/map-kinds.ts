@@ -26,6 +26,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   fragments: 'apart',
   ipcache: 'desired',
   judges: 'programs',
+  netns_endpoints: 'apart',
   policy: 'desired',
   policy_peers: 'desired',
   policy_revisions: 'desired',

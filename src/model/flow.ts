@@ -8,8 +8,14 @@ export type FlowType = (typeof FLOW_TYPES)[number];
 export const FLOW_VERDICTS = ['forwarded', 'dropped'] as const;
 export type FlowVerdict = (typeof FLOW_VERDICTS)[number];
 
-/** Which program of the datapath saw the packet. */
-export const FLOW_HOOKS = ['from-pod', 'to-pod', 'from-netdev', 'to-netdev'] as const satisfies readonly Hook[];
+/** Which program of the datapath saw the packet; `socket`: what a process asked for, before there was one. */
+export const FLOW_HOOKS = [
+  'from-pod',
+  'to-pod',
+  'from-netdev',
+  'to-netdev',
+  'socket',
+] as const satisfies readonly Hook[];
 export type FlowHook = (typeof FLOW_HOOKS)[number];
 
 export const TCP_FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const;
@@ -51,9 +57,9 @@ export type Flow = {
   readonly tcpFlags: readonly TcpFlag[];
   readonly rules: FlowRules;
   readonly isReply: boolean;
-  /** Bytes of the packet. */
+  /** Bytes of the packet; 0 where there was none. */
   readonly length: number;
-  /** Device whose program saw it. */
+  /** Device whose program saw it; 0: none. */
   readonly ifindex: number;
   readonly hook: FlowHook;
 };

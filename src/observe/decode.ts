@@ -96,7 +96,7 @@ export function decodeFlow(event: DatapathEvent, context: DecodeContext): Flow {
 }
 
 function directionOf(hook: FlowHook): Direction {
-  return hook === 'from-pod' ? 'egress' : 'ingress';
+  return hook === 'from-pod' || hook === 'socket' ? 'egress' : 'ingress';
 }
 
 function flowEnd(addr: string, port: number, identity: number, endpoint: number, lookup: FlowLookup): FlowEnd {

@@ -4,17 +4,18 @@ import type { Flow, FlowMessage } from '../model/index.ts';
 import { FlowStore } from './flow-store.ts';
 
 /** What endpoint `id` sends, or, from outside, gets; told apart by its length. */
-const flowOf = (id: number, length: number, hook: Flow['hook'] = 'from-pod'): FlowMessage => {
-  const end = { addr: '10.0.0.1', identity: 300, labels: [], ...(id === 0 ? {} : { endpoint: id }) };
+const flowOf = (id: number, length: number, hook: Flow['hook'] = 'from-pod', identity = 300): FlowMessage => {
+  const sends = hook === 'from-pod' || hook === 'socket';
+  const end = { addr: '10.0.0.1', identity, labels: [], ...(id === 0 ? {} : { endpoint: id }) };
   const other = { addr: '10.0.0.2', identity: 2, labels: [] };
   const flow: Flow = {
     time: 0,
     node: 'n',
     type: 'drop',
     verdict: 'dropped',
-    direction: hook === 'from-pod' ? 'egress' : 'ingress',
-    source: hook === 'from-pod' ? end : other,
-    destination: hook === 'from-pod' ? other : end,
+    direction: sends ? 'egress' : 'ingress',
+    source: sends ? end : other,
+    destination: sends ? other : end,
     protocol: 'UDP',
     tcpFlags: [],
     rules: {},
@@ -46,6 +47,14 @@ describe('the store of flows', () => {
     store.push(flowOf(1, 1));
     for (let i = 1; i <= 1_000; i += 1) store.push(flowOf(1, 2, 'from-netdev'));
     expect(lengths(store.latest(1, ({ length }) => length === 1))).toEqual([1]);
+  });
+
+  test("keeps what the node's processes were refused when somebody in a namespace of nobody's asks all the time", () => {
+    const store = new FlowStore({ capacity: 10 });
+    store.push(flowOf(0, 1, 'socket', 1));
+    store.push(flowOf(1, 1, 'socket'));
+    for (let i = 1; i <= 1_000; i += 1) store.push(flowOf(0, 2, 'socket', 0));
+    expect(lengths(store.latest(2, ({ length }) => length === 1))).toEqual([1, 1]);
   });
 
   test('is a plain ring for one endpoint, and in order for many', () => {

@@ -85,8 +85,11 @@ export class FlowStore {
   }
 }
 
-/** As in the kernel (bpf/lib/events.h): of who opened, or of the pod that something from outside is for. */
+/** As in the kernel (bpf/lib/events.h, refusal.h): of who opened, or of the pod that something from outside is for. */
 function accountOf({ hook, isReply, source, destination }: Flow): number {
+  // Of no pod and not of the node: nobody's, who must not push out what the node's own processes did.
+  if (hook === 'socket')
+    return source.endpoint === undefined && source.identity === 0 ? 0 : (source.endpoint ?? 0) * 2 + 1;
   const sender = hook === 'from-pod' ? (source.endpoint ?? 0) : 0;
   const receiver = destination.endpoint ?? 0;
   const [opener, other] = isReply ? [receiver, sender] : [sender, receiver];

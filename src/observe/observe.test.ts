@@ -77,6 +77,10 @@ describe('decode', () => {
       { type: 'drop', reason: 'spoofed-ip', hook: 'from-pod' },
       { verdict: 'dropped', dropReason: 'spoofed-ip', direction: 'egress' },
     ],
+    [
+      { type: 'drop', reason: 'no-backend', hook: 'socket' },
+      { verdict: 'dropped', dropReason: 'no-backend', direction: 'egress' },
+    ],
     [{ protocol: 1 }, { protocol: 'ICMP', tcpFlags: [] }],
     [{ protocol: 17 }, { protocol: 'UDP', tcpFlags: [] }],
     [{ protocol: 99 }, { protocol: '99' }],

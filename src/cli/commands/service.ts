@@ -20,7 +20,7 @@ export function registerService(program: Command, { out, connect }: CommandConte
         [
           { title: 'SERVICE', value: (row) => `${row.namespace}/${row.name}`, shrink: true },
           { title: 'TYPE', value: (row) => row.type },
-          { title: 'STATE', value: (row) => row.state },
+          { title: 'STATE', value: stateText },
           { title: 'FRONTENDS', value: (row) => frontendTexts(row).join(' '), shrink: true },
           { title: 'BACKENDS', value: (row) => backendTexts(row).join(' '), shrink: true },
           { title: 'STEERING', value: (row) => row.steering.join(', ') },
@@ -38,10 +38,21 @@ export function registerService(program: Command, { out, connect }: CommandConte
     });
 }
 
-function frontendTexts({ frontends }: ServiceView): string[] {
-  return frontends.map(({ address, port, protocol, served }) => {
+/** What is in the kernel, and whether it serves anybody. */
+function stateText(row: ServiceView): string {
+  return row.state === 'applied' && servesNobody(row) ? 'no backends' : row.state;
+}
+
+function servesNobody({ frontends }: ServiceView): boolean {
+  return frontends.length > 0 && frontends.every(({ backends }) => backends === 0);
+}
+
+function frontendTexts(row: ServiceView): string[] {
+  const isEmpty = servesNobody(row);
+  return row.frontends.map(({ address, port, protocol, served, backends }) => {
     const place = address === '::' ? `node:${port}` : `${address}:${port}`;
-    return `${place}/${protocol}${served ? '' : '(taken)'}`;
+    const note = served ? (backends > 0 || isEmpty ? '' : '(no backends)') : '(taken)';
+    return `${place}/${protocol}${note}`;
   });
 }
 

@@ -43,6 +43,43 @@ export const endpointValueCodec: Codec<EndpointValue> = {
   decode: decodeEndpointValue,
 };
 
+/**
+ * Which pod the sockets of a network namespace are of, so that what is refused at a socket is told of it. By the
+ * namespace's cookie, which is never used again.
+ */
+export type NetnsEndpoint = {
+  /** of the pod */
+  readonly addr: Addr;
+  readonly endpoint: EndpointId;
+};
+
+export const NETNS_ENDPOINT_SIZE = 24;
+
+export function decodeNetnsEndpoint(view: DataView, offset = 0): NetnsEndpoint {
+  return {
+    addr: readAddr(view, offset),
+    endpoint: view.getUint16(offset + 16, true) as EndpointId,
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeNetnsEndpoint(view: DataView, offset: number, value: NetnsEndpoint): void {
+  writeAddr(view, offset, value.addr);
+  view.setUint16(offset + 16, value.endpoint, true);
+}
+
+export function encodeNetnsEndpoint(value: NetnsEndpoint): Uint8Array {
+  const bytes = new Uint8Array(24);
+  writeNetnsEndpoint(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const netnsEndpointCodec: Codec<NetnsEndpoint> = {
+  size: 24,
+  write: writeNetnsEndpoint,
+  decode: decodeNetnsEndpoint,
+};
+
 /** Prefix -> identity for everything that is not a local pod. */
 export type IpcacheKey = {
   /** counts from the first bit of addr: 96 + n for an IPv4 prefix */
@@ -1043,7 +1080,10 @@ export const counterCodec: Codec<Counter> = {
   decode: decodeCounter,
 };
 
-/** Drops by endpoint and reason; endpoint 0 is the node's own devices. */
+/**
+ * Drops by endpoint and reason; endpoint 0 is the node's own devices and processes. What a socket is refused counts
+ * as a packet of no bytes.
+ */
 export type DropKey = {
   readonly endpoint: EndpointId;
   /** enum drop_reason */
@@ -1214,7 +1254,7 @@ export const eventStateCodec: Codec<EventState> = {
 /**
  * What each endpoint has used of its share of events: index endpoint * 2 + direction. Egress is what it sends
  * itself; ingress what comes for it from outside, so that nobody uses up what it says by sending to it. Endpoint 0:
- * the node.
+ * the node; its ingress is also that of network namespaces that are nobody's.
  */
 export type EventAccount = {
   /** second, of 2^30 ns, that `used` belongs to */

@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'a5618782e92e4001';
+export const LAYOUT_HASH = 'ff065d0da52fc97d';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -36,6 +36,7 @@ export const MAP_SPECS = {
   fragments: { name: 'fragments', type: 'lruHash', keySize: 8, valueSize: 48, maxEntries: 32768, flags: 0 },
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
+  netns_endpoints: { name: 'netns_endpoints', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 16384, flags: 1 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
   policy_peers: { name: 'policy_peers', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   policy_revisions: { name: 'policy_revisions', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },

@@ -86,6 +86,7 @@ export const HOOK = {
   'to-pod': 2,
   'from-netdev': 3,
   'to-netdev': 4,
+  socket: 5,
 } as const;
 export type Hook = keyof typeof HOOK;
 /** By number; a hole is undefined. */
@@ -95,6 +96,7 @@ export const HOOK_NAMES: readonly (Hook | undefined)[] = [
   'to-pod',
   'from-netdev',
   'to-netdev',
+  'socket',
 ];
 
 /** Indexes of the map `judges`. */

@@ -164,6 +164,69 @@ describe('the address of a pod that is gone', () => {
   );
 });
 
+describe('a refusal at the socket', () => {
+  /** Of who asked. */
+  const dropsOf = async (scene: Scene, place: Place): Promise<Record<string, number>> => {
+    const nodes = await lab.api.nodes();
+    const endpoints = await lab.api.endpoints();
+    const found = endpoints.find(({ namespace, pod }) => namespace === scene.namespace && pod === place);
+    const drops =
+      place === 'node'
+        ? nodes.find(({ local }) => local)?.drops
+        : found && (await lab.api.endpoint(found)).counters?.drops;
+    return Object.fromEntries(
+      (drops ?? []).map(({ reason, direction, packets }) => [`${reason} ${direction}`, packets]),
+    );
+  };
+  const told = async (address: string) => {
+    const found: unknown[] = [];
+    await eventually(`refusals at ${address} are told of`, async () => {
+      found.length = 0;
+      for await (const line of lab.api.observe({ filter: { verdict: ['dropped'] }, last: 1_000 })) {
+        if (line.kind === 'flow' && line.flow.destination.addr === address) found.push(line.flow);
+      }
+      return found.length === 2;
+    });
+    return found;
+  };
+
+  it.each(['client', 'node'])('is told of, and counted for who asked: %s', async (place) => {
+    const scene = await lab.scene();
+    const [{ clusterIP }] = await Promise.all([scene.service('web', { ports: PORTS }), scene.pod('client')]);
+    await scene.served('web', 0);
+    const before = await dropsOf(scene, place);
+    expect((await scene.curl(place, `${clusterIP}:80`)).code).toBe(REFUSED);
+    expect((await scene.curl(place, `${clusterIP}:81`)).code).toBe(REFUSED);
+    const source = place === 'node' ? { labels: ['reserved:host'] } : { namespace: scene.namespace, pod: 'client' };
+    const destination = { addr: clusterIP, labels: ['reserved:service-range'] };
+    const flow = { hook: 'socket', direction: 'egress', protocol: 'TCP', source };
+    expect(await told(clusterIP)).toMatchObject([
+      { ...flow, dropReason: 'no-backend', destination: { ...destination, port: 80 } },
+      { ...flow, dropReason: 'service-unknown', destination: { ...destination, port: 81 } },
+    ]);
+    const after = await dropsOf(scene, place);
+    for (const reason of ['no-backend egress', 'service-unknown egress']) {
+      expect(after[reason]).toBe((before[reason] ?? 0) + 1);
+    }
+    const metrics = await lab.api.metrics();
+    for (const reason of ['no-backend', 'service-unknown']) {
+      expect(metrics).toMatch(
+        new RegExp(`^membrane_datapath_packets_total\\{reason="${reason}",direction="egress"\\} [1-9]`, 'm'),
+      );
+    }
+  });
+
+  it('is told of the same pod by an agent that was started anew', async () => {
+    const scene = await lab.scene();
+    await scene.pod('client');
+    await lab.cluster.killAgent('node-1');
+    await lab.cluster.startAgent('node-1');
+    await lab.agentReady();
+    expect((await scene.curl('client', `${UNALLOCATED}:80`)).code).toBe(REFUSED);
+    expect(await scene.dropped('client')).toMatchObject({ dropReason: 'service-unknown', hook: 'socket' });
+  });
+});
+
 it('a node port without backends refuses the world at once, and serves it when there is one', async () => {
   const scene = await lab.scene();
   const { nodePort } = await scene.service('web', { type: 'NodePort', ports: PORTS });

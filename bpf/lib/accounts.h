@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Counting, and who may tell how much. Counters are exact; events are written while the ring has
+ * room and the rate allows, and what was not written is counted too. */
+#pragma once
+
+#include "config.h"
+#include "maps.h"
+
+static __always_inline void count(__u32 reason, __u32 direction, __u32 length)
+{
+	__u32 index = reason * 2 + direction;
+	struct counter *counter = bpf_map_lookup_elem(&counters, &index);
+
+	if (counter) {
+		counter->packets += 1;
+		counter->bytes += length;
+	}
+}
+
+/* Others count here while a socket's program does, which may be interrupted. */
+static __always_inline void count_shared(struct counter *counter, __u32 length)
+{
+	if (!counter)
+		return;
+	__sync_fetch_and_add(&counter->packets, 1);
+	__sync_fetch_and_add(&counter->bytes, length);
+}
+
+/* One that was dropped: in sum, and for its endpoint while there is room. */
+static __always_inline void count_drop(const struct drop_key *key, __u32 length)
+{
+	__u32 index = key->reason * 2 + key->direction;
+	struct counter *counter = bpf_map_lookup_elem(&drops, key);
+
+	count_shared(bpf_map_lookup_elem(&counters, &index), length);
+	if (!counter) {
+		struct counter none = {};
+
+		bpf_map_update_elem(&drops, key, &none, BPF_NOEXIST);
+		counter = bpf_map_lookup_elem(&drops, key);
+	}
+	count_shared(counter, length);
+}
+
+/* True when the payer may write one more. Half of the ring is for those who stay within an eighth
+ * of their rate: whoever writes more finds it closed, so that many busy ones, or many pods of one
+ * tenant, do not take the word from the others. */
+static __always_inline bool event_may(struct event_account *account)
+{
+	__u32 window = bpf_ktime_get_coarse_ns() >> 30, used;
+
+	if (!CONFIG(event_rate))
+		return true;
+	if (account->window != window) {
+		account->window = window;
+		account->used = 0;
+	}
+	used = account->used;
+	if (used >= CONFIG(event_rate))
+		return false;
+	if (used >= (CONFIG(event_rate) + 7) / 8 &&
+	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >
+		    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2)
+		return false;
+	__sync_fetch_and_add(&account->used, 1);
+	return true;
+}
+
+/* Room in the payer's share and in the ring, or zero; what finds none is counted. */
+static __always_inline struct event *event_reserve(__u32 payer)
+{
+	__u32 zero = 0;
+	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
+	struct event_state *state;
+	struct event *event;
+	bool may;
+
+	if (!account)
+		return 0;
+	may = event_may(account);
+	event = may ? bpf_ringbuf_reserve(&events, sizeof(*event), 0) : 0;
+	if (event)
+		return event;
+	__sync_fetch_and_add(&account->missed, 1);
+	state = bpf_map_lookup_elem(&event_state, &zero);
+	if (state && may)
+		state->lost += 1;
+	else if (state)
+		state->suppressed += 1;
+	return 0;
+}
