@@ -2,6 +2,8 @@ import type { TraceRequest, TraceView } from '../api/index.ts';
 import { type AddressBook, RESERVED_IDS, reservedIdentity } from '../identity/index.ts';
 import {
   type Direction,
+  type DropReason,
+  type Frontend,
   formatOrigin,
   type Identity,
   type IdentityId,
@@ -25,6 +27,7 @@ import type { Intent } from './intent.ts';
 import type { PodIdentities } from './pod-identities.ts';
 import type { DirectionState, PolicyInstaller } from './policy-installer.ts';
 import { shortfall } from './shortfalls.ts';
+import { backendOf, dropStep, nobodyAt, pretender } from './trace-destination.ts';
 
 export type TraceContext = {
   readonly intent: Intent;
@@ -34,6 +37,8 @@ export type TraceContext = {
   readonly endpoints: EndpointTable;
   readonly installer: PolicyInstaller;
   readonly nodeAddresses: () => readonly Addr[];
+  /** Who serves a place (`frontendKey`). */
+  readonly serviceAt: (place: string) => Frontend | undefined;
 };
 
 type End = { readonly name: string; readonly identity: Identity; readonly addr: Addr | undefined };
@@ -44,7 +49,48 @@ const ECHO_REQUEST = 8 << 8;
 /** What would happen to a new connection, by the same explanation that the datapath's tables are tested against. */
 export function trace(request: TraceRequest, context: TraceContext): TraceView {
   const from = resolveEnd(request.from, context);
+  const { to, port, drop: dropped } = destination(request, context);
+  const drop = pretender(from.identity.id);
+  const steps: TraceView['steps'] = [];
+  if (drop !== undefined) steps.push(dropStep('ingress', drop));
+  else if (dropped !== undefined) steps.push(dropStep('egress', dropped));
+  else steps.push(...judge(from, to, { ...request, port }, context));
+  const denied = steps.some((step) => step.verdict === 'denied');
+  return {
+    verdict: denied ? 'denied' : 'allowed',
+    from: endView(from),
+    to: endView(to),
+    ...(request.port === undefined ? {} : { port: request.port }),
+    protocol: request.protocol,
+    steps,
+  };
+}
+
+/** Through a service to its backend; `drop`: to nobody, and so nowhere. */
+function destination(
+  request: TraceRequest,
+  context: TraceContext,
+): { readonly to: End; readonly port: number | undefined; readonly drop?: DropReason } {
   const to = resolveEnd(request.to, context);
+  const { port } = request;
+  const backend = to.addr === undefined ? undefined : backendOf(to.addr, request, context.serviceAt);
+  if (typeof backend === 'string') return { to, port, drop: backend };
+  if (backend !== undefined) {
+    const name = `${request.to}, service ${backend.service} at ${backend.addr}:${backend.port}`;
+    return { to: { ...resolveAddr(backend.addr, context), name }, port: backend.port };
+  }
+  const isOnItsWay = to.addr !== undefined && context.endpoints.ofAddress(to.addr) !== undefined;
+  const drop = isOnItsWay ? undefined : nobodyAt(to.identity.id);
+  return { to, port, ...(drop === undefined ? {} : { drop }) };
+}
+
+/** What policies say to it. */
+function judge(
+  from: End,
+  to: End,
+  request: Pick<TraceRequest, 'protocol'> & { readonly port: number | undefined },
+  context: TraceContext,
+): TraceView['steps'] {
   const steps: TraceView['steps'] = [];
   for (const direction of ['egress', 'ingress'] as const) {
     const subject = direction === 'egress' ? from : to;
@@ -68,15 +114,7 @@ export function trace(request: TraceRequest, context: TraceContext): TraceView {
     steps.push(note === undefined ? step : { ...step, reason: `${step.reason} (${note})` });
     if (explanation.verdict === 'deny') break;
   }
-  const denied = steps.some((step) => step.verdict === 'denied');
-  return {
-    verdict: denied ? 'denied' : 'allowed',
-    from: endView(from),
-    to: endView(to),
-    ...(request.port === undefined ? {} : { port: request.port }),
-    protocol: request.protocol,
-    steps,
-  };
+  return steps;
 }
 
 /** Where the direction, or the peer, is closed although the policies may say otherwise. */

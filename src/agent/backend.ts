@@ -162,7 +162,8 @@ export class Backend implements AdminBackend {
   }
 
   async trace(request: TraceRequest): Promise<TraceView> {
-    return trace(request, this.#o);
+    const { services } = this.#o;
+    return trace(request, { ...this.#o, serviceAt: (place) => services?.follower.at(place) });
   }
 
   connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]> {

@@ -161,6 +161,7 @@ export async function fakeNode(
     identities,
     book,
     policies,
+    ranges,
     endpoints,
     engine,
     tables,

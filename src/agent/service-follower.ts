@@ -91,6 +91,11 @@ export class ServiceFollower {
     return this.#desired.get(service) ?? [];
   }
 
+  /** Who serves the place. */
+  at(place: string): Frontend | undefined {
+    return this.#claims.winner(place);
+  }
+
   /** False: another service has the place. */
   isWon(frontend: Frontend, place: string): boolean {
     return this.#claims.has(frontend, place);

@@ -152,6 +152,8 @@ export const traceSchema = z.object({
       /** `NetworkPolicy tenant-a/backend`; absent: a default decided. */
       policy: z.string().optional(),
       rule: z.string().optional(),
+      /** Why it is dropped whatever policies say. */
+      drop: z.string().optional(),
       /** One sentence for people. */
       reason: z.string(),
       /** The rule that would have allowed it, but for one condition. */

@@ -95,6 +95,12 @@ describe('an agent on a node', () => {
       steps: [{ verdict: 'allowed' }, { nearestMiss: { rule: 'ingress rule 0' } }],
     });
     expect(await admin.trace({ from: frontend.ip, to: backend.ip, port: 80 })).toMatchObject({ verdict: 'allowed' });
+    const nobody = { from: 'default/frontend', to: '10.244.1.201', port: 80 };
+    expect(await admin.trace(nobody)).toMatchObject({ verdict: 'denied', steps: [{ drop: 'no-endpoint' }] });
+    expect(await lab.ping(frontend, nobody.to)).toBe(false);
+    expect((await admin.endpoint({ namespace: 'default', pod: 'frontend' })).counters?.drops).toEqual([
+      expect.objectContaining({ reason: 'no-endpoint', direction: 'egress' }),
+    ]);
     await expect(admin.trace({ from: 'default/nobody', to: 'world' })).rejects.toMatchObject({
       code: 'E_AGENT_NOT_FOUND',
     });
