@@ -39,19 +39,20 @@ type Place = { readonly id: EndpointId; readonly device: Ifindex };
 export class EndpointPrograms {
   readonly #o: EndpointProgramsOptions;
   readonly #links = new Map<EndpointId, Map<Hook, TcxLink>>();
+  readonly #configs = new WeakMap<EndpointRecord, Config>();
 
   constructor(options: EndpointProgramsOptions) {
     this.#o = options;
   }
 
+  /** The same one for the same record: what was compared with it is not compared again. */
   configOf(record: EndpointRecord): Config {
-    return {
-      ...this.#o.base,
-      endpoint: record.id,
-      ifindex: record.hostIfindex,
-      ipv4: record.addr,
-      mac: record.mac,
-    };
+    const known = this.#configs.get(record);
+    if (known !== undefined) return known;
+    const { id, hostIfindex, addr, mac } = record;
+    const config = { ...this.#o.base, endpoint: id, ifindex: hostIfindex, ipv4: addr, mac };
+    this.#configs.set(record, config);
+    return config;
   }
 
   /** Loads this endpoint's programs and attaches both, or swaps what is attached. */

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Ifindex, ifindex } from '../model/index.ts';
 import { hasErrno } from './errno.ts';
@@ -38,6 +38,8 @@ export class TcxLink implements Disposable {
   readonly ifindex: Ifindex;
   readonly pin: string;
   readonly #fd: LinkFd;
+  /** Inode of the pin that was seen to be this link's. */
+  #ownInode: number | undefined;
 
   private constructor(options: { hook: TcxHook; ifindex: Ifindex; pin: string; fd: LinkFd }) {
     this.hook = options.hook;
@@ -107,9 +109,15 @@ export class TcxLink implements Disposable {
 
   /** Whether it is this link that is pinned at its place. */
   get isPinned(): boolean {
+    const inode = statSync(this.pin, { throwIfNoEntry: false })?.ino;
+    if (inode === undefined) return false;
+    // A pin never becomes another object's; asking the kernel each time whose it is costs ten times as much.
+    if (inode === this.#ownInode) return true;
     try {
       using pinned = objectGet('link', this.pin);
-      return pinned !== undefined && linkInfo(pinned).id === linkInfo(this.#fd).id;
+      const isOwn = pinned !== undefined && linkInfo(pinned).id === linkInfo(this.#fd).id;
+      if (isOwn) this.#ownInode = inode;
+      return isOwn;
     } catch (error) {
       throw kernelError('E_DATAPATH_PIN', this.pin, error);
     }

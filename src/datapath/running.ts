@@ -24,6 +24,8 @@ export class RunningPrograms {
   readonly #base: Config;
   /** Tags by object and program. */
   readonly #tags = new Map<string, Map<string, string>>();
+  /** Programs that were compared and are right: kernel id, object, name. */
+  readonly #right = new WeakMap<Config, Set<string>>();
 
   constructor(options: { readonly maps: MapSet; readonly base: Config }) {
     this.#maps = options.maps;
@@ -47,8 +49,20 @@ export class RunningPrograms {
     return tags;
   }
 
-  /** How a program differs from what it should be; undefined: it does not. */
-  difference(programId: number, { spec, program, config }: Wanted): string | undefined {
+  /**
+   * How a program differs from what it should be; undefined: it does not. Nothing of a loaded program changes, its
+   * constants are frozen, and the kernel gives its id to no other: one that was right for this very `config` is.
+   */
+  difference(programId: number, wanted: Wanted): string | undefined {
+    const name = `${programId} ${wanted.spec.path} ${wanted.program}`;
+    const right = this.#right.get(wanted.config) ?? new Set<string>();
+    if (right.has(name)) return undefined;
+    const difference = this.#compare(programId, wanted);
+    if (difference === undefined) this.#right.set(wanted.config, right.add(name));
+    return difference;
+  }
+
+  #compare(programId: number, { spec, program, config }: Wanted): string | undefined {
     const info = infoOf(programId);
     if (info === undefined) return 'it is gone';
     if (info.tag !== this.learn(spec).get(program)) return `another build of ${program} runs there`;
