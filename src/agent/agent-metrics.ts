@@ -1,7 +1,7 @@
 import { createRegistry, Gauge, Histogram, type Registry } from '../base/metrics.ts';
 import { type MapSet, readCounters } from '../datapath/index.ts';
 import { ENDPOINT_STATES } from '../endpoint/index.ts';
-import type { IdentityAllocator } from '../identity/index.ts';
+import type { AddressBook, IdentityAllocator } from '../identity/index.ts';
 import type { FlowHub } from '../observe/index.ts';
 import type { Collection } from './conntrack-collector.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -16,6 +16,7 @@ export type MetricsSources = {
   readonly allocator: IdentityAllocator;
   readonly installer: PolicyInstaller;
   readonly policies: Pick<PolicyFollower, 'problems'>;
+  readonly book: Pick<AddressBook, 'unplaced'>;
   readonly ipcache: IpcacheReconciler;
   readonly collection: Collection;
   readonly hub: FlowHub;
@@ -39,7 +40,7 @@ export function createAgentRegistry(): Registry {
 /** Everything is read when it is asked for; nothing runs between two scrapes. */
 export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly Gauge[] {
   const registers = [registry];
-  const { maps, endpoints, allocator, installer, policies, ipcache, collection, hub, reflection } = sources;
+  const { maps, endpoints, allocator, installer, policies, book, ipcache, collection, hub, reflection } = sources;
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
@@ -101,6 +102,20 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
         for (const { kind, status } of reflection.status()) this.set({ kind }, (status.silentMs ?? NaN) / 1_000);
       },
     }),
+    new Gauge({
+      name: 'membrane_kube_unreadable_count',
+      help: 'Objects of which the newest version cannot be read, by kind: pods, namespaces and slices count as gone',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        for (const { kind, status } of reflection.status()) this.set({ kind }, status.rejected.length);
+      },
+    }),
+    gauge(
+      'membrane_address_unplaced_count',
+      'Addresses of pods and nodes elsewhere that have no room in the ipcache',
+      () => book.unplaced,
+    ),
     gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length),
     gauge('membrane_policy_refused_count', 'Identities of this node for which some policy is not in force', () =>
       count(installer, ({ problem }) => problem !== undefined),

@@ -40,7 +40,7 @@ import type { PeerFollower } from './peer-follower.ts';
 import type { PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
-import { type Reflection, reflectorDetail } from './reflection.ts';
+import { type Reflection, reflectorDetail, unreadableTexts } from './reflection.ts';
 import type { Services } from './services.ts';
 import { refusedPolicies } from './shortfalls.ts';
 import type { StateFiles } from './state-files.ts';
@@ -269,6 +269,10 @@ export class Backend implements AdminBackend {
       [...new Set(refused)].slice(0, 5),
       `${rows} rows and ${peers} peers in use, ${building} being made`,
     );
+    add('objects', unreadableTexts(reflection.status()), 'all could be read');
+    const { unplaced, size } = this.#o.book;
+    const lost = `${unplaced} of ${size} addresses of pods and nodes elsewhere have no room in the ipcache, and are nobody's or the world's: raise maps.ipcache`;
+    add('addresses', unplaced === 0 ? [] : [lost], `${size} of pods and nodes elsewhere`);
     const starved = Array.from(this.#o.peers.starved, ([pod, problem]) => `pod ${pod}: ${problem}`);
     add(
       'identities',
@@ -278,8 +282,8 @@ export class Backend implements AdminBackend {
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
     const { waits } = this.#o.switchover;
     add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
-    const lost = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
-    add('records', lost, 'all of an earlier life could be read');
+    const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
+    add('records', unread, 'all of an earlier life could be read');
     const closed = endpoints.values().filter(({ state }) => state !== 'ready');
     add(
       'endpoints',

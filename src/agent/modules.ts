@@ -373,6 +373,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     allocator,
     installer,
     policies,
+    book,
     ipcache,
     collection,
     hub,

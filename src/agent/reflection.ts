@@ -78,6 +78,17 @@ export class Reflection implements Service {
   }
 }
 
+const MOST_NAMED = 5;
+
+/** Objects that cannot be read, and what follows: the first of them. */
+export function unreadableTexts(all: readonly { readonly kind: string; readonly status: ReflectorStatus }[]): string[] {
+  const texts = all.flatMap(({ kind, status }) =>
+    status.rejected.map(({ key, problem }) => `${kind} ${key} cannot be read: ${problem}`),
+  );
+  const more = texts.length - MOST_NAMED;
+  return more > 0 ? [...texts.slice(0, MOST_NAMED), `and ${more} more objects`] : texts;
+}
+
 /** `12 objects, last heard of 3 s ago`, with what is wrong in front. */
 export function reflectorDetail({ problem, synced, objects, silentMs }: ReflectorStatus, server: string): string {
   const known = synced ? `${objects} objects` : `waits for ${server}`;

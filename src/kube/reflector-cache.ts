@@ -66,7 +66,7 @@ export class ReflectorCache<T extends KubeRow> {
         if ('row' in parsed) next.set(head.key, { resourceVersion: head.resourceVersion, row: parsed.row });
         else {
           rejected.set(head.key, parsed.problem);
-          if (known !== undefined) next.set(head.key, known);
+          if (known !== undefined && this.#resource.unreadable === 'keep') next.set(head.key, known);
         }
       },
       finish: () => {
@@ -110,6 +110,7 @@ export class ReflectorCache<T extends KubeRow> {
         this.#entries.set(head.key, { resourceVersion: head.resourceVersion, row: parsed.row });
         this.#rejected.delete(head.key);
       } else {
+        if (this.#resource.unreadable === 'forget') this.#entries.delete(head.key);
         this.#rejected.set(head.key, parsed.problem);
         rejected.push({ key: head.key, problem: parsed.problem });
       }

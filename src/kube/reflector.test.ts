@@ -4,7 +4,8 @@ import { KubeClient } from './client.ts';
 import type { KubeConnection } from './connection.ts';
 import { FakeApiServer } from './fake.ts';
 import { Reflector, type ReflectorBatch } from './reflector.ts';
-import { POD, type PodRow } from './resources/index.ts';
+import { ReflectorCache } from './reflector-cache.ts';
+import { ENDPOINT_SLICE, type KubeRow, NAMESPACE, NODE, POD, type PodRow, SERVICE } from './resources/index.ts';
 
 const PODS = '/api/v1/pods';
 
@@ -208,16 +209,49 @@ describe('bad objects', () => {
     expect(reflector.status()).toMatchObject({ rejected: [], lists: 1 });
   });
 
-  test('an object that turns bad keeps its last good row until it is deleted', async () => {
+  test('a pod that turns bad is forgotten: it may not be any more what it was', async () => {
     server.put(PODS, pod('one', { ip: '10.0.0.5' }));
     const { rows, names, reflector } = follow();
     await expect.poll(names).toEqual(['one']);
     server.put(PODS, pod('one', { labels: 'nonsense' }));
     await expect.poll(() => reflector.status().rejected.length).toBe(1);
-    expect(rows.get('uid-one')?.podIPs).toEqual(['10.0.0.5']);
-    server.remove(PODS, 'a', 'one');
     await expect.poll(names).toEqual([]);
+    server.put(PODS, pod('one', { ip: '10.0.0.6' }));
+    await expect.poll(() => rows.get('uid-one')?.podIPs).toEqual(['10.0.0.6']);
     expect(reflector.status().rejected).toEqual([]);
+    server.put(PODS, pod('one', { labels: 'nonsense' }));
+    await expect.poll(() => reflector.status().rejected.length).toBe(1);
+    server.remove(PODS, 'a', 'one');
+    await expect.poll(() => reflector.status().rejected).toEqual([]);
+  });
+
+  test.each([
+    ['Pod', POD, 'forget'],
+    ['Namespace', NAMESPACE, 'forget'],
+    ['EndpointSlice', ENDPOINT_SLICE, 'forget'],
+    ['Node', NODE, 'keep'],
+    ['Service', SERVICE, 'keep'],
+  ] as const)('a %s of which a newer version cannot be read: by event or by list', (_kind, resource, unreadable) => {
+    const version = (resourceVersion: string, labels: unknown) => ({
+      metadata: { namespace: '', name: 'one', uid: 'u', resourceVersion, labels },
+      addressType: 'IPv4',
+      endpoints: [],
+    });
+    const good = version('1', { app: 'good' });
+    const bad = version('2', 'nonsense');
+    for (const way of ['event', 'list'] as const) {
+      const cache = new ReflectorCache<KubeRow>(resource);
+      const list = (object: unknown) => {
+        const replacement = cache.beginReplace();
+        replacement.add(object);
+        return replacement.finish();
+      };
+      expect(list(good)).toMatchObject({ upserts: [{ name: 'one' }], rejected: [] });
+      const changes = way === 'list' ? list(bad) : cache.apply([{ type: 'MODIFIED', object: bad }]);
+      expect(changes).toMatchObject({ upserts: [], rejected: [{ key: 'one' }] });
+      expect(changes.deletes.length, way).toBe(unreadable === 'forget' ? 1 : 0);
+      expect(cache.size).toBe(unreadable === 'forget' ? 0 : 1);
+    }
   });
 
   test.each([

@@ -12,7 +12,7 @@ import { kubeErrors } from './errors.ts';
 import { ReflectorCache } from './reflector-cache.ts';
 import type { KubeRow, Resource } from './resources/resource.ts';
 
-/** An object that could not be understood. The row that was known before, if any, stays. */
+/** An object that could not be understood. What becomes of the row that was known before says its resource. */
 export type RejectedObject = { readonly key: string; readonly problem: string };
 
 /**

@@ -304,6 +304,24 @@ describe('an agent with other settings', () => {
     await lab.request('DELETE', `${POLICIES}/isolate`);
   });
 
+  it('says that addresses of nodes elsewhere have no room', async () => {
+    await lab.startAgent({ maps: { ipcache: 16 } });
+    const check = async () => (await lab.admin().status()).checks.find(({ name }) => name === 'addresses');
+    expect(await check()).toMatchObject({ ok: true });
+    const addresses = Array.from({ length: 8 }, (_, n) => ({ type: 'InternalIP', address: `198.51.100.${n + 1}` }));
+    await lab.apply('/api/v1/nodes', {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'far' },
+      status: { addresses },
+    });
+    await eventually('it is said', async () => (await check())?.ok === false);
+    expect((await check())?.detail).toMatch(/^2 of 8 addresses .* have no room in the ipcache/);
+    expect((await lab.admin().metrics()).split('\n')).toContain('membrane_address_unplaced_count 2');
+    await lab.request('DELETE', '/api/v1/nodes/far');
+    await eventually('all have room again', async () => (await check())?.ok === true);
+  });
+
   it('creates nothing for what is off', async () => {
     await lab.request('DELETE', `${POLICIES}/backend`);
     await lab.startAgent({

@@ -77,5 +77,6 @@ export const ENDPOINT_SLICE = defineResource<EndpointSliceRow>({
   groupPath: '/apis/discovery.k8s.io/v1',
   plural: 'endpointslices',
   namespaced: true,
+  unreadable: 'forget',
   schema,
 });

@@ -19,5 +19,6 @@ export const NAMESPACE = defineResource<NamespaceRow>({
   groupPath: '/api/v1',
   plural: 'namespaces',
   namespaced: false,
+  unreadable: 'forget',
   schema,
 });

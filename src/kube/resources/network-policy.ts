@@ -34,5 +34,6 @@ export const NETWORK_POLICY = defineResource<NetworkPolicyRow>({
   groupPath: '/apis/networking.k8s.io/v1',
   plural: 'networkpolicies',
   namespaced: true,
+  unreadable: 'forget',
   schema,
 });

@@ -35,5 +35,7 @@ export const NODE = defineResource<NodeRow>({
   groupPath: '/api/v1',
   plural: 'nodes',
   namespaced: false,
+  // Its addresses and its range would be the world's.
+  unreadable: 'keep',
   schema,
 });

@@ -136,5 +136,6 @@ export const POD = defineResource<PodRow>({
   groupPath: '/api/v1',
   plural: 'pods',
   namespaced: true,
+  unreadable: 'forget',
   schema,
 });

@@ -11,6 +11,11 @@ export type Resource<T extends KubeRow> = {
   readonly namespaced: boolean;
   /** From the object as the server sends it to the row that is kept. Throws (zod) on an object that makes no sense. */
   readonly parse: (object: unknown) => T;
+  /**
+   * What becomes of the row of an object of which a newer version cannot be read. `forget` closes: nobody goes on as what
+   * he may not be any more. `keep` where it is the forgetting that would open.
+   */
+  readonly unreadable: 'forget' | 'keep';
 };
 
 /** What every row has; the key in a reflector is `namespace/name`. */

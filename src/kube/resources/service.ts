@@ -87,5 +87,7 @@ export const SERVICE = defineResource<ServiceRow>({
   groupPath: '/api/v1',
   plural: 'services',
   namespaced: true,
+  // Its address may lie outside of every known range, and would be the world's. Who serves it say the slices.
+  unreadable: 'keep',
   schema,
 });
