@@ -17,6 +17,7 @@ import { survive } from './survive.ts';
 import { takeover } from './takeover.ts';
 import { unfinished } from './unfinished.ts';
 import { unknownPod } from './unknown-pod.ts';
+import { unserved } from './unserved.ts';
 
 export type AttackOptions = {
   /** Of the attacks that repeat. */
@@ -52,6 +53,7 @@ export const ATTACKS: readonly Attack[] = [
   { number: 11, name: 'node-port', title: 'A node port, from everywhere', run: nodePort },
   { number: 12, name: 'capture', title: 'A Service with addresses of others', run: capture },
   { number: 13, name: 'nat', title: 'Connections of another tenant with the outside', run: nat },
+  { number: 14, name: 'unserved', title: 'Addresses of services that nobody serves', run: unserved },
   { number: 15, name: 'intake', title: 'A policy that the agent cannot read, and one of another family', run: intake },
   { number: 16, name: 'crowd', title: 'Huge policies of one tenant, a default deny of another', run: crowd },
   { number: 17, name: 'unfinished', title: 'A pod has the kernel write into its packets', run: unfinished },

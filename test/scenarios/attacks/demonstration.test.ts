@@ -108,6 +108,17 @@ describe('the demonstration', () => {
     expect(lines.map((line) => line.id)).toEqual(['12.backend', '12.cluster-ip', '12.resolver', '12.load-balancer']);
   });
 
+  it('lets nothing out to an impostor at an address of services', async () => {
+    const lines = await lab.lines('unserved');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['14.served', '14.pod', '14.node', '14.raw']);
+    expect(lines.map((line) => line.decidedBy).slice(1)).toEqual([
+      'drop service-unknown (socket, egress)',
+      'drop service-unknown (socket, egress)',
+      'drop service-unknown (from-pod, egress)',
+    ]);
+  });
+
   it('closes by what it cannot read of a policy', async () => {
     const lines = await lab.lines('intake');
     expect(broken(lines)).toEqual([]);
