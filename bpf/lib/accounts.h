@@ -6,40 +6,55 @@
 #include "config.h"
 #include "maps.h"
 
-static __always_inline void count(__u32 reason, __u32 direction, __u32 length)
-{
-	__u32 index = reason * 2 + direction;
-	struct counter *counter = bpf_map_lookup_elem(&counters, &index);
-
-	if (counter) {
-		counter->packets += 1;
-		counter->bytes += length;
-	}
-}
-
-/* Others count here while a socket's program does, which may be interrupted. */
-static __always_inline void count_shared(struct counter *counter, __u32 length)
+static __always_inline void counter_add(struct counter *counter, __u32 length)
 {
 	if (!counter)
 		return;
-	__sync_fetch_and_add(&counter->packets, 1);
-	__sync_fetch_and_add(&counter->bytes, length);
+	counter->packets += 1;
+	counter->bytes += length;
 }
 
-/* One that was dropped: in sum, and for its endpoint while there is room. */
+static __always_inline void count(__u32 reason, __u32 direction, __u32 length)
+{
+	__u32 index = reason * 2 + direction;
+
+	counter_add(bpf_map_lookup_elem(&counters, &index), length);
+}
+
+/* The row of an endpoint's drops; none when there is no room. */
+static __always_inline struct counter *drops_row(const struct drop_key *key)
+{
+	struct counter *row = bpf_map_lookup_elem(&drops, key);
+	struct counter none = {};
+
+	if (row)
+		return row;
+	bpf_map_update_elem(&drops, key, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&drops, key);
+}
+
+/* A packet that was dropped: in sum, and for its endpoint while there is room. */
 static __always_inline void count_drop(const struct drop_key *key, __u32 length)
 {
+	count(key->reason, key->direction, length);
+	counter_add(drops_row(key), length);
+}
+
+/* A packet may come while a socket's program counts, not the other way round: only the latter has
+ * to add without a gap. */
+static __always_inline void counter_add_whole(struct counter *counter)
+{
+	if (counter)
+		__sync_fetch_and_add(&counter->packets, 1);
+}
+
+/* The same of what was refused at a socket, before there was a packet. */
+static __always_inline void count_refusal(const struct drop_key *key)
+{
 	__u32 index = key->reason * 2 + key->direction;
-	struct counter *counter = bpf_map_lookup_elem(&drops, key);
 
-	count_shared(bpf_map_lookup_elem(&counters, &index), length);
-	if (!counter) {
-		struct counter none = {};
-
-		bpf_map_update_elem(&drops, key, &none, BPF_NOEXIST);
-		counter = bpf_map_lookup_elem(&drops, key);
-	}
-	count_shared(counter, length);
+	counter_add_whole(bpf_map_lookup_elem(&counters, &index));
+	counter_add_whole(drops_row(key));
 }
 
 /* True when the payer may write one more. Half of the ring is for those who stay within an eighth

@@ -80,7 +80,7 @@ VERIFIED_ONCE int sock_refuse(struct bpf_sock_addr *ctx, const union addr *addr,
 		return SOCK_REFUSE;
 	if (pod)
 		key.endpoint = pod->endpoint;
-	count_drop(&key, 0);
+	count_refusal(&key);
 	if (CONFIG(enable_events))
 		tell_refusal(ctx, addr, port, reason);
 	return SOCK_REFUSE;
