@@ -1,5 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { missingKernelFeature } from './tools/kernel-probe.ts';
+import { SlowestFirst } from './tools/vitest-order.ts';
+import { viewPool, whyNoViews } from './tools/vitest-view-pool.ts';
 
 declare module 'vitest' {
   // oxlint-disable-next-line typescript/consistent-type-definitions: an interface is what can be extended
@@ -8,18 +11,27 @@ declare module 'vitest' {
   }
 }
 
+/** Files that run side by side. Not more than four, whatever the machine: each may hold programs, see docs/adr/0005. */
+const WORKERS = Math.min(4, Math.max(2, availableParallelism()));
+
 /**
- * Two projects: `unit` needs neither root nor a kernel feature and runs in parallel; `kernel` creates namespaces, loads
- * programs and starts processes, so its files run one after the other.
+ * Two projects: `unit` needs neither root nor a kernel feature; `kernel` creates namespaces, loads programs and starts
+ * processes, so each of its files runs in a private view of the machine, or, where there is none, one after the other.
  */
 export default defineConfig(async () => {
   // Other tools read this file, too, and the unit tests need no kernel.
   const asked = process.argv[1]?.includes('vitest') && !process.argv.join(' ').includes('--project unit');
   const missing = asked ? await missingKernelFeature() : undefined;
   if (missing !== undefined) console.warn(`kernel tests are skipped, this machine lacks ${missing}`);
+  const noViews = asked && missing === undefined ? await whyNoViews() : undefined;
+  if (noViews !== undefined) console.warn(`kernel tests run one after the other on the machine itself: ${noViews}`);
   return {
     test: {
       reporters: ['default', './tools/vitest-reporter.ts'],
+      sequence: { sequencer: SlowestFirst },
+      maxWorkers: WORKERS,
+      // What is waited for is a state: how long it takes is the machine's affair.
+      expect: { poll: { timeout: 15_000, interval: 10 } },
       provide: { missingKernelFeature: missing ?? '' },
       projects: [
         {
@@ -28,7 +40,9 @@ export default defineConfig(async () => {
             name: 'unit',
             include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
             exclude: ['**/*.kernel.test.ts', '**/node_modules/**'],
-            testTimeout: 20_000,
+            // Nothing is kept in modules, and half of the time would go into loading them for each file anew.
+            isolate: false,
+            testTimeout: 120_000,
           },
         },
         {
@@ -39,13 +53,13 @@ export default defineConfig(async () => {
               missing === undefined
                 ? [
                     'src/**/*.kernel.test.ts',
+                    'tools/**/*.kernel.test.ts',
                     'cni/**/*.test.ts',
                     'bpf/tests/**/*.test.ts',
                     'test/scenarios/**/*.test.ts',
                   ]
                 : ['test/unusable-kernel.test.ts'],
-            pool: 'forks',
-            fileParallelism: false,
+            ...(noViews === undefined ? { pool: viewPool } : { pool: 'forks', fileParallelism: false }),
             // After the others: load from elsewhere is no part of what these tests prove.
             sequence: { groupOrder: 1 },
             testTimeout: 120_000,

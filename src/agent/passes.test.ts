@@ -15,7 +15,7 @@ test('what happens in one turn makes one pass, what happens during it one more, 
     most = Math.max(most, running);
     count += 1;
     if (count === 1) for (let i = 0; i < 5; i += 1) all.kick();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setImmediate(resolve));
     running -= 1;
   });
   for (let i = 0; i < 5; i += 1) all.kick();

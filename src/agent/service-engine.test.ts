@@ -335,13 +335,13 @@ describe('ServiceEngine', () => {
     put(intent.slices, ...names.map((i) => slice(`s${i}`, [endpoint('10.244.1.1'), endpoint('10.244.1.2')])));
     await settle();
     expect((await maps.slots.entries()).length).toBe(10_000);
-    passes.length = 0;
+    const [whole = 0] = passes.splice(0);
     for (let i = 0; i < 20; i += 1) {
       await clock.advance(1_000);
       put(intent.slices, slice(`s${i}`, [endpoint('10.244.1.1'), endpoint('10.244.1.3')]));
       await settle();
     }
-    // A wide margin for a busy machine: looking at every service would take several times as long.
-    expect(passes.toSorted((a, b) => a - b)[10]).toBeLessThan(20);
+    const median = passes.toSorted((a, b) => a - b)[10] ?? whole;
+    expect(median).toBeLessThan(whole / 20);
   });
 });

@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import type { Frontend, ServiceSpec } from '../model/index.ts';
@@ -73,21 +72,17 @@ describe('ServiceHealth', () => {
     const health = new ServiceHealth({ log: silentLogger });
     const port = await freePort();
     try {
-      health.update('a/web', row(port), [frontend('ready', 'ready')]);
-      await sleep(20);
       const service = { namespace: 'a', name: 'web' };
-      expect(await ask(port)).toEqual([200, { service, localEndpoints: 2, serviceProxyHealthy: true }]);
+      health.update('a/web', row(port), [frontend('ready', 'ready')]);
+      await expect.poll(() => ask(port)).toEqual([200, { service, localEndpoints: 2, serviceProxyHealthy: true }]);
       health.update('a/web', row(port), [frontend('draining')]);
       expect(await ask(port)).toEqual([503, { service, localEndpoints: 0, serviceProxyHealthy: true }]);
       health.update('a/web', row(port, { externalTrafficPolicy: 'Cluster' }), [frontend('ready')]);
-      await sleep(20);
-      expect(await ask(port)).toBe('refused');
+      await expect.poll(() => ask(port)).toBe('refused');
       health.update('a/web', row(port), [frontend('ready')]);
-      await sleep(20);
-      expect(await ask(port)).toMatchObject([200, {}]);
+      await expect.poll(() => ask(port)).toMatchObject([200, {}]);
       health.update('a/web', undefined, []);
-      await sleep(20);
-      expect(await ask(port)).toBe('refused');
+      await expect.poll(() => ask(port)).toBe('refused');
     } finally {
       await health.stop();
     }
@@ -100,8 +95,7 @@ describe('ServiceHealth', () => {
     const health = new ServiceHealth({ log: silentLogger });
     try {
       health.update('a/web', row(port), [frontend('ready')]);
-      await sleep(20);
-      expect(health.problemOf('a/web')).toContain('EADDRINUSE');
+      await expect.poll(() => health.problemOf('a/web')).toContain('EADDRINUSE');
     } finally {
       await health.stop();
       other.close();

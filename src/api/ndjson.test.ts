@@ -23,13 +23,19 @@ test('a value a line, whatever is in it', async () => {
 });
 
 test('a sign of life while nothing happens, and no value is lost by it', async () => {
+  const alive = Promise.withResolvers<void>();
   async function* groups() {
     yield [1];
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await alive.promise;
     yield [2];
   }
-  const heartbeat = { everyMs: 10, line: 'alive' };
-  const lines = await text(ndjsonStream(groups(), { controller: new AbortController(), onError, heartbeat }));
+  const heartbeat = { everyMs: 1, line: 'alive' };
+  const stream = ndjsonStream(groups(), { controller: new AbortController(), onError, heartbeat });
+  let lines = '';
+  for await (const chunk of stream) {
+    lines += Buffer.from(chunk).toString();
+    if (lines.includes('alive')) alive.resolve();
+  }
   expect(lines).toMatch(/^1\n("alive"\n)+2\n$/);
 });
 

@@ -78,9 +78,10 @@ const SMALL: MapSizes = {
 
 /**
  * Linux 6.18 frees each program in a work item of its own, at most 1,024 at a time, under the lock that loading one
- * holds while it waits for another item of that queue: more of them at once, beside a load, and neither ever ends.
+ * holds while it waits for another item of that queue: more of them at once, beside a load, and neither ever ends. Files
+ * of tests run side by side, and may end at the same time.
  */
-const MAX_PROGRAMS = 512;
+const MAX_PROGRAMS = 128;
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
 

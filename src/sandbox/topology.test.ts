@@ -30,7 +30,11 @@ describe('topology', () => {
   });
 
   it('never turns route_localnet on (CVE-2020-8558)', () => {
-    for (const [key, value] of Object.entries(NODE_SYSCTLS)) if (key.includes('route_localnet')) expect(value).toBe(0);
+    const localnet = Object.entries(NODE_SYSCTLS).filter(([key]) => key.includes('route_localnet'));
+    expect(localnet).toEqual([
+      ['net/ipv4/conf/all/route_localnet', 0],
+      ['net/ipv4/conf/default/route_localnet', 0],
+    ]);
   });
 });
 

@@ -31,8 +31,8 @@ const ip = (...args: string[]): string =>
 
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-/** Polls until `probe` holds; throws after `ms`. */
-export async function eventually(what: string, probe: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> {
+/** Polls until `probe` holds; throws after `ms`, which no machine needs. */
+export async function eventually(what: string, probe: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await probe())) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
@@ -146,18 +146,14 @@ export class AgentLab {
     });
     this.#agent = child;
     this.#ended = new Promise((done) => child.once('exit', (code) => done(code)));
-    await eventually(
-      'the agent serves',
-      async () => {
-        if (child.exitCode !== null)
-          throw new Error(`the agent ended with ${child.exitCode}: ${this.log().slice(-2000)}`);
-        const status = await this.admin()
-          .status()
-          .catch(() => undefined);
-        return options.waitReady === false ? status !== undefined : status?.ready === true;
-      },
-      15_000,
-    );
+    await eventually('the agent serves', async () => {
+      if (child.exitCode !== null)
+        throw new Error(`the agent ended with ${child.exitCode}: ${this.log().slice(-2000)}`);
+      const status = await this.admin()
+        .status()
+        .catch(() => undefined);
+      return options.waitReady === false ? status !== undefined : status?.ready === true;
+    });
   }
 
   /** The server is gone for the agent, or back; the test always reaches it. */

@@ -240,7 +240,7 @@ describe('an agent on a node', () => {
     expect(await lab.ping(other, backend.ip)).toBe(false);
     expect((await lab.admin().status()).ready).toBe(false);
     lab.connectApi(true);
-    await eventually('the agent is ready', async () => (await lab.admin().status()).ready, 15_000);
+    await eventually('the agent is ready', async () => (await lab.admin().status()).ready);
     await lab.relabel('other', { app: 'frontend' });
     await eventually('it follows again', () => lab.ping(other, backend.ip));
     await lab.relabel('other', { app: 'other' });

@@ -31,7 +31,7 @@ describe('an agent that finds other maps', () => {
   async function holds({ keeps = true } = {}): Promise<void> {
     for (const connection of keeps ? [session, outside] : []) {
       const before = connection.echoed;
-      await eventually('the connection goes on', () => connection.echoed > before + 5, 10_000);
+      await eventually('the connection goes on', () => connection.echoed > before + 5);
       expect(connection.isBroken).toBe(false);
     }
     await eventually('allowed passes', () => lab.ping(frontend, backend.ip));
@@ -139,7 +139,7 @@ describe('an agent that finds other maps', () => {
     expect(await lab.ping(frontend, backend.ip)).toBe(true);
     expect(await lab.ping(other, backend.ip)).toBe(false);
     lab.connectApi(true);
-    await eventually('it is ready', async () => (await lab.admin().status()).ready, 15_000);
+    await eventually('it is ready', async () => (await lab.admin().status()).ready);
     await holds({ keeps: false });
     expect(pins().every((name) => name.endsWith(version))).toBe(true);
     const late = await lab.addPod('late', { app: 'frontend' });

@@ -65,7 +65,7 @@ describe('an agent whose pins are removed', () => {
     rmSync(path(), { recursive: true });
     expect(await lab.ping(other, backend.ip)).toBe(false);
     expect(await problems()).not.toEqual([]);
-    await eventually('they are put back', async () => (await problems()).length === 0, 20_000);
+    await eventually('they are put back', async () => (await problems()).length === 0);
     await lab.stopAgent('SIGKILL');
     await holds();
     await lab.startAgent();

@@ -42,7 +42,7 @@ describe('a container runtime', () => {
     expect(added).toMatchObject({ code: 1, answer: { code: 11 } });
     expect(deleted).toEqual({ code: 0, answer: undefined });
     const other = await lab.addPod('other', { app: 'a' });
-    await eventually('nothing is left of what was given up', async () => (await ids()).join() === 'other', 15_000);
+    await eventually('nothing is left of what was given up', async () => (await ids()).join() === 'other');
     expect(await lab.inNode('ip', '-o', 'link')).toContain('mbr');
     await lab.removePod(other);
     await lab.deletePodObject('stopped');
@@ -52,7 +52,7 @@ describe('a container runtime', () => {
     const pod = await lab.addPod('lost', { app: 'a' });
     execFileSync('ip', ['netns', 'del', pod.netns]);
     lab.pods.delete(pod.netns);
-    await eventually('the endpoint is gone', async () => !(await ids()).includes('lost'), 45_000);
+    await eventually('the endpoint is gone', async () => !(await ids()).includes('lost'));
     await lab.deletePodObject('lost');
   });
 
@@ -128,7 +128,7 @@ describe('a container runtime', () => {
     const attached = () => lab.log().includes(`"cgroup":"${cgroup}"`);
     expect(attached()).toBe(false);
     mkdirSync(cgroup);
-    await eventually('they are attached', attached, 30_000);
+    await eventually('they are attached', attached);
     await lab.stopAgent();
     rmdirSync(cgroup);
   });

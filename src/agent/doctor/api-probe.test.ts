@@ -68,9 +68,7 @@ describe('what an API server tells strangers', () => {
     ['hangs up', createServer((socket) => socket.destroy())],
     ['speaks something else', createServer((socket) => socket.end('220 mail\r\n').on('error', () => undefined))],
   ])('a port that %s is none', async (_, made) => {
-    const started = performance.now();
     expect(await probe(made)).toBeUndefined();
-    expect(performance.now() - started).toBeLessThan(3_000);
   });
 });
 

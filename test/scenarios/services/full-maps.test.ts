@@ -112,6 +112,6 @@ describe('maps without room', () => {
     await scene.answeredBy('client', target, ['a', 'b']);
     for (const { name } of applied) await scene.remove('services', name);
     const { clusterIP } = await scene.read(last?.name ?? '');
-    await scene.answeredBy('client', `${clusterIP}:80`, ['a', 'b'], 5_000);
+    await scene.answeredBy('client', `${clusterIP}:80`, ['a', 'b']);
   });
 });

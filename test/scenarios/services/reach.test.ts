@@ -251,7 +251,9 @@ describe('a pod that is its own backend', () => {
     for (const [address, port] of targets) {
       const answer = await scene.curl('self', `${address}:${port}`);
       expect(answer).toMatchObject({ code: 0, names: ['self'], clients: [own] });
-      expect((await scene.curl('other', `${address}:${port}`)).code, 'the policy is in force').toBe(SILENCE);
+      expect((await scene.curl('other', `${address}:${port}`, { seconds: 1 })).code, 'the policy is in force').toBe(
+        SILENCE,
+      );
     }
     const talker = await scene.talker('self', 'udp', service.clusterIP, 80);
     expect(await talker.ask()).toMatch(new RegExp(`^answer self ${own}:\\d+ from ${service.clusterIP}:80$`));
@@ -272,8 +274,8 @@ describe('policy', () => {
     await scene.served('web', 1);
     const target = path === 'ClusterIP' ? `${service.clusterIP}:80` : `${lab.node.ip}:${service.nodePort}`;
     expect(await scene.curl('friend', target)).toMatchObject({ code: 0, names: ['backend'] });
-    expect(await scene.curl('stranger', target)).toMatchObject({ code: SILENCE, names: [] });
-    if (path === 'NodePort') expect((await scene.curl('world', target)).code).toBe(SILENCE);
+    expect(await scene.curl('stranger', target, { seconds: 1 })).toMatchObject({ code: SILENCE, names: [] });
+    if (path === 'NodePort') expect((await scene.curl('world', target, { seconds: 1 })).code).toBe(SILENCE);
     const flow = await scene.dropped('stranger');
     expect(flow).toMatchObject({
       dropReason: 'policy-ingress',

@@ -47,8 +47,8 @@ it('a rolling restart under load loses no request, through ClusterIP and NodePor
     `${rounds} rounds; inside ${inside.requests}, outside ${outside.requests} requests; ${repeated} SYNs repeated inside`,
   );
   expect(rounds).toBeGreaterThanOrEqual(2);
-  expect(inside.requests).toBeGreaterThan(2_000);
-  expect(outside.requests).toBeGreaterThan(2_000);
+  expect(inside.requests).toBeGreaterThan(200);
+  expect(outside.requests).toBeGreaterThan(200);
   expect({ inside: inside.says, outside: outside.says }).toEqual({ inside: '', outside: '' });
   // That a server which just ends does lose requests shows that the load would notice.
   const [crude] = await Promise.all([
@@ -85,7 +85,7 @@ it('costs UDP clients that keep their socket no answer', async () => {
     }
   }
   for (const { sent, answered, failed, strange, names: seen } of await asking) {
-    expect(sent).toBeGreaterThan(1_000);
+    expect(sent).toBeGreaterThan(200);
     expect({ answered, failed, strange }).toEqual({ answered: sent, failed: 0, strange: 0 });
     // Each keeps to one that is ready, so it saw at least one of every round.
     expect(seen.length).toBeGreaterThanOrEqual(3);

@@ -229,7 +229,7 @@ export class Scene {
   }
 
   async curl(place: Place, target: string, options: CurlOptions = {}): Promise<Curl> {
-    const { count = 1, seconds = 1, from } = options;
+    const { count = 1, seconds = 10, from } = options;
     const as = from === undefined ? [] : ['--interface', from];
     const say = '%{stderr}%{exitcode} %{time_total}\n';
     const url = `http://${target}/[1-${count}]`;
@@ -262,32 +262,30 @@ export class Scene {
   }
 
   /** Until a target that is asked some 40 times is answered by exactly these pods. */
-  async answeredBy(place: Place, target: string, names: readonly string[], timeoutMs?: number): Promise<void> {
+  async answeredBy(place: Place, target: string, names: readonly string[]): Promise<void> {
     const wanted = names.toSorted().join();
     let seen = '';
+    let seconds = 0.2;
     const look = async (): Promise<boolean> => {
-      // One alone first: where nobody answers, forty would wait for long.
-      const { code } = await this.curl(place, target, { seconds: 0.2 });
+      // One alone first: where nobody answers, forty would wait for long. A busy machine is given more time each time.
+      const { code } = await this.curl(place, target, { seconds });
+      seconds = Math.min(2 * seconds, 5);
       const answers = await this.curl(place, target, { count: code === 0 ? 40 : 1 });
       seen = distinct(answers.names).join();
       return seen === wanted && answers.names.length === 40;
     };
-    await eventually(`${place} gets answers from ${wanted}`, look, timeoutMs).catch((cause: unknown) => {
+    await eventually(`${place} gets answers from ${wanted}`, look).catch((cause: unknown) => {
       throw new Error(`${place} asking ${target} got answers from "${seen}" instead of "${wanted}"`, { cause });
     });
   }
 
   /** Until nobody answers; how curl fails then. */
-  async unanswered(place: Place, target: string, timeoutMs?: number): Promise<number> {
+  async unanswered(place: Place, target: string): Promise<number> {
     let code = 0;
-    await eventually(
-      `${place} gets no answer from ${target}`,
-      async () => {
-        ({ code } = await this.curl(place, target));
-        return code !== 0;
-      },
-      timeoutMs,
-    );
+    await eventually(`${place} gets no answer from ${target}`, async () => {
+      ({ code } = await this.curl(place, target, { seconds: 1 }));
+      return code !== 0;
+    });
     return code;
   }
 
@@ -306,7 +304,7 @@ export class Scene {
     const [file = '', ...args] = command.argv;
     const talker = new Talker(spawn(file, args, { env: command.env, stdio: ['pipe', 'pipe', 'inherit'] }));
     this.#talkers.push(talker);
-    await talker.next(5_000);
+    await talker.next();
     return talker;
   }
 }

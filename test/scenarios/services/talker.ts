@@ -20,7 +20,7 @@ export class Talker {
   }
 
   /** What it says next; `silence` when that takes too long. */
-  async next(timeoutMs = 1_000): Promise<string> {
+  async next(timeoutMs = 30_000): Promise<string> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const line = this.#lines.shift();

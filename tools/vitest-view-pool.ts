@@ -1,0 +1,78 @@
+import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ForksPoolWorker, type PoolOptions, type PoolWorker, type WorkerRequest } from 'vitest/node';
+import { errorMessage } from '../src/base/index.ts';
+
+const VIEW = join(import.meta.dirname, 'private-view.sh');
+
+/** How vitest runs a project's files: each in a process of its own, in a private view of the machine. */
+export const viewPool: { readonly name: string; createPoolWorker(options: PoolOptions): PoolWorker } = {
+  name: 'views',
+  createPoolWorker: (options) => new ViewWorker(options),
+};
+
+/** Why this machine cannot give private views, in words; undefined: it can. */
+export async function whyNoViews(): Promise<string | undefined> {
+  try {
+    await promisify(execFile)(VIEW, ['true']);
+    return undefined;
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    return stderr?.trim() || errorMessage(error);
+  }
+}
+
+type Callback = Parameters<PoolWorker['on']>[1];
+
+/** vitest's own worker, but for who starts it. */
+class ViewWorker extends ForksPoolWorker {
+  override readonly name: string = viewPool.name;
+  readonly #logger;
+  #view: ChildProcess | undefined;
+
+  constructor(options: PoolOptions) {
+    super(options);
+    this.#logger = options.project.vitest.logger;
+  }
+
+  override on(event: string, callback: Callback): void {
+    this.#process.on(event, callback);
+  }
+
+  override off(event: string, callback: Callback): void {
+    this.#process.off(event, callback);
+  }
+
+  override send(message: WorkerRequest): void {
+    this.#process.send(message);
+  }
+
+  override async start(): Promise<void> {
+    this.#view ??= fork(this.entrypoint, [], {
+      execPath: VIEW,
+      execArgv: [process.execPath, ...this.execArgv],
+      env: this.env,
+      stdio: 'pipe',
+      serialization: 'advanced',
+    });
+    this.#view.stdout?.pipe(this.#logger.outputStream, { end: false });
+    this.#view.stderr?.pipe(this.#logger.errorStream, { end: false });
+  }
+
+  /** Resolves when the view is gone with all that was in it. */
+  override async stop(): Promise<void> {
+    const view = this.#process;
+    this.#view = undefined;
+    if (view.exitCode !== null || view.signalCode !== null) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    view.once('close', () => resolve());
+    view.kill();
+    await promise;
+  }
+
+  get #process(): ChildProcess {
+    if (this.#view === undefined) throw new Error('this worker was stopped, or never started');
+    return this.#view;
+  }
+}
