@@ -277,7 +277,10 @@ describe('Engine', () => {
     it('turn, all of them, when a range of the cluster comes or goes', async () => {
       const node = await shop();
       expect(await turned(node, () => node.put(node.intent.nodes, ...nodes))).toEqual(OUTSIDE_WORDS);
-      expect(await turned(node, () => node.drop(node.intent.nodes, ...nodes))).toEqual(OUTSIDE_WORDS);
+      const gone = () => node.drop(node.intent.nodes, ...nodes);
+      expect(await turned(node, gone), 'it rests').toEqual([word('172.18.0.3')]);
+      await node.clock.advance(600_000);
+      expect(await turned(node, () => undefined)).toEqual(OUTSIDE_WORDS);
     });
 
     it('stand still for prefixes that policies name', async () => {

@@ -91,11 +91,11 @@ export async function fakeNode(
     log: silentLogger,
   });
   const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });
-  const ranges = new RangeFollower({ intent, book });
   const local = new LocalAddresses(kernel.endpoints);
   const ipcache = new IpcacheReconciler(kernel.ipcache);
   await local.load();
   await ipcache.load();
+  const ranges = new RangeFollower({ intent, book, remembered: ipcache.podRanges, clock });
   const outsideWords = new OutsideWords({ words: kernel.words, freshRevision: () => installer.freshRevision() });
   const endpoints = new EndpointTable();
   const engine: Engine = new Engine({

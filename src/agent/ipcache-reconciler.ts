@@ -39,6 +39,13 @@ export class IpcacheReconciler {
     for (const [prefix, value] of await this.#map.entries()) this.#actual.set(prefix.toString(), { prefix, value });
   }
 
+  /** Ranges of pods that the kernel's table has. */
+  get podRanges(): readonly Prefix[] {
+    return Array.from(this.#actual.values()).flatMap(({ prefix, value }) =>
+      value.identity === RESERVED_IDS['pod-range'] ? [prefix] : [],
+    );
+  }
+
   /**
    * Writes what is new or other, then removes what is not desired; the other way round when there is no room before.
    * Unsettles `outside` where the owner of an address changes: a pod or node comes, goes or becomes another. Prefixes alone

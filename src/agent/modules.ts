@@ -243,7 +243,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     },
     log,
   });
-  const ranges = new RangeFollower({ intent, book, podCIDR: config.podCIDR });
+  const ranges = new RangeFollower({ intent, book, podCIDR: config.podCIDR, remembered: ipcache.podRanges, clock });
   if (config.enableServices) ranges.know(config.serviceCIDRs ?? []);
   intent.rangesAsked = !config.enableServices || config.serviceCIDRs !== undefined;
   // Tables that are written anew must not bear the numbers of those that programs still use, or that a connection was judged by.

@@ -1,21 +1,25 @@
 import { expect, it } from 'vitest';
+import { FakeClock } from '../base/index.ts';
 import { AddressBook, CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import type { KubeRow } from '../kube/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { sampleService } from '../service/samples.ts';
-import { nodeRow } from './fake-node.ts';
+import { nodeRow, podRow } from './fake-node.ts';
 import { Intent, type IntentTable } from './intent.ts';
 import { RangeFollower } from './range-follower.ts';
 
 const { 'service-range': SERVICES, 'pod-range': PODS } = RESERVED_IDS;
 
-function scene(podCIDR?: string) {
+function scene(podCIDR?: string, remembered: string[] = []) {
+  const clock = new FakeClock();
   const intent = new Intent();
   const book = new AddressBook({ cidrs: new CidrIdentities(), cidrSelects: [] });
   const ranges = new RangeFollower({
     intent,
     book,
     podCIDR: podCIDR === undefined ? undefined : Prefix.parse(podCIDR),
+    remembered: remembered.map((text) => Prefix.parse(text)),
+    clock,
   });
   const apply = <T extends KubeRow>(table: IntentTable<T>, upserts: T[], deletes: T[] = []) => {
     table.apply({ upserts, deletes, rejected: [], synced: true });
@@ -26,7 +30,7 @@ function scene(podCIDR?: string) {
     book.desired();
     return addrs.map((addr) => book.rangeOf(parseAddr(addr)));
   };
-  return { intent, ranges, apply, at };
+  return { intent, ranges, apply, at, clock };
 }
 
 const service = (name: string, ...clusterIPs: string[]) => sampleService({ name, clusterIPs });
@@ -53,6 +57,28 @@ it('covers what nodes give to their pods, and what this one is told to', () => {
   const node = (cidrs: string[]) => nodeRow('node-2', ['172.18.0.3'], cidrs);
   apply(intent.nodes, [node(['10.244.2.0/24', 'nonsense', 'fd00:2::/64'])]);
   expect(at('10.244.2.9', '10.50.0.9', '10.244.1.9', 'fd00:2::9')).toEqual([PODS, PODS, undefined, PODS]);
-  apply(intent.nodes, [node([])]);
-  expect(at('10.244.2.9')).toEqual([undefined]);
+});
+
+it('keeps the range of a node that is gone nobody’s for a while, and as long as a pod has an address of it', async () => {
+  const { intent, apply, at, clock } = scene();
+  const node = nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24', '10.244.3.0/24']);
+  const pod = podRow('left', {}, { nodeName: 'node-2', podIPs: ['10.244.2.9'] });
+  apply(intent.nodes, [node]);
+  apply(intent.pods, [pod, podRow('done', {}, { phase: 'Succeeded', podIPs: ['10.244.3.9'] })]);
+  apply(intent.nodes, [], [node]);
+  await clock.advance(599_000);
+  expect(at('10.244.2.7', '10.244.3.7')).toEqual([PODS, PODS]);
+  await clock.advance(1_000);
+  expect(at('10.244.2.7', '10.244.3.7')).toEqual([PODS, undefined]);
+  apply(intent.pods, [], [pod]);
+  await clock.advance(600_000);
+  expect(at('10.244.2.7')).toEqual([undefined]);
+});
+
+it('keeps what an earlier life knew, unless a Node has it', async () => {
+  const { intent, apply, at, clock } = scene(undefined, ['10.244.2.0/24', '10.244.3.0/24']);
+  expect(at('10.244.2.7', '10.244.3.7')).toEqual([PODS, PODS]);
+  apply(intent.nodes, [nodeRow('node-3', [], ['10.244.3.0/24'])]);
+  await clock.advance(600_000);
+  expect(at('10.244.2.7', '10.244.3.7')).toEqual([undefined, PODS]);
 });
