@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isMembraneError } from '../base/index.ts';
 import type { KubeConnection } from './connection.ts';
 import { kubeErrors } from './errors.ts';
-import { collectionPath, type KubeRow, objectPath, type Resource } from './resources/resource.ts';
+import { type Collection, collectionPath, type KubeRow, objectPath, type Resource } from './resources/resource.ts';
 import { failureOf, readJson } from './response.ts';
 import { type KubeRequest, KubeTransport } from './transport.ts';
 import { type WatchEvent, watchEvents } from './watch.ts';
@@ -136,7 +136,7 @@ export class KubeClient {
    * when nothing (not even a bookmark or the end) came for `idleMs`.
    */
   async *watch(
-    resource: Resource<KubeRow>,
+    resource: Collection,
     options: Selection & { resourceVersion: string; signal?: AbortSignal; timeoutSeconds: number; idleMs: number },
   ): AsyncGenerator<readonly WatchEvent[]> {
     const path = collectionPath(resource, options.namespace);

@@ -19,4 +19,4 @@ export {
   SERVICE,
   type ServiceRow,
 } from './resources/index.ts';
-export { readServiceRanges } from './service-ranges.ts';
+export { readServiceRanges, type ServiceRangesReading } from './service-ranges.ts';

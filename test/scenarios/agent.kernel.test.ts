@@ -125,6 +125,20 @@ describe('an agent on a node', () => {
     expect(await current()).toEqual(all);
   });
 
+  it('hears of a new range of services at once', async () => {
+    const to = '203.0.113.5';
+    const asked = { from: 'default/frontend', to, port: 80, protocol: 'TCP' } as const;
+    expect(await lab.admin().trace(asked)).toMatchObject({ verdict: 'allowed' });
+    const range = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'more' } };
+    await lab.apply('/apis/networking.k8s.io/v1/servicecidrs', { ...range, spec: { cidrs: ['203.0.113.0/24'] } });
+    const drops = async () => (await lab.admin().trace(asked)).steps.flatMap(({ drop }) => drop ?? []);
+    await eventually('it is nobody’s', async () => (await drops()).includes('service-unknown'));
+    expect(await lab.ping(frontend, to)).toBe(false);
+    const { counters } = await lab.admin().endpoint({ namespace: 'default', pod: 'frontend' });
+    expect(counters?.drops).toContainEqual(expect.objectContaining({ reason: 'service-unknown', direction: 'egress' }));
+    await lab.request('DELETE', '/apis/networking.k8s.io/v1/servicecidrs/more');
+  });
+
   it('keeps a pod closed that the API does not know, and opens it by itself', async () => {
     const stranger = lab.makeNetns('stranger', '');
     const { code, answer } = await lab.cni(

@@ -38,8 +38,11 @@ export function rowKey(row: KubeRow): string {
   return row.namespace === '' ? row.name : flatText(row.namespace, '/', row.name);
 }
 
+/** Where objects of a kind are. */
+export type Collection = Pick<Resource<KubeRow>, 'groupPath' | 'plural' | 'namespaced'>;
+
 /** The collection's path, of one namespace or of all. */
-export function collectionPath(resource: Resource<KubeRow>, namespace = ''): string {
+export function collectionPath(resource: Collection, namespace = ''): string {
   return resource.namespaced && namespace !== ''
     ? `${resource.groupPath}/namespaces/${encodeURIComponent(namespace)}/${resource.plural}`
     : `${resource.groupPath}/${resource.plural}`;
