@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The programs at the node's cgroup: every socket of the node's pods and of its own processes
- * passes them when it connects, sends, and asks who its peer is. They are attached only while
- * services are on. */
+ * passes them when it connects, sends, asks who its peer is, and is closed. They are attached only
+ * while services are on. */
 #include "lib/sock.h"
 
 /* An IPv6 socket that talks IPv4. */
@@ -140,6 +140,21 @@ SEC("cgroup/post_bind6")
 int post_bind6(struct bpf_sock *ctx)
 {
 	return bind_port(ctx);
+}
+
+/* The last who had the socket has closed it. */
+SEC("cgroup/sock_release")
+int sock_release(struct bpf_sock *ctx)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx), account;
+	struct sock_origin *origin = bpf_map_lookup_elem(&sock_origins, &cookie);
+
+	if (!origin)
+		return SOCK_GO_ON;
+	account = origin->account;
+	if (!bpf_map_delete_elem(&sock_origins, &cookie))
+		sock_give(account);
+	return SOCK_GO_ON;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

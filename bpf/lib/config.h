@@ -48,8 +48,13 @@ struct config {
 	__u32 ct_world;	     /* the same for the world */
 	__u32 ct_openings;   /* of the world's, how many may be half open: the oldest make room; at
 				most WORLD_OPENINGS */
-	__u32 event_rate;    /* events a second of one endpoint and direction; above it events are
-				counted, not written; 0: no limit */
+	/* Sockets that services turned, see struct sock_account. */
+	__u32 sock_quota;      /* that one network namespace may have; 0: nothing is counted */
+	__u32 sock_guaranteed; /* of a pod's, how many no other can take away */
+	__u32 sock_node;       /* the same for the node's own namespace, and for those of nobody */
+	__u32 sock_common;     /* of all: above it only what is guaranteed is given */
+	__u32 event_rate;      /* events a second of one endpoint and direction; above it events are
+				  counted, not written; 0: no limit */
 };
 
 const volatile struct config config;

@@ -145,12 +145,24 @@ struct {
 	__type(value, struct affinity_value);
 } affinity SEC(".maps");
 
+/* Nothing is pushed out: a row goes with its socket. Without one a socket that goes on sending to
+ * a backend that is gone could not be told from others. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 131072);
-	__type(key, struct sock_origin_key);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, __u64);
 	__type(value, struct sock_origin);
 } sock_origins SEC(".maps");
+
+/* Written by the agent, before a pod's first socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384 + 16);
+	__type(key, __u64);
+	__type(value, struct sock_account);
+} sock_accounts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -7,6 +7,7 @@
 #include "identity.h"
 
 /* errno.h needs headers of the C library. */
+#define ENOBUFS 105
 #define ECONNREFUSED 111
 
 /* What a cgroup hook answers. */
@@ -75,7 +76,7 @@ VERIFIED_ONCE int sock_refuse(struct bpf_sock_addr *ctx, const union addr *addr,
 	struct netns_endpoint *pod = bpf_map_lookup_elem(&netns_endpoints, &cookie);
 	struct drop_key key = {.reason = reason, .direction = DIRECTION_EGRESS};
 
-	bpf_set_retval(-ECONNREFUSED);
+	bpf_set_retval(reason == DROP_SOCK_QUOTA ? -ENOBUFS : -ECONNREFUSED);
 	if (!addr)
 		return SOCK_REFUSE;
 	if (pod)

@@ -5,6 +5,7 @@
 
 #include "lb.h"
 #include "refusal.h"
+#include "sock_origin.h"
 #include "unserved.h"
 
 /* errno.h needs headers of the C library. */
@@ -38,10 +39,10 @@ static __always_inline bool sock_frontend(struct bpf_sock_addr *ctx, __be32 v4,
 }
 
 /* The backend that this UDP socket already sends to when it names this frontend. */
-static __always_inline bool sock_keeps(const struct sock_origin_key *by_frontend,
-				       struct lb_query *query)
+static __always_inline bool sock_keeps(__u64 cookie, struct lb_query *query, __be32 v4, __be16 port)
 {
-	struct sock_origin *kept = bpf_map_lookup_elem(&sock_origins, by_frontend);
+	struct sock_origin *origin = bpf_map_lookup_elem(&sock_origins, &cookie);
+	const struct sock_turn *kept = origin ? sock_named(origin, v4, port) : 0;
 	struct backend_value *backend;
 	__u32 id;
 
@@ -49,7 +50,9 @@ static __always_inline bool sock_keeps(const struct sock_origin_key *by_frontend
 		return false;
 	id = kept->backend;
 	backend = bpf_map_lookup_elem(&backends, &id);
-	if (!backend || (backend->flags & BACKEND_DRAINING))
+	/* Answers are named by what was remembered. */
+	if (!backend || (backend->flags & BACKEND_DRAINING) ||
+	    backend->addr.v4 != kept->backend_ipv4 || backend->port != kept->backend_port)
 		return false;
 	lb_take(query, id, backend);
 	return true;
@@ -60,38 +63,30 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
 				     bool datagram)
 {
 	struct lb_query query = {};
-	struct sock_origin_key key = {};
-	struct sock_origin origin = {};
+	struct sock_turn turn = {};
+	union addr frontend;
+	__u64 cookie;
 
 	query.frontend.port = *port;
 	query.frontend.protocol = ctx->protocol;
 	query.frontend.scope = SERVICE_INSIDE;
-	addr_set_v4(&key.addr, *v4);
+	addr_set_v4(&frontend, *v4);
 	if (!sock_frontend(ctx, *v4, &query.frontend))
-		return is_unserved(&key.addr)
-			       ? sock_refuse(ctx, &key.addr, *port, DROP_SERVICE_UNKNOWN)
+		return is_unserved(&frontend)
+			       ? sock_refuse(ctx, &frontend, *port, DROP_SERVICE_UNKNOWN)
 			       : SOCK_GO_ON;
-	key.cookie = bpf_get_socket_cookie(ctx);
-	key.port = *port;
-	key.protocol = query.frontend.protocol;
-	key.by_frontend = 1;
-	if (!datagram || !sock_keeps(&key, &query)) {
+	cookie = bpf_get_socket_cookie(ctx);
+	if (!datagram || !sock_keeps(cookie, &query, *v4, *port)) {
 		query.client.hi = bpf_get_netns_cookie(ctx);
 		if (lb_select(&query))
-			return sock_refuse(ctx, &key.addr, *port, DROP_NO_BACKEND);
-		if (datagram) {
-			origin.addr = query.addr;
-			origin.port = query.port;
-			origin.backend = query.backend;
-			bpf_map_update_elem(&sock_origins, &key, &origin, BPF_ANY);
-		}
-		origin.addr = key.addr;
-		origin.port = key.port;
-		origin.backend = query.backend;
-		key.addr = query.addr;
-		key.port = query.port;
-		key.by_frontend = 0;
-		bpf_map_update_elem(&sock_origins, &key, &origin, BPF_ANY);
+			return sock_refuse(ctx, &frontend, *port, DROP_NO_BACKEND);
+		turn.frontend_ipv4 = *v4;
+		turn.frontend_port = *port;
+		turn.backend_ipv4 = query.addr.v4;
+		turn.backend_port = query.port;
+		turn.backend = query.backend;
+		if (!sock_remember(cookie, query.client.hi, &turn, datagram, ctx->protocol))
+			return sock_refuse(ctx, &frontend, *port, DROP_SOCK_QUOTA);
 	}
 	*v4 = query.addr.v4;
 	*port = query.port;
@@ -102,17 +97,13 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
  */
 static __always_inline bool sock_name(struct bpf_sock_addr *ctx, __be32 *v4, __be16 *port)
 {
-	struct sock_origin_key key = {};
-	struct sock_origin *origin;
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct sock_origin *origin = bpf_map_lookup_elem(&sock_origins, &cookie);
+	const struct sock_turn *turn = origin ? sock_turn_to(origin, *v4, *port) : 0;
 
-	key.cookie = bpf_get_socket_cookie(ctx);
-	addr_set_v4(&key.addr, *v4);
-	key.port = *port;
-	key.protocol = ctx->protocol;
-	origin = bpf_map_lookup_elem(&sock_origins, &key);
-	if (!origin)
+	if (!turn)
 		return false;
-	*v4 = origin->addr.v4;
-	*port = origin->port;
+	*v4 = turn->frontend_ipv4;
+	*port = turn->frontend_port;
 	return true;
 }

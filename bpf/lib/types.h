@@ -259,22 +259,40 @@ struct affinity_value {
 	__u32 pad; /* zero */
 };
 
-/* What a socket was turned from and to. By frontend: the backend that a UDP socket keeps to; by
- * backend: the frontend that the process thinks it talks to. */
-struct sock_origin_key {
-	__u64 cookie; /* of the socket */
-	union addr addr;
-	__be16 port;
-	__u8 protocol;
-	__u8 by_frontend; /* 1: addr and port are the frontend's; 0: the backend's */
-	__u32 pad;	  /* zero */
+/* A destination of a socket: what the process named, and what it became. IPv4, as all frontends. */
+struct sock_turn {
+	__be32 frontend_ipv4;
+	__be32 backend_ipv4;
+	__be16 frontend_port;
+	__be16 backend_port; /* 0: this place is free */
+	__u32 backend;	     /* key in `backends` */
 };
 
+/* Places of datagrams that name their destination: a power of two. */
+#define SOCK_NAMED 4
+
+/* What a socket was turned from and to; key: its cookie. One row a socket, so that it goes as a
+ * whole when the socket does. */
 struct sock_origin {
-	union addr addr;
-	__be16 port;
-	__u16 pad;     /* zero */
-	__u32 backend; /* key in `backends` */
+	__u64 account;			    /* who pays for it: key in `sock_accounts` */
+	struct sock_turn connected;	    /* by connect() */
+	struct sock_turn named[SOCK_NAMED]; /* a circle: a socket overwrites its own oldest */
+	__u32 turns;			    /* so far in the circle */
+	__u8 protocol;			    /* IPPROTO_* */
+	__u8 pad[3];			    /* zero */
+};
+
+/* Rows of sock_origins that the sockets of one network namespace have. The key is the namespace's
+ * cookie, which is never used again: the agent knows those of pods and the node's own. Whoever
+ * makes namespaces of his own shares one account with all others who do. */
+#define SOCK_OTHERS 0	 /* every namespace without an account */
+#define SOCK_ALL (~0ULL) /* no account: the rows of all */
+
+struct sock_account {
+	__u32 used;
+	__u32 found;	/* by the collector, in its present run */
+	__u16 endpoint; /* 0: the node and others */
+	__u16 pad[3];	/* zero */
 };
 
 /* Translated connections of the packet path: client to frontend, and backend to client. */
@@ -400,6 +418,7 @@ _Static_assert(sizeof(struct service_key) == 24, "service_key");
 _Static_assert(sizeof(struct service_value) == 20, "service_value");
 _Static_assert(sizeof(struct backend_value) == 24, "backend_value");
 _Static_assert(sizeof(struct affinity_key) == 24, "affinity_key");
-_Static_assert(sizeof(struct sock_origin_key) == 32, "sock_origin_key");
-_Static_assert(sizeof(struct sock_origin) == 24, "sock_origin");
+_Static_assert(sizeof(struct sock_turn) == 16, "sock_turn");
+_Static_assert(sizeof(struct sock_origin) == 96, "sock_origin");
+_Static_assert(sizeof(struct sock_account) == 16, "sock_account");
 _Static_assert(sizeof(struct translation_key) == 40, "translation_key");

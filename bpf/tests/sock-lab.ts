@@ -9,28 +9,36 @@ import {
   type Config,
   detachSockets,
   endpointsMap,
+  endStaleSockets,
   ensureBpffs,
   MapSet,
   netnsCookie,
+  netnsEndpointsMap,
   readObjectSpec,
   removePins,
   type ServiceKey,
   type ServiceMaps,
+  SocketAccounts,
+  SocketRows,
+  type StaleSocketsResult,
   serviceMaps,
   ZERO_CONFIG,
 } from '../../src/datapath/index.ts';
+import { ALL, OTHERS, sockAccountsMap } from '../../src/datapath/socket-accounts.ts';
 import { endpointId, identityId, ifindex } from '../../src/model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
 import type { PeerAnswer, PeerCommand } from './sock-peer.ts';
 
 const PEER = fileURLToPath(new URL('./sock-peer.ts', import.meta.url));
 const SPEC = fileURLToPath(new URL('../../build/sock.bpf.o', import.meta.url));
+const ROWS_SPEC = fileURLToPath(new URL('../../build/sockets.bpf.o', import.meta.url));
 const SIZES = {
   services: 1024,
   service_slots: 4096,
   backends: 1024,
   affinity: 256,
   sock_origins: 1024,
+  sock_accounts: 64,
   translations: 256,
   conntrack: 256,
   snat: 256,
@@ -41,6 +49,9 @@ const SIZES = {
   drops: 256,
   fragments: 256,
 };
+
+/** Of sock_origins: 4 pods, the node and others always get theirs. */
+export const SHARES = { sockQuota: 600, sockGuaranteed: 64, sockNode: 64, sockCommon: 512 };
 
 export const VIP = parseAddr('10.96.0.1');
 export const NODE_PORT = 30_080;
@@ -91,6 +102,14 @@ export class Peer {
     return await this.ask({ op: 'serve', kind, host, port });
   }
 
+  async flood(host: string, port: number, count: number): Promise<PeerAnswer> {
+    return await this.ask({ op: 'flood', host, port, count });
+  }
+
+  async closeAll(): Promise<void> {
+    await this.ask({ op: 'close' });
+  }
+
   async end(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#child.once('exit', () => resolve());
@@ -109,9 +128,14 @@ export class SockLab {
   readonly pinDir: string;
   readonly maps: MapSet;
   readonly services: ServiceMaps;
+  readonly accounts: SocketAccounts;
+  readonly rows: SocketRows;
   readonly node: Peer;
   readonly pod: Peer;
   readonly #bpffs: string;
+  readonly #more = new Map<string, Peer>();
+  /** Places with an account. */
+  readonly #pods = ['node'];
   readonly #nextBackend = { id: 1, revision: 1, service: 1 };
   readonly #ids = new Map<string, number>();
 
@@ -122,20 +146,20 @@ export class SockLab {
     this.pinDir = join(this.#bpffs, 'node');
     mkdirSync(this.cgroup);
     ensureBpffs(this.#bpffs);
-    for (const netns of [this.netns('node'), this.netns('pod')]) {
-      execFileSync('ip', ['netns', 'add', netns]);
-      const addresses = [...BACKENDS, NODE_ADDR].map((addr) => `addr add ${addr}/32 dev lo`);
-      execFileSync('ip', ['-n', netns, '-batch', '-'], { input: ['link set lo up', ...addresses, ''].join('\n') });
-    }
+    for (const place of ['node', 'pod']) this.#addNetns(place);
     this.maps = new MapSet({ pinDir: this.pinDir, sizes: SIZES });
     this.services = serviceMaps(this.maps);
     this.own(NODE_ADDR);
+    this.accounts = new SocketAccounts(sockAccountsMap(this.maps));
+    this.rows = SocketRows.load(readObjectSpec(ROWS_SPEC), this.maps, this.#config());
     this.node = new Peer(this.netns('node'), this.cgroup);
     this.pod = new Peer(this.netns('pod'), this.cgroup);
   }
 
   static async create(name: string): Promise<SockLab> {
     const lab = new SockLab(`mbr-test-${name}-${process.pid}`);
+    lab.accounts.prepare(lab.cookie('node'));
+    lab.account('pod', 1);
     await lab.attach();
     for (const peer of [lab.node, lab.pod]) {
       for (const addr of BACKENDS) {
@@ -146,7 +170,31 @@ export class SockLab {
     return lab;
   }
 
-  netns(place: 'node' | 'pod'): string {
+  /** Another network namespace like those two, and a process there that serves nothing. Without `endpoint` it is no pod's. */
+  join(place: string, endpoint?: number): Peer {
+    this.#addNetns(place);
+    if (endpoint !== undefined) this.account(place, endpoint);
+    const peer = new Peer(this.netns(place), this.cgroup);
+    this.#more.set(place, peer);
+    return peer;
+  }
+
+  /** Makes it a pod's. */
+  account(place: string, endpoint: number): void {
+    const id = endpointId(endpoint);
+    this.accounts.open(this.cookie(place), id);
+    netnsEndpointsMap(this.maps).set(this.cookie(place), { endpoint: id, addr: parseAddr(`10.244.9.${100 + id}`) });
+    this.#pods.push(place);
+  }
+
+  #addNetns(place: string): void {
+    const netns = this.netns(place);
+    execFileSync('ip', ['netns', 'add', netns]);
+    const addresses = [...BACKENDS, NODE_ADDR].map((addr) => `addr add ${addr}/32 dev lo`);
+    execFileSync('ip', ['-n', netns, '-batch', '-'], { input: ['link set lo up', ...addresses, ''].join('\n') });
+  }
+
+  netns(place: string): string {
     return `${this.name}-${place}`;
   }
 
@@ -159,23 +207,45 @@ export class SockLab {
     });
   }
 
-  cookie(place: 'node' | 'pod'): bigint {
-    return netnsCookie(`/run/netns/${this.netns(place)}`);
+  #path(place: string): string {
+    return `/run/netns/${this.netns(place)}`;
+  }
+
+  cookie(place: string): bigint {
+    return netnsCookie(this.#path(place));
+  }
+
+  #config(): Config {
+    return {
+      ...ZERO_CONFIG,
+      enableServices: true,
+      nodeIpv4: NODE_ADDR,
+      nodePortMin: 30_000,
+      nodePortMax: 32_767,
+      nodeCookie: Number(this.cookie('node')),
+      ...SHARES,
+    };
+  }
+
+  /** Ends the sockets to backends that are gone. Of namespaces that are no pod's nobody knows. */
+  async endStale(): Promise<StaleSocketsResult> {
+    const namespaces = this.#pods.map((place) => this.#path(place));
+    return await endStaleSockets({ maps: this.maps, rows: this.rows, namespaces, lives: () => true });
+  }
+
+  /** Rows that accounts have, by place, as the programs count them. */
+  async used(): Promise<Record<string, number>> {
+    const cookies = this.#pods.map((place) => [this.cookie(place), place] as const);
+    const names = new Map<bigint, string>([[OTHERS, 'others'], [ALL, 'all'], ...cookies]);
+    const rows = await sockAccountsMap(this.maps).entries();
+    return Object.fromEntries(rows.map(([cookie, { used }]) => [names.get(cookie) ?? `${cookie}`, used]));
   }
 
   async attach(config: Partial<Config> = {}): Promise<void> {
     await attachSockets({
       spec: readObjectSpec(SPEC),
       maps: this.maps,
-      config: {
-        ...ZERO_CONFIG,
-        enableServices: true,
-        nodeIpv4: NODE_ADDR,
-        nodePortMin: 30_000,
-        nodePortMax: 32_767,
-        nodeCookie: Number(this.cookie('node')),
-        ...config,
-      },
+      config: { ...this.#config(), ...config },
       cgroup: this.cgroup,
       pinDir: this.pinDir,
     });
@@ -211,13 +281,15 @@ export class SockLab {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.node.end(), this.pod.end()]);
+    await Promise.all([this.node, this.pod, ...this.#more.values()].map(async (peer) => await peer.end()));
     await detachSockets(this.pinDir);
+    this.rows.close();
     this.maps.close();
     removePins(this.pinDir);
     execFileSync('umount', [this.#bpffs]);
     rmSync(this.#bpffs, { recursive: true });
-    for (const place of ['node', 'pod'] as const) execFileSync('ip', ['netns', 'delete', this.netns(place)]);
+    for (const place of ['node', 'pod', ...this.#more.keys()])
+      execFileSync('ip', ['netns', 'delete', this.netns(place)]);
     for (let tries = 0; tries < 50; tries++) {
       try {
         rmdirSync(this.cgroup);

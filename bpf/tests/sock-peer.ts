@@ -17,10 +17,19 @@ export type PeerCommand =
       readonly socket?: string;
       readonly family?: 4 | 6;
       readonly connected?: boolean;
-    };
+    }
+  /** Opens that many connected UDP sockets and keeps them, until one is refused. */
+  | { readonly op: 'flood'; readonly host: string; readonly port: number; readonly count: number }
+  /** Closes every UDP socket that it keeps. */
+  | { readonly op: 'close' };
 
-/** `from`: whom the process thinks it talked to. `by`: the server's own words for itself. */
-export type PeerAnswer = { readonly error?: string; readonly from?: string; readonly by?: string };
+/** `from`: whom the process thinks it talked to. `by`: the server's own words for itself. `opened`: sockets of a flood. */
+export type PeerAnswer = {
+  readonly error?: string;
+  readonly from?: string;
+  readonly by?: string;
+  readonly opened?: number;
+};
 
 const WAIT_MS = 1_500;
 const sockets = new Map<string, Datagram>();
@@ -92,6 +101,31 @@ async function udp(command: Extract<PeerCommand, { op: 'udp' }>): Promise<PeerAn
   return answer;
 }
 
+async function flood({ host, port, count }: Extract<PeerCommand, { op: 'flood' }>): Promise<PeerAnswer> {
+  for (let opened = 0; opened < count; opened++) {
+    const socket = createSocket('udp4');
+    const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+    socket.once('error', resolve);
+    // Node hands the callback an error that its types do not mention.
+    socket.connect(port, host, (error?: Error) => resolve(error));
+    const error = await promise;
+    if (error !== undefined) {
+      socket.close();
+      return { opened, ...failed(error) };
+    }
+    // Rows that were looked up are the last that a map gives away.
+    socket.remoteAddress();
+    sockets.set(`flood-${sockets.size}`, socket);
+  }
+  return { opened: count };
+}
+
+function close(): PeerAnswer {
+  for (const socket of sockets.values()) socket.close();
+  sockets.clear();
+  return {};
+}
+
 async function run(command: PeerCommand): Promise<PeerAnswer> {
   switch (command.op) {
     case 'serve':
@@ -100,6 +134,10 @@ async function run(command: PeerCommand): Promise<PeerAnswer> {
       return await tcp(command.host, command.port);
     case 'udp':
       return await udp(command);
+    case 'flood':
+      return await flood(command);
+    case 'close':
+      return close();
   }
 }
 

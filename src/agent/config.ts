@@ -75,7 +75,9 @@ const mapsSchema = z
     service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
     backends: entries.default(262_144).describe('Backends of all services.'),
     affinity: entries.default(65_536).describe('Clients of services with session affinity.'),
-    sock_origins: entries.default(131_072).describe('Sockets that were turned to a backend.'),
+    sock_origins: entries
+      .default(262_144)
+      .describe('Sockets that were turned to a backend; memory is taken as they come.'),
     translations: entries.default(131_072).describe('Connections to services that no socket hook saw, twice.'),
     events: z
       .int()
@@ -233,13 +235,17 @@ const configSchema = z.strictObject({
     .int()
     .min(0)
     .default(32_768)
-    .describe('Connections that one endpoint may have opened; 0: nothing is counted, and one can take all.'),
+    .describe(
+      'Connections that one endpoint may have opened, and sockets to services; 0: nothing is counted, and one can take all.',
+    ),
   expectedPods: z
     .int()
     .min(1)
     .max(16_384)
     .default(256)
-    .describe('Pods of this node that a part of the connection table is kept for; with more, the last may find none.'),
+    .describe(
+      'Pods of this node that a part of the tables of connections and sockets is kept for; with more, the last may find none.',
+    ),
   ctGcInterval: seconds.default(10).describe('Seconds between two runs of the conntrack collector.'),
   eventRate: z
     .int()

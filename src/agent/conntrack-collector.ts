@@ -1,8 +1,10 @@
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
-import type { ConntrackCollector } from '../datapath/index.ts';
+import type { ConntrackCollector, SocketRows } from '../datapath/index.ts';
 
 export type CollectionOptions = {
   readonly collector: ConntrackCollector;
+  /** Undefined: no socket is turned. */
+  readonly sockets: SocketRows | undefined;
   /** Entries that the table holds. */
   readonly capacity: number;
   readonly intervalMs: number;
@@ -41,12 +43,14 @@ export class Collection implements Service {
 
   async stop(): Promise<void> {
     this.#o.collector.close();
+    this.#o.sockets?.close();
   }
 
   #collect(): void {
-    const { collector, capacity, clock, log, onCollected } = this.#o;
+    const { collector, sockets, capacity, clock, log, onCollected } = this.#o;
     const before = this.#entries;
     try {
+      sockets?.settle();
       const { scanned, removed } = collector.run();
       this.#entries = scanned - removed;
       this.#busy = scanned > Math.min(BUSY, capacity * 0.75);

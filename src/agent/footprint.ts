@@ -62,6 +62,7 @@ const SMALL: MapSizes = {
   backends: 16,
   affinity: 64,
   sock_origins: 64,
+  sock_accounts: 16,
   translations: 64,
   events: 4096,
 };

@@ -22,7 +22,10 @@ import {
   RunningPrograms,
   readObjectSpec,
   requireFeatures,
+  SocketAccounts,
+  SocketRows,
   serviceMaps,
+  sockAccountsMap,
 } from '../datapath/index.ts';
 import { AddressBook } from '../identity/index.ts';
 import {
@@ -154,7 +157,10 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const endpoints = new EndpointTable();
   const local = new LocalAddresses(endpointsMap(maps));
   await local.load();
+  const socketAccounts = config.enableServices ? new SocketAccounts(sockAccountsMap(maps)) : undefined;
+  socketAccounts?.prepare(BigInt(base.nodeCookie));
   const namespaces = new PodNamespaces({
+    accounts: socketAccounts,
     map: config.enableServices ? netnsEndpointsMap(maps) : undefined,
     cookieOf: netnsCookie,
     log,
@@ -286,7 +292,10 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     log,
     onPass: (ms) => passes.observe(ms / 1000),
   });
-  const services = config.enableServices
+  const socketRows = config.enableServices
+    ? SocketRows.load(readObjectSpec(`${BUILD}sockets.bpf.o`), maps, base)
+    : undefined;
+  const services = socketRows
     ? await openServices({
         config,
         maps: serviceMaps(maps),
@@ -301,7 +310,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
             .map(({ record: { pod, addr } }) => ({ ...pod, addr })),
         endStale: (lives) => {
           const namespaces = endpoints.values().map(({ record }) => record.netns);
-          return endStaleSockets({ maps, namespaces, lives });
+          return endStaleSockets({ maps, rows: socketRows, namespaces, lives });
         },
         registry,
         clock,
@@ -358,6 +367,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     : undefined;
   const collection = new Collection({
     collector: ConntrackCollector.load(readObjectSpec(`${BUILD}conntrack.bpf.o`), maps, base),
+    sockets: socketRows,
     capacity: maps.spec('conntrack').maxEntries,
     intervalMs: config.ctGcInterval * 1000,
     clock,

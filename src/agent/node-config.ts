@@ -3,6 +3,7 @@ import type { AgentConfig } from './config.ts';
 import { connectionShares } from './connection-shares.ts';
 import type { Ports } from './masquerade-ports.ts';
 import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
+import { socketShares } from './socket-shares.ts';
 
 /** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
 const TUNNEL_PORT = 8472;
@@ -32,6 +33,11 @@ export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): C
     nodeCookie: config.enableServices ? Number(netnsCookie()) : 0,
     ...connectionShares({
       capacity: config.maps.conntrack,
+      endpoints: config.expectedPods,
+      quota: config.ctQuota,
+    }),
+    ...socketShares({
+      capacity: config.maps.sock_origins,
       endpoints: config.expectedPods,
       quota: config.ctQuota,
     }),

@@ -1,18 +1,20 @@
 import { errorMessage, type Logger } from '../base/index.ts';
-import type { NetnsEndpointsMap } from '../datapath/index.ts';
+import type { NetnsEndpointsMap, SocketAccounts } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import type { EndpointId } from '../model/index.ts';
 
 export type PodNamespacesOptions = {
   /** Undefined: services are off, and no socket is refused. */
   readonly map: NetnsEndpointsMap | undefined;
+  readonly accounts: SocketAccounts | undefined;
   readonly cookieOf: (netns: string) => bigint;
   readonly log: Logger;
 };
 
 /**
- * Tells the socket programs whose a network namespace is. Without a row what a pod is refused is refused all the same, and
- * counted for the node: a row that cannot be written costs nobody anything else.
+ * Tells the socket programs whose a network namespace is, and who pays for its sockets. Without a row what a pod is refused
+ * is refused all the same, and counted for the node; without an account its sockets count as nobody's. What cannot be
+ * written costs nobody anything else.
  */
 export class PodNamespaces {
   readonly #o: PodNamespacesOptions;
@@ -24,16 +26,22 @@ export class PodNamespaces {
 
   /** Reads what an earlier life left. */
   async load(): Promise<void> {
-    for (const [cookie, { endpoint }] of (await this.#o.map?.entries()) ?? []) this.#rows.set(cookie, endpoint);
+    const { map, accounts } = this.#o;
+    for (const [cookie, endpoint] of (await accounts?.pods()) ?? []) this.#rows.set(cookie, endpoint);
+    for (const [cookie, { endpoint }] of (await map?.entries()) ?? []) {
+      this.#rows.set(cookie, endpoint);
+      accounts?.open(cookie, endpoint);
+    }
   }
 
   add({ id, netns, addr }: Pick<EndpointRecord, 'id' | 'netns' | 'addr'>): void {
-    const { map, cookieOf, log } = this.#o;
+    const { map, accounts, cookieOf, log } = this.#o;
     if (map === undefined) return;
     try {
       const cookie = cookieOf(netns);
-      map.set(cookie, { endpoint: id, addr });
       this.#rows.set(cookie, id);
+      accounts?.open(cookie, id);
+      map.set(cookie, { endpoint: id, addr });
     } catch (error) {
       log.warn({ endpoint: id, netns, error: errorMessage(error) }, 'what the pod is refused is told of the node');
     }
@@ -48,6 +56,7 @@ export class PodNamespaces {
     for (const [cookie, id] of this.#rows) {
       if (isKnown(id)) continue;
       this.#o.map?.delete(cookie);
+      this.#o.accounts?.close(cookie);
       this.#rows.delete(cookie);
     }
   }

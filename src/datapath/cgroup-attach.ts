@@ -12,6 +12,8 @@ import { cgroupLinkCreate, cgroupLinkInfo, linkDetach, linkUpdate, objectGet, ob
 
 /** Programs of sock.bpf.c and where they belong; numbers of enum bpf_attach_type. */
 export const HOOKS = {
+  // The first: what the others remember must be forgotten.
+  sock_release: 34,
   connect4: 10,
   connect6: 11,
   post_bind4: 12,

@@ -14,7 +14,15 @@ import { serviceMaps } from './service-maps.ts';
 
 const NAME = `mbr-test-hooks-${process.pid}`;
 const PIN_DIR = `/run/${NAME}`;
-const SIZES = { services: 64, service_slots: 4096, backends: 64, affinity: 64, sock_origins: 64, endpoints: 64 };
+const SIZES = {
+  services: 64,
+  service_slots: 4096,
+  backends: 64,
+  affinity: 64,
+  sock_origins: 64,
+  sock_accounts: 64,
+  endpoints: 64,
+};
 
 let parent = '';
 let child = '';

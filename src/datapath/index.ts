@@ -75,5 +75,7 @@ export { EventRing } from './ring.ts';
 export { RunningPrograms, type Wanted } from './running.ts';
 export { fakeServiceMaps, type ServiceMaps, serviceMapSizes, serviceMaps } from './service-maps.ts';
 export { type InetSocket, SockDiag } from './sock-diag.ts';
+export { SocketAccounts, sockAccountsCodecs, sockAccountsMap } from './socket-accounts.ts';
+export { SocketRows } from './socket-rows.ts';
 export { endStaleSockets, type StaleSocketsOptions, type StaleSocketsResult } from './stale-sockets.ts';
 export { listXtablesChains } from './xtables-chains.ts';

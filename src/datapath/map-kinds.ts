@@ -33,6 +33,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   service_slots: 'desired',
   services: 'desired',
   snat: 'connections',
+  sock_accounts: 'apart',
   sock_origins: 'apart',
   translations: 'connections',
   world_openings: 'connections',

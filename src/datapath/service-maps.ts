@@ -7,13 +7,11 @@ import {
   type ServiceSlotKey,
   type ServiceValue,
   type SockOrigin,
-  type SockOriginKey,
   serviceKeyCodec,
   serviceSlotCodec,
   serviceSlotKeyCodec,
   serviceValueCodec,
   sockOriginCodec,
-  sockOriginKeyCodec,
   type Translation,
   type TranslationKey,
   translationCodec,
@@ -22,7 +20,7 @@ import {
 import { MAP_SPECS } from './gen/layout.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSet } from './map-set.ts';
-import { u32Codec } from './scalar-codecs.ts';
+import { u32Codec, u64Codec } from './scalar-codecs.ts';
 
 /** What the control plane writes. For their order see struct service_value: slots and backends first, frontend last. */
 export type ServiceMaps = {
@@ -69,12 +67,12 @@ export function fakeServiceMaps(sizes: { services?: number; slots?: number; back
   };
 }
 
-/** What sockets were turned from and to; written by the programs. */
-export type SockOriginsMap = TypedMap<SockOriginKey, SockOrigin>;
+/** What sockets were turned from and to, by cookie; written by the programs. */
+export type SockOriginsMap = TypedMap<bigint, SockOrigin>;
 
 export function sockOriginsMap(maps: MapSet): SockOriginsMap {
   return new KernelMap(maps.get('sock_origins'), maps.spec('sock_origins'), {
-    key: sockOriginKeyCodec,
+    key: u64Codec,
     value: sockOriginCodec,
   });
 }

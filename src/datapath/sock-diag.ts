@@ -13,6 +13,8 @@ const ID_AT = 4;
 const ALL_STATES = 0xffff_ffff;
 /** enum in include/net/tcp_states.h */
 const LISTEN_STATE = 1 << 10;
+/** Sockets that are ended by one message: the answers must fit into the receive buffer, 208 KiB by default. */
+const LOT = 64;
 
 export type DiagProtocol = typeof PROTOCOL_NUMBERS.TCP | typeof PROTOCOL_NUMBERS.UDP;
 
@@ -76,7 +78,7 @@ export class SockDiag implements Disposable {
         ignore: ['ENOENT', 'ESTALE'],
       };
     });
-    if (changes.length > 0) await this.#netlink.change(...changes);
+    for (let at = 0; at < changes.length; at += LOT) await this.#netlink.change(...changes.slice(at, at + LOT));
   }
 
   close(): void {

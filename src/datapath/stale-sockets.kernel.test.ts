@@ -1,22 +1,35 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { PROTOCOL_NUMBERS, parseAddr } from '../net/index.ts';
+import { ZERO_CONFIG } from './gen/config.ts';
 import { MapSet } from './map-set.ts';
+import { readObjectSpec } from './object-spec.ts';
 import { serviceMaps, sockOriginsMap } from './service-maps.ts';
 import { type DiagProtocol, SockDiag } from './sock-diag.ts';
+import { SocketRows } from './socket-rows.ts';
 import { endStaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
 
 const LOCAL = parseAddr('127.0.0.1');
 const { TCP, UDP } = PROTOCOL_NUMBERS;
 const BACKEND = 9;
 
+const SPEC = readObjectSpec(fileURLToPath(new URL('../../build/sockets.bpf.o', import.meta.url)));
+const SIZES = { services: 64, service_slots: 64, backends: 64, sock_origins: 64, sock_accounts: 64 };
+const NOTHING = { frontendIpv4: null, backendIpv4: null, frontendPort: 0, backendPort: 0, backend: 0 };
+
 let maps: MapSet;
+let rows: SocketRows;
 beforeEach(() => {
-  maps = new MapSet({ pinDir: undefined, sizes: { services: 64, service_slots: 64, backends: 64, sock_origins: 64 } });
+  maps = new MapSet({ pinDir: undefined, sizes: SIZES });
+  rows = SocketRows.load(SPEC, maps, { ...ZERO_CONFIG, enableServices: true });
 });
-afterEach(() => maps.close());
+afterEach(() => {
+  rows.close();
+  maps.close();
+});
 
 /** What a socket hook writes when it turns this socket. */
 async function turned(protocol: DiagProtocol, localPort: number, port: number): Promise<void> {
@@ -24,12 +37,18 @@ async function turned(protocol: DiagProtocol, localPort: number, port: number): 
   const socket = (await diag.list(protocol)).find((one) => one.localPort === localPort && one.remotePort === port);
   if (socket === undefined) throw new Error(`no socket from ${localPort} to ${port}`);
   expect(socket.remote).toBe(LOCAL);
-  const key = { cookie: socket.cookie, addr: LOCAL, port, protocol, byFrontend: 0 };
-  sockOriginsMap(maps).set(key, { addr: parseAddr('10.96.0.1'), port: 80, backend: BACKEND });
+  const frontend = { frontendIpv4: parseAddr('10.96.0.1'), frontendPort: 80 };
+  sockOriginsMap(maps).set(socket.cookie, {
+    account: 0n,
+    connected: { ...frontend, backendIpv4: LOCAL, backendPort: port, backend: BACKEND },
+    named: [NOTHING, NOTHING, NOTHING, NOTHING],
+    turns: 0,
+    protocol,
+  });
 }
 
 async function sweep(options: Partial<StaleSocketsOptions> = {}) {
-  return await endStaleSockets({ maps, namespaces: [], lives: () => false, ...options });
+  return await endStaleSockets({ maps, rows, namespaces: [], lives: () => false, ...options });
 }
 
 function backendIs(there: boolean, protocol: DiagProtocol, port: number): void {

@@ -1,11 +1,12 @@
 import { type Addr, PROTOCOL_NUMBERS } from '../net/index.ts';
-import type { SockOriginKey } from './gen/codecs.ts';
 import type { MapSet } from './map-set.ts';
 import { serviceMaps, sockOriginsMap } from './service-maps.ts';
 import { type DiagProtocol, SockDiag } from './sock-diag.ts';
+import type { SocketRows } from './socket-rows.ts';
 
 export type StaleSocketsOptions = {
   readonly maps: MapSet;
+  readonly rows: Pick<SocketRows, 'forget'>;
   /** Files of the pods' network namespaces; this process's own is looked into as well. */
   readonly namespaces: readonly string[];
   /** Whether somebody still has this address. A TCP connection to a pod that is merely not ready goes on. */
@@ -29,12 +30,14 @@ export type StaleSocketsResult = {
 export async function endStaleSockets(options: StaleSocketsOptions): Promise<StaleSocketsResult> {
   const origins = sockOriginsMap(options.maps);
   const backends = new Set((await serviceMaps(options.maps).backends.entries()).map(([id]) => id));
-  const stale = new Map<string, SockOriginKey>();
+  const stale = new Map<string, { readonly cookie: bigint; readonly protocol: DiagProtocol }>();
   let kept = 0;
-  for (const [key, { backend }] of await origins.entries()) {
-    if (key.byFrontend !== 0 || backends.has(backend)) continue;
-    if (key.protocol === PROTOCOL_NUMBERS.TCP && options.lives(key.addr)) kept += 1;
-    else stale.set(nameOf(key), key);
+  for (const [cookie, { connected, protocol: number }] of await origins.entries()) {
+    const { backend, backendIpv4: addr, backendPort: port } = connected;
+    const protocol = DIAG_PROTOCOLS.find((known) => known === number);
+    if (port === 0 || addr === null || protocol === undefined || backends.has(backend)) continue;
+    if (protocol === PROTOCOL_NUMBERS.TCP && options.lives(addr)) kept += 1;
+    else stale.set(nameOf(cookie, addr, port), { cookie, protocol });
   }
   const failed: string[] = [];
   let ended = 0;
@@ -45,7 +48,7 @@ export async function endStaleSockets(options: StaleSocketsOptions): Promise<Sta
       using diag = SockDiag.open(netns);
       for (const protocol of DIAG_PROTOCOLS.filter((known) => protocols.has(known))) {
         const sockets = (await diag.list(protocol)).filter((socket) =>
-          stale.has(nameOf({ ...socket, addr: socket.remote, port: socket.remotePort })),
+          stale.has(nameOf(socket.cookie, socket.remote, socket.remotePort)),
         );
         await diag.destroy(sockets);
         ended += sockets.length;
@@ -55,12 +58,13 @@ export async function endStaleSockets(options: StaleSocketsOptions): Promise<Sta
     }
   }
   // Where nobody could look, sockets may go on: what is known of them is needed to end them later.
-  if (failed.length === 0) await origins.deleteMany(stale.values());
+  if (failed.length === 0) for (const { cookie } of stale.values()) options.rows.forget(cookie);
   return { ended, kept, failed };
 }
 
 const DIAG_PROTOCOLS: readonly DiagProtocol[] = [PROTOCOL_NUMBERS.TCP, PROTOCOL_NUMBERS.UDP];
 
-function nameOf(key: Pick<SockOriginKey, 'cookie' | 'protocol' | 'addr' | 'port'>): string {
-  return `${key.cookie} ${key.protocol} ${key.addr} ${key.port}`;
+/** A socket may have gone elsewhere since it was turned. */
+function nameOf(cookie: bigint, addr: Addr, port: number): string {
+  return `${cookie} ${addr} ${port}`;
 }

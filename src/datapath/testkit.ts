@@ -72,6 +72,7 @@ const SMALL: MapSizes = {
   backends: 256,
   affinity: 64,
   sock_origins: 64,
+  sock_accounts: 64,
   translations: 256,
   events: 1 << 18,
 };

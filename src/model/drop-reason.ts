@@ -157,6 +157,11 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     remedy:
       'Nothing to do when the pod was just deleted; otherwise look for who still uses the address of a former pod.',
   },
+  'sock-quota': {
+    text: 'the pod has as many sockets to services as it may',
+    remedy:
+      'Look for a process in the pod that keeps sockets open (`ss -s`); connect() says ENOBUFS there. Raise `ctQuota`, or `maps.sock_origins` when all pods together have too many.',
+  },
   'unfinished-checksum': {
     text: 'the kernel is asked to write a checksum where none belongs, which would change the packet after the verdict',
     remedy:

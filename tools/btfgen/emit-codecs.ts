@@ -55,6 +55,18 @@ function formOf(struct: Struct, field: Field, layout: Layout): Form {
   if (field.type === 'union addr') {
     return isNullable(struct, field) ? helper('Addr | null', 'AddrOrNull') : helper('Addr', 'Addr');
   }
+  if (field.type.startsWith('struct ')) {
+    const name = pascal(field.type.slice('struct '.length));
+    const [read, write] = [`decode${name}`, `write${name}`];
+    return {
+      type: name,
+      read: (at) => `${read}(view, ${at})`,
+      write: (at, value) => `${write}(view, ${at}, ${value})`,
+      // No configuration has one.
+      zero: 'undefined',
+      imports: [],
+    };
+  }
   if (field.type === '__be32' && field.name.endsWith('ipv4')) return helper('Addr | null', 'Ipv4OrNull');
   if (field.type === '__u8' && field.length === 6) return helper('Mac | null', 'MacOrNull');
   if (field.size === 8 && (field.name === 'timestamp' || field.name === 'node_cookie')) {
@@ -177,11 +189,9 @@ function emitStruct(struct: Struct, layout: Layout): Emitted {
   }
   return {
     code: `\n${lines.join('\n')}\n`,
-    imports: fields.flatMap(({ form, field }) => [
-      ...form.imports,
-      ...form.type.split(' | '),
-      ...(field.type === '' ? [] : []),
-    ]),
+    imports: fields.flatMap(({ form, field }) =>
+      field.type.startsWith('struct ') ? [] : [...form.imports, ...form.type.split(' | ')],
+    ),
   };
 }
 

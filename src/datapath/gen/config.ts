@@ -61,11 +61,19 @@ export type Config = {
   readonly ctWorld: number;
   /** of the world's, how many may be half open: the oldest make room; at most WORLD_OPENINGS */
   readonly ctOpenings: number;
+  /** that one network namespace may have; 0: nothing is counted */
+  readonly sockQuota: number;
+  /** of a pod's, how many no other can take away */
+  readonly sockGuaranteed: number;
+  /** the same for the node's own namespace, and for those of nobody */
+  readonly sockNode: number;
+  /** of all: above it only what is guaranteed is given */
+  readonly sockCommon: number;
   /** events a second of one endpoint and direction; above it events are counted, not written; 0: no limit */
   readonly eventRate: number;
 };
 
-export const CONFIG_SIZE = 144;
+export const CONFIG_SIZE = 160;
 
 export function decodeConfig(view: DataView, offset = 0): Config {
   return {
@@ -100,7 +108,11 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     ctNode: view.getUint32(offset + 124, true),
     ctWorld: view.getUint32(offset + 128, true),
     ctOpenings: view.getUint32(offset + 132, true),
-    eventRate: view.getUint32(offset + 136, true),
+    sockQuota: view.getUint32(offset + 136, true),
+    sockGuaranteed: view.getUint32(offset + 140, true),
+    sockNode: view.getUint32(offset + 144, true),
+    sockCommon: view.getUint32(offset + 148, true),
+    eventRate: view.getUint32(offset + 152, true),
   };
 }
 
@@ -137,17 +149,21 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint32(offset + 124, value.ctNode, true);
   view.setUint32(offset + 128, value.ctWorld, true);
   view.setUint32(offset + 132, value.ctOpenings, true);
-  view.setUint32(offset + 136, value.eventRate, true);
+  view.setUint32(offset + 136, value.sockQuota, true);
+  view.setUint32(offset + 140, value.sockGuaranteed, true);
+  view.setUint32(offset + 144, value.sockNode, true);
+  view.setUint32(offset + 148, value.sockCommon, true);
+  view.setUint32(offset + 152, value.eventRate, true);
 }
 
 export function encodeConfig(value: Config): Uint8Array {
-  const bytes = new Uint8Array(144);
+  const bytes = new Uint8Array(160);
   writeConfig(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const configCodec: Codec<Config> = {
-  size: 144,
+  size: 160,
   write: writeConfig,
   decode: decodeConfig,
 };
@@ -185,6 +201,10 @@ export const ZERO_CONFIG: Config = {
   ctNode: 0,
   ctWorld: 0,
   ctOpenings: 0,
+  sockQuota: 0,
+  sockGuaranteed: 0,
+  sockNode: 0,
+  sockCommon: 0,
   eventRate: 0,
 };
 
@@ -221,5 +241,9 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   ctNode: "that processes of the node may have opened",
   ctWorld: "the same for the world",
   ctOpenings: "of the world's, how many may be half open: the oldest make room; at most WORLD_OPENINGS",
+  sockQuota: "that one network namespace may have; 0: nothing is counted",
+  sockGuaranteed: "of a pod's, how many no other can take away",
+  sockNode: "the same for the node's own namespace, and for those of nobody",
+  sockCommon: "of all: above it only what is guaranteed is given",
   eventRate: "events a second of one endpoint and direction; above it events are counted, not written; 0: no limit",
 };

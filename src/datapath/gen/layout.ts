@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'ff065d0da52fc97d';
+export const LAYOUT_HASH = '16b77b9d3a19c31a';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -12,10 +12,11 @@ export const OUTSIDE_BITS = 10;
 export const POLICY_PREFIX_GROUP = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
+export const SOCK_NAMED = 4;
 export const CB_ENDPOINT = 0;
 export const WORLD_OPENINGS = 16384;
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 41;
+export const DROP_REASON_COUNT = 42;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
@@ -25,7 +26,7 @@ export const MAP_SPECS = {
   affinity: { name: 'affinity', type: 'lruHash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 0 },
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 82, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 84, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65539, flags: 0 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 16, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -43,7 +44,8 @@ export const MAP_SPECS = {
   service_slots: { name: 'service_slots', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   services: { name: 'services', type: 'hash', keySize: 24, valueSize: 20, maxEntries: 131072, flags: 1 },
   snat: { name: 'snat', type: 'hash', keySize: 24, valueSize: 24, maxEntries: 262144, flags: 1 },
-  sock_origins: { name: 'sock_origins', type: 'lruHash', keySize: 32, valueSize: 24, maxEntries: 131072, flags: 0 },
+  sock_accounts: { name: 'sock_accounts', type: 'hash', keySize: 8, valueSize: 16, maxEntries: 16400, flags: 1 },
+  sock_origins: { name: 'sock_origins', type: 'hash', keySize: 8, valueSize: 96, maxEntries: 262144, flags: 1 },
   translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 24, maxEntries: 131072, flags: 0 },
   world_openings: { name: 'world_openings', type: 'array', keySize: 4, valueSize: 40, maxEntries: 16384, flags: 0 },
 } as const satisfies Record<string, MapSpec>;

@@ -153,6 +153,7 @@ export const DROP_REASON = {
   'unfinished-checksum': 38,
   martian: 39,
   'tcp-window': 40,
+  'sock-quota': 41,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -198,4 +199,5 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'unfinished-checksum',
   'martian',
   'tcp-window',
+  'sock-quota',
 ];
