@@ -5,6 +5,7 @@
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/service_established.h"
+#include "lib/service_past.h"
 #include "lib/unfinished.h"
 
 /* Whom a frame is for, as linux/if_packet.h has it. */
@@ -56,7 +57,7 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 		return DROP_WRONG_DESTINATION;
 	if (p->kind != PACKET_ERROR)
 		p->kind = PACKET_ANSWERS;
-	reason = judge(skb, flow);
+	reason = judge(skb, flow, true);
 	if (reason)
 		return reason;
 	/* A client's from outside is there for the sake of a service only. */
@@ -201,7 +202,7 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 	reason = pretender(&flow->source);
 	if (reason)
 		return reason;
-	reason = judge(skb, flow);
+	reason = judge(skb, flow, true);
 	if (!reason)
 		reason = service_remember(flow, &rewrite);
 	if (reason)
@@ -243,6 +244,7 @@ VERIFIED_ONCE int hurry_to_service(struct __sk_buff *skb, const struct flow *flo
 /* To a pod by its own address. Returns a drop reason, or 0 and the action. */
 VERIFIED_ONCE int to_local_pod(struct __sk_buff *skb, struct flow *flow, int *action)
 {
+	struct rewrite rewrite = {};
 	struct packet *p;
 	int reason;
 
@@ -260,7 +262,16 @@ VERIFIED_ONCE int to_local_pod(struct __sk_buff *skb, struct flow *flow, int *ac
 		if (flow->source.kind == SIDE_POD)
 			return DROP_ICMP_UNRELATED;
 	}
-	reason = judge(skb, flow);
+	reason = judge(skb, flow, !CONFIG(enable_services));
+	if (CONFIG(enable_services) && reason == DROP_SERVICE_CONFLICT) {
+		reason = service_past(flow, &rewrite);
+		if (!reason)
+			reason = judge(skb, flow, true);
+		if (!reason)
+			reason = service_remember(flow, &rewrite);
+		if (!reason && rewrite.new_addr)
+			reason = rewrite_packet(skb, flow, &rewrite);
+	}
 	if (reason)
 		return reason;
 	*action = deliver_to_pod(skb, ETH_P_IP, p->destination.v4, flow->destination.ifindex);
@@ -427,7 +438,7 @@ int to_netdev(struct __sk_buff *skb)
 	if (reason || service_answer(&flow, &rewrite))
 		return TC_ACT_OK;
 	/* The client may have opened a connection past the service meanwhile. */
-	entry = service_connection(p, &p->destination, p->destination_port);
+	entry = service_connection(p, p->source_port, &p->destination, p->destination_port);
 	if (!entry || (entry->flags & (CT_SERVICE | CT_HOST)) != (CT_SERVICE | CT_HOST))
 		return TC_ACT_OK;
 	resolve(&p->source, &flow.source);
@@ -435,7 +446,7 @@ int to_netdev(struct __sk_buff *skb)
 	resolve(&p->destination, &flow.destination);
 	if (flow.source.kind != SIDE_HOST)
 		return TC_ACT_OK;
-	reason = judge(skb, &flow);
+	reason = judge(skb, &flow, true);
 	if (!reason)
 		reason = rewrite_packet(skb, &flow, &rewrite);
 	return reason ? drop(skb, &flow, reason) : TC_ACT_OK;

@@ -9,6 +9,7 @@
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/service_established.h"
+#include "lib/service_past.h"
 #include "lib/unfinished.h"
 
 /* Down to the transport header. `sender`: the endpoint, 0 for whoever sends through the node's
@@ -53,7 +54,8 @@ VERIFIED_ONCE int deliver(struct __sk_buff *skb, struct flow *flow, const struct
 			return reason;
 		/* The frontend is an address of the node: the stack would not send under it for
 		 * somebody else. */
-		if (rewrite->source && flow->destination.kind == SIDE_OTHER) {
+		if (rewrite->source && flow->destination.kind == SIDE_OTHER &&
+		    rewrite->new_addr != rewrite->old_addr) {
 			reason = own_fragment_id(skb, p);
 			return reason ? reason : route_out(skb, flow, action);
 		}
@@ -147,9 +149,16 @@ int judge_from_pod(struct __sk_buff *skb)
 		reason = DROP_FORGED_TUNNEL;
 		goto out;
 	}
-	reason = judge(skb, &flow);
-	if (!reason && CONFIG(enable_services))
-		reason = service_remember(&flow, &rewrite);
+	reason = judge(skb, &flow, !CONFIG(enable_services) || flow.service);
+	if (CONFIG(enable_services)) {
+		if (reason == DROP_SERVICE_CONFLICT) {
+			reason = service_past(&flow, &rewrite);
+			if (!reason)
+				reason = judge(skb, &flow, true);
+		}
+		if (!reason)
+			reason = service_remember(&flow, &rewrite);
+	}
 	if (reason)
 		goto out;
 	if (CONFIG(enable_services) && flow.service && flow.is_reply) {
@@ -238,7 +247,7 @@ int judge_to_pod(struct __sk_buff *skb)
 			goto out;
 		}
 	}
-	reason = judge(skb, &flow);
+	reason = judge(skb, &flow, true);
 	if (reason)
 		goto out;
 	/* A process of the node that answers for a service. */

@@ -32,7 +32,8 @@ static __always_inline bool goes_on(const struct ct_entry *entry, __be16 nat_por
 static __always_inline bool forth(const struct packet *p, const struct translation *known,
 				  struct forwarded *to)
 {
-	struct ct_entry *entry = service_connection(p, &known->addr, known->port);
+	struct ct_entry *entry =
+		service_connection(p, known->client_port, &known->addr, known->port);
 	__u32 now = ct_now();
 
 	if (known->flags || !entry || !entry->nat_port || !goes_on(entry, entry->nat_port, now) ||
@@ -69,7 +70,7 @@ static __always_inline bool back(struct packet *p, struct forwarded *to)
 		return false;
 	p->destination = client->pod;
 	p->destination_port = client->pod_port;
-	entry = service_connection(p, &p->destination, p->destination_port);
+	entry = service_connection(p, p->source_port, &p->destination, p->destination_port);
 	translation_key_of(&key, p);
 	frontend = bpf_map_lookup_elem(&translations, &key);
 	if (!entry || !goes_on(entry, nat_port, now) || !frontend ||
@@ -80,7 +81,7 @@ static __always_inline bool back(struct packet *p, struct forwarded *to)
 	to->source = frontend->addr.v4;
 	to->source_port = frontend->port;
 	to->destination = p->destination.v4;
-	to->destination_port = p->destination_port;
+	to->destination_port = frontend->client_port;
 	return true;
 }
 

@@ -346,8 +346,10 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 	return 0;
 }
 
-/* Judges one packet whose two ends are known. Returns a drop reason, or 0 and flow->nat_port. */
-VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
+/* Judges one packet whose two ends are known. Returns a drop reason, or 0 and flow->nat_port.
+ * `settled`: nobody needs to ask whether a connection through a service has the packet's ports;
+ * else that is left to the caller, with DROP_SERVICE_CONFLICT and nothing done. */
+VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 {
 	struct ct_entry *entry;
 	const struct packet *p;
@@ -374,6 +376,10 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow)
 		own = entry->nat_port == flow->came_to && entry->opener == other;
 	judged = own && entry->stamp[side] == flow->source.word &&
 		 entry->stamp[other] == flow->destination.word;
+	if (CONFIG(enable_services) && !settled && p->ethertype == ETH_P_IP &&
+	    p->protocol != IPPROTO_ICMP &&
+	    (!own || ((entry->flags & CT_SERVICE) && entry->opener == side)))
+		return DROP_SERVICE_CONFLICT;
 
 	switch (p->kind) {
 	case PACKET_OPENS:

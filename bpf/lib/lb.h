@@ -16,6 +16,7 @@ struct lb_query {
 	__u32 backend;
 	union addr addr;
 	__be16 port;
+	__be16 client_port; /* that the backend sees */
 };
 
 static __always_inline bool is_node_port(__be16 port)

@@ -28,11 +28,14 @@ struct rewrite {
 	__be32 new_addr;
 	__be16 old_port; /* ICMP: id */
 	__be16 new_port;
+	__be16 peer_old_port; /* of the end whose address stays */
+	__be16 peer_new_port;
 	__u32 backend; /* of a service, chosen for this packet: to be remembered if it may pass */
 	__u8 source;   /* the source is rewritten, else the destination */
 };
 
-/* Rewrites one address of the IPv4 header and its port. Returns a drop reason. */
+/* Rewrites one address of the IPv4 header and its port, and the other end's port. Returns a drop
+ * reason. */
 VERIFIED_ONCE int rewrite_v4(struct __sk_buff *skb, const struct flow *flow,
 			     const struct rewrite *rewrite)
 {
@@ -64,6 +67,14 @@ VERIFIED_ONCE int rewrite_v4(struct __sk_buff *skb, const struct flow *flow,
 		    bpf_l4_csum_replace(skb, l4 + check, old_addr, new_addr,
 					BPF_F_PSEUDO_HDR | flags | sizeof(new_addr)) < 0)
 			return DROP_INTERNAL;
+		if (old_port != new_port &&
+		    (bpf_l4_csum_replace(skb, l4 + check, old_port, new_port,
+					 flags | sizeof(new_port)) < 0 ||
+		     bpf_skb_store_bytes(skb, port_at, &new_port, sizeof(new_port), 0) < 0))
+			return DROP_INTERNAL;
+		old_port = rewrite->peer_old_port;
+		new_port = rewrite->peer_new_port;
+		port_at = l4 + (rewrite->source ? 2 : 0);
 		if (old_port != new_port &&
 		    (bpf_l4_csum_replace(skb, l4 + check, old_port, new_port,
 					 flags | sizeof(new_port)) < 0 ||
@@ -115,6 +126,14 @@ VERIFIED_ONCE int rewrite_quoted(struct __sk_buff *skb, const struct flow *flow,
 	if (bpf_l4_csum_replace(skb, l4 + offsetof(struct icmphdr, checksum), old_port, new_port,
 				sizeof(new_port)) < 0 ||
 	    bpf_skb_store_bytes(skb, port_at, &new_port, sizeof(new_port), 0) < 0)
+		return DROP_INTERNAL;
+	old_port = rewrite->peer_old_port;
+	new_port = rewrite->peer_new_port;
+	port_at = inner + sizeof(struct iphdr) + (rewrite->source ? 0 : 2);
+	if (old_port != new_port &&
+	    (bpf_l4_csum_replace(skb, l4 + offsetof(struct icmphdr, checksum), old_port, new_port,
+				 sizeof(new_port)) < 0 ||
+	     bpf_skb_store_bytes(skb, port_at, &new_port, sizeof(new_port), 0) < 0))
 		return DROP_INTERNAL;
 	if (bpf_skb_load_bytes(skb, outer_at, &outer, sizeof(outer)) < 0)
 		return DROP_INTERNAL;

@@ -58,7 +58,7 @@ VERIFIED_ONCE int service_forth(const struct flow *flow, struct rewrite *rewrite
 	known = service_translation(p, 0);
 	if (!known)
 		return 0;
-	entry = service_connection(p, &known->addr, known->port);
+	entry = service_connection(p, known->client_port, &known->addr, known->port);
 	client = addr_less(&p->source, &known->addr) ? 0 : 1;
 	if (!entry || !service_established(entry, client))
 		return 0;
@@ -75,6 +75,8 @@ VERIFIED_ONCE int service_forth(const struct flow *flow, struct rewrite *rewrite
 	rewrite->new_addr = known->addr.v4;
 	rewrite->old_port = p->destination_port;
 	rewrite->new_port = known->port;
+	rewrite->peer_old_port = p->source_port;
+	rewrite->peer_new_port = known->client_port;
 	rewrite->source = 0;
 	return entry->ifindex[client ^ 1];
 }
@@ -93,7 +95,7 @@ VERIFIED_ONCE int service_back(const struct flow *flow, struct rewrite *rewrite)
 	frontend = service_translation(p, TRANSLATION_ANSWER);
 	if (!frontend)
 		return 0;
-	entry = service_connection(p, &p->destination, p->destination_port);
+	entry = service_connection(p, p->source_port, &p->destination, p->destination_port);
 	client = addr_less(&p->source, &p->destination) ? 1 : 0;
 	/* The first answer changes the entry. */
 	if (!entry || !(entry->flags & CT_REPLIED) || !service_established(entry, client) ||
@@ -104,6 +106,8 @@ VERIFIED_ONCE int service_back(const struct flow *flow, struct rewrite *rewrite)
 	rewrite->new_addr = frontend->addr.v4;
 	rewrite->old_port = p->source_port;
 	rewrite->new_port = frontend->port;
+	rewrite->peer_old_port = p->destination_port;
+	rewrite->peer_new_port = frontend->client_port;
 	rewrite->source = 1;
 	return 1;
 }

@@ -309,14 +309,23 @@ struct translation_key {
 struct translation {
 	union addr addr;
 	__be16 port;
-	__u16 flags;   /* enum translation_flag */
-	__u32 backend; /* key in `backends` */
+	__be16 client_port; /* the client's after translation: another than its own where that is
+			       taken towards the backend */
+	__u16 flags;	    /* enum translation_flag */
+	__u16 pad0;	    /* zero */
+	__u32 backend;	    /* key in `backends`; BACKEND_DIRECT */
+	__u32 pad1;	    /* zero */
 };
+
+/* No number of a backend. */
+#define BACKEND_DIRECT 0xffffffff
 
 enum translation_flag {
 	TRANSLATION_HAIRPIN =
 		1, /* client and backend are one pod: it sees its gateway as the client */
 	TRANSLATION_ANSWER = 2, /* from backend to client */
+	TRANSLATION_DIRECT = 4, /* the client named the backend itself, and keeps only the name of
+				   its port */
 };
 
 /* Where a first fragment is remembered: each sender has so many places and no more, so that a flood
@@ -422,3 +431,4 @@ _Static_assert(sizeof(struct sock_turn) == 16, "sock_turn");
 _Static_assert(sizeof(struct sock_origin) == 96, "sock_origin");
 _Static_assert(sizeof(struct sock_account) == 16, "sock_account");
 _Static_assert(sizeof(struct translation_key) == 40, "translation_key");
+_Static_assert(sizeof(struct translation) == 32, "translation");

@@ -106,14 +106,6 @@ describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
     expect(send()).toBe(`${c.addr}:${SERVICE}`);
   });
 
-  test('the same source port straight to the backend meanwhile', async () => {
-    using it = await serviceScene();
-    it.services.set({ addr: VIP, port: VIP_PORT, backends: [B] });
-    it.pair.establish('TCP');
-    const { verdict } = it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, tcp(CLIENT, VIP_PORT, 'SYN')));
-    expect(verdict).toBe('service-conflict');
-  });
-
   test('other traffic of the pods is as fast as ever', async () => {
     using it = await serviceScene();
     it.services.set({ addr: VIP, port: VIP_PORT, backends: [B] });

@@ -139,8 +139,9 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     remedy: 'Look at `membrane service list` for why its pods are not ready, or whether its selector matches any.',
   },
   'service-conflict': {
-    text: 'the client already has a connection of this source port to every backend that was tried',
-    remedy: 'Let the client use another source port; it reaches the backend directly and through a service at once.',
+    text: 'the client already has a connection of this source port with the backend, and no other port was found for this one',
+    remedy:
+      'Let the client use another source port: it reaches the backend through two services, or directly and through one, at once, by SCTP or with nearly all of its ports.',
   },
   'tcp-window': {
     text: 'the answer to a SYN does not acknowledge it: it is about an earlier connection under the same port',

@@ -1,4 +1,12 @@
-import { type ArpSpec, buildPacket, type Mac, macOfAddr, parseAddr, parseMac } from '../../../src/net/index.ts';
+import {
+  type ArpSpec,
+  buildPacket,
+  type Mac,
+  macOfAddr,
+  PROTOCOL_NUMBERS,
+  parseAddr,
+  parseMac,
+} from '../../../src/net/index.ts';
 import { fragmentsOf, fromPod, icmp, icmpError, ipv6Frame, ping, pong, sctp, tcp, udp } from '../frames.ts';
 import {
   allow,
@@ -563,12 +571,12 @@ const services: DropCase[] = [
     },
   },
   {
-    name: 'to a service with a port that it uses towards the backend already',
+    name: 'to a service by SCTP with a port that it uses towards the backend already',
     reason: 'service-conflict',
     run: ({ lab, a }) => {
-      new Services(lab).set({ addr: VIP, port: 80, backends: [B] });
-      lab.send(a, fromPod(a, B, SYN));
-      return lab.send(a, fromPod(a, VIP, tcp(40_000, 80, 'SYN')));
+      new Services(lab).set({ addr: VIP, port: 8080, protocol: PROTOCOL_NUMBERS.SCTP, backends: [B] });
+      lab.send(a, fromPod(a, B, sctp(40_000, 8080, 1)));
+      return lab.send(a, fromPod(a, VIP, sctp(40_000, 8080, 1)));
     },
   },
 ];

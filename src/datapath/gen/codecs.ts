@@ -971,20 +971,23 @@ export const translationKeyCodec: Codec<TranslationKey> = {
 export type Translation = {
   readonly addr: Addr;
   readonly port: number;
+  /** the client's after translation: another than its own where that is taken towards the backend */
+  readonly clientPort: number;
   /** enum translation_flag */
   readonly flags: number;
-  /** key in `backends` */
+  /** key in `backends`; BACKEND_DIRECT */
   readonly backend: number;
 };
 
-export const TRANSLATION_SIZE = 24;
+export const TRANSLATION_SIZE = 32;
 
 export function decodeTranslation(view: DataView, offset = 0): Translation {
   return {
     addr: readAddr(view, offset),
     port: view.getUint16(offset + 16),
-    flags: view.getUint16(offset + 18, true),
-    backend: view.getUint32(offset + 20, true),
+    clientPort: view.getUint16(offset + 18),
+    flags: view.getUint16(offset + 20, true),
+    backend: view.getUint32(offset + 24, true),
   };
 }
 
@@ -992,18 +995,19 @@ export function decodeTranslation(view: DataView, offset = 0): Translation {
 export function writeTranslation(view: DataView, offset: number, value: Translation): void {
   writeAddr(view, offset, value.addr);
   view.setUint16(offset + 16, value.port);
-  view.setUint16(offset + 18, value.flags, true);
-  view.setUint32(offset + 20, value.backend, true);
+  view.setUint16(offset + 18, value.clientPort);
+  view.setUint16(offset + 20, value.flags, true);
+  view.setUint32(offset + 24, value.backend, true);
 }
 
 export function encodeTranslation(value: Translation): Uint8Array {
-  const bytes = new Uint8Array(24);
+  const bytes = new Uint8Array(32);
   writeTranslation(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const translationCodec: Codec<Translation> = {
-  size: 24,
+  size: 32,
   write: writeTranslation,
   decode: decodeTranslation,
 };

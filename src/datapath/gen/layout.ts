@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '16b77b9d3a19c31a';
+export const LAYOUT_HASH = 'bab55178959fdbab';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -13,6 +13,7 @@ export const POLICY_PREFIX_GROUP = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
 export const SOCK_NAMED = 4;
+export const BACKEND_DIRECT = 4294967295;
 export const CB_ENDPOINT = 0;
 export const WORLD_OPENINGS = 16384;
 export const JUDGE_COUNT = 2;
@@ -20,7 +21,7 @@ export const DROP_REASON_COUNT = 42;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
-export const TRANSLATION_FLAG_MASK = 3;
+export const TRANSLATION_FLAG_MASK = 7;
 
 export const MAP_SPECS = {
   affinity: { name: 'affinity', type: 'lruHash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 0 },
@@ -46,7 +47,7 @@ export const MAP_SPECS = {
   snat: { name: 'snat', type: 'hash', keySize: 24, valueSize: 24, maxEntries: 262144, flags: 1 },
   sock_accounts: { name: 'sock_accounts', type: 'hash', keySize: 8, valueSize: 16, maxEntries: 16400, flags: 1 },
   sock_origins: { name: 'sock_origins', type: 'hash', keySize: 8, valueSize: 96, maxEntries: 262144, flags: 1 },
-  translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 24, maxEntries: 131072, flags: 0 },
+  translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 32, maxEntries: 131072, flags: 0 },
   world_openings: { name: 'world_openings', type: 'array', keySize: 4, valueSize: 40, maxEntries: 16384, flags: 0 },
 } as const satisfies Record<string, MapSpec>;
 

@@ -62,6 +62,7 @@ export type BackendFlag = keyof typeof BACKEND_FLAG;
 export const TRANSLATION_FLAG = {
   hairpin: 1,
   answer: 2,
+  direct: 4,
 } as const;
 export type TranslationFlag = keyof typeof TRANSLATION_FLAG;
 

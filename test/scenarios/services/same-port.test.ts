@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { useLab } from './lab.ts';
+import type { Scene } from './scene.ts';
+
+const lab = useLab();
+const PROGRAM = join(import.meta.dirname, 'programs', 'same-port.ts');
+const CLIENT = '198.51.100.7';
+const PORTS = 100;
+const FIRST = 44_000;
+
+type Answers = readonly { readonly open: readonly string[]; readonly kept: readonly string[] }[];
+
+/** One pod behind two node ports. */
+async function scene(protocol: 'TCP' | 'UDP') {
+  const it = await lab.scene();
+  const ports = [{ port: 80, targetPort: 8080, protocol }];
+  const spec = { type: 'NodePort', ports, selector: { app: 'web' } };
+  const [one, two, [pod = '']] = await Promise.all([
+    it.service('one', spec),
+    it.service('two', spec),
+    it.pods(['web'], 'web', { serves: ['tcp:8080', 'udp:8080'] }),
+  ]);
+  await Promise.all(['one', 'two'].map((name) => it.served(name, 1)));
+  const [first, second] = [one, two].map(({ nodePort }) => `${lab.node.ip}:${nodePort}`) as [string, string];
+  return { it, first, second, pod: `${pod}:8080` };
+}
+
+async function ask(it: Scene, protocol: string, ...targets: string[]): Promise<Answers> {
+  const argv = [process.execPath, PROGRAM, protocol, CLIENT, String(FIRST), String(PORTS), ...targets];
+  const { code, stdout, stderr } = await it.run('world', argv, 60_000);
+  if (code !== 0) throw new Error(`the client ended with ${code}: ${stderr}`);
+  return JSON.parse(stdout) as Answers;
+}
+
+/** Who answered, and whom it saw, with how many ports. */
+function tally(answers: readonly string[]): string[] {
+  return answers.map((answer) => answer.replace(/:\d+$/, '')).toSorted();
+}
+
+// Calico's PR 5601 and openshift/sdn's issue 264.
+describe.each(['TCP', 'UDP'] as const)('%s: a client outside with one source port', (protocol) => {
+  const everybody = Array.from({ length: PORTS }, () => `web ${CLIENT}`);
+
+  it.each([
+    ['through two node ports, then straight', ({ first, second, pod }: Targets) => [first, second, pod]],
+    ['straight, then through two node ports', ({ first, second, pod }: Targets) => [pod, first, second]],
+  ] as const)('%s: each is a connection of its own', async (_title, order) => {
+    const { it: stage, ...targets } = await scene(protocol);
+    const answers = await ask(stage, protocol.toLowerCase(), ...order(targets));
+    expect(answers.map(({ open }) => tally(open))).toEqual([everybody, everybody, everybody]);
+    expect(answers.map(({ kept }) => tally(kept))).toEqual([everybody, everybody, everybody]);
+    // The pod can tell all of them apart.
+    expect(new Set(answers.flatMap(({ open }) => open)).size).toBe(3 * PORTS);
+    expect(answers[0]?.open.toSorted()).toEqual(
+      Array.from({ length: PORTS }, (_, i) => `web ${CLIENT}:${FIRST + i}`).toSorted(),
+    );
+  });
+});
+
+type Targets = { readonly first: string; readonly second: string; readonly pod: string };
