@@ -75,7 +75,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
 
 async function remove(name: string, grace = 0): Promise<void> {
   await cluster.delete({ resource: 'pods', namespace: 'default', name }, grace);
-  await cluster.waitGone('default', name);
+  await cluster.waitGone('default', name, 300_000);
 }
 
 const podIp = (pod: KubeObject | undefined): string => stringAt(pod, 'status', 'podIP') ?? '';
@@ -376,10 +376,10 @@ describe('the sandbox', () => {
   it('starts many pods at once', async () => {
     const names = Array.from({ length: 40 }, (_, i) => `many-${i}`);
     await Promise.all(names.map((name) => start(name, SLEEP)));
-    await cluster.waitReady({ pods: names.map((name) => `default/${name}`) });
+    await cluster.waitReady({ pods: names.map((name) => `default/${name}`), timeoutMs: 300_000 });
     await Promise.all(names.map((name) => remove(name)));
     expect((await listNetns('mbr-pod-')).filter(isSandboxNetns)).toEqual([]);
-  });
+  }, 400_000);
 
   it('leaves nothing behind, even with pods running', async () => {
     await start('last', SLEEP);

@@ -59,10 +59,17 @@ describe('session affinity by ClientIP', () => {
     const scene = await lab.scene();
     const seconds = 5;
     const service = await affineService(scene, affinity(seconds));
-    const first = await choices(scene, service);
-    for (let round = 0; round < 3; round += 1) {
+    let first = await choices(scene, service);
+    // Until they have come back in time for longer than it lasts; a busy machine may be late for once.
+    for (let last = Date.now(), since = last; last - since <= seconds * 1_000; ) {
       await sleep(1_000);
-      expect(await choices(scene, service)).toEqual(first);
+      const began = Date.now();
+      const now = await choices(scene, service);
+      const isLate = Date.now() - last >= seconds * 1_000;
+      if (isLate) since = began;
+      else expect(now).toEqual(first);
+      first = now;
+      last = began;
     }
     await sleep(seconds * 1_000 + 200);
     expect(await choices(scene, service)).not.toEqual(first);
@@ -70,7 +77,7 @@ describe('session affinity by ClientIP', () => {
 
   it('ends for sockets of a pod and of the node as well', async () => {
     const scene = await lab.scene();
-    const service = await affineService(scene, affinity(1));
+    const service = await affineService(scene, affinity(2));
     for (const place of ['client', 'node']) {
       const target = `${service.clusterIP}:80`;
       const seen = new Set<string>();
@@ -79,7 +86,7 @@ describe('session affinity by ClientIP', () => {
         const { names } = await scene.curl(place, target, { count: 20 });
         expect(distinct(names)).toHaveLength(1);
         for (const name of names) seen.add(name);
-        await sleep(1_100);
+        await sleep(2_100);
       }
       expect(seen.size, place).toBeGreaterThan(1);
     }
