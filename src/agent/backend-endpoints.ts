@@ -15,6 +15,7 @@ const STATES: Readonly<Record<EndpointState, EndpointView['state']>> = {
   creating: 'creating',
   'waiting-for-identity': 'waiting',
   ready: 'ready',
+  broken: 'broken',
   disconnecting: 'deleting',
 };
 

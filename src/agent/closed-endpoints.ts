@@ -10,8 +10,8 @@ import type { StateFiles } from './state-files.ts';
 const LOOK_MS = 10_000;
 
 export type ClosedEndpointsOptions = {
-  readonly netdev: Pick<Netdev, 'findLink'>;
-  readonly programs: Pick<EndpointPrograms, 'close' | 'detach'>;
+  readonly netdev: Pick<Netdev, 'findLink' | 'setDown'>;
+  readonly programs: Pick<EndpointPrograms, 'close' | 'closeLeftBehind' | 'detach'>;
   readonly state: Pick<StateFiles, 'deleteEndpoint'>;
   readonly addressing: Pick<Addressing, 'release'>;
   readonly clock: Clock;
@@ -41,7 +41,16 @@ export class ClosedEndpoints implements Service {
   async add(step: { readonly id: EndpointId; readonly ifindex: number; readonly why: string }): Promise<void> {
     this.#why.set(step.id, step.why);
     this.#o.log.error({ endpoint: step.id, why: step.why }, 'a pod is closed, and its device stays');
-    await this.#o.programs.close(step.id, ifindex(step.ifindex));
+    const { netdev, programs } = this.#o;
+    const device = ifindex(step.ifindex);
+    try {
+      await programs.close(step.id, device);
+    } catch (error) {
+      // What runs there cannot be replaced, or nothing can run there.
+      await netdev.setDown(device);
+      await programs.closeLeftBehind({ id: step.id, hostIfindex: device });
+      throw error;
+    }
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {

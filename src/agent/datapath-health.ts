@@ -1,6 +1,8 @@
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import { Counter, Gauge, type Registry } from '../base/metrics.ts';
-import type { EndpointWords, Generation } from '../datapath/index.ts';
+import type { Generation } from '../datapath/index.ts';
+import { isConnected } from '../endpoint/index.ts';
+import type { BrokenEndpoints } from './broken-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { Endpoint, EndpointTable } from './endpoint-table.ts';
 import type { NodeDevices } from './node-devices.ts';
@@ -15,7 +17,9 @@ export type DatapathHealthOptions = {
   readonly devices: Pick<NodeDevices, 'problems' | 'look'>;
   /** The programs of sockets: how they differ, and putting them in place. */
   readonly sockets: { readonly difference: () => string | undefined; readonly attach: () => Promise<unknown> };
-  readonly words: EndpointWords;
+  readonly broken: BrokenEndpoints;
+  /** Something was closed, or may be opened again. */
+  readonly kick: () => void;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -58,7 +62,7 @@ export class DatapathHealth implements Service {
       ...generation.maps.unpinned().map((name) => `the map ${name} is not pinned`),
       ...(judges === undefined ? [] : [`the judges: ${judges}`]),
       ...this.#settled().flatMap((endpoint) => {
-        const difference = this.#differenceOf(endpoint);
+        const difference = programs.difference(endpoint.record);
         return difference === undefined ? [] : [`${nameOf(endpoint)}: ${difference}`];
       }),
       ...devices.problems(),
@@ -77,53 +81,60 @@ export class DatapathHealth implements Service {
 
   /** Puts right what differs. */
   async look(): Promise<void> {
-    const { generation, programs, devices, sockets, words, endpoints } = this.#o;
+    const { generation, programs, devices, sockets, broken, kick } = this.#o;
     // Until programs have gone over, they are to differ.
     if (!generation.isSettled) return;
     const failed: string[] = [];
-    const attempt = async (what: string, difference: string | undefined, repair: () => unknown): Promise<boolean> => {
-      if (difference === undefined) return true;
+    const attempt = async (
+      what: string,
+      difference: string | undefined,
+      repair: () => unknown,
+    ): Promise<string | undefined> => {
+      if (difference === undefined) return undefined;
       try {
         await repair();
         this.#repairs.inc();
         this.#o.log.warn({ what, difference }, 'the kernel was not as it should be, and was put right');
-        return true;
+        return undefined;
       } catch (error) {
-        failed.push(`${what}: ${difference}, and that could not be put right: ${errorMessage(error)}`);
-        return false;
+        const why = `${difference}, and that could not be put right: ${errorMessage(error)}`;
+        failed.push(`${what}: ${why}`);
+        return why;
       }
     };
     const maps = generation.maps.unpinned();
     await attempt('maps', maps.length === 0 ? undefined : `not pinned: ${maps.join(', ')}`, () =>
       generation.maps.repin(),
     );
-    await attempt('judges', programs.sharedDifference(), () => programs.installShared());
+    const unjudged = await attempt('judges', programs.sharedDifference(), () => programs.installShared());
+    // Nobody knows what they would let pass: without them everything that conntrack does not know is dropped.
+    if (unjudged !== undefined) programs.removeShared();
     for (const endpoint of this.#settled()) {
-      const { id } = endpoint.record;
-      const isRight = await attempt(nameOf(endpoint), this.#differenceOf(endpoint), async () => {
-        programs.repin(id);
-        if (programs.difference(endpoint.record) !== undefined) await programs.attach(endpoint.record);
+      const { record } = endpoint;
+      const why = await attempt(nameOf(endpoint), programs.difference(record), async () => {
+        programs.repin(record.id);
+        if (programs.difference(record) !== undefined) await programs.attach(record);
       });
-      if (isRight || endpoints.get(id) === undefined) continue;
-      words.clear(id);
-      endpoints.transition(id, { type: 'closed' }, 'its programs are not what they should be');
+      if (why !== undefined) await broken.close(record, why);
+      else if (endpoint.state === 'broken') await attempt(nameOf(endpoint), 'closed', () => broken.mend(record));
+      else continue;
+      kick();
     }
-    if (devices.problems().length > 0) await devices.look();
+    if (devices.problems().length > 0)
+      await attempt('devices of the node', 'not as they should be', () => devices.look());
     failed.push(...devices.problems());
-    await attempt('programs of sockets', sockets.difference(), sockets.attach);
+    await attempt('programs of sockets', sockets.difference(), async () => {
+      await sockets.attach();
+      const still = sockets.difference();
+      if (still !== undefined) throw new Error(still);
+    });
     for (const problem of failed) this.#o.log.error({ problem }, 'the kernel is not as it should be');
     this.#unrepaired = failed;
   }
 
-  #differenceOf({ record }: Endpoint): string | undefined {
-    const { programs } = this.#o;
-    const unpinned = programs.unpinned(record.id);
-    return unpinned.length > 0 ? `not pinned: ${unpinned.join(', ')}` : programs.difference(record);
-  }
-
   /** Not those that are being made or taken apart. */
   #settled(): Endpoint[] {
-    return this.#o.endpoints.values().filter(({ state }) => state !== 'creating' && state !== 'disconnecting');
+    return this.#o.endpoints.values().filter(({ state }) => isConnected(state));
   }
 }
 

@@ -3,10 +3,12 @@ import { errorMessage, type Logger } from '../base/index.ts';
 import {
   attachXdp,
   type Config,
+  closeLeftBehind,
   detachXdp,
   loadPrograms,
   type MapSet,
   type ObjectSpec,
+  programsNamed,
   type RunningPrograms,
   TcxLink,
   xdpDevice,
@@ -51,11 +53,29 @@ export class DevicePrograms {
 
   /** Whether anything of ours is at a device, whatever it is. */
   isAttached(device: Ifindex): boolean {
-    return HOOKS.every((hook) => this.#link(device, hook)?.ifindex === device);
+    return HOOKS.every((hook) => programsNamed(device, [hook], [PROGRAMS[hook]]).length > 0);
   }
 
-  /** How what runs at a device differs from what should; undefined: it does not. */
+  /**
+   * Closes what programs at a device judge by when they stayed on maps that nobody writes any more: no pod is open to them
+   * and no service is known to them. What is the node's own passes, since the node must stay within reach.
+   */
+  async closeLeftBehind(device: Ifindex): Promise<void> {
+    const xdp = xdpProgram(this.#pin(device, 'xdp'));
+    const tcx = programsNamed(device, HOOKS, Object.values(PROGRAMS));
+    await closeLeftBehind(this.#o.maps, xdp === undefined ? tcx : [...tcx, xdp]);
+  }
+
+  /** How what runs at a device, or what keeps it there, differs from what should; undefined: it does not. */
   difference(device: Ifindex): string | undefined {
+    try {
+      return this.#difference(device);
+    } catch (error) {
+      return errorMessage(error);
+    }
+  }
+
+  #difference(device: Ifindex): string | undefined {
     const { host, xdp, base: config, running } = this.#o;
     for (const hook of HOOKS) {
       const link = this.#link(device, hook);

@@ -1,12 +1,16 @@
 import { readdirSync, rmSync } from 'node:fs';
+import { errorMessage } from '../base/index.ts';
 import {
   type Config,
+  closeLeftBehind,
   installJudges,
   judgesDifference,
   loadEndpointPrograms,
   type MapSet,
   type ObjectSpec,
+  programsNamed,
   type RunningPrograms,
+  removeJudges,
   TcxLink,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
@@ -69,23 +73,26 @@ export class EndpointPrograms {
     {
       beforeSwap,
       failed,
-    }: { beforeSwap: () => Promise<void>; failed: (record: EndpointRecord, error: unknown) => void },
+    }: { beforeSwap: () => Promise<void>; failed: (record: EndpointRecord, error: unknown) => Promise<void> },
   ): Promise<void> {
     const { endpoint, maps } = this.#o;
     for (let at = 0; at < records.length; at += BATCH) {
-      const loaded = records.slice(at, at + BATCH).flatMap((record) => {
+      const loaded: { record: EndpointRecord; programs: ReturnType<typeof loadEndpointPrograms> }[] = [];
+      for (const record of records.slice(at, at + BATCH)) {
         try {
-          return [{ record, programs: loadEndpointPrograms({ spec: endpoint, maps, config: this.configOf(record) }) }];
+          const programs = loadEndpointPrograms({ spec: endpoint, maps, config: this.configOf(record) });
+          loaded.push({ record, programs });
         } catch (error) {
-          failed(record, error);
-          return [];
+          await failed(record, error);
         }
-      });
+      }
       await beforeSwap();
       for (const { record, programs } of loaded) {
-        await this.#put({ id: record.id, device: record.hostIfindex }, programs).catch((error: unknown) =>
-          failed(record, error),
-        );
+        try {
+          await this.#put({ id: record.id, device: record.hostIfindex }, programs);
+        } catch (error) {
+          await failed(record, error);
+        }
       }
     }
   }
@@ -121,14 +128,34 @@ export class EndpointPrograms {
     await this.#attach({ id, device }, { ...this.#o.base, endpoint: id, ifindex: device });
   }
 
-  /** How what runs at an endpoint's device differs from what should; undefined: it does not. */
+  /** Closes an endpoint for programs of its device that stayed on maps that nobody writes any more. */
+  async closeLeftBehind({ id, hostIfindex }: Pick<EndpointRecord, 'id' | 'hostIfindex'>): Promise<void> {
+    await closeLeftBehind(this.#o.maps, programsNamed(hostIfindex, HOOKS, Object.values(PROGRAMS)), { only: id });
+  }
+
+  /** How what runs at an endpoint's device, or what keeps it there, differs from what should; undefined: it does not. */
   difference(record: EndpointRecord): string | undefined {
+    try {
+      return this.#unpinned(record.id) ?? this.#difference(record);
+    } catch (error) {
+      return errorMessage(error);
+    }
+  }
+
+  #unpinned(id: EndpointId): string | undefined {
+    const unpinned = this.unpinned(id);
+    return unpinned.length > 0 ? `not pinned: ${unpinned.join(', ')}` : undefined;
+  }
+
+  #difference(record: EndpointRecord): string | undefined {
     const { endpoint: spec, running } = this.#o;
     const config = this.configOf(record);
     for (const hook of HOOKS) {
       const link = this.#link(record.id, hook);
       if (link === undefined) return `no program is pinned at ${hook}`;
-      if (link.ifindex !== record.hostIfindex) return `the program at ${hook} is at another device`;
+      const device = link.ifindex;
+      if (device === 0) return `the program at ${hook} was taken off`;
+      if (device !== record.hostIfindex) return `the program at ${hook} is at another device`;
       const difference = running.difference(link.programId, { spec, program: PROGRAMS[hook], config });
       if (difference !== undefined) return `${hook}: ${difference}`;
     }
@@ -189,6 +216,11 @@ export class EndpointPrograms {
   installShared(): void {
     const { judge: spec, maps, base: config } = this.#o;
     if (this.sharedDifference() !== undefined) installJudges({ spec, maps, config });
+  }
+
+  /** What conntrack does not let pass is dropped until `installShared`. */
+  removeShared(): void {
+    removeJudges(this.#o.maps);
   }
 
   /** Lets go of what it holds; everything stays attached. */

@@ -138,6 +138,34 @@ describe('Engine', () => {
     expect(node.word(3)).toBeDefined();
   });
 
+  it('opens no endpoint whose programs are broken, whatever happens to its pod, until they are mended', async () => {
+    const node = await shop();
+    const id = endpointId(1);
+    node.kernel.words.clear(id);
+    node.endpoints.transition(id, { type: 'broke' }, 'no program');
+    const stores: number[] = [];
+    node.kernel.words.onSet = (endpoint) => stores.push(endpoint);
+    const { pod } = node.endpoints.get(id)?.record ?? { pod: other };
+    const row = podRow(pod.name, { app: 'another' });
+    for (const happens of [
+      () => node.put(node.intent.pods, row),
+      () => node.put(node.intent.policies, onlyFrom('backend', 'another', 'other')),
+      () => node.drop(node.intent.pods, row),
+      () => node.put(node.intent.pods, row),
+      () => node.engine.kick(),
+    ]) {
+      happens();
+      await node.settle();
+      expect(node.endpoints.get(id)).toMatchObject({ state: 'broken', detail: 'no program' });
+    }
+    expect(stores).not.toContain(1);
+    node.endpoints.transition(id, { type: 'mended' });
+    node.engine.kick();
+    await node.settle();
+    expect(node.endpoints.get(id)?.state).toBe('ready');
+    expect(node.word(1)?.identity).toBe(idOf(node, pod.name));
+  });
+
   it('binds an endpoint without uid to the first pod that it served', async () => {
     const node = await shop();
     const late = podRow('late');

@@ -1,6 +1,6 @@
 import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
-import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
+import { type EndpointRecord, isConnected, mayOpen } from '../endpoint/index.ts';
 import type { AddressBook, IdentityAllocator } from '../identity/index.ts';
 import { endpointId, type IdentityId, ifindex, type PodIdentity, type PolicyRevision } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
@@ -283,7 +283,7 @@ export class Engine implements Service {
       desired.set(addr, { endpoint: NODE, ifindex: ifindex(0), cidrIdentity });
     }
     for (const { state, record } of endpoints.values()) {
-      if (!mayOpen(state)) continue;
+      if (!isConnected(state)) continue;
       const cidrIdentity = book.cidrIdentityOf('pod', record.addr);
       desired.set(record.addr, { endpoint: record.id, ifindex: record.hostIfindex, cidrIdentity });
     }

@@ -23,6 +23,15 @@ export const agentErrors = errorTable({
     what: 'the uplink cannot be determined',
     remedy: 'Set "uplink" to the name of the device that leads out of the node.',
   },
+  E_AGENT_CGROUP: {
+    what: '"cgroup" names what no cgroup v2 can be at',
+    remedy:
+      'Set "cgroup" to a directory of a mounted cgroup v2, or leave it out; "grep cgroup2 /proc/mounts" says where one is.',
+  },
+  E_AGENT_DEVICES: {
+    what: '"devices" names a device that is not there',
+    remedy: 'Correct "devices", or make the device first, or leave it out: then every device is guarded as it comes.',
+  },
   E_AGENT_SOCKET: {
     what: 'a socket of the agent cannot be made',
     remedy: 'Set "cniSocket" and "adminSocket" to two paths in directories that belong to root.',

@@ -27,6 +27,7 @@ import {
   serviceMaps,
   sockAccountsMap,
 } from '../datapath/index.ts';
+import { isConnected } from '../endpoint/index.ts';
 import { AddressBook } from '../identity/index.ts';
 import {
   ENDPOINT_SLICE,
@@ -42,6 +43,7 @@ import { Addressing } from './addressing.ts';
 import { createAgentRegistry, passHistogram, registerAgentMetrics } from './agent-metrics.ts';
 import { Attachments } from './attachments.ts';
 import { Backend } from './backend.ts';
+import { BrokenEndpoints } from './broken-endpoints.ts';
 import { ClosedEndpoints } from './closed-endpoints.ts';
 import { CniServer } from './cni-server.ts';
 import type { AgentConfig } from './config.ts';
@@ -186,6 +188,9 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   programs.installShared();
   if (!generation.isRebuilt) generation.begin();
   const closed = new ClosedEndpoints({ netdev, programs, state, addressing, clock, log });
+  const client = new KubeClient(connection);
+  const events = new ObjectEvents({ client, node: config.nodeName, clock, log });
+  const broken = new BrokenEndpoints({ endpoints, programs, words, netdev, events, log });
   const restored = await restoreEndpoints({
     addressing,
     endpoints,
@@ -196,6 +201,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     namespaces,
     state,
     closed,
+    broken,
     mayReplace: mayReplace(),
     beforeSwap: async () => await generation.catchUp(),
     log,
@@ -226,8 +232,6 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const identities = new PodIdentities({ allocator, cluster: config.clusterName, rules: config.identity.labelFilter });
   const limits = prefixLimits({ ipcache: maps.spec('ipcache').maxEntries, table: config.policyLimits.table });
   const book = new AddressBook({ cidrs, cidrSelects: config.cidrSelects, maxAddresses: limits.addresses });
-  const client = new KubeClient(connection);
-  const events = new ObjectEvents({ client, node: config.nodeName, clock, log });
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
@@ -306,7 +310,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
         localPods: () =>
           endpoints
             .values()
-            .filter(({ state }) => state !== 'creating' && state !== 'disconnecting')
+            .filter(({ state }) => isConnected(state))
             .map(({ record: { pod, addr } }) => ({ ...pod, addr })),
         endStale: (lives) => {
           const namespaces = endpoints.values().map(({ record }) => record.netns);
@@ -395,7 +399,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     programs,
     devices,
     attachSockets: async () => await sockets.attach(),
-    words,
+    broken,
     isWritten: () =>
       engine.converged && installer.building === 0 && (services === undefined || services.engine.converged),
     clock,
@@ -407,7 +411,8 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     programs,
     devices,
     sockets,
-    words,
+    broken,
+    kick: () => engine.kick(),
     registry,
     clock,
     log,

@@ -31,6 +31,10 @@ class FakePrograms {
     this.attached += 1;
     this.links.set(device, this.wanted);
   };
+  closed: number[] = [];
+  closeLeftBehind = async (device: Ifindex): Promise<void> => {
+    this.closed.push(device);
+  };
   detach = async (device: Ifindex): Promise<void> => {
     this.links.delete(device);
   };

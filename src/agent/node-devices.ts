@@ -9,7 +9,10 @@ const LOOK_MS = 10_000;
 
 export type NodeDevicesOptions = {
   readonly netdev: Pick<Netdev, 'listLinks' | 'linkAt'>;
-  readonly programs: Pick<DevicePrograms, 'pinned' | 'isAttached' | 'difference' | 'attach' | 'detach'>;
+  readonly programs: Pick<
+    DevicePrograms,
+    'pinned' | 'isAttached' | 'difference' | 'attach' | 'closeLeftBehind' | 'detach'
+  >;
   /** False: what is attached is to stay as it is for now, since what it should be is not complete. */
   readonly mayReplace: () => boolean;
   /** Must be guarded before the agent serves. */
@@ -34,7 +37,10 @@ export class NodeDevices implements Service {
     return this.#guarded;
   }
 
-  /** Throws when the uplink cannot be guarded; any other device is tried again. */
+  /**
+   * Throws when nothing can be put at the uplink. What else could not be put right is tried again, and closed when it stayed
+   * on maps that nobody writes any more.
+   */
   async look(): Promise<void> {
     const { netdev, programs, uplink, configured, log } = this.#o;
     const links = await netdev.listLinks('');
@@ -47,8 +53,11 @@ export class NodeDevices implements Service {
         await programs.attach(link.ifindex);
         log.info({ device: link.name, difference }, 'programs of a device were put in place');
       } catch (error) {
-        if (link.ifindex === uplink) throw error;
-        log.error({ device: link.name, error: errorMessage(error) }, 'a device of the node is not guarded');
+        await programs.closeLeftBehind(link.ifindex).catch((failure: unknown) => {
+          log.error({ device: link.name, error: errorMessage(failure) }, 'a device of the node is not wholly closed');
+        });
+        if (link.ifindex === uplink && !programs.isAttached(uplink)) throw error;
+        log.error({ device: link.name, error: errorMessage(error) }, 'a device of the node is not as it should be');
       }
     }
     this.#guarded = new Map(outer.map((link) => [link.ifindex, link.name]));

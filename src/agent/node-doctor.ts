@@ -1,4 +1,5 @@
 import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../datapath/index.ts';
+import { isConnected } from '../endpoint/index.ts';
 import type { AgentConfig } from './config.ts';
 import { Doctor, type MapFill, type WatchedDevice } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -64,7 +65,7 @@ function nodeDevices({ guarded }: Pick<NodeDevices, 'guarded'>, config: AgentCon
 
 /** Not those that are being made or taken apart. */
 function podDevices(endpoints: EndpointTable): Map<string, WatchedDevice> {
-  const settled = endpoints.values().filter(({ state }) => state !== 'creating' && state !== 'disconnecting');
+  const settled = endpoints.values().filter(({ state }) => isConnected(state));
   return new Map(
     settled.map(({ record: { hostIfname, hostIfindex, pod } }) => [
       hostIfname,

@@ -1,25 +1,30 @@
-import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { metricsServer } from '../api/index.ts';
 import { errorMessage } from '../base/index.ts';
+import { Netdev } from '../datapath/index.ts';
 import { createAgentRegistry } from './agent-metrics.ts';
 import type { AgentConfig } from './config.ts';
 import { makeDirectory } from './directory.ts';
 import { proxyFacts, whyUnserved } from './doctor/index.ts';
 import { agentErrors } from './errors.ts';
 
+/** statfs(2) of a cgroup v2. */
+const CGROUP2_MAGIC = 0x63677270;
 /** sizeof(sun_path) less its NUL (unix(7)). */
 const SOCKET_PATH_MAX = 107;
 
 /**
  * What can be wrong with a configuration beyond its own words, looked at before anything is attached: an agent that ends
- * must leave the node as it was. E_AGENT_SOCKET, E_AGENT_KUBE_PROXY, E_API_METRICS_*.
+ * must leave the node as it was. E_AGENT_SOCKET, E_AGENT_CGROUP, E_AGENT_DEVICES, E_AGENT_KUBE_PROXY, E_API_METRICS_*.
  */
 export async function preflight(config: AgentConfig): Promise<void> {
   if (config.cniSocket === config.adminSocket) {
     throw agentErrors.make('E_AGENT_SOCKET', { detail: `cniSocket and adminSocket are both ${config.cniSocket}` });
   }
   for (const path of [config.cniSocket, config.adminSocket]) requireSocketPath(path);
+  if (config.enableServices && config.cgroup !== undefined) requireCgroup(config.cgroup);
+  await requireDevices(config.devices ?? []);
   if (!config.enableServices && !config.allowUnreachableServices) await requireNoKubeProxy();
   if (!config.metrics.enabled) return;
   const probe = metricsServer(createAgentRegistry(), config.metrics);
@@ -49,6 +54,24 @@ function requireSocketPath(path: string): void {
     throw refuse(`cannot be made: ${errorMessage(error)}`);
   }
   throw refuse('is there and no socket');
+}
+
+/** One that is not there yet is steered once it is, if it can ever be one. */
+function requireCgroup(path: string): void {
+  const refuse = (detail: string): Error => agentErrors.make('E_AGENT_CGROUP', { detail });
+  let there = path;
+  while (!existsSync(there)) there = dirname(there);
+  if (statfsSync(there).type !== CGROUP2_MAGIC) throw refuse(`${there} is not of a cgroup v2`);
+  if (!statSync(there).isDirectory()) throw refuse(`${there} is not a directory`);
+}
+
+/** A name that no device has guards nothing, and nobody would know. */
+async function requireDevices(names: readonly string[]): Promise<void> {
+  using netdev = Netdev.open();
+  for (const name of names) {
+    if ((await netdev.findLink(name)) !== undefined) continue;
+    throw agentErrors.make('E_AGENT_DEVICES', { detail: `there is no device ${name}` });
+  }
 }
 
 /** Every pin below the node's directory. */

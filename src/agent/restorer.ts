@@ -4,11 +4,13 @@ import {
   type EndpointRecord,
   endpointOfIfname,
   hostIfnameOf,
+  mayOpen,
   planRestore,
   type RestoreStep,
 } from '../endpoint/index.ts';
 import type { EndpointId } from '../model/index.ts';
 import type { Addressing } from './addressing.ts';
+import type { BrokenEndpoints } from './broken-endpoints.ts';
 import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { EndpointTable } from './endpoint-table.ts';
@@ -26,6 +28,7 @@ export type RestorerOptions = {
   readonly namespaces: Pick<PodNamespaces, 'add'>;
   readonly state: StateFiles;
   readonly closed: ClosedEndpoints;
+  readonly broken: BrokenEndpoints;
   /** False: programs that run are left alone for now, since the maps of those that should are not complete. */
   readonly mayReplace: boolean;
   /** When some programs are loaded, right before they are swapped. */
@@ -37,9 +40,11 @@ export type RestorerOptions = {
 export async function restoreEndpoints(options: RestorerOptions): Promise<Map<RestoreStep['action'], number>> {
   const { state, netdev, programs, words, log } = options;
   const devices = new Map<EndpointId, number>();
+  const down = new Set<EndpointId>();
   for (const link of await netdev.listLinks('mbr')) {
     const id = endpointOfIfname(link.name);
     if (id !== undefined) devices.set(id, link.ifindex);
+    if (id !== undefined && !link.up) down.add(id);
   }
   const stored = state.endpoints();
   // Who is missing in a list is asked for before he is taken for gone.
@@ -68,23 +73,30 @@ export async function restoreEndpoints(options: RestorerOptions): Promise<Map<Re
     }
     done.set(step.action, (done.get(step.action) ?? 0) + 1);
   }
-  if (!options.mayReplace) return done;
-  const swaps = steps.flatMap((step) => (step.action === 'swap' ? [step.record] : []));
-  await swapPrograms(swaps, options);
+  if (options.mayReplace) {
+    const swaps = steps.flatMap((step) => (step.action === 'swap' ? [step.record] : []));
+    await swapPrograms(swaps, options);
+  }
+  for (const { record, state: now } of options.endpoints.values()) {
+    // An earlier life had closed it, and its programs are right now.
+    if (!down.has(record.id) || !mayOpen(now)) continue;
+    await netdev
+      .openPath({ ifindex: record.hostIfindex, addr: record.addr, mac: record.mac })
+      .catch((error: unknown) => {
+        log.error({ endpoint: record.id, error: errorMessage(error) }, "a pod's device stays down");
+      });
+  }
   return done;
 }
 
 /** Puts new programs in the place of those that run. Whose cannot be is closed. */
 export async function swapPrograms(
   records: readonly EndpointRecord[],
-  { programs, words, beforeSwap, log }: Pick<RestorerOptions, 'programs' | 'words' | 'beforeSwap' | 'log'>,
+  { programs, broken, beforeSwap }: Pick<RestorerOptions, 'programs' | 'broken' | 'beforeSwap'>,
 ): Promise<void> {
   await programs.attachAll(records, {
     beforeSwap,
-    failed: ({ id }, error) => {
-      words.clear(id);
-      log.error({ endpoint: id, error: errorMessage(error) }, 'the programs of an endpoint could not be replaced');
-    },
+    failed: async (record, error) => await broken.close(record, errorMessage(error)),
   });
 }
 
@@ -101,7 +113,11 @@ async function apply(step: RestoreStep, options: RestorerOptions): Promise<void>
     case 'reattach':
       words.clear(step.record.id);
       register(step.record, options);
-      await programs.attach(step.record);
+      try {
+        await programs.attach(step.record);
+      } catch (error) {
+        await options.broken.close(step.record, errorMessage(error));
+      }
       return;
     case 'close':
       words.clear(step.id);

@@ -1,6 +1,7 @@
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import {
   attachSockets,
+  closeSocketsLeftBehind,
   detachSockets,
   type RunningPrograms,
   type SockAttachOptions,
@@ -28,6 +29,8 @@ export type ServiceHooksOptions = Omit<SockAttachOptions, 'cgroup'> & {
 export class ServiceHooks implements Service {
   readonly #o: ServiceHooksOptions;
   #cgroup: string | undefined;
+  /** Why the programs could not be put in place; undefined: they were, or are not to be. */
+  #refused: string | undefined;
   /** What went wrong last, so that it is said once. */
   #problem: string | undefined;
 
@@ -51,42 +54,62 @@ export class ServiceHooks implements Service {
       while (!signal.aborted) {
         await clock.sleep(LOOK_MS, signal).catch(() => undefined);
         const cgroup = this.#cgroup;
-        if (!signal.aborted && (cgroup === undefined || !socketsAttached({ cgroup, pinDir }))) await this.attach();
+        if (!signal.aborted && (cgroup === undefined || !this.#isAttached(cgroup))) await this.attach();
       }
     });
   }
 
   /** How what is attached differs from what should be; undefined: it does not, or it is not known yet where it belongs. */
   difference(): string | undefined {
+    if (this.#refused !== undefined) return this.#refused;
     const cgroup = this.#cgroup;
     if (cgroup === undefined || !this.#o.mayReplace()) return undefined;
-    return socketsDifference(this.#o.running, { ...this.#o, cgroup });
+    return this.#differenceAt(cgroup);
+  }
+
+  #differenceAt(cgroup: string): string | undefined {
+    try {
+      return socketsDifference(this.#o.running, { ...this.#o, cgroup });
+    } catch (error) {
+      return errorMessage(error);
+    }
+  }
+
+  #isAttached(cgroup: string): boolean {
+    try {
+      return socketsAttached({ ...this.#o, cgroup });
+    } catch {
+      return false;
+    }
   }
 
   /** Puts the programs in place, unless exactly they are. */
   async attach(): Promise<void> {
-    const { config, pinDir, mayReplace } = this.#o;
+    const { config, mayReplace } = this.#o;
     if (!config.enableServices) return;
     const cgroup = this.#o.cgroup ?? findCgroupRoot(machineCgroups());
     this.#cgroup = undefined;
+    this.#refused = undefined;
     if (cgroup === undefined) {
       this.#say('no cgroup of the whole node is in sight: mount it and name it as "cgroup" in the configuration');
       return;
     }
-    if (!mayReplace() && socketsAttached({ cgroup, pinDir })) {
+    if (!mayReplace() && this.#isAttached(cgroup)) {
       this.#cgroup = cgroup;
       return;
     }
     try {
-      if (socketsDifference(this.#o.running, { ...this.#o, cgroup }) !== undefined) {
+      if (this.#differenceAt(cgroup) !== undefined) {
         await attachSockets({ ...this.#o, cgroup });
       }
       this.#cgroup = cgroup;
       this.#problem = undefined;
       this.#o.log.info({ cgroup }, 'sockets are turned to backends');
     } catch (error) {
+      await closeSocketsLeftBehind(this.#o.maps, cgroup).catch((failure: unknown) => this.#say(errorMessage(failure)));
       // Pods must be judged all the same.
-      this.#say(`${cgroup}: ${errorMessage(error)}`);
+      this.#refused = `${cgroup}: ${errorMessage(error)}`;
+      this.#say(this.#refused);
     }
   }
 

@@ -1,5 +1,7 @@
 import type { Clock, Lifecycle, Logger, Service } from '../base/index.ts';
-import type { EndpointWords, Generation } from '../datapath/index.ts';
+import type { Generation } from '../datapath/index.ts';
+import { isConnected } from '../endpoint/index.ts';
+import type { BrokenEndpoints } from './broken-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { NodeDevices } from './node-devices.ts';
@@ -14,7 +16,7 @@ export type SwitchoverOptions = {
   readonly programs: EndpointPrograms;
   readonly devices: Pick<NodeDevices, 'look'>;
   readonly attachSockets: () => Promise<unknown>;
-  readonly words: EndpointWords;
+  readonly broken: BrokenEndpoints;
   /** What the API says is written, of policies and of services. */
   readonly isWritten: () => boolean;
   readonly clock: Clock;
@@ -55,13 +57,14 @@ export class Switchover implements Service {
   }
 
   async #switch(): Promise<void> {
-    const { generation, endpoints, programs, devices, words, attachSockets, log } = this.#o;
+    const { generation, endpoints, programs, devices, broken, attachSockets, log } = this.#o;
     generation.begin();
-    const swaps = endpoints.values().flatMap(({ state, record }) => {
-      const isSettled = state !== 'creating' && state !== 'disconnecting';
-      return isSettled && programs.difference(record) !== undefined ? [record] : [];
-    });
-    await swapPrograms(swaps, { programs, words, log, beforeSwap: async () => await generation.catchUp() });
+    const swaps = endpoints
+      .values()
+      .flatMap(({ state, record }) =>
+        isConnected(state) && programs.difference(record) !== undefined ? [record] : [],
+      );
+    await swapPrograms(swaps, { programs, broken, beforeSwap: async () => await generation.catchUp() });
     await devices.look();
     await attachSockets();
     await this.#end();

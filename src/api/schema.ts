@@ -61,7 +61,7 @@ export type AgentStatus = z.infer<typeof statusSchema>;
 export const endpointSchema = z.object({
   id: count,
   /** `waiting` = everything is dropped until the identity and policy are known; `detail` says what is missing. */
-  state: z.enum(['creating', 'waiting', 'ready', 'deleting', 'failed']),
+  state: z.enum(['creating', 'waiting', 'ready', 'broken', 'deleting']),
   detail: z.string().optional(),
   namespace: z.string(),
   pod: z.string(),

@@ -35,15 +35,13 @@ export type AttachOptions = {
 /** A program at a device, pinned: it stays when this process dies. */
 export class TcxLink implements Disposable {
   readonly hook: TcxHook;
-  readonly ifindex: Ifindex;
   readonly pin: string;
   readonly #fd: LinkFd;
   /** Inode of the pin that was seen to be this link's. */
   #ownInode: number | undefined;
 
-  private constructor(options: { hook: TcxHook; ifindex: Ifindex; pin: string; fd: LinkFd }) {
+  private constructor(options: { hook: TcxHook; pin: string; fd: LinkFd }) {
     this.hook = options.hook;
-    this.ifindex = options.ifindex;
     this.pin = options.pin;
     this.#fd = options.fd;
   }
@@ -83,23 +81,28 @@ export class TcxLink implements Disposable {
   static async #create(options: AttachOptions): Promise<TcxLink> {
     try {
       const fd = await tcxLinkCreate(options.program, options.ifindex, ATTACH_TYPES[options.hook]);
-      return new TcxLink({ ...options, fd });
+      return new TcxLink({ hook: options.hook, pin: options.pin, fd });
     } catch (error) {
       throw kernelError('E_DATAPATH_ATTACH', `${options.hook} of ifindex ${options.ifindex}`, error);
     }
   }
 
-  /** The link that is pinned there; undefined when there is none. Its ifindex is 0 when its device is gone. */
+  /** The link that is pinned there; undefined when there is none. */
   static open(pin: string): TcxLink | undefined {
     try {
       const fd = objectGet('link', pin);
       if (fd === undefined) return undefined;
       const info = linkInfo(fd);
       const hook = info.attachType === TCX_INGRESS ? 'ingress' : 'egress';
-      return new TcxLink({ hook, ifindex: ifindex(info.ifindex), pin, fd });
+      return new TcxLink({ hook, pin, fd });
     } catch (error) {
       throw kernelError('E_DATAPATH_PIN', pin, error);
     }
+  }
+
+  /** Of the device that it is at now; 0 when the device is gone, or somebody took the program off. */
+  get ifindex(): Ifindex {
+    return ifindex(linkInfo(this.#fd).ifindex);
   }
 
   /** Kernel id of the program that the link runs now. */

@@ -8,7 +8,7 @@ import { MAP_SPECS, type MapName } from './gen/layout.ts';
 import { kernelError } from './kernel-error.ts';
 import { mapIsNeeded } from './loader.ts';
 import { copyMap, copyMissing } from './map-copy.ts';
-import { MAP_KINDS } from './map-kinds.ts';
+import { GATES, MAP_KINDS } from './map-kinds.ts';
 import { type Found, planMaps } from './map-plan.ts';
 import { compareShape, createMap, MapSet, type MapSizes, mapPin } from './map-set.ts';
 import { mapInfo, objectGet, objectPin } from './syscall.ts';
@@ -112,9 +112,10 @@ export class Generation implements Disposable {
       }
       made.set(name, map);
     }
-    const isSame = [...made].every(([name, map]) => map === pinned.get(name) || MAP_KINDS[name] === 'programs');
+    const own = new Set<MapName>(['judges', ...GATES.filter((gate) => found.get(gate) === 'same')]);
+    const isSame = [...made].every(([name, map]) => map === pinned.get(name) || own.has(name));
     if (isSame && pinned.has('judges')) {
-      made.get('judges')?.close();
+      for (const name of own) made.get(name)?.close();
       const maps = new MapSet({ pinDir: directory, sizes });
       maps.adopt(pinned);
       return new Generation({ maps, directory, place: CURRENT, problems });

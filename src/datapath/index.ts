@@ -50,7 +50,8 @@ export { MAP_SPECS, type MapName } from './gen/layout.ts';
 export { Generation, type GenerationOptions } from './generation.ts';
 export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from './hook-programs.ts';
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
-export { installJudges, judgesDifference } from './judges.ts';
+export { installJudges, judgesDifference, removeJudges } from './judges.ts';
+export { closeLeftBehind, closeSocketsLeftBehind, programsNamed } from './left-behind.ts';
 export {
   type EndpointPrograms,
   type LoadOptions,

@@ -4,7 +4,7 @@ import { loadPrograms } from './loader.ts';
 import type { MapSet } from './map-set.ts';
 import type { ObjectSpec } from './object-spec.ts';
 import type { RunningPrograms } from './running.ts';
-import { mapLookup, mapUpdate } from './syscall.ts';
+import { mapDelete, mapLookup, mapUpdate } from './syscall.ts';
 
 const SLOTS = { 'from-pod': 'judge_from_pod', 'to-pod': 'judge_to_pod' } as const satisfies Record<Judge, string>;
 
@@ -25,6 +25,11 @@ export function installJudges(options: {
     mapUpdate(map, u32(JUDGE[judge]), u32(program.number));
     program.close();
   }
+}
+
+/** Takes the judges out: every packet that conntrack does not let pass is dropped. */
+export function removeJudges(maps: MapSet): void {
+  for (const judge of Object.keys(SLOTS) as Judge[]) mapDelete(maps.get('judges'), u32(JUDGE[judge]));
 }
 
 /** How what is in the map `judges` differs from what should be; undefined: it does not. */

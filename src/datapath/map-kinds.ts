@@ -38,3 +38,10 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   translations: 'connections',
   world_openings: 'connections',
 };
+
+/**
+ * What everything that a program lets pass goes through, of pods and of services. Never shared between two generations of
+ * maps, so that programs that stay behind on the former one can be closed without closing the others.
+ */
+export const GATES = ['endpoint_words', 'services'] as const satisfies readonly MapName[];
+export type Gate = (typeof GATES)[number];

@@ -13,13 +13,16 @@ function plan(changed: Partial<Record<MapName, Found>>) {
 const ofKind = (kind: string) =>
   Object.fromEntries(NAMES.filter((name) => MAP_KINDS[name] === kind).map((name) => [name, 'fresh']));
 
+/** Programs that stay behind are closed by these. */
+const gates = { endpoint_words: 'copy', services: 'copy' };
+
 it('leaves alone what is as it should be', () => {
   expect(plan({})).toBeUndefined();
 });
 
 it('copies what only has another size, and gives the programs a place of their own', () => {
   expect(plan({ policy: 'resized', counters: 'resized' })).toEqual({
-    steps: { policy: 'copy', counters: 'copy', judges: 'fresh' },
+    steps: { policy: 'copy', counters: 'copy', ...gates, judges: 'fresh' },
     isRebuilt: false,
     losesConnections: false,
   });
@@ -35,12 +38,12 @@ it('writes all that the API says anew when any of it is lost, and keeps the conn
 
 it('does not believe half of what is known of connections', () => {
   expect(plan({ snat: 'absent', conntrack: 'resized' })).toEqual({
-    steps: { ...ofKind('connections'), judges: 'fresh' },
+    steps: { ...ofKind('connections'), ...gates, judges: 'fresh' },
     isRebuilt: false,
     losesConnections: true,
   });
 });
 
 it('gives judges that are gone a new place', () => {
-  expect(plan({ judges: 'absent' })?.steps).toEqual({ judges: 'fresh' });
+  expect(plan({ judges: 'absent' })?.steps).toEqual({ ...gates, judges: 'fresh' });
 });

@@ -1,5 +1,5 @@
 import type { MapName } from './gen/layout.ts';
-import { MAP_KINDS, type MapKind } from './map-kinds.ts';
+import { GATES, MAP_KINDS, type MapKind } from './map-kinds.ts';
 
 /** How a pinned map compares with the one that is wanted. `absent`: also one of another layout. */
 export type Found = 'same' | 'resized' | 'absent';
@@ -31,7 +31,8 @@ export function planMaps(found: ReadonlyMap<MapName, Found>): MapPlan | undefine
   const steps = new Map<MapName, MapStep>();
   for (const [name, state] of found) {
     const isFresh = fresh[MAP_KINDS[name]] || state === 'absent';
-    steps.set(name, isFresh ? 'fresh' : state === 'same' ? 'share' : 'copy');
+    const isShared = state === 'same' && !GATES.some((gate) => gate === name);
+    steps.set(name, isFresh ? 'fresh' : isShared ? 'share' : 'copy');
   }
   return { steps, isRebuilt, losesConnections };
 }

@@ -109,6 +109,11 @@ export class Netdev implements Disposable {
     await this.#host.change(setLink(index, true));
   }
 
+  /** Nothing passes at a device that is down, whatever is attached to it. Takes its routes and neighbours along. */
+  async setDown(index: Ifindex): Promise<void> {
+    await this.#host.change(setLink(index, false));
+  }
+
   /** Sets the host end up and adds the neighbour and the route to the pod. Repeating it is no error. */
   async openPath(path: PodPath): Promise<void> {
     await this.#host.change(

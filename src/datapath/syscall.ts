@@ -309,6 +309,11 @@ export function tcxQuery(ifindex: number, attachType: number): number[] {
   return progQuery(ifindex, attachType, { flags: 0, operation: `query ifindex ${ifindex}` });
 }
 
+/** Program ids that are attached at this very cgroup. */
+export function cgroupAttached(cgroup: number, attachType: number): number[] {
+  return progQuery(cgroup, attachType, { flags: 0, operation: 'query a cgroup' });
+}
+
 const BPF_F_QUERY_EFFECTIVE = 1;
 
 /** Program ids that run for processes of a cgroup, those of the cgroups above it among them, in their order. */

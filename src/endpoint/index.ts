@@ -33,6 +33,7 @@ export {
   type EndpointEvent,
   type EndpointState,
   type EndpointWord,
+  isConnected,
   mayOpen,
   nextState,
 } from './lifecycle.ts';

@@ -112,6 +112,10 @@ describe('an agent that cannot start', () => {
     ['a socket path that is too long', { cniSocket: `/tmp/${'x'.repeat(110)}` }, /longer than 107/],
     ['one path for two sockets', { cniSocket: '/tmp/mbr-s', adminSocket: '/tmp/mbr-s' }, /are both/],
     ['a kubeconfig that is not there', { kubeconfig: '/nope' }, /cannot be read/],
+    ['a device that is not there', { devices: ['eth0', 'nope1'] }, /there is no device nope1/],
+    ['a cgroup that is none', { cgroup: '/tmp' }, /tmp is not of a cgroup v2/],
+    ['a cgroup that can never be one', { cgroup: '/nope/pods' }, /is not of a cgroup v2/],
+    ['a cgroup that is a file', { cgroup: `${lab.cgroup}/cgroup.procs` }, /is not a directory/],
     ['an uplink that is not there', { uplink: 'nope0' }, /there is no device/],
   ])('for %s leaves the node as it was', async (_, config, why) => {
     const before = await attached();
