@@ -60,6 +60,19 @@ static __always_inline bool port_reclaim(struct port_search *search)
 	       ct_remove(&search->holder);
 }
 
+/* A pod's port of the node, or a service's: what left under it would pass for its answers. */
+static __always_inline bool port_is_served(const struct snat_key *mapping)
+{
+	struct service_key frontend = {.scope = SERVICE_OUTSIDE};
+
+	if (!CONFIG(enable_services))
+		return false;
+	frontend.addr = CONFIG(node_ipv4);
+	frontend.port = mapping->nat_port;
+	frontend.protocol = mapping->protocol;
+	return bpf_map_lookup_elem(&services, &frontend);
+}
+
 static long port_try(__u32 i, void *unused)
 {
 	struct port_search *search = port_scratch();
@@ -71,7 +84,7 @@ static long port_try(__u32 i, void *unused)
 	index = (search->at + i) % search->part;
 	port = search->base + index * search->step % search->size;
 	search->key.nat_port = bpf_htons(port);
-	if (!port_reclaim(search) ||
+	if (port_is_served(&search->key) || !port_reclaim(search) ||
 	    bpf_map_update_elem(&snat, &search->key, &search->owner, BPF_NOEXIST) < 0)
 		return 0;
 	search->found = 1;

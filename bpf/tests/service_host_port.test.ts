@@ -50,6 +50,22 @@ describe('a pod’s port at the node’s address, from outside', () => {
     }
   });
 
+  test.each(['TCP', 'UDP', 'SCTP'] as const)('%s: no other pod leaves the node under it', async (name) => {
+    const snatPortMin = PORT - 2;
+    using it = await serviceScene({ b: OPEN_TO_WORLD, config: { snatPortMin, snatPortMax: PORT + 1 } });
+    const protocol = PROTOCOL_OF[name];
+    it.services.set({ addr: NODE, port: PORT, protocol, scope: 'outside', backends: [B] });
+    const { a } = it.pair;
+    const left = Array.from({ length: 4 }, (_, i) => {
+      const [transport] = SPEECH[name].forth.opening(snatPortMin + i, CLIENT);
+      if (transport === undefined) throw new Error('it opens with nothing');
+      const outcome = it.pair.send(a, fromPod(a, WORLD, transport));
+      return outcome.verdict === 'redirect' ? seen(outcome).from : outcome.verdict;
+    });
+    const ports = [PORT - 2, PORT - 1, PORT + 1].map((port) => `${NODE}:${port}`);
+    expect(left.toSorted()).toEqual([...ports, 'nat-exhausted'].toSorted());
+  });
+
   test('another address and another protocol are nobody’s', async () => {
     using it = await scene();
     const elsewhere = fromWorld(WORLD, parseAddr('203.0.113.9'), tcp(CLIENT, PORT, 'SYN'));

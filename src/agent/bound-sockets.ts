@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { ServiceProtocol } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 
@@ -7,6 +7,8 @@ export type BoundSockets = (protocol: ServiceProtocol, addr: Addr, port: number)
 
 /** proc(5), /proc/net/tcp: a listening socket; and of datagrams one that is bound and not connected. */
 const LISTENS: Readonly<Record<string, string>> = { tcp: '0A', udp: '07' };
+/** Bytes; some four hundred rows. */
+const CHUNK = 65_536;
 const ANY = /^0+$/;
 const MAPPED = /^0{16}FFFF0000([0-9A-F]{8})$/;
 
@@ -39,10 +41,31 @@ function addrOf(hex: string): string | undefined {
 }
 
 function readTable(table: string): string {
+  const path = `/proc/thread-self/net/${table}`;
   try {
-    return readFileSync(`/proc/thread-self/net/${table}`, 'ascii');
+    return table.startsWith('tcp') ? readListeners(path) : readFileSync(path, 'ascii');
   } catch {
     // A kernel without IPv6.
     return '';
+  }
+}
+
+/** Who listens comes first (tcp_seek_last_pos in net/ipv4/tcp_ipv4.c): a busy node's connections are not read. */
+function readListeners(path: string): string {
+  const fd = openSync(path, 'r');
+  try {
+    const chunk = Buffer.alloc(CHUNK);
+    let text = '';
+    for (;;) {
+      const size = readSync(fd, chunk);
+      text += chunk.toString('ascii', 0, size);
+      const [, , , state] = text
+        .slice(text.lastIndexOf('\n', text.lastIndexOf('\n') - 1))
+        .trim()
+        .split(/\s+/);
+      if (size === 0 || (state !== LISTENS['tcp'] && state !== 'st')) return text;
+    }
+  } finally {
+    closeSync(fd);
   }
 }

@@ -18,16 +18,17 @@ function pods() {
   const intent = new Intent();
   const local: LocalPod[] = [];
   const addresses = [parseAddr('172.18.0.2')];
+  const bound = new Set<string>();
   const found = new HostPortPods({
     intent,
     nodeAddresses: () => addresses,
     localPods: () => local,
     reservedHostPorts: [],
-    boundSockets: () => () => false,
+    boundSockets: () => (protocol, addr, port) => bound.has(`${protocol} ${addr} ${port}`),
   });
   const put = (...rows: PodRow[]): void =>
     intent.pods.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
-  return { intent, local, addresses, found, put };
+  return { intent, local, addresses, bound, found, put };
 }
 
 const LOCAL = { namespace: 'a', name: 'web', uid: 'u1', addr: parseAddr('10.244.1.2') };
@@ -55,6 +56,27 @@ describe('HostPortPods', () => {
     local.push(LOCAL);
     found.refresh();
     expect(found.rows.size).toBe(0);
+  });
+
+  it('says whose place a process of the node took or gave back, once', () => {
+    const { local, bound, found, put } = pods();
+    put(row());
+    local.push(LOCAL);
+    expect(found.takenOrFreed()).toEqual([]);
+    found.refresh();
+    expect(found.takenOrFreed()).toEqual([]);
+    for (const [place, owners] of [
+      ['TCP 172.18.0.2 8080', ['a/pod:web']],
+      ['TCP 127.0.0.1 8080', ['a/pod:web']],
+      ['UDP 172.18.0.2 8080', []],
+      ['TCP 172.18.0.2 8081', []],
+    ] as const) {
+      bound.add(place);
+      expect(found.takenOrFreed()).toEqual(owners);
+      expect(found.takenOrFreed()).toEqual([]);
+    }
+    bound.clear();
+    expect(found.takenOrFreed()).toEqual(['a/pod:web']);
   });
 
   it('looks again when the node’s addresses change', () => {

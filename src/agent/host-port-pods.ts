@@ -1,4 +1,4 @@
-import type { Addr } from '../net/index.ts';
+import { type Addr, parseAddr } from '../net/index.ts';
 import { type HostPortContext, type HostPortPod, hostPortOwner } from '../service/index.ts';
 import type { Intent } from './intent.ts';
 
@@ -23,11 +23,15 @@ export type HostPortPodsOptions = {
 
 export type ClaimingPod = HostPortPod & { readonly createdAt: string; readonly uid: string };
 
+const LOOPBACK = parseAddr('127.0.0.1');
+
 /** Pods of this node that want ports of it. An address is that of the connected pod, never what an object says. */
 export class HostPortPods {
   readonly #o: HostPortPodsOptions;
   #pods: ReadonlyMap<string, ClaimingPod> = new Map();
   #addresses = '';
+  /** By owner: which of its places processes of the node have, as at the last look. */
+  #taken: ReadonlyMap<string, string> = new Map();
 
   constructor(options: HostPortPodsOptions) {
     this.#o = options;
@@ -52,6 +56,23 @@ export class HostPortPods {
       if (hasMoved || !isSame) changed.add(owner);
     }
     return changed;
+  }
+
+  /** Owners of which a place went to a process of the node, or came back, since the last look. */
+  takenOrFreed(): string[] {
+    if (this.#pods.size === 0) return [];
+    const isBound = this.#o.boundSockets();
+    const addresses = [...this.#o.nodeAddresses(), LOOPBACK];
+    const before = this.#taken;
+    this.#taken = new Map(
+      Array.from(this.#pods, ([owner, { hostPorts }]) => {
+        const places = hostPorts.flatMap(({ protocol, hostPort }) =>
+          addresses.flatMap((addr) => (isBound(protocol, addr, hostPort) ? [`${protocol} ${addr} ${hostPort}`] : [])),
+        );
+        return [owner, places.join()];
+      }),
+    );
+    return Array.from(this.#taken).flatMap(([owner, places]) => ((before.get(owner) ?? '') === places ? [] : [owner]));
   }
 
   /** The node's sockets are looked at only when one of these owners is a pod. */

@@ -9,6 +9,8 @@ import type { ServiceInstaller } from './service-installer.ts';
 
 /** How often what happens without an event (addresses of the node, room in a full map) is looked at. */
 const ROUTINE_MS = 30_000;
+/** How soon the node's own sockets get a port that a pod has, too. Packets from outside are theirs at once. */
+const SOCKETS_MS = 2_000;
 /** So that a service that flaps leaves time for others: a thousand backends are written ten times a second. */
 const REST_MS_PER_BACKEND = 0.1;
 const REST_MS_PER_HASH_SLOT = 0.01;
@@ -72,9 +74,14 @@ export class ServiceEngine implements Service {
     lifecycle.spawn('service routine', async (signal) => {
       while (!signal.aborted) {
         this.#retryRefused(true);
-        this.#o.follower.lookAtSockets();
         this.kick({ refresh: true });
         await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
+      }
+    });
+    lifecycle.spawn('ports of the node that pods want', async (signal) => {
+      while (!signal.aborted) {
+        if (this.#o.follower.lookAtSockets()) this.kick();
+        await this.#o.clock.sleep(SOCKETS_MS, signal).catch(() => undefined);
       }
     });
   }

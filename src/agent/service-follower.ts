@@ -118,9 +118,11 @@ export class ServiceFollower {
     }
   }
 
-  /** Processes of the node may have taken or given back what pods want. */
-  lookAtSockets(): void {
-    for (const owner of this.#o.hostPorts.rows.keys()) this.#outdated.add(owner);
+  /** Whether processes of the node have taken or given back what pods want. */
+  lookAtSockets(): boolean {
+    const owners = this.#o.hostPorts.takenOrFreed();
+    for (const owner of owners) this.#outdated.add(owner);
+    return owners.length > 0;
   }
 
   #touchThoseWith(addresses: ReadonlySet<string>): void {

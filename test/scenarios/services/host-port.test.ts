@@ -118,6 +118,24 @@ describe('a pod with a hostPort', () => {
     await scene.answeredBy('world', `${lab.node.ip}:${PORT}`, ['third']);
   });
 
+  it('gives way to a process of the node that takes its port, and has it again afterwards', async () => {
+    const scene = await lab.scene();
+    const target = `${lab.node.ip}:18081`;
+    await Promise.all([scene.pod('early', web({ hostPort: 18_081 })), scene.pod('client')]);
+    await open(scene, 'early');
+    const answers = async (name: string): Promise<void> => {
+      for (const place of ['world', 'node', 'client']) {
+        const look = async () => (await scene.curl(place, target)).names.join() === name;
+        await eventually(`${place} is answered by ${name}`, look);
+      }
+    };
+    await answers('early');
+    await scene.pod('listener', { hostNetwork: true, serves: ['tcp:18081'], env: { NAME: 'listener' } });
+    await answers('listener');
+    await scene.remove('pods', 'listener');
+    await answers('early');
+  });
+
   it('takes nothing from processes of the node, nor from a node port', async () => {
     const scene = await lab.scene();
     await scene.pod('listener', { hostNetwork: true, serves: ['tcp:18080'], env: { NAME: 'listener' } });
