@@ -1,5 +1,6 @@
 import type { ServiceKey } from '../../src/datapath/gen/codecs.ts';
 import type { Config } from '../../src/datapath/gen/config.ts';
+import type { MapSizes } from '../../src/datapath/map-set.ts';
 import {
   type ServiceMaps,
   serviceMaps,
@@ -75,11 +76,16 @@ export class Services {
 
 /** A frontend and a backend pod (see Pair), and services. */
 export async function serviceScene(
-  options: { readonly b?: readonly PolicyTableRow[]; readonly config?: Partial<Config> } = {},
+  options: {
+    readonly b?: readonly PolicyTableRow[];
+    readonly config?: Partial<Config>;
+    readonly sizes?: MapSizes;
+  } = {},
 ) {
   const pair = await Pair.create({
     b: options.b ?? BACKEND_INGRESS,
     ...(options.config === undefined ? {} : { config: options.config }),
+    ...(options.sizes === undefined ? {} : { sizes: options.sizes }),
   });
   return { pair, services: new Services(pair), [Symbol.dispose]: () => pair[Symbol.dispose]() };
 }

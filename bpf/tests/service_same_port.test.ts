@@ -200,6 +200,22 @@ describe('a port that stands for another', () => {
     }
   });
 
+  test('there is none left', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD, sizes: { conntrack: 131_072 } });
+    for (const port of [NODE_PORT, OTHER_PORT])
+      it.services.set({ addr: ANY, port, protocol: UDP, scope: 'outside', backends: [B] });
+    const send = (to: Target) => it.pair.arrive(fromWorld(WORLD, to.addr, udp(CLIENT, to.port))).verdict;
+    expect(send(ONE)).toBe('redirect');
+    const [key, entry] = await it.pair.entry();
+    const side = key.port.indexOf(CLIENT);
+    for (let port = 1_024; port < 65_536; port += 1) {
+      const ports: [number, number] = side === 0 ? [port, SERVICE] : [SERVICE, port];
+      it.pair.datapath.conntrack.set({ ...key, port: ports }, entry);
+    }
+    for (const to of [TWO, DIRECT]) expect(send(to)).toBe('service-conflict');
+    expect(send(ONE)).toBe('redirect');
+  });
+
   test('a backend elsewhere', async () => {
     using it = await scene('TCP', ELSEWHERE);
     const out = [ONE, TWO].map((to) => it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, to.port, 'SYN'))));
