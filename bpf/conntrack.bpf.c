@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Removes dead connections, in the kernel: walking the table from user space would cost a system
  * call an entry. Run by the agent through BPF_PROG_TEST_RUN. */
+#include "lib/affinity.h"
 #include "lib/config.h"
 #include "lib/removal.h"
 #include "lib/words.h"
@@ -101,6 +102,57 @@ static long sweep_one(struct bpf_map *map, struct snat_key *key, struct snat_val
 	return 0;
 }
 
+static long forget_usage(struct bpf_map *map, __u32 *service, struct affinity_usage *usage,
+			 void *unused)
+{
+	(void)map;
+	(void)service;
+	(void)unused;
+	usage->found = 0;
+	return 0;
+}
+
+/* A client that has not come back in time, or whose backend is gone. */
+static long sweep_affinity(struct bpf_map *map, struct affinity_key *key,
+			   struct affinity_value *value, __u64 *now)
+{
+	__u32 service = key->service, all = AFFINITY_ALL, backend = value->backend;
+	struct affinity_usage *usage;
+
+	if (value->used + value->seconds * 1000000000ULL <= *now ||
+	    !bpf_map_lookup_elem(&backends, &backend)) {
+		bpf_map_delete_elem(map, key);
+		return 0;
+	}
+	usage = bpf_map_lookup_elem(&affinity_usage, &service);
+	if (usage)
+		usage->found += 1;
+	usage = bpf_map_lookup_elem(&affinity_usage, &all);
+	if (usage)
+		usage->found += 1;
+	return 0;
+}
+
+/* What is made meanwhile is counted the next time. */
+static long settle_usage(struct bpf_map *map, __u32 *service, struct affinity_usage *usage,
+			 void *unused)
+{
+	(void)unused;
+	usage->rows = usage->found;
+	if (!usage->found)
+		bpf_map_delete_elem(map, service);
+	return 0;
+}
+
+static __always_inline void collect_affinity(void)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	bpf_for_each_map_elem(&affinity_usage, forget_usage, 0, 0);
+	bpf_for_each_map_elem(&affinity, sweep_affinity, &now, 0);
+	bpf_for_each_map_elem(&affinity_usage, settle_usage, 0, 0);
+}
+
 /* What was there when the run began and is neither removed nor found was counted by mistake. What
  * came during the run may have been found or not: the count is never put below what there is. */
 static long settle_one(__u32 account, struct collect_context *context)
@@ -141,6 +193,8 @@ int collect(struct collect_result *result)
 	bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
 	if (HAS_MAPPINGS)
 		bpf_for_each_map_elem(&snat, sweep_one, &context, 0);
+	if (CONFIG(enable_services))
+		collect_affinity();
 	if (CONFIG(ct_quota)) {
 		/* Last the common account, which is the sum of others. */
 		bpf_loop(MAX_ENDPOINTS, settle_one, &context, 0);

@@ -2,6 +2,7 @@
 /* Which backend a client of a service gets. */
 #pragma once
 
+#include "affinity.h"
 #include "maps.h"
 #include "packet.h"
 
@@ -17,7 +18,18 @@ struct lb_query {
 	union addr addr;
 	__be16 port;
 	__be16 client_port; /* that the backend sees */
+	__u8 affinity;	    /* enum lb_affinity */
 };
+
+/* What has become of session affinity. */
+enum lb_affinity {
+	LB_UNASKED = 0,
+	LB_REMEMBER = 1, /* there is room for the client: any backend will do */
+	LB_HASH = 2,	 /* there is none: the backend that its hash says */
+};
+
+/* Of lb_choose: the service has session affinity, and lb_ask was not. */
+#define LB_ASK (-1)
 
 static __always_inline bool is_node_port(__be16 port)
 {
@@ -57,18 +69,66 @@ static __always_inline bool lb_affine(struct lb_query *query, const struct servi
 	if (!backend || (backend->flags & BACKEND_DRAINING))
 		return false;
 	known->used = now;
+	known->seconds = service->affinity_seconds;
 	lb_take(query, id, backend);
 	return true;
 }
 
-/* Chooses a backend of query->frontend. Returns 0, or DROP_NO_BACKEND. */
-VERIFIED_ONCE int lb_select(struct lb_query *query)
+/* The functions from here on are apart for the sake of the stack. */
+
+/* Has the client a backend? Else whether it will be remembered, in query->affinity. */
+VERIFIED_ONCE int lb_ask(struct lb_query *query)
+{
+	struct affinity_key key = {};
+	struct service_value *service;
+
+	if (!query)
+		return 0;
+	service = bpf_map_lookup_elem(&services, &query->frontend);
+	if (!service)
+		return 0;
+	if (lb_affine(query, service, bpf_ktime_get_coarse_ns()))
+		return 1;
+	key.client = query->client;
+	key.service = service->service;
+	query->affinity = LB_REMEMBER;
+	if (bpf_map_lookup_elem(&affinity, &key) || affinity_take(key.service))
+		return 0;
+	query->affinity = LB_HASH;
+	query->hash = affinity_hash(&key);
+	return 0;
+}
+
+/* Remembers what was chosen. */
+VERIFIED_ONCE int lb_keep(struct lb_query *query)
+{
+	struct affinity_value value = {.used = bpf_ktime_get_coarse_ns()};
+	struct affinity_key key = {};
+	struct service_value *service;
+
+	if (!query || query->affinity != LB_REMEMBER)
+		return 0;
+	service = bpf_map_lookup_elem(&services, &query->frontend);
+	if (!service)
+		return 0;
+	key.client = query->client;
+	key.service = service->service;
+	value.backend = query->backend;
+	value.seconds = service->affinity_seconds;
+	/* Of two first connections at once, the one that comes second follows. */
+	if (bpf_map_update_elem(&affinity, &key, &value, BPF_NOEXIST) < 0 &&
+	    !lb_affine(query, service, value.used))
+		bpf_map_update_elem(&affinity, &key, &value, BPF_ANY);
+	return 0;
+}
+
+/* Chooses a backend of query->frontend. Returns 0, DROP_NO_BACKEND, or LB_ASK. */
+VERIFIED_ONCE int lb_choose(struct lb_query *query)
 {
 	struct service_value *service;
 	struct service_slot_key at = {};
 	struct service_slot *slot;
 	struct backend_value *backend;
-	__u64 now;
 	__u32 id;
 
 	if (!query)
@@ -77,11 +137,11 @@ VERIFIED_ONCE int lb_select(struct lb_query *query)
 		service = bpf_map_lookup_elem(&services, &query->frontend);
 		if (!service || !service->count)
 			return DROP_NO_BACKEND;
-		now = service->affinity_seconds ? bpf_ktime_get_coarse_ns() : 0;
-		if (now && lb_affine(query, service, now))
-			return 0;
+		if (service->affinity_seconds && query->affinity == LB_UNASKED)
+			return LB_ASK;
 		at.revision = service->revision;
-		if (i == 0 && query->hash && (service->flags & SERVICE_HASHED))
+		if (i == 0 && query->hash &&
+		    (query->affinity == LB_HASH || (service->flags & SERVICE_HASHED)))
 			at.slot = query->hash % service->count;
 		else
 			at.slot = bpf_get_prandom_u32() % service->count;
@@ -93,17 +153,23 @@ VERIFIED_ONCE int lb_select(struct lb_query *query)
 		if (!backend)
 			continue;
 		lb_take(query, id, backend);
-		if (now) {
-			struct affinity_key key = {.client = query->client,
-						   .service = service->service};
-			struct affinity_value value = {.used = now, .backend = id};
-
-			/* Of two first connections at once, the one that comes second follows. */
-			if (bpf_map_update_elem(&affinity, &key, &value, BPF_NOEXIST) < 0 &&
-			    !lb_affine(query, service, now))
-				bpf_map_update_elem(&affinity, &key, &value, BPF_ANY);
-		}
 		return 0;
 	}
 	return DROP_NO_BACKEND;
+}
+
+/* The backend of query->frontend that the client has, or one that is chosen for it. Returns 0, or
+ * DROP_NO_BACKEND. */
+static __always_inline int lb_select(struct lb_query *query)
+{
+	int reason = lb_choose(query);
+
+	if (reason != LB_ASK)
+		return reason;
+	if (lb_ask(query))
+		return 0;
+	reason = lb_choose(query);
+	if (!reason)
+		lb_keep(query);
+	return reason;
 }

@@ -138,12 +138,24 @@ struct {
 	__type(value, struct backend_value);
 } backends SEC(".maps");
 
+#define AFFINITY_ROWS 65536
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, AFFINITY_ROWS);
 	__type(key, struct affinity_key);
 	__type(value, struct affinity_value);
 } affinity SEC(".maps");
+
+/* Rows of `affinity` by number of the service; 0: of all. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, __u32);
+	__type(value, struct affinity_usage);
+} affinity_usage SEC(".maps");
 
 /* Nothing is pushed out: a row goes with its socket. Without one a socket that goes on sending to
  * a backend that is gone could not be told from others. */

@@ -256,7 +256,12 @@ struct affinity_key {
 struct affinity_value {
 	__u64 used; /* ns, CLOCK_MONOTONIC */
 	__u32 backend;
-	__u32 pad; /* zero */
+	__u32 seconds; /* after `used`, until the row is worth nothing */
+};
+
+struct affinity_usage {
+	__u32 rows;  /* counted as they are made; the collector counts anew */
+	__u32 found; /* by the collector */
 };
 
 /* A destination of a socket: what the process named, and what it became. IPv4, as all frontends. */

@@ -2,6 +2,8 @@ import type { ServiceKey } from '../../src/datapath/gen/codecs.ts';
 import type { Config } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
 import {
+  type AffinityMap,
+  affinityMap,
   type ServiceMaps,
   serviceMaps,
   type TranslationsMap,
@@ -33,12 +35,14 @@ export type ServiceSpec = {
 export class Services {
   readonly maps: ServiceMaps;
   readonly translations: TranslationsMap;
+  readonly affinity: AffinityMap;
   readonly #ids = new Map<string, number>();
   #revision = 1;
 
   constructor(lab: Lab) {
     this.maps = serviceMaps(lab.datapath.maps);
     this.translations = translationsMap(lab.datapath.maps);
+    this.affinity = affinityMap(lab.datapath.maps);
   }
 
   backendId(addr: Addr, protocol: number = TCP, port = SERVICE): number {

@@ -74,7 +74,6 @@ const mapsSchema = z
     services: entries.default(131_072).describe('Frontends: an address and port of a service.'),
     service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
     backends: entries.default(262_144).describe('Backends of all services.'),
-    affinity: entries.default(65_536).describe('Clients of services with session affinity.'),
     sock_origins: entries
       .default(262_144)
       .describe('Sockets that were turned to a backend; memory is taken as they come.'),

@@ -61,6 +61,7 @@ const SMALL: MapSizes = {
   service_slots: 16,
   backends: 16,
   affinity: 64,
+  affinity_usage: 64,
   sock_origins: 64,
   sock_accounts: 16,
   translations: 64,

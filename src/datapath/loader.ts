@@ -25,6 +25,7 @@ const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   service_slots: (c) => c.enableServices,
   backends: (c) => c.enableServices,
   affinity: (c) => c.enableServices,
+  affinity_usage: (c) => c.enableServices,
   sock_accounts: (c) => c.enableServices,
   sock_origins: (c) => c.enableServices,
   translations: (c) => c.enableServices,

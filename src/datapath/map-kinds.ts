@@ -13,6 +13,7 @@ export type MapKind = 'desired' | 'connections' | 'apart' | 'programs';
 
 export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   affinity: 'apart',
+  affinity_usage: 'apart',
   backends: 'desired',
   conntrack: 'connections',
   counters: 'apart',

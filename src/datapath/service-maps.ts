@@ -1,5 +1,9 @@
 import { FakeMap } from './fake.ts';
 import {
+  type AffinityKey,
+  type AffinityValue,
+  affinityKeyCodec,
+  affinityValueCodec,
   type BackendValue,
   backendValueCodec,
   type ServiceKey,
@@ -74,6 +78,16 @@ export function sockOriginsMap(maps: MapSet): SockOriginsMap {
   return new KernelMap(maps.get('sock_origins'), maps.spec('sock_origins'), {
     key: u64Codec,
     value: sockOriginCodec,
+  });
+}
+
+/** Clients of services with session affinity; written by the programs. */
+export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
+
+export function affinityMap(maps: MapSet): AffinityMap {
+  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), {
+    key: affinityKeyCodec,
+    value: affinityValueCodec,
   });
 }
 

@@ -70,7 +70,7 @@ const SMALL: MapSizes = {
   services: 256,
   service_slots: 1024,
   backends: 256,
-  affinity: 64,
+  affinity_usage: 64,
   sock_origins: 64,
   sock_accounts: 64,
   translations: 256,
@@ -225,8 +225,9 @@ export class TestDatapath implements Disposable {
   }
 
   /** Runs the collector once. */
-  collect(config: Partial<Config> = { enableMasquerade: true }): Collected {
-    using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, { ...ZERO_CONFIG, ...config });
+  collect(config: Partial<Config> = {}): Collected {
+    const features = { enableMasquerade: true, enableServices: true, ...config };
+    using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, { ...ZERO_CONFIG, ...features });
     return collector.run();
   }
 

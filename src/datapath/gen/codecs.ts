@@ -762,6 +762,8 @@ export type AffinityValue = {
   /** ns, CLOCK_MONOTONIC */
   readonly used: bigint;
   readonly backend: number;
+  /** after `used`, until the row is worth nothing */
+  readonly seconds: number;
 };
 
 export const AFFINITY_VALUE_SIZE = 16;
@@ -770,6 +772,7 @@ export function decodeAffinityValue(view: DataView, offset = 0): AffinityValue {
   return {
     used: view.getBigUint64(offset, true),
     backend: view.getUint32(offset + 8, true),
+    seconds: view.getUint32(offset + 12, true),
   };
 }
 
@@ -777,6 +780,7 @@ export function decodeAffinityValue(view: DataView, offset = 0): AffinityValue {
 export function writeAffinityValue(view: DataView, offset: number, value: AffinityValue): void {
   view.setBigUint64(offset, value.used, true);
   view.setUint32(offset + 8, value.backend, true);
+  view.setUint32(offset + 12, value.seconds, true);
 }
 
 export function encodeAffinityValue(value: AffinityValue): Uint8Array {
@@ -789,6 +793,40 @@ export const affinityValueCodec: Codec<AffinityValue> = {
   size: 16,
   write: writeAffinityValue,
   decode: decodeAffinityValue,
+};
+
+export type AffinityUsage = {
+  /** counted as they are made; the collector counts anew */
+  readonly rows: number;
+  /** by the collector */
+  readonly found: number;
+};
+
+export const AFFINITY_USAGE_SIZE = 8;
+
+export function decodeAffinityUsage(view: DataView, offset = 0): AffinityUsage {
+  return {
+    rows: view.getUint32(offset, true),
+    found: view.getUint32(offset + 4, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeAffinityUsage(view: DataView, offset: number, value: AffinityUsage): void {
+  view.setUint32(offset, value.rows, true);
+  view.setUint32(offset + 4, value.found, true);
+}
+
+export function encodeAffinityUsage(value: AffinityUsage): Uint8Array {
+  const bytes = new Uint8Array(8);
+  writeAffinityUsage(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const affinityUsageCodec: Codec<AffinityUsage> = {
+  size: 8,
+  write: writeAffinityUsage,
+  decode: decodeAffinityUsage,
 };
 
 /** A destination of a socket: what the process named, and what it became. IPv4, as all frontends. */

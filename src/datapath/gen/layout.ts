@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'bab55178959fdbab';
+export const LAYOUT_HASH = 'e128b948627bda65';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -16,6 +16,7 @@ export const SOCK_NAMED = 4;
 export const BACKEND_DIRECT = 4294967295;
 export const CB_ENDPOINT = 0;
 export const WORLD_OPENINGS = 16384;
+export const AFFINITY_ROWS = 65536;
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 42;
 export const CT_FLAG_MASK = 255;
@@ -24,7 +25,8 @@ export const BACKEND_FLAG_MASK = 1;
 export const TRANSLATION_FLAG_MASK = 7;
 
 export const MAP_SPECS = {
-  affinity: { name: 'affinity', type: 'lruHash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 0 },
+  affinity: { name: 'affinity', type: 'hash', keySize: 24, valueSize: 16, maxEntries: 65536, flags: 1 },
+  affinity_usage: { name: 'affinity_usage', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
   counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 84, flags: 0 },
