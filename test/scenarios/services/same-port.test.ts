@@ -52,9 +52,6 @@ describe.each(['TCP', 'UDP'] as const)('%s: a client outside with one source por
     expect(answers.map(({ kept }) => tally(kept))).toEqual([everybody, everybody, everybody]);
     // The pod can tell all of them apart.
     expect(new Set(answers.flatMap(({ open }) => open)).size).toBe(3 * PORTS);
-    expect(answers[0]?.open.toSorted()).toEqual(
-      Array.from({ length: PORTS }, (_, i) => `web ${CLIENT}:${FIRST + i}`).toSorted(),
-    );
   });
 });
 
