@@ -31,8 +31,13 @@ async function* elements(map: MapFd, spec: MapSpec): AsyncGenerator<{ key: Uint8
  */
 export async function copyMap(from: MapFd, to: MapFd, spec: MapSpec): Promise<boolean> {
   const isArray = spec.type === 'array' || spec.type === 'perCpuArray';
+  // An LRU map refuses nothing: it would push out what it was given before.
+  const isLru = spec.type.startsWith('lru');
   const size = valueBytes(spec);
+  let count = 0;
   for await (const chunk of elements(from, spec)) {
+    count += chunk.length;
+    if (isLru && count > spec.maxEntries) return false;
     if (isArray) {
       for (const { key, value } of chunk) if (indexOf(key) < spec.maxEntries) mapUpdate(to, key, value);
       continue;
