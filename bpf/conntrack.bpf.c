@@ -102,6 +102,34 @@ static long sweep_one(struct bpf_map *map, struct snat_key *key, struct snat_val
 	return 0;
 }
 
+/* A row that is no connection's: two CPUs made and ended one at once. */
+static long sweep_translation(struct bpf_map *map, struct translation_key *key,
+			      struct translation *row, void *unused)
+{
+	(void)unused;
+	if (row->flags & TRANSLATION_ANSWER) {
+		struct ct_key ct = {};
+		struct ct_entry *entry;
+
+		translation_entry_key(&ct, key);
+		entry = bpf_map_lookup_elem(&conntrack, &ct);
+		if (entry && (entry->flags & CT_SERVICE))
+			return 0;
+	} else {
+		struct translation_key answers = {};
+		struct translation *title;
+
+		translation_title_key(&answers, key, row);
+		title = bpf_map_lookup_elem(&translations, &answers);
+		if (title && (title->flags & TRANSLATION_ANSWER) &&
+		    addr_equal(&title->addr, &key->destination) &&
+		    title->port == key->destination_port && title->client_port == key->source_port)
+			return 0;
+	}
+	bpf_map_delete_elem(map, key);
+	return 0;
+}
+
 static long forget_usage(struct bpf_map *map, __u32 *service, struct affinity_usage *usage,
 			 void *unused)
 {
@@ -193,8 +221,10 @@ int collect(struct collect_result *result)
 	bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
 	if (HAS_MAPPINGS)
 		bpf_for_each_map_elem(&snat, sweep_one, &context, 0);
-	if (CONFIG(enable_services))
+	if (CONFIG(enable_services)) {
+		bpf_for_each_map_elem(&translations, sweep_translation, 0, 0);
 		collect_affinity();
+	}
 	if (CONFIG(ct_quota)) {
 		/* Last the common account, which is the sum of others. */
 		bpf_loop(MAX_ENDPOINTS, settle_one, &context, 0);

@@ -152,7 +152,6 @@ VERIFIED_ONCE int stack_refuses(struct __sk_buff *skb, const struct flow *flow)
 VERIFIED_ONCE int belongs_to_node(struct __sk_buff *skb, const struct flow *flow)
 {
 	struct service_key frontend = {.scope = SERVICE_OUTSIDE};
-	struct translation_key key = {};
 	struct translation *known;
 	const struct packet *p;
 
@@ -164,8 +163,7 @@ VERIFIED_ONCE int belongs_to_node(struct __sk_buff *skb, const struct flow *flow
 	frontend.protocol = p->protocol;
 	if (!bpf_map_lookup_elem(&services, &frontend))
 		return false;
-	translation_key_of(&key, p);
-	known = bpf_map_lookup_elem(&translations, &key);
+	known = translation_of(p);
 	if (known && !(known->flags & TRANSLATION_ANSWER))
 		return false;
 	/* The answer to a pod that left the node under this port. */

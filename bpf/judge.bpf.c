@@ -9,6 +9,7 @@
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/service_established.h"
+#include "lib/service_hairpin.h"
 #include "lib/service_past.h"
 #include "lib/unfinished.h"
 
@@ -124,7 +125,7 @@ int judge_from_pod(struct __sk_buff *skb)
 		reason = service_turn(&flow, &rewrite, SERVICE_INSIDE);
 		if (reason)
 			goto out;
-		if (flow.service == FLOW_HAIRPIN)
+		if (flow.service & FLOW_HAIRPIN)
 			reason = service_hairpin(skb, &flow, &rewrite, &action);
 		else if (p->ethertype == ETH_P_IP && p->destination.v4 == CONFIG(gateway_ipv4))
 			reason = service_hairpin_answer(skb, &flow, &action);

@@ -53,7 +53,6 @@ static __always_inline bool back(struct packet *p, struct forwarded *to)
 {
 	struct snat_key nat = {};
 	struct snat_value *client;
-	struct translation_key key = {};
 	struct translation *frontend;
 	struct ct_entry *entry;
 	__u32 now = ct_now();
@@ -71,8 +70,7 @@ static __always_inline bool back(struct packet *p, struct forwarded *to)
 	p->destination = client->pod;
 	p->destination_port = client->pod_port;
 	entry = service_connection(p, p->source_port, &p->destination, p->destination_port);
-	translation_key_of(&key, p);
-	frontend = bpf_map_lookup_elem(&translations, &key);
+	frontend = translation_of(p);
 	if (!entry || !goes_on(entry, nat_port, now) || !frontend ||
 	    frontend->flags != TRANSLATION_ANSWER)
 		return false;
@@ -114,7 +112,6 @@ int forward_xdp(struct xdp_md *ctx)
 	struct tcphdr *tcp = (void *)(ip + 1);
 	struct udphdr *udp = (void *)(ip + 1);
 	struct bpf_fib_lookup route = {};
-	struct translation_key key = {};
 	struct translation *known;
 	struct forwarded to = {};
 	struct packet p = {};
@@ -142,8 +139,7 @@ int forward_xdp(struct xdp_md *ctx)
 		return XDP_PASS;
 	}
 
-	translation_key_of(&key, &p);
-	known = bpf_map_lookup_elem(&translations, &key);
+	known = translation_of(&p);
 	if (!(known ? forth(&p, known, &to) : back(&p, &to)))
 		return XDP_PASS;
 	route.family = AF_INET;

@@ -15,6 +15,14 @@ enum side_kind {
 	SIDE_OTHER = 2, /* anything else: world, another node, a pod elsewhere */
 };
 
+/* What flow->service says: bits. */
+enum flow_service {
+	FLOW_TRANSLATED = 1,
+	FLOW_HAIRPIN = 2, /* to the pod that sent it, which needs nobody's leave */
+	FLOW_CHOSEN = 4,  /* its backend was chosen for this packet */
+	FLOW_OPENED = 8,  /* its entry of conntrack was made for this packet */
+};
+
 struct side {
 	__u64 word; /* state word that the verdict depends on */
 	__u32 identity;
@@ -34,7 +42,7 @@ struct flow {
 	__u8 hook;     /* enum hook */
 	__u8 side;     /* of the key on which the packet's source is */
 	__u8 is_reply;
-	__u8 service;	 /* enum flow_service; 0: no service is involved */
+	__u8 service;	 /* bits of enum flow_service; 0: no service is involved */
 	__be16 nat_port; /* source port to masquerade with; 0: none */
 	__be16 came_to;	 /* port of the node that the packet came to for a pod; 0: none */
 };

@@ -163,8 +163,8 @@ static __always_inline bool ct_same_owner(const struct ct_entry *entry, const st
 }
 
 /* Takes what a new connection needs: a port if it leaves the node, and its place in the quota. A
- * connection that is opened again keeps both, and what was under its key goes, with the port that
- * it had. Returns a drop reason. */
+ * connection that is opened again keeps both, without the service that it went through before, and
+ * what was under its key goes, with the port that it had. Returns a drop reason. */
 static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
 {
 	struct ct_entry *entry;
@@ -177,8 +177,11 @@ static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
 		*again = port && !entry->strange && !mapping_hold(flow);
 		flow->nat_port = *again ? flow->nat_port : 0;
 	}
-	if (*again && (!port || flow->nat_port))
+	if (*again && (!port || flow->nat_port)) {
+		if (CONFIG(enable_services))
+			translation_remove(&flow->key, flow->side);
 		return 0;
+	}
 	if (entry)
 		ct_remove(&flow->key);
 	*again = false;
@@ -342,6 +345,8 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 		reason = ct_insert(flow, flags, again);
 	if (reason)
 		return reason;
+	if (CONFIG(enable_services) && flow->service)
+		flow->service |= FLOW_OPENED;
 	emit(skb, flow, EVENT_OPEN, 0);
 	return 0;
 }
@@ -409,7 +414,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 		flow->is_reply = entry->opener != side;
 		flow->nat_port = entry->nat_port;
 		if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
-			flow->service = 1;
+			flow->service |= FLOW_TRANSLATED;
 		reason = judged ? 0 : ct_rejudge(skb, flow);
 		return !reason && !flow->is_reply && needs_snat(flow) ? ct_keep_port(flow) : reason;
 	default:
@@ -423,7 +428,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 	flow->is_reply = entry->opener != side;
 	flow->nat_port = entry->nat_port;
 	if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
-		flow->service = 1;
+		flow->service |= FLOW_TRANSLATED;
 	if (!judged) {
 		reason = ct_rejudge(skb, flow);
 		if (reason)

@@ -97,6 +97,22 @@ static __always_inline void mapping_remove(const struct snat_key *key,
 		bpf_map_delete_elem(&snat, key);
 }
 
+/* Takes out the row of an entry of conntrack that is gone: of the one that this endpoint opened and
+ * that had this port. Apart for the sake of the stack. */
+VERIFIED_ONCE int mapping_end(const struct ct_key *entry, __u8 opener, __u16 endpoint,
+			      __be16 nat_port)
+{
+	struct snat_value owner = {.endpoint = endpoint};
+	struct snat_key key = {};
+
+	if (!entry)
+		return 0;
+	mapping_of_entry(&key, &owner, entry, opener);
+	key.nat_port = nat_port;
+	mapping_remove(&key, &owner);
+	return 0;
+}
+
 /* Does flow->nat_port still belong to this packet's connection? A row that is missing is made anew,
  * if nobody else was quicker. Returns a drop reason. */
 VERIFIED_ONCE int mapping_hold(const struct flow *flow)

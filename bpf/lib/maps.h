@@ -176,9 +176,11 @@ struct {
 	__type(value, struct sock_account);
 } sock_accounts SEC(".maps");
 
+/* Two rows an entry of conntrack, at most. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 131072);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 524288);
 	__type(key, struct translation_key);
 	__type(value, struct translation);
 } translations SEC(".maps");

@@ -30,7 +30,7 @@ struct rewrite {
 	__be16 new_port;
 	__be16 peer_old_port; /* of the end whose address stays */
 	__be16 peer_new_port;
-	__u32 backend; /* of a service, chosen for this packet: to be remembered if it may pass */
+	__u32 backend; /* of a service; 0: none */
 	__u8 source;   /* the source is rewritten, else the destination */
 };
 

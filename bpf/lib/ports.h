@@ -60,17 +60,18 @@ static __always_inline bool port_reclaim(struct port_search *search)
 	       ct_remove(&search->holder);
 }
 
-/* A pod's port of the node, or a service's: what left under it would pass for its answers. */
-static __always_inline bool port_is_served(const struct snat_key *mapping)
+/* A pod's port of the node, or a service's: what left under it would pass for its answers. Apart
+ * for the sake of the stack. */
+VERIFIED_ONCE int port_is_served(const struct snat_key *mapping)
 {
 	struct service_key frontend = {.scope = SERVICE_OUTSIDE};
 
-	if (!CONFIG(enable_services))
+	if (!mapping || !CONFIG(enable_services))
 		return false;
 	frontend.addr = CONFIG(node_ipv4);
 	frontend.port = mapping->nat_port;
 	frontend.protocol = mapping->protocol;
-	return bpf_map_lookup_elem(&services, &frontend);
+	return bpf_map_lookup_elem(&services, &frontend) != 0;
 }
 
 static long port_try(__u32 i, void *unused)

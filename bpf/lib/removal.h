@@ -4,16 +4,17 @@
 
 #include "mapping.h"
 #include "quota.h"
+#include "translation.h"
 
-/* Takes the entry out, and with it its charge and its port. Only who really took it out gives back
- * what it held. */
+/* Takes the entry out, and with it its charge, its port and its translation. Only who really took
+ * it out gives back what it held. */
 VERIFIED_ONCE int ct_remove(const struct ct_key *key)
 {
-	struct snat_value owner = {};
-	struct snat_key mapping = {};
 	struct ct_entry *entry;
+	__u16 endpoint;
+	__be16 nat_port;
 	__u32 account;
-	__u8 opener;
+	__u8 opener, flags;
 
 	if (!key)
 		return 0;
@@ -21,15 +22,16 @@ VERIFIED_ONCE int ct_remove(const struct ct_key *key)
 	if (!entry)
 		return 0;
 	opener = entry->opener & 1;
+	flags = entry->flags;
 	account = ct_account(entry->endpoint[opener], entry->identity[opener]);
-	owner.endpoint = pod_of(entry->endpoint[opener]);
-	mapping.nat_port = entry->nat_port;
+	endpoint = pod_of(entry->endpoint[opener]);
+	nat_port = entry->nat_port;
 	if (bpf_map_delete_elem(&conntrack, key) < 0)
 		return 0;
 	ct_release(account);
-	if (HAS_MAPPINGS && mapping.nat_port) {
-		mapping_of_entry(&mapping, &owner, key, opener);
-		mapping_remove(&mapping, &owner);
-	}
+	if (HAS_MAPPINGS && nat_port)
+		mapping_end(key, opener, endpoint, nat_port);
+	if (CONFIG(enable_services) && (flags & CT_SERVICE))
+		translation_remove(key, opener);
 	return 1;
 }

@@ -18,13 +18,11 @@ static __always_inline bool service_may_hurry(const struct packet *p)
 /* Of a packet that may go the short way; `flags`: which way. */
 static __always_inline struct translation *service_translation(const struct packet *p, __u16 flags)
 {
-	struct translation_key key = {};
 	struct translation *known;
 
 	if (!service_may_hurry(p))
 		return 0;
-	translation_key_of(&key, p);
-	known = bpf_map_lookup_elem(&translations, &key);
+	known = translation_of(p);
 	return known && known->flags == flags ? known : 0;
 }
 

@@ -9,15 +9,13 @@
  * query->client_port. */
 VERIFIED_ONCE int service_past_known(const struct flow *flow, struct lb_query *query)
 {
-	struct translation_key key = {};
 	struct translation *known;
 	const struct packet *p;
 
 	if (!flow || !query)
 		return false;
 	p = &flow->packet;
-	translation_key_of(&key, p);
-	known = bpf_map_lookup_elem(&translations, &key);
+	known = translation_of(p);
 	if (!known || known->flags != TRANSLATION_DIRECT ||
 	    (p->kind != PACKET_ERROR && !service_goes_on(p, known)))
 		return false;
@@ -45,6 +43,7 @@ VERIFIED_ONCE int service_past(struct flow *flow, struct rewrite *rewrite)
 {
 	struct lb_query query = {};
 	struct packet *p;
+	__u8 chosen = 0;
 	int reason;
 
 	if (!flow || !rewrite)
@@ -62,14 +61,15 @@ VERIFIED_ONCE int service_past(struct flow *flow, struct rewrite *rewrite)
 		reason = client_port_choose(flow, &query);
 		if (reason)
 			return reason;
-		rewrite->backend = BACKEND_DIRECT;
+		chosen = FLOW_CHOSEN;
 	}
+	rewrite->backend = BACKEND_DIRECT;
 	rewrite->old_addr = rewrite->new_addr = p->destination.v4;
 	rewrite->old_port = rewrite->new_port = p->destination_port;
 	rewrite->peer_old_port = p->source_port;
 	rewrite->peer_new_port = query.client_port;
 	rewrite->source = 0;
 	p->source_port = query.client_port;
-	flow->service = FLOW_TRANSLATED;
+	flow->service = FLOW_TRANSLATED | chosen;
 	return 0;
 }

@@ -77,7 +77,6 @@ const mapsSchema = z
     sock_origins: entries
       .default(262_144)
       .describe('Sockets that were turned to a backend; memory is taken as they come.'),
-    translations: entries.default(131_072).describe('Connections to services that no socket hook saw, twice.'),
     events: z
       .int()
       .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')

@@ -63,7 +63,7 @@ import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { reserveMasqueradePorts, UNRESERVED_PORTS } from './masquerade-ports.ts';
-import { nodeConfig } from './node-config.ts';
+import { mapSizes, nodeConfig } from './node-config.ts';
 import { NodeDevices } from './node-devices.ts';
 import { nodeDoctor } from './node-doctor.ts';
 import { findUplink, nodeAddresses } from './node-facts.ts';
@@ -119,7 +119,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const masquerades = config.enableMasquerade || config.enableServices;
   const masqueradePorts = masquerades ? reserveMasqueradePorts(log) : undefined;
   const base = nodeConfig(config, uplink, masqueradePorts ?? UNRESERVED_PORTS);
-  const generation = await Generation.open({ pinDir: config.pinDir, sizes: config.maps, config: base });
+  const generation = await Generation.open({ pinDir: config.pinDir, sizes: mapSizes(config.maps), config: base });
   const { maps } = generation;
   /** Programs of an earlier life go on with its maps until the new ones hold what the API says. */
   const mayReplace = (): boolean => generation.isComplete;

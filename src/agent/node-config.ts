@@ -1,4 +1,4 @@
-import { type Config, netnsCookie, ZERO_CONFIG } from '../datapath/index.ts';
+import { type Config, type MapSizes, netnsCookie, ZERO_CONFIG } from '../datapath/index.ts';
 import type { AgentConfig } from './config.ts';
 import { connectionShares } from './connection-shares.ts';
 import type { Ports } from './masquerade-ports.ts';
@@ -7,6 +7,12 @@ import { socketShares } from './socket-shares.ts';
 
 /** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
 const TUNNEL_PORT = 8472;
+
+/** A translated connection has a row for each direction: where it has an entry of conntrack, it has room for both. */
+export function mapSizes(maps: AgentConfig['maps']): MapSizes {
+  return { ...maps, translations: 2 * maps.conntrack };
+}
+
 /** The constants that are the same in every program of the node. `ports`: to masquerade with. */
 export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): Config {
   return {

@@ -1,7 +1,7 @@
 /** A whole datapath without devices: real programs and real maps, packets by BPF_PROG_TEST_RUN. Needs root. */
 import { fileURLToPath } from 'node:url';
 import { type EndpointId, endpointId, identityId, type PolicyTableRow, policyRevision } from '../model/index.ts';
-import type { Addr } from '../net/index.ts';
+import { type Addr, parseAddr } from '../net/index.ts';
 import { type Connection, type ConntrackMap, conntrackMap, listConnections } from './conntrack-map.ts';
 import {
   type EndpointDrop,
@@ -73,7 +73,7 @@ const SMALL: MapSizes = {
   affinity_usage: 64,
   sock_origins: 64,
   sock_accounts: 64,
-  translations: 256,
+  translations: 8192,
   events: 1 << 18,
 };
 
@@ -83,6 +83,9 @@ const SMALL: MapSizes = {
  * of tests run side by side, and may end at the same time.
  */
 const MAX_PROGRAMS = 128;
+
+/** Of every pod, as an agent tells it. */
+const GATEWAY = parseAddr('169.254.1.1');
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
 
@@ -226,8 +229,12 @@ export class TestDatapath implements Disposable {
 
   /** Runs the collector once. */
   collect(config: Partial<Config> = {}): Collected {
-    const features = { enableMasquerade: true, enableServices: true, ...config };
-    using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, { ...ZERO_CONFIG, ...features });
+    const features = { enableMasquerade: true, enableServices: true, gatewayIpv4: GATEWAY };
+    using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, {
+      ...ZERO_CONFIG,
+      ...features,
+      ...config,
+    });
     return collector.run();
   }
 

@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'e128b948627bda65';
+export const LAYOUT_HASH = '7af43a5b77205c8b';
 
 export const LAYOUT_VERSION = 4;
 export const MAX_ENDPOINTS = 65536;
@@ -49,7 +49,7 @@ export const MAP_SPECS = {
   snat: { name: 'snat', type: 'hash', keySize: 24, valueSize: 24, maxEntries: 262144, flags: 1 },
   sock_accounts: { name: 'sock_accounts', type: 'hash', keySize: 8, valueSize: 16, maxEntries: 16400, flags: 1 },
   sock_origins: { name: 'sock_origins', type: 'hash', keySize: 8, valueSize: 96, maxEntries: 262144, flags: 1 },
-  translations: { name: 'translations', type: 'lruHash', keySize: 40, valueSize: 32, maxEntries: 131072, flags: 0 },
+  translations: { name: 'translations', type: 'hash', keySize: 40, valueSize: 32, maxEntries: 524288, flags: 1 },
   world_openings: { name: 'world_openings', type: 'array', keySize: 4, valueSize: 40, maxEntries: 16384, flags: 0 },
 } as const satisfies Record<string, MapSpec>;
 
