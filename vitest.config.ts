@@ -62,8 +62,8 @@ export default defineConfig(async () => {
             ...(noViews === undefined ? { pool: viewPool } : { pool: 'forks', fileParallelism: false }),
             // After the others: load from elsewhere is no part of what these tests prove.
             sequence: { groupOrder: 1 },
-            testTimeout: 120_000,
-            hookTimeout: 120_000,
+            testTimeout: 300_000,
+            hookTimeout: 300_000,
           },
         },
       ],
