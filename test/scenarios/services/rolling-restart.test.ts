@@ -72,9 +72,9 @@ it('costs UDP clients that keep their socket no answer', async () => {
   ]);
   await scene.served('dns', 2);
   const asking = Promise.all([
-    scene.asks('client', clusterIP, 53, 8),
-    scene.asks('node', '127.0.0.1', nodePort, 8),
-    scene.asks('world', lab.node.ip, nodePort, 8),
+    scene.asks('client', clusterIP, 53, 20),
+    scene.asks('node', '127.0.0.1', nodePort, 20),
+    scene.asks('world', lab.node.ip, nodePort, 20),
   ]);
   for (let round = 0; round < 2; round += 1) {
     for (const [index, name] of names(round + 1).entries()) {

@@ -55,6 +55,11 @@ const opened = await Promise.all(
     return clients;
   }),
 );
-await Promise.all(opened.flatMap((clients) => clients.map(async (one, i) => answers[i]?.kept.push(await one.ask()))));
+// One target after the other: 300 datagrams at once are more than a socket's receive buffer holds.
+for (const [i, { kept }] of answers.entries()) {
+  kept.push(
+    ...(await Promise.all(opened.map(async (clients) => await clients[i]?.ask()))).filter((text) => text !== undefined),
+  );
+}
 process.stdout.write(JSON.stringify(answers));
 process.exit(0);
