@@ -24,7 +24,7 @@ static __always_inline bool client_port_conflicts(const struct packet *p,
 	__u8 side;
 
 	client_of(&client, p, &query->addr);
-	side = service_key_of(&key, p, &client, p->source_port, &query->addr, query->port);
+	side = ct_key_of(&key, p->protocol, &client, p->source_port, &query->addr, query->port);
 	entry = service_entry(&key);
 	if (!entry || !service_is_own(entry, &p->source, &query->addr))
 		return false;

@@ -52,27 +52,34 @@ static __always_inline __u32 ct_now(void)
 	return bpf_ktime_get_coarse_ns() >> 30;
 }
 
+/* The key of the connection between two ends, whichever of them is named first. Returns the first
+ * one's side of it. */
+static __always_inline __u8 ct_key_of(struct ct_key *key, __u8 protocol, const union addr *addr,
+				      __be16 port, const union addr *peer, __be16 peer_port)
+{
+	bool first = addr_equal(addr, peer) ? port <= peer_port : addr_less(addr, peer);
+
+	if (first) {
+		key->addr[0] = *addr;
+		key->addr[1] = *peer;
+		key->port[0] = port;
+		key->port[1] = peer_port;
+	} else {
+		key->addr[0] = *peer;
+		key->addr[1] = *addr;
+		key->port[0] = peer_port;
+		key->port[1] = port;
+	}
+	key->protocol = protocol;
+	key->pad[0] = key->pad[1] = key->pad[2] = 0;
+	return first ? 0 : 1;
+}
+
 /* Fills the key and notes on which side of it the packet's source is. */
 static __always_inline void flow_key(struct flow *flow)
 {
 	const struct packet *p = &flow->packet;
-	struct ct_key *key = &flow->key;
-	bool first = addr_equal(&p->source, &p->destination)
-			     ? p->source_port <= p->destination_port
-			     : addr_less(&p->source, &p->destination);
 
-	if (first) {
-		key->addr[0] = p->source;
-		key->addr[1] = p->destination;
-		key->port[0] = p->source_port;
-		key->port[1] = p->destination_port;
-	} else {
-		key->addr[0] = p->destination;
-		key->addr[1] = p->source;
-		key->port[0] = p->destination_port;
-		key->port[1] = p->source_port;
-	}
-	key->protocol = p->protocol;
-	key->pad[0] = key->pad[1] = key->pad[2] = 0;
-	flow->side = first ? 0 : 1;
+	flow->side = ct_key_of(&flow->key, p->protocol, &p->source, p->source_port, &p->destination,
+			       p->destination_port);
 }

@@ -61,18 +61,7 @@ static __always_inline void mapping_entry_key(struct ct_key *key, const struct s
 	__be16 remote_port =
 		mapping->protocol == IPPROTO_ICMP ? row->pod_port : mapping->remote_port;
 
-	key->protocol = mapping->protocol;
-	if (addr_less(&row->pod, &mapping->remote)) {
-		key->addr[0] = row->pod;
-		key->addr[1] = mapping->remote;
-		key->port[0] = row->pod_port;
-		key->port[1] = remote_port;
-	} else {
-		key->addr[0] = mapping->remote;
-		key->addr[1] = row->pod;
-		key->port[0] = remote_port;
-		key->port[1] = row->pod_port;
-	}
+	ct_key_of(key, mapping->protocol, &row->pod, row->pod_port, &mapping->remote, remote_port);
 }
 
 /* The row of a packet that came back. */

@@ -5,8 +5,7 @@
 #pragma once
 
 #include "identity.h"
-
-#define ACCOUNT_TRIES 16
+#include "usage.h"
 
 /* `endpoint`: as a side or an entry of conntrack has it. */
 static __always_inline __u32 ct_account(__u16 endpoint, __u32 identity)
@@ -16,21 +15,12 @@ static __always_inline __u32 ct_account(__u16 endpoint, __u32 identity)
 	return identity == IDENTITY_HOST ? ACCOUNT_NODE : ACCOUNT_WORLD;
 }
 
-/* One less, never below zero: what two CPUs give back at once, or what was never taken, the
- * collector sets right. Returns what there was. */
+/* Returns what there was. */
 static __always_inline __u32 account_give(__u32 account)
 {
 	__u32 *usage = bpf_map_lookup_elem(&ct_usage, &account);
 
-	if (!usage)
-		return 0;
-	for (int i = 0; i < ACCOUNT_TRIES; i++) {
-		__u32 old = *(volatile __u32 *)usage;
-
-		if (!old || __sync_val_compare_and_swap(usage, old, old - 1) == old)
-			return old;
-	}
-	return 0;
+	return usage ? usage_give(usage) : 0;
 }
 
 /* True when there was one left of `limit`. */

@@ -45,7 +45,8 @@ static __always_inline void service_forget(const struct packet *p)
 	struct ct_key key = {};
 	struct ct_entry *entry;
 
-	service_key_of(&key, p, &p->source, p->source_port, &p->destination, p->destination_port);
+	ct_key_of(&key, p->protocol, &p->source, p->source_port, &p->destination,
+		  p->destination_port);
 	entry = bpf_map_lookup_elem(&conntrack, &key);
 	if (entry && (entry->flags & (CT_SERVICE | CT_HOST)) == (CT_SERVICE | CT_HOST) &&
 	    (entry->flags & (CT_CLOSING | CT_OPENING)))

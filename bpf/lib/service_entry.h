@@ -5,27 +5,6 @@
 #include "identity.h"
 #include "translation.h"
 
-/* The key of a connection between whoever this packet's source is to the backend, by that port, and
- * the backend. Returns the client's side of it. */
-static __always_inline __u8 service_key_of(struct ct_key *key, const struct packet *p,
-					   const union addr *client, __be16 client_port,
-					   const union addr *backend, __be16 backend_port)
-{
-	key->protocol = p->protocol;
-	if (addr_less(client, backend)) {
-		key->addr[0] = *client;
-		key->addr[1] = *backend;
-		key->port[0] = client_port;
-		key->port[1] = backend_port;
-		return 0;
-	}
-	key->addr[0] = *backend;
-	key->addr[1] = *client;
-	key->port[0] = backend_port;
-	key->port[1] = client_port;
-	return 1;
-}
-
 static __always_inline struct ct_entry *service_entry(const struct ct_key *key)
 {
 	struct ct_entry *entry = bpf_map_lookup_elem(&conntrack, key);
@@ -41,7 +20,7 @@ static __always_inline struct ct_entry *service_connection(const struct packet *
 {
 	struct ct_key key = {};
 
-	service_key_of(&key, p, &p->source, client_port, backend, backend_port);
+	ct_key_of(&key, p->protocol, &p->source, client_port, backend, backend_port);
 	return service_entry(&key);
 }
 
@@ -55,7 +34,7 @@ static __always_inline struct ct_entry *service_any_connection(const struct pack
 	union addr client;
 
 	client_of(&client, p, backend);
-	service_key_of(&key, p, &client, client_port, backend, backend_port);
+	ct_key_of(&key, p->protocol, &client, client_port, backend, backend_port);
 	return service_entry(&key);
 }
 

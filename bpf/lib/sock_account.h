@@ -6,22 +6,14 @@
 #include "config.h"
 #include "maps.h"
 #include "packet.h"
+#include "usage.h"
 
-#define SOCK_TRIES 16
-
-/* One less, never below zero: the collector sets right what was counted wrong. */
 static __always_inline void sock_count_down(__u64 of)
 {
 	struct sock_account *account = bpf_map_lookup_elem(&sock_accounts, &of);
 
-	if (!account)
-		return;
-	for (int i = 0; i < SOCK_TRIES; i++) {
-		__u32 old = *(volatile __u32 *)&account->used;
-
-		if (!old || __sync_val_compare_and_swap(&account->used, old, old - 1) == old)
-			return;
-	}
+	if (account)
+		usage_give(&account->used);
 }
 
 static __always_inline void sock_give(__u64 of)

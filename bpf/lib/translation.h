@@ -60,18 +60,8 @@ static __always_inline bool translation_names(const struct translation *title,
 static __always_inline void translation_entry_key(struct ct_key *entry,
 						  const struct translation_key *title)
 {
-	entry->protocol = title->protocol;
-	if (addr_less(&title->source, &title->destination)) {
-		entry->addr[0] = title->source;
-		entry->port[0] = title->source_port;
-		entry->addr[1] = title->destination;
-		entry->port[1] = title->destination_port;
-	} else {
-		entry->addr[0] = title->destination;
-		entry->port[0] = title->destination_port;
-		entry->addr[1] = title->source;
-		entry->port[1] = title->source_port;
-	}
+	ct_key_of(entry, title->protocol, &title->source, title->source_port, &title->destination,
+		  title->destination_port);
 }
 
 /* The title that a row of a client belongs to. */
