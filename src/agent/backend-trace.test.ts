@@ -2,25 +2,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { TraceRequest } from '../api/index.ts';
 import { type Frontend, frontendKey } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
+import { sampleFrontend } from '../service/samples.ts';
 import { trace } from './backend-trace.ts';
 import { FAKE_NODE, fakeNode, namespaceRow, nodeRow, onlyFrom, podRow } from './fake-node.ts';
 
 const CLUSTER_IP = parseAddr('10.96.0.10');
 
-const frontend = (port: number, backends: Frontend['backends']): Frontend => ({
-  kind: 'ClusterIP',
-  addr: CLUSTER_IP,
-  port,
-  protocol: 'TCP',
-  service: 'shop/api',
-  portName: '',
-  affinitySeconds: 0,
-  backends,
-  externalBackends: backends,
-  draining: [],
-  internalLocal: false,
-  externalLocal: false,
-});
+const frontend = (port: number, backends: Frontend['backends']): Frontend =>
+  sampleFrontend(backends, { addr: CLUSTER_IP, port, service: 'shop/api' });
 
 /** The backend serves port 80 of a service at 8080; nobody serves port 81. */
 const SERVED = [

@@ -97,7 +97,8 @@ export class DatapathHealth implements Service {
         this.#o.log.warn({ what, difference }, 'the kernel was not as it should be, and was put right');
         return undefined;
       } catch (error) {
-        const why = `${difference}, and that could not be put right: ${errorMessage(error)}`;
+        const failure = errorMessage(error);
+        const why = `${difference}, and that could not be put right${failure === difference ? '' : `: ${failure}`}`;
         failed.push(`${what}: ${why}`);
         return why;
       }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import type { Frontend, ServiceSpec } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
+import { sampleFrontend, sampleService } from '../service/samples.ts';
 import { ServiceHealth } from './service-health.ts';
 
 async function freePort(): Promise<number> {
@@ -14,24 +15,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const row = (healthCheckNodePort: number, more: Partial<ServiceSpec> = {}): ServiceSpec => ({
-  uid: 'u',
-  namespace: 'a',
-  name: 'web',
-  createdAt: '',
-  type: 'LoadBalancer',
-  clusterIPs: ['10.96.0.10'],
-  externalIPs: [],
-  ingressIPs: [],
-  ports: [],
-  affinitySeconds: 0,
-  internalTrafficPolicy: 'Cluster',
-  externalTrafficPolicy: 'Local',
-  healthCheckNodePort,
-  hasSourceRanges: false,
-  foreign: false,
-  ...more,
-});
+const row = (healthCheckNodePort: number, more: Partial<ServiceSpec> = {}): ServiceSpec =>
+  sampleService({ type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort, ...more });
 
 function frontend(...states: ('ready' | 'draining')[]): Frontend {
   const backends = states.map((state, i) => ({
@@ -42,20 +27,7 @@ function frontend(...states: ('ready' | 'draining')[]): Frontend {
     pod: '',
     local: true,
   }));
-  return {
-    kind: 'NodePort',
-    addr: parseAddr('::'),
-    port: 30_080,
-    protocol: 'TCP',
-    service: 'a/web',
-    portName: '',
-    affinitySeconds: 0,
-    backends,
-    externalBackends: backends,
-    draining: [],
-    internalLocal: false,
-    externalLocal: true,
-  };
+  return sampleFrontend(backends, { kind: 'NodePort', addr: parseAddr('::'), port: 30_080, externalLocal: true });
 }
 
 async function ask(port: number): Promise<[number, unknown] | string> {

@@ -4,6 +4,7 @@ import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../datapath/in
 import { type Backend, type Frontend, type FrontendKind } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import type { MaglevSize } from '../service/index.ts';
+import { sampleFrontend } from '../service/samples.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
 import { ServiceNumbers } from './service-numbers.ts';
@@ -27,20 +28,10 @@ type Options = {
   readonly externalLocal?: boolean;
 };
 
-const frontend = (service: string, backends: readonly Backend[], options: Options = {}): Frontend => ({
-  kind: options.kind ?? 'ClusterIP',
-  addr: parseAddr(options.addr ?? '10.96.0.10'),
-  port: options.port ?? 80,
-  protocol: 'TCP',
-  service,
-  portName: '',
-  affinitySeconds: options.affinitySeconds ?? 0,
-  backends,
-  externalBackends: options.external ?? backends,
-  draining: options.draining ?? [],
-  internalLocal: false,
-  externalLocal: options.externalLocal ?? false,
-});
+const frontend = (service: string, backends: readonly Backend[], options: Options = {}): Frontend => {
+  const { addr = '10.96.0.10', external = backends, ...more } = options;
+  return sampleFrontend(backends, { service, addr: parseAddr(addr), externalBackends: external, ...more });
+};
 
 async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): Promise<ServiceInstaller> {
   const left = await ServiceLeftovers.read(maps);

@@ -1,7 +1,7 @@
 /** Services and slices for tests: a service of two ready pods on two nodes, and what to change about it. */
 
-import type { ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
-import { Prefix } from '../net/index.ts';
+import type { Backend, Frontend, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
+import { Prefix, parseAddr } from '../net/index.ts';
 import type { ServiceContext } from './context.ts';
 
 export function sampleService(more: Partial<ServiceSpec> = {}): ServiceSpec {
@@ -21,6 +21,25 @@ export function sampleService(more: Partial<ServiceSpec> = {}): ServiceSpec {
     healthCheckNodePort: 0,
     hasSourceRanges: false,
     foreign: false,
+    ...more,
+  };
+}
+
+/** The ClusterIP of a/web, for everybody the same backends. */
+export function sampleFrontend(backends: readonly Backend[], more: Partial<Frontend> = {}): Frontend {
+  return {
+    kind: 'ClusterIP',
+    addr: parseAddr('10.96.0.10'),
+    port: 80,
+    protocol: 'TCP',
+    service: 'a/web',
+    portName: '',
+    affinitySeconds: 0,
+    backends,
+    externalBackends: backends,
+    draining: [],
+    internalLocal: false,
+    externalLocal: false,
     ...more,
   };
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Backend, Frontend } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
+import { sampleFrontend } from './samples.ts';
 import { guaranteedRows, rowsOf, ServiceShares } from './shares.ts';
 
 const SIZES = { services: 1_024, slots: 8_192, backends: 4_096 };
@@ -66,21 +67,7 @@ describe('rowsOf', () => {
       local: last === 1,
     }),
   );
-  const frontend = (more: Partial<Frontend>): Frontend => ({
-    kind: 'ClusterIP',
-    addr: parseAddr('10.96.0.1'),
-    port: 80,
-    protocol: 'TCP',
-    service: 'a/web',
-    portName: '',
-    affinitySeconds: 0,
-    backends,
-    externalBackends: backends,
-    draining: [],
-    internalLocal: false,
-    externalLocal: false,
-    ...more,
-  });
+  const frontend = (more: Partial<Frontend>): Frontend => sampleFrontend(backends, more);
 
   it('counts what is shared once, and a Maglev table by its size', () => {
     const nodePort = frontend({ kind: 'NodePort', addr: parseAddr('::') });

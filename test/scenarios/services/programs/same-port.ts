@@ -57,9 +57,7 @@ const opened = await Promise.all(
 );
 // One target after the other: 300 datagrams at once are more than a socket's receive buffer holds.
 for (const [i, { kept }] of answers.entries()) {
-  kept.push(
-    ...(await Promise.all(opened.map(async (clients) => await clients[i]?.ask()))).filter((text) => text !== undefined),
-  );
+  await Promise.all(opened.map(async (clients) => kept.push((await clients[i]?.ask()) ?? 'no client')));
 }
 process.stdout.write(JSON.stringify(answers));
 process.exit(0);
