@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { errorMessage, type Logger } from '../base/index.ts';
 import { AddressPool, EndpointIds, endpointErrors, LAST_ENDPOINT_ID } from '../endpoint/index.ts';
-import { type EndpointId } from '../model/index.ts';
+import type { EndpointId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
 import type { StateFiles } from './state-files.ts';
 

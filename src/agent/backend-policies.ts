@@ -1,6 +1,12 @@
 import type { PolicyView } from '../api/index.ts';
-import type { NetworkPolicyRow } from '../kube/index.ts';
-import { type Direction, formatSelector, type PeerSelector, type PolicyEntry, type PortSpec } from '../model/index.ts';
+import {
+  type Direction,
+  formatSelector,
+  type NetworkPolicyRow,
+  type PeerSelector,
+  type PolicyEntry,
+  type PortSpec,
+} from '../model/index.ts';
 import { protocolName } from '../net/index.ts';
 import { type PolicyRepository, readNetworkPolicy } from '../policy/index.ts';
 import { type PolicyProblem, textOf } from './policy-follower.ts';

@@ -13,8 +13,19 @@ import {
 } from '../datapath/index.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
 import { AddressBook, CidrIdentities, IdentityAllocator } from '../identity/index.ts';
-import type { KubeRow, NamespaceRow, NetworkPolicyRow, NodeRow, PodRow } from '../kube/index.ts';
-import { type Direction, EMPTY_TABLE, type EndpointId, endpointId, ifindex, type PolicyTable } from '../model/index.ts';
+import {
+  type Direction,
+  EMPTY_TABLE,
+  type EndpointId,
+  endpointId,
+  ifindex,
+  type NamespaceRow,
+  type NetworkPolicyRow,
+  type NodeRow,
+  type ObjectRow,
+  type PodRow,
+  type PolicyTable,
+} from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
 import { EndpointTable } from './endpoint-table.ts';
@@ -129,9 +140,9 @@ export async function fakeNode(
     engine.kick();
     await engine.idle();
   };
-  const put = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+  const put = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
     table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
-  const drop = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+  const drop = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
     table.apply({ upserts: [], deletes: rows, rejected: [], synced: true });
   /** An endpoint as a finished ADD leaves it; `addr` by id. */
   const connect = (id: number, pod: PodRow, uid: string | undefined = pod.uid): EndpointRecord => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { POD, type PodRow } from '../kube/index.ts';
+import { POD } from '../kube/index.ts';
+import type { PodRow } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { HostPortPods, type LocalPod } from './host-port-pods.ts';
 import { Intent } from './intent.ts';

@@ -1,17 +1,17 @@
+import type { ReflectorBatch } from '../kube/index.ts';
 import {
-  type EndpointSliceRow,
-  type KubeRow,
   type NamespaceRow,
   type NetworkPolicyRow,
   type NodeRow,
+  type ObjectRow,
   type PodRow,
-  type ReflectorBatch,
   rowKey,
-  type ServiceRow,
-} from '../kube/index.ts';
+  type ServiceSpec,
+  type SliceSpec,
+} from '../model/index.ts';
 
 /** What the API server says, trimmed: rows by `namespace/name`, and which keys changed since somebody asked. */
-export class IntentTable<T extends KubeRow> {
+export class IntentTable<T extends ObjectRow> {
   readonly #rows = new Map<string, T>();
   #changed = new Set<string>();
   readonly #readers: Set<string>[] = [];
@@ -80,8 +80,8 @@ export class Intent {
   readonly namespaces = new IntentTable<NamespaceRow>();
   readonly nodes = new IntentTable<NodeRow>();
   readonly policies = new IntentTable<NetworkPolicyRow>();
-  readonly services = new IntentTable<ServiceRow>();
-  readonly slices = new IntentTable<EndpointSliceRow>();
+  readonly services = new IntentTable<ServiceSpec>();
+  readonly slices = new IntentTable<SliceSpec>();
 
   /** Whether it has been asked what the ranges of services are, where anybody has to be asked. */
   rangesAsked = true;

@@ -1,6 +1,6 @@
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
 import { type AddressBook, RESERVED_IDS } from '../identity/index.ts';
-import type { NodeRow, PodRow } from '../kube/index.ts';
+import type { NodeRow, PodRow } from '../model/index.ts';
 import { type Addr, isAddr, Prefix, parseAddr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { Intent } from './intent.ts';

@@ -1,6 +1,5 @@
 import { type IdentityAllocator, LabelFilter, type LabelRule } from '../identity/index.ts';
-import type { NamespaceRow, PodRow } from '../kube/index.ts';
-import { labelMap, type PodIdentity, type Workload } from '../model/index.ts';
+import { labelMap, type NamespaceRow, type PodIdentity, type PodRow, type Workload } from '../model/index.ts';
 
 /** A pod that has, or will have, packets of its own. Nodes' pods are the node; a finished pod's address is free. */
 export function isWorkload(pod: PodRow): boolean {

@@ -1,4 +1,4 @@
-import type { NetworkPolicyRow } from '../kube/index.ts';
+import type { NetworkPolicyRow } from '../model/index.ts';
 import type { EventSubject, ObjectProblem } from './object-events.ts';
 import type { PolicyProblem } from './policy-follower.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { CidrIdentities } from '../identity/index.ts';
-import type { NetworkPolicyRow } from '../kube/index.ts';
+import type { NetworkPolicyRow } from '../model/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
 import { IntentTable } from './intent.ts';
 import { PolicyFollower, type PolicyProblem } from './policy-follower.ts';

@@ -1,6 +1,5 @@
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
-import type { NetworkPolicyRow } from '../kube/index.ts';
-import type { PolicyEntry } from '../model/index.ts';
+import type { NetworkPolicyRow, PolicyEntry } from '../model/index.ts';
 import { entryPrefixes, type PolicyRepository, peerTerms, readNetworkPolicy } from '../policy/index.ts';
 import { agentErrors } from './errors.ts';
 import type { IntentTable } from './intent.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { FakeClock } from '../base/index.ts';
 import { AddressBook, CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
-import type { KubeRow } from '../kube/index.ts';
+import type { ObjectRow } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { sampleService } from '../service/samples.ts';
 import { nodeRow, podRow } from './fake-node.ts';
@@ -21,7 +21,7 @@ function scene(podCIDR?: string, remembered: string[] = []) {
     remembered: remembered.map((text) => Prefix.parse(text)),
     clock,
   });
-  const apply = <T extends KubeRow>(table: IntentTable<T>, upserts: T[], deletes: T[] = []) => {
+  const apply = <T extends ObjectRow>(table: IntentTable<T>, upserts: T[], deletes: T[] = []) => {
     table.apply({ upserts, deletes, rejected: [], synced: true });
     ranges.follow();
   };

@@ -2,7 +2,6 @@ import type { Lifecycle, Logger, Service } from '../base/index.ts';
 import {
   ENDPOINT_SLICE,
   type KubeClient,
-  type KubeRow,
   NAMESPACE,
   NETWORK_POLICY,
   NODE,
@@ -12,6 +11,7 @@ import {
   type Resource,
   SERVICE,
 } from '../kube/index.ts';
+import type { ObjectRow } from '../model/index.ts';
 import type { Intent, IntentTable } from './intent.ts';
 
 export type ReflectionOptions = {
@@ -39,7 +39,7 @@ export class Reflection implements Service {
 
   constructor({ client, intent, log, services, watchSeconds, onChange }: ReflectionOptions) {
     this.#client = client;
-    const follow = <T extends KubeRow>(resource: Resource<T>, table: IntentTable<T>): Follow => {
+    const follow = <T extends ObjectRow>(resource: Resource<T>, table: IntentTable<T>): Follow => {
       const reflector = new Reflector({ client, resource, log, watchSeconds });
       return {
         kind: resource.kind,

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, silentLogger } from '../base/index.ts';
 import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import type { KubeRow, NodeRow, PodRow } from '../kube/index.ts';
-import type { ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
+import {
+  type NodeRow,
+  type ObjectRow,
+  type PodRow,
+  type ServiceSpec,
+  type SliceEndpoint,
+  type SliceSpec,
+} from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
@@ -99,9 +105,9 @@ async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
     log: silentLogger,
     onPass: (ms) => passes.push(ms),
   });
-  const put = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+  const put = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
     table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
-  const drop = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+  const drop = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
     table.apply({ upserts: [], deletes: rows, rejected: [], synced: true });
   const settle = async (refresh = false): Promise<void> => {
     engine.kick({ refresh });

@@ -1,4 +1,4 @@
-import { type Clock, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import type { Clock, Lifecycle, Logger, Service } from '../base/index.ts';
 import type { Frontend, ServiceProblem } from '../model/index.ts';
 import type { HostPortPods } from './host-port-pods.ts';
 import type { Intent } from './intent.ts';

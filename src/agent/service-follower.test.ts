@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import type { KubeRow } from '../kube/index.ts';
-import type { ServiceSpec, SliceSpec } from '../model/index.ts';
+import type { ObjectRow, ServiceSpec, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
@@ -98,9 +97,9 @@ function nodeOn(maps: ServiceMaps) {
   return { intent, follower, installer };
 }
 
-const put = <T extends KubeRow>(table: IntentTable<T>, row: T): void =>
+const put = <T extends ObjectRow>(table: IntentTable<T>, row: T): void =>
   table.apply({ upserts: [row], deletes: [], rejected: [], synced: true });
-function drop<T extends KubeRow>(table: IntentTable<T>, key: string): void {
+function drop<T extends ObjectRow>(table: IntentTable<T>, key: string): void {
   const row = table.get(key);
   if (row !== undefined) table.apply({ upserts: [], deletes: [row], rejected: [], synced: true });
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../datapath/index.ts';
-import { type Backend, type Frontend, type FrontendKind } from '../model/index.ts';
+import type { Backend, Frontend, FrontendKind } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import type { MaglevSize } from '../service/index.ts';
 import { sampleFrontend } from '../service/samples.ts';

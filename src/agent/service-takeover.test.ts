@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, silentLogger } from '../base/index.ts';
 import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import type { KubeRow } from '../kube/index.ts';
-import type { ServiceSpec, SliceSpec } from '../model/index.ts';
+import type { ObjectRow, ServiceSpec, SliceSpec } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
 import { sampleEndpoint, sampleService, sampleSlice } from '../service/samples.ts';
@@ -35,7 +34,7 @@ function agentOn(maps: ServiceMaps) {
   });
   const installer = new ServiceInstaller({ maps, numbers: new ServiceNumbers({ next: 1, reserve: () => undefined }) });
   const engine = new ServiceEngine({ intent, follower, installer, hostPorts, hashSlots: 0, clock, log: silentLogger });
-  const put = <T extends KubeRow>(table: IntentTable<T>, ...rows: T[]): void =>
+  const put = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
     table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
   const settle = async (): Promise<void> => {
     await clock.advance(10_000);

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { isMembraneError } from '../base/index.ts';
+import type { ObjectRow } from '../model/index.ts';
 import type { KubeConnection } from './connection.ts';
 import { kubeErrors } from './errors.ts';
-import { type Collection, collectionPath, type KubeRow, objectPath, type Resource } from './resources/resource.ts';
+import { type Collection, collectionPath, objectPath, type Resource } from './resources/resource.ts';
 import { failureOf, readJson } from './response.ts';
 import { type KubeRequest, KubeTransport } from './transport.ts';
 import { type WatchEvent, watchEvents } from './watch.ts';
 
-export type ObjectRef = { readonly resource: Resource<KubeRow>; readonly namespace?: string; readonly name: string };
+export type ObjectRef = { readonly resource: Resource<ObjectRow>; readonly namespace?: string; readonly name: string };
 export type Selection = {
   readonly namespace?: string;
   readonly labelSelector?: string;
@@ -90,7 +91,7 @@ export class KubeClient {
 
   /** All pages of a list, one after the other. A page that is too large is asked for again with a smaller limit. */
   async *list(
-    resource: Resource<KubeRow>,
+    resource: Resource<ObjectRow>,
     selection: Selection & { limit?: number; signal?: AbortSignal } = {},
   ): AsyncGenerator<Page> {
     let limit = selection.limit ?? 250;
@@ -111,7 +112,7 @@ export class KubeClient {
   }
 
   async #page(
-    resource: Resource<KubeRow>,
+    resource: Resource<ObjectRow>,
     selection: Selection & { signal?: AbortSignal },
     limit: number,
     token: string | undefined,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { type ObjectRow, rowKey } from '../model/index.ts';
 import type { RejectedObject } from './reflector.ts';
-import { type KubeRow, type Resource, rowKey } from './resources/resource.ts';
+import type { Resource } from './resources/resource.ts';
 import type { WatchEvent } from './watch.ts';
 
 type Entry<T> = { readonly resourceVersion: string; readonly row: T };
@@ -27,7 +28,7 @@ type Head = { readonly key: string; readonly resourceVersion: string };
  * What a reflector knows: the trimmed row of every object by `namespace/name`. Turns lists and events into the changes
  * between then and now; what did not change makes no change, so that a new list disturbs nobody.
  */
-export class ReflectorCache<T extends KubeRow> {
+export class ReflectorCache<T extends ObjectRow> {
   readonly #resource: Resource<T>;
   #entries = new Map<string, Entry<T>>();
   readonly #rejected = new Map<string, string>();
@@ -143,7 +144,7 @@ function pair<T>(key: string, entry: Entry<T> | undefined): [string, Entry<T>][]
   return entry === undefined ? [] : [[key, entry]];
 }
 
-function difference<T extends KubeRow>(before: ReadonlyMap<string, Entry<T>>, after: ReadonlyMap<string, Entry<T>>) {
+function difference<T extends ObjectRow>(before: ReadonlyMap<string, Entry<T>>, after: ReadonlyMap<string, Entry<T>>) {
   const upserts: T[] = [];
   const deletes: T[] = [];
   for (const [key, entry] of before) {

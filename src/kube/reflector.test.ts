@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Backoff, type Clock, FakeClock } from '../base/index.ts';
+import type { ObjectRow, PodRow } from '../model/index.ts';
 import { KubeClient } from './client.ts';
 import type { KubeConnection } from './connection.ts';
 import { FakeApiServer } from './fake.ts';
 import { Reflector, type ReflectorBatch } from './reflector.ts';
 import { ReflectorCache } from './reflector-cache.ts';
-import { ENDPOINT_SLICE, type KubeRow, NAMESPACE, NODE, POD, type PodRow, SERVICE } from './resources/index.ts';
+import { ENDPOINT_SLICE, NAMESPACE, NODE, POD, SERVICE } from './resources/index.ts';
 
 const PODS = '/api/v1/pods';
 
@@ -243,7 +244,7 @@ describe('bad objects', () => {
     const good = version('1', { app: 'good' });
     const bad = version('2', 'nonsense');
     for (const way of ['event', 'list'] as const) {
-      const cache = new ReflectorCache<KubeRow>(resource);
+      const cache = new ReflectorCache<ObjectRow>(resource);
       const list = (object: unknown) => {
         const replacement = cache.beginReplace();
         replacement.add(object);

@@ -7,10 +7,11 @@ import {
   silentLogger,
   systemClock,
 } from '../base/index.ts';
+import type { ObjectRow } from '../model/index.ts';
 import type { KubeClient, Selection } from './client.ts';
 import { kubeErrors } from './errors.ts';
 import { ReflectorCache } from './reflector-cache.ts';
-import type { KubeRow, Resource } from './resources/resource.ts';
+import type { Resource } from './resources/resource.ts';
 
 /** An object that could not be understood. What becomes of the row that was known before says its resource. */
 export type RejectedObject = { readonly key: string; readonly problem: string };
@@ -19,7 +20,7 @@ export type RejectedObject = { readonly key: string; readonly problem: string };
  * One step from the state before to a newer state of the server. Apply `deletes`, then `upserts`. No key is in one list
  * twice; a key in both means that the object was deleted and created again under its name (another uid).
  */
-export type ReflectorBatch<T extends KubeRow> = {
+export type ReflectorBatch<T extends ObjectRow> = {
   readonly upserts: readonly T[];
   /** Last known rows. */
   readonly deletes: readonly T[];
@@ -42,7 +43,7 @@ export type ReflectorStatus = {
   readonly problem?: string;
 };
 
-export type ReflectorOptions<T extends KubeRow> = {
+export type ReflectorOptions<T extends ObjectRow> = {
   readonly client: KubeClient;
   readonly resource: Resource<T>;
   readonly selection?: Selection;
@@ -69,7 +70,7 @@ const PATIENCE = 5;
  * Keeps up with all objects of one kind: list, then watch, again and again until the signal is aborted. It never throws:
  * what goes wrong is retried with backoff and stands in `status`. Not read = the server is not read either.
  */
-export class Reflector<T extends KubeRow> {
+export class Reflector<T extends ObjectRow> {
   readonly #options: ReflectorOptions<T>;
   readonly #log: Logger;
   readonly #clock: Clock;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Backoff, isMembraneError, silentLogger } from '../base/index.ts';
+import type { ObjectRow, PodRow } from '../model/index.ts';
 import {
   type ApiServer,
   type Certificate,
@@ -10,7 +11,7 @@ import {
 import { KubeClient } from './client.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import { Reflector } from './reflector.ts';
-import { type KubeRow, NAMESPACE, NETWORK_POLICY, NODE, POD, type PodRow, type Resource } from './resources/index.ts';
+import { NAMESPACE, NETWORK_POLICY, NODE, POD, type Resource } from './resources/index.ts';
 
 /** The client against the server that the sandbox's agents talk to, over TLS and with its kubeconfig. */
 
@@ -49,7 +50,7 @@ const createPod = (name: string, labels?: Record<string, string>) =>
   client.create({ resource: POD, namespace: 'default' }, podObject(name, labels));
 const pod = (name: string) => ({ resource: POD, namespace: 'default', name });
 
-function follow<T extends KubeRow>(resource: Resource<T>, pageSize?: number) {
+function follow<T extends ObjectRow>(resource: Resource<T>, pageSize?: number) {
   const backoff = new Backoff({ initial: 1, max: 20 });
   const reflector = new Reflector<T>({ client, resource, backoff, ...(pageSize ? { pageSize } : {}) });
   const rows = new Map<string, T>();

@@ -56,6 +56,11 @@ export {
   labelMap,
   NAMESPACE_LABEL_PREFIX,
 } from './labels.ts';
+export type { NamespaceRow } from './namespace-row.ts';
+export type { NetworkPolicyRow } from './network-policy-row.ts';
+export type { NodeRow } from './node-row.ts';
+export { type ObjectRow, rowKey } from './object-row.ts';
+export type { HostPort, PodRow } from './pod-row.ts';
 export {
   type Entity,
   type EntitySelector,

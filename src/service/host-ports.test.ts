@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { frontendKey } from '../model/index.ts';
+import { frontendKey, type HostPort } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { FrontendClaims } from './claims.ts';
 import { frontendsOf } from './frontends.ts';
-import { type HostPort, type HostPortContext, hostPortsOf, podOfOwner } from './host-ports.ts';
+import { type HostPortContext, hostPortsOf, podOfOwner } from './host-ports.ts';
 import { sampleContext, sampleService } from './samples.ts';
 import { isForOutside } from './shares.ts';
 

@@ -1,17 +1,8 @@
 import { flatText } from '../base/index.ts';
-import type { Backend, Frontend, ServiceProblem, ServiceProtocol } from '../model/index.ts';
+import type { Backend, Frontend, HostPort, ServiceProblem, ServiceProtocol } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { Problems } from './problems.ts';
 import { ipv4Of } from './special-addresses.ts';
-
-/** A port of a container that the node has, too. */
-export type HostPort = {
-  /** As the object says it; empty, `0.0.0.0` or `::`: every address of the node. */
-  readonly hostIP: string;
-  readonly hostPort: number;
-  readonly containerPort: number;
-  readonly protocol: ServiceProtocol;
-};
 
 /** A pod of this node that is connected, and wants ports of the node. */
 export type HostPortPod = {

@@ -2,7 +2,6 @@ export { FrontendClaims } from './claims.ts';
 export type { ServiceContext } from './context.ts';
 export { type DesiredService, frontendsOf } from './frontends.ts';
 export {
-  type HostPort,
   type HostPortContext,
   type HostPortPod,
   hostPortOwner,

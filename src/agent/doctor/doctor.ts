@@ -1,5 +1,5 @@
 import type { DoctorReport } from '../../api/index.ts';
-import type { PodRow } from '../../kube/index.ts';
+import type { PodRow } from '../../model/index.ts';
 import type { Ports } from '../masquerade-ports.ts';
 import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';

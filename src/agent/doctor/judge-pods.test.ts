@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { PodRow } from '../../kube/index.ts';
+import type { PodRow } from '../../model/index.ts';
 import { judgePods } from './judge-pods.ts';
 import { bad } from './samples.ts';
 

@@ -1,5 +1,5 @@
 import type { Finding } from '../../api/index.ts';
-import type { PodRow } from '../../kube/index.ts';
+import type { PodRow } from '../../model/index.ts';
 import { fine, some } from './finding.ts';
 
 /** Who of this node's pods may do what a device cannot take away. */

@@ -5,8 +5,6 @@ import { exact, listOf, metadata } from './meta.ts';
 import { repeatedText } from './repeated-text.ts';
 import { defineResource } from './resource.ts';
 
-export type EndpointSliceRow = SliceSpec;
-
 const condition = z.boolean().nullish();
 
 const named = z.object({ name: z.string() });
@@ -35,7 +33,7 @@ function namesOf(list: readonly { readonly name: string }[] = []): readonly stri
 
 const schema = z
   .object({ metadata, addressType: z.string().default('IPv4'), ports: listOf(port), endpoints: listOf(endpoint) })
-  .transform(({ metadata: meta, addressType, ports, endpoints }): EndpointSliceRow => {
+  .transform(({ metadata: meta, addressType, ports, endpoints }): SliceSpec => {
     const { namespace } = meta;
     return {
       uid: meta.uid,
@@ -72,7 +70,7 @@ const schema = z
     };
   });
 
-export const ENDPOINT_SLICE = defineResource<EndpointSliceRow>({
+export const ENDPOINT_SLICE = defineResource<SliceSpec>({
   kind: 'EndpointSlice',
   groupPath: '/apis/discovery.k8s.io/v1',
   plural: 'endpointslices',

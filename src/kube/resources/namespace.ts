@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import type { NamespaceRow } from '../../model/index.ts';
 import { metadata } from './meta.ts';
-import { defineResource, type KubeRow } from './resource.ts';
-
-export type NamespaceRow = KubeRow & { readonly labels: Readonly<Record<string, string>> };
+import { defineResource } from './resource.ts';
 
 const schema = z.object({ metadata }).transform(
   ({ metadata: meta }): NamespaceRow => ({

@@ -1,13 +1,7 @@
 import { z } from 'zod';
+import type { NetworkPolicyRow } from '../../model/index.ts';
 import { repeatedText } from './repeated-text.ts';
-import { defineResource, type KubeRow } from './resource.ts';
-
-export type NetworkPolicyRow = KubeRow & {
-  /** As the server sent it: how much of it can be read, and what follows from the rest, is for policy to say. */
-  readonly spec: unknown;
-  /** Members of the object that no version known here has. */
-  readonly unknownFields: readonly string[];
-};
+import { defineResource } from './resource.ts';
 
 const KNOWN = new Set(['apiVersion', 'kind', 'status']);
 

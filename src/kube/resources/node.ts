@@ -1,15 +1,7 @@
 import { z } from 'zod';
+import type { NodeRow } from '../../model/index.ts';
 import { listOf, metadata } from './meta.ts';
-import { defineResource, type KubeRow } from './resource.ts';
-
-export type NodeRow = KubeRow & {
-  readonly labels: Readonly<Record<string, string>>;
-  /** Addresses of type InternalIP, then ExternalIP. */
-  readonly addresses: readonly string[];
-  readonly podCIDRs: readonly string[];
-  /** True when the node's labels say that it runs the control plane. */
-  readonly isApiServer: boolean;
-};
+import { defineResource } from './resource.ts';
 
 const schema = z
   .object({

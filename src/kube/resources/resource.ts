@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { flatText } from '../../base/index.ts';
+import type { ObjectRow } from '../../model/index.ts';
 
 /** Where objects of a kind are, and what we keep of each. */
-export type Resource<T extends KubeRow> = {
+export type Resource<T extends ObjectRow> = {
   readonly kind: string;
   /** `/api/v1` or `/apis/networking.k8s.io/v1`. */
   readonly groupPath: string;
@@ -18,28 +18,16 @@ export type Resource<T extends KubeRow> = {
   readonly unreadable: 'forget' | 'keep';
 };
 
-/** What every row has; the key in a reflector is `namespace/name`. */
-export type KubeRow = {
-  readonly uid: string;
-  /** Empty for cluster-wide kinds. */
-  readonly namespace: string;
-  readonly name: string;
-};
-
 /** A resource whose row is the output of a schema. Unknown fields vanish: that is the trimming. */
-export function defineResource<T extends KubeRow>(
+export function defineResource<T extends ObjectRow>(
   spec: Omit<Resource<T>, 'parse'> & { readonly schema: z.ZodType<T> },
 ): Resource<T> {
   const { schema, ...rest } = spec;
   return { ...rest, parse: (object) => schema.parse(object) };
 }
 
-export function rowKey(row: KubeRow): string {
-  return row.namespace === '' ? row.name : flatText(row.namespace, '/', row.name);
-}
-
 /** Where objects of a kind are. */
-export type Collection = Pick<Resource<KubeRow>, 'groupPath' | 'plural' | 'namespaced'>;
+export type Collection = Pick<Resource<ObjectRow>, 'groupPath' | 'plural' | 'namespaced'>;
 
 /** The collection's path, of one namespace or of all. */
 export function collectionPath(resource: Collection, namespace = ''): string {
@@ -49,6 +37,6 @@ export function collectionPath(resource: Collection, namespace = ''): string {
 }
 
 /** One object's path. */
-export function objectPath(resource: Resource<KubeRow>, namespace: string, name: string): string {
+export function objectPath(resource: Resource<ObjectRow>, namespace: string, name: string): string {
   return `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}`;
 }

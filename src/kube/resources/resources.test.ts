@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { rowKey } from '../../model/index.ts';
 import { NAMESPACE } from './namespace.ts';
 import { NETWORK_POLICY } from './network-policy.ts';
 import { NODE } from './node.ts';
 import { POD } from './pod.ts';
-import { collectionPath, objectPath, rowKey } from './resource.ts';
+import { collectionPath, objectPath } from './resource.ts';
 
 const metadata = { namespace: 'a', name: 'x', uid: 'u', resourceVersion: '5', managedFields: [{ huge: true }] };
 

@@ -3,8 +3,6 @@ import type { ServiceSpec } from '../../model/index.ts';
 import { exact, listOf, metadata } from './meta.ts';
 import { defineResource } from './resource.ts';
 
-export type ServiceRow = ServiceSpec;
-
 const PROXY_NAME = 'service.kubernetes.io/service-proxy-name';
 const HEADLESS = 'service.kubernetes.io/headless';
 /** The API server's default for ClientIP. */
@@ -58,7 +56,7 @@ const schema = z
       })
       .nullish(),
   })
-  .transform(({ metadata: meta, spec, status }): ServiceRow => {
+  .transform(({ metadata: meta, spec, status }): ServiceSpec => {
     const ips = spec.clusterIPs.length > 0 ? spec.clusterIPs : spec.clusterIP === '' ? [] : [spec.clusterIP];
     const timeout = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS;
     const ingress = status?.loadBalancer?.ingress ?? [];
@@ -82,7 +80,7 @@ const schema = z
     };
   });
 
-export const SERVICE = defineResource<ServiceRow>({
+export const SERVICE = defineResource<ServiceSpec>({
   kind: 'Service',
   groupPath: '/api/v1',
   plural: 'services',

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { attempt } from '../../../src/sandbox/command.ts';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
-import { type Scene } from './scene.ts';
+import type { Scene } from './scene.ts';
 
 const lab = useLab();
 const PORTS = [{ port: 80, targetPort: 8080 }];

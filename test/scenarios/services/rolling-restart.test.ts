@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { useLab } from './lab.ts';
 import { load, repeatedSyns } from './load.ts';
-import { type Scene } from './scene.ts';
+import type { Scene } from './scene.ts';
 
 const lab = useLab();
 const REPLICAS = 3;

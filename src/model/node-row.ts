@@ -1,0 +1,10 @@
+import type { ObjectRow } from './object-row.ts';
+
+export type NodeRow = ObjectRow & {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Addresses of type InternalIP, then ExternalIP. */
+  readonly addresses: readonly string[];
+  readonly podCIDRs: readonly string[];
+  /** True when the node's labels say that it runs the control plane. */
+  readonly isApiServer: boolean;
+};
