@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 /** Builds the static C programs, `build/membrane-cni` and `build/membrane-frame`, when a source is newer. Prints what it did. */
 const root = join(import.meta.dirname, '..');
-const programs = { 'membrane-cni': 'cni', 'membrane-frame': 'src/sandbox/attacks/frame' } as const;
+const programs = { 'membrane-cni': 'cni', 'membrane-frame': 'src/demonstration/tools/frame' } as const;
 const flags = ['-std=gnu11', '-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong'];
 
 function modified(path: string): number {

@@ -10,6 +10,6 @@ delete process.env.NODE_COMPILE_CACHE;
 await run(process.argv, {
   agent: () => import('../agent/main.ts'),
   sandbox: () => import('../sandbox/commands.ts'),
-  attacks: () => import('../sandbox/attacks/index.ts'),
-  demo: () => import('../sandbox/demo.ts'),
+  attacks: () => import('../demonstration/index.ts'),
+  demo: () => import('../demonstration/index.ts'),
 });

@@ -1,7 +1,13 @@
+export { type JsonObject, stringAt } from './apiserver/index.ts';
 export { SandboxCluster } from './cluster.ts';
 export type { CommandOptions, CommandResult } from './command.ts';
-export { inNetnsArgv } from './netns.ts';
-export { type NodePlace } from './paths.ts';
+export { attempt, run } from './command.ts';
+export { manifestFiles } from './commands.ts';
+export { containerCapabilities, setprivArgs } from './kubelet/index.ts';
+export { createNetns, deleteNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from './netns.ts';
+export { type NodePlace, nodePlace, REPOSITORY, STATE_DIR, WORLD } from './paths.ts';
 export { type PodCommand } from './pod-exec.ts';
+export { RemoteSandbox } from './remote-sandbox.ts';
 export type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
 export { type SandboxOptions } from './sandbox-options.ts';
+export { WORLD_BRIDGE } from './topology.ts';

@@ -1,4 +1,5 @@
 /** One node, its API server in this process, its agent as a process of its own, and pods that are bare namespaces. */
+
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';

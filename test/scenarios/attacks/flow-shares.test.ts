@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { LAYOUT_VERSION } from '../../../src/datapath/gen/layout.ts';
-import { sendFrames } from '../../../src/sandbox/attacks/frame-tool.ts';
-import { podFrame, syn, udp } from '../../../src/sandbox/attacks/frames.ts';
-import { rawScene } from '../../../src/sandbox/attacks/spoof.ts';
-import { tenantScene } from '../../../src/sandbox/attacks/tenants.ts';
+import { rawScene } from '../../../src/demonstration/acts/spoof.ts';
+import { podFrame, syn, udp } from '../../../src/demonstration/frames/frames.ts';
+import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
+import { sendFrames } from '../../../src/demonstration/tools/frame-tool.ts';
 import { useSandbox } from './lab.ts';
 
 const lab = useSandbox();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { BROADCAST_MAC, newMarker, ping, podFrame, syn, udp } from '../../../src/demonstration/frames/frames.ts';
+import type { Actor } from '../../../src/demonstration/stage/stage.ts';
+import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
+import { sendFrames, startCount } from '../../../src/demonstration/tools/frame-tool.ts';
 import { parseAddr, parseMac, type TransportSpec } from '../../../src/net/index.ts';
-import { sendFrames, startCount } from '../../../src/sandbox/attacks/frame-tool.ts';
-import { BROADCAST_MAC, newMarker, ping, podFrame, syn, udp } from '../../../src/sandbox/attacks/frames.ts';
-import type { Actor } from '../../../src/sandbox/attacks/stage.ts';
-import { tenantScene } from '../../../src/sandbox/attacks/tenants.ts';
 import { useSandbox } from './lab.ts';
 
 const OUTSIDER = parseAddr('198.51.100.1');

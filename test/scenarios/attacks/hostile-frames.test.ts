@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { judgeCase, placesOf, podSource, sendCase } from '../../../src/sandbox/attacks/frame-case.ts';
-import { rawScene } from '../../../src/sandbox/attacks/spoof.ts';
+import { rawScene } from '../../../src/demonstration/acts/spoof.ts';
+import { judgeCase, placesOf, podSource, sendCase } from '../../../src/demonstration/stage/frame-trial.ts';
 import { hostileCases } from './hostile-frames.ts';
 import { useSandbox } from './lab.ts';
 

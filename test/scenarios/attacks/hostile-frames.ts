@@ -1,7 +1,7 @@
+import type { FrameCase } from '../../../src/demonstration/frames/frame-case.ts';
+import { BROADCAST_MAC, concat, GATEWAY, ping, podFrame, syn, udp } from '../../../src/demonstration/frames/frames.ts';
+import type { SpoofScene } from '../../../src/demonstration/frames/spoof-frames.ts';
 import { type Addr, buildDatagram, buildPacket, parseAddr, type TcpFlag } from '../../../src/net/index.ts';
-import type { FrameCase } from '../../../src/sandbox/attacks/frame-case.ts';
-import { BROADCAST_MAC, concat, GATEWAY, ping, podFrame, syn, udp } from '../../../src/sandbox/attacks/frames.ts';
-import type { SpoofScene } from '../../../src/sandbox/attacks/spoof-frames.ts';
 
 const LOOSE_SOURCE_ROUTE = 131;
 const RECORD_ROUTE = 7;

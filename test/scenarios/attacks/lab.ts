@@ -1,13 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import {
-  type AttackLine,
-  type AttackOptions,
-  linesOf,
-  Stage,
-  selectAttacks,
-} from '../../../src/sandbox/attacks/index.ts';
+import { type AttackOptions, selectAttacks } from '../../../src/demonstration/catalogue.ts';
+import { linesOf } from '../../../src/demonstration/run.ts';
+import type { AttackLine } from '../../../src/demonstration/stage/line.ts';
+import { Stage } from '../../../src/demonstration/stage/stage.ts';
 import { SandboxCluster, type SandboxOptions } from '../../../src/sandbox/index.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../../examples/two-tenants');

@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parseAddr } from '../../../src/net/index.ts';
+import { newMarker, podFrame, syn } from '../../../src/demonstration/frames/frames.ts';
+import type { Actor } from '../../../src/demonstration/stage/stage.ts';
 import {
   type Client,
   type ConnectionReport,
   startConnect,
   startSend,
   startServe,
-} from '../../../src/sandbox/attacks/frame-tool.ts';
-import { newMarker, podFrame, syn } from '../../../src/sandbox/attacks/frames.ts';
-import type { Actor } from '../../../src/sandbox/attacks/stage.ts';
+} from '../../../src/demonstration/tools/frame-tool.ts';
+import { parseAddr } from '../../../src/net/index.ts';
 import { broken, useSandbox } from './lab.ts';
 
 const SERVER = parseAddr('198.51.100.3');

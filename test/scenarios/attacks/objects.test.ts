@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { attempt } from '../../../src/sandbox/attacks/reach.ts';
-import { tenantScene } from '../../../src/sandbox/attacks/tenants.ts';
+import { attempt } from '../../../src/demonstration/acts/reach.ts';
+import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
 import { useSandbox } from './lab.ts';
 
 /** A tenant who may create any object in his own namespace, and writes into it whatever might be believed. */

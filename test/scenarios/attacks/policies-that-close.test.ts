@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Actor } from '../../../src/demonstration/stage/stage.ts';
+import { podName } from '../../../src/demonstration/stage/tenants.ts';
+import { probe } from '../../../src/demonstration/tools/frame-tool.ts';
 import type { JsonObject } from '../../../src/sandbox/apiserver/index.ts';
-import { probe } from '../../../src/sandbox/attacks/frame-tool.ts';
-import type { Actor } from '../../../src/sandbox/attacks/stage.ts';
-import { podName } from '../../../src/sandbox/attacks/tenants.ts';
 import { useSandbox } from './lab.ts';
 
 const SPACE = 'closed';

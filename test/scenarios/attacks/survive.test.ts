@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { survive } from '../../../src/sandbox/attacks/survive.ts';
+import { survive } from '../../../src/demonstration/acts/survive.ts';
 import { broken, collect, useSandbox } from './lab.ts';
 
 const lab = useSandbox();

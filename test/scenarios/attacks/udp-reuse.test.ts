@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { newMarker, podFrame, udp } from '../../../src/demonstration/frames/frames.ts';
+import { startCount, startSend } from '../../../src/demonstration/tools/frame-tool.ts';
 import { macOfAddr } from '../../../src/net/index.ts';
-import { startCount, startSend } from '../../../src/sandbox/attacks/frame-tool.ts';
-import { newMarker, podFrame, udp } from '../../../src/sandbox/attacks/frames.ts';
 import { useSandbox } from './lab.ts';
 
 const lab = useSandbox();

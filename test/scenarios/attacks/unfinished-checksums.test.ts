@@ -1,10 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { concat, newMarker, podFrame, udp } from '../../../src/demonstration/frames/frames.ts';
+import {
+  turningPort,
+  type UnfinishedScene,
+  unfinishedCases,
+} from '../../../src/demonstration/frames/unfinished-frames.ts';
+import { judgeCase, podSource, sendCase } from '../../../src/demonstration/stage/frame-trial.ts';
+import type { Actor } from '../../../src/demonstration/stage/stage.ts';
+import { sendFrames, startConnect, startCount, startServe } from '../../../src/demonstration/tools/frame-tool.ts';
 import { parseAddr } from '../../../src/net/index.ts';
-import { judgeCase, podSource, sendCase } from '../../../src/sandbox/attacks/frame-case.ts';
-import { sendFrames, startConnect, startCount, startServe } from '../../../src/sandbox/attacks/frame-tool.ts';
-import { concat, newMarker, podFrame, udp } from '../../../src/sandbox/attacks/frames.ts';
-import type { Actor } from '../../../src/sandbox/attacks/stage.ts';
-import { turningPort, type UnfinishedScene, unfinishedCases } from '../../../src/sandbox/attacks/unfinished-frames.ts';
 import { useSandbox } from './lab.ts';
 
 const OUTSIDER = parseAddr('198.51.100.1');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { podFrame, syn } from '../../../src/demonstration/frames/frames.ts';
+import { sendFrames, startCount } from '../../../src/demonstration/tools/frame-tool.ts';
 import { type Addr, addrBytes, macOfAddr, parseAddr, parseMac } from '../../../src/net/index.ts';
-import { sendFrames, startCount } from '../../../src/sandbox/attacks/frame-tool.ts';
-import { podFrame, syn } from '../../../src/sandbox/attacks/frames.ts';
 import { netnsPath } from '../../../src/sandbox/netns.ts';
 import { WORLD } from '../../../src/sandbox/paths.ts';
 import { eventually } from './eventually.ts';

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../json.ts';
-import { stringAt } from '../json.ts';
+import { type Json, type JsonObject, stringAt } from '../json.ts';
 import { type KubeObject, timestamp } from '../object.ts';
 import { apiVersionOf, type ResourceDefinition } from '../resource.ts';
 import { changedFields, fieldValues, fromFieldsV1, toFieldsV1, union, without } from './field-set.ts';

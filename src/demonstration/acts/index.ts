@@ -1,0 +1,17 @@
+export { capture } from './capture.ts';
+export { chaos } from './chaos.ts';
+export { crowd } from './crowd.ts';
+export { footprints } from './footprint.ts';
+export { intake } from './intake.ts';
+export { localnet } from './localnet.ts';
+export { loopback } from './loopback.ts';
+export { nat } from './nat.ts';
+export { nodePort } from './node-port.ts';
+export { reach } from './reach.ts';
+export { revoke } from './revoke.ts';
+export { disabledProtocols, spoof } from './spoof.ts';
+export { survive } from './survive.ts';
+export { takeover } from './takeover.ts';
+export { unfinished } from './unfinished.ts';
+export { unknownPod } from './unknown-pod.ts';
+export { unserved } from './unserved.ts';

@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { manifestFiles, REPOSITORY, SandboxCluster, stringAt } from '../sandbox/index.ts';
+import { selectAttacks } from './catalogue.ts';
+import { runAttacks } from './run.ts';
+
+const EXAMPLE = join(REPOSITORY, 'examples/two-tenants');
+const READY_TIMEOUT_MS = 60_000;
+/** 128 + SIGINT, as shells report it. */
+const INTERRUPTED = 130;
+
+export type DemoOptions = {
+  /** Take everything down after the demonstration instead of staying up. */
+  readonly once: boolean;
+  readonly only?: readonly string[];
+  readonly rounds?: number;
+  readonly write?: (text: string) => void;
+};
+
+function whatNext(kubeconfig: string, backendIp: string): string {
+  return `
+The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal:
+
+  export KUBECONFIG=${kubeconfig}
+  kubectl get pods -A -o wide
+  kubectl -n tenant-a label pod other role=frontend --overwrite    # lets it in
+  ./membrane observe --follow --verdict dropped
+  ./membrane policy trace --from tenant-b/frontend --to tenant-a/backend --port 8080
+  ./membrane sandbox exec tenant-a/frontend -- socat - TCP:${backendIp}:8080
+  ./membrane sandbox attack --only chaos
+  ./membrane sandbox attack --only loopback --only node-port --only capture
+  ./membrane service list
+  ./membrane footprint
+`;
+}
+
+/** Aborted at the first signal that asks a program to end; later ones do not disturb the cleaning up. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => controller.abort(new Error('interrupted')));
+  }
+  return controller.signal;
+}
+
+/** Waits in small portions, so that an interruption is not kept waiting. */
+async function podsReady(cluster: SandboxCluster, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  while (!signal.aborted) {
+    try {
+      return await cluster.waitReady({ timeoutMs: 250 });
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise;
+}
+
+/**
+ * `npm start`: the sandbox with two tenants, every claim tried, and then it stays until it is interrupted. Whatever
+ * happens, nothing of it is left. Exit code: 0 when every line held (130 when it was interrupted before), 1 otherwise.
+ */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const write = options.write ?? ((text: string) => void process.stdout.write(text));
+  selectAttacks(options.only ?? []);
+  const signal = interruption();
+  const cluster = new SandboxCluster();
+  const onProgress = (step: string): void => write(`- ${step}\n`);
+  // Cleans up after itself when it fails; another sandbox on this machine is not ours to end.
+  await cluster.up({ manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
+  try {
+    if (signal.aborted) return INTERRUPTED;
+    onProgress('waiting for the pods of both tenants');
+    await podsReady(cluster, signal);
+    if (signal.aborted) return INTERRUPTED;
+    const { only, rounds } = options;
+    const code = await runAttacks({
+      sandbox: cluster,
+      signal,
+      write,
+      ...(only && { only }),
+      ...(rounds && { rounds }),
+    });
+    if (options.once || signal.aborted) return code;
+    const backend = await cluster.get({ resource: 'pods', namespace: 'tenant-a', name: 'backend' });
+    const ip = backend === undefined ? undefined : stringAt(backend, 'status', 'podIP');
+    write(whatNext(cluster.kubeconfigPath, ip ?? 'BACKEND-IP'));
+    await aborted(signal);
+    return code;
+  } catch (error) {
+    if (signal.aborted) return INTERRUPTED;
+    throw error;
+  } finally {
+    write('- taking everything down\n');
+    await cluster.down();
+  }
+}

@@ -1,0 +1,126 @@
+import { errorMessage } from '../base/index.ts';
+import { RemoteSandbox, type Sandbox } from '../sandbox/index.ts';
+import { type Attack, type AttackOptions, selectAttacks } from './catalogue.ts';
+import {
+  clearProgress,
+  renderJson,
+  renderLine,
+  renderProgress,
+  renderSummary,
+  renderTitle,
+  styleFor,
+} from './render.ts';
+import { type AttackLine, Stage } from './stage/index.ts';
+
+export type RunAttacksOptions = AttackOptions & {
+  /** Names or numbers; none: all. */
+  readonly only?: readonly string[];
+  /** JSON lines instead of text. */
+  readonly json?: boolean;
+  /** Default: the one that another process runs on this machine. */
+  readonly sandbox?: Sandbox;
+  /** Default: standard output. */
+  readonly write?: (text: string) => void;
+  /** Aborted: the attacks clean up and end. */
+  readonly signal?: AbortSignal;
+};
+
+/** 128 + SIGINT, as shells report it. */
+const INTERRUPTED = 130;
+
+/** An attack that cannot be carried out has shown nothing: that is a line that does not hold. */
+function failure(attack: Attack, error: unknown): AttackLine {
+  return {
+    id: `${attack.number}.failed`,
+    claim: attack.title,
+    tried: 'the attack itself',
+    expected: 'it can be carried out',
+    seen: errorMessage(error),
+    held: false,
+    decidedBy: 'nobody',
+  };
+}
+
+/** The lines of one attack as they happen; what it made is gone afterwards. */
+export async function* linesOf(stage: Stage, attack: Attack, options: AttackOptions): AsyncGenerator<AttackLine> {
+  try {
+    yield* attack.run(stage, options);
+  } catch (error) {
+    if (stage.signal.aborted) throw error;
+    yield failure(attack, error);
+  } finally {
+    await stage.clear();
+  }
+}
+
+/** Where lines go, and how they look there. */
+class Report {
+  readonly lines: AttackLine[] = [];
+  readonly #write: (text: string) => void;
+  readonly #json: boolean;
+  readonly #terminal = process.stdout.isTTY;
+  readonly #style = styleFor(process.stdout, process.env);
+
+  constructor(write: (text: string) => void, json: boolean) {
+    this.#write = write;
+    this.#json = json;
+  }
+
+  title(attack: Attack): void {
+    if (!this.#json) this.#write(renderTitle(attack.number, attack.title, this.#style));
+  }
+
+  progress(text: string): void {
+    if (!this.#json && this.#terminal) this.#write(renderProgress(text));
+  }
+
+  line(line: AttackLine): void {
+    this.lines.push(line);
+    if (this.#json) this.#write(renderJson(line));
+    else this.#write(`${this.#terminal ? clearProgress() : ''}${renderLine(line, this.#style)}`);
+  }
+
+  summary(): void {
+    if (!this.#json) this.#write(renderSummary(this.lines, this.#style));
+  }
+}
+
+/** Throws when there is no sandbox to attack, or its agent does not get ready. */
+async function open(stage: Stage): Promise<void> {
+  await stage.sandbox.list('nodes');
+  stage.start();
+  await stage.agentReady();
+}
+
+/** Tries every claim, saying each line as it happens. 0: all held; 1: one did not; 130: interrupted. */
+export async function runAttacks(options: RunAttacksOptions): Promise<number> {
+  const attacks = selectAttacks(options.only ?? []);
+  const report = new Report(options.write ?? ((text) => void process.stdout.write(text)), options.json === true);
+  const stage = new Stage({
+    sandbox: options.sandbox ?? new RemoteSandbox(),
+    ...(options.signal && { signal: options.signal }),
+  });
+  const { rounds } = options;
+  try {
+    await open(stage);
+    for (const attack of attacks) {
+      report.title(attack);
+      const lines = linesOf(stage, attack, {
+        ...(rounds !== undefined && { rounds }),
+        onProgress: (text) => report.progress(text),
+      });
+      for await (const line of lines) {
+        report.line(line);
+        // Not every attack waits for something that an interruption ends.
+        stage.signal.throwIfAborted();
+      }
+    }
+  } catch (error) {
+    if (stage.signal.aborted) return INTERRUPTED;
+    throw error;
+  } finally {
+    await stage.close();
+  }
+  report.summary();
+  return report.lines.every((line) => line.held) ? 0 : 1;
+}

@@ -1,0 +1,262 @@
+import { join } from 'node:path';
+import { ApiClient, type EndpointView, type ServiceView } from '../../api/index.ts';
+import { isMembraneError, systemClock } from '../../base/index.ts';
+import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
+import { type Addr, type Mac, macOfAddr, parseAddr } from '../../net/index.ts';
+import {
+  type JsonObject,
+  type NodePlace,
+  netnsPath,
+  nodePlace,
+  type ObjectRef,
+  type Sandbox,
+  STATE_DIR,
+  WORLD,
+} from '../../sandbox/index.ts';
+import { attackErrors } from '../errors.ts';
+import type { FrameProcess, Seat } from '../tools/index.ts';
+import { Witness } from './witness.ts';
+
+/** A pod as the wire sees it. */
+export type Actor = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly ip: Addr;
+  readonly mac: Mac;
+  /** Path of its network namespace. */
+  readonly netns: string;
+};
+
+export type PodWish = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** The address that it must get. */
+  readonly ip?: string;
+};
+
+const POLL_MS = 5;
+const TIMEOUT_MS = 20_000;
+
+/**
+ * What attacks have to work with: the sandbox, its agent, and whatever they made themselves, which `close` takes away
+ * again.
+ */
+export class Stage {
+  readonly sandbox: Sandbox;
+  readonly node: NodePlace;
+  readonly api: ApiClient;
+  readonly witness: Witness;
+  /** Path of the network namespace that plays the world. */
+  readonly worldNetns = netnsPath(WORLD);
+  readonly signal: AbortSignal;
+  readonly #made: ObjectRef[] = [];
+  readonly #processes = new Set<FrameProcess<unknown>>();
+  readonly #undo: (() => Promise<unknown>)[] = [];
+  #serial = 0;
+
+  constructor(options: { sandbox: Sandbox; node?: number; signal?: AbortSignal }) {
+    this.sandbox = options.sandbox;
+    this.node = nodePlace(options.node ?? 1);
+    this.api = new ApiClient({ socketPath: join(this.node.agentDir, 'admin.sock') });
+    this.witness = new Witness(this.api);
+    this.signal = options.signal ?? new AbortController().signal;
+  }
+
+  start(): void {
+    this.witness.start();
+  }
+
+  async close(): Promise<void> {
+    await this.clear();
+    await this.witness.stop();
+  }
+
+  /** Takes away what was made since the last time, and waits until it is gone. */
+  async clear(): Promise<void> {
+    await Promise.all([...this.#processes].map((process) => process.kill()));
+    this.#processes.clear();
+    for (const undo of this.#undo.splice(0).toReversed()) await undo().catch(() => undefined);
+    const made = this.#made.splice(0).toReversed();
+    // What is in a namespace is deleted by name before it.
+    for (const ref of made) await this.sandbox.delete(ref, 0).catch(() => undefined);
+    if (this.signal.aborted) return;
+    for (const { resource, namespace = '', name } of made) {
+      if (resource === 'pods') await this.sandbox.waitGone(namespace, name).catch(() => undefined);
+    }
+    for (const ref of made.filter((one) => one.resource === 'namespaces')) {
+      await this.until(`${ref.name} is gone`, async () => ((await this.sandbox.get(ref)) ? undefined : true)).catch(
+        () => undefined,
+      );
+    }
+  }
+
+  /** Waits until the agent serves so many frontends of a service, each with so many backends. Throws E_ATTACK_STAGE. */
+  async served(namespace: string, name: string, frontends: number, backends = 1): Promise<ServiceView> {
+    return await this.until(`service ${namespace}/${name} is served`, async () => {
+      const { items } = await this.api.services();
+      const found = items.find((one) => one.namespace === namespace && one.name === name);
+      const served = found?.frontends.filter((one) => one.served && one.backends >= backends) ?? [];
+      return found?.state === 'applied' && served.length >= frontends ? found : undefined;
+    });
+  }
+
+  /** A process that must not outlive the attack. */
+  own<T>(process: FrameProcess<T>): FrameProcess<T> {
+    this.#processes.add(process as FrameProcess<unknown>);
+    return process;
+  }
+
+  /** Done by `clear`, last things first, once the processes are gone: what is no object of the API and must not stay. */
+  afterwards(undo: () => Promise<unknown>): void {
+    this.#undo.push(undo);
+  }
+
+  /** Runs tools in a pod's container, with its privileges, once that runs. */
+  async inPod({ namespace, name }: Pick<Actor, 'namespace' | 'name'>): Promise<Seat> {
+    await this.sandbox.waitReady({ pods: [`${namespace}/${name}`], timeoutMs: TIMEOUT_MS });
+    const { argv, env } = await this.sandbox.podCommand(namespace, name, []);
+    return { name: `pod ${namespace}/${name}`, prefix: argv, env };
+  }
+
+  /** Runs tools as processes of the node. */
+  async onNode(): Promise<Seat> {
+    return { name: this.node.name, prefix: await this.sandbox.nodeCommand(this.node.name, []) };
+  }
+
+  /** A name that no object had before. */
+  fresh(prefix: string): string {
+    this.#serial += 1;
+    return `${prefix}-${this.#serial}`;
+  }
+
+  /** Creates or updates an object, and remembers to take it away. */
+  async apply(object: JsonObject & { kind: string; metadata: JsonObject & { name: string } }): Promise<void> {
+    const { name, namespace } = object.metadata;
+    const resource = RESOURCES[object.kind];
+    if (resource === undefined) throw new TypeError(`no resource of kind ${object.kind}`);
+    await this.sandbox.apply(JSON.stringify(object), 'attack');
+    this.#made.push({ resource, name, ...(typeof namespace === 'string' && { namespace }) });
+  }
+
+  /** Creates a policy with `--validate=ignore`: the server then stands for one that knows all its fields. */
+  async applyLater(policy: JsonObject & { metadata: { name: string; namespace: string } }): Promise<void> {
+    const { name, namespace } = policy.metadata;
+    const client = new KubeClient(loadKubeconfig(join(STATE_DIR, 'kubeconfig')));
+    try {
+      const path = `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`;
+      await client.request({ method: 'POST', path, query: { fieldValidation: 'Ignore' }, body: policy });
+      this.#made.push({ resource: 'networkpolicies', namespace, name });
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Creates a pod that does nothing, and returns at once. */
+  async createPod(wish: PodWish): Promise<void> {
+    const { namespace, name, labels, annotations, ip } = wish;
+    if (ip !== undefined) await this.sandbox.requestAddress(namespace, name, ip);
+    await this.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace, name, labels: { ...labels }, ...(annotations && { annotations: { ...annotations } }) },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        nodeName: this.node.name,
+        containers: [{ name: 'main', image: 'host', command: ['sleep', 'infinity'] }],
+      },
+    });
+  }
+
+  /** Creates a pod and waits until its device is open. */
+  async startPod(wish: PodWish): Promise<Actor> {
+    await this.createPod(wish);
+    await this.whenReady(wish.namespace, wish.name);
+    return await this.actor(wish.namespace, wish.name);
+  }
+
+  /** Deletes a pod at once and waits until its network is gone. */
+  async deletePod(namespace: string, name: string): Promise<void> {
+    await this.sandbox.delete({ resource: 'pods', namespace, name }, 0);
+    await this.sandbox.waitGone(namespace, name);
+  }
+
+  /** `undefined`: the agent knows of no such endpoint. */
+  async endpoint(namespace: string, name: string): Promise<EndpointView | undefined> {
+    try {
+      return await this.api.endpoint({ namespace, pod: name });
+    } catch (error) {
+      if (isMembraneError(error, 'E_API_UNREACHABLE') || isMembraneError(error, 'E_API_RESPONSE')) throw error;
+      return undefined;
+    }
+  }
+
+  /** Waits until the agent answers and says that it is ready. */
+  async agentReady(): Promise<void> {
+    await this.until('the agent is ready', async () => {
+      const status = await this.api.status().catch(() => undefined);
+      return status?.ready === true ? status : undefined;
+    });
+  }
+
+  async whenReady(namespace: string, name: string): Promise<EndpointView> {
+    return await this.until(`${namespace}/${name} is open`, async () => {
+      const endpoint = await this.endpoint(namespace, name).catch(() => undefined);
+      return endpoint?.state === 'ready' ? endpoint : undefined;
+    });
+  }
+
+  /** Path of a pod's own network namespace as soon as it is there; `undefined` before. */
+  async netnsOf(namespace: string, name: string): Promise<string | undefined> {
+    const path = await this.sandbox.netnsOf(namespace, name);
+    return path === this.node.netnsPath ? undefined : path;
+  }
+
+  /** A pod that runs. Throws E_ATTACK_STAGE. */
+  async actor(namespace: string, name: string): Promise<Actor> {
+    const [endpoint, netns] = await Promise.all([this.endpoint(namespace, name), this.netnsOf(namespace, name)]);
+    const address = endpoint?.addresses[0];
+    if (address === undefined || netns === undefined) {
+      throw attackErrors.make('E_ATTACK_STAGE', { detail: `the pod ${namespace}/${name} does not run` });
+    }
+    const ip = parseAddr(address);
+    return { namespace, name, ip, mac: macOfAddr(ip), netns };
+  }
+
+  /** A pod of the example, once its device is open. Throws E_ATTACK_STAGE. */
+  async tenant(namespace: string, name: string): Promise<Actor> {
+    if ((await this.sandbox.get({ resource: 'pods', namespace, name })) === undefined) {
+      throw attackErrors.make('E_ATTACK_STAGE', { detail: `there is no pod ${namespace}/${name}` });
+    }
+    await this.whenReady(namespace, name);
+    return await this.actor(namespace, name);
+  }
+
+  /** Polls until `look` finds something. Throws E_ATTACK_STAGE after `timeoutMs`, or when the attack is interrupted. */
+  async until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = TIMEOUT_MS): Promise<T> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      this.signal.throwIfAborted();
+      const found = await look();
+      if (found !== undefined) return found;
+      if (Date.now() > deadline) {
+        throw attackErrors.make('E_ATTACK_STAGE', { detail: `waited ${timeoutMs} ms until ${what}` });
+      }
+      await systemClock.sleep(POLL_MS);
+    }
+  }
+
+  /** Time for what is under way to arrive. */
+  async settle(ms = 30): Promise<void> {
+    await systemClock.sleep(ms, this.signal);
+  }
+}
+
+const RESOURCES: Readonly<Record<string, string>> = {
+  Namespace: 'namespaces',
+  Pod: 'pods',
+  NetworkPolicy: 'networkpolicies',
+  Service: 'services',
+  EndpointSlice: 'endpointslices',
+};
