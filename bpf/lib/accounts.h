@@ -57,7 +57,7 @@ static __always_inline void count_refusal(const struct drop_key *key)
 	counter_add_whole(drops_row(key));
 }
 
-/* True when the payer may write one more. Half of the ring is for those who stay within an eighth
+/* True when the payer may write one more. Half of the ring is for those who stay within a 64th
  * of their rate: whoever writes more finds it closed, so that many busy ones, or many pods of one
  * tenant, do not take the word from the others. */
 static __always_inline bool event_may(struct event_account *account)
@@ -73,7 +73,7 @@ static __always_inline bool event_may(struct event_account *account)
 	used = account->used;
 	if (used >= CONFIG(event_rate))
 		return false;
-	if (used >= (CONFIG(event_rate) + 7) / 8 &&
+	if (used >= (CONFIG(event_rate) + 63) / 64 &&
 	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >
 		    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2)
 		return false;

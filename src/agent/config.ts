@@ -248,9 +248,9 @@ const configSchema = z.strictObject({
   eventRate: z
     .int()
     .min(0)
-    .default(1_000)
+    .default(8_000)
     .describe(
-      'Flow events a second about connections that one endpoint opens, and as many about those that come to it from outside; what is above is counted. Beyond an eighth of it, only while half of the ring is free. 0: no limit.',
+      'Flow events a second about connections that one endpoint opens, and as many about those that come to it from outside; what is above is counted. Beyond a 64th of it, only while half of the ring is free. 0: no limit.',
     ),
   flowBuffer: z.int().min(16).max(1_000_000).default(8192).describe('Flows kept for "membrane observe".'),
   mtu: z.int().min(576).max(65_535).optional().describe("Of the pods' devices. Default: the uplink's."),

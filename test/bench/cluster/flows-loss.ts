@@ -24,7 +24,8 @@ async function account(cluster: BenchCluster, client: string, rate: number, seco
   using sender = cluster.spawn(netns, 'flood', String(rate), String(seconds), cluster.server, String(CLOSED));
   const sent = Number(await sender.line((seconds + 20) * 1000));
   let after = (await cluster.api.status()).flows;
-  for (let unchanged = 0; unchanged < 3; ) {
+  // The agent asks the kernel once a second what was lost.
+  for (let unchanged = 0; unchanged < 8; ) {
     await sleep(200);
     const next = (await cluster.api.status()).flows;
     unchanged = next.seen === after.seen && next.lost.kernel === after.lost.kernel ? unchanged + 1 : 0;
