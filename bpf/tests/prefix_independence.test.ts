@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVERYTHING, type PolicyEntry } from '../../src/model/index.ts';
 import { type Family, Prefix } from '../../src/net/index.ts';
 import type { PolicySettings } from '../../src/policy/index.ts';
+import { sampleKey } from '../../src/policy/samples.ts';
 import { arbitraryFlow, arbitraryWorld } from '../../test/policy-cases/arbitrary.ts';
 import { KernelEngine, KernelNodes } from '../../test/policy-cases/engine-kernel.ts';
 import { OracleEngine } from '../../test/policy-cases/engine-oracle.ts';
@@ -63,7 +64,7 @@ test.each<[string, PolicySettings['cidrSelects']]>([
       await oracle.setUp(world);
       const kernel = new KernelEngine(nodes);
       for (const prefixes of [...steps, []]) {
-        await kernel.setUp({ ...world, policies: new Map(world.policies).set('another', others(prefixes)) });
+        await kernel.setUp({ ...world, policies: new Map(world.policies).set(sampleKey('another'), others(prefixes)) });
         for (const flow of flows) {
           const expected = oracle.judge(flow);
           const found = await kernel.verdict(flow);

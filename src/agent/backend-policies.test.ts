@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PolicyRepository, readNetworkPolicy } from '../policy/index.ts';
+import { type PolicyKey, policyKey } from '../model/index.ts';
+import { PolicyRepository, readPolicy } from '../policy/index.ts';
 import { policyView, ruleText } from './backend-policies.ts';
 import { policyRow } from './fake-node.ts';
 import type { PolicyProblem } from './policy-follower.ts';
@@ -23,7 +24,7 @@ const row = policyRow('p', { podSelector: {}, ...peers });
 
 describe('ruleText', () => {
   it('says who and on which port', () => {
-    expect(readNetworkPolicy(row).entries.map(ruleText)).toEqual([
+    expect(readPolicy(row).entries.map(ruleText)).toEqual([
       expect.stringMatching(
         /^rule 0, from pods with app=web of namespace shop or pods with .* of namespaces with team=a or 10\.0\.0\.0\/8 except 10\.1\.0\.0\/16 on TCP 80, UDP 90-95, TCP "http", any TCP port$/,
       ),
@@ -36,9 +37,9 @@ describe('ruleText', () => {
 describe('policyView', () => {
   const context = {
     repository: new PolicyRepository(),
-    problems: new Map<string, readonly PolicyProblem[]>(),
-    refused: new Map<string, string>(),
-    selected: new Map([['NetworkPolicy shop/p', 2]]),
+    problems: new Map<PolicyKey, readonly PolicyProblem[]>(),
+    refused: new Map<PolicyKey, string>(),
+    selected: new Map([[policyKey(row), 2]]),
     converged: true,
   };
 
@@ -49,13 +50,13 @@ describe('policyView', () => {
       directions: ['ingress', 'egress'],
     });
     expect(policyView(row, { ...context, converged: false })).toMatchObject({ state: 'pending' });
-    const problems = new Map([['shop/p', [{ kind: 'unreadable', text: 'why' } as const]]]);
+    const problems = new Map([[policyKey(row), [{ kind: 'unreadable', text: 'why' } as const]]]);
     expect(policyView(policyRow('p', { ingress: [1] }), { ...context, problems })).toMatchObject({
       state: 'unreadable',
       detail: 'why',
       rules: [{ direction: 'ingress', text: 'rule 0, from nobody: it cannot be read' }],
     });
-    const refused = new Map([['NetworkPolicy shop/p', 'no room']]);
+    const refused = new Map([[policyKey(row), 'no room']]);
     expect(policyView(row, { ...context, problems, refused })).toMatchObject({
       state: 'refused',
       detail: 'why; no room',

@@ -2,43 +2,45 @@ import type { PolicyView } from '../api/index.ts';
 import {
   type Direction,
   formatSelector,
-  type NetworkPolicyRow,
   type PeerSelector,
   type PolicyEntry,
+  type PolicyKey,
+  type PolicyObject,
   type PortSpec,
+  policyKey,
 } from '../model/index.ts';
 import { protocolName } from '../net/index.ts';
-import { type PolicyRepository, readNetworkPolicy } from '../policy/index.ts';
+import { type PolicyKind, type PolicyRepository, readPolicy } from '../policy/index.ts';
 import { type PolicyProblem, textOf } from './policy-follower.ts';
 
 export type PolicyViewContext = {
   readonly repository: PolicyRepository;
-  /** Why it is not in force as it is written, by `namespace/name`. */
-  readonly problems: ReadonlyMap<string, readonly PolicyProblem[]>;
-  /** Policies that are not in force for some identity, with the reason; by `originKey`. */
-  readonly refused: ReadonlyMap<string, string>;
-  /** How many endpoints of this node each policy selects; by `originKey`. */
-  readonly selected: ReadonlyMap<string, number>;
+  readonly kinds?: readonly PolicyKind[];
+  /** Why it is not in force as it is written. */
+  readonly problems: ReadonlyMap<PolicyKey, readonly PolicyProblem[]>;
+  /** Policies that are not in force for some identity, with the reason. */
+  readonly refused: ReadonlyMap<PolicyKey, string>;
+  /** How many endpoints of this node each policy selects. */
+  readonly selected: ReadonlyMap<PolicyKey, number>;
   readonly converged: boolean;
 };
 
-export function policyView(row: NetworkPolicyRow, context: PolicyViewContext): PolicyView {
-  const key = `${row.namespace}/${row.name}`;
-  const origin = `NetworkPolicy ${key}`;
+export function policyView(row: PolicyObject, context: PolicyViewContext): PolicyView {
+  const key = policyKey(row);
   const problems = context.problems.get(key) ?? [];
   const [closed] = problems;
-  const refused = context.refused.get(origin);
+  const refused = context.refused.get(key);
   const detail = [...(closed === undefined ? [] : [textOf(problems)]), ...(refused === undefined ? [] : [refused])];
-  const { entries } = readNetworkPolicy(row);
+  const { entries } = readPolicy(row, context.kinds);
   return {
-    kind: 'NetworkPolicy',
-    namespace: row.namespace,
+    kind: row.kind,
+    ...(row.namespace === '' ? {} : { namespace: row.namespace }),
     name: row.name,
     uid: row.uid,
     state: refused !== undefined ? 'refused' : (closed?.kind ?? (context.converged ? 'applied' : 'pending')),
     ...(detail.length === 0 ? {} : { detail: detail.join('; ') }),
     directions: [...new Set(entries.map(({ direction }) => direction))],
-    endpoints: context.selected.get(origin) ?? 0,
+    endpoints: context.selected.get(key) ?? 0,
     rules: entries.map((entry) => ({
       id: context.repository.rules.find(entry.origin),
       direction: entry.direction,
@@ -51,7 +53,7 @@ export function policyView(row: NetworkPolicyRow, context: PolicyViewContext): P
 const MOST_NAMED = 5;
 
 /** How many there are, and the first of them. */
-export function policyProblemTexts(problems: ReadonlyMap<string, readonly PolicyProblem[]>): string[] {
+export function policyProblemTexts(problems: ReadonlyMap<PolicyKey, readonly PolicyProblem[]>): string[] {
   if (problems.size === 0) return [];
   const named = Array.from(problems).slice(0, MOST_NAMED);
   const are = problems.size === 1 ? '1 policy is' : `${problems.size} policies are`;

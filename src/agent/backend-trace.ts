@@ -10,17 +10,11 @@ import {
   identityId,
   identityLabels,
   type PolicyEntry,
+  policyKey,
   type RuleOrigin,
 } from '../model/index.ts';
 import { type Addr, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../net/index.ts';
-import {
-  type Explanation,
-  explain,
-  type NearestMiss,
-  originKey,
-  type PolicyRepository,
-  partyOf,
-} from '../policy/index.ts';
+import { type Explanation, explain, type NearestMiss, type PolicyRepository, partyOf } from '../policy/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { agentErrors } from './errors.ts';
 import type { Intent } from './intent.ts';
@@ -133,7 +127,7 @@ function closedStep(
 function entriesInForce(id: IdentityId, { repository, installer }: TraceContext): PolicyEntry[] {
   const states = installer.get(id)?.states;
   return repository.entriesFor(id).map((entry) => {
-    const without = states?.[entry.direction].without.includes(originKey(entry.origin)) ?? false;
+    const without = states?.[entry.direction].without.includes(policyKey(entry.origin)) ?? false;
     return without ? { ...entry, peers: [] } : entry;
   });
 }

@@ -20,10 +20,10 @@ import type {
 import type { Config, EndpointAccounts, EndpointWords, MapSet } from '../datapath/index.ts';
 import { conntrackMap } from '../datapath/index.ts';
 import { type AddressBook, type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../identity/index.ts';
-import { type FlowMessage, type Identity, identityLabels } from '../model/index.ts';
+import { type FlowMessage, type Identity, identityLabels, type PolicyKey, policyKey } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { FlowHub } from '../observe/index.ts';
-import { originKey, type PolicyRepository } from '../policy/index.ts';
+import type { PolicyRepository } from '../policy/index.ts';
 import { connectionViews } from './backend-connections.ts';
 import { endpointCounters, endpointView, nodeDrops } from './backend-endpoints.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './backend-policies.ts';
@@ -157,8 +157,8 @@ export class Backend implements AdminBackend {
   }
 
   async policy(ref: PolicyRef): Promise<PolicyView | undefined> {
-    const row = this.#o.intent.policies.get(`${ref.namespace ?? 'default'}/${ref.name}`);
-    return row === undefined || ref.kind !== 'NetworkPolicy' ? undefined : policyView(row, this.#policyContext());
+    const row = this.#o.intent.policies.get(policyKey(ref));
+    return row === undefined ? undefined : policyView(row, this.#policyContext());
   }
 
   async trace(request: TraceRequest): Promise<TraceView> {
@@ -226,13 +226,13 @@ export class Backend implements AdminBackend {
 
   #policyContext(): PolicyViewContext {
     const { repository, endpoints, engine, installer, policies } = this.#o;
-    const selected = new Map<string, number>();
-    const refused = new Map<string, string>();
+    const selected = new Map<PolicyKey, number>();
+    const refused = new Map<PolicyKey, string>();
     for (const endpoint of endpoints.values()) {
       const identity = engine.identityOf(endpoint);
       if (identity === undefined || repository.identity(identity.id) === undefined) continue;
       const origins = repository.policiesFor(identity.id);
-      for (const key of new Set(origins.map(originKey))) selected.set(key, (selected.get(key) ?? 0) + 1);
+      for (const key of new Set(origins.map(policyKey))) selected.set(key, (selected.get(key) ?? 0) + 1);
       const installed = installer.get(identity.id);
       if (installed === undefined) continue;
       for (const [key, why] of refusedPolicies(installed, origins)) refused.set(key, why);

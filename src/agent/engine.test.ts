@@ -392,11 +392,11 @@ describe('Engine', () => {
     node.put(node.intent.policies, policyRow('backend', { ...selected, ingress: [{ later: 1 }] }));
     await node.settle();
     expect(await admitted(node, 1)).toEqual([RESERVED_IDS.host]);
-    expect([...node.policies.problems.keys()]).toEqual(['shop/backend']);
+    expect([...node.policies.problems.keys()]).toEqual(['NetworkPolicy shop/backend']);
 
     const after = await shop(node.kernel, policyRow('backend', { ...selected, ingress: [{ later: 1 }] }));
     expect(await admitted(after, 1)).toEqual([RESERVED_IDS.host]);
-    expect([...after.policies.problems.keys()]).toEqual(['shop/backend']);
+    expect([...after.policies.problems.keys()]).toEqual(['NetworkPolicy shop/backend']);
   });
 
   it('changes no verdict by the prefixes of another tenant, at no moment', async () => {

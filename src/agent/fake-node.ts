@@ -20,10 +20,10 @@ import {
   endpointId,
   ifindex,
   type NamespaceRow,
-  type NetworkPolicyRow,
   type NodeRow,
   type ObjectRow,
   type PodRow,
+  type PolicyObject,
   type PolicyTable,
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
@@ -140,9 +140,9 @@ export async function fakeNode(
     engine.kick();
     await engine.idle();
   };
-  const put = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
+  const put = <T extends ObjectRow, K extends string>(table: IntentTable<T, K>, ...rows: T[]): void =>
     table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
-  const drop = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
+  const drop = <T extends ObjectRow, K extends string>(table: IntentTable<T, K>, ...rows: T[]): void =>
     table.apply({ upserts: [], deletes: rows, rejected: [], synced: true });
   /** An endpoint as a finished ADD leaves it; `addr` by id. */
   const connect = (id: number, pod: PodRow, uid: string | undefined = pod.uid): EndpointRecord => {
@@ -188,7 +188,7 @@ export async function fakeNode(
     /** All kinds have been listed once. */
     sync: () =>
       [intent.pods, intent.namespaces, intent.nodes, intent.policies].forEach((table) =>
-        put<never>(table as IntentTable<never>),
+        table.apply({ upserts: [], deletes: [], rejected: [], synced: true }),
       ),
   };
 }
@@ -248,7 +248,8 @@ export const nodeRow = (name: string, addresses: string[], podCIDRs: string[]): 
   isApiServer: false,
 });
 
-export const policyRow = (name: string, spec: unknown): NetworkPolicyRow => ({
+export const policyRow = (name: string, spec: unknown): PolicyObject => ({
+  kind: 'NetworkPolicy',
   uid: `uid-${name}`,
   namespace: 'shop',
   name,
@@ -257,7 +258,7 @@ export const policyRow = (name: string, spec: unknown): NetworkPolicyRow => ({
 });
 
 /** "Only `from` may reach `to`", by the label `app`. */
-export const onlyFrom = (name: string, to: string, ...from: string[]): NetworkPolicyRow =>
+export const onlyFrom = (name: string, to: string, ...from: string[]): PolicyObject =>
   policyRow(name, {
     podSelector: { matchLabels: { app: to } },
     ingress: [{ from: from.map((app) => ({ podSelector: { matchLabels: { app } } })) }],

@@ -1,8 +1,10 @@
+import type { PolicyKey } from '../model/index.ts';
+
 /** Who has how many of what no namespace may have more than its share of. */
 export class NamespaceRoom {
   /** Of one namespace. */
   readonly limit: number;
-  readonly #byPolicy = new Map<string, { readonly namespace: string; readonly count: number }>();
+  readonly #byPolicy = new Map<PolicyKey, { readonly namespace: string; readonly count: number }>();
   readonly #byNamespace = new Map<string, number>();
 
   constructor(limit: number) {
@@ -10,7 +12,7 @@ export class NamespaceRoom {
   }
 
   /** Replaces what the policy has. False: the namespace has no room for that many, and the policy now has none. */
-  take(policy: string, namespace: string, count: number): boolean {
+  take(policy: PolicyKey, namespace: string, count: number): boolean {
     this.give(policy);
     if (count === 0) return true;
     const used = this.#byNamespace.get(namespace) ?? 0;
@@ -20,7 +22,7 @@ export class NamespaceRoom {
     return true;
   }
 
-  give(policy: string): void {
+  give(policy: PolicyKey): void {
     const had = this.#byPolicy.get(policy);
     if (had === undefined) return;
     this.#byPolicy.delete(policy);

@@ -17,8 +17,10 @@ export type ObjectEventsOptions = {
 };
 
 export type EventSubject = {
-  readonly apiVersion: 'v1' | 'networking.k8s.io/v1';
-  readonly kind: 'Service' | 'NetworkPolicy' | 'Pod';
+  /** `v1`, `networking.k8s.io/v1`. */
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Empty for cluster-wide kinds. */
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -55,7 +57,7 @@ export class ObjectEvents implements Service {
   }
 
   report(subject: EventSubject, problems: readonly ObjectProblem[]): void {
-    const { namespace } = subject;
+    const namespace = placeOf(subject);
     let queued = this.#queue.filter((waiting) => waiting.namespace === namespace).length;
     for (const problem of problems) {
       const body = eventOf(subject, problem, this.#o);
@@ -89,15 +91,18 @@ export class ObjectEvents implements Service {
   }
 }
 
+/** Where events on a cluster-wide object are written. */
+const placeOf = ({ namespace }: EventSubject): string => (namespace === '' ? 'default' : namespace);
+
 function eventOf(subject: EventSubject, { reason, message }: ObjectProblem, { node, clock }: ObjectEventsOptions) {
-  const { namespace, name, uid } = subject;
+  const { namespace, name, uid, ...type } = subject;
   const digest = createHash('sha256').update(`${uid} ${reason} ${message}`).digest('hex').slice(0, 16);
   const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name: `${name.slice(0, 200)}.${digest}`, namespace },
-    involvedObject: { ...subject },
+    metadata: { name: `${name.slice(0, 200)}.${digest}`, namespace: placeOf(subject) },
+    involvedObject: { ...type, ...(namespace === '' ? {} : { namespace }), name, uid },
     type: 'Warning',
     reason,
     message: message.slice(0, 1_000),

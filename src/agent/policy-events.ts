@@ -1,11 +1,16 @@
-import type { NetworkPolicyRow } from '../model/index.ts';
+import type { PolicyName } from '../model/index.ts';
+import { kindNamed, type PolicyKind } from '../policy/index.ts';
 import type { EventSubject, ObjectProblem } from './object-events.ts';
 import type { PolicyProblem } from './policy-follower.ts';
 
 const REASONS = { unreadable: 'PolicyUnreadable', 'no-room': 'PolicyDoesNotFit' } as const;
 
-export function policyEventSubject({ namespace, name, uid }: NetworkPolicyRow): EventSubject {
-  return { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', namespace, name, uid };
+export function policyEventSubject(
+  { kind, namespace = '', name, uid }: PolicyName & { readonly uid: string },
+  kinds?: readonly PolicyKind[],
+): EventSubject {
+  const { group, version } = kindNamed(kind, kinds).names;
+  return { apiVersion: `${group}/${version}`, kind, namespace, name, uid };
 }
 
 export function eventProblem({ kind, text }: PolicyProblem): ObjectProblem {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { CidrIdentities } from '../identity/index.ts';
-import type { NetworkPolicyRow } from '../model/index.ts';
+import { type PolicyKey, type PolicyObject, policyKey } from '../model/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
 import { IntentTable } from './intent.ts';
 import { PolicyFollower, type PolicyProblem } from './policy-follower.ts';
@@ -21,7 +21,7 @@ const selecting = (...apps: string[]) => ({
 });
 
 function follower(total = 6, ofNamespace = 4) {
-  const intent = new IntentTable<NetworkPolicyRow>();
+  const intent = new IntentTable<PolicyObject, PolicyKey>([], policyKey);
   const cidrs = new CidrIdentities();
   const repository = new PolicyRepository({ cidrs });
   const told: [string, readonly PolicyProblem[]][] = [];
@@ -33,11 +33,11 @@ function follower(total = 6, ofNamespace = 4) {
     onProblems: ({ namespace, name }, problems) => told.push([`${namespace}/${name}`, problems]),
     log: silentLogger,
   });
-  const row = (key: string, spec: unknown, uid = key): NetworkPolicyRow => {
+  const row = (key: string, spec: unknown, uid = key): PolicyObject => {
     const [namespace = '', name = ''] = key.split('/');
-    return { uid, namespace, name, spec, unknownFields: [] };
+    return { kind: 'NetworkPolicy', uid, namespace, name, spec, unknownFields: [] };
   };
-  const change = (upserts: NetworkPolicyRow[], deletes: NetworkPolicyRow[] = []): number => {
+  const change = (upserts: PolicyObject[], deletes: PolicyObject[] = []): number => {
     intent.apply({ upserts, deletes, rejected: [], synced: true });
     return policies.follow().changed;
   };
@@ -67,7 +67,7 @@ describe('PolicyFollower', () => {
     const broken = { podSelector: {}, later: 1 };
     put('a/p', broken);
     put('a/p', broken);
-    expect(kinds()).toEqual({ 'a/p': ['unreadable'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy a/p': ['unreadable'] });
     expect(told).toHaveLength(1);
     put('a/p', broken, 'another');
     expect(told).toHaveLength(2);
@@ -82,11 +82,11 @@ describe('PolicyFollower', () => {
     const { put, cidrs, repository, kinds } = follower();
     put('a/p', blocks(...many(3)));
     put('a/q', blocks(...many(2, 2)));
-    expect(kinds()).toEqual({ 'a/q': ['no-room'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy a/q': ['no-room'] });
     expect(cidrs.size).toBe(3);
     expect(repository.policyCount).toBe(2);
     put('b/p', blocks(...many(3, 3)));
-    expect(kinds()).toEqual({ 'a/q': ['no-room'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy a/q': ['no-room'] });
   });
 
   it('closes a policy that grows beyond the room, whatever it was before, and opens it again when there is room', () => {
@@ -94,7 +94,7 @@ describe('PolicyFollower', () => {
     put('a/p', blocks(...many(3)));
     put('b/p', blocks(...many(3, 2)));
     put('b/p', blocks(...many(4, 2)));
-    expect(kinds()).toEqual({ 'b/p': ['no-room'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy b/p': ['no-room'] });
     expect(cidrs.size).toBe(3);
     expect(drop('a/p')).toBe(2);
     expect(kinds()).toEqual({});
@@ -113,7 +113,7 @@ describe('PolicyFollower', () => {
     put('b/p', selecting('x', 'y', 'z'));
     expect(kinds()).toEqual({});
     put('a/q', selecting('v', 'w'));
-    expect(kinds()).toEqual({ 'a/q': ['no-room'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy a/q': ['no-room'] });
     expect(told.at(-1)?.[1][0]?.text).toMatch(/4 selectors and values: the namespace may have 6, 2 are left/);
     expect(drop('a/p')).toBe(2);
     expect(kinds()).toEqual({});
@@ -125,7 +125,7 @@ describe('PolicyFollower', () => {
     const expression = { key: 'app', operator: 'In', values: ['a', 'b', 'c', 'd', 'e', 'f'] };
     put('a/p', { podSelector: {}, ingress: [{ from: [{ podSelector: { matchExpressions: [expression] } }] }] });
     put('b/p', selecting('x', 'x', 'x', 'x'));
-    expect(kinds()).toEqual({ 'a/p': ['no-room'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy a/p': ['no-room'] });
   });
 
   it('tries a policy again that lacks prefixes and selectors as soon as there is room for either', () => {
@@ -133,9 +133,9 @@ describe('PolicyFollower', () => {
     put('a/blocks', blocks(...many(4)));
     put('a/pods', { podSelector: {}, ingress: selecting('x', 'y', 'z').ingress.slice(0, 1) });
     put('a/both', selecting('v'));
-    expect(kinds()).toEqual({ 'a/both': ['no-room', 'no-room'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy a/both': ['no-room', 'no-room'] });
     drop('a/pods');
-    expect(kinds()).toEqual({ 'a/both': ['no-room'] });
+    expect(kinds()).toEqual({ 'NetworkPolicy a/both': ['no-room'] });
     drop('a/blocks');
     expect(kinds()).toEqual({});
   });

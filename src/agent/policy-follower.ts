@@ -1,6 +1,6 @@
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
-import type { NetworkPolicyRow, PolicyEntry } from '../model/index.ts';
-import { entryPrefixes, type PolicyRepository, peerTerms, readNetworkPolicy } from '../policy/index.ts';
+import type { PolicyEntry, PolicyKey, PolicyObject } from '../model/index.ts';
+import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readPolicy } from '../policy/index.ts';
 import { agentErrors } from './errors.ts';
 import type { IntentTable } from './intent.ts';
 import { NamespaceRoom } from './namespace-room.ts';
@@ -15,29 +15,30 @@ export type PolicyProblem = {
 };
 
 export type PolicyFollowerOptions = {
-  readonly intent: IntentTable<NetworkPolicyRow>;
+  readonly intent: IntentTable<PolicyObject, PolicyKey>;
   readonly repository: PolicyRepository;
+  readonly kinds?: readonly PolicyKind[];
   readonly limits: PrefixLimits;
   /** Of one namespace: selectors of peers, and the values in them. */
   readonly selectors: number;
   /** Told when the problems of a policy are others than before; an empty list: none any more. */
-  readonly onProblems?: (policy: NetworkPolicyRow, problems: readonly PolicyProblem[]) => void;
+  readonly onProblems?: (policy: PolicyObject, problems: readonly PolicyProblem[]) => void;
   readonly log: Logger;
 };
 
 /**
- * Brings NetworkPolicies into the repository, always as they are now: a rule that cannot be read, or whose peers do not
+ * Brings policies of all kinds into the repository, always as they are now: a rule that cannot be read, or whose peers do not
  * fit, admits nobody, and everything else of the policy holds. Nothing that a policy was before goes on, so a
  * restart changes nothing.
  */
 export class PolicyFollower {
   readonly #o: PolicyFollowerOptions;
   readonly #room: { readonly prefixes: NamespaceRoom; readonly selectors: NamespaceRoom };
-  readonly #problems = new Map<string, readonly PolicyProblem[]>();
+  readonly #problems = new Map<PolicyKey, readonly PolicyProblem[]>();
   /** Of which object they were told. */
-  readonly #told = new Map<string, string>();
+  readonly #told = new Map<PolicyKey, string>();
   /** Policies that have no room, and whether they may have it by now. */
-  readonly #starved = new Map<string, () => boolean>();
+  readonly #starved = new Map<PolicyKey, () => boolean>();
 
   constructor(options: PolicyFollowerOptions) {
     this.#o = options;
@@ -47,8 +48,7 @@ export class PolicyFollower {
     };
   }
 
-  /** By `namespace/name`. */
-  get problems(): ReadonlyMap<string, readonly PolicyProblem[]> {
+  get problems(): ReadonlyMap<PolicyKey, readonly PolicyProblem[]> {
     return this.#problems;
   }
 
@@ -69,8 +69,8 @@ export class PolicyFollower {
     return this.#o.limits.total - this.#o.repository.cidrs.size;
   }
 
-  #followOne(key: string): void {
-    const { intent, repository } = this.#o;
+  #followOne(key: PolicyKey): void {
+    const { intent, repository, kinds } = this.#o;
     this.#starved.delete(key);
     const row = intent.get(key);
     if (row === undefined) {
@@ -80,7 +80,7 @@ export class PolicyFollower {
       this.#forget(key);
       return;
     }
-    const { entries, problems } = readNetworkPolicy(row);
+    const { entries, problems } = readPolicy(row, kinds);
     const said: PolicyProblem[] = problems.length === 0 ? [] : [{ kind: 'unreadable', text: problems.join('; ') }];
     const { admitted, lacking } = this.#admitSelectors(key, row, entries);
     const lackingToo = this.#install(key, row, admitted);
@@ -93,8 +93,8 @@ export class PolicyFollower {
    * pod of the policy.
    */
   #admitSelectors(
-    key: string,
-    { namespace }: NetworkPolicyRow,
+    key: PolicyKey,
+    { namespace }: PolicyObject,
     entries: readonly PolicyEntry[],
   ): { readonly admitted: readonly PolicyEntry[]; readonly lacking?: string } {
     const room = this.#room.selectors;
@@ -109,7 +109,7 @@ export class PolicyFollower {
   }
 
   /** Why the prefixes are not in force; undefined: they are. */
-  #install(key: string, row: NetworkPolicyRow, entries: readonly PolicyEntry[]): string | undefined {
+  #install(key: PolicyKey, row: PolicyObject, entries: readonly PolicyEntry[]): string | undefined {
     const { repository, limits } = this.#o;
     const room = this.#room.prefixes;
     const wanted = new Set(entries.flatMap(entryPrefixes).map(String)).size;
@@ -137,12 +137,12 @@ export class PolicyFollower {
     return wanted > 0 && this.#free() < 0 ? close(`the node has room for ${limits.total} of all policies`) : undefined;
   }
 
-  #forget(key: string): void {
+  #forget(key: PolicyKey): void {
     this.#problems.delete(key);
     this.#told.delete(key);
   }
 
-  #tell(key: string, row: NetworkPolicyRow, problems: readonly PolicyProblem[]): void {
+  #tell(key: PolicyKey, row: PolicyObject, problems: readonly PolicyProblem[]): void {
     const before = this.#told.get(key) ?? '';
     const now = problems.length === 0 ? '' : `${row.uid} ${textOf(problems)}`;
     if (now === before) return;

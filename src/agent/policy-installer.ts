@@ -4,6 +4,7 @@ import {
   DIRECTIONS,
   type Direction,
   type IdentityId,
+  type PolicyKey,
   type PolicyRevision,
   type PolicyTableId,
 } from '../model/index.ts';
@@ -25,8 +26,8 @@ export type DirectionState = {
   readonly floor: Floor;
   /** What of the policies is not in force, and why. */
   readonly problem: MembraneError | undefined;
-  /** Policies whose rules admit nobody (`originKey`), where `problem` is about some of them only. */
-  readonly without: readonly string[];
+  /** Policies whose rules admit nobody, where `problem` is about some of them only. */
+  readonly without: readonly PolicyKey[];
   /** Peers that joined and could not be added; they are not admitted. */
   readonly missing: ReadonlySet<IdentityId>;
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endpointId, identityId } from '../model/index.ts';
+import { endpointId, identityId, policyKey } from '../model/index.ts';
 import { FakeKernel, fakeNode, LIMITS, namespaceRow, onlyFrom, podRow, policyRow } from './fake-node.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 
@@ -47,13 +47,14 @@ describe('a share', () => {
   it('closes the rules of a policy with more selectors than its namespace may have, and nobody else’s', async () => {
     const node = await tenants(new FakeKernel(), { selectors: 40 });
     const names = Array.from({ length: 30 }, (_, n) => `peer-${n}`);
+    const many = (count = names.length) => inTenantA(onlyFrom('many', 'greedy', 'greedy', ...names.slice(0, count)));
     node.put(node.intent.policies, onlyFrom('own', 'victim', 'client'));
-    node.put(node.intent.policies, inTenantA(onlyFrom('many', 'greedy', 'greedy', ...names)));
+    node.put(node.intent.policies, many());
     await node.settle();
     expect(await node.table(1)).toEqual(CLOSED);
     expect((await node.table(2)).peers).toBe(2);
-    expect(node.policies.problems.get('tenant-a/many')?.[0]?.text).toMatch(/62 selectors.*may have 40/);
-    node.put(node.intent.policies, inTenantA(onlyFrom('many', 'greedy', 'greedy', ...names.slice(0, 10))));
+    expect(node.policies.problems.get(policyKey(many()))?.[0]?.text).toMatch(/62 selectors.*may have 40/);
+    node.put(node.intent.policies, many(10));
     await node.settle();
     expect((await node.table(1)).peers).toBe(2);
     expect(node.policies.problems.size).toBe(0);

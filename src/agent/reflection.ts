@@ -3,15 +3,16 @@ import {
   ENDPOINT_SLICE,
   type KubeClient,
   NAMESPACE,
-  NETWORK_POLICY,
   NODE,
   POD,
+  policyResource,
   Reflector,
   type ReflectorStatus,
   type Resource,
   SERVICE,
 } from '../kube/index.ts';
 import type { ObjectRow } from '../model/index.ts';
+import { POLICY_KINDS, type PolicyKind } from '../policy/index.ts';
 import type { Intent, IntentTable } from './intent.ts';
 
 export type ReflectionOptions = {
@@ -20,6 +21,8 @@ export type ReflectionOptions = {
   readonly log: Logger;
   /** Services and their slices are read too. */
   readonly services: boolean;
+  /** Of policies. */
+  readonly kinds?: readonly PolicyKind[];
   /** How long the server keeps one watch. */
   readonly watchSeconds: number;
   /** The kind whose table changed. */
@@ -37,16 +40,17 @@ export class Reflection implements Service {
   readonly #client: KubeClient;
   readonly #follows: readonly Follow[];
 
-  constructor({ client, intent, log, services, watchSeconds, onChange }: ReflectionOptions) {
+  constructor(options: ReflectionOptions) {
+    const { client, intent, log, services, kinds = POLICY_KINDS, watchSeconds, onChange } = options;
     this.#client = client;
-    const follow = <T extends ObjectRow>(resource: Resource<T>, table: IntentTable<T>): Follow => {
+    const follow = <T extends ObjectRow, K extends string>(resource: Resource<T>, table: IntentTable<T, K>): Follow => {
       const reflector = new Reflector({ client, resource, log, watchSeconds });
       return {
         kind: resource.kind,
         status: () => reflector.status(),
         run: async (signal) => {
           for await (const batch of reflector.batches(signal)) {
-            table.apply(batch);
+            table.apply(batch, resource.kind);
             onChange(resource.kind);
           }
         },
@@ -55,7 +59,7 @@ export class Reflection implements Service {
     this.#follows = [
       follow(NAMESPACE, intent.namespaces),
       follow(NODE, intent.nodes),
-      follow(NETWORK_POLICY, intent.policies),
+      ...kinds.map((kind) => follow(policyResource(kind), intent.policies)),
       follow(POD, intent.pods),
       ...(services ? [follow(SERVICE, intent.services), follow(ENDPOINT_SLICE, intent.slices)] : []),
     ];

@@ -1,6 +1,6 @@
-import type { RuleOrigin } from '../model/index.ts';
-import { originKey } from '../policy/index.ts';
+import { policyKey, type RuleOrigin } from '../model/index.ts';
 import type { EventSubject, ObjectProblem } from './object-events.ts';
+import { policyEventSubject } from './policy-events.ts';
 import type { Installed } from './policy-installer.ts';
 import { refusedPolicies } from './shortfalls.ts';
 
@@ -20,11 +20,11 @@ export function shortfallEvents(
 ): { readonly subject: EventSubject; readonly problem: ObjectProblem }[] {
   const code = Object.values(installed.states).find(({ problem }) => problem !== undefined)?.problem?.code ?? '';
   const refused = refusedPolicies(installed, selecting);
-  const byKey = new Map(selecting.map((origin) => [originKey(origin), origin]));
+  const byKey = new Map(selecting.map((origin) => [policyKey(origin), origin]));
   return Array.from(refused).flatMap(([key, text]) => {
-    const { kind, namespace, name, uid } = byKey.get(key) ?? {};
-    if (kind !== 'NetworkPolicy' || namespace === undefined || name === undefined || uid === undefined) return [];
-    const subject = { apiVersion: 'networking.k8s.io/v1', kind, namespace, name, uid } as const;
+    const policy = byKey.get(key);
+    if (policy?.uid === undefined) return [];
+    const subject = policyEventSubject({ ...policy, uid: policy.uid });
     return [{ subject, problem: { reason: REASONS[code] ?? 'PolicyNotInForce', message: withoutNumbers(text) } }];
   });
 }

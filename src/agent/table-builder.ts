@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorMessage, isMembraneError, type MembraneError } from '../base/index.ts';
 import type { PolicyTables } from '../datapath/index.ts';
-import { type PolicyTable, type PolicyTableId, policyTableId } from '../model/index.ts';
+import { type PolicyKey, type PolicyTable, type PolicyTableId, policyTableId } from '../model/index.ts';
 import { CompiledTable, type PolicyRepository, type RuleSet } from '../policy/index.ts';
 import { agentErrors } from './errors.ts';
 import { LAST_FLOOR } from './policy-floors.ts';
@@ -36,8 +36,8 @@ export type Built = {
   written: WrittenTable | undefined;
   /** Why it is refused, or what of it is not in force. */
   problem: MembraneError | undefined;
-  /** Policies that were left out (`originKey`): they isolate, and admit nobody. */
-  without: readonly string[];
+  /** Policies that were left out: they isolate, and admit nobody. */
+  without: readonly PolicyKey[];
   /** What it takes of its namespace's share. */
   size: number;
   /** Peers and ports that the policies name. */
@@ -236,7 +236,7 @@ export class TableBuilder {
   }
 
   /** With more than a table may have, the policies that ask for most are left out: they isolate, and admit nobody. */
-  async #compile({ set }: Built): Promise<{ table: CompiledTable; without: readonly string[] }> {
+  async #compile({ set }: Built): Promise<{ table: CompiledTable; without: readonly PolicyKey[] }> {
     const { repository, limits } = this.#o;
     const weights = Array.from(repository.weights(set)).sort(([, a], [, b]) => b - a);
     const onlyAllows = set.items.every(({ entry }) => entry.verdict === 'allow');

@@ -5,9 +5,9 @@ export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflecto
 export {
   ENDPOINT_SLICE,
   NAMESPACE,
-  NETWORK_POLICY,
   NODE,
   POD,
+  policyResource,
   type Resource,
   SERVICE,
 } from './resources/index.ts';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Backoff, isMembraneError, silentLogger } from '../base/index.ts';
 import type { ObjectRow, PodRow } from '../model/index.ts';
+import { networkPolicy } from '../policy/index.ts';
 import {
   type ApiServer,
   type Certificate,
@@ -11,7 +12,7 @@ import {
 import { KubeClient } from './client.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import { Reflector } from './reflector.ts';
-import { NAMESPACE, NETWORK_POLICY, NODE, POD, type Resource } from './resources/index.ts';
+import { NAMESPACE, NODE, POD, policyResource, type Resource } from './resources/index.ts';
 
 /** The client against the server that the sandbox's agents talk to, over TLS and with its kubeconfig. */
 
@@ -123,9 +124,10 @@ describe('reflector', () => {
       metadata: { name: 'p', namespace: 'default' },
       spec: { podSelector: {}, policyTypes: ['Ingress'] },
     };
-    await client.create({ resource: NETWORK_POLICY, namespace: 'default' }, policy);
+    const resource = policyResource(networkPolicy);
+    await client.create({ resource, namespace: 'default' }, policy);
     const nodes = follow(NODE);
-    const policies = follow(NETWORK_POLICY);
+    const policies = follow(resource);
     const namespaces = follow(NAMESPACE);
     await expect.poll(() => nodes.rows.get('node-1')?.podCIDRs).toEqual(['10.244.1.0/24']);
     await expect.poll(() => policies.rows.get('p')?.spec).toMatchObject({ podSelector: {}, policyTypes: ['Ingress'] });

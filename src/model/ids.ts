@@ -26,5 +26,7 @@ export const ifindex = (value: number): Ifindex => inRange(value, 0x7fff_ffff, '
 export const policyRevision = (value: number): PolicyRevision =>
   inRange(value, 0xffff_ffff, 'policy revision') as PolicyRevision;
 export const ruleId = (value: number): RuleId => inRange(value, 0xffff_ffff, 'rule id') as RuleId;
+/** No rule: a default decided. */
+export const DEFAULT_RULE: RuleId = ruleId(0);
 export const policyTableId = (value: number): PolicyTableId =>
   inRange(value, 0xffff_ffff, 'policy table') as PolicyTableId;

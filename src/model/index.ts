@@ -35,6 +35,7 @@ export {
   type ReservedName,
 } from './identity.ts';
 export {
+  DEFAULT_RULE,
   type EndpointId,
   endpointId,
   type IdentityId,
@@ -57,7 +58,6 @@ export {
   NAMESPACE_LABEL_PREFIX,
 } from './labels.ts';
 export type { NamespaceRow } from './namespace-row.ts';
-export type { NetworkPolicyRow } from './network-policy-row.ts';
 export type { NodeRow } from './node-row.ts';
 export { type ObjectRow, rowKey } from './object-row.ts';
 export type { HostPort, PodRow } from './pod-row.ts';
@@ -73,6 +73,8 @@ export {
   type RuleOrigin,
   type Tier,
 } from './policy-entry.ts';
+export { type PolicyKey, type PolicyName, policyKey } from './policy-key.ts';
+export type { PolicyObject } from './policy-object.ts';
 export {
   DIRECTIONS,
   type Direction,

@@ -1,4 +1,5 @@
 import type { Prefix } from '../net/index.ts';
+import { policyKey } from './policy-key.ts';
 import type { Direction } from './policy-table.ts';
 import type { LabelSelector } from './selector.ts';
 
@@ -65,9 +66,8 @@ export type PolicyEntry = {
 export function formatOrigin(origin: RuleOrigin): string {
   const known = texts.get(origin);
   if (known !== undefined) return known;
-  const name = origin.namespace === undefined ? origin.name : `${origin.namespace}/${origin.name}`;
   const rule = origin.rule === undefined ? '' : `, ${origin.direction} rule ${origin.rule}`;
-  const text = `${origin.kind} ${name}${rule}`;
+  const text = `${policyKey(origin)}${rule}`;
   texts.set(origin, text);
   return text;
 }

@@ -9,6 +9,10 @@ export const policyErrors = errorTable({
     what: 'the policies of a pod need more than one table may have',
     remedy: 'Name fewer peers and ports, use ranges and label selectors, or raise policyLimits.',
   },
+  E_POLICY_KIND: {
+    what: 'there is no such kind of policy',
+    remedy: 'This is a defect: only objects of the kinds in src/policy/kinds are read.',
+  },
   E_POLICY_SUBJECT: {
     what: 'only pods have a policy table',
     remedy: 'Ask for the table of an identity that was given to upsertIdentity and is a pod.',

@@ -1,4 +1,12 @@
-import { EVERYTHING, labelSelector, type PeerSelector, type PodSelector, type PolicyEntry } from '../model/index.ts';
+import {
+  EVERYTHING,
+  labelSelector,
+  type PeerSelector,
+  type PodSelector,
+  type PolicyEntry,
+  type PolicyKey,
+  policyKey,
+} from '../model/index.ts';
 import { Prefix } from '../net/index.ts';
 
 /** Building blocks for tests. */
@@ -13,6 +21,8 @@ export const selectBlock = (prefix: string, ...except: string[]): PeerSelector =
   prefix: Prefix.parse(prefix),
   except: except.map((hole) => Prefix.parse(hole)),
 });
+
+export const sampleKey = (name: string): PolicyKey => policyKey({ kind: 'NetworkPolicy', namespace: 'shop', name });
 
 /** An ingress rule that allows everybody everything to all pods, unless said otherwise. */
 export function sampleEntry(parts: Partial<PolicyEntry> = {}, name = 'p'): PolicyEntry {

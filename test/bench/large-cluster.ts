@@ -1,6 +1,6 @@
 import { IdentityAllocator } from '../../src/identity/index.ts';
-import { labelMap, type PodIdentity, type Workload } from '../../src/model/index.ts';
-import { type PolicyRepository, readNetworkPolicy } from '../../src/policy/index.ts';
+import { labelMap, type PodIdentity, policyKey, type Workload } from '../../src/model/index.ts';
+import { type PolicyRepository, readPolicy } from '../../src/policy/index.ts';
 
 export const POLICIES = 1000;
 export const IDENTITIES = 3000;
@@ -60,8 +60,9 @@ export function policyManifest(index: number, ports: readonly number[] = [8080, 
 }
 
 export function installPolicy(repository: PolicyRepository, index: number, ports?: readonly number[]): void {
-  const { metadata, spec } = policyManifest(index, ports);
-  repository.upsertPolicy(`policy-${index}`, readNetworkPolicy({ ...metadata, spec }).entries);
+  const { kind, metadata, spec } = policyManifest(index, ports);
+  const policy = { kind, uid: '', ...metadata, spec, unknownFields: [] };
+  repository.upsertPolicy(policyKey(policy), readPolicy(policy).entries);
 }
 
 /** Identities and policies of the whole cluster. */

@@ -14,6 +14,7 @@ import {
 } from '../../src/model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, Prefix, parseAddr } from '../../src/net/index.ts';
 import type { PolicySettings } from '../../src/policy/index.ts';
+import { sampleKey } from '../../src/policy/samples.ts';
 import type { Flow, Place, World, WorldNode, WorldPod } from './world.ts';
 
 /**
@@ -252,7 +253,7 @@ export function arbitraryWorld(options: ArbitraryOptions = {}): fc.Arbitrary<Wor
             ].map(parseAddr),
           })),
           services: [],
-          policies: new Map(policies.map((entries, index) => [`p${index}`, named(entries, index)])),
+          policies: new Map(policies.map((entries, index) => [sampleKey(`p${index}`), named(entries, index)])),
         }),
       );
   });

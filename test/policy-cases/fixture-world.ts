@@ -1,6 +1,6 @@
-import { labelMap, type NamedPort } from '../../src/model/index.ts';
+import { labelMap, type NamedPort, type PolicyEntry, policyKey } from '../../src/model/index.ts';
 import { type Addr, addrFamily, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
-import { readNetworkPolicy } from '../../src/policy/index.ts';
+import { kindNamed } from '../../src/policy/index.ts';
 import type { CaseObject, CasePod, CaseService, CaseStep, Expectation, PolicyCase } from './case-file.ts';
 import { type Flow, type Place, podKey, type World, type WorldPod, type WorldService } from './world.ts';
 
@@ -44,7 +44,8 @@ function remove(world: World, { kind, namespace = 'default', name }: CaseStep['d
     case 'Namespace': {
       const namespaces = new Map(world.namespaces);
       namespaces.delete(name);
-      const policies = [...world.policies].filter(([key]) => !key.startsWith(`NetworkPolicy/${name}/`));
+      const isGone = (entries: readonly PolicyEntry[]) => entries.some(({ origin }) => origin.namespace === name);
+      const policies = [...world.policies].filter(([, entries]) => !isGone(entries));
       return {
         ...world,
         namespaces,
@@ -59,7 +60,8 @@ function remove(world: World, { kind, namespace = 'default', name }: CaseStep['d
     }
     default: {
       const policies = new Map(world.policies);
-      if (!policies.delete(`${kind}/${namespace}/${name}`)) throw existed();
+      const { namespaced } = kindNamed(kind).names;
+      if (!policies.delete(policyKey({ kind, namespace: namespaced ? namespace : '', name }))) throw existed();
       return { ...world, policies };
     }
   }
@@ -79,11 +81,9 @@ function relabel(world: World, { pod, namespace, labels }: CaseStep['relabel'][n
 function applyPolicies(world: World, objects: readonly CaseObject[]): World {
   const policies = new Map(world.policies);
   for (const object of objects) {
-    const { name, namespace = 'default' } = object.metadata;
-    policies.set(
-      `${object.kind}/${namespace}/${name}`,
-      readNetworkPolicy({ namespace, name, spec: object['spec'] }).entries,
-    );
+    const { schema, translate } = kindNamed(object.kind);
+    const policy = schema.parse({ ...object, metadata: { namespace: 'default', ...object.metadata } });
+    policies.set(policyKey(policy), translate(policy).entries);
   }
   return { ...world, policies };
 }

@@ -25,7 +25,7 @@ export async function runCase(policyCase: PolicyCase, makeEngine: () => Engine |
 
 function admissionFailures({ admission }: PolicyCase): string[] {
   return admission.flatMap(({ policy, expect, why }, index) => {
-    const refused = refusal(policy as JsonObject);
+    const refused = refusal(policy as JsonObject & { kind: string });
     const found = refused === undefined ? 'accept' : 'reject';
     return found === expect
       ? []

@@ -1,6 +1,7 @@
+import { POLICY_KINDS } from '../../src/policy/index.ts';
 import type { CaseStep, Expectation, PolicyCase } from './case-file.ts';
 
-const SUPPORTED_KINDS = new Set(['NetworkPolicy', 'Namespace', 'Pod']);
+const SUPPORTED_KINDS = new Set(['Namespace', 'Pod', ...POLICY_KINDS.map(({ names }) => names.kind)]);
 
 /** Why the case cannot be judged, naming what is missing; undefined = it can. A case is never half judged. */
 export function unsupported(policyCase: PolicyCase): string | undefined {

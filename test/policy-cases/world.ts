@@ -1,4 +1,4 @@
-import type { LabelMap, NamedPort, PolicyEntry } from '../../src/model/index.ts';
+import type { LabelMap, NamedPort, PolicyEntry, PolicyKey } from '../../src/model/index.ts';
 import type { Addr } from '../../src/net/index.ts';
 import type { PolicySettings } from '../../src/policy/index.ts';
 
@@ -38,8 +38,7 @@ export type World = {
   readonly namespaces: ReadonlyMap<string, LabelMap>;
   readonly pods: readonly WorldPod[];
   readonly services: readonly WorldService[];
-  /** By kind, namespace and name. */
-  readonly policies: ReadonlyMap<string, readonly PolicyEntry[]>;
+  readonly policies: ReadonlyMap<PolicyKey, readonly PolicyEntry[]>;
 };
 
 /** One end of a flow. A host-network pod is its node. */

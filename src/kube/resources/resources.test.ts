@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { rowKey } from '../../model/index.ts';
+import { networkPolicy } from '../../policy/index.ts';
 import { NAMESPACE } from './namespace.ts';
-import { NETWORK_POLICY } from './network-policy.ts';
 import { NODE } from './node.ts';
 import { POD } from './pod.ts';
+import { policyResource } from './policy.ts';
 import { collectionPath, objectPath } from './resource.ts';
 
+const NETWORK_POLICY = policyResource(networkPolicy);
 const metadata = { namespace: 'a', name: 'x', uid: 'u', resourceVersion: '5', managedFields: [{ huge: true }] };
 
 describe('pod', () => {
@@ -129,7 +131,7 @@ test.each([[{ podSelector: {}, unknownField: [1] }], ['x'], [undefined], [null]]
   'a network policy keeps its spec as it is: %j',
   (spec) => {
     const row = NETWORK_POLICY.parse({ apiVersion: 'v1', kind: 'x', metadata, spec, status: 1, later: {}, none: null });
-    expect(row).toEqual({ uid: 'u', namespace: 'a', name: 'x', spec, unknownFields: ['later'] });
+    expect(row).toEqual({ kind: 'NetworkPolicy', uid: 'u', namespace: 'a', name: 'x', spec, unknownFields: ['later'] });
   },
 );
 

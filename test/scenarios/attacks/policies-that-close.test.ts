@@ -167,7 +167,9 @@ describe('policies that must close', () => {
       expect(await stage.api.status().then(({ checks }) => checks.find(({ name }) => name === 'policies'))).toEqual({
         name: 'policies',
         ok: false,
-        detail: expect.stringMatching(/^1 policy is not in force as written; closed\/half: spec\.ingress/),
+        detail: expect.stringMatching(
+          /^1 policy is not in force as written; NetworkPolicy closed\/half: spec\.ingress/,
+        ),
       });
       const { findings } = await stage.api.doctor();
       expect(findings.find(({ check }) => check === 'policies')).toMatchObject({

@@ -1,0 +1,4 @@
+import { objectSchema } from '../object-schema.ts';
+import { names } from './names.ts';
+
+export const schema = objectSchema(names);

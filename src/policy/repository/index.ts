@@ -1,0 +1,3 @@
+export { entryPrefixes, peerTerms } from './installed.ts';
+export { PolicyRepository, type RepositoryOptions, type RuleSets } from './repository.ts';
+export { type Floor, type RuleSet } from './rule-set.ts';
