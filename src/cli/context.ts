@@ -1,6 +1,6 @@
 import type { ApiClient } from '../api/index.ts';
 import type { GlobalOptions } from './options.ts';
-import { Output } from './output/output.ts';
+import { Output } from './output/index.ts';
 import type { Roots } from './roots.ts';
 
 /** What a command has to work with. Everything heavy is loaded when it is asked for. */

@@ -1,8 +1,7 @@
+import type { OutputOptions } from './output/index.ts';
+
 /** Options that every command takes. */
-export type GlobalOptions = {
-  readonly output?: 'table' | 'json';
+export type GlobalOptions = OutputOptions & {
   readonly socket?: string;
   readonly node?: string;
-  /** commander's form of --no-color. */
-  readonly color?: boolean;
 };

@@ -13,7 +13,7 @@ import { registerService } from './commands/service.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerVersion } from './commands/version.ts';
 import type { CommandContext } from './context.ts';
-import { escapeText } from './output/escape.ts';
+import { escapeText } from './output/index.ts';
 
 const VERBS = [
   registerSandbox,

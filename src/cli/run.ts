@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { createContext } from './context.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import type { GlobalOptions } from './options.ts';
-import { escapeText } from './output/escape.ts';
+import { escapeText } from './output/index.ts';
 import { buildProgram } from './program.ts';
 import type { Roots } from './roots.ts';
 

@@ -52,6 +52,7 @@ export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from '.
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
 export { installJudges, judgesDifference, removeJudges } from './judges.ts';
 export { closeLeftBehind, closeSocketsLeftBehind, programsNamed } from './left-behind.ts';
+export { bindAndListen, closeFd, inNetns, openSocket } from './libbpf.ts';
 export {
   type EndpointPrograms,
   type LoadOptions,

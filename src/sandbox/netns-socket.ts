@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { isIPv4, Socket } from 'node:net';
-import { bindAndListen, closeFd, inNetns, openSocket } from '../datapath/libbpf.ts';
+import { bindAndListen, closeFd, inNetns, openSocket } from '../datapath/index.ts';
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { WriteStream } from 'node:tty';
-import type { GlobalOptions } from '../options.ts';
 import { escapeText, safeJson } from './escape.ts';
 import { type Column, pad, tableLines } from './table.ts';
 
@@ -12,13 +11,20 @@ type Stream = Pick<WriteStream, 'write' | 'once' | 'off' | 'on'> & {
   readonly columns?: number;
 };
 
+/** What of the options of every command says how to write. */
+export type OutputOptions = {
+  readonly output?: 'table' | 'json';
+  /** commander's form of --no-color. */
+  readonly color?: boolean;
+};
+
 /** Standard output as commands see it: tables for people, JSON for programs, colour only where it is wanted. */
 export class Output {
   readonly #stream: Stream;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #options: () => GlobalOptions;
+  readonly #options: () => OutputOptions;
 
-  constructor(settings: { stream: Stream; env: NodeJS.ProcessEnv; options: () => GlobalOptions }) {
+  constructor(settings: { stream: Stream; env: NodeJS.ProcessEnv; options: () => OutputOptions }) {
     this.#stream = settings.stream;
     this.#env = settings.env;
     this.#options = settings.options;

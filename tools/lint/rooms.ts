@@ -1,0 +1,64 @@
+/** A folder with a surface. */
+export type Room = {
+  /** Rooms that it may import from, by path below src; what lies in the same room needs no word. */
+  readonly sees: readonly string[];
+  /** Said when it imports from another one. */
+  readonly why?: string;
+};
+
+const WORDS = ['base', 'net', 'table', 'model'];
+const DECISIONS = ['identity', 'policy', 'service', 'endpoint'];
+const ADAPTERS = ['kube', 'datapath', 'observe'];
+
+/**
+ * Who may know whom (docs/ARCHITECTURE.md): imports go downwards only, and from another room only its surface. A path
+ * below a room is a room within it; it sees what is listed for itself, and nobody outside its parent sees it.
+ */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  base: { sees: [], why: 'base knows nothing of the domain' },
+  net: { sees: ['base'] },
+  table: { sees: ['base', 'net'] },
+  model: { sees: ['base', 'net'] },
+  identity: { sees: WORDS },
+  policy: { sees: [...WORDS, 'identity'] },
+  service: { sees: WORDS },
+  endpoint: { sees: WORDS },
+  kube: { sees: [...WORDS, ...DECISIONS] },
+  datapath: { sees: [...WORDS, ...DECISIONS] },
+  observe: { sees: [...WORDS, ...DECISIONS] },
+  api: { sees: [...WORDS, ...DECISIONS, ...ADAPTERS] },
+  cli: {
+    sees: ['base', 'net', 'model', 'api'],
+    why: 'the command line talks to the agent through the client of the API only',
+  },
+  'cli/output': { sees: ['base', 'net', 'model', 'api'] },
+  agent: { sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'] },
+  sandbox: {
+    sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],
+    why: 'the sandbox starts the agent as a program and knows nothing of who uses it',
+  },
+  demonstration: {
+    sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api', 'cli/output', 'sandbox'],
+    why: 'the demonstration sees the agent as everybody does: by its API',
+  },
+  'demonstration/frames': { sees: ['base', 'net', 'model'], why: 'frames are bytes' },
+  'demonstration/tools': { sees: [...WORDS, 'datapath', 'sandbox'], why: 'tools know the sandbox only' },
+  'demonstration/stage': {
+    sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api', 'sandbox', 'demonstration/frames', 'demonstration/tools'],
+    why: 'the stage knows no act',
+  },
+};
+
+/** What of a room others may import: its index, what is generated, what is made for tests, and what loads prom-client. */
+export const SURFACE = /^(index|metrics|testkit)\.ts$|^gen\//;
+
+/** What of a room those within it may import. */
+export const COMMON = /^errors\.ts$/;
+
+/** Packages that one place knows. */
+export const PACKAGES: Readonly<Record<string, { readonly only: string; readonly why: string }>> = {
+  koffi: { only: 'datapath/libbpf.ts', why: 'all calls into C are in one file' },
+};
+
+/** The one file below the roots that reaches them, by lazy imports. */
+export const DOORS: readonly string[] = ['cli/main.ts'];

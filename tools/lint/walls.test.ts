@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { wallBetween } from './walls.ts';
+
+describe('the walls between rooms', () => {
+  it.each([
+    ['net/addr.ts', 'base/index.ts'],
+    ['policy/rows.ts', 'policy/rule-set.ts'],
+    ['agent/engine.ts', 'datapath/index.ts'],
+    ['api/metrics-server.ts', 'base/metrics.ts'],
+    ['cli/commands/status.ts', 'cli/output/index.ts'],
+    ['demonstration/stage/stage.ts', 'demonstration/errors.ts'],
+  ])('%s may import %s', (from, to) => {
+    expect(wallBetween(from, to)).toBeUndefined();
+  });
+
+  it.each([
+    ['base/clock.ts', 'net/index.ts', /base may not import net: base knows nothing/],
+    ['policy/rows.ts', 'datapath/index.ts', /policy may not import datapath/],
+    ['cli/commands/status.ts', 'agent/engine.ts', /cli may not import agent/],
+    ['agent/engine.ts', 'datapath/libbpf.ts', /private to datapath: its index\.ts/],
+    ['cli/run.ts', 'cli/output/table.ts', /private to cli\/output/],
+    ['demonstration/stage/stage.ts', 'demonstration/acts/index.ts', /the stage knows no act/],
+    ['nobody/knows.ts', 'base/index.ts', /nobody is no room yet/],
+    ['agent/engine.ts', 'nobody/index.ts', /nobody is no room/],
+  ])('%s may not import %s', (from, to, why) => {
+    expect(wallBetween(from, to)).toMatch(why);
+  });
+});
