@@ -46,9 +46,8 @@ struct {
 
 /* What the revision in an endpoint's word stands for. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * MAX_ENDPOINTS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, POLICY_PAIRS);
 	__type(key, __u32);
 	__type(value, struct policy_pair);
 } policy_revisions SEC(".maps");

@@ -24,16 +24,33 @@ static __always_inline struct policy_value *policy_row(struct policy_key *key, _
 {
 	struct policy_peer_key who = {.table = key->table, .peer = peer};
 	struct policy_value *value;
-	__u32 *group = bpf_map_lookup_elem(&policy_peers, &who);
+	__u32 *group;
 
-	if (group) {
-		key->group = *group;
-		value = bpf_map_lookup_elem(&policy, key);
-		if (value)
-			return value;
+	if (key->table & POLICY_TABLE_PEERS) {
+		group = bpf_map_lookup_elem(&policy_peers, &who);
+		if (group) {
+			key->group = *group;
+			value = bpf_map_lookup_elem(&policy, key);
+			if (value)
+				return value;
+		}
 	}
+	if (!(key->table & POLICY_TABLE_EVERYBODY))
+		return 0;
 	key->group = 0;
 	return bpf_map_lookup_elem(&policy, key);
+}
+
+/* The table of one direction; 0, where nothing is allowed, when the revision has none. */
+static __always_inline __u32 policy_table(__u32 revision, __u8 direction)
+{
+	__u32 place = revision & (POLICY_PAIRS - 1);
+	struct policy_pair *pair = bpf_map_lookup_elem(&policy_revisions, &place);
+
+	if (!pair || pair->revision != revision)
+		return 0;
+	return direction == DIRECTION_INGRESS ? pair->table[DIRECTION_INGRESS]
+					      : pair->table[DIRECTION_EGRESS];
 }
 
 /* True when policy allows; query->rule is then the row's rule, and 0 when no row matched. */
@@ -41,16 +58,11 @@ VERIFIED_ONCE int policy_allows(struct policy_query *query)
 {
 	struct policy_key key = {.prefixlen = POLICY_PREFIX_FULL};
 	struct policy_value *value, *by_cidr;
-	struct policy_pair *pair;
 
 	if (!query)
 		return 0;
 	query->rule = 0;
-	pair = bpf_map_lookup_elem(&policy_revisions, &query->revision);
-	if (!pair)
-		return 0;
-	key.table = query->direction == DIRECTION_INGRESS ? pair->table[DIRECTION_INGRESS]
-							  : pair->table[DIRECTION_EGRESS];
+	key.table = policy_table(query->revision, query->direction);
 	key.protocol = query->protocol;
 	key.port = query->port;
 	value = policy_row(&key, query->peer);

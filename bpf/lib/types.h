@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 4
+#define LAYOUT_VERSION 5
 
 /* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
 union addr {
@@ -78,10 +78,23 @@ struct ipcache_value {
 /* The tables that hold for the endpoints with this revision in their word. Tables are shared by all
  * endpoints that the same rules are about, in either direction apart, so that a policy of a whole
  * namespace is written once; and a direction that must close at once takes another table without
- * touching what holds for the other one. */
+ * touching what holds for the other one.
+ *
+ * Its place follows from the revision: the low bits say where, and what stands there says whether
+ * it is still this one's. A place is empty, all zero, before another revision gets it, and that is
+ * when so many numbers have been given since: whoever reads between the two finds nothing allowed.
+ */
 struct policy_pair {
+	__u32 revision; /* 0: nobody's place */
 	__u32 table[2]; /* by enum direction; 0: nothing is allowed */
 };
+
+#define POLICY_PAIRS 131072
+
+/* What a table may have is in its number, and stays as long as the table does: what it cannot have
+ * is not looked for. Rows of group 0; and peers with a group of their own. */
+#define POLICY_TABLE_EVERYBODY 0x80000000
+#define POLICY_TABLE_PEERS 0x40000000
 
 /* Which group of a table a peer belongs to. Ports are written once for each group, not for each
  * peer: 5,000 peers with one range of ports are 5,000 of these and 30 rows. A peer without a group
@@ -420,7 +433,8 @@ _Static_assert(sizeof(union addr) == 16, "addr");
 _Static_assert(sizeof(struct endpoint_value) == 12, "endpoint_value");
 _Static_assert(sizeof(struct netns_endpoint) == 24, "netns_endpoint");
 _Static_assert(sizeof(struct ipcache_key) == 20, "ipcache_key");
-_Static_assert(sizeof(struct policy_pair) == 8, "policy_pair");
+_Static_assert(sizeof(struct policy_pair) == 12, "policy_pair");
+_Static_assert(POLICY_PAIRS == 2 * MAX_ENDPOINTS, "two pairs an endpoint");
 _Static_assert(sizeof(struct policy_peer_key) == 8, "policy_peer_key");
 _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { identityId, type PolicyTableRow, ruleId, tableOf } from '../../src/model/index.ts';
+import { POLICY_PAIRS } from '../../src/datapath/gen/layout.ts';
+import { endpointId, identityId, type PolicyTableRow, policyRevision, ruleId, tableOf } from '../../src/model/index.ts';
 import { portPrefixes } from '../../src/net/index.ts';
 import { TableLookup } from '../../src/policy/index.ts';
 import { ping, sctp, tcp, udp } from './frames.ts';
@@ -64,4 +65,21 @@ test('the kernel’s look-up is the one in TypeScript: exact ports, ranges, wild
     }),
     { numRuns: 100 },
   );
+});
+
+test('a revision allows nothing when its place is another’s, or nobody’s', async () => {
+  using pair = await Pair.unrestricted();
+  const own = pair.datapath.words.get(endpointId(pair.a.id))?.revision ?? 0;
+  const verdictUnder = (revision: number): string => {
+    pair.datapath.words.set(endpointId(pair.a.id), {
+      identity: identityId(pair.a.identity),
+      revision: policyRevision(revision),
+    });
+    return pair.forth(tcp(9, 80, 'SYN')).verdict;
+  };
+  expect(verdictUnder(own)).toBe('redirect');
+  await pair.forgetConnections();
+  expect(verdictUnder(own + POLICY_PAIRS)).toBe('policy-egress');
+  expect(verdictUnder(0xffff_ffff)).toBe('policy-egress');
+  expect(verdictUnder(own)).toBe('redirect');
 });

@@ -3,7 +3,15 @@ import { describe, expect, it, vi } from 'vitest';
 import { type EndpointWord, isOutside, OUTSIDE_WORDS, outsideOf, policyKey } from '../datapath/index.ts';
 import { LAST_ENDPOINT_ID } from '../endpoint/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
-import { DIRECTIONS, type EndpointId, endpointId, identityId, policyTableId, rowsOf } from '../model/index.ts';
+import {
+  DIRECTIONS,
+  type EndpointId,
+  endpointId,
+  identityId,
+  policyRevision,
+  policyTableId,
+  rowsOf,
+} from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { compileTable } from '../policy/index.ts';
 import {
@@ -98,7 +106,7 @@ describe('Engine', () => {
       stores.push(id);
       if (id !== 3) return;
       const peer = identityId(idOf(node, 'other'));
-      const table = node.kernel.policy.revisions.get(before ?? 0)?.table[0] ?? policyTableId(0);
+      const table = node.kernel.policy.revisions.get(policyRevision(before ?? 0))?.[0] ?? policyTableId(0);
       const group = node.kernel.policy.peers.get({ table, peer }) ?? 0;
       const row = node.kernel.policy.rows.get({ prefixlen: 72, table, group, protocol: 0, port: 0 });
       known = row?.verdict === 'allow' ? [peer] : [];
@@ -203,6 +211,25 @@ describe('Engine', () => {
     expect([1, 2, 3].map(second.word)).toEqual(before);
     expect(second.outside()).toEqual(outside);
     expect(stores).toEqual([]);
+  });
+
+  it('goes on with no table of an earlier life that could not take the peers of the rules of now', async () => {
+    const toEverybody = { ports: [{ port: 80 }] };
+    const toOthers = { to: [{ podSelector: { matchLabels: { app: 'late' } } }], ports: [{ port: 81 }] };
+    const egress = (...rules: unknown[]) =>
+      policyRow('out', { podSelector: { matchLabels: { app: 'backend' } }, policyTypes: ['Egress'], egress: rules });
+    const first = await shop(new FakeKernel(), egress(toEverybody));
+    const second = await fakeNode(first.kernel);
+    second.endpoints.add(recordOf(1, backend), 'ready');
+    second.put(second.intent.namespaces, namespaceRow('shop'));
+    second.put(second.intent.policies, egress(toEverybody, toOthers));
+    second.put(second.intent.pods, backend);
+    second.sync();
+    await second.settle();
+    second.put(second.intent.pods, podRow('late', { app: 'late' }, { nodeName: 'node-2', podIPs: ['10.244.2.7'] }));
+    await second.settle();
+    expect(second.engine.problem).toBeUndefined();
+    expect((await second.tableOf(1, 'egress'))?.peers.has(identityId(idOf(second, 'late')))).toBe(true);
   });
 
   it('judges what changed while no agent was there', async () => {
@@ -414,8 +441,8 @@ describe('Engine', () => {
         const node = await shop(new FakeKernel(), policyRow('backend', mine));
         const { ipcache, policy } = node.kernel;
         const look = (when: string): void => {
-          const pair = policy.revisions.get(node.word(1)?.revision ?? 0);
-          const table = pair?.table[DIRECTIONS.indexOf('egress')] ?? policyTableId(0);
+          const pair = policy.revisions.get(policyRevision(node.word(1)?.revision ?? 0));
+          const table = pair?.[DIRECTIONS.indexOf('egress')] ?? policyTableId(0);
           for (const [addr, allowed] of Object.entries(addresses)) {
             const peer = ipcache.get(Prefix.host(parseAddr(addr)))?.identity ?? identityId(0);
             const row = policy.rows.get({
@@ -510,7 +537,7 @@ function expectComplete(node: Shop, { identity, revision }: EndpointWord): void 
   const pair = policy.revisions.get(revision);
   const rules = node.repository.rulesOf(identity);
   for (const [index, direction] of DIRECTIONS.entries()) {
-    const table = pair?.table[index] ?? policyTableId(0);
+    const table = pair?.[index] ?? policyTableId(0);
     const wanted = compileTable(node.repository.compileInput(rules[direction]));
     for (const { peer, protocol, port, portBits, verdict, precedence } of rowsOf(wanted, direction)) {
       const group = policy.peers.get({ table, peer }) ?? 0;

@@ -25,6 +25,7 @@ import {
   type PodRow,
   type PolicyObject,
   type PolicyTable,
+  policyRevision,
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
@@ -156,8 +157,8 @@ export async function fakeNode(
   const revisions = async (): Promise<number[]> => (await kernel.policy.revisions.entries()).map(([key]) => key);
   /** What the kernel holds for an endpoint in a direction. */
   const tableOf = async (id: number, direction: Direction): Promise<PolicyTable | undefined> => {
-    const pair = kernel.policy.revisions.get(word(id)?.revision ?? 0);
-    const number = pair?.table[direction === 'ingress' ? 0 : 1];
+    const pair = kernel.policy.revisions.get(word(id)?.revision ?? policyRevision(0));
+    const number = pair?.[direction === 'ingress' ? 0 : 1];
     if (number === undefined) return undefined;
     return (await new PolicyTables(kernel.policy).load()).tables.get(number) ?? EMPTY_TABLE;
   };

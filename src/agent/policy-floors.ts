@@ -1,13 +1,6 @@
-import type { PolicyTables } from '../datapath/index.ts';
+import { type PolicyTables, policyTableNumber } from '../datapath/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
-import {
-  EMPTY_TABLE,
-  groupText,
-  type PolicyRow,
-  type PolicyTable,
-  type PolicyTableId,
-  policyTableId,
-} from '../model/index.ts';
+import { EMPTY_TABLE, groupText, type PolicyRow, type PolicyTable, type PolicyTableId } from '../model/index.ts';
 import { DEFAULT_ALLOW, type Floor, LOCALHOST_ALLOW } from '../policy/index.ts';
 
 const any = { protocol: 0, port: 0, portBits: 0 };
@@ -19,12 +12,16 @@ const NODE: PolicyRow = { ...any, ...LOCALHOST_ALLOW };
  * direction can be closed at once however full the maps are. The closed one is the number 0, without a row.
  */
 export const FLOORS: Readonly<Record<Floor, { readonly id: PolicyTableId; readonly table: PolicyTable }>> = {
-  closed: { id: policyTableId(0), table: EMPTY_TABLE },
-  open: { id: policyTableId(1), table: { groups: [[OPEN]], peers: new Map() } },
-  node: { id: policyTableId(2), table: { groups: [[], [NODE]], peers: new Map([[RESERVED_IDS.host, 1]]) } },
+  closed: floor(0, EMPTY_TABLE),
+  open: floor(1, { groups: [[OPEN]], peers: new Map(), selective: false }),
+  node: floor(2, { groups: [[], [NODE]], peers: new Map([[RESERVED_IDS.host, 1]]), selective: true }),
 };
 
-/** Numbers of all other tables are larger. */
+function floor(serial: number, table: PolicyTable): { readonly id: PolicyTableId; readonly table: PolicyTable } {
+  return { id: policyTableNumber(serial, table), table };
+}
+
+/** Serial numbers of all other tables are larger. */
 export const LAST_FLOOR = 15;
 
 /** `found`: what an earlier life left, which may be all that the maps have room for. */

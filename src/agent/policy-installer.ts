@@ -1,5 +1,5 @@
 import type { MembraneError } from '../base/index.ts';
-import type { PolicyLeftovers, PolicyTables } from '../datapath/index.ts';
+import { type PolicyLeftovers, type PolicyTables, serialOf } from '../datapath/index.ts';
 import {
   DIRECTIONS,
   type Direction,
@@ -72,7 +72,7 @@ export class PolicyInstaller {
       repository,
       limits,
       leftovers: leftovers.tables,
-      next: highest(leftovers.tables.keys(), LAST_FLOOR) + 1,
+      next: highest(leftovers.tables.keys().map(serialOf), LAST_FLOOR) + 1,
       onBuilt,
       onFailed,
     });
@@ -128,7 +128,7 @@ export class PolicyInstaller {
     const rules = this.#o.repository.rulesOf(id);
     const state = (index: 0 | 1): DirectionState => {
       const table = pair[index];
-      if (table > LAST_FLOOR) this.#builder.offer(rules[DIRECTIONS[index]], table);
+      if (serialOf(table) > LAST_FLOOR) this.#builder.offer(rules[DIRECTIONS[index]], table);
       const floor = table === FLOORS.open.id ? 'open' : 'closed';
       return { inForce: 'former', table, floor, ...WHOLE };
     };

@@ -1,4 +1,4 @@
-import type { PolicyTables, TablePair } from '../datapath/index.ts';
+import { POLICY_PAIRS, type PolicyTables, type TablePair } from '../datapath/index.ts';
 import { type PolicyRevision, policyRevision } from '../model/index.ts';
 import type { TableBuilder } from './table-builder.ts';
 
@@ -80,8 +80,15 @@ export class Revisions {
     }
   }
 
+  /** A fresh one whose place no other has. */
+  #placed(): PolicyRevision {
+    let revision = this.fresh();
+    for (let tried = 1; tried < POLICY_PAIRS && !this.#tables.isFree(revision); tried += 1) revision = this.fresh();
+    return revision;
+  }
+
   #write(tables: TablePair): Pair {
-    const pair: Pair = { revision: this.fresh(), tables, users: 0 };
+    const pair: Pair = { revision: this.#placed(), tables, users: 0 };
     this.#tables.setRevision(pair.revision, tables);
     for (const id of tables) this.#builder.use(id);
     this.#byTables.set(tables.join(), pair);

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorMessage, isMembraneError, type MembraneError } from '../base/index.ts';
-import type { PolicyTables } from '../datapath/index.ts';
-import { type PolicyKey, type PolicyTable, type PolicyTableId, policyTableId } from '../model/index.ts';
+import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } from '../datapath/index.ts';
+import type { PolicyKey, PolicyTable, PolicyTableId } from '../model/index.ts';
 import { CompiledTable, type PolicyRepository, type RuleSet } from '../policy/index.ts';
 import { agentErrors } from './errors.ts';
 import { LAST_FLOOR } from './policy-floors.ts';
@@ -11,7 +11,7 @@ export type TableBuilderOptions = {
   readonly tables: PolicyTables;
   readonly repository: PolicyRepository;
   readonly limits: PolicyLimits;
-  /** Above every number of a table in the kernel. */
+  /** Above every serial number of a table in the kernel. */
   readonly next: number;
   /** Tables that an earlier life left. */
   readonly leftovers: ReadonlyMap<PolicyTableId, PolicyTable>;
@@ -74,7 +74,7 @@ export class TableBuilder {
     this.#o = options;
     this.#next = Math.max(options.next, LAST_FLOOR + 1);
     for (const [id, table] of options.leftovers) {
-      if (id > LAST_FLOOR) this.#written.set(id, { id, table, uses: 0 });
+      if (serialOf(id) > LAST_FLOOR) this.#written.set(id, { id, table, uses: 0 });
     }
   }
 
@@ -261,9 +261,9 @@ export class TableBuilder {
 
   async #write(table: CompiledTable): Promise<WrittenTable> {
     // Not swept while it is being written.
-    const written: WrittenTable = { id: policyTableId(this.#next), table, uses: 1 };
-    // After 2^32 tables the first is long gone.
-    this.#next = this.#next >= 0xffff_ffff ? LAST_FLOOR + 1 : this.#next + 1;
+    const written: WrittenTable = { id: policyTableNumber(this.#next, table), table, uses: 1 };
+    // After 2^30 tables the first is long gone.
+    this.#next = this.#next + 1 >= TABLE_SERIALS ? LAST_FLOOR + 1 : this.#next + 1;
     this.#written.set(written.id, written);
     try {
       await this.#o.tables.write(written.id, table);
@@ -279,7 +279,7 @@ export class TableBuilder {
   #adopted(set: RuleSet, table: CompiledTable): WrittenTable | undefined {
     for (const id of this.#offers.get(set) ?? []) {
       const found = this.#written.get(id);
-      if (found === undefined || !table.renumber(found.table)) continue;
+      if (found === undefined || !suits(id, table) || !table.renumber(found.table)) continue;
       this.#o.tables.adopt(id, table);
       const written: WrittenTable = { ...found, table };
       this.#written.set(id, written);

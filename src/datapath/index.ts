@@ -46,7 +46,7 @@ export type {
   ServiceValue,
 } from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
-export { MAP_SPECS, type MapName } from './gen/layout.ts';
+export { MAP_SPECS, type MapName, POLICY_PAIRS } from './gen/layout.ts';
 export { Generation, type GenerationOptions } from './generation.ts';
 export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from './hook-programs.ts';
 export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
@@ -71,7 +71,9 @@ export { type FilterChain, listNftChains } from './nft-chains.ts';
 export { type ObjectSpec, readObjectSpec } from './object-spec.ts';
 export { isOutside, OUTSIDE_WORDS, outsideOf } from './outside.ts';
 export { fakePolicyMaps, noPolicyMaps, type PolicyMaps, policyKey, policyMaps } from './policy-maps.ts';
-export { type PolicyLeftovers, PolicyTables, type TablePair } from './policy-tables.ts';
+export type { TablePair } from './policy-revisions.ts';
+export { policyTableNumber, serialOf, suits, TABLE_SERIALS } from './policy-table-number.ts';
+export { type PolicyLeftovers, PolicyTables } from './policy-tables.ts';
 export { type Feature, requireFeatures } from './probe.ts';
 export { EventRing } from './ring.ts';
 export { RunningPrograms, type Wanted } from './running.ts';

@@ -14,12 +14,12 @@ import { MAP_SPECS, POLICY_PREFIX_GROUP, POLICY_PREFIX_PROTOCOL } from './gen/la
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSet, MapSizes } from './map-set.ts';
 import type { MapSpec } from './map-spec.ts';
+import { PolicyRevisions } from './policy-revisions.ts';
 import { u32Codec } from './scalar-codecs.ts';
 
 /** The maps that hold the policy of the node; see struct policy_pair, policy_peer_key and policy_key. */
 export type PolicyMaps = {
-  /** Revision -> the tables of the two directions. */
-  readonly revisions: TypedMap<number, PolicyPair>;
+  readonly revisions: PolicyRevisions;
   /** Table and peer -> group. */
   readonly peers: TypedMap<PolicyPeerKey, number>;
   readonly rows: TypedMap<PolicyKey, PolicyValue>;
@@ -39,7 +39,9 @@ export const policyCodecs = codecs.rows;
 
 export function policyMaps(maps: MapSet): PolicyMaps {
   return {
-    revisions: new KernelMap(maps.get('policy_revisions'), maps.spec('policy_revisions'), codecs.revisions),
+    revisions: new PolicyRevisions(
+      new KernelMap(maps.get('policy_revisions'), maps.spec('policy_revisions'), codecs.revisions),
+    ),
     peers: new KernelMap(maps.get('policy_peers'), maps.spec('policy_peers'), codecs.peers),
     rows: new KernelMap(maps.get('policy'), maps.spec('policy'), codecs.rows),
   };
@@ -48,7 +50,7 @@ export function policyMaps(maps: MapSet): PolicyMaps {
 /** Where policies are not enforced: nothing is kept. */
 export function noPolicyMaps(): PolicyMaps {
   return {
-    revisions: discarding(MAP_SPECS.policy_revisions),
+    revisions: new PolicyRevisions(discarding(MAP_SPECS.policy_revisions)),
     peers: discarding(MAP_SPECS.policy_peers),
     rows: discarding(MAP_SPECS.policy),
   };
@@ -67,13 +69,13 @@ function discarding<K, V>(spec: MapSpec): TypedMap<K, V> {
 }
 
 /** The same in memory. */
-export function fakePolicyMaps(sizes: Pick<MapSizes, 'policy' | 'policy_peers' | 'policy_revisions'> = {}) {
-  const spec = <N extends 'policy' | 'policy_peers' | 'policy_revisions'>(name: N) => ({
+export function fakePolicyMaps(sizes: Pick<MapSizes, 'policy' | 'policy_peers'> = {}) {
+  const spec = <N extends 'policy' | 'policy_peers'>(name: N) => ({
     ...MAP_SPECS[name],
     maxEntries: sizes[name] ?? MAP_SPECS[name].maxEntries,
   });
   return {
-    revisions: new FakeMap(spec('policy_revisions'), codecs.revisions),
+    revisions: new PolicyRevisions(new FakeMap(MAP_SPECS.policy_revisions, codecs.revisions)),
     peers: new FakeMap(spec('policy_peers'), codecs.peers),
     rows: new FakeMap(spec('policy'), codecs.rows),
   } satisfies PolicyMaps;

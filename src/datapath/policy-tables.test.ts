@@ -6,10 +6,11 @@ import {
   type PolicyRow,
   type PolicyTable,
   policyRevision,
-  policyTableId,
   ruleId,
 } from '../model/index.ts';
+import { POLICY_PAIRS } from './gen/layout.ts';
 import { fakePolicyMaps } from './policy-maps.ts';
+import { policyTableNumber } from './policy-table-number.ts';
 import { PolicyTables } from './policy-tables.ts';
 
 const row = (port: number, rest: Partial<PolicyRow> = {}): PolicyRow => ({
@@ -22,10 +23,13 @@ const row = (port: number, rest: Partial<PolicyRow> = {}): PolicyRow => ({
   ...rest,
 });
 const rows = (count: number): PolicyRow[] => Array.from({ length: count }, (_, port) => row(port + 1));
-const [t1, t2] = [policyTableId(100), policyTableId(101)];
+/** Such tables may have anything. */
+const whole = { groups: [rows(1)], selective: true };
+const [t1, t2] = [policyTableNumber(100, whole), policyTableNumber(101, whole)];
 const table = (groups: PolicyRow[][], peers: Record<number, number> = {}): PolicyTable => ({
   groups,
   peers: new Map(Object.entries(peers).map(([peer, group]) => [identityId(Number(peer)), group])),
+  selective: Object.keys(peers).length > 0,
 });
 const peers = (groups: Record<number, number>): Map<IdentityId, number> => new Map(table([], groups).peers);
 
@@ -56,6 +60,7 @@ describe('PolicyTables', () => {
         table(groups, Object.fromEntries(wanted.map((peer, index) => [peer + 1, index % groups.length || 1]))),
       );
     const text = (read: PolicyTable | undefined): unknown => [
+      read?.selective,
       read?.groups.map((own) => own.map((r) => JSON.stringify(r)).toSorted()),
       [...(read?.peers ?? [])].toSorted(([a], [b]) => a - b),
     ];
@@ -63,6 +68,7 @@ describe('PolicyTables', () => {
       fc.asyncProperty(anyTable, anyTable, async (a, b) => {
         const maps = fakePolicyMaps();
         const tables = new PolicyTables(maps);
+        const [t1, t2] = [policyTableNumber(100, a), policyTableNumber(101, b)];
         await tables.write(t1, a);
         await tables.write(t2, b);
         tables.setRevision(policyRevision(9), [t1, t2]);
@@ -91,6 +97,33 @@ describe('PolicyTables', () => {
       message: expect.stringMatching(/3 of 10 rows of policy tables are in use, 9 more are needed/),
     });
     expect([(await maps.rows.entries()).length, tables.rows]).toEqual([3, 3]);
+  });
+
+  it('writes nothing that is not looked for under the number', async () => {
+    const maps = fakePolicyMaps();
+    const tables = new PolicyTables(maps);
+    const [closed, forEverybody] = [table([[]]), table([rows(1)])];
+    const number = (own: PolicyTable) => policyTableNumber(100, own);
+    await expect(tables.write(number(closed), forEverybody)).rejects.toThrow(RangeError);
+    await expect(tables.write(number(forEverybody), table([[], rows(1)], { 7: 1 }))).rejects.toThrow(RangeError);
+    const live = table([rows(1), rows(2)]);
+    await tables.write(number(live), live);
+    await expect(tables.extend(number(live), peers({ 7: 1 }))).rejects.toThrow(RangeError);
+    expect([(await maps.rows.entries()).length, await maps.peers.entries()]).toEqual([3, []]);
+  });
+
+  it('gives no revision the place of another', () => {
+    const maps = fakePolicyMaps();
+    const tables = new PolicyTables(maps);
+    const [old, heir] = [policyRevision(9), policyRevision(9 + POLICY_PAIRS)];
+    tables.setRevision(old, [t1, t2]);
+    expect(tables.isFree(heir)).toBe(false);
+    expect(() => tables.setRevision(heir, [t2, t2])).toThrow(/place of revision/);
+    tables.deleteRevision(heir);
+    expect([maps.revisions.get(old), maps.revisions.get(heir)]).toEqual([[t1, t2], undefined]);
+    tables.deleteRevision(old);
+    tables.setRevision(heir, [t2, t2]);
+    expect([maps.revisions.get(old), maps.revisions.get(heir)]).toEqual([undefined, [t2, t2]]);
   });
 
   it('leaves room for small tables, whatever large ones ask for', async () => {

@@ -1,10 +1,8 @@
 import type { IdentityId, PolicyRevision, PolicyRow, PolicyTable, PolicyTableId } from '../model/index.ts';
-import { policyRevision } from '../model/index.ts';
 import { datapathErrors } from './errors.ts';
 import { type PolicyMaps, peerKey, policyEntry, policyKey, policyRow } from './policy-maps.ts';
-
-/** Tables of the two directions; see struct policy_pair. */
-export type TablePair = readonly [ingress: PolicyTableId, egress: PolicyTableId];
+import type { TablePair } from './policy-revisions.ts';
+import { isSelective, suits } from './policy-table-number.ts';
 
 /** What an earlier life left in the kernel. */
 export type PolicyLeftovers = {
@@ -55,7 +53,7 @@ export class PolicyTables {
     return this.#freed;
   }
 
-  /** Writes the whole table; nothing of one that does not fit. Throws E_DATAPATH_MAP_FULL. */
+  /** Writes the whole table, under a number that suits it; nothing of one that does not fit. Throws E_DATAPATH_MAP_FULL. */
   async write(id: PolicyTableId, table: PolicyTable): Promise<void> {
     const written: Written = { table, groups: new Set(), rows: 0, peers: new Set() };
     this.#written.set(id, written);
@@ -97,9 +95,14 @@ export class PolicyTables {
     this.#release(written.rows, written.peers.size);
   }
 
+  /** Whether the revision can be set. */
+  isFree(revision: PolicyRevision): boolean {
+    return this.#maps.revisions.isFree(revision);
+  }
+
   /** There is room for every endpoint of the node to have two of them. */
   setRevision(revision: PolicyRevision, table: TablePair): void {
-    this.#maps.revisions.set(revision, { table });
+    this.#maps.revisions.set(revision, table);
   }
 
   deleteRevision(revision: PolicyRevision): void {
@@ -127,18 +130,14 @@ export class PolicyTables {
     }
     const tables = new Map<PolicyTableId, PolicyTable>();
     for (const [id, own] of groups) {
-      const table = { groups: own, peers: peers.get(id) ?? new Map<IdentityId, number>() };
+      const table = { groups: own, peers: peers.get(id) ?? new Map<IdentityId, number>(), selective: isSelective(id) };
       const rows = own.reduce((sum, group) => sum + group.length, 0);
       tables.set(id, table);
       this.#written.set(id, { table, groups: new Set(own.keys()), rows, peers: new Set(table.peers.keys()) });
       this.#rows += rows;
       this.#peers += table.peers.size;
     }
-    const revisions = new Map<PolicyRevision, TablePair>();
-    for (const [revision, pair] of await this.#maps.revisions.entries()) {
-      revisions.set(policyRevision(revision), pair.table);
-    }
-    return { revisions, tables };
+    return { revisions: new Map(await this.#maps.revisions.entries()), tables };
   }
 
   /** Goes on with `table` for what is written under this number: equal to it, group by group. */
@@ -153,6 +152,9 @@ export class PolicyTables {
     groups: Iterable<number>,
     peers: ReadonlyMap<IdentityId, number>,
   ): Promise<void> {
+    const selective = peers.size > 0 || written.table.selective;
+    if (!suits(id, { ...written.table, selective }))
+      throw new RangeError(`what policy table ${id} has is not in its number`);
     const fresh = [...groups].filter((group) => !written.groups.has(group));
     const rows = fresh.reduce((sum, group) => sum + (written.table.groups[group]?.length ?? 0), 0);
     const joined = Array.from(peers.keys()).filter((peer) => !written.peers.has(peer));

@@ -1,18 +1,14 @@
-import {
-  type Direction,
-  type PolicyRevision,
-  type PolicyTable,
-  type PolicyTableRow,
-  policyTableId,
-  tableOf,
-} from '../model/index.ts';
+import { type Direction, type PolicyRevision, type PolicyTable, type PolicyTableRow, tableOf } from '../model/index.ts';
 import type { PolicyMaps } from './policy-maps.ts';
+import type { TablePair } from './policy-revisions.ts';
+import { policyTableNumber } from './policy-table-number.ts';
 import { PolicyTables } from './policy-tables.ts';
 
 /** Policy for tests of the datapath: each revision has two tables of its own. */
 export class TestPolicy {
   readonly #maps: PolicyMaps;
   readonly #tables: PolicyTables;
+  readonly #pairs = new Map<PolicyRevision, TablePair>();
 
   constructor(maps: PolicyMaps) {
     this.#maps = maps;
@@ -23,9 +19,10 @@ export class TestPolicy {
     revision: PolicyRevision,
     tables: readonly PolicyTableRow[] | Readonly<Record<Direction, PolicyTable>>,
   ): Promise<void> {
-    const pair = pairOf(revision);
     const { ingress, egress } =
       'ingress' in tables ? tables : { ingress: tableOf(tables, 'ingress'), egress: tableOf(tables, 'egress') };
+    const pair = [policyTableNumber(2 * revision, ingress), policyTableNumber(2 * revision + 1, egress)] as const;
+    this.#pairs.set(revision, pair);
     await this.#tables.write(pair[0], ingress);
     await this.#tables.write(pair[1], egress);
     this.#tables.setRevision(revision, pair);
@@ -33,13 +30,12 @@ export class TestPolicy {
 
   async delete(revision: PolicyRevision): Promise<void> {
     this.#tables.deleteRevision(revision);
-    for (const id of pairOf(revision)) await this.#tables.delete(id);
+    for (const id of this.#pairs.get(revision) ?? []) await this.#tables.delete(id);
+    this.#pairs.delete(revision);
   }
 
   /** Numbers of all that are written. */
   async revisions(): Promise<PolicyRevision[]> {
-    return (await this.#maps.revisions.entries()).map(([revision]) => revision as PolicyRevision);
+    return (await this.#maps.revisions.entries()).map(([revision]) => revision);
   }
 }
-
-const pairOf = (revision: PolicyRevision) => [policyTableId(2 * revision), policyTableId(2 * revision + 1)] as const;

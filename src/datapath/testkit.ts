@@ -62,7 +62,6 @@ const SMALL: MapSizes = {
   ipcache: 4096,
   policy: 65_536,
   policy_peers: 65_536,
-  policy_revisions: 65_536,
   conntrack: 4096,
   snat: 1024,
   fragments: 256,

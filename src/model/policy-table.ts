@@ -36,9 +36,11 @@ export type PolicyTable = {
   readonly groups: readonly (readonly PolicyRow[])[];
   /** The group of each peer that has one; never 0. */
   readonly peers: ReadonlyMap<IdentityId, number>;
+  /** False: no peer ever has a group, whoever joins. */
+  readonly selective: boolean;
 };
 
-export const EMPTY_TABLE: PolicyTable = { groups: [[]], peers: new Map() };
+export const EMPTY_TABLE: PolicyTable = { groups: [[]], peers: new Map(), selective: false };
 
 /** A row as a human reads it: with the peer it is about (0 = any) in place of a group. */
 export type PolicyTableRow = PolicyRow & { readonly direction: Direction; readonly peer: IdentityId };
@@ -69,7 +71,7 @@ export function tableOf(rows: readonly PolicyTableRow[], wanted: Direction): Pol
     numbers.set(text, number);
     peers.set(peer, number);
   }
-  return { groups, peers };
+  return { groups, peers, selective: peers.size > 0 };
 }
 
 /** Equal for groups that judge and explain alike. */

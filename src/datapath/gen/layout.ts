@@ -3,12 +3,15 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '7af43a5b77205c8b';
+export const LAYOUT_HASH = '7703ba529b3fb765';
 
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 export const MAX_ENDPOINTS = 65536;
 export const FIRST_OUTSIDE = 64512;
 export const OUTSIDE_BITS = 10;
+export const POLICY_PAIRS = 131072;
+export const POLICY_TABLE_EVERYBODY = 2147483648;
+export const POLICY_TABLE_PEERS = 1073741824;
 export const POLICY_PREFIX_GROUP = 72;
 export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
@@ -43,7 +46,7 @@ export const MAP_SPECS = {
   netns_endpoints: { name: 'netns_endpoints', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 16384, flags: 1 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
   policy_peers: { name: 'policy_peers', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
-  policy_revisions: { name: 'policy_revisions', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },
+  policy_revisions: { name: 'policy_revisions', type: 'array', keySize: 4, valueSize: 12, maxEntries: 131072, flags: 0 },
   service_slots: { name: 'service_slots', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   services: { name: 'services', type: 'hash', keySize: 24, valueSize: 20, maxEntries: 131072, flags: 1 },
   snat: { name: 'snat', type: 'hash', keySize: 24, valueSize: 24, maxEntries: 262144, flags: 1 },

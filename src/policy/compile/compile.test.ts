@@ -295,6 +295,18 @@ describe('groups', () => {
     expect([...ingress.peers.keys(), ingress.rows]).toEqual([DB, rows]);
   });
 
+  test('a table that is not selective never gets a peer with a group', () => {
+    const any = bound({ peers: 'any', ports: [tcp(80)] });
+    const compiled = tables([any, bound({ peers: 'any', direction: 'egress' }, [], 2)]);
+    for (const table of [compiled.ingress, compiled.egress]) {
+      expect(table.selective).toBe(false);
+      expect(table.regroup([WEB, DB, HOST])).toEqual(new Map([WEB, DB, HOST].map((peer) => [peer, 0])));
+    }
+    const nobodyYet = { ...bound({ ports: [tcp(81)] }, [0], 3), peers: [new Set<typeof WEB>()] };
+    expect(tables([any, nobodyYet]).ingress.selective).toBe(true);
+    expect(tables([any], { allowLocalhost: 'always' }).ingress.selective).toBe(true);
+  });
+
   test('what is built while peers come and go, and regrouped for them, is what would be built afterwards', () => {
     const members = new Set(peers.map(identityId));
     const entries = [{ ...bound({ ports: [tcp(80)] }, [0]), peers: [members] }, bound({}, [WEB], 2)];

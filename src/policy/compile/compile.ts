@@ -112,6 +112,10 @@ export class CompiledTable implements PolicyTable {
     return this.#rows;
   }
 
+  get selective(): boolean {
+    return this.#localhost !== undefined || this.#entries.some(({ sets }) => sets.length > 0);
+  }
+
   /** Yields often, for whoever has others to serve. Peers that join or leave meanwhile are `regroup`'s. E_POLICY_TOO_LARGE. */
   *build(limits: CompileLimits): Generator<void, void, void> {
     let yielded = 0;
