@@ -11,7 +11,7 @@ import type {
   IdentityView,
   NodeView,
   ObserveRequest,
-  PolicyRef,
+  PolicyFilter,
   PolicyView,
   ServiceList,
   TraceRequest,
@@ -151,14 +151,18 @@ export class Backend implements AdminBackend {
     return (await this.identities()).find((identity) => identity.id === id);
   }
 
-  async policies(): Promise<PolicyView[]> {
+  async policies(filter: PolicyFilter): Promise<PolicyView[]> {
     const context = this.#policyContext();
-    return Array.from(this.#o.intent.policies.rows.values(), (row) => policyView(row, context));
-  }
-
-  async policy(ref: PolicyRef): Promise<PolicyView | undefined> {
-    const row = this.#o.intent.policies.get(policyKey(ref));
-    return row === undefined ? undefined : policyView(row, this.#policyContext());
+    return this.#o.intent.policies.rows
+      .values()
+      .filter(
+        ({ kind, namespace, name }) =>
+          (filter.kind ?? kind) === kind &&
+          (filter.namespace ?? namespace) === namespace &&
+          (filter.name ?? name) === name,
+      )
+      .map((row) => policyView(row, context))
+      .toArray();
   }
 
   async trace(request: TraceRequest): Promise<TraceView> {

@@ -35,15 +35,7 @@ export function createAdminApp({ backend, log, signal }: AdminAppOptions): Hono 
   app.get('/v1/identities/:id{[0-9]+}', async (c) =>
     c.json(found(await backend.identity(Number(c.req.param('id'))), `identity ${c.req.param('id')}`)),
   );
-  app.get('/v1/policies', async (c) => c.json(await backend.policies()));
-  app.get('/v1/policies/:kind/:name', async (c) => {
-    const { kind, name } = c.req.param();
-    return c.json(found(await backend.policy({ kind, name }), `${kind} ${name}`));
-  });
-  app.get('/v1/policies/:kind/:namespace/:name', async (c) => {
-    const { kind, namespace, name } = c.req.param();
-    return c.json(found(await backend.policy({ kind, namespace, name }), `${kind} ${namespace}/${name}`));
-  });
+  app.get('/v1/policies', async (c) => c.json(await backend.policies(c.req.query())));
   app.post('/v1/trace', async (c) => c.json(await backend.trace(await body(c, traceRequestSchema))));
   app.get('/v1/connections', (c) => stream(c, (ending) => backend.connections(ending)));
   app.get('/v1/nodes', async (c) => c.json(await backend.nodes()));

@@ -26,8 +26,7 @@ export type AdminBackend = {
   endpoint(ref: EndpointRef): Promise<EndpointView | undefined>;
   identities(): Promise<readonly IdentityView[]>;
   identity(id: number): Promise<IdentityView | undefined>;
-  policies(): Promise<readonly PolicyView[]>;
-  policy(ref: PolicyRef): Promise<PolicyView | undefined>;
+  policies(filter: PolicyFilter): Promise<readonly PolicyView[]>;
   /** Throws a MembraneError when an end is not known. */
   trace(request: TraceRequest): Promise<TraceView>;
   /** A walk over the kernel's table in groups, say 256 each; ends early when the signal is aborted. */
@@ -47,5 +46,5 @@ export type AdminBackend = {
 };
 
 export type EndpointRef = { readonly id: number } | { readonly namespace: string; readonly pod: string };
-/** `kind` defaults to NetworkPolicy; without `namespace` a cluster-wide object is meant. */
-export type PolicyRef = { readonly kind: string; readonly namespace?: string; readonly name: string };
+/** What is absent may be anything; `namespace` is empty for cluster-wide kinds. */
+export type PolicyFilter = { readonly kind?: string; readonly namespace?: string; readonly name?: string };

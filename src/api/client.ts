@@ -2,6 +2,7 @@ import http from 'node:http';
 import { z } from 'zod';
 import { type ErrorCode, LineSplitter, MembraneError } from '../base/index.ts';
 import type { FlowFilter } from '../model/index.ts';
+import type { PolicyFilter } from './backend.ts';
 import { apiErrors } from './errors.ts';
 import * as schema from './schema.ts';
 
@@ -39,7 +40,6 @@ export class ApiClient {
   endpoints = () => this.#get('/v1/endpoints', z.array(schema.endpointSchema));
   identities = () => this.#get('/v1/identities', z.array(schema.identitySchema));
   identity = (id: number) => this.#get(`/v1/identities/${id}`, schema.identitySchema);
-  policies = () => this.#get('/v1/policies', z.array(schema.policySchema));
   nodes = () => this.#get('/v1/nodes', z.array(schema.nodeSchema));
   services = () => this.#get('/v1/services', schema.serviceListSchema);
   doctor = () => this.#get('/v1/doctor', schema.doctorSchema);
@@ -50,9 +50,20 @@ export class ApiClient {
     return await this.#get(path, schema.endpointSchema);
   }
 
-  async policy(ref: { kind?: string; namespace?: string; name: string }): Promise<schema.PolicyView> {
-    const parts = [ref.kind ?? 'NetworkPolicy', ...(ref.namespace === undefined ? [] : [ref.namespace]), ref.name];
-    return await this.#get(`/v1/policies/${segments(...parts)}`, schema.policySchema);
+  async policies(filter: PolicyFilter = {}): Promise<schema.PolicyView[]> {
+    const query = new URLSearchParams(Object.entries(filter)).toString();
+    return await this.#get(`/v1/policies${query === '' ? '' : `?${query}`}`, z.array(schema.policySchema));
+  }
+
+  /** Without a namespace a cluster-wide one. E_API_NOT_FOUND; E_API_AMBIGUOUS when several kinds have one of the name. */
+  async policy(ref: PolicyFilter & { readonly name: string }): Promise<schema.PolicyView> {
+    const [policy, ...others] = await this.policies({ namespace: '', ...ref });
+    const { kind = 'policy', namespace = '', name } = ref;
+    const detail = `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+    if (policy === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail });
+    if (others.length === 0) return policy;
+    const kinds = [policy, ...others].map((found) => found.kind).join(', ');
+    throw apiErrors.make('E_API_AMBIGUOUS', { detail: `${detail}: ${kinds}` });
   }
 
   async trace(request: z.input<typeof schema.traceRequestSchema>): Promise<schema.TraceView> {

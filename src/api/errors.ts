@@ -21,6 +21,7 @@ export const apiErrors = errorTable({
   },
   E_API_REQUEST: { what: 'the request makes no sense', remedy: 'Correct the fields it names.' },
   E_API_NOT_FOUND: { what: 'the agent does not know it', remedy: 'List what there is, with "list" instead of "get".' },
+  E_API_AMBIGUOUS: { what: 'objects of several kinds have this name', remedy: 'Say which is meant, with --kind.' },
   E_API_INTERNAL: { what: 'the agent failed to answer', remedy: 'Look at the log of the agent and report this.' },
   E_API_UNREACHABLE: {
     what: 'could not reach the agent',

@@ -1,5 +1,5 @@
 import type { FlowMessage } from '../model/index.ts';
-import type { AdminBackend, EndpointRef, PolicyRef } from './backend.ts';
+import type { AdminBackend, EndpointRef, PolicyFilter } from './backend.ts';
 import { apiErrors } from './errors.ts';
 import type {
   AgentStatus,
@@ -44,7 +44,6 @@ export class FakeBackend implements AdminBackend {
   status = async () => this.state.status;
   endpoints = async () => this.state.endpoints;
   identities = async () => this.state.identities;
-  policies = async () => this.state.policies;
   nodes = async () => this.state.nodes;
   services = async () => this.state.services;
   footprint = async () => this.state.footprint;
@@ -61,9 +60,10 @@ export class FakeBackend implements AdminBackend {
     return this.state.identities.find((identity) => identity.id === id);
   }
 
-  async policy(ref: PolicyRef): Promise<PolicyView | undefined> {
-    return this.state.policies.find(
-      ({ kind, namespace, name }) => kind === ref.kind && namespace === ref.namespace && name === ref.name,
+  async policies(filter: PolicyFilter): Promise<PolicyView[]> {
+    return this.state.policies.filter(
+      ({ kind, namespace = '', name }) =>
+        (filter.kind ?? kind) === kind && (filter.namespace ?? namespace) === namespace && (filter.name ?? name) === name,
     );
   }
 

@@ -1,4 +1,4 @@
-export type { AdminBackend, EndpointRef, PolicyRef } from './backend.ts';
+export type { AdminBackend, EndpointRef, PolicyFilter } from './backend.ts';
 export { ApiClient } from './client.ts';
 export { FakeBackend } from './fake.ts';
 export { metricsServer } from './metrics-server.ts';

@@ -9,7 +9,7 @@ import { isMembraneError } from '../base/index.ts';
 import type { Flow, FlowMessage } from '../model/index.ts';
 import { ApiClient } from './client.ts';
 import { FakeBackend } from './fake.ts';
-import type { ConnectionView } from './schema.ts';
+import type { ConnectionView, PolicyView } from './schema.ts';
 import { AdminServer } from './server.ts';
 
 let folder: string;
@@ -129,16 +129,30 @@ describe('answers', () => {
   test('lists and gets come back as they were', async () => {
     const backend = new FakeBackend({
       identities: [{ id: 300, kind: 'cluster', labels: ['k8s:a=b'], endpoints: 1, references: 2 }],
-      policies: [
-        { kind: 'NetworkPolicy', namespace: 'a', name: 'p', state: 'applied', directions: [], endpoints: 0, rules: [] },
-      ],
     });
     const client = await serve(backend);
     expect(await client.identities()).toEqual(backend.state.identities);
     expect(await client.identity(300)).toEqual(backend.state.identities[0]);
-    expect((await client.policy({ namespace: 'a', name: 'p' })).name).toBe('p');
     expect(await client.services()).toEqual({ enabled: false, items: [] });
     expect(await client.metrics()).toBe('membrane_endpoints 0\n');
+  });
+
+  test('a policy is found by its name, and by its kind where several kinds have one of the name', async () => {
+    const policy = { name: 'p', state: 'applied', directions: [], endpoints: 0, rules: [] } as const;
+    const policies: PolicyView[] = [
+      { ...policy, kind: 'NetworkPolicy', namespace: 'a' },
+      { ...policy, kind: 'NetworkPolicy', namespace: 'b' },
+      { ...policy, kind: 'Other', namespace: 'b' },
+      { ...policy, kind: 'Other' },
+    ];
+    const client = await serve(new FakeBackend({ policies }));
+    expect(await client.policies()).toEqual(policies);
+    expect(await client.policies({ kind: 'Other' })).toEqual(policies.slice(2));
+    expect(await client.policy({ namespace: 'a', name: 'p' })).toEqual(policies[0]);
+    expect(await client.policy({ kind: 'Other', namespace: 'b', name: 'p' })).toEqual(policies[2]);
+    expect(await client.policy({ name: 'p' })).toEqual(policies[3]);
+    expect(await codeOf(client.policy({ namespace: 'b', name: 'p' }))).toBe('E_API_AMBIGUOUS');
+    expect(await codeOf(client.policy({ namespace: 'c', name: 'p' }))).toBe('E_API_NOT_FOUND');
   });
 
   test('what is not there is said so', async () => {

@@ -33,9 +33,9 @@ export function registerPolicy(program: Command, context: CommandContext): void 
     .command('get')
     .description('one policy with its rules as Membrane understands them')
     .argument('<namespace/name>', 'which one', policyRef)
-    .option('--kind <kind>', 'kind of the object', 'NetworkPolicy')
-    .action(async (ref: ReturnType<typeof policyRef>, options: { kind: string }) => {
-      const found = await (await connect()).policy({ ...ref, kind: options.kind });
+    .option('--kind <kind>', 'kind of the object, where several kinds have one of this name')
+    .action(async (ref: ReturnType<typeof policyRef>, options: { kind?: string }) => {
+      const found = await (await connect()).policy({ ...ref, ...options });
       if (out.json) return await out.value(found);
       await out.fields([
         [found.kind, nameOf(found)],
