@@ -63,7 +63,9 @@ export class FakeBackend implements AdminBackend {
   async policies(filter: PolicyFilter): Promise<PolicyView[]> {
     return this.state.policies.filter(
       ({ kind, namespace = '', name }) =>
-        (filter.kind ?? kind) === kind && (filter.namespace ?? namespace) === namespace && (filter.name ?? name) === name,
+        (filter.kind ?? kind) === kind &&
+        (filter.namespace ?? namespace) === namespace &&
+        (filter.name ?? name) === name,
     );
   }
 

@@ -138,7 +138,7 @@ describe('answers', () => {
   });
 
   test('a policy is found by its name, and by its kind where several kinds have one of the name', async () => {
-    const policy = { name: 'p', state: 'applied', directions: [], endpoints: 0, rules: [] } as const;
+    const policy: Omit<PolicyView, 'kind'> = { name: 'p', state: 'applied', directions: [], endpoints: 0, rules: [] };
     const policies: PolicyView[] = [
       { ...policy, kind: 'NetworkPolicy', namespace: 'a' },
       { ...policy, kind: 'NetworkPolicy', namespace: 'b' },

@@ -13,5 +13,7 @@ export const EXIT = {
 export function exitCodeOf(code: string): number {
   if (code === 'E_API_UNREACHABLE' || code === 'E_CLI_NO_AGENT' || code === 'E_CLI_SEVERAL_AGENTS')
     return EXIT.unreachable;
-  return code === 'E_CLI_USAGE' || code === 'E_API_REQUEST' || code === 'E_API_AMBIGUOUS' || code === 'E_ATTACK_UNKNOWN' ? EXIT.usage : EXIT.failure;
+  return code === 'E_CLI_USAGE' || code === 'E_API_REQUEST' || code === 'E_API_AMBIGUOUS' || code === 'E_ATTACK_UNKNOWN'
+    ? EXIT.usage
+    : EXIT.failure;
 }

@@ -21,6 +21,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   model: { sees: ['base', 'net'] },
   identity: { sees: WORDS },
   policy: { sees: [...WORDS, 'identity'] },
+  'policy/kinds': { sees: ['base', 'net', 'model'], why: 'a kind says what a policy says, not what becomes of it' },
+  'policy/compile': { sees: [...WORDS, 'identity'], why: 'tables follow from entries, whatever kind these are of' },
+  'policy/ask': {
+    sees: ['base', 'net', 'model'],
+    why: 'compiled tables are held against the oracle, which shares nothing with them',
+  },
+  'policy/repository': { sees: [...WORDS, 'identity', 'policy/compile'] },
   service: { sees: WORDS },
   endpoint: { sees: WORDS },
   kube: { sees: [...WORDS, ...DECISIONS] },
@@ -53,7 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 export const SURFACE = /^(index|metrics|testkit)\.ts$|^gen\//;
 
 /** What of a room those within it may import. */
-export const COMMON = /^errors\.ts$/;
+export const COMMON = /^(errors|settings)\.ts$/;
 
 /** Packages that one place knows. */
 export const PACKAGES: Readonly<Record<string, { readonly only: string; readonly why: string }>> = {
