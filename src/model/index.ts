@@ -1,5 +1,19 @@
 export { DROP_REASON_TEXTS, type DropReasonText } from './drop-reason.ts';
 export {
+  duplicate,
+  type FieldError,
+  fieldErrorBody,
+  fieldErrorMessage,
+  fieldErrorTitle,
+  forbiddenField,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+  tooMany,
+  unknownField,
+} from './field-error.ts';
+export {
   FLOW_HOOKS,
   FLOW_LOSS_PLACES,
   FLOW_TYPES,
@@ -57,6 +71,17 @@ export {
   labelMap,
   NAMESPACE_LABEL_PREFIX,
 } from './labels.ts';
+export {
+  configKeyFaults,
+  dnsLabel1035Faults,
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  envNameFaults,
+  labelKeyFaults,
+  labelValueFaults,
+  portNameFaults,
+  portNumberFaults,
+} from './name-faults.ts';
 export type { NamespaceRow } from './namespace-row.ts';
 export type { NodeRow } from './node-row.ts';
 export { type ObjectRow, rowKey } from './object-row.ts';
@@ -97,6 +122,7 @@ export {
   type SelectorOperator,
   selectorMatches,
 } from './selector.ts';
+export { labelValueWarnings, validateLabelSelector, validateLabels } from './selector-faults.ts';
 export {
   type Backend,
   type Frontend,

@@ -1,8 +1,8 @@
+import { type FieldError } from '../../model/index.ts';
 import type { Json } from './json.ts';
 import type { KubeObject } from './object.ts';
 import type { StructSchema } from './schema/dsl.ts';
 import type { SelectableFields } from './selector/field-selector.ts';
-import type { FieldError } from './validate/field-error.ts';
 
 /** A column of `kubectl get`. Priority 0 is always shown, 1 with `-o wide`. */
 export type Column = {

@@ -5,6 +5,7 @@ import {
   type PolicyEntry,
   type PolicyObject,
   type RuleOrigin,
+  unknownField,
 } from '../../../model/index.ts';
 import type { Reading } from '../kind.ts';
 import { inside, members, Reader, readSelector, unreadable } from '../reading/index.ts';
@@ -22,9 +23,7 @@ const EFFECTS = {
 export function translate({ namespace, name, uid, spec: given, unknownFields }: PolicyObject): Reading {
   const reader = new Reader();
   const top = reader.read(EFFECTS.rules, (place) => {
-    for (const field of unknownFields) {
-      place.errors.push({ field, type: 'Unknown field', detail: 'no such field is known here' });
-    }
+    place.errors.push(...unknownFields.map(unknownField));
     return unknownFields.length === 0 ? true : undefined;
   });
   const spec = readSpec(given, reader);

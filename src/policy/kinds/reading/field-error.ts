@@ -1,17 +1,9 @@
-/** One complaint about one field, in the terms of the Kubernetes API server. */
-export type FieldError = {
-  /** `spec.ingress[0].ports[1].port` */
-  readonly field: string;
-  readonly type: 'Required value' | 'Invalid value' | 'Unknown field';
-  /** What was found; absent when nothing was. */
-  readonly value?: unknown;
-  readonly detail: string;
-};
+import { type FieldError, fieldErrorTitle } from '../../../model/index.ts';
 
 /** `spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535` */
 export function formatFieldError({ field, type, value, detail }: FieldError): string {
   const found = value === undefined ? '' : `: ${printable(value)}`;
-  return `${printableText(field)}: ${type}${found}${detail === '' ? '' : `: ${detail}`}`;
+  return `${printableText(field)}: ${fieldErrorTitle(type)}${found}${detail === '' ? '' : `: ${detail}`}`;
 }
 
 const LONGEST = 200;

@@ -1,4 +1,4 @@
-import type { FieldError } from './field-error.ts';
+import { type FieldError, invalid, required, unknownField } from '../../../model/index.ts';
 
 /** Where something is, and where what cannot be read there is told. */
 export type Place = { readonly at: string; readonly errors: FieldError[] };
@@ -9,7 +9,7 @@ export function inside({ at, errors }: Place, step: string | number): Place {
 
 /** Tells, and gives undefined: what cannot be read has no value. */
 export function unreadable({ at, errors }: Place, value: unknown, detail: string): undefined {
-  errors.push({ field: at, type: 'Invalid value', value, detail });
+  errors.push(invalid(at, value, detail));
   return undefined;
 }
 
@@ -33,7 +33,7 @@ export function members<K extends string>(
     if (name !== undefined) found[name] = member;
     else {
       isKnown = false;
-      place.errors.push({ field: inside(place, key).at, type: 'Unknown field', detail: 'no such field is known here' });
+      place.errors.push(unknownField(inside(place, key).at));
     }
   }
   return isKnown ? found : undefined;
@@ -53,7 +53,7 @@ export function listOf<T>(
 
 export function textOf(value: unknown, place: Place): string | undefined {
   if (value === undefined) {
-    place.errors.push({ field: place.at, type: 'Required value', detail: '' });
+    place.errors.push(required(place.at));
     return undefined;
   }
   return typeof value === 'string' ? value : unreadable(place, value, 'expected a text');

@@ -1,4 +1,5 @@
-import { type FieldError, formatFieldError } from './field-error.ts';
+import type { FieldError } from '../../../model/index.ts';
+import { formatFieldError } from './field-error.ts';
 import type { Place } from './members.ts';
 
 const MOST_SAID = 5;

@@ -1,3 +1,15 @@
+import {
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  labelKeyFaults,
+  labelValueFaults,
+  notSupported,
+  required,
+} from '../../../model/index.ts';
 import { at, ensureObject, isObject, listAt, setDefault, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, fieldColumn, isTrue, nameColumn } from '../print/columns.ts';
@@ -5,15 +17,6 @@ import type { ResourceDefinition } from '../resource.ts';
 import { namespace, node } from '../schema/core.ts';
 import { metadataFields } from '../selector/field-selector.ts';
 import { parseCidr } from '../validate/cidr.ts';
-import {
-  duplicate,
-  type FieldError,
-  forbiddenField,
-  invalid,
-  notSupported,
-  required,
-} from '../validate/field-error.ts';
-import { dnsLabelFaults, dnsSubdomainFaults, labelKeyFaults, labelValueFaults } from '../validate/names.ts';
 
 export const namespaces: ResourceDefinition = {
   group: '',

@@ -1,3 +1,11 @@
+import {
+  configKeyFaults,
+  dnsSubdomainFaults,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  tooLong,
+} from '../../../model/index.ts';
 import { at, equal, isObject, listAt, objectAt, setDefault, stringAt, stringMapAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, fieldColumn, nameColumn } from '../print/columns.ts';
@@ -5,8 +13,6 @@ import type { ResourceDefinition } from '../resource.ts';
 import { configMap, secret, serviceAccount } from '../schema/core.ts';
 import { lease } from '../schema/extensions.ts';
 import { metadataFields } from '../selector/field-selector.ts';
-import { type FieldError, forbiddenField, invalid, tooLong } from '../validate/field-error.ts';
-import { configKeyFaults, dnsSubdomainFaults } from '../validate/names.ts';
 
 const DATA_LIMIT = 1024 * 1024;
 

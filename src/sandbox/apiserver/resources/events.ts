@@ -1,3 +1,4 @@
+import { dnsSubdomainFaults, type FieldError, invalid } from '../../../model/index.ts';
 import { type Json, numberAt, setDefault, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { column, fieldColumn, nameColumn } from '../print/columns.ts';
@@ -5,8 +6,6 @@ import { age } from '../print/duration.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { event } from '../schema/core.ts';
 import { metadataFields } from '../selector/field-selector.ts';
-import { type FieldError, invalid } from '../validate/field-error.ts';
-import { dnsSubdomainFaults } from '../validate/names.ts';
 
 const text =
   (...path: string[]) =>

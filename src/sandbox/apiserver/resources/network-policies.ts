@@ -1,10 +1,10 @@
+import { dnsSubdomainFaults } from '../../../model/index.ts';
+import { networkPolicy as kind } from '../../../policy/index.ts';
 import { at, ensureObject, isObject, listAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, formatLabelSelector, nameColumn } from '../print/columns.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { networkPolicy } from '../schema/extensions.ts';
-import { dnsSubdomainFaults } from '../validate/names.ts';
-import { networkPolicyWarnings, validateNetworkPolicy } from '../validate/network-policy.ts';
 
 function setNetworkPolicyDefaults(policy: KubeObject): void {
   const spec = ensureObject(policy, 'spec');
@@ -19,14 +19,11 @@ function setNetworkPolicyDefaults(policy: KubeObject): void {
   }
 }
 
+const { plural, ...names } = kind.names;
+
 export const networkPolicies: ResourceDefinition = {
-  group: 'networking.k8s.io',
-  version: 'v1',
-  resource: 'networkpolicies',
-  singular: 'networkpolicy',
-  kind: 'NetworkPolicy',
-  namespaced: true,
-  shortNames: ['netpol'],
+  ...names,
+  resource: plural,
   schema: networkPolicy,
   generation: true,
   keepUnknown: true,
@@ -37,6 +34,6 @@ export const networkPolicies: ResourceDefinition = {
     ageColumn,
   ],
   setDefaults: setNetworkPolicyDefaults,
-  validate: validateNetworkPolicy,
-  warnings: networkPolicyWarnings,
+  validate: kind.validate,
+  warnings: kind.warnings,
 };

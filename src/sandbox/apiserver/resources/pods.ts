@@ -1,10 +1,10 @@
+import { dnsSubdomainFaults } from '../../../model/index.ts';
 import { at, ensureObject, isObject, type JsonObject, listAt, objectAt, setDefault, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { podColumns } from '../print/pod-columns.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { pod } from '../schema/pod.ts';
 import { metadataFields } from '../selector/field-selector.ts';
-import { dnsSubdomainFaults } from '../validate/names.ts';
 import { validatePod, validatePodStatus, validatePodUpdate } from '../validate/pod.ts';
 
 const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe'];

@@ -1,11 +1,10 @@
+import { dnsSubdomainFaults, type FieldError, invalid, required } from '../../../model/index.ts';
 import { equal, listAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { serviceCidr } from '../schema/extensions.ts';
 import { parseCidr } from '../validate/cidr.ts';
-import { type FieldError, invalid, required } from '../validate/field-error.ts';
-import { dnsSubdomainFaults } from '../validate/names.ts';
 
 const cidrsOf = (object: KubeObject): string[] =>
   listAt(object, 'spec', 'cidrs').filter((text) => typeof text === 'string');

@@ -1,4 +1,15 @@
 import { isIP } from 'node:net';
+import {
+  dnsLabel1035Faults,
+  dnsSubdomainFaults,
+  duplicate,
+  type FieldError,
+  invalid,
+  notSupported,
+  portNumberFaults,
+  required,
+  tooMany,
+} from '../../../model/index.ts';
 import { ensureObject, isObject, type Json, listAt, numberAt, objectAt, setDefault, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, fieldColumn, formatMap, nameColumn, shortened } from '../print/columns.ts';
@@ -6,9 +17,7 @@ import type { ResourceDefinition } from '../resource.ts';
 import { endpoints as endpointsSchema, service } from '../schema/core.ts';
 import { endpointSlice } from '../schema/extensions.ts';
 import { metadataFields } from '../selector/field-selector.ts';
-import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '../validate/field-error.ts';
 import { specialIpFaults } from '../validate/ip.ts';
-import { dnsLabel1035Faults, dnsSubdomainFaults, portNumberFaults } from '../validate/names.ts';
 import { validateService, validateServiceUpdate } from '../validate/service.ts';
 import { dropTypeDependentFields } from './service-update.ts';
 

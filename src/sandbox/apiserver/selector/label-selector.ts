@@ -1,5 +1,5 @@
+import { labelKeyFaults, labelValueFaults } from '../../../model/index.ts';
 import { badRequest } from '../status.ts';
-import { labelKeyFaults, labelValueFaults } from '../validate/names.ts';
 
 export type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
 export type Requirement = { readonly key: string; readonly operator: Operator; readonly values: readonly string[] };

@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { type FieldError } from '../../../model/index.ts';
 import { clone, equal, type Json, type JsonObject } from '../json.ts';
 import { type KubeObject, type ObjectMeta, timestamp } from '../object.ts';
 import { apiVersionOf, type ResourceDefinition } from '../resource.ts';
 import { decode } from '../schema/decode.ts';
 import { ApiError, badRequest, conflict, staleObject } from '../status.ts';
-import { type FieldError, invalidObject } from '../validate/field-error.ts';
+import { invalidObject } from '../validate/invalid-object.ts';
 import { validateMetadata, validateMetadataUpdate } from '../validate/metadata.ts';
 import type { WriteOptions } from './options.ts';
 

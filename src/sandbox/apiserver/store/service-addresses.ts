@@ -1,7 +1,8 @@
+import { invalid } from '../../../model/index.ts';
 import { ensureObject, isObject, listAt, numberAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { parseCidr } from '../validate/cidr.ts';
-import { invalid, invalidObject } from '../validate/field-error.ts';
+import { invalidObject } from '../validate/invalid-object.ts';
 
 const NODE_PORTS = { first: 30_000, last: 32_767 };
 

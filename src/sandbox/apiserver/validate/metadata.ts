@@ -1,7 +1,14 @@
-import { isObject, type Json } from '../json.ts';
+import {
+  dnsLabelFaults,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  labelKeyFaults,
+  required,
+  tooLong,
+  validateLabels,
+} from '../../../model/index.ts';
 import type { KubeObject } from '../object.ts';
-import { type FieldError, forbiddenField, invalid, required, tooLong } from './field-error.ts';
-import { dnsLabelFaults, labelKeyFaults, labelValueFaults } from './names.ts';
 
 const ANNOTATIONS_LIMIT = 256 * 1024;
 
@@ -71,14 +78,6 @@ export function validateMetadataUpdate(next: KubeObject, old: KubeObject): Field
     }
   }
   return errors;
-}
-
-export function validateLabels(labels: Json | undefined, field: string): FieldError[] {
-  if (!isObject(labels)) return [];
-  return Object.entries(labels).flatMap(([key, value]) => [
-    ...labelKeyFaults(key).map((fault) => invalid(field, key, fault)),
-    ...(typeof value === 'string' ? labelValueFaults(value).map((fault) => invalid(field, value, fault)) : []),
-  ]);
 }
 
 function validateAnnotations(annotations: Record<string, string> | undefined): FieldError[] {

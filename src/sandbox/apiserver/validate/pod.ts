@@ -1,9 +1,20 @@
 import { isIP } from 'node:net';
+import {
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  duplicate,
+  envNameFaults,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  notSupported,
+  portNameFaults,
+  portNumberFaults,
+  required,
+  validateLabels,
+} from '../../../model/index.ts';
 import { at, clone, equal, type Json, listAt, numberAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
-import { duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts';
-import { validateLabels } from './metadata.ts';
-import { dnsLabelFaults, dnsSubdomainFaults, envNameFaults, portNameFaults, portNumberFaults } from './names.ts';
 
 const ONE_OF = {
   restartPolicy: ['Always', 'OnFailure', 'Never'],

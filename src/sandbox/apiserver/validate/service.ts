@@ -1,10 +1,20 @@
 import { isIP } from 'node:net';
+import {
+  dnsLabelFaults,
+  dnsSubdomainFaults,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  notSupported,
+  portNameFaults,
+  portNumberFaults,
+  required,
+  validateLabels,
+} from '../../../model/index.ts';
 import { at, equal, type Json, listAt, numberAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
-import { duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts';
 import { specialIpFaults } from './ip.ts';
-import { validateLabels } from './metadata.ts';
-import { dnsLabelFaults, dnsSubdomainFaults, portNameFaults, portNumberFaults } from './names.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];

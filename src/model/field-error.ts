@@ -1,6 +1,3 @@
-import type { Json } from '../json.ts';
-import { ApiError } from '../status.ts';
-
 export type FieldErrorType =
   | 'FieldValueRequired'
   | 'FieldValueDuplicate'
@@ -9,18 +6,20 @@ export type FieldErrorType =
   | 'FieldValueForbidden'
   | 'FieldValueTooLong'
   | 'FieldValueTooMany'
-  | 'FieldValueNotFound';
+  | 'FieldValueNotFound'
+  /** Of the reader, not of the server: no version known here has it. */
+  | 'FieldUnknown';
 
 /** One fault of an object, with the path of its field as the API server writes it (`spec.ingress[0].ports[0].port`). */
 export type FieldError = {
   readonly type: FieldErrorType;
   readonly field: string;
   /** Shown for the types that show it. */
-  readonly value?: Json | undefined;
+  readonly value?: unknown;
   readonly detail: string;
 };
 
-const TITLES: Record<FieldErrorType, string> = {
+const TITLES: Readonly<Record<FieldErrorType, string>> = {
   FieldValueRequired: 'Required value',
   FieldValueDuplicate: 'Duplicate value',
   FieldValueInvalid: 'Invalid value',
@@ -29,19 +28,20 @@ const TITLES: Record<FieldErrorType, string> = {
   FieldValueTooLong: 'Too long',
   FieldValueTooMany: 'Too many',
   FieldValueNotFound: 'Not found',
+  FieldUnknown: 'Unknown field',
 };
 
 /** A hostile value must not turn the answer into a copy of a 3 MiB request. */
 const SHOWN_VALUE_LIMIT = 512;
 
 export const required = (field: string, detail = ''): FieldError => ({ type: 'FieldValueRequired', field, detail });
-export const invalid = (field: string, value: Json | undefined, detail: string): FieldError => ({
+export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
   type: 'FieldValueInvalid',
   field,
   value,
   detail,
 });
-export const duplicate = (field: string, value: Json | undefined): FieldError => ({
+export const duplicate = (field: string, value: unknown): FieldError => ({
   type: 'FieldValueDuplicate',
   field,
   value,
@@ -52,7 +52,7 @@ export const forbiddenField = (field: string, detail: string): FieldError => ({
   field,
   detail,
 });
-export const notSupported = (field: string, value: Json | undefined, supported: readonly string[]): FieldError => ({
+export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
   type: 'FieldValueNotSupported',
   field,
   value,
@@ -70,7 +70,17 @@ export const tooLong = (field: string, limit: number): FieldError => ({
   detail: `may not be more than ${limit} bytes`,
 });
 
-function shown(value: Json | undefined): string {
+export const unknownField = (field: string): FieldError => ({
+  type: 'FieldUnknown',
+  field,
+  detail: 'no such field is known here',
+});
+
+export function fieldErrorTitle(type: FieldErrorType): string {
+  return TITLES[type];
+}
+
+function shown(value: unknown): string {
   const text = JSON.stringify(value ?? null);
   return text.length <= SHOWN_VALUE_LIMIT ? text : `${text.slice(0, SHOWN_VALUE_LIMIT)}...`;
 }
@@ -86,24 +96,4 @@ export function fieldErrorBody(error: FieldError): string {
 
 export function fieldErrorMessage(error: FieldError): string {
   return `${error.field}: ${fieldErrorBody(error)}`;
-}
-
-/** More faults than anybody reads are not listed: a hostile object has as many as it has members. */
-const MAX_ERRORS = 100;
-const SHOWN_NAME_LIMIT = 253;
-
-/** The 422 answer for an object with faults. */
-export function invalidObject(kind: string, group: string, fullName: string, errors: readonly FieldError[]): ApiError {
-  const listed = errors.slice(0, MAX_ERRORS);
-  const name = fullName.slice(0, SHOWN_NAME_LIMIT);
-  const messages = [...new Set(listed.map(fieldErrorMessage))];
-  if (errors.length > MAX_ERRORS) messages.push(`and ${errors.length - MAX_ERRORS} more errors`);
-  const joined = messages.length === 1 ? messages[0] : `[${messages.join(', ')}]`;
-  const qualified = group === '' ? kind : `${kind}.${group}`;
-  return new ApiError(422, 'Invalid', `${qualified} ${JSON.stringify(name)} is invalid: ${joined}`, {
-    name,
-    ...(group === '' ? {} : { group }),
-    kind,
-    causes: listed.map((error) => ({ reason: error.type, message: fieldErrorBody(error), field: error.field })),
-  });
 }

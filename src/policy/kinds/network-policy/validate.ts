@@ -1,9 +1,16 @@
+import { at, isObject, type Json, listAt, objectAt, stringAt } from '../../../base/index.ts';
+import {
+  type FieldError,
+  forbiddenField,
+  invalid,
+  labelValueWarnings,
+  notSupported,
+  portNameFaults,
+  portNumberFaults,
+  required,
+  validateLabelSelector,
+} from '../../../model/index.ts';
 import { Prefix, parseSloppyCidr, type SloppyCidr } from '../../../net/index.ts';
-import { at, isObject, type Json, listAt, objectAt, stringAt } from '../json.ts';
-import type { KubeObject } from '../object.ts';
-import { type FieldError, forbiddenField, invalid, notSupported, required } from './field-error.ts';
-import { labelValueWarnings, validateLabelSelector } from './label-selector.ts';
-import { portNameFaults, portNumberFaults } from './names.ts';
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 const POLICY_TYPES = ['Ingress', 'Egress'];
@@ -13,7 +20,7 @@ const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/
 const ANY_VALUES = { anyValues: true };
 
 /** networking.k8s.io/v1 NetworkPolicy: every rule that all servers from 1.24 on have; what only newer ones refuse is warned of. */
-export function validateNetworkPolicy(policy: KubeObject): FieldError[] {
+export function validate(policy: Json): FieldError[] {
   const spec = at(policy, 'spec');
   const errors = validateLabelSelector(at(spec, 'podSelector'), 'spec.podSelector', ANY_VALUES);
   for (const [section, peers] of [
@@ -102,9 +109,9 @@ function isStrictSubset(inner: SloppyCidr, outer: SloppyCidr): boolean {
 }
 
 /** What is accepted, as it always was, but hardly meant. */
-export function networkPolicyWarnings(policy: KubeObject): string[] {
+export function warnings(policy: Json): string[] {
   const spec = at(policy, 'spec');
-  const warnings = labelValueWarnings(at(spec, 'podSelector'), 'spec.podSelector');
+  const found = labelValueWarnings(at(spec, 'podSelector'), 'spec.podSelector');
   for (const [section, peers] of [
     ['ingress', 'from'],
     ['egress', 'to'],
@@ -112,7 +119,7 @@ export function networkPolicyWarnings(policy: KubeObject): string[] {
     for (const [r, rule] of listAt(spec, section).entries()) {
       for (const [p, peer] of listAt(rule, peers).entries()) {
         const field = `spec.${section}[${r}].${peers}[${p}]`;
-        warnings.push(
+        found.push(
           ...labelValueWarnings(at(peer, 'podSelector'), `${field}.podSelector`),
           ...labelValueWarnings(at(peer, 'namespaceSelector'), `${field}.namespaceSelector`),
           ...cidrWarnings(at(peer, 'ipBlock', 'cidr'), `${field}.ipBlock.cidr`),
@@ -123,7 +130,7 @@ export function networkPolicyWarnings(policy: KubeObject): string[] {
       }
     }
   }
-  return warnings;
+  return found;
 }
 
 /** In the words of KEP-4858. */

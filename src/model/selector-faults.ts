@@ -1,7 +1,6 @@
-import { at, isObject, type Json, listAt, stringAt } from '../json.ts';
+import { at, isObject, type Json, listAt, stringAt } from '../base/index.ts';
 import { type FieldError, forbiddenField, invalid, required } from './field-error.ts';
-import { validateLabels } from './metadata.ts';
-import { labelKeyFaults, labelValueFaults } from './names.ts';
+import { labelKeyFaults, labelValueFaults } from './name-faults.ts';
 
 export type SelectorOptions = {
   /** Values of expressions need not be values that a label can have. Default false. */
@@ -64,4 +63,12 @@ function valueErrors(values: readonly Json[], field: string): FieldError[] {
       ? labelValueFaults(value).map((fault) => invalid(`${field}.values[${index}]`, value, fault))
       : [],
   );
+}
+
+export function validateLabels(labels: Json | undefined, field: string): FieldError[] {
+  if (!isObject(labels)) return [];
+  return Object.entries(labels).flatMap(([key, value]) => [
+    ...labelKeyFaults(key).map((fault) => invalid(field, key, fault)),
+    ...(typeof value === 'string' ? labelValueFaults(value).map((fault) => invalid(field, value, fault)) : []),
+  ]);
 }
