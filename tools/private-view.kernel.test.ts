@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cgroupMount } from '../src/sandbox/cgroup.ts';
+import { cgroupMount } from '../src/sandbox/machine/cgroup.ts';
 
 const VIEW = join(import.meta.dirname, 'private-view.sh');
 const CGROUPS = cgroupMount(readFileSync('/proc/mounts', 'utf8')) ?? '';

@@ -18,7 +18,7 @@ import {
   makeCertificate,
   stringAt,
 } from '../sandbox/apiserver/index.ts';
-import { EndpointSliceController } from '../sandbox/endpoint-slice-controller.ts';
+import { EndpointSliceController } from '../sandbox/controllers/endpoint-slice-controller.ts';
 import { serviceList } from './backend-services.ts';
 import { parseConfig } from './config.ts';
 import { Intent } from './intent.ts';

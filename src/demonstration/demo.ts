@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { manifestFiles, REPOSITORY, SandboxCluster, stringAt } from '../sandbox/index.ts';
+import { aborted, interruption, manifestFiles, REPOSITORY, SandboxCluster, stringAt } from '../sandbox/index.ts';
 import { selectAttacks } from './catalogue.ts';
 import { runAttacks } from './run.ts';
 
@@ -33,15 +33,6 @@ The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal
 `;
 }
 
-/** Aborted at the first signal that asks a program to end; later ones do not disturb the cleaning up. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => controller.abort(new Error('interrupted')));
-  }
-  return controller.signal;
-}
-
 /** Waits in small portions, so that an interruption is not kept waiting. */
 async function podsReady(cluster: SandboxCluster, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
@@ -52,13 +43,6 @@ async function podsReady(cluster: SandboxCluster, signal: AbortSignal): Promise<
       if (Date.now() > deadline) throw error;
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  if (signal.aborted) resolve();
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  return promise;
 }
 
 /**

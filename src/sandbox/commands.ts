@@ -1,17 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, silentLogger } from '../base/index.ts';
-import { SandboxCluster } from './cluster.ts';
-import { exitCode } from './command.ts';
+import { findExecTarget, manifestFiles, podCommand, runArgv, SandboxCluster } from './cluster/index.ts';
 import { sandboxErrors } from './errors.ts';
-import { takeMachineLock } from './machine-lock.ts';
-import { REPOSITORY, STATE_DIR } from './paths.ts';
-import { findExecTarget, podCommand, runArgv } from './pod-exec.ts';
-import { processRecords, sweep } from './sweep.ts';
+import { aborted, interruption } from './interruption.ts';
+import { exitCode, processRecords, REPOSITORY, STATE_DIR, sweep, takeMachineLock } from './machine/index.ts';
 
 /** The verbs of `membrane sandbox`. Each gives the program's exit code. */
 
@@ -36,7 +32,7 @@ const DOWN_LOCK_MS = 2_000;
 export async function up(options: UpOptions): Promise<number> {
   const manifests = await manifestFiles(options.files);
   if (options.detach) return upDetached(options);
-  const { signal } = stopRequested();
+  const signal = interruption();
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const cluster = new SandboxCluster();
   try {
@@ -92,32 +88,6 @@ export async function exec(options: { namespace: string; pod: string; command: r
 export function kubeconfigPath(): string {
   if (!existsSync(KUBECONFIG)) throw sandboxErrors.make('E_SANDBOX_NOT_RUNNING');
   return KUBECONFIG;
-}
-
-/** YAML files, those of a folder in the order of their names. Throws E_SANDBOX_MANIFEST. */
-export async function manifestFiles(paths: readonly string[]): Promise<string[]> {
-  const lists = paths.map(async (path) => {
-    const found = await stat(path).catch((cause: unknown) => {
-      throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${path} cannot be read`, cause });
-    });
-    if (!found.isDirectory()) return [path];
-    const names = await readdir(path);
-    const yaml = names.filter((name) => /\.(ya?ml|json)$/.test(name)).toSorted();
-    return yaml.map((name) => join(path, name));
-  });
-  return (await Promise.all(lists)).flat();
-}
-
-/** Aborted by the first signal that asks a program to end. Later ones do not disturb the cleaning up. */
-function stopRequested(): AbortController {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort());
-  return controller;
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
 /** Starts the same command as a process of its own and returns when its sandbox is ready, or has failed. */

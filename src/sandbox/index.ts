@@ -1,13 +1,32 @@
 export { type JsonObject, stringAt } from './apiserver/index.ts';
-export { SandboxCluster } from './cluster.ts';
-export type { CommandOptions, CommandResult } from './command.ts';
-export { attempt, run } from './command.ts';
-export { manifestFiles } from './commands.ts';
+export {
+  type ExecOptions,
+  manifestFiles,
+  type ObjectRef,
+  type PodCommand,
+  type ReadyOptions,
+  RemoteSandbox,
+  type Sandbox,
+  SandboxCluster,
+  type SandboxOptions,
+} from './cluster/index.ts';
+export { aborted, interruption } from './interruption.ts';
 export { containerCapabilities, setprivArgs } from './kubelet/index.ts';
-export { createNetns, deleteNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from './netns.ts';
-export { type NodePlace, nodePlace, REPOSITORY, STATE_DIR, WORLD } from './paths.ts';
-export { type PodCommand } from './pod-exec.ts';
-export { RemoteSandbox } from './remote-sandbox.ts';
-export type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
-export { type SandboxOptions } from './sandbox-options.ts';
-export { WORLD_BRIDGE } from './topology.ts';
+export {
+  attempt,
+  type CommandOptions,
+  type CommandResult,
+  createNetns,
+  deleteNetns,
+  inNetnsArgv,
+  ipBatch,
+  type NodePlace,
+  netnsPath,
+  nodePlace,
+  REPOSITORY,
+  run,
+  STATE_DIR,
+  setSysctls,
+  WORLD,
+  WORLD_BRIDGE,
+} from './machine/index.ts';

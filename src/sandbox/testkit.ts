@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ApiStore } from './apiserver/index.ts';
-import { type MachineLock, takeMachineLock } from './machine-lock.ts';
+import { type MachineLock, takeMachineLock } from './machine/index.ts';
 
 /** How long a test waits for the sandbox of somebody else on this machine to end. */
 const PATIENCE_MS = 110_000;

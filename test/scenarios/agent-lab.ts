@@ -10,8 +10,8 @@ import { ApiClient } from '../../src/api/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { removePins } from '../../src/datapath/index.ts';
 import { type ApiServer, createApiServer, type JsonObject, kubeconfig } from '../../src/sandbox/apiserver/index.ts';
-import { cgroupMount } from '../../src/sandbox/cgroup.ts';
-import { listenInNetns } from '../../src/sandbox/netns-socket.ts';
+import { cgroupMount } from '../../src/sandbox/machine/cgroup.ts';
+import { listenInNetns } from '../../src/sandbox/machine/netns-socket.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const NODE = 'lab-node';

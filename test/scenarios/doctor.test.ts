@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/api/index.ts';
-import { listenInNetns } from '../../src/sandbox/netns-socket.ts';
+import { listenInNetns } from '../../src/sandbox/machine/netns-socket.ts';
 import { AgentLab, eventually, type LabPod } from './agent-lab.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');

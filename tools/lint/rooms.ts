@@ -44,6 +44,31 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],
     why: 'the sandbox starts the agent as a program and knows nothing of who uses it',
   },
+  'sandbox/machine': {
+    sees: ['base', 'datapath'],
+    why: 'the machine is namespaces, cgroups, processes and their paths',
+  },
+  'sandbox/apiserver': { sees: ['base', 'net', 'model', 'policy'], why: 'the API server knows nobody who uses it' },
+  'sandbox/client': { sees: ['base', 'sandbox/apiserver'] },
+  'sandbox/controllers': {
+    sees: ['base', 'sandbox/apiserver', 'sandbox/client'],
+    why: 'controllers act on the API, and on nothing else',
+  },
+  'sandbox/kubelet': {
+    sees: ['base', 'net', 'sandbox/apiserver', 'sandbox/client', 'sandbox/machine'],
+    why: 'a kubelet knows its machine and the API',
+  },
+  'sandbox/cluster': {
+    sees: [
+      'base',
+      'net',
+      'sandbox/apiserver',
+      'sandbox/client',
+      'sandbox/controllers',
+      'sandbox/kubelet',
+      'sandbox/machine',
+    ],
+  },
   demonstration: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api', 'cli/output', 'sandbox'],
     why: 'the demonstration sees the agent as everybody does: by its API',
@@ -53,6 +78,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'demonstration/stage': {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api', 'sandbox', 'demonstration/frames', 'demonstration/tools'],
     why: 'the stage knows no act',
+  },
+  'demonstration/acts': {
+    sees: [
+      ...WORDS,
+      'api',
+      'datapath',
+      'sandbox',
+      'demonstration/frames',
+      'demonstration/stage',
+      'demonstration/tools',
+    ],
   },
 };
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAddr, parseMac } from '../../net/index.ts';
-import { run } from '../../sandbox/command.ts';
-import { createNetns, deleteNetns, ipBatch, netnsPath } from '../../sandbox/netns.ts';
+import { run } from '../../sandbox/machine/command.ts';
+import { createNetns, deleteNetns, ipBatch, netnsPath } from '../../sandbox/machine/netns.ts';
 import { newMarker, podFrame, udp } from '../frames/frames.ts';
 import { probe, sendFrames, startConnect, startCount, startSend, startServe } from './frame-tool.ts';
 

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { attempt, type CommandOptions, type CommandResult } from '../command.ts';
 import { sandboxErrors } from '../errors.ts';
-import { inNetnsArgv } from '../netns.ts';
+import { attempt, type CommandOptions, type CommandResult, inNetnsArgv } from '../machine/index.ts';
 import { type NetworkList, type PluginConfig, pluginInput } from './cni-config.ts';
 
 export type CniHost = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Pod, podSchema } from '../pod.ts';
+import { type Pod, podSchema } from '../client/pod.ts';
 import { containerCommand, expand } from './container-command.ts';
 import { containerArgv, execArgv, holderArgv } from './isolation.ts';
 

@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../pod.ts';
+import type { Container, Pod } from '../client/index.ts';
 import { type Capabilities, containerCapabilities, setprivArgs } from './capabilities.ts';
 
 /** How a container's process is run, or why it cannot be (a reason and message as container runtimes give them). */

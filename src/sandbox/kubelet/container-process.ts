@@ -3,8 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cgroup } from '../cgroup.ts';
-import { exitCode } from '../command.ts';
+import { type Cgroup, exitCode } from '../machine/index.ts';
 
 export type Exit = { readonly exitCode: number; readonly signal?: NodeJS.Signals };
 

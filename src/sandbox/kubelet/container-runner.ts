@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../base/index.ts';
-import { attempt } from '../command.ts';
-import type { Container, Pod } from '../pod.ts';
-import { rfc3339 } from '../time.ts';
+import { type Container, type Pod, rfc3339 } from '../client/index.ts';
+import { attempt } from '../machine/index.ts';
 import { type ContainerCommand, containerCommand } from './container-command.ts';
 import { ContainerProcess, type Exit } from './container-process.ts';
 import { containerArgv, execArgv } from './isolation.ts';

@@ -1,4 +1,4 @@
-import { inCgroupArgv } from '../cgroup.ts';
+import { inCgroupArgv } from '../machine/index.ts';
 
 /**
  * The argument lists that put a process into a pod: into its cgroup first, so that none is ever outside. The scripts are constants and get everything else as positional

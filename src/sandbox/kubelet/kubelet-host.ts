@@ -1,7 +1,7 @@
 import type { Logger } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
-import type { EventRecorder } from '../event-recorder.ts';
-import type { NodePlace } from '../paths.ts';
+import type { EventRecorder } from '../client/index.ts';
+import type { NodePlace } from '../machine/index.ts';
 import type { SandboxHost } from './pod-sandbox.ts';
 import type { Semaphore } from './semaphore.ts';
 

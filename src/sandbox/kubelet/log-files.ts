@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, readdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pod } from '../pod.ts';
+import type { Pod } from '../client/index.ts';
 
 /** A container's log is emptied when it is larger: /run is memory. */
 const MAX_BYTES = 8 << 20;

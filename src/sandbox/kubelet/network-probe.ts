@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { isIPv4, type Socket } from 'node:net';
-import { connectInNetns } from '../netns-socket.ts';
+import { connectInNetns } from '../machine/index.ts';
 
 /** Whether a connection is accepted in time. */
 export function tcpProbe(netns: string, ip: string, port: number, timeoutMs: number): Promise<boolean> {

@@ -1,14 +1,15 @@
 import { release } from 'node:os';
 import { errorMessage, type Logger } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
-import type { NodePlace } from '../paths.ts';
-import { MAX_PODS } from '../placement.ts';
-import { rfc3339, rfc3339Micro } from '../time.ts';
+import { rfc3339, rfc3339Micro } from '../client/index.ts';
+import type { NodePlace } from '../machine/index.ts';
 
 /** How often a kubelet says that it lives; its lease says for how long that holds. */
 const HEARTBEAT_MS = 10_000;
 const LEASE_SECONDS = 40;
 const LEASE_NAMESPACE = 'kube-node-lease';
+/** What a /24 holds without its own, its broadcast and one spare address. */
+const MAX_PODS = 253;
 
 function nodeObject(node: NodePlace) {
   return {

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Backoff, errorMessage, type Logger, systemClock } from '../../base/index.ts';
-import type { Cgroup } from '../cgroup.ts';
-import { createNetns, deleteNetns } from '../netns.ts';
-import type { NodePlace } from '../paths.ts';
-import { type Pod, podKey } from '../pod.ts';
+import { type Pod, podKey } from '../client/index.ts';
+import { type Cgroup, createNetns, deleteNetns, type NodePlace } from '../machine/index.ts';
 import type { Attachment, Cni, CniResult } from './cni.ts';
 import { type NetworkList, readNetworkList } from './cni-config.ts';
 import { ContainerProcess } from './container-process.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Pod, podSchema } from '../pod.ts';
+import { type Pod, podSchema } from '../client/pod.ts';
 import { type ContainerRecord, type ContainerState, podPhase, podStatus } from './pod-status.ts';
 
 const waiting: ContainerState = { kind: 'waiting', reason: 'ContainerCreating' };

@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../pod.ts';
+import type { Container, Pod } from '../client/index.ts';
 
 export type ContainerState =
   | { readonly kind: 'waiting'; readonly reason: string; readonly message?: string }

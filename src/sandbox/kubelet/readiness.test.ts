@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { podSchema } from '../pod.ts';
+import { podSchema } from '../client/pod.ts';
 import { type ProbeActions, probePort, ReadinessCount, runProbe } from './readiness.ts';
 import { RestartBackoff } from './restart-backoff.ts';
 import { Semaphore } from './semaphore.ts';

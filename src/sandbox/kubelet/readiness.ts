@@ -1,5 +1,5 @@
 import { systemClock } from '../../base/index.ts';
-import type { Container, Probe } from '../pod.ts';
+import type { Container, Probe } from '../client/index.ts';
 
 /** What a probe needs done; each resolves to whether it went well. Never throws. */
 export type ProbeActions = {

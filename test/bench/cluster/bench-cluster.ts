@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { ApiClient } from '../../../src/api/index.ts';
-import { inNetnsArgv, SandboxCluster } from '../../../src/sandbox/index.ts';
+import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
+import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { buildNetload, NETLOAD } from '../wire/load.ts';
 

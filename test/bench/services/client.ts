@@ -1,5 +1,5 @@
-import { run } from '../../../src/sandbox/command.ts';
-import { inNetnsArgv } from '../../../src/sandbox/netns.ts';
+import { run } from '../../../src/sandbox/machine/command.ts';
+import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { NETLOAD } from '../wire/load.ts';
 
 /** What netload measures against an address. `connect` takes how many, the others how long in seconds. */

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { inNetnsArgv } from '../../../src/sandbox/netns.ts';
+import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { buildNetload, NETLOAD } from '../wire/load.ts';
 

@@ -1,6 +1,6 @@
-import { run } from '../../../src/sandbox/command.ts';
-import { inNetnsArgv, ipBatch, netnsPath, setSysctls } from '../../../src/sandbox/netns.ts';
-import { NODE_SYSCTLS } from '../../../src/sandbox/topology.ts';
+import { run } from '../../../src/sandbox/machine/command.ts';
+import { inNetnsArgv, ipBatch, netnsPath, setSysctls } from '../../../src/sandbox/machine/netns.ts';
+import { NODE_SYSCTLS } from '../../../src/sandbox/machine/topology.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { Namespaces } from '../wire/paths.ts';
 import { type Client, clientIn } from './client.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MapSet, type ServiceKey, type ServiceMaps, serviceMaps } from '../../../src/datapath/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../../src/net/index.ts';
-import { netnsPath } from '../../../src/sandbox/netns.ts';
-import { WORLD } from '../../../src/sandbox/paths.ts';
+import { netnsPath } from '../../../src/sandbox/machine/netns.ts';
+import { WORLD } from '../../../src/sandbox/machine/paths.ts';
 import { BenchCluster, NAMESPACE, NODE, podManifest } from '../cluster/bench-cluster.ts';
 import { type Client, clientBy, clientIn } from './client.ts';
 import { Listener, type Listening } from './listener.ts';

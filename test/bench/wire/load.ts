@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { run } from '../../../src/sandbox/command.ts';
-import { inNetnsArgv, netnsPath } from '../../../src/sandbox/netns.ts';
+import { run } from '../../../src/sandbox/machine/command.ts';
+import { inNetnsArgv, netnsPath } from '../../../src/sandbox/machine/netns.ts';
 import { onInterrupt } from '../interrupt.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');

@@ -5,7 +5,7 @@ import { linkDetach, TCX_EGRESS, TCX_INGRESS, tcxLinkCreate } from '../../../src
 import { TestDatapath } from '../../../src/datapath/testkit.ts';
 import { endpointId, identityId, type PolicyTableRow, ruleId } from '../../../src/model/index.ts';
 import { type Addr, macOfAddr, PROTOCOL_NUMBERS, parseAddr, parseMac } from '../../../src/net/index.ts';
-import { netnsPath } from '../../../src/sandbox/netns.ts';
+import { netnsPath } from '../../../src/sandbox/machine/netns.ts';
 import { bystanders, DEFAULTS } from '../scene.ts';
 import type { Path } from './load.ts';
 import { Namespaces } from './paths.ts';

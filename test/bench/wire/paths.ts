@@ -1,5 +1,12 @@
-import { run } from '../../../src/sandbox/command.ts';
-import { createNetns, deleteNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from '../../../src/sandbox/netns.ts';
+import { run } from '../../../src/sandbox/machine/command.ts';
+import {
+  createNetns,
+  deleteNetns,
+  inNetnsArgv,
+  ipBatch,
+  netnsPath,
+  setSysctls,
+} from '../../../src/sandbox/machine/netns.ts';
 import type { Path } from './load.ts';
 
 const CLIENT = '10.255.250.1';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listNetns } from '../../../src/sandbox/netns.ts';
+import { listNetns } from '../../../src/sandbox/machine/netns.ts';
 import { broken, useSandbox } from './lab.ts';
 
 describe('the demonstration', () => {

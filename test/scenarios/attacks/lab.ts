@@ -5,7 +5,8 @@ import { type AttackOptions, selectAttacks } from '../../../src/demonstration/ca
 import { linesOf } from '../../../src/demonstration/run.ts';
 import type { AttackLine } from '../../../src/demonstration/stage/line.ts';
 import { Stage } from '../../../src/demonstration/stage/stage.ts';
-import { SandboxCluster, type SandboxOptions } from '../../../src/sandbox/index.ts';
+import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
+import type { SandboxOptions } from '../../../src/sandbox/cluster/sandbox-options.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../../examples/two-tenants');
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { WORLD_ADDRESSES } from '../../../src/sandbox/topology.ts';
+import { WORLD_ADDRESSES } from '../../../src/sandbox/machine/topology.ts';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
 import { distinct, type Scene, type Service } from './scene.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { run } from '../../../src/sandbox/command.ts';
-import { inNetnsArgv } from '../../../src/sandbox/index.ts';
+import { run } from '../../../src/sandbox/machine/command.ts';
+import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { useLab } from './lab.ts';
 import { type Load, load, repeatedSyns, sum } from './load.ts';
 import { REFUSED, type Scene } from './scene.ts';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ApiClient } from '../../../src/api/index.ts';
-import { SandboxCluster } from '../../../src/sandbox/index.ts';
+import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
 import { waitForMachine } from '../../../src/sandbox/testkit.ts';
 
-/** Of the network that plays the world (see src/sandbox/topology.ts). */
+/** Of the network that plays the world (see src/sandbox/machine/topology.ts). */
 const CLIENT = '203.0.113.7';
 const SERVER = '198.51.100.5';
 const [REMOTE, HOST, WORLD] = [30_080, 30_081, 30_082];

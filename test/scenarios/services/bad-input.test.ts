@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { attempt } from '../../../src/sandbox/command.ts';
+import { attempt } from '../../../src/sandbox/machine/command.ts';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
 import type { Scene } from './scene.ts';

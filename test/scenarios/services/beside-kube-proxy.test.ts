@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/api/index.ts';
 import { kubeProxyRules } from '../../../src/demonstration/stage/kube-proxy-rules.ts';
 import { parseAddr } from '../../../src/net/index.ts';
-import { REPOSITORY } from '../../../src/sandbox/paths.ts';
+import { REPOSITORY } from '../../../src/sandbox/machine/paths.ts';
 import { type ServiceLab, useLab } from './lab.ts';
 import type { Scene } from './scene.ts';
 

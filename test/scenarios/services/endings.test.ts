@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { run } from '../../../src/sandbox/command.ts';
-import { inNetnsArgv } from '../../../src/sandbox/index.ts';
+import { run } from '../../../src/sandbox/machine/command.ts';
+import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
 import { distinct, REFUSED, type Scene } from './scene.ts';

@@ -2,10 +2,12 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { ApiClient } from '../../../src/api/index.ts';
-import { attempt } from '../../../src/sandbox/command.ts';
-import { type NodePlace, SandboxCluster, type SandboxOptions } from '../../../src/sandbox/index.ts';
+import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
+import type { SandboxOptions } from '../../../src/sandbox/cluster/sandbox-options.ts';
+import { attempt } from '../../../src/sandbox/machine/command.ts';
+import type { NodePlace } from '../../../src/sandbox/machine/node-place.ts';
+import { worldArgv } from '../../../src/sandbox/machine/topology.ts';
 import { waitForMachine } from '../../../src/sandbox/testkit.ts';
-import { worldArgv } from '../../../src/sandbox/topology.ts';
 import { eventually } from './eventually.ts';
 import { type Place, Scene, type SceneCommand, type SceneGround } from './scene.ts';
 

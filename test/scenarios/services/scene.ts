@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { ApiClient, ObserveLine, ServiceView } from '../../../src/api/index.ts';
 import { stringAt } from '../../../src/sandbox/apiserver/index.ts';
-import { attempt, type CommandResult } from '../../../src/sandbox/command.ts';
-import type { SandboxCluster } from '../../../src/sandbox/index.ts';
+import type { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
+import { attempt, type CommandResult } from '../../../src/sandbox/machine/command.ts';
 import { eventually } from './eventually.ts';
 import { Talker, type TalkerKind } from './talker.ts';
 

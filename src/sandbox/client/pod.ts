@@ -1,0 +1,112 @@
+import { z } from 'zod';
+
+/**
+ * What the scheduler and the kubelet read of a pod. Parsed from whatever the API server sends, although that validates
+ * too: these strings end up in paths and in argument lists.
+ */
+export const segment = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'not a DNS name')
+  .refine((s) => !s.includes('..'));
+const noNul = z.string().refine((s) => !s.includes('\0'), 'holds a NUL byte');
+const port = z.union([z.int().min(1).max(65535), z.string().max(15)]);
+
+const probeSchema = z.object({
+  exec: z.object({ command: z.array(noNul).min(1) }).optional(),
+  tcpSocket: z.object({ port, host: z.string().optional() }).optional(),
+  httpGet: z
+    .object({ port, path: z.string().optional(), host: z.string().optional(), scheme: z.string().optional() })
+    .optional(),
+  initialDelaySeconds: z.number().default(0),
+  periodSeconds: z.number().default(10),
+  timeoutSeconds: z.number().default(1),
+  successThreshold: z.number().default(1),
+  failureThreshold: z.number().default(3),
+});
+
+const containerSchema = z.object({
+  name: segment,
+  image: z.string().default(''),
+  command: z.array(noNul).default([]),
+  args: z.array(noNul).default([]),
+  env: z
+    .array(z.object({ name: noNul.regex(/^[^=]+$/), value: noNul.default(''), valueFrom: z.unknown().optional() }))
+    .default([]),
+  workingDir: noNul.optional(),
+  ports: z
+    .array(
+      z.object({
+        name: z.string().optional(),
+        containerPort: z.number(),
+        protocol: z.string().default('TCP'),
+        hostPort: z.number().default(0),
+        hostIP: z.string().default(''),
+      }),
+    )
+    .default([]),
+  securityContext: z
+    .object({
+      privileged: z.boolean().default(false),
+      allowPrivilegeEscalation: z.boolean().optional(),
+      runAsUser: z.int().min(0).optional(),
+      runAsGroup: z.int().min(0).optional(),
+      capabilities: z
+        .object({ add: z.array(z.string()).default([]), drop: z.array(z.string()).default([]) })
+        .optional(),
+    })
+    .optional(),
+  readinessProbe: probeSchema.optional(),
+});
+
+const tolerationSchema = z.object({
+  key: z.string().optional(),
+  operator: z.string().optional(),
+  value: z.string().optional(),
+  effect: z.string().optional(),
+});
+
+export const podSchema = z.object({
+  metadata: z.object({
+    name: segment,
+    namespace: segment,
+    uid: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
+    resourceVersion: z.string().optional(),
+    deletionTimestamp: z.string().optional(),
+    deletionGracePeriodSeconds: z.number().optional(),
+  }),
+  spec: z.object({
+    nodeName: z.string().optional(),
+    hostNetwork: z.boolean().default(false),
+    hostname: segment.optional(),
+    restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
+    terminationGracePeriodSeconds: z.number().default(30),
+    nodeSelector: z.record(z.string(), z.string()).default({}),
+    tolerations: z.array(tolerationSchema).default([]),
+    schedulerName: z.string().default('default-scheduler'),
+    initContainers: z.array(containerSchema).default([]),
+    containers: z.array(containerSchema),
+    securityContext: z
+      .object({ runAsUser: z.int().min(0).optional(), runAsGroup: z.int().min(0).optional() })
+      .optional(),
+  }),
+  status: z
+    .object({
+      phase: z.string().optional(),
+      podIP: z.string().optional(),
+      conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+    })
+    .default({ conditions: [] }),
+});
+
+export type Pod = z.infer<typeof podSchema>;
+export type Container = z.infer<typeof containerSchema>;
+export type Probe = z.infer<typeof probeSchema>;
+export type Toleration = z.infer<typeof tolerationSchema>;
+
+export function isReady(pod: Pod): boolean {
+  return pod.status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+}
+
+export function podKey(pod: { metadata: { namespace: string; name: string } }): string {
+  return `${pod.metadata.namespace}/${pod.metadata.name}`;
+}

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { parseAllDocuments } from 'yaml';
+import { errorMessage } from '../../base/index.ts';
+import { type ApiStore, isApiError, type Json, type JsonObject, type KubeObject } from '../apiserver/index.ts';
+import { sandboxErrors } from '../errors.ts';
+
+export type ManifestObject = JsonObject & {
+  apiVersion: string;
+  kind: string;
+  metadata: JsonObject & { name: string; namespace?: string };
+};
+
+const MAX_BYTES = 16 << 20;
+
+/** The Kubernetes objects of a YAML text, `List`s opened. `source` is named in messages. Throws E_SANDBOX_MANIFEST. */
+export function parseManifest(text: string, source: string): ManifestObject[] {
+  const refuse = (detail: string): Error =>
+    sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${source}: ${detail}` });
+  if (text.length > MAX_BYTES) throw refuse(`larger than ${MAX_BYTES} bytes`);
+  const objects: ManifestObject[] = [];
+  const take = (value: unknown): void => {
+    const object = value as ManifestObject;
+    if (typeof value !== 'object' || value === null) throw refuse('a document is not an object');
+    if (typeof object.apiVersion !== 'string' || typeof object.kind !== 'string') {
+      throw refuse('an object has no apiVersion or kind');
+    }
+    if (object.kind === 'List' && Array.isArray(object['items'])) for (const item of object['items']) take(item);
+    else if (typeof object.metadata?.name !== 'string') throw refuse(`a ${object.kind} has no metadata.name`);
+    else objects.push(object);
+  };
+  for (const document of parseAllDocuments(text, { uniqueKeys: true })) {
+    if (!('errors' in document)) continue;
+    const [error] = document.errors;
+    if (error !== undefined) throw refuse(error.message.split('\n')[0] ?? 'not YAML');
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    if (value !== null && value !== undefined) take(value);
+  }
+  return objects;
+}
+
+/** Creates each object or brings the one that is there to what is written. Throws E_SANDBOX_MANIFEST at the first refusal. */
+export function applyManifest(store: ApiStore, objects: readonly ManifestObject[]): void {
+  for (const object of objects) {
+    const { kind, apiVersion, metadata } = object;
+    const definition = store.catalog.all.find(
+      (d) => d.kind === kind && (d.group === '' ? d.version : `${d.group}/${d.version}`) === apiVersion,
+    );
+    const name = `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+    if (definition === undefined) {
+      throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${name}: there is no kind ${kind} in ${apiVersion}` });
+    }
+    const namespace = definition.namespaced ? (metadata.namespace ?? 'default') : undefined;
+    const key = { namespace, name: metadata.name };
+    try {
+      const known = store.get(definition.resource, key);
+      const fresh = structuredClone(object) as Json;
+      if (known === undefined) store.create(definition.resource, fresh, { namespace });
+      else if (kind === 'Pod' || kind === 'Node') {
+        store.patch(definition.resource, key, { type: 'merge', body: { metadata: mergedMeta(known, object) } });
+      } else store.update(definition.resource, fresh, { key });
+    } catch (cause) {
+      const detail = `${name}: ${isApiError(cause) ? cause.message : errorMessage(cause)}`;
+      throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail, cause });
+    }
+  }
+}
+
+/** Of a running pod only labels and annotations may change; what is not written any more goes. */
+function mergedMeta(known: KubeObject, object: ManifestObject): JsonObject {
+  const patch: JsonObject = {};
+  for (const key of ['labels', 'annotations'] as const) {
+    const removed = Object.keys(known.metadata[key] ?? {}).map((name) => [name, null] as const);
+    patch[key] = { ...Object.fromEntries(removed), ...(object.metadata[key] as JsonObject | undefined) };
+  }
+  return patch;
+}
+
+/** Throws E_SANDBOX_MANIFEST. */
+export async function readManifest(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${path} cannot be read`, cause });
+  }
+}

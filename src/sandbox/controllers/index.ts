@@ -1,0 +1,2 @@
+export { EndpointSliceController } from './endpoint-slice-controller.ts';
+export { Scheduler } from './scheduler.ts';

@@ -1,0 +1,10 @@
+export { Cgroup, inCgroupArgv } from './cgroup.ts';
+export { attempt, type CommandOptions, type CommandResult, exitCode, run } from './command.ts';
+export { type MachineLock, takeMachineLock } from './machine-lock.ts';
+export { createNetns, deleteNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from './netns.ts';
+export { connectInNetns, listenInNetns } from './netns-socket.ts';
+export { nodeArgv } from './node-exec.ts';
+export { MAX_NODES, type NodePlace, nodePlace } from './node-place.ts';
+export { REPOSITORY, STATE_DIR, safeSegment, WORLD } from './paths.ts';
+export { processRecords, sweep } from './sweep.ts';
+export { buildTopology, mountBpf, WORLD_BRIDGE, worldArgv } from './topology.ts';

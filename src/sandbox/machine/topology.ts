@@ -1,0 +1,100 @@
+import { mkdir } from 'node:fs/promises';
+import { run } from './command.ts';
+import { createNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from './netns.ts';
+import type { NodePlace } from './node-place.ts';
+import { BPF_MOUNT, WORLD } from './paths.ts';
+
+/** The world's end of the network of nodes: their default gateway. */
+export const WORLD_IP = '172.18.0.1';
+/** Addresses of "somebody out there": documentation ranges (RFC 5737), so nobody real is ever meant. */
+export const WORLD_ADDRESSES: readonly string[] = [
+  ...Array.from({ length: 10 }, (_, i) => `198.51.100.${i + 1}`),
+  ...Array.from({ length: 10 }, (_, i) => `203.0.113.${i + 1}`),
+];
+
+/** In the world: what the nodes' uplinks are plugged into. */
+export const WORLD_BRIDGE = 'mbrbr0';
+
+/** The world's side of node `index`'s uplink. */
+function portName(index: number): string {
+  return `mbrup${index}`;
+}
+
+/** `ip -batch` lines for the world namespace. */
+export function worldPlan(): string[] {
+  return [
+    'link set lo up',
+    // Without spanning tree and with no forwarding delay, a port forwards at once.
+    `link add ${WORLD_BRIDGE} type bridge stp_state 0 forward_delay 0`,
+    `addr add ${WORLD_IP}/16 dev ${WORLD_BRIDGE}`,
+    `link set ${WORLD_BRIDGE} up`,
+    ...WORLD_ADDRESSES.map((address) => `addr add ${address}/32 dev lo`),
+  ];
+}
+
+/** `ip -batch` lines for the world namespace that connect one node. */
+export function uplinkPlan(node: NodePlace): string[] {
+  const port = portName(node.index);
+  return [
+    `link add ${port} type veth peer name eth0 netns ${node.netns}`,
+    `link set ${port} master ${WORLD_BRIDGE} up`,
+    `route replace ${node.podCidr} via ${node.ip} dev ${WORLD_BRIDGE}`,
+  ];
+}
+
+/**
+ * `ip -batch` lines for the node's namespace. It has routes to the pods of other nodes, as a cloud's network would: what
+ * comes that way is still judged by who sends it.
+ */
+export function nodePlan(node: NodePlace, nodes: readonly NodePlace[] = []): string[] {
+  const others = nodes.filter(({ index }) => index !== node.index);
+  return [
+    'link set lo up',
+    `addr add ${node.ip}/16 dev eth0`,
+    'link set eth0 up',
+    `route add default via ${WORLD_IP} dev eth0`,
+    ...others.map(({ podCidr, ip }) => `route add ${podCidr} via ${ip} dev eth0`),
+  ];
+}
+
+/**
+ * A node forwards; it takes no routes from neighbours' router advertisements. rp_filter is off because a pod's address is a
+ * /32 behind its own device and the datapath checks sources itself; route_localnet stays off (CVE-2020-8558).
+ */
+export const NODE_SYSCTLS = {
+  'net/ipv4/ip_forward': 1,
+  'net/ipv4/conf/all/rp_filter': 0,
+  'net/ipv4/conf/default/rp_filter': 0,
+  'net/ipv4/conf/all/route_localnet': 0,
+  'net/ipv4/conf/default/route_localnet': 0,
+  'net/ipv6/conf/all/accept_ra': 0,
+  'net/ipv6/conf/default/accept_ra': 0,
+} as const;
+
+/** The world is somebody else's network: it only answers and does not forward between nodes' pods. */
+const WORLD_SYSCTLS = { 'net/ipv6/conf/all/accept_ra': 0, 'net/ipv6/conf/default/accept_ra': 0 } as const;
+
+/** Mounts the BPF file system where it belongs, if the machine has not done so. It stays. */
+export async function mountBpf(mounts: string): Promise<void> {
+  const mounted = mounts.split('\n').some((line) => line.split(' ')[1] === BPF_MOUNT && line.split(' ')[2] === 'bpf');
+  if (!mounted) await run(['mount', '-t', 'bpf', '-o', 'mode=700', 'bpffs', BPF_MOUNT]);
+}
+
+/** Builds the world and the nodes. Nothing of ours may be there yet (see `sweep`). */
+export async function buildTopology(nodes: readonly NodePlace[]): Promise<void> {
+  await createNetns(WORLD);
+  await setSysctls(netnsPath(WORLD), WORLD_SYSCTLS);
+  await ipBatch(WORLD, worldPlan());
+  for (const node of nodes) {
+    await createNetns(node.netns);
+    await setSysctls(node.netnsPath, NODE_SYSCTLS);
+    await ipBatch(WORLD, uplinkPlan(node));
+    await ipBatch(node.netns, nodePlan(node, nodes));
+    await mkdir(node.dir, { recursive: true, mode: 0o700 });
+  }
+}
+
+/** argv that runs something as the world. */
+export function worldArgv(argv: readonly string[]): string[] {
+  return inNetnsArgv(netnsPath(WORLD), argv);
+}
