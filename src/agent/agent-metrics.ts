@@ -1,7 +1,8 @@
 import { createRegistry, Gauge, Histogram, type Registry } from '../base/metrics.ts';
+import type { AddressBook } from '../cluster/index.ts';
 import { type MapSet, readCounters } from '../datapath/index.ts';
 import { ENDPOINT_STATES } from '../endpoint/index.ts';
-import type { AddressBook, IdentityAllocator } from '../identity/index.ts';
+import type { IdentityAllocator } from '../identity/index.ts';
 import type { FlowHub } from '../observe/index.ts';
 import type { Collection } from './conntrack-collector.ts';
 import type { EndpointTable } from './endpoint-table.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { policyRow } from '../cluster/samples.ts';
 import { type PolicyKey, policyKey } from '../model/index.ts';
 import { PolicyRepository, readPolicy } from '../policy/index.ts';
 import { policyView, ruleText } from './backend-policies.ts';
-import { policyRow } from './fake-node.ts';
 import type { PolicyProblem } from './policy-follower.ts';
 
 const peers = {

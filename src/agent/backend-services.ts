@@ -1,7 +1,7 @@
 import type { ServiceList, ServiceView } from '../api/index.ts';
+import type { Intent } from '../cluster/index.ts';
 import { type Backend, type Frontend, frontendKey, type ServiceSpec } from '../model/index.ts';
 import type { HostPortPod } from '../service/index.ts';
-import type { Intent } from './intent.ts';
 import type { Services } from './services.ts';
 
 /** Of one service; more are counted. */

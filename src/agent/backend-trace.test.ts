@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { TraceRequest } from '../api/index.ts';
+import { namespaceRow, nodeRow, onlyFrom, podRow } from '../cluster/samples.ts';
 import { type Frontend, frontendKey } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { sampleFrontend } from '../service/samples.ts';
 import { trace } from './backend-trace.ts';
-import { FAKE_NODE, fakeNode, namespaceRow, nodeRow, onlyFrom, podRow } from './fake-node.ts';
+import { FAKE_NODE, fakeNode } from './fake-node.ts';
 
 const CLUSTER_IP = parseAddr('10.96.0.10');
 

@@ -1,5 +1,6 @@
 import type { TraceRequest, TraceView } from '../api/index.ts';
-import { type AddressBook, RESERVED_IDS, reservedIdentity } from '../identity/index.ts';
+import type { AddressBook, Intent, PodIdentities } from '../cluster/index.ts';
+import { RESERVED_IDS, reservedIdentity } from '../identity/index.ts';
 import {
   type Direction,
   type DropReason,
@@ -17,8 +18,6 @@ import { type Addr, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../net/index.ts'
 import { type Explanation, explain, type NearestMiss, type PolicyRepository, partyOf } from '../policy/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import { agentErrors } from './errors.ts';
-import type { Intent } from './intent.ts';
-import type { PodIdentities } from './pod-identities.ts';
 import type { DirectionState, PolicyInstaller } from './policy-installer.ts';
 import { shortfall } from './shortfalls.ts';
 import { backendOf, dropStep, nobodyAt, pretender } from './trace-destination.ts';

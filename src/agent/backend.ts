@@ -17,9 +17,15 @@ import type {
   TraceRequest,
   TraceView,
 } from '../api/index.ts';
-import type { Config, EndpointAccounts, EndpointWords, MapSet } from '../datapath/index.ts';
-import { conntrackMap } from '../datapath/index.ts';
-import { type AddressBook, type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../identity/index.ts';
+import type { AddressBook, Intent, PodIdentities } from '../cluster/index.ts';
+import {
+  type Config,
+  conntrackMap,
+  type EndpointAccounts,
+  type EndpointWords,
+  type MapSet,
+} from '../datapath/index.ts';
+import { type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../identity/index.ts';
 import { type FlowMessage, type Identity, identityLabels, type PolicyKey, policyKey } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { FlowHub } from '../observe/index.ts';
@@ -35,9 +41,6 @@ import type { DatapathHealth } from './datapath-health.ts';
 import type { Doctor } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { Engine } from './engine.ts';
-import type { Intent } from './intent.ts';
-import type { PeerFollower } from './peer-follower.ts';
-import type { PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { PolicyInstaller } from './policy-installer.ts';
 import { type Reflection, reflectorDetail, unreadableTexts } from './reflection.ts';
@@ -69,7 +72,6 @@ export type BackendOptions = {
   readonly accounts: EndpointAccounts;
   readonly words: EndpointWords;
   readonly nodeAddresses: () => readonly Addr[];
-  readonly peers: Pick<PeerFollower, 'starved'>;
   readonly closed: Pick<ClosedEndpoints, 'problems'>;
   readonly health: Pick<DatapathHealth, 'standing'>;
   readonly switchover: Pick<Switchover, 'waits'>;
@@ -277,7 +279,7 @@ export class Backend implements AdminBackend {
     const { unplaced, size } = this.#o.book;
     const lost = `${unplaced} of ${size} addresses of pods and nodes elsewhere have no room in the ipcache, and are nobody's or the world's: raise maps.ipcache`;
     add('addresses', unplaced === 0 ? [] : [lost], `${size} of pods and nodes elsewhere`);
-    const starved = Array.from(this.#o.peers.starved, ([pod, problem]) => `pod ${pod}: ${problem}`);
+    const starved = Array.from(this.#o.identities.waiting, ([pod, problem]) => `pod ${pod}: ${problem}`);
     add(
       'identities',
       starved.length > 5 ? [...starved.slice(0, 5), `and ${starved.length - 5} more pods`] : starved,

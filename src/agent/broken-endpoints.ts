@@ -1,16 +1,16 @@
 import { errorMessage, type Logger } from '../base/index.ts';
+import type { ObjectProblems } from '../cluster/index.ts';
 import type { EndpointWords, Netdev } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { EndpointTable } from './endpoint-table.ts';
-import type { ObjectEvents } from './object-events.ts';
 
 export type BrokenEndpointsOptions = {
   readonly endpoints: EndpointTable;
   readonly programs: Pick<EndpointPrograms, 'closeLeftBehind'>;
   readonly words: Pick<EndpointWords, 'clear'>;
   readonly netdev: Pick<Netdev, 'setDown' | 'openPath'>;
-  readonly events: Pick<ObjectEvents, 'report'>;
+  readonly problems: ObjectProblems;
   readonly log: Logger;
 };
 
@@ -28,7 +28,7 @@ export class BrokenEndpoints {
   }
 
   async close(record: EndpointRecord, why: string): Promise<void> {
-    const { endpoints, programs, words, netdev, events, log } = this.#o;
+    const { endpoints, programs, words, netdev, problems, log } = this.#o;
     const { id, pod, hostIfindex } = record;
     words.clear(id);
     const before = endpoints.get(id);
@@ -45,7 +45,7 @@ export class BrokenEndpoints {
     const { namespace, name, uid } = pod;
     if (uid === undefined) return;
     const message = `Nothing passes at ${record.hostIfname}: ${detail}`;
-    events.report({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, [{ reason: 'ProgramsBroken', message }]);
+    problems.report({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, [{ reason: 'ProgramsBroken', message }]);
   }
 
   /** Its programs are what they should be: from here on it is opened as every other. */

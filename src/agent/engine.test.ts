@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { namespaceRow, nodeRow, onlyFrom, podRow, policyRow } from '../cluster/samples.ts';
 import { type EndpointWord, isOutside, OUTSIDE_WORDS, outsideOf, policyKey } from '../datapath/index.ts';
 import { LAST_ENDPOINT_ID } from '../endpoint/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
@@ -14,17 +15,7 @@ import {
 } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { compileTable } from '../policy/index.ts';
-import {
-  FAKE_NODE,
-  FakeKernel,
-  fakeNode,
-  namespaceRow,
-  nodeRow,
-  onlyFrom,
-  podRow,
-  policyRow,
-  recordOf,
-} from './fake-node.ts';
+import { FAKE_NODE, FakeKernel, fakeNode, recordOf } from './fake-node.ts';
 
 const backend = podRow('backend', { app: 'backend' });
 const frontend = podRow('frontend', { app: 'frontend' });

@@ -1,21 +1,18 @@
 import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import type { Cluster } from '../cluster/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, isConnected, mayOpen } from '../endpoint/index.ts';
-import type { AddressBook, IdentityAllocator } from '../identity/index.ts';
+import type { IdentityAllocator } from '../identity/index.ts';
 import { endpointId, type IdentityId, ifindex, type PodIdentity, type PolicyRevision } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { Endpoint, EndpointTable } from './endpoint-table.ts';
-import type { Intent } from './intent.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { OutsideWords } from './outside-words.ts';
 import { Passes } from './passes.ts';
-import type { PeerFollower } from './peer-follower.ts';
-import { isRunAs, type PodIdentities } from './pod-identities.ts';
 import type { PolicyFollower } from './policy-follower.ts';
 import type { Installed, PolicyInstaller } from './policy-installer.ts';
-import type { RangeFollower } from './range-follower.ts';
 import { shortfallOf } from './shortfalls.ts';
 
 const NODE = endpointId(0);
@@ -23,15 +20,11 @@ const NODE = endpointId(0);
 const ROUTINE_MS = 30_000;
 
 export type EngineOptions = {
-  readonly intent: Intent;
+  readonly cluster: Cluster;
   readonly endpoints: EndpointTable;
-  readonly identities: PodIdentities;
   readonly allocator: IdentityAllocator;
   readonly repository: PolicyRepository;
-  readonly book: AddressBook;
   readonly policies: PolicyFollower;
-  readonly peers: PeerFollower;
-  readonly ranges: RangeFollower;
   readonly installer: PolicyInstaller;
   readonly ipcache: IpcacheReconciler;
   readonly local: LocalAddresses;
@@ -115,18 +108,17 @@ export class Engine implements Service {
   }
 
   async #pass(): Promise<void> {
-    const { intent, book, installer, repository, clock } = this.#o;
-    if (!intent.synced) {
+    const { cluster, installer, repository, clock } = this.#o;
+    if (!cluster.intent.synced) {
       this.#reconcileLocal();
       this.#o.outside.settle();
       return;
     }
     this.#o.policies.follow();
-    this.#o.peers.follow();
-    this.#o.ranges.follow();
+    cluster.follow(clock.now());
     for (const { id } of this.#o.allocator.expire()) repository.removeIdentity(id);
     const { generation } = repository.cidrs;
-    const prefixesChanged = generation !== this.#prefixes && book.followPrefixes();
+    const prefixesChanged = generation !== this.#prefixes && cluster.book.followPrefixes();
     this.#prefixes = generation;
     // A number must be on disk before the kernel hears of it: after a crash it must not mean another workload.
     this.#o.saveNumbers();
@@ -142,7 +134,7 @@ export class Engine implements Service {
     const settled = this.#o.allocator.settle();
     // Who gets one of them next must have no word that its former owner had: conntrack remembers those.
     if (settled) installer.unshare();
-    const waiting = settled && this.#o.peers.starved.size > 0;
+    const waiting = settled && cluster.identities.waiting.size > 0;
     if (roomier || waiting || repository.cidrs.generation !== this.#prefixes) this.kick();
     if (installer.retired > 0) this.#passes.later(300);
   }
@@ -150,7 +142,7 @@ export class Engine implements Service {
   /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */
   async #reconcileOutside(): Promise<void> {
     try {
-      await this.#o.ipcache.reconcile(this.#o.book.desired(), this.#o.outside);
+      await this.#o.ipcache.reconcile(this.#o.cluster.book.desired(), this.#o.outside);
     } catch (error) {
       if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
       const problem = errorMessage(error);
@@ -179,12 +171,17 @@ export class Engine implements Service {
     this.#adopted = true;
   }
 
-  /** The pod's identity, if the API knows exactly this pod, on this node. */
+  /** The pod's identity, if the API knows exactly this pod, on this node, and it has one. */
   identityOf({ record }: Endpoint): PodIdentity | undefined {
-    const key = `${record.pod.namespace}/${record.pod.name}`;
-    const pod = this.#o.intent.pods.get(key);
-    if (pod === undefined || !isRunAs(pod, record.pod.uid)) return undefined;
-    return this.#o.identities.get(key);
+    const row = this.#o.cluster.runs(record.pod)?.identity;
+    return row?.state === 'assigned' ? row.identity : undefined;
+  }
+
+  #whyClosed({ record }: Endpoint): string {
+    const row = this.#o.cluster.runs(record.pod)?.identity;
+    return row === undefined || row.state === 'assigned'
+      ? 'the API does not know this pod, or not its namespace'
+      : row.why;
   }
 
   /**
@@ -231,7 +228,7 @@ export class Engine implements Service {
     const identity = this.identityOf(endpoint);
     if (identity === undefined) {
       if (words.get(id) !== undefined) words.clear(id);
-      endpoints.transition(id, { type: 'closed' }, 'the API does not know this pod, or not its namespace');
+      endpoints.transition(id, { type: 'closed' }, this.#whyClosed(endpoint));
       return;
     }
     const installed = installer.get(identity.id);
@@ -250,7 +247,7 @@ export class Engine implements Service {
   /** A runtime may not say the uid: from its first opening on, an endpoint serves this pod and no later one of its name. */
   #bind({ record }: Endpoint): void {
     if (record.pod.uid !== undefined) return;
-    const uid = this.#o.intent.pods.get(`${record.pod.namespace}/${record.pod.name}`)?.uid;
+    const uid = this.#o.cluster.runs(record.pod)?.pod.uid;
     if (uid === undefined) return;
     const bound = { ...record, pod: { ...record.pod, uid } };
     this.#o.saveEndpoint(bound);
@@ -276,7 +273,8 @@ export class Engine implements Service {
   }
 
   #localAddresses(): Map<Addr, EndpointValue> {
-    const { book, endpoints, nodeAddresses } = this.#o;
+    const { endpoints, nodeAddresses } = this.#o;
+    const { book } = this.#o.cluster;
     const desired = new Map<Addr, EndpointValue>();
     for (const addr of nodeAddresses()) {
       const cidrIdentity = book.cidrIdentityOf('node', addr);

@@ -1,5 +1,6 @@
 /** One node's engine on maps in memory: everything of the agent that decides, without a kernel and without an API server. */
 import { FakeClock, silentLogger } from '../base/index.ts';
+import { Cluster, Intent, ObjectProblems, prefixLimits } from '../cluster/index.ts';
 import {
   type EndpointWord,
   endpointsCodecs,
@@ -12,36 +13,29 @@ import {
   WordArray,
 } from '../datapath/index.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
-import { AddressBook, CidrIdentities, IdentityAllocator } from '../identity/index.ts';
+import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
 import {
   type Direction,
   EMPTY_TABLE,
   type EndpointId,
   endpointId,
   ifindex,
-  type NamespaceRow,
-  type NodeRow,
   type ObjectRow,
   type PodRow,
-  type PolicyObject,
   type PolicyTable,
   policyRevision,
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
+import type { Table } from '../table/index.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
-import { Intent, type IntentTable } from './intent.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { OutsideWords } from './outside-words.ts';
-import { PeerFollower } from './peer-follower.ts';
-import { PodIdentities } from './pod-identities.ts';
 import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
 import type { PolicyLimits } from './policy-limits.ts';
-import { prefixLimits } from './prefix-room.ts';
-import { RangeFollower } from './range-follower.ts';
 
 export const FAKE_NODE = 'node-1';
 
@@ -92,9 +86,7 @@ export async function fakeNode(
     onFailed: (error) => engine.failed(error),
   });
   const intent = new Intent();
-  const identities = new PodIdentities({ allocator, cluster: 'default' });
   const prefixes = prefixLimits({ ipcache: kernel.ipcache.spec.maxEntries, table: limits.table });
-  const book = new AddressBook({ cidrs, cidrSelects: ['pods', 'nodes'], maxAddresses: prefixes.addresses });
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
@@ -102,24 +94,31 @@ export async function fakeNode(
     selectors: limits.selectors,
     log: silentLogger,
   });
-  const peers = new PeerFollower({ intent, identities, repository, book, nodeName: FAKE_NODE, log: silentLogger });
   const local = new LocalAddresses(kernel.endpoints);
   const ipcache = new IpcacheReconciler(kernel.ipcache);
   await local.load();
   await ipcache.load();
-  const ranges = new RangeFollower({ intent, book, remembered: ipcache.podRanges, clock });
+  const cluster = new Cluster({
+    intent,
+    allocator,
+    repository,
+    problems: new ObjectProblems(),
+    nodeName: FAKE_NODE,
+    clusterName: 'default',
+    cidrSelects: ['pods', 'nodes'],
+    maxAddresses: prefixes.addresses,
+    remembered: ipcache.podRanges,
+    log: silentLogger,
+  });
+  const { identities, book, ranges } = cluster;
   const outsideWords = new OutsideWords({ words: kernel.words, freshRevision: () => installer.freshRevision() });
   const endpoints = new EndpointTable();
   const engine: Engine = new Engine({
-    intent,
+    cluster,
     endpoints,
-    identities,
     allocator,
     repository,
-    book,
     policies,
-    peers,
-    ranges,
     installer,
     ipcache,
     local,
@@ -141,10 +140,10 @@ export async function fakeNode(
     engine.kick();
     await engine.idle();
   };
-  const put = <T extends ObjectRow, K extends string>(table: IntentTable<T, K>, ...rows: T[]): void =>
-    table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
-  const drop = <T extends ObjectRow, K extends string>(table: IntentTable<T, K>, ...rows: T[]): void =>
-    table.apply({ upserts: [], deletes: rows, rejected: [], synced: true });
+  const put = <T extends ObjectRow, K extends string>(table: Table<T, K>, ...rows: T[]): void =>
+    table.apply({ upserts: rows, deletes: [], synced: true });
+  const drop = <T extends ObjectRow, K extends string>(table: Table<T, K>, ...rows: T[]): void =>
+    table.apply({ upserts: [], deletes: rows, synced: true });
   /** An endpoint as a finished ADD leaves it; `addr` by id. */
   const connect = (id: number, pod: PodRow, uid: string | undefined = pod.uid): EndpointRecord => {
     const record = recordOf(id, pod, uid);
@@ -188,9 +187,9 @@ export async function fakeNode(
     tableOf,
     /** All kinds have been listed once. */
     sync: () =>
-      [intent.pods, intent.namespaces, intent.nodes, intent.policies].forEach((table) =>
-        table.apply({ upserts: [], deletes: [], rejected: [], synced: true }),
-      ),
+      [intent.pods, intent.namespaces, intent.nodes, intent.policies].forEach((table) => {
+        table.apply({ upserts: [], deletes: [], synced: true });
+      }),
   };
 }
 
@@ -210,57 +209,3 @@ export function recordOf(id: number, pod: PodRow, uid: string | undefined = pod.
     createdAt: 0,
   };
 }
-
-export function podRow(name: string, labels: Record<string, string> = {}, change: Partial<PodRow> = {}): PodRow {
-  return {
-    uid: `uid-${name}`,
-    namespace: 'shop',
-    name,
-    labels,
-    serviceAccount: 'default',
-    nodeName: FAKE_NODE,
-    hostNetwork: false,
-    privileged: false,
-    netRaw: true,
-    podIPs: [],
-    hostIP: '',
-    namedPorts: [],
-    hostPorts: [],
-    createdAt: '',
-    phase: 'Running',
-    ...change,
-  };
-}
-
-export const namespaceRow = (name: string, labels: Record<string, string> = {}): NamespaceRow => ({
-  uid: `uid-${name}`,
-  namespace: '',
-  name,
-  labels: { ...labels, 'kubernetes.io/metadata.name': name },
-});
-
-export const nodeRow = (name: string, addresses: string[], podCIDRs: string[]): NodeRow => ({
-  uid: `uid-${name}`,
-  namespace: '',
-  name,
-  labels: {},
-  addresses,
-  podCIDRs,
-  isApiServer: false,
-});
-
-export const policyRow = (name: string, spec: unknown): PolicyObject => ({
-  kind: 'NetworkPolicy',
-  uid: `uid-${name}`,
-  namespace: 'shop',
-  name,
-  spec,
-  unknownFields: [],
-});
-
-/** "Only `from` may reach `to`", by the label `app`. */
-export const onlyFrom = (name: string, to: string, ...from: string[]): PolicyObject =>
-  policyRow(name, {
-    podSelector: { matchLabels: { app: to } },
-    ingress: [{ from: from.map((app) => ({ podSelector: { matchLabels: { app } } })) }],
-  });

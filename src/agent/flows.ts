@@ -1,6 +1,7 @@
 import { type Lifecycle, type Service, systemClock } from '../base/index.ts';
+import type { AddressBook } from '../cluster/index.ts';
 import { type EndpointWords, EventRing, type MapSet, readEventLoss } from '../datapath/index.ts';
-import { type AddressBook, reservedIdentity } from '../identity/index.ts';
+import { reservedIdentity } from '../identity/index.ts';
 import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../model/index.ts';
 import { isAddr, parseAddr } from '../net/index.ts';
 import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } from '../observe/index.ts';
@@ -81,9 +82,10 @@ export class Flows implements Service {
         return endpoint && { namespace: endpoint.record.pod.namespace, pod: endpoint.record.pod.name };
       },
       address: (addr, identity) => {
-        const owner = isAddr(addr) ? book.ownerOf(parseAddr(addr)) : undefined;
-        const name = owner?.identity === identity ? /^pod ([^/]+)\/(.+)$/.exec(owner.owner) : null;
-        return name?.[1] === undefined || name[2] === undefined ? undefined : { namespace: name[1], pod: name[2] };
+        const claim = isAddr(addr) ? book.ownerOf(parseAddr(addr)) : undefined;
+        if (claim?.identity !== identity || claim.owner.kind !== 'pod') return undefined;
+        const [namespace = '', pod = ''] = claim.owner.key.split('/');
+        return { namespace, pod };
       },
       rule: (id) => {
         const origin = repository.rules.get(ruleId(id));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { Intent } from '../cluster/index.ts';
 import { POD } from '../kube/index.ts';
 import type { PodRow } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { HostPortPods, type LocalPod } from './host-port-pods.ts';
-import { Intent } from './intent.ts';
 
 const row = (more: { uid?: string; phase?: string; hostNetwork?: boolean } = {}): PodRow =>
   POD.parse({
@@ -27,8 +27,7 @@ function pods() {
     reservedHostPorts: [],
     boundSockets: () => (protocol, addr, port) => bound.has(`${protocol} ${addr} ${port}`),
   });
-  const put = (...rows: PodRow[]): void =>
-    intent.pods.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
+  const put = (...rows: PodRow[]): void => intent.pods.apply({ upserts: rows, deletes: [], synced: true });
   return { intent, local, addresses, bound, found, put };
 }
 

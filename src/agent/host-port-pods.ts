@@ -1,6 +1,6 @@
+import type { Intent } from '../cluster/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { type HostPortContext, type HostPortPod, hostPortOwner } from '../service/index.ts';
-import type { Intent } from './intent.ts';
 
 export type LocalPod = {
   readonly namespace: string;

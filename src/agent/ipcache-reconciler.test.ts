@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { IpcacheRow } from '../cluster/index.ts';
 import { FakeMap, ipcacheCodecs, MAP_SPECS } from '../datapath/index.ts';
-import type { IpcacheRow } from '../identity/index.ts';
 import { identityId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';

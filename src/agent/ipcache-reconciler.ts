@@ -1,6 +1,7 @@
 import { isMembraneError } from '../base/index.ts';
+import { type IpcacheRow, RangeIndex } from '../cluster/index.ts';
 import type { IpcacheMap, IpcacheValue } from '../datapath/index.ts';
-import { type IpcacheRow, isCidrId, RangeIndex, RESERVED_IDS } from '../identity/index.ts';
+import { isCidrId, RESERVED_IDS } from '../identity/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
 import type { OutsideWords } from './outside-words.ts';
 

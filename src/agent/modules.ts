@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { AdminServer, metricsServer } from '../api/index.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
+import { Cluster, Intent, ObjectProblems, prefixLimits } from '../cluster/index.ts';
 import {
   BPFFS,
   ConntrackCollector,
@@ -28,7 +29,6 @@ import {
   sockAccountsMap,
 } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
-import { AddressBook } from '../identity/index.ts';
 import {
   ENDPOINT_SLICE,
   inClusterConnection,
@@ -58,7 +58,6 @@ import { Engine } from './engine.ts';
 import { Flows } from './flows.ts';
 import { measureFootprint } from './footprint.ts';
 import { GoneAttachments } from './gone-attachments.ts';
-import { Intent } from './intent.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { LocalAddresses } from './local-addresses.ts';
@@ -70,15 +69,11 @@ import { findUplink, nodeAddresses } from './node-facts.ts';
 import { Numbers } from './numbers.ts';
 import { ObjectEvents } from './object-events.ts';
 import { OutsideWords } from './outside-words.ts';
-import { PeerFollower } from './peer-follower.ts';
-import { PodIdentities } from './pod-identities.ts';
 import { PodNamespaces } from './pod-namespaces.ts';
 import { eventProblem, policyEventSubject } from './policy-events.ts';
 import { PolicyFollower } from './policy-follower.ts';
 import { PolicyInstaller } from './policy-installer.ts';
-import { prefixLimits } from './prefix-room.ts';
 import { pinsBelow, preflight, removeNewPins } from './preflight.ts';
-import { RangeFollower } from './range-follower.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
 import { ServiceHooks } from './service-hooks.ts';
@@ -189,8 +184,9 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   if (!generation.isRebuilt) generation.begin();
   const closed = new ClosedEndpoints({ netdev, programs, state, addressing, clock, log });
   const client = new KubeClient(connection);
-  const events = new ObjectEvents({ client, node: config.nodeName, clock, log });
-  const broken = new BrokenEndpoints({ endpoints, programs, words, netdev, events, log });
+  const problems = new ObjectProblems();
+  const events = new ObjectEvents({ client, problems, node: config.nodeName, clock, log });
+  const broken = new BrokenEndpoints({ endpoints, programs, words, netdev, problems, log });
   const restored = await restoreEndpoints({
     addressing,
     endpoints,
@@ -229,31 +225,30 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     cidrs,
   });
   const intent = new Intent();
-  const identities = new PodIdentities({ allocator, cluster: config.clusterName, rules: config.identity.labelFilter });
   const limits = prefixLimits({ ipcache: maps.spec('ipcache').maxEntries, table: config.policyLimits.table });
-  const book = new AddressBook({ cidrs, cidrSelects: config.cidrSelects, maxAddresses: limits.addresses });
+  const cluster = new Cluster({
+    intent,
+    allocator,
+    repository,
+    problems,
+    nodeName: config.nodeName,
+    clusterName: config.clusterName,
+    labelRules: config.identity.labelFilter,
+    cidrSelects: config.cidrSelects,
+    maxAddresses: limits.addresses,
+    podCIDR: config.podCIDR,
+    remembered: ipcache.podRanges,
+    log,
+  });
+  const { identities, book, ranges } = cluster;
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
     limits,
     selectors: config.policyLimits.selectors,
-    onProblems: (policy, problems) => events.report(policyEventSubject(policy), problems.map(eventProblem)),
+    onProblems: (policy, found) => problems.report(policyEventSubject(policy), found.map(eventProblem)),
     log,
   });
-  const peers = new PeerFollower({
-    intent,
-    identities,
-    repository,
-    book,
-    nodeName: config.nodeName,
-    onStarved: ({ namespace, name, uid, nodeName }, message) => {
-      // Its own node says it; every other has the same numbers to give.
-      if (nodeName !== config.nodeName) return;
-      events.report({ apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, [{ reason: 'NoIdentity', message }]);
-    },
-    log,
-  });
-  const ranges = new RangeFollower({ intent, book, podCIDR: config.podCIDR, remembered: ipcache.podRanges, clock });
   if (config.enableServices) ranges.know(config.serviceCIDRs ?? []);
   intent.rangesAsked = !config.enableServices || config.serviceCIDRs !== undefined;
   // Tables that are written anew must not bear the numbers of those that programs still use, or that a connection was judged by.
@@ -270,15 +265,11 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const registry = createAgentRegistry();
   const passes = passHistogram(registry);
   const engine: Engine = new Engine({
-    intent,
+    cluster,
     endpoints,
-    identities,
     allocator,
     repository,
-    book,
     policies,
-    peers,
-    ranges,
     installer,
     ipcache,
     local,
@@ -289,7 +280,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     saveEndpoint: (record) => state.putEndpoint(record),
     onShortfall: (id, installed) => {
       for (const { subject, problem } of shortfallEvents(installed, repository.policiesFor(id))) {
-        events.report(subject, [problem]);
+        problems.report(subject, [problem]);
       }
     },
     clock,
@@ -306,7 +297,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
         intent,
         state,
         nodeAddresses,
-        events,
+        problems,
         localPods: () =>
           endpoints
             .values()
@@ -428,7 +419,6 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     repository,
     book,
     policies,
-    peers,
     installer,
     engine,
     reflection,

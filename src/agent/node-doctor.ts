@@ -1,9 +1,9 @@
+import type { Intent } from '../cluster/index.ts';
 import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
 import type { AgentConfig } from './config.ts';
 import { Doctor, type MapFill, type WatchedDevice } from './doctor/index.ts';
 import type { EndpointTable } from './endpoint-table.ts';
-import type { Intent } from './intent.ts';
 import type { Ports } from './masquerade-ports.ts';
 import type { NodeDevices } from './node-devices.ts';
 import { type PolicyFollower, textOf } from './policy-follower.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import type { ObjectProblem, ObjectProblems, ObjectSubject } from '../cluster/index.ts';
 import type { KubeClient } from '../kube/index.ts';
 
 /** Whoever can write objects must not be able to flood the API server through us. */
@@ -11,23 +12,11 @@ const MAX_REMEMBERED = 10_000;
 
 export type ObjectEventsOptions = {
   readonly client: Pick<KubeClient, 'request'>;
+  readonly problems: ObjectProblems;
   readonly node: string;
   readonly clock: Clock;
   readonly log: Logger;
 };
-
-export type EventSubject = {
-  /** `v1`, `networking.k8s.io/v1`. */
-  readonly apiVersion: string;
-  readonly kind: string;
-  /** Empty for cluster-wide kinds. */
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-};
-
-/** `reason` is one word, as in every event. */
-export type ObjectProblem = { readonly reason: string; readonly message: string };
 
 /**
  * Says as an event on an object what is wrong with it, once. Its name follows from what it says: all nodes say one
@@ -41,6 +30,7 @@ export class ObjectEvents implements Service {
 
   constructor(options: ObjectEventsOptions) {
     this.#o = options;
+    options.problems.reported.listen(() => this.#take());
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
@@ -56,7 +46,12 @@ export class ObjectEvents implements Service {
     });
   }
 
-  report(subject: EventSubject, problems: readonly ObjectProblem[]): void {
+  #take(): void {
+    for (const { subject, problems } of this.#o.problems.take()) this.#enqueue(subject, problems);
+    if (this.#queue.length > 0) this.#wake?.();
+  }
+
+  #enqueue(subject: ObjectSubject, problems: readonly ObjectProblem[]): void {
     const namespace = placeOf(subject);
     let queued = this.#queue.filter((waiting) => waiting.namespace === namespace).length;
     for (const problem of problems) {
@@ -68,7 +63,6 @@ export class ObjectEvents implements Service {
       this.#said.add(name);
       this.#queue.push({ namespace, body });
     }
-    if (this.#queue.length > 0) this.#wake?.();
   }
 
   async #something(signal: AbortSignal): Promise<void> {
@@ -92,9 +86,9 @@ export class ObjectEvents implements Service {
 }
 
 /** Where events on a cluster-wide object are written. */
-const placeOf = ({ namespace }: EventSubject): string => (namespace === '' ? 'default' : namespace);
+const placeOf = ({ namespace }: ObjectSubject): string => (namespace === '' ? 'default' : namespace);
 
-function eventOf(subject: EventSubject, { reason, message }: ObjectProblem, { node, clock }: ObjectEventsOptions) {
+function eventOf(subject: ObjectSubject, { reason, message }: ObjectProblem, { node, clock }: ObjectEventsOptions) {
   const { namespace, name, uid, ...type } = subject;
   const digest = createHash('sha256').update(`${uid} ${reason} ${message}`).digest('hex').slice(0, 16);
   const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;

@@ -1,6 +1,6 @@
+import type { ObjectProblem, ObjectSubject } from '../cluster/index.ts';
 import type { PolicyName } from '../model/index.ts';
 import { kindNamed, type PolicyKind } from '../policy/index.ts';
-import type { EventSubject, ObjectProblem } from './object-events.ts';
 import type { PolicyProblem } from './policy-follower.ts';
 
 const REASONS = { unreadable: 'PolicyUnreadable', 'no-room': 'PolicyDoesNotFit' } as const;
@@ -8,7 +8,7 @@ const REASONS = { unreadable: 'PolicyUnreadable', 'no-room': 'PolicyDoesNotFit' 
 export function policyEventSubject(
   { kind, namespace = '', name, uid }: PolicyName & { readonly uid: string },
   kinds?: readonly PolicyKind[],
-): EventSubject {
+): ObjectSubject {
   const { group, version } = kindNamed(kind, kinds).names;
   return { apiVersion: `${group}/${version}`, kind, namespace, name, uid };
 }

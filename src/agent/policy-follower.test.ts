@@ -3,7 +3,7 @@ import { silentLogger } from '../base/index.ts';
 import { CidrIdentities } from '../identity/index.ts';
 import { type PolicyKey, type PolicyObject, policyKey } from '../model/index.ts';
 import { PolicyRepository } from '../policy/index.ts';
-import { IntentTable } from './intent.ts';
+import { Table } from '../table/index.ts';
 import { PolicyFollower, type PolicyProblem } from './policy-follower.ts';
 
 const blocks = (...cidrs: string[]) => ({
@@ -21,7 +21,7 @@ const selecting = (...apps: string[]) => ({
 });
 
 function follower(total = 6, ofNamespace = 4) {
-  const intent = new IntentTable<PolicyObject, PolicyKey>([], policyKey);
+  const intent = new Table<PolicyObject, PolicyKey>(policyKey);
   const cidrs = new CidrIdentities();
   const repository = new PolicyRepository({ cidrs });
   const told: [string, readonly PolicyProblem[]][] = [];
@@ -38,7 +38,7 @@ function follower(total = 6, ofNamespace = 4) {
     return { kind: 'NetworkPolicy', uid, namespace, name, spec, unknownFields: [] };
   };
   const change = (upserts: PolicyObject[], deletes: PolicyObject[] = []): number => {
-    intent.apply({ upserts, deletes, rejected: [], synced: true });
+    intent.apply({ upserts, deletes, synced: true });
     return policies.follow().changed;
   };
   const kinds = () =>

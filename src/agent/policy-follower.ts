@@ -1,10 +1,10 @@
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
+import type { PrefixLimits } from '../cluster/index.ts';
 import type { PolicyEntry, PolicyKey, PolicyObject } from '../model/index.ts';
 import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readPolicy } from '../policy/index.ts';
+import type { ReadonlyTable, TableReader } from '../table/index.ts';
 import { agentErrors } from './errors.ts';
-import type { IntentTable } from './intent.ts';
 import { NamespaceRoom } from './namespace-room.ts';
-import type { PrefixLimits } from './prefix-room.ts';
 
 /** Why a policy is not in force as it is written. What it isolates is isolated all the same. */
 export type PolicyProblem = {
@@ -15,7 +15,7 @@ export type PolicyProblem = {
 };
 
 export type PolicyFollowerOptions = {
-  readonly intent: IntentTable<PolicyObject, PolicyKey>;
+  readonly intent: ReadonlyTable<PolicyObject, PolicyKey>;
   readonly repository: PolicyRepository;
   readonly kinds?: readonly PolicyKind[];
   readonly limits: PrefixLimits;
@@ -33,6 +33,7 @@ export type PolicyFollowerOptions = {
  */
 export class PolicyFollower {
   readonly #o: PolicyFollowerOptions;
+  readonly #reader: TableReader<PolicyKey>;
   readonly #room: { readonly prefixes: NamespaceRoom; readonly selectors: NamespaceRoom };
   readonly #problems = new Map<PolicyKey, readonly PolicyProblem[]>();
   /** Of which object they were told. */
@@ -42,6 +43,7 @@ export class PolicyFollower {
 
   constructor(options: PolicyFollowerOptions) {
     this.#o = options;
+    this.#reader = options.intent.reader();
     this.#room = {
       prefixes: new NamespaceRoom(options.limits.ofNamespace),
       selectors: new NamespaceRoom(options.selectors),
@@ -54,7 +56,7 @@ export class PolicyFollower {
 
   /** How many policies came, went or changed, or were given the room that they had not. */
   follow(): { readonly changed: number } {
-    const keys = this.#o.intent.drain();
+    const keys = this.#reader.drain();
     for (const key of keys) this.#followOne(key);
     let served = 0;
     for (const [key, fits] of this.#starved) {

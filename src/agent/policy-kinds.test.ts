@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger } from '../base/index.ts';
+import { Intent } from '../cluster/index.ts';
 import { sampleWorkload } from '../identity/samples.ts';
 import { FakeApiServer } from '../kube/fake.ts';
 import { KubeClient } from '../kube/index.ts';
@@ -7,7 +8,6 @@ import { type PolicyObject, policyKey } from '../model/index.ts';
 import { explain, POLICY_KINDS, PolicyRepository, readPolicy } from '../policy/index.ts';
 import { quarantine } from '../policy/kinds/samples.ts';
 import { policyView } from './backend-policies.ts';
-import { Intent } from './intent.ts';
 import { policyEventSubject } from './policy-events.ts';
 import { PolicyFollower, type PolicyProblem } from './policy-follower.ts';
 import { Reflection } from './reflection.ts';
@@ -29,7 +29,6 @@ const other = object('Quarantine', {});
 const batch = (upserts: PolicyObject[], deletes: PolicyObject[] = []) => ({
   upserts,
   deletes,
-  rejected: [],
   synced: true,
 });
 

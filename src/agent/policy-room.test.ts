@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { namespaceRow, onlyFrom, podRow, policyRow } from '../cluster/samples.ts';
 import { endpointId, identityId, policyKey } from '../model/index.ts';
-import { FakeKernel, fakeNode, LIMITS, namespaceRow, onlyFrom, podRow, policyRow } from './fake-node.ts';
+import { FakeKernel, fakeNode, LIMITS } from './fake-node.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 
 const greedy = podRow('greedy', { app: 'greedy' }, { namespace: 'tenant-a' });

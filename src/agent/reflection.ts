@@ -1,4 +1,5 @@
 import type { Lifecycle, Logger, Service } from '../base/index.ts';
+import type { Intent } from '../cluster/index.ts';
 import {
   ENDPOINT_SLICE,
   type KubeClient,
@@ -13,7 +14,7 @@ import {
 } from '../kube/index.ts';
 import type { ObjectRow } from '../model/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../policy/index.ts';
-import type { Intent, IntentTable } from './intent.ts';
+import type { Table } from '../table/index.ts';
 
 export type ReflectionOptions = {
   readonly client: KubeClient;
@@ -43,7 +44,7 @@ export class Reflection implements Service {
   constructor(options: ReflectionOptions) {
     const { client, intent, log, services, kinds = POLICY_KINDS, watchSeconds, onChange } = options;
     this.#client = client;
-    const follow = <T extends ObjectRow, K extends string>(resource: Resource<T>, table: IntentTable<T, K>): Follow => {
+    const follow = <T extends ObjectRow, K extends string>(resource: Resource<T>, table: Table<T, K>): Follow => {
       const reflector = new Reflector({ client, resource, log, watchSeconds });
       return {
         kind: resource.kind,

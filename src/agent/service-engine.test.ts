@@ -1,18 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, silentLogger } from '../base/index.ts';
+import { Intent } from '../cluster/index.ts';
 import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import {
-  type NodeRow,
-  type ObjectRow,
-  type PodRow,
-  type ServiceSpec,
-  type SliceEndpoint,
-  type SliceSpec,
-} from '../model/index.ts';
+import type { NodeRow, ObjectRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
+import type { Table } from '../table/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
-import { Intent, type IntentTable } from './intent.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';
@@ -105,10 +99,10 @@ async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
     log: silentLogger,
     onPass: (ms) => passes.push(ms),
   });
-  const put = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
-    table.apply({ upserts: rows, deletes: [], rejected: [], synced: true });
-  const drop = <T extends ObjectRow>(table: IntentTable<T>, ...rows: T[]): void =>
-    table.apply({ upserts: [], deletes: rows, rejected: [], synced: true });
+  const put = <T extends ObjectRow>(table: Table<T>, ...rows: T[]): void =>
+    table.apply({ upserts: rows, deletes: [], synced: true });
+  const drop = <T extends ObjectRow>(table: Table<T>, ...rows: T[]): void =>
+    table.apply({ upserts: [], deletes: rows, synced: true });
   const settle = async (refresh = false): Promise<void> => {
     engine.kick({ refresh });
     await engine.idle();

@@ -1,8 +1,7 @@
 import type { Clock, Lifecycle, Logger, Service } from '../base/index.ts';
+import type { Intent, ObjectSubject } from '../cluster/index.ts';
 import type { Frontend, ServiceProblem } from '../model/index.ts';
 import type { HostPortPods } from './host-port-pods.ts';
-import type { Intent } from './intent.ts';
-import type { EventSubject } from './object-events.ts';
 import { Passes } from './passes.ts';
 import type { ServiceFollower } from './service-follower.ts';
 import type { ServiceInstaller } from './service-installer.ts';
@@ -33,7 +32,7 @@ export type ServiceEngineOptions = {
   /** Backends left the kernel: whoever talks to them waits in vain. */
   readonly onBackendsGone?: () => void;
   /** What is wrong with a Service, or with a pod that wants ports of the node, whenever that changes and is not nothing. */
-  readonly onProblems?: (subject: EventSubject, problems: readonly ServiceProblem[]) => void;
+  readonly onProblems?: (subject: ObjectSubject, problems: readonly ServiceProblem[]) => void;
 };
 
 /** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */

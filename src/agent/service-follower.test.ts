@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Intent } from '../cluster/index.ts';
 import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
 import type { ObjectRow, ServiceSpec, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
+import type { Table } from '../table/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
-import { Intent, type IntentTable } from './intent.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceNumbers } from './service-numbers.ts';
@@ -97,11 +98,11 @@ function nodeOn(maps: ServiceMaps) {
   return { intent, follower, installer };
 }
 
-const put = <T extends ObjectRow>(table: IntentTable<T>, row: T): void =>
-  table.apply({ upserts: [row], deletes: [], rejected: [], synced: true });
-function drop<T extends ObjectRow>(table: IntentTable<T>, key: string): void {
+const put = <T extends ObjectRow>(table: Table<T>, row: T): void =>
+  table.apply({ upserts: [row], deletes: [], synced: true });
+function drop<T extends ObjectRow>(table: Table<T>, key: string): void {
   const row = table.get(key);
-  if (row !== undefined) table.apply({ upserts: [], deletes: [row], rejected: [], synced: true });
+  if (row !== undefined) table.apply({ upserts: [], deletes: [row], synced: true });
 }
 
 async function served(maps: ServiceMaps): Promise<[string, string[]][]> {

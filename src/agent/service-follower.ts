@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { flatText } from '../base/index.ts';
+import type { Intent } from '../cluster/index.ts';
 import { type Frontend, frontendKey, type ServiceProblem, type ServiceSpec, type SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import {
@@ -17,8 +18,8 @@ import {
   type ServiceRows,
   type ServiceShares,
 } from '../service/index.ts';
+import type { TableReader } from '../table/index.ts';
 import type { HostPortPods } from './host-port-pods.ts';
-import type { Intent } from './intent.ts';
 
 export type ServiceFollowerOptions = {
   readonly intent: Intent;
@@ -42,6 +43,7 @@ const ZONE = 'topology.kubernetes.io/zone';
 /** Which frontends every service has, kept up with what the API says at the price of what changed. */
 export class ServiceFollower {
   readonly #o: ServiceFollowerOptions;
+  readonly #reader: { readonly services: TableReader; readonly slices: TableReader };
   readonly #claims = new FrontendClaims();
   readonly #desired = new Map<string, readonly Frontend[]>();
   readonly #problems = new Map<string, readonly ServiceProblem[]>();
@@ -57,6 +59,8 @@ export class ServiceFollower {
 
   constructor(options: ServiceFollowerOptions) {
     this.#o = options;
+    const { services, slices } = options.intent;
+    this.#reader = { services: services.reader(), slices: slices.reader() };
   }
 
   /** What is wrong with a service's own objects, and what others have that it wants. */
@@ -142,11 +146,10 @@ export class ServiceFollower {
    * to look at than it may cost to write.
    */
   async follow(rests: (service: string) => boolean = () => false): Promise<Map<string, readonly Frontend[]>> {
-    const { intent } = this.#o;
     const dirty = this.#outdated;
     this.#outdated = new Set();
-    for (const key of intent.services.drain()) dirty.add(key);
-    for (const key of intent.slices.drain()) for (const service of this.#link(key)) dirty.add(service);
+    for (const key of this.#reader.services.drain()) dirty.add(key);
+    for (const key of this.#reader.slices.drain()) for (const service of this.#link(key)) dirty.add(service);
     const context = { ...this.#context(), hostPorts: this.#o.hostPorts.context(dirty) };
     const affected = new Set<string>();
     let judged = 0;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../base/index.ts';
 import { createRegistry } from '../base/metrics.ts';
+import { Intent, ObjectProblems } from '../cluster/index.ts';
 import { fakeServiceMaps, type ServiceMaps } from '../datapath/index.ts';
 import { KubeClient, loadKubeconfig } from '../kube/index.ts';
 import { parseAddr } from '../net/index.ts';
@@ -21,7 +22,6 @@ import {
 import { EndpointSliceController } from '../sandbox/controllers/endpoint-slice-controller.ts';
 import { serviceList } from './backend-services.ts';
 import { parseConfig } from './config.ts';
-import { Intent } from './intent.ts';
 import { ObjectEvents } from './object-events.ts';
 import { Reflection } from './reflection.ts';
 import { openServices, type Services } from './services.ts';
@@ -59,14 +59,15 @@ beforeEach(async () => {
   );
   const client = new KubeClient(loadKubeconfig(join(folder, 'kubeconfig')));
   intent = new Intent();
-  const events = new ObjectEvents({ client, node: 'node-1', clock: systemClock, log: silentLogger });
+  const problems = new ObjectProblems();
+  const events = new ObjectEvents({ client, problems, node: 'node-1', clock: systemClock, log: silentLogger });
   services = await openServices({
     config: parseConfig({ nodeName: 'node-1', serviceAddressRanges: ['192.0.2.0/24'] }),
     maps,
     intent,
     state: { read: () => undefined, writeJson: () => undefined, problems: new Map() },
     nodeAddresses: () => [parseAddr('172.18.0.2')],
-    events,
+    problems,
     localPods: () => [],
     endStale: async () => ({ ended: 0, kept: 0, failed: [] }),
     registry: createRegistry(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Clock, Logger } from '../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
+import { type Intent, livingAddresses, type ObjectProblems } from '../cluster/index.ts';
 import { type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
 import { NODE, POD } from '../kube/index.ts';
 import type { Addr } from '../net/index.ts';
@@ -8,15 +9,13 @@ import { ServiceShares } from '../service/index.ts';
 import { boundSockets } from './bound-sockets.ts';
 import type { AgentConfig } from './config.ts';
 import { HostPortPods, type LocalPod } from './host-port-pods.ts';
-import type { Intent } from './intent.ts';
-import type { ObjectEvents } from './object-events.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceHealth } from './service-health.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
 import { ServiceNumbers } from './service-numbers.ts';
-import { livingAddresses, StaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
+import { StaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
 import type { StateFiles } from './state-files.ts';
 
 export type ServicesOptions = {
@@ -25,7 +24,7 @@ export type ServicesOptions = {
   readonly intent: Intent;
   readonly state: Pick<StateFiles, 'read' | 'writeJson' | 'problems'>;
   readonly nodeAddresses: () => readonly Addr[];
-  readonly events: Pick<ObjectEvents, 'report'>;
+  readonly problems: ObjectProblems;
   readonly localPods: () => Iterable<LocalPod>;
   /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
   readonly endStale: (lives: (addr: Addr) => boolean) => ReturnType<StaleSocketsOptions['end']>;
@@ -98,7 +97,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     onPass: (ms) => passes.observe(ms / 1000),
     onService: (service, frontends) => health.update(service, intent.services.get(service), frontends),
     onBackendsGone: () => sockets.look(),
-    onProblems: (subject, problems) => options.events.report(subject, problems),
+    onProblems: (subject, problems) => options.problems.report(subject, problems),
   });
   registerMetrics(registry, installer, engine);
   return {

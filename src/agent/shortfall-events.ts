@@ -1,5 +1,5 @@
+import type { ObjectProblem, ObjectSubject } from '../cluster/index.ts';
 import { policyKey, type RuleOrigin } from '../model/index.ts';
-import type { EventSubject, ObjectProblem } from './object-events.ts';
 import { policyEventSubject } from './policy-events.ts';
 import type { Installed } from './policy-installer.ts';
 import { refusedPolicies } from './shortfalls.ts';
@@ -17,7 +17,7 @@ const withoutNumbers = (text: string): string => text.replaceAll(/\d+/g, 'N');
 export function shortfallEvents(
   installed: Installed,
   selecting: readonly RuleOrigin[],
-): { readonly subject: EventSubject; readonly problem: ObjectProblem }[] {
+): { readonly subject: ObjectSubject; readonly problem: ObjectProblem }[] {
   const code = Object.values(installed.states).find(({ problem }) => problem !== undefined)?.problem?.code ?? '';
   const refused = refusedPolicies(installed, selecting);
   const byKey = new Map(selecting.map((origin) => [policyKey(origin), origin]));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, Lifecycle, silentLogger } from '../base/index.ts';
+import { Intent, livingAddresses } from '../cluster/index.ts';
 import { NODE, POD } from '../kube/index.ts';
 import { parseAddr } from '../net/index.ts';
-import { Intent } from './intent.ts';
-import { livingAddresses, StaleSockets } from './stale-sockets.ts';
+import { StaleSockets } from './stale-sockets.ts';
 
 describe('StaleSockets', () => {
   it('looks once for all that went together, again later, and survives a failure', async () => {
@@ -46,7 +46,7 @@ describe('livingAddresses', () => {
     const intent = new Intent();
     const pod = (name: string, podIP: string, phase: string) =>
       POD.parse({ metadata: { name, namespace: 'a' }, status: { phase, podIP } });
-    const add = { deletes: [], rejected: [], synced: true };
+    const add = { deletes: [], synced: true };
     intent.pods.apply({ ...add, upserts: [pod('a', '10.244.1.2', 'Running'), pod('b', '10.244.1.3', 'Succeeded')] });
     intent.nodes.apply({
       ...add,

@@ -1,6 +1,4 @@
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
-import { type Addr, Prefix } from '../net/index.ts';
-import type { Intent } from './intent.ts';
 
 /** Walking all sockets of all pods has its price: what goes in the meantime goes together. */
 const PAUSE_MS = 500;
@@ -61,26 +59,5 @@ export class StaleSockets implements Service {
       log.warn({ error: errorMessage(error) }, 'sockets of backends that are gone could not be ended');
       return 0;
     }
-  }
-}
-
-/**
- * Whether somebody may still have an address: not when it is one of the pods' and no pod has it. Of addresses that are not
- * pods' nobody here knows.
- */
-export function livingAddresses({ pods, nodes }: Pick<Intent, 'pods' | 'nodes'>): (addr: Addr) => boolean {
-  const living = new Set<string>();
-  for (const { podIPs, phase } of pods.rows.values()) {
-    if (phase !== 'Succeeded' && phase !== 'Failed') for (const addr of podIPs) living.add(addr);
-  }
-  const ranges = Array.from(nodes.rows.values()).flatMap(({ podCIDRs }) => podCIDRs.flatMap(prefixOf));
-  return (addr) => living.has(addr) || !ranges.some((range) => range.contains(addr));
-}
-
-function prefixOf(text: string): Prefix[] {
-  try {
-    return [Prefix.parse(text, { hostBits: 'clear' })];
-  } catch {
-    return [];
   }
 }

@@ -15,4 +15,5 @@ export { at, isObject, type Json, type JsonObject, listAt, numberAt, objectAt, s
 export { Lifecycle, type Service } from './lifecycle.ts';
 export { LineSplitter, type SplitLine } from './line-splitter.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './log.ts';
+export { Signal } from './signal.ts';
 export { boundSilent, SilentConnections } from './silent-connections.ts';

@@ -62,7 +62,6 @@ export {
 } from './loader.ts';
 export type { TypedMap } from './map.ts';
 export { countEntries } from './map-fill.ts';
-export { type MapRow } from './map-operations.ts';
 export { MapSet, type MapSetOptions, type MapSizes } from './map-set.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';
 export { netnsCookie } from './netns-cookie.ts';

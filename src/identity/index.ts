@@ -1,8 +1,5 @@
-export { AddressBook, type AddressBookOptions } from './address-book.ts';
 export { type AllocatorOptions, type AllocatorSnapshot, IdentityAllocator } from './allocator.ts';
 export { CidrIdentities } from './cidr-identities.ts';
-export { type ClusterRanges, RangeIndex } from './cluster-ranges.ts';
-export type { IpcacheRow } from './ipcache-row.ts';
 export { LabelFilter, type LabelRule } from './label-filter.ts';
 export type { Members } from './members.ts';
 export {

@@ -1,2 +1,2 @@
-export { type Operations, Reconciler, type ReconcilerOptions, type RowStatus } from './reconciler.ts';
-export { type Change, type Changes, type Key, type ReadonlyTable, Table, type TableOptions } from './table.ts';
+export type { TableReader } from './reader.ts';
+export { type ReadonlyTable, Table, type TableBatch } from './table.ts';

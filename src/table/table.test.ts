@@ -2,103 +2,99 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Table } from './table.ts';
 
-type Pod = { readonly name: string; readonly node: string; readonly labels: readonly string[] };
+type Pod = { readonly name: string; readonly node: string };
 
-const pods = (maxDeletions?: number): Table<string, Pod> =>
-  new Table({
-    name: 'pods',
-    key: (pod) => pod.name,
-    indexes: { node: (pod) => [pod.node], label: (pod) => pod.labels },
-    equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
-    ...(maxDeletions === undefined ? {} : { maxDeletions }),
-  });
-
-const pod = (name: string, node = 'n1', labels: readonly string[] = []): Pod => ({ name, node, labels });
+const pods = (): Table<Pod> => new Table(({ name }) => name);
+const pod = (name: string, node = 'n1'): Pod => ({ name, node });
 
 describe('Table', () => {
-  it('keeps indexes true through changes and deletions', () => {
+  it('is whole from the batch on that says so', () => {
     const table = pods();
-    table.set(pod('a', 'n1', ['x', 'y']));
-    table.set(pod('b', 'n1', ['y']));
-    expect(table.find('label', 'y').map((p) => p.name)).toEqual(['a', 'b']);
-    table.set(pod('a', 'n2', ['x']));
-    expect(table.find('node', 'n1').map((p) => p.name)).toEqual(['b']);
-    expect(table.find('label', 'y').map((p) => p.name)).toEqual(['b']);
-    expect(table.delete('b')).toEqual(pod('b', 'n1', ['y']));
-    expect(table.delete('b')).toBeUndefined();
-    expect(table.find('label', 'y')).toEqual([]);
-    expect(() => table.find('nothing', 'y')).toThrow(/no index/);
+    table.apply({ upserts: [pod('a')], deletes: [], synced: false });
+    expect(table.synced).toBe(false);
+    table.apply({ upserts: [], deletes: [], synced: true });
+    table.apply({ upserts: [pod('b')], deletes: [pod('a')], synced: false });
+    expect(table.synced).toBe(true);
+    expect([...table.rows.keys()]).toEqual(['b']);
   });
 
-  it('has no change where nothing changed', () => {
-    const table = pods();
-    expect(table.set(pod('a'))).toBe(true);
-    expect(table.set(pod('a'))).toBe(false);
-    expect(table.revision).toBe(1);
-    table.replace([pod('a'), pod('b')]);
-    expect(table.revision).toBe(2);
-    table.replace([pod('b')]);
-    expect(table.keys()).toEqual(['b']);
+  it('of several parts is whole when each of them is', () => {
+    const table = new Table<Pod>(({ name }) => name, ['red', 'blue']);
+    expect(table.synced).toBe(false);
+    table.apply({ upserts: [pod('a')], deletes: [], synced: true }, 'red');
+    expect(table.synced).toBe(false);
+    table.apply({ upserts: [pod('b')], deletes: [], synced: true }, 'blue');
+    expect(table.synced).toBe(true);
   });
 
-  it('lets a reader that follows the changes arrive at the same rows', () => {
+  it('keeps a row that a batch deletes and puts under its old name', () => {
+    const table = pods();
+    table.set(pod('a'));
+    table.apply({ upserts: [pod('a', 'n2')], deletes: [pod('a')], synced: true });
+    expect(table.get('a')).toEqual(pod('a', 'n2'));
+  });
+
+  it('says once a batch that there is something new, and nothing for what was gone before', () => {
+    const table = pods();
+    let told = 0;
+    table.changed.listen(() => (told += 1));
+    table.apply({ upserts: [pod('a'), pod('b')], deletes: [], synced: true });
+    table.set(pod('c'));
+    table.delete('a');
+    table.delete('a');
+    expect(told).toBe(3);
+  });
+});
+
+describe('a reader', () => {
+  it('has every row to look at first, and then each key once however often its row changed', () => {
+    const table = pods();
+    table.set(pod('a'));
+    const reader = table.reader();
+    expect([...reader.drain()]).toEqual(['a']);
+    for (let i = 0; i < 100; i += 1) table.set(pod('b', `n${i}`));
+    table.delete('a');
+    expect([...reader.drain()]).toEqual(['b', 'a']);
+    expect(reader.drain().size).toBe(0);
+  });
+
+  it('has a memory of its own', () => {
+    const table = pods();
+    const [one, other] = [table.reader(), table.reader()];
+    table.set(pod('a'));
+    one.drain();
+    one.touch(['x']);
+    expect([...one.drain()]).toEqual(['x']);
+    expect([...other.drain()]).toEqual(['a']);
+  });
+
+  it('arrives at the rows of the table, whenever it asks', () => {
     const step = fc.record({
       name: fc.constantFrom('a', 'b', 'c', 'd'),
       node: fc.constantFrom('n1', 'n2'),
       gone: fc.boolean(),
-      read: fc.boolean(),
+      asks: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 0, max: 3 }), (steps, maxDeletions) => {
-        const table = pods(maxDeletions);
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const table = pods();
+        const reader = table.reader();
         const copy = new Map<string, Pod>();
-        let seen = 0;
-        const read = (): void => {
-          const batch = table.changesSince(seen);
-          if (batch.complete) copy.clear();
-          for (const change of batch.changes) {
-            if (change.kind === 'set') copy.set(change.key, change.row);
-            else copy.delete(change.key);
+        const follow = (): void => {
+          for (const key of reader.drain()) {
+            const row = table.get(key);
+            if (row === undefined) copy.delete(key);
+            else copy.set(key, row);
           }
-          seen = batch.revision;
         };
-        for (const { name, node, gone, read: reads } of steps) {
+        for (const { name, node, gone, asks } of steps) {
           if (gone) table.delete(name);
           else table.set(pod(name, node));
-          if (reads) read();
+          if (asks) follow();
         }
-        read();
-        expect([...copy.values()].toSorted((a, b) => a.name.localeCompare(b.name))).toEqual(
-          table.list().toSorted((a, b) => a.name.localeCompare(b.name)),
-        );
+        follow();
+        expect(copy).toEqual(table.rows);
       }),
     );
-  });
-
-  it('gives each row once however often it changed', () => {
-    const table = pods();
-    table.set(pod('a'));
-    const { revision } = table.changesSince(0);
-    for (let i = 0; i < 5000; i += 1) table.set(pod('a', `n${i}`));
-    expect(table.changesSince(revision).changes).toEqual([{ kind: 'set', key: 'a', row: pod('a', 'n4999') }]);
-  });
-
-  it('watches in batches until aborted', async () => {
-    const table = pods();
-    const controller = new AbortController();
-    const seen: string[][] = [];
-    const watching = (async () => {
-      for await (const batch of table.watch(controller.signal))
-        seen.push(batch.changes.map((c) => `${c.kind} ${c.key}`));
-    })();
-    await new Promise((resolve) => setImmediate(resolve));
-    table.set(pod('a'));
-    table.set(pod('b'));
-    await new Promise((resolve) => setImmediate(resolve));
-    table.delete('a');
-    await new Promise((resolve) => setImmediate(resolve));
-    controller.abort();
-    await watching;
-    expect(seen).toEqual([[], ['set a', 'set b'], ['deleted a']]);
   });
 });

@@ -1,10 +1,5 @@
-import {
-  AddressBook,
-  IdentityAllocator,
-  type IpcacheRow,
-  LabelFilter,
-  RESERVED_IDS,
-} from '../../src/identity/index.ts';
+import { AddressBook, type AddressOwner, type IpcacheRow } from '../../src/cluster/index.ts';
+import { IdentityAllocator, LabelFilter, RESERVED_IDS } from '../../src/identity/index.ts';
 import type { Direction, IdentityId, PodIdentity, PolicyTable } from '../../src/model/index.ts';
 import { PolicyRepository } from '../../src/policy/index.ts';
 import { workloadOf } from './workload.ts';
@@ -55,19 +50,21 @@ export class DesiredStates {
     { cidrs }: PolicyRepository,
   ): ReadonlyMap<string, IpcacheRow> {
     const { cidrSelects } = world.settings;
-    const { book, owners } = this.#books.get(node) ?? { book: new AddressBook({ cidrs, cidrSelects }), owners: [] };
+    const { book, owners } = this.#books.get(node) ?? {
+      book: new AddressBook({ cidrs, cidrSelects }),
+      owners: new Map(),
+    };
     const claims = new Map<string, Parameters<AddressBook['claim']>>();
     for (const { name, addrs, apiserver } of world.nodes) {
-      const identity = nodeIdentity(name === node, apiserver);
-      claims.set(`node ${name}`, [`node ${name}`, addrs, { kind: 'node', identity }]);
+      claims.set(`node ${name}`, [{ kind: 'node', key: name }, addrs, nodeIdentity(name === node, apiserver)]);
     }
     for (const [key, { pod, identity }] of pods) {
-      claims.set(`pod ${key}`, [`pod ${key}`, pod.addrs, { kind: 'pod', identity: identity.id }]);
+      claims.set(`pod ${key}`, [{ kind: 'pod', key }, pod.addrs, identity.id]);
     }
-    for (const owner of owners) if (!claims.has(owner)) book.claim(owner, []);
+    for (const [text, owner] of owners) if (!claims.has(text)) book.release(owner);
     for (const claim of claims.values()) book.claim(...claim);
     book.followPrefixes();
-    this.#books.set(node, { book, owners: [...claims.keys()] });
+    this.#books.set(node, { book, owners: new Map(Array.from(claims, ([text, [owner]]) => [text, owner])) });
     return new Map(book.desired());
   }
 
@@ -87,7 +84,7 @@ export class DesiredStates {
   }
 }
 
-type Book = { readonly book: AddressBook; readonly owners: readonly string[] };
+type Book = { readonly book: AddressBook; readonly owners: ReadonlyMap<string, AddressOwner> };
 
 function nodeIdentity(isOwn: boolean, isApiServer: boolean): IdentityId {
   return RESERVED_IDS[isOwn ? 'host' : isApiServer ? 'kube-apiserver' : 'remote-node'];

@@ -1,4 +1,4 @@
-import type { IpcacheRow } from '../../src/identity/index.ts';
+import type { IpcacheRow } from '../../src/cluster/index.ts';
 import { formatOrigin, type IdentityId } from '../../src/model/index.ts';
 import { type Addr, Prefix } from '../../src/net/index.ts';
 import { TableLookup } from '../../src/policy/index.ts';

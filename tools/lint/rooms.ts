@@ -7,7 +7,7 @@ export type Room = {
 };
 
 const WORDS = ['base', 'net', 'table', 'model'];
-const DECISIONS = ['identity', 'policy', 'service', 'endpoint'];
+const DECISIONS = ['identity', 'policy', 'cluster', 'service', 'endpoint'];
 const ADAPTERS = ['kube', 'datapath', 'observe'];
 
 /**
@@ -28,6 +28,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     why: 'compiled tables are held against the oracle, which shares nothing with them',
   },
   'policy/repository': { sees: [...WORDS, 'identity', 'policy/compile'] },
+  cluster: { sees: [...WORDS, 'identity', 'policy'], why: 'who is where follows from what the cluster is meant to be' },
   service: { sees: WORDS },
   endpoint: { sees: WORDS },
   kube: { sees: [...WORDS, ...DECISIONS] },

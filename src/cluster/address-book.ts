@@ -1,12 +1,15 @@
+import { flatText } from '../base/index.ts';
+import { type CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
-import type { CidrIdentities } from './cidr-identities.ts';
 import { type ClusterRanges, RangeIndex } from './cluster-ranges.ts';
 import type { IpcacheRow } from './ipcache-row.ts';
-import { RESERVED_IDS } from './reserved.ts';
 
 /** Pods and nodes are also judged by prefix only where the configuration says so. */
 export type AddressKind = 'pod' | 'node';
+
+/** Whose an address is: `key` as in the table of its kind. */
+export type AddressOwner = { readonly kind: AddressKind; readonly key: string };
 
 export type AddressBookOptions = {
   readonly cidrs: CidrIdentities;
@@ -18,7 +21,9 @@ export type AddressBookOptions = {
   readonly maxAddresses?: number;
 };
 
-type Claim = { readonly kind: AddressKind; readonly identity: IdentityId };
+type Claim = { readonly owner: AddressOwner; readonly identity: IdentityId };
+
+const textOf = ({ kind, key }: AddressOwner): string => flatText(kind, ' ', key);
 
 const NONE = identityId(0);
 
@@ -37,7 +42,7 @@ const EVERYWHERE_BY_TEXT: ReadonlyMap<string, IpcacheRow> = new Map(
 );
 
 /**
- * Who is behind which address: the desired rows of the ipcache, the only place that makes them. An owner (a pod or a
+ * Who is behind which address elsewhere: the desired rows of the ipcache, the only place that makes them. An owner (a pod or a
  * node) claims addresses; a node's claim beats a pod's, of two pods the later one wins, because the earlier is on its
  * way out. What of the cluster's own ranges has no owner is nobody's: a prefix that a policy names within one has no row,
  * since the longer match would make it somebody's.
@@ -71,30 +76,35 @@ export class AddressBook {
     return this.#unplaced.size;
   }
 
-  /** Replaces all claims of an owner; an empty list gives them up. */
-  claim(owner: string, addrs: readonly Addr[], claim?: Claim): void {
-    for (const addr of this.#owned.get(owner) ?? []) {
-      this.#claims.get(addr)?.delete(owner);
-      this.#dirty.add(addr);
-    }
-    if (addrs.length === 0 || claim === undefined) {
-      this.#owned.delete(owner);
-      return;
-    }
-    this.#owned.set(owner, addrs);
+  /** Replaces all claims of an owner. */
+  claim(owner: AddressOwner, addrs: readonly Addr[], identity: IdentityId): void {
+    this.release(owner);
+    if (addrs.length === 0) return;
+    const text = textOf(owner);
+    this.#owned.set(text, addrs);
     for (const addr of addrs) {
       const claims = this.#claims.get(addr) ?? new Map<string, Claim>();
-      claims.set(owner, claim);
+      claims.set(text, { owner, identity });
       this.#claims.set(addr, claims);
       this.#dirty.add(addr);
     }
   }
 
+  /** Gives up all claims of an owner. */
+  release(owner: AddressOwner): void {
+    const text = textOf(owner);
+    for (const addr of this.#owned.get(text) ?? []) {
+      this.#claims.get(addr)?.delete(text);
+      this.#dirty.add(addr);
+    }
+    this.#owned.delete(text);
+  }
+
   /** The owner of an address and its identity, as the ipcache states it. */
-  ownerOf(addr: Addr): { readonly owner: string; readonly identity: IdentityId } | undefined {
-    let best: { owner: string; identity: IdentityId; kind: AddressKind } | undefined;
-    for (const [owner, claim] of this.#claims.get(addr) ?? []) {
-      if (best === undefined || best.kind === 'pod' || claim.kind === 'node') best = { owner, ...claim };
+  ownerOf(addr: Addr): Claim | undefined {
+    let best: Claim | undefined;
+    for (const claim of this.#claims.get(addr)?.values() ?? []) {
+      if (best === undefined || best.owner.kind === 'pod' || claim.owner.kind === 'node') best = claim;
     }
     return best;
   }
@@ -142,14 +152,14 @@ export class AddressBook {
     const dirty = this.#dirty;
     this.#dirty = new Set();
     // What is gone first: it makes room.
-    const owned = Array.from(dirty).filter((addr) => !this.#release(addr));
+    const owned = Array.from(dirty).filter((addr) => !this.#forget(addr));
     for (const addr of owned) this.#refresh(addr);
     for (const addr of this.#unplaced) if (this.#placed.size < this.#maxAddresses) this.#refresh(addr);
     return this.#desired;
   }
 
   /** Takes the row of an address without an owner back. */
-  #release(addr: Addr): boolean {
+  #forget(addr: Addr): boolean {
     if (this.ownerOf(addr) !== undefined) return false;
     this.#claims.delete(addr);
     this.#placed.delete(addr);
@@ -171,7 +181,7 @@ export class AddressBook {
     const isNode = this.#claims
       .get(addr)
       ?.values()
-      .some(({ kind }) => kind === 'node');
+      .some((claim) => claim.owner.kind === 'node');
     // A pod cannot have the address of a service, whatever its status says.
     if (isNode !== true && this.rangeOf(addr) === RESERVED_IDS['service-range']) return this.#unstate(addr);
     const cidrIdentity = this.cidrIdentityOf(isNode === true ? 'node' : 'pod', addr);

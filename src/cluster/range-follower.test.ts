@@ -1,12 +1,14 @@
 import { expect, it } from 'vitest';
 import { FakeClock } from '../base/index.ts';
-import { AddressBook, CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
+import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import type { ObjectRow } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { sampleService } from '../service/samples.ts';
-import { nodeRow, podRow } from './fake-node.ts';
-import { Intent, type IntentTable } from './intent.ts';
+import type { Table } from '../table/index.ts';
+import { AddressBook } from './address-book.ts';
+import { Intent } from './intent.ts';
 import { RangeFollower } from './range-follower.ts';
+import { nodeRow, podRow } from './samples.ts';
 
 const { 'service-range': SERVICES, 'pod-range': PODS } = RESERVED_IDS;
 
@@ -19,14 +21,13 @@ function scene(podCIDR?: string, remembered: string[] = []) {
     book,
     podCIDR: podCIDR === undefined ? undefined : Prefix.parse(podCIDR),
     remembered: remembered.map((text) => Prefix.parse(text)),
-    clock,
   });
-  const apply = <T extends ObjectRow>(table: IntentTable<T>, upserts: T[], deletes: T[] = []) => {
-    table.apply({ upserts, deletes, rejected: [], synced: true });
-    ranges.follow();
+  const apply = <T extends ObjectRow>(table: Table<T>, upserts: T[], deletes: T[] = []) => {
+    table.apply({ upserts, deletes, synced: true });
+    ranges.follow(clock.now());
   };
   const at = (...addrs: string[]) => {
-    ranges.follow();
+    ranges.follow(clock.now());
     book.desired();
     return addrs.map((addr) => book.rangeOf(parseAddr(addr)));
   };

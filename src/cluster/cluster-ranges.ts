@@ -1,7 +1,7 @@
+import { RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
 import { Prefix } from '../net/index.ts';
 import type { IpcacheRow } from './ipcache-row.ts';
-import { RESERVED_IDS } from './reserved.ts';
 
 /** Where the cluster gives out addresses. What lies in one and has no owner is nobody's, and never the world's. */
 export type ClusterRanges = {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
+import { CIDR_RANGE } from '../identity/reserved.ts';
 import { identityId } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { AddressBook } from './address-book.ts';
-import { CidrIdentities } from './cidr-identities.ts';
-import { CIDR_RANGE, RESERVED_IDS } from './reserved.ts';
 
 const prefixes = (...texts: string[]): Prefix[] => texts.map((text) => Prefix.parse(text));
 const SERVICES = RESERVED_IDS['service-range'];
@@ -56,19 +56,16 @@ describe('the ranges of the cluster', () => {
 
   test('give way to owners, but no pod has an address of services', () => {
     const { book, at } = bookOf('10.0.0.0/8');
-    const pod = { kind: 'pod', identity: identityId(300) } as const;
-    book.claim('pod x/a', ['10.244.2.7', '10.96.0.9'].map(parseAddr), pod);
-    book.claim('node n', ['10.244.1.1', '10.96.0.8'].map(parseAddr), {
-      kind: 'node',
-      identity: RESERVED_IDS['remote-node'],
-    });
+    const pod = { kind: 'pod', key: 'x/a' } as const;
+    book.claim(pod, ['10.244.2.7', '10.96.0.9'].map(parseAddr), identityId(300));
+    book.claim({ kind: 'node', key: 'n' }, ['10.244.1.1', '10.96.0.8'].map(parseAddr), RESERVED_IDS['remote-node']);
     expect(['10.244.2.7', '10.96.0.9', '10.244.1.1', '10.96.0.8'].map(at)).toEqual([
       300,
       SERVICES,
       RESERVED_IDS['remote-node'],
       RESERVED_IDS['remote-node'],
     ]);
-    book.claim('pod x/a', []);
+    book.release(pod);
     expect(at('10.244.2.7')).toBe(PODS);
   });
 

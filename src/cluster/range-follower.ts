@@ -1,8 +1,9 @@
-import type { Clock } from '../base/index.ts';
-import type { AddressBook } from '../identity/index.ts';
 import { isAddr, Prefix, parseAddr } from '../net/index.ts';
+import type { TableReader } from '../table/index.ts';
+import type { AddressBook } from './address-book.ts';
 import type { Intent } from './intent.ts';
-import { isWorkload } from './pod-identities.ts';
+import { podRangesOf } from './pod-ranges.ts';
+import { isWorkload } from './pod-workload.ts';
 
 /**
  * How long the range of a node that is gone stays nobody's: others may still send to its pods, and who gets the addresses
@@ -15,21 +16,21 @@ export type RangeFollowerOptions = {
   readonly book: AddressBook;
   /** Of the configuration: addresses of this node's pods, instead of what its Node says. */
   readonly podCIDR?: Prefix | undefined;
-  /** Pod ranges that an earlier life had in the kernel: what of them no Node has any more rests from now on. */
+  /** Pod ranges that an earlier life had in the kernel: what of them no Node has any more rests from the first look on. */
   readonly remembered?: readonly Prefix[];
-  readonly clock: Clock;
 };
 
 /** Follows where the cluster gives out addresses, so that what has no owner there is nobody's and not the world's. */
 export class RangeFollower {
   readonly #o: RangeFollowerOptions;
-  readonly #services: () => ReadonlySet<string>;
-  readonly #nodes: () => ReadonlySet<string>;
+  readonly #services: TableReader;
+  readonly #nodes: TableReader;
   /** By service: ClusterIPs. */
   readonly #allocated = new Map<string, readonly Prefix[]>();
   readonly #pods = new Map<string, readonly Prefix[]>();
   /** Ranges of no Node any more, in text, and until when they are nobody's. */
   readonly #resting = new Map<string, { readonly prefix: Prefix; readonly until: number }>();
+  #remembered: readonly Prefix[];
   #known: readonly Prefix[] = [];
   #dirty = true;
 
@@ -37,7 +38,7 @@ export class RangeFollower {
     this.#o = options;
     this.#services = options.intent.services.reader();
     this.#nodes = options.intent.nodes.reader();
-    this.#rest(options.remembered ?? []);
+    this.#remembered = options.remembered ?? [];
   }
 
   /** The ranges that services get their addresses from, as somebody says who should know. */
@@ -46,9 +47,11 @@ export class RangeFollower {
     this.#dirty = true;
   }
 
-  follow(): void {
+  follow(now: number): void {
     const { intent, book, podCIDR } = this.#o;
-    for (const key of this.#services()) {
+    this.#rest(this.#remembered, now);
+    this.#remembered = [];
+    for (const key of this.#services.drain()) {
       const ips = intent.services.get(key)?.clusterIPs.filter(isAddr) ?? [];
       this.#put(
         this.#allocated,
@@ -56,13 +59,17 @@ export class RangeFollower {
         ips.map((ip) => Prefix.host(parseAddr(ip))),
       );
     }
-    for (const key of this.#nodes()) {
-      const now = intent.nodes.get(key)?.podCIDRs.flatMap(prefixOf) ?? [];
+    for (const key of this.#nodes.drain()) {
+      const node = intent.nodes.get(key);
+      const given = node === undefined ? [] : podRangesOf(node);
       const before = this.#pods.get(key) ?? [];
-      this.#rest(before.filter((prefix) => !now.some((one) => one.equals(prefix))));
-      this.#put(this.#pods, key, now);
+      this.#rest(
+        before.filter((prefix) => !given.some((one) => one.equals(prefix))),
+        now,
+      );
+      this.#put(this.#pods, key, given);
     }
-    this.#wake();
+    this.#wake(now);
     if (!this.#dirty) return;
     this.#dirty = false;
     const known = this.#known;
@@ -74,20 +81,19 @@ export class RangeFollower {
     book.followRanges({ services: [...known, ...strays], pods: podCIDR === undefined ? pods : [...pods, podCIDR] });
   }
 
-  #rest(prefixes: readonly Prefix[]): void {
-    const until = this.#o.clock.now() + REST_MS;
+  #rest(prefixes: readonly Prefix[], now: number): void {
+    const until = now + REST_MS;
     for (const prefix of prefixes) this.#resting.set(prefix.toString(), { prefix, until });
   }
 
   /** Takes out what has rested; not while a pod has an address of it, as pods of a lost node do until they are collected. */
-  #wake(): void {
-    const now = this.#o.clock.now();
+  #wake(now: number): void {
     const due = Array.from(this.#resting.values()).filter(({ until }) => until <= now);
     if (due.length === 0) return;
     const pods = this.#o.intent.pods.rows.values().filter(isWorkload);
     const addrs = Array.from(pods.flatMap(({ podIPs }) => podIPs.filter(isAddr).map(parseAddr)));
     for (const { prefix } of due) {
-      if (addrs.some((addr) => prefix.contains(addr))) this.#rest([prefix]);
+      if (addrs.some((addr) => prefix.contains(addr))) this.#rest([prefix], now);
       else this.#dirty ||= this.#resting.delete(prefix.toString());
     }
   }
@@ -100,14 +106,5 @@ export class RangeFollower {
     // A ClusterIP within a range that is known changes nothing.
     const inside = (prefix: Prefix) => into === this.#allocated && this.#known.some((range) => range.contains(prefix));
     this.#dirty ||= ![...before, ...now].every(inside);
-  }
-}
-
-/** What is no prefix is nobody's range. */
-function prefixOf(text: string): Prefix[] {
-  try {
-    return [Prefix.parse(text, { hostBits: 'clear' })];
-  } catch {
-    return [];
   }
 }

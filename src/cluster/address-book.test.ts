@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
+import { CIDR_RANGE } from '../identity/reserved.ts';
 import { identityId } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { AddressBook } from './address-book.ts';
-import { CidrIdentities } from './cidr-identities.ts';
-import { CIDR_RANGE, RESERVED_IDS } from './reserved.ts';
 
 const prefix = (text: string): Prefix => Prefix.parse(text);
-const pod = (id: number) => ({ kind: 'pod', identity: identityId(id) }) as const;
+const pod = (key: string) => ({ kind: 'pod', key }) as const;
 
 function bookOf(options: { cidrSelects?: ('pods' | 'nodes')[]; maxAddresses?: number } = {}, ...prefixes: string[]) {
   const cidrs = new CidrIdentities();
   for (const text of prefixes) cidrs.acquire(prefix(text));
   const book = new AddressBook({ cidrs, cidrSelects: [], ...options });
-  book.claim('node n2', [parseAddr('172.18.0.3')], { kind: 'node', identity: RESERVED_IDS['remote-node'] });
-  book.claim('pod x/a', [parseAddr('10.244.1.2')], pod(256));
+  book.claim({ kind: 'node', key: 'n2' }, [parseAddr('172.18.0.3')], RESERVED_IDS['remote-node']);
+  book.claim(pod('x/a'), [parseAddr('10.244.1.2')], identityId(256));
   book.followPrefixes();
   const rows = () =>
     Object.fromEntries(Array.from(book.desired(), ([text, { value }]) => [text, [value.identity, value.cidrIdentity]]));
@@ -55,7 +55,7 @@ describe('the rows of the ipcache', () => {
     expect(bookOf({}, '10.244.1.2/32').rows()['10.244.1.2/32']).toEqual([256, 0]);
     const { cidrs, book, rows } = bookOf({ cidrSelects: ['pods'] }, '10.244.1.2/32');
     expect(rows()['10.244.1.2/32']).toEqual([256, first]);
-    book.claim('pod x/a', []);
+    book.release(pod('x/a'));
     expect(rows()['10.244.1.2/32']).toEqual([first, 0]);
     cidrs.release(prefix('10.244.1.2/32'));
     book.followPrefixes();
@@ -64,10 +64,10 @@ describe('the rows of the ipcache', () => {
 
   test('addresses never take the room of prefixes; one that had none gets it when another goes', () => {
     const { book, rows } = bookOf({ maxAddresses: 2 });
-    book.claim('pod x/b', [parseAddr('10.244.1.3')], pod(257));
+    book.claim(pod('x/b'), [parseAddr('10.244.1.3')], identityId(257));
     expect(rows()).toEqual({ ...WORLD, ...NODE, '10.244.1.2/32': [256, 0] });
     expect(book.unplaced).toBe(1);
-    book.claim('pod x/a', []);
+    book.release(pod('x/a'));
     expect(rows()).toEqual({ ...WORLD, ...NODE, '10.244.1.3/32': [257, 0] });
     expect(book.unplaced).toBe(0);
   });

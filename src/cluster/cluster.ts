@@ -1,0 +1,76 @@
+import type { Logger } from '../base/index.ts';
+import type { IdentityAllocator, LabelRule } from '../identity/index.ts';
+import type { PodRow } from '../model/index.ts';
+import type { Prefix } from '../net/index.ts';
+import type { PolicyRepository } from '../policy/index.ts';
+import { AddressBook } from './address-book.ts';
+import type { IdentityRow } from './identity-row.ts';
+import type { Intent } from './intent.ts';
+import type { ObjectProblems } from './object-problems.ts';
+import { PeerFollower } from './peer-follower.ts';
+import { PodIdentities } from './pod-identities.ts';
+import { isRunAs } from './pod-workload.ts';
+import { RangeFollower } from './range-follower.ts';
+import { RefusedPods } from './refused-pods.ts';
+
+export type ClusterOptions = {
+  readonly intent: Intent;
+  readonly allocator: Pick<IdentityAllocator, 'acquire' | 'release'>;
+  readonly repository: PolicyRepository;
+  readonly problems: ObjectProblems;
+  /** Of this node. */
+  readonly nodeName: string;
+  readonly clusterName: string;
+  readonly labelRules?: readonly LabelRule[] | undefined;
+  readonly cidrSelects: readonly ('pods' | 'nodes')[];
+  readonly maxAddresses: number;
+  /** Of the configuration: addresses of this node's pods, instead of what its Node says. */
+  readonly podCIDR?: Prefix | undefined;
+  /** Pod ranges that an earlier life had in the kernel. */
+  readonly remembered?: readonly Prefix[];
+  readonly log: Logger;
+};
+
+/** Who is where: from intent to the row of each pod's identity, to policy's members, to the desired rows of the ipcache. */
+export class Cluster {
+  readonly intent: Intent;
+  readonly identities: PodIdentities;
+  readonly book: AddressBook;
+  readonly ranges: RangeFollower;
+  readonly #repository: PolicyRepository;
+  readonly #refused: RefusedPods;
+  readonly #peers: PeerFollower;
+
+  constructor(options: ClusterOptions) {
+    const { intent, allocator, repository, problems, nodeName, clusterName, labelRules, log } = options;
+    this.intent = intent;
+    this.#repository = repository;
+    this.identities = new PodIdentities({ intent, allocator, cluster: clusterName, rules: labelRules });
+    const { cidrSelects, maxAddresses } = options;
+    this.book = new AddressBook({ cidrs: repository.cidrs, cidrSelects, maxAddresses });
+    this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });
+    this.#peers = new PeerFollower({ intent, identities: this.identities, repository, book: this.book, nodeName });
+    const { podCIDR, remembered } = options;
+    this.ranges = new RangeFollower({ intent, book: this.book, podCIDR, ...(remembered && { remembered }) });
+  }
+
+  /** Follows the intent; `now` in ms. Policies are followed before: what they select by is part of identities. */
+  follow(now: number): void {
+    this.identities.follow(this.#repository.selectedLabelKeys());
+    this.#refused.follow();
+    this.#peers.follow();
+    this.ranges.follow(now);
+  }
+
+  /** The row of the pod that a runtime runs under this name, if it is the one that the API knows. */
+  runs(pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string | undefined;
+  }): { readonly pod: PodRow; readonly identity: IdentityRow | undefined } | undefined {
+    const key = `${pod.namespace}/${pod.name}`;
+    const row = this.intent.pods.get(key);
+    if (row === undefined || !isRunAs(row, pod.uid)) return undefined;
+    return { pod: row, identity: this.identities.rows.get(key) };
+  }
+}

@@ -1,0 +1,11 @@
+export { AddressBook, type AddressOwner } from './address-book.ts';
+export { Cluster, type ClusterOptions } from './cluster.ts';
+export { RangeIndex } from './cluster-ranges.ts';
+export type { IdentityRow } from './identity-row.ts';
+export { Intent } from './intent.ts';
+export type { IpcacheRow } from './ipcache-row.ts';
+export { livingAddresses } from './living-addresses.ts';
+export { type ObjectProblem, ObjectProblems, type ObjectSubject } from './object-problems.ts';
+export type { PodIdentities } from './pod-identities.ts';
+export { type PrefixLimits, prefixLimits } from './prefix-limits.ts';
+export type { RangeFollower } from './range-follower.ts';

@@ -1,0 +1,49 @@
+import {
+  type NamespaceRow,
+  type NodeRow,
+  type ObjectRow,
+  type PodRow,
+  type PolicyKey,
+  type PolicyObject,
+  policyKey,
+  rowKey,
+  type ServiceSpec,
+  type SliceSpec,
+} from '../model/index.ts';
+import { POLICY_KINDS, type PolicyKind } from '../policy/index.ts';
+import { Table } from '../table/index.ts';
+
+const table = <Row extends ObjectRow>(): Table<Row> => new Table<Row>(rowKey);
+
+/**
+ * What the cluster is meant to be: the objects that somebody who knows says there are, by `namespace/name`; policies of all
+ * kinds in one table.
+ */
+export class Intent {
+  readonly pods = table<PodRow>();
+  readonly namespaces = table<NamespaceRow>();
+  readonly nodes = table<NodeRow>();
+  readonly policies: Table<PolicyObject, PolicyKey>;
+  readonly services = table<ServiceSpec>();
+  readonly slices = table<SliceSpec>();
+
+  constructor(kinds: readonly PolicyKind[] = POLICY_KINDS) {
+    this.policies = new Table<PolicyObject, PolicyKey>(
+      policyKey,
+      kinds.map(({ names }) => names.kind),
+    );
+  }
+
+  /** Whether it has been asked what the ranges of services are, where anybody has to be asked. */
+  rangesAsked = true;
+
+  /** Before this, no decision: what is missing may only not have arrived yet. */
+  get synced(): boolean {
+    return this.rangesAsked && this.pods.synced && this.namespaces.synced && this.nodes.synced && this.policies.synced;
+  }
+
+  /** Before this, no decision about services. Pods among them: one in the host network has the address of its node. */
+  get servicesSynced(): boolean {
+    return this.services.synced && this.slices.synced && this.nodes.synced && this.pods.synced;
+  }
+}

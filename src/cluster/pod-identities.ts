@@ -1,0 +1,119 @@
+import { errorMessage, isMembraneError } from '../base/index.ts';
+import { type IdentityAllocator, LabelFilter, type LabelRule } from '../identity/index.ts';
+import type { PodIdentity, PodRow } from '../model/index.ts';
+import { type ReadonlyTable, Table, type TableReader } from '../table/index.ts';
+import type { IdentityRow } from './identity-row.ts';
+import type { Intent } from './intent.ts';
+import { isWorkload, workloadOf } from './pod-workload.ts';
+
+export type PodIdentitiesOptions = {
+  readonly intent: Pick<Intent, 'pods' | 'namespaces'>;
+  /** Who gives the numbers. */
+  readonly allocator: Pick<IdentityAllocator, 'acquire' | 'release'>;
+  readonly cluster: string;
+  readonly rules?: readonly LabelRule[] | undefined;
+};
+
+/**
+ * From pods and namespaces to the row that says who each pod is. The numbers are this node's own; others see the rows only,
+ * and do not know who gave them. Counts the users of the allocator.
+ */
+export class PodIdentities {
+  readonly #o: PodIdentitiesOptions;
+  readonly #rows = new Table<IdentityRow>(({ pod }) => pod);
+  readonly #pods: TableReader;
+  readonly #namespaces: TableReader;
+  /** Without a number; asked for again each time. */
+  readonly #waiting = new Set<string>();
+  #selectedKeys: ReadonlySet<string> = new Set();
+  #filter: LabelFilter;
+
+  constructor(options: PodIdentitiesOptions) {
+    this.#o = options;
+    this.#pods = options.intent.pods.reader();
+    this.#namespaces = options.intent.namespaces.reader();
+    this.#filter = this.#makeFilter(new Set());
+  }
+
+  /** By the pod's `namespace/name`. */
+  get rows(): ReadonlyTable<IdentityRow> {
+    return this.#rows;
+  }
+
+  /** Of a pod that has one. */
+  get(pod: string): PodIdentity | undefined {
+    const row = this.#rows.get(pod);
+    return row?.state === 'assigned' ? row.identity : undefined;
+  }
+
+  /** Pods without a number, and why. */
+  get waiting(): ReadonlyMap<string, string> {
+    const found = Array.from(this.#waiting, (pod) => this.#rows.get(pod));
+    return new Map(found.flatMap((row) => (row === undefined || row.state === 'assigned' ? [] : [[row.pod, row.why]])));
+  }
+
+  /** `selectedKeys`: label keys that policies select by; they are part of an identity, whatever the rules say. */
+  follow(selectedKeys: ReadonlySet<string>): void {
+    this.#touch(this.#namespaces.drain(), (pod, names) => names.has(pod.namespace));
+    const keys = this.#select(selectedKeys);
+    this.#touch(keys, (pod, changed) => Object.keys(pod.labels).some((key) => changed.has(key)));
+    this.#pods.touch(this.#waiting);
+    for (const pod of this.#pods.drain()) this.#followPod(pod);
+  }
+
+  #touch(names: ReadonlySet<string>, concerns: (pod: PodRow, names: ReadonlySet<string>) => boolean): void {
+    if (names.size === 0) return;
+    const { pods } = this.#o.intent;
+    this.#pods.touch(Array.from(pods.rows).flatMap(([key, pod]) => (concerns(pod, names) ? [key] : [])));
+  }
+
+  #followPod(pod: string): void {
+    const before = this.#rows.get(pod);
+    let after = this.#ask(pod);
+    if (after !== undefined && after.state !== 'assigned' && before?.state === 'assigned') {
+      // It must not go on under the number that it had, which may be the one that it gets.
+      this.#o.allocator.release(before.identity.id);
+      after = this.#ask(pod);
+    } else if (before?.state === 'assigned') this.#o.allocator.release(before.identity.id);
+    if (after === undefined) this.#rows.delete(pod);
+    else if (!isSame(before, after)) this.#rows.set(after);
+    if (after === undefined || after.state === 'assigned') this.#waiting.delete(pod);
+    else this.#waiting.add(pod);
+  }
+
+  /** No row for a pod that is not there, whose namespace is not, or that is no workload. */
+  #ask(pod: string): IdentityRow | undefined {
+    const { intent, allocator, cluster } = this.#o;
+    const row = intent.pods.get(pod);
+    const namespace = row === undefined ? undefined : intent.namespaces.get(row.namespace);
+    if (row === undefined || namespace === undefined || !isWorkload(row)) return undefined;
+    try {
+      const identity = allocator.acquire(this.#filter.reduce(workloadOf(row, namespace, cluster)));
+      return { pod, state: 'assigned', identity };
+    } catch (error) {
+      const state = isMembraneError(error, 'E_IDENTITY_RESTING') ? 'pending' : 'refused';
+      return { pod, state, why: errorMessage(error) };
+    }
+  }
+
+  /** Label keys whose part in identities changes: pods that carry one are to be looked at. */
+  #select(keys: ReadonlySet<string>): ReadonlySet<string> {
+    const changed = keys.symmetricDifference(this.#selectedKeys);
+    if (changed.size === 0) return changed;
+    const before = this.#filter;
+    this.#selectedKeys = keys;
+    this.#filter = this.#makeFilter(keys);
+    return new Set(Array.from(changed).filter((key) => before.keeps(key) !== this.#filter.keeps(key)));
+  }
+
+  #makeFilter(selectedKeys: ReadonlySet<string>): LabelFilter {
+    const { rules } = this.#o;
+    return new LabelFilter({ ...(rules === undefined ? {} : { rules }), selectedKeys });
+  }
+}
+
+function isSame(before: IdentityRow | undefined, after: IdentityRow): boolean {
+  if (before?.state === 'assigned' && after.state === 'assigned') return before.identity === after.identity;
+  if (before === undefined || before.state === 'assigned' || after.state === 'assigned') return false;
+  return before.state === after.state && before.why === after.why;
+}
