@@ -157,6 +157,7 @@ int from_pod(struct __sk_buff *skb)
 	return TC_ACT_OK;
 judge:
 	skb->cb[CB_ENDPOINT] = CONFIG(endpoint);
+	skb->cb[CB_IFINDEX] = CONFIG(ifindex);
 	bpf_tail_call(skb, &judges, JUDGE_FROM_POD);
 	reason = DROP_INTERNAL;
 out:

@@ -23,7 +23,7 @@ static __always_inline int parse(struct __sk_buff *skb, struct packet *p, __u32 
 		__u16 fragment;
 		int reason;
 
-		if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+		if (!load_ipv4(skb, &ip))
 			return DROP_MALFORMED;
 		reason = parse_ipv4(skb, &ip, p);
 		if (reason)
@@ -103,9 +103,10 @@ int judge_from_pod(struct __sk_buff *skb)
 			goto out;
 		goto forwarded;
 	}
-	resolve(&p->source, &flow.source);
-	if (flow.source.endpoint != endpoint || !flow.source.word) {
-		flow.source.endpoint = endpoint;
+	flow.source.ifindex = skb->cb[CB_IFINDEX];
+	flow.source.word = endpoint_word(endpoint);
+	flow.source.identity = WORD_IDENTITY(flow.source.word);
+	if (!flow.source.word) {
 		reason = DROP_NOT_READY;
 		goto out;
 	}

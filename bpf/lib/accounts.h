@@ -81,26 +81,42 @@ static __always_inline bool event_may(struct event_account *account)
 	return true;
 }
 
-/* Room in the payer's share and in the ring, or zero; what finds none is counted. */
-static __always_inline struct event *event_reserve(__u32 payer)
+/* An event that is not written: for want of room in the ring, or of the payer's share. */
+static __always_inline void event_missed(struct event_account *account, bool lost)
 {
 	__u32 zero = 0;
-	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
-	struct event_state *state;
-	struct event *event;
-	bool may;
+	struct event_state *state = bpf_map_lookup_elem(&event_state, &zero);
 
-	if (!account)
-		return 0;
-	may = event_may(account);
-	event = may ? bpf_ringbuf_reserve(&events, sizeof(*event), 0) : 0;
-	if (event)
-		return event;
 	__sync_fetch_and_add(&account->missed, 1);
-	state = bpf_map_lookup_elem(&event_state, &zero);
-	if (state && may)
+	if (state && lost)
 		state->lost += 1;
 	else if (state)
 		state->suppressed += 1;
+}
+
+/* True when the payer's share has room for one more event, which is taken. */
+static __always_inline bool event_take(__u32 payer)
+{
+	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
+
+	if (!account)
+		return false;
+	if (event_may(account))
+		return true;
+	event_missed(account, false);
+	return false;
+}
+
+/* Room in the ring for an event that its payer has taken, or zero. */
+static __always_inline struct event *event_reserve(__u32 payer)
+{
+	struct event_account *account;
+	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (event)
+		return event;
+	account = bpf_map_lookup_elem(&event_accounts, &payer);
+	if (account)
+		event_missed(account, true);
 	return 0;
 }

@@ -19,15 +19,15 @@ static __always_inline __u32 event_payer(const struct flow *flow)
 	return opener ? opener * 2 + DIRECTION_EGRESS : other * 2 + DIRECTION_INGRESS;
 }
 
-VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
+/* Writes an event that its payer has taken. */
+VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __u8 type,
+			      __u8 reason)
 {
 	const struct packet *p;
 	struct event *event;
 	bool claimed;
 
-	if (!flow)
-		return 0;
-	if (!CONFIG(enable_events))
+	if (!flow || !CONFIG(enable_events))
 		return 0;
 	event = event_reserve(event_payer(flow));
 	if (!event)
@@ -62,6 +62,22 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 	return 0;
 }
 
+/* Most of a flood is not written: that much is known without a call. */
+static __always_inline void tell(struct __sk_buff *skb, const struct flow *flow, __u8 type,
+				 __u8 reason)
+{
+	if (CONFIG(enable_events) && event_take(event_payer(flow)))
+		event_write(skb, flow, type, reason);
+}
+
+/* The same, apart for the sake of those who let pass what they tell of. */
+VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
+{
+	if (flow)
+		tell(skb, flow, type, reason);
+	return 0;
+}
+
 /* The only way out for a packet that must not go on. */
 VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 reason)
 {
@@ -79,6 +95,6 @@ VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 rea
 		key.endpoint = flow->destination.endpoint;
 	}
 	count_drop(&key, skb->len);
-	emit(skb, flow, EVENT_DROP, reason);
+	tell(skb, flow, EVENT_DROP, reason);
 	return TC_ACT_SHOT;
 }

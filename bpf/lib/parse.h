@@ -11,6 +11,32 @@ static __always_inline bool load(struct __sk_buff *skb, const struct packet *p, 
 	return offset + length <= p->end && bpf_skb_load_bytes(skb, offset, to, length) == 0;
 }
 
+/* The IPv4 header. Most often it is in the linear part of the buffer, where it costs no call. */
+static __always_inline bool load_ipv4(struct __sk_buff *skb, struct iphdr *ip)
+{
+	struct iphdr *at = (void *)(long)skb->data + ETH_HLEN;
+
+	if ((void *)(at + 1) <= (void *)(long)skb->data_end) {
+		*ip = *at;
+		return true;
+	}
+	return bpf_skb_load_bytes(skb, ETH_HLEN, ip, sizeof(*ip)) == 0;
+}
+
+/* The same of a TCP header, behind an IPv4 header. */
+static __always_inline bool load_tcp(struct __sk_buff *skb, const struct packet *p,
+				     struct tcphdr *tcp)
+{
+	struct tcphdr *at = (void *)(long)skb->data + ETH_HLEN + sizeof(struct iphdr);
+
+	if (p->l4 == ETH_HLEN + sizeof(struct iphdr) && p->l4 + sizeof(*tcp) <= p->end &&
+	    (void *)(at + 1) <= (void *)(long)skb->data_end) {
+		*tcp = *at;
+		return true;
+	}
+	return load(skb, p, p->l4, tcp, sizeof(*tcp));
+}
+
 /* The transport header at p->l4; p->protocol is set. Returns a drop reason. */
 VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 {
@@ -23,7 +49,7 @@ VERIFIED_ONCE int parse_l4(struct __sk_buff *skb, struct packet *p)
 	case IPPROTO_TCP: {
 		struct tcphdr tcp;
 
-		if (!load(skb, p, l4, &tcp, sizeof(tcp)))
+		if (!load_tcp(skb, p, &tcp))
 			return DROP_MALFORMED;
 		if (tcp.doff < 5)
 			return DROP_MALFORMED;

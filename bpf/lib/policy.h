@@ -90,6 +90,18 @@ static __always_inline bool has_route(const struct flow *flow)
 	       !identity_is_cluster(flow->destination.identity);
 }
 
+/* Its own program knows the pod that sends; who has its address is asked for a new verdict only,
+ * with what prefixes of policies cover it. False: somebody else has it, or nobody. */
+static __always_inline bool sender_has_address(struct flow *flow)
+{
+	struct endpoint_value *own = bpf_map_lookup_elem(&endpoints, &flow->packet.source);
+
+	if (!own || own->endpoint != flow->source.endpoint)
+		return false;
+	flow->source.cidr_identity = own->cidr_identity;
+	return true;
+}
+
 /* May the packet's source open a connection to its destination, to this port? `reversed` asks the
  * same of its destination. Returns a drop reason, 0 when it may. */
 VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
@@ -101,6 +113,8 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 		return DROP_INTERNAL;
 	opener = reversed ? &flow->destination : &flow->source;
 	responder = reversed ? &flow->source : &flow->destination;
+	if (flow->hook == HOOK_FROM_POD && !sender_has_address(flow))
+		return DROP_NOT_READY;
 	if (!opener->word)
 		return reversed ? DROP_PEER_NOT_READY : DROP_NOT_READY;
 	if (!responder->word)

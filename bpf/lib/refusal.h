@@ -41,9 +41,11 @@ static __always_inline void tell_refusal(struct bpf_sock_addr *ctx, const union 
 	bool is_node = cookie == CONFIG(node_cookie);
 	struct side destination = {};
 	struct event *event;
+	__u32 payer;
 
 	resolve_frontend(addr, &destination);
-	event = event_reserve(refusal_payer(pod, is_node));
+	payer = refusal_payer(pod, is_node);
+	event = event_take(payer) ? event_reserve(payer) : 0;
 	if (!event)
 		return;
 	__builtin_memset(event, 0, sizeof(*event));

@@ -402,8 +402,9 @@ enum judge {
 	JUDGE_COUNT = 2,
 };
 
-/* Word of skb->cb that tells a judge whose program ran. */
+/* Words of skb->cb that tell a judge whose program ran, and at which device. */
 #define CB_ENDPOINT 0
+#define CB_IFINDEX 1
 
 /* One record of the ring buffer. */
 struct event {

@@ -423,6 +423,22 @@ const policy: DropCase[] = [
     },
   },
   {
+    name: 'a new connection from an address that is nobody’s any more',
+    reason: 'not-ready',
+    run: ({ lab, a }) => {
+      lab.datapath.disown(a.addr);
+      return lab.send(a, fromPod(a, B, SYN));
+    },
+  },
+  {
+    name: 'a new connection from an address that another pod has',
+    reason: 'not-ready',
+    run: ({ lab, a, b }) => {
+      lab.own({ ...b, addr: a.addr });
+      return lab.send(a, fromPod(a, B, SYN));
+    },
+  },
+  {
     name: 'peer not ready',
     reason: 'peer-not-ready',
     run: ({ lab, a, b }) => {

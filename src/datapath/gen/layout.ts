@@ -3,7 +3,7 @@
 import type { MapSpec } from '../map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '7703ba529b3fb765';
+export const LAYOUT_HASH = 'e63eb1037bf9ddee';
 
 export const LAYOUT_VERSION = 5;
 export const MAX_ENDPOINTS = 65536;
@@ -18,6 +18,7 @@ export const POLICY_PREFIX_FULL = 96;
 export const SOCK_NAMED = 4;
 export const BACKEND_DIRECT = 4294967295;
 export const CB_ENDPOINT = 0;
+export const CB_IFINDEX = 1;
 export const WORLD_OPENINGS = 16384;
 export const AFFINITY_ROWS = 65536;
 export const JUDGE_COUNT = 2;
