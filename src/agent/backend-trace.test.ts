@@ -3,19 +3,26 @@ import type { TraceRequest } from '../api/index.ts';
 import { namespaceRow, nodeRow, onlyFrom, podRow } from '../cluster/samples.ts';
 import { type Frontend, frontendKey } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
-import { sampleFrontend } from '../service/samples.ts';
+import { sampleFrontend, sampleName } from '../service/samples.ts';
 import { trace } from './backend-trace.ts';
 import { FAKE_NODE, fakeNode } from './fake-node.ts';
 
 const CLUSTER_IP = parseAddr('10.96.0.10');
 
 const frontend = (port: number, backends: Frontend['backends']): Frontend =>
-  sampleFrontend(backends, { addr: CLUSTER_IP, port, service: 'shop/api' });
+  sampleFrontend(backends, { addr: CLUSTER_IP, port, service: sampleName('shop/api') });
 
 /** The backend serves port 80 of a service at 8080; nobody serves port 81. */
 const SERVED = [
   frontend(80, [
-    { addr: parseAddr('10.244.1.1'), port: 8080, protocol: 'TCP', state: 'ready', pod: 'shop/backend', local: true },
+    {
+      addr: parseAddr('10.244.1.1'),
+      port: 8080,
+      protocol: 'TCP',
+      state: 'ready',
+      pod: sampleName('shop/backend'),
+      local: true,
+    },
   ]),
   frontend(81, []),
 ];

@@ -5,7 +5,7 @@ import {
   type Direction,
   type DropReason,
   type Frontend,
-  formatOrigin,
+  formatRule,
   type Identity,
   type IdentityId,
   identityId,
@@ -148,8 +148,7 @@ function missOf({ origin, failed }: NearestMiss): { policy: string; rule: string
 }
 
 function originFields(origin: RuleOrigin): { policy: string; rule: string } {
-  const [policy = '', rule = ''] = formatOrigin(origin).split(', ');
-  return { policy, rule };
+  return { policy: policyKey(origin), rule: formatRule(origin) ?? '' };
 }
 
 function endView({ name, identity }: End): TraceView['from'] {

@@ -5,6 +5,7 @@ import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/
 import type { NodeRow, ObjectRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { ServiceShares } from '../service/index.ts';
+import { sampleName } from '../service/samples.ts';
 import type { Table } from '../table/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
 import { ServiceEngine } from './service-engine.ts';
@@ -194,7 +195,7 @@ describe('ServiceEngine', () => {
     sync(agent);
     const { intent, put, settle, follower, clock } = agent;
     put(intent.services, service('web'));
-    put(intent.slices, slice('web', [endpoint('172.18.0.2', { pod: 'a/host' })]));
+    put(intent.slices, slice('web', [endpoint('172.18.0.2', { pod: sampleName('a/host') })]));
     await settle(true);
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: [] });
     expect(follower.problemsOf('a/web').map(({ reason }) => reason)).toEqual(['EndpointRefused']);

@@ -24,7 +24,7 @@ function frontend(...states: ('ready' | 'draining')[]): Frontend {
     port: 80,
     protocol: 'TCP' as const,
     state,
-    pod: '',
+    pod: '' as const,
     local: true,
   }));
   return sampleFrontend(backends, { kind: 'NodePort', addr: parseAddr('::'), port: 30_080, externalLocal: true });

@@ -4,7 +4,7 @@ import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../datapath/in
 import type { Backend, Frontend, FrontendKind } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import type { MaglevSize } from '../service/index.ts';
-import { sampleFrontend } from '../service/samples.ts';
+import { sampleFrontend, sampleName } from '../service/samples.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
 import { ServiceNumbers } from './service-numbers.ts';
@@ -14,7 +14,7 @@ const backend = (last: number, state: Backend['state'] = 'ready'): Backend => ({
   port: 8080,
   protocol: 'TCP',
   state,
-  pod: `a/p${last}`,
+  pod: sampleName(`a/p${last}`),
   local: true,
 });
 
@@ -30,7 +30,12 @@ type Options = {
 
 const frontend = (service: string, backends: readonly Backend[], options: Options = {}): Frontend => {
   const { addr = '10.96.0.10', external = backends, ...more } = options;
-  return sampleFrontend(backends, { service, addr: parseAddr(addr), externalBackends: external, ...more });
+  return sampleFrontend(backends, {
+    service: sampleName(service),
+    addr: parseAddr(addr),
+    externalBackends: external,
+    ...more,
+  });
 };
 
 async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): Promise<ServiceInstaller> {

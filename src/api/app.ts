@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
-import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
+import { errorMessage, isMembraneError, type Logger, namespacedName } from '../base/index.ts';
 import type { AdminBackend } from './backend.ts';
 import { apiErrors } from './errors.ts';
 import { ndjsonStream } from './ndjson.ts';
@@ -29,7 +29,9 @@ export function createAdminApp({ backend, log, signal }: AdminAppOptions): Hono 
   );
   app.get('/v1/pods/:namespace/:pod/endpoint', async (c) => {
     const { namespace, pod } = c.req.param();
-    return c.json(found(await backend.endpoint({ namespace, pod }), `endpoint of pod ${namespace}/${pod}`));
+    return c.json(
+      found(await backend.endpoint({ namespace, pod }), `endpoint of pod ${namespacedName({ namespace, name: pod })}`),
+    );
   });
   app.get('/v1/identities', async (c) => c.json(await backend.identities()));
   app.get('/v1/identities/:id{[0-9]+}', async (c) =>

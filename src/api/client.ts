@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { z } from 'zod';
-import { type ErrorCode, LineSplitter, MembraneError } from '../base/index.ts';
+import { type ErrorCode, LineSplitter, MembraneError, namespacedName } from '../base/index.ts';
 import type { FlowFilter } from '../model/index.ts';
 import type { PolicyFilter } from './backend.ts';
 import { apiErrors } from './errors.ts';
@@ -58,8 +58,7 @@ export class ApiClient {
   /** Without a namespace a cluster-wide one. E_API_NOT_FOUND; E_API_AMBIGUOUS when several kinds have one of the name. */
   async policy(ref: PolicyFilter & { readonly name: string }): Promise<schema.PolicyView> {
     const [policy, ...others] = await this.policies({ namespace: '', ...ref });
-    const { kind = 'policy', namespace = '', name } = ref;
-    const detail = `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+    const detail = `${ref.kind ?? 'policy'} ${namespacedName(ref)}`;
     if (policy === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail });
     if (others.length === 0) return policy;
     const kinds = [policy, ...others].map((found) => found.kind).join(', ');

@@ -15,5 +15,12 @@ export { at, isObject, type Json, type JsonObject, listAt, numberAt, objectAt, s
 export { Lifecycle, type Service } from './lifecycle.ts';
 export { LineSplitter, type SplitLine } from './line-splitter.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './log.ts';
+export {
+  type NameParts,
+  type NamespacedName,
+  nameParts,
+  namespacedName,
+  parseNamespacedName,
+} from './namespaced-name.ts';
 export { Signal } from './signal.ts';
 export { boundSilent, SilentConnections } from './silent-connections.ts';

@@ -1,12 +1,14 @@
 import { InvalidArgumentError } from 'commander';
+import { nameParts, parseNamespacedName } from '../base/index.ts';
 
 export type PodName = { readonly namespace: string; readonly pod: string };
 
 /** `namespace/name` */
 export function podName(text: string): PodName {
-  const [namespace, pod, rest] = text.split('/');
-  if (!namespace || !pod || rest !== undefined) throw new InvalidArgumentError('Write it as namespace/name.');
-  return { namespace, pod };
+  const written = parseNamespacedName(text);
+  const { namespace, name } = written === undefined ? { namespace: '', name: '' } : nameParts(written);
+  if (namespace === '') throw new InvalidArgumentError('Write it as namespace/name.');
+  return { namespace, pod: name };
 }
 
 export function wholeNumber(min: number, max: number) {

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { namespacedName } from '../base/index.ts';
 import type { KubeConnection } from './connection.ts';
 import { staticToken } from './credentials.ts';
 
@@ -70,7 +71,7 @@ export class FakeApiServer {
 
   remove(collection: string, namespace: string, name: string): void {
     const objects = this.#collection(collection);
-    const key = `${namespace}/${name}`;
+    const key = namespacedName({ namespace, name });
     const object = objects.get(key);
     if (object === undefined) return;
     objects.delete(key);
@@ -171,9 +172,7 @@ export class FakeApiServer {
   }
 }
 
-function keyOf({ metadata }: FakeObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.name}`;
-}
+const keyOf = ({ metadata }: FakeObject): string => namespacedName(metadata);
 
 function sendJson(response: http.ServerResponse, code: number, body: unknown): void {
   response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));

@@ -90,6 +90,7 @@ export {
   type Entity,
   type EntitySelector,
   formatOrigin,
+  formatRule,
   type PeerSelector,
   type PodSelector,
   type PolicyEntry,

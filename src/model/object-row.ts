@@ -1,4 +1,4 @@
-import { flatText } from '../base/index.ts';
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 
 /** What is kept of any object of the cluster. */
 export type ObjectRow = {
@@ -9,6 +9,6 @@ export type ObjectRow = {
 };
 
 /** `namespace/name`; of a cluster-wide kind the name. */
-export function rowKey(row: ObjectRow): string {
-  return row.namespace === '' ? row.name : flatText(row.namespace, '/', row.name);
+export function rowKey(row: ObjectRow): NamespacedName {
+  return namespacedName(row);
 }

@@ -62,12 +62,17 @@ export type PolicyEntry = {
   readonly origin: RuleOrigin;
 };
 
+/** `ingress rule 1`; undefined: no rule, but the object as a whole. */
+export function formatRule({ direction, rule }: RuleOrigin): string | undefined {
+  return rule === undefined ? undefined : `${direction} rule ${rule}`;
+}
+
 /** `NetworkPolicy shop/backend, ingress rule 1` (rules are counted from 0 as in field paths). */
 export function formatOrigin(origin: RuleOrigin): string {
   const known = texts.get(origin);
   if (known !== undefined) return known;
-  const rule = origin.rule === undefined ? '' : `, ${origin.direction} rule ${origin.rule}`;
-  const text = `${policyKey(origin)}${rule}`;
+  const rule = formatRule(origin);
+  const text = rule === undefined ? policyKey(origin) : `${policyKey(origin)}, ${rule}`;
   texts.set(origin, text);
   return text;
 }

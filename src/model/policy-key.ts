@@ -1,17 +1,12 @@
-import { flatText } from '../base/index.ts';
+import { flatText, type NameParts, namespacedName } from '../base/index.ts';
 
 declare const keyBrand: unique symbol;
 
 /** `NetworkPolicy shop/backend`: policies of two kinds may have one namespace and name, and are two policies. */
 export type PolicyKey = string & { readonly [keyBrand]: 'PolicyKey' };
 
-export type PolicyName = {
-  readonly kind: string;
-  /** Absent or empty for cluster-wide kinds. */
-  readonly namespace?: string | undefined;
-  readonly name: string;
-};
+export type PolicyName = NameParts & { readonly kind: string };
 
-export function policyKey({ kind, namespace = '', name }: PolicyName): PolicyKey {
-  return flatText(kind, ' ', namespace, namespace === '' ? '' : '/', name) as PolicyKey;
+export function policyKey(policy: PolicyName): PolicyKey {
+  return flatText(policy.kind, ' ', namespacedName(policy)) as PolicyKey;
 }

@@ -1,3 +1,4 @@
+import type { NamespacedName } from '../base/index.ts';
 import { flatText } from '../base/index.ts';
 import type { Addr } from '../net/index.ts';
 
@@ -62,8 +63,8 @@ export type SliceEndpoint = {
   readonly terminating: boolean;
   /** Empty: not said. */
   readonly nodeName: string;
-  /** `namespace/name` of the pod behind it; empty: not said. */
-  readonly pod: string;
+  /** Behind it; empty: not said. */
+  readonly pod: NamespacedName | '';
   /** Zones that should use it; empty: all. */
   readonly zones: readonly string[];
   /** Nodes that should use it; empty: all. */
@@ -77,7 +78,7 @@ export type Backend = {
   readonly protocol: ServiceProtocol;
   /** `draining`: on its way out, used because nobody is ready (KEP-1669). */
   readonly state: 'ready' | 'draining';
-  readonly pod: string;
+  readonly pod: NamespacedName | '';
   readonly local: boolean;
 };
 
@@ -90,8 +91,8 @@ export type Frontend = {
   readonly addr: Addr;
   readonly port: number;
   readonly protocol: ServiceProtocol;
-  /** `namespace/name`; of a host port `namespace/pod:name`. */
-  readonly service: string;
+  /** Of a host port `namespace/pod:name`, which no service can have. */
+  readonly service: NamespacedName;
   /** Frontends of one service with one of these have affinity in common. */
   readonly portName: string;
   readonly affinitySeconds: number;

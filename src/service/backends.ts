@@ -1,3 +1,4 @@
+import { nameParts, namespacedName } from '../base/index.ts';
 import type { Backend, ServicePort, ServiceProtocol, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { ServiceContext } from './context.ts';
@@ -29,8 +30,8 @@ export function fitEndpoints(
     if (addr === undefined) return refuse('is not an IPv4 address');
     const special = specialKind(addr);
     if (special !== undefined) return refuse(`is ${special} address`);
-    const isOwn = endpoint.pod.startsWith(`${slice.namespace}/`);
-    if (`${service.namespace}/${service.name}` !== API_SERVER && context.isNodeAddress(addr)) {
+    const isOwn = endpoint.pod !== '' && nameParts(endpoint.pod).namespace === slice.namespace;
+    if (namespacedName(service) !== API_SERVER && context.isNodeAddress(addr)) {
       const isHostPod = isOwn && context.isHostPod(endpoint.pod, addr);
       if (!isHostPod)
         return refuse(`is the address of a node, and of no pod of ${slice.namespace} in its host network`);

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { type Frontend, type FrontendKind, frontendKey } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { FrontendClaims } from './claims.ts';
-import { sampleFrontend } from './samples.ts';
+import { sampleFrontend, sampleName } from './samples.ts';
 
 const frontend = (name: string, last: number, kind: FrontendKind = 'ClusterIP'): Frontend =>
-  sampleFrontend([], { kind, addr: parseAddr(`10.96.0.${last}`), service: `a/${name}` });
+  sampleFrontend([], { kind, addr: parseAddr(`10.96.0.${last}`), service: sampleName(`a/${name}`) });
 const owner = (name: string, createdAt = '2026-01-01T00:00:00Z') => ({ namespace: 'a', name, createdAt, uid: name });
 const PLACE = frontendKey(frontend('x', 1));
 

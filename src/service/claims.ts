@@ -1,3 +1,4 @@
+import { namespacedName } from '../base/index.ts';
 import {
   type Frontend,
   type FrontendKind,
@@ -38,7 +39,7 @@ export class FrontendClaims {
     service: Pick<ServiceSpec, 'namespace' | 'name' | 'createdAt' | 'uid'>,
     frontends: readonly Frontend[],
   ): Set<string> {
-    const owner = frontends[0]?.service ?? `${service.namespace}/${service.name}`;
+    const owner = frontends[0]?.service ?? namespacedName(service);
     const touched = new Set([...(this.#places.get(owner) ?? []), ...(this.#covered.get(owner) ?? [])]);
     for (const place of touched) {
       const others = this.#claims.get(place)?.filter(({ frontend }) => frontend.service !== owner) ?? [];

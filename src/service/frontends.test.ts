@@ -5,6 +5,7 @@ import { placesOf } from './keep.ts';
 import {
   sampleEndpoint as endpoint,
   sampleContext,
+  sampleName,
   sampleService as service,
   sampleSlice as slice,
 } from './samples.ts';
@@ -151,12 +152,12 @@ describe('what is refused, and what is said of it', () => {
     ["a node's", { address: '172.18.0.2' }, 'is the address of a node, and of no pod of a in its host network'],
     [
       "a node's, named as a pod of another namespace",
-      { address: '172.18.0.2', pod: 'kube-system/host' },
+      { address: '172.18.0.2', pod: sampleName('kube-system/host') },
       'is the address of a node',
     ],
     [
       "another node's, named as a pod that is elsewhere",
-      { address: '172.18.0.3', pod: 'a/host' },
+      { address: '172.18.0.3', pod: sampleName('a/host') },
       'is the address of a node',
     ],
   ])('an endpoint: %s', (_, bad, why) => {
@@ -166,14 +167,14 @@ describe('what is refused, and what is said of it', () => {
   });
 
   it("the address of a node is fine for a pod of the namespace in that node's network, and for the API server", () => {
-    const host = [endpoint('172.18.0.2', { pod: 'a/host' })];
+    const host = [endpoint('172.18.0.2', { pod: sampleName('a/host') })];
     expect(judge(service(), host).problems).toEqual([]);
     const api = service({ namespace: 'default', name: 'kubernetes' });
     expect(addrs(judge(api, [endpoint('172.18.0.3')]).first?.backends)).toEqual(['172.18.0.3:8080']);
   });
 
   it("another namespace's pod is served, and mentioned: policies decide who reaches it", () => {
-    const { first, problems } = judge(service(), [endpoint('10.244.1.9', { pod: 'b/secret' })]);
+    const { first, problems } = judge(service(), [endpoint('10.244.1.9', { pod: sampleName('b/secret') })]);
     expect(addrs(first?.backends)).toEqual(['10.244.1.9:8080']);
     expect(problems).toMatchObject([{ reason: 'EndpointOfOtherNamespace' }]);
   });

@@ -1,4 +1,4 @@
-import { flatText } from '../base/index.ts';
+import { namespacedName } from '../base/index.ts';
 import {
   type Frontend,
   type FrontendKind,
@@ -144,7 +144,7 @@ function frontendsOfPort(
   const inUse = usable(candidates);
   const everywhere = backendsOf(hinted(inUse, context), port, nodeName);
   const leaving = backendsOf(draining(candidates, inUse, port.protocol), port, nodeName);
-  const owner = flatText(service.namespace, '/', service.name);
+  const owner = namespacedName(service);
   const isLocal = ({ endpoint }: Candidate): boolean => endpoint.nodeName === nodeName;
   const wantsLocal = internalTrafficPolicy === 'Local' || externalTrafficPolicy === 'Local';
   const here = wantsLocal ? backendsOf(usable(candidates.filter(isLocal)), port, nodeName) : everywhere;

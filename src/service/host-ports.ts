@@ -1,4 +1,4 @@
-import { flatText } from '../base/index.ts';
+import { type NamespacedName, nameParts, namespacedName } from '../base/index.ts';
 import type { Backend, Frontend, HostPort, ServiceProblem, ServiceProtocol } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { Problems } from './problems.ts';
@@ -24,15 +24,17 @@ export type HostPortContext = {
 const LOOPBACK = parseAddr('127.0.0.1');
 const EVERYWHERE = new Set(['', '0.0.0.0', '::']);
 
+const POD = 'pod:';
+
 /** `namespace/pod:name`: stands where a service's name does, and cannot be one. */
-export function hostPortOwner({ namespace, name }: Pick<HostPortPod, 'namespace' | 'name'>): string {
-  return flatText(namespace, '/pod:', name);
+export function hostPortOwner({ namespace, name }: Pick<HostPortPod, 'namespace' | 'name'>): NamespacedName {
+  return namespacedName({ namespace, name: `${POD}${name}` });
 }
 
-/** `namespace/name` of the pod behind an owner; undefined: a service. */
-export function podOfOwner(owner: string): string | undefined {
-  const at = owner.indexOf('/pod:');
-  return at < 0 ? undefined : `${owner.slice(0, at)}/${owner.slice(at + '/pod:'.length)}`;
+/** The pod behind an owner; undefined: a service. */
+export function podOfOwner(owner: string): NamespacedName | undefined {
+  const { namespace, name } = nameParts(owner);
+  return name.startsWith(POD) ? namespacedName({ namespace, name: name.slice(POD.length) }) : undefined;
 }
 
 /**
@@ -70,7 +72,7 @@ function addressesOf(hostIP: string, { nodeAddresses }: HostPortContext): readon
 }
 
 function frontendOf(pod: HostPortPod, { protocol, hostPort, containerPort }: HostPort, addr: Addr): Frontend {
-  const name = flatText(pod.namespace, '/', pod.name);
+  const name = namespacedName(pod);
   const backends: readonly Backend[] = [
     { addr: pod.addr, port: containerPort, protocol, state: 'ready', pod: name, local: true },
   ];

@@ -1,8 +1,16 @@
 /** Services and slices for tests: a service of two ready pods on two nodes, and what to change about it. */
 
+import { type NamespacedName, parseNamespacedName } from '../base/index.ts';
 import type { Backend, Frontend, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import type { ServiceContext } from './context.ts';
+
+/** `namespace/name`. */
+export function sampleName(text: string): NamespacedName {
+  const name = parseNamespacedName(text);
+  if (name === undefined) throw new Error(`${text} is no name`);
+  return name;
+}
 
 export function sampleService(more: Partial<ServiceSpec> = {}): ServiceSpec {
   return {
@@ -32,7 +40,7 @@ export function sampleFrontend(backends: readonly Backend[], more: Partial<Front
     addr: parseAddr('10.96.0.10'),
     port: 80,
     protocol: 'TCP',
-    service: 'a/web',
+    service: sampleName('a/web'),
     portName: '',
     affinitySeconds: 0,
     backends,

@@ -1,3 +1,4 @@
+import { nameParts } from '../base/index.ts';
 import type { Frontend } from '../model/index.ts';
 import type { MaglevSize } from './maglev.ts';
 import { specialKind } from './special-addresses.ts';
@@ -79,7 +80,7 @@ export class ServiceShares {
   /** Takes them whatever there is: for what is in the maps and cannot be taken out. */
   put(service: string, rows: ServiceRows): void {
     const before = this.#services.get(service) ?? NOTHING;
-    const namespace = namespaceOf(service);
+    const { namespace } = nameParts(service);
     const own = replaced(this.#namespaces.get(namespace) ?? NOTHING, before, rows);
     this.#freed ||= MAPS.some((map) => rows[map] < before[map]);
     this.#total = replaced(this.#total, before, rows);
@@ -92,7 +93,7 @@ export class ServiceShares {
   /** Why the service cannot have these rows in place of those that it has. Fewer are never refused. */
   refuses(service: string, rows: ServiceRows): ShareRefusal | undefined {
     const before = this.#services.get(service) ?? NOTHING;
-    const namespace = namespaceOf(service);
+    const { namespace } = nameParts(service);
     const own = replaced(this.#namespaces.get(namespace) ?? NOTHING, before, rows);
     const total = replaced(this.#total, before, rows);
     for (const map of MAPS) {
@@ -168,8 +169,4 @@ function replaced(all: ServiceRows, before: ServiceRows, after: ServiceRows): Se
 
 function isNothing({ services, slots, backends }: ServiceRows): boolean {
   return services === 0 && slots === 0 && backends === 0;
-}
-
-function namespaceOf(service: string): string {
-  return service.slice(0, Math.max(0, service.indexOf('/')));
 }

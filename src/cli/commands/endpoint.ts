@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
+import { namespacedName } from '../../base/index.ts';
 import { podName, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { bytes } from '../output/index.ts';
+
+const podOf = ({ namespace, pod }: { namespace: string; pod: string }) => namespacedName({ namespace, name: pod });
 
 export function registerEndpoint(program: Command, { out, connect }: CommandContext): void {
   const endpoint = program
@@ -17,7 +20,7 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
         endpoints.toSorted((a, b) => a.id - b.id),
         [
           { title: 'ID', value: (row) => row.id, align: 'right' },
-          { title: 'POD', value: (row) => `${row.namespace}/${row.pod}`, shrink: true },
+          { title: 'POD', value: (row) => podOf(row), shrink: true },
           {
             title: 'STATE',
             value: (row) => (row.detail === undefined ? row.state : `${row.state}: ${row.detail}`),
@@ -44,7 +47,7 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
       const reasons: Readonly<Record<string, { text: string } | undefined>> = DROP_REASON_TEXTS;
       await out.fields([
         ['Endpoint', found.id],
-        ['Pod', `${found.namespace}/${found.pod} (${found.podUid})`],
+        ['Pod', `${podOf(found)} (${found.podUid})`],
         ['State', found.detail === undefined ? found.state : `${found.state}: ${found.detail}`],
         ['Identity', found.identity === 0 ? 'not known yet' : found.identity],
         ['Labels', found.labels],

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { PolicyView } from '../../api/index.ts';
+import { nameParts, namespacedName, parseNamespacedName } from '../../base/index.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
@@ -15,10 +15,10 @@ export function registerPolicy(program: Command, context: CommandContext): void 
     .action(async () => {
       const policies = await (await connect()).policies();
       await out.list(
-        policies.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b))),
+        policies.toSorted((a, b) => namespacedName(a).localeCompare(namespacedName(b))),
         [
           { title: 'KIND', value: (row) => row.kind },
-          { title: 'NAME', value: nameOf, shrink: true },
+          { title: 'NAME', value: namespacedName, shrink: true },
           { title: 'STATE', value: (row) => row.state },
           { title: 'DIRECTIONS', value: (row) => row.directions.join(' ') },
           { title: 'RULES', value: (row) => row.rules.length, align: 'right' },
@@ -38,7 +38,7 @@ export function registerPolicy(program: Command, context: CommandContext): void 
       const found = await (await connect()).policy({ ...ref, ...options });
       if (out.json) return await out.value(found);
       await out.fields([
-        [found.kind, nameOf(found)],
+        [found.kind, namespacedName(found)],
         ['State', found.detail === undefined ? found.state : `${found.state}: ${found.detail}`],
         ['Directions', found.directions.join(', ')],
         ['Endpoints', found.endpoints],
@@ -77,13 +77,8 @@ function protocol(text: string): TraceProtocol {
   return known;
 }
 
-function policyRef(text: string): { namespace?: string; name: string } {
-  const [first = '', name, rest] = text.split('/');
-  if (first === '' || name === '' || rest !== undefined)
-    throw new InvalidArgumentError('Write it as namespace/name, or as name for a cluster-wide object.');
-  return name === undefined ? { name: first } : { namespace: first, name };
-}
-
-function nameOf(policy: PolicyView): string {
-  return policy.namespace === undefined ? policy.name : `${policy.namespace}/${policy.name}`;
+function policyRef(text: string): { namespace: string; name: string } {
+  const name = parseNamespacedName(text);
+  if (name !== undefined) return nameParts(name);
+  throw new InvalidArgumentError('Write it as namespace/name, or as name for a cluster-wide object.');
 }

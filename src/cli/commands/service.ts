@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ServiceView } from '../../api/index.ts';
+import { namespacedName } from '../../base/index.ts';
 import type { CommandContext } from '../context.ts';
 import { escapeText } from '../output/index.ts';
 
@@ -18,7 +19,7 @@ export function registerService(program: Command, { out, connect }: CommandConte
       await out.list(
         services.items,
         [
-          { title: 'SERVICE', value: (row) => `${row.namespace}/${row.name}`, shrink: true },
+          { title: 'SERVICE', value: namespacedName, shrink: true },
           { title: 'TYPE', value: (row) => row.type },
           { title: 'STATE', value: stateText },
           { title: 'FRONTENDS', value: (row) => frontendTexts(row).join(' '), shrink: true },
@@ -27,9 +28,9 @@ export function registerService(program: Command, { out, connect }: CommandConte
         ],
         'No services.',
       );
-      for (const { namespace, name, problems } of services.items) {
-        for (const { reason, message } of problems)
-          await out.line(escapeText(`${namespace}/${name}: ${reason}: ${message}`));
+      for (const item of services.items) {
+        for (const { reason, message } of item.problems)
+          await out.line(escapeText(`${namespacedName(item)}: ${reason}: ${message}`));
       }
       const { cgroup } = services;
       await out.line(

@@ -1,3 +1,4 @@
+import { namespacedName } from '../../base/index.ts';
 import type { Flow, FlowEnd } from '../../model/index.ts';
 import { escapeText } from './escape.ts';
 import type { Output } from './output.ts';
@@ -21,7 +22,10 @@ const VERDICT = {
 } as const;
 
 function endText(end: FlowEnd): string {
-  const name = end.pod !== undefined && end.namespace !== undefined ? `${end.namespace}/${end.pod}` : undefined;
+  const name =
+    end.pod !== undefined && end.namespace !== undefined
+      ? namespacedName({ namespace: end.namespace, name: end.pod })
+      : undefined;
   const who = end.identity === 0 ? 'unknown' : (reservedName(end) ?? String(end.identity));
   return `${endpointText({ addr: name ?? end.addr, port: end.port ?? 0 })} (${escapeText(who)})`;
 }

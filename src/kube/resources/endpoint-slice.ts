@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flatText } from '../../base/index.ts';
+import { namespacedName } from '../../base/index.ts';
 import type { SliceSpec } from '../../model/index.ts';
 import { exact, listOf, metadata } from './meta.ts';
 import { repeatedText } from './repeated-text.ts';
@@ -60,7 +60,9 @@ const schema = z
               serving: conditions?.serving ?? ready,
               terminating: conditions?.terminating ?? false,
               nodeName: repeatedText(nodeName ?? ''),
-              pod: isPod ? flatText(targetRef.namespace ?? namespace, '/', targetRef.name ?? '') : '',
+              pod: isPod
+                ? namespacedName({ namespace: targetRef.namespace ?? namespace, name: targetRef.name ?? '' })
+                : '',
               zones: namesOf(hints?.forZones),
               nodes: namesOf(hints?.forNodes),
             },
