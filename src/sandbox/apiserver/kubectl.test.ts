@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
 import { makeCertificate } from './certificate.ts';
 import { execProcess } from './exec/child.ts';
@@ -191,7 +191,13 @@ describe.each(programs)('%s', (program) => {
     ).toBe('pod/web\n');
   });
 
-  test('exec carries input, output and the exit code', async () => {
+  // A client that is told not to use WebSockets speaks SPDY, as older ones always do.
+  test.each(['true', 'false'])('exec carries input, output and the exit code (WebSockets: %s)', async (sockets) => {
+    const before = env;
+    env = { ...env, KUBECTL_REMOTE_COMMAND_WEBSOCKETS: sockets };
+    onTestFinished(() => {
+      env = before;
+    });
     expect(await succeeds('exec', '-n', 'tenant', 'web', '--', 'echo', 'hello')).toBe('hello\n');
     expect(await kubectl('exec', '-n', 'tenant', 'web', '--', 'sh', '-c', 'echo bad >&2; exit 3')).toMatchObject({
       code: 3,

@@ -117,7 +117,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       upgraded.add(socket);
       socket.on('close', () => upgraded.delete(socket));
       if (!tokens.allows(request.headers.authorization)) refuseUpgrade(socket, unauthorized());
-      else void upgradeToExec(request, socket, head, { store, podExec: options.podExec, log: options.log });
+      else void upgradeToExec({ request, socket, head }, { store, podExec: options.podExec, log: options.log });
     });
     servers.push(server);
     return server;

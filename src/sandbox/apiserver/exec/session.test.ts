@@ -2,12 +2,19 @@ import { spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { PODS, podOf, TEST_TOKEN, TestServer } from '../testing.ts';
 import { execProcess } from './child.ts';
 import type { PodExec } from './process.ts';
 
-const podExec: PodExec = async (_namespace, _name, { command: [program = '', ...args] }) =>
-  execProcess(spawn(program, args));
+/** Told the exit code of each process. */
+let exited: (code: number) => void = () => undefined;
+
+const podExec: PodExec = async (_namespace, _name, { command: [program = '', ...args] }) => {
+  const process = execProcess(spawn(program, args));
+  process.exited.then(exited, () => undefined);
+  return process;
+};
 
 async function start(): Promise<TestServer> {
   const api = await TestServer.start({ podExec });
@@ -25,6 +32,7 @@ type Upgrade = {
 const WEBSOCKET = {
   Upgrade: 'websocket',
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version': '13',
   'Sec-WebSocket-Protocol': 'v5.channel.k8s.io',
 };
 const SPDY = { Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': 'v4.channel.k8s.io' };
@@ -47,34 +55,30 @@ async function everything(socket: Socket): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Unmasked frames of a server, by channel. */
-function channels(bytes: Buffer): Map<number, string> {
+/** What came over each channel until the server closed. `say`: messages to send once it is open. */
+async function channels(api: TestServer, query: string, say: readonly Buffer[] = []): Promise<Map<number, string>> {
   const out = new Map<number, string>();
-  let place = bytes.indexOf('\r\n\r\n') + 4;
-  while (place < bytes.length) {
-    const short = bytes[place + 1] ?? 0;
-    const start = place + (short === 126 ? 4 : 2);
-    const length = short === 126 ? bytes.readUInt16BE(place + 2) : short;
-    const opcode = (bytes[place] ?? 0) & 15;
-    const body = bytes.subarray(start, start + length);
-    if (opcode === 2) out.set(body[0] ?? -1, (out.get(body[0] ?? -1) ?? '') + body.subarray(1).toString());
-    place = start + length;
-  }
+  const client = new WebSocket(`${api.url.replace('http', 'ws')}${PODS}/a/exec?${query}`, 'v5.channel.k8s.io', {
+    headers: { Authorization: `Bearer ${TEST_TOKEN}` },
+  });
+  client.on('message', (message: Buffer) => {
+    const [channel = -1] = message;
+    out.set(channel, (out.get(channel) ?? '') + message.subarray(1).toString());
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  client.on('open', () => {
+    for (const message of say) client.send(message);
+  });
+  client.on('close', () => resolve());
+  client.on('error', reject);
+  await promise;
   return out;
-}
-
-function masked(body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([0x82, 0x80 | body.length, 0, 0, 0, 0]), body]);
 }
 
 test('a WebSocket carries output, errors and the exit code', async () => {
   await using api = await start();
   const script = encodeURIComponent('echo out; echo err >&2; exit 7');
-  const socket = upgrade(api, {
-    query: `command=sh&command=-c&command=${script}&stdout=true&stderr=true`,
-    headers: WEBSOCKET,
-  });
-  const answer = channels(await everything(socket));
+  const answer = await channels(api, `command=sh&command=-c&command=${script}&stdout=true&stderr=true`);
   expect(answer.get(1)).toBe('out\n');
   expect(answer.get(2)).toBe('err\n');
   expect(JSON.parse(answer.get(3) ?? '')).toMatchObject({
@@ -85,13 +89,34 @@ test('a WebSocket carries output, errors and the exit code', async () => {
 
 test('a WebSocket carries input and its end', async () => {
   await using api = await start();
-  const socket = upgrade(api, { query: 'command=cat&stdin=true&stdout=true', headers: WEBSOCKET });
-  await new Promise((resolve) => socket.once('readable', resolve));
-  socket.write(masked(Buffer.from('\0hello')));
-  socket.write(masked(Buffer.from([255, 0])));
-  const answer = channels(await everything(socket));
+  const input = [Buffer.from('\0hello'), Buffer.from([255, 0])];
+  const answer = await channels(api, 'command=cat&stdin=true&stdout=true', input);
   expect(answer.get(1)).toBe('hello');
   expect(JSON.parse(answer.get(3) ?? '')).toMatchObject({ status: 'Success' });
+});
+
+test('a WebSocket carries more than its buffers hold', async () => {
+  await using api = await start();
+  const answer = await channels(api, 'command=seq&command=1&command=300000&stdout=true');
+  expect(answer.get(1)?.split('\n')).toHaveLength(300_001);
+});
+
+test('a message that is too large ends the session, and the process with it', async () => {
+  await using api = await start();
+  const { promise: ended, resolve } = Promise.withResolvers<number>();
+  exited = resolve;
+  await channels(api, 'command=cat&stdin=true&stdout=true', [Buffer.alloc(2 << 20)]).catch(() => undefined);
+  expect(await ended).toBe(137);
+});
+
+test('a request that is no WebSocket after all leaves no process', async () => {
+  await using api = await start();
+  const { promise: ended, resolve } = Promise.withResolvers<number>();
+  exited = resolve;
+  const headers = { ...WEBSOCKET, 'Sec-WebSocket-Key': 'short' };
+  const bytes = await everything(upgrade(api, { query: 'command=cat&stdin=true&stdout=true', headers }));
+  expect(bytes.toString()).toMatch(/^HTTP\/1\.1 400 /);
+  expect(await ended).toBe(137);
 });
 
 test.each<[string, Partial<Upgrade>, number]>([
@@ -108,9 +133,7 @@ test.each<[string, Partial<Upgrade>, number]>([
 
 test('a program that is not there is told, and the server lives', async () => {
   await using api = await start();
-  const answer = channels(
-    await everything(upgrade(api, { query: 'command=/no/such&stdout=true', headers: WEBSOCKET })),
-  );
+  const answer = await channels(api, 'command=/no/such&stdout=true');
   expect(JSON.parse(answer.get(3) ?? '')).toMatchObject({
     status: 'Failure',
     message: expect.stringContaining('ENOENT'),

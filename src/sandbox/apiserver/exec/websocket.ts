@@ -1,121 +1,66 @@
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { carryOutput, type ExecProcess, feed, resizeFrom } from './process.ts';
+import { drained, type ExecTransport, protocolOf } from './transport.ts';
 
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+/** Newest first. v5 can also say that the input has ended. */
+export const WEBSOCKET_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+/** The first byte of every message. */
+const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+
 /** kubectl sends 32 KiB at most. */
 const MAX_MESSAGE = 1024 * 1024;
+/** RFC 6455, 7.4.1. kubectl takes an end without a code for a failure. */
+const NORMAL_CLOSURE = 1000;
+/** For a client that does not answer the end. */
+const CLOSE_TIMEOUT_MS = 3_000;
 
-/** The server's side of a WebSocket (RFC 6455): binary messages, ping, close; no extensions. */
-export class WebSocketConnection {
-  readonly #socket: Duplex;
-  #buffer: Buffer = Buffer.alloc(0);
-  #parts: Buffer[] = [];
-  #closed = false;
-  onMessage: (message: Buffer) => void = () => undefined;
-  onClose: () => void = () => undefined;
+/** The published types do not know `closeTimeout` yet. */
+const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: MAX_MESSAGE,
+  closeTimeout: CLOSE_TIMEOUT_MS,
+  handleProtocols: (asked) => WEBSOCKET_PROTOCOLS.find((name) => asked.has(name)) ?? false,
+};
 
-  constructor(socket: Duplex) {
-    this.#socket = socket;
-  }
+const server = new WebSocketServer(OPTIONS);
 
-  /** Answers the client's upgrade request and begins to read. `head`: bytes that came with the request. */
-  accept(key: string, protocol: string, head: Buffer): void {
-    const answer = createHash('sha1').update(`${key}${GUID}`).digest('base64');
-    this.#socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${answer}\r\nSec-WebSocket-Protocol: ${protocol}\r\n\r\n`,
-    );
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    this.#socket.on('error', () => this.#socket.destroy());
-    this.#socket.on('end', () => this.#socket.end());
-    this.#socket.on('close', () => {
-      this.#closed = true;
-      this.onClose();
-    });
-    if (head.length > 0) this.#read(head);
-  }
+/** Undefined when the client asks for something else. */
+export function webSocketTransport(request: IncomingMessage): ExecTransport | undefined {
+  if (request.headers.upgrade?.toLowerCase() !== 'websocket') return undefined;
+  if (protocolOf(request, 'sec-websocket-protocol', WEBSOCKET_PROTOCOLS) === undefined) return undefined;
+  return ({ request: asked, socket, head }, process) => {
+    server.handleUpgrade(asked, socket, head, (connection) => serve(connection, socket, process));
+  };
+}
 
-  /** False: wait for `drained` before sending more. */
-  send(message: Buffer): boolean {
-    return this.#frame(OPCODE.binary, message);
-  }
-
-  async drained(): Promise<void> {
-    if (!this.#closed) await Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')]);
-  }
-
-  close(code = 1000): void {
-    const body = Buffer.alloc(2);
-    body.writeUInt16BE(code);
-    this.#frame(OPCODE.close, body);
-    this.#closed = true;
-    this.#socket.end();
-  }
-
-  #frame(opcode: number, body: Buffer): boolean {
-    if (this.#closed) return true;
-    const long = body.length > 65_535;
-    const head = Buffer.alloc(body.length < 126 ? 2 : long ? 10 : 4);
-    head[0] = 0x80 | opcode;
-    if (body.length < 126) head[1] = body.length;
-    else if (long) {
-      head[1] = 127;
-      head.writeBigUInt64BE(BigInt(body.length), 2);
-    } else {
-      head[1] = 126;
-      head.writeUInt16BE(body.length, 2);
-    }
-    return this.#socket.write(Buffer.concat([head, body]));
-  }
-
-  #read(chunk: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, chunk]);
-    for (;;) {
-      const [first, second] = this.#buffer;
-      if (first === undefined || second === undefined) return;
-      let length = second & 127;
-      let place = 2;
-      if (length === 126) {
-        if (this.#buffer.length < 4) return;
-        length = this.#buffer.readUInt16BE(2);
-        place = 4;
-      } else if (length === 127) {
-        if (this.#buffer.length < 10) return;
-        length = Number(this.#buffer.readBigUInt64BE(2));
-        place = 10;
-      }
-      // Clients must mask; whoever does not, or sends too much, is no client of ours.
-      if (second < 128 || length > MAX_MESSAGE) return this.close(1002);
-      if (this.#buffer.length < place + 4 + length) return;
-      const mask = this.#buffer.subarray(place, place + 4);
-      const body = Buffer.from(this.#buffer.subarray(place + 4, place + 4 + length));
-      for (let i = 0; i < body.length; i++) body[i] = (body[i] ?? 0) ^ (mask[i % 4] ?? 0);
-      this.#buffer = this.#buffer.subarray(place + 4 + length);
-      this.#take(first & 15, first >= 128, body);
-      if (this.#closed) return;
-    }
-  }
-
-  #take(opcode: number, last: boolean, body: Buffer): void {
-    switch (opcode) {
-      case OPCODE.ping:
-        this.#frame(OPCODE.pong, body);
-        return;
-      case OPCODE.close:
-        this.close();
-        return;
-      case OPCODE.continuation:
-      case OPCODE.text:
-      case OPCODE.binary: {
-        this.#parts.push(body);
-        if (this.#parts.reduce((sum, part) => sum + part.length, 0) > MAX_MESSAGE) return this.close(1009);
-        if (!last) return;
-        const message = Buffer.concat(this.#parts.splice(0));
-        this.onMessage(message);
-        return;
-      }
-      default:
-    }
-  }
+function serve(connection: WebSocket, socket: Duplex, process: ExecProcess): void {
+  /** False: wait for `drained` before sending more. What comes after the end goes nowhere. */
+  const send = (channel: number, chunk: Buffer): boolean => {
+    if (connection.readyState !== connection.OPEN) return true;
+    connection.send(Buffer.concat([Buffer.from([channel]), chunk]));
+    return !socket.writableNeedDrain;
+  };
+  connection.on('message', (message: Buffer) => {
+    const [channel] = message;
+    const body = message.subarray(1);
+    if (channel === CHANNEL.stdin) feed(process, body);
+    else if (channel === CHANNEL.resize) resizeFrom(process, body);
+    else if (channel === CHANNEL.close && body[0] === CHANNEL.stdin) process.stdin?.end();
+  });
+  // It closes by itself, with the code that says why.
+  connection.on('error', () => undefined);
+  connection.on('close', () => process.kill());
+  void carryOutput(process, {
+    stdout: (chunk) => send(CHANNEL.stdout, chunk),
+    stderr: (chunk) => send(CHANNEL.stderr, chunk),
+    drained: () => drained(socket),
+    end: (status) => {
+      send(CHANNEL.error, Buffer.from(JSON.stringify(status)));
+      connection.close(NORMAL_CLOSURE);
+    },
+  });
 }

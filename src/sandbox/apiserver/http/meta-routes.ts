@@ -1,3 +1,4 @@
+import { legacyOpenApi } from '../legacy/index.ts';
 import type { OpenApi } from '../openapi/document.ts';
 import { methodNotAllowed, noSuchResource } from '../status.ts';
 import { AGGREGATED_TYPE, type Discovery, wantsAggregated } from './discovery.ts';
@@ -62,14 +63,11 @@ function found(exchange: Exchange, answer: ReturnType<Discovery['group']>): void
   exchange.json(200, answer);
 }
 
-const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
-
 function answerOpenApi(exchange: Exchange, steps: readonly string[], openApi: OpenApi): void {
   const [version, ...rest] = steps;
   if (version === 'v2' && rest.length === 0) {
-    const protobuf = (exchange.header('accept') ?? '').includes('proto-openapi.spec.v2');
-    if (protobuf) return exchange.send(200, openApi.v2Protobuf(), V2_PROTOBUF);
-    return exchange.json(200, openApi.v2());
+    const legacy = legacyOpenApi(exchange.header('accept') ?? '', () => openApi.v2());
+    return legacy === undefined ? exchange.json(200, openApi.v2()) : exchange.send(200, legacy.body, legacy.type);
   }
   if (version !== 'v3') throw noSuchResource();
   if (rest.length === 0) return exchange.json(200, openApi.v3Index());

@@ -3,7 +3,6 @@ import type { JsonObject } from '../json.ts';
 import { apiVersionOf, type ResourceDefinition } from '../resource.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { openApiDefinitions } from './definitions.ts';
-import { encodeSwagger } from './gnostic.ts';
 
 const INFO = { title: 'Membrane sandbox', version: 'v1.32.0' };
 /** Clients look here for what the server checks itself: with `fieldValidation`, kubectl leaves validation to it. */
@@ -13,7 +12,6 @@ const PATCH_PARAMETERS = ['dryRun', 'fieldManager', 'fieldValidation', 'force'];
 export class OpenApi {
   readonly #catalog: Catalog;
   #v2: JsonObject | undefined;
-  #v2Protobuf: Buffer | undefined;
   readonly #v3 = new Map<string, string>();
 
   constructor(catalog: Catalog) {
@@ -32,12 +30,6 @@ export class OpenApi {
       definitions: openApiDefinitions(this.#catalog.all, { refPrefix: '#/definitions/', wrapRefs: false }),
     };
     return this.#v2;
-  }
-
-  /** The form that kubectl up to 1.2x reads. */
-  v2Protobuf(): Buffer {
-    this.#v2Protobuf ??= encodeSwagger(this.v2());
-    return this.#v2Protobuf;
   }
 
   /** The index: a document for each group and version, with a hash that lets clients cache it. */

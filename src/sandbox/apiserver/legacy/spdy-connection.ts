@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { constants, inflateSync } from 'node:zlib';
+import { drained } from '../exec/transport.ts';
 import { SPDY_DICTIONARY } from './spdy-dictionary.ts';
 
 const TYPE = { synStream: 1, synReply: 2, rstStream: 3, ping: 6, goAway: 7 } as const;
@@ -58,7 +58,7 @@ export class SpdyConnection {
   }
 
   async drained(): Promise<void> {
-    if (!this.#closed) await Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')]);
+    if (!this.#closed) await drained(this.#socket);
   }
 
   /** All is said. The client hangs up once it has read it: if we did, it would drop what it has not handed on yet. */
