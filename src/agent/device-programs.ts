@@ -79,9 +79,10 @@ export class DevicePrograms {
     const { host, xdp, base: config, running } = this.#o;
     for (const hook of HOOKS) {
       const link = this.#link(device, hook);
-      if (link?.ifindex !== device) return `no program is pinned at ${hook}`;
+      const now = link?.now;
+      if (link === undefined || now?.ifindex !== device) return `no program is pinned at ${hook}`;
       if (!link.isPinned) return `the pin of the program at ${hook} is gone`;
-      const difference = running.difference(link.programId, { spec: host, program: PROGRAMS[hook], config });
+      const difference = running.difference(now.programId, { spec: host, program: PROGRAMS[hook], config });
       if (difference !== undefined) return `${hook}: ${difference}`;
     }
     if (!this.#accelerates(device)) return undefined;
@@ -99,7 +100,7 @@ export class DevicePrograms {
       for (const hook of HOOKS) {
         const pin = this.#pin(device, hook);
         const before = this.#link(device, hook);
-        if (before?.ifindex === device && !before.isPinned) before.repin();
+        if (before?.now.ifindex === device && !before.isPinned) before.repin();
         const link = await TcxLink.attach({ program: programs[PROGRAMS[hook]], ifindex: device, hook, pin });
         before?.close();
         this.#links.set(pin, link);

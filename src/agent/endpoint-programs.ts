@@ -110,7 +110,7 @@ export class EndpointPrograms {
     try {
       const put = async (hook: Hook): Promise<void> => {
         const before = held.get(hook);
-        if (before?.ifindex === device && before.isPinned) return before.replace(of[hook]);
+        if (before?.now.ifindex === device && before.isPinned) return before.replace(of[hook]);
         const link = await TcxLink.attach({ ifindex: device, hook, pin: this.#pin(id, hook), program: of[hook] });
         before?.close();
         held.set(hook, link);
@@ -153,10 +153,10 @@ export class EndpointPrograms {
     for (const hook of HOOKS) {
       const link = this.#link(record.id, hook);
       if (link === undefined) return `no program is pinned at ${hook}`;
-      const device = link.ifindex;
+      const { ifindex: device, programId } = link.now;
       if (device === 0) return `the program at ${hook} was taken off`;
       if (device !== record.hostIfindex) return `the program at ${hook} is at another device`;
-      const difference = running.difference(link.programId, { spec, program: PROGRAMS[hook], config });
+      const difference = running.difference(programId, { spec, program: PROGRAMS[hook], config });
       if (difference !== undefined) return `${hook}: ${difference}`;
     }
     return undefined;
@@ -178,7 +178,8 @@ export class EndpointPrograms {
       const pin = this.#pin(record.id, hook);
       using link = TcxLink.open(pin);
       link?.verify();
-      if (link === undefined || link.ifindex !== record.hostIfindex) throw new Error(`no program is pinned at ${pin}`);
+      if (link === undefined || link.now.ifindex !== record.hostIfindex)
+        throw new Error(`no program is pinned at ${pin}`);
     }
     const difference = this.difference(record);
     if (difference !== undefined) throw new Error(difference);

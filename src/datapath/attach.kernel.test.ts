@@ -73,7 +73,7 @@ describe('TcxLink', () => {
     attached.close();
 
     using reopened = TcxLink.open(PIN);
-    expect(reopened).toMatchObject({ ifindex: link.ifindex, hook: 'ingress' });
+    expect(reopened).toMatchObject({ now: { ifindex: link.ifindex }, hook: 'ingress' });
     reopened?.replace(others.fromPod);
     reopened?.verify(others.fromPod);
     expect(() => reopened?.verify(programs.fromPod)).toThrow(expect.objectContaining({ code: 'E_DATAPATH_ATTACH' }));
@@ -102,7 +102,7 @@ describe('TcxLink', () => {
     const old = await TcxLink.attach({ program: programs.fromPod, ifindex: link.ifindex, hook: 'ingress', pin: PIN });
     old.close();
     await netdev.deleteLink(HOST);
-    expect(TcxLink.open(PIN)?.ifindex).toBe(0);
+    expect(TcxLink.open(PIN)?.now.ifindex).toBe(0);
     link = await createDevice();
     const fresh = await TcxLink.attach({ program: programs.fromPod, ifindex: link.ifindex, hook: 'ingress', pin: PIN });
     fresh.verify(programs.fromPod);

@@ -54,7 +54,7 @@ export class TcxLink implements Disposable {
   static async attach(options: AttachOptions): Promise<TcxLink> {
     const existing = TcxLink.open(options.pin);
     if (existing !== undefined) {
-      if (existing.ifindex === options.ifindex && existing.hook === options.hook) {
+      if (existing.now.ifindex === options.ifindex && existing.hook === options.hook) {
         existing.replace(options.program);
         return existing;
       }
@@ -100,14 +100,10 @@ export class TcxLink implements Disposable {
     }
   }
 
-  /** Of the device that it is at now; 0 when the device is gone, or somebody took the program off. */
-  get ifindex(): Ifindex {
-    return ifindex(linkInfo(this.#fd).ifindex);
-  }
-
-  /** Kernel id of the program that the link runs now. */
-  get programId(): number {
-    return linkInfo(this.#fd).programId;
+  /** The device that it is at now, 0 when that is gone or somebody took the program off; kernel id of what it runs there. */
+  get now(): { readonly ifindex: Ifindex; readonly programId: number } {
+    const { ifindex: device, programId } = linkInfo(this.#fd);
+    return { ifindex: ifindex(device), programId };
   }
 
   /** Whether it is this link that is pinned at its place. */
@@ -142,20 +138,20 @@ export class TcxLink implements Disposable {
     try {
       linkUpdate(this.#fd, program);
     } catch (error) {
-      throw kernelError('E_DATAPATH_ATTACH', `replace at ${this.hook} of ifindex ${this.ifindex}`, error);
+      throw kernelError('E_DATAPATH_ATTACH', `replace at ${this.hook} of ifindex ${this.now.ifindex}`, error);
     }
   }
 
   /** Reads back what the kernel runs. Throws E_DATAPATH_ATTACH, E_DATAPATH_ATTACH_ORDER. */
   verify(program?: ProgFd): void {
-    const where = `${this.hook} of ifindex ${this.ifindex}`;
-    const expected = this.programId;
+    const { ifindex: device, programId: expected } = this.now;
+    const where = `${this.hook} of ifindex ${device}`;
     if (program !== undefined && progInfo(program).id !== expected) {
       throw datapathErrors.make('E_DATAPATH_ATTACH', {
         detail: `${where} runs program ${expected}, expected ${progInfo(program).id}`,
       });
     }
-    const running = this.#query(where);
+    const running = this.#query(device, where);
     if (!running.includes(expected)) {
       const detail = `program ${expected} is not at ${where}, found ${running.join(', ') || 'none'}`;
       throw datapathErrors.make('E_DATAPATH_ATTACH', { detail });
@@ -166,9 +162,9 @@ export class TcxLink implements Disposable {
     }
   }
 
-  #query(where: string): number[] {
+  #query(device: Ifindex, where: string): number[] {
     try {
-      return tcxQuery(this.ifindex, ATTACH_TYPES[this.hook]);
+      return tcxQuery(device, ATTACH_TYPES[this.hook]);
     } catch (error) {
       throw kernelError('E_DATAPATH_ATTACH', where, error);
     }

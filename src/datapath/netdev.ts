@@ -7,6 +7,7 @@ import {
   addrLine,
   deleteLink,
   describeReply,
+  everyLink,
   getLink,
   getLinkAt,
   type Link,
@@ -22,7 +23,7 @@ import {
   type VethSpec,
 } from './netdev-message.ts';
 import { NetlinkSocket } from './netlink.ts';
-import { linkHeader, RTM } from './netlink-message.ts';
+import { RTM } from './netlink-message.ts';
 
 export type { Link, VethSpec } from './netdev-message.ts';
 
@@ -101,7 +102,7 @@ export class Netdev implements Disposable {
 
   /** Links whose name begins with `prefix`, e.g. `mbr`. */
   async listLinks(prefix: string): Promise<Link[]> {
-    const replies = await this.#host.dump(RTM.getLink, linkHeader());
+    const replies = await this.#host.dump(RTM.getLink, everyLink());
     return replies.map(parseLink).filter((link) => link.name.startsWith(prefix));
   }
 

@@ -229,8 +229,12 @@ export type LinkInfo = {
   readonly attachType: number;
 };
 
+/** One for all: they are asked for by the hundred, and an ArrayBuffer of its own never moves. */
+const linkBytes = new Uint8Array(new ArrayBuffer(64));
+
 export function linkInfo(fd: LinkFd): LinkInfo {
-  const v = objectInfo(fd, new Uint8Array(new ArrayBuffer(64)));
+  linkBytes.fill(0);
+  const v = objectInfo(fd, linkBytes);
   return {
     id: v.getUint32(4, true),
     programId: v.getUint32(8, true),

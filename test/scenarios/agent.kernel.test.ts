@@ -32,7 +32,7 @@ function running(lab: AgentLab): string[] {
     .map((entry) => {
       const pin = join(entry.parentPath, entry.name);
       using link = TcxLink.open(pin);
-      return `${pin} ${link?.programId}`;
+      return `${pin} ${link?.now.programId}`;
     });
 }
 

@@ -50,10 +50,10 @@ function devicesIn(root: string): string[] {
   return readdirSync(join(root, 'ipv4/conf')).toSorted();
 }
 
-/** A device may go between two looks. */
+/** A device may go between two looks. As UTF-8, which Node reads in one call: there are hundreds of them. */
 function number(path: string): number | undefined {
   try {
-    return Number(readFileSync(path, 'ascii'));
+    return Number(readFileSync(path, 'utf8'));
   } catch {
     return undefined;
   }
