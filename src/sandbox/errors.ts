@@ -21,10 +21,6 @@ export const sandboxErrors = errorTable({
     what: 'there is no writable cgroup v2 hierarchy',
     remedy: 'Mount one: mount -t cgroup2 none /sys/fs/cgroup/unified.',
   },
-  E_SANDBOX_UPLINK: {
-    what: 'connecting the sandbox to the network of this machine is not supported yet',
-    remedy: 'Leave --uplink out; the sandbox has a world of its own.',
-  },
   E_SANDBOX_NODES: { what: 'not a possible number of nodes', remedy: 'Ask for 1 to 8 nodes.' },
   E_SANDBOX_MANIFEST: {
     what: 'the manifest cannot be applied',
@@ -43,7 +39,6 @@ export const sandboxErrors = errorTable({
     remedy: 'Correct the list in cni/net.d; plugin types are plain file names.',
   },
   E_SANDBOX_CNI: { what: 'the CNI plugin refused', remedy: 'The kubelet tries again; see the log of the agent.' },
-  E_SANDBOX_API: { what: 'the API server refused a request', remedy: 'Correct what the message names.' },
   E_SANDBOX_TIMEOUT: {
     what: 'the sandbox did not become ready in time',
     remedy: 'See `kubectl describe` of what is named, and the logs under /run/membrane-sandbox.',

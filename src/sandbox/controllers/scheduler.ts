@@ -98,14 +98,9 @@ export class Scheduler {
 
   #bind(pod: Pod, nodeName: string): void {
     const { namespace, name, uid } = pod.metadata;
-    const stored = this.#options.store.get('pods', { namespace, name });
-    if (stored === undefined || stored.metadata.uid !== uid) return;
-    const next = structuredClone(stored);
-    next['spec'] = { ...(next['spec'] as object), nodeName };
-    const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: rfc3339() };
-    next['status'] = { ...(next['status'] as object), conditions: [scheduled] };
-    // What the `binding` subresource does: an ordinary update may not set a pod's node.
-    this.#options.store.storage.put('pods', next);
+    // A pod that was replaced under its name comes by the informer.
+    if (this.#options.store.get('pods', { namespace, name })?.metadata.uid !== uid) return;
+    this.#options.store.bind({ namespace, name }, nodeName);
     this.#assumed.set(uid, nodeName);
     const message = `Successfully assigned ${podKey(pod)} to ${nodeName}`;
     this.#options.events.record(

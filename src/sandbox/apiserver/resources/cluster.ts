@@ -10,13 +10,13 @@ import {
   notSupported,
   required,
 } from '../../../model/index.ts';
+import { parseSloppyCidr } from '../../../net/index.ts';
 import { at, ensureObject, isObject, listAt, setDefault, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, fieldColumn, isTrue, nameColumn } from '../print/columns.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { namespace, node } from '../schema/core.ts';
 import { metadataFields } from '../selector/field-selector.ts';
-import { parseCidr } from '../validate/cidr.ts';
 
 export const namespaces: ResourceDefinition = {
   group: '',
@@ -64,7 +64,7 @@ function validateNode(object: KubeObject): FieldError[] {
     taints.add(`${key}:${effect}`);
   }
   for (const [index, cidr] of listAt(object, 'spec', 'podCIDRs').entries()) {
-    if (typeof cidr === 'string' && parseCidr(cidr) !== undefined) continue;
+    if (typeof cidr === 'string' && parseSloppyCidr(cidr) !== undefined) continue;
     errors.push(
       invalid(`spec.podCIDRs[${index}]`, cidr, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'),
     );

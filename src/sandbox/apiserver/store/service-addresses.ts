@@ -1,14 +1,15 @@
+import { isIPv4 } from 'node:net';
 import { invalid } from '../../../model/index.ts';
+import { addrValue, Prefix, parseAddr } from '../../../net/index.ts';
 import { ensureObject, isObject, listAt, numberAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
-import { parseCidr } from '../validate/cidr.ts';
 import { invalidObject } from '../validate/invalid-object.ts';
 
 const NODE_PORTS = { first: 30_000, last: 32_767 };
 
 /** Cluster addresses and node ports: given out once, taken back with their service. */
 export class ServiceAddresses {
-  readonly #base: number;
+  readonly #prefix: Prefix;
   readonly #size: number;
   readonly #usedIps = new Set<number>();
   readonly #usedPorts = new Set<number>();
@@ -17,10 +18,10 @@ export class ServiceAddresses {
 
   /** `cidr`: IPv4; its first address is the API server's. */
   constructor(cidr: string, existing: Iterable<KubeObject>) {
-    const parsed = parseCidr(cidr);
-    if (parsed === undefined || parsed.bits !== 32) throw new RangeError(`not an IPv4 prefix: ${cidr}`);
-    this.#base = Number(parsed.address);
-    this.#size = 2 ** (32 - parsed.length);
+    const prefix = Prefix.parse(cidr);
+    if (prefix.family !== 4) throw new RangeError(`not an IPv4 prefix: ${cidr}`);
+    this.#prefix = prefix;
+    this.#size = Number(prefix.size);
     for (const service of existing) this.#mark(service);
   }
 
@@ -65,9 +66,8 @@ export class ServiceAddresses {
   }
 
   #offset(ip: string | undefined): number | undefined {
-    const parsed = ip === undefined ? undefined : parseCidr(`${ip}/32`);
-    if (parsed === undefined || parsed.bits !== 32) return undefined;
-    const offset = Number(parsed.address) - this.#base;
+    if (ip === undefined || !isIPv4(ip)) return undefined;
+    const offset = Number(addrValue(parseAddr(ip)) - this.#prefix.value);
     return offset > 0 && offset < this.#size - 1 ? offset : undefined;
   }
 
@@ -77,8 +77,7 @@ export class ServiceAddresses {
       this.#nextIp = offset + 1 < this.#size - 1 ? offset + 1 : 1;
       // The first address is kept for the API server's own service.
       if (offset < 2 || this.#usedIps.has(offset)) continue;
-      const ip = this.#base + offset;
-      return [24, 16, 8, 0].map((shift) => Math.floor(ip / 2 ** shift) % 256).join('.');
+      return this.#prefix.at(BigInt(offset));
     }
     throw failed(service, 'spec.clusterIPs', '', 'failed to allocate IP: range is full');
   }

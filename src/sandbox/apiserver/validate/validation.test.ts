@@ -379,6 +379,8 @@ describe('EndpointSlice', () => {
     [{ endpoints: [{ addresses: ['127.0.0.1'] }] }, 'may not be in the loopback range'],
     [{ endpoints: [{ addresses: ['169.254.169.254'] }] }, 'may not be in the link-local range'],
     [{ endpoints: [{ addresses: ['2001:db8::1'] }] }, 'must be an IPv4 address'],
+    [{ addressType: 'IPv6', endpoints: [{ addresses: ['fe80::1'] }] }, 'may not be in the link-local range'],
+    [{ addressType: 'IPv6', endpoints: [{ addresses: ['::ffff:127.0.0.1'] }] }, 'may not be in the loopback range'],
     [{ endpoints: [{ addresses: [] }] }, 'must contain at least 1 address'],
     [{ endpoints: [], ports: [{ port: 70_000 }] }, 'must be between 1 and 65535'],
     [{ endpoints: [], ports: [{ port: 1 }, { port: 2 }] }, 'ports[1].name: Duplicate value'],
@@ -386,5 +388,33 @@ describe('EndpointSlice', () => {
     await using api = await TestServer.start();
     const { status, body } = await api.post(SLICES, { metadata: { name: 'a' }, addressType: 'IPv4', ...slice });
     expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+  });
+});
+
+describe('ServiceCIDR', () => {
+  const post = async (cidrs: string[]) => {
+    await using api = await TestServer.start();
+    const { status, body } = await api.post('/apis/networking.k8s.io/v1/servicecidrs', {
+      metadata: { name: 'more' },
+      spec: { cidrs },
+    });
+    return { status, message: body['message'] };
+  };
+
+  test.each([[['10.99.0.0/16']], [['fd00:10::/112']], [['10.99.0.0/16', 'fd00:10::/112']]])(
+    'takes %j',
+    async (cidrs) => {
+      expect(await post(cidrs)).toMatchObject({ status: 201 });
+    },
+  );
+
+  test.each([
+    [['10.99.0.1/16'], 'spec.cidrs[0]: Invalid value: "10.99.0.1/16": must be a valid CIDR value'],
+    [['10.099.0.0/16'], 'must be a valid CIDR value'],
+    [['fd00:10::1/112'], 'must be a valid CIDR value'],
+    [['10.99.0.0/16', '10.98.0.0/16'], 'may specify no more than one of each family'],
+    [[], 'at least one CIDR required'],
+  ])('refuses %j', async (cidrs, message) => {
+    expect(await post(cidrs)).toEqual({ status: 422, message: expect.stringContaining(message) });
   });
 });
