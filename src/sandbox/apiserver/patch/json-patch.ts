@@ -7,7 +7,11 @@ const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 
 type Parent = { readonly container: JsonObject | Json[]; readonly key: string };
 
-/** RFC 6902. Gives a new document; the given one stays as it is. */
+/**
+ * RFC 6902. Gives a new document; the given one stays as it is. Not by a library: those that were looked at (rfc6902) take
+ * `/list/length` for a member, so that a line of a stranger makes a list of four thousand million, and misread a label
+ * named `constructor`; to guard them, each path has to be followed here first.
+ */
 export function applyJsonPatch(document: JsonObject, patch: Json): Json {
   if (!Array.isArray(patch)) throw badRequest('error decoding patch: a JSON patch is a list of operations');
   if (patch.length > MAX_OPERATIONS) {
