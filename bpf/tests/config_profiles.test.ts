@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CONFIG_DOCS } from '../../src/datapath/gen/config.ts';
-import { progInfo } from '../../src/datapath/syscall.ts';
+import { progInfo } from '../../src/datapath/kernel/syscall.ts';
 import { A6, B6 } from './drop-cases/case.ts';
 import { fragmentsOf, fromPod, fromWorld, icmpError, ipv6Frame, toPod, udp } from './frames.ts';
 import { NODE, quota, WORLD } from './lab.ts';

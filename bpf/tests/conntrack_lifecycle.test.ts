@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
+import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { CT_FLAG, type CtFlag } from '../../src/model/gen/enums.ts';
 import { parsePacket, type TransportSpec } from '../../src/net/index.ts';
 import { ping, pong, sctp, tcp, udp } from './frames.ts';

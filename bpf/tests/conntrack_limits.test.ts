@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
+import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { fromPod, fromWorld, ping, tcp, toPod, udp } from './frames.ts';
 import { NODE, quota, WORLD } from './lab.ts';
 import { B, Pair, SERVICE } from './pair.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { outsideOf } from '../../src/datapath/outside.ts';
+import { outsideOf } from '../../src/datapath/maps/outside.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import type { PolicyTableRow } from '../../src/model/index.ts';
 import { type Addr, parseAddr } from '../../src/net/index.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { outsideOf } from '../../src/datapath/outside.ts';
+import { outsideOf } from '../../src/datapath/maps/outside.ts';
 import { buildPacket, parseMac, parsePacket } from '../../src/net/index.ts';
 import { addr, fromPod, fromWorld, ping, pong, tcp, toPod, udp } from './frames.ts';
 import { allow, EVERYTHING, GATEWAY_MAC, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';

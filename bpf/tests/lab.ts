@@ -1,10 +1,10 @@
-import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
-import type { ProgFd } from '../../src/datapath/fd.ts';
 import type { CtEntry, CtKey, Event } from '../../src/datapath/gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
-import type { MapSizes } from '../../src/datapath/map-set.ts';
-import { OUTSIDE_WORDS, outsideOf } from '../../src/datapath/outside.ts';
-import { progTestRun } from '../../src/datapath/syscall.ts';
+import type { ProgFd } from '../../src/datapath/kernel/fd.ts';
+import { progTestRun } from '../../src/datapath/kernel/syscall.ts';
+import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
+import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
+import { OUTSIDE_WORDS, outsideOf } from '../../src/datapath/maps/outside.ts';
 import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import { type Direction, endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';

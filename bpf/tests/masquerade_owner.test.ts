@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
+import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { endpointId } from '../../src/model/index.ts';
 import { parsePacket } from '../../src/net/index.ts';
 import { addr, fromPod, fromWorld, numbered, tcp, udp } from './frames.ts';

@@ -1,6 +1,6 @@
 import type { ServiceKey } from '../../src/datapath/gen/codecs.ts';
 import type { Config } from '../../src/datapath/gen/config.ts';
-import type { MapSizes } from '../../src/datapath/map-set.ts';
+import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
 import {
   type AffinityMap,
   affinityMap,
@@ -8,7 +8,7 @@ import {
   serviceMaps,
   type TranslationsMap,
   translationsMap,
-} from '../../src/datapath/service-maps.ts';
+} from '../../src/datapath/maps/service-maps.ts';
 import type { PolicyTableRow } from '../../src/model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr, parseDatagram, parsePacket } from '../../src/net/index.ts';
 import type { Lab, Outcome } from './lab.ts';

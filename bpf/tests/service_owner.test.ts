@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { monotonicTick } from '../../src/datapath/conntrack-map.ts';
 import type { Config } from '../../src/datapath/gen/config.ts';
+import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { CT_FLAG } from '../../src/model/gen/enums.ts';
 import { parseAddr, parsePacket } from '../../src/net/index.ts';
 import { fromPod, fromWorld, tcp, udp } from './frames.ts';

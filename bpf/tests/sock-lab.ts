@@ -24,7 +24,7 @@ import {
   serviceMaps,
   ZERO_CONFIG,
 } from '../../src/datapath/index.ts';
-import { ALL, OTHERS, sockAccountsMap } from '../../src/datapath/socket-accounts.ts';
+import { ALL, OTHERS, sockAccountsMap } from '../../src/datapath/maps/socket-accounts.ts';
 import { endpointId, identityId, ifindex } from '../../src/model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
 import type { PeerAnswer, PeerCommand } from './sock-peer.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { socketsAttached } from '../../src/datapath/cgroup-attach.ts';
 import { detachSockets } from '../../src/datapath/index.ts';
+import { socketsAttached } from '../../src/datapath/programs/cgroup-attach.ts';
 import { parseAddr } from '../../src/net/index.ts';
 import { BACKEND_PORT, BACKENDS, NODE_ADDR, NODE_PORT, SockLab, VIP } from './sock-lab.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sockOriginsMap } from '../../src/datapath/service-maps.ts';
-import { ALL, sockAccountsMap } from '../../src/datapath/socket-accounts.ts';
+import { sockOriginsMap } from '../../src/datapath/maps/service-maps.ts';
+import { ALL, sockAccountsMap } from '../../src/datapath/maps/socket-accounts.ts';
 import { endpointId } from '../../src/model/index.ts';
 import { parseAddr } from '../../src/net/index.ts';
 import { BACKENDS, SockLab, VIP } from './sock-lab.ts';

@@ -2,7 +2,12 @@
 import { fileURLToPath } from 'node:url';
 import { type EndpointId, endpointId, identityId, type PolicyTableRow, policyRevision } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
-import { type Connection, type ConntrackMap, conntrackMap, listConnections } from './conntrack-map.ts';
+import { type Event, type SnatKey, type SnatValue, snatKeyCodec, snatValueCodec } from './gen/codecs.ts';
+import { type Config, ZERO_CONFIG } from './gen/config.ts';
+import type { ProgFd } from './kernel/fd.ts';
+import { type ObjectSpec, readObjectSpec } from './kernel/object-spec.ts';
+import { progTestRun } from './kernel/syscall.ts';
+import { type Connection, type ConntrackMap, conntrackMap, listConnections } from './maps/conntrack-map.ts';
 import {
   type EndpointDrop,
   type EventLoss,
@@ -10,23 +15,18 @@ import {
   readCounters,
   readDrops,
   readEventLoss,
-} from './counters.ts';
-import { type Collected, ConntrackCollector } from './ct-gc.ts';
-import { EndpointAccounts } from './endpoint-accounts.ts';
-import { KernelEndpointWords } from './endpoint-words.ts';
-import { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
-import type { ProgFd } from './fd.ts';
-import { type Event, type SnatKey, type SnatValue, snatKeyCodec, snatValueCodec } from './gen/codecs.ts';
-import { type Config, ZERO_CONFIG } from './gen/config.ts';
-import { type IpcacheMap, ipcacheMap } from './ipcache-map.ts';
-import { installJudges } from './judges.ts';
-import { loadPrograms } from './loader.ts';
-import { KernelMap, type TypedMap } from './map.ts';
-import { MapSet, type MapSizes } from './map-set.ts';
-import { type ObjectSpec, readObjectSpec } from './object-spec.ts';
-import { policyMaps } from './policy-maps.ts';
-import { EventRing } from './ring.ts';
-import { progTestRun } from './syscall.ts';
+} from './maps/counters.ts';
+import { EndpointAccounts } from './maps/endpoint-accounts.ts';
+import { KernelEndpointWords } from './maps/endpoint-words.ts';
+import { type EndpointsMap, endpointsMap } from './maps/endpoints-map.ts';
+import { type IpcacheMap, ipcacheMap } from './maps/ipcache-map.ts';
+import { KernelMap, type TypedMap } from './maps/map.ts';
+import { MapSet, type MapSizes } from './maps/map-set.ts';
+import { policyMaps } from './maps/policy-maps.ts';
+import { EventRing } from './maps/ring.ts';
+import { type Collected, ConntrackCollector } from './programs/ct-gc.ts';
+import { installJudges } from './programs/judges.ts';
+import { loadPrograms } from './programs/loader.ts';
 import { TestPolicy } from './test-policy.ts';
 
 /** What a tc program may answer. */

@@ -1,5 +1,5 @@
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
-import { progInfo } from '../../src/datapath/syscall.ts';
+import { progInfo } from '../../src/datapath/kernel/syscall.ts';
 import type { Family, Target } from './row.ts';
 import { DEFAULTS, Scene } from './scene.ts';
 

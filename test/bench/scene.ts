@@ -1,8 +1,8 @@
-import type { ProgFd } from '../../src/datapath/fd.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
-import type { MapSizes } from '../../src/datapath/map-set.ts';
-import { OUTSIDE_WORDS } from '../../src/datapath/outside.ts';
-import { progLoad } from '../../src/datapath/syscall.ts';
+import type { ProgFd } from '../../src/datapath/kernel/fd.ts';
+import { progLoad } from '../../src/datapath/kernel/syscall.ts';
+import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
+import { OUTSIDE_WORDS } from '../../src/datapath/maps/outside.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import { endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
 import { type Addr, buildPacket, macOfAddr, parseAddr, type TcpFlag } from '../../src/net/index.ts';

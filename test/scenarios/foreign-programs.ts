@@ -3,7 +3,7 @@
  * XDP program at a device, both harmless, says so, and stays until its standard input ends. With it they go.
  */
 
-import { cgroupLinkCreate, progLoad, TCX_INGRESS, tcxLinkCreate } from '../../src/datapath/syscall.ts';
+import { cgroupLinkCreate, progLoad, TCX_INGRESS, tcxLinkCreate } from '../../src/datapath/kernel/syscall.ts';
 import { ifindex } from '../../src/model/index.ts';
 
 const PROGRAM = { schedCls: 3, xdp: 6 } as const;

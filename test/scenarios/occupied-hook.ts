@@ -4,7 +4,7 @@
  * With it the room is back.
  */
 
-import { linkDetach, linkInfo, objectGet, progLoad, tcxLinkCreate } from '../../src/datapath/syscall.ts';
+import { linkDetach, linkInfo, objectGet, progLoad, tcxLinkCreate } from '../../src/datapath/kernel/syscall.ts';
 import { ifindex } from '../../src/model/index.ts';
 
 const SCHED_CLS = 3;

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MAP_SPECS } from '../../src/datapath/gen/layout.ts';
-import { createMap } from '../../src/datapath/map-set.ts';
-import { objectPin } from '../../src/datapath/syscall.ts';
+import { objectPin } from '../../src/datapath/kernel/syscall.ts';
+import { createMap } from '../../src/datapath/maps/map-set.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES } from './agent-lab.ts';
 import { TcpSession } from './tcp-session.ts';
 

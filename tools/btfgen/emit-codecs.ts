@@ -198,7 +198,7 @@ function emitStruct(struct: Struct, layout: Layout): Emitted {
 const FROM = {
   '../../model/index.ts': /^(IdentityId|EndpointId|Ifindex|PolicyRevision|PolicyTableId|RuleId)$/,
   '../../net/index.ts': /^(Addr|Mac)$/,
-  '../codec.ts': /^(enumName|(read|write)[A-Z]\w+)$/,
+  '../kernel/codec.ts': /^(enumName|(read|write)[A-Z]\w+)$/,
 };
 
 export function emitCodecs(structs: readonly Struct[], layout: Layout): string {
@@ -209,8 +209,8 @@ export function emitCodecs(structs: readonly Struct[], layout: Layout): string {
   const lines = Object.entries(FROM).flatMap(([path, pattern]) => {
     const names = [...used].filter((name) => pattern.test(name)).toSorted();
     for (const name of names) used.delete(name);
-    const kind = path.startsWith('../codec') ? '' : 'type ';
-    if (path === '../codec.ts') names.unshift('type Codec');
+    const kind = path.startsWith('../kernel/codec') ? '' : 'type ';
+    if (path === '../kernel/codec.ts') names.unshift('type Codec');
     return names.length === 0 ? [] : [`import ${kind}{ ${names.join(', ')} } from '${path}';`];
   });
   const enums = [...used].toSorted().map((name) => (/^[A-Z][a-z]/.test(name) ? `type ${name}` : name));

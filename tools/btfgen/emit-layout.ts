@@ -13,7 +13,7 @@ export function emitLayout(layout: Layout): string {
     .map((e) => `export const ${upper(e.name)}_MASK = ${enumMembers(e).reduce((mask, m) => mask | m.value, 0)};`);
   return [
     GENERATED,
-    "import type { MapSpec } from '../map-spec.ts';\n",
+    "import type { MapSpec } from '../kernel/map-spec.ts';\n",
     '/** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */',
     `export const LAYOUT_HASH = '${layout.hash}';\n`,
     ...[...layout.constants].map(([name, value]) => `export const ${name} = ${value};`),

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Btf } from '../../src/datapath/btf.ts';
-import { parseElf } from '../../src/datapath/elf.ts';
-import { type MapSpec, mapsOf } from '../../src/datapath/map-spec.ts';
+import { Btf } from '../../src/datapath/kernel/btf.ts';
+import { parseElf } from '../../src/datapath/kernel/elf.ts';
+import { type MapSpec, mapsOf } from '../../src/datapath/kernel/map-spec.ts';
 import { BuildError, compile, ROOT } from './clang.ts';
 import { type Header, readHeaders } from './header.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { ProgFd } from '../../../src/datapath/fd.ts';
-import { cgroupLinkInfo, enableRunStats, objectGet, progById, progInfo } from '../../../src/datapath/syscall.ts';
+import type { ProgFd } from '../../../src/datapath/kernel/fd.ts';
+import { cgroupLinkInfo, enableRunStats, objectGet, progById, progInfo } from '../../../src/datapath/kernel/syscall.ts';
 import { NODE } from '../cluster/bench-cluster.ts';
 import type { Report } from '../row.ts';
 import { interleaved, summary } from '../stats.ts';

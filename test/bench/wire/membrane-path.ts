@@ -1,7 +1,7 @@
-import type { LinkFd } from '../../../src/datapath/fd.ts';
-import { Netdev } from '../../../src/datapath/netdev.ts';
-import { OUTSIDE_WORDS } from '../../../src/datapath/outside.ts';
-import { linkDetach, TCX_EGRESS, TCX_INGRESS, tcxLinkCreate } from '../../../src/datapath/syscall.ts';
+import type { LinkFd } from '../../../src/datapath/kernel/fd.ts';
+import { linkDetach, TCX_EGRESS, TCX_INGRESS, tcxLinkCreate } from '../../../src/datapath/kernel/syscall.ts';
+import { OUTSIDE_WORDS } from '../../../src/datapath/maps/outside.ts';
+import { Netdev } from '../../../src/datapath/netlink/netdev.ts';
 import { TestDatapath } from '../../../src/datapath/testkit.ts';
 import { endpointId, identityId, type PolicyTableRow, ruleId } from '../../../src/model/index.ts';
 import { type Addr, macOfAddr, PROTOCOL_NUMBERS, parseAddr, parseMac } from '../../../src/net/index.ts';

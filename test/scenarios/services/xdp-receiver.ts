@@ -4,7 +4,7 @@
  * Says a line when it is ready, and goes on until its input ends.
  */
 import { Netdev } from '../../../src/datapath/index.ts';
-import { progLoad, xdpLinkCreate } from '../../../src/datapath/syscall.ts';
+import { progLoad, xdpLinkCreate } from '../../../src/datapath/kernel/syscall.ts';
 
 const BPF_PROG_TYPE_XDP = 6;
 /** r0 = XDP_PASS; exit */

@@ -1,0 +1,56 @@
+import { DIRECTION, type Direction, DROP_REASON, type DropReason } from '../../model/gen/enums.ts';
+import type { EndpointId } from '../../model/index.ts';
+import {
+  type Counter,
+  counterCodec,
+  type DropKey,
+  dropKeyCodec,
+  type EventAccount,
+  eventAccountCodec,
+} from '../gen/codecs.ts';
+import { KernelMap, type TypedMap } from './map.ts';
+import type { MapSet } from './map-set.ts';
+import { PerCpuMap } from './per-cpu-map.ts';
+import { u32Codec } from './scalar-codecs.ts';
+
+const UNUSED: EventAccount = { window: 0, used: 0, missed: 0n };
+const REASONS = Object.keys(DROP_REASON) as DropReason[];
+const DIRECTIONS = Object.keys(DIRECTION) as Direction[];
+
+/** What the datapath counts by endpoint. It goes with the endpoint: the next of its number starts at zero. */
+export class EndpointAccounts {
+  readonly #drops: PerCpuMap<DropKey, Counter>;
+  readonly #events: TypedMap<number, EventAccount> | undefined;
+
+  /** `events`: whether events are written at all. */
+  constructor(maps: MapSet, options: { readonly events: boolean }) {
+    this.#drops = new PerCpuMap(maps.get('drops'), maps.spec('drops'), { key: dropKeyCodec, value: counterCodec });
+    const codecs = { key: u32Codec, value: eventAccountCodec };
+    this.#events = options.events
+      ? new KernelMap(maps.get('event_accounts'), maps.spec('event_accounts'), codecs)
+      : undefined;
+  }
+
+  /** Events about connections of this endpoint that were not written, since it is there. */
+  missedEvents(id: EndpointId): number {
+    return accountsOf(id).reduce((sum, index) => sum + Number(this.#events?.get(index)?.missed ?? 0), 0);
+  }
+
+  forget(id: EndpointId): void {
+    for (const reason of REASONS) {
+      for (const direction of DIRECTIONS) this.#drops.delete({ endpoint: id, reason, direction });
+    }
+    for (const index of accountsOf(id)) this.#events?.set(index, UNUSED);
+  }
+
+  /** Forgets every endpoint that is not among these. What is the node's own stays. */
+  async prune(known: ReadonlySet<EndpointId>): Promise<void> {
+    const counted = new Set((await this.#drops.entries()).map(([{ endpoint }]) => endpoint));
+    for (const id of counted) if (id !== 0 && !known.has(id)) this.forget(id);
+  }
+}
+
+/** Indexes in `event_accounts`. */
+function accountsOf(id: EndpointId): number[] {
+  return DIRECTIONS.map((direction) => id * 2 + DIRECTION[direction]);
+}

@@ -1,0 +1,38 @@
+/** What the datapath holds: maps with typed keys and values, and what is kept in each. */
+export {
+  type Connection,
+  type ConnectionEnd,
+  type ConntrackMap,
+  connectionOf,
+  conntrackMap,
+  monotonicTick,
+} from './conntrack-map.ts';
+export {
+  type EndpointDrop,
+  type EventLoss,
+  type ReasonCounter,
+  readCounters,
+  readDrops,
+  readEventLoss,
+  type Traffic,
+} from './counters.ts';
+export { EndpointAccounts } from './endpoint-accounts.ts';
+export { type EndpointWord, type EndpointWords, KernelEndpointWords, WordArray } from './endpoint-words.ts';
+export { type EndpointsMap, endpointsCodecs, endpointsMap } from './endpoints-map.ts';
+export { FakeMap } from './fake.ts';
+export { type IpcacheMap, ipcacheCodecs, ipcacheMap } from './ipcache-map.ts';
+export { dumpMap, type TypedMap } from './map.ts';
+export { copyMap, copyMissing } from './map-copy.ts';
+export { countEntries } from './map-fill.ts';
+export { GATES, type Gate, MAP_KINDS } from './map-kinds.ts';
+export { type Found, planMaps } from './map-plan.ts';
+export { compareShape, createMap, MapSet, type MapSetOptions, type MapSizes, mapPin } from './map-set.ts';
+export { type NetnsEndpointsMap, netnsEndpointsCodecs, netnsEndpointsMap } from './netns-endpoints-map.ts';
+export { isOutside, OUTSIDE_WORDS, outsideOf } from './outside.ts';
+export { fakePolicyMaps, noPolicyMaps, type PolicyMaps, policyKey, policyMaps } from './policy-maps.ts';
+export type { TablePair } from './policy-revisions.ts';
+export { policyTableNumber, serialOf, suits, TABLE_SERIALS } from './policy-table-number.ts';
+export { type PolicyLeftovers, PolicyTables } from './policy-tables.ts';
+export { EventRing } from './ring.ts';
+export { fakeServiceMaps, type ServiceMaps, serviceMapSizes, serviceMaps, sockOriginsMap } from './service-maps.ts';
+export { SocketAccounts, sockAccountsCodecs, sockAccountsMap } from './socket-accounts.ts';

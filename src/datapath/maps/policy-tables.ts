@@ -1,0 +1,214 @@
+import type { IdentityId, PolicyRevision, PolicyRow, PolicyTable, PolicyTableId } from '../../model/index.ts';
+import { datapathErrors } from '../errors.ts';
+import { type PolicyMaps, peerKey, policyEntry, policyKey, policyRow } from './policy-maps.ts';
+import type { TablePair } from './policy-revisions.ts';
+import { isSelective, suits } from './policy-table-number.ts';
+
+/** What an earlier life left in the kernel. */
+export type PolicyLeftovers = {
+  readonly revisions: ReadonlyMap<PolicyRevision, TablePair>;
+  readonly tables: ReadonlyMap<PolicyTableId, PolicyTable>;
+};
+
+/** Of each map an eighth is for small tables: what others fill it with leaves room for everybody's ordinary policies. */
+const SMALL_TABLE = 256;
+const RESERVED_SHARE = 8;
+
+/** What is written of a table: the table itself, so that it is not in memory twice, and how much of it. */
+type Written = {
+  readonly table: PolicyTable;
+  readonly groups: Set<number>;
+  readonly peers: Set<IdentityId>;
+  rows: number;
+};
+
+/**
+ * The policy tables of the node in their maps. A table that no revision names, and a revision that no endpoint word
+ * names, are inert: write the table, then the revision, then the words; delete in the other order, later.
+ */
+export class PolicyTables {
+  readonly #maps: PolicyMaps;
+  /** A trie cannot be asked for the keys of one table. */
+  readonly #written = new Map<PolicyTableId, Written>();
+  #rows = 0;
+  #peers = 0;
+  #freed = 0;
+
+  constructor(maps: PolicyMaps) {
+    this.#maps = maps;
+  }
+
+  /** Rows of all tables. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Peers of all tables. */
+  get peers(): number {
+    return this.#peers;
+  }
+
+  /** Grows with everything that is deleted: what did not fit may fit when this has changed. */
+  get freed(): number {
+    return this.#freed;
+  }
+
+  /** Writes the whole table, under a number that suits it; nothing of one that does not fit. Throws E_DATAPATH_MAP_FULL. */
+  async write(id: PolicyTableId, table: PolicyTable): Promise<void> {
+    const written: Written = { table, groups: new Set(), rows: 0, peers: new Set() };
+    this.#written.set(id, written);
+    try {
+      await this.#add(id, written, table.groups.keys(), table.peers);
+    } catch (error) {
+      await this.delete(id);
+      throw error;
+    }
+  }
+
+  /**
+   * Gives peers of a table that may be in force their groups; 0 = none. A new group's rows are there before a peer is in
+   * it, and who leaves goes first. Throws E_DATAPATH_MAP_FULL, and then nobody joined.
+   */
+  async extend(id: PolicyTableId, peers: ReadonlyMap<IdentityId, number>): Promise<void> {
+    const written = this.#written.get(id);
+    if (written === undefined) throw new RangeError(`policy table ${id} was never written`);
+    const gone = Array.from(peers).flatMap(([peer, group]) => (group === 0 && written.peers.has(peer) ? [peer] : []));
+    if (gone.length > 0) {
+      await this.#maps.peers.deleteMany(gone.map((peer) => peerKey(id, peer)));
+      for (const peer of gone) written.peers.delete(peer);
+      this.#release(0, gone.length);
+    }
+    const joined = new Map(Array.from(peers).filter(([, group]) => group !== 0));
+    await this.#add(id, written, new Set(joined.values()), joined);
+  }
+
+  /** Removes everything of a table that no revision names any more. */
+  async delete(id: PolicyTableId): Promise<void> {
+    const written = this.#written.get(id);
+    if (written === undefined) return;
+    this.#written.delete(id);
+    const { table, groups } = written;
+    await this.#maps.peers.deleteMany(written.peers.values().map((peer) => peerKey(id, peer)));
+    for (const group of groups) {
+      await this.#maps.rows.deleteMany((table.groups[group] ?? []).map((row) => policyKey(id, group, row)));
+    }
+    this.#release(written.rows, written.peers.size);
+  }
+
+  /** Whether the revision can be set. */
+  isFree(revision: PolicyRevision): boolean {
+    return this.#maps.revisions.isFree(revision);
+  }
+
+  /** There is room for every endpoint of the node to have two of them. */
+  setRevision(revision: PolicyRevision, table: TablePair): void {
+    this.#maps.revisions.set(revision, table);
+  }
+
+  deleteRevision(revision: PolicyRevision): void {
+    this.#maps.revisions.delete(revision);
+  }
+
+  /** Everything in the kernel; known from then on. For taking over after a restart. */
+  async load(): Promise<PolicyLeftovers> {
+    const groups = new Map<PolicyTableId, PolicyRow[][]>();
+    const of = (id: PolicyTableId): PolicyRow[][] => {
+      const known = groups.get(id) ?? [[]];
+      groups.set(id, known);
+      return known;
+    };
+    for (const [key, value] of await this.#maps.rows.entries()) {
+      const table = of(key.table);
+      while (table.length <= key.group) table.push([]);
+      table[key.group]?.push(policyRow(key, value));
+    }
+    const peers = new Map<PolicyTableId, Map<IdentityId, number>>();
+    for (const [{ table, peer }, group] of await this.#maps.peers.entries()) {
+      of(table);
+      const known = peers.get(table) ?? new Map<IdentityId, number>();
+      peers.set(table, known.set(peer, group));
+    }
+    const tables = new Map<PolicyTableId, PolicyTable>();
+    for (const [id, own] of groups) {
+      const table = { groups: own, peers: peers.get(id) ?? new Map<IdentityId, number>(), selective: isSelective(id) };
+      const rows = own.reduce((sum, group) => sum + group.length, 0);
+      tables.set(id, table);
+      this.#written.set(id, { table, groups: new Set(own.keys()), rows, peers: new Set(table.peers.keys()) });
+      this.#rows += rows;
+      this.#peers += table.peers.size;
+    }
+    return { revisions: new Map(await this.#maps.revisions.entries()), tables };
+  }
+
+  /** Goes on with `table` for what is written under this number: equal to it, group by group. */
+  adopt(id: PolicyTableId, table: PolicyTable): void {
+    const written = this.#written.get(id);
+    if (written !== undefined) this.#written.set(id, { ...written, table, groups: new Set(table.groups.keys()) });
+  }
+
+  async #add(
+    id: PolicyTableId,
+    written: Written,
+    groups: Iterable<number>,
+    peers: ReadonlyMap<IdentityId, number>,
+  ): Promise<void> {
+    const selective = peers.size > 0 || written.table.selective;
+    if (!suits(id, { ...written.table, selective }))
+      throw new RangeError(`what policy table ${id} has is not in its number`);
+    const fresh = [...groups].filter((group) => !written.groups.has(group));
+    const rows = fresh.reduce((sum, group) => sum + (written.table.groups[group]?.length ?? 0), 0);
+    const joined = Array.from(peers.keys()).filter((peer) => !written.peers.has(peer));
+    this.#reserve(rows, joined.length, written);
+    // Counted before the first write, so that nobody else counts on the same room meanwhile.
+    for (const group of fresh) written.groups.add(group);
+    for (const peer of joined) written.peers.add(peer);
+    written.rows += rows;
+    try {
+      for (const group of fresh) {
+        await this.#maps.rows.setMany((written.table.groups[group] ?? []).map((row) => policyEntry(id, group, row)));
+      }
+      await this.#maps.peers.setMany(peers.entries().map(([peer, group]) => [peerKey(id, peer), group] as const));
+    } catch (error) {
+      await this.#forget(id, written, fresh, joined, rows);
+      throw error;
+    }
+  }
+
+  /** Takes back what the kernel refused although there should have been room. */
+  async #forget(
+    id: PolicyTableId,
+    written: Written,
+    groups: readonly number[],
+    peers: readonly IdentityId[],
+    rows: number,
+  ): Promise<void> {
+    await this.#maps.peers.deleteMany(peers.map((peer) => peerKey(id, peer)));
+    for (const group of groups) {
+      await this.#maps.rows.deleteMany((written.table.groups[group] ?? []).map((row) => policyKey(id, group, row)));
+      written.groups.delete(group);
+    }
+    for (const peer of peers) written.peers.delete(peer);
+    written.rows -= rows;
+    this.#release(rows, peers.length);
+  }
+
+  #reserve(rows: number, peers: number, written: Written): void {
+    const small = written.rows + rows <= SMALL_TABLE && written.peers.size + peers <= SMALL_TABLE;
+    const check = (what: string, used: number, more: number, max: number): void => {
+      const room = small ? max : max - Math.floor(max / RESERVED_SHARE);
+      if (more === 0 || used + more <= room) return;
+      const detail = `${used} of ${room} ${what} are in use, ${more} more are needed`;
+      throw datapathErrors.make('E_DATAPATH_MAP_FULL', { detail });
+    };
+    check('rows of policy tables', this.#rows, rows, this.#maps.rows.spec.maxEntries);
+    check('peers of policy tables', this.#peers, peers, this.#maps.peers.spec.maxEntries);
+    this.#rows += rows;
+    this.#peers += peers;
+  }
+
+  #release(rows: number, peers: number): void {
+    this.#rows -= rows;
+    this.#peers -= peers;
+    this.#freed += rows + peers;
+  }
+}

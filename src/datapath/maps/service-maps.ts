@@ -1,0 +1,102 @@
+import {
+  type AffinityKey,
+  type AffinityValue,
+  affinityKeyCodec,
+  affinityValueCodec,
+  type BackendValue,
+  backendValueCodec,
+  type ServiceKey,
+  type ServiceSlot,
+  type ServiceSlotKey,
+  type ServiceValue,
+  type SockOrigin,
+  serviceKeyCodec,
+  serviceSlotCodec,
+  serviceSlotKeyCodec,
+  serviceValueCodec,
+  sockOriginCodec,
+  type Translation,
+  type TranslationKey,
+  translationCodec,
+  translationKeyCodec,
+} from '../gen/codecs.ts';
+import { MAP_SPECS } from '../gen/layout.ts';
+import { FakeMap } from './fake.ts';
+import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
+import type { MapSet } from './map-set.ts';
+import { u32Codec, u64Codec } from './scalar-codecs.ts';
+
+/** What the control plane writes. For their order see struct service_value: slots and backends first, frontend last. */
+export type ServiceMaps = {
+  /** Frontend -> its backend set. A node port has the address `::`. */
+  readonly services: TypedMap<ServiceKey, ServiceValue>;
+  readonly slots: TypedMap<ServiceSlotKey, ServiceSlot>;
+  /** By number of the backend, 1 and up. */
+  readonly backends: TypedMap<number, BackendValue>;
+};
+
+const codecs: {
+  readonly services: MapCodecs<ServiceKey, ServiceValue>;
+  readonly slots: MapCodecs<ServiceSlotKey, ServiceSlot>;
+  readonly backends: MapCodecs<number, BackendValue>;
+} = {
+  services: { key: serviceKeyCodec, value: serviceValueCodec },
+  slots: { key: serviceSlotKeyCodec, value: serviceSlotCodec },
+  backends: { key: u32Codec, value: backendValueCodec },
+};
+
+export function serviceMaps(maps: MapSet): ServiceMaps {
+  return {
+    services: new KernelMap(maps.get('services'), maps.spec('services'), codecs.services),
+    slots: new KernelMap(maps.get('service_slots'), maps.spec('service_slots'), codecs.slots),
+    backends: new KernelMap(maps.get('backends'), maps.spec('backends'), codecs.backends),
+  };
+}
+
+/** How many rows each can have. */
+export function serviceMapSizes({ services, slots, backends }: ServiceMaps): Record<keyof ServiceMaps, number> {
+  return { services: services.spec.maxEntries, slots: slots.spec.maxEntries, backends: backends.spec.maxEntries };
+}
+
+/** In memory; sizes default to the kernel maps'. */
+export function fakeServiceMaps(sizes: { services?: number; slots?: number; backends?: number } = {}): ServiceMaps {
+  const spec = (name: 'services' | 'service_slots' | 'backends', maxEntries: number = MAP_SPECS[name].maxEntries) => ({
+    ...MAP_SPECS[name],
+    maxEntries,
+  });
+  return {
+    services: new FakeMap(spec('services', sizes.services), codecs.services),
+    slots: new FakeMap(spec('service_slots', sizes.slots), codecs.slots),
+    backends: new FakeMap(spec('backends', sizes.backends), codecs.backends),
+  };
+}
+
+/** What sockets were turned from and to, by cookie; written by the programs. */
+export type SockOriginsMap = TypedMap<bigint, SockOrigin>;
+
+export function sockOriginsMap(maps: MapSet): SockOriginsMap {
+  return new KernelMap(maps.get('sock_origins'), maps.spec('sock_origins'), {
+    key: u64Codec,
+    value: sockOriginCodec,
+  });
+}
+
+/** Clients of services with session affinity; written by the programs. */
+export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
+
+export function affinityMap(maps: MapSet): AffinityMap {
+  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), {
+    key: affinityKeyCodec,
+    value: affinityValueCodec,
+  });
+}
+
+/** Connections that were translated on the packet path; written by the programs. */
+export type TranslationsMap = TypedMap<TranslationKey, Translation>;
+
+export function translationsMap(maps: MapSet): TranslationsMap {
+  return new KernelMap(maps.get('translations'), maps.spec('translations'), {
+    key: translationKeyCodec,
+    value: translationCodec,
+  });
+}

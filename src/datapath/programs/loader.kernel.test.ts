@@ -1,0 +1,139 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isMembraneError } from '../../base/index.ts';
+import { endpointId } from '../../model/index.ts';
+import { type Config, ZERO_CONFIG } from '../gen/config.ts';
+import { LAYOUT_HASH, LAYOUT_VERSION } from '../gen/layout.ts';
+import { ensureBpffs, removePins } from '../kernel/bpffs.ts';
+import { parseElf } from '../kernel/elf.ts';
+import { readObjectSpec } from '../kernel/object-spec.ts';
+import { MapSet } from '../maps/map-set.ts';
+import { footprint } from './footprint.ts';
+import { loadEndpointPrograms, loadPrograms, VerifierError } from './loader.ts';
+
+const OBJECT = fileURLToPath(new URL('../../../build/endpoint.bpf.o', import.meta.url));
+const BPFFS = `/run/mbr-test-bpffs-${process.pid}`;
+const PINS = `${BPFFS}/membrane`;
+const SIZES = { conntrack: 1024, snat: 256, policy: 1024, ipcache: 1024, endpoints: 256, events: 65_536, drops: 256 };
+const CONFIG: Config = { ...ZERO_CONFIG, endpoint: endpointId(1), enablePolicy: true };
+
+const scratch = mkdtempSync(join(tmpdir(), 'membrane-loader-'));
+
+/** The object with other bytes at the start of a section. */
+function damaged(section: string, bytes: Uint8Array): string {
+  const file = readFileSync(OBJECT);
+  const data = parseElf(file).sections.find((s) => s.name === section)?.data;
+  if (data === undefined) throw new Error(`no section ${section}`);
+  data.set(bytes);
+  const path = join(scratch, `${section.replace(/\W/g, '')}.o`);
+  writeFileSync(path, file);
+  return path;
+}
+
+function failure(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('did not fail');
+}
+
+beforeAll(() => ensureBpffs(BPFFS));
+afterAll(async () => {
+  removePins(PINS);
+  rmSync(scratch, { recursive: true });
+  const { execFileSync } = await import('node:child_process');
+  execFileSync('umount', [BPFFS]);
+  rmSync(BPFFS, { recursive: true });
+});
+
+describe('readObjectSpec', () => {
+  it('needs no kernel and says what is in the file', () => {
+    const spec = readObjectSpec(OBJECT);
+    expect(spec.programs.map((p) => p.name)).toEqual(expect.arrayContaining(['from_pod', 'to_pod']));
+    expect(spec.maps.find((m) => m.name === 'policy')).toMatchObject({ type: 'lpmTrie', keySize: 16, valueSize: 12 });
+    expect(spec.configOffset).toBeTypeOf('number');
+  });
+
+  it('refuses an object of another layout, and what is no object', () => {
+    const path = damaged('membrane_layout', Buffer.from('0123456789abcdef'));
+    expect(failure(() => readObjectSpec(path))).toMatchObject({
+      code: 'E_DATAPATH_LAYOUT',
+      message: expect.stringContaining(`has 0123456789abcdef, this program ${LAYOUT_HASH}`),
+    });
+    const text = join(scratch, 'text.o');
+    writeFileSync(text, 'hello');
+    expect(failure(() => readObjectSpec(text))).toMatchObject({ code: 'E_DATAPATH_OBJECT' });
+    expect(failure(() => readObjectSpec(join(scratch, 'none.o')))).toMatchObject({ code: 'E_DATAPATH_OBJECT' });
+  });
+});
+
+describe('loadPrograms', () => {
+  it('leaves no map and no instruction of what is off', () => {
+    const spec = readObjectSpec(OBJECT);
+    const instructions = (config: Config): { count: number; maps: string[] } => {
+      using maps = new MapSet({ pinDir: undefined, sizes: SIZES });
+      const { fromPod, toPod } = loadEndpointPrograms({ spec, maps, config });
+      const all = footprint([fromPod, toPod]);
+      fromPod.close();
+      toPod.close();
+      return { count: all.programs.reduce((sum, p) => sum + p.instructions, 0), maps: all.maps.map((m) => m.name) };
+    };
+    const small = instructions(CONFIG);
+    const full = instructions({ ...CONFIG, enableEvents: true, enableCounters: true, enableMasquerade: true });
+    expect(small.maps).not.toContain('events');
+    expect(full.maps).toContain('events');
+    expect(small.count).toBeLessThan(full.count);
+  });
+
+  it('reports a refusal with the end of the log and keeps all of it', () => {
+    const section = readObjectSpec(OBJECT).programs.find((p) => p.name === 'from_pod')?.section ?? '';
+    using maps = new MapSet({ pinDir: undefined, sizes: SIZES });
+    const spec = readObjectSpec(damaged(section, Uint8Array.of(0x85, 0, 0, 0, 0xff, 0xff, 0, 0)));
+    const error = failure(() =>
+      loadPrograms({ spec, maps, config: CONFIG, programs: spec.programs.map((p) => p.name) }),
+    );
+    expect(error).toBeInstanceOf(VerifierError);
+    if (!(error instanceof VerifierError)) return;
+    expect(error.code).toBe('E_DATAPATH_VERIFIER');
+    expect(error.message).toMatch(/invalid func unknown#65535/);
+    expect(error.log.length).toBeGreaterThan(20);
+  });
+
+  it('says which program an object lacks', () => {
+    using maps = new MapSet({ pinDir: undefined, sizes: SIZES });
+    const spec = { ...readObjectSpec(OBJECT), programs: [{ name: 'nothing', section: 'tc' }] };
+    expect(failure(() => loadPrograms({ spec, maps, config: CONFIG, programs: ['nothing'] }))).toMatchObject({
+      code: 'E_DATAPATH_OBJECT',
+      message: expect.stringContaining('nothing'),
+    });
+  });
+});
+
+describe('MapSet', () => {
+  it('pins maps under their layout version and finds them again', () => {
+    using first = new MapSet({ pinDir: PINS, sizes: SIZES });
+    first.get('endpoints');
+    expect(readdirSync(`${PINS}/maps`)).toEqual([`endpoints_v${LAYOUT_VERSION}`]);
+    using second = new MapSet({ pinDir: PINS, sizes: SIZES });
+    expect(second.get('endpoints').isOpen).toBe(true);
+  });
+
+  it('refuses a pinned map of another size', () => {
+    using first = new MapSet({ pinDir: PINS, sizes: SIZES });
+    first.get('ipcache');
+    using second = new MapSet({ pinDir: PINS, sizes: { ...SIZES, ipcache: 2048 } });
+    const error = failure(() => second.get('ipcache'));
+    expect(isMembraneError(error, 'E_DATAPATH_MAP_MISMATCH')).toBe(true);
+    expect(String(error)).toMatch(/1024 entries.*expected.*2048 entries/);
+  });
+
+  it('says when the pin directory is not on a bpffs', () => {
+    using maps = new MapSet({ pinDir: scratch, sizes: SIZES });
+    expect(failure(() => maps.get('endpoints'))).toMatchObject({ code: 'E_DATAPATH_PIN' });
+  });
+});
