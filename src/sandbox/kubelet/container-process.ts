@@ -75,6 +75,8 @@ export class ContainerProcess {
       patience.abort();
     }
     this.#cgroup.kill();
+    // It may be on its way into the cgroup still.
+    this.#child.kill('SIGKILL');
     await this.exited;
   }
 }

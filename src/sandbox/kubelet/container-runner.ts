@@ -104,6 +104,8 @@ export class ContainerRunner {
       if (signal.aborted) return undefined;
       // What the last run left behind ends before the next begins.
       await cgroup.remove();
+      // From here to the process that `stop` ends nothing waits.
+      if (signal.aborted) return undefined;
       cgroup.create();
       const { procsFile } = cgroup;
       const { netns, holder } = sandbox;
