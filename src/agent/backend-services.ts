@@ -1,4 +1,5 @@
 import type { ServiceList, ServiceView } from '../api/index.ts';
+import { namespacedName } from '../base/index.ts';
 import type { Intent } from '../cluster/index.ts';
 import { type Backend, type Frontend, frontendKey, type ServiceSpec } from '../model/index.ts';
 import type { HostPortPod } from '../service/index.ts';
@@ -19,7 +20,7 @@ export function serviceList(intent: Intent, services: Services, cgroup: string |
 }
 
 function serviceView(row: ServiceSpec, services: Services): ServiceView {
-  const key = `${row.namespace}/${row.name}`;
+  const key = namespacedName(row);
   const unhealthy = services.health.problemOf(key);
   const { frontends, problems, ...state } = stateOf(key, services);
   const why = unhealthy === undefined ? [] : [{ reason: 'HealthCheckPort', message: unhealthy }];

@@ -1,4 +1,5 @@
 import type { TraceRequest, TraceView } from '../api/index.ts';
+import { nameParts, namespacedName } from '../base/index.ts';
 import type { AddressBook, Intent, PodIdentities } from '../cluster/index.ts';
 import { RESERVED_IDS, reservedIdentity } from '../identity/index.ts';
 import {
@@ -165,7 +166,7 @@ function resolveEnd(text: string, context: TraceContext): End {
     if (identity !== undefined) return { name: text, identity, addr: undefined };
   } else if (text.includes('/')) {
     const identity = identities.get(text);
-    const [namespace = '', name = ''] = text.split('/');
+    const { namespace, name } = nameParts(text);
     const addr = endpoints.ofPod(namespace, name)?.record.addr ?? intent.pods.get(text)?.podIPs.find(isAddr);
     if (identity !== undefined) {
       return { name: text, identity, addr: addr === undefined ? undefined : parseAddr(addr) };
@@ -181,8 +182,7 @@ function resolveEnd(text: string, context: TraceContext): End {
 
 function resolveAddr(addr: Addr, { book, repository, endpoints, identities, nodeAddresses }: TraceContext): End {
   const local = endpoints.ofAddress(addr);
-  const pod =
-    local === undefined ? undefined : identities.get(`${local.record.pod.namespace}/${local.record.pod.name}`);
+  const pod = local === undefined ? undefined : identities.get(namespacedName(local.record.pod));
   if (pod !== undefined) return { name: addr, identity: pod, addr };
   const owner = nodeAddresses().includes(addr) ? RESERVED_IDS.host : book.ownerOf(addr)?.identity;
   const id: IdentityId = owner ?? book.rangeOf(addr) ?? repository.cidrs.of(addr)?.id ?? RESERVED_IDS.world;

@@ -17,6 +17,7 @@ import type {
   TraceRequest,
   TraceView,
 } from '../api/index.ts';
+import { namespacedName } from '../base/index.ts';
 import type { AddressBook, Intent, PodIdentities } from '../cluster/index.ts';
 import {
   type Config,
@@ -293,9 +294,7 @@ export class Backend implements AdminBackend {
     const closed = endpoints.values().filter(({ state }) => state !== 'ready');
     add(
       'endpoints',
-      closed.map(
-        ({ record, state, detail }) => `${record.pod.namespace}/${record.pod.name} is ${state}: ${detail ?? ''}`,
-      ),
+      closed.map(({ record, state, detail }) => `${namespacedName(record.pod)} is ${state}: ${detail ?? ''}`),
       'all are enforced',
     );
     return checks;

@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import { type Clock, errorMessage, type Lifecycle, type Logger, namespacedName, type Service } from '../base/index.ts';
 import { Counter, Gauge, type Registry } from '../base/metrics.ts';
 import type { Generation } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
@@ -140,7 +140,7 @@ export class DatapathHealth implements Service {
 }
 
 function nameOf({ record: { id, pod } }: Endpoint): string {
-  return `endpoint ${id} (${pod.namespace}/${pod.name})`;
+  return `endpoint ${id} (${namespacedName(pod)})`;
 }
 
 function registerGauge(registry: Registry, count: () => number): Gauge {

@@ -1,4 +1,4 @@
-import { type Lifecycle, type Service, systemClock } from '../base/index.ts';
+import { type Lifecycle, nameParts, type Service, systemClock } from '../base/index.ts';
 import type { AddressBook } from '../cluster/index.ts';
 import { type EndpointWords, EventRing, type MapSet, readEventLoss } from '../datapath/index.ts';
 import { reservedIdentity } from '../identity/index.ts';
@@ -84,8 +84,8 @@ export class Flows implements Service {
       address: (addr, identity) => {
         const claim = isAddr(addr) ? book.ownerOf(parseAddr(addr)) : undefined;
         if (claim?.identity !== identity || claim.owner.kind !== 'pod') return undefined;
-        const [namespace = '', pod = ''] = claim.owner.key.split('/');
-        return { namespace, pod };
+        const { namespace, name } = nameParts(claim.owner.key);
+        return { namespace, pod: name };
       },
       rule: (id) => {
         const origin = repository.rules.get(ruleId(id));

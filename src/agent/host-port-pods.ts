@@ -1,3 +1,4 @@
+import { namespacedName } from '../base/index.ts';
 import type { Intent } from '../cluster/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import { type HostPortContext, type HostPortPod, hostPortOwner } from '../service/index.ts';
@@ -85,7 +86,7 @@ export class HostPortPods {
   #find(): Map<string, ClaimingPod> {
     const found = new Map<string, ClaimingPod>();
     for (const { namespace, name, uid, addr } of this.#o.localPods()) {
-      const row = this.#o.intent.pods.get(`${namespace}/${name}`);
+      const row = this.#o.intent.pods.get(namespacedName({ namespace, name }));
       if (row === undefined || row.hostPorts.length === 0 || (uid !== undefined && uid !== row.uid)) continue;
       // Whoever finished does not answer any more, and the scheduler gives its port to others.
       if (row.phase === 'Succeeded' || row.phase === 'Failed') continue;

@@ -1,3 +1,4 @@
+import { namespacedName } from '../base/index.ts';
 import type { Intent } from '../cluster/index.ts';
 import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
@@ -69,7 +70,7 @@ function podDevices(endpoints: EndpointTable): Map<string, WatchedDevice> {
   return new Map(
     settled.map(({ record: { hostIfname, hostIfindex, pod } }) => [
       hostIfname,
-      { ifindex: hostIfindex, label: `${hostIfname} (${pod.namespace}/${pod.name})`, isPod: true, hooks: BOTH },
+      { ifindex: hostIfindex, label: `${hostIfname} (${namespacedName(pod)})`, isPod: true, hooks: BOTH },
     ]),
   );
 }

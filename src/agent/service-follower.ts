@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { flatText } from '../base/index.ts';
+import { nameParts, namespacedName } from '../base/index.ts';
 import type { Intent } from '../cluster/index.ts';
 import { type Frontend, frontendKey, type ServiceProblem, type ServiceSpec, type SliceSpec } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
@@ -207,7 +207,10 @@ export class ServiceFollower {
   #link(key: string): string[] {
     const slice = this.#o.intent.slices.get(key);
     const before = this.#serviceOf.get(key);
-    const now = slice === undefined || slice.service === '' ? undefined : flatText(slice.namespace, '/', slice.service);
+    const now =
+      slice === undefined || slice.service === ''
+        ? undefined
+        : namespacedName({ namespace: slice.namespace, name: slice.service });
     if (before !== now && before !== undefined) {
       const slices = this.#slicesOf.get(before);
       if (typeof slices === 'object') slices.delete(key);
@@ -299,6 +302,5 @@ type Desired = { readonly frontends: readonly Frontend[]; readonly problems: rea
 const NOTHING: Desired = { frontends: [], problems: [] };
 
 function nobody(key: string): Pick<ServiceSpec, 'namespace' | 'name' | 'createdAt' | 'uid'> {
-  const [namespace = '', name = ''] = key.split('/');
-  return { namespace, name, createdAt: '', uid: '' };
+  return { ...nameParts(key), createdAt: '', uid: '' };
 }

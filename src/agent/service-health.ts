@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { boundSilent, errorMessage, type Logger, type Service } from '../base/index.ts';
+import { boundSilent, errorMessage, type Logger, nameParts, type Service } from '../base/index.ts';
 import type { Frontend, ServiceSpec } from '../model/index.ts';
 
 /** The world reaches this port: one that opens connections and says nothing must not silence it for a load balancer. */
@@ -54,10 +54,9 @@ export class ServiceHealth implements Service {
   }
 
   #listen(service: string, port: number, localEndpoints: number): void {
-    const [namespace = '', name = ''] = service.split('/');
     const server = createServer({ requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS }, (_, response) => {
       const body = JSON.stringify({
-        service: { namespace, name },
+        service: nameParts(service),
         localEndpoints: health.localEndpoints,
         serviceProxyHealthy: true,
       });

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isMembraneError, type MembraneError } from '../base/index.ts';
+import { isMembraneError, type MembraneError, nameParts } from '../base/index.ts';
 import type { BackendValue, ServiceKey, ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
 import { BACKEND_FLAG, type Frontend } from '../model/index.ts';
 import { guaranteedRows, type MaglevSize, type ServiceRows } from '../service/index.ts';
@@ -316,6 +316,4 @@ function rowsIn({ ports, frontends }: ServiceState): ServiceRows {
   return { services: frontends.length, slots, backends };
 }
 
-function namespaceOf(service: string): string {
-  return service.slice(0, Math.max(0, service.indexOf('/')));
-}
+const namespaceOf = (service: string): string => nameParts(service).namespace;

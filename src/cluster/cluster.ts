@@ -1,4 +1,4 @@
-import type { Logger } from '../base/index.ts';
+import { type Logger, namespacedName } from '../base/index.ts';
 import type { IdentityAllocator, LabelRule } from '../identity/index.ts';
 import type { PodRow } from '../model/index.ts';
 import type { Prefix } from '../net/index.ts';
@@ -68,7 +68,7 @@ export class Cluster {
     readonly name: string;
     readonly uid: string | undefined;
   }): { readonly pod: PodRow; readonly identity: IdentityRow | undefined } | undefined {
-    const key = `${pod.namespace}/${pod.name}`;
+    const key = namespacedName(pod);
     const row = this.intent.pods.get(key);
     if (row === undefined || !isRunAs(row, pod.uid)) return undefined;
     return { pod: row, identity: this.identities.rows.get(key) };

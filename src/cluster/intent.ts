@@ -1,3 +1,4 @@
+import { namespacedName } from '../base/index.ts';
 import {
   type NamespaceRow,
   type NodeRow,
@@ -6,14 +7,13 @@ import {
   type PolicyKey,
   type PolicyObject,
   policyKey,
-  rowKey,
   type ServiceSpec,
   type SliceSpec,
 } from '../model/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../policy/index.ts';
 import { Table } from '../table/index.ts';
 
-const table = <Row extends ObjectRow>(): Table<Row> => new Table<Row>(rowKey);
+const table = <Row extends ObjectRow>(): Table<Row> => new Table<Row>(namespacedName);
 
 /**
  * What the cluster is meant to be: the objects that somebody who knows says there are, by `namespace/name`; policies of all

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type ObjectRow, rowKey } from '../model/index.ts';
+import { namespacedName } from '../base/index.ts';
+import type { ObjectRow } from '../model/index.ts';
 import type { RejectedObject } from './reflector.ts';
 import type { Resource } from './resources/resource.ts';
 import type { WatchEvent } from './watch.ts';
@@ -137,7 +138,7 @@ function headOf(object: unknown): Head | undefined {
   const parsed = headSchema.safeParse(object);
   if (!parsed.success) return undefined;
   const { namespace, name, resourceVersion } = parsed.data.metadata;
-  return { key: rowKey({ uid: '', namespace, name }), resourceVersion };
+  return { key: namespacedName({ namespace, name }), resourceVersion };
 }
 
 function pair<T>(key: string, entry: Entry<T> | undefined): [string, Entry<T>][] {

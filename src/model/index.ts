@@ -84,7 +84,7 @@ export {
 } from './name-faults.ts';
 export type { NamespaceRow } from './namespace-row.ts';
 export type { NodeRow } from './node-row.ts';
-export { type ObjectRow, rowKey } from './object-row.ts';
+export type { ObjectRow } from './object-row.ts';
 export type { HostPort, PodRow } from './pod-row.ts';
 export {
   type Entity,

@@ -1,15 +1,12 @@
 import type { Finding } from '../../api/index.ts';
+import { namespacedName } from '../../base/index.ts';
 import type { PodRow } from '../../model/index.ts';
 import { fine, some } from './finding.ts';
 
 /** Who of this node's pods may do what a device cannot take away. */
 export function judgePods(pods: readonly PodRow[]): Finding[] {
   const alive = pods.filter(({ phase }) => phase !== 'Succeeded' && phase !== 'Failed');
-  const named = (has: (pod: PodRow) => boolean): string[] =>
-    alive
-      .filter(has)
-      .map(({ namespace, name }) => `${namespace}/${name}`)
-      .toSorted();
+  const named = (has: (pod: PodRow) => boolean): string[] => alive.filter(has).map(namespacedName).toSorted();
   const rule = (rest: Omit<Finding, 'evidence'>, names: readonly string[], why: string): Finding =>
     names.length === 0
       ? fine(rest.check, 'no pod of this node')

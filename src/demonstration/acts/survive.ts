@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../base/index.ts';
+import { namespacedName, systemClock } from '../../base/index.ts';
 import { newMarker, ping, podFrame, syn, udp } from '../frames/index.ts';
 import { type Actor, type AttackLine, dropCounts, dropsText, joinSeen, plural, type Stage } from '../stage/index.ts';
 import { startConnect, startCount, startSend, startServe } from '../tools/index.ts';
@@ -26,7 +26,9 @@ async function inventory(stage: Stage): Promise<{ pins: string[]; programs: stri
   return {
     pins: pins.toSorted(),
     programs: footprint.programs.map((program) => `${program.attachedTo} ${program.kernelId}`).toSorted(),
-    endpoints: endpoints.map((endpoint) => `${endpoint.namespace}/${endpoint.pod} ${endpoint.id}`).toSorted(),
+    endpoints: endpoints
+      .map((endpoint) => `${namespacedName({ namespace: endpoint.namespace, name: endpoint.pod })} ${endpoint.id}`)
+      .toSorted(),
   };
 }
 

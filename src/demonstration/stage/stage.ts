@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ApiClient, type EndpointView, type ServiceView } from '../../api/index.ts';
-import { isMembraneError, systemClock } from '../../base/index.ts';
+import { isMembraneError, namespacedName, systemClock } from '../../base/index.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr } from '../../net/index.ts';
 import {
@@ -94,7 +94,7 @@ export class Stage {
 
   /** Waits until the agent serves so many frontends of a service, each with so many backends. Throws E_ATTACK_STAGE. */
   async served(namespace: string, name: string, frontends: number, backends = 1): Promise<ServiceView> {
-    return await this.until(`service ${namespace}/${name} is served`, async () => {
+    return await this.until(`service ${namespacedName({ namespace, name })} is served`, async () => {
       const { items } = await this.api.services();
       const found = items.find((one) => one.namespace === namespace && one.name === name);
       const served = found?.frontends.filter((one) => one.served && one.backends >= backends) ?? [];
@@ -115,9 +115,9 @@ export class Stage {
 
   /** Runs tools in a pod's container, with its privileges, once that runs. */
   async inPod({ namespace, name }: Pick<Actor, 'namespace' | 'name'>): Promise<Seat> {
-    await this.sandbox.waitReady({ pods: [`${namespace}/${name}`], timeoutMs: TIMEOUT_MS });
+    await this.sandbox.waitReady({ pods: [namespacedName({ namespace, name })], timeoutMs: TIMEOUT_MS });
     const { argv, env } = await this.sandbox.podCommand(namespace, name, []);
-    return { name: `pod ${namespace}/${name}`, prefix: argv, env };
+    return { name: `pod ${namespacedName({ namespace, name })}`, prefix: argv, env };
   }
 
   /** Runs tools as processes of the node. */
@@ -201,7 +201,7 @@ export class Stage {
   }
 
   async whenReady(namespace: string, name: string): Promise<EndpointView> {
-    return await this.until(`${namespace}/${name} is open`, async () => {
+    return await this.until(`${namespacedName({ namespace, name })} is open`, async () => {
       const endpoint = await this.endpoint(namespace, name).catch(() => undefined);
       return endpoint?.state === 'ready' ? endpoint : undefined;
     });
@@ -218,7 +218,9 @@ export class Stage {
     const [endpoint, netns] = await Promise.all([this.endpoint(namespace, name), this.netnsOf(namespace, name)]);
     const address = endpoint?.addresses[0];
     if (address === undefined || netns === undefined) {
-      throw attackErrors.make('E_ATTACK_STAGE', { detail: `the pod ${namespace}/${name} does not run` });
+      throw attackErrors.make('E_ATTACK_STAGE', {
+        detail: `the pod ${namespacedName({ namespace, name })} does not run`,
+      });
     }
     const ip = parseAddr(address);
     return { namespace, name, ip, mac: macOfAddr(ip), netns };
@@ -227,7 +229,7 @@ export class Stage {
   /** A pod of the example, once its device is open. Throws E_ATTACK_STAGE. */
   async tenant(namespace: string, name: string): Promise<Actor> {
     if ((await this.sandbox.get({ resource: 'pods', namespace, name })) === undefined) {
-      throw attackErrors.make('E_ATTACK_STAGE', { detail: `there is no pod ${namespace}/${name}` });
+      throw attackErrors.make('E_ATTACK_STAGE', { detail: `there is no pod ${namespacedName({ namespace, name })}` });
     }
     await this.whenReady(namespace, name);
     return await this.actor(namespace, name);

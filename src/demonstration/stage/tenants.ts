@@ -1,3 +1,4 @@
+import { namespacedName } from '../../base/index.ts';
 import type { Actor, Stage } from './stage.ts';
 
 /** The tenants of examples/two-tenants: each has a frontend, and a backend that only the frontend may reach. */
@@ -22,5 +23,5 @@ export async function tenantScene(stage: Stage, tenant: Tenant): Promise<TenantS
 }
 
 export function podName(actor: Pick<Actor, 'namespace' | 'name'>): string {
-  return `${actor.namespace}/${actor.name}`;
+  return namespacedName(actor);
 }

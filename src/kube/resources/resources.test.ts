@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { rowKey } from '../../model/index.ts';
 import { networkPolicy } from '../../policy/index.ts';
 import { NAMESPACE } from './namespace.ts';
 import { NODE } from './node.ts';
@@ -140,10 +139,8 @@ test('nothing in its metadata costs a network policy its place', () => {
   expect(NETWORK_POLICY.parse({ metadata: odd })).toMatchObject({ uid: '', namespace: 'a', name: 'x' });
 });
 
-test('paths and keys', () => {
+test('paths', () => {
   expect(collectionPath(POD)).toBe('/api/v1/pods');
   expect(collectionPath(NETWORK_POLICY, 'a')).toBe('/apis/networking.k8s.io/v1/namespaces/a/networkpolicies');
   expect(objectPath(NODE, '', 'n')).toBe('/api/v1/nodes/n');
-  expect(rowKey({ uid: '', namespace: '', name: 'n' })).toBe('n');
-  expect(rowKey({ uid: '', namespace: 'a', name: 'n' })).toBe('a/n');
 });

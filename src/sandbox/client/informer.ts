@@ -1,4 +1,4 @@
-import { errorMessage, type Logger } from '../../base/index.ts';
+import { errorMessage, type Logger, namespacedName } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
 
 type Meta = {
@@ -37,7 +37,7 @@ export class Informer<T extends Meta> {
   }
 
   get(namespace: string, name: string): T | undefined {
-    return this.#objects.get(`${namespace}/${name}`);
+    return this.#objects.get(namespacedName({ namespace, name }));
   }
 
   list(): T[] {
@@ -91,6 +91,4 @@ export class Informer<T extends Meta> {
   }
 }
 
-function keyOf(object: Meta): string {
-  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
-}
+const keyOf = (object: Meta): string => namespacedName(object.metadata);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { namespacedName } from '../../base/index.ts';
 
 /**
  * What the scheduler and the kubelet read of a pod. Parsed from whatever the API server sends, although that validates
@@ -108,5 +109,5 @@ export function isReady(pod: Pod): boolean {
 }
 
 export function podKey(pod: { metadata: { namespace: string; name: string } }): string {
-  return `${pod.metadata.namespace}/${pod.metadata.name}`;
+  return namespacedName(pod.metadata);
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { createLogger, type Logger, silentLogger } from '../../base/index.ts';
+import { createLogger, type Logger, namespacedName, silentLogger } from '../../base/index.ts';
 import { parseAddr } from '../../net/index.ts';
 import {
   type ApiStore,
@@ -162,7 +162,8 @@ export class SandboxCluster implements Sandbox {
     const gone = await waitFor(plane, () => plane.pods.get(namespace, name) === undefined, timeoutMs);
     // A forced deletion removes the object first and the pod later.
     await Promise.all(this.#kubelets().map((kubelet) => kubelet.ended(namespace, name)));
-    if (!gone) throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `still there: ${namespace}/${name}` });
+    if (!gone)
+      throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `still there: ${namespacedName({ namespace, name })}` });
   }
 
   async podCommand(namespace: string, name: string, argv: readonly string[], container?: string): Promise<PodCommand> {
@@ -170,7 +171,7 @@ export class SandboxCluster implements Sandbox {
       const target = kubelet.execTarget(namespace, name, container);
       if (target !== undefined) return podCommand(target, argv);
     }
-    throw sandboxErrors.make('E_SANDBOX_NO_POD', { detail: `${namespace}/${name}` });
+    throw sandboxErrors.make('E_SANDBOX_NO_POD', { detail: namespacedName({ namespace, name }) });
   }
 
   async exec(
@@ -234,15 +235,16 @@ export class SandboxCluster implements Sandbox {
 
   async requestAddress(namespace: string, name: string, ip: string): Promise<void> {
     const address = parseAddr(ip);
-    for (const kubelet of this.#kubelets()) kubelet.requestedAddresses.set(`${namespace}/${name}`, address);
+    for (const kubelet of this.#kubelets())
+      kubelet.requestedAddresses.set(namespacedName({ namespace, name }), address);
   }
 
   async holdNetwork(namespace: string, name: string): Promise<void> {
-    this.#holds.shut(`${namespace}/${name}`);
+    this.#holds.shut(namespacedName({ namespace, name }));
   }
 
   async releaseNetwork(namespace: string, name: string): Promise<void> {
-    this.#holds.open(`${namespace}/${name}`);
+    this.#holds.open(namespacedName({ namespace, name }));
   }
 
   #kubelets(): Kubelet[] {

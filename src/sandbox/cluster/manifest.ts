@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
-import { errorMessage } from '../../base/index.ts';
+import { errorMessage, namespacedName } from '../../base/index.ts';
 import { type ApiStore, isApiError, type Json, type JsonObject, type KubeObject } from '../apiserver/index.ts';
 import { sandboxErrors } from '../errors.ts';
 
@@ -45,7 +45,7 @@ export function applyManifest(store: ApiStore, objects: readonly ManifestObject[
     const definition = store.catalog.all.find(
       (d) => d.kind === kind && (d.group === '' ? d.version : `${d.group}/${d.version}`) === apiVersion,
     );
-    const name = `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+    const name = `${kind} ${namespacedName(metadata)}`;
     if (definition === undefined) {
       throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${name}: there is no kind ${kind} in ${apiVersion}` });
     }

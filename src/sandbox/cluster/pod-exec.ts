@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namespacedName } from '../../base/index.ts';
 import { sandboxErrors } from '../errors.ts';
 import { type ExecTarget, execArgv } from '../kubelet/index.ts';
 import { exitCode, MAX_NODES, nodePlace, safeSegment } from '../machine/index.ts';
@@ -24,7 +25,7 @@ export async function findExecTarget(namespace: string, name: string, container?
     if (found !== undefined) return found;
   }
   throw sandboxErrors.make('E_SANDBOX_NO_POD', {
-    detail: `${namespace}/${name}${container === undefined ? '' : `, container ${container}`}`,
+    detail: `${namespacedName({ namespace, name })}${container === undefined ? '' : `, container ${container}`}`,
   });
 }
 

@@ -1,3 +1,4 @@
+import { namespacedName } from '../../base/index.ts';
 import { type KubeObject, stringAt } from '../apiserver/index.ts';
 import { isReady, nodeIsReady, nodeSchema, podKey } from '../client/index.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -12,7 +13,7 @@ export function unreadyNodes({ store }: ControlPlane): string[] {
 export function unready(plane: ControlPlane, wanted?: readonly string[]): string[] {
   const ready = new Set(plane.pods.list().filter(isReady).map(podKey));
   const all = plane.store.list('pods').items.filter(isUnfinished);
-  const names = wanted ?? all.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`);
+  const names = wanted ?? all.map((pod) => namespacedName(pod.metadata));
   return [...unreadyNodes(plane), ...names.filter((name) => !ready.has(name))];
 }
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { errorMessage, type Logger } from '../../base/index.ts';
+import { errorMessage, type Logger, nameParts, namespacedName } from '../../base/index.ts';
 import {
   type ApiStore,
   isApiError,
@@ -46,7 +46,7 @@ export class EndpointSliceController {
     for await (const { type, object } of this.#store.watch(SLICES, { signal })) {
       const { namespace, name, labels, uid, resourceVersion } = object.metadata;
       if (labels?.[MANAGED_BY] !== CONTROLLER) continue;
-      const key = `${namespace}/${labels[SERVICE_NAME]}`;
+      const key = namespacedName({ namespace, name: labels[SERVICE_NAME] ?? '' });
       const own = this.#own.get(key) ?? [];
       const known = own.find((slice) => slice.metadata.uid === uid);
       if (type === 'DELETED' ? known === undefined : known?.metadata.resourceVersion === resourceVersion) continue;
@@ -74,7 +74,7 @@ export class EndpointSliceController {
       const before = objects.get(name);
       if (type === 'DELETED') objects.delete(name);
       else objects.set(name, object);
-      if (kind === 'services') this.#mark(`${namespace}/${name}`);
+      if (kind === 'services') this.#mark(namespacedName({ namespace, name }));
       else this.#markSelecting(namespace, before, object);
     }
   }
@@ -83,7 +83,7 @@ export class EndpointSliceController {
   #markSelecting(namespace: string, before: KubeObject | undefined, now: KubeObject): void {
     for (const service of this.#objects.services.get(namespace)?.values() ?? []) {
       if (selects(service, now) || (before !== undefined && selects(service, before))) {
-        this.#mark(`${namespace}/${service.metadata.name}`);
+        this.#mark(namespacedName(service.metadata));
       }
     }
   }
@@ -103,7 +103,7 @@ export class EndpointSliceController {
   }
 
   #reconcile(key: string): void {
-    const [namespace = '', name = ''] = key.split('/');
+    const { namespace, name } = nameParts(key);
     try {
       const service = this.#store.get('services', { namespace, name });
       const wanted = service !== undefined && hasSelector(service) ? this.#desired(service) : [];
@@ -142,7 +142,7 @@ export class EndpointSliceController {
   }
 
   #create(key: string, service: KubeObject | undefined, { ports, endpoints }: DesiredSlice, index: number): KubeObject {
-    const [namespace = '', name = ''] = key.split('/');
+    const { namespace, name } = nameParts(key);
     const uid = service?.metadata.uid ?? '';
     return this.#store.create(SLICES, {
       apiVersion: 'discovery.k8s.io/v1',

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorMessage, type Logger, systemClock } from '../../base/index.ts';
+import { errorMessage, type Logger, namespacedName, systemClock } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
 import { type Change, EventRecorder, type Informer, type Pod, podKey } from '../client/index.ts';
 import type { Cgroup, NodePlace } from '../machine/index.ts';
@@ -120,22 +120,22 @@ export class Kubelet {
 
   /** How to run something in a pod's container (default: its first); `undefined` when that does not run. */
   execTarget(namespace: string, name: string, container?: string): ExecTarget | undefined {
-    return this.#byName.get(`${namespace}/${name}`)?.execTarget(container);
+    return this.#byName.get(namespacedName({ namespace, name }))?.execTarget(container);
   }
 
   /** Path of a pod's network namespace. */
   netnsOf(namespace: string, name: string): string | undefined {
-    return this.#byName.get(`${namespace}/${name}`)?.netns;
+    return this.#byName.get(namespacedName({ namespace, name }))?.netns;
   }
 
   /** CNI CHECK of a pod; nothing when it is not here. Throws CniError. */
   async checkNetwork(namespace: string, name: string): Promise<void> {
-    await this.#byName.get(`${namespace}/${name}`)?.checkNetwork();
+    await this.#byName.get(namespacedName({ namespace, name }))?.checkNetwork();
   }
 
   /** Resolves when nothing is left of the pods that had this name. */
   async ended(namespace: string, name: string): Promise<void> {
-    for (const run of this.#ending.get(`${namespace}/${name}`) ?? []) await run;
+    for (const run of this.#ending.get(namespacedName({ namespace, name })) ?? []) await run;
   }
 
   #onChange({ next, previous }: Change<Pod>): void {
