@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseConfig } from '../src/agent/config.ts';
 
 const BINARY = join(import.meta.dirname, '../build/membrane-cni');
 
@@ -86,6 +87,12 @@ describe('membrane-cni', () => {
     const result = await cni({ CNI_COMMAND: 'VERSION' }, '{"cniVersion":"1.1.0"}');
     expect(result.code).toBe(0);
     expect(JSON.parse(result.stdout)).toEqual({ cniVersion: '1.1.0', supportedVersions: ['0.4.0', '1.0.0', '1.1.0'] });
+  });
+
+  it('asks where an agent listens that was told nothing', async () => {
+    const { cniSocket } = parseConfig({ nodeName: 'node-1' });
+    const { stdout } = await cni({ CNI_COMMAND: 'ADD', MEMBRANE_CNI_SOCKET: '' }, '{}');
+    expect(JSON.parse(stdout)).toMatchObject({ details: expect.stringContaining(`${cniSocket}:`) });
   });
 
   it('fails closed with "try again later" when nobody answers', async () => {

@@ -83,6 +83,17 @@ describe('a port belongs to one connection', () => {
     expect(answer(it.lab, port, 'ACK', 'PSH').verdict).toBe('icmp-unrelated');
   });
 
+  test('and what comes to another one is not for its connection, whatever row is left there', async () => {
+    using it = await scene(4);
+    const port = connect(it.lab, it.b, 9);
+    const [row] = await it.lab.datapath.snat.entries();
+    if (row === undefined) throw new Error('no mapping');
+    const other = port === 40_000 ? 40_001 : 40_000;
+    it.lab.datapath.snat.set({ ...row[0], natPort: other }, row[1]);
+    expect(answer(it.lab, other, 'ACK', 'PSH').verdict).toBe('icmp-unrelated');
+    expect(receiver(answer(it.lab, port, 'ACK', 'PSH'))).toBe(B);
+  });
+
   test('that is opened again and again, without taking another', async () => {
     using it = await scene(4);
     const ports = Array.from({ length: 20 }, () => {

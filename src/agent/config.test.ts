@@ -15,6 +15,20 @@ describe('parseConfig', () => {
     expect(Object.isFrozen(config) && Object.isFrozen(config.metrics)).toBe(true);
   });
 
+  it('bounds what one tenant may take, unless it is told otherwise', () => {
+    const config = parseConfig({ nodeName: 'node-1' });
+    const { namespaceShare } = config.identity;
+    const { table, namespace, selectors } = config.policyLimits;
+    const shares = [namespaceShare, config.namespaceServiceShare];
+    for (const percent of shares) expect(percent).toBeLessThan(100);
+    expect(table).toBeLessThanOrEqual(namespace);
+    expect(namespace).toBeLessThan(config.maps.policy);
+    expect(config.ctQuota).toBeLessThan(config.maps.conntrack / 4);
+    for (const bound of [...shares, table, namespace, selectors, config.ctQuota, config.eventRate]) {
+      expect(bound).toBeGreaterThan(0);
+    }
+  });
+
   it.each([
     [{}, 'nodeName'],
     [{ nodeName: 'node-1', polcyEnforcement: 'always' }, 'polcyEnforcement'],

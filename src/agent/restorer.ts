@@ -1,13 +1,6 @@
 import { errorMessage, type Logger } from '../base/index.ts';
 import { type EndpointWords, isOutside, type Netdev } from '../datapath/index.ts';
-import {
-  type EndpointRecord,
-  endpointOfIfname,
-  hostIfnameOf,
-  mayOpen,
-  planRestore,
-  type RestoreStep,
-} from '../endpoint/index.ts';
+import { type EndpointRecord, hostIfnameOf, mayOpen, planRestore, type RestoreStep } from '../endpoint/index.ts';
 import type { EndpointId } from '../model/index.ts';
 import type { Addressing } from './addressing.ts';
 import type { BrokenEndpoints } from './broken-endpoints.ts';
@@ -15,6 +8,7 @@ import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
 import type { EndpointTable } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { podDevices } from './pod-devices.ts';
 import type { PodNamespaces } from './pod-namespaces.ts';
 import type { StateFiles } from './state-files.ts';
 
@@ -39,24 +33,14 @@ export type RestorerOptions = {
 /** Takes over what an earlier life of the agent left: what runs as it should is not touched. */
 export async function restoreEndpoints(options: RestorerOptions): Promise<Map<RestoreStep['action'], number>> {
   const { state, netdev, programs, words, log } = options;
-  const devices = new Map<EndpointId, number>();
-  const down = new Set<EndpointId>();
-  for (const link of await netdev.listLinks('mbr')) {
-    const id = endpointOfIfname(link.name);
-    if (id !== undefined) devices.set(id, link.ifindex);
-    if (id !== undefined && !link.up) down.add(id);
-  }
   const stored = state.endpoints();
-  // Who is missing in a list is asked for before he is taken for gone.
-  for (const id of [...stored.records.map((record) => record.id), ...stored.unreadable.keys()]) {
-    const link = devices.has(id) ? undefined : await netdev.findLink(hostIfnameOf(id));
-    if (link !== undefined) devices.set(id, link.ifindex);
-  }
+  const recorded = [...stored.records.map((record) => record.id), ...stored.unreadable.keys()];
+  const devices = await podDevices(netdev, recorded);
   const open = new Set(words.entries().flatMap(([id]) => (isOutside(id) ? [] : [id])));
   const steps = planRestore({
     records: stored.records,
     unreadable: stored.unreadable,
-    devices,
+    devices: new Map(Array.from(devices, ([id, { ifindex }]) => [id, ifindex])),
     links: programs.pinned(),
     open,
     runs: (record) => programs.difference(record) === undefined,
@@ -79,7 +63,7 @@ export async function restoreEndpoints(options: RestorerOptions): Promise<Map<Re
   }
   for (const { record, state: now } of options.endpoints.values()) {
     // An earlier life had closed it, and its programs are right now.
-    if (!down.has(record.id) || !mayOpen(now)) continue;
+    if (devices.get(record.id)?.up !== false || !mayOpen(now)) continue;
     await netdev
       .openPath({ ifindex: record.hostIfindex, addr: record.addr, mac: record.mac })
       .catch((error: unknown) => {
