@@ -176,6 +176,22 @@ describe('order', () => {
     expect(await node.table(1)).toEqual({ any: 4000, peers: 1 });
   });
 
+  it('the smallest of the large tables is made first, and of four one is that which waits longest', async () => {
+    const node = await tenants(new FakeKernel(65_536));
+    const rows = new Map([[11, 2_600], ...[12, 13, 14, 15, 16].map((id) => [id, 2_100 + 10 * id] as const)]);
+    for (const [id, count] of rows) {
+      const pod = podRow(`p${id}`, { app: `p${id}` });
+      node.put(node.intent.pods, pod);
+      node.connect(id, pod);
+      node.put(node.intent.policies, ports(`own-${id}`, `p${id}`, count));
+    }
+    const stores: number[] = [];
+    node.kernel.words.onSet = (id) => stores.push(id);
+    await node.settle();
+    for (const [id, count] of rows) expect(await node.table(id)).toEqual({ any: count, peers: 1 });
+    expect(stores.slice(-rows.size)).toEqual([12, 13, 14, 11, 15, 16]);
+  });
+
   it('identities that the same policies select share one table', async () => {
     const node = await tenants();
     node.put(node.intent.policies, policyRow('all', { podSelector: {}, ingress: [{ ports: [{ port: 80 }] }] }));
