@@ -128,6 +128,21 @@ describe('membrane-cni', () => {
       expect(readdirSync(folder())).toEqual(['c0ffee@eth0']);
     });
 
+    it('gives an agent up that takes no notice, and not one that is at work', async () => {
+      const listening = join(dir, 'mute');
+      const mute = createServer((socket) => socket.on('error', () => undefined));
+      await new Promise<void>((resolve) => mute.listen(listening, resolve));
+      const { promise: asked, resolve: isAsked } = Promise.withResolvers<Socket>();
+      await agent(isAsked);
+      const working = cni({ CNI_COMMAND: 'ADD' }, '{}').then(({ stdout }) => stdout);
+      const socket = await asked;
+      const ignored = cni({ CNI_COMMAND: 'ADD', MEMBRANE_CNI_SOCKET: listening }, '{}').then(() => 'given up');
+      expect(await Promise.race([working, ignored])).toBe('given up');
+      socket.end('0\ndone');
+      expect(await working).toBe('done');
+      mute.close();
+    });
+
     it.each([
       ['a container that is a path', { CNI_CONTAINERID: '../../x' }],
       ['no container', { CNI_CONTAINERID: '' }],

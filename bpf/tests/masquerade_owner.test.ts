@@ -114,6 +114,21 @@ describe('a port belongs to one connection', () => {
     expect(receiver(answer(it.lab, port, 'ACK'))).toBe('pass');
   });
 
+  test('and a row without one is nobody’s soon', async () => {
+    using it = await scene(4);
+    connect(it.lab, it.b, 9);
+    const [row] = await it.lab.datapath.snat.entries();
+    if (row === undefined) throw new Error('no mapping');
+    const old = { ...row[1], made: monotonicTick() - 3 };
+    for (const natPort of [40_000, 40_001]) it.lab.datapath.snat.set({ ...row[0], natPort }, old);
+    it.lab.datapath.collect();
+    expect((await it.lab.datapath.snat.entries()).map(([{ natPort }]) => natPort)).toEqual([row[0].natPort]);
+    await it.lab.forgetConnections();
+    it.lab.datapath.snat.set(row[0], old);
+    it.lab.datapath.collect();
+    expect(await it.lab.datapath.snat.entries()).toEqual([]);
+  });
+
   test('and one that nothing is known of leaves under a port of its own, or not at all', async () => {
     using it = await scene(4);
     const reset = numbered(tcp(5, SERVER, 'RST', 'PSH'), 7);
