@@ -56,6 +56,16 @@ describe('the quota of an endpoint', () => {
     expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('ct-quota');
   });
 
+  test('counts nothing below zero, where what it holds was counted wrong', async () => {
+    using pair = await limited();
+    pair.forth(tcp(1, 80, 'SYN'));
+    pair.datapath.usage.set(pair.a.id, 0);
+    // Takes the place of the other end's, which gives back what it never took.
+    expect(pair.back(tcp(80, 1, 'SYN')).verdict).toBe('redirect');
+    for (let port = 1; port <= QUOTA; port += 1) expect(pair.forth(udp(port, 80)).verdict).toBe('redirect');
+    expect(pair.forth(udp(9, 80)).verdict).toBe('ct-quota');
+  });
+
   test('what policy refuses costs nothing', async () => {
     using pair = await Pair.create({ config: quota(QUOTA) });
     for (let port = 1; port <= 10; port += 1) expect(pair.forth(udp(port, 81)).verdict).toBe('policy-ingress');

@@ -83,6 +83,18 @@ describe('a port belongs to one connection', () => {
     expect(answer(it.lab, port, 'ACK', 'PSH').verdict).toBe('icmp-unrelated');
   });
 
+  test('whose row is another’s by now goes without it', async () => {
+    using it = await scene(4);
+    connect(it.lab, it.b, 9);
+    const [row] = await it.lab.datapath.snat.entries();
+    if (row === undefined) throw new Error('no mapping');
+    const others = { ...row[1], pod: A, endpoint: endpointId(1), podPort: 77, made: monotonicTick() + 60 };
+    it.lab.datapath.snat.set(row[0], others);
+    await expire(it.lab, it.b);
+    expect(it.lab.datapath.collect().removed).toBe(1);
+    expect(it.lab.datapath.snat.get(row[0])).toEqual(others);
+  });
+
   test('and what comes to another one is not for its connection, whatever row is left there', async () => {
     using it = await scene(4);
     const port = connect(it.lab, it.b, 9);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseAddr } from '../../src/net/index.ts';
+import { parseAddr, type TransportSpec } from '../../src/net/index.ts';
 import { fromPod, fromWorld } from './frames.ts';
 import { allow, NODE, OPEN, WORLD } from './lab.ts';
 import { B, CLIENT, FRONTEND, SERVICE, SPEECH } from './pair.ts';
@@ -60,4 +60,16 @@ test('what a former owner of the backend’s address had is in nobody’s way', 
     .opening(CLIENT, NODE_PORT)
     .map((transport) => it.pair.arrive(fromWorld(WORLD, NODE, transport)));
   expect(outcome?.verdict).toBe('redirect');
+});
+
+test('what a client goes on sending is not for the pod that has the backend’s address now', async () => {
+  using it = await serviceScene({ b: OPEN_TO_WORLD });
+  const { forth, back } = SPEECH.TCP;
+  it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
+  const send = (transport: TransportSpec) => it.pair.arrive(fromWorld(WORLD, NODE, transport)).verdict;
+  expect(forth.opening(CLIENT, NODE_PORT).map(send)).toEqual(['redirect']);
+  for (const transport of back.opening(SERVICE, CLIENT)) it.pair.send(it.pair.b, fromPod(it.pair.b, WORLD, transport));
+  expect(send(forth.data(CLIENT, NODE_PORT))).toBe('redirect');
+  await it.pair.replace('b', { id: 9, table: [OPEN.ingress, OPEN.egress] });
+  expect(send(forth.data(CLIENT, NODE_PORT))).toBe('ct-midstream');
 });

@@ -24,6 +24,7 @@ import { KernelMap, type TypedMap } from './maps/map.ts';
 import { MapSet, type MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
+import { u32Codec } from './maps/scalar-codecs.ts';
 import { type Collected, ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
 import { loadPrograms } from './programs/loader.ts';
@@ -119,6 +120,12 @@ export class TestDatapath implements Disposable {
   get snat(): TypedMap<SnatKey, SnatValue> {
     const codecs = { key: snatKeyCodec, value: snatValueCodec };
     return new KernelMap(this.maps.get('snat'), this.maps.spec('snat'), codecs);
+  }
+
+  /** Entries of conntrack, by who pays for them. */
+  get usage(): TypedMap<number, number> {
+    const codecs = { key: u32Codec, value: u32Codec };
+    return new KernelMap(this.maps.get('ct_usage'), this.maps.spec('ct_usage'), codecs);
   }
 
   /** Spec of `build/<name>.bpf.o`. */
