@@ -7,7 +7,13 @@ import { podDevices } from './pod-devices.ts';
 
 const mac = parseMac('02:00:00:00:00:01');
 const link = (index: number, name: string, up = true): Link => ({
-  ...{ ifindex: ifindex(index), name, mac, mtu: 1500, up, isEthernet: true, isPort: false },
+  ifindex: ifindex(index),
+  name,
+  mac,
+  mtu: 1500,
+  up,
+  isEthernet: true,
+  isPort: false,
 });
 const pod = (id: number, up = true): Link => link(100 + id, hostIfnameOf(endpointId(id)), up);
 
