@@ -34,17 +34,26 @@ function cni(env: Record<string, string>, stdin: string | Buffer): Promise<Resul
   return promise;
 }
 
+/** Bytes of the whole request that begins like this; infinite: its head is not whole yet. */
+function sizeOf(start: Buffer): number {
+  const end = start.indexOf('\n');
+  const [, env, stdin] = /^MBRCNI\/1 (\d+) (\d+)$/.exec(start.subarray(0, Math.max(0, end)).toString()) ?? [];
+  return env === undefined ? Number.POSITIVE_INFINITY : end + 1 + Number(env) + Number(stdin);
+}
+
 /** An agent that waits for one whole request and then does what it is told. */
 async function agent(reply: (socket: Socket, request: Buffer) => void): Promise<Buffer[]> {
   const requests: Buffer[] = [];
   server = createServer((socket) => {
-    let data = Buffer.alloc(0);
+    const chunks: Buffer[] = [];
+    let [received, size] = [0, Number.POSITIVE_INFINITY];
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
-      data = Buffer.concat([data, chunk]);
-      const end = data.indexOf('\n');
-      const [, env, stdin] = /^MBRCNI\/1 (\d+) (\d+)$/.exec(data.subarray(0, end).toString()) ?? [];
-      if (end < 0 || env === undefined || data.length < end + 1 + Number(env) + Number(stdin)) return;
+      chunks.push(chunk);
+      received += chunk.length;
+      if (size === Number.POSITIVE_INFINITY) size = sizeOf(Buffer.concat(chunks));
+      if (received < size) return;
+      const data = Buffer.concat(chunks);
       requests.push(data);
       socket.write('+');
       reply(socket, data);
