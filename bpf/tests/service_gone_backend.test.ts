@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseAddr, type TransportSpec } from '../../src/net/index.ts';
-import { fromPod, fromWorld } from './frames.ts';
+import { parseAddr, type TcpFlag, type TransportSpec } from '../../src/net/index.ts';
+import { fromPod, fromWorld, tcp } from './frames.ts';
 import { allow, NODE, OPEN, WORLD } from './lab.ts';
 import { B, CLIENT, FRONTEND, SERVICE, SPEECH } from './pair.ts';
 import { ANY, NODE_PORT, PROTOCOL_OF, seen, serviceScene } from './service-lab.ts';
@@ -72,4 +72,23 @@ test('what a client goes on sending is not for the pod that has the backend’s 
   expect(send(forth.data(CLIENT, NODE_PORT))).toBe('redirect');
   await it.pair.replace('b', { id: 9, table: [OPEN.ingress, OPEN.egress] });
   expect(send(forth.data(CLIENT, NODE_PORT))).toBe('ct-midstream');
+});
+
+test('a client that ended its connection is given any backend with its next one', async () => {
+  using it = await serviceScene({ b: OPEN_TO_WORLD });
+  const other = it.pair.pod({ id: 3, addr: OTHER, identity: 301 });
+  it.pair.own(other);
+  await it.pair.open(other, OPEN_TO_WORLD);
+  it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B, OTHER] });
+  const arrive = (...flags: TcpFlag[]) =>
+    seen(it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, ...flags))));
+  const chosen = new Set<string | undefined>();
+  for (let turn = 0; turn < 30; turn += 1) {
+    const opened = arrive('SYN');
+    expect(opened.verdict).toBe('redirect');
+    chosen.add(opened.to);
+    arrive('RST');
+  }
+  // By chance it is one of them thirty times once in 500 million runs.
+  expect(chosen).toEqual(new Set([`${OTHER}:${SERVICE}`, `${B}:${SERVICE}`]));
 });
