@@ -4,11 +4,15 @@ import { type MapSet, readCounters } from '../datapath/index.ts';
 import { ENDPOINT_STATES } from '../endpoint/index.ts';
 import type { IdentityAllocator } from '../identity/index.ts';
 import type { FlowHub } from '../observe/index.ts';
+import type {
+  DirectionState,
+  EndpointTable,
+  IpcacheReconciler,
+  PolicyFollower,
+  PolicyInstaller,
+  PolicyProblem,
+} from '../plane/index.ts';
 import type { Collection } from './conntrack-collector.ts';
-import type { EndpointTable } from './endpoint-table.ts';
-import type { IpcacheReconciler } from './ipcache-reconciler.ts';
-import type { PolicyFollower, PolicyProblem } from './policy-follower.ts';
-import type { DirectionState, PolicyInstaller } from './policy-installer.ts';
 import type { Reflection } from './reflection.ts';
 
 export type MetricsSources = {

@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, isMembraneError, type Logger } from '../base/index.ts';
+import { type Clock, errorMessage, isMembraneError, type Logger, type Signal } from '../base/index.ts';
 import type { EndpointAccounts, EndpointWords, Netdev, VethSpec } from '../datapath/index.ts';
 import {
   addAnswer,
@@ -15,10 +15,9 @@ import {
   versionAnswer,
 } from '../endpoint/index.ts';
 import { type EndpointId, ifindex } from '../model/index.ts';
+import type { EndpointTable, LocalAddresses } from '../plane/index.ts';
 import type { Addressing } from './addressing.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
-import type { EndpointTable } from './endpoint-table.ts';
-import type { LocalAddresses } from './local-addresses.ts';
 import { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
 import type { PodNamespaces } from './pod-namespaces.ts';
 import { requirePodNetns } from './pod-netns.ts';
@@ -35,8 +34,8 @@ export type AttachmentsOptions = {
   readonly namespaces: Pick<PodNamespaces, 'add' | 'remove'>;
   readonly state: StateFiles;
   readonly mtu: number;
-  /** Something changed: the engine looks at it. */
-  readonly kick: () => void;
+  /** Told when an endpoint came or went. */
+  readonly changed: Signal;
   /** How long ADD waits for the endpoint to open. It opens by itself later, too. */
   readonly openWithinMs: number;
   readonly clock: Clock;
@@ -153,7 +152,7 @@ export class Attachments {
     state.putEndpoint(record);
     endpoints.replaceRecord(record);
     endpoints.transition(id, { type: 'connected' }, 'its identity is being looked up');
-    this.#o.kick();
+    this.#o.changed.emit();
     return record;
   }
 
@@ -182,7 +181,7 @@ export class Attachments {
     state.deleteEndpoint(id);
     endpoints.remove(id);
     addressing.release(id, record.addr, clock.now());
-    this.#o.kick();
+    this.#o.changed.emit();
     this.#o.log.info({ endpoint: id, addr: record.addr, pod: record.pod }, 'endpoint removed');
   }
 

@@ -8,8 +8,8 @@ import {
   identityNamedPorts,
   type PodIdentity,
 } from '../model/index.ts';
+import type { Endpoint } from '../plane/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
-import type { Endpoint } from './endpoint-table.ts';
 
 const STATES: Readonly<Record<EndpointState, EndpointView['state']>> = {
   creating: 'creating',

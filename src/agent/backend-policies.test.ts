@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { policyRow } from '../cluster/samples.ts';
 import { type PolicyKey, policyKey } from '../model/index.ts';
+import type { PolicyProblem } from '../plane/policies/policy-follower.ts';
 import { PolicyRepository, readPolicy } from '../policy/index.ts';
 import { policyView, ruleText } from './backend-policies.ts';
-import type { PolicyProblem } from './policy-follower.ts';
 
 const peers = {
   ingress: [

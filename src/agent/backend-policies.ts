@@ -10,8 +10,8 @@ import {
   policyKey,
 } from '../model/index.ts';
 import { protocolName } from '../net/index.ts';
+import { type PolicyProblem, textOf } from '../plane/index.ts';
 import { type PolicyKind, type PolicyRepository, readPolicy } from '../policy/index.ts';
-import { type PolicyProblem, textOf } from './policy-follower.ts';
 
 export type PolicyViewContext = {
   readonly repository: PolicyRepository;

@@ -3,9 +3,9 @@ import type { TraceRequest } from '../api/index.ts';
 import { namespaceRow, nodeRow, onlyFrom, podRow } from '../cluster/samples.ts';
 import { type Frontend, frontendKey } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
+import { FAKE_NODE, fakeNode } from '../plane/testkit.ts';
 import { sampleFrontend, sampleName } from '../service/samples.ts';
 import { trace } from './backend-trace.ts';
-import { FAKE_NODE, fakeNode } from './fake-node.ts';
 
 const CLUSTER_IP = parseAddr('10.96.0.10');
 

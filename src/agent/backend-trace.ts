@@ -16,11 +16,9 @@ import {
   type RuleOrigin,
 } from '../model/index.ts';
 import { type Addr, isAddr, PROTOCOL_NUMBERS, parseAddr } from '../net/index.ts';
+import { type DirectionState, type EndpointTable, type PolicyInstaller, shortfall } from '../plane/index.ts';
 import { type Explanation, explain, type NearestMiss, type PolicyRepository, partyOf } from '../policy/index.ts';
-import type { EndpointTable } from './endpoint-table.ts';
 import { agentErrors } from './errors.ts';
-import type { DirectionState, PolicyInstaller } from './policy-installer.ts';
-import { shortfall } from './shortfalls.ts';
 import { backendOf, dropStep, nobodyAt, pretender } from './trace-destination.ts';
 
 export type TraceContext = {

@@ -30,6 +30,13 @@ import { type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../id
 import { type FlowMessage, type Identity, identityLabels, type PolicyKey, policyKey } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { FlowHub } from '../observe/index.ts';
+import {
+  type EndpointTable,
+  type Engine,
+  type PolicyFollower,
+  type PolicyInstaller,
+  refusedPolicies,
+} from '../plane/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import { connectionViews } from './backend-connections.ts';
 import { endpointCounters, endpointView, nodeDrops } from './backend-endpoints.ts';
@@ -40,13 +47,8 @@ import type { ClosedEndpoints } from './closed-endpoints.ts';
 import type { AgentConfig } from './config.ts';
 import type { DatapathHealth } from './datapath-health.ts';
 import type { Doctor } from './doctor/index.ts';
-import type { EndpointTable } from './endpoint-table.ts';
-import type { Engine } from './engine.ts';
-import type { PolicyFollower } from './policy-follower.ts';
-import type { PolicyInstaller } from './policy-installer.ts';
 import { type Reflection, reflectorDetail, unreadableTexts } from './reflection.ts';
 import type { Services } from './services.ts';
-import { refusedPolicies } from './shortfalls.ts';
 import type { StateFiles } from './state-files.ts';
 import type { Switchover } from './switchover.ts';
 

@@ -2,8 +2,8 @@ import { errorMessage, type Logger } from '../base/index.ts';
 import type { ObjectProblems } from '../cluster/index.ts';
 import type { EndpointWords, Netdev } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
+import type { EndpointTable } from '../plane/index.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
-import type { EndpointTable } from './endpoint-table.ts';
 
 export type BrokenEndpointsOptions = {
   readonly endpoints: EndpointTable;

@@ -1,10 +1,18 @@
-import { type Clock, errorMessage, type Lifecycle, type Logger, namespacedName, type Service } from '../base/index.ts';
+import {
+  type Clock,
+  errorMessage,
+  type Lifecycle,
+  type Logger,
+  namespacedName,
+  type Service,
+  type Signal,
+} from '../base/index.ts';
 import { Counter, Gauge, type Registry } from '../base/metrics.ts';
 import type { Generation } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
+import type { Endpoint, EndpointTable } from '../plane/index.ts';
 import type { BrokenEndpoints } from './broken-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
-import type { Endpoint, EndpointTable } from './endpoint-table.ts';
 import type { NodeDevices } from './node-devices.ts';
 
 /** How soon what somebody changed in the kernel is put back. */
@@ -18,8 +26,8 @@ export type DatapathHealthOptions = {
   /** The programs of sockets: how they differ, and putting them in place. */
   readonly sockets: { readonly difference: () => string | undefined; readonly attach: () => Promise<unknown> };
   readonly broken: BrokenEndpoints;
-  /** Something was closed, or may be opened again. */
-  readonly kick: () => void;
+  /** Told when an endpoint was closed, or may be opened again. */
+  readonly changed: Signal;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -81,7 +89,7 @@ export class DatapathHealth implements Service {
 
   /** Puts right what differs. */
   async look(): Promise<void> {
-    const { generation, programs, devices, sockets, broken, kick } = this.#o;
+    const { generation, programs, devices, sockets, broken, changed } = this.#o;
     // Until programs have gone over, they are to differ.
     if (!generation.isSettled) return;
     const failed: string[] = [];
@@ -119,7 +127,7 @@ export class DatapathHealth implements Service {
       if (why !== undefined) await broken.close(record, why);
       else if (endpoint.state === 'broken') await attempt(nameOf(endpoint), 'closed', () => broken.mend(record));
       else continue;
-      kick();
+      changed.emit();
     }
     if (devices.problems().length > 0)
       await attempt('devices of the node', 'not as they should be', () => devices.look());

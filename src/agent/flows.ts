@@ -5,8 +5,8 @@ import { reservedIdentity } from '../identity/index.ts';
 import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../model/index.ts';
 import { isAddr, parseAddr } from '../net/index.ts';
 import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } from '../observe/index.ts';
+import type { EndpointTable } from '../plane/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
-import type { EndpointTable } from './endpoint-table.ts';
 
 /**
  * Programs do not wake anybody: the ring is looked at this often, more slowly when nothing comes and nobody observes. A

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
 import type { Netdev } from '../datapath/index.ts';
 import { attachmentKey, type EndpointRecord } from '../endpoint/index.ts';
-import type { EndpointTable } from './endpoint-table.ts';
+import type { EndpointTable } from '../plane/index.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 
 const LOOK_MS = 30_000;

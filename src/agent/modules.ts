@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { AdminServer, metricsServer } from '../api/index.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
-import { Cluster, Intent, ObjectProblems, prefixLimits } from '../cluster/index.ts';
 import {
   BPFFS,
   ConntrackCollector,
@@ -18,7 +17,6 @@ import {
   netnsCookie,
   netnsEndpointsMap,
   noPolicyMaps,
-  PolicyTables,
   policyMaps,
   RunningPrograms,
   readObjectSpec,
@@ -29,16 +27,9 @@ import {
   sockAccountsMap,
 } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
-import {
-  ENDPOINT_SLICE,
-  inClusterConnection,
-  KubeClient,
-  loadKubeconfig,
-  POD,
-  readServiceRanges,
-} from '../kube/index.ts';
+import { inClusterConnection, KubeClient, loadKubeconfig, readServiceRanges } from '../kube/index.ts';
 import { FlowHub } from '../observe/index.ts';
-import { PolicyRepository } from '../policy/index.ts';
+import { allRefusedPolicies, openPlane } from '../plane/index.ts';
 import { Addressing } from './addressing.ts';
 import { createAgentRegistry, passHistogram, registerAgentMetrics } from './agent-metrics.ts';
 import { Attachments } from './attachments.ts';
@@ -53,14 +44,10 @@ import { DeferredDeletes } from './deferred-deletes.ts';
 import { DevicePrograms } from './device-programs.ts';
 import { LoopbackWatch, routeLocalnetDevices } from './doctor/index.ts';
 import { EndpointPrograms } from './endpoint-programs.ts';
-import { EndpointTable } from './endpoint-table.ts';
-import { Engine } from './engine.ts';
 import { Flows } from './flows.ts';
 import { measureFootprint } from './footprint.ts';
 import { GoneAttachments } from './gone-attachments.ts';
-import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { KeyedQueue } from './keyed-queue.ts';
-import { LocalAddresses } from './local-addresses.ts';
 import { reserveMasqueradePorts, UNRESERVED_PORTS } from './masquerade-ports.ts';
 import { mapSizes, nodeConfig } from './node-config.ts';
 import { NodeDevices } from './node-devices.ts';
@@ -68,19 +55,13 @@ import { nodeDoctor } from './node-doctor.ts';
 import { findUplink, nodeAddresses } from './node-facts.ts';
 import { Numbers } from './numbers.ts';
 import { ObjectEvents } from './object-events.ts';
-import { OutsideWords } from './outside-words.ts';
 import { PodNamespaces } from './pod-namespaces.ts';
-import { eventProblem, policyEventSubject } from './policy-events.ts';
-import { PolicyFollower } from './policy-follower.ts';
-import { PolicyInstaller } from './policy-installer.ts';
 import { pinsBelow, preflight, removeNewPins } from './preflight.ts';
 import { Reflection } from './reflection.ts';
 import { restoreEndpoints } from './restorer.ts';
 import { ServiceHooks } from './service-hooks.ts';
 import { ServiceRanges } from './service-ranges.ts';
 import { openServices } from './services.ts';
-import { shortfallEvents } from './shortfall-events.ts';
-import { allRefusedPolicies } from './shortfalls.ts';
 import { StateFiles } from './state-files.ts';
 import { Switchover } from './switchover.ts';
 
@@ -151,9 +132,6 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     log,
   });
 
-  const endpoints = new EndpointTable();
-  const local = new LocalAddresses(endpointsMap(maps));
-  await local.load();
   const socketAccounts = config.enableServices ? new SocketAccounts(sockAccountsMap(maps)) : undefined;
   socketAccounts?.prepare(BigInt(base.nodeCookie));
   const namespaces = new PodNamespaces({
@@ -163,11 +141,6 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     log,
   });
   await namespaces.load();
-  const ipcache = new IpcacheReconciler(ipcacheMap(maps));
-  await ipcache.load();
-  const tables = new PolicyTables(base.enablePolicy ? policyMaps(maps) : noPolicyMaps());
-  const leftovers = await tables.load();
-
   const numbers = new Numbers(config.stateDir);
   const { allocator, cidrs } = numbers.restore({
     grace: config.identity.grace * 1000,
@@ -178,13 +151,39 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     // Without the numbering nobody can say what the words and tables of an earlier life mean.
     for (const [id] of words.entries()) words.clear(id);
   }
+  const registry = createAgentRegistry();
+  const plane = await openPlane({
+    nodeName: config.nodeName,
+    clusterName: config.clusterName,
+    nodeAddresses,
+    maps: {
+      endpoints: endpointsMap(maps),
+      ipcache: ipcacheMap(maps),
+      policy: base.enablePolicy ? policyMaps(maps) : noPolicyMaps(),
+      words,
+    },
+    ipcacheRows: maps.spec('ipcache').maxEntries,
+    numbering: { allocator, cidrs, save: () => numbers.save(allocator, cidrs) },
+    policy: { enforcement: config.policyEnforcement, allowLocalhost: config.allowLocalhost },
+    limits: config.policyLimits,
+    cidrSelects: config.cidrSelects,
+    labelRules: config.identity.labelFilter,
+    podCIDR: config.podCIDR,
+    // Tables that are written anew must not bear the numbers of those that programs still use, or that a connection was judged by.
+    firstRevision: generation.isRebuilt ? randomInt(1 << 20, 1 << 30) : undefined,
+    saveEndpoint: (record) => state.putEndpoint(record),
+    passTimes: passHistogram(registry),
+    clock,
+    log,
+  });
+  const { intent, endpoints, problems, cluster, repository, policies, installer, local, ipcache, engine } = plane;
+  const { identities, book, ranges } = cluster;
   const addressing = new Addressing(state, config.podCIDR);
   // First: programs of endpoints call them as soon as they are attached.
   programs.installShared();
   if (!generation.isRebuilt) generation.begin();
   const closed = new ClosedEndpoints({ netdev, programs, state, addressing, clock, log });
   const client = new KubeClient(connection);
-  const problems = new ObjectProblems();
   const events = new ObjectEvents({ client, problems, node: config.nodeName, clock, log });
   const broken = new BrokenEndpoints({ endpoints, programs, words, netdev, problems, log });
   const restored = await restoreEndpoints({
@@ -218,75 +217,8 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     log,
   });
 
-  const repository = new PolicyRepository({
-    enforcement: config.policyEnforcement,
-    cidrSelects: config.cidrSelects,
-    allowLocalhost: config.allowLocalhost,
-    cidrs,
-  });
-  const intent = new Intent();
-  const limits = prefixLimits({ ipcache: maps.spec('ipcache').maxEntries, table: config.policyLimits.table });
-  const cluster = new Cluster({
-    intent,
-    allocator,
-    repository,
-    problems,
-    nodeName: config.nodeName,
-    clusterName: config.clusterName,
-    labelRules: config.identity.labelFilter,
-    cidrSelects: config.cidrSelects,
-    maxAddresses: limits.addresses,
-    podCIDR: config.podCIDR,
-    remembered: ipcache.podRanges,
-    log,
-  });
-  const { identities, book, ranges } = cluster;
-  const policies = new PolicyFollower({
-    intent: intent.policies,
-    repository,
-    limits,
-    selectors: config.policyLimits.selectors,
-    onProblems: (policy, found) => problems.report(policyEventSubject(policy), found.map(eventProblem)),
-    log,
-  });
   if (config.enableServices) ranges.know(config.serviceCIDRs ?? []);
   intent.rangesAsked = !config.enableServices || config.serviceCIDRs !== undefined;
-  // Tables that are written anew must not bear the numbers of those that programs still use, or that a connection was judged by.
-  const highest = Math.max(0, ...words.entries().map(([, { revision }]) => revision));
-  const installer = new PolicyInstaller({
-    tables,
-    repository,
-    limits: config.policyLimits,
-    leftovers,
-    next: generation.isRebuilt ? randomInt(1 << 20, 1 << 30) : highest + 1,
-    onBuilt: () => engine.kick(),
-    onFailed: (error) => engine.failed(error),
-  });
-  const registry = createAgentRegistry();
-  const passes = passHistogram(registry);
-  const engine: Engine = new Engine({
-    cluster,
-    endpoints,
-    allocator,
-    repository,
-    policies,
-    installer,
-    ipcache,
-    local,
-    words,
-    outside: new OutsideWords({ words, freshRevision: () => installer.freshRevision() }),
-    nodeAddresses,
-    saveNumbers: () => numbers.save(allocator, cidrs),
-    saveEndpoint: (record) => state.putEndpoint(record),
-    onShortfall: (id, installed) => {
-      for (const { subject, problem } of shortfallEvents(installed, repository.policiesFor(id))) {
-        problems.report(subject, [problem]);
-      }
-    },
-    clock,
-    log,
-    onPass: (ms) => passes.observe(ms / 1000),
-  });
   const socketRows = config.enableServices
     ? SocketRows.load(readObjectSpec(`${BUILD}sockets.bpf.o`), maps, base)
     : undefined;
@@ -298,6 +230,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
         state,
         nodeAddresses,
         problems,
+        endpointsChanged: plane.endpointsChanged,
         localPods: () =>
           endpoints
             .values()
@@ -318,14 +251,10 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     log,
     services: config.enableServices,
     watchSeconds: config.watchSeconds,
-    onChange: (kind) => {
-      services?.changed(kind);
-      // Of services the engine of policies wants to know nothing but their addresses.
-      if (kind === ENDPOINT_SLICE.kind) return;
-      if (config.podCIDR === undefined) addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log);
-      engine.kick();
-    },
   });
+  if (config.podCIDR === undefined) {
+    intent.nodes.changed.listen(() => addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log));
+  }
   const serviceRanges = intent.rangesAsked
     ? undefined
     : new ServiceRanges({
@@ -333,7 +262,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
         known: (known) => {
           ranges.know(known);
           intent.rangesAsked = true;
-          engine.kick();
+          intent.rangesKnown.emit();
         },
         clock,
         log,
@@ -349,10 +278,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     namespaces,
     state,
     mtu: config.mtu ?? uplink.mtu,
-    kick: () => {
-      services?.changed(POD.kind);
-      engine.kick();
-    },
+    changed: plane.endpointsChanged,
     openWithinMs: 1_000,
     clock,
     log,
@@ -403,7 +329,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     devices,
     sockets,
     broken,
-    kick: () => engine.kick(),
+    changed: plane.endpointsChanged,
     registry,
     clock,
     log,

@@ -2,12 +2,11 @@ import { namespacedName } from '../base/index.ts';
 import type { Intent } from '../cluster/index.ts';
 import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
+import { type EndpointTable, type PolicyFollower, textOf } from '../plane/index.ts';
 import type { AgentConfig } from './config.ts';
 import { Doctor, type MapFill, type WatchedDevice } from './doctor/index.ts';
-import type { EndpointTable } from './endpoint-table.ts';
 import type { Ports } from './masquerade-ports.ts';
 import type { NodeDevices } from './node-devices.ts';
-import { type PolicyFollower, textOf } from './policy-follower.ts';
 
 export type NodeDoctorOptions = {
   readonly config: AgentConfig;

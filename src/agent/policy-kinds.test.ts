@@ -5,11 +5,11 @@ import { sampleWorkload } from '../identity/samples.ts';
 import { FakeApiServer } from '../kube/fake.ts';
 import { KubeClient } from '../kube/index.ts';
 import { type PolicyObject, policyKey } from '../model/index.ts';
+import { policyEventSubject } from '../plane/policies/policy-events.ts';
+import { PolicyFollower, type PolicyProblem } from '../plane/policies/policy-follower.ts';
 import { explain, POLICY_KINDS, PolicyRepository, readPolicy } from '../policy/index.ts';
 import { quarantine } from '../policy/kinds/samples.ts';
 import { policyView } from './backend-policies.ts';
-import { policyEventSubject } from './policy-events.ts';
-import { PolicyFollower, type PolicyProblem } from './policy-follower.ts';
 import { Reflection } from './reflection.ts';
 
 /** Everybody may reach every pod; nobody may. */
@@ -139,14 +139,14 @@ describe('the reflection', () => {
     const client = new KubeClient(await server.start());
     const intent = new Intent(kinds);
     const { promise, resolve } = Promise.withResolvers<void>();
-    const onChange = (): void => {
+    intent.policies.changed.listen(() => {
       if (intent.policies.synced) resolve();
-    };
+    });
     const options = { client, intent, kinds, services: false, watchSeconds: 60, log: silentLogger };
     const metadata = { namespace: 'shop', name: 'p' };
     server.put('/apis/networking.k8s.io/v1/networkpolicies', { metadata });
     server.put('/apis/test.example/v2/quarantines', { metadata });
-    await lifecycle.start(new Reflection({ ...options, onChange }));
+    await lifecycle.start(new Reflection(options));
     await promise;
     expect([...intent.policies.rows.keys()].toSorted()).toEqual(['NetworkPolicy shop/p', 'Quarantine shop/p']);
   });

@@ -26,8 +26,6 @@ export type ReflectionOptions = {
   readonly kinds?: readonly PolicyKind[];
   /** How long the server keeps one watch. */
   readonly watchSeconds: number;
-  /** The kind whose table changed. */
-  readonly onChange: (kind: string) => void;
 };
 
 type Follow = {
@@ -42,7 +40,7 @@ export class Reflection implements Service {
   readonly #follows: readonly Follow[];
 
   constructor(options: ReflectionOptions) {
-    const { client, intent, log, services, kinds = POLICY_KINDS, watchSeconds, onChange } = options;
+    const { client, intent, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
     this.#client = client;
     const follow = <T extends ObjectRow, K extends string>(resource: Resource<T>, table: Table<T, K>): Follow => {
       const reflector = new Reflector({ client, resource, log, watchSeconds });
@@ -52,7 +50,6 @@ export class Reflection implements Service {
         run: async (signal) => {
           for await (const batch of reflector.batches(signal)) {
             table.apply(batch, resource.kind);
-            onChange(resource.kind);
           }
         },
       };

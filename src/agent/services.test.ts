@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Lifecycle, silentLogger, systemClock } from '../base/index.ts';
+import { Lifecycle, Signal, silentLogger, systemClock } from '../base/index.ts';
 import { createRegistry } from '../base/metrics.ts';
 import { Intent, ObjectProblems } from '../cluster/index.ts';
 import { fakeServiceMaps, type ServiceMaps } from '../datapath/index.ts';
@@ -68,6 +68,7 @@ beforeEach(async () => {
     state: { read: () => undefined, writeJson: () => undefined, problems: new Map() },
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     problems,
+    endpointsChanged: new Signal(),
     localPods: () => [],
     endStale: async () => ({ ended: 0, kept: 0, failed: [] }),
     registry: createRegistry(),
@@ -80,7 +81,6 @@ beforeEach(async () => {
     log: silentLogger,
     services: true,
     watchSeconds: 30,
-    onChange: services.changed,
   });
   await lifecycle.start(services.health, services.engine, events, reflection);
 });

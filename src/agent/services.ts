@@ -1,20 +1,22 @@
 import { z } from 'zod';
-import type { Clock, Logger } from '../base/index.ts';
+import type { Clock, Logger, Signal } from '../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../base/metrics.ts';
 import { type Intent, livingAddresses, type ObjectProblems } from '../cluster/index.ts';
 import { type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import { NODE, POD } from '../kube/index.ts';
 import type { Addr } from '../net/index.ts';
+import {
+  HostPortPods,
+  type LocalPod,
+  ServiceEngine,
+  ServiceFollower,
+  ServiceInstaller,
+  ServiceLeftovers,
+  ServiceNumbers,
+} from '../plane/index.ts';
 import { ServiceShares } from '../service/index.ts';
 import { boundSockets } from './bound-sockets.ts';
 import type { AgentConfig } from './config.ts';
-import { HostPortPods, type LocalPod } from './host-port-pods.ts';
-import { ServiceEngine } from './service-engine.ts';
-import { ServiceFollower } from './service-follower.ts';
 import { ServiceHealth } from './service-health.ts';
-import { ServiceInstaller } from './service-installer.ts';
-import { ServiceLeftovers } from './service-leftovers.ts';
-import { ServiceNumbers } from './service-numbers.ts';
 import { StaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
 import type { StateFiles } from './state-files.ts';
 
@@ -25,6 +27,8 @@ export type ServicesOptions = {
   readonly state: Pick<StateFiles, 'read' | 'writeJson' | 'problems'>;
   readonly nodeAddresses: () => readonly Addr[];
   readonly problems: ObjectProblems;
+  /** Endpoints of this node came or went. */
+  readonly endpointsChanged: Signal;
   readonly localPods: () => Iterable<LocalPod>;
   /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
   readonly endStale: (lives: (addr: Addr) => boolean) => ReturnType<StaleSocketsOptions['end']>;
@@ -40,8 +44,6 @@ export type Services = {
   readonly follower: ServiceFollower;
   readonly installer: ServiceInstaller;
   readonly hostPorts: HostPortPods;
-  /** A table of this kind changed. */
-  readonly changed: (kind: string) => void;
 };
 
 const NUMBERS = 'service-numbers';
@@ -80,7 +82,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const installer = new ServiceInstaller({ maps, numbers, left, maglevSize });
   const sockets = new StaleSockets({ end: () => options.endStale(livingAddresses(intent)), clock, log });
   const health = new ServiceHealth({ log });
-  const passes = new Histogram({
+  const passTimes = new Histogram({
     name: 'membrane_service_pass_seconds',
     help: 'From the first event about services to the last write into the kernel',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
@@ -94,21 +96,18 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     hashSlots: maglevSize ?? 0,
     clock,
     log,
-    onPass: (ms) => passes.observe(ms / 1000),
+    passTimes,
+    problems: options.problems,
     onService: (service, frontends) => health.update(service, intent.services.get(service), frontends),
-    onBackendsGone: () => sockets.look(),
-    onProblems: (subject, problems) => options.problems.report(subject, problems),
   });
+  engine.backendsGone.listen(() => sockets.look());
+  const { services, slices, nodes, pods } = intent;
+  for (const { changed } of [services, slices]) changed.listen(() => engine.kick());
+  for (const changed of [nodes.changed, pods.changed, options.endpointsChanged]) {
+    changed.listen(() => engine.kick({ refresh: true }));
+  }
   registerMetrics(registry, installer, engine);
-  return {
-    engine,
-    health,
-    sockets,
-    follower,
-    installer,
-    hostPorts,
-    changed: (kind) => engine.kick({ refresh: kind === NODE.kind || kind === POD.kind }),
-  };
+  return { engine, health, sockets, follower, installer, hostPorts };
 }
 
 function registerMetrics(registry: Registry, installer: ServiceInstaller, engine: ServiceEngine): readonly Gauge[] {

@@ -1,9 +1,9 @@
 import type { Clock, Lifecycle, Logger, Service } from '../base/index.ts';
 import type { Generation } from '../datapath/index.ts';
 import { isConnected } from '../endpoint/index.ts';
+import type { EndpointTable } from '../plane/index.ts';
 import type { BrokenEndpoints } from './broken-endpoints.ts';
 import type { EndpointPrograms } from './endpoint-programs.ts';
-import type { EndpointTable } from './endpoint-table.ts';
 import type { NodeDevices } from './node-devices.ts';
 import { swapPrograms } from './restorer.ts';
 

@@ -1,4 +1,4 @@
-import { namespacedName } from '../base/index.ts';
+import { namespacedName, Signal } from '../base/index.ts';
 import {
   type NamespaceRow,
   type NodeRow,
@@ -36,6 +36,8 @@ export class Intent {
 
   /** Whether it has been asked what the ranges of services are, where anybody has to be asked. */
   rangesAsked = true;
+  /** There is an answer, or another one. */
+  readonly rangesKnown = new Signal();
 
   /** Before this, no decision: what is missing may only not have arrived yet. */
   get synced(): boolean {

@@ -1,4 +1,3 @@
-import { IpcacheReconciler } from '../../src/agent/ipcache-reconciler.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import { OUTSIDE_WORDS } from '../../src/datapath/maps/outside.ts';
 import { serviceMaps, translationsMap } from '../../src/datapath/maps/service-maps.ts';
@@ -6,6 +5,7 @@ import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import { endpointId, type IdentityId, ifindex, type PolicyRevision, policyRevision } from '../../src/model/index.ts';
 import { type Addr, addrFamily, macOfAddr, parseAddr, parseMac } from '../../src/net/index.ts';
+import { IpcacheReconciler } from '../../src/plane/ipcache-reconciler.ts';
 import type { DesiredPod, DesiredState } from './desired.ts';
 import { type Flow, podKey, type World } from './world.ts';
 

@@ -40,13 +40,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, ...DECISIONS, 'datapath/kernel', 'datapath/netlink', 'datapath/maps'],
   },
   observe: { sees: [...WORDS, ...DECISIONS] },
+  plane: {
+    sees: [...WORDS, ...DECISIONS, 'datapath'],
+    why: 'what decides knows maps, and neither the API nor who asks',
+  },
   api: { sees: [...WORDS, ...DECISIONS, ...ADAPTERS] },
   cli: {
     sees: ['base', 'net', 'model', 'api'],
     why: 'the command line talks to the agent through the client of the API only',
   },
   'cli/output': { sees: ['base', 'net', 'model', 'api'] },
-  agent: { sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'] },
+  agent: { sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'plane', 'api'] },
   sandbox: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],
     why: 'the sandbox starts the agent as a program and knows nothing of who uses it',

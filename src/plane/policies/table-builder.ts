@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { errorMessage, isMembraneError, type MembraneError } from '../base/index.ts';
-import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } from '../datapath/index.ts';
-import type { PolicyKey, PolicyTable, PolicyTableId } from '../model/index.ts';
-import { CompiledTable, type PolicyRepository, type RuleSet } from '../policy/index.ts';
-import { agentErrors } from './errors.ts';
+import { errorMessage, isMembraneError, type MembraneError } from '../../base/index.ts';
+import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } from '../../datapath/index.ts';
+import type { PolicyKey, PolicyTable, PolicyTableId } from '../../model/index.ts';
+import { CompiledTable, type PolicyRepository, type RuleSet } from '../../policy/index.ts';
+import { planeErrors } from '../errors.ts';
 import { LAST_FLOOR } from './policy-floors.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 
@@ -317,7 +317,7 @@ export class TableBuilder {
     }
   }
 
-  /** Throws E_AGENT_POLICY_SHARE when the set's namespace would have more than its share. */
+  /** Throws E_PLANE_POLICY_SHARE when the set's namespace would have more than its share. */
   #checkShare(built: Built, size: number): void {
     const { namespace } = built.set;
     const { namespace: limit } = this.#o.limits;
@@ -328,7 +328,7 @@ export class TableBuilder {
       .reduce((sum, other) => sum + other.size, 0);
     if (others + size <= limit) return;
     const detail = `namespace ${namespace}: ${others} of ${limit} rows and peers are in use, ${size} more are needed`;
-    throw agentErrors.make('E_AGENT_POLICY_SHARE', { detail });
+    throw planeErrors.make('E_PLANE_POLICY_SHARE', { detail });
   }
 
   #mayRetry({ state, problem, set, freed }: Built): boolean {
@@ -339,14 +339,14 @@ export class TableBuilder {
 
 function tooLarge(policies: readonly string[], limit: number): MembraneError {
   const detail = `${policies.join(', ')} would make more than ${limit} rows and peers of one pod's table: its pods are isolated, and its rules admit nobody`;
-  return agentErrors.make('E_AGENT_POLICY_LARGE', { detail });
+  return planeErrors.make('E_PLANE_POLICY_LARGE', { detail });
 }
 
 function refusal(set: RuleSet, error: unknown): MembraneError {
-  if (isMembraneError(error, 'E_AGENT_POLICY_SHARE')) return error;
+  if (isMembraneError(error, 'E_PLANE_POLICY_SHARE')) return error;
   if (isMembraneError(error, 'E_POLICY_TOO_LARGE')) {
-    return agentErrors.make('E_AGENT_POLICY_LARGE', { detail: errorMessage(error) });
+    return planeErrors.make('E_PLANE_POLICY_LARGE', { detail: errorMessage(error) });
   }
   if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
-  return agentErrors.make('E_AGENT_POLICY_FULL', { detail: `${set.direction}; ${errorMessage(error)}`, cause: error });
+  return planeErrors.make('E_PLANE_POLICY_FULL', { detail: `${set.direction}; ${errorMessage(error)}`, cause: error });
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock, silentLogger } from '../base/index.ts';
-import { Intent } from '../cluster/index.ts';
-import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import type { NodeRow, ObjectRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../model/index.ts';
-import { Prefix, parseAddr } from '../net/index.ts';
-import { ServiceShares } from '../service/index.ts';
-import { sampleName } from '../service/samples.ts';
-import type { Table } from '../table/index.ts';
+import { FakeClock, silentLogger } from '../../base/index.ts';
+import { Intent, ObjectProblems } from '../../cluster/index.ts';
+import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
+import type { NodeRow, ObjectRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../../model/index.ts';
+import { Prefix, parseAddr } from '../../net/index.ts';
+import { ServiceShares } from '../../service/index.ts';
+import { sampleName } from '../../service/samples.ts';
+import type { Table } from '../../table/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
@@ -98,7 +98,8 @@ async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
     hashSlots: 0,
     clock,
     log: silentLogger,
-    onPass: (ms) => passes.push(ms),
+    problems: new ObjectProblems(),
+    passTimes: { observe: (seconds) => passes.push(seconds * 1_000) },
   });
   const put = <T extends ObjectRow>(table: Table<T>, ...rows: T[]): void =>
     table.apply({ upserts: rows, deletes: [], synced: true });

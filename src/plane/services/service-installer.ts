@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isMembraneError, type MembraneError, nameParts } from '../base/index.ts';
-import type { BackendValue, ServiceKey, ServiceMaps, ServiceSlotKey } from '../datapath/index.ts';
-import { BACKEND_FLAG, type Frontend } from '../model/index.ts';
-import { guaranteedRows, type MaglevSize, type ServiceRows } from '../service/index.ts';
-import { agentErrors } from './errors.ts';
+import { isMembraneError, type MembraneError, nameParts } from '../../base/index.ts';
+import type { BackendValue, ServiceKey, ServiceMaps, ServiceSlotKey } from '../../datapath/index.ts';
+import { BACKEND_FLAG, type Frontend } from '../../model/index.ts';
+import { guaranteedRows, type MaglevSize, type ServiceRows } from '../../service/index.ts';
+import { planeErrors } from '../errors.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import type { ServiceNumbers } from './service-numbers.ts';
 import {
@@ -154,7 +154,7 @@ export class ServiceInstaller {
       for (const plan of plans) this.#keep(plan);
       return plans;
     } catch (error) {
-      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL') && !isMembraneError(error, 'E_AGENT_SERVICES_FULL'))
+      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL') && !isMembraneError(error, 'E_PLANE_SERVICES_FULL'))
         throw error;
       const written: ServicePlan[] = [];
       // What was written of the others under their own numbers comes again, or is undone.
@@ -167,7 +167,7 @@ export class ServiceInstaller {
     }
   }
 
-  /** Throws E_AGENT_SERVICES_FULL for a large change that would take the last part of a map. */
+  /** Throws E_PLANE_SERVICES_FULL for a large change that would take the last part of a map. */
   #leaveRoom(plans: readonly ServicePlan[]): void {
     // Of an earlier life's rows nobody knows yet whose they are.
     if (this.#left !== undefined) return;
@@ -181,7 +181,7 @@ export class ServiceInstaller {
         if (used <= size - (size >> SMALL_CHANGES_SHIFT)) continue;
         const own = this.#retired.filter(({ namespace }) => namespace === namespaceOf(plan.service));
         if (own.reduce((sum, { rows }) => sum + rows[map], needed) <= guaranteedRows(size)) continue;
-        throw agentErrors.make('E_AGENT_SERVICES_FULL', {
+        throw planeErrors.make('E_PLANE_SERVICES_FULL', {
           detail: `${map} would have ${used} of ${size} entries in use, and the last are for small changes`,
         });
       }
@@ -207,7 +207,7 @@ export class ServiceInstaller {
     await this.#undo(plan);
     await this.#shrink(plan, now);
     const detail = `service ${plan.service} needs ${plan.after.frontends.length} frontends and ${plan.slots.length} more slots; ${cause.message}`;
-    this.#refused.set(plan.service, agentErrors.make('E_AGENT_SERVICES_FULL', { detail, cause }));
+    this.#refused.set(plan.service, planeErrors.make('E_PLANE_SERVICES_FULL', { detail, cause }));
   }
 
   /** Takes out of a service in force what its plan does not want any more. */

@@ -1,8 +1,8 @@
-import type { Clock, Lifecycle, Logger, Service } from '../base/index.ts';
-import type { Intent, ObjectSubject } from '../cluster/index.ts';
-import type { Frontend, ServiceProblem } from '../model/index.ts';
+import { type Clock, type Lifecycle, type Logger, type Service, Signal } from '../../base/index.ts';
+import type { Intent, ObjectProblems } from '../../cluster/index.ts';
+import type { Frontend, ServiceProblem } from '../../model/index.ts';
+import { Passes, type PassTimes } from '../passes.ts';
 import type { HostPortPods } from './host-port-pods.ts';
-import { Passes } from './passes.ts';
 import type { ServiceFollower } from './service-follower.ts';
 import type { ServiceInstaller } from './service-installer.ts';
 
@@ -25,18 +25,17 @@ export type ServiceEngineOptions = {
   readonly hashSlots: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** ms from the first event to the last write of a pass. */
-  readonly onPass?: (ms: number) => void;
+  readonly passTimes?: PassTimes | undefined;
   /** A service was looked at anew, with the frontends that it has now. */
   readonly onService?: (service: string, frontends: readonly Frontend[]) => void;
-  /** Backends left the kernel: whoever talks to them waits in vain. */
-  readonly onBackendsGone?: () => void;
-  /** What is wrong with a Service, or with a pod that wants ports of the node, whenever that changes and is not nothing. */
-  readonly onProblems?: (subject: ObjectSubject, problems: readonly ServiceProblem[]) => void;
+  /** Told of a Service, or of a pod that wants ports of the node, whenever what is wrong with it changes and is not nothing. */
+  readonly problems: ObjectProblems;
 };
 
 /** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */
 export class ServiceEngine implements Service {
+  /** Backends left the kernel: whoever talks to them waits in vain. */
+  readonly backendsGone = new Signal();
   readonly #o: ServiceEngineOptions;
   readonly #passes: Passes;
   /** Services that were written just now, and until when their next change waits. */
@@ -49,9 +48,9 @@ export class ServiceEngine implements Service {
 
   constructor(options: ServiceEngineOptions) {
     this.#o = options;
-    const { log, onPass } = options;
+    const { log, passTimes: times } = options;
     const failure = 'services did not reach the kernel';
-    this.#passes = new Passes({ pass: async () => await this.#pass(), failure, log, onPass });
+    this.#passes = new Passes({ pass: async () => await this.#pass(), failure, log, times });
   }
 
   /** Why the last pass failed; undefined: it did not. */
@@ -121,7 +120,7 @@ export class ServiceEngine implements Service {
       gone += await installer.prune();
       this.#converged = true;
     }
-    if (gone > 0) this.#o.onBackendsGone?.();
+    if (gone > 0) this.backendsGone.emit();
     if (this.#retryRefused(installer.takeFreed())) this.#passes.kick();
     if (installer.pending) this.#passes.later(SWEEP_MS);
   }
@@ -180,7 +179,7 @@ export class ServiceEngine implements Service {
 
   /** Says once what is wrong with a service, and again when it changes. */
   #report(services: Iterable<string>): void {
-    const { intent, hostPorts, log, onProblems } = this.#o;
+    const { intent, hostPorts, log } = this.#o;
     for (const service of services) {
       const problems = this.problemsOf(service);
       const text = problems.map(({ reason, message }) => `${reason}: ${message}`).join('; ');
@@ -193,7 +192,7 @@ export class ServiceEngine implements Service {
         if (row === undefined) continue;
         const { namespace, name, uid } = row;
         const kind = hostPorts.rows.has(service) ? 'Pod' : 'Service';
-        onProblems?.({ apiVersion: 'v1', kind, namespace, name, uid }, problems);
+        this.#o.problems.report({ apiVersion: 'v1', kind, namespace, name, uid }, problems);
       }
     }
   }

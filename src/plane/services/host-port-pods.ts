@@ -1,7 +1,7 @@
-import { namespacedName } from '../base/index.ts';
-import type { Intent } from '../cluster/index.ts';
-import { type Addr, parseAddr } from '../net/index.ts';
-import { type HostPortContext, type HostPortPod, hostPortOwner } from '../service/index.ts';
+import { namespacedName } from '../../base/index.ts';
+import type { Intent } from '../../cluster/index.ts';
+import { type Addr, parseAddr } from '../../net/index.ts';
+import { type HostPortContext, type HostPortPod, hostPortOwner } from '../../service/index.ts';
 
 export type LocalPod = {
   readonly namespace: string;

@@ -1,6 +1,6 @@
-import type { ObjectProblem, ObjectSubject } from '../cluster/index.ts';
-import type { PolicyName } from '../model/index.ts';
-import { kindNamed, type PolicyKind } from '../policy/index.ts';
+import type { ObjectProblem, ObjectSubject } from '../../cluster/index.ts';
+import type { PolicyName } from '../../model/index.ts';
+import { kindNamed, type PolicyKind } from '../../policy/index.ts';
 import type { PolicyProblem } from './policy-follower.ts';
 
 const REASONS = { unreadable: 'PolicyUnreadable', 'no-room': 'PolicyDoesNotFit' } as const;

@@ -1,4 +1,4 @@
-import type { PolicyKey } from '../model/index.ts';
+import type { PolicyKey } from '../../model/index.ts';
 
 /** Who has how many of what no namespace may have more than its share of. */
 export class NamespaceRoom {

@@ -1,6 +1,6 @@
-import type { ServiceSlot, ServiceSlotKey, ServiceValue } from '../datapath/index.ts';
-import { BACKEND_FLAG, SERVICE_FLAG } from '../model/index.ts';
-import { type MaglevSize, maglevTable } from '../service/index.ts';
+import type { ServiceSlot, ServiceSlotKey, ServiceValue } from '../../datapath/index.ts';
+import { BACKEND_FLAG, SERVICE_FLAG } from '../../model/index.ts';
+import { type MaglevSize, maglevTable } from '../../service/index.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import {
   type BackendSet,

@@ -1,5 +1,5 @@
-import { POLICY_PAIRS, type PolicyTables, type TablePair } from '../datapath/index.ts';
-import { type PolicyRevision, policyRevision } from '../model/index.ts';
+import { POLICY_PAIRS, type PolicyTables, type TablePair } from '../../datapath/index.ts';
+import { type PolicyRevision, policyRevision } from '../../model/index.ts';
 import type { TableBuilder } from './table-builder.ts';
 
 /** Two tables under one number, for all endpoints that have both. */

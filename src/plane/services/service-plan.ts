@@ -1,8 +1,8 @@
-import { flatText } from '../base/index.ts';
-import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../datapath/index.ts';
-import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../model/index.ts';
-import { PROTOCOL_NUMBERS } from '../net/index.ts';
-import { isForOutside, type MaglevSize, maglevTable } from '../service/index.ts';
+import { flatText } from '../../base/index.ts';
+import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../../datapath/index.ts';
+import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../../model/index.ts';
+import { PROTOCOL_NUMBERS } from '../../net/index.ts';
+import { isForOutside, type MaglevSize, maglevTable } from '../../service/index.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import type { ServiceNumbers } from './service-numbers.ts';
 

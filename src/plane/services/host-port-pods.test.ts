@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Intent } from '../cluster/index.ts';
-import { POD } from '../kube/index.ts';
-import type { PodRow } from '../model/index.ts';
-import { parseAddr } from '../net/index.ts';
+import { Intent } from '../../cluster/index.ts';
+import { POD } from '../../kube/index.ts';
+import type { PodRow } from '../../model/index.ts';
+import { parseAddr } from '../../net/index.ts';
 import { HostPortPods, type LocalPod } from './host-port-pods.ts';
 
 const row = (more: { uid?: string; phase?: string; hostNetwork?: boolean } = {}): PodRow =>

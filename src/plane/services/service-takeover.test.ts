@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock, silentLogger } from '../base/index.ts';
-import { Intent } from '../cluster/index.ts';
-import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import type { ObjectRow, ServiceSpec, SliceSpec } from '../model/index.ts';
-import { parseAddr } from '../net/index.ts';
-import { ServiceShares } from '../service/index.ts';
-import { sampleEndpoint, sampleService, sampleSlice } from '../service/samples.ts';
-import type { Table } from '../table/index.ts';
+import { FakeClock, silentLogger } from '../../base/index.ts';
+import { Intent, ObjectProblems } from '../../cluster/index.ts';
+import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
+import type { ObjectRow, ServiceSpec, SliceSpec } from '../../model/index.ts';
+import { parseAddr } from '../../net/index.ts';
+import { ServiceShares } from '../../service/index.ts';
+import { sampleEndpoint, sampleService, sampleSlice } from '../../service/samples.ts';
+import type { Table } from '../../table/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
@@ -34,7 +34,16 @@ function agentOn(maps: ServiceMaps) {
     maglevSize: undefined,
   });
   const installer = new ServiceInstaller({ maps, numbers: new ServiceNumbers({ next: 1, reserve: () => undefined }) });
-  const engine = new ServiceEngine({ intent, follower, installer, hostPorts, hashSlots: 0, clock, log: silentLogger });
+  const engine = new ServiceEngine({
+    intent,
+    follower,
+    installer,
+    hostPorts,
+    hashSlots: 0,
+    problems: new ObjectProblems(),
+    clock,
+    log: silentLogger,
+  });
   const put = <T extends ObjectRow>(table: Table<T>, ...rows: T[]): void =>
     table.apply({ upserts: rows, deletes: [], synced: true });
   const settle = async (): Promise<void> => {

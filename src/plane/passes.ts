@@ -1,13 +1,16 @@
 import { Backoff, errorMessage, type Logger } from '../base/index.ts';
 
+/** Told how long each pass took, in seconds; a histogram is one. */
+export type PassTimes = { readonly observe: (seconds: number) => void };
+
 export type PassesOptions = {
   /** Brings everything that is decided into the kernel; called again after a backoff when it throws. */
   readonly pass: () => Promise<void>;
   /** What the log says when a pass fails. */
   readonly failure: string;
   readonly log: Logger;
-  /** ms from the first event to the last write of a pass. */
-  readonly onPass?: ((ms: number) => void) | undefined;
+  /** From the first event to the last write of a pass. */
+  readonly times?: PassTimes | undefined;
 };
 
 /** Runs an engine's passes: the events of one turn of the event loop make one pass, and passes never overlap. */
@@ -82,7 +85,7 @@ export class Passes {
         this.#problem = undefined;
         await this.#o.pass();
         this.#backoff.reset();
-        this.#o.onPass?.(performance.now() - startedAt);
+        this.#o.times?.observe((performance.now() - startedAt) / 1_000);
       } catch (error) {
         this.#problem = errorMessage(error);
         this.#o.log.error({ error: this.#problem }, this.#o.failure);

@@ -1,5 +1,5 @@
-import type { MembraneError } from '../base/index.ts';
-import { type PolicyLeftovers, type PolicyTables, serialOf } from '../datapath/index.ts';
+import { errorMessage, type MembraneError, Signal } from '../../base/index.ts';
+import { type PolicyLeftovers, type PolicyTables, serialOf } from '../../datapath/index.ts';
 import {
   DIRECTIONS,
   type Direction,
@@ -7,8 +7,8 @@ import {
   type PolicyKey,
   type PolicyRevision,
   type PolicyTableId,
-} from '../model/index.ts';
-import type { Floor, PolicyRepository, RuleSet } from '../policy/index.ts';
+} from '../../model/index.ts';
+import type { Floor, PolicyRepository, RuleSet } from '../../policy/index.ts';
 import { FLOORS, LAST_FLOOR, writeFloors } from './policy-floors.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 import { type Pair, Revisions } from './revisions.ts';
@@ -48,8 +48,6 @@ export type PolicyInstallerOptions = {
   readonly leftovers: PolicyLeftovers;
   /** Above every revision that a word names. */
   readonly next: number;
-  readonly onBuilt: () => void;
-  readonly onFailed: (error: unknown) => void;
 };
 
 /**
@@ -57,14 +55,19 @@ export type PolicyInstallerOptions = {
  * whatever its table needs; a table that does not fit, or exceeds its bounds, leaves the direction closed.
  */
 export class PolicyInstaller {
+  /** A table was made beside the passes. */
+  readonly built = new Signal();
+  /** Tables could not be made for a reason that is not theirs. */
+  readonly failed = new Signal();
   readonly #o: PolicyInstallerOptions;
   readonly #builder: TableBuilder;
   readonly #revisions: Revisions;
+  #failure: string | undefined;
   readonly #installed = new Map<IdentityId, Installed>();
 
   constructor(options: PolicyInstallerOptions) {
     this.#o = options;
-    const { tables, repository, limits, leftovers, onBuilt, onFailed } = options;
+    const { tables, repository, limits, leftovers } = options;
     const highest = (numbers: Iterable<number>, least: number): number =>
       [...numbers].reduce((most, number) => Math.max(most, number), least);
     this.#builder = new TableBuilder({
@@ -73,8 +76,11 @@ export class PolicyInstaller {
       limits,
       leftovers: leftovers.tables,
       next: highest(leftovers.tables.keys().map(serialOf), LAST_FLOOR) + 1,
-      onBuilt,
-      onFailed,
+      onBuilt: () => this.built.emit(),
+      onFailed: (error) => {
+        this.#failure = errorMessage(error);
+        this.failed.emit();
+      },
     });
     const next = Math.max(options.next, highest(leftovers.revisions.keys(), 0) + 1);
     this.#revisions = new Revisions({ tables, builder: this.#builder, next });
@@ -86,6 +92,11 @@ export class PolicyInstaller {
 
   entries(): MapIterator<[IdentityId, Installed]> {
     return this.#installed.entries();
+  }
+
+  /** Why tables could not be made the last time that this happened. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /** Rows and peers of all tables. */

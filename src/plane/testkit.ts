@@ -1,6 +1,5 @@
 /** One node's engine on maps in memory: everything of the agent that decides, without a kernel and without an API server. */
 import { FakeClock, silentLogger } from '../base/index.ts';
-import { Cluster, Intent, ObjectProblems, prefixLimits } from '../cluster/index.ts';
 import {
   type EndpointWord,
   endpointsCodecs,
@@ -26,16 +25,9 @@ import {
   policyRevision,
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
-import { PolicyRepository } from '../policy/index.ts';
 import type { Table } from '../table/index.ts';
-import { EndpointTable } from './endpoint-table.ts';
-import { Engine } from './engine.ts';
-import { IpcacheReconciler } from './ipcache-reconciler.ts';
-import { LocalAddresses } from './local-addresses.ts';
-import { OutsideWords } from './outside-words.ts';
-import { PolicyFollower } from './policy-follower.ts';
-import { PolicyInstaller } from './policy-installer.ts';
-import type { PolicyLimits } from './policy-limits.ts';
+import { openPlane } from './plane.ts';
+import type { PolicyLimits } from './policies/policy-limits.ts';
 
 export const FAKE_NODE = 'node-1';
 
@@ -73,69 +65,30 @@ export async function fakeNode(
   const allocator = new IdentityAllocator({ clock, range: { first: 256, last: 255 + numbers } });
   if (kernel.numbers !== undefined) allocator.restore(kernel.numbers);
   const cidrs = new CidrIdentities({ remembered: kernel.prefixes });
-  const repository = new PolicyRepository({ cidrs });
-  const tables = new PolicyTables(kernel.policy);
-  const leftovers = await tables.load();
-  const installer = new PolicyInstaller({
-    tables,
-    repository,
-    limits,
-    leftovers,
-    next: Math.max(0, ...kernel.words.entries().map(([, { revision }]) => revision)) + 1,
-    onBuilt: () => engine.kick(),
-    onFailed: (error) => engine.failed(error),
-  });
-  const intent = new Intent();
-  const prefixes = prefixLimits({ ipcache: kernel.ipcache.spec.maxEntries, table: limits.table });
-  const policies = new PolicyFollower({
-    intent: intent.policies,
-    repository,
-    limits: prefixes,
-    selectors: limits.selectors,
-    log: silentLogger,
-  });
-  const local = new LocalAddresses(kernel.endpoints);
-  const ipcache = new IpcacheReconciler(kernel.ipcache);
-  await local.load();
-  await ipcache.load();
-  const cluster = new Cluster({
-    intent,
-    allocator,
-    repository,
-    problems: new ObjectProblems(),
+  const plane = await openPlane({
     nodeName: FAKE_NODE,
     clusterName: 'default',
-    cidrSelects: ['pods', 'nodes'],
-    maxAddresses: prefixes.addresses,
-    remembered: ipcache.podRanges,
-    log: silentLogger,
-  });
-  const { identities, book, ranges } = cluster;
-  const outsideWords = new OutsideWords({ words: kernel.words, freshRevision: () => installer.freshRevision() });
-  const endpoints = new EndpointTable();
-  const engine: Engine = new Engine({
-    cluster,
-    endpoints,
-    allocator,
-    repository,
-    policies,
-    installer,
-    ipcache,
-    local,
-    words: kernel.words,
-    outside: outsideWords,
     nodeAddresses: () => [parseAddr('172.18.0.2')],
-    saveNumbers: () => {
-      kernel.numbers = allocator.snapshot();
-      kernel.prefixes = cidrs.snapshot();
+    maps: kernel,
+    ipcacheRows: kernel.ipcache.spec.maxEntries,
+    numbering: {
+      allocator,
+      cidrs,
+      save: () => {
+        kernel.numbers = allocator.snapshot();
+        kernel.prefixes = cidrs.snapshot();
+      },
     },
+    limits,
+    cidrSelects: ['pods', 'nodes'],
     saveEndpoint: () => undefined,
     clock,
     log: silentLogger,
   });
+  const { intent, endpoints, cluster, repository, policies, installer, engine } = plane;
+  const { identities, book, ranges } = cluster;
 
-  await installer.start(clock.now());
-  outsideWords.open();
+  await engine.open();
   const settle = async (): Promise<void> => {
     engine.kick();
     await engine.idle();
@@ -175,7 +128,6 @@ export async function fakeNode(
     ranges,
     endpoints,
     engine,
-    tables,
     settle,
     put,
     drop,

@@ -1,8 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { nameParts, namespacedName } from '../base/index.ts';
-import type { Intent } from '../cluster/index.ts';
-import { type Frontend, frontendKey, type ServiceProblem, type ServiceSpec, type SliceSpec } from '../model/index.ts';
-import type { Addr } from '../net/index.ts';
+import { nameParts, namespacedName } from '../../base/index.ts';
+import type { Intent } from '../../cluster/index.ts';
+import {
+  type Frontend,
+  frontendKey,
+  type ServiceProblem,
+  type ServiceSpec,
+  type SliceSpec,
+} from '../../model/index.ts';
+import type { Addr } from '../../net/index.ts';
 import {
   type DesiredService,
   FrontendClaims,
@@ -17,8 +23,8 @@ import {
   type ServiceContext,
   type ServiceRows,
   type ServiceShares,
-} from '../service/index.ts';
-import type { TableReader } from '../table/index.ts';
+} from '../../service/index.ts';
+import type { TableReader } from '../../table/index.ts';
 import type { HostPortPods } from './host-port-pods.ts';
 
 export type ServiceFollowerOptions = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { namespaceRow, onlyFrom, podRow, policyRow } from '../cluster/samples.ts';
-import { endpointId, identityId, policyKey } from '../model/index.ts';
-import { FakeKernel, fakeNode, LIMITS } from './fake-node.ts';
+import { namespaceRow, onlyFrom, podRow, policyRow } from '../../cluster/samples.ts';
+import { endpointId, identityId, policyKey } from '../../model/index.ts';
+import { FakeKernel, fakeNode, LIMITS } from '../testkit.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 
 const greedy = podRow('greedy', { app: 'greedy' }, { namespace: 'tenant-a' });
@@ -68,11 +68,11 @@ describe('a full map', () => {
     node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 270)));
     await node.settle();
     expect(await node.table(2)).toEqual(OPEN);
-    const before = node.tables.rows;
+    const before = node.installer.rows;
     node.put(node.intent.policies, isolate);
     await node.settle();
     expect([await node.table(2), node.state('shop/victim')?.problem]).toEqual([CLOSED, undefined]);
-    expect(node.tables.rows, 'isolation takes no row').toBe(before);
+    expect(node.installer.rows, 'isolation takes no row').toBe(before);
   });
 
   it('closes what does not fit, also where a pod was open before, and opens it when there is room', async () => {
@@ -126,7 +126,7 @@ describe('a full map', () => {
     node.put(node.intent.pods, ...crowd);
     await node.settle();
     expect((await node.table(2)).peers).toBeLessThanOrEqual(12);
-    expect(node.state('shop/victim')).toMatchObject({ inForce: 'wanted', problem: { code: 'E_AGENT_POLICY_FULL' } });
+    expect(node.state('shop/victim')).toMatchObject({ inForce: 'wanted', problem: { code: 'E_PLANE_POLICY_FULL' } });
     expect(node.state('shop/victim')?.missing.has(node.id('shop/c11'))).toBe(true);
   });
 });
@@ -140,7 +140,7 @@ describe('bounds', () => {
     expect(node.state('shop/victim')).toMatchObject({
       inForce: 'wanted',
       without: ['NetworkPolicy shop/much'],
-      problem: { code: 'E_AGENT_POLICY_LARGE' },
+      problem: { code: 'E_PLANE_POLICY_LARGE' },
     });
   });
 
@@ -149,7 +149,7 @@ describe('bounds', () => {
     node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 150)), ports('own', 'victim', 50));
     await node.settle();
     expect([await node.table(1), await node.table(2)]).toEqual([CLOSED, { any: 50, peers: 1 }]);
-    expect(node.state('tenant-a/greedy')?.problem).toMatchObject({ code: 'E_AGENT_POLICY_SHARE' });
+    expect(node.state('tenant-a/greedy')?.problem).toMatchObject({ code: 'E_PLANE_POLICY_SHARE' });
     node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 80)));
     await node.settle();
     await node.later();
@@ -198,9 +198,9 @@ describe('order', () => {
     const pods = Array.from({ length: 20 }, (_, n) => podRow(`p${n}`, { app: `p${n}` }));
     node.put(node.intent.pods, ...pods);
     for (const [n, pod] of pods.entries()) node.connect(10 + n, pod);
-    const before = node.tables.rows;
+    const before = node.installer.rows;
     await node.settle();
-    expect(node.tables.rows, 'one for the port, one for the node').toBe(before + 2);
+    expect(node.installer.rows, 'one for the port, one for the node').toBe(before + 2);
     expect(new Set(pods.map((_, n) => node.word(10 + n)?.revision)).size).toBe(1);
   });
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../datapath/index.ts';
-import type { Backend, Frontend, FrontendKind } from '../model/index.ts';
-import { parseAddr } from '../net/index.ts';
-import type { MaglevSize } from '../service/index.ts';
-import { sampleFrontend, sampleName } from '../service/samples.ts';
+import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../../datapath/index.ts';
+import type { Backend, Frontend, FrontendKind } from '../../model/index.ts';
+import { parseAddr } from '../../net/index.ts';
+import type { MaglevSize } from '../../service/index.ts';
+import { sampleFrontend, sampleName } from '../../service/samples.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
 import { ServiceNumbers } from './service-numbers.ts';

@@ -1,13 +1,13 @@
-import type { ObjectProblem, ObjectSubject } from '../cluster/index.ts';
-import { policyKey, type RuleOrigin } from '../model/index.ts';
+import type { ObjectProblem, ObjectSubject } from '../../cluster/index.ts';
+import { policyKey, type RuleOrigin } from '../../model/index.ts';
 import { policyEventSubject } from './policy-events.ts';
 import type { Installed } from './policy-installer.ts';
 import { refusedPolicies } from './shortfalls.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
-  E_AGENT_POLICY_FULL: 'PolicyMapsFull',
-  E_AGENT_POLICY_LARGE: 'PolicyTooLarge',
-  E_AGENT_POLICY_SHARE: 'PolicyShareExceeded',
+  E_PLANE_POLICY_FULL: 'PolicyMapsFull',
+  E_PLANE_POLICY_LARGE: 'PolicyTooLarge',
+  E_PLANE_POLICY_SHARE: 'PolicyShareExceeded',
 };
 
 /** Numbers that change with every try would make an event of every try. */

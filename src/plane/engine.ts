@@ -1,5 +1,5 @@
 import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
-import type { Cluster } from '../cluster/index.ts';
+import type { Cluster, ObjectProblems } from '../cluster/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, isConnected, mayOpen } from '../endpoint/index.ts';
 import type { IdentityAllocator } from '../identity/index.ts';
@@ -10,10 +10,11 @@ import type { Endpoint, EndpointTable } from './endpoint-table.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { OutsideWords } from './outside-words.ts';
-import { Passes } from './passes.ts';
-import type { PolicyFollower } from './policy-follower.ts';
-import type { Installed, PolicyInstaller } from './policy-installer.ts';
-import { shortfallOf } from './shortfalls.ts';
+import { Passes, type PassTimes } from './passes.ts';
+import type { PolicyFollower } from './policies/policy-follower.ts';
+import type { PolicyInstaller } from './policies/policy-installer.ts';
+import { shortfallEvents } from './policies/shortfall-events.ts';
+import { shortfallOf } from './policies/shortfalls.ts';
 
 const NODE = endpointId(0);
 /** How often what happens without an event (grace periods, addresses of the node) is looked at. */
@@ -36,12 +37,10 @@ export type EngineOptions = {
   readonly saveNumbers: () => void;
   /** Remembers which pod an endpoint serves, once that is known. */
   readonly saveEndpoint: (record: EndpointRecord) => void;
-  /** Told with every pass in which something of an identity's policies is not in force. */
-  readonly onShortfall?: (id: IdentityId, installed: Installed) => void;
+  readonly problems: ObjectProblems;
   readonly clock: Clock;
   readonly log: Logger;
-  /** ms from the first event to the last store of a pass. */
-  readonly onPass?: (ms: number) => void;
+  readonly passTimes?: PassTimes | undefined;
 };
 
 /**
@@ -57,8 +56,8 @@ export class Engine implements Service {
 
   constructor(options: EngineOptions) {
     this.#o = options;
-    const { log, onPass } = options;
-    this.#passes = new Passes({ pass: async () => await this.#pass(), failure: 'pass failed', log, onPass });
+    const { log, passTimes: times } = options;
+    this.#passes = new Passes({ pass: async () => await this.#pass(), failure: 'pass failed', log, times });
   }
 
   /** Why the last pass failed; undefined: it did not. */
@@ -71,9 +70,14 @@ export class Engine implements Service {
     return this.#adopted;
   }
 
-  async start(lifecycle: Lifecycle): Promise<void> {
+  /** What must be in the maps before anything else. */
+  async open(): Promise<void> {
     await this.#o.installer.start(this.#o.clock.now());
     this.#o.outside.open();
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    await this.open();
     lifecycle.spawn('engine routine', async (signal) => {
       while (!signal.aborted) {
         this.kick();
@@ -101,9 +105,9 @@ export class Engine implements Service {
   }
 
   /** Tables could not be made for a reason that is not theirs: tried again. */
-  failed(error: unknown): void {
-    this.#passes.report(errorMessage(error));
-    this.#o.log.error({ error: errorMessage(error) }, 'policy tables could not be made');
+  retry(failure: string): void {
+    this.#passes.report(failure);
+    this.#o.log.error({ error: failure }, 'policy tables could not be made');
     this.#passes.later(1_000);
   }
 
@@ -200,8 +204,9 @@ export class Engine implements Service {
     await installer.build();
     for (const id of wanted) {
       const installed = installer.install(id, clock.now());
-      if (Object.values(installed.states).some(({ problem }) => problem !== undefined)) {
-        this.#o.onShortfall?.(id, installed);
+      if (Object.values(installed.states).every(({ problem }) => problem === undefined)) continue;
+      for (const { subject, problem } of shortfallEvents(installed, repository.policiesFor(id))) {
+        this.#o.problems.report(subject, [problem]);
       }
     }
     this.#storeWordsOfSame({ closing: prefixesChanged });

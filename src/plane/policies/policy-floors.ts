@@ -1,7 +1,7 @@
-import { type PolicyTables, policyTableNumber } from '../datapath/index.ts';
-import { RESERVED_IDS } from '../identity/index.ts';
-import { EMPTY_TABLE, groupText, type PolicyRow, type PolicyTable, type PolicyTableId } from '../model/index.ts';
-import { DEFAULT_ALLOW, type Floor, LOCALHOST_ALLOW } from '../policy/index.ts';
+import { type PolicyTables, policyTableNumber } from '../../datapath/index.ts';
+import { RESERVED_IDS } from '../../identity/index.ts';
+import { EMPTY_TABLE, groupText, type PolicyRow, type PolicyTable, type PolicyTableId } from '../../model/index.ts';
+import { DEFAULT_ALLOW, type Floor, LOCALHOST_ALLOW } from '../../policy/index.ts';
 
 const any = { protocol: 0, port: 0, portBits: 0 };
 const OPEN: PolicyRow = { ...any, ...DEFAULT_ALLOW };

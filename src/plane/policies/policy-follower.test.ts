@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../base/index.ts';
-import { CidrIdentities } from '../identity/index.ts';
-import { type PolicyKey, type PolicyObject, policyKey } from '../model/index.ts';
-import { PolicyRepository } from '../policy/index.ts';
-import { Table } from '../table/index.ts';
+import { silentLogger } from '../../base/index.ts';
+import { CidrIdentities } from '../../identity/index.ts';
+import { type PolicyKey, type PolicyObject, policyKey } from '../../model/index.ts';
+import { PolicyRepository } from '../../policy/index.ts';
+import { Table } from '../../table/index.ts';
 import { PolicyFollower, type PolicyProblem } from './policy-follower.ts';
 
 const blocks = (...cidrs: string[]) => ({

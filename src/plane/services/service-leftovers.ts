@@ -1,4 +1,4 @@
-import type { BackendValue, ServiceKey, ServiceMaps, ServiceValue } from '../datapath/index.ts';
+import type { BackendValue, ServiceKey, ServiceMaps, ServiceValue } from '../../datapath/index.ts';
 import { frontendText } from './service-plan.ts';
 
 /** What an earlier life left in the maps of services, so that what is still right need not be written again. */

@@ -1,9 +1,9 @@
-import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
-import type { PrefixLimits } from '../cluster/index.ts';
-import type { PolicyEntry, PolicyKey, PolicyObject } from '../model/index.ts';
-import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readPolicy } from '../policy/index.ts';
-import type { ReadonlyTable, TableReader } from '../table/index.ts';
-import { agentErrors } from './errors.ts';
+import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
+import type { PrefixLimits } from '../../cluster/index.ts';
+import type { PolicyEntry, PolicyKey, PolicyObject } from '../../model/index.ts';
+import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readPolicy } from '../../policy/index.ts';
+import type { ReadonlyTable, TableReader } from '../../table/index.ts';
+import { planeErrors } from '../errors.ts';
 import { NamespaceRoom } from './namespace-room.ts';
 
 /** Why a policy is not in force as it is written. What it isolates is isolated all the same. */
@@ -106,7 +106,7 @@ export class PolicyFollower {
     const detail = `${wanted} selectors and values: the namespace may have ${room.limit}, ${room.free(namespace)} are left; rules that select pods admit nobody`;
     return {
       admitted: entries.map((entry) => closedIf(peerTerms([entry]) > 0, entry)),
-      lacking: agentErrors.make('E_AGENT_SELECTORS_FULL', { detail }).message,
+      lacking: planeErrors.make('E_PLANE_SELECTORS_FULL', { detail }).message,
     };
   }
 
@@ -125,7 +125,7 @@ export class PolicyFollower {
       const fits = () => wanted <= room.free(row.namespace) && wanted <= this.#free();
       this.#starved.set(key, () => fits() || fitsOtherwise?.() === true);
       const detail = `${wanted} prefixes: ${lacking}; rules with an ipBlock admit nobody`;
-      return agentErrors.make('E_AGENT_PREFIXES_FULL', { detail }).message;
+      return planeErrors.make('E_PLANE_PREFIXES_FULL', { detail }).message;
     };
     if (!room.take(key, row.namespace, wanted)) {
       return close(`the namespace may have ${room.limit}, ${room.free(row.namespace)} are left`);

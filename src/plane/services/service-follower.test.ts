@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Intent } from '../cluster/index.ts';
-import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../datapath/index.ts';
-import type { ObjectRow, ServiceSpec, SliceSpec } from '../model/index.ts';
-import { Prefix, parseAddr } from '../net/index.ts';
-import { ServiceShares } from '../service/index.ts';
-import type { Table } from '../table/index.ts';
+import { Intent } from '../../cluster/index.ts';
+import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
+import type { ObjectRow, ServiceSpec, SliceSpec } from '../../model/index.ts';
+import { Prefix, parseAddr } from '../../net/index.ts';
+import { ServiceShares } from '../../service/index.ts';
+import type { Table } from '../../table/index.ts';
 import { HostPortPods } from './host-port-pods.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';

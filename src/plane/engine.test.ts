@@ -15,7 +15,7 @@ import {
 } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
 import { compileTable } from '../policy/index.ts';
-import { FAKE_NODE, FakeKernel, fakeNode, recordOf } from './fake-node.ts';
+import { FAKE_NODE, FakeKernel, fakeNode, recordOf } from './testkit.ts';
 
 const backend = podRow('backend', { app: 'backend' });
 const frontend = podRow('frontend', { app: 'frontend' });

@@ -1,5 +1,5 @@
-import { DIRECTIONS, type PolicyKey, policyKey, type RuleOrigin } from '../model/index.ts';
-import type { PolicyRepository } from '../policy/index.ts';
+import { DIRECTIONS, type PolicyKey, policyKey, type RuleOrigin } from '../../model/index.ts';
+import type { PolicyRepository } from '../../policy/index.ts';
 import type { DirectionState, Installed, PolicyInstaller } from './policy-installer.ts';
 
 const TEXT = { wanted: 'not wholly in force', former: 'not in force yet', closed: 'closed' } as const;

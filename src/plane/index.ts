@@ -1,0 +1,14 @@
+export { type Endpoint, EndpointTable } from './endpoint-table.ts';
+export type { Engine } from './engine.ts';
+export type { IpcacheReconciler } from './ipcache-reconciler.ts';
+export type { LocalAddresses } from './local-addresses.ts';
+export { openPlane, type Plane, type PlaneOptions } from './plane.ts';
+export { type PolicyFollower, type PolicyProblem, textOf } from './policies/policy-follower.ts';
+export type { DirectionState, PolicyInstaller } from './policies/policy-installer.ts';
+export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/shortfalls.ts';
+export { HostPortPods, type LocalPod } from './services/host-port-pods.ts';
+export { ServiceEngine } from './services/service-engine.ts';
+export { ServiceFollower } from './services/service-follower.ts';
+export { ServiceInstaller } from './services/service-installer.ts';
+export { ServiceLeftovers } from './services/service-leftovers.ts';
+export { ServiceNumbers } from './services/service-numbers.ts';

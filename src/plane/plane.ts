@@ -1,0 +1,169 @@
+import { type Clock, type Logger, Signal } from '../base/index.ts';
+import { Cluster, Intent, ObjectProblems, prefixLimits } from '../cluster/index.ts';
+import {
+  type EndpointsMap,
+  type EndpointWords,
+  type IpcacheMap,
+  type PolicyMaps,
+  PolicyTables,
+} from '../datapath/index.ts';
+import type { EndpointRecord } from '../endpoint/index.ts';
+import type { CidrIdentities, IdentityAllocator, LabelRule } from '../identity/index.ts';
+import type { Addr, Prefix } from '../net/index.ts';
+import { PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
+import { EndpointTable } from './endpoint-table.ts';
+import { Engine } from './engine.ts';
+import { IpcacheReconciler } from './ipcache-reconciler.ts';
+import { LocalAddresses } from './local-addresses.ts';
+import { OutsideWords } from './outside-words.ts';
+import type { PassTimes } from './passes.ts';
+import { eventProblem, policyEventSubject } from './policies/policy-events.ts';
+import { PolicyFollower } from './policies/policy-follower.ts';
+import { PolicyInstaller } from './policies/policy-installer.ts';
+import type { PolicyLimits } from './policies/policy-limits.ts';
+
+/** What the kernel reads, and what an earlier life of the plane left in it. */
+export type PlaneMaps = {
+  readonly endpoints: EndpointsMap;
+  readonly ipcache: IpcacheMap;
+  readonly policy: PolicyMaps;
+  readonly words: EndpointWords;
+};
+
+/** What numbers mean, also to the next life. */
+export type Numbering = {
+  readonly allocator: IdentityAllocator;
+  readonly cidrs: CidrIdentities;
+  /** Called before any number is stated to the kernel. */
+  readonly save: () => void;
+};
+
+export type PlaneOptions = {
+  readonly nodeName: string;
+  readonly clusterName: string;
+  /** IPv4 addresses of the node's devices now. */
+  readonly nodeAddresses: () => readonly Addr[];
+  readonly maps: PlaneMaps;
+  /** Rows that the ipcache has room for. */
+  readonly ipcacheRows: number;
+  readonly numbering: Numbering;
+  /** Defaults as `PolicyRepository` has them. */
+  readonly policy?: Omit<RepositoryOptions, 'cidrs' | 'cidrSelects'>;
+  readonly limits: PolicyLimits;
+  readonly cidrSelects: readonly ('pods' | 'nodes')[];
+  readonly labelRules?: readonly LabelRule[] | undefined;
+  /** Addresses of this node's pods, instead of what its Node says. */
+  readonly podCIDR?: Prefix | undefined;
+  /** The first number of a policy revision where that does not follow from what the maps hold. */
+  readonly firstRevision?: number | undefined;
+  /** Remembers which pod an endpoint serves, once that is known. */
+  readonly saveEndpoint: (record: EndpointRecord) => void;
+  readonly passTimes?: PassTimes;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/**
+ * Everything that decides about policy on one node, out of maps, a numbering and a clock: intent is written into `intent`,
+ * endpoints into `endpoints`, and what follows is in the maps. The agent is this with a kernel below and the API server
+ * above; tests and tools are this with other maps.
+ */
+export type Plane = {
+  readonly intent: Intent;
+  readonly endpoints: EndpointTable;
+  readonly problems: ObjectProblems;
+  readonly cluster: Cluster;
+  readonly repository: PolicyRepository;
+  readonly policies: PolicyFollower;
+  readonly installer: PolicyInstaller;
+  readonly local: LocalAddresses;
+  readonly ipcache: IpcacheReconciler;
+  readonly engine: Engine;
+  /** To be said by whoever changes endpoints. */
+  readonly endpointsChanged: Signal;
+};
+
+/** Reads what an earlier life left; writes nothing before the engine starts. */
+export async function openPlane(options: PlaneOptions): Promise<Plane> {
+  const { maps, numbering, limits, nodeName, nodeAddresses, cidrSelects, passTimes, clock, log } = options;
+  const { words } = maps;
+  const { allocator, cidrs } = numbering;
+  const intent = new Intent();
+  const endpoints = new EndpointTable();
+  const problems = new ObjectProblems();
+  const endpointsChanged = new Signal();
+  const local = new LocalAddresses(maps.endpoints);
+  await local.load();
+  const ipcache = new IpcacheReconciler(maps.ipcache);
+  await ipcache.load();
+  const tables = new PolicyTables(maps.policy);
+  const leftovers = await tables.load();
+
+  const repository = new PolicyRepository({ ...options.policy, cidrSelects: [...cidrSelects], cidrs });
+  const prefixes = prefixLimits({ ipcache: options.ipcacheRows, table: limits.table });
+  const { selectors } = limits;
+  const policies = new PolicyFollower({
+    intent: intent.policies,
+    repository,
+    limits: prefixes,
+    selectors,
+    onProblems: (policy, found) => problems.report(policyEventSubject(policy), found.map(eventProblem)),
+    log,
+  });
+  const cluster = new Cluster({
+    intent,
+    allocator,
+    repository,
+    problems,
+    nodeName,
+    clusterName: options.clusterName,
+    labelRules: options.labelRules,
+    cidrSelects,
+    maxAddresses: prefixes.addresses,
+    podCIDR: options.podCIDR,
+    remembered: ipcache.podRanges,
+    log,
+  });
+  const stated = words.entries().map(([, { revision }]) => revision);
+  const next = options.firstRevision ?? Math.max(0, ...stated) + 1;
+  const installer = new PolicyInstaller({ tables, repository, limits, leftovers, next });
+  const engine = new Engine({
+    cluster,
+    endpoints,
+    allocator,
+    repository,
+    policies,
+    installer,
+    ipcache,
+    local,
+    words,
+    outside: new OutsideWords({ words, freshRevision: () => installer.freshRevision() }),
+    problems,
+    nodeAddresses,
+    saveNumbers: numbering.save,
+    saveEndpoint: options.saveEndpoint,
+    passTimes,
+    clock,
+    log,
+  });
+  // Of services it wants to know nothing but their addresses.
+  const { pods, namespaces, nodes, policies: objects, services } = intent;
+  const news = [pods, namespaces, nodes, objects, services].map(({ changed }) => changed);
+  for (const signal of [...news, intent.rangesKnown, endpointsChanged, installer.built]) {
+    signal.listen(() => engine.kick());
+  }
+  installer.failed.listen(() => engine.retry(installer.failure ?? ''));
+  return {
+    intent,
+    endpoints,
+    problems,
+    cluster,
+    repository,
+    policies,
+    installer,
+    local,
+    ipcache,
+    engine,
+    endpointsChanged,
+  };
+}
