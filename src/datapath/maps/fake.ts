@@ -109,7 +109,7 @@ export class FakeMap<K, V> implements TypedMap<K, V> {
     return deleted;
   }
 
-  async entries(): Promise<[K, V][]> {
-    return Array.from(this.#stored.values(), ({ key, value }) => [key, value]);
+  async entries(wanted: (key: K, value: V) => boolean = () => true): Promise<[K, V][]> {
+    return [...this.#stored.values()].flatMap(({ key, value }) => (wanted(key, value) ? [[key, value]] : []));
   }
 }

@@ -57,6 +57,7 @@ export function describeTypedMap(name: string, make: MakeMap): void {
       const entries = Array.from({ length: count }, (_, i): [number, bigint] => [i, BigInt(i) << 33n]);
       await map.setMany(entries);
       expect((await map.entries()).toSorted(([a], [b]) => a - b)).toEqual(entries);
+      expect(await map.entries((key, value) => key > 0 && value === 1n << 33n)).toEqual([[1, 1n << 33n]]);
       // Every third key is not there: none of them stops the others.
       for (let key = 0; key < count; key += 3) map.delete(key);
       const deleted = await map.deleteMany([...entries.map(([key]) => key), count + 1]);

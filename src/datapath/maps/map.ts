@@ -26,8 +26,8 @@ export type TypedMap<K, V> = {
   setMany(entries: Iterable<readonly [K, V]>): Promise<void>;
   /** How many were there. */
   deleteMany(keys: Iterable<K>): Promise<number>;
-  /** All entries. Those that change meanwhile may be missing or come in their old form. */
-  entries(): Promise<[K, V][]>;
+  /** All entries, or those that are wanted. What changes meanwhile may be missing or come in its old form. */
+  entries(wanted?: (key: K, value: V) => boolean): Promise<[K, V][]>;
 };
 
 export type MapCodecs<K, V> = { readonly key: Codec<K>; readonly value: Codec<V> };
@@ -148,17 +148,16 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
     return deleted;
   }
 
-  async entries(): Promise<[K, V][]> {
+  async entries(wanted: (key: K, value: V) => boolean = () => true): Promise<[K, V][]> {
     const all: [K, V][] = [];
     const { keySize, valueSize } = this.spec;
     const keys = room(keySize, CHUNK);
     const values = room(valueSize, CHUNK);
     for await (const count of dumpMap(this.#fd, keySize, { keys: keys.bytes, values: values.bytes, count: CHUNK })) {
       for (let i = 0; i < count; i += 1) {
-        all.push([
-          this.#codecs.key.decode(keys.view, i * keySize),
-          this.#codecs.value.decode(values.view, i * valueSize),
-        ]);
+        const key = this.#codecs.key.decode(keys.view, i * keySize);
+        const value = this.#codecs.value.decode(values.view, i * valueSize);
+        if (wanted(key, value)) all.push([key, value]);
       }
     }
     return all;

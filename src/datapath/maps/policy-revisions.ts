@@ -47,7 +47,7 @@ export class PolicyRevisions {
   }
 
   async entries(): Promise<[PolicyRevision, TablePair][]> {
-    const all = await this.#places.entries();
-    return all.flatMap(([, { revision, table }]) => (revision === 0 ? [] : [[revision, table]]));
+    const taken = await this.#places.entries((_, { revision }) => revision !== 0);
+    return taken.map(([, { revision, table }]) => [revision, table]);
   }
 }
