@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { ApiClient, ObserveLine, ServiceView } from '../../../src/api/index.ts';
 import { stringAt } from '../../../src/sandbox/apiserver/index.ts';
 import type { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
@@ -289,20 +291,26 @@ export class Scene {
     return code;
   }
 
-  /** Asks by UDP on one socket for so long; see programs/asker.ts. */
-  async asks(place: Place, address: string, port: number, seconds: number): Promise<Asked> {
-    const argv = [process.execPath, join(PROGRAMS, 'asker.ts'), address, String(port), String(seconds)];
-    const { code, stdout, stderr } = await this.run(place, argv, (seconds + 30) * 1_000);
-    if (code !== 0) throw new Error(`the UDP client ended with ${code}: ${stderr}`);
-    return JSON.parse(stdout) as Asked;
+  /** Asks by UDP on one socket until then; see programs/asker.ts. */
+  async asks(place: Place, address: string, port: number, until: Promise<unknown>): Promise<Asked> {
+    const child = await this.#start(place, ['asker.ts', address, String(port)]);
+    const [said, ended] = [text(child.stdout), once(child, 'close')];
+    await until.finally(() => child.stdin.end());
+    const [code] = await ended;
+    if (code !== 0) throw new Error(`the UDP client ended with ${code}`);
+    return JSON.parse(await said) as Asked;
+  }
+
+  async #start(place: Place, [program = '', ...args]: readonly string[]) {
+    const argv = [process.execPath, join(PROGRAMS, program), ...args];
+    const { argv: whole, env } = await this.lab.command(place, this.namespace, argv);
+    const [file = '', ...rest] = whole;
+    return spawn(file, rest, { env, stdio: ['pipe', 'pipe', 'inherit'] });
   }
 
   /** A client that keeps its socket. */
   async talker(place: Place, kind: TalkerKind, address: string, port: number): Promise<Talker> {
-    const argv = [process.execPath, join(PROGRAMS, 'talker.ts'), kind, address, String(port)];
-    const command = await this.lab.command(place, this.namespace, argv);
-    const [file = '', ...args] = command.argv;
-    const talker = new Talker(spawn(file, args, { env: command.env, stdio: ['pipe', 'pipe', 'inherit'] }));
+    const talker = new Talker(await this.#start(place, ['talker.ts', kind, address, String(port)]));
     this.#talkers.push(talker);
     await talker.next();
     return talker;

@@ -2,10 +2,11 @@ import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * A UDP client that keeps its socket, as resolvers do: asks at a steady pace and says at its end, as JSON, how many questions
- * it sent, how many were answered, by whom, and from elsewhere than it asked. Arguments: ADDRESS PORT SECONDS.
+ * A UDP client that keeps its socket, as resolvers do: asks at a steady pace until its standard input ends, and then says,
+ * as JSON, how many questions it sent, how many were answered, by whom, and from elsewhere than it asked. Arguments:
+ * ADDRESS PORT.
  */
-const [address = '', port = '', seconds = ''] = process.argv.slice(2);
+const [address = '', port = ''] = process.argv.slice(2);
 const PACE_MS = 2;
 /** An answer that takes longer counts as none. */
 const PATIENCE_MS = 500;
@@ -21,8 +22,11 @@ socket.on('message', (data, from) => {
 socket.on('error', () => {
   report.failed += 1;
 });
-const end = Date.now() + Number(seconds) * 1_000;
-while (Date.now() < end) {
+let isOver = false;
+process.stdin.resume().on('end', () => {
+  isOver = true;
+});
+while (!isOver) {
   report.sent += 1;
   socket.send('who?', Number(port), address, (error) => {
     if (error !== null) report.failed += 1;
