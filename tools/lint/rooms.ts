@@ -12,7 +12,7 @@ const ADAPTERS = ['kube', 'datapath', 'observe'];
 
 /**
  * Who may know whom (docs/ARCHITECTURE.md): imports go downwards only, and from another room only its surface. A path
- * below a room is a room within it; it sees what is listed for itself, and nobody outside its parent sees it.
+ * below a room is a room within it; it sees what is listed for itself, and outside its parent only those see it that list it.
  */
 export const ROOMS: Readonly<Record<string, Room>> = {
   base: { sees: [], why: 'base knows nothing of the domain' },
