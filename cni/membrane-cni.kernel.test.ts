@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseConfig } from '../src/agent/config.ts';
+import { parseConfig } from '../src/agent/node/config.ts';
 
 const BINARY = join(import.meta.dirname, '../build/membrane-cni');
 

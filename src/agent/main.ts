@@ -1,11 +1,9 @@
 import { flushCompileCache } from 'node:module';
 import { createLogger, errorMessage, isMembraneError, Lifecycle, type Logger } from '../base/index.ts';
-import { cleanup } from './cleanup.ts';
-import { type AgentConfig, readConfig } from './config.ts';
+import { cleanup } from './boot/index.ts';
 import { agentErrors } from './errors.ts';
-import { takeLock } from './lock.ts';
-import { releaseMasqueradePorts } from './masquerade-ports.ts';
 import { startAgent } from './modules.ts';
+import { type AgentConfig, readConfig, releaseMasqueradePorts, takeLock } from './node/index.ts';
 
 export type RunAgentOptions = {
   readonly configPath: string;

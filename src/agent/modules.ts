@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { AdminServer, metricsServer } from '../api/index.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
+import { createRegistry } from '../base/metrics.ts';
 import {
   BPFFS,
   ConntrackCollector,
@@ -30,40 +31,38 @@ import { isConnected } from '../endpoint/index.ts';
 import { inClusterConnection, KubeClient, loadKubeconfig, readServiceRanges } from '../kube/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { allRefusedPolicies, openPlane } from '../plane/index.ts';
-import { Addressing } from './addressing.ts';
-import { createAgentRegistry, passHistogram, registerAgentMetrics } from './agent-metrics.ts';
-import { Attachments } from './attachments.ts';
-import { Backend } from './backend.ts';
-import { BrokenEndpoints } from './broken-endpoints.ts';
-import { ClosedEndpoints } from './closed-endpoints.ts';
-import { CniServer } from './cni-server.ts';
-import type { AgentConfig } from './config.ts';
-import { Collection } from './conntrack-collector.ts';
-import { DatapathHealth } from './datapath-health.ts';
-import { DeferredDeletes } from './deferred-deletes.ts';
-import { DevicePrograms } from './device-programs.ts';
-import { LoopbackWatch, routeLocalnetDevices } from './doctor/index.ts';
-import { EndpointPrograms } from './endpoint-programs.ts';
-import { Flows } from './flows.ts';
-import { measureFootprint } from './footprint.ts';
-import { GoneAttachments } from './gone-attachments.ts';
-import { KeyedQueue } from './keyed-queue.ts';
-import { reserveMasqueradePorts, UNRESERVED_PORTS } from './masquerade-ports.ts';
-import { mapSizes, nodeConfig } from './node-config.ts';
-import { NodeDevices } from './node-devices.ts';
-import { nodeDoctor } from './node-doctor.ts';
-import { findUplink, nodeAddresses } from './node-facts.ts';
-import { Numbers } from './numbers.ts';
-import { ObjectEvents } from './object-events.ts';
-import { PodNamespaces } from './pod-namespaces.ts';
-import { pinsBelow, preflight, removeNewPins } from './preflight.ts';
-import { Reflection } from './reflection.ts';
-import { restoreEndpoints } from './restorer.ts';
-import { ServiceHooks } from './service-hooks.ts';
-import { ServiceRanges } from './service-ranges.ts';
-import { openServices } from './services.ts';
-import { StateFiles } from './state-files.ts';
-import { Switchover } from './switchover.ts';
+import { Admin, measureFootprint, passHistogram, registerAgentMetrics } from './admin/index.ts';
+import { pinsBelow, preflight, removeNewPins } from './boot/index.ts';
+import { DevicePrograms, NodeDevices } from './devices/index.ts';
+import { LoopbackWatch, nodeDoctor, routeLocalnetDevices } from './doctor/index.ts';
+import {
+  Addressing,
+  Attachments,
+  BrokenEndpoints,
+  ClosedEndpoints,
+  CniServer,
+  DeferredDeletes,
+  EndpointPrograms,
+  GoneAttachments,
+  KeyedQueue,
+  PodNamespaces,
+  restoreEndpoints,
+} from './endpoints/index.ts';
+import { Flows } from './flows/index.ts';
+import {
+  type AgentConfig,
+  findUplink,
+  mapSizes,
+  Numbers,
+  nodeAddresses,
+  nodeConfig,
+  reserveMasqueradePorts,
+  StateFiles,
+  UNRESERVED_PORTS,
+} from './node/index.ts';
+import { ObjectEvents, Reflection, ServiceRanges } from './objects/index.ts';
+import { openServices, ServiceHooks } from './services/index.ts';
+import { Collection, DatapathHealth, Switchover } from './upkeep/index.ts';
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
 
@@ -151,7 +150,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     // Without the numbering nobody can say what the words and tables of an earlier life mean.
     for (const [id] of words.entries()) words.clear(id);
   }
-  const registry = createAgentRegistry();
+  const registry = createRegistry();
   const plane = await openPlane({
     nodeName: config.nodeName,
     clusterName: config.clusterName,
@@ -334,7 +333,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     clock,
     log,
   });
-  const backend = new Backend({
+  const admin = new Admin({
     config,
     version: await packageVersion(),
     programConfig: base,
@@ -432,7 +431,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       log,
     }),
     // The last: who asks it whether the agent is ready must find the other sockets open.
-    new AdminServer({ backend, socketPath: config.adminSocket, log }),
+    new AdminServer({ admin, socketPath: config.adminSocket, log }),
   );
   log.info({ node: config.nodeName, uplink: uplink.name, restored: Object.fromEntries(restored) }, 'agent serves');
   return { engine, endpoints, intent };

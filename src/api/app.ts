@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
 import { errorMessage, isMembraneError, type Logger, namespacedName } from '../base/index.ts';
-import type { AdminBackend } from './backend.ts';
+import type { AdminApi } from './admin.ts';
 import { apiErrors } from './errors.ts';
 import { ndjsonStream } from './ndjson.ts';
 import { observeRequestSchema, type Problem, traceRequestSchema } from './schema.ts';
@@ -11,43 +11,43 @@ const MAX_BODY_BYTES = 64 * 1024;
 const HEARTBEAT_MS = 15_000;
 
 export type AdminAppOptions = {
-  readonly backend: AdminBackend;
+  readonly admin: AdminApi;
   readonly log: Logger;
   /** Aborted when the server stops: ends the streams. */
   readonly signal: AbortSignal;
 };
 
 /** The admin API's routes. Knows HTTP and nothing of the agent. */
-export function createAdminApp({ backend, log, signal }: AdminAppOptions): Hono {
+export function createAdminApp({ admin, log, signal }: AdminAppOptions): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => tooLarge() }));
 
-  app.get('/v1/status', async (c) => c.json(await backend.status()));
-  app.get('/v1/endpoints', async (c) => c.json(await backend.endpoints()));
+  app.get('/v1/status', async (c) => c.json(await admin.status()));
+  app.get('/v1/endpoints', async (c) => c.json(await admin.endpoints()));
   app.get('/v1/endpoints/:id{[0-9]+}', async (c) =>
-    c.json(found(await backend.endpoint({ id: Number(c.req.param('id')) }), `endpoint ${c.req.param('id')}`)),
+    c.json(found(await admin.endpoint({ id: Number(c.req.param('id')) }), `endpoint ${c.req.param('id')}`)),
   );
   app.get('/v1/pods/:namespace/:pod/endpoint', async (c) => {
     const { namespace, pod } = c.req.param();
     return c.json(
-      found(await backend.endpoint({ namespace, pod }), `endpoint of pod ${namespacedName({ namespace, name: pod })}`),
+      found(await admin.endpoint({ namespace, pod }), `endpoint of pod ${namespacedName({ namespace, name: pod })}`),
     );
   });
-  app.get('/v1/identities', async (c) => c.json(await backend.identities()));
+  app.get('/v1/identities', async (c) => c.json(await admin.identities()));
   app.get('/v1/identities/:id{[0-9]+}', async (c) =>
-    c.json(found(await backend.identity(Number(c.req.param('id'))), `identity ${c.req.param('id')}`)),
+    c.json(found(await admin.identity(Number(c.req.param('id'))), `identity ${c.req.param('id')}`)),
   );
-  app.get('/v1/policies', async (c) => c.json(await backend.policies(c.req.query())));
-  app.post('/v1/trace', async (c) => c.json(await backend.trace(await body(c, traceRequestSchema))));
-  app.get('/v1/connections', (c) => stream(c, (ending) => backend.connections(ending)));
-  app.get('/v1/nodes', async (c) => c.json(await backend.nodes()));
-  app.get('/v1/services', async (c) => c.json(await backend.services()));
-  app.get('/v1/doctor', async (c) => c.json(await backend.doctor()));
-  app.get('/v1/footprint', async (c) => c.json(await backend.footprint()));
-  app.get('/v1/metrics', async (c) => c.text(await backend.metrics()));
+  app.get('/v1/policies', async (c) => c.json(await admin.policies(c.req.query())));
+  app.post('/v1/trace', async (c) => c.json(await admin.trace(await body(c, traceRequestSchema))));
+  app.get('/v1/connections', (c) => stream(c, (ending) => admin.connections(ending)));
+  app.get('/v1/nodes', async (c) => c.json(await admin.nodes()));
+  app.get('/v1/services', async (c) => c.json(await admin.services()));
+  app.get('/v1/doctor', async (c) => c.json(await admin.doctor()));
+  app.get('/v1/footprint', async (c) => c.json(await admin.footprint()));
+  app.get('/v1/metrics', async (c) => c.text(await admin.metrics()));
   app.post('/v1/observe', async (c) => {
     const request = await body(c, observeRequestSchema);
-    return stream(c, (ending) => backend.observe(request, ending), { everyMs: HEARTBEAT_MS, line: { kind: 'alive' } });
+    return stream(c, (ending) => admin.observe(request, ending), { everyMs: HEARTBEAT_MS, line: { kind: 'alive' } });
   });
 
   app.notFound((c) => problem(apiErrors.make('E_API_NOT_FOUND', { detail: `${c.req.method} ${c.req.path}` })));
@@ -106,7 +106,7 @@ function problem(error: unknown, status = statusOf(error)): Response {
   return Response.json({ error: problemOf(error) }, { status });
 }
 
-/** Errors of the backend's own tables are about what was asked for: only what is not a MembraneError is our fault. */
+/** Errors of the agent's own tables are about what was asked for: only what is not a MembraneError is our fault. */
 function statusOf(error: unknown): number {
   if (isMembraneError(error, 'E_API_NOT_FOUND')) return 404;
   if (isMembraneError(error, 'E_API_INTERNAL')) return 500;

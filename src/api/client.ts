@@ -2,7 +2,7 @@ import http from 'node:http';
 import { z } from 'zod';
 import { type ErrorCode, LineSplitter, MembraneError, namespacedName } from '../base/index.ts';
 import type { FlowFilter } from '../model/index.ts';
-import type { PolicyFilter } from './backend.ts';
+import type { PolicyFilter } from './admin.ts';
 import { apiErrors } from './errors.ts';
 import * as schema from './schema.ts';
 

@@ -1,5 +1,5 @@
 import type { FlowMessage } from '../model/index.ts';
-import type { AdminBackend, EndpointRef, PolicyFilter } from './backend.ts';
+import type { AdminApi, EndpointRef, PolicyFilter } from './admin.ts';
 import { apiErrors } from './errors.ts';
 import type {
   AgentStatus,
@@ -32,11 +32,11 @@ export type FakeState = {
 };
 
 /** An agent that knows what it was told. `observe` takes a source, e.g. a FlowHub's `observe`. */
-export class FakeBackend implements AdminBackend {
+export class FakeAdmin implements AdminApi {
   readonly state: FakeState;
-  readonly #observe: AdminBackend['observe'];
+  readonly #observe: AdminApi['observe'];
 
-  constructor(state: Partial<FakeState> = {}, observe?: AdminBackend['observe']) {
+  constructor(state: Partial<FakeState> = {}, observe?: AdminApi['observe']) {
     this.state = { ...emptyState(), ...state };
     this.#observe = observe ?? ((request, signal) => this.#storedFlows(request, signal));
   }

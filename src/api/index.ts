@@ -1,6 +1,6 @@
-export type { AdminBackend, EndpointRef, PolicyFilter } from './backend.ts';
+export type { AdminApi, EndpointRef, PolicyFilter } from './admin.ts';
 export { ApiClient } from './client.ts';
-export { FakeBackend } from './fake.ts';
+export { FakeAdmin } from './fake.ts';
 export { metricsServer } from './metrics-server.ts';
 export type {
   AgentStatus,

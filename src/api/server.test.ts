@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isMembraneError } from '../base/index.ts';
 import type { Flow, FlowMessage } from '../model/index.ts';
 import { ApiClient } from './client.ts';
-import { FakeBackend } from './fake.ts';
+import { FakeAdmin } from './fake.ts';
 import type { ConnectionView, PolicyView } from './schema.ts';
 import { AdminServer } from './server.ts';
 
@@ -26,8 +26,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function serve(backend = new FakeBackend(), path = socketPath): Promise<ApiClient> {
-  const server = new AdminServer({ backend, socketPath: path });
+async function serve(admin = new FakeAdmin(), path = socketPath): Promise<ApiClient> {
+  const server = new AdminServer({ admin, socketPath: path });
   running.push(server);
   await server.start();
   return new ApiClient({ socketPath: path });
@@ -87,7 +87,7 @@ describe('socket', () => {
   });
 
   test('a dead agent leaves a socket that is replaced', async () => {
-    await serve(new FakeBackend(), join(folder, 'node-1', 'other.sock'));
+    await serve(new FakeAdmin(), join(folder, 'node-1', 'other.sock'));
     const script = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`;
     spawnSync(process.execPath, ['-e', script]);
     expect((await stat(socketPath)).isSocket()).toBe(true);
@@ -101,18 +101,18 @@ describe('socket', () => {
   });
 
   test('what is not a socket is not touched', async () => {
-    await serve(new FakeBackend(), join(folder, 'node-1', 'other.sock'));
+    await serve(new FakeAdmin(), join(folder, 'node-1', 'other.sock'));
     await writeFile(socketPath, 'precious');
     expect(await codeOf(serve())).toBe('E_API_SOCKET');
   });
 
   test('a path that is too long is refused', async () => {
-    expect(await codeOf(serve(new FakeBackend(), join(folder, 'x'.repeat(120), 'admin.sock')))).toBe('E_API_SOCKET');
+    expect(await codeOf(serve(new FakeAdmin(), join(folder, 'x'.repeat(120), 'admin.sock')))).toBe('E_API_SOCKET');
   });
 
   test('stop removes the socket and ends streams', async () => {
     const client = await serve(
-      new FakeBackend({}, async function* (_, signal) {
+      new FakeAdmin({}, async function* (_, signal) {
         yield [{ kind: 'flow', flow }] as const;
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
       }),
@@ -127,12 +127,12 @@ describe('socket', () => {
 
 describe('answers', () => {
   test('lists and gets come back as they were', async () => {
-    const backend = new FakeBackend({
+    const admin = new FakeAdmin({
       identities: [{ id: 300, kind: 'cluster', labels: ['k8s:a=b'], endpoints: 1, references: 2 }],
     });
-    const client = await serve(backend);
-    expect(await client.identities()).toEqual(backend.state.identities);
-    expect(await client.identity(300)).toEqual(backend.state.identities[0]);
+    const client = await serve(admin);
+    expect(await client.identities()).toEqual(admin.state.identities);
+    expect(await client.identity(300)).toEqual(admin.state.identities[0]);
     expect(await client.services()).toEqual({ enabled: false, items: [] });
     expect(await client.metrics()).toBe('membrane_endpoints 0\n');
   });
@@ -145,7 +145,7 @@ describe('answers', () => {
       { ...policy, kind: 'Other', namespace: 'b' },
       { ...policy, kind: 'Other' },
     ];
-    const client = await serve(new FakeBackend({ policies }));
+    const client = await serve(new FakeAdmin({ policies }));
     expect(await client.policies()).toEqual(policies);
     expect(await client.policies({ kind: 'Other' })).toEqual(policies.slice(2));
     expect(await client.policy({ namespace: 'a', name: 'p' })).toEqual(policies[0]);
@@ -176,12 +176,12 @@ describe('answers', () => {
     expect((await client.status()).ready).toBe(true);
   });
 
-  test('a failing backend is our fault and does not end the server', async () => {
-    const backend = new FakeBackend();
-    backend.nodes = async () => {
+  test('a failing agent is our fault and does not end the server', async () => {
+    const admin = new FakeAdmin();
+    admin.nodes = async () => {
       throw new TypeError('boom');
     };
-    const client = await serve(backend);
+    const client = await serve(admin);
     expect(await codeOf(client.nodes())).toBe('E_API_INTERNAL');
     expect((await client.status()).ready).toBe(true);
   });
@@ -205,13 +205,13 @@ describe('streams', () => {
       { kind: 'flow', flow },
       { kind: 'lost', place: 'kernel', count: 3 },
     ];
-    const client = await serve(new FakeBackend({ flows }));
+    const client = await serve(new FakeAdmin({ flows }));
     expect(await collect(client.observe({ last: 10 }))).toEqual(flows);
   });
 
   test('a source that fails in the middle says so at the end', async () => {
     const client = await serve(
-      new FakeBackend({}, async function* () {
+      new FakeAdmin({}, async function* () {
         yield [{ kind: 'flow', flow }] as const;
         throw new Error('ring broke');
       }),
@@ -222,7 +222,7 @@ describe('streams', () => {
   test('a reader that goes away ends the source', async () => {
     let ended = false;
     const client = await serve(
-      new FakeBackend({}, async function* (_, signal) {
+      new FakeAdmin({}, async function* (_, signal) {
         try {
           while (!signal.aborted) {
             yield [{ kind: 'flow', flow }] as const;
@@ -242,7 +242,7 @@ describe('streams', () => {
     let produced = 0;
     const group = Array.from({ length: 100 }, () => ({ kind: 'flow', flow }) as const);
     const client = await serve(
-      new FakeBackend({}, async function* (_, signal) {
+      new FakeAdmin({}, async function* (_, signal) {
         while (!signal.aborted) {
           produced += 1;
           yield group;
@@ -273,7 +273,7 @@ describe('streams', () => {
       rules: {},
     };
     const connections = Array.from({ length: 5_000 }, () => connection);
-    const client = await serve(new FakeBackend({ connections }));
+    const client = await serve(new FakeAdmin({ connections }));
     expect(await collect(client.connections())).toHaveLength(5_000);
   });
 });

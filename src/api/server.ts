@@ -1,12 +1,12 @@
 import type { Server } from 'node:http';
 import { boundSilent, type Lifecycle, type Logger, type Service, silentLogger } from '../base/index.ts';
-import type { AdminBackend } from './backend.ts';
+import type { AdminApi } from './admin.ts';
 import { listenOnSocket } from './socket.ts';
 
 const MAX_SILENT = 64;
 
 export type AdminServerOptions = {
-  readonly backend: AdminBackend;
+  readonly admin: AdminApi;
   /** `/run/membrane/<node>/admin.sock` */
   readonly socketPath: string;
   readonly log?: Logger;
@@ -25,13 +25,13 @@ export class AdminServer implements Service {
 
   /** E_API_AGENT_RUNNING when a live agent has the socket; E_API_SOCKET when it cannot be made. */
   async start(_lifecycle?: Lifecycle): Promise<void> {
-    const { backend, socketPath, log = silentLogger } = this.#options;
+    const { admin, socketPath, log = silentLogger } = this.#options;
     // Loaded here, because the command line imports this folder too and never serves.
     const [{ createAdaptorServer }, { createAdminApp }] = await Promise.all([
       import('@hono/node-server'),
       import('./app.ts'),
     ]);
-    const app = createAdminApp({ backend, log, signal: this.#stopping.signal });
+    const app = createAdminApp({ admin, log, signal: this.#stopping.signal });
     const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;

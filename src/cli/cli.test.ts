@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   AdminServer,
   type EndpointView,
-  FakeBackend,
+  FakeAdmin,
   type Finding,
   type ServiceList,
   type TraceView,
@@ -81,7 +81,7 @@ const flow: Flow = {
   hook: 'to-pod',
 };
 
-const backend = new FakeBackend({
+const admin = new FakeAdmin({
   endpoints: [endpoint],
   identities: [{ id: 300, kind: 'cluster', labels: ['k8s:app=web'], endpoints: 1, references: 1 }],
   traces: new Map([
@@ -110,7 +110,7 @@ const backend = new FakeBackend({
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'membrane-cli-'));
-  server = new AdminServer({ backend, socketPath: join(folder, 'node-1', 'admin.sock') });
+  server = new AdminServer({ admin, socketPath: join(folder, 'node-1', 'admin.sock') });
   await server.start();
 });
 
@@ -167,7 +167,7 @@ describe('exit codes', () => {
   });
 
   test('several agents: named, and none is chosen', async () => {
-    const second = new AdminServer({ backend, socketPath: join(folder, 'node-2', 'admin.sock') });
+    const second = new AdminServer({ admin, socketPath: join(folder, 'node-2', 'admin.sock') });
     await second.start();
     const { code, err } = await membrane(['status']);
     const chosen = await membrane(['status', '--node', 'node-2']);
@@ -280,8 +280,8 @@ describe('output', () => {
         { ...empty, name: 'headless', state: 'ignored', frontends: [] },
       ],
     };
-    const { services: before } = backend.state;
-    Object.assign(backend.state, { services });
+    const { services: before } = admin.state;
+    Object.assign(admin.state, { services });
     const { out } = await membrane(['service', 'list']);
     expect(out).toContain('10.96.0.10:80/TCP node:30080/TCP(taken)');
     expect(out).toContain('10.244.1.2:8080 10.244.1.3:8080(draining) and 1 more');
@@ -293,18 +293,18 @@ describe('output', () => {
     expect(out).toMatch(/^a\/headless +ClusterIP +ignored/m);
     expect(out).toContain('a/web: ExternalIPRefused: externalIP 8.8.8.8 is not within serviceAddressRanges');
     expect(JSON.parse((await membrane(['service', 'list', '-o', 'json'])).out)).toEqual(services);
-    Object.assign(backend.state, { services: before });
+    Object.assign(admin.state, { services: before });
   });
 
   test('doctor: the worst first, each with its remedy, and exit code 1 when something is critical', async () => {
-    const { doctor: before } = backend.state;
+    const { doctor: before } = admin.state;
     const hooks = { check: 'hooks', evidence: `program ${HOSTILE}`, remedy: 'Detach it.' };
     const findings = [{ severity: 'info' as const, check: 'pods', evidence: 'raw', remedy: 'Drop it.' }];
-    Object.assign(backend.state, { doctor: { findings } });
+    Object.assign(admin.state, { doctor: { findings } });
     const harmless = await membrane(['doctor', '-o', 'json']);
-    Object.assign(backend.state, { doctor: { findings: [...findings, { severity: 'critical', ...hooks }] } });
+    Object.assign(admin.state, { doctor: { findings: [...findings, { severity: 'critical', ...hooks }] } });
     const [people, program] = [await membrane(['doctor']), await membrane(['doctor', '-o', 'json'])];
-    Object.assign(backend.state, { doctor: before });
+    Object.assign(admin.state, { doctor: before });
 
     const severities = (ran: Ran) => (JSON.parse(ran.out) as Finding[]).map(({ severity }) => severity);
     // What this machine lacks is critical, too: only the difference is the agent's.
@@ -358,8 +358,8 @@ describe('output', () => {
 
   test('a reader that has seen enough is no failure', async () => {
     const socketPath = join(folder, 'large.sock');
-    const connections = Array.from({ length: 20_000 }, () => backend.state.connections).flat();
-    const large = new AdminServer({ backend: new FakeBackend({ connections }), socketPath });
+    const connections = Array.from({ length: 20_000 }, () => admin.state.connections).flat();
+    const large = new AdminServer({ admin: new FakeAdmin({ connections }), socketPath });
     await large.start();
     const child = spawn(MEMBRANE, ['ct', 'list', '--socket', socketPath], { stdio: ['ignore', 'pipe', 'inherit'] });
     child.stdout.once('data', () => child.stdout.destroy());

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deferredFolder } from '../../src/agent/deferred-deletes.ts';
+import { deferredFolder } from '../../src/agent/endpoints/deferred-deletes.ts';
 import { AgentLab, eventually, networkPolicy, POLICIES } from './agent-lab.ts';
 
 /** What container runtimes and kubelets do that nobody sees in a quiet moment. */

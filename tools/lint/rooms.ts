@@ -51,6 +51,46 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   'cli/output': { sees: ['base', 'net', 'model', 'api'] },
   agent: { sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'plane', 'api'] },
+  'agent/node': {
+    sees: [...WORDS, ...DECISIONS, 'datapath'],
+    why: 'what a node is follows from nobody who works on it',
+  },
+  'agent/objects': {
+    sees: [...WORDS, ...DECISIONS, 'kube'],
+    why: 'objects are the same whatever this node makes of them',
+  },
+  'agent/flows': {
+    sees: [...WORDS, ...DECISIONS, 'datapath', 'observe', 'plane'],
+    why: 'flows are told, and change nothing',
+  },
+  'agent/devices': { sees: [...WORDS, 'datapath', 'endpoint', 'agent/node'] },
+  'agent/endpoints': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
+  'agent/services': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
+  'agent/upkeep': {
+    sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/devices', 'agent/endpoints', 'agent/services'],
+  },
+  'agent/doctor': {
+    sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'api', 'agent/node', 'agent/devices'],
+    why: 'doctor looks for itself, whatever the agent believes',
+  },
+  'agent/admin': {
+    sees: [
+      ...WORDS,
+      ...DECISIONS,
+      'datapath',
+      'observe',
+      'plane',
+      'api',
+      'agent/node',
+      'agent/objects',
+      'agent/endpoints',
+      'agent/services',
+      'agent/upkeep',
+      'agent/doctor',
+    ],
+    why: 'who tells how it is does not act',
+  },
+  'agent/boot': { sees: ['base', 'datapath', 'endpoint', 'api', 'agent/node', 'agent/endpoints', 'agent/doctor'] },
   sandbox: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],
     why: 'the sandbox starts the agent as a program and knows nothing of who uses it',

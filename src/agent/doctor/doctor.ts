@@ -1,6 +1,6 @@
 import type { DoctorReport } from '../../api/index.ts';
 import type { PodRow } from '../../model/index.ts';
-import type { Ports } from '../masquerade-ports.ts';
+import type { Ports } from '../node/index.ts';
 import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';
 import { hookFacts, type WatchedDevice } from './hook-facts.ts';

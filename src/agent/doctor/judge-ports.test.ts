@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MASQUERADE_PORTS, parsePorts, UNRESERVED_PORTS } from '../masquerade-ports.ts';
+import { MASQUERADE_PORTS, parsePorts, UNRESERVED_PORTS } from '../node/masquerade-ports.ts';
 import { judgePorts } from './judge-ports.ts';
 import { bad } from './samples.ts';
 

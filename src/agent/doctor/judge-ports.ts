@@ -1,5 +1,5 @@
 import type { Finding } from '../../api/index.ts';
-import { isReserved, MASQUERADE_PORTS, type Ports, reservedPorts, UNRESERVED_PORTS } from '../masquerade-ports.ts';
+import { isReserved, MASQUERADE_PORTS, type Ports, reservedPorts, UNRESERVED_PORTS } from '../node/index.ts';
 import { fine } from './finding.ts';
 
 const REMEDY =

@@ -1,0 +1,302 @@
+import { release } from 'node:os';
+import type {
+  AdminApi,
+  AgentStatus,
+  Check,
+  ConnectionView,
+  DoctorReport,
+  EndpointRef,
+  EndpointView,
+  FootprintView,
+  IdentityView,
+  NodeView,
+  ObserveRequest,
+  PolicyFilter,
+  PolicyView,
+  ServiceList,
+  TraceRequest,
+  TraceView,
+} from '../../api/index.ts';
+import { namespacedName } from '../../base/index.ts';
+import type { AddressBook, Intent, PodIdentities } from '../../cluster/index.ts';
+import {
+  type Config,
+  conntrackMap,
+  type EndpointAccounts,
+  type EndpointWords,
+  type MapSet,
+} from '../../datapath/index.ts';
+import { type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../../identity/index.ts';
+import { type FlowMessage, type Identity, identityLabels, type PolicyKey, policyKey } from '../../model/index.ts';
+import type { Addr } from '../../net/index.ts';
+import type { FlowHub } from '../../observe/index.ts';
+import {
+  type EndpointTable,
+  type Engine,
+  type PolicyFollower,
+  type PolicyInstaller,
+  refusedPolicies,
+} from '../../plane/index.ts';
+import type { PolicyRepository } from '../../policy/index.ts';
+import type { Doctor } from '../doctor/index.ts';
+import type { ClosedEndpoints } from '../endpoints/index.ts';
+import type { AgentConfig, StateFiles } from '../node/index.ts';
+import { type Reflection, reflectorDetail, unreadableTexts } from '../objects/index.ts';
+import type { Services } from '../services/index.ts';
+import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
+import { connectionViews } from './connections.ts';
+import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
+import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
+import { serviceList } from './services.ts';
+import { trace } from './trace.ts';
+
+export type AdminOptions = {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly programConfig: Config;
+  readonly intent: Intent;
+  readonly endpoints: EndpointTable;
+  readonly identities: PodIdentities;
+  readonly allocator: IdentityAllocator;
+  readonly repository: PolicyRepository;
+  readonly book: AddressBook;
+  readonly policies: PolicyFollower;
+  readonly installer: PolicyInstaller;
+  readonly engine: Engine;
+  readonly reflection: Reflection;
+  /** Undefined: services are off. */
+  readonly services: Services | undefined;
+  /** Whose sockets are turned to backends; undefined: nobody's. */
+  readonly serviceCgroup: () => string | undefined;
+  readonly hub: FlowHub;
+  readonly maps: MapSet;
+  readonly accounts: EndpointAccounts;
+  readonly words: EndpointWords;
+  readonly nodeAddresses: () => readonly Addr[];
+  readonly closed: Pick<ClosedEndpoints, 'problems'>;
+  readonly health: Pick<DatapathHealth, 'standing'>;
+  readonly switchover: Pick<Switchover, 'waits'>;
+  readonly state: Pick<StateFiles, 'problems'>;
+  readonly metricsText: () => Promise<string>;
+  readonly footprint: () => FootprintView;
+  readonly doctor: Doctor;
+};
+
+/** What the agent tells; asking changes nothing. */
+export class Admin implements AdminApi {
+  readonly #o: AdminOptions;
+  readonly #startedAt = new Date().toISOString();
+  #footprint: FootprintView | undefined;
+
+  constructor(options: AdminOptions) {
+    this.#o = options;
+  }
+
+  async status(): Promise<AgentStatus> {
+    const { config, version, programConfig, endpoints, intent, engine, allocator, repository, installer, hub } =
+      this.#o;
+    const all = endpoints.values();
+    const revisions = Array.from(installer.entries(), ([, { revision }]) => revision);
+    return {
+      node: config.nodeName,
+      cluster: config.clusterName,
+      version,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      ready: intent.synced && engine.converged,
+      kernel: release(),
+      policyEnforcement: config.policyEnforcement,
+      policyRevision: Math.max(0, ...revisions),
+      features: Object.fromEntries(
+        Object.entries(programConfig).filter((e): e is [string, boolean] => typeof e[1] === 'boolean'),
+      ),
+      checks: this.#checks(),
+      counts: {
+        endpoints: all.length,
+        endpointsReady: all.filter(({ state }) => state === 'ready').length,
+        identities: allocator.identities().length,
+        policies: repository.policyCount,
+        nodes: intent.nodes.rows.size,
+      },
+      flows: hub.stats(),
+    };
+  }
+
+  async endpoints(): Promise<EndpointView[]> {
+    return this.#o.endpoints.values().map((endpoint) => endpointView(endpoint, this.#viewContext()));
+  }
+
+  async endpoint(ref: EndpointRef): Promise<EndpointView | undefined> {
+    const { endpoints, maps, accounts } = this.#o;
+    const found = endpoints
+      .values()
+      .find(({ record }) =>
+        'id' in ref ? record.id === ref.id : record.pod.namespace === ref.namespace && record.pod.name === ref.pod,
+      );
+    if (found === undefined) return undefined;
+    const counters = await endpointCounters(maps, accounts, found.record.id);
+    return { ...endpointView(found, this.#viewContext()), counters };
+  }
+
+  async identities(): Promise<IdentityView[]> {
+    const { allocator, repository } = this.#o;
+    const users = repository.cidrs.counts();
+    return [
+      ...RESERVED_IDENTITIES.map((identity) => this.#identityView(identity, 0)),
+      ...allocator.identities().map((identity) => this.#identityView(identity, allocator.users(identity.id))),
+      ...repository.cidrs
+        .identities()
+        .map((identity) => this.#identityView(identity, users.get(identity.prefix.toString()) ?? 0)),
+    ];
+  }
+
+  async identity(id: number): Promise<IdentityView | undefined> {
+    return (await this.identities()).find((identity) => identity.id === id);
+  }
+
+  async policies(filter: PolicyFilter): Promise<PolicyView[]> {
+    const context = this.#policyContext();
+    return this.#o.intent.policies.rows
+      .values()
+      .filter(
+        ({ kind, namespace, name }) =>
+          (filter.kind ?? kind) === kind &&
+          (filter.namespace ?? namespace) === namespace &&
+          (filter.name ?? name) === name,
+      )
+      .map((row) => policyView(row, context))
+      .toArray();
+  }
+
+  async trace(request: TraceRequest): Promise<TraceView> {
+    const { services } = this.#o;
+    return trace(request, { ...this.#o, serviceAt: (place) => services?.follower.at(place) });
+  }
+
+  connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]> {
+    const { maps, words, repository } = this.#o;
+    return connectionViews(conntrackMap(maps), words, repository, signal);
+  }
+
+  async nodes(): Promise<NodeView[]> {
+    const { intent, config, maps } = this.#o;
+    const drops = await nodeDrops(maps);
+    return Array.from(intent.nodes.rows.values(), (row) => ({
+      name: row.name,
+      local: row.name === config.nodeName,
+      addresses: [...row.addresses],
+      podCIDRs: [...row.podCIDRs],
+      identity:
+        RESERVED_IDS[row.name === config.nodeName ? 'host' : row.isApiServer ? 'kube-apiserver' : 'remote-node'],
+      ...(row.name === config.nodeName && { drops }),
+    }));
+  }
+
+  async services(): Promise<ServiceList> {
+    const { intent, services, serviceCgroup } = this.#o;
+    return services === undefined ? { enabled: false, items: [] } : serviceList(intent, services, serviceCgroup());
+  }
+
+  async footprint(): Promise<FootprintView> {
+    this.#footprint ??= this.#o.footprint();
+    return this.#footprint;
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    return await this.#o.doctor.examine();
+  }
+
+  async metrics(): Promise<string> {
+    return await this.#o.metricsText();
+  }
+
+  observe(request: ObserveRequest, signal: AbortSignal): AsyncIterable<readonly FlowMessage[]> {
+    return this.#o.hub.observe(request, signal);
+  }
+
+  #viewContext() {
+    const { repository, words, engine } = this.#o;
+    return { repository, words, identityOf: engine.identityOf.bind(engine) };
+  }
+
+  #identityView(identity: Identity, references: number): IdentityView {
+    const { endpoints, words } = this.#o;
+    const local = endpoints.values().filter(({ record }) => words.get(record.id)?.identity === identity.id);
+    return {
+      id: identity.id,
+      kind: identity.kind === 'pod' ? 'cluster' : identity.kind,
+      labels: [...identityLabels(identity)],
+      endpoints: local.length,
+      references,
+    };
+  }
+
+  #policyContext(): PolicyViewContext {
+    const { repository, endpoints, engine, installer, policies } = this.#o;
+    const selected = new Map<PolicyKey, number>();
+    const refused = new Map<PolicyKey, string>();
+    for (const endpoint of endpoints.values()) {
+      const identity = engine.identityOf(endpoint);
+      if (identity === undefined || repository.identity(identity.id) === undefined) continue;
+      const origins = repository.policiesFor(identity.id);
+      for (const key of new Set(origins.map(policyKey))) selected.set(key, (selected.get(key) ?? 0) + 1);
+      const installed = installer.get(identity.id);
+      if (installed === undefined) continue;
+      for (const [key, why] of refusedPolicies(installed, origins)) refused.set(key, why);
+    }
+    return { repository, problems: policies.problems, refused, selected, converged: engine.converged };
+  }
+
+  #checks(): Check[] {
+    const { reflection, engine, installer, policies, endpoints } = this.#o;
+    const checks: Check[] = reflection.status().map(({ kind, status }) => ({
+      name: `api ${kind}`,
+      ok: status.synced && status.problem === undefined,
+      detail: reflectorDetail(status, reflection.server),
+    }));
+    const add = (name: string, problems: readonly string[], fine: string): void => {
+      checks.push({ name, ok: problems.length === 0, detail: problems.join('; ') || fine });
+    };
+    add('engine', engine.problem === undefined ? [] : [engine.problem], 'decisions reach the kernel');
+    const { services } = this.#o;
+    if (services !== undefined) {
+      const { problem } = services.engine;
+      const full = Array.from(services.engine.refused.values());
+      const { frontends, backends } = services.installer.counts;
+      const problems = [...(problem === undefined ? [] : [problem]), ...full.slice(0, 5)];
+      if (full.length > 5) problems.push(`and ${full.length - 5} more services`);
+      add('services', problems, `${frontends} frontends, ${backends} backends in the kernel`);
+    } else add('services', [], 'off: pods reach no service by its address');
+    const refused = Array.from(installer.entries()).flatMap(([, { states }]) =>
+      Object.values(states).flatMap(({ problem }) => problem?.message ?? []),
+    );
+    const { rows, peers, building } = installer;
+    add(
+      'policy tables',
+      [...new Set(refused)].slice(0, 5),
+      `${rows} rows and ${peers} peers in use, ${building} being made`,
+    );
+    add('objects', unreadableTexts(reflection.status()), 'all could be read');
+    const { unplaced, size } = this.#o.book;
+    const lost = `${unplaced} of ${size} addresses of pods and nodes elsewhere have no room in the ipcache, and are nobody's or the world's: raise maps.ipcache`;
+    add('addresses', unplaced === 0 ? [] : [lost], `${size} of pods and nodes elsewhere`);
+    const starved = Array.from(this.#o.identities.waiting, ([pod, problem]) => `pod ${pod}: ${problem}`);
+    add(
+      'identities',
+      starved.length > 5 ? [...starved.slice(0, 5), `and ${starved.length - 5} more pods`] : starved,
+      'every pod has one',
+    );
+    add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
+    const { waits } = this.#o.switchover;
+    add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
+    const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
+    add('records', unread, 'all of an earlier life could be read');
+    const closed = endpoints.values().filter(({ state }) => state !== 'ready');
+    add(
+      'endpoints',
+      closed.map(({ record, state, detail }) => `${namespacedName(record.pod)} is ${state}: ${detail ?? ''}`),
+      'all are enforced',
+    );
+    return checks;
+  }
+}

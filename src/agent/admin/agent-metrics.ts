@@ -1,0 +1,148 @@
+import { Gauge, Histogram, type Registry } from '../../base/metrics.ts';
+import type { AddressBook } from '../../cluster/index.ts';
+import { type MapSet, readCounters } from '../../datapath/index.ts';
+import { ENDPOINT_STATES } from '../../endpoint/index.ts';
+import type { IdentityAllocator } from '../../identity/index.ts';
+import type { FlowHub } from '../../observe/index.ts';
+import type {
+  DirectionState,
+  EndpointTable,
+  IpcacheReconciler,
+  PolicyFollower,
+  PolicyInstaller,
+  PolicyProblem,
+} from '../../plane/index.ts';
+import type { Reflection } from '../objects/index.ts';
+import type { Collection } from '../upkeep/index.ts';
+
+export type MetricsSources = {
+  readonly maps: MapSet;
+  readonly endpoints: EndpointTable;
+  readonly allocator: IdentityAllocator;
+  readonly installer: PolicyInstaller;
+  readonly policies: Pick<PolicyFollower, 'problems'>;
+  readonly book: Pick<AddressBook, 'unplaced'>;
+  readonly ipcache: IpcacheReconciler;
+  readonly collection: Collection;
+  readonly hub: FlowHub;
+  readonly reflection: Pick<Reflection, 'status'>;
+};
+
+/** From the first event to the last store of a pass of the engine. */
+export function passHistogram(registry: Registry): Histogram {
+  return new Histogram({
+    name: 'membrane_policy_pass_seconds',
+    help: 'From the first event to the last store into the kernel',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers: [registry],
+  });
+}
+
+/** Everything is read when it is asked for; nothing runs between two scrapes. */
+export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly Gauge[] {
+  const registers = [registry];
+  const { maps, endpoints, allocator, installer, policies, book, ipcache, collection, hub, reflection } = sources;
+  const gauge = (name: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  return [
+    new Gauge({
+      name: 'membrane_datapath_packets_total',
+      help: 'Packets by verdict (reason "none": forwarded) and direction, since the maps were created',
+      labelNames: ['reason', 'direction'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const { reason, direction, packets } of await readCounters(maps)) this.set({ reason, direction }, packets);
+      },
+    }),
+    new Gauge({
+      name: 'membrane_endpoint_count',
+      help: 'Endpoints of this node by state',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const state of ENDPOINT_STATES) {
+          this.set({ state }, endpoints.values().filter((endpoint) => endpoint.state === state).length);
+        }
+      },
+    }),
+    new Gauge({
+      name: 'membrane_map_fill_ratio',
+      help: 'How full the maps are',
+      labelNames: ['map'],
+      registers,
+      collect() {
+        this.set({ map: 'policy' }, installer.rows / maps.spec('policy').maxEntries);
+        this.set({ map: 'policy_peers' }, installer.peers / maps.spec('policy_peers').maxEntries);
+        this.set({ map: 'ipcache' }, ipcache.size / maps.spec('ipcache').maxEntries);
+        this.set({ map: 'conntrack' }, collection.entries / maps.spec('conntrack').maxEntries);
+      },
+    }),
+    new Gauge({
+      name: 'membrane_flow_lost_total',
+      help: 'Flow events that were lost, by place',
+      labelNames: ['place'],
+      registers,
+      collect() {
+        for (const [place, count] of Object.entries(hub.stats().lost)) this.set({ place }, count);
+      },
+    }),
+    new Gauge({
+      name: 'membrane_kube_silence_seconds',
+      help: 'Since the API server was last heard of, by kind; NaN: never. Above watchSeconds + 5, the view is out of date',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        for (const { kind, status } of reflection.status()) this.set({ kind }, (status.silentMs ?? NaN) / 1_000);
+      },
+    }),
+    new Gauge({
+      name: 'membrane_kube_unreadable_count',
+      help: 'Objects of which the newest version cannot be read, by kind: pods, namespaces and slices count as gone',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        for (const { kind, status } of reflection.status()) this.set({ kind }, status.rejected.length);
+      },
+    }),
+    gauge(
+      'membrane_address_unplaced_count',
+      'Addresses of pods and nodes elsewhere that have no room in the ipcache',
+      () => book.unplaced,
+    ),
+    gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length),
+    gauge('membrane_policy_refused_count', 'Identities of this node for which some policy is not in force', () =>
+      count(installer, ({ problem }) => problem !== undefined),
+    ),
+    new Gauge({
+      name: 'membrane_policy_closed_count',
+      help: 'Policies of which a rule admits nobody, because it cannot be read or its peers do not fit',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        const kinds = policies.problems.values().toArray().flat();
+        for (const reason of ['unreadable', 'no-room'] satisfies PolicyProblem['kind'][]) {
+          this.set({ reason }, kinds.filter(({ kind }) => kind === reason).length);
+        }
+      },
+    }),
+    gauge(
+      'membrane_policy_closed_identity_count',
+      'Identities of this node with a direction that is closed because its table does not fit or is not there yet',
+      () => count(installer, ({ inForce }) => inForce === 'closed'),
+    ),
+    gauge('membrane_policy_building_count', 'Policy tables that are being made', () => installer.building),
+    gauge('membrane_agent_resident_bytes', 'Memory of the agent', () => process.memoryUsage.rss()),
+  ];
+}
+
+function count(installer: PolicyInstaller, is: (state: DirectionState) => boolean): number {
+  return Array.from(installer.entries()).filter(([, { states }]) => Object.values(states).some(is)).length;
+}

@@ -1,0 +1,97 @@
+import type { PolicyView } from '../../api/index.ts';
+import {
+  type Direction,
+  formatSelector,
+  type PeerSelector,
+  type PolicyEntry,
+  type PolicyKey,
+  type PolicyObject,
+  type PortSpec,
+  policyKey,
+} from '../../model/index.ts';
+import { protocolName } from '../../net/index.ts';
+import { type PolicyProblem, textOf } from '../../plane/index.ts';
+import { type PolicyKind, type PolicyRepository, readPolicy } from '../../policy/index.ts';
+
+export type PolicyViewContext = {
+  readonly repository: PolicyRepository;
+  readonly kinds?: readonly PolicyKind[];
+  /** Why it is not in force as it is written. */
+  readonly problems: ReadonlyMap<PolicyKey, readonly PolicyProblem[]>;
+  /** Policies that are not in force for some identity, with the reason. */
+  readonly refused: ReadonlyMap<PolicyKey, string>;
+  /** How many endpoints of this node each policy selects. */
+  readonly selected: ReadonlyMap<PolicyKey, number>;
+  readonly converged: boolean;
+};
+
+export function policyView(row: PolicyObject, context: PolicyViewContext): PolicyView {
+  const key = policyKey(row);
+  const problems = context.problems.get(key) ?? [];
+  const [closed] = problems;
+  const refused = context.refused.get(key);
+  const detail = [...(closed === undefined ? [] : [textOf(problems)]), ...(refused === undefined ? [] : [refused])];
+  const { entries } = readPolicy(row, context.kinds);
+  return {
+    kind: row.kind,
+    ...(row.namespace === '' ? {} : { namespace: row.namespace }),
+    name: row.name,
+    uid: row.uid,
+    state: refused !== undefined ? 'refused' : (closed?.kind ?? (context.converged ? 'applied' : 'pending')),
+    ...(detail.length === 0 ? {} : { detail: detail.join('; ') }),
+    directions: [...new Set(entries.map(({ direction }) => direction))],
+    endpoints: context.selected.get(key) ?? 0,
+    rules: entries.map((entry) => ({
+      id: context.repository.rules.find(entry.origin),
+      direction: entry.direction,
+      verdict: entry.verdict === 'deny' ? 'deny' : 'allow',
+      text: ruleText(entry),
+    })),
+  };
+}
+
+const MOST_NAMED = 5;
+
+/** How many there are, and the first of them. */
+export function policyProblemTexts(problems: ReadonlyMap<PolicyKey, readonly PolicyProblem[]>): string[] {
+  if (problems.size === 0) return [];
+  const named = Array.from(problems).slice(0, MOST_NAMED);
+  const are = problems.size === 1 ? '1 policy is' : `${problems.size} policies are`;
+  return [`${are} not in force as written`, ...named.map(([key, why]) => `${key}: ${textOf(why)}`)];
+}
+
+/** `rule 0, from pods with app=frontend on TCP 8080`; direction and verdict are fields of their own. */
+export function ruleText(entry: PolicyEntry): string {
+  const preposition: Record<Direction, string> = { ingress: 'from', egress: 'to' };
+  const peers = entry.peers === 'any' ? 'anybody' : entry.peers.map(peerText).join(' or ') || 'nobody';
+  const ports = entry.ports === 'any' ? '' : ` on ${entry.ports.map(portText).join(', ') || 'no port'}`;
+  const rule = entry.origin.rule === undefined ? '' : `rule ${entry.origin.rule}, `;
+  const closed = entry.closed === undefined ? '' : ': it cannot be read';
+  return `${rule}${preposition[entry.direction]} ${peers}${ports}${closed}`;
+}
+
+function peerText(peer: PeerSelector): string {
+  switch (peer.kind) {
+    case 'entity':
+      return peer.entity;
+    case 'prefix': {
+      const except = peer.except.length === 0 ? '' : ` except ${peer.except.map(String).join(', ')}`;
+      return `${peer.prefix.toString()}${except}`;
+    }
+    case 'pods': {
+      const { name, selector } = peer.namespace;
+      const where = [
+        ...(name === undefined ? [] : [`of namespace ${name}`]),
+        ...(selector === undefined ? [] : [`of namespaces with ${formatSelector(selector)}`]),
+      ];
+      return `pods with ${formatSelector(peer.pods)} ${where.join(' and ')}`.trim();
+    }
+  }
+}
+
+function portText(port: PortSpec): string {
+  const protocol = protocolName(port.protocol);
+  if ('name' in port) return `${protocol} "${port.name}"`;
+  if (port.from === 0 && port.to === 0xffff) return `any ${protocol} port`;
+  return port.from === port.to ? `${protocol} ${port.from}` : `${protocol} ${port.from}-${port.to}`;
+}

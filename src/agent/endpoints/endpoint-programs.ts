@@ -1,0 +1,258 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { errorMessage } from '../../base/index.ts';
+import {
+  type Config,
+  closeLeftBehind,
+  installJudges,
+  judgesDifference,
+  loadEndpointPrograms,
+  type MapSet,
+  type ObjectSpec,
+  programsNamed,
+  type RunningPrograms,
+  removeJudges,
+  TcxLink,
+} from '../../datapath/index.ts';
+import type { EndpointRecord } from '../../endpoint/index.ts';
+import { type EndpointId, endpointId, type Ifindex } from '../../model/index.ts';
+
+export type EndpointProgramsOptions = {
+  readonly endpoint: ObjectSpec;
+  readonly judge: ObjectSpec;
+  readonly maps: MapSet;
+  readonly running: RunningPrograms;
+  /** What is the same for every endpoint of the node. */
+  readonly base: Config;
+  readonly pinDir: string;
+};
+
+export type PinnedLinks = { readonly fromPod: boolean; readonly toPod: boolean };
+
+const HOOKS = ['ingress', 'egress'] as const;
+type Hook = (typeof HOOKS)[number];
+const PROGRAMS = { ingress: 'from_pod', egress: 'to_pod' } as const;
+/** Endpoints whose programs are loaded before any of them is swapped: more at once would load the kernel's freeing of them. */
+const BATCH = 32;
+
+type Place = { readonly id: EndpointId; readonly device: Ifindex };
+
+/**
+ * The programs at pods' devices and what they share, as pinned links: they go on when the agent is gone. The agent holds
+ * the links too, so that a pin that is removed under it takes no program off.
+ */
+export class EndpointPrograms {
+  readonly #o: EndpointProgramsOptions;
+  readonly #links = new Map<EndpointId, Map<Hook, TcxLink>>();
+  readonly #configs = new WeakMap<EndpointRecord, Config>();
+
+  constructor(options: EndpointProgramsOptions) {
+    this.#o = options;
+  }
+
+  /** The same one for the same record: what was compared with it is not compared again. */
+  configOf(record: EndpointRecord): Config {
+    const known = this.#configs.get(record);
+    if (known !== undefined) return known;
+    const { id, hostIfindex, addr, mac } = record;
+    const config = { ...this.#o.base, endpoint: id, ifindex: hostIfindex, ipv4: addr, mac };
+    this.#configs.set(record, config);
+    return config;
+  }
+
+  /** Loads this endpoint's programs and attaches both, or swaps what is attached. */
+  async attach(record: EndpointRecord): Promise<void> {
+    await this.#attach({ id: record.id, device: record.hostIfindex }, this.configOf(record));
+  }
+
+  /**
+   * The same for many. `beforeSwap` runs when the programs of some are loaded, and right before they are swapped;
+   * `failed` hears of each that could not be.
+   */
+  async attachAll(
+    records: readonly EndpointRecord[],
+    {
+      beforeSwap,
+      failed,
+    }: { beforeSwap: () => Promise<void>; failed: (record: EndpointRecord, error: unknown) => Promise<void> },
+  ): Promise<void> {
+    const { endpoint, maps } = this.#o;
+    for (let at = 0; at < records.length; at += BATCH) {
+      const loaded: { record: EndpointRecord; programs: ReturnType<typeof loadEndpointPrograms> }[] = [];
+      for (const record of records.slice(at, at + BATCH)) {
+        try {
+          const programs = loadEndpointPrograms({ spec: endpoint, maps, config: this.configOf(record) });
+          loaded.push({ record, programs });
+        } catch (error) {
+          await failed(record, error);
+        }
+      }
+      await beforeSwap();
+      for (const { record, programs } of loaded) {
+        try {
+          await this.#put({ id: record.id, device: record.hostIfindex }, programs);
+        } catch (error) {
+          await failed(record, error);
+        }
+      }
+    }
+  }
+
+  async #attach(place: Place, config: Config): Promise<void> {
+    const { endpoint, maps } = this.#o;
+    await this.#put(place, loadEndpointPrograms({ spec: endpoint, maps, config }));
+  }
+
+  /** Closes the programs, which the links keep. */
+  async #put({ id, device }: Place, programs: ReturnType<typeof loadEndpointPrograms>): Promise<void> {
+    const of = { ingress: programs.fromPod, egress: programs.toPod };
+    const held = this.#links.get(id) ?? new Map<Hook, TcxLink>();
+    this.#links.set(id, held);
+    try {
+      const put = async (hook: Hook): Promise<void> => {
+        const before = held.get(hook);
+        if (before?.now.ifindex === device && before.isPinned) return before.replace(of[hook]);
+        const link = await TcxLink.attach({ ifindex: device, hook, pin: this.#pin(id, hook), program: of[hook] });
+        before?.close();
+        held.set(hook, link);
+      };
+      const done = await Promise.allSettled(HOOKS.map(put));
+      for (const one of done) if (one.status === 'rejected') throw one.reason;
+    } finally {
+      programs.fromPod.close();
+      programs.toPod.close();
+    }
+  }
+
+  /** Lets nothing pass at a device whose pod is unknown: its word is 0, and programs that name other maps are replaced. */
+  async close(id: EndpointId, device: Ifindex): Promise<void> {
+    await this.#attach({ id, device }, { ...this.#o.base, endpoint: id, ifindex: device });
+  }
+
+  /** Closes an endpoint for programs of its device that stayed on maps that nobody writes any more. */
+  async closeLeftBehind({ id, hostIfindex }: Pick<EndpointRecord, 'id' | 'hostIfindex'>): Promise<void> {
+    await closeLeftBehind(this.#o.maps, programsNamed(hostIfindex, HOOKS, Object.values(PROGRAMS)), { only: id });
+  }
+
+  /** How what runs at an endpoint's device, or what keeps it there, differs from what should; undefined: it does not. */
+  difference(record: EndpointRecord): string | undefined {
+    try {
+      return this.#unpinned(record.id) ?? this.#difference(record);
+    } catch (error) {
+      return errorMessage(error);
+    }
+  }
+
+  #unpinned(id: EndpointId): string | undefined {
+    const unpinned = this.unpinned(id);
+    return unpinned.length > 0 ? `not pinned: ${unpinned.join(', ')}` : undefined;
+  }
+
+  #difference(record: EndpointRecord): string | undefined {
+    const { endpoint: spec, running } = this.#o;
+    const config = this.configOf(record);
+    for (const hook of HOOKS) {
+      const link = this.#link(record.id, hook);
+      if (link === undefined) return `no program is pinned at ${hook}`;
+      const { ifindex: device, programId } = link.now;
+      if (device === 0) return `the program at ${hook} was taken off`;
+      if (device !== record.hostIfindex) return `the program at ${hook} is at another device`;
+      const difference = running.difference(programId, { spec, program: PROGRAMS[hook], config });
+      if (difference !== undefined) return `${hook}: ${difference}`;
+    }
+    return undefined;
+  }
+
+  /** Which hooks of an endpoint hold a program whose pin is gone. */
+  unpinned(id: EndpointId): Hook[] {
+    return HOOKS.filter((hook) => this.#link(id, hook)?.isPinned === false);
+  }
+
+  /** Pins again what lost its pin. E_DATAPATH_PIN. */
+  repin(id: EndpointId): void {
+    for (const hook of this.unpinned(id)) this.#links.get(id)?.get(hook)?.repin();
+  }
+
+  /** Throws E_DATAPATH_ATTACH and its kin when a link is not as it should be. */
+  verify(record: EndpointRecord): void {
+    for (const hook of HOOKS) {
+      const pin = this.#pin(record.id, hook);
+      using link = TcxLink.open(pin);
+      link?.verify();
+      if (link === undefined || link.now.ifindex !== record.hostIfindex)
+        throw new Error(`no program is pinned at ${pin}`);
+    }
+    const difference = this.difference(record);
+    if (difference !== undefined) throw new Error(difference);
+  }
+
+  /** Takes the programs off. Call it when the device is gone: then it costs no waiting. */
+  async detach(id: EndpointId): Promise<void> {
+    for (const hook of HOOKS) {
+      const pin = this.#pin(id, hook);
+      this.#links.get(id)?.get(hook)?.close();
+      await TcxLink.open(pin)?.detach();
+    }
+    this.#links.delete(id);
+    rmSync(this.#directory(id), { recursive: true, force: true });
+  }
+
+  /** Which endpoints have pinned links. */
+  pinned(): Map<EndpointId, PinnedLinks> {
+    const found = new Map<EndpointId, PinnedLinks>();
+    for (const name of list(`${this.#o.pinDir}/links`)) {
+      if (!/^[1-9]\d{0,4}$/.test(name)) continue;
+      const links = list(`${this.#o.pinDir}/links/${name}`);
+      found.set(endpointId(Number(name)), { fromPod: links.includes('ingress'), toPod: links.includes('egress') });
+    }
+    return found;
+  }
+
+  /** How the programs that all endpoints share differ from what they should be. */
+  sharedDifference(): string | undefined {
+    const { judge: spec, maps, base: config, running } = this.#o;
+    return judgesDifference(running, { spec, maps, config });
+  }
+
+  /** Puts the programs that all endpoints share in place, unless exactly they are. */
+  installShared(): void {
+    const { judge: spec, maps, base: config } = this.#o;
+    if (this.sharedDifference() !== undefined) installJudges({ spec, maps, config });
+  }
+
+  /** What conntrack does not let pass is dropped until `installShared`. */
+  removeShared(): void {
+    removeJudges(this.#o.maps);
+  }
+
+  /** Lets go of what it holds; everything stays attached. */
+  release(): void {
+    for (const held of this.#links.values()) for (const link of held.values()) link.close();
+    this.#links.clear();
+  }
+
+  #link(id: EndpointId, hook: Hook): TcxLink | undefined {
+    const held = this.#links.get(id) ?? new Map<Hook, TcxLink>();
+    this.#links.set(id, held);
+    const known = held.get(hook);
+    if (known !== undefined) return known;
+    const link = TcxLink.open(this.#pin(id, hook));
+    if (link !== undefined) held.set(hook, link);
+    return link;
+  }
+
+  #pin(id: EndpointId, hook: Hook): string {
+    return `${this.#directory(id)}/${hook}`;
+  }
+
+  #directory(id: EndpointId): string {
+    return `${this.#o.pinDir}/links/${id}`;
+  }
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

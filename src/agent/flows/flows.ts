@@ -1,0 +1,101 @@
+import { type Lifecycle, nameParts, type Service, systemClock } from '../../base/index.ts';
+import type { AddressBook } from '../../cluster/index.ts';
+import { type EndpointWords, EventRing, type MapSet, readEventLoss } from '../../datapath/index.ts';
+import { reservedIdentity } from '../../identity/index.ts';
+import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../../model/index.ts';
+import { isAddr, parseAddr } from '../../net/index.ts';
+import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } from '../../observe/index.ts';
+import type { EndpointTable } from '../../plane/index.ts';
+import type { PolicyRepository } from '../../policy/index.ts';
+
+/**
+ * Programs do not wake anybody: the ring is looked at this often, more slowly when nothing comes and nobody observes. A
+ * ring of 4 MiB holds the slow interval's events up to some 190,000 a second.
+ */
+const READ_EVERY_MS = { busy: 50, idle: 250 } as const;
+const LOSS_EVERY_MS = 1_000;
+
+export type FlowsOptions = {
+  readonly maps: MapSet;
+  readonly node: string;
+  readonly buffer: number;
+  readonly endpoints: EndpointTable;
+  readonly repository: PolicyRepository;
+  readonly book: AddressBook;
+  readonly words: EndpointWords;
+};
+
+/** From the kernel's ring to whoever observes. */
+export class Flows implements Service {
+  readonly hub: FlowHub;
+  readonly #o: FlowsOptions;
+  readonly #ring: EventRing;
+  readonly #context: DecodeContext;
+  #lossSeen: number;
+  #lossReadAt = 0;
+
+  constructor(options: FlowsOptions) {
+    this.#o = options;
+    this.hub = new FlowHub({ storeSize: options.buffer });
+    this.#ring = new EventRing(options.maps.get('events'), options.maps.spec('events').maxEntries);
+    const clock = new BootClock();
+    this.#context = { node: options.node, lookup: this.#lookup(), toWall: (ns) => clock.toWall(ns) };
+    this.#lossSeen = this.#loss();
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    lifecycle.spawn('flow events', async (signal) => {
+      while (!signal.aborted) {
+        const events = this.#ring.drain();
+        if (events.length > 0) this.hub.publish(events.map((event) => decodeFlow(event, this.#context)));
+        this.#noteLoss();
+        const busy = events.length > 0 || this.hub.stats().readers > 0;
+        await systemClock.sleep(READ_EVERY_MS[busy ? 'busy' : 'idle'], signal).catch(() => undefined);
+      }
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#ring.close();
+  }
+
+  #loss(): number {
+    const { lost, suppressed } = readEventLoss(this.#o.maps);
+    return lost + suppressed;
+  }
+
+  #noteLoss(): void {
+    const now = performance.now();
+    if (now - this.#lossReadAt < LOSS_EVERY_MS) return;
+    this.#lossReadAt = now;
+    const loss = this.#loss();
+    this.hub.recordKernelLoss(loss - this.#lossSeen);
+    this.#lossSeen = loss;
+  }
+
+  #lookup(): FlowLookup {
+    const { repository, endpoints, book } = this.#o;
+    return {
+      labels: (identity) => labelsOf(repository, identityId(identity)),
+      endpoint: (id) => {
+        const endpoint = endpoints.get(endpointId(id));
+        return endpoint && { namespace: endpoint.record.pod.namespace, pod: endpoint.record.pod.name };
+      },
+      address: (addr, identity) => {
+        const claim = isAddr(addr) ? book.ownerOf(parseAddr(addr)) : undefined;
+        if (claim?.identity !== identity || claim.owner.kind !== 'pod') return undefined;
+        const { namespace, name } = nameParts(claim.owner.key);
+        return { namespace, pod: name };
+      },
+      rule: (id) => {
+        const origin = repository.rules.get(ruleId(id));
+        return origin === undefined ? undefined : formatOrigin(origin);
+      },
+    };
+  }
+}
+
+export function labelsOf(repository: PolicyRepository, id: IdentityId): readonly string[] | undefined {
+  const identity = repository.identity(id) ?? reservedIdentity(id);
+  return identity === undefined ? undefined : identityLabels(identity);
+}

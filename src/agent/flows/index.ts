@@ -1,0 +1,2 @@
+/** What is told of connections. */
+export { Flows } from './flows.ts';

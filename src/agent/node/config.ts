@@ -1,0 +1,307 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { LOG_LEVELS } from '../../base/index.ts';
+import { isAddr, Prefix } from '../../net/index.ts';
+import { MAGLEV_SIZES } from '../../service/index.ts';
+import { agentErrors } from '../errors.ts';
+
+const path = z.string().regex(/^\//, 'must be an absolute path');
+const seconds = z.number().positive();
+const entries = z.int().min(16).max(16_777_216);
+const ifname = z.string().regex(/^[^\s/:]{1,15}$/, 'must be an interface name');
+const cidr = z.string().transform((text, ctx) => {
+  try {
+    return Prefix.parse(text);
+  } catch (error) {
+    ctx.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
+
+const action = z.enum(['include', 'exclude']);
+const regex = z.string().refine((text) => {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}, 'must be a regular expression');
+const labelRule = z.union([z.strictObject({ action, prefix: z.string() }), z.strictObject({ action, regex })]);
+
+const identitySchema = z
+  .strictObject({
+    labelFilter: z
+      .array(labelRule)
+      .optional()
+      .describe('Which pod labels make an identity; default: see identity/label-filter.ts.'),
+    grace: seconds
+      .default(600)
+      .describe('Seconds that a number without users stays with its workload, unless another needs it.'),
+    namespaceShare: z
+      .number()
+      .min(0.01)
+      .max(100)
+      .default(10)
+      .describe('Percent of the 65,280 numbers that the pods of one namespace may have.'),
+  })
+  .prefault({});
+
+const metricsSchema = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    host: z.string().refine(isAddr, 'must be an IP address').default('127.0.0.1'),
+    port: z.int().min(0).max(65_535).default(9962).describe('0: any free port.'),
+  })
+  .prefault({});
+
+const logSchema = z
+  .strictObject({
+    level: z.enum(LOG_LEVELS).default('info'),
+    file: path.optional().describe('Default: standard error.'),
+  })
+  .prefault({});
+
+const mapsSchema = z
+  .strictObject({
+    policy: entries.default(2_097_152).describe('Rows of all policy tables of the node.'),
+    policy_peers: entries.default(1_048_576).describe('Peers of all policy tables of the node.'),
+    ipcache: entries.default(524_288).describe('Prefixes with an identity.'),
+    endpoints: entries.default(16_384).describe('Local addresses.'),
+    conntrack: entries.default(262_144).describe('Connections.'),
+    snat: entries.default(262_144).describe('Masqueraded connections; memory is taken as they come.'),
+    fragments: entries.default(32_768).describe('Fragmented datagrams under way.'),
+    services: entries.default(131_072).describe('Frontends: an address and port of a service.'),
+    service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
+    backends: entries.default(262_144).describe('Backends of all services.'),
+    sock_origins: entries
+      .default(262_144)
+      .describe('Sockets that were turned to a backend; memory is taken as they come.'),
+    events: z
+      .int()
+      .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
+      .default(1_048_576)
+      .describe('Bytes of the event ring: what is written between two looks, 100 ms apart.'),
+  })
+  .prefault({});
+
+const policyLimitsSchema = z
+  .strictObject({
+    table: entries
+      .default(65_536)
+      .describe(
+        'Rows and peers of one table: the policies of a pod in one direction. Beyond it the policies that ask for most only isolate.',
+      ),
+    namespace: entries
+      .default(262_144)
+      .describe(
+        'Rows and peers of all tables of one namespace on this node. Beyond it a table is refused, and its pods are closed.',
+      ),
+    selectors: entries
+      .default(4_096)
+      .describe(
+        'Selectors of pods as peers, and values in them, that the policies of one namespace may have. Beyond it the rules of a policy that select pods admit nobody.',
+      ),
+  })
+  .prefault({});
+/** DEFAULT_SOCKET of cni/membrane-cni.c: one agent a node needs no setting on either side. */
+const CNI_SOCKET = '/run/membrane/cni.sock';
+
+export const portRange = z
+  .string()
+  .regex(/^\d{1,5}(-\d{1,5})?$/, 'must be like 30000-32767')
+  .transform((text) => text.split('-').map(Number))
+  .refine(([min = 0, max = min]) => min >= 1 && max <= 65_535 && min <= max, 'must be ports, the smaller first')
+  .transform(([min = 0, max = min]) => ({ min, max }));
+
+/** The agent's configuration; every key but `nodeName` has a default. Unknown keys are refused. */
+const configSchema = z.strictObject({
+  nodeName: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of a Node object')
+    .describe('Name of the Node object that this agent serves.'),
+  clusterName: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/)
+    .default('default')
+    .describe('Part of every identity.'),
+  kubeconfig: path.optional().describe("Default: the pod's service account (in-cluster)."),
+  watchSeconds: z
+    .int()
+    .min(1)
+    .max(3_600)
+    .default(30)
+    .describe(
+      'Seconds that the API server keeps one watch; 5 s of silence more and it is asked anew, all of it. Bounds how stale the view of the cluster can be.',
+    ),
+  stateDir: path.optional().describe('Records of endpoints and sockets. Default /run/membrane/<nodeName>.'),
+  pinDir: path.optional().describe('Pinned maps and links, on a bpffs. Default /sys/fs/bpf/membrane/<nodeName>.'),
+  cniSocket: path.default(CNI_SOCKET).describe('Where the CNI plugin asks; its own default, too.'),
+  adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
+  uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
+  devices: z
+    .array(ifname)
+    .optional()
+    .describe(
+      "Devices besides the uplink where packets from outside come in. Default: every Ethernet device that is nobody's port and no pod's.",
+    ),
+  podCIDR: cidr.optional().describe('Addresses of local pods. Default: spec.podCIDR of the Node.'),
+  policyEnforcement: z
+    .enum(['default', 'always', 'never'])
+    .default('default')
+    .describe(
+      'default: a pod is isolated once a policy selects it; always: from the start; never: policies are ignored.',
+    ),
+  cidrSelects: z
+    .array(z.enum(['pods', 'nodes']))
+    .default(['pods', 'nodes'])
+    .describe('What an ipBlock may select besides the world.'),
+  allowLocalhost: z
+    .enum(['always', 'policy'])
+    .default('always')
+    .describe('always: processes of the node reach its pods unless a policy denies the host explicitly.'),
+  policyLimits: policyLimitsSchema,
+  enableIPv6: z
+    .literal(false, 'IPv6 is not supported yet')
+    .default(false)
+    .describe('Off: every IPv6 packet of a pod is dropped.'),
+  enableEvents: z.boolean().default(true).describe('Flow events.'),
+  enableMasquerade: z.boolean().default(true).describe("Pods reach the world under the node's address."),
+  enableFragments: z.boolean().default(true).describe('IPv4 fragments; off: dropped.'),
+  enableIcmpErrors: z.boolean().default(true).describe('ICMP errors about known connections.'),
+  enableServices: z.boolean().default(true).describe('ClusterIP, NodePort and their like, without kube-proxy.'),
+  refuseWithoutBackends: z
+    .boolean()
+    .default(true)
+    .describe('The world is refused at once at a node port whose service has no backends; off: it gets no answer.'),
+  allowUnreachableServices: z
+    .boolean()
+    .default(false)
+    .describe('With enableServices off: start beside a kube-proxy, although pods reach none of its services.'),
+  cgroup: path
+    .optional()
+    .describe(
+      'cgroup v2 directory above the pods and the processes of the node that use services. Default: the root of the hierarchy, or that of the pods where the agent does not see the root.',
+    ),
+  nodePortRange: portRange
+    .default({ min: 30_000, max: 32_767 })
+    .describe("Node ports, as the API server's --service-node-port-range. No process of the node can bind one in use."),
+  reservedHostPorts: z
+    .array(portRange)
+    .default([
+      { min: 22, max: 22 },
+      { min: 2_379, max: 2_380 },
+      { min: 6_443, max: 6_443 },
+      { min: 10_248, max: 10_259 },
+    ])
+    .describe('Ports of the node that no pod may have by hostPort, like 6443 or 10248-10259.'),
+  nodePortAcceleration: z
+    .enum(['disabled', 'best-effort', 'native'])
+    .default('disabled')
+    .describe(
+      'XDP at the drivers of devices, for established connections to backends elsewhere; native: a device that cannot is an error. Not on a veth pair whose other end leaves checksums to be filled in.',
+    ),
+  loadBalancing: z
+    .enum(['random', 'maglev'])
+    .default('random')
+    .describe('How clients from outside get a backend; maglev: every node sends one client to one backend.'),
+  maglevTableSize: z
+    .literal(MAGLEV_SIZES)
+    .default(16_381)
+    .describe('Slots of a service; a hundred times its backends.'),
+  serviceCIDRs: z
+    .array(cidr)
+    .min(1)
+    .optional()
+    .describe(
+      "Where services get their ClusterIPs from, as the API server's --service-cluster-ip-range: nothing of it leaves the node. Default: what ServiceCIDR objects or kubeadm's ConfigMap say, and every ClusterIP that is given out.",
+    ),
+  serviceAddressRanges: z
+    .array(cidr)
+    .default([])
+    .describe('Where externalIPs and load balancer addresses may lie. Default: nowhere, so that none is captured.'),
+  namespaceServiceShare: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(25)
+    .describe(
+      'Percent of each map of services that the Services of one namespace may take, and one Service half of that.',
+    ),
+  enableCounters: z.boolean().default(true).describe('Count what was forwarded; drops are always counted.'),
+  ctQuota: z
+    .int()
+    .min(0)
+    .default(32_768)
+    .describe(
+      'Connections that one endpoint may have opened, and sockets to services; 0: nothing is counted, and one can take all.',
+    ),
+  expectedPods: z
+    .int()
+    .min(1)
+    .max(16_384)
+    .default(256)
+    .describe(
+      'Pods of this node that a part of the tables of connections and sockets is kept for; with more, the last may find none.',
+    ),
+  ctGcInterval: seconds.default(10).describe('Seconds between two runs of the conntrack collector.'),
+  eventRate: z
+    .int()
+    .min(0)
+    .default(8_000)
+    .describe(
+      'Flow events a second about connections that one endpoint opens, and as many about those that come to it from outside; what is above is counted. Beyond a 64th of it, only while half of the ring is free. 0: no limit.',
+    ),
+  flowBuffer: z.int().min(16).max(1_000_000).default(8192).describe('Flows kept for "membrane observe".'),
+  mtu: z.int().min(576).max(65_535).optional().describe("Of the pods' devices. Default: the uplink's."),
+  maps: mapsSchema,
+  metrics: metricsSchema,
+  log: logSchema,
+  identity: identitySchema,
+});
+
+export type AgentConfigInput = z.input<typeof configSchema>;
+type Parsed = z.output<typeof configSchema>;
+
+/** Complete and frozen. */
+export type AgentConfig = Readonly<
+  Omit<Parsed, 'stateDir' | 'pinDir' | 'adminSocket'> & {
+    stateDir: string;
+    pinDir: string;
+    adminSocket: string;
+  }
+>;
+
+/** E_AGENT_CONFIG names every key that is wrong. */
+export function parseConfig(value: unknown): AgentConfig {
+  const parsed = configSchema.safeParse(value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+    throw agentErrors.make('E_AGENT_CONFIG', { detail: problems.join('; ') });
+  }
+  const stateDir = parsed.data.stateDir ?? `/run/membrane/${parsed.data.nodeName}`;
+  return deepFreeze({
+    ...parsed.data,
+    stateDir,
+    pinDir: parsed.data.pinDir ?? `/sys/fs/bpf/membrane/${parsed.data.nodeName}`,
+    adminSocket: parsed.data.adminSocket ?? `${stateDir}/admin.sock`,
+  });
+}
+
+/** Reads YAML (and so JSON). E_AGENT_CONFIG_FILE, E_AGENT_CONFIG. */
+export function readConfig(file: string): AgentConfig {
+  let value: unknown;
+  try {
+    value = parseYaml(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw agentErrors.make('E_AGENT_CONFIG_FILE', { detail: file, cause });
+  }
+  return parseConfig(value);
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && !(inner instanceof Prefix)) deepFreeze(inner);
+  }
+  return Object.freeze(value);
+}

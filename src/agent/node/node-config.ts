@@ -1,0 +1,52 @@
+import { type Config, type MapSizes, netnsCookie, ZERO_CONFIG } from '../../datapath/index.ts';
+import type { AgentConfig } from './config.ts';
+import { connectionShares } from './connection-shares.ts';
+import type { Ports } from './masquerade-ports.ts';
+import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
+import { socketShares } from './socket-shares.ts';
+
+/** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
+const TUNNEL_PORT = 8472;
+
+/** A translated connection has a row for each direction: where it has an entry of conntrack, it has room for both. */
+export function mapSizes(maps: AgentConfig['maps']): MapSizes {
+  return { ...maps, translations: 2 * maps.conntrack };
+}
+
+/** The constants that are the same in every program of the node. `ports`: to masquerade with. */
+export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): Config {
+  return {
+    ...ZERO_CONFIG,
+    enableIpv6: config.enableIPv6,
+    enableEvents: config.enableEvents,
+    enableFragments: config.enableFragments,
+    enableMasquerade: config.enableMasquerade,
+    enableCidrSelects: config.cidrSelects.length > 0,
+    enableCounters: config.enableCounters,
+    enablePolicy: config.policyEnforcement !== 'never',
+    enableIcmpErrors: config.enableIcmpErrors,
+    enableServices: config.enableServices,
+    enableRefusals: config.enableServices && config.refuseWithoutBackends,
+    gatewayMac: GATEWAY_MAC,
+    gatewayIpv4: GATEWAY,
+    nodeIpv4: uplink.addr,
+    uplinkIfindex: uplink.ifindex,
+    tunnelPort: TUNNEL_PORT,
+    snatPortMin: ports.min,
+    snatPortMax: ports.max,
+    nodePortMin: config.nodePortRange.min,
+    nodePortMax: config.nodePortRange.max,
+    nodeCookie: config.enableServices ? Number(netnsCookie()) : 0,
+    ...connectionShares({
+      capacity: config.maps.conntrack,
+      endpoints: config.expectedPods,
+      quota: config.ctQuota,
+    }),
+    ...socketShares({
+      capacity: config.maps.sock_origins,
+      endpoints: config.expectedPods,
+      quota: config.ctQuota,
+    }),
+    eventRate: config.eventRate,
+  };
+}

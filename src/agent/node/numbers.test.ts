@@ -1,0 +1,104 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLogger } from '../../base/index.ts';
+import { labelMap, type Workload } from '../../model/index.ts';
+import { Prefix } from '../../net/index.ts';
+import { Numbers } from './numbers.ts';
+
+let dir = '';
+beforeEach(() => {
+  dir = mkdtempSync(`${tmpdir()}/mbr-numbers-`);
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const workload = (app: string): Workload => ({
+  namespace: 'shop',
+  namespaceLabels: labelMap({}),
+  labels: labelMap({ app }),
+  serviceAccount: 'default',
+  cluster: 'default',
+  namedPorts: [{ name: 'http', protocol: 'TCP', port: 80 }],
+});
+
+function open() {
+  const numbers = new Numbers(dir);
+  return { numbers, ...numbers.restore({ grace: 1_000, log: silentLogger }) };
+}
+
+test('what numbers mean survives, with all changes since the first save', () => {
+  const before = open();
+  expect(before.numbers.trusted).toBe(false);
+  const gone = before.allocator.acquire(workload('gone')).id;
+  before.cidrs.acquire(Prefix.parse('198.51.100.0/24'));
+  before.numbers.save(before.allocator, before.cidrs);
+  const kept = before.allocator.acquire(workload('kept')).id;
+  const prefix = before.cidrs.acquire(Prefix.parse('203.0.113.0/24')).identity.id;
+  before.cidrs.release(Prefix.parse('198.51.100.0/24'));
+  before.numbers.save(before.allocator, before.cidrs);
+  before.numbers.close();
+
+  const after = open();
+  expect(after.numbers.trusted).toBe(true);
+  expect(after.allocator.identities().map(({ id, workload: { labels } }) => [id, labels.get('app')])).toEqual([
+    [gone, 'gone'],
+    [kept, 'kept'],
+  ]);
+  expect(after.allocator.acquire(workload('kept')).id).toBe(kept);
+  expect(after.allocator.acquire(workload('fresh')).id).toBeGreaterThan(kept);
+  expect(after.cidrs.acquire(Prefix.parse('203.0.113.0/24')).identity.id).toBe(prefix);
+  expect(after.cidrs.acquire(Prefix.parse('198.51.100.0/24')).identity.id).not.toBe(prefix);
+  after.numbers.close();
+});
+
+test('a number that is not saved yet means nobody after a crash, one that was taken back its new owner', () => {
+  const numbers = new Numbers(dir);
+  const { allocator, cidrs } = numbers.restore({ grace: 1_000, namespaceShare: 1 / 65_280, log: silentLogger });
+  const { id } = allocator.acquire(workload('first'));
+  numbers.save(allocator, cidrs);
+  allocator.release(id);
+  const again = (app: string) => {
+    expect(() => allocator.acquire(workload(app))).toThrow();
+    allocator.expire();
+    allocator.settle();
+    return allocator.acquire(workload(app));
+  };
+  const second = again('second');
+  numbers.save(allocator, cidrs);
+  allocator.release(second.id);
+  again('unsaved');
+  numbers.close();
+  const after = open();
+  expect(after.allocator.identities().map(({ workload: { labels } }) => labels.get('app'))).toEqual(['second']);
+  after.numbers.close();
+});
+
+test('a change costs no more where there are many', () => {
+  const { numbers, allocator, cidrs } = open();
+  for (let index = 0; index < 5_000; index += 1) allocator.acquire(workload(`w${index}`));
+  numbers.save(allocator, cidrs);
+  const size = () => readdirSync(dir).reduce((sum, name) => sum + statSync(`${dir}/${name}`).size, 0);
+  const before = size();
+  allocator.acquire(workload('one more'));
+  numbers.save(allocator, cidrs);
+  expect(size() - before).toBeLessThan(100_000);
+  numbers.close();
+});
+
+test.each([
+  ['no database', 'numbers.db', 'not a database, but some text that is longer than the header of one would be'],
+  ['cut short', 'numbers.db', ''],
+])('%s: the numbering is made anew', (_, name, text) => {
+  const before = open();
+  before.allocator.acquire(workload('web'));
+  before.numbers.save(before.allocator, before.cidrs);
+  before.numbers.close();
+  writeFileSync(`${dir}/${name}`, text);
+  const after = open();
+  expect(after.numbers.trusted).toBe(false);
+  expect(after.allocator.identities()).toEqual([]);
+  after.allocator.acquire(workload('web'));
+  after.numbers.save(after.allocator, after.cidrs);
+  after.numbers.close();
+  expect(open().numbers.trusted).toBe(true);
+});

@@ -1,0 +1,99 @@
+import type { Lifecycle, Logger, Service } from '../../base/index.ts';
+import type { Intent } from '../../cluster/index.ts';
+import {
+  ENDPOINT_SLICE,
+  type KubeClient,
+  NAMESPACE,
+  NODE,
+  POD,
+  policyResource,
+  Reflector,
+  type ReflectorStatus,
+  type Resource,
+  SERVICE,
+} from '../../kube/index.ts';
+import type { ObjectRow } from '../../model/index.ts';
+import { POLICY_KINDS, type PolicyKind } from '../../policy/index.ts';
+import type { Table } from '../../table/index.ts';
+
+export type ReflectionOptions = {
+  readonly client: KubeClient;
+  readonly intent: Intent;
+  readonly log: Logger;
+  /** Services and their slices are read too. */
+  readonly services: boolean;
+  /** Of policies. */
+  readonly kinds?: readonly PolicyKind[];
+  /** How long the server keeps one watch. */
+  readonly watchSeconds: number;
+};
+
+type Follow = {
+  readonly kind: string;
+  readonly status: () => ReflectorStatus;
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+/** Keeps the intent tables at what the API server says. */
+export class Reflection implements Service {
+  readonly #client: KubeClient;
+  readonly #follows: readonly Follow[];
+
+  constructor(options: ReflectionOptions) {
+    const { client, intent, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
+    this.#client = client;
+    const follow = <T extends ObjectRow, K extends string>(resource: Resource<T>, table: Table<T, K>): Follow => {
+      const reflector = new Reflector({ client, resource, log, watchSeconds });
+      return {
+        kind: resource.kind,
+        status: () => reflector.status(),
+        run: async (signal) => {
+          for await (const batch of reflector.batches(signal)) {
+            table.apply(batch, resource.kind);
+          }
+        },
+      };
+    };
+    this.#follows = [
+      follow(NAMESPACE, intent.namespaces),
+      follow(NODE, intent.nodes),
+      ...kinds.map((kind) => follow(policyResource(kind), intent.policies)),
+      follow(POD, intent.pods),
+      ...(services ? [follow(SERVICE, intent.services), follow(ENDPOINT_SLICE, intent.slices)] : []),
+    ];
+  }
+
+  get server(): string {
+    return this.#client.server;
+  }
+
+  status(): { readonly kind: string; readonly status: ReflectorStatus }[] {
+    return this.#follows.map(({ kind, status }) => ({ kind, status: status() }));
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    for (const { kind, run } of this.#follows) lifecycle.spawn(`reflector ${kind}`, run);
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close();
+  }
+}
+
+const MOST_NAMED = 5;
+
+/** Objects that cannot be read, and what follows: the first of them. */
+export function unreadableTexts(all: readonly { readonly kind: string; readonly status: ReflectorStatus }[]): string[] {
+  const texts = all.flatMap(({ kind, status }) =>
+    status.rejected.map(({ key, problem }) => `${kind} ${key} cannot be read: ${problem}`),
+  );
+  const more = texts.length - MOST_NAMED;
+  return more > 0 ? [...texts.slice(0, MOST_NAMED), `and ${more} more objects`] : texts;
+}
+
+/** `12 objects, last heard of 3 s ago`, with what is wrong in front. */
+export function reflectorDetail({ problem, synced, objects, silentMs }: ReflectorStatus, server: string): string {
+  const known = synced ? `${objects} objects` : `waits for ${server}`;
+  const heard = silentMs === undefined ? 'never heard of' : `last heard of ${Math.round(silentMs / 1_000)} s ago`;
+  return [...(problem === undefined ? [] : [problem]), known, heard].join(', ');
+}

@@ -1,0 +1,102 @@
+import { createServer, type Server } from 'node:http';
+import { boundSilent, errorMessage, type Logger, nameParts, type Service } from '../../base/index.ts';
+import type { Frontend, ServiceSpec } from '../../model/index.ts';
+
+/** The world reaches this port: one that opens connections and says nothing must not silence it for a load balancer. */
+const MAX_SILENT = 32;
+const TIMEOUT_MS = 5_000;
+
+type Health = { readonly port: number; readonly server: Server; localEndpoints: number };
+
+/**
+ * Tells load balancers whether this node has anybody for a service whose external policy is Local (its
+ * healthCheckNodePort): 200 when it has, 503 when not, in the form that kube-proxy's answer has.
+ */
+export class ServiceHealth implements Service {
+  readonly #log: Logger;
+  readonly #byService = new Map<string, Health>();
+  readonly #problems = new Map<string, string>();
+  #stopped = false;
+
+  constructor(options: { readonly log: Logger }) {
+    this.#log = options.log;
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { server } of this.#byService.values()) close(server);
+    this.#byService.clear();
+  }
+
+  /** Why a service's port does not answer; undefined: it does, or has none. */
+  problemOf(service: string): string | undefined {
+    return this.#problems.get(service);
+  }
+
+  /** `row`: undefined when the service is gone. */
+  update(service: string, row: ServiceSpec | undefined, frontends: readonly Frontend[]): void {
+    const port = row === undefined ? 0 : portOf(row);
+    const known = this.#byService.get(service);
+    if (known !== undefined && known.port !== port) {
+      this.#byService.delete(service);
+      close(known.server);
+    }
+    if (port === 0 || this.#stopped) {
+      this.#problems.delete(service);
+      return;
+    }
+    const localEndpoints = localAddresses(frontends);
+    const health = this.#byService.get(service);
+    if (health === undefined) this.#listen(service, port, localEndpoints);
+    else health.localEndpoints = localEndpoints;
+  }
+
+  #listen(service: string, port: number, localEndpoints: number): void {
+    const server = createServer({ requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS }, (_, response) => {
+      const body = JSON.stringify({
+        service: nameParts(service),
+        localEndpoints: health.localEndpoints,
+        serviceProxyHealthy: true,
+      });
+      response.writeHead(health.localEndpoints > 0 ? 200 : 503, {
+        'content-type': 'application/json',
+        connection: 'close',
+      });
+      response.end(body);
+    });
+    const health: Health = { port, server, localEndpoints };
+    boundSilent(server, MAX_SILENT);
+    server.on('listening', () => this.#problems.delete(service));
+    server.on('error', (error) => {
+      // Another service's, or a process of the node has it: tried again when the service changes.
+      this.#problems.set(service, errorMessage(error));
+      this.#log.warn({ service, port, error: errorMessage(error) }, 'health check port cannot be served');
+      if (this.#byService.get(service)?.server === server) this.#byService.delete(service);
+    });
+    this.#byService.set(service, health);
+    server.listen(port);
+    server.unref();
+  }
+}
+
+function portOf({ type, externalTrafficPolicy, healthCheckNodePort }: ServiceSpec): number {
+  const wanted = type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
+  return wanted && healthCheckNodePort >= 1 && healthCheckNodePort <= 65_535 ? healthCheckNodePort : 0;
+}
+
+/** Only those that are ready count: a node whose last ones drain should get nothing new. */
+function localAddresses(frontends: readonly Frontend[]): number {
+  const local = new Set<string>();
+  for (const { externalLocal, externalBackends } of frontends) {
+    if (!externalLocal) continue;
+    for (const { addr, state, local: isLocal } of externalBackends) if (isLocal && state === 'ready') local.add(addr);
+  }
+  return local.size;
+}
+
+function close(server: Server): void {
+  server.close();
+  server.closeAllConnections();
+}

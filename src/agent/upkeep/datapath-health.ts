@@ -1,0 +1,162 @@
+import {
+  type Clock,
+  errorMessage,
+  type Lifecycle,
+  type Logger,
+  namespacedName,
+  type Service,
+  type Signal,
+} from '../../base/index.ts';
+import { Counter, Gauge, type Registry } from '../../base/metrics.ts';
+import type { Generation } from '../../datapath/index.ts';
+import { isConnected } from '../../endpoint/index.ts';
+import type { Endpoint, EndpointTable } from '../../plane/index.ts';
+import type { NodeDevices } from '../devices/index.ts';
+import type { BrokenEndpoints, EndpointPrograms } from '../endpoints/index.ts';
+
+/** How soon what somebody changed in the kernel is put back. */
+const LOOK_MS = 10_000;
+
+export type DatapathHealthOptions = {
+  readonly generation: Generation;
+  readonly endpoints: EndpointTable;
+  readonly programs: EndpointPrograms;
+  readonly devices: Pick<NodeDevices, 'problems' | 'look'>;
+  /** The programs of sockets: how they differ, and putting them in place. */
+  readonly sockets: { readonly difference: () => string | undefined; readonly attach: () => Promise<unknown> };
+  readonly broken: BrokenEndpoints;
+  /** Told when an endpoint was closed, or may be opened again. */
+  readonly changed: Signal;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/**
+ * Compares what runs in the kernel with what should, and puts right what differs: maps and links without pins, programs
+ * of another build, with other constants or on other maps. A pod whose programs cannot be put right is closed.
+ */
+export class DatapathHealth implements Service {
+  readonly #o: DatapathHealthOptions;
+  readonly #repairs: Counter;
+  /** What the last look could not put right. */
+  #unrepaired: readonly string[] = [];
+
+  constructor(options: DatapathHealthOptions) {
+    this.#o = options;
+    const { registry } = options;
+    this.#repairs = new Counter({
+      name: 'membrane_datapath_repairs_total',
+      help: 'Maps, links and programs that were not as they should be and were put right',
+      registers: [registry],
+    });
+    registerGauge(registry, () => this.#unrepaired.length);
+  }
+
+  /** What could not be put right, and what an earlier life left that cannot be as it is configured. */
+  get standing(): readonly string[] {
+    return [...this.#o.generation.problems, ...this.#unrepaired];
+  }
+
+  /** How what runs now differs from what should, for people. Changes nothing. */
+  problems(): string[] {
+    const { generation, devices, sockets, programs } = this.#o;
+    if (!generation.isSettled) return [...generation.problems];
+    const judges = programs.sharedDifference();
+    const turned = sockets.difference();
+    return [
+      ...generation.problems,
+      ...generation.maps.unpinned().map((name) => `the map ${name} is not pinned`),
+      ...(judges === undefined ? [] : [`the judges: ${judges}`]),
+      ...this.#settled().flatMap((endpoint) => {
+        const difference = programs.difference(endpoint.record);
+        return difference === undefined ? [] : [`${nameOf(endpoint)}: ${difference}`];
+      }),
+      ...devices.problems(),
+      ...(turned === undefined ? [] : [`the programs of sockets: ${turned}`]),
+    ];
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    lifecycle.spawn('health of the datapath', async (signal) => {
+      while (!signal.aborted) {
+        await this.#o.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+        if (!signal.aborted) await this.look();
+      }
+    });
+  }
+
+  /** Puts right what differs. */
+  async look(): Promise<void> {
+    const { generation, programs, devices, sockets, broken, changed } = this.#o;
+    // Until programs have gone over, they are to differ.
+    if (!generation.isSettled) return;
+    const failed: string[] = [];
+    const attempt = async (
+      what: string,
+      difference: string | undefined,
+      repair: () => unknown,
+    ): Promise<string | undefined> => {
+      if (difference === undefined) return undefined;
+      try {
+        await repair();
+        this.#repairs.inc();
+        this.#o.log.warn({ what, difference }, 'the kernel was not as it should be, and was put right');
+        return undefined;
+      } catch (error) {
+        const failure = errorMessage(error);
+        const why = `${difference}, and that could not be put right${failure === difference ? '' : `: ${failure}`}`;
+        failed.push(`${what}: ${why}`);
+        return why;
+      }
+    };
+    const maps = generation.maps.unpinned();
+    await attempt('maps', maps.length === 0 ? undefined : `not pinned: ${maps.join(', ')}`, () =>
+      generation.maps.repin(),
+    );
+    const unjudged = await attempt('judges', programs.sharedDifference(), () => programs.installShared());
+    // Nobody knows what they would let pass: without them everything that conntrack does not know is dropped.
+    if (unjudged !== undefined) programs.removeShared();
+    for (const endpoint of this.#settled()) {
+      const { record } = endpoint;
+      const why = await attempt(nameOf(endpoint), programs.difference(record), async () => {
+        programs.repin(record.id);
+        if (programs.difference(record) !== undefined) await programs.attach(record);
+      });
+      if (why !== undefined) await broken.close(record, why);
+      else if (endpoint.state === 'broken') await attempt(nameOf(endpoint), 'closed', () => broken.mend(record));
+      else continue;
+      changed.emit();
+    }
+    if (devices.problems().length > 0)
+      await attempt('devices of the node', 'not as they should be', () => devices.look());
+    failed.push(...devices.problems());
+    await attempt('programs of sockets', sockets.difference(), async () => {
+      await sockets.attach();
+      const still = sockets.difference();
+      if (still !== undefined) throw new Error(still);
+    });
+    for (const problem of failed) this.#o.log.error({ problem }, 'the kernel is not as it should be');
+    this.#unrepaired = failed;
+  }
+
+  /** Not those that are being made or taken apart. */
+  #settled(): Endpoint[] {
+    return this.#o.endpoints.values().filter(({ state }) => isConnected(state));
+  }
+}
+
+function nameOf({ record: { id, pod } }: Endpoint): string {
+  return `endpoint ${id} (${namespacedName(pod)})`;
+}
+
+function registerGauge(registry: Registry, count: () => number): Gauge {
+  return new Gauge({
+    name: 'membrane_datapath_problem_count',
+    help: 'What runs in the kernel and could not be put right',
+    registers: [registry],
+    collect() {
+      this.set(count());
+    },
+  });
+}
