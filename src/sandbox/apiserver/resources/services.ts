@@ -36,7 +36,7 @@ function setServiceDefaults(object: KubeObject): void {
   if (stringAt(spec, 'sessionAffinity') === 'ClientIP') {
     const config = ensureObject(ensureObject(spec, 'sessionAffinityConfig'), 'clientIP');
     setDefault(config, 'timeoutSeconds', 10_800);
-  }
+  } else if (stringAt(spec, 'sessionAffinity') === 'None') delete spec['sessionAffinityConfig'];
   const clusterIp = stringAt(spec, 'clusterIP') ?? '';
   const clusterIps = listAt(spec, 'clusterIPs');
   if (clusterIp !== '' && clusterIps.length === 0) spec['clusterIPs'] = [clusterIp];

@@ -4,24 +4,28 @@ import { addrValue, Prefix, parseAddr } from '../../../net/index.ts';
 import { ensureObject, isObject, listAt, numberAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { invalidObject } from '../validate/invalid-object.ts';
+import { NumberPool, staticBand } from './number-pool.ts';
 
-const NODE_PORTS = { first: 30_000, last: 32_767 };
+const NODE_PORTS = { first: 30_000, last: 32_767, staticBand: staticBand(2_768, { share: 32, max: 128 }) };
+const ADDRESS_BAND = { share: 16, max: 256 };
+/** The first address belongs to the API server's own service. */
+const API_SERVER = 1;
 
 /** Cluster addresses and node ports: given out once, taken back with their service. */
 export class ServiceAddresses {
   readonly #prefix: Prefix;
-  readonly #size: number;
-  readonly #usedIps = new Set<number>();
-  readonly #usedPorts = new Set<number>();
-  #nextIp = 10;
-  #nextPort = NODE_PORTS.first;
+  /** By their place in the prefix. */
+  readonly #ips: NumberPool;
+  readonly #ports = new NumberPool(NODE_PORTS);
 
   /** `cidr`: IPv4; its first address is the API server's. */
   constructor(cidr: string, existing: Iterable<KubeObject>) {
     const prefix = Prefix.parse(cidr);
     if (prefix.family !== 4) throw new RangeError(`not an IPv4 prefix: ${cidr}`);
     this.#prefix = prefix;
-    this.#size = Number(prefix.size);
+    const size = Number(prefix.size);
+    this.#ips = new NumberPool({ first: 1, last: size - 2, staticBand: staticBand(size, ADDRESS_BAND) });
+    this.#ips.take(API_SERVER);
     for (const service of existing) this.#mark(service);
   }
 
@@ -49,36 +53,25 @@ export class ServiceAddresses {
 
   release(service: KubeObject): void {
     const offset = this.#offset(stringAt(service, 'spec', 'clusterIP'));
-    if (offset !== undefined) this.#usedIps.delete(offset);
-    for (const port of listAt(service, 'spec', 'ports')) this.#usedPorts.delete(numberAt(port, 'nodePort') ?? 0);
-    this.#usedPorts.delete(numberAt(service, 'spec', 'healthCheckNodePort') ?? 0);
+    if (offset !== undefined && offset !== API_SERVER) this.#ips.release(offset);
+    for (const port of nodePortsOf(service)) this.#ports.release(port);
   }
 
   #mark(service: KubeObject): void {
     const offset = this.#offset(stringAt(service, 'spec', 'clusterIP'));
-    if (offset !== undefined) this.#usedIps.add(offset);
-    for (const port of listAt(service, 'spec', 'ports')) {
-      const nodePort = numberAt(port, 'nodePort') ?? 0;
-      if (nodePort !== 0) this.#usedPorts.add(nodePort);
-    }
-    const health = numberAt(service, 'spec', 'healthCheckNodePort') ?? 0;
-    if (health !== 0) this.#usedPorts.add(health);
+    if (offset !== undefined) this.#ips.take(offset);
+    for (const port of nodePortsOf(service)) this.#ports.take(port);
   }
 
   #offset(ip: string | undefined): number | undefined {
     if (ip === undefined || !isIPv4(ip)) return undefined;
     const offset = Number(addrValue(parseAddr(ip)) - this.#prefix.value);
-    return offset > 0 && offset < this.#size - 1 ? offset : undefined;
+    return this.#ips.covers(offset) ? offset : undefined;
   }
 
   #freeIp(service: KubeObject): string {
-    for (let tried = 0; tried < this.#size; tried++) {
-      const offset = this.#nextIp;
-      this.#nextIp = offset + 1 < this.#size - 1 ? offset + 1 : 1;
-      // The first address is kept for the API server's own service.
-      if (offset < 2 || this.#usedIps.has(offset)) continue;
-      return this.#prefix.at(BigInt(offset));
-    }
+    const offset = this.#ips.free();
+    if (offset !== undefined) return this.#prefix.at(BigInt(offset));
     throw failed(service, 'spec.clusterIPs', '', 'failed to allocate IP: range is full');
   }
 
@@ -92,7 +85,7 @@ export class ServiceAddresses {
         `failed to allocate IP ${ip}: the provided IP is not in the valid range`,
       );
     }
-    if (this.#usedIps.has(offset)) {
+    if (this.#ips.isTaken(offset) && !isApiServer(service, offset)) {
       throw failed(service, 'spec.clusterIPs', [ip], `failed to allocate IP ${ip}: provided IP is already allocated`);
     }
   }
@@ -112,7 +105,7 @@ export class ServiceAddresses {
       const asked = numberAt(port, 'nodePort') || numberAt(before, 'nodePort') || shared.get(own) || 0;
       const number = asked === 0 ? this.#freePort(service, taken) : asked;
       const field = `spec.ports[${index}].nodePort`;
-      if (number < NODE_PORTS.first || number > NODE_PORTS.last) {
+      if (!this.#ports.covers(number)) {
         throw failed(
           service,
           field,
@@ -120,7 +113,7 @@ export class ServiceAddresses {
           'provided port is not in the valid range. The range of valid ports is 30000-32767',
         );
       }
-      const isTaken = taken.has(number) ? shared.get(own) !== number : this.#usedPorts.has(number) && !kept.has(number);
+      const isTaken = taken.has(number) ? shared.get(own) !== number : this.#ports.isTaken(number) && !kept.has(number);
       if (isTaken) throw failed(service, field, number, 'provided port is already allocated');
       taken.add(number);
       shared.set(own, number);
@@ -138,20 +131,27 @@ export class ServiceAddresses {
     const kept = numberAt(old, 'spec', 'healthCheckNodePort') ?? 0;
     const asked = numberAt(spec, 'healthCheckNodePort') || kept;
     const own = new Set(listAt(spec, 'ports').map((port) => numberAt(port, 'nodePort') ?? 0));
-    if (asked !== 0 && asked !== kept && (this.#usedPorts.has(asked) || own.has(asked))) {
+    if (asked !== 0 && asked !== kept && (this.#ports.isTaken(asked) || own.has(asked))) {
       throw failed(service, 'spec.healthCheckNodePort', asked, 'provided port is already allocated');
     }
     spec['healthCheckNodePort'] = asked === 0 ? this.#freePort(service, own) : asked;
   }
 
   #freePort(service: KubeObject, taken: ReadonlySet<number>): number {
-    for (let tried = 0; tried <= NODE_PORTS.last - NODE_PORTS.first; tried++) {
-      const port = this.#nextPort;
-      this.#nextPort = port === NODE_PORTS.last ? NODE_PORTS.first : port + 1;
-      if (!this.#usedPorts.has(port) && !taken.has(port)) return port;
-    }
+    const port = this.#ports.free(taken);
+    if (port !== undefined) return port;
     throw failed(service, 'spec.ports', '', 'failed to allocate a nodePort: range is full');
   }
+}
+
+function isApiServer({ metadata: { namespace, name } }: KubeObject, offset: number): boolean {
+  return offset === API_SERVER && namespace === 'default' && name === 'kubernetes';
+}
+
+/** The health check's, too. */
+function nodePortsOf(service: KubeObject): number[] {
+  const ports = listAt(service, 'spec', 'ports').map((port) => numberAt(port, 'nodePort'));
+  return [...ports, numberAt(service, 'spec', 'healthCheckNodePort')].filter((port) => port !== undefined);
 }
 
 function failed(service: KubeObject, field: string, value: number | string | string[], detail: string): Error {

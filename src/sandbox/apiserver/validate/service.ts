@@ -70,10 +70,6 @@ const MAX_AFFINITY = 86_400;
 function validateAffinity(spec: Json | undefined): FieldError[] {
   const field = 'spec.sessionAffinityConfig.clientIP.timeoutSeconds';
   const seconds = numberAt(spec, 'sessionAffinityConfig', 'clientIP', 'timeoutSeconds');
-  if (stringAt(spec, 'sessionAffinity') !== 'ClientIP') {
-    const given = at(spec, 'sessionAffinityConfig') !== undefined;
-    return given ? [forbiddenField('spec.sessionAffinityConfig', 'must not be set when session affinity is None')] : [];
-  }
   if (seconds === undefined || (seconds > 0 && seconds <= MAX_AFFINITY)) return [];
   return [invalid(field, seconds, `must be greater than 0 and less than ${MAX_AFFINITY}`)];
 }

@@ -293,6 +293,34 @@ describe('Service', () => {
     expect(ports.size).toBe(3);
   });
 
+  test('leaves the beginning of both ranges to those who ask for a number', async () => {
+    await using api = await TestServer.start({ serviceCidr: '10.96.0.0/22' });
+    const create = async (name: string, spec: JsonObject = {}, port: JsonObject = {}) =>
+      (
+        await api.post(SERVICES, {
+          metadata: { name },
+          spec: { type: 'NodePort', ports: [{ port: 80, ...port }], ...spec },
+        })
+      ).body;
+    for (const name of ['a', 'b', 'c']) await create(name);
+    expect(await create('asks', { clusterIP: '10.96.0.2' }, { nodePort: 30_001 })).toMatchObject({
+      spec: { clusterIP: '10.96.0.2', ports: [{ nodePort: 30_001 }] },
+    });
+    expect(await create('d')).toMatchObject({ spec: { clusterIP: '10.96.0.68', ports: [{ nodePort: 30_089 }] } });
+    const reserved = await create('thief', { clusterIP: '10.96.0.1' });
+    expect(reserved['message']).toContain('provided IP is already allocated');
+  });
+
+  test('forgets the time of its affinity when it has none', async () => {
+    await using api = await TestServer.start();
+    const spec = { sessionAffinity: 'ClientIP', ports: [{ port: 80 }] };
+    const { body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
+    expect(body).toMatchObject({ spec: { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } } });
+    const patched = await api.patch(`${SERVICES}/a`, 'strategic', { spec: { sessionAffinity: 'None' } });
+    expect(patched.status).toBe(200);
+    expect(patched.body['spec']).not.toHaveProperty('sessionAffinityConfig');
+  });
+
   test.each([[{ nodePort: 30_333 }], [{}]])('shares a node port between protocols of one port: %j', async (asked) => {
     await using api = await TestServer.start();
     const both = ['TCP', 'UDP'].map((protocol) => ({ name: protocol.toLowerCase(), protocol, port: 80, ...asked }));
