@@ -8,38 +8,40 @@
 
 struct config {
 	/* Features. 0: off, and no instruction of it stays in the loaded program. */
-	__u8 enable_ipv6;
-	__u8 enable_events;
-	__u8 enable_fragments;
-	__u8 enable_masquerade;
-	__u8 enable_cidr_selects; /* a pod or node is also judged by the CIDR identity of its
-				     address */
-	__u8 enable_counters;	  /* packets and bytes forwarded; drops are always counted */
-	__u8 enable_policy;	  /* 0: policyEnforcement "never"; addresses are still checked */
-	__u8 enable_icmp_errors;  /* deliver ICMP errors about known connections */
-	__u8 enable_services;	  /* ClusterIP, node ports and their like */
-	__u8 enable_refusals;	  /* the world is told at once that a node port has none */
-	__u8 pad0[2];		  /* zero */
+	__u8 enable_ipv6 __tag(bool);
+	__u8 enable_events __tag(bool);
+	__u8 enable_fragments __tag(bool);
+	__u8 enable_masquerade __tag(bool);
+	__u8 enable_cidr_selects __tag(bool); /* a pod or node is also judged by the CIDR
+				     identity of its address */
+	__u8 enable_counters __tag(bool);     /* packets and bytes forwarded; drops are always
+					 counted */
+	__u8 enable_policy __tag(bool);	      /* 0: policyEnforcement "never"; addresses are still
+					   checked */
+	__u8 enable_icmp_errors __tag(bool);  /* deliver ICMP errors about known connections */
+	__u8 enable_services __tag(bool);     /* ClusterIP, node ports and their like */
+	__u8 enable_refusals __tag(bool); /* the world is told at once that a node port has none */
+	__u8 pad0[2];			  /* zero */
 
 	/* The endpoint; zero in programs of the node. */
-	__u32 endpoint;
-	__u32 ifindex;	 /* host side of the veth pair */
-	union addr ipv4; /* v4-mapped; zero: none */
-	union addr ipv6; /* zero: none */
-	__u8 mac[6];	 /* of the pod's side */
+	__u32 endpoint __tag(endpoint);
+	__u32 ifindex __tag(ifindex); /* host side of the veth pair */
+	union addr ipv4 __tag(none);  /* v4-mapped; zero: none */
+	union addr ipv6 __tag(none);  /* zero: none */
+	__u8 mac[6] __tag(mac);	      /* of the pod's side */
 
 	/* The node. */
-	__u8 gateway_mac[6];  /* of the host side of every veth pair */
-	__be32 gateway_ipv4;  /* answered by ARP, nothing else */
-	union addr node_ipv4; /* masquerade address, v4-mapped */
-	__u32 uplink_ifindex; /* where the world is */
+	__u8 gateway_mac[6] __tag(mac);	     /* of the host side of every veth pair */
+	__be32 gateway_ipv4 __tag(ip);	     /* answered by ARP, nothing else */
+	union addr node_ipv4 __tag(none);    /* masquerade address, v4-mapped */
+	__u32 uplink_ifindex __tag(ifindex); /* where the world is */
 	__be16 tunnel_port;  /* UDP port of the overlay: no pod may send to it on a node; 0: none */
 	__u16 snat_port_min; /* host order */
 	__u16 snat_port_max; /* host order, included */
 	__u16 node_port_min; /* host order; node ports are looked for in this range only */
 	__u16 node_port_max; /* host order, included */
 	__u16 pad1;	     /* zero */
-	__u64 node_cookie;   /* of the node's own network namespace */
+	__u64 node_cookie __tag(number); /* of the node's own network namespace */
 	/* Conntrack entries; a connection counts until it is really gone. */
 	__u32 ct_quota;	     /* that one endpoint may have opened; 0: nothing is counted */
 	__u32 ct_guaranteed; /* of these, how many no other can take away */

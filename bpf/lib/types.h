@@ -7,6 +7,18 @@
 
 #include <linux/types.h>
 
+/* What a field means beyond its bytes, for user space; it stays in BTF and costs no instruction.
+ *
+ *   identity, endpoint, ifindex, revision, rule, table   a number of that kind and no other
+ *   enum NAME      one of the enum; of an enum NAME_flag any of its bits
+ *   by enum NAME   of an array: its indexes are the enum's
+ *   bool           0 or 1
+ *   number         64 bits of which user space needs no more than 53
+ *   ip, mac        an address of that kind; all zero: none
+ *   none           of a union addr: all zero is no address
+ */
+#define __tag(meaning) __attribute__((btf_decl_tag(#meaning)))
+
 #define LAYOUT_VERSION 5
 
 /* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
@@ -48,17 +60,18 @@ union addr {
 
 /* Who owns a local address. Looked up for new connections only. */
 struct endpoint_value {
-	__u16 endpoint;	     /* 0: the node itself */
-	__u16 pad;	     /* zero */
-	__u32 ifindex;	     /* host side of the pod's veth pair; 0 for the node itself */
-	__u32 cidr_identity; /* 0: no policy names a prefix that covers the address */
+	__u16 endpoint __tag(endpoint); /* 0: the node itself */
+	__u16 pad;			/* zero */
+	__u32 ifindex __tag(ifindex); /* host side of the pod's veth pair; 0 for the node itself */
+	__u32 cidr_identity __tag(identity); /* 0: no policy names a prefix that covers the
+				     address */
 };
 
 /* Which pod the sockets of a network namespace are of, so that what is refused at a socket is told
  * of it. By the namespace's cookie, which is never used again. */
 struct netns_endpoint {
 	union addr addr; /* of the pod */
-	__u16 endpoint;
+	__u16 endpoint __tag(endpoint);
 	__u8 pad[6]; /* zero */
 };
 
@@ -71,8 +84,9 @@ struct ipcache_key {
 	aligned(4))); /* the trie's bits begin right behind prefixlen: no hole may be there */
 
 struct ipcache_value {
-	__u32 identity;
-	__u32 cidr_identity; /* second identity by prefix of a node or remote pod; 0: none */
+	__u32 identity __tag(identity);
+	__u32 cidr_identity __tag(identity); /* second identity by prefix of a node or
+				     remote pod; 0: none */
 };
 
 /* The tables that hold for the endpoints with this revision in their word. Tables are shared by all
@@ -85,8 +99,8 @@ struct ipcache_value {
  * when so many numbers have been given since: whoever reads between the two finds nothing allowed.
  */
 struct policy_pair {
-	__u32 revision; /* 0: nobody's place */
-	__u32 table[2]; /* by enum direction; 0: nothing is allowed */
+	__u32 revision __tag(revision);			      /* 0: nobody's place */
+	__u32 table[2] __tag(table) __tag(by enum direction); /* 0: nothing is allowed */
 };
 
 #define POLICY_PAIRS 131072
@@ -100,8 +114,8 @@ struct policy_pair {
  * peer: 5,000 peers with one range of ports are 5,000 of these and 30 rows. A peer without a group
  * is judged by group 0 alone. */
 struct policy_peer_key {
-	__u32 table;
-	__u32 peer; /* identity */
+	__u32 table __tag(table);
+	__u32 peer __tag(identity);
 };
 
 /* One row of a policy table. Exact fields first, then the fields that may be open, the widest last:
@@ -109,7 +123,7 @@ struct policy_peer_key {
  * ports, ranges and wildcards. */
 struct policy_key {
 	__u32 prefixlen; /* 72: any protocol; 80: any port; 80 + n: n leading bits of the port */
-	__u32 table;
+	__u32 table __tag(table);
 	__u32 group; /* 0: any peer */
 	__u8 pad;    /* zero; part of the prefix */
 	__u8 protocol;
@@ -121,11 +135,11 @@ struct policy_key {
 #define POLICY_PREFIX_FULL 96
 
 struct policy_value {
-	__u32 precedence; /* larger wins where two rows apply */
-	__u32 rule;	  /* for explanation; 0: a default */
-	__u16 proxy_port; /* zero: none */
-	__u8 verdict;	  /* enum verdict */
-	__u8 pad;	  /* zero */
+	__u32 precedence;	/* larger wins where two rows apply */
+	__u32 rule __tag(rule); /* for explanation; 0: a default */
+	__u16 proxy_port;	/* zero: none */
+	__u8 verdict __tag(enum verdict);
+	__u8 pad; /* zero */
 };
 
 enum direction {
@@ -152,21 +166,23 @@ struct ct_key {
  * owner of an address names another endpoint id and is worth nothing. Everything an established
  * packet needs is in the first cache line. */
 struct ct_entry {
-	__u64 stamp[2];	   /* state word of each side's endpoint when the verdict was taken */
-	__u32 expires;	   /* tick from which the entry is dead; a tick is 2^30 ns (1.07 s) of
-			      CLOCK_MONOTONIC */
-	__u16 timeout;	   /* ticks by which a packet renews it */
-	__u8 flags;	   /* enum ct_flag */
-	__u8 opener;	   /* side that opened the connection: 0 or 1 */
-	__u16 endpoint[2]; /* endpoint id of each side; FIRST_OUTSIDE and above: not a local pod */
-	__u32 ifindex[2];  /* deliver to this side: host end of the pod's veth pair; 0: the node's
-			      stack or the uplink */
-	__be16 nat_port;   /* source port (ICMP: id) on the node's address towards the world; 0: not
-			      translated. Worth something only while its row in `snat` says so */
-	__u8 strange;	   /* somebody outside answered the SYN who did not mean it */
-	__u8 pad;	   /* zero */
-	__u32 identity[2]; /* identity of each side when the verdict was taken, for events */
-	__u32 rule[2];	   /* by direction: the rules that allowed it */
+	__u64 stamp[2]; /* state word of each side's endpoint when the verdict was taken */
+	__u32 expires;	/* tick from which the entry is dead; a tick is 2^30 ns (1.07 s) of
+			   CLOCK_MONOTONIC */
+	__u16 timeout;	/* ticks by which a packet renews it */
+	__u8 flags __tag(enum ct_flag);
+	__u8 opener;			   /* side that opened the connection: 0 or 1 */
+	__u16 endpoint[2] __tag(endpoint); /* endpoint id of each side; FIRST_OUTSIDE and
+				     above: not a local pod */
+	__u32 ifindex[2] __tag(ifindex);   /* deliver to this side: host end of the pod's veth
+				       pair; 0: the node's stack or the uplink */
+	__be16 nat_port; /* source port (ICMP: id) on the node's address towards the world; 0: not
+			    translated. Worth something only while its row in `snat` says so */
+	__u8 strange;	 /* somebody outside answered the SYN who did not mean it */
+	__u8 pad;	 /* zero */
+	__u32 identity[2] __tag(identity); /* identity of each side when the verdict was
+				     taken, for events */
+	__u32 rule[2] __tag(rule) __tag(by enum direction); /* the rules that allowed it */
 	__u32 sequence[2]; /* TCP: about the number of the next byte of each side, host order */
 };
 
@@ -197,7 +213,7 @@ struct snat_key {
 struct snat_value {
 	union addr pod;
 	__be16 pod_port;
-	__u16 endpoint;
+	__u16 endpoint __tag(endpoint);
 	__u32 made; /* tick */
 };
 
@@ -214,8 +230,8 @@ struct service_key {
 	union addr addr;
 	__be16 port;
 	__u8 protocol; /* IPPROTO_* */
-	__u8 scope;    /* enum service_scope */
-	__u32 pad;     /* zero */
+	__u8 scope __tag(enum service_scope);
+	__u32 pad; /* zero */
 };
 
 /* The backend set in force. A set is written whole under a fresh revision, then one update of this
@@ -225,8 +241,8 @@ struct service_value {
 	__u32 count;		/* slots 0 to count - 1 exist; 0: connections are refused */
 	__u32 service;		/* stable number of the service, for affinity */
 	__u32 affinity_seconds; /* 0: no session affinity */
-	__u16 flags;		/* enum service_flag */
-	__u16 pad;		/* zero */
+	__u16 flags __tag(enum service_flag);
+	__u16 pad; /* zero */
 };
 
 enum service_flag {
@@ -249,8 +265,8 @@ struct backend_value {
 	union addr addr;
 	__be16 port;
 	__u8 protocol; /* IPPROTO_* */
-	__u8 flags;    /* enum backend_flag */
-	__u32 pad;     /* zero */
+	__u8 flags __tag(enum backend_flag);
+	__u32 pad; /* zero */
 };
 
 enum backend_flag {
@@ -279,8 +295,8 @@ struct affinity_usage {
 
 /* A destination of a socket: what the process named, and what it became. IPv4, as all frontends. */
 struct sock_turn {
-	__be32 frontend_ipv4;
-	__be32 backend_ipv4;
+	__be32 frontend_ipv4 __tag(ip);
+	__be32 backend_ipv4 __tag(ip);
 	__be16 frontend_port;
 	__be16 backend_port; /* 0: this place is free */
 	__u32 backend;	     /* key in `backends` */
@@ -308,9 +324,9 @@ struct sock_origin {
 
 struct sock_account {
 	__u32 used;
-	__u32 found;	/* by the collector, in its present run */
-	__u16 endpoint; /* 0: the node and others */
-	__u16 pad[3];	/* zero */
+	__u32 found;			/* by the collector, in its present run */
+	__u16 endpoint __tag(endpoint); /* 0: the node and others */
+	__u16 pad[3];			/* zero */
 };
 
 /* Translated connections of the packet path: client to frontend, and backend to client. */
@@ -329,10 +345,10 @@ struct translation {
 	__be16 port;
 	__be16 client_port; /* the client's after translation: another than its own where that is
 			       taken towards the backend */
-	__u16 flags;	    /* enum translation_flag */
-	__u16 pad0;	    /* zero */
-	__u32 backend;	    /* key in `backends`; BACKEND_DIRECT */
-	__u32 pad1;	    /* zero */
+	__u16 flags __tag(enum translation_flag);
+	__u16 pad0;    /* zero */
+	__u32 backend; /* key in `backends`; BACKEND_DIRECT */
+	__u32 pad1;    /* zero */
 };
 
 /* No number of a backend. */
@@ -374,9 +390,9 @@ struct counter {
 /* Drops by endpoint and reason; endpoint 0 is the node's own devices and processes. What a socket
  * is refused counts as a packet of no bytes. */
 struct drop_key {
-	__u16 endpoint;
-	__u8 reason;	/* enum drop_reason */
-	__u8 direction; /* enum direction, seen from the endpoint */
+	__u16 endpoint __tag(endpoint);
+	__u8 reason __tag(enum drop_reason);
+	__u8 direction __tag(enum direction); /* seen from the endpoint */
 };
 
 enum event_type {
@@ -408,25 +424,25 @@ enum judge {
 
 /* One record of the ring buffer. */
 struct event {
-	__u64 timestamp; /* ns, CLOCK_BOOTTIME */
+	__u64 timestamp __tag(number); /* ns, CLOCK_BOOTTIME */
 	union addr source;
 	union addr destination;
 	__be16 source_port;
 	__be16 destination_port;
-	__u32 source_identity;	    /* 0: unknown */
-	__u32 destination_identity; /* 0: unknown */
-	__u16 source_endpoint;
-	__u16 destination_endpoint;
-	__u32 rule[2];	 /* by enum direction; 0: a default or none */
-	__u32 length;	 /* bytes of the packet */
-	__u32 ifindex;	 /* device whose program wrote this */
-	__u16 ethertype; /* host order */
-	__u8 type;	 /* enum event_type */
-	__u8 reason;	 /* enum drop_reason, of EVENT_DROP */
-	__u8 hook;	 /* enum hook */
+	__u32 source_identity __tag(identity);	    /* 0: unknown */
+	__u32 destination_identity __tag(identity); /* 0: unknown */
+	__u16 source_endpoint __tag(endpoint);
+	__u16 destination_endpoint __tag(endpoint);
+	__u32 rule[2] __tag(rule) __tag(by enum direction); /* 0: a default or none */
+	__u32 length;					    /* bytes of the packet */
+	__u32 ifindex __tag(ifindex);			    /* device whose program wrote this */
+	__u16 ethertype;				    /* host order */
+	__u8 type __tag(enum event_type);
+	__u8 reason __tag(enum drop_reason); /* of EVENT_DROP */
+	__u8 hook __tag(enum hook);
 	__u8 protocol;
 	__u8 tcp_flags;
-	__u8 is_reply;
+	__u8 is_reply __tag(bool);
 };
 
 _Static_assert(FIRST_OUTSIDE + (1 << OUTSIDE_BITS) == MAX_ENDPOINTS, "outside");

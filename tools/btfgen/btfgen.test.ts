@@ -12,6 +12,7 @@ import { type Layout, layoutOf } from './layout.ts';
 import { generate } from './main.ts';
 
 const HEADER = `#include <linux/types.h>
+#define __tag(meaning) __attribute__((btf_decl_tag(#meaning)))
 #define ANSWER 42
 /* Which way
  * it goes. */
@@ -23,12 +24,12 @@ enum way {
 
 /* One thing. */
 struct thing {
-	__u32 identity; /* of the peer */
+	__u32 whose __tag(identity); /* of the peer */
 	__be16 port;
-	__u8 way;	/* enum way */
+	__u8 way __tag(enum way);
 	__u8 pad;
 	__u64 packets;
-	__u16 pair[2];
+	__u16 pair[2] __tag(endpoint) __tag(by enum way); /* of both */
 };
 `;
 
@@ -54,19 +55,19 @@ describe('btfgen', () => {
       { kind: 'enum', name: 'way', doc: 'Which way it goes.' },
       { kind: 'struct', name: 'thing', doc: 'One thing.' },
     ]);
-    expect(header.fieldDocs.get('thing.identity')).toBe('of the peer');
+    expect(header.fieldDocs.get('thing.whose')).toBe('of the peer');
     expect(header.constants).toEqual(new Map([['ANSWER', 42]]));
   });
 
   it('reads layouts from BTF', () => {
     const { structs, enums } = layout(HEADER, ANCHORS);
-    expect(structs[0]?.fields.map((f) => [f.name, f.type, f.offset, f.size, f.length])).toEqual([
-      ['identity', '__u32', 0, 4, undefined],
-      ['port', '__be16', 4, 2, undefined],
-      ['way', '__u8', 6, 1, undefined],
-      ['pad', '__u8', 7, 1, undefined],
-      ['packets', '__u64', 8, 8, undefined],
-      ['pair', '__u16', 16, 2, 2],
+    expect(structs[0]?.fields.map((f) => [f.name, f.type, f.offset, f.size, f.length, f.tags])).toEqual([
+      ['whose', '__u32', 0, 4, undefined, ['identity']],
+      ['port', '__be16', 4, 2, undefined, []],
+      ['way', '__u8', 6, 1, undefined, ['enum way']],
+      ['pad', '__u8', 7, 1, undefined, []],
+      ['packets', '__u64', 8, 8, undefined, []],
+      ['pair', '__u16', 16, 2, 2, ['endpoint', 'by enum way']],
     ]);
     expect(structs[0]?.size).toBe(24);
     expect(enums.map(enumMembers)).toEqual([
@@ -80,12 +81,29 @@ describe('btfgen', () => {
   it('writes codecs that name types and swap bytes', () => {
     const it = layout(HEADER, ANCHORS);
     const code = emitCodecs(it.structs, it);
-    expect(code).toContain('readonly identity: IdentityId;');
+    expect(code).toContain('readonly whose: IdentityId;');
     expect(code).toContain('port: view.getUint16(offset + 4),');
     expect(code).toContain('way: enumName(WAY_NAMES, view.getUint8(offset + 6)),');
-    expect(code).toContain('readonly pair: readonly [number, number];');
+    expect(code).toContain('  /** by way; of both */\n  readonly pair: readonly [EndpointId, EndpointId];');
     expect(code).not.toContain('pad');
     expect(emitEnums(it.enums)).toContain("  'out-of-it': 2,");
+  });
+
+  it('takes the meaning of a field from its tags, never from the words of a comment', () => {
+    const it = layout(HEADER.replace('way __tag(enum way);', 'way; /* enum way */'), ANCHORS);
+    expect(emitCodecs(it.structs, it)).toContain('way: view.getUint8(offset + 6),');
+  });
+
+  it.each([
+    ['whose __tag(identity)', 'whose __tag(idenity)', 'does not fit __u32'],
+    ['whose __tag(identity)', 'whose __tag(mac)', 'does not fit __u32'],
+    ['whose __tag(identity)', 'whose __tag(identity) __tag(endpoint)', 'two tags'],
+    ['packets;', 'packets __tag(identity);', 'does not fit __u64'],
+    ['__tag(enum way)', '__tag(enum day)', 'names no shared enum'],
+    ['__tag(by enum way)', '__tag(by enum day)', 'names no shared enum'],
+  ])('refuses %s as %s', (right, wrong, why) => {
+    const it = layout(HEADER.replace(right, wrong), ANCHORS);
+    expect(() => emitCodecs(it.structs, it)).toThrow(why);
   });
 
   it('has another hash for every change of a layout, and the same for a comment', () => {
@@ -97,6 +115,7 @@ describe('btfgen', () => {
       HEADER.replace('WAY_OUT_OF_IT = 2', 'WAY_OUT_OF_IT = 1'),
       HEADER.replace('ANSWER 42', 'ANSWER 43'),
       HEADER.replace('__u16 pair[2]', '__u16 pair[3]'),
+      HEADER.replace('__tag(identity)', '__tag(endpoint)'),
     ]) {
       expect(layout(changed, ANCHORS).hash, changed).not.toBe(base);
     }

@@ -1,3 +1,4 @@
+import { isBits } from './form.ts';
 import type { Enum } from './layout.ts';
 import { docComment, GENERATED, pascal, upper } from './names.ts';
 
@@ -26,13 +27,13 @@ function emitEnum(type: Enum): string {
   const key = (member: string): string => (/^[a-z]\w*$/.test(member) ? member : `'${member}'`);
   const top = Math.max(...members.map((m) => m.value));
   const names = Array.from({ length: top + 1 }, (_, i) => members.find((m) => m.value === i)?.name);
-  const isBits = type.name.endsWith('_flag');
+  const bits = isBits(type);
   return [
     `\n${docComment(type.doc)}export const ${constant} = {`,
     ...members.map((m) => `  ${key(m.name)}: ${m.value},`),
     '} as const;',
     `export type ${name} = keyof typeof ${constant};`,
-    ...(isBits
+    ...(bits
       ? []
       : [
           `/** By number; a hole is undefined. */`,

@@ -1,4 +1,5 @@
 import { enumMembers } from './emit-enums.ts';
+import { isBits } from './form.ts';
 import type { Layout } from './layout.ts';
 import { GENERATED, upper } from './names.ts';
 
@@ -9,7 +10,7 @@ export function emitLayout(layout: Layout): string {
     return count === undefined ? [] : [`export const ${upper(e.name)}_COUNT = ${count[1]};`];
   });
   const flags = layout.enums
-    .filter((e) => e.name.endsWith('_flag'))
+    .filter(isBits)
     .map((e) => `export const ${upper(e.name)}_MASK = ${enumMembers(e).reduce((mask, m) => mask | m.value, 0)};`);
   return [
     GENERATED,

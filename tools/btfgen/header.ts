@@ -27,7 +27,9 @@ export function parseHeader(text: string): Header {
   for (const [, comment, kind, name, body] of text.matchAll(record)) {
     if (name === undefined || body === undefined) continue;
     records.push({ kind: kind as 'struct' | 'union' | 'enum', name, doc: comment === undefined ? '' : plain(comment) });
-    for (const [, field, doc] of body.matchAll(/(\w+)(?:\[\w+\])?(?:\s*=\s*\w+)?[;,]\s*(\/\*.*?\*\/)/gs)) {
+    for (const [, field, doc] of body.matchAll(
+      /(\w+)(?:\[\w+\])?(?:\s*__tag\([\w ]+\))*(?:\s*=\s*\w+)?[;,]\s*(\/\*.*?\*\/)/gs,
+    )) {
       if (field !== undefined && doc !== undefined) fieldDocs.set(`${name}.${field}`, plain(doc));
     }
   }

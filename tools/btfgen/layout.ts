@@ -18,6 +18,8 @@ export type Field = {
   readonly offset: number;
   /** Bytes of one element. */
   readonly size: number;
+  /** What `__tag` says of it, in the order in which it is written. */
+  readonly tags: readonly string[];
   readonly doc: string;
 };
 
@@ -74,7 +76,7 @@ export function layoutOf(btf: Btf, header: Header): Layout {
     });
   const maps = mapsOf(btf).toSorted((a, b) => a.name.localeCompare(b.name));
   const shape = JSON.stringify([
-    structs.map((s) => [s.name, s.size, s.fields.map((f) => [f.name, f.type, f.length, f.offset, f.size])]),
+    structs.map((s) => [s.name, s.size, s.fields.map((f) => [f.name, f.type, f.length, f.offset, f.size, f.tags])]),
     enums.map((e) => [e.name, [...e.values]]),
     maps,
     [...header.constants],
@@ -84,9 +86,10 @@ export function layoutOf(btf: Btf, header: Header): Layout {
 }
 
 function structOf(btf: Btf, header: Header, record: { readonly name: string; readonly doc: string }): Struct {
-  const type = btf.type(btf.find(record.name) ?? 0);
+  const id = btf.find(record.name) ?? 0;
+  const type = btf.type(id);
   if (type.kind !== 'struct') throw new BuildError(`struct ${record.name} is not in the BTF of the shared headers`);
-  const fields = type.members.map((member): Field => {
+  const fields = type.members.map((member, index): Field => {
     const direct = btf.type(member.type);
     const element = direct.kind === 'array' ? direct.type : member.type;
     return {
@@ -95,6 +98,7 @@ function structOf(btf: Btf, header: Header, record: { readonly name: string; rea
       length: direct.kind === 'array' ? direct.length : undefined,
       offset: member.offset,
       size: btf.size(element),
+      tags: btf.tags(id, index),
       doc: header.fieldDocs.get(`${record.name}.${member.name}`) ?? '',
     };
   });

@@ -158,7 +158,7 @@ export const ipcacheValueCodec: Codec<IpcacheValue> = {
 export type PolicyPair = {
   /** 0: nobody's place */
   readonly revision: PolicyRevision;
-  /** by enum direction; 0: nothing is allowed */
+  /** by direction; 0: nothing is allowed */
   readonly table: readonly [PolicyTableId, PolicyTableId];
 };
 
@@ -196,7 +196,6 @@ export const policyPairCodec: Codec<PolicyPair> = {
  */
 export type PolicyPeerKey = {
   readonly table: PolicyTableId;
-  /** identity */
   readonly peer: IdentityId;
 };
 
@@ -283,7 +282,6 @@ export type PolicyValue = {
   readonly rule: RuleId;
   /** zero: none */
   readonly proxyPort: number;
-  /** enum verdict */
   readonly verdict: Verdict;
 };
 
@@ -371,7 +369,7 @@ export type CtEntry = {
   readonly expires: number;
   /** ticks by which a packet renews it */
   readonly timeout: number;
-  /** enum ct_flag */
+  /** bits of CT_FLAG */
   readonly flags: number;
   /** side that opened the connection: 0 or 1 */
   readonly opener: number;
@@ -388,7 +386,7 @@ export type CtEntry = {
   readonly strange: number;
   /** identity of each side when the verdict was taken, for events */
   readonly identity: readonly [IdentityId, IdentityId];
-  /** by direction: the rules that allowed it */
+  /** by direction; the rules that allowed it */
   readonly rule: readonly [RuleId, RuleId];
   /** TCP: about the number of the next byte of each side, host order */
   readonly sequence: readonly [number, number];
@@ -539,7 +537,6 @@ export type ServiceKey = {
   readonly port: number;
   /** IPPROTO_* */
   readonly protocol: number;
-  /** enum service_scope */
   readonly scope: ServiceScope;
 };
 
@@ -586,7 +583,7 @@ export type ServiceValue = {
   readonly service: number;
   /** 0: no session affinity */
   readonly affinitySeconds: number;
-  /** enum service_flag */
+  /** bits of SERVICE_FLAG */
   readonly flags: number;
 };
 
@@ -694,7 +691,7 @@ export type BackendValue = {
   readonly port: number;
   /** IPPROTO_* */
   readonly protocol: number;
-  /** enum backend_flag */
+  /** bits of BACKEND_FLAG */
   readonly flags: number;
 };
 
@@ -1018,7 +1015,7 @@ export type Translation = {
   readonly port: number;
   /** the client's after translation: another than its own where that is taken towards the backend */
   readonly clientPort: number;
-  /** enum translation_flag */
+  /** bits of TRANSLATION_FLAG */
   readonly flags: number;
   /** key in `backends`; BACKEND_DIRECT */
   readonly backend: number;
@@ -1186,9 +1183,8 @@ export const counterCodec: Codec<Counter> = {
  */
 export type DropKey = {
   readonly endpoint: EndpointId;
-  /** enum drop_reason */
   readonly reason: DropReason;
-  /** enum direction, seen from the endpoint */
+  /** seen from the endpoint */
   readonly direction: Direction;
 };
 
@@ -1235,7 +1231,7 @@ export type Event = {
   readonly destinationIdentity: IdentityId;
   readonly sourceEndpoint: EndpointId;
   readonly destinationEndpoint: EndpointId;
-  /** by enum direction; 0: a default or none */
+  /** by direction; 0: a default or none */
   readonly rule: readonly [RuleId, RuleId];
   /** bytes of the packet */
   readonly length: number;
@@ -1243,11 +1239,9 @@ export type Event = {
   readonly ifindex: Ifindex;
   /** host order */
   readonly ethertype: number;
-  /** enum event_type */
   readonly type: EventType;
-  /** enum drop_reason, of EVENT_DROP */
+  /** of EVENT_DROP */
   readonly reason: DropReason;
-  /** enum hook */
   readonly hook: Hook;
   readonly protocol: number;
   readonly tcpFlags: number;

@@ -19,6 +19,14 @@ export type BtfType =
       readonly values: ReadonlyMap<string, number>;
     }
   | { readonly kind: 'datasec'; readonly name: string; readonly variables: readonly number[] }
+  /** `__tag`: what is said of a type, or of one of its members. */
+  | {
+      readonly kind: 'declTag';
+      readonly name: string;
+      readonly type: number;
+      /** Index of the member; undefined: of the type itself. */
+      readonly member: number | undefined;
+    }
   /** pointer, typedef, qualifier, variable: something that refers to another type. */
   | {
       readonly kind: 'pointer' | 'typedef' | 'const' | 'volatile' | 'restrict' | 'variable' | 'tag';
@@ -71,6 +79,11 @@ export class Btf {
   find(name: string): number | undefined {
     const index = this.types.findIndex((t) => (t.kind === 'struct' || t.kind === 'union') && t.name === name);
     return index < 0 ? undefined : index;
+  }
+
+  /** What is said of a member, or of the type itself, in the order of the source. */
+  tags(id: number, member?: number): string[] {
+    return this.types.flatMap((t) => (t.kind === 'declTag' && t.type === id && t.member === member ? [t.name] : []));
   }
 
   /** Parses the data of a `.BTF` section. Throws TypeError. */
@@ -151,8 +164,7 @@ export class Btf {
           });
           break;
         case 17:
-          u32();
-          types.push({ kind: 'tag', name: typeName, type: sizeOrType });
+          types.push({ kind: 'declTag', name: typeName, type: sizeOrType, member: memberOf(u32()) });
           break;
         case 2:
           types.push({ kind: 'pointer', name: typeName, type: sizeOrType });
@@ -187,4 +199,9 @@ export class Btf {
     }
     return new Btf(types);
   }
+}
+
+/** The component of a declaration tag. */
+function memberOf(component: number): number | undefined {
+  return component === 0xffff_ffff ? undefined : component;
 }
