@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { AdminServer, metricsServer } from '../api/index.ts';
@@ -56,6 +55,7 @@ import {
   Numbers,
   nodeAddresses,
   nodeConfig,
+  reservedNumbers,
   reserveMasqueradePorts,
   StateFiles,
   UNRESERVED_PORTS,
@@ -162,14 +162,17 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       words,
     },
     ipcacheRows: maps.spec('ipcache').maxEntries,
-    numbering: { allocator, cidrs, save: () => numbers.save(allocator, cidrs) },
+    numbering: {
+      allocator,
+      cidrs,
+      save: () => numbers.save(allocator, cidrs),
+      revisions: reservedNumbers(state, 'policy-revisions'),
+    },
     policy: { enforcement: config.policyEnforcement, allowLocalhost: config.allowLocalhost },
     limits: config.policyLimits,
     cidrSelects: config.cidrSelects,
     labelRules: config.identity.labelFilter,
     podCIDR: config.podCIDR,
-    // Tables that are written anew must not bear the numbers of those that programs still use, or that a connection was judged by.
-    firstRevision: generation.isRebuilt ? randomInt(1 << 20, 1 << 30) : undefined,
     saveEndpoint: (record) => state.putEndpoint(record),
     passTimes: passHistogram(registry),
     clock,

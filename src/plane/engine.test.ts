@@ -123,6 +123,25 @@ describe('Engine', () => {
     expect(await node.revisions()).not.toContain(old);
   });
 
+  it('gives no life a revision that an endpoint had in an earlier one: conntrack remembers it', async () => {
+    const first = await shop();
+    const isolated = policyRow('isolated', { podSelector: { matchLabels: { app: 'frontend' } } });
+    first.put(first.intent.policies, isolated);
+    await first.settle();
+    const had = first.word(2)?.revision;
+    // Back to the tables that `other` has: what was allowed meanwhile bears the highest number of all, and nobody names it.
+    first.drop(first.intent.policies, isolated);
+    await first.settle();
+    await first.clock.advance(300);
+    await first.settle();
+    expect(first.word(2)?.revision).not.toBe(had);
+    expect(await first.revisions()).not.toContain(had);
+    const second = await shop(first.kernel);
+    second.put(second.intent.policies, policyRow('another', isolated.spec));
+    await second.settle();
+    expect(second.word(2)?.revision).not.toBe(had);
+  });
+
   it('closes an endpoint whose pod, or whose very pod, the API does not know', async () => {
     const node = await shop();
     node.drop(node.intent.pods, other);

@@ -21,6 +21,7 @@ import { eventProblem, policyEventSubject } from './policies/policy-events.ts';
 import { PolicyFollower } from './policies/policy-follower.ts';
 import { PolicyInstaller } from './policies/policy-installer.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
+import type { NumberReserve } from './revisions/fresh-numbers.ts';
 
 /** What the kernel reads, and what an earlier life of the plane left in it. */
 export type PlaneMaps = {
@@ -36,6 +37,8 @@ export type Numbering = {
   readonly cidrs: CidrIdentities;
   /** Called before any number is stated to the kernel. */
   readonly save: () => void;
+  /** Of policy revisions. */
+  readonly revisions: NumberReserve;
 };
 
 export type PlaneOptions = {
@@ -54,8 +57,6 @@ export type PlaneOptions = {
   readonly labelRules?: readonly LabelRule[] | undefined;
   /** Addresses of this node's pods, instead of what its Node says. */
   readonly podCIDR?: Prefix | undefined;
-  /** The first number of a policy revision where that does not follow from what the maps hold. */
-  readonly firstRevision?: number | undefined;
   /** Remembers which pod an endpoint serves, once that is known. */
   readonly saveEndpoint: (record: EndpointRecord) => void;
   readonly passTimes?: PassTimes;
@@ -124,9 +125,14 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     remembered: ipcache.podRanges,
     log,
   });
-  const stated = words.entries().map(([, { revision }]) => revision);
-  const next = options.firstRevision ?? Math.max(0, ...stated) + 1;
-  const installer = new PolicyInstaller({ tables, repository, limits, leftovers, next });
+  const installer = new PolicyInstaller({
+    tables,
+    repository,
+    limits,
+    leftovers,
+    numbers: numbering.revisions,
+    named: () => words.entries().map(([, { revision }]) => revision),
+  });
   const engine = new Engine({
     cluster,
     endpoints,

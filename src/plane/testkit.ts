@@ -38,6 +38,8 @@ export class FakeKernel {
   readonly policy: ReturnType<typeof fakePolicyMaps>;
   readonly words = new WatchedWords();
   numbers: unknown;
+  /** Policy revisions below may have been given out. */
+  revisions = 1;
   prefixes: Record<string, number> = {};
 
   constructor(policyRows = 4096) {
@@ -74,6 +76,12 @@ export async function fakeNode(
     numbering: {
       allocator,
       cidrs,
+      revisions: {
+        next: kernel.revisions,
+        reserve: (below) => {
+          kernel.revisions = below;
+        },
+      },
       save: () => {
         kernel.numbers = allocator.snapshot();
         kernel.prefixes = cidrs.snapshot();

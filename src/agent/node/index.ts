@@ -15,4 +15,5 @@ export {
 export { mapSizes, nodeConfig } from './node-config.ts';
 export { findUplink, GATEWAY, GATEWAY_MAC, nodeAddresses } from './node-facts.ts';
 export { Numbers } from './numbers.ts';
+export { reservedNumbers } from './reserved-numbers.ts';
 export { StateFiles } from './state-files.ts';

@@ -65,7 +65,7 @@ beforeEach(async () => {
     config: parseConfig({ nodeName: 'node-1', serviceAddressRanges: ['192.0.2.0/24'] }),
     maps,
     intent,
-    state: { read: () => undefined, writeJson: () => undefined, problems: new Map() },
+    state: { read: () => undefined, writeJson: () => undefined },
     nodeAddresses: () => [parseAddr('172.18.0.2')],
     problems,
     endpointsChanged: new Signal(),

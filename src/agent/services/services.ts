@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { Clock, Logger, Signal } from '../../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../../base/metrics.ts';
 import { type Intent, livingAddresses, type ObjectProblems } from '../../cluster/index.ts';
@@ -11,10 +10,9 @@ import {
   ServiceFollower,
   ServiceInstaller,
   ServiceLeftovers,
-  ServiceNumbers,
 } from '../../plane/index.ts';
 import { ServiceShares } from '../../service/index.ts';
-import type { AgentConfig, StateFiles } from '../node/index.ts';
+import { type AgentConfig, reservedNumbers, type StateFiles } from '../node/index.ts';
 import { boundSockets } from './bound-sockets.ts';
 import { ServiceHealth } from './service-health.ts';
 import { StaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
@@ -23,7 +21,7 @@ export type ServicesOptions = {
   readonly config: AgentConfig;
   readonly maps: ServiceMaps;
   readonly intent: Intent;
-  readonly state: Pick<StateFiles, 'read' | 'writeJson' | 'problems'>;
+  readonly state: Pick<StateFiles, 'read' | 'writeJson'>;
   readonly nodeAddresses: () => readonly Addr[];
   readonly problems: ObjectProblems;
   /** Endpoints of this node came or went. */
@@ -45,19 +43,11 @@ export type Services = {
   readonly hostPorts: HostPortPods;
 };
 
-const NUMBERS = 'service-numbers';
-/** Where numbers begin when nobody knows any more which were given out: above all that a node ever came to. */
-const LOST = 0x4000_0000;
-
 /** The part of the agent that steers services, with what an earlier life left in the kernel. */
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const { config, maps, intent, state, registry, nodeAddresses, clock, log } = options;
   const left = await ServiceLeftovers.read(maps);
-  const reserved = state.read(NUMBERS, z.int().min(0)) ?? (state.problems.has(NUMBERS) ? LOST : 0);
-  const numbers = new ServiceNumbers({
-    next: Math.max(left.highest + 1, reserved),
-    reserve: (below) => state.writeJson(NUMBERS, below),
-  });
+  const numbers = reservedNumbers(state, 'service-numbers');
   const { nodeName, serviceAddressRanges: addressRanges, nodePortRange: nodePorts } = config;
   const maglevSize = config.loadBalancing === 'maglev' ? config.maglevTableSize : undefined;
   const shares = new ServiceShares({ sizes: serviceMapSizes(maps), part: config.namespaceServiceShare / 100 });

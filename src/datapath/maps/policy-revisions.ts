@@ -24,15 +24,10 @@ export class PolicyRevisions {
     return found?.revision === revision && revision !== 0 ? found.table : undefined;
   }
 
-  /** No other revision has its place. */
-  isFree(revision: PolicyRevision): boolean {
-    const found = this.#places.get(placeOf(revision))?.revision ?? 0;
-    return found === 0 || found === revision;
-  }
-
   /** Throws E_DATAPATH_MAP_FULL when another revision has the place. */
   set(revision: PolicyRevision, table: TablePair): void {
-    if (!this.isFree(revision)) {
+    const found = this.#places.get(placeOf(revision))?.revision ?? 0;
+    if (found !== 0 && found !== revision) {
       const detail = `policy_revisions: the place of revision ${revision} is taken`;
       throw datapathErrors.make('E_DATAPATH_MAP_FULL', { detail });
     }

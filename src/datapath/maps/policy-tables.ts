@@ -95,11 +95,6 @@ export class PolicyTables {
     this.#release(written.rows, written.peers.size);
   }
 
-  /** Whether the revision can be set. */
-  isFree(revision: PolicyRevision): boolean {
-    return this.#maps.revisions.isFree(revision);
-  }
-
   /** There is room for every endpoint of the node to have two of them. */
   setRevision(revision: PolicyRevision, table: TablePair): void {
     this.#maps.revisions.set(revision, table);

@@ -9,6 +9,7 @@ import {
   type PolicyTableId,
 } from '../../model/index.ts';
 import type { Floor, PolicyRepository, RuleSet } from '../../policy/index.ts';
+import type { NumberReserve } from '../revisions/fresh-numbers.ts';
 import { FLOORS, LAST_FLOOR, writeFloors } from './policy-floors.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 import { type Pair, Revisions } from './revisions.ts';
@@ -46,8 +47,10 @@ export type PolicyInstallerOptions = {
   readonly repository: PolicyRepository;
   readonly limits: PolicyLimits;
   readonly leftovers: PolicyLeftovers;
-  /** Above every revision that a word names. */
-  readonly next: number;
+  /** Of revisions. */
+  readonly numbers: NumberReserve;
+  /** Revisions that words name. */
+  readonly named: () => Iterable<PolicyRevision>;
 };
 
 /**
@@ -67,23 +70,19 @@ export class PolicyInstaller {
 
   constructor(options: PolicyInstallerOptions) {
     this.#o = options;
-    const { tables, repository, limits, leftovers } = options;
-    const highest = (numbers: Iterable<number>, least: number): number =>
-      [...numbers].reduce((most, number) => Math.max(most, number), least);
+    const { tables, repository, limits, leftovers, numbers, named } = options;
     this.#builder = new TableBuilder({
       tables,
       repository,
       limits,
       leftovers: leftovers.tables,
-      next: highest(leftovers.tables.keys().map(serialOf), LAST_FLOOR) + 1,
       onBuilt: () => this.built.emit(),
       onFailed: (error) => {
         this.#failure = errorMessage(error);
         this.failed.emit();
       },
     });
-    const next = Math.max(options.next, highest(leftovers.revisions.keys(), 0) + 1);
-    this.#revisions = new Revisions({ tables, builder: this.#builder, next });
+    this.#revisions = new Revisions({ tables, builder: this.#builder, numbers, named });
   }
 
   get(id: IdentityId): Installed | undefined {

@@ -1,9 +1,18 @@
 import { POLICY_PAIRS, type PolicyTables, type TablePair } from '../../datapath/index.ts';
 import { type PolicyRevision, policyRevision } from '../../model/index.ts';
+import { FreshNumbers, type NumberReserve } from '../revisions/fresh-numbers.ts';
 import type { TableBuilder } from './table-builder.ts';
 
 /** Two tables under one number, for all endpoints that have both. */
 export type Pair = { readonly revision: PolicyRevision; readonly tables: TablePair; users: number };
+
+export type RevisionsOptions = {
+  readonly tables: PolicyTables;
+  readonly builder: TableBuilder;
+  readonly numbers: NumberReserve;
+  /** Revisions that words name. */
+  readonly named: () => Iterable<PolicyRevision>;
+};
 
 /** Packets that read a word just before its change still find what it named, ms. */
 const GRACE_MS = 250;
@@ -13,15 +22,20 @@ export class Revisions {
   readonly #tables: PolicyTables;
   readonly #builder: TableBuilder;
   readonly #byTables = new Map<string, Pair>();
+  /** Each has its place. */
+  readonly #held = new Set<PolicyRevision>();
   /** Pairs without users, with the time from which they may be deleted. */
   readonly #retired = new Map<Pair, number>();
-  #next: number;
+  readonly #numbers: FreshNumbers;
 
-  /** `next`: above every revision that the kernel holds or a word names. */
-  constructor(options: { tables: PolicyTables; builder: TableBuilder; next: number }) {
-    this.#tables = options.tables;
-    this.#builder = options.builder;
-    this.#next = options.next;
+  constructor({ tables, builder, numbers, named }: RevisionsOptions) {
+    this.#tables = tables;
+    this.#builder = builder;
+    const inUse = (from: number, below: number): Set<number> => {
+      const places = Array.from(this.#held, (revision) => atPlaceOf(revision, from));
+      return new Set([...places, ...named()].filter((number) => number >= from && number < below));
+    };
+    this.#numbers = new FreshNumbers({ ...numbers, first: 1, last: 0xffff_ffff, inUse });
   }
 
   get retired(): number {
@@ -30,15 +44,13 @@ export class Revisions {
 
   /** A number that no table, word or conntrack entry has had. */
   fresh(): PolicyRevision {
-    const revision = policyRevision(this.#next);
-    // After 2^32 revisions conntrack has long forgotten the first; 0 is not a revision.
-    this.#next = this.#next >= 0xffff_ffff ? 1 : this.#next + 1;
-    return revision;
+    return policyRevision(this.#numbers.fresh());
   }
 
   /** What an earlier life wrote; without users until somebody takes it. */
   restore(revision: PolicyRevision, tables: TablePair, now: number): void {
     const pair: Pair = { revision, tables, users: 0 };
+    this.#held.add(revision);
     for (const id of tables) this.#builder.use(id);
     if (!this.#byTables.has(tables.join())) this.#byTables.set(tables.join(), pair);
     this.#retired.set(pair, now + GRACE_MS);
@@ -76,22 +88,22 @@ export class Revisions {
       this.#retired.delete(pair);
       if (this.#byTables.get(pair.tables.join()) === pair) this.#byTables.delete(pair.tables.join());
       this.#tables.deleteRevision(pair.revision);
+      this.#held.delete(pair.revision);
       for (const id of pair.tables) this.#builder.unuse(id);
     }
   }
 
-  /** A fresh one whose place no other has. */
-  #placed(): PolicyRevision {
-    let revision = this.fresh();
-    for (let tried = 1; tried < POLICY_PAIRS && !this.#tables.isFree(revision); tried += 1) revision = this.fresh();
-    return revision;
-  }
-
   #write(tables: TablePair): Pair {
-    const pair: Pair = { revision: this.#placed(), tables, users: 0 };
+    const pair: Pair = { revision: this.fresh(), tables, users: 0 };
     this.#tables.setRevision(pair.revision, tables);
+    this.#held.add(pair.revision);
     for (const id of tables) this.#builder.use(id);
     this.#byTables.set(tables.join(), pair);
     return pair;
   }
+}
+
+/** The first number from `from` on that would have the place of this revision. */
+function atPlaceOf(revision: number, from: number): number {
+  return from + ((((revision - from) % POLICY_PAIRS) + POLICY_PAIRS) % POLICY_PAIRS);
 }

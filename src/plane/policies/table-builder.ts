@@ -4,6 +4,7 @@ import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } 
 import type { PolicyKey, PolicyTable, PolicyTableId } from '../../model/index.ts';
 import { CompiledTable, type PolicyRepository, type RuleSet } from '../../policy/index.ts';
 import { planeErrors } from '../errors.ts';
+import { FreshNumbers } from '../revisions/fresh-numbers.ts';
 import { LAST_FLOOR } from './policy-floors.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 
@@ -11,8 +12,6 @@ export type TableBuilderOptions = {
   readonly tables: PolicyTables;
   readonly repository: PolicyRepository;
   readonly limits: PolicyLimits;
-  /** Above every serial number of a table in the kernel. */
-  readonly next: number;
   /** Tables that an earlier life left. */
   readonly leftovers: ReadonlyMap<PolicyTableId, PolicyTable>;
   /** A table that was built beside the passes is there, or will not be. */
@@ -65,17 +64,25 @@ export class TableBuilder {
   readonly #written = new Map<PolicyTableId, WrittenTable>();
   readonly #offers = new Map<RuleSet, Set<PolicyTableId>>();
   #wanted: ReadonlySet<RuleSet> = new Set();
-  #next: number;
+  readonly #serials: FreshNumbers;
   #worker: Promise<void> | undefined;
   #taken = 0;
   #stopped = false;
 
   constructor(options: TableBuilderOptions) {
     this.#o = options;
-    this.#next = Math.max(options.next, LAST_FLOOR + 1);
     for (const [id, table] of options.leftovers) {
       if (serialOf(id) > LAST_FLOOR) this.#written.set(id, { id, table, uses: 0 });
     }
+    const serials = (): MapIterator<number> => this.#written.keys().map(serialOf);
+    this.#serials = new FreshNumbers({
+      first: LAST_FLOOR + 1,
+      last: TABLE_SERIALS - 1,
+      // Nothing but the maps knows a table by its number.
+      next: serials().reduce((most, serial) => Math.max(most, serial), LAST_FLOOR) + 1,
+      reserve: () => undefined,
+      inUse: (from, below) => new Set(serials().filter((serial) => serial >= from && serial < below)),
+    });
   }
 
   get(set: RuleSet): Built | undefined {
@@ -261,9 +268,7 @@ export class TableBuilder {
 
   async #write(table: CompiledTable): Promise<WrittenTable> {
     // Not swept while it is being written.
-    const written: WrittenTable = { id: policyTableNumber(this.#next, table), table, uses: 1 };
-    // After 2^30 tables the first is long gone.
-    this.#next = this.#next + 1 >= TABLE_SERIALS ? LAST_FLOOR + 1 : this.#next + 1;
+    const written: WrittenTable = { id: policyTableNumber(this.#serials.fresh(), table), table, uses: 1 };
     this.#written.set(written.id, written);
     try {
       await this.#o.tables.write(written.id, table);

@@ -1,61 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock, silentLogger } from '../../base/index.ts';
-import { Intent, ObjectProblems } from '../../cluster/index.ts';
-import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
-import type { NodeRow, ObjectRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../../model/index.ts';
-import { Prefix, parseAddr } from '../../net/index.ts';
-import { ServiceShares } from '../../service/index.ts';
-import { sampleName } from '../../service/samples.ts';
-import type { Table } from '../../table/index.ts';
-import { HostPortPods } from './host-port-pods.ts';
-import { ServiceEngine } from './service-engine.ts';
-import { ServiceFollower } from './service-follower.ts';
-import { ServiceInstaller } from './service-installer.ts';
-import { ServiceLeftovers } from './service-leftovers.ts';
-import { ServiceNumbers } from './service-numbers.ts';
+import { fakeServiceMaps } from '../../datapath/index.ts';
+import type { NodeRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../../model/index.ts';
+import { parseAddr } from '../../net/index.ts';
+import { sampleEndpoint, sampleName, sampleService, sampleSlice } from '../../service/samples.ts';
+import { served, serviceNode } from './testkit.ts';
 
 const NODE = 'node-1';
 
-const service = (name: string, more: Partial<ServiceSpec> = {}): ServiceSpec => ({
-  uid: `uid-${name}`,
-  namespace: 'a',
-  name,
-  createdAt: '2026-01-01T00:00:00Z',
-  type: 'ClusterIP',
-  clusterIPs: ['10.96.0.10'],
-  externalIPs: [],
-  ingressIPs: [],
-  ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: 0 }],
-  affinitySeconds: 0,
-  internalTrafficPolicy: 'Cluster',
-  externalTrafficPolicy: 'Cluster',
-  healthCheckNodePort: 0,
-  hasSourceRanges: false,
-  foreign: false,
-  ...more,
-});
+const service = (name: string, more: Partial<ServiceSpec> = {}): ServiceSpec =>
+  sampleService({ uid: `uid-${name}`, name, ...more });
 
-const endpoint = (address: string, more: Partial<SliceEndpoint> = {}): SliceEndpoint => ({
-  address,
-  ready: true,
-  serving: true,
-  terminating: false,
-  nodeName: NODE,
-  pod: '',
-  zones: [],
-  nodes: [],
-  ...more,
-});
-
-const slice = (of: string, endpoints: readonly SliceEndpoint[], name = `${of}-1`): SliceSpec => ({
-  uid: `uid-${name}`,
-  namespace: 'a',
-  name,
-  service: of,
-  addressType: 'IPv4',
-  ports: [{ name: '', protocol: 'TCP', port: 8080 }],
-  endpoints,
-});
+const slice = (of: string, endpoints: readonly SliceEndpoint[], name = `${of}-1`): SliceSpec =>
+  sampleSlice(endpoints, { uid: `uid-${name}`, name, service: of });
 
 const node = (addresses: readonly string[]): NodeRow => ({
   uid: 'n',
@@ -67,52 +23,7 @@ const node = (addresses: readonly string[]): NodeRow => ({
   isApiServer: false,
 });
 
-async function agentOn(maps: ServiceMaps, clock = new FakeClock(1_000_000)) {
-  const intent = new Intent();
-  const hostPorts = new HostPortPods({
-    intent,
-    nodeAddresses: () => [],
-    localPods: () => [],
-    reservedHostPorts: [],
-    boundSockets: () => () => false,
-  });
-  const follower = new ServiceFollower({
-    intent,
-    nodeName: NODE,
-    nodeAddresses: () => [parseAddr('172.18.0.2')],
-    addressRanges: [Prefix.parse('192.0.2.0/24')],
-    nodePorts: { min: 30_000, max: 32_767 },
-    hostPorts,
-    shares: new ServiceShares({ sizes: serviceMapSizes(fakeServiceMaps()), part: 1 / 4 }),
-    maglevSize: undefined,
-  });
-  const left = await ServiceLeftovers.read(maps);
-  const numbers = new ServiceNumbers({ next: left.highest + 1, reserve: () => undefined });
-  const installer = new ServiceInstaller({ maps, numbers, left });
-  const passes: number[] = [];
-  const engine = new ServiceEngine({
-    intent,
-    follower,
-    installer,
-    hostPorts,
-    hashSlots: 0,
-    clock,
-    log: silentLogger,
-    problems: new ObjectProblems(),
-    passTimes: { observe: (seconds) => passes.push(seconds * 1_000) },
-  });
-  const put = <T extends ObjectRow>(table: Table<T>, ...rows: T[]): void =>
-    table.apply({ upserts: rows, deletes: [], synced: true });
-  const drop = <T extends ObjectRow>(table: Table<T>, ...rows: T[]): void =>
-    table.apply({ upserts: [], deletes: rows, synced: true });
-  const settle = async (refresh = false): Promise<void> => {
-    engine.kick({ refresh });
-    await engine.idle();
-  };
-  return { intent, follower, installer, engine, clock, put, drop, settle, passes };
-}
-
-type Agent = Awaited<ReturnType<typeof agentOn>>;
+type Agent = Awaited<ReturnType<typeof serviceNode>>;
 
 function sync({ intent, put }: Agent): void {
   put(intent.nodes, node(['172.18.0.2']));
@@ -121,25 +32,17 @@ function sync({ intent, put }: Agent): void {
   put(intent.slices);
 }
 
-async function served(maps: ServiceMaps): Promise<Record<string, string[]>> {
-  const rows = (await maps.services.entries()).map(([key, { revision, count }]): [string, string[]] => {
-    const ids = Array.from({ length: count }, (_, slot) => maps.slots.get({ revision, slot })?.backend ?? 0);
-    return [`${key.scope} ${key.addr}:${key.port}`, ids.map((id) => maps.backends.get(id)?.addr ?? 'nothing')];
-  });
-  return Object.fromEntries(rows);
-}
-
 const CLUSTER_IP = 'inside 10.96.0.10:80';
 
 describe('ServiceEngine', () => {
   it('decides nothing before everything was heard', async () => {
     const maps = fakeServiceMaps();
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps);
     agent.put(agent.intent.services, service('web'));
     await agent.settle();
     expect(await served(maps)).toEqual({});
     sync(agent);
-    agent.put(agent.intent.slices, slice('web', [endpoint('10.244.1.2')]));
+    agent.put(agent.intent.slices, slice('web', [sampleEndpoint('10.244.1.2')]));
     await agent.settle();
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2'] });
     expect(agent.engine.converged).toBe(true);
@@ -147,7 +50,7 @@ describe('ServiceEngine', () => {
 
   it('follows slices that come, change their service, and go', async () => {
     const maps = fakeServiceMaps();
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps);
     sync(agent);
     const { intent, put, drop, settle, clock } = agent;
     const step = async (): Promise<Record<string, string[]>> => {
@@ -156,8 +59,8 @@ describe('ServiceEngine', () => {
       return await served(maps);
     };
     put(intent.services, service('web'), service('api', { clusterIPs: ['10.96.0.11'] }));
-    const moving = slice('web', [endpoint('10.244.1.2')], 'moving');
-    put(intent.slices, moving, slice('web', [endpoint('10.244.1.3')], 'second'));
+    const moving = slice('web', [sampleEndpoint('10.244.1.2')], 'moving');
+    put(intent.slices, moving, slice('web', [sampleEndpoint('10.244.1.3')], 'second'));
     expect(await step()).toEqual({ [CLUSTER_IP]: ['10.244.1.2', '10.244.1.3'], 'inside 10.96.0.11:80': [] });
     put(intent.slices, { ...moving, service: 'api' });
     expect(await step()).toEqual({ [CLUSTER_IP]: ['10.244.1.3'], 'inside 10.96.0.11:80': ['10.244.1.2'] });
@@ -168,12 +71,12 @@ describe('ServiceEngine', () => {
 
   it('gives a taken address to the older service, says so, and hands it over when that goes', async () => {
     const maps = fakeServiceMaps();
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps);
     sync(agent);
     const { intent, put, drop, settle, follower, clock } = agent;
     const thief = service('thief', { createdAt: '2026-01-02T00:00:00Z' });
     put(intent.services, thief);
-    put(intent.slices, slice('thief', [endpoint('10.244.1.66')]), slice('web', [endpoint('10.244.1.2')]));
+    put(intent.slices, slice('thief', [sampleEndpoint('10.244.1.66')]), slice('web', [sampleEndpoint('10.244.1.2')]));
     await settle();
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.66'] });
     put(intent.services, service('web'));
@@ -192,11 +95,11 @@ describe('ServiceEngine', () => {
 
   it("serves a pod in its node's network once that pod is known, and no address of a node otherwise", async () => {
     const maps = fakeServiceMaps();
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps);
     sync(agent);
     const { intent, put, settle, follower, clock } = agent;
     put(intent.services, service('web'));
-    put(intent.slices, slice('web', [endpoint('172.18.0.2', { pod: sampleName('a/host') })]));
+    put(intent.slices, slice('web', [sampleEndpoint('172.18.0.2', { pod: sampleName('a/host') })]));
     await settle(true);
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: [] });
     expect(follower.problemsOf('a/web').map(({ reason }) => reason)).toEqual(['EndpointRefused']);
@@ -226,11 +129,11 @@ describe('ServiceEngine', () => {
 
   it('judges anew whose endpoints turn out to be a node, or are one no more', async () => {
     const maps = fakeServiceMaps();
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps);
     sync(agent);
     const { intent, put, drop, settle, clock } = agent;
     put(intent.services, service('web'));
-    put(intent.slices, slice('web', [endpoint('10.244.1.2'), endpoint('172.18.0.9')]));
+    put(intent.slices, slice('web', [sampleEndpoint('10.244.1.2'), sampleEndpoint('172.18.0.9')]));
     await settle(true);
     expect((await served(maps))[CLUSTER_IP]).toEqual(['10.244.1.2', '172.18.0.9']);
     const other = { ...node(['172.18.0.9']), name: 'node-9' };
@@ -246,15 +149,15 @@ describe('ServiceEngine', () => {
 
   it('lets a service that flaps rest, and ends with its last state', async () => {
     const maps = fakeServiceMaps();
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps);
     sync(agent);
     const { intent, put, settle, clock } = agent;
     put(intent.services, service('web'), service('api', { clusterIPs: ['10.96.0.11'] }));
     await settle();
     const writes: string[] = [];
     for (let i = 1; i <= 5; i += 1) {
-      put(intent.slices, slice('web', [endpoint(`10.244.1.${i}`)]));
-      put(intent.slices, slice('api', [endpoint(`10.244.2.${i}`)]));
+      put(intent.slices, slice('web', [sampleEndpoint(`10.244.1.${i}`)]));
+      put(intent.slices, slice('api', [sampleEndpoint(`10.244.2.${i}`)]));
       await settle();
       writes.push(...((await served(maps))[CLUSTER_IP] ?? []));
     }
@@ -268,7 +171,7 @@ describe('ServiceEngine', () => {
 
   it('serves what had no room as soon as there is some', async () => {
     const maps = fakeServiceMaps({ services: 1 });
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps, { sharesOf: fakeServiceMaps() });
     sync(agent);
     const { intent, put, drop, settle, clock } = agent;
     put(intent.services, service('web'));
@@ -286,11 +189,11 @@ describe('ServiceEngine', () => {
 
   it('serves what had no room beside the leftovers of an earlier life', async () => {
     const maps = fakeServiceMaps({ services: 1 });
-    const first = await agentOn(maps);
+    const first = await serviceNode(maps, { sharesOf: fakeServiceMaps() });
     sync(first);
     first.put(first.intent.services, service('gone'));
     await first.settle();
-    const second = await agentOn(maps);
+    const second = await serviceNode(maps, { sharesOf: fakeServiceMaps() });
     sync(second);
     second.put(second.intent.services, service('late', { clusterIPs: ['10.96.0.11'] }));
     await second.settle();
@@ -302,22 +205,22 @@ describe('ServiceEngine', () => {
 
   it('takes up what an earlier life left, and removes the rest', async () => {
     const maps = fakeServiceMaps();
-    const first = await agentOn(maps);
+    const first = await serviceNode(maps);
     sync(first);
     first.put(first.intent.services, service('web'), service('gone', { clusterIPs: ['10.96.0.99'] }));
     first.put(
       first.intent.slices,
-      slice('web', [endpoint('10.244.1.2'), endpoint('10.244.1.3')]),
-      slice('gone', [endpoint('10.244.1.4')]),
+      slice('web', [sampleEndpoint('10.244.1.2'), sampleEndpoint('10.244.1.3')]),
+      slice('gone', [sampleEndpoint('10.244.1.4')]),
     );
     await first.settle();
     const before = new Map((await maps.services.entries()).map(([key, value]) => [key.addr, value]));
-    const second = await agentOn(maps);
+    const second = await serviceNode(maps);
     await second.settle();
     expect(Object.keys(await served(maps))).toHaveLength(2);
     sync(second);
     second.put(second.intent.services, service('web'));
-    second.put(second.intent.slices, slice('web', [endpoint('10.244.1.3'), endpoint('10.244.1.2')]));
+    second.put(second.intent.slices, slice('web', [sampleEndpoint('10.244.1.3'), sampleEndpoint('10.244.1.2')]));
     await second.settle();
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2', '10.244.1.3'] });
     const [[, value] = []] = await maps.services.entries();
@@ -328,19 +231,22 @@ describe('ServiceEngine', () => {
 
   it('does for one change among thousands of services the work of one', async () => {
     const maps = fakeServiceMaps();
-    const agent = await agentOn(maps);
+    const agent = await serviceNode(maps);
     sync(agent);
     const { intent, put, settle, clock, passes } = agent;
     const names = Array.from({ length: 5_000 }, (_, i) => i);
     const ip = (i: number): string => `10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`;
     put(intent.services, ...names.map((i) => service(`s${i}`, { clusterIPs: [ip(i)] })));
-    put(intent.slices, ...names.map((i) => slice(`s${i}`, [endpoint('10.244.1.1'), endpoint('10.244.1.2')])));
+    put(
+      intent.slices,
+      ...names.map((i) => slice(`s${i}`, [sampleEndpoint('10.244.1.1'), sampleEndpoint('10.244.1.2')])),
+    );
     await settle();
     expect((await maps.slots.entries()).length).toBe(10_000);
     const [whole = 0] = passes.splice(0);
     for (let i = 0; i < 20; i += 1) {
       await clock.advance(1_000);
-      put(intent.slices, slice(`s${i}`, [endpoint('10.244.1.1'), endpoint('10.244.1.3')]));
+      put(intent.slices, slice(`s${i}`, [sampleEndpoint('10.244.1.1'), sampleEndpoint('10.244.1.3')]));
       await settle();
     }
     const median = passes.toSorted((a, b) => a - b)[10] ?? whole;

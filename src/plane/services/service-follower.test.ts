@@ -1,15 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Intent } from '../../cluster/index.ts';
-import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
+import { fakeServiceMaps, type ServiceMaps } from '../../datapath/index.ts';
 import type { ObjectRow, ServiceSpec, SliceSpec } from '../../model/index.ts';
-import { Prefix, parseAddr } from '../../net/index.ts';
-import { ServiceShares } from '../../service/index.ts';
+import { sampleEndpoint, sampleService, sampleSlice } from '../../service/samples.ts';
 import type { Table } from '../../table/index.ts';
-import { HostPortPods } from './host-port-pods.ts';
-import { ServiceFollower } from './service-follower.ts';
-import { ServiceInstaller } from './service-installer.ts';
-import { ServiceNumbers } from './service-numbers.ts';
+import { served, serviceNode } from './testkit.ts';
 
 const NAMES = ['a', 'b', 'c'] as const;
 
@@ -38,65 +33,27 @@ const event = fc.oneof(
 type ServiceInput = typeof serviceArb extends fc.Arbitrary<infer T> ? T : never;
 type SliceInput = typeof sliceArb extends fc.Arbitrary<infer T> ? T : never;
 
-const serviceRow = ({ name, clusterIP, externalIP, type, nodePort, local }: ServiceInput): ServiceSpec => ({
-  uid: name,
-  namespace: 'n',
-  name,
-  createdAt: '2026-01-01T00:00:00Z',
-  type,
-  clusterIPs: [clusterIP],
-  externalIPs: [externalIP],
-  ingressIPs: [],
-  ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: type === 'NodePort' ? nodePort : 0 }],
-  affinitySeconds: 0,
-  internalTrafficPolicy: 'Cluster',
-  externalTrafficPolicy: local ? 'Local' : 'Cluster',
-  healthCheckNodePort: 0,
-  hasSourceRanges: false,
-  foreign: false,
-});
-
-const sliceRow = ({ name, service, endpoints, terminating }: SliceInput): SliceSpec => ({
-  uid: name,
-  namespace: 'n',
-  name,
-  service,
-  addressType: 'IPv4',
-  ports: [{ name: '', protocol: 'TCP', port: 8080 }],
-  endpoints: endpoints.map((last) => ({
-    address: `10.244.1.${last}`,
-    ready: !terminating,
-    serving: true,
-    terminating,
-    nodeName: last % 2 === 0 ? 'node-1' : 'node-2',
-    pod: '',
-    zones: [],
-    nodes: [],
-  })),
-});
-
-function nodeOn(maps: ServiceMaps) {
-  const intent = new Intent();
-  const hostPorts = new HostPortPods({
-    intent,
-    nodeAddresses: () => [],
-    localPods: () => [],
-    reservedHostPorts: [],
-    boundSockets: () => () => false,
+const serviceRow = ({ name, clusterIP, externalIP, type, nodePort, local }: ServiceInput): ServiceSpec =>
+  sampleService({
+    uid: name,
+    namespace: 'n',
+    name,
+    type,
+    clusterIPs: [clusterIP],
+    externalIPs: [externalIP],
+    ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: type === 'NodePort' ? nodePort : 0 }],
+    externalTrafficPolicy: local ? 'Local' : 'Cluster',
   });
-  const follower = new ServiceFollower({
-    intent,
-    nodeName: 'node-1',
-    nodeAddresses: () => [parseAddr('172.18.0.2')],
-    addressRanges: [Prefix.parse('192.0.2.0/24'), Prefix.parse('10.96.0.0/16')],
-    nodePorts: { min: 30_000, max: 32_767 },
-    hostPorts,
-    shares: new ServiceShares({ sizes: serviceMapSizes(maps), part: 1 / 4 }),
-    maglevSize: undefined,
-  });
-  const installer = new ServiceInstaller({ maps, numbers: new ServiceNumbers({ next: 1, reserve: () => undefined }) });
-  return { intent, follower, installer };
-}
+
+const sliceRow = ({ name, service, endpoints, terminating }: SliceInput): SliceSpec => {
+  const nodeName = (last: number): string => (last % 2 === 0 ? 'node-1' : 'node-2');
+  const rows = endpoints.map((last) =>
+    sampleEndpoint(`10.244.1.${last}`, { ready: !terminating, terminating, nodeName: nodeName(last) }),
+  );
+  return sampleSlice(rows, { uid: name, namespace: 'n', name, service });
+};
+
+const on = async (maps: ServiceMaps) => await serviceNode(maps, { addressRanges: ['192.0.2.0/24', '10.96.0.0/16'] });
 
 const put = <T extends ObjectRow>(table: Table<T>, row: T): void =>
   table.apply({ upserts: [row], deletes: [], synced: true });
@@ -105,20 +62,12 @@ function drop<T extends ObjectRow>(table: Table<T>, key: string): void {
   if (row !== undefined) table.apply({ upserts: [], deletes: [row], synced: true });
 }
 
-async function served(maps: ServiceMaps): Promise<[string, string[]][]> {
-  const rows = (await maps.services.entries()).map(([key, { revision, count }]): [string, string[]] => {
-    const ids = Array.from({ length: count }, (_, slot) => maps.slots.get({ revision, slot })?.backend ?? 0);
-    return [`${key.scope} ${key.addr}:${key.port}`, ids.map((id) => maps.backends.get(id)?.addr ?? 'nothing')];
-  });
-  return rows.sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
 describe('ServiceFollower', () => {
   it('arrives step by step where a look at everything at once would', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
         const maps = fakeServiceMaps();
-        const { intent, follower, installer } = nodeOn(maps);
+        const { intent, follower, installer } = await on(maps);
         let time = 0;
         for (const one of events) {
           time += 100;
@@ -135,7 +84,7 @@ describe('ServiceFollower', () => {
         await installer.sweep(time + 1_000);
 
         const fresh = fakeServiceMaps();
-        const other = nodeOn(fresh);
+        const other = await on(fresh);
         for (const row of intent.services.rows.values()) put(other.intent.services, row);
         for (const row of intent.slices.rows.values()) put(other.intent.slices, row);
         await other.installer.install(await other.follower.follow(), 0);

@@ -3,11 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../../datapath/index.ts';
 import type { Backend, Frontend, FrontendKind } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
-import type { MaglevSize } from '../../service/index.ts';
 import { sampleFrontend, sampleName } from '../../service/samples.ts';
-import { ServiceInstaller } from './service-installer.ts';
-import { ServiceLeftovers } from './service-leftovers.ts';
-import { ServiceNumbers } from './service-numbers.ts';
+import { installerOn } from './testkit.ts';
 
 const backend = (last: number, state: Backend['state'] = 'ready'): Backend => ({
   addr: parseAddr(`10.244.1.${last}`),
@@ -37,16 +34,6 @@ const frontend = (service: string, backends: readonly Backend[], options: Option
     ...more,
   });
 };
-
-async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): Promise<ServiceInstaller> {
-  const left = await ServiceLeftovers.read(maps);
-  return new ServiceInstaller({
-    maps,
-    left,
-    maglevSize,
-    numbers: new ServiceNumbers({ next: left.highest + 1, reserve: () => undefined }),
-  });
-}
 
 const desiredOf = (...frontends: Frontend[]): Map<string, readonly Frontend[]> =>
   Map.groupBy(frontends, (f) => f.service);

@@ -4,11 +4,12 @@ import type { BackendValue, ServiceKey, ServiceMaps, ServiceSlotKey } from '../.
 import { BACKEND_FLAG, type Frontend } from '../../model/index.ts';
 import { guaranteedRows, type MaglevSize, type ServiceRows } from '../../service/index.ts';
 import { planeErrors } from '../errors.ts';
+import { FreshNumbers, type NumberReserve } from '../revisions/fresh-numbers.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
-import type { ServiceNumbers } from './service-numbers.ts';
 import {
   frontendText,
   NO_SERVICE,
+  numbersOf,
   planService,
   type ServicePlan,
   type ServiceState,
@@ -36,7 +37,8 @@ const NO_ROWS: ServiceRows = { services: 0, slots: 0, backends: 0 };
 
 export type ServiceInstallerOptions = {
   readonly maps: ServiceMaps;
-  readonly numbers: ServiceNumbers;
+  /** Of services, backend sets and backends, which are numbered together. */
+  readonly numbers: NumberReserve;
   /** Of an earlier life; given up with `prune`. */
   readonly left?: ServiceLeftovers;
   readonly maglevSize?: MaglevSize | undefined;
@@ -50,7 +52,7 @@ export type ServiceInstallerOptions = {
  */
 export class ServiceInstaller {
   readonly #maps: ServiceMaps;
-  readonly #numbers: ServiceNumbers;
+  readonly #numbers: FreshNumbers;
   readonly #maglevSize: MaglevSize | undefined;
   #left: ServiceLeftovers | undefined;
   readonly #states = new Map<string, ServiceState>();
@@ -64,7 +66,9 @@ export class ServiceInstaller {
 
   constructor(options: ServiceInstallerOptions) {
     this.#maps = options.maps;
-    this.#numbers = options.numbers;
+    const inUse = (from: number, below: number): ReadonlySet<number> =>
+      new Set(this.#heldNumbers().filter((number) => number >= from && number < below));
+    this.#numbers = new FreshNumbers({ ...options.numbers, first: 1, last: 0xffff_ffff, inUse });
     this.#left = options.left;
     this.#maglevSize = options.maglevSize;
   }
@@ -247,6 +251,15 @@ export class ServiceInstaller {
   #keep({ service, after }: ServicePlan): void {
     this.#refused.delete(service);
     this.#setState(service, after);
+  }
+
+  *#heldNumbers(): Generator<number> {
+    for (const state of this.#states.values()) yield* numbersOf(state);
+    for (const { slots, backends } of this.#retired) {
+      yield* backends;
+      for (const { revision } of slots) yield revision;
+    }
+    if (this.#left !== undefined) yield* this.#left.numbers();
   }
 
   #setState(service: string, after: ServiceState): void {

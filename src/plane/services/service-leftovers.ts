@@ -31,13 +31,11 @@ export class ServiceLeftovers {
     return left;
   }
 
-  /** The largest number in use; 0: none. */
-  get highest(): number {
-    let highest = 0;
-    for (const id of this.backends.keys()) highest = Math.max(highest, id);
-    for (const revision of this.slots.keys()) highest = Math.max(highest, revision);
-    for (const { value } of this.frontends.values()) highest = Math.max(highest, value.service, value.revision);
-    return highest;
+  /** Every number that is in use. */
+  *numbers(): Generator<number> {
+    yield* this.backends.keys();
+    yield* this.slots.keys();
+    for (const { value } of this.frontends.values()) yield* [value.service, value.revision];
   }
 
   #addFrontend(key: ServiceKey, value: ServiceValue): void {

@@ -3,8 +3,8 @@ import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValu
 import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
 import { isForOutside, type MaglevSize, maglevTable } from '../../service/index.ts';
+import type { FreshNumbers } from '../revisions/fresh-numbers.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
-import type { ServiceNumbers } from './service-numbers.ts';
 
 /**
  * A complete set of backends in the kernel, with a slot for each, or hashed with as many slots as a Maglev table has;
@@ -58,7 +58,7 @@ export type ServicePlan = {
 };
 
 export type PlanContext = {
-  readonly numbers: ServiceNumbers;
+  readonly numbers: FreshNumbers;
   readonly left: ServiceLeftovers | undefined;
   /** Of the Maglev tables for clients from outside; undefined: everybody gets a backend at random. */
   readonly maglevSize: MaglevSize | undefined;
@@ -254,6 +254,15 @@ function sameValue(a: ServiceValue, b: ServiceValue): boolean {
     a.affinitySeconds === b.affinitySeconds &&
     a.flags === b.flags
   );
+}
+
+/** Every number by which the datapath knows something of it. */
+export function* numbersOf({ ports }: ServiceState): Generator<number> {
+  for (const { numbers, backends, sets } of ports) {
+    yield* [numbers.everywhere, numbers.local];
+    for (const { id } of backends) yield id;
+    for (const { revision } of sets) yield revision;
+  }
 }
 
 export function slotKeys(revision: number, slots: number): ServiceSlotKey[] {

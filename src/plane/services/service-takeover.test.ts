@@ -1,59 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock, silentLogger } from '../../base/index.ts';
-import { Intent, ObjectProblems } from '../../cluster/index.ts';
-import { fakeServiceMaps, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
-import type { ObjectRow, ServiceSpec, SliceSpec } from '../../model/index.ts';
+import { fakeServiceMaps, type ServiceMaps } from '../../datapath/index.ts';
+import type { ServiceSpec, SliceSpec } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
-import { ServiceShares } from '../../service/index.ts';
 import { sampleEndpoint, sampleService, sampleSlice } from '../../service/samples.ts';
-import type { Table } from '../../table/index.ts';
-import { HostPortPods } from './host-port-pods.ts';
-import { ServiceEngine } from './service-engine.ts';
-import { ServiceFollower } from './service-follower.ts';
-import { ServiceInstaller } from './service-installer.ts';
-import { ServiceNumbers } from './service-numbers.ts';
+import { serviceNode } from './testkit.ts';
 
-function agentOn(maps: ServiceMaps) {
-  const intent = new Intent();
-  const clock = new FakeClock(1_000_000);
-  const hostPorts = new HostPortPods({
-    intent,
-    nodeAddresses: () => [],
-    localPods: () => [],
-    reservedHostPorts: [],
-    boundSockets: () => () => false,
-  });
-  const follower = new ServiceFollower({
-    intent,
-    nodeName: 'node-1',
-    nodeAddresses: () => [parseAddr('172.18.0.2')],
-    addressRanges: [],
-    nodePorts: { min: 30_000, max: 32_767 },
-    hostPorts,
-    shares: new ServiceShares({ sizes: serviceMapSizes(maps), part: 1 / 4 }),
-    maglevSize: undefined,
-  });
-  const installer = new ServiceInstaller({ maps, numbers: new ServiceNumbers({ next: 1, reserve: () => undefined }) });
-  const engine = new ServiceEngine({
-    intent,
-    follower,
-    installer,
-    hostPorts,
-    hashSlots: 0,
-    problems: new ObjectProblems(),
-    clock,
-    log: silentLogger,
-  });
-  const put = <T extends ObjectRow>(table: Table<T>, ...rows: T[]): void =>
-    table.apply({ upserts: rows, deletes: [], synced: true });
-  const settle = async (): Promise<void> => {
-    await clock.advance(10_000);
-    engine.kick({ refresh: true });
-    await engine.idle();
-  };
+/** A node that heard of all that there is. */
+async function agentOn(maps: ServiceMaps) {
+  const node = await serviceNode(maps);
+  const { intent, put, clock } = node;
   put(intent.nodes);
   put(intent.pods);
-  return { intent, follower, installer, engine, clock, put, settle };
+  const settle = async (): Promise<void> => {
+    await clock.advance(10_000);
+    await node.settle(true);
+  };
+  return { ...node, settle };
 }
 
 /** Three slices of 76 kB and four Services of a namespace: more than 262,144 backends. */
@@ -94,7 +56,7 @@ const victim = (...addresses: string[]): SliceSpec =>
 describe('a namespace that wants all rows of the maps of services', () => {
   it('does not keep the Service of another from its pods, at the sizes that are the default', async () => {
     const maps = fakeServiceMaps();
-    const { intent, follower, put, settle } = agentOn(maps);
+    const { intent, follower, put, settle } = await agentOn(maps);
     put(intent.services, sampleService({ namespace: 'victim', clusterIPs: ['10.96.0.10'] }));
     put(intent.slices, victim('10.244.1.2'));
     await settle();
@@ -110,7 +72,7 @@ describe('a namespace that wants all rows of the maps of services', () => {
 
   it('nor do many namespaces that stay within their shares', async () => {
     const maps = fakeServiceMaps({ services: 4_096, slots: 65_536, backends: 16_384 });
-    const { intent, put, settle } = agentOn(maps);
+    const { intent, put, settle } = await agentOn(maps);
     put(intent.services, sampleService({ namespace: 'victim', clusterIPs: ['10.96.0.10'] }));
     put(intent.slices, victim('10.244.1.2'));
     for (let n = 1; n <= 10; n += 1) {
@@ -131,7 +93,7 @@ describe('a namespace that wants all rows of the maps of services', () => {
 describe('a Service that gets no more', () => {
   it('has nothing of what it lost, says why, and gets the rest as soon as others give back', async () => {
     const maps = fakeServiceMaps({ services: 512, slots: 512, backends: 512 });
-    const { intent, follower, engine, put, settle } = agentOn(maps);
+    const { intent, follower, engine, put, settle } = await agentOn(maps);
     const addresses = (count: number, from = 0): string[] =>
       Array.from({ length: count }, (_, i) => `10.244.${from}.${i + 1}`);
     const slice = (name: string, list: readonly string[]): SliceSpec =>
@@ -160,7 +122,7 @@ describe('a Service that gets no more', () => {
 
   it('of more backends than a Service may have: keeps those of its old ones that it still has, and no others', async () => {
     const maps = fakeServiceMaps({ services: 512, slots: 512, backends: 512 });
-    const { intent, engine, put, settle } = agentOn(maps);
+    const { intent, engine, put, settle } = await agentOn(maps);
     const slice = (from: number, to: number): SliceSpec =>
       sampleSlice(Array.from({ length: to - from }, (_, i) => sampleEndpoint(`10.244.1.${from + i}`)));
     put(intent.services, sampleService());
