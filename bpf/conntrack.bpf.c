@@ -6,18 +6,9 @@
 #include "lib/removal.h"
 #include "lib/words.h"
 
-/* Ticks that an entry of an endpoint that is gone is kept after its last packet: it is what tells
- * the other end's late packets from a new connection to the address's next owner. */
-#define STALE_OWNER_TICKS 120
 /* Ticks after which a port without a connection is free again: far longer than it takes to write
  * the one after the other. */
 #define ORPHAN_TICKS 2
-
-/* In: nothing. Out: what the run saw. */
-struct collect_result {
-	__u32 scanned;
-	__u32 removed;
-};
 
 /* What a run finds, by account. */
 struct census {
@@ -214,7 +205,7 @@ static long settle_one(__u32 account, struct collect_context *context)
 SEC("syscall")
 int collect(struct collect_result *result)
 {
-	struct collect_context context = {.now = bpf_ktime_get_ns() >> 30};
+	struct collect_context context = {.now = bpf_ktime_get_ns() >> TICK_BITS};
 
 	if (CONFIG(ct_quota))
 		bpf_loop(ACCOUNT_COUNT, prepare_one, 0, 0);

@@ -3,17 +3,6 @@
  * user space no row could be taken away together with its account's count. */
 #include "lib/sock_account.h"
 
-/* In: a socket. Out: whether anything of it was forgotten. */
-struct forget_request {
-	__u64 cookie;
-	__u32 forgotten;
-	__u32 pad; /* zero */
-};
-
-struct settle_context {
-	__u32 found;
-};
-
 struct bpf_map;
 
 static __always_inline bool is_gone(const struct sock_turn *turn)
@@ -53,7 +42,7 @@ static long begin_one(struct bpf_map *map, __u64 *of, struct sock_account *accou
 }
 
 static long count_one(struct bpf_map *map, __u64 *cookie, struct sock_origin *origin,
-		      struct settle_context *context)
+		      struct settle_result *context)
 {
 	__u64 of = origin->account;
 	struct sock_account *account = bpf_map_lookup_elem(&sock_accounts, &of);
@@ -70,7 +59,7 @@ static long count_one(struct bpf_map *map, __u64 *cookie, struct sock_origin *or
 
 /* What came or went during the run is counted right the next time. */
 static long settle_one(struct bpf_map *map, __u64 *of, struct sock_account *account,
-		       struct settle_context *context)
+		       struct settle_result *context)
 {
 	(void)map;
 	account->used = *of == SOCK_ALL ? context->found : account->found;
@@ -79,9 +68,9 @@ static long settle_one(struct bpf_map *map, __u64 *of, struct sock_account *acco
 
 /* Counts anew. Returns nothing but what it writes. */
 SEC("syscall")
-int settle(struct settle_context *result)
+int settle(struct settle_result *result)
 {
-	struct settle_context context = {};
+	struct settle_result context = {};
 
 	bpf_for_each_map_elem(&sock_accounts, begin_one, &context, 0);
 	bpf_for_each_map_elem(&sock_origins, count_one, &context, 0);

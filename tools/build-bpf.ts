@@ -3,7 +3,7 @@
  * stamped with the hash of the shared layouts, which the loader compares with the generated code's.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { BuildError, CLANG_FLAGS, clangVersion, compile, ROOT } from './btfgen/clang.ts';
 import { readLayout } from './btfgen/layout.ts';
@@ -13,7 +13,9 @@ const BUILD = join(ROOT, 'build');
 
 function sourceHash(version: string): string {
   const hash = createHash('sha256').update(version).update(CLANG_FLAGS.join(' '));
-  const own = ['tools/build-bpf.ts', 'tools/btfgen/layout.ts'].map((file) => join(ROOT, file));
+  const own = globSync(['tools/build-bpf.ts', 'tools/btfgen/*.ts'], { cwd: ROOT })
+    .toSorted()
+    .map((file) => join(ROOT, file));
   const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.[ch]$/.test(file))
     .toSorted()

@@ -59,6 +59,8 @@ struct config {
 				  counted, not written; 0: no limit */
 };
 
+_Static_assert(sizeof(struct config) == 160, "config");
+
 const volatile struct config config;
 
 #define CONFIG(field) (config.field)

@@ -49,7 +49,7 @@ struct flow {
 
 static __always_inline __u32 ct_now(void)
 {
-	return bpf_ktime_get_coarse_ns() >> 30;
+	return bpf_ktime_get_coarse_ns() >> TICK_BITS;
 }
 
 /* The key of the connection between two ends, whichever of them is named first. Returns the first

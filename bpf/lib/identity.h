@@ -6,19 +6,8 @@
 #include "flow.h"
 #include "maps.h"
 #include "packet.h"
+#include "reserved.h"
 #include "words.h"
-
-#define IDENTITY_HOST 1
-#define IDENTITY_WORLD 2
-#define IDENTITY_REMOTE_NODE 6
-#define IDENTITY_KUBE_APISERVER 7
-/* Addresses of the cluster's ranges that are nobody's: of services, and of pods. Such a row of the
- * ipcache is the longest match wherever no service, pod or node has the address, whatever prefixes
- * policies name (src/identity/address-book.ts). */
-#define IDENTITY_SERVICE_RANGE 254
-#define IDENTITY_POD_RANGE 255
-#define IDENTITY_CLUSTER_MIN 256
-#define IDENTITY_CLUSTER_MAX 65535
 
 static __always_inline bool identity_is_cluster(__u32 identity)
 {

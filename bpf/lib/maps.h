@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Every map of the datapath. All are pinned by name under the node's pin directory with the layout
- * version in the name (the loader adds it), so that programs of one endpoint and the next share
+/* Every map of the datapath. All are pinned by name under the node's pin directory with its
+ * layout in the name (the loader adds it), so that programs of one endpoint and the next share
  * them and they outlive the agent. */
 #pragma once
 
@@ -184,12 +184,13 @@ struct {
 	__type(value, struct translation);
 } translations SEC(".maps");
 
-/* By drop_reason, twice: index reason * 2 + direction. Index 0 and 1 (DROP_NONE) count what was
- * forwarded. */
+/* reason * 2 + direction. 0 and 1 (DROP_NONE) count what was forwarded. */
+typedef __u32 counter_index __tag(by enum drop_reason) __tag(by enum direction);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, DROP_REASON_COUNT * 2);
-	__type(key, __u32);
+	__type(key, counter_index);
 	__type(value, struct counter);
 } counters SEC(".maps");
 
@@ -205,7 +206,8 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 * 1024 * 1024);
+	__uint(max_entries,
+	       1024 * 1024); /* bytes: what is written between two looks, 100 ms apart */
 } events SEC(".maps");
 
 /* Events that were not written, all of them. */
@@ -221,7 +223,10 @@ struct {
 	__type(value, struct event_state);
 } event_state SEC(".maps");
 
-/* What each endpoint has used of its share of events: index endpoint * 2 + direction. Egress is
+/* endpoint * 2 + direction. */
+typedef __u32 event_account_index __tag(by enum direction);
+
+/* What each endpoint has used of its share of events. Egress is
  * what it sends itself; ingress what comes for it from outside, so that nobody uses up what it says
  * by sending to it. Endpoint 0: the node; its ingress is also that of network namespaces that are
  * nobody's. */
@@ -234,7 +239,7 @@ struct event_account {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_ENDPOINTS * 2);
-	__type(key, __u32);
+	__type(key, event_account_index);
 	__type(value, struct event_account);
 } event_accounts SEC(".maps");
 
@@ -247,3 +252,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } judges SEC(".maps");
+
+_Static_assert(sizeof(struct event_state) == 16, "event_state");
+_Static_assert(sizeof(struct event_account) == 16, "event_account");

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Layouts shared with user space. This file is the only place where they are written: the
- * TypeScript codecs in src/datapath/gen/ are made from the BTF of these types. A change of a layout
- * changes LAYOUT_VERSION, because maps of an older version stay pinned while the agent is replaced.
- */
+ * TypeScript codecs in src/datapath/gen/ are made from the BTF of these types, and so is the layout
+ * in the name of each map's pin: maps with rows of another layout, or written with other numbers,
+ * stay pinned while the agent is replaced, and are not taken for these. */
 #pragma once
 
 #include <linux/types.h>
+
+#include "reserved.h"
 
 /* What a field means beyond its bytes, for user space; it stays in BTF and costs no instruction.
  *
@@ -19,6 +21,7 @@
  */
 #define __tag(meaning) __attribute__((btf_decl_tag(#meaning)))
 
+/* Raised when the same bytes come to mean something else, which their types do not show. */
 #define LAYOUT_VERSION 5
 
 /* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
@@ -49,6 +52,7 @@ union addr {
 #define MAX_ENDPOINTS 65536
 #define FIRST_OUTSIDE 64512
 #define OUTSIDE_BITS 10
+#define OUTSIDE_FACTOR 0x9e3779b97f4a7c15ULL /* of the hash: 2^64 / golden ratio */
 
 /* Who a conntrack entry is charged to, as an index of ct_usage: the endpoint that opened it, or one
  * of these. */
@@ -152,6 +156,13 @@ enum verdict {
 	VERDICT_ALLOW = 1,
 };
 
+/* The clock of conntrack: CLOCK_MONOTONIC in ticks of 2^30 ns (1.07 s). */
+#define TICK_BITS 30
+
+/* Ticks that an entry of an endpoint that is gone is kept after its last packet: it is what tells
+ * the other end's late packets from a new connection to the address's next owner. */
+#define STALE_OWNER_TICKS 120
+
 /* The two ends of a connection in an order that does not depend on the packet's direction (the
  * smaller address, then port, is side 0), so that one look-up finds the entry from either end. ICMP
  * queries: both ports are the id. */
@@ -167,8 +178,7 @@ struct ct_key {
  * packet needs is in the first cache line. */
 struct ct_entry {
 	__u64 stamp[2]; /* state word of each side's endpoint when the verdict was taken */
-	__u32 expires;	/* tick from which the entry is dead; a tick is 2^30 ns (1.07 s) of
-			   CLOCK_MONOTONIC */
+	__u32 expires;	/* tick from which the entry is dead */
 	__u16 timeout;	/* ticks by which a packet renews it */
 	__u8 flags __tag(enum ct_flag);
 	__u8 opener;			   /* side that opened the connection: 0 or 1 */
@@ -381,6 +391,24 @@ struct fragment_value {
 	__u8 pad[6]; /* zero */
 };
 
+/* Out of the program `collect`: what the run saw. */
+struct collect_result {
+	__u32 scanned;
+	__u32 removed;
+};
+
+/* In to the program `forget`: a socket. Out: whether anything of it was forgotten. */
+struct forget_request {
+	__u64 cookie;
+	__u32 forgotten;
+	__u32 pad; /* zero */
+};
+
+/* Out of the program `settle`: sockets that are remembered. */
+struct settle_result {
+	__u32 found;
+};
+
 /* Packets and bytes, per CPU. */
 struct counter {
 	__u64 packets;
@@ -468,3 +496,16 @@ _Static_assert(sizeof(struct sock_origin) == 96, "sock_origin");
 _Static_assert(sizeof(struct sock_account) == 16, "sock_account");
 _Static_assert(sizeof(struct translation_key) == 40, "translation_key");
 _Static_assert(sizeof(struct translation) == 32, "translation");
+_Static_assert(sizeof(struct ipcache_value) == 8, "ipcache_value");
+_Static_assert(sizeof(struct snat_key) == 24, "snat_key");
+_Static_assert(sizeof(struct service_slot_key) == 8, "service_slot_key");
+_Static_assert(sizeof(struct service_slot) == 4, "service_slot");
+_Static_assert(sizeof(struct affinity_value) == 16, "affinity_value");
+_Static_assert(sizeof(struct affinity_usage) == 8, "affinity_usage");
+_Static_assert(sizeof(struct fragment_key) == 8, "fragment_key");
+_Static_assert(sizeof(struct fragment_value) == 48, "fragment_value");
+_Static_assert(sizeof(struct collect_result) == 8, "collect_result");
+_Static_assert(sizeof(struct forget_request) == 16, "forget_request");
+_Static_assert(sizeof(struct settle_result) == 4, "settle_result");
+_Static_assert(sizeof(struct counter) == 16, "counter");
+_Static_assert(sizeof(struct drop_key) == 4, "drop_key");

@@ -12,13 +12,13 @@ static __always_inline __u64 endpoint_word(__u32 endpoint)
 	return word ? *(volatile __u64 *)word : 0;
 }
 
-/* The number of the word of an address that is no pod's of this node; outside-words.ts has the same
- * hash. */
+/* The number of the word of an address that is no pod's of this node; outside.ts has the same hash.
+ */
 static __always_inline __u16 outside_of(const union addr *addr)
 {
 	__u64 both = bpf_be64_to_cpu(addr->hi ^ addr->lo);
 
-	return FIRST_OUTSIDE + ((both * 0x9e3779b97f4a7c15ULL) >> (64 - OUTSIDE_BITS));
+	return FIRST_OUTSIDE + ((both * OUTSIDE_FACTOR) >> (64 - OUTSIDE_BITS));
 }
 
 /* What a conntrack entry calls a side: the pod's endpoint id, else the number of the word of its

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { POLICY_PAIRS } from '../../src/datapath/gen/layout.ts';
+import { POLICY_PAIRS } from '../../src/model/gen/numbers.ts';
 import { endpointId, identityId, type PolicyTableRow, policyRevision, ruleId, tableOf } from '../../src/model/index.ts';
 import { portPrefixes } from '../../src/net/index.ts';
 import { TableLookup } from '../../src/policy/index.ts';

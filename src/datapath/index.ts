@@ -1,5 +1,6 @@
 /** The datapath as the rest of the agent sees it. */
 
+export { POLICY_PAIRS } from '../model/gen/numbers.ts';
 export type {
   BackendValue,
   EndpointValue,
@@ -11,7 +12,7 @@ export type {
   ServiceValue,
 } from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
-export { MAP_SPECS, type MapName, POLICY_PAIRS } from './gen/layout.ts';
+export { MAP_SPECS, type MapName } from './gen/layout.ts';
 export type { ProgFd } from './kernel/index.ts';
 export {
   BPFFS,
@@ -102,7 +103,6 @@ export {
   type AttachOptions,
   attachSockets,
   attachXdp,
-  type Collected,
   ConntrackCollector,
   closeLeftBehind,
   closeSocketsLeftBehind,

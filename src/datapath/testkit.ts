@@ -2,7 +2,14 @@
 import { fileURLToPath } from 'node:url';
 import { type EndpointId, endpointId, identityId, type PolicyTableRow, policyRevision } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
-import { type Event, type SnatKey, type SnatValue, snatKeyCodec, snatValueCodec } from './gen/codecs.ts';
+import {
+  type CollectResult,
+  type Event,
+  type SnatKey,
+  type SnatValue,
+  snatKeyCodec,
+  snatValueCodec,
+} from './gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from './gen/config.ts';
 import type { ProgFd } from './kernel/fd.ts';
 import { type ObjectSpec, readObjectSpec } from './kernel/object-spec.ts';
@@ -25,7 +32,7 @@ import { MapSet, type MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec } from './maps/scalar-codecs.ts';
-import { type Collected, ConntrackCollector } from './programs/ct-gc.ts';
+import { ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
 import { loadPrograms } from './programs/loader.ts';
 import { TestPolicy } from './test-policy.ts';
@@ -234,7 +241,7 @@ export class TestDatapath implements Disposable {
   }
 
   /** Runs the collector once. */
-  collect(config: Partial<Config> = {}): Collected {
+  collect(config: Partial<Config> = {}): CollectResult {
     const features = { enableMasquerade: true, enableServices: true, gatewayIpv4: GATEWAY };
     using collector = ConntrackCollector.load(this.spec('conntrack'), this.maps, {
       ...ZERO_CONFIG,

@@ -1,12 +1,12 @@
-import { type EndpointId, endpointId } from '../model/index.ts';
+import { type EndpointId, endpointId, FIRST_OUTSIDE } from '../model/index.ts';
 import { endpointErrors } from './errors.ts';
 
 /** Above, there are the words of what is outside of the node. */
-export const LAST_ENDPOINT_ID = 64_511;
+export const LAST_ENDPOINT_ID = FIRST_OUTSIDE - 1;
 const LAST = LAST_ENDPOINT_ID;
 
 /**
- * Endpoint ids 1 to 64,511, round robin. Conntrack entries belong to endpoint ids, so an id that was freed cannot come
+ * Endpoint ids from 1 on, round robin. Conntrack entries belong to endpoint ids, so an id that was freed cannot come
  * back before `purged` says that the kernel holds nothing of it any more.
  */
 export class EndpointIds {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type EndpointId, endpointId, type Ifindex, ifindex } from '../model/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr, parseMac } from '../net/index.ts';
 import type { Attachment, PodRef } from './cni-request.ts';
+import { LAST_ENDPOINT_ID } from './endpoint-ids.ts';
 
 /**
  * What of an endpoint must outlive the agent; one file each. Identity and policy are not in it: the word in the kernel
@@ -32,7 +33,7 @@ const RECORD_VERSION = 1;
 
 const schema = z.object({
   version: z.literal(RECORD_VERSION),
-  id: z.int().min(1).max(0xffff),
+  id: z.int().min(1).max(LAST_ENDPOINT_ID),
   containerId: z.string(),
   ifname: z.string(),
   namespace: z.string(),

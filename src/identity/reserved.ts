@@ -1,39 +1,25 @@
 import {
   type Entity,
+  IDENTITY_CIDR_MAX,
+  IDENTITY_CIDR_MIN,
+  IDENTITY_CLUSTER_MAX,
+  IDENTITY_CLUSTER_MIN,
   type Identity,
   type IdentityId,
-  identityId,
+  RESERVED_NAME,
   type ReservedIdentity,
   type ReservedName,
 } from '../model/index.ts';
 
-/** Numbers of the reserved identities; Cilium's, because they appear in flows that its users read. */
-export const RESERVED_IDS: Readonly<Record<ReservedName, IdentityId>> = {
-  unknown: identityId(0),
-  host: identityId(1),
-  /** Addresses outside the cluster that no registered prefix covers, of both families. */
-  world: identityId(2),
-  unmanaged: identityId(3),
-  health: identityId(4),
-  init: identityId(5),
-  'remote-node': identityId(6),
-  'kube-apiserver': identityId(7),
-  ingress: identityId(8),
-  'world-ipv4': identityId(9),
-  'world-ipv6': identityId(10),
-  'encrypted-overlay': identityId(11),
-  /** Addresses of services, and of the ranges that services get addresses from, where no service answers. */
-  'service-range': identityId(254),
-  /** Addresses of the nodes' ranges for pods that no pod has. */
-  'pod-range': identityId(255),
-};
+/** Numbers of the reserved identities: those of bpf/lib/reserved.h. */
+export const RESERVED_IDS = RESERVED_NAME as unknown as Readonly<Record<ReservedName, IdentityId>>;
 
 export type IdentityRange = { readonly first: number; readonly last: number };
 
 /** Pods. Fits the 24-bit VXLAN VNI. */
-export const CLUSTER_RANGE: IdentityRange = { first: 256, last: 65_535 };
+export const CLUSTER_RANGE: IdentityRange = { first: IDENTITY_CLUSTER_MIN, last: IDENTITY_CLUSTER_MAX };
 /** Prefixes; meaningful on one node only and never on the wire. */
-export const CIDR_RANGE: IdentityRange = { first: 1 << 24, last: (1 << 25) - 1 };
+export const CIDR_RANGE: IdentityRange = { first: IDENTITY_CIDR_MIN, last: IDENTITY_CIDR_MAX };
 
 const byId = new Map<number, ReservedIdentity>(
   (Object.entries(RESERVED_IDS) as [ReservedName, IdentityId][]).map(([name, id]) => [

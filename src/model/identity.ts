@@ -1,24 +1,8 @@
 import type { Prefix } from '../net/index.ts';
+import type { ReservedName } from './gen/enums.ts';
 import type { IdentityId } from './ids.ts';
 import { formatLabel, type Label } from './labels.ts';
 import { type NamedPort, type Workload, workloadLabels } from './workload.ts';
-
-/** Peers that are no pods and have fixed numbers (identity/reserved.ts). */
-export type ReservedName =
-  | 'unknown'
-  | 'host'
-  | 'world'
-  | 'unmanaged'
-  | 'health'
-  | 'init'
-  | 'remote-node'
-  | 'kube-apiserver'
-  | 'ingress'
-  | 'world-ipv4'
-  | 'world-ipv6'
-  | 'encrypted-overlay'
-  | 'service-range'
-  | 'pod-range';
 
 export type PodIdentity = { readonly kind: 'pod'; readonly id: IdentityId; readonly workload: Workload };
 export type ReservedIdentity = { readonly kind: 'reserved'; readonly id: IdentityId; readonly name: ReservedName };

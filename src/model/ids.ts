@@ -1,9 +1,11 @@
+import { MAX_ENDPOINTS } from './gen/numbers.ts';
+
 declare const idBrand: unique symbol;
 type Branded<Name extends string> = number & { readonly [idBrand]: Name };
 
 /** Numeric security identity. 0 is "unknown" and, as a peer in the policy map, "any". Ranges: see identity/reserved.ts. */
 export type IdentityId = Branded<'IdentityId'>;
-/** 1 to 64,511, unique on the node and not given out again soon. 0 stands for everything that is not a local pod. */
+/** 1 to FIRST_OUTSIDE - 1, unique on the node and not given out again soon. 0 stands for everything that is not a local pod. */
 export type EndpointId = Branded<'EndpointId'>;
 /** Kernel interface index in one network namespace. */
 export type Ifindex = Branded<'Ifindex'>;
@@ -21,7 +23,7 @@ function inRange(value: number, max: number, what: string): number {
 }
 
 export const identityId = (value: number): IdentityId => inRange(value, 0xffff_ffff, 'identity') as IdentityId;
-export const endpointId = (value: number): EndpointId => inRange(value, 0xffff, 'endpoint id') as EndpointId;
+export const endpointId = (value: number): EndpointId => inRange(value, MAX_ENDPOINTS - 1, 'endpoint id') as EndpointId;
 export const ifindex = (value: number): Ifindex => inRange(value, 0x7fff_ffff, 'ifindex') as Ifindex;
 export const policyRevision = (value: number): PolicyRevision =>
   inRange(value, 0xffff_ffff, 'policy revision') as PolicyRevision;

@@ -36,9 +36,21 @@ export {
   type DropReason,
   type EventType,
   type Hook,
+  RESERVED_NAME,
+  type ReservedName,
   SERVICE_FLAG,
   type ServiceScope,
 } from './gen/enums.ts';
+export {
+  FIRST_OUTSIDE,
+  IDENTITY_CIDR_MAX,
+  IDENTITY_CIDR_MIN,
+  IDENTITY_CLUSTER_MAX,
+  IDENTITY_CLUSTER_MIN,
+  STALE_OWNER_TICKS,
+  TICK_BITS,
+  WORLD_OPENINGS,
+} from './gen/numbers.ts';
 export {
   type CidrIdentity,
   type Identity,
@@ -46,7 +58,6 @@ export {
   identityNamedPorts,
   type PodIdentity,
   type ReservedIdentity,
-  type ReservedName,
 } from './identity.ts';
 export {
   DEFAULT_RULE,

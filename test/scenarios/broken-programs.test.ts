@@ -137,7 +137,7 @@ describe('an agent that cannot put programs right', () => {
       mkdirSync(link);
     });
     for (const name of readdirSync(`${lab.pinDir}/maps`)) {
-      renameSync(`${lab.pinDir}/maps/${name}`, `${lab.pinDir}/maps/${name.replace(/_v\d+$/, '_v1')}`);
+      renameSync(`${lab.pinDir}/maps/${name}`, `${lab.pinDir}/maps/${name.replace(/_[0-9a-f]{8}$/, '_00000000')}`);
     }
     await lab.startAgent();
     await eventually('it is found', async () => (await viewOf(frontend)).state === 'broken', LOOK_MS);

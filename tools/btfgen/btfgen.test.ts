@@ -1,12 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Btf } from '../../src/datapath/kernel/btf.ts';
-import { parseElf } from '../../src/datapath/kernel/elf.ts';
-import { compile } from './clang.ts';
 import { emitCodecs } from './emit-codecs.ts';
 import { emitEnums, enumMembers } from './emit-enums.ts';
+import { emitNumbers } from './emit-numbers.ts';
 import { parseHeader } from './header.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { generate } from './main.ts';
@@ -14,6 +10,7 @@ import { generate } from './main.ts';
 const HEADER = `#include <linux/types.h>
 #define __tag(meaning) __attribute__((btf_decl_tag(#meaning)))
 #define ANSWER 42
+#define TWICE (ANSWER * 2) /* and more */
 /* Which way
  * it goes. */
 enum way {
@@ -31,22 +28,42 @@ struct thing {
 	__u64 packets;
 	__u16 pair[2] __tag(endpoint) __tag(by enum way); /* of both */
 };
+_Static_assert(sizeof(struct thing) == 24, "thing");
+
+enum apart {
+	APART_ONE = 1,
+};
+
+typedef __u32 place __tag(by enum way);
+
+struct {
+	int (*type)[2];
+	int (*max_entries)[4];
+	place *key;
+	__u64 *value;
+} counts __attribute__((section(".maps")));
+
+struct {
+	int (*type)[1];
+	int (*max_entries)[4];
+	__u32 *key;
+	struct thing *value;
+} things __attribute__((section(".maps")));
+
+struct {
+	int (*type)[1];
+	int (*max_entries)[4];
+	__u32 *key;
+	__u32 *value;
+} bare __attribute__((section(".maps")));
+
+struct {
+	int (*type)[27];
+	int (*max_entries)[4096];
+} ring __attribute__((section(".maps")));
 `;
 
-function layout(header: string, anchors: string): Layout {
-  const directory = mkdtempSync(join(tmpdir(), 'membrane-btfgen-'));
-  try {
-    writeFileSync(join(directory, 'x.c'), `${header}\n${anchors}\n`);
-    compile(join(directory, 'x.c'), join(directory, 'x.o'));
-    const elf = parseElf(readFileSync(join(directory, 'x.o')));
-    const data = elf.sections.find((s) => s.name === '.BTF')?.data ?? new Uint8Array(0);
-    return layoutOf(Btf.parse(data), parseHeader(header));
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-const ANCHORS = 'enum way a; struct thing b;';
+const layout = (header: string): Layout => layoutOf(header, parseHeader(header));
 
 describe('btfgen', () => {
   it('reads what BTF does not keep from the header', () => {
@@ -54,13 +71,15 @@ describe('btfgen', () => {
     expect(header.records).toEqual([
       { kind: 'enum', name: 'way', doc: 'Which way it goes.' },
       { kind: 'struct', name: 'thing', doc: 'One thing.' },
+      { kind: 'enum', name: 'apart', doc: '' },
     ]);
     expect(header.fieldDocs.get('thing.whose')).toBe('of the peer');
-    expect(header.constants).toEqual(new Map([['ANSWER', 42]]));
+    expect(header.numbers).toEqual(['ANSWER', 'TWICE']);
+    expect(header.asserted).toEqual(new Set(['thing']));
   });
 
   it('reads layouts from BTF', () => {
-    const { structs, enums } = layout(HEADER, ANCHORS);
+    const { structs, enums } = layout(HEADER);
     expect(structs[0]?.fields.map((f) => [f.name, f.type, f.offset, f.size, f.length, f.tags])).toEqual([
       ['whose', '__u32', 0, 4, undefined, ['identity']],
       ['port', '__be16', 4, 2, undefined, []],
@@ -75,22 +94,23 @@ describe('btfgen', () => {
         { name: 'in', value: 0 },
         { name: 'out-of-it', value: 2 },
       ],
+      [{ name: 'one', value: 1 }],
     ]);
   });
 
   it('writes codecs that name types and swap bytes', () => {
-    const it = layout(HEADER, ANCHORS);
+    const it = layout(HEADER);
     const code = emitCodecs(it.structs, it);
     expect(code).toContain('readonly whose: IdentityId;');
     expect(code).toContain('port: view.getUint16(offset + 4),');
     expect(code).toContain('way: enumName(WAY_NAMES, view.getUint8(offset + 6)),');
     expect(code).toContain('  /** by way; of both */\n  readonly pair: readonly [EndpointId, EndpointId];');
     expect(code).not.toContain('pad');
-    expect(emitEnums(it.enums)).toContain("  'out-of-it': 2,");
+    expect(emitEnums(it)).toContain("  'out-of-it': 2,");
   });
 
   it('takes the meaning of a field from its tags, never from the words of a comment', () => {
-    const it = layout(HEADER.replace('way __tag(enum way);', 'way; /* enum way */'), ANCHORS);
+    const it = layout(HEADER.replace('way __tag(enum way);', 'way; /* enum way */'));
     expect(emitCodecs(it.structs, it)).toContain('way: view.getUint8(offset + 6),');
   });
 
@@ -102,13 +122,13 @@ describe('btfgen', () => {
     ['__tag(enum way)', '__tag(enum day)', 'names no shared enum'],
     ['__tag(by enum way)', '__tag(by enum day)', 'names no shared enum'],
   ])('refuses %s as %s', (right, wrong, why) => {
-    const it = layout(HEADER.replace(right, wrong), ANCHORS);
+    const it = layout(HEADER.replace(right, wrong));
     expect(() => emitCodecs(it.structs, it)).toThrow(why);
   });
 
   it('has another hash for every change of a layout, and the same for a comment', () => {
-    const base = layout(HEADER, ANCHORS).hash;
-    expect(layout(HEADER.replace('of the peer', 'of the other'), ANCHORS).hash).toBe(base);
+    const base = layout(HEADER).hash;
+    expect(layout(HEADER.replace('of the peer', 'of the other')).hash).toBe(base);
     for (const changed of [
       HEADER.replace('__be16 port', '__u16 port'),
       HEADER.replace('__u8 pad', '__u8 pad2'),
@@ -117,12 +137,46 @@ describe('btfgen', () => {
       HEADER.replace('__u16 pair[2]', '__u16 pair[3]'),
       HEADER.replace('__tag(identity)', '__tag(endpoint)'),
     ]) {
-      expect(layout(changed, ANCHORS).hash, changed).not.toBe(base);
+      expect(layout(changed).hash, changed).not.toBe(base);
     }
   });
 
+  it('asks the compiler for numbers', () => {
+    expect(layout(HEADER).numbers).toEqual(
+      new Map([
+        ['ANSWER', 42n],
+        ['TWICE', 84n],
+      ]),
+    );
+    expect(emitNumbers(layout(HEADER.replace('(ANSWER * 2)', '(~0ULL)')))).toContain('TWICE = 18446744073709551615n;');
+  });
+
+  it.each([
+    ['a field', ['struct thing {', 'struct thing {\n\t__u64 more;'], ['things', 'ring']],
+    ['a member of an enum that fields name', ['OUT_OF_IT = 2', 'OUT_OF_IT = 1'], ['counts', 'ring', 'things']],
+    ['a member of another enum', ['APART_ONE = 1', 'APART_ONE = 2'], ['bare', 'counts', 'ring', 'things']],
+    ['a number', ['ANSWER 42', 'ANSWER 43'], ['bare', 'counts', 'ring', 'things']],
+    ['what a field is said to be', ['__tag(identity)', '__tag(endpoint)'], ['ring', 'things']],
+    ['a comment', ['of the peer', 'of the other'], []],
+    ['a bound', ['WAY_COUNT = 3', 'WAY_COUNT = 4'], []],
+    ['a size', ['(*max_entries)[4]', '(*max_entries)[8]'], []],
+  ])('changes of the layouts of maps for %s those that hold it', (_, [from = '', to = ''], changed) => {
+    const [before, after] = [
+      layout(HEADER),
+      layout(HEADER.replace(from, to).replace('== 24', to.includes('more') ? '== 32' : '== 24')),
+    ];
+    const differ = [...before.mapLayouts].filter(([name, hash]) => after.mapLayouts.get(name) !== hash);
+    expect(differ.map(([name]) => name).toSorted()).toEqual(changed.toSorted());
+  });
+
+  it('wants the size of every shared struct asserted', () => {
+    expect(() => layout(HEADER.replace(/^_Static_assert.*$/m, ''))).toThrow(
+      'without a _Static_assert on their size: thing',
+    );
+  });
+
   it('says what the compiler says', () => {
-    expect(() => layout(`${HEADER}struct broken {`, '')).toThrow(/does not compile/);
+    expect(() => layout(`${HEADER}int broken {`)).toThrow(/does not compile/);
   });
 
   it('is deterministic and committed', () => {

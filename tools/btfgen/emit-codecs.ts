@@ -44,7 +44,7 @@ function emitStruct(struct: Struct, layout: Layout): Emitted {
     ...fields.flatMap(({ field, form }) => writes(field, form).map((line) => `  ${line};`)),
     '}',
     '',
-    `export function encode${name}(value: ${name}): Uint8Array {`,
+    `export function encode${name}(value: ${name}): Uint8Array<ArrayBuffer> {`,
     `  const bytes = new Uint8Array(${struct.size});`,
     `  write${name}(new DataView(bytes.buffer), 0, value);`,
     '  return bytes;',

@@ -3,7 +3,7 @@ import { isBits } from './form.ts';
 import type { Layout } from './layout.ts';
 import { GENERATED, upper } from './names.ts';
 
-/** Constants, the layout hash and the map specs. */
+/** The layout hash, bounds and masks, and what maps are. */
 export function emitLayout(layout: Layout): string {
   const bounds = layout.enums.flatMap((e) => {
     const count = [...e.values].find(([name]) => name.endsWith('_COUNT'));
@@ -17,7 +17,6 @@ export function emitLayout(layout: Layout): string {
     "import type { MapSpec } from '../kernel/map-spec.ts';\n",
     '/** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */',
     `export const LAYOUT_HASH = '${layout.hash}';\n`,
-    ...[...layout.constants].map(([name, value]) => `export const ${name} = ${value};`),
     ...bounds,
     ...flags,
     '',
@@ -28,5 +27,9 @@ export function emitLayout(layout: Layout): string {
     ),
     '} as const satisfies Record<string, MapSpec>;\n',
     'export type MapName = keyof typeof MAP_SPECS;\n',
+    '/** What the rows of a map mean, for the name of its pin: others are written by others. */',
+    'export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {',
+    ...layout.maps.map((m) => `  ${m.name}: '${layout.mapLayouts.get(m.name) ?? ''}',`),
+    '};\n',
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What BTF does not keep of a header: names in order, comments, numeric macros. */
+/** What BTF does not keep of a header: names in order, comments, macros, assertions. */
 export type Header = {
   readonly records: readonly {
     readonly kind: 'struct' | 'union' | 'enum';
@@ -9,7 +9,10 @@ export type Header = {
   }[];
   /** `record.field` -> the comment behind the field. */
   readonly fieldDocs: ReadonlyMap<string, string>;
-  readonly constants: ReadonlyMap<string, number>;
+  /** Macros without parameters: each is a number, which the compiler knows. */
+  readonly numbers: readonly string[];
+  /** Structs whose size is asserted. */
+  readonly asserted: ReadonlySet<string>;
 };
 
 function plain(comment: string): string {
@@ -33,11 +36,11 @@ export function parseHeader(text: string): Header {
       if (field !== undefined && doc !== undefined) fieldDocs.set(`${name}.${field}`, plain(doc));
     }
   }
-  const constants = new Map<string, number>();
-  for (const [, name, value] of text.matchAll(/^#define (\w+) (\d+|0x[0-9a-f]+)\s*$/gm)) {
-    if (name !== undefined) constants.set(name, Number(value));
-  }
-  return { records, fieldDocs, constants };
+  const numbers = [...text.matchAll(/^#define (\w+) /gm)].map(([, name = '']) => name);
+  const asserted = new Set(
+    [...text.matchAll(/^_Static_assert\(sizeof\(struct (\w+)\) == \d+,/gm)].map(([, name = '']) => name),
+  );
+  return { records, fieldDocs, numbers, asserted };
 }
 
 export function readHeaders(paths: readonly string[]): Header {
@@ -45,6 +48,7 @@ export function readHeaders(paths: readonly string[]): Header {
   return {
     records: all.flatMap((h) => h.records),
     fieldDocs: new Map(all.flatMap((h) => [...h.fieldDocs])),
-    constants: new Map(all.flatMap((h) => [...h.constants])),
+    numbers: all.flatMap((h) => h.numbers),
+    asserted: new Set(all.flatMap((h) => [...h.asserted])),
   };
 }

@@ -5,6 +5,7 @@ import { BuildError, ROOT } from './clang.ts';
 import { emitCodecs } from './emit-codecs.ts';
 import { emitEnums } from './emit-enums.ts';
 import { emitLayout } from './emit-layout.ts';
+import { emitNumbers } from './emit-numbers.ts';
 import { readLayout } from './layout.ts';
 
 export function generate(): Map<string, string> {
@@ -12,7 +13,8 @@ export function generate(): Map<string, string> {
   const config = layout.structs.filter((s) => s.name === 'config');
   const records = layout.structs.filter((s) => s.name !== 'config');
   return new Map([
-    ['src/model/gen/enums.ts', emitEnums(layout.enums)],
+    ['src/model/gen/enums.ts', emitEnums(layout)],
+    ['src/model/gen/numbers.ts', emitNumbers(layout)],
     ['src/datapath/gen/layout.ts', emitLayout(layout)],
     ['src/datapath/gen/codecs.ts', emitCodecs(records, layout)],
     ['src/datapath/gen/config.ts', emitCodecs(config, layout)],

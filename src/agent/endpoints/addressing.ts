@@ -2,15 +2,15 @@ import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { errorMessage, type Logger } from '../../base/index.ts';
 import { AddressPool, EndpointIds, endpointErrors, LAST_ENDPOINT_ID } from '../../endpoint/index.ts';
-import type { EndpointId } from '../../model/index.ts';
+import { type EndpointId, STALE_OWNER_TICKS, TICK_BITS } from '../../model/index.ts';
 import { type Addr, Prefix } from '../../net/index.ts';
 import type { StateFiles } from '../node/index.ts';
 
-/** Ticks of conntrack after which nothing of an endpoint that is gone is left, with some to spare, in ms. */
-const PURGED_AFTER_MS = 180_000;
+/** When nothing of an endpoint that is gone is left in conntrack, with half a minute and more to spare. */
+const PURGED_AFTER_MS = (STALE_OWNER_TICKS * 2 ** TICK_BITS) / 1e6 + 40_000;
 
 const FILE = 'cursors';
-const cursorsSchema = z.object({ endpoint: z.int().min(0).max(0xffff), address: z.int().min(0) });
+const cursorsSchema = z.object({ endpoint: z.int().min(0).max(LAST_ENDPOINT_ID), address: z.int().min(0) });
 
 /**
  * Numbers and addresses of endpoints; where the next ones are taken from survives the agent. Which range they are of does

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../../base/index.ts';
+import { MAP_SPECS } from '../../datapath/index.ts';
 import { isAddr, Prefix } from '../../net/index.ts';
 import { MAGLEV_SIZES } from '../../service/index.ts';
 import { agentErrors } from '../errors.ts';
@@ -64,23 +65,27 @@ const logSchema = z
 
 const mapsSchema = z
   .strictObject({
-    policy: entries.default(2_097_152).describe('Rows of all policy tables of the node.'),
-    policy_peers: entries.default(1_048_576).describe('Peers of all policy tables of the node.'),
-    ipcache: entries.default(524_288).describe('Prefixes with an identity.'),
-    endpoints: entries.default(16_384).describe('Local addresses.'),
-    conntrack: entries.default(262_144).describe('Connections.'),
-    snat: entries.default(262_144).describe('Masqueraded connections; memory is taken as they come.'),
-    fragments: entries.default(32_768).describe('Fragmented datagrams under way.'),
-    services: entries.default(131_072).describe('Frontends: an address and port of a service.'),
-    service_slots: entries.default(1_048_576).describe('Places of backends in the sets of services.'),
-    backends: entries.default(262_144).describe('Backends of all services.'),
+    policy: entries.default(MAP_SPECS.policy.maxEntries).describe('Rows of all policy tables of the node.'),
+    policy_peers: entries
+      .default(MAP_SPECS.policy_peers.maxEntries)
+      .describe('Peers of all policy tables of the node.'),
+    ipcache: entries.default(MAP_SPECS.ipcache.maxEntries).describe('Prefixes with an identity.'),
+    endpoints: entries.default(MAP_SPECS.endpoints.maxEntries).describe('Local addresses.'),
+    conntrack: entries.default(MAP_SPECS.conntrack.maxEntries).describe('Connections.'),
+    snat: entries.default(MAP_SPECS.snat.maxEntries).describe('Masqueraded connections; memory is taken as they come.'),
+    fragments: entries.default(MAP_SPECS.fragments.maxEntries).describe('Fragmented datagrams under way.'),
+    services: entries.default(MAP_SPECS.services.maxEntries).describe('Frontends: an address and port of a service.'),
+    service_slots: entries
+      .default(MAP_SPECS.service_slots.maxEntries)
+      .describe('Places of backends in the sets of services.'),
+    backends: entries.default(MAP_SPECS.backends.maxEntries).describe('Backends of all services.'),
     sock_origins: entries
-      .default(262_144)
+      .default(MAP_SPECS.sock_origins.maxEntries)
       .describe('Sockets that were turned to a backend; memory is taken as they come.'),
     events: z
       .int()
       .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
-      .default(1_048_576)
+      .default(MAP_SPECS.events.maxEntries)
       .describe('Bytes of the event ring: what is written between two looks, 100 ms apart.'),
   })
   .prefault({});
@@ -239,7 +244,7 @@ const configSchema = z.strictObject({
   expectedPods: z
     .int()
     .min(1)
-    .max(16_384)
+    .max(MAP_SPECS.endpoints.maxEntries)
     .default(256)
     .describe(
       'Pods of this node that a part of the tables of connections and sockets is kept for; with more, the last may find none.',

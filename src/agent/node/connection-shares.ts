@@ -1,4 +1,5 @@
 import type { Config } from '../../datapath/index.ts';
+import { WORLD_OPENINGS } from '../../model/index.ts';
 
 export type ShareOptions = {
   /** Entries of conntrack. */
@@ -13,8 +14,6 @@ export type ShareOptions = {
 const SIXTEENTHS = { guaranteed: 6, common: 4, world: 4, node: 1 } as const;
 /** Of the world's part, how much may be half open. */
 const HALF_OPEN = 4;
-/** WORLD_OPENINGS of bpf/lib/maps.h. */
-const MAX_OPENINGS = 16_384;
 
 type Shares = Pick<Config, 'ctQuota' | 'ctGuaranteed' | 'ctCommon' | 'ctNode' | 'ctWorld' | 'ctOpenings'>;
 
@@ -28,6 +27,6 @@ export function connectionShares({ capacity, endpoints, quota }: ShareOptions): 
     ctCommon: part(SIXTEENTHS.common),
     ctNode: part(SIXTEENTHS.node),
     ctWorld: world,
-    ctOpenings: Math.min(MAX_OPENINGS, Math.floor(world / HALF_OPEN)),
+    ctOpenings: Math.min(WORLD_OPENINGS, Math.floor(world / HALF_OPEN)),
   };
 }

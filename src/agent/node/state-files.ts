@@ -1,12 +1,10 @@
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { errorMessage } from '../../base/index.ts';
-import { decodeRecord, type EndpointRecord, encodeRecord } from '../../endpoint/index.ts';
+import { decodeRecord, type EndpointRecord, encodeRecord, LAST_ENDPOINT_ID } from '../../endpoint/index.ts';
 import { type EndpointId, endpointId } from '../../model/index.ts';
 import { agentErrors } from '../errors.ts';
 import { makeDirectory } from './directory.ts';
-
-const MAX_ID = 0xffff;
 
 export type StoredEndpoints = {
   readonly records: readonly EndpointRecord[];
@@ -41,7 +39,7 @@ export class StateFiles {
     for (const name of readdirSync(this.#endpoints)) {
       const number = /^([1-9]\d{0,4})\.json$/.exec(name)?.[1];
       // What a crash left beside its place, or nothing of ours.
-      if (number === undefined || Number(number) > MAX_ID) continue;
+      if (number === undefined || Number(number) > LAST_ENDPOINT_ID) continue;
       const id = endpointId(Number(number));
       try {
         const record = decodeRecord(readFileSync(`${this.#endpoints}/${name}`, 'utf8'));

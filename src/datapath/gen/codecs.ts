@@ -31,7 +31,7 @@ export function writeEndpointValue(view: DataView, offset: number, value: Endpoi
   view.setUint32(offset + 8, value.cidrIdentity, true);
 }
 
-export function encodeEndpointValue(value: EndpointValue): Uint8Array {
+export function encodeEndpointValue(value: EndpointValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(12);
   writeEndpointValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -68,7 +68,7 @@ export function writeNetnsEndpoint(view: DataView, offset: number, value: NetnsE
   view.setUint16(offset + 16, value.endpoint, true);
 }
 
-export function encodeNetnsEndpoint(value: NetnsEndpoint): Uint8Array {
+export function encodeNetnsEndpoint(value: NetnsEndpoint): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(24);
   writeNetnsEndpoint(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -102,7 +102,7 @@ export function writeIpcacheKey(view: DataView, offset: number, value: IpcacheKe
   writeAddr(view, offset + 4, value.addr);
 }
 
-export function encodeIpcacheKey(value: IpcacheKey): Uint8Array {
+export function encodeIpcacheKey(value: IpcacheKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(20);
   writeIpcacheKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -135,7 +135,7 @@ export function writeIpcacheValue(view: DataView, offset: number, value: Ipcache
   view.setUint32(offset + 4, value.cidrIdentity, true);
 }
 
-export function encodeIpcacheValue(value: IpcacheValue): Uint8Array {
+export function encodeIpcacheValue(value: IpcacheValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   writeIpcacheValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -178,7 +178,7 @@ export function writePolicyPair(view: DataView, offset: number, value: PolicyPai
   view.setUint32(offset + 8, value.table[1], true);
 }
 
-export function encodePolicyPair(value: PolicyPair): Uint8Array {
+export function encodePolicyPair(value: PolicyPair): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(12);
   writePolicyPair(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -214,7 +214,7 @@ export function writePolicyPeerKey(view: DataView, offset: number, value: Policy
   view.setUint32(offset + 4, value.peer, true);
 }
 
-export function encodePolicyPeerKey(value: PolicyPeerKey): Uint8Array {
+export function encodePolicyPeerKey(value: PolicyPeerKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   writePolicyPeerKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -263,7 +263,7 @@ export function writePolicyKey(view: DataView, offset: number, value: PolicyKey)
   view.setUint16(offset + 14, value.port);
 }
 
-export function encodePolicyKey(value: PolicyKey): Uint8Array {
+export function encodePolicyKey(value: PolicyKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   writePolicyKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -304,7 +304,7 @@ export function writePolicyValue(view: DataView, offset: number, value: PolicyVa
   view.setUint8(offset + 10, VERDICT[value.verdict]);
 }
 
-export function encodePolicyValue(value: PolicyValue): Uint8Array {
+export function encodePolicyValue(value: PolicyValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(12);
   writePolicyValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -345,7 +345,7 @@ export function writeCtKey(view: DataView, offset: number, value: CtKey): void {
   view.setUint8(offset + 36, value.protocol);
 }
 
-export function encodeCtKey(value: CtKey): Uint8Array {
+export function encodeCtKey(value: CtKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(40);
   writeCtKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -365,7 +365,7 @@ export const ctKeyCodec: Codec<CtKey> = {
 export type CtEntry = {
   /** state word of each side's endpoint when the verdict was taken */
   readonly stamp: readonly [bigint, bigint];
-  /** tick from which the entry is dead; a tick is 2^30 ns (1.07 s) of CLOCK_MONOTONIC */
+  /** tick from which the entry is dead */
   readonly expires: number;
   /** ticks by which a packet renews it */
   readonly timeout: number;
@@ -433,7 +433,7 @@ export function writeCtEntry(view: DataView, offset: number, value: CtEntry): vo
   view.setUint32(offset + 60, value.sequence[1], true);
 }
 
-export function encodeCtEntry(value: CtEntry): Uint8Array {
+export function encodeCtEntry(value: CtEntry): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(64);
   writeCtEntry(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -477,7 +477,7 @@ export function writeSnatKey(view: DataView, offset: number, value: SnatKey): vo
   view.setUint8(offset + 20, value.protocol);
 }
 
-export function encodeSnatKey(value: SnatKey): Uint8Array {
+export function encodeSnatKey(value: SnatKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(24);
   writeSnatKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -516,7 +516,7 @@ export function writeSnatValue(view: DataView, offset: number, value: SnatValue)
   view.setUint32(offset + 20, value.made, true);
 }
 
-export function encodeSnatValue(value: SnatValue): Uint8Array {
+export function encodeSnatValue(value: SnatValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(24);
   writeSnatValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -559,7 +559,7 @@ export function writeServiceKey(view: DataView, offset: number, value: ServiceKe
   view.setUint8(offset + 19, SERVICE_SCOPE[value.scope]);
 }
 
-export function encodeServiceKey(value: ServiceKey): Uint8Array {
+export function encodeServiceKey(value: ServiceKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(24);
   writeServiceKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -608,7 +608,7 @@ export function writeServiceValue(view: DataView, offset: number, value: Service
   view.setUint16(offset + 16, value.flags, true);
 }
 
-export function encodeServiceValue(value: ServiceValue): Uint8Array {
+export function encodeServiceValue(value: ServiceValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(20);
   writeServiceValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -640,7 +640,7 @@ export function writeServiceSlotKey(view: DataView, offset: number, value: Servi
   view.setUint32(offset + 4, value.slot, true);
 }
 
-export function encodeServiceSlotKey(value: ServiceSlotKey): Uint8Array {
+export function encodeServiceSlotKey(value: ServiceSlotKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   writeServiceSlotKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -670,7 +670,7 @@ export function writeServiceSlot(view: DataView, offset: number, value: ServiceS
   view.setUint32(offset, value.backend, true);
 }
 
-export function encodeServiceSlot(value: ServiceSlot): Uint8Array {
+export function encodeServiceSlot(value: ServiceSlot): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4);
   writeServiceSlot(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -714,7 +714,7 @@ export function writeBackendValue(view: DataView, offset: number, value: Backend
   view.setUint8(offset + 19, value.flags);
 }
 
-export function encodeBackendValue(value: BackendValue): Uint8Array {
+export function encodeBackendValue(value: BackendValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(24);
   writeBackendValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -750,7 +750,7 @@ export function writeAffinityKey(view: DataView, offset: number, value: Affinity
   view.setUint32(offset + 16, value.service, true);
 }
 
-export function encodeAffinityKey(value: AffinityKey): Uint8Array {
+export function encodeAffinityKey(value: AffinityKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(24);
   writeAffinityKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -787,7 +787,7 @@ export function writeAffinityValue(view: DataView, offset: number, value: Affini
   view.setUint32(offset + 12, value.seconds, true);
 }
 
-export function encodeAffinityValue(value: AffinityValue): Uint8Array {
+export function encodeAffinityValue(value: AffinityValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   writeAffinityValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -821,7 +821,7 @@ export function writeAffinityUsage(view: DataView, offset: number, value: Affini
   view.setUint32(offset + 4, value.found, true);
 }
 
-export function encodeAffinityUsage(value: AffinityUsage): Uint8Array {
+export function encodeAffinityUsage(value: AffinityUsage): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   writeAffinityUsage(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -865,7 +865,7 @@ export function writeSockTurn(view: DataView, offset: number, value: SockTurn): 
   view.setUint32(offset + 12, value.backend, true);
 }
 
-export function encodeSockTurn(value: SockTurn): Uint8Array {
+export function encodeSockTurn(value: SockTurn): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   writeSockTurn(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -918,7 +918,7 @@ export function writeSockOrigin(view: DataView, offset: number, value: SockOrigi
   view.setUint8(offset + 92, value.protocol);
 }
 
-export function encodeSockOrigin(value: SockOrigin): Uint8Array {
+export function encodeSockOrigin(value: SockOrigin): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(96);
   writeSockOrigin(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -955,7 +955,7 @@ export function writeSockAccount(view: DataView, offset: number, value: SockAcco
   view.setUint16(offset + 8, value.endpoint, true);
 }
 
-export function encodeSockAccount(value: SockAccount): Uint8Array {
+export function encodeSockAccount(value: SockAccount): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   writeSockAccount(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -997,7 +997,7 @@ export function writeTranslationKey(view: DataView, offset: number, value: Trans
   view.setUint8(offset + 36, value.protocol);
 }
 
-export function encodeTranslationKey(value: TranslationKey): Uint8Array {
+export function encodeTranslationKey(value: TranslationKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(40);
   writeTranslationKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1042,7 +1042,7 @@ export function writeTranslation(view: DataView, offset: number, value: Translat
   view.setUint32(offset + 24, value.backend, true);
 }
 
-export function encodeTranslation(value: Translation): Uint8Array {
+export function encodeTranslation(value: Translation): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(32);
   writeTranslation(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1080,7 +1080,7 @@ export function writeFragmentKey(view: DataView, offset: number, value: Fragment
   view.setUint32(offset + 4, value.place, true);
 }
 
-export function encodeFragmentKey(value: FragmentKey): Uint8Array {
+export function encodeFragmentKey(value: FragmentKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   writeFragmentKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1132,7 +1132,7 @@ export function writeFragmentValue(view: DataView, offset: number, value: Fragme
   view.setUint8(offset + 41, value.kind);
 }
 
-export function encodeFragmentValue(value: FragmentValue): Uint8Array {
+export function encodeFragmentValue(value: FragmentValue): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(48);
   writeFragmentValue(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1142,6 +1142,102 @@ export const fragmentValueCodec: Codec<FragmentValue> = {
   size: 48,
   write: writeFragmentValue,
   decode: decodeFragmentValue,
+};
+
+/** Out of the program `collect`: what the run saw. */
+export type CollectResult = {
+  readonly scanned: number;
+  readonly removed: number;
+};
+
+export const COLLECT_RESULT_SIZE = 8;
+
+export function decodeCollectResult(view: DataView, offset = 0): CollectResult {
+  return {
+    scanned: view.getUint32(offset, true),
+    removed: view.getUint32(offset + 4, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeCollectResult(view: DataView, offset: number, value: CollectResult): void {
+  view.setUint32(offset, value.scanned, true);
+  view.setUint32(offset + 4, value.removed, true);
+}
+
+export function encodeCollectResult(value: CollectResult): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(8);
+  writeCollectResult(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const collectResultCodec: Codec<CollectResult> = {
+  size: 8,
+  write: writeCollectResult,
+  decode: decodeCollectResult,
+};
+
+/** In to the program `forget`: a socket. Out: whether anything of it was forgotten. */
+export type ForgetRequest = {
+  readonly cookie: bigint;
+  readonly forgotten: number;
+};
+
+export const FORGET_REQUEST_SIZE = 16;
+
+export function decodeForgetRequest(view: DataView, offset = 0): ForgetRequest {
+  return {
+    cookie: view.getBigUint64(offset, true),
+    forgotten: view.getUint32(offset + 8, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeForgetRequest(view: DataView, offset: number, value: ForgetRequest): void {
+  view.setBigUint64(offset, value.cookie, true);
+  view.setUint32(offset + 8, value.forgotten, true);
+}
+
+export function encodeForgetRequest(value: ForgetRequest): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(16);
+  writeForgetRequest(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const forgetRequestCodec: Codec<ForgetRequest> = {
+  size: 16,
+  write: writeForgetRequest,
+  decode: decodeForgetRequest,
+};
+
+/** Out of the program `settle`: sockets that are remembered. */
+export type SettleResult = {
+  readonly found: number;
+};
+
+export const SETTLE_RESULT_SIZE = 4;
+
+export function decodeSettleResult(view: DataView, offset = 0): SettleResult {
+  return {
+    found: view.getUint32(offset, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeSettleResult(view: DataView, offset: number, value: SettleResult): void {
+  view.setUint32(offset, value.found, true);
+}
+
+export function encodeSettleResult(value: SettleResult): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4);
+  writeSettleResult(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const settleResultCodec: Codec<SettleResult> = {
+  size: 4,
+  write: writeSettleResult,
+  decode: decodeSettleResult,
 };
 
 /** Packets and bytes, per CPU. */
@@ -1165,7 +1261,7 @@ export function writeCounter(view: DataView, offset: number, value: Counter): vo
   view.setBigUint64(offset + 8, value.bytes, true);
 }
 
-export function encodeCounter(value: Counter): Uint8Array {
+export function encodeCounter(value: Counter): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   writeCounter(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1205,7 +1301,7 @@ export function writeDropKey(view: DataView, offset: number, value: DropKey): vo
   view.setUint8(offset + 3, DIRECTION[value.direction]);
 }
 
-export function encodeDropKey(value: DropKey): Uint8Array {
+export function encodeDropKey(value: DropKey): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4);
   writeDropKey(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1298,7 +1394,7 @@ export function writeEvent(view: DataView, offset: number, value: Event): void {
   view.setUint8(offset + 79, value.isReply ? 1 : 0);
 }
 
-export function encodeEvent(value: Event): Uint8Array {
+export function encodeEvent(value: Event): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(80);
   writeEvent(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1333,7 +1429,7 @@ export function writeEventState(view: DataView, offset: number, value: EventStat
   view.setBigUint64(offset + 8, value.suppressed, true);
 }
 
-export function encodeEventState(value: EventState): Uint8Array {
+export function encodeEventState(value: EventState): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   writeEventState(new DataView(bytes.buffer), 0, value);
   return bytes;
@@ -1346,9 +1442,9 @@ export const eventStateCodec: Codec<EventState> = {
 };
 
 /**
- * What each endpoint has used of its share of events: index endpoint * 2 + direction. Egress is what it sends
- * itself; ingress what comes for it from outside, so that nobody uses up what it says by sending to it. Endpoint 0:
- * the node; its ingress is also that of network namespaces that are nobody's.
+ * What each endpoint has used of its share of events. Egress is what it sends itself; ingress what comes for it
+ * from outside, so that nobody uses up what it says by sending to it. Endpoint 0: the node; its ingress is also
+ * that of network namespaces that are nobody's.
  */
 export type EventAccount = {
   /** second, of 2^30 ns, that `used` belongs to */
@@ -1375,7 +1471,7 @@ export function writeEventAccount(view: DataView, offset: number, value: EventAc
   view.setBigUint64(offset + 8, value.missed, true);
 }
 
-export function encodeEventAccount(value: EventAccount): Uint8Array {
+export function encodeEventAccount(value: EventAccount): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   writeEventAccount(new DataView(bytes.buffer), 0, value);
   return bytes;

@@ -156,7 +156,7 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint32(offset + 152, value.eventRate, true);
 }
 
-export function encodeConfig(value: Config): Uint8Array {
+export function encodeConfig(value: Config): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(160);
   writeConfig(new DataView(bytes.buffer), 0, value);
   return bytes;

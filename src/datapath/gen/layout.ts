@@ -3,24 +3,8 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'd38258fd1546d63a';
+export const LAYOUT_HASH = '5dd7ce243ac670eb';
 
-export const LAYOUT_VERSION = 5;
-export const MAX_ENDPOINTS = 65536;
-export const FIRST_OUTSIDE = 64512;
-export const OUTSIDE_BITS = 10;
-export const POLICY_PAIRS = 131072;
-export const POLICY_TABLE_EVERYBODY = 2147483648;
-export const POLICY_TABLE_PEERS = 1073741824;
-export const POLICY_PREFIX_GROUP = 72;
-export const POLICY_PREFIX_PROTOCOL = 80;
-export const POLICY_PREFIX_FULL = 96;
-export const SOCK_NAMED = 4;
-export const BACKEND_DIRECT = 4294967295;
-export const CB_ENDPOINT = 0;
-export const CB_IFINDEX = 1;
-export const WORLD_OPENINGS = 16384;
-export const AFFINITY_ROWS = 65536;
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 42;
 export const CT_FLAG_MASK = 255;
@@ -40,7 +24,7 @@ export const MAP_SPECS = {
   endpoints: { name: 'endpoints', type: 'hash', keySize: 16, valueSize: 12, maxEntries: 16384, flags: 0 },
   event_accounts: { name: 'event_accounts', type: 'array', keySize: 4, valueSize: 16, maxEntries: 131072, flags: 0 },
   event_state: { name: 'event_state', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 1, flags: 0 },
-  events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 4194304, flags: 0 },
+  events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 1048576, flags: 0 },
   fragments: { name: 'fragments', type: 'lruHash', keySize: 8, valueSize: 48, maxEntries: 32768, flags: 0 },
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
@@ -58,3 +42,33 @@ export const MAP_SPECS = {
 } as const satisfies Record<string, MapSpec>;
 
 export type MapName = keyof typeof MAP_SPECS;
+
+/** What the rows of a map mean, for the name of its pin: others are written by others. */
+export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
+  affinity: '62c19fc1',
+  affinity_usage: 'e3cadf2f',
+  backends: 'e7b5e58d',
+  conntrack: '22fd162b',
+  counters: '06db585b',
+  ct_usage: 'c576568d',
+  drops: '37fdd19d',
+  endpoint_words: '03325f19',
+  endpoints: '65f1eaaa',
+  event_accounts: 'd612b8f8',
+  event_state: '07ef5e60',
+  events: '7885350a',
+  fragments: 'cf31c061',
+  ipcache: 'e0908f7f',
+  judges: 'c576568d',
+  netns_endpoints: 'd26f7ebc',
+  policy: '3b5a4e6d',
+  policy_peers: '6df2735c',
+  policy_revisions: 'c8be8e2f',
+  service_slots: '575e182c',
+  services: '846640c4',
+  snat: '2627ff7c',
+  sock_accounts: '0d5e94c6',
+  sock_origins: '9643e4c2',
+  translations: 'cfda984b',
+  world_openings: 'c429b87d',
+};

@@ -1,4 +1,5 @@
 import { CT_FLAG, type CtFlag } from '../../model/gen/enums.ts';
+import { TICK_BITS } from '../../model/gen/numbers.ts';
 import { type EndpointId, endpointId, type IdentityId } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import { type CtEntry, type CtKey, ctEntryCodec, ctKeyCodec } from '../gen/codecs.ts';
@@ -36,12 +37,11 @@ export type Connection = {
   readonly natPort: number;
 };
 
-/** The clock of conntrack: 2^30 ns of CLOCK_MONOTONIC. */
-const TICK_BITS = 30n;
-const TICK_SECONDS = 2 ** 30 / 1e9;
+const TICK_SECONDS = 2 ** TICK_BITS / 1e9;
 
+/** The clock of conntrack. */
 export function monotonicTick(now: bigint = process.hrtime.bigint()): number {
-  return Number(now >> TICK_BITS);
+  return Number(now >> BigInt(TICK_BITS));
 }
 
 export function connectionOf(key: CtKey, entry: CtEntry, tick: number): Connection {

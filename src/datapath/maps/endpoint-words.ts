@@ -1,3 +1,4 @@
+import { MAX_ENDPOINTS } from '../../model/gen/numbers.ts';
 import {
   type EndpointId,
   endpointId,
@@ -6,7 +7,7 @@ import {
   type PolicyRevision,
   policyRevision,
 } from '../../model/index.ts';
-import { MAP_SPECS, MAX_ENDPOINTS } from '../gen/layout.ts';
+import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapFd } from '../kernel/index.ts';
 import { Mapping } from '../kernel/index.ts';
 

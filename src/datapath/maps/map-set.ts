@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { datapathErrors } from '../errors.ts';
-import { LAYOUT_VERSION, MAP_SPECS, type MapName } from '../gen/layout.ts';
+import { MAP_LAYOUTS, MAP_SPECS, type MapName } from '../gen/layout.ts';
 import type { MapFd } from '../kernel/index.ts';
 import {
   hasErrno,
@@ -162,7 +162,7 @@ export class MapSet implements Disposable {
 }
 
 export function mapPin(directory: string, name: MapName): string {
-  return join(directory, `${name}_v${LAYOUT_VERSION}`);
+  return join(directory, `${name}_${MAP_LAYOUTS[name]}`);
 }
 
 function isPinned(map: MapFd, path: string): boolean {

@@ -1,3 +1,4 @@
+import { POLICY_PREFIX_GROUP, POLICY_PREFIX_PROTOCOL } from '../../model/gen/numbers.ts';
 import type { IdentityId, PolicyRow, PolicyTableId } from '../../model/index.ts';
 import {
   type PolicyKey,
@@ -9,7 +10,7 @@ import {
   policyPeerKeyCodec,
   policyValueCodec,
 } from '../gen/codecs.ts';
-import { MAP_SPECS, POLICY_PREFIX_GROUP, POLICY_PREFIX_PROTOCOL } from '../gen/layout.ts';
+import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapSpec } from '../kernel/index.ts';
 import { FakeMap } from './fake.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';

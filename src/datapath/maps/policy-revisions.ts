@@ -1,7 +1,7 @@
+import { POLICY_PAIRS } from '../../model/gen/numbers.ts';
 import { type PolicyRevision, type PolicyTableId, policyRevision, policyTableId } from '../../model/index.ts';
 import { datapathErrors } from '../errors.ts';
 import type { PolicyPair } from '../gen/codecs.ts';
-import { POLICY_PAIRS } from '../gen/layout.ts';
 import type { TypedMap } from './map.ts';
 
 /** Tables of the two directions; see struct policy_pair. */

@@ -1,5 +1,5 @@
+import { POLICY_TABLE_EVERYBODY, POLICY_TABLE_PEERS } from '../../model/gen/numbers.ts';
 import { type PolicyTable, type PolicyTableId, policyTableId } from '../../model/index.ts';
-import { POLICY_TABLE_EVERYBODY, POLICY_TABLE_PEERS } from '../gen/layout.ts';
 
 /** Serial numbers of tables are below this. */
 export const TABLE_SERIALS = POLICY_TABLE_PEERS;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { POLICY_PAIRS } from '../../model/gen/numbers.ts';
 import {
   type IdentityId,
   identityId,
@@ -8,7 +9,6 @@ import {
   policyRevision,
   ruleId,
 } from '../../model/index.ts';
-import { POLICY_PAIRS } from '../gen/layout.ts';
 import { fakePolicyMaps } from './policy-maps.ts';
 import { policyTableNumber } from './policy-table-number.ts';
 import { PolicyTables } from './policy-tables.ts';

@@ -1,12 +1,12 @@
+import { SOCK_ALL, SOCK_OTHERS } from '../../model/gen/numbers.ts';
 import { type EndpointId, endpointId } from '../../model/index.ts';
 import { type SockAccount, sockAccountCodec } from '../gen/codecs.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSet } from './map-set.ts';
 import { u64Codec } from './scalar-codecs.ts';
 
-/** SOCK_OTHERS and SOCK_ALL of bpf/lib/types.h. */
-export const OTHERS = 0n;
-export const ALL = 0xffff_ffff_ffff_ffffn;
+export const OTHERS = BigInt(SOCK_OTHERS);
+export const ALL = SOCK_ALL;
 
 export const sockAccountsCodecs: MapCodecs<bigint, SockAccount> = { key: u64Codec, value: sockAccountCodec };
 

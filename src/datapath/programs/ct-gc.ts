@@ -1,11 +1,9 @@
+import { type CollectResult, collectResultCodec } from '../gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from '../gen/config.ts';
 import type { ObjectSpec, ProgFd } from '../kernel/index.ts';
 import { kernelError, progTestRun } from '../kernel/index.ts';
 import type { MapSet } from '../maps/index.ts';
 import { loadPrograms } from './loader.ts';
-
-/** struct collect_result of conntrack.bpf.c. */
-export type Collected = { readonly scanned: number; readonly removed: number };
 
 /** Removes dead connections, with the ports that they held, and corrects ct_usage. Runs inside the kernel: walking from here would cost seconds. */
 export class ConntrackCollector implements Disposable {
@@ -21,11 +19,11 @@ export class ConntrackCollector implements Disposable {
   }
 
   /** One pass over the table. */
-  run(): Collected {
-    const context = new DataView(new ArrayBuffer(8));
+  run(): CollectResult {
+    const context = new Uint8Array(collectResultCodec.size);
     try {
-      progTestRun(this.#program, { context: new Uint8Array(context.buffer) });
-      return { scanned: context.getUint32(0, true), removed: context.getUint32(4, true) };
+      progTestRun(this.#program, { context });
+      return collectResultCodec.decode(new DataView(context.buffer));
     } catch (error) {
       throw kernelError('E_DATAPATH_SYSCALL', 'run the conntrack collector', error);
     }

@@ -10,7 +10,7 @@ export {
   socketsAttached,
   socketsDifference,
 } from './cgroup-attach.ts';
-export { type Collected, ConntrackCollector } from './ct-gc.ts';
+export { ConntrackCollector } from './ct-gc.ts';
 export { type Footprint, footprint, type MapFootprint, type ProgramFootprint } from './footprint.ts';
 export { Generation, type GenerationOptions } from './generation.ts';
 export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from './hook-programs.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isMembraneError } from '../../base/index.ts';
 import { endpointId } from '../../model/index.ts';
 import { type Config, ZERO_CONFIG } from '../gen/config.ts';
-import { LAYOUT_HASH, LAYOUT_VERSION } from '../gen/layout.ts';
+import { LAYOUT_HASH, MAP_LAYOUTS } from '../gen/layout.ts';
 import { ensureBpffs, removePins } from '../kernel/bpffs.ts';
 import { parseElf } from '../kernel/elf.ts';
 import { readObjectSpec } from '../kernel/object-spec.ts';
@@ -118,7 +118,7 @@ describe('MapSet', () => {
   it('pins maps under their layout version and finds them again', () => {
     using first = new MapSet({ pinDir: PINS, sizes: SIZES });
     first.get('endpoints');
-    expect(readdirSync(`${PINS}/maps`)).toEqual([`endpoints_v${LAYOUT_VERSION}`]);
+    expect(readdirSync(`${PINS}/maps`)).toEqual([`endpoints_${MAP_LAYOUTS.endpoints}`]);
     using second = new MapSet({ pinDir: PINS, sizes: SIZES });
     expect(second.get('endpoints').isOpen).toBe(true);
   });

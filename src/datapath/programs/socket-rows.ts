@@ -1,3 +1,4 @@
+import { decodeForgetRequest, encodeForgetRequest, settleResultCodec } from '../gen/codecs.ts';
 import type { Config } from '../gen/config.ts';
 import type { ObjectSpec, ProgFd } from '../kernel/index.ts';
 import { kernelError, progTestRun } from '../kernel/index.ts';
@@ -21,22 +22,21 @@ export class SocketRows implements Disposable {
 
   /** What is known of a socket, if every backend that it was turned to is gone. False: it is still needed, or not there. */
   forget(cookie: bigint): boolean {
-    const request = new DataView(new ArrayBuffer(16));
-    request.setBigUint64(0, cookie, true);
-    this.#run('forget', request);
-    return request.getUint32(8, true) !== 0;
+    const context = encodeForgetRequest({ cookie, forgotten: 0 });
+    this.#run('forget', context);
+    return decodeForgetRequest(new DataView(context.buffer)).forgotten !== 0;
   }
 
   /** Counts every account anew, and forgets sockets without one. Returns how many there are. */
   settle(): number {
-    const result = new DataView(new ArrayBuffer(4));
-    this.#run('settle', result);
-    return result.getUint32(0, true);
+    const context = new Uint8Array(settleResultCodec.size);
+    this.#run('settle', context);
+    return settleResultCodec.decode(new DataView(context.buffer)).found;
   }
 
-  #run(program: (typeof PROGRAMS)[number], context: DataView<ArrayBuffer>): void {
+  #run(program: (typeof PROGRAMS)[number], context: Uint8Array<ArrayBuffer>): void {
     try {
-      progTestRun(this.#programs[program], { context: new Uint8Array(context.buffer) });
+      progTestRun(this.#programs[program], { context });
     } catch (error) {
       throw kernelError('E_DATAPATH_SYSCALL', `run ${program} on sockets`, error);
     }

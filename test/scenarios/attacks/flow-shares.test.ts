@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { LAYOUT_VERSION } from '../../../src/datapath/gen/layout.ts';
+import { MAP_LAYOUTS } from '../../../src/datapath/gen/layout.ts';
 import { rawScene } from '../../../src/demonstration/acts/spoof.ts';
 import { podFrame, syn, udp } from '../../../src/demonstration/frames/frames.ts';
 import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
@@ -47,7 +47,7 @@ it('starts a new pod with counters of its own', async () => {
   const { api } = lab.stage;
   expect((await api.endpoint({ id: before?.id ?? 0 })).counters?.drops).not.toEqual([]);
   await lab.stage.deletePod(attacker.namespace, attacker.name);
-  const pin = `/sys/fs/bpf/membrane/node-1/maps/drops_v${LAYOUT_VERSION}`;
+  const pin = `/sys/fs/bpf/membrane/node-1/maps/drops_${MAP_LAYOUTS.drops}`;
   const rows = await lab.cluster.nodeExec('node-1', ['bpftool', '-j', 'map', 'dump', 'pinned', pin]);
   const counted = (JSON.parse(rows.stdout) as { key: string[] }[]).map(({ key }) =>
     parseInt(`${key[1]}${key[0]?.slice(2)}`, 16),
