@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,17 @@ const endpoint: EndpointView = {
     missedEvents: 4,
   },
 };
+
+const POLICY = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: a}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: a}
+spec: {podSelector: {}, ingress: [{ports: [{port: 8080}]}]}
+`;
 
 const denied: TraceView = {
   verdict: 'denied',
@@ -145,6 +157,8 @@ describe('exit codes', () => {
     ['no such option', ['status', '--fast'], 2],
     ['a port out of range', ['observe', '--port', '70000'], 2],
     ['a drop reason that does not exist', ['observe', '--reason', 'policy'], 2],
+    ['a protocol that does not exist', ['observe', '--protocol', 'tpc'], 2],
+    ['a protocol by its EtherType', ['observe', '--protocol', '0x88cc'], 0],
     ['a trace without a port', ['policy', 'trace', '--from', 'host', '--to', 'a/b'], 2],
     ['a pod without a namespace', ['sandbox', 'exec', 'web', '--', 'id'], 2],
     ['no command', [], 2],
@@ -164,6 +178,18 @@ describe('exit codes', () => {
     expect(err).toMatch(
       /^membrane: could not reach the agent: .*node-9\/admin\.sock: ENOENT \[E_API_UNREACHABLE\]\n {2}Check/,
     );
+  });
+
+  // Before anything is started: this machine may have no sandbox while the unit tests run.
+  test.each([[], ['--detach']])('a bad manifest is refused before a cluster stands: %j', async (...detach) => {
+    const file = join(folder, 'bad.yaml');
+    await writeFile(file, POLICY.replace('8080', '99999'));
+    const { code, out, err } = await membrane(['sandbox', 'up', ...detach, '--file', file]);
+    expect(out).toBe('');
+    expect(err).toMatch(
+      /bad\.yaml: NetworkPolicy a\/p: .*spec\.ingress\[0\]\.ports\[0\]\.port.*99999.* \[E_SANDBOX_MANIFEST\]/,
+    );
+    expect(code).toBe(4);
   });
 
   test('several agents: named, and none is chosen', async () => {
@@ -366,6 +392,20 @@ describe('output', () => {
     const code = await new Promise((resolve) => child.on('close', resolve));
     await large.stop();
     expect(code).toBe(0);
+  });
+
+  test('that nothing matches is said, also to whoever waits', async () => {
+    const socketPath = join(folder, 'quiet.sock');
+    const quiet = new AdminServer({ admin: new FakeAdmin(), socketPath });
+    await quiet.start();
+    const args = ['observe', '--namespace', 'nosuch', '--socket', socketPath];
+    expect((await membrane(args)).out).toBe('no flow matches\n');
+    expect((await membrane([...args, '-o', 'json'])).out).toBe('');
+    const child = spawn(MEMBRANE, [...args, '--follow']);
+    const [line] = await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    await quiet.stop();
+    expect(String(line)).toBe('no flow so far matches; waiting for the first\n');
   });
 
   test('Ctrl-C ends a follow quietly', async () => {

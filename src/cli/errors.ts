@@ -6,6 +6,10 @@ export const cliErrors = errorTable({
     what: 'no agent runs here',
     remedy: 'Start one (membrane sandbox up, or membrane agent --config FILE), or name its socket with --socket.',
   },
+  E_CLI_PERMISSION: {
+    what: 'you may not see which agents run here',
+    remedy: 'Run this as root: only root may ask an agent.',
+  },
   E_CLI_SEVERAL_AGENTS: {
     what: 'several agents run here',
     remedy: 'Choose one with --node NAME or --socket PATH.',

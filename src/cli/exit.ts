@@ -9,11 +9,11 @@ export const EXIT = {
   failure: 4,
 } as const;
 
+const UNREACHABLE = new Set(['E_API_UNREACHABLE', 'E_CLI_NO_AGENT', 'E_CLI_PERMISSION', 'E_CLI_SEVERAL_AGENTS']);
+const USAGE = new Set(['E_CLI_USAGE', 'E_API_REQUEST', 'E_API_AMBIGUOUS', 'E_ATTACK_UNKNOWN']);
+
 /** By error code; what is not here is a failure. */
 export function exitCodeOf(code: string): number {
-  if (code === 'E_API_UNREACHABLE' || code === 'E_CLI_NO_AGENT' || code === 'E_CLI_SEVERAL_AGENTS')
-    return EXIT.unreachable;
-  return code === 'E_CLI_USAGE' || code === 'E_API_REQUEST' || code === 'E_API_AMBIGUOUS' || code === 'E_ATTACK_UNKNOWN'
-    ? EXIT.usage
-    : EXIT.failure;
+  if (UNREACHABLE.has(code)) return EXIT.unreachable;
+  return USAGE.has(code) ? EXIT.usage : EXIT.failure;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,6 +73,27 @@ describe('without options', () => {
     expect(await find()).toBe('E_CLI_NO_AGENT');
   });
 });
+
+describe('as somebody who is not root', () => {
+  // Whoever is not root sees no folder of an agent: that is no reason to say that there is none.
+  test.runIf(process.getuid?.() === 0)('says that the folder may not be read', async () => {
+    await live('node-1');
+    for (const closed of [folder, join(folder, 'node-1')]) {
+      chmodSync(closed, 0o700);
+      chmodSync(folder, closed === folder ? 0o700 : 0o755);
+      expect(asNobody(folder)).toBe('E_CLI_PERMISSION');
+    }
+  });
+});
+
+/** What looking for an agent comes to for a user without rights. */
+function asNobody(run: string): string {
+  const module = JSON.stringify(new URL('./find-agent.ts', import.meta.url).href);
+  const script = `const { findAgent } = await import(${module});
+    process.setuid(65534);
+    await findAgent({}, ${JSON.stringify(run)}).then(console.log, (error) => console.log(error.code));`;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }).stdout.trim();
+}
 
 describe('with options', () => {
   test('--socket is taken as it is', async () => expect(await find({ socket: '/x', node: 'y' })).toBe('/x'));

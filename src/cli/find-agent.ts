@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -33,14 +34,22 @@ export async function findAgent(
 }
 
 async function socketsIn(folder: string): Promise<string[]> {
-  const nodes = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const nodes = await entriesOf(folder);
   const found = await Promise.all(
     nodes.map(async (node) => {
-      const files = node.isDirectory() ? await readdir(join(folder, node.name)).catch(() => []) : [];
-      return files.includes(SOCKET) ? [join(folder, node.name, SOCKET)] : [];
+      const files = node.isDirectory() ? await entriesOf(join(folder, node.name)) : [];
+      return files.some(({ name }) => name === SOCKET) ? [join(folder, node.name, SOCKET)] : [];
     }),
   );
   return found.flat().sort();
+}
+
+/** None for a folder that is not there. One that may not be read may hold any agent: E_CLI_PERMISSION. */
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EACCES') throw cliErrors.make('E_CLI_PERMISSION', { detail: `${folder}: EACCES`, cause });
+    return [];
+  });
 }
 
 async function answering(sockets: readonly string[]): Promise<string[]> {

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, silentLogger } from '../base/index.ts';
-import { findExecTarget, manifestFiles, podCommand, runArgv, SandboxCluster } from './cluster/index.ts';
+import {
+  findExecTarget,
+  manifestFiles,
+  podCommand,
+  rehearseManifests,
+  runArgv,
+  SandboxCluster,
+} from './cluster/index.ts';
 import { sandboxErrors } from './errors.ts';
 import { aborted, interruption } from './interruption.ts';
 import { exitCode, processRecords, REPOSITORY, STATE_DIR, sweep, takeMachineLock } from './machine/index.ts';
@@ -31,6 +38,7 @@ const DOWN_LOCK_MS = 2_000;
 
 export async function up(options: UpOptions): Promise<number> {
   const manifests = await manifestFiles(options.files);
+  await rehearseManifests(manifests);
   if (options.detach) return upDetached(options);
   const signal = interruption();
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -104,7 +112,7 @@ async function upDetached(options: UpOptions): Promise<number> {
   closeSync(output);
   try {
     const code = await Promise.race([ended(child), readyFile(child)]);
-    process.stdout.write(readFileSync(log, 'utf8'));
+    (code === 0 ? process.stdout : process.stderr).write(readFileSync(log, 'utf8'));
     return code;
   } finally {
     child.unref();

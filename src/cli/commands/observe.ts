@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { FlowFilter } from '../../model/index.ts';
 import { gather, gatherNumbers, gatherOneOf, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
@@ -35,17 +35,38 @@ export function registerObserve(program: Command, { out, connect, onInterrupt }:
     .option('--type <type>', TYPES.join(', '), gatherOneOf(TYPES))
     .option('--reason <name>', 'dropped for this reason, e.g. policy-ingress', gather)
     .option('--port <n>', 'either end has this port', gatherNumbers(0, 65_535))
-    .option('--protocol <name>', 'TCP, UDP, ...', gather)
+    .option('--protocol <name>', 'TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number', gatherProtocols)
     .action(async ({ follow, last, ...filter }: Options) => {
       await checkReasons(filter.reason ?? []);
       const client = await connect();
+      const signal = onInterrupt();
       const request = { filter, follow, last: last ?? (follow ? 0 : DEFAULT_LAST) };
-      for await (const message of client.observe(request, onInterrupt())) {
+      // Nothing to see may be a slip of the pen, and whoever follows would wait for ever.
+      if (follow && !out.json && !(await hasAny(client.observe({ filter, follow: false, last: 1 }, signal)))) {
+        await out.line(out.tone('dim', 'no flow so far matches; waiting for the first'));
+      }
+      let flows = 0;
+      for await (const message of client.observe(request, signal)) {
+        if (message.kind === 'flow') flows += 1;
         if (out.json) await out.jsonLine(message.kind === 'flow' ? message.flow : message);
         else if (message.kind === 'flow') await out.line(flowLine(out, message.flow));
         else await out.line(out.tone('warn', LOST[message.place](message.count)));
       }
+      if (flows === 0 && !follow && !out.json && request.last > 0) await out.line('no flow matches');
     });
+}
+
+async function hasAny(messages: AsyncIterable<{ readonly kind: 'flow' | 'lost' }>): Promise<boolean> {
+  let found = false;
+  for await (const { kind } of messages) found ||= kind === 'flow';
+  return found;
+}
+
+/** Names of protocols as flows have them: also ARP and such by an EtherType in hexadecimal. */
+function gatherProtocols(text: string, before: string[] = []): string[] {
+  if (!/^(tcp|udp|icmp|icmpv6|sctp|arp|ipv6|[0-9]{1,3}|0x[0-9a-f]{1,4})$/i.test(text))
+    throw new InvalidArgumentError('TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number is expected.');
+  return [...before, text];
 }
 
 /** A name that no flow has would show nothing, for ever. */

@@ -15,11 +15,12 @@ import { refuseUpgrade, upgradeToExec } from './exec/session.ts';
 import { TokenCheck } from './http/auth.ts';
 import { Exchange } from './http/exchange.ts';
 import { Handler } from './http/handler.ts';
+import { refusedImpersonation } from './http/impersonation.ts';
 import { isPublic } from './http/meta-routes.ts';
 import type { PodLog } from './http/subresources.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { resources } from './resources/index.ts';
-import { unauthorized } from './status.ts';
+import { type ApiError, unauthorized } from './status.ts';
 import { ApiStore } from './store/api-store.ts';
 import { NamespaceController } from './store/namespace-controller.ts';
 
@@ -94,10 +95,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   /** Connections that HTTP has let go of; nobody else would close them. */
   const upgraded = new Set<Duplex>();
 
+  const refusal = ({ headers }: IncomingMessage): ApiError | undefined =>
+    tokens.allows(headers.authorization) ? refusedImpersonation(headers) : unauthorized();
+
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const exchange = new Exchange(request, response);
-    if (!isPublic(exchange.path) && !tokens.allows(request.headers.authorization)) {
-      handler.fail(exchange, unauthorized());
+    const refused = isPublic(exchange.path) ? undefined : refusal(request);
+    if (refused !== undefined) {
+      handler.fail(exchange, refused);
       return;
     }
     handler.handle(exchange).catch((error: unknown) => {
@@ -116,7 +121,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       upgraded.add(socket);
       socket.on('close', () => upgraded.delete(socket));
-      if (!tokens.allows(request.headers.authorization)) refuseUpgrade(socket, unauthorized());
+      const refused = refusal(request);
+      if (refused !== undefined) refuseUpgrade(socket, refused);
       else void upgradeToExec({ request, socket, head }, { store, podExec: options.podExec, log: options.log });
     });
     servers.push(server);

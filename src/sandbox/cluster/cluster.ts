@@ -37,7 +37,7 @@ import { serveControl } from './control.ts';
 import { ControlPlane } from './control-plane.ts';
 import { clearGround, layGround } from './ground.ts';
 import { Holds } from './holds.ts';
-import { applyManifest, parseManifest, readManifest } from './manifest.ts';
+import { applyManifest, readManifest } from './manifest.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { type PodCommand, podCommand, spawnArgv } from './pod-exec.ts';
 import { unready, unreadyNodes, waitFor } from './readiness.ts';
@@ -122,7 +122,7 @@ export class SandboxCluster implements Sandbox {
   }
 
   async apply(yaml: string, source = 'manifest'): Promise<void> {
-    applyManifest(this.store, parseManifest(yaml, source));
+    applyManifest(this.store, yaml, source);
   }
 
   async get({ resource, ...key }: ObjectRef): Promise<KubeObject | undefined> {

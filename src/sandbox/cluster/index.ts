@@ -1,4 +1,5 @@
 export { SandboxCluster } from './cluster.ts';
+export { rehearseManifests } from './manifest.ts';
 export { manifestFiles } from './manifest-files.ts';
 export { findExecTarget, type PodCommand, podCommand, runArgv } from './pod-exec.ts';
 export { RemoteSandbox } from './remote-sandbox.ts';

@@ -54,12 +54,9 @@ spec: { podSelector: {}, ingress: [{ ports: [{ port: ${port} }] }] }
 
   it('replaces what a manifest says and keeps no leftover', async () => {
     await withServer(({ store }) => {
-      applyManifest(store, parseManifest(policy(1), 'x'));
+      applyManifest(store, policy(1), 'x');
       const { uid } = store.get('networkpolicies', { namespace: 'default', name: 'p' })?.metadata ?? {};
-      applyManifest(
-        store,
-        parseManifest(policy(2).replace('ingress: [{ ports: [{ port: 2 }] }]', 'policyTypes: [Ingress]'), 'x'),
-      );
+      applyManifest(store, policy(2).replace('ingress: [{ ports: [{ port: 2 }] }]', 'policyTypes: [Ingress]'), 'x');
       const now = store.get('networkpolicies', { namespace: 'default', name: 'p' });
       expect(now?.metadata.uid).toBe(uid);
       expect(now?.['spec']).not.toHaveProperty('ingress');
@@ -70,28 +67,25 @@ spec: { podSelector: {}, ingress: [{ ports: [{ port: ${port} }] }] }
     const pod = (labels: string) =>
       `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: default, labels: ${labels}}, spec: {containers: [{name: c, image: pause}]}}`;
     await withServer(({ store }) => {
-      applyManifest(store, parseManifest(pod('{a: "1", b: "2"}'), 'x'));
-      applyManifest(store, parseManifest(pod('{b: "3"}'), 'x'));
+      applyManifest(store, pod('{a: "1", b: "2"}'), 'x');
+      applyManifest(store, pod('{b: "3"}'), 'x');
       expect(store.get('pods', { namespace: 'default', name: 'p' })?.metadata.labels).toEqual({ b: '3' });
     });
   });
 
   it('names the object and the reason when one is refused', async () => {
     await withServer(({ store }) => {
-      expect(() => applyManifest(store, parseManifest(policy(99999), 'x'))).toThrowError(
-        /NetworkPolicy default\/p: .*port/,
+      expect(() => applyManifest(store, policy(99999), 'x')).toThrowError(/NetworkPolicy default\/p: .*port/);
+      expect(() => applyManifest(store, policy(1).replace('NetworkPolicy', 'Nothing'), 'x')).toThrowError(
+        /there is no kind Nothing/,
       );
-      expect(() =>
-        applyManifest(store, parseManifest(policy(1).replace('NetworkPolicy', 'Nothing'), 'x')),
-      ).toThrowError(/there is no kind Nothing/);
     });
   });
 
   it('takes every example', async () => {
     const folder = join(REPOSITORY, 'examples/two-tenants');
     await withServer(({ store }) => {
-      for (const name of readdirSync(folder))
-        applyManifest(store, parseManifest(readFileSync(join(folder, name), 'utf8'), name));
+      for (const name of readdirSync(folder)) applyManifest(store, readFileSync(join(folder, name), 'utf8'), name);
       expect(store.list('pods').items.map((p) => `${p.metadata.namespace}/${p.metadata.name}`)).toEqual([
         'tenant-a/backend',
         'tenant-a/frontend',

@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
-import { errorMessage, namespacedName } from '../../base/index.ts';
-import { type ApiStore, isApiError, type Json, type JsonObject, type KubeObject } from '../apiserver/index.ts';
+import { errorMessage, namespacedName, silentLogger } from '../../base/index.ts';
+import {
+  type ApiStore,
+  createApiServer,
+  isApiError,
+  type Json,
+  type JsonObject,
+  type KubeObject,
+} from '../apiserver/index.ts';
 import { sandboxErrors } from '../errors.ts';
 
 export type ManifestObject = JsonObject & {
@@ -38,14 +45,17 @@ export function parseManifest(text: string, source: string): ManifestObject[] {
   return objects;
 }
 
-/** Creates each object or brings the one that is there to what is written. Throws E_SANDBOX_MANIFEST at the first refusal. */
-export function applyManifest(store: ApiStore, objects: readonly ManifestObject[]): void {
-  for (const object of objects) {
+/**
+ * Creates each object of a YAML text, or brings the one that is there to what is written. `source` is named in messages.
+ * Throws E_SANDBOX_MANIFEST at the first refusal.
+ */
+export function applyManifest(store: ApiStore, text: string, source: string): void {
+  for (const object of parseManifest(text, source)) {
     const { kind, apiVersion, metadata } = object;
     const definition = store.catalog.all.find(
       (d) => d.kind === kind && (d.group === '' ? d.version : `${d.group}/${d.version}`) === apiVersion,
     );
-    const name = `${kind} ${namespacedName(metadata)}`;
+    const name = `${source}: ${kind} ${namespacedName(metadata)}`;
     if (definition === undefined) {
       throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${name}: there is no kind ${kind} in ${apiVersion}` });
     }
@@ -62,6 +72,19 @@ export function applyManifest(store: ApiStore, objects: readonly ManifestObject[
       const detail = `${name}: ${isApiError(cause) ? cause.message : errorMessage(cause)}`;
       throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail, cause });
     }
+  }
+}
+
+/**
+ * Applies the files to a server that serves nobody, so that what is wrong with them is known before a cluster stands.
+ * Throws E_SANDBOX_MANIFEST.
+ */
+export async function rehearseManifests(paths: readonly string[]): Promise<void> {
+  const server = createApiServer({ database: ':memory:', token: '', log: silentLogger });
+  try {
+    for (const path of paths) applyManifest(server.store, await readManifest(path), path);
+  } finally {
+    await server.close();
   }
 }
 
