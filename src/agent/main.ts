@@ -3,7 +3,9 @@ import { createLogger, errorMessage, isMembraneError, Lifecycle, type Logger } f
 import { cleanup } from './boot/index.ts';
 import { agentErrors } from './errors.ts';
 import { startAgent } from './modules.ts';
-import { type AgentConfig, readConfig, releaseMasqueradePorts, takeLock } from './node/index.ts';
+import { type AgentConfig, configKeys, readConfig, releaseMasqueradePorts, takeLock } from './node/index.ts';
+
+export { configKeys };
 
 export type RunAgentOptions = {
   readonly configPath: string;

@@ -29,6 +29,6 @@ export const apiErrors = errorTable({
   },
   E_API_RESPONSE: {
     what: 'the agent gave an answer that makes no sense',
-    remedy: 'Use the membrane program of the same version as the agent.',
+    remedy: 'Use `membrane` of the same version as the agent.',
   },
 });

@@ -2,7 +2,18 @@
  * The composition roots that the command line starts. `main.ts` alone knows where they are; everything else here sees
  * only these types, so that `cli` depends on nothing above it. A number is the exit code.
  */
-export type AgentRoot = { readonly runAgent: (options: { configPath: string; cleanup?: boolean }) => Promise<number> };
+export type AgentRoot = {
+  readonly runAgent: (options: { configPath: string; cleanup?: boolean }) => Promise<number>;
+  readonly configKeys: () => readonly ConfigKey[];
+};
+
+/** One key of the agent's configuration. */
+export type ConfigKey = {
+  readonly name: string;
+  readonly values: string;
+  readonly default: string | undefined;
+  readonly description: string;
+};
 
 export type SandboxUpOptions = {
   readonly nodes: number;

@@ -15,11 +15,11 @@ export const datapathErrors = errorTable({
   },
   E_DATAPATH_OBJECT: {
     what: 'a BPF object file could not be used',
-    remedy: 'Build the datapath again with `npm run build:bpf`.',
+    remedy: 'Build the datapath again with `npm run build`.',
   },
   E_DATAPATH_LAYOUT: {
     what: 'a BPF object was built from other shared layouts than this program',
-    remedy: 'Run `npm run build:bpf` and `npm run gen`, so that both come from the same bpf/lib headers.',
+    remedy: 'Run `npm run build` and `npm run gen`, so that both come from the same bpf/lib headers.',
   },
   E_DATAPATH_VERIFIER: {
     what: 'the kernel refused a program',
@@ -31,7 +31,7 @@ export const datapathErrors = errorTable({
   },
   E_DATAPATH_MAP_FULL: {
     what: 'a kernel map is full',
-    remedy: 'Raise the map size in the agent configuration and restart the agent, or reduce what is stored in it.',
+    remedy: 'Raise its size under `maps` in the configuration and restart the agent, or reduce what is stored in it.',
   },
   E_DATAPATH_MAP_MISMATCH: {
     what: 'a pinned map has another shape than this program needs',

@@ -41,7 +41,7 @@ export const kubeErrors = errorTable({
   },
   E_KUBE_FORBIDDEN: {
     what: 'the Kubernetes API server denies the request',
-    remedy: 'Grant the right to the service account (see the ClusterRole in deploy/).',
+    remedy: 'Grant the right that it names to the user or service account of the agent.',
   },
   E_KUBE_NOT_FOUND: { what: 'there is no such Kubernetes object', remedy: 'Check the name and the namespace.' },
   E_KUBE_CONFLICT: {

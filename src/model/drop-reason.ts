@@ -54,7 +54,7 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
   },
   'ipv6-disabled': {
     text: 'IPv6 is not enabled',
-    remedy: 'Turn enableIpv6 on if the cluster has IPv6, otherwise turn IPv6 off in the pod.',
+    remedy: 'Turn IPv6 off in the pod: it is not carried yet (`enableIPv6`).',
   },
   'router-advertisement': {
     text: 'a pod sends IPv6 router advertisements or redirects',
@@ -92,11 +92,11 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
   },
   'ct-full': {
     text: 'the table of connections is full',
-    remedy: 'Raise the conntrack size in the agent configuration.',
+    remedy: 'Raise `maps.conntrack`.',
   },
   'ct-quota': {
     text: 'the pod has as many connections open as it may',
-    remedy: 'Close connections in the pod, or raise the quota in the agent configuration.',
+    remedy: 'Close connections in the pod, or raise `ctQuota`.',
   },
   'icmp-unrelated': {
     text: 'an ICMP error about a connection that is not known',
@@ -112,7 +112,7 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
   },
   'nat-exhausted': {
     text: 'no source port of the node is free towards this destination',
-    remedy: 'Widen the range of translated ports in the agent configuration, or spread over more destinations.',
+    remedy: 'Spread the connections over more destinations, or the pods over more nodes.',
   },
   'no-route': {
     text: 'the node has no route or neighbour for the destination',

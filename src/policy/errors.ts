@@ -15,6 +15,6 @@ export const policyErrors = errorTable({
   },
   E_POLICY_SUBJECT: {
     what: 'only pods have a policy table',
-    remedy: 'Ask for the table of an identity that was given to upsertIdentity and is a pod.',
+    remedy: 'This is a defect: a table is asked for of an identity that is known and is a pod.',
   },
 });

@@ -36,7 +36,7 @@ export const sandboxErrors = errorTable({
   },
   E_SANDBOX_CNI_CONFIG: {
     what: 'the CNI network configuration is not valid',
-    remedy: 'Correct the list in cni/net.d; plugin types are plain file names.',
+    remedy: 'Correct the network list that it names; plugin types are plain file names.',
   },
   E_SANDBOX_CNI: { what: 'the CNI plugin refused', remedy: 'The kubelet tries again; see the log of the agent.' },
   E_SANDBOX_TIMEOUT: {

@@ -29,6 +29,12 @@ describe('parseConfig', () => {
     }
   });
 
+  it('serves metrics to others when that is asked for', () => {
+    const { metrics } = parseConfig({ nodeName: 'n', metrics: { host: '0.0.0.0', allowNonLoopback: true } });
+    expect(metrics).toMatchObject({ host: '0.0.0.0', allowNonLoopback: true });
+    expect(parseConfig({ nodeName: 'n' }).metrics.allowNonLoopback).toBe(false);
+  });
+
   it.each([
     [{}, 'nodeName'],
     [{ nodeName: 'node-1', polcyEnforcement: 'always' }, 'polcyEnforcement'],

@@ -35,7 +35,9 @@ const identitySchema = z
     labelFilter: z
       .array(labelRule)
       .optional()
-      .describe('Which pod labels make an identity; default: see identity/label-filter.ts.'),
+      .describe(
+        'Which pod labels make an identity: the first rule that a label matches decides. Default: all but those that controllers write anew for each pod or revision.',
+      ),
     grace: seconds
       .default(600)
       .describe('Seconds that a number without users stays with its workload, unless another needs it.'),
@@ -50,16 +52,24 @@ const identitySchema = z
 
 const metricsSchema = z
   .strictObject({
-    enabled: z.boolean().default(true),
-    host: z.string().refine(isAddr, 'must be an IP address').default('127.0.0.1'),
-    port: z.int().min(0).max(65_535).default(9962).describe('0: any free port.'),
+    enabled: z.boolean().default(true).describe('Serve the metrics of the agent over HTTP, at /metrics.'),
+    host: z
+      .string()
+      .refine(isAddr, 'must be an IP address')
+      .default('127.0.0.1')
+      .describe('Address to serve them at; other than loopback only with allowNonLoopback.'),
+    port: z.int().min(0).max(65_535).default(9962).describe('TCP port; 0: any free one.'),
+    allowNonLoopback: z
+      .boolean()
+      .default(false)
+      .describe('Serve them to other machines, too: whoever reaches the port learns who talks to whom.'),
   })
   .prefault({});
 
 const logSchema = z
   .strictObject({
-    level: z.enum(LOG_LEVELS).default('info'),
-    file: path.optional().describe('Default: standard error.'),
+    level: z.enum(LOG_LEVELS).default('info').describe('The least that is logged.'),
+    file: path.optional().describe('Where to; default: standard error.'),
   })
   .prefault({});
 
@@ -120,7 +130,7 @@ export const portRange = z
   .transform(([min = 0, max = min]) => ({ min, max }));
 
 /** The agent's configuration; every key but `nodeName` has a default. Unknown keys are refused. */
-const configSchema = z.strictObject({
+export const configSchema = z.strictObject({
   nodeName: z
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of a Node object')
@@ -189,16 +199,11 @@ const configSchema = z.strictObject({
       'cgroup v2 directory above the pods and the processes of the node that use services. Default: the root of the hierarchy, or that of the pods where the agent does not see the root.',
     ),
   nodePortRange: portRange
-    .default({ min: 30_000, max: 32_767 })
+    .prefault('30000-32767')
     .describe("Node ports, as the API server's --service-node-port-range. No process of the node can bind one in use."),
   reservedHostPorts: z
     .array(portRange)
-    .default([
-      { min: 22, max: 22 },
-      { min: 2_379, max: 2_380 },
-      { min: 6_443, max: 6_443 },
-      { min: 10_248, max: 10_259 },
-    ])
+    .prefault(['22', '2379-2380', '6443', '10248-10259'])
     .describe('Ports of the node that no pod may have by hostPort, like 6443 or 10248-10259.'),
   nodePortAcceleration: z
     .enum(['disabled', 'best-effort', 'native'])
@@ -223,7 +228,7 @@ const configSchema = z.strictObject({
     ),
   serviceAddressRanges: z
     .array(cidr)
-    .default([])
+    .prefault([])
     .describe('Where externalIPs and load balancer addresses may lie. Default: nowhere, so that none is captured.'),
   namespaceServiceShare: z
     .number()

@@ -1,6 +1,7 @@
 /** What this node is, what its owner wants of it, and what an agent keeps for its next life. */
 
 export { type AgentConfig, readConfig } from './config.ts';
+export { configKeys } from './config-keys.ts';
 export { makeDirectory } from './directory.ts';
 export { takeLock } from './lock.ts';
 export {
