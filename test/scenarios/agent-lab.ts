@@ -35,9 +35,10 @@ export const sleep = (ms: number): Promise<void> => new Promise((done) => setTim
 /** Polls until `probe` holds; throws after `ms`, which no machine needs. */
 export async function eventually(what: string, probe: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   const deadline = performance.now() + ms;
-  while (!(await probe())) {
+  // Often at first, and rarely where it takes long: looking costs more processor than what is waited for.
+  for (let pause = 10; !(await probe()); pause = Math.min(pause * 1.2, 100)) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
-    await sleep(10);
+    await sleep(pause);
   }
 }
 

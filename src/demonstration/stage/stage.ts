@@ -36,7 +36,8 @@ export type PodWish = {
   readonly ip?: string;
 };
 
-const POLL_MS = 5;
+/** Often at first, and rarely where it takes long: looking costs more processor than what is waited for. */
+const POLL_MS = { first: 5, most: 50, growth: 1.2 };
 const TIMEOUT_MS = 20_000;
 
 /**
@@ -238,14 +239,14 @@ export class Stage {
   /** Polls until `look` finds something. Throws E_ATTACK_STAGE after `timeoutMs`, or when the attack is interrupted. */
   async until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = TIMEOUT_MS): Promise<T> {
     const deadline = Date.now() + timeoutMs;
-    for (;;) {
+    for (let pause = POLL_MS.first; ; pause = Math.min(pause * POLL_MS.growth, POLL_MS.most)) {
       this.signal.throwIfAborted();
       const found = await look();
       if (found !== undefined) return found;
       if (Date.now() > deadline) {
         throw attackErrors.make('E_ATTACK_STAGE', { detail: `waited ${timeoutMs} ms until ${what}` });
       }
-      await systemClock.sleep(POLL_MS);
+      await systemClock.sleep(pause);
     }
   }
 

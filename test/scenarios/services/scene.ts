@@ -11,6 +11,9 @@ import { Talker, type TalkerKind } from './talker.ts';
 
 const PROGRAMS = join(import.meta.dirname, 'programs');
 
+/** Pods have an environment of their own. */
+const COMPILED = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '' };
+
 /** Where a client runs: a process of the node, the world, or the pod of this name. */
 export type Place = 'node' | 'world' | (string & {});
 
@@ -119,7 +122,7 @@ export class Scene {
       image: 'host',
       command,
       ports,
-      env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
+      env: Object.entries({ ...COMPILED, ...env }).map(([key, value]) => ({ name: key, value })),
       ...(readinessProbe && { readinessProbe }),
     };
     await this.apply(
@@ -305,7 +308,7 @@ export class Scene {
     const argv = [process.execPath, join(PROGRAMS, program), ...args];
     const { argv: whole, env } = await this.lab.command(place, this.namespace, argv);
     const [file = '', ...rest] = whole;
-    return spawn(file, rest, { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    return spawn(file, rest, { env: { ...env, ...COMPILED }, stdio: ['pipe', 'pipe', 'inherit'] });
   }
 
   /** A client that keeps its socket. */

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { flushCompileCache } from 'node:module';
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,3 +79,6 @@ process.once('SIGTERM', () => {
     return sleep(100).then(() => process.exit(0));
   });
 });
+
+// A pod may be killed at any time; the next need not compile this again.
+flushCompileCache();
