@@ -82,6 +82,17 @@ describe('policy trace', () => {
     });
   });
 
+  it('knows a pod that talks to itself, also through a service', () => {
+    for (const to of ['shop/backend', '10.244.1.1', CLUSTER_IP]) {
+      expect(ask({ from: 'shop/backend', to })).toMatchObject({
+        verdict: 'allowed',
+        steps: [{ verdict: 'allowed', enforced: false, reason: expect.stringContaining('never leaves the pod') }],
+      });
+    }
+    // Of the same identity, and another pod: that is judged.
+    expect(ask({ from: 'shop/other', to: 'shop/backend' }).verdict).toBe('denied');
+  });
+
   it('says of an address whose pod is on its way, and of the world, what policies say', () => {
     expect(ask({ to: '10.244.1.9' }).steps.flatMap(({ drop }) => drop ?? [])).toEqual([]);
     expect(ask({ to: '203.0.113.1' }).verdict).toBe('allowed');

@@ -46,6 +46,7 @@ export function trace(request: TraceRequest, context: TraceContext): TraceView {
   const steps: TraceView['steps'] = [];
   if (drop !== undefined) steps.push(dropStep('ingress', drop));
   else if (dropped !== undefined) steps.push(dropStep('egress', dropped));
+  else if (isSame(from, to)) steps.push(WITHIN_THE_POD);
   else steps.push(...judge(from, to, { ...request, port }, context));
   const denied = steps.some((step) => step.verdict === 'denied');
   return {
@@ -56,6 +57,18 @@ export function trace(request: TraceRequest, context: TraceContext): TraceView {
     protocol: request.protocol,
     steps,
   };
+}
+
+/** The kernel delivers it within the pod's own network namespace, where nobody judges. */
+const WITHIN_THE_POD = {
+  direction: 'egress',
+  verdict: 'allowed',
+  enforced: false,
+  reason: 'a pod and itself: the connection never leaves the pod',
+} as const;
+
+function isSame(from: End, to: End): boolean {
+  return from.identity.kind === 'pod' && from.addr !== undefined && from.addr === to.addr;
 }
 
 /** Through a service to its backend; `drop`: to nobody, and so nowhere. */
