@@ -31,6 +31,15 @@ const TITLES: Readonly<Record<FieldErrorType, string>> = {
   FieldUnknown: 'Unknown field',
 };
 
+/** A value as the server writes it where that is not JSON: Go's notation of maps and structures. */
+export class GoValue {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** A hostile value must not turn the answer into a copy of a 3 MiB request. */
 const SHOWN_VALUE_LIMIT = 512;
 
@@ -81,7 +90,7 @@ export function fieldErrorTitle(type: FieldErrorType): string {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value ?? null);
+  const text = value instanceof GoValue ? value.text : JSON.stringify(value ?? null);
   return text.length <= SHOWN_VALUE_LIMIT ? text : `${text.slice(0, SHOWN_VALUE_LIMIT)}...`;
 }
 

@@ -6,6 +6,7 @@ export {
   fieldErrorMessage,
   fieldErrorTitle,
   forbiddenField,
+  GoValue,
   invalid,
   notSupported,
   required,

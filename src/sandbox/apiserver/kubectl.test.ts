@@ -1,14 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
-import { makeCertificate } from './certificate.ts';
+import { Kubectl, type KubectlResult, kubectls } from '../test-kubectl.ts';
 import { execProcess } from './exec/child.ts';
 import { stringAt } from './json.ts';
-import { kubeconfig } from './kubeconfig.ts';
 import { type ApiServer, createApiServer } from './server.ts';
 
 const MANIFEST = `
@@ -34,41 +31,19 @@ spec:
     ports: [{port: 80, protocol: TCP}]
 `;
 
-/** The `kubectl` of PATH, and further ones that `MEMBRANE_TEST_KUBECTL` names (separated like PATH). */
-function kubectls(): string[] {
-  const onPath = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, 'kubectl'))
-    .find(isExecutable);
-  const named = (process.env['MEMBRANE_TEST_KUBECTL'] ?? '').split(delimiter).filter(isExecutable);
-  return [...(onPath === undefined ? [] : [onPath]), ...named];
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return path !== '';
-  } catch {
-    return false;
-  }
-}
-
-type Result = { code: number; out: string };
-
 const programs = kubectls();
 if (programs.length === 0) test.skip('kubectl: not installed', () => undefined);
 
 describe.each(programs)('%s', (program) => {
   let folder = '';
   let server: ApiServer;
+  let client: Kubectl;
   let env: NodeJS.ProcessEnv = {};
 
-  const kubectl = (...args: string[]): Promise<Result> =>
-    new Promise((resolve) => {
-      execFile(program, args, { env, timeout: 100_000 }, (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code ?? 255), out: stdout + stderr });
-      });
-    });
+  const kubectl = (...args: string[]): Promise<KubectlResult> => {
+    client.env = env;
+    return client.run(...args);
+  };
 
   /** Tells its requests while it runs. */
   const talkative = (...args: string[]): { readonly said: () => string; readonly code: Promise<number> } => {
@@ -102,7 +77,6 @@ describe.each(programs)('%s', (program) => {
   };
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'membrane-kubectl-'));
     const token = 'a-token-for-the-test';
     server = createApiServer({
       database: ':memory:',
@@ -116,18 +90,15 @@ describe.each(programs)('%s', (program) => {
         return execProcess(spawn(file, args));
       },
     });
-    const tls = await makeCertificate(['localhost', '127.0.0.1']);
-    const { port } = await server.listen({ host: '127.0.0.1', port: 0, tls });
-    const file = join(folder, 'kubeconfig');
-    await writeFile(file, kubeconfig({ server: `https://127.0.0.1:${port}`, ca: tls.ca, token }), { mode: 0o600 });
+    client = await Kubectl.connect(program, server, token);
+    ({ folder, env } = client);
     await writeFile(join(folder, 'tenant.yaml'), MANIFEST);
     await writeFile(join(folder, 'changed.yaml'), MANIFEST.replaceAll('app: frontend', 'app: other'));
-    env = { ...process.env, KUBECONFIG: file, HOME: folder };
   });
 
   afterAll(async () => {
     await server?.close();
-    await rm(folder, { recursive: true, force: true });
+    await client?.close();
   });
 
   test('versions, resources, permissions', async () => {

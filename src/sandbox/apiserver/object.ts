@@ -1,5 +1,8 @@
 import type { JsonObject } from './json.ts';
 
+/** Names an object whose end is this one's, too. */
+export type OwnerReference = JsonObject & { apiVersion: string; kind: string; name: string; uid: string };
+
 /** Metadata of a stored object. `uid`, `resourceVersion` and `creationTimestamp` are always there once it is stored. */
 export type ObjectMeta = {
   name: string;
@@ -14,7 +17,7 @@ export type ObjectMeta = {
   labels?: { [key: string]: string };
   annotations?: { [key: string]: string };
   finalizers?: string[];
-  ownerReferences?: JsonObject[];
+  ownerReferences?: OwnerReference[];
   managedFields?: JsonObject[];
   selfLink?: string;
 };

@@ -39,6 +39,12 @@ export type ResourceDefinition = {
   readonly status?: boolean;
   /** `metadata.generation` counts changes of `spec`. */
   readonly generation?: boolean;
+  /** What else counts as a change for `metadata.generation`. */
+  readonly bumpsGeneration?: (next: KubeObject, old: KubeObject) => boolean;
+  /** Has a `/scale` for `spec.replicas`; gives the selector of the pods that are counted, in the query form. */
+  readonly scaleSelector?: (object: KubeObject) => string;
+  /** A deletion that does not say what becomes of dependents leaves them. Default: they go, too. */
+  readonly orphansByDefault?: boolean;
   /** A deletion answers with the object instead of a `Status`. */
   readonly returnsDeleted?: boolean;
   /**

@@ -1,9 +1,12 @@
-import { errorMessage, type Logger } from '../../base/index.ts';
-import type { ApiStore } from '../apiserver/index.ts';
+import { randomInt } from 'node:crypto';
+import { type Clock, errorMessage, type Logger, systemClock } from '../../base/index.ts';
+import type { ApiStore, KubeObject } from '../apiserver/index.ts';
 import { rfc3339 } from './time.ts';
 
 type Subject = {
-  readonly kind: 'Pod' | 'Node';
+  /** Default v1. */
+  readonly apiVersion?: string;
+  readonly kind: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -18,13 +21,16 @@ const MEMORY = 2_000;
 export class EventRecorder {
   readonly #store: ApiStore;
   readonly #component: string;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #seen = new Map<string, { name: string; count: number }>();
-  #serial = Date.now();
+  /** Far from that of any other recorder, which may write of the same object. */
+  #serial = Date.now() * 4_096 + randomInt(4_096);
 
-  constructor(options: { store: ApiStore; component: string; log: Logger }) {
+  constructor(options: { store: ApiStore; component: string; clock?: Clock; log: Logger }) {
     this.#store = options.store;
     this.#component = options.component;
+    this.#clock = options.clock ?? systemClock;
     this.#log = options.log;
   }
 
@@ -36,12 +42,19 @@ export class EventRecorder {
     }
   }
 
+  /** An event of any object that lives in a namespace. */
+  about(object: KubeObject, type: EventText['type'], reason: string, message: string): void {
+    const { apiVersion, kind, metadata } = object;
+    const { namespace = 'default', name, uid = '' } = metadata;
+    this.record({ apiVersion, kind, namespace, name, uid }, { type, reason, message });
+  }
+
   #write(subject: Subject, event: EventText): void {
     const { namespace } = subject;
     const message = event.message.slice(0, 1000);
     const key = JSON.stringify([subject, event.reason, message]);
     const known = this.#seen.get(key);
-    const now = rfc3339();
+    const now = rfc3339(this.#clock.now());
     const old = known === undefined ? undefined : this.#store.get('events', { namespace, name: known.name });
     if (known !== undefined && old !== undefined) {
       known.count += 1;

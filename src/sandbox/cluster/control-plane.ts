@@ -1,7 +1,7 @@
-import { errorMessage, type Logger } from '../../base/index.ts';
+import { errorMessage, type Logger, systemClock } from '../../base/index.ts';
 import type { ApiServer, ApiStore } from '../apiserver/index.ts';
 import { EventRecorder, Informer, type Node, nodeSchema, type Pod, podSchema } from '../client/index.ts';
-import { EndpointSliceController, Scheduler } from '../controllers/index.ts';
+import { ControllerManager, EndpointSliceController, Scheduler } from '../controllers/index.ts';
 
 /** A cluster without its nodes: the API server, the controllers on it, and what is known of pods and nodes. */
 export class ControlPlane {
@@ -10,6 +10,7 @@ export class ControlPlane {
   readonly nodes: Informer<Node>;
   readonly #scheduler: Scheduler;
   readonly #slices: EndpointSliceController;
+  readonly #controllers: ControllerManager;
   readonly #watching = new AbortController();
   readonly #log: Logger;
 
@@ -22,6 +23,7 @@ export class ControlPlane {
     const events = new EventRecorder({ store, component: 'default-scheduler', log });
     this.#scheduler = new Scheduler({ store, pods: this.pods, nodes: this.nodes, events, log });
     this.#slices = new EndpointSliceController({ store, log });
+    this.#controllers = new ControllerManager({ store, clock: systemClock, log });
   }
 
   get store(): ApiStore {
@@ -30,7 +32,7 @@ export class ControlPlane {
 
   start(): void {
     const { signal } = this.#watching;
-    for (const follower of [this.pods, this.nodes, this.#slices]) {
+    for (const follower of [this.pods, this.nodes, this.#slices, this.#controllers]) {
       void follower.run(signal).catch((error: unknown) => {
         if (!signal.aborted) this.#log.error({ error: errorMessage(error) }, 'watch ended');
       });

@@ -81,7 +81,7 @@ test('whoever has the token may do everything', async () => {
   expect([status, at(body, 'status', 'allowed')]).toEqual([201, true]);
 });
 
-test.each(['/api/v2', '/apis/no.such.group', '/apis/apps/v1/deployments', '/nowhere', '/openapi/v4'])(
+test.each(['/api/v2', '/apis/no.such.group', '/apis/extensions/v1beta1/deployments', '/nowhere', '/openapi/v4'])(
   '%s is not found',
   async (path) => {
     await using api = await TestServer.start();

@@ -115,17 +115,14 @@ export class Discovery {
         kind: definition.kind,
         verbs: [...verbsOf(definition)],
       },
-      ...(definition.status === true
-        ? [
-            {
-              name: `${definition.resource}/status`,
-              singularName: '',
-              namespaced: definition.namespaced,
-              kind: definition.kind,
-              verbs: ['get', 'patch', 'update'],
-            },
-          ]
-        : []),
+      ...ownSubresources(definition).map(({ name, group: ofGroup, version: ofVersion, kind }) => ({
+        name: `${definition.resource}/${name}`,
+        singularName: '',
+        namespaced: definition.namespaced,
+        ...(ofGroup === group ? {} : { group: ofGroup, version: ofVersion }),
+        kind,
+        verbs: [...SUBRESOURCE_VERBS],
+      })),
     ]);
     for (const virtual of virtualResources) {
       if (virtual.group !== group || virtual.version !== version) continue;
@@ -175,8 +172,11 @@ export class Discovery {
       .filter((d) => d.group === group && d.version === version)
       .map((d) => {
         const kind = { group, version, kind: d.kind };
-        const status =
-          d.status === true ? [{ subresource: 'status', responseKind: kind, verbs: ['get', 'patch', 'update'] }] : [];
+        const own = ownSubresources(d).map(({ name, ...responseKind }) => ({
+          subresource: name,
+          responseKind,
+          verbs: [...SUBRESOURCE_VERBS],
+        }));
         return {
           resource: d.resource,
           responseKind: kind,
@@ -185,7 +185,7 @@ export class Discovery {
           verbs: [...verbsOf(d)],
           ...(d.shortNames === undefined ? {} : { shortNames: [...d.shortNames] }),
           ...(d.categories === undefined ? {} : { categories: [...d.categories] }),
-          subresources: [...status, ...subresources(d.resource)],
+          subresources: [...own, ...subresources(d.resource)],
         };
       });
     const others = virtual
@@ -216,6 +216,19 @@ export function wantsAggregated(accept: string | undefined): boolean {
 
 export function verbsOf(definition: ResourceDefinition): readonly Verb[] {
   return definition.verbs ?? ALL_VERBS;
+}
+
+const SUBRESOURCE_VERBS = ['get', 'patch', 'update'];
+
+/** The parts of an object that are written apart from it, with the kind that each is read as. */
+function ownSubresources(
+  definition: ResourceDefinition,
+): { readonly name: string; readonly group: string; readonly version: string; readonly kind: string }[] {
+  const { group, version, kind, status, scaleSelector } = definition;
+  return [
+    ...(status === true ? [{ name: 'status', group, version, kind }] : []),
+    ...(scaleSelector === undefined ? [] : [{ name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale' }]),
+  ];
 }
 
 function storedResource(definition: ResourceDefinition): JsonObject {

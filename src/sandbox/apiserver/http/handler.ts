@@ -16,6 +16,7 @@ import { presentList, presentObject } from './present.ts';
 import { asApiError } from './refusal.ts';
 import { parseRequestInfo, pathSteps, type RequestInfo } from './request-info.ts';
 import { reviewAccess } from './reviews.ts';
+import { answerScale } from './scale.ts';
 import { createBinding, evictPod, type PodLog, streamLog } from './subresources.ts';
 import { streamWatch } from './watch-stream.ts';
 import {
@@ -171,6 +172,9 @@ export class Handler {
     subresource: string,
   ): Promise<void> {
     const { podLog, signal, namespaces } = this.#options;
+    if (subresource === 'scale' && definition.scaleSelector !== undefined) {
+      return exchange.json(200, await answerScale(exchange, this.#store, definition, key));
+    }
     const action = `${exchange.method} ${definition.resource}/${subresource}`;
     switch (action) {
       case 'GET pods/log':

@@ -1,5 +1,7 @@
 import type { Json, JsonObject } from '../json.ts';
 import { timestamp } from '../object.ts';
+import { deployment } from '../schema/apps.ts';
+import { cronJob, job } from '../schema/batch.ts';
 import { binding, configMap, namespace, secret, service, serviceAccount } from '../schema/core.ts';
 import { shortName } from '../schema/decode.ts';
 import type { Schema, StructSchema } from '../schema/dsl.ts';
@@ -23,8 +25,22 @@ const KINDS = new Map<string, StructSchema>(
     selfSubjectAccessReview,
     selfSubjectRulesReview,
     deleteOptions,
+    deployment,
+    job,
+    cronJob,
   ].map((schema) => [shortName(schema), schema]),
 );
+
+/** What the pods of a workload are made of. */
+const TEMPLATE_TYPES = new Set([
+  'PodSpec',
+  'PodSecurityContext',
+  'Container',
+  'ContainerPort',
+  'EnvVar',
+  'ResourceRequirements',
+  'JobSpec',
+]);
 
 type Field = { readonly number: number; readonly value: number | Buffer };
 
@@ -81,12 +97,18 @@ function* fields(buffer: Buffer): Generator<Field> {
 
 function message(schema: StructSchema, buffer: Buffer, depth: number): JsonObject {
   if (depth > MAX_DEPTH) throw malformed('it is nested too deep');
-  const names = fieldNumbers[shortName(schema)] ?? {};
+  const type = shortName(schema);
+  const names = fieldNumbers[type] ?? {};
   const out: JsonObject = {};
   for (const { number, value } of fields(buffer)) {
     const name = names[number];
     const field = name === undefined ? undefined : schema.fields[name];
-    if (name === undefined || field === undefined) continue;
+    if (name === undefined || field === undefined) {
+      // Of a template nothing may be lost in silence: its pods would run without it.
+      const isGiven = typeof value === 'number' ? value !== 0 : value.length > 0;
+      if (isGiven && TEMPLATE_TYPES.has(type)) throw malformed(`field ${number} of a ${type} is read as JSON only`);
+      continue;
+    }
     const read = readField(field, value, depth, out[name]);
     if (read !== undefined) out[name] = read;
   }

@@ -5,7 +5,7 @@ import { patchTypeOf } from '../patch/index.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { badRequest, isApiError } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
-import type { DeleteOptions, FieldValidation, ObjectKey, WriteOptions } from '../store/options.ts';
+import type { DeleteOptions, FieldValidation, ObjectKey, PropagationPolicy, WriteOptions } from '../store/options.ts';
 import type { Selection } from '../store/selection.ts';
 import type { Exchange } from './exchange.ts';
 import type { Lister } from './list.ts';
@@ -107,14 +107,32 @@ export async function deleteOptionsOf(exchange: Exchange): Promise<DeleteOptions
   const seconds = query.get('gracePeriodSeconds') ?? given['gracePeriodSeconds'];
   const preconditions = isObject(given['preconditions']) ? given['preconditions'] : {};
   const dryRun = Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : [];
+  const orphans = query.get('orphanDependents') ?? given['orphanDependents'];
   return {
     gracePeriodSeconds: seconds === undefined || seconds === null ? undefined : graceOf(seconds),
     dryRun: isDryRun([...query.getAll('dryRun'), ...dryRun]),
+    propagationPolicy: propagationOf(query.get('propagationPolicy') ?? given['propagationPolicy'], orphans),
     preconditions: {
       uid: stringAt(preconditions, 'uid'),
       resourceVersion: stringAt(preconditions, 'resourceVersion'),
     },
   };
+}
+
+const PROPAGATION_POLICIES: readonly PropagationPolicy[] = ['Foreground', 'Background', 'Orphan'];
+
+/** `orphans`: the older way to say it. */
+function propagationOf(policy: Json | undefined, orphans: Json | undefined): PropagationPolicy | undefined {
+  if (policy === undefined || policy === null || policy === '') {
+    if (orphans === undefined || orphans === null || orphans === '') return undefined;
+    return orphans === true || orphans === 'true' ? 'Orphan' : 'Background';
+  }
+  const found = PROPAGATION_POLICIES.find((name) => name === policy);
+  if (found !== undefined) return found;
+  const supported = PROPAGATION_POLICIES.map((name) => JSON.stringify(name)).join(', ');
+  throw badRequest(
+    `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy).slice(0, 64)}: supported values: ${supported}, "nil"`,
+  );
 }
 
 function graceOf(value: Json): number {

@@ -6,6 +6,9 @@ import { networkPolicies } from './network-policies.ts';
 import { pods } from './pods.ts';
 import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
+import { deployments } from './workloads/deployments.ts';
+import { replicaSets } from './workloads/replica-sets.ts';
+import { replicationControllers } from './workloads/replication-controllers.ts';
 
 /** Every kind that is stored. To add one, write its definition and name it here. */
 export const resources: readonly ResourceDefinition[] = [
@@ -22,4 +25,7 @@ export const resources: readonly ResourceDefinition[] = [
   networkPolicies,
   serviceCidrs,
   leases,
+  deployments,
+  replicaSets,
+  replicationControllers,
 ];

@@ -1,8 +1,8 @@
-import { clone, type JsonObject, listAt, numberAt, stringAt } from '../json.ts';
+import { clone, equal, type JsonObject, listAt, numberAt, stringAt } from '../json.ts';
 import { type KubeObject, timestamp } from '../object.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { conflict, forbidden } from '../status.ts';
-import type { DeleteOptions } from './options.ts';
+import type { DeleteOptions, PropagationPolicy } from './options.ts';
 
 /** `gone`: remove it. Otherwise store `next` (nothing to store when it is absent: it is being deleted already). */
 export type DeletionDecision = { readonly gone: boolean; readonly next?: KubeObject };
@@ -22,24 +22,45 @@ export function decideDeletion(
   }
   checkPreconditions(definition, object, options);
   const grace = definition.resource === 'pods' ? podGrace(object, options.gracePeriodSeconds) : 0;
+  const finalizers = finalizersFor(definition, object, options.propagationPolicy);
   const held =
-    (object.metadata.finalizers ?? []).length > 0 ||
-    (definition.resource === 'namespaces' && listAt(object, 'spec', 'finalizers').length > 0);
+    finalizers.length > 0 || (definition.resource === 'namespaces' && listAt(object, 'spec', 'finalizers').length > 0);
   if (grace === 0 && !held) return { gone: true };
-  if (object.metadata.deletionTimestamp !== undefined) {
-    const left = object.metadata.deletionGracePeriodSeconds ?? 0;
-    // A second deletion may shorten the grace, never prolong it.
-    if (options.gracePeriodSeconds === undefined || grace >= left) return { gone: false };
-  }
+  const isFirst = object.metadata.deletionTimestamp === undefined;
+  // A second deletion may shorten the grace, never prolong it.
+  const left = object.metadata.deletionGracePeriodSeconds ?? 0;
+  const isShorter = !isFirst && options.gracePeriodSeconds !== undefined && grace < left;
+  if (!isFirst && !isShorter && equal(finalizers, object.metadata.finalizers ?? [])) return { gone: false };
   const next = clone(object as JsonObject) as KubeObject;
-  next.metadata.deletionTimestamp = timestamp(now + grace * 1_000);
-  next.metadata.deletionGracePeriodSeconds = grace;
-  if (definition.generation === true) next.metadata.generation = (next.metadata.generation ?? 0) + 1;
+  if (finalizers.length > 0) next.metadata.finalizers = finalizers;
+  else delete next.metadata.finalizers;
+  if (isFirst || isShorter) {
+    next.metadata.deletionTimestamp = timestamp(now + grace * 1_000);
+    next.metadata.deletionGracePeriodSeconds = grace;
+  }
+  if (isFirst && definition.generation === true) next.metadata.generation = (next.metadata.generation ?? 0) + 1;
   if (definition.resource === 'namespaces') {
     next['status'] = { ...(next['status'] as JsonObject | undefined), phase: 'Terminating' };
     delete next.metadata.deletionGracePeriodSeconds;
   }
   return { gone: false, next };
+}
+
+/** Kept while the garbage collector deletes the object's dependents, or lets them go. */
+export const FOREGROUND_FINALIZER = 'foregroundDeletion';
+export const ORPHAN_FINALIZER = 'orphan';
+
+/** The object's own, and the one by which the garbage collector sees what was asked for; the last word counts. */
+function finalizersFor(
+  definition: ResourceDefinition,
+  { metadata: { finalizers = [] } }: KubeObject,
+  asked: PropagationPolicy | undefined,
+): string[] {
+  const own = finalizers.filter((name) => name !== FOREGROUND_FINALIZER && name !== ORPHAN_FINALIZER);
+  if (asked === undefined && own.length < finalizers.length) return finalizers;
+  const policy = asked ?? (definition.orphansByDefault === true ? 'Orphan' : 'Background');
+  if (policy === 'Foreground') return [...own, FOREGROUND_FINALIZER];
+  return policy === 'Orphan' ? [...own, ORPHAN_FINALIZER] : own;
 }
 
 function podGrace(pod: KubeObject, asked: number | undefined): number {

@@ -22,7 +22,12 @@ export type WriteOptions = {
   readonly subresource?: 'status' | undefined;
 };
 
+/** What becomes of those that name the object as their owner. */
+export type PropagationPolicy = 'Background' | 'Foreground' | 'Orphan';
+
 export type DeleteOptions = {
+  /** Default: the kind's. */
+  readonly propagationPolicy?: PropagationPolicy | undefined;
   readonly gracePeriodSeconds?: number | undefined;
   readonly dryRun?: boolean | undefined;
   readonly preconditions?:

@@ -115,7 +115,8 @@ export function prepareUpdate(
   }
   definition.prepareUpdate?.(next, old);
   definition.setDefaults?.(next);
-  if (definition.generation === true && !equal(next['spec'], old['spec'])) {
+  const isOther = !equal(next['spec'], old['spec']) || definition.bumpsGeneration?.(next, old) === true;
+  if (definition.generation === true && isOther) {
     metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   return next;

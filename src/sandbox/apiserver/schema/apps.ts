@@ -1,0 +1,82 @@
+import { boolean, fields, int32, int64, intOrString, listBy, map, string, struct, time } from './dsl.ts';
+import { labelSelector, objectFields, objectMeta } from './meta.ts';
+import { podSpec } from './pod.ts';
+
+const APPS = 'io.k8s.api.apps.v1';
+const CORE = 'io.k8s.api.core.v1';
+
+export const podTemplateSpec = struct(`${CORE}.PodTemplateSpec`, { metadata: objectMeta, spec: podSpec });
+
+const conditions = (name: string, ...stamps: string[]) =>
+  listBy(
+    'type',
+    struct(
+      name,
+      { ...fields(string, 'type', 'status', 'reason', 'message'), ...fields(time, 'lastTransitionTime', ...stamps) },
+      { required: ['type', 'status'] },
+    ),
+  );
+
+export const replicationController = struct(`${CORE}.ReplicationController`, {
+  ...objectFields,
+  spec: struct(`${CORE}.ReplicationControllerSpec`, {
+    ...fields(int32, 'replicas', 'minReadySeconds'),
+    selector: map(),
+    template: podTemplateSpec,
+  }),
+  status: struct(
+    `${CORE}.ReplicationControllerStatus`,
+    {
+      ...fields(int32, 'replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'),
+      observedGeneration: int64,
+      conditions: conditions(`${CORE}.ReplicationControllerCondition`),
+    },
+    { required: ['replicas'] },
+  ),
+});
+
+export const replicaSet = struct(`${APPS}.ReplicaSet`, {
+  ...objectFields,
+  spec: struct(
+    `${APPS}.ReplicaSetSpec`,
+    { ...fields(int32, 'replicas', 'minReadySeconds'), selector: labelSelector, template: podTemplateSpec },
+    { required: ['selector'] },
+  ),
+  status: struct(
+    `${APPS}.ReplicaSetStatus`,
+    {
+      ...fields(int32, 'replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'terminatingReplicas'),
+      observedGeneration: int64,
+      conditions: conditions(`${APPS}.ReplicaSetCondition`),
+    },
+    { required: ['replicas'] },
+  ),
+});
+
+export const deployment = struct(`${APPS}.Deployment`, {
+  ...objectFields,
+  spec: struct(
+    `${APPS}.DeploymentSpec`,
+    {
+      ...fields(int32, 'replicas', 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds'),
+      selector: labelSelector,
+      template: podTemplateSpec,
+      strategy: struct(
+        `${APPS}.DeploymentStrategy`,
+        {
+          type: string,
+          rollingUpdate: struct(`${APPS}.RollingUpdateDeployment`, fields(intOrString, 'maxUnavailable', 'maxSurge')),
+        },
+        { retainKeys: true },
+      ),
+      paused: boolean,
+    },
+    { required: ['selector', 'template'] },
+  ),
+  status: struct(`${APPS}.DeploymentStatus`, {
+    ...fields(int32, 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas'),
+    ...fields(int32, 'collisionCount', 'terminatingReplicas'),
+    observedGeneration: int64,
+    conditions: conditions(`${APPS}.DeploymentCondition`, 'lastUpdateTime'),
+  }),
+});

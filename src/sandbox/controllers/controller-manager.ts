@@ -1,0 +1,35 @@
+import { errorMessage } from '../../base/index.ts';
+import { deploymentController } from './deployments/deployment-controller.ts';
+import { GarbageCollector } from './garbage/garbage-collector.ts';
+import { type ControllerContext, Informers } from './kit/context.ts';
+import type { Controller } from './kit/controller.ts';
+import { REPLICA_SET, REPLICATION_CONTROLLER } from './replica-sets/kinds.ts';
+import { replicaController } from './replica-sets/replica-set-controller.ts';
+
+/** All controllers that make the objects of workloads come true. */
+export class ControllerManager {
+  readonly #context: ControllerContext;
+  readonly #controllers: readonly (Controller | GarbageCollector)[];
+
+  constructor(options: Omit<ControllerContext, 'informers'>) {
+    const context = { ...options, informers: new Informers(options) };
+    this.#context = context;
+    this.#controllers = [
+      new GarbageCollector(context),
+      replicaController(context, REPLICA_SET),
+      replicaController(context, REPLICATION_CONTROLLER),
+      deploymentController(context),
+    ];
+  }
+
+  /** Resolves once the signal is aborted and nobody watches any more. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { informers, log } = this.#context;
+    for (const controller of this.#controllers) controller.start(signal);
+    try {
+      await informers.run(signal);
+    } catch (error) {
+      if (!signal.aborted) log.error({ error: errorMessage(error) }, 'watch ended');
+    }
+  }
+}

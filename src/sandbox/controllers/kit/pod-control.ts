@@ -1,0 +1,68 @@
+import {
+  type ApiStore,
+  isApiError,
+  type JsonObject,
+  type KubeObject,
+  objectAt,
+  stringMapAt,
+} from '../../apiserver/index.ts';
+import type { EventRecorder } from '../../client/index.ts';
+import { controllerReference } from './owner.ts';
+
+/** `name`: given, not made up. `change`: what the pod has beyond its template. */
+export type PodOptions = { readonly name?: string; readonly change?: (pod: JsonObject) => void };
+
+/** Makes and deletes the pods of workloads, and says so in an event of the workload. */
+export class PodControl {
+  readonly #store: ApiStore;
+  readonly #events: EventRecorder;
+
+  constructor(options: { readonly store: ApiStore; readonly events: EventRecorder }) {
+    this.#store = options.store;
+    this.#events = options.events;
+  }
+
+  /** Throws what the API says. */
+  create(owner: KubeObject, template: JsonObject | undefined, options: PodOptions = {}): KubeObject {
+    const metadata = objectAt(template, 'metadata');
+    const pod: JsonObject = {
+      metadata: {
+        ...(options.name === undefined ? { generateName: `${owner.metadata.name}-` } : { name: options.name }),
+        namespace: owner.metadata.namespace ?? '',
+        labels: stringMapAt(metadata, 'labels'),
+        annotations: stringMapAt(metadata, 'annotations'),
+        finalizers: structuredClone(metadata?.['finalizers'] ?? []),
+        ownerReferences: [controllerReference(owner)],
+      },
+      spec: structuredClone(objectAt(template, 'spec') ?? {}),
+    };
+    options.change?.(pod);
+    try {
+      const made = this.#store.create('pods', pod);
+      this.#events.about(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${made.metadata.name}`);
+      return made;
+    } catch (error) {
+      if (isApiError(error) && !isTerminating(error.details?.causes)) {
+        this.#events.about(owner, 'Warning', 'FailedCreate', `Error creating: ${error.message}`);
+      }
+      throw error;
+    }
+  }
+
+  delete(owner: KubeObject, pod: KubeObject): void {
+    const { namespace, name, uid } = pod.metadata;
+    try {
+      this.#store.delete('pods', { namespace, name }, { preconditions: { uid } });
+      this.#events.about(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return;
+      if (isApiError(error)) this.#events.about(owner, 'Warning', 'FailedDelete', `Error deleting: ${error.message}`);
+      throw error;
+    }
+  }
+}
+
+/** Nothing is made in a namespace that goes, and nobody needs to be told. */
+export function isTerminating(causes: readonly { readonly reason?: string }[] = []): boolean {
+  return causes.some(({ reason }) => reason === 'NamespaceTerminating');
+}

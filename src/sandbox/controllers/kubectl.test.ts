@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listAt, numberAt, stringAt } from '../apiserver/index.ts';
+import { Kubectl, kubectls } from '../test-kubectl.ts';
+import { TEST_TOKEN, TestCluster } from './testkit.ts';
+
+const MANIFEST = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: "pause:1", ports: [{containerPort: 8080}]}]}
+`;
+
+const programs = kubectls();
+if (programs.length === 0) test.skip('kubectl: not installed', () => undefined);
+
+describe.each(programs)('%s and workloads', (program) => {
+  let cluster: TestCluster;
+  let kubectl: Kubectl;
+  let end: () => Promise<void>;
+
+  beforeAll(async () => {
+    cluster = new TestCluster();
+    end = cluster.keepPodsRunning();
+    kubectl = await Kubectl.connect(program, cluster.api, TEST_TOKEN);
+  });
+  afterAll(async () => {
+    await end?.();
+    await kubectl?.close();
+    await cluster?.[Symbol.asyncDispose]();
+  });
+
+  test('a deployment is applied, watched, shown, scaled, restarted, undone and deleted', async () => {
+    const file = await kubectl.file('web.yaml', MANIFEST);
+    expect(await kubectl.succeeds('apply', '-f', file)).toContain('deployment.apps/web created');
+    expect(await kubectl.succeeds('rollout', 'status', 'deploy/web')).toContain('successfully rolled out');
+    expect(await kubectl.succeeds('apply', '-f', file)).toContain('deployment.apps/web unchanged');
+    const wide = await kubectl.succeeds('get', 'deploy,rs', '-o', 'wide');
+    expect(wide).toMatch(/NAME\s+READY\s+UP-TO-DATE\s+AVAILABLE\s+AGE\s+CONTAINERS\s+IMAGES\s+SELECTOR/);
+    expect(wide).toMatch(/deployment\.apps\/web\s+3\/3\s+3\s+3\s+\S+\s+main\s+pause:1\s+app=web/);
+    expect(wide).toMatch(/NAME\s+DESIRED\s+CURRENT\s+READY\s+AGE\s+CONTAINERS\s+IMAGES\s+SELECTOR/);
+    expect(wide).toMatch(/replicaset\.apps\/web-\w+\s+3\s+3\s+3\s+\S+\s+main\s+pause:1\s+app=web,pod-template-hash=/);
+    const described = await kubectl.succeeds('describe', 'deployment', 'web');
+    expect(described).toMatch(/StrategyType:\s+RollingUpdate/);
+    expect(described).toMatch(/NewReplicaSet:\s+web-\w+ \(3\/3 replicas created\)/);
+    expect(described).toMatch(/Available\s+True\s+MinimumReplicasAvailable/);
+    expect(described).toMatch(
+      /ScalingReplicaSet\s+\S+\s+deployment-controller\s+Scaled up replica set web-\w+ from 0 to 3/,
+    );
+
+    expect(await kubectl.succeeds('scale', 'deploy/web', '--replicas=5', '--current-replicas=3')).toContain('scaled');
+    await kubectl.succeeds('rollout', 'status', 'deploy/web');
+    expect(cluster.list('pods', 'app=web')).toHaveLength(5);
+    await kubectl.succeeds('set', 'image', 'deploy/web', 'main=pause:2');
+    await kubectl.succeeds('annotate', 'deploy/web', 'kubernetes.io/change-cause=a better pause');
+    await kubectl.succeeds('rollout', 'restart', 'deploy/web');
+    await kubectl.succeeds('rollout', 'status', 'deploy/web');
+    expect(await kubectl.succeeds('rollout', 'history', 'deploy/web')).toMatch(
+      /1\s+<none>\n2\s+\S+[^]*3\s+a better pause/,
+    );
+    expect(await kubectl.succeeds('rollout', 'history', 'deploy/web', '--revision=1')).toContain('pause:1');
+    expect(await kubectl.succeeds('rollout', 'undo', 'deploy/web', '--to-revision=1')).toContain('rolled back');
+    await kubectl.succeeds('rollout', 'status', 'deploy/web');
+    const images = cluster.list('pods', 'app=web').map((pod) => stringAt(pod, 'spec', 'containers', 0, 'image'));
+    expect(new Set(images)).toEqual(new Set(['pause:1']));
+    await kubectl.succeeds('rollout', 'pause', 'deploy/web');
+    await kubectl.succeeds('rollout', 'resume', 'deploy/web');
+
+    expect(await kubectl.succeeds('expose', 'deploy/web', '--port=80', '--target-port=8080')).toContain('exposed');
+    expect(cluster.get('services', 'web')).toMatchObject({ spec: { selector: { app: 'web' } } });
+    await kubectl.succeeds('delete', 'deploy/web', '--cascade=orphan');
+    expect(cluster.list('pods', 'app=web')).toHaveLength(5);
+    await kubectl.succeeds('delete', 'rs', '-l', 'app=web', '--cascade=foreground');
+    expect(cluster.list('pods', 'app=web')).toEqual([]);
+  });
+
+  test('a deployment is created by its name and image', async () => {
+    expect(
+      await kubectl.succeeds('create', 'deployment', 'made', '--image=pause:1', '--replicas=2', '--port=80'),
+    ).toContain('deployment.apps/made created');
+    await kubectl.succeeds('rollout', 'status', 'deploy/made');
+    expect(await kubectl.succeeds('get', 'all')).toMatch(/deployment\.apps\/made\s+2\/2/);
+    await kubectl.succeeds('delete', 'deployment', 'made');
+    await expect.poll(() => cluster.list('pods', 'app=made')).toEqual([]);
+  });
+
+  test('what is wrong is refused in the words of a server of Kubernetes', async () => {
+    const wrong = async (from: string, to: string): Promise<string> => {
+      const { code, out } = await kubectl.run(
+        'apply',
+        '-f',
+        await kubectl.file('wrong.yaml', MANIFEST.replace(from, to)),
+      );
+      expect(code).toBe(1);
+      return out;
+    };
+    expect(await wrong('labels: {app: web}', 'labels: {app: other}')).toContain(
+      'The Deployment "web" is invalid: spec.template.metadata.labels: Invalid value: map[string]string{"app":"other"}: `selector` does not match template `labels`',
+    );
+    expect(await wrong('replicas: 3', 'strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 0}}')).toContain(
+      'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:0, IntVal:0, StrVal:""}: may not be 0 when `maxSurge` is 0',
+    );
+    expect(await wrong('spec: {containers', 'spec: {restartPolicy: Never, containers')).toContain(
+      'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    );
+    expect(await wrong('replicas: 3', 'replicsa: 3')).toContain('unknown field "spec.replicsa"');
+  });
+
+  test('the number of pods is also what an autoscaler reads and writes', async () => {
+    await kubectl.succeeds('apply', '-f', await kubectl.file('web.yaml', MANIFEST));
+    await kubectl.succeeds('rollout', 'status', 'deploy/web');
+    const path = '/apis/apps/v1/namespaces/default/deployments/web/scale';
+    expect(JSON.parse(await kubectl.succeeds('get', '--raw', path))).toMatchObject({
+      kind: 'Scale',
+      apiVersion: 'autoscaling/v1',
+      spec: { replicas: 3 },
+      status: { replicas: 3, selector: 'app=web' },
+    });
+    await kubectl.succeeds(
+      'patch',
+      'deploy/web',
+      '--subresource=scale',
+      '--type=merge',
+      '-p',
+      '{"spec":{"replicas":1}}',
+    );
+    await expect.poll(() => numberAt(cluster.get('deployments', 'web'), 'status', 'replicas')).toBe(1);
+    expect(listAt(cluster.get('deployments', 'web'), 'status', 'conditions')).toHaveLength(2);
+    await kubectl.succeeds('delete', 'deploy/web', '--cascade=foreground');
+  });
+});
