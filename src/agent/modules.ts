@@ -26,7 +26,6 @@ import {
   serviceMaps,
   sockAccountsMap,
 } from '../datapath/index.ts';
-import { isConnected } from '../endpoint/index.ts';
 import { inClusterConnection, KubeClient, loadKubeconfig, readServiceRanges } from '../kube/index.ts';
 import { FlowHub } from '../observe/index.ts';
 import { allRefusedPolicies, openPlane } from '../plane/index.ts';
@@ -61,7 +60,7 @@ import {
   UNRESERVED_PORTS,
 } from './node/index.ts';
 import { ObjectEvents, Reflection, ServiceRanges } from './objects/index.ts';
-import { openServices, ServiceHooks } from './services/index.ts';
+import { openServices, ServiceHooks, servicesOfNode } from './services/index.ts';
 import { Collection, DatapathHealth, Switchover } from './upkeep/index.ts';
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
@@ -175,11 +174,13 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     podCIDR: config.podCIDR,
     saveEndpoint: (record) => state.putEndpoint(record),
     passTimes: passHistogram(registry),
+    serviceRanges: config.enableServices ? config.serviceCIDRs : [],
+    services: config.enableServices ? servicesOfNode({ config, maps: serviceMaps(maps), state, registry }) : undefined,
     clock,
     log,
   });
   const { intent, endpoints, problems, cluster, repository, policies, installer, local, ipcache, engine } = plane;
-  const { identities, book, ranges } = cluster;
+  const { identities, book } = cluster;
   const addressing = new Addressing(state, config.podCIDR);
   // First: programs of endpoints call them as soon as they are attached.
   programs.installShared();
@@ -219,34 +220,23 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     log,
   });
 
-  if (config.enableServices) ranges.know(config.serviceCIDRs ?? []);
-  intent.rangesAsked = !config.enableServices || config.serviceCIDRs !== undefined;
   const socketRows = config.enableServices
     ? SocketRows.load(readObjectSpec(`${BUILD}sockets.bpf.o`), maps, base)
     : undefined;
-  const services = socketRows
-    ? await openServices({
-        config,
-        maps: serviceMaps(maps),
-        intent,
-        state,
-        nodeAddresses,
-        problems,
-        endpointsChanged: plane.endpointsChanged,
-        localPods: () =>
-          endpoints
-            .values()
-            .filter(({ state }) => isConnected(state))
-            .map(({ record: { pod, addr } }) => ({ ...pod, addr })),
-        endStale: (lives) => {
-          const namespaces = endpoints.values().map(({ record }) => record.netns);
-          return endStaleSockets({ maps, rows: socketRows, namespaces, lives });
-        },
-        registry,
-        clock,
-        log,
-      })
-    : undefined;
+  const services =
+    plane.services === undefined || socketRows === undefined
+      ? undefined
+      : openServices({
+          plane,
+          services: plane.services,
+          endStale: (lives) => {
+            const namespaces = endpoints.values().map(({ record }) => record.netns);
+            return endStaleSockets({ maps, rows: socketRows, namespaces, lives });
+          },
+          registry,
+          clock,
+          log,
+        });
   const reflection = new Reflection({
     client,
     intent,
@@ -257,15 +247,11 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   if (config.podCIDR === undefined) {
     intent.nodes.changed.listen(() => addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log));
   }
-  const serviceRanges = intent.rangesAsked
+  const serviceRanges = intent.serviceRanges.synced
     ? undefined
     : new ServiceRanges({
         read: async (signal) => await readServiceRanges(client, signal),
-        known: (known) => {
-          ranges.know(known);
-          intent.rangesAsked = true;
-          intent.rangesKnown.emit();
-        },
+        ranges: intent.serviceRanges,
         clock,
         log,
       });
@@ -295,8 +281,8 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     intervalMs: config.ctGcInterval * 1000,
     clock,
     log,
-    onCollected: (now) => addressing.collected(now),
   });
+  collection.collected.listen(() => addressing.collected(clock.now()));
 
   const cniQueue = new KeyedQueue();
   const hub = flows?.hub ?? new FlowHub({ storeSize: 16 });

@@ -36,10 +36,10 @@ export class Cluster {
   readonly intent: Intent;
   readonly identities: PodIdentities;
   readonly book: AddressBook;
-  readonly ranges: RangeFollower;
   readonly #repository: PolicyRepository;
   readonly #refused: RefusedPods;
   readonly #peers: PeerFollower;
+  readonly #ranges: RangeFollower;
 
   constructor(options: ClusterOptions) {
     const { intent, allocator, repository, problems, nodeName, clusterName, labelRules, log } = options;
@@ -51,7 +51,7 @@ export class Cluster {
     this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });
     this.#peers = new PeerFollower({ intent, identities: this.identities, repository, book: this.book, nodeName });
     const { podCIDR, remembered } = options;
-    this.ranges = new RangeFollower({ intent, book: this.book, podCIDR, ...(remembered && { remembered }) });
+    this.#ranges = new RangeFollower({ intent, book: this.book, podCIDR, ...(remembered && { remembered }) });
   }
 
   /** Follows the intent; `now` in ms. Policies are followed before: what they select by is part of identities. */
@@ -59,7 +59,7 @@ export class Cluster {
     this.identities.follow(this.#repository.selectedLabelKeys());
     this.#refused.follow();
     this.#peers.follow();
-    this.ranges.follow(now);
+    this.#ranges.follow(now);
   }
 
   /** The row of the pod that a runtime runs under this name, if it is the one that the API knows. */

@@ -8,4 +8,3 @@ export { livingAddresses } from './living-addresses.ts';
 export { type ObjectProblem, ObjectProblems, type ObjectSubject } from './object-problems.ts';
 export type { PodIdentities } from './pod-identities.ts';
 export { type PrefixLimits, prefixLimits } from './prefix-limits.ts';
-export type { RangeFollower } from './range-follower.ts';

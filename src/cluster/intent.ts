@@ -1,4 +1,4 @@
-import { namespacedName, Signal } from '../base/index.ts';
+import { namespacedName } from '../base/index.ts';
 import {
   type NamespaceRow,
   type NodeRow,
@@ -10,6 +10,7 @@ import {
   type ServiceSpec,
   type SliceSpec,
 } from '../model/index.ts';
+import type { Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../policy/index.ts';
 import { Table } from '../table/index.ts';
 
@@ -26,6 +27,8 @@ export class Intent {
   readonly policies: Table<PolicyObject, PolicyKey>;
   readonly services = table<ServiceSpec>();
   readonly slices = table<SliceSpec>();
+  /** Where services get their addresses from; what is given out of others says the service itself. */
+  readonly serviceRanges = new Table<Prefix>(String);
 
   constructor(kinds: readonly PolicyKind[] = POLICY_KINDS) {
     this.policies = new Table<PolicyObject, PolicyKey>(
@@ -34,14 +37,10 @@ export class Intent {
     );
   }
 
-  /** Whether it has been asked what the ranges of services are, where anybody has to be asked. */
-  rangesAsked = true;
-  /** There is an answer, or another one. */
-  readonly rangesKnown = new Signal();
-
   /** Before this, no decision: what is missing may only not have arrived yet. */
   get synced(): boolean {
-    return this.rangesAsked && this.pods.synced && this.namespaces.synced && this.nodes.synced && this.policies.synced;
+    const { serviceRanges, pods, namespaces, nodes, policies } = this;
+    return [serviceRanges, pods, namespaces, nodes, policies].every(({ synced }) => synced);
   }
 
   /** Before this, no decision about services. Pods among them: one in the host network has the address of its node. */

@@ -31,7 +31,7 @@ function scene(podCIDR?: string, remembered: string[] = []) {
     book.desired();
     return addrs.map((addr) => book.rangeOf(parseAddr(addr)));
   };
-  return { intent, ranges, apply, at, clock };
+  return { intent, apply, at, clock };
 }
 
 const service = (name: string, ...clusterIPs: string[]) => sampleService({ name, clusterIPs });
@@ -47,9 +47,9 @@ it('covers each ClusterIP that is given out while nobody says what the range is'
 });
 
 it('covers the ranges that are known, and what was given out of others', () => {
-  const { intent, ranges, apply, at } = scene();
+  const { intent, apply, at } = scene();
   apply(intent.services, [service('web', '10.96.0.10', '10.200.0.1')]);
-  ranges.know([Prefix.parse('10.96.0.0/12')]);
+  intent.serviceRanges.set(Prefix.parse('10.96.0.0/12'));
   expect(at('10.96.0.10', '10.111.0.1', '10.200.0.1', '10.200.0.2')).toEqual([SERVICES, SERVICES, SERVICES, undefined]);
 });
 

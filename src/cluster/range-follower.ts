@@ -25,12 +25,14 @@ export class RangeFollower {
   readonly #o: RangeFollowerOptions;
   readonly #services: TableReader;
   readonly #nodes: TableReader;
+  readonly #ranges: TableReader;
   /** By service: ClusterIPs. */
   readonly #allocated = new Map<string, readonly Prefix[]>();
   readonly #pods = new Map<string, readonly Prefix[]>();
   /** Ranges of no Node any more, in text, and until when they are nobody's. */
   readonly #resting = new Map<string, { readonly prefix: Prefix; readonly until: number }>();
   #remembered: readonly Prefix[];
+  /** The ranges that services get their addresses from. */
   #known: readonly Prefix[] = [];
   #dirty = true;
 
@@ -38,19 +40,18 @@ export class RangeFollower {
     this.#o = options;
     this.#services = options.intent.services.reader();
     this.#nodes = options.intent.nodes.reader();
+    this.#ranges = options.intent.serviceRanges.reader();
     this.#remembered = options.remembered ?? [];
-  }
-
-  /** The ranges that services get their addresses from, as somebody says who should know. */
-  know(services: readonly Prefix[]): void {
-    this.#known = services;
-    this.#dirty = true;
   }
 
   follow(now: number): void {
     const { intent, book, podCIDR } = this.#o;
     this.#rest(this.#remembered, now);
     this.#remembered = [];
+    if (this.#ranges.drain().size > 0) {
+      this.#known = [...intent.serviceRanges.rows.values()];
+      this.#dirty = true;
+    }
     for (const key of this.#services.drain()) {
       const ips = intent.services.get(key)?.clusterIPs.filter(isAddr) ?? [];
       this.#put(

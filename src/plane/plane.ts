@@ -17,11 +17,11 @@ import { IpcacheReconciler } from './ipcache-reconciler.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { OutsideWords } from './outside-words.ts';
 import type { PassTimes } from './passes.ts';
-import { eventProblem, policyEventSubject } from './policies/policy-events.ts';
 import { PolicyFollower } from './policies/policy-follower.ts';
 import { PolicyInstaller } from './policies/policy-installer.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
 import type { NumberReserve } from './revisions/fresh-numbers.ts';
+import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from './services/plane-services.ts';
 
 /** What the kernel reads, and what an earlier life of the plane left in it. */
 export type PlaneMaps = {
@@ -60,12 +60,16 @@ export type PlaneOptions = {
   /** Remembers which pod an endpoint serves, once that is known. */
   readonly saveEndpoint: (record: EndpointRecord) => void;
   readonly passTimes?: PassTimes;
+  /** Where services get their addresses from; undefined: somebody will write it into the intent. */
+  readonly serviceRanges: readonly Prefix[] | undefined;
+  /** Undefined: this node serves none. */
+  readonly services: PlaneServicesOptions | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 };
 
 /**
- * Everything that decides about policy on one node, out of maps, a numbering and a clock: intent is written into `intent`,
+ * Everything that decides about policy and services on one node, out of maps, a numbering and a clock: intent is written into `intent`,
  * endpoints into `endpoints`, and what follows is in the maps. The agent is this with a kernel below and the API server
  * above; tests and tools are this with other maps.
  */
@@ -80,16 +84,19 @@ export type Plane = {
   readonly local: LocalAddresses;
   readonly ipcache: IpcacheReconciler;
   readonly engine: Engine;
+  readonly services: PlaneServices | undefined;
   /** To be said by whoever changes endpoints. */
   readonly endpointsChanged: Signal;
 };
 
-/** Reads what an earlier life left; writes nothing before the engine starts. */
+/** Reads what an earlier life left; writes nothing before an engine starts. */
 export async function openPlane(options: PlaneOptions): Promise<Plane> {
   const { maps, numbering, limits, nodeName, nodeAddresses, cidrSelects, passTimes, clock, log } = options;
   const { words } = maps;
   const { allocator, cidrs } = numbering;
   const intent = new Intent();
+  const { serviceRanges } = options;
+  if (serviceRanges !== undefined) intent.serviceRanges.apply({ upserts: serviceRanges, deletes: [], synced: true });
   const endpoints = new EndpointTable();
   const problems = new ObjectProblems();
   const endpointsChanged = new Signal();
@@ -108,7 +115,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     repository,
     limits: prefixes,
     selectors,
-    onProblems: (policy, found) => problems.report(policyEventSubject(policy), found.map(eventProblem)),
+    problems,
     log,
   });
   const cluster = new Cluster({
@@ -153,12 +160,12 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     log,
   });
   // Of services it wants to know nothing but their addresses.
-  const { pods, namespaces, nodes, policies: objects, services } = intent;
-  const news = [pods, namespaces, nodes, objects, services].map(({ changed }) => changed);
-  for (const signal of [...news, intent.rangesKnown, endpointsChanged, installer.built]) {
-    signal.listen(() => engine.kick());
-  }
+  const { pods, namespaces, nodes, policies: objects } = intent;
+  const news = [pods, namespaces, nodes, objects, intent.services, intent.serviceRanges].map(({ changed }) => changed);
+  for (const signal of [...news, endpointsChanged, installer.built]) signal.listen(() => engine.kick());
   installer.failed.listen(() => engine.retry(installer.failure ?? ''));
+  const parts = { intent, endpoints, problems, endpointsChanged, nodeName, nodeAddresses, clock, log };
+  const services = options.services && (await openPlaneServices(options.services, parts));
   return {
     intent,
     endpoints,
@@ -170,6 +177,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     local,
     ipcache,
     engine,
+    services,
     endpointsChanged,
   };
 }

@@ -1,5 +1,5 @@
 /** One node's engine on maps in memory: everything of the agent that decides, without a kernel and without an API server. */
-import { FakeClock, silentLogger } from '../base/index.ts';
+import { type Clock, FakeClock, silentLogger } from '../base/index.ts';
 import {
   type EndpointWord,
   endpointsCodecs,
@@ -26,7 +26,7 @@ import {
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import type { Table } from '../table/index.ts';
-import { openPlane } from './plane.ts';
+import { openPlane, type PlaneOptions } from './plane.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
 
 export const FAKE_NODE = 'node-1';
@@ -59,15 +59,15 @@ export class WatchedWords extends WordArray {
 
 export const LIMITS: PolicyLimits = { table: 65_536, namespace: 131_072, selectors: 4_096 };
 
-export async function fakeNode(
-  kernel = new FakeKernel(),
-  options: { clock?: FakeClock; limits?: PolicyLimits; numbers?: number } = {},
-) {
-  const { clock = new FakeClock(1_000_000), limits = LIMITS, numbers = 65_280 } = options;
+export type FakeNodeOptions = { readonly limits?: PolicyLimits; readonly numbers?: number };
+
+/** A plane that has this in place of a kernel and a disk. */
+export function fakePlaneOptions(kernel: FakeKernel, clock: Clock, options: FakeNodeOptions = {}) {
+  const { limits = LIMITS, numbers = 65_280 } = options;
   const allocator = new IdentityAllocator({ clock, range: { first: 256, last: 255 + numbers } });
   if (kernel.numbers !== undefined) allocator.restore(kernel.numbers);
   const cidrs = new CidrIdentities({ remembered: kernel.prefixes });
-  const plane = await openPlane({
+  return {
     nodeName: FAKE_NODE,
     clusterName: 'default',
     nodeAddresses: () => [parseAddr('172.18.0.2')],
@@ -90,11 +90,22 @@ export async function fakeNode(
     limits,
     cidrSelects: ['pods', 'nodes'],
     saveEndpoint: () => undefined,
+    serviceRanges: [],
+    services: undefined,
     clock,
     log: silentLogger,
-  });
+  } satisfies PlaneOptions;
+}
+
+export async function fakeNode(
+  kernel = new FakeKernel(),
+  { clock = new FakeClock(1_000_000), ...more }: FakeNodeOptions & { readonly clock?: FakeClock } = {},
+) {
+  const options = fakePlaneOptions(kernel, clock, more);
+  const { allocator, cidrs } = options.numbering;
+  const plane = await openPlane(options);
   const { intent, endpoints, cluster, repository, policies, installer, engine } = plane;
-  const { identities, book, ranges } = cluster;
+  const { identities, book } = cluster;
 
   await engine.open();
   const settle = async (): Promise<void> => {
@@ -133,7 +144,6 @@ export async function fakeNode(
     identities,
     book,
     policies,
-    ranges,
     endpoints,
     engine,
     settle,

@@ -38,7 +38,7 @@ describe('policy trace', () => {
     node.put(node.intent.policies, onlyFrom('backend', 'backend', 'frontend'));
     for (const [index, pod] of pods.entries()) node.connect(index + 1, pod);
     node.connect(9, podRow('late'));
-    node.ranges.know([Prefix.parse('10.96.0.0/16')]);
+    node.intent.serviceRanges.set(Prefix.parse('10.96.0.0/16'));
     node.sync();
     await node.settle();
   });

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger } from '../../base/index.ts';
-import { Intent } from '../../cluster/index.ts';
+import { Intent, ObjectProblems } from '../../cluster/index.ts';
 import { sampleWorkload } from '../../identity/samples.ts';
 import { FakeApiServer } from '../../kube/fake.ts';
 import { KubeClient } from '../../kube/index.ts';
 import { type PolicyObject, policyKey } from '../../model/index.ts';
 import { policyEventSubject } from '../../plane/policies/policy-events.ts';
-import { PolicyFollower, type PolicyProblem } from '../../plane/policies/policy-follower.ts';
+import { PolicyFollower } from '../../plane/policies/policy-follower.ts';
 import { explain, POLICY_KINDS, PolicyRepository, readPolicy } from '../../policy/index.ts';
 import { quarantine } from '../../policy/kinds/samples.ts';
 import { policyView } from '../admin/policies.ts';
@@ -35,14 +35,14 @@ const batch = (upserts: PolicyObject[], deletes: PolicyObject[] = []) => ({
 function follower(room = 10) {
   const intent = new Intent(kinds);
   const repository = new PolicyRepository();
-  const told: [string, readonly PolicyProblem[]][] = [];
+  const problems = new ObjectProblems();
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
     kinds,
     limits: { total: room, ofNamespace: room, addresses: 1 },
     selectors: room,
-    onProblems: ({ kind }, problems) => told.push([kind, problems]),
+    problems,
     log: silentLogger,
   });
   const apply = (...change: Parameters<typeof batch>): void => {
@@ -58,7 +58,7 @@ function follower(room = 10) {
       selected: new Map([[policyKey(network), 2]]),
       converged: true,
     });
-  return { intent, repository, policies, told, apply, view };
+  return { intent, repository, policies, problems, apply, view };
 }
 
 describe('policies of two kinds with one namespace and name', () => {
@@ -73,16 +73,15 @@ describe('policies of two kinds with one namespace and name', () => {
   });
 
   it('have problems of their own', () => {
-    const { policies, told, apply } = follower();
+    const { policies, problems, apply } = follower();
     apply([network, { ...other, spec: 'unreadable' }]);
     expect([...policies.problems.keys()]).toEqual(['Quarantine shop/p']);
     apply([{ ...network, spec: { later: 1 } }]);
     apply([other]);
     expect([...policies.problems.keys()]).toEqual(['NetworkPolicy shop/p']);
-    expect(told.map(([kind, problems]) => `${kind} ${problems.length}`)).toEqual([
-      'Quarantine 1',
-      'NetworkPolicy 1',
-      'Quarantine 0',
+    expect(problems.take().map(({ subject }) => `${subject.apiVersion} ${subject.kind}`)).toEqual([
+      'test.example/v2 Quarantine',
+      'networking.k8s.io/v1 NetworkPolicy',
     ]);
   });
 

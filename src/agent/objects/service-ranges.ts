@@ -1,6 +1,7 @@
 import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
 import type { ServiceRangesReading } from '../../kube/index.ts';
 import { Prefix } from '../../net/index.ts';
+import type { Table } from '../../table/index.ts';
 
 /** Where they cannot be watched. Ranges are added once in years; addresses from a new one are covered as they are given out. */
 const AGAIN_MS = 60_000;
@@ -10,8 +11,8 @@ const PAUSE_MS = 1_000;
 export type ServiceRangesOptions = {
   /** The ranges of services as the API server knows them. Rejects when it cannot be asked. */
   readonly read: (signal: AbortSignal) => Promise<ServiceRangesReading>;
-  /** Called after the first answer and after each that differs. */
-  readonly known: (ranges: readonly Prefix[]) => void;
+  /** Whole from the first answer on. */
+  readonly ranges: Table<Prefix>;
   readonly clock: Clock;
   readonly log: Logger;
 };
@@ -38,7 +39,7 @@ export class ServiceRanges implements Service {
         const now = reading.ranges.toSorted();
         if (now.join() !== before) {
           before = now.join();
-          this.#o.known(now.flatMap(prefixOf));
+          this.#put(now.flatMap(prefixOf));
           this.#o.log.info({ ranges: now }, 'ranges of services');
         }
         await this.#wait(reading, signal);
@@ -47,6 +48,12 @@ export class ServiceRanges implements Service {
   }
 
   async stop(): Promise<void> {}
+
+  #put(upserts: readonly Prefix[]): void {
+    const { ranges } = this.#o;
+    const deletes = Array.from(ranges.rows.values()).filter((one) => !upserts.some((prefix) => prefix.equals(one)));
+    ranges.apply({ upserts, deletes, synced: true });
+  }
 
   async #ask(signal: AbortSignal): Promise<ServiceRangesReading | undefined> {
     try {

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
 import type { Frontend, ServiceSpec } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
+import type { WrittenService } from '../../plane/index.ts';
 import { sampleFrontend, sampleService } from '../../service/samples.ts';
+import { Table } from '../../table/index.ts';
 import { ServiceHealth } from './service-health.ts';
 
 async function freePort(): Promise<number> {
@@ -39,21 +41,39 @@ async function ask(port: number): Promise<[number, unknown] | string> {
   }
 }
 
+async function scene() {
+  const services = new Table<ServiceSpec>(() => 'a/web');
+  const written = new Table<WrittenService>(({ service }) => service);
+  const health = new ServiceHealth({ services, written, log: silentLogger });
+  await health.start();
+  return {
+    health,
+    write: (spec: ServiceSpec, frontends: readonly Frontend[]) => {
+      services.set(spec);
+      written.set({ service: 'a/web', frontends });
+    },
+    drop: () => {
+      services.delete('a/web');
+      written.delete('a/web');
+    },
+  };
+}
+
 describe('ServiceHealth', () => {
   it('says whether this node has anybody, while the service wants it said', async () => {
-    const health = new ServiceHealth({ log: silentLogger });
+    const { health, write, drop } = await scene();
     const port = await freePort();
     try {
       const service = { namespace: 'a', name: 'web' };
-      health.update('a/web', row(port), [frontend('ready', 'ready')]);
+      write(row(port), [frontend('ready', 'ready')]);
       await expect.poll(() => ask(port)).toEqual([200, { service, localEndpoints: 2, serviceProxyHealthy: true }]);
-      health.update('a/web', row(port), [frontend('draining')]);
+      write(row(port), [frontend('draining')]);
       expect(await ask(port)).toEqual([503, { service, localEndpoints: 0, serviceProxyHealthy: true }]);
-      health.update('a/web', row(port, { externalTrafficPolicy: 'Cluster' }), [frontend('ready')]);
+      write(row(port, { externalTrafficPolicy: 'Cluster' }), [frontend('ready')]);
       await expect.poll(() => ask(port)).toBe('refused');
-      health.update('a/web', row(port), [frontend('ready')]);
+      write(row(port), [frontend('ready')]);
       await expect.poll(() => ask(port)).toMatchObject([200, {}]);
-      health.update('a/web', undefined, []);
+      drop();
       await expect.poll(() => ask(port)).toBe('refused');
     } finally {
       await health.stop();
@@ -64,9 +84,9 @@ describe('ServiceHealth', () => {
     const other = createServer().listen(0);
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
-    const health = new ServiceHealth({ log: silentLogger });
+    const { health, write } = await scene();
     try {
-      health.update('a/web', row(port), [frontend('ready')]);
+      write(row(port), [frontend('ready')]);
       await expect.poll(() => health.problemOf('a/web')).toContain('EADDRINUSE');
     } finally {
       await health.stop();
@@ -76,8 +96,8 @@ describe('ServiceHealth', () => {
 
   it('answers a load balancer beside connections that say nothing', async () => {
     const port = await freePort();
-    const health = new ServiceHealth({ log: silentLogger });
-    health.update('a/web', row(port), [frontend('ready')]);
+    const { health, write } = await scene();
+    write(row(port), [frontend('ready')]);
     await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}`).catch(() => undefined))?.status).toBe(200);
     const idle = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
     await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));

@@ -1,10 +1,19 @@
 import { createServer, type Server } from 'node:http';
 import { boundSilent, errorMessage, type Logger, nameParts, type Service } from '../../base/index.ts';
 import type { Frontend, ServiceSpec } from '../../model/index.ts';
+import type { WrittenService } from '../../plane/index.ts';
+import type { ReadonlyTable, TableReader } from '../../table/index.ts';
 
 /** The world reaches this port: one that opens connections and says nothing must not silence it for a load balancer. */
 const MAX_SILENT = 32;
 const TIMEOUT_MS = 5_000;
+
+export type ServiceHealthOptions = {
+  readonly services: ReadonlyTable<ServiceSpec>;
+  /** What of them is in the kernel. */
+  readonly written: ReadonlyTable<WrittenService>;
+  readonly log: Logger;
+};
 
 type Health = { readonly port: number; readonly server: Server; localEndpoints: number };
 
@@ -13,16 +22,21 @@ type Health = { readonly port: number; readonly server: Server; localEndpoints: 
  * healthCheckNodePort): 200 when it has, 503 when not, in the form that kube-proxy's answer has.
  */
 export class ServiceHealth implements Service {
-  readonly #log: Logger;
+  readonly #o: ServiceHealthOptions;
+  readonly #reader: TableReader;
   readonly #byService = new Map<string, Health>();
   readonly #problems = new Map<string, string>();
   #stopped = false;
 
-  constructor(options: { readonly log: Logger }) {
-    this.#log = options.log;
+  constructor(options: ServiceHealthOptions) {
+    this.#o = options;
+    this.#reader = options.written.reader();
   }
 
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    this.#o.written.changed.listen(() => this.#follow());
+    this.#follow();
+  }
 
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -35,8 +49,14 @@ export class ServiceHealth implements Service {
     return this.#problems.get(service);
   }
 
+  #follow(): void {
+    for (const service of this.#reader.drain()) {
+      this.#update(service, this.#o.services.get(service), this.#o.written.get(service)?.frontends ?? []);
+    }
+  }
+
   /** `row`: undefined when the service is gone. */
-  update(service: string, row: ServiceSpec | undefined, frontends: readonly Frontend[]): void {
+  #update(service: string, row: ServiceSpec | undefined, frontends: readonly Frontend[]): void {
     const port = row === undefined ? 0 : portOf(row);
     const known = this.#byService.get(service);
     if (known !== undefined && known.port !== port) {
@@ -72,7 +92,7 @@ export class ServiceHealth implements Service {
     server.on('error', (error) => {
       // Another service's, or a process of the node has it: tried again when the service changes.
       this.#problems.set(service, errorMessage(error));
-      this.#log.warn({ service, port, error: errorMessage(error) }, 'health check port cannot be served');
+      this.#o.log.warn({ service, port, error: errorMessage(error) }, 'health check port cannot be served');
       if (this.#byService.get(service)?.server === server) this.#byService.delete(service);
     });
     this.#byService.set(service, health);

@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Lifecycle, Signal, silentLogger, systemClock } from '../../base/index.ts';
+import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
-import { Intent, ObjectProblems } from '../../cluster/index.ts';
+import type { Intent } from '../../cluster/index.ts';
 import { fakeServiceMaps, type ServiceMaps } from '../../datapath/index.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
-import { parseAddr } from '../../net/index.ts';
+import { openPlane } from '../../plane/index.ts';
+import { FAKE_NODE, FakeKernel, fakePlaneOptions } from '../../plane/testkit.ts';
 import {
   type ApiServer,
   type ApiStore,
@@ -24,7 +25,7 @@ import { serviceList } from '../admin/services.ts';
 import { parseConfig } from '../node/config.ts';
 import { ObjectEvents } from '../objects/object-events.ts';
 import { Reflection } from '../objects/reflection.ts';
-import { openServices, type Services } from './services.ts';
+import { openServices, type Services, servicesOfNode } from './services.ts';
 
 /** From objects that a user writes to the maps: the API server, its EndpointSlice controller, reflectors, decisions. */
 
@@ -49,8 +50,8 @@ beforeEach(async () => {
   const { port } = await server.listen({ host: '127.0.0.1', port: 0, tls: certificate });
   controller = new AbortController();
   controlling = new EndpointSliceController({ store, log: silentLogger }).run(controller.signal);
-  store.create('nodes', { metadata: { name: 'node-1' } });
-  store.patchStatus('nodes', { name: 'node-1' }, { addresses: [{ type: 'InternalIP', address: '172.18.0.2' }] });
+  store.create('nodes', { metadata: { name: FAKE_NODE } });
+  store.patchStatus('nodes', { name: FAKE_NODE }, { addresses: [{ type: 'InternalIP', address: '172.18.0.2' }] });
   maps = fakeServiceMaps();
   lifecycle = new Lifecycle({ log: silentLogger });
   writeFileSync(
@@ -58,20 +59,22 @@ beforeEach(async () => {
     kubeconfig({ server: `https://127.0.0.1:${port}`, ca: certificate.ca, token: TOKEN }),
   );
   const client = new KubeClient(loadKubeconfig(join(folder, 'kubeconfig')));
-  intent = new Intent();
-  const problems = new ObjectProblems();
-  const events = new ObjectEvents({ client, problems, node: 'node-1', clock: systemClock, log: silentLogger });
-  services = await openServices({
-    config: parseConfig({ nodeName: 'node-1', serviceAddressRanges: ['192.0.2.0/24'] }),
-    maps,
-    intent,
-    state: { read: () => undefined, writeJson: () => undefined },
-    nodeAddresses: () => [parseAddr('172.18.0.2')],
-    problems,
-    endpointsChanged: new Signal(),
-    localPods: () => [],
+  const registry = createRegistry();
+  const state = { read: () => undefined, writeJson: () => undefined };
+  const config = parseConfig({ nodeName: FAKE_NODE, serviceAddressRanges: ['192.0.2.0/24'] });
+  const plane = await openPlane({
+    ...fakePlaneOptions(new FakeKernel(), systemClock),
+    services: servicesOfNode({ config, maps, state, registry }),
+  });
+  intent = plane.intent;
+  const { problems } = plane;
+  const events = new ObjectEvents({ client, problems, node: FAKE_NODE, clock: systemClock, log: silentLogger });
+  if (plane.services === undefined) throw new Error('the plane was asked to serve');
+  services = openServices({
+    plane,
+    services: plane.services,
     endStale: async () => ({ ended: 0, kept: 0, failed: [] }),
-    registry: createRegistry(),
+    registry,
     clock: systemClock,
     log: silentLogger,
   });
@@ -82,7 +85,7 @@ beforeEach(async () => {
     services: true,
     watchSeconds: 30,
   });
-  await lifecycle.start(services.health, services.engine, events, reflection);
+  await lifecycle.start(plane.engine, services.health, services.engine, events, reflection);
 });
 
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
+import { type Clock, errorMessage, type Lifecycle, type Logger, type Service, Signal } from '../../base/index.ts';
 import type { ConntrackCollector, SocketRows } from '../../datapath/index.ts';
 
 export type CollectionOptions = {
@@ -10,7 +10,6 @@ export type CollectionOptions = {
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly onCollected: (now: number) => void;
 };
 
 /** Entries from which on what is over must not wait: it counts against somebody's quota. */
@@ -18,6 +17,8 @@ const BUSY = 4_096;
 
 /** Runs the kernel's collector, more often while there is something to collect. */
 export class Collection implements Service {
+  /** What was over when the collector came by is out of the tables. */
+  readonly collected = new Signal();
   readonly #o: CollectionOptions;
   #entries = 0;
   #busy = false;
@@ -47,7 +48,7 @@ export class Collection implements Service {
   }
 
   #collect(): void {
-    const { collector, sockets, capacity, clock, log, onCollected } = this.#o;
+    const { collector, sockets, capacity, log } = this.#o;
     const before = this.#entries;
     try {
       sockets?.settle();
@@ -61,6 +62,6 @@ export class Collection implements Service {
     if (this.#entries > capacity * 0.9 && before <= capacity * 0.9) {
       log.warn({ entries: this.#entries, capacity }, 'conntrack is nearly full: soon nothing new can be opened');
     }
-    onCollected(clock.now());
+    this.collected.emit();
   }
 }

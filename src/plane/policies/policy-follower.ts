@@ -1,10 +1,11 @@
 import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
-import type { PrefixLimits } from '../../cluster/index.ts';
+import type { ObjectProblems, PrefixLimits } from '../../cluster/index.ts';
 import type { PolicyEntry, PolicyKey, PolicyObject } from '../../model/index.ts';
 import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readPolicy } from '../../policy/index.ts';
 import type { ReadonlyTable, TableReader } from '../../table/index.ts';
 import { planeErrors } from '../errors.ts';
 import { NamespaceRoom } from './namespace-room.ts';
+import { eventProblem, policyEventSubject } from './policy-events.ts';
 
 /** Why a policy is not in force as it is written. What it isolates is isolated all the same. */
 export type PolicyProblem = {
@@ -21,8 +22,8 @@ export type PolicyFollowerOptions = {
   readonly limits: PrefixLimits;
   /** Of one namespace: selectors of peers, and the values in them. */
   readonly selectors: number;
-  /** Told when the problems of a policy are others than before; an empty list: none any more. */
-  readonly onProblems?: (policy: PolicyObject, problems: readonly PolicyProblem[]) => void;
+  /** Told of a policy whenever what is wrong with it changes and is not nothing. */
+  readonly problems: ObjectProblems;
   readonly log: Logger;
 };
 
@@ -154,7 +155,7 @@ export class PolicyFollower {
       this.#told.set(key, now);
       this.#o.log.warn({ policy: key, problems }, 'policy is not in force as it is written');
     }
-    this.#o.onProblems?.(row, problems);
+    this.#o.problems.report(policyEventSubject(row, this.#o.kinds), problems.map(eventProblem));
   }
 }
 

@@ -1,5 +1,5 @@
-import { errorMessage, type MembraneError, Signal } from '../../base/index.ts';
-import { type PolicyLeftovers, type PolicyTables, serialOf } from '../../datapath/index.ts';
+import type { MembraneError, Signal } from '../../base/index.ts';
+import type { PolicyLeftovers, PolicyTables } from '../../datapath/index.ts';
 import {
   DIRECTIONS,
   type Direction,
@@ -58,14 +58,9 @@ export type PolicyInstallerOptions = {
  * whatever its table needs; a table that does not fit, or exceeds its bounds, leaves the direction closed.
  */
 export class PolicyInstaller {
-  /** A table was made beside the passes. */
-  readonly built = new Signal();
-  /** Tables could not be made for a reason that is not theirs. */
-  readonly failed = new Signal();
   readonly #o: PolicyInstallerOptions;
   readonly #builder: TableBuilder;
   readonly #revisions: Revisions;
-  #failure: string | undefined;
   readonly #installed = new Map<IdentityId, Installed>();
 
   constructor(options: PolicyInstallerOptions) {
@@ -76,11 +71,6 @@ export class PolicyInstaller {
       repository,
       limits,
       leftovers: leftovers.tables,
-      onBuilt: () => this.built.emit(),
-      onFailed: (error) => {
-        this.#failure = errorMessage(error);
-        this.failed.emit();
-      },
     });
     this.#revisions = new Revisions({ tables, builder: this.#builder, numbers, named });
   }
@@ -93,9 +83,19 @@ export class PolicyInstaller {
     return this.#installed.entries();
   }
 
-  /** Why tables could not be made the last time that this happened. */
+  /** A table was made beside the passes. */
+  get built(): Signal {
+    return this.#builder.built;
+  }
+
+  /** Tables could not be made for a reason that is not theirs. */
+  get failed(): Signal {
+    return this.#builder.failed;
+  }
+
+  /** Why that was, the last time that it happened. */
   get failure(): string | undefined {
-    return this.#failure;
+    return this.#builder.failure;
   }
 
   /** Rows and peers of all tables. */

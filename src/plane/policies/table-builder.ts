@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { errorMessage, isMembraneError, type MembraneError } from '../../base/index.ts';
+import { errorMessage, isMembraneError, type MembraneError, Signal } from '../../base/index.ts';
 import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } from '../../datapath/index.ts';
 import type { PolicyKey, PolicyTable, PolicyTableId } from '../../model/index.ts';
 import { CompiledTable, type PolicyRepository, type RuleSet } from '../../policy/index.ts';
@@ -14,10 +14,6 @@ export type TableBuilderOptions = {
   readonly limits: PolicyLimits;
   /** Tables that an earlier life left. */
   readonly leftovers: ReadonlyMap<PolicyTableId, PolicyTable>;
-  /** A table that was built beside the passes is there, or will not be. */
-  readonly onBuilt: () => void;
-  /** Building beside the passes stopped by an error that has nothing to do with the table; `build` begins again. */
-  readonly onFailed: (error: unknown) => void;
 };
 
 /** A table in the kernel. */
@@ -59,6 +55,10 @@ const OLDEST_EVERY = 4;
  * another's. What exceeds its bounds or does not fit is refused, and tried again when something was freed.
  */
 export class TableBuilder {
+  /** A table that was built beside the passes is there, or will not be. */
+  readonly built = new Signal();
+  /** Building beside the passes stopped by an error that has nothing to do with the table; `build` begins again. */
+  readonly failed = new Signal();
   readonly #o: TableBuilderOptions;
   readonly #built = new Map<RuleSet, Built>();
   readonly #written = new Map<PolicyTableId, WrittenTable>();
@@ -68,6 +68,7 @@ export class TableBuilder {
   #worker: Promise<void> | undefined;
   #taken = 0;
   #stopped = false;
+  #failure: string | undefined;
 
   constructor(options: TableBuilderOptions) {
     this.#o = options;
@@ -91,6 +92,11 @@ export class TableBuilder {
 
   values(): MapIterator<Built> {
     return this.#built.values();
+  }
+
+  /** Why building beside the passes stopped the last time that it did. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   get busy(): boolean {
@@ -163,7 +169,10 @@ export class TableBuilder {
     if (this.#worker !== undefined || this.#stopped) return;
     if (!waiting.some(({ state }) => state === 'waiting')) return;
     this.#worker = this.#work()
-      .catch(this.#o.onFailed)
+      .catch((error: unknown) => {
+        this.#failure = errorMessage(error);
+        this.failed.emit();
+      })
       .finally(() => {
         this.#worker = undefined;
       });
@@ -212,7 +221,7 @@ export class TableBuilder {
       this.#taken += 1;
       const smallest = waiting.reduce((best, built) => (built.weight < best.weight ? built : best));
       await this.#make(this.#taken % OLDEST_EVERY === 0 ? first : smallest);
-      this.#o.onBuilt();
+      this.built.emit();
       await nextTurn();
     }
   }

@@ -1,6 +1,7 @@
 import { type Clock, type Lifecycle, type Logger, type Service, Signal } from '../../base/index.ts';
 import type { Intent, ObjectProblems } from '../../cluster/index.ts';
 import type { Frontend, ServiceProblem } from '../../model/index.ts';
+import { Table } from '../../table/index.ts';
 import { Passes, type PassTimes } from '../passes.ts';
 import type { HostPortPods } from './host-port-pods.ts';
 import type { ServiceFollower } from './service-follower.ts';
@@ -26,16 +27,18 @@ export type ServiceEngineOptions = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly passTimes?: PassTimes | undefined;
-  /** A service was looked at anew, with the frontends that it has now. */
-  readonly onService?: (service: string, frontends: readonly Frontend[]) => void;
   /** Told of a Service, or of a pod that wants ports of the node, whenever what is wrong with it changes and is not nothing. */
   readonly problems: ObjectProblems;
 };
+
+/** A service with the frontends that it has in the kernel. */
+export type WrittenService = { readonly service: string; readonly frontends: readonly Frontend[] };
 
 /** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */
 export class ServiceEngine implements Service {
   /** Backends left the kernel: whoever talks to them waits in vain. */
   readonly backendsGone = new Signal();
+  readonly written = new Table<WrittenService>(({ service }) => service);
   readonly #o: ServiceEngineOptions;
   readonly #passes: Passes;
   /** Services that were written just now, and until when their next change waits. */
@@ -112,7 +115,8 @@ export class ServiceEngine implements Service {
       // What changed again meanwhile waits for the next pass.
       if (this.#waiting.get(service) === frontends) this.#waiting.delete(service);
       this.#rest(service, frontends, clock.now());
-      this.#o.onService?.(service, frontends);
+      if (intent.services.get(service) === undefined) this.written.delete(service);
+      else this.written.set({ service, frontends });
     }
     this.#report(due.keys());
     let gone = await installer.sweep(clock.now());
