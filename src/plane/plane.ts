@@ -77,6 +77,7 @@ export type Plane = {
   readonly intent: Intent;
   readonly endpoints: EndpointTable;
   readonly problems: ObjectProblems;
+  readonly allocator: IdentityAllocator;
   readonly cluster: Cluster;
   readonly repository: PolicyRepository;
   readonly policies: PolicyFollower;
@@ -170,6 +171,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     intent,
     endpoints,
     problems,
+    allocator,
     cluster,
     repository,
     policies,

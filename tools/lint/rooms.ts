@@ -56,18 +56,27 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     why: 'what a node is follows from nobody who works on it',
   },
   'agent/objects': {
-    sees: [...WORDS, ...DECISIONS, 'kube'],
+    sees: [...WORDS, ...DECISIONS, 'kube', 'plane', 'agent/node'],
     why: 'objects are the same whatever this node makes of them',
   },
   'agent/flows': {
-    sees: [...WORDS, ...DECISIONS, 'datapath', 'observe', 'plane'],
+    sees: [...WORDS, ...DECISIONS, 'datapath', 'observe', 'plane', 'agent/node'],
     why: 'flows are told, and change nothing',
   },
   'agent/devices': { sees: [...WORDS, 'datapath', 'endpoint', 'agent/node'] },
   'agent/endpoints': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
   'agent/services': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
   'agent/upkeep': {
-    sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/devices', 'agent/endpoints', 'agent/services'],
+    sees: [
+      ...WORDS,
+      ...DECISIONS,
+      'datapath',
+      'plane',
+      'agent/node',
+      'agent/devices',
+      'agent/endpoints',
+      'agent/services',
+    ],
   },
   'agent/doctor': {
     sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'api', 'agent/node', 'agent/devices'],
@@ -83,6 +92,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'api',
       'agent/node',
       'agent/objects',
+      'agent/devices',
       'agent/endpoints',
       'agent/services',
       'agent/upkeep',

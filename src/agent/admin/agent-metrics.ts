@@ -1,4 +1,4 @@
-import { Gauge, Histogram, type Registry } from '../../base/metrics.ts';
+import { Gauge, type Registry } from '../../base/metrics.ts';
 import type { AddressBook } from '../../cluster/index.ts';
 import { type MapSet, readCounters } from '../../datapath/index.ts';
 import { ENDPOINT_STATES } from '../../endpoint/index.ts';
@@ -27,16 +27,6 @@ export type MetricsSources = {
   readonly hub: FlowHub;
   readonly reflection: Pick<Reflection, 'status'>;
 };
-
-/** From the first event to the last store of a pass of the engine. */
-export function passHistogram(registry: Registry): Histogram {
-  return new Histogram({
-    name: 'membrane_policy_pass_seconds',
-    help: 'From the first event to the last store into the kernel',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-    registers: [registry],
-  });
-}
 
 /** Everything is read when it is asked for; nothing runs between two scrapes. */
 export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly Gauge[] {

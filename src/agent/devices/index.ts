@@ -1,3 +1,3 @@
 /** The programs at the node's own devices. */
-export { DevicePrograms } from './device-programs.ts';
-export { NodeDevices } from './node-devices.ts';
+export type { NodeDevices } from './node-devices.ts';
+export { openDevices } from './open-devices.ts';

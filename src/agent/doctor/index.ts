@@ -1,7 +1,6 @@
 /** What on this node weakens Membrane. */
 export type { Doctor } from './doctor.ts';
 export { whyUnserved } from './judge-proxy.ts';
-export { LoopbackWatch } from './loopback-watch.ts';
+export { loopbackWatch } from './loopback-watch.ts';
 export { nodeDoctor } from './node-doctor.ts';
 export { proxyFacts } from './proxy-facts.ts';
-export { routeLocalnetDevices } from './sysctls.ts';

@@ -1,6 +1,8 @@
 import type { Clock, Lifecycle, Logger, Service } from '../../base/index.ts';
 import { Gauge, type Registry } from '../../base/metrics.ts';
+import type { AgentNode } from '../node/index.ts';
 import { some } from './finding.ts';
+import { routeLocalnetDevices } from './sysctls.ts';
 
 const EVERY_MS = 30_000;
 
@@ -49,4 +51,8 @@ export class LoopbackWatch implements Service {
       log.warn({ interfaces }, 'route_localnet is set: neighbours reach what listens on 127.0.0.1 (CVE-2020-8558)');
     }
   }
+}
+
+export function loopbackWatch({ registry, clock, log }: AgentNode): LoopbackWatch {
+  return new LoopbackWatch({ look: routeLocalnetDevices, registry, clock, log });
 }

@@ -1,2 +1,2 @@
 /** What is told of connections. */
-export { Flows } from './flows.ts';
+export { openFlows } from './open-flows.ts';

@@ -1,5 +1,4 @@
 /** What this node is, what its owner wants of it, and what an agent keeps for its next life. */
-
 export { type AgentConfig, readConfig } from './config.ts';
 export { configKeys } from './config-keys.ts';
 export { makeDirectory } from './directory.ts';
@@ -10,11 +9,9 @@ export {
   type Ports,
   releaseMasqueradePorts,
   reservedPorts,
-  reserveMasqueradePorts,
   UNRESERVED_PORTS,
 } from './masquerade-ports.ts';
-export { mapSizes, nodeConfig } from './node-config.ts';
-export { findUplink, GATEWAY, GATEWAY_MAC, nodeAddresses } from './node-facts.ts';
-export { Numbers } from './numbers.ts';
+export { type AgentNode, nodeService, openNode } from './node.ts';
+export { GATEWAY, GATEWAY_MAC, nodeAddresses } from './node-facts.ts';
 export { reservedNumbers } from './reserved-numbers.ts';
-export { StateFiles } from './state-files.ts';
+export type { StateFiles } from './state-files.ts';

@@ -25,7 +25,7 @@ import { serviceList } from '../admin/services.ts';
 import { parseConfig } from '../node/config.ts';
 import { ObjectEvents } from '../objects/object-events.ts';
 import { Reflection } from '../objects/reflection.ts';
-import { openServices, type Services, servicesOfNode } from './services.ts';
+import { type Services, serveServices, servicesOfNode } from './services.ts';
 
 /** From objects that a user writes to the maps: the API server, its EndpointSlice controller, reflectors, decisions. */
 
@@ -70,7 +70,7 @@ beforeEach(async () => {
   const { problems } = plane;
   const events = new ObjectEvents({ client, problems, node: FAKE_NODE, clock: systemClock, log: silentLogger });
   if (plane.services === undefined) throw new Error('the plane was asked to serve');
-  services = openServices({
+  services = serveServices({
     plane,
     services: plane.services,
     endStale: async () => ({ ended: 0, kept: 0, failed: [] }),

@@ -39,7 +39,7 @@ export function servicesOfNode({
   };
 }
 
-export type ServicesOptions = {
+export type ServeServicesOptions = {
   readonly plane: Pick<Plane, 'intent'>;
   readonly services: PlaneServices;
   /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
@@ -52,7 +52,7 @@ export type ServicesOptions = {
 export type Services = PlaneServices & { readonly health: ServiceHealth; readonly sockets: StaleSockets };
 
 /** What this node does for services beside having them in the kernel. */
-export function openServices({ plane, services, endStale, registry, clock, log }: ServicesOptions): Services {
+export function serveServices({ plane, services, endStale, registry, clock, log }: ServeServicesOptions): Services {
   const { intent } = plane;
   const { engine } = services;
   const sockets = new StaleSockets({ end: () => endStale(livingAddresses(intent)), clock, log });

@@ -1,4 +1,5 @@
 /** What keeps the datapath as it should be while the agent serves. */
-export { Collection } from './conntrack-collector.ts';
-export { DatapathHealth } from './datapath-health.ts';
-export { Switchover } from './switchover.ts';
+export type { Collection } from './conntrack-collector.ts';
+export type { DatapathHealth } from './datapath-health.ts';
+export { openUpkeep, type Upkeep } from './open-upkeep.ts';
+export type { Switchover } from './switchover.ts';

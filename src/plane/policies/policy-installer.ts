@@ -1,5 +1,5 @@
 import type { MembraneError, Signal } from '../../base/index.ts';
-import type { PolicyLeftovers, PolicyTables } from '../../datapath/index.ts';
+import { type PolicyLeftovers, type PolicyTables, serialOf } from '../../datapath/index.ts';
 import {
   DIRECTIONS,
   type Direction,

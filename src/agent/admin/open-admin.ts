@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import { AdminServer, metricsServer } from '../../api/index.ts';
+import type { Service } from '../../base/index.ts';
+import type { FlowHub } from '../../observe/index.ts';
+import { allRefusedPolicies, type Plane } from '../../plane/index.ts';
+import type { NodeDevices } from '../devices/index.ts';
+import { nodeDoctor } from '../doctor/index.ts';
+import type { Endpoints } from '../endpoints/index.ts';
+import { type AgentNode, nodeAddresses } from '../node/index.ts';
+import type { Reflection } from '../objects/index.ts';
+import type { NodeServices } from '../services/index.ts';
+import type { Upkeep } from '../upkeep/index.ts';
+import { Admin } from './admin.ts';
+import { registerAgentMetrics } from './agent-metrics.ts';
+import { measureFootprint } from './footprint.ts';
+
+export type AdminParts = {
+  readonly plane: Plane;
+  readonly devices: NodeDevices;
+  readonly endpoints: Endpoints;
+  readonly services: NodeServices;
+  readonly reflection: Reflection;
+  readonly hub: FlowHub;
+  readonly upkeep: Upkeep;
+  readonly apiServer: URL;
+};
+
+/** The servers that tell of this agent. */
+export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Service[]> {
+  const { config, kernel, registry, state, log } = node;
+  const { plane, endpoints, services, upkeep, hub, reflection } = parts;
+  const { identities, book } = plane.cluster;
+  const { maps, words } = kernel;
+  registerAgentMetrics(registry, { ...plane, maps, book, collection: upkeep.collection, hub, reflection });
+  const admin = new Admin({
+    ...plane,
+    config,
+    version: await packageVersion(),
+    programConfig: kernel.base,
+    identities,
+    book,
+    reflection,
+    services: services.services,
+    serviceCgroup: () => services.hooks.cgroup,
+    hub,
+    maps,
+    accounts: endpoints.accounts,
+    words,
+    nodeAddresses,
+    closed: endpoints.closed,
+    state,
+    health: upkeep.health,
+    switchover: upkeep.switchover,
+    metricsText: () => registry.metrics(),
+    footprint: () => footprintOf(node, parts),
+    doctor: doctorOf(node, parts),
+  });
+  return [
+    ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
+    new AdminServer({ admin, socketPath: config.adminSocket, log }),
+  ];
+}
+
+/** Of maps that somebody keeps count of anyway. */
+function counted({ plane: { installer, ipcache }, upkeep: { collection } }: AdminParts) {
+  return {
+    policy: installer.rows,
+    policy_peers: installer.peers,
+    ipcache: ipcache.size,
+    conntrack: collection.entries,
+  };
+}
+
+function footprintOf({ config, kernel: { specs, base, maps } }: AgentNode, parts: AdminParts) {
+  const used = { ...specs, xdp: config.nodePortAcceleration === 'disabled' ? undefined : specs.xdp };
+  return measureFootprint(used, base, maps, { ...counted(parts), endpoints: parts.plane.endpoints.size });
+}
+
+function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
+  const { plane, devices, services, upkeep, apiServer } = parts;
+  const { base, maps, masqueradePorts } = kernel;
+  const { endpoints, intent, policies, installer, repository } = plane;
+  return nodeDoctor({
+    config,
+    base,
+    devices,
+    maps,
+    endpoints,
+    intent,
+    policies,
+    refusedPolicies: () => allRefusedPolicies(installer, repository),
+    serviceCgroup: () => services.hooks.cgroup,
+    datapath: () => upkeep.health.problems(),
+    apiServer,
+    masqueradePorts,
+    refusedServices: () => plane.services?.engine.refused,
+    counted: () => counted(parts),
+  });
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

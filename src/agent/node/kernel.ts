@@ -1,0 +1,80 @@
+import { fileURLToPath } from 'node:url';
+import type { Logger } from '../../base/index.ts';
+import {
+  BPFFS,
+  type Config,
+  ensureBpffs,
+  Generation,
+  KernelEndpointWords,
+  type MapSet,
+  Netdev,
+  type ObjectSpec,
+  RunningPrograms,
+  readObjectSpec,
+  requireFeatures,
+} from '../../datapath/index.ts';
+import type { AgentConfig } from './config.ts';
+import { type Ports, reserveMasqueradePorts, UNRESERVED_PORTS } from './masquerade-ports.ts';
+import { mapSizes, nodeConfig } from './node-config.ts';
+import { findUplink, type Uplink } from './node-facts.ts';
+
+const PROGRAMS = ['endpoint', 'judge', 'host', 'sock', 'xdp', 'sockets', 'conntrack'] as const;
+type ProgramFile = (typeof PROGRAMS)[number];
+
+/** This node's kernel: its devices, its maps, and the programs that are for it. */
+export type Kernel = {
+  readonly netdev: Netdev;
+  readonly uplink: Uplink;
+  /** Undefined: nobody is masqueraded. */
+  readonly masqueradePorts: Ports | undefined;
+  /** What is the same for every program of the node. */
+  readonly base: Config;
+  readonly specs: Readonly<Record<ProgramFile, ObjectSpec>>;
+  readonly generation: Generation;
+  readonly maps: MapSet;
+  readonly words: KernelEndpointWords;
+  readonly running: RunningPrograms;
+  /** False: programs of an earlier life go on with its maps until the new ones hold what the API says. */
+  readonly mayReplace: () => boolean;
+};
+
+/** Opens the maps that are there, or makes them; attaches nothing. */
+export async function openKernel(config: AgentConfig, log: Logger): Promise<Kernel> {
+  const pinRoot = config.pinDir.startsWith(`${BPFFS}/`) ? BPFFS : config.pinDir;
+  ensureBpffs(pinRoot);
+  requireFeatures(pinRoot);
+  const netdev = Netdev.open();
+  const uplink = await findUplink(netdev, config.uplink);
+  const masquerades = config.enableMasquerade || config.enableServices;
+  const masqueradePorts = masquerades ? reserveMasqueradePorts(log) : undefined;
+  const base = nodeConfig(config, uplink, masqueradePorts ?? UNRESERVED_PORTS);
+  const generation = await Generation.open({ pinDir: config.pinDir, sizes: mapSizes(config.maps), config: base });
+  const { maps } = generation;
+  const specs = readSpecs();
+  const running = new RunningPrograms({ maps, base });
+  // All are loaded once before any is attached: what the kernel refuses must cost nobody anything.
+  for (const spec of attachable(specs, config)) running.learn(spec);
+  return {
+    netdev,
+    uplink,
+    masqueradePorts,
+    base,
+    specs,
+    generation,
+    maps,
+    words: KernelEndpointWords.of(maps.get('endpoint_words')),
+    running,
+    mayReplace: () => generation.isComplete,
+  };
+}
+
+function readSpecs(): Kernel['specs'] {
+  const build = fileURLToPath(new URL('../../../build/', import.meta.url));
+  const read = (name: ProgramFile) => [name, readObjectSpec(`${build}${name}.bpf.o`)] as const;
+  return Object.fromEntries(PROGRAMS.map(read)) as Kernel['specs'];
+}
+
+function attachable({ endpoint, judge, host, sock, xdp }: Kernel['specs'], config: AgentConfig): ObjectSpec[] {
+  const accelerates = config.enableServices && config.nodePortAcceleration !== 'disabled';
+  return [endpoint, judge, host, ...(config.enableServices ? [sock] : []), ...(accelerates ? [xdp] : [])];
+}
