@@ -74,7 +74,7 @@ describe('an agent whose pins are removed', () => {
 
   /** The pin of a map, whatever layout version is in its name. */
   function pinOf(map: string): string {
-    const found = readdirSync(`${lab.pinDir}/maps`).find((name) => name.replace(/_v\d+$/, '') === map);
+    const found = readdirSync(`${lab.pinDir}/maps`).find((name) => name.replace(/_[0-9a-f]{8}$/, '') === map);
     if (found === undefined) throw new Error(`${map} is not pinned`);
     return found;
   }

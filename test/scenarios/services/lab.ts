@@ -55,7 +55,7 @@ export class ServiceLab implements SceneGround {
   /** Rows of a map as the kernel has them, whatever the agent says. */
   async mapRows(name: string): Promise<number> {
     const folder = join(this.node.pinDir, 'maps');
-    const file = (await readdir(folder)).find((found) => found.replace(/_v\d+$/, '') === name) ?? name;
+    const file = (await readdir(folder)).find((found) => found.replace(/_[0-9a-f]{8}$/, '') === name) ?? name;
     const { stdout } = await attempt(['bpftool', '-j', 'map', 'dump', 'pinned', join(folder, file)]);
     const rows: unknown = JSON.parse(stdout);
     if (!Array.isArray(rows)) throw new Error(`the map ${name} cannot be read: ${stdout.slice(0, 200)}`);
