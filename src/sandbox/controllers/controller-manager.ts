@@ -1,5 +1,7 @@
 import { errorMessage } from '../../base/index.ts';
 import { deploymentController } from './deployments/deployment-controller.ts';
+import { endpointsController } from './endpoints/endpoints-controller.ts';
+import { mirroringController } from './endpoints/mirroring-controller.ts';
 import { GarbageCollector } from './garbage/garbage-collector.ts';
 import { type ControllerContext, Informers } from './kit/context.ts';
 import type { Controller } from './kit/controller.ts';
@@ -19,6 +21,8 @@ export class ControllerManager {
       replicaController(context, REPLICA_SET),
       replicaController(context, REPLICATION_CONTROLLER),
       deploymentController(context),
+      endpointsController(context),
+      mirroringController(context),
     ];
   }
 

@@ -12,7 +12,7 @@ import {
 /** As the real controller (its --max-endpoints-per-slice). */
 const MAX_ENDPOINTS = 100;
 
-type Port = { readonly name: string; readonly protocol: string; readonly port: number };
+export type Port = { readonly name: string; readonly protocol: string; readonly port: number };
 export type DesiredSlice = { readonly ports: readonly Port[]; readonly endpoints: readonly JsonObject[] };
 
 /** Does the service want slices of pods? One without selector brings its own, an ExternalName has none. */
@@ -81,7 +81,7 @@ function hinter(
 }
 
 /** Ports whose target this pod has; a name that it does not know leaves the port out. */
-function portsFor(service: KubeObject, pod: KubeObject): Port[] {
+export function portsFor(service: KubeObject, pod: KubeObject): Port[] {
   return listAt(service, 'spec', 'ports').flatMap((entry) => {
     const name = stringAt(entry, 'name') ?? '';
     const protocol = stringAt(entry, 'protocol') ?? 'TCP';

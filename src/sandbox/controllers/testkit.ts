@@ -14,6 +14,9 @@ import { ControllerManager } from './controller-manager.ts';
 export const NAMESPACE = 'default';
 export const TEST_TOKEN = 'a-token-for-the-test';
 
+/** Default: ready when it runs, on node-1; the rest is merged into its status. */
+type PodState = JsonObject & { readonly ready?: boolean; readonly node?: string };
+
 /** The real API store with the real controllers, a clock of its own, and whoever plays scheduler and kubelet. */
 export class TestCluster implements AsyncDisposable {
   readonly clock = new FakeClock(Date.UTC(2026, 0, 1));
@@ -85,7 +88,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** What the scheduler and the kubelet say of a pod. */
-  setPod(name: string, phase: string, { ready = phase === 'Running', node = 'node-1', ...more } = {}): void {
+  setPod(name: string, phase: string, { ready = phase === 'Running', node = 'node-1', ...more }: PodState = {}): void {
     const key = { namespace: NAMESPACE, name };
     if (stringAt(this.store.get('pods', key), 'spec', 'nodeName') === undefined) this.store.bind(key, node);
     const lastTransitionTime = timestamp(this.clock.now());

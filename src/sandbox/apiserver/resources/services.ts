@@ -131,7 +131,26 @@ export const endpoints: ResourceDefinition = {
   setDefaults: (object) => {
     for (const subset of listAt(object, 'subsets')) defaultProtocols(listAt(subset, 'ports'));
   },
+  validate: validateEndpoints,
 };
+
+function validateEndpoints(object: KubeObject): FieldError[] {
+  return listAt(object, 'subsets').flatMap((subset, index) => {
+    const field = `subsets[${index}]`;
+    const lists = ['addresses', 'notReadyAddresses'].map((key) => [key, listAt(subset, key)] as const);
+    if (lists.every(([, addresses]) => addresses.length === 0)) {
+      return [required(field, 'must specify `addresses` or `notReadyAddresses`')];
+    }
+    return lists.flatMap(([key, addresses]) =>
+      addresses.flatMap((address, place) => ipErrors(stringAt(address, 'ip') ?? '', `${field}.${key}[${place}].ip`)),
+    );
+  });
+}
+
+function ipErrors(ip: string, field: string): FieldError[] {
+  const form = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+  return isIP(ip) === 0 ? [invalid(field, ip, form)] : specialIpFaults(ip).map((fault) => invalid(field, ip, fault));
+}
 
 function defaultProtocols(ports: Json[]): void {
   for (const port of ports) if (isObject(port)) setDefault(port, 'protocol', 'TCP');
