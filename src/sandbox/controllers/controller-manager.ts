@@ -3,6 +3,7 @@ import { deploymentController } from './deployments/deployment-controller.ts';
 import { endpointsController } from './endpoints/endpoints-controller.ts';
 import { mirroringController } from './endpoints/mirroring-controller.ts';
 import { GarbageCollector } from './garbage/garbage-collector.ts';
+import { jobController } from './jobs/job-controller.ts';
 import { type ControllerContext, Informers } from './kit/context.ts';
 import type { Controller } from './kit/controller.ts';
 import { REPLICA_SET, REPLICATION_CONTROLLER } from './replica-sets/kinds.ts';
@@ -21,6 +22,7 @@ export class ControllerManager {
       replicaController(context, REPLICA_SET),
       replicaController(context, REPLICATION_CONTROLLER),
       deploymentController(context),
+      jobController(context),
       endpointsController(context),
       mirroringController(context),
     ];

@@ -132,4 +132,18 @@ describe.each(programs)('%s and workloads', (program) => {
     expect(listAt(cluster.get('deployments', 'web'), 'status', 'conditions')).toHaveLength(2);
     await kubectl.succeeds('delete', 'deploy/web', '--cascade=foreground');
   });
+
+  test('a job is created, waited for and shown', async () => {
+    await kubectl.succeeds('create', 'job', 'work', '--image=pause:1', '--', 'true');
+    await expect.poll(() => cluster.list('pods', 'job-name=work').length).toBe(1);
+    expect(await kubectl.succeeds('get', 'jobs')).toMatch(
+      /NAME\s+STATUS\s+COMPLETIONS\s+DURATION\s+AGE\nwork\s+Running\s+0\/1/,
+    );
+    const waiting = kubectl.succeeds('wait', '--for=condition=Complete', 'job/work', '--timeout=60s');
+    for (const name of cluster.names('pods', 'job-name=work')) cluster.setPod(name, 'Succeeded');
+    expect(await waiting).toContain('condition met');
+    expect(await kubectl.succeeds('describe', 'job', 'work')).toMatch(/Pods Statuses:\s+0 Active .*1 Succeeded/);
+    await kubectl.succeeds('delete', 'job', 'work');
+    await expect.poll(() => cluster.list('pods', 'job-name=work')).toEqual([]);
+  });
 });

@@ -7,6 +7,7 @@ import { pods } from './pods.ts';
 import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
 import { deployments } from './workloads/deployments.ts';
+import { jobs } from './workloads/jobs.ts';
 import { replicaSets } from './workloads/replica-sets.ts';
 import { replicationControllers } from './workloads/replication-controllers.ts';
 
@@ -28,4 +29,5 @@ export const resources: readonly ResourceDefinition[] = [
   deployments,
   replicaSets,
   replicationControllers,
+  jobs,
 ];
