@@ -52,6 +52,8 @@ export {
   ipcacheMap,
   isOutside,
   KernelEndpointWords,
+  MapRoom,
+  type MapRows,
   MapSet,
   type MapSetOptions,
   type MapSizes,

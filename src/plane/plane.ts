@@ -20,7 +20,7 @@ import type { PassTimes } from './passes.ts';
 import { PolicyFollower } from './policies/policy-follower.ts';
 import { PolicyInstaller } from './policies/policy-installer.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
-import type { NumberReserve } from './revisions/fresh-numbers.ts';
+import type { NumberReserve } from './revisions/index.ts';
 import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from './services/plane-services.ts';
 
 /** What the kernel reads, and what an earlier life of the plane left in it. */

@@ -44,6 +44,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, ...DECISIONS, 'datapath'],
     why: 'what decides knows maps, and neither the API nor who asks',
   },
+  'plane/revisions': { sees: ['base'], why: 'how a set of rows comes and goes is the same whatever it says' },
   api: { sees: [...WORDS, ...DECISIONS, ...ADAPTERS] },
   cli: {
     sees: ['base', 'net', 'model', 'api'],

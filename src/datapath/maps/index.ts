@@ -26,6 +26,7 @@ export { copyMap, copyMissing } from './map-copy.ts';
 export { countEntries } from './map-fill.ts';
 export { GATES, type Gate, MAP_KINDS } from './map-kinds.ts';
 export { type Found, planMaps } from './map-plan.ts';
+export { MapRoom, type MapRows } from './map-room.ts';
 export { compareShape, createMap, MapSet, type MapSetOptions, type MapSizes, mapPin } from './map-set.ts';
 export { type NetnsEndpointsMap, netnsEndpointsCodecs, netnsEndpointsMap } from './netns-endpoints-map.ts';
 export { isOutside, OUTSIDE_WORDS, outsideOf } from './outside.ts';

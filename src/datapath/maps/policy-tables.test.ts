@@ -94,7 +94,7 @@ describe('PolicyTables', () => {
     await tables.write(t1, table([rows(3)]));
     await expect(tables.write(t2, table([rows(9)]))).rejects.toMatchObject({
       code: 'E_DATAPATH_MAP_FULL',
-      message: expect.stringMatching(/3 of 10 rows of policy tables are in use, 9 more are needed/),
+      message: expect.stringMatching(/policy: 3 of 10 entries are in use, 9 more are needed/),
     });
     expect([(await maps.rows.entries()).length, tables.rows]).toEqual([3, 3]);
   });

@@ -1,5 +1,5 @@
 import type { IdentityId, PolicyRevision, PolicyRow, PolicyTable, PolicyTableId } from '../../model/index.ts';
-import { datapathErrors } from '../errors.ts';
+import { MapRoom } from './map-room.ts';
 import { type PolicyMaps, peerKey, policyEntry, policyKey, policyRow } from './policy-maps.ts';
 import type { TablePair } from './policy-revisions.ts';
 import { isSelective, suits } from './policy-table-number.ts';
@@ -12,7 +12,7 @@ export type PolicyLeftovers = {
 
 /** Of each map an eighth is for small tables: what others fill it with leaves room for everybody's ordinary policies. */
 const SMALL_TABLE = 256;
-const RESERVED_SHARE = 8;
+const KEPT = 1 / 8;
 
 /** What is written of a table: the table itself, so that it is not in memory twice, and how much of it. */
 type Written = {
@@ -30,27 +30,27 @@ export class PolicyTables {
   readonly #maps: PolicyMaps;
   /** A trie cannot be asked for the keys of one table. */
   readonly #written = new Map<PolicyTableId, Written>();
-  #rows = 0;
-  #peers = 0;
-  #freed = 0;
+  readonly #room: MapRoom<'policy' | 'policy_peers'>;
 
   constructor(maps: PolicyMaps) {
     this.#maps = maps;
+    const sizes = { policy: maps.rows.spec.maxEntries, policy_peers: maps.peers.spec.maxEntries };
+    this.#room = new MapRoom({ sizes, kept: KEPT });
   }
 
   /** Rows of all tables. */
   get rows(): number {
-    return this.#rows;
+    return this.#room.used('policy');
   }
 
   /** Peers of all tables. */
   get peers(): number {
-    return this.#peers;
+    return this.#room.used('policy_peers');
   }
 
   /** Grows with everything that is deleted: what did not fit may fit when this has changed. */
   get freed(): number {
-    return this.#freed;
+    return this.#room.freed;
   }
 
   /** Writes the whole table, under a number that suits it; nothing of one that does not fit. Throws E_DATAPATH_MAP_FULL. */
@@ -76,7 +76,7 @@ export class PolicyTables {
     if (gone.length > 0) {
       await this.#maps.peers.deleteMany(gone.map((peer) => peerKey(id, peer)));
       for (const peer of gone) written.peers.delete(peer);
-      this.#release(0, gone.length);
+      this.#room.give({ policy: 0, policy_peers: gone.length });
     }
     const joined = new Map(Array.from(peers).filter(([, group]) => group !== 0));
     await this.#add(id, written, new Set(joined.values()), joined);
@@ -86,13 +86,14 @@ export class PolicyTables {
   async delete(id: PolicyTableId): Promise<void> {
     const written = this.#written.get(id);
     if (written === undefined) return;
-    this.#written.delete(id);
     const { table, groups } = written;
     await this.#maps.peers.deleteMany(written.peers.values().map((peer) => peerKey(id, peer)));
     for (const group of groups) {
       await this.#maps.rows.deleteMany((table.groups[group] ?? []).map((row) => policyKey(id, group, row)));
     }
-    this.#release(written.rows, written.peers.size);
+    // Not before: what could not be deleted is deleted by the next call.
+    this.#written.delete(id);
+    this.#room.give({ policy: written.rows, policy_peers: written.peers.size });
   }
 
   /** There is room for every endpoint of the node to have two of them. */
@@ -129,8 +130,7 @@ export class PolicyTables {
       const rows = own.reduce((sum, group) => sum + group.length, 0);
       tables.set(id, table);
       this.#written.set(id, { table, groups: new Set(own.keys()), rows, peers: new Set(table.peers.keys()) });
-      this.#rows += rows;
-      this.#peers += table.peers.size;
+      this.#room.hold({ policy: rows, policy_peers: table.peers.size });
     }
     return { revisions: new Map(await this.#maps.revisions.entries()), tables };
   }
@@ -153,7 +153,8 @@ export class PolicyTables {
     const fresh = [...groups].filter((group) => !written.groups.has(group));
     const rows = fresh.reduce((sum, group) => sum + (written.table.groups[group]?.length ?? 0), 0);
     const joined = Array.from(peers.keys()).filter((peer) => !written.peers.has(peer));
-    this.#reserve(rows, joined.length, written);
+    const small = written.rows + rows <= SMALL_TABLE && written.peers.size + joined.length <= SMALL_TABLE;
+    this.#room.take({ policy: rows, policy_peers: joined.length }, () => small);
     // Counted before the first write, so that nobody else counts on the same room meanwhile.
     for (const group of fresh) written.groups.add(group);
     for (const peer of joined) written.peers.add(peer);
@@ -184,26 +185,6 @@ export class PolicyTables {
     }
     for (const peer of peers) written.peers.delete(peer);
     written.rows -= rows;
-    this.#release(rows, peers.length);
-  }
-
-  #reserve(rows: number, peers: number, written: Written): void {
-    const small = written.rows + rows <= SMALL_TABLE && written.peers.size + peers <= SMALL_TABLE;
-    const check = (what: string, used: number, more: number, max: number): void => {
-      const room = small ? max : max - Math.floor(max / RESERVED_SHARE);
-      if (more === 0 || used + more <= room) return;
-      const detail = `${used} of ${room} ${what} are in use, ${more} more are needed`;
-      throw datapathErrors.make('E_DATAPATH_MAP_FULL', { detail });
-    };
-    check('rows of policy tables', this.#rows, rows, this.#maps.rows.spec.maxEntries);
-    check('peers of policy tables', this.#peers, peers, this.#maps.peers.spec.maxEntries);
-    this.#rows += rows;
-    this.#peers += peers;
-  }
-
-  #release(rows: number, peers: number): void {
-    this.#rows -= rows;
-    this.#peers -= peers;
-    this.#freed += rows + peers;
+    this.#room.cancel({ policy: rows, policy_peers: peers.length });
   }
 }

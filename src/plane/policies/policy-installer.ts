@@ -9,7 +9,7 @@ import {
   type PolicyTableId,
 } from '../../model/index.ts';
 import type { Floor, PolicyRepository, RuleSet } from '../../policy/index.ts';
-import type { NumberReserve } from '../revisions/fresh-numbers.ts';
+import type { NumberReserve } from '../revisions/index.ts';
 import { FLOORS, LAST_FLOOR, writeFloors } from './policy-floors.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 import { type Pair, Revisions } from './revisions.ts';
@@ -196,13 +196,13 @@ export class PolicyInstaller {
 
   /** Something is to be deleted later. */
   get retired(): number {
-    return this.#revisions.retired;
+    return this.#revisions.retired + this.#builder.retired;
   }
 
   /** Deletes what no word names. True when that may have made room for a table that waits for some. */
   async sweep(now: number, named: ReadonlySet<PolicyRevision>): Promise<boolean> {
-    this.#revisions.sweep(now, named);
-    await this.#builder.sweep();
+    await this.#revisions.sweep(now, named);
+    await this.#builder.sweep(now);
     return this.#builder.pending;
   }
 

@@ -1,6 +1,6 @@
 import { POLICY_PAIRS, type PolicyTables, type TablePair } from '../../datapath/index.ts';
 import { type PolicyRevision, policyRevision } from '../../model/index.ts';
-import { FreshNumbers, type NumberReserve } from '../revisions/fresh-numbers.ts';
+import { FreshNumbers, type NumberReserve, VersionedSets } from '../revisions/index.ts';
 import type { TableBuilder } from './table-builder.ts';
 
 /** Two tables under one number, for all endpoints that have both. */
@@ -14,9 +14,6 @@ export type RevisionsOptions = {
   readonly named: () => Iterable<PolicyRevision>;
 };
 
-/** Packets that read a word just before its change still find what it named, ms. */
-const GRACE_MS = 250;
-
 /** The pairs of tables that words name. Whoever has the same tables has the same revision. */
 export class Revisions {
   readonly #tables: PolicyTables;
@@ -24,13 +21,13 @@ export class Revisions {
   readonly #byTables = new Map<string, Pair>();
   /** Each has its place. */
   readonly #held = new Set<PolicyRevision>();
-  /** Pairs without users, with the time from which they may be deleted. */
-  readonly #retired = new Map<Pair, number>();
+  readonly #pairs: VersionedSets<Pair>;
   readonly #numbers: FreshNumbers;
 
   constructor({ tables, builder, numbers, named }: RevisionsOptions) {
     this.#tables = tables;
     this.#builder = builder;
+    this.#pairs = new VersionedSets({ remove: (pairs) => pairs.forEach((pair) => this.#remove(pair)) });
     const inUse = (from: number, below: number): Set<number> => {
       const places = Array.from(this.#held, (revision) => atPlaceOf(revision, from));
       return new Set([...places, ...named()].filter((number) => number >= from && number < below));
@@ -39,7 +36,7 @@ export class Revisions {
   }
 
   get retired(): number {
-    return this.#retired.size;
+    return this.#pairs.retired.size;
   }
 
   /** A number that no table, word or conntrack entry has had. */
@@ -53,14 +50,14 @@ export class Revisions {
     this.#held.add(revision);
     for (const id of tables) this.#builder.use(id);
     if (!this.#byTables.has(tables.join())) this.#byTables.set(tables.join(), pair);
-    this.#retired.set(pair, now + GRACE_MS);
+    this.#pairs.adopt(pair, now);
   }
 
   /** The pair of these tables, with one more user. */
   take(tables: TablePair): Pair {
     const pair = this.#byTables.get(tables.join()) ?? this.#write(tables);
     pair.users += 1;
-    this.#retired.delete(pair);
+    this.#pairs.keep(pair);
     return pair;
   }
 
@@ -74,23 +71,19 @@ export class Revisions {
     pair.users -= 1;
     if (pair.users > 0) return;
     if (this.#byTables.get(pair.tables.join()) === pair) this.#byTables.delete(pair.tables.join());
-    this.#retired.set(pair, now + GRACE_MS);
+    this.#pairs.retire(pair, now);
   }
 
   /** Deletes pairs whose time has come and that no word names. */
-  sweep(now: number, named: ReadonlySet<PolicyRevision>): void {
-    for (const [pair, due] of this.#retired) {
-      if (due > now) continue;
-      if (named.has(pair.revision)) {
-        this.#retired.set(pair, now + GRACE_MS);
-        continue;
-      }
-      this.#retired.delete(pair);
-      if (this.#byTables.get(pair.tables.join()) === pair) this.#byTables.delete(pair.tables.join());
-      this.#tables.deleteRevision(pair.revision);
-      this.#held.delete(pair.revision);
-      for (const id of pair.tables) this.#builder.unuse(id);
-    }
+  async sweep(now: number, named: ReadonlySet<PolicyRevision>): Promise<void> {
+    await this.#pairs.sweep(now, ({ revision }) => named.has(revision));
+  }
+
+  #remove(pair: Pair): void {
+    if (this.#byTables.get(pair.tables.join()) === pair) this.#byTables.delete(pair.tables.join());
+    this.#tables.deleteRevision(pair.revision);
+    this.#held.delete(pair.revision);
+    for (const id of pair.tables) this.#builder.unuse(id);
   }
 
   #write(tables: TablePair): Pair {

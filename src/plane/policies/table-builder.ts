@@ -4,7 +4,7 @@ import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } 
 import type { PolicyKey, PolicyTable, PolicyTableId } from '../../model/index.ts';
 import { CompiledTable, type PolicyRepository, type RuleSet } from '../../policy/index.ts';
 import { planeErrors } from '../errors.ts';
-import { FreshNumbers } from '../revisions/fresh-numbers.ts';
+import { FreshNumbers, Refusals, VersionedSets } from '../revisions/index.ts';
 import { LAST_FLOOR } from './policy-floors.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 
@@ -19,7 +19,7 @@ export type TableBuilderOptions = {
 /** A table in the kernel. */
 export type WrittenTable = {
   readonly id: PolicyTableId;
-  readonly table: PolicyTable;
+  table: PolicyTable;
   /** Pairs that name it. */
   uses: number;
 };
@@ -37,8 +37,6 @@ export type Built = {
   size: number;
   /** Peers and ports that the policies name. */
   readonly weight: number;
-  /** What had been deleted from the maps when room was missing. */
-  freed: number;
 };
 
 /** Rule sets up to this weight are built within a pass, larger ones beside the passes. */
@@ -62,6 +60,8 @@ export class TableBuilder {
   readonly #o: TableBuilderOptions;
   readonly #built = new Map<RuleSet, Built>();
   readonly #written = new Map<PolicyTableId, WrittenTable>();
+  readonly #sets: VersionedSets<WrittenTable>;
+  readonly #refusals: Refusals<RuleSet>;
   readonly #offers = new Map<RuleSet, Set<PolicyTableId>>();
   #wanted: ReadonlySet<RuleSet> = new Set();
   readonly #serials: FreshNumbers;
@@ -75,6 +75,9 @@ export class TableBuilder {
     for (const [id, table] of options.leftovers) {
       if (serialOf(id) > LAST_FLOOR) this.#written.set(id, { id, table, uses: 0 });
     }
+    // What names a table is a pair, which goes by a grace of its own.
+    this.#sets = new VersionedSets({ remove: async (tables) => await this.#remove(tables), graceMs: 0 });
+    this.#refusals = new Refusals(() => options.tables.freed);
     const serials = (): MapIterator<number> => this.#written.keys().map(serialOf);
     this.#serials = new FreshNumbers({
       first: LAST_FLOOR + 1,
@@ -105,12 +108,12 @@ export class TableBuilder {
 
   /** Something that did not fit may fit now. */
   get pending(): boolean {
-    return this.#built.values().some((built) => this.#mayRetry(built));
+    return this.#refusals.pending;
   }
 
   /** These are the rule sets that endpoints need; what is not among them is given up. */
   want(sets: ReadonlySet<RuleSet>): void {
-    const { repository, tables } = this.#o;
+    const { repository } = this.#o;
     this.#wanted = sets;
     for (const set of sets) {
       if (this.#built.has(set)) continue;
@@ -119,7 +122,7 @@ export class TableBuilder {
         .weights(set)
         .values()
         .reduce((sum, own) => sum + own, 0);
-      const fresh = { written: undefined, problem: undefined, without: [], size: 0, freed: tables.freed };
+      const fresh = { written: undefined, problem: undefined, without: [], size: 0 };
       this.#built.set(set, { set, state: 'waiting', weight, ...fresh });
     }
     this.#giveUp();
@@ -134,7 +137,9 @@ export class TableBuilder {
   /** One pair more names the table. */
   use(id: PolicyTableId): void {
     const written = this.#written.get(id);
-    if (written !== undefined) written.uses += 1;
+    if (written === undefined) return;
+    written.uses += 1;
+    this.#sets.keep(written);
   }
 
   /** One pair less. */
@@ -149,11 +154,10 @@ export class TableBuilder {
       const built = this.#built.get(set);
       if (built !== undefined) await this.#extend(built);
     }
-    for (const built of this.#built.values()) {
-      if (!this.#mayRetry(built)) continue;
-      built.freed = this.#o.tables.freed;
-      if (built.state === 'refused') built.state = 'waiting';
-      else await this.#extend(built);
+    for (const set of this.#refusals.retry()) {
+      const built = this.#built.get(set);
+      if (built?.state === 'refused') built.state = 'waiting';
+      else if (built !== undefined) await this.#extend(built);
     }
   }
 
@@ -190,16 +194,28 @@ export class TableBuilder {
   }
 
   /** Deletes tables that nothing names and nobody wants. */
-  async sweep(): Promise<void> {
+  async sweep(now: number): Promise<void> {
     this.#giveUp();
     const current = new Set(Array.from(this.#built.values(), ({ written }) => written));
     for (const offered of this.#offers.values()) {
       for (const id of offered) current.add(this.#written.get(id));
     }
     for (const written of this.#written.values()) {
-      if (written.uses > 0 || current.has(written)) continue;
-      this.#written.delete(written.id);
-      await this.#o.tables.delete(written.id);
+      if (written.uses > 0 || current.has(written)) this.#sets.keep(written);
+      else this.#sets.retire(written, now);
+    }
+    await this.#sets.sweep(now);
+  }
+
+  /** Could not be deleted yet. */
+  get retired(): number {
+    return this.#sets.retired.size;
+  }
+
+  async #remove(tables: readonly WrittenTable[]): Promise<void> {
+    for (const { id } of tables) {
+      await this.#o.tables.delete(id);
+      this.#written.delete(id);
     }
   }
 
@@ -209,6 +225,7 @@ export class TableBuilder {
       if (this.#wanted.has(built.set) || (built.written?.uses ?? 0) > 0) continue;
       this.#built.delete(built.set);
       this.#offers.delete(built.set);
+      this.#refusals.accept(built.set);
       this.#o.repository.release(built.set);
     }
   }
@@ -238,14 +255,16 @@ export class TableBuilder {
       built.without = without;
       built.problem = without.length === 0 ? undefined : tooLarge(without, this.#o.limits.table);
       built.state = 'ready';
+      this.#refusals.accept(set);
       await this.#extend(built);
     } catch (error) {
       built.state = 'waiting';
-      built.problem = refusal(set, error);
+      const problem = refusal(set, error);
+      built.problem = problem;
       built.state = 'refused';
       built.written = undefined;
       built.size = 0;
-      built.freed = this.#o.tables.freed;
+      this.#refusals.refuse(set, problem);
     } finally {
       this.#offers.delete(set);
     }
@@ -280,11 +299,8 @@ export class TableBuilder {
     const written: WrittenTable = { id: policyTableNumber(this.#serials.fresh(), table), table, uses: 1 };
     this.#written.set(written.id, written);
     try {
-      await this.#o.tables.write(written.id, table);
+      await this.#sets.write([written], async () => await this.#o.tables.write(written.id, table));
       return written;
-    } catch (error) {
-      this.#written.delete(written.id);
-      throw error;
     } finally {
       written.uses -= 1;
     }
@@ -295,9 +311,8 @@ export class TableBuilder {
       const found = this.#written.get(id);
       if (found === undefined || !suits(id, table) || !table.renumber(found.table)) continue;
       this.#o.tables.adopt(id, table);
-      const written: WrittenTable = { ...found, table };
-      this.#written.set(id, written);
-      return written;
+      found.table = table;
+      return found;
     }
     return undefined;
   }
@@ -324,9 +339,11 @@ export class TableBuilder {
       await this.#o.tables.extend(written.id, peers);
       built.size = table.size;
       if (built.without.length === 0) built.problem = undefined;
+      this.#refusals.accept(set);
     } catch (error) {
-      built.problem = refusal(set, error);
-      built.freed = this.#o.tables.freed;
+      const problem = refusal(set, error);
+      built.problem = problem;
+      this.#refusals.refuse(set, problem);
       for (const [peer, group] of peers) if (group !== 0) set.changed.add(peer);
     }
   }
@@ -343,11 +360,6 @@ export class TableBuilder {
     if (others + size <= limit) return;
     const detail = `namespace ${namespace}: ${others} of ${limit} rows and peers are in use, ${size} more are needed`;
     throw planeErrors.make('E_PLANE_POLICY_SHARE', { detail });
-  }
-
-  #mayRetry({ state, problem, set, freed }: Built): boolean {
-    if (freed === this.#o.tables.freed) return false;
-    return state === 'refused' || (state === 'ready' && problem !== undefined && set.changed.size > 0);
   }
 }
 

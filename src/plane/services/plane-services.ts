@@ -5,7 +5,7 @@ import { isConnected } from '../../endpoint/index.ts';
 import { type MaglevSize, ServiceShares } from '../../service/index.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
 import type { PassTimes } from '../passes.ts';
-import type { NumberReserve } from '../revisions/fresh-numbers.ts';
+import type { NumberReserve } from '../revisions/index.ts';
 import { HostPortPods, type HostPortPodsOptions, type LocalPod } from './host-port-pods.ts';
 import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower, type ServiceFollowerOptions } from './service-follower.ts';

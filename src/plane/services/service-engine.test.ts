@@ -225,6 +225,8 @@ describe('ServiceEngine', () => {
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2', '10.244.1.3'] });
     const [[, value] = []] = await maps.services.entries();
     expect(value).toEqual(before.get(parseAddr('10.96.0.10')));
+    await second.clock.advance(300);
+    await second.settle();
     expect((await maps.backends.entries()).length).toBe(2);
     expect((await maps.slots.entries()).length).toBe(2);
   });

@@ -74,7 +74,7 @@ export class ServiceEngine implements Service {
   async start(lifecycle: Lifecycle): Promise<void> {
     lifecycle.spawn('service routine', async (signal) => {
       while (!signal.aborted) {
-        this.#retryRefused(true);
+        this.#retryRefused();
         this.kick({ refresh: true });
         await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
       }
@@ -119,23 +119,23 @@ export class ServiceEngine implements Service {
       else this.written.set({ service, frontends });
     }
     this.#report(due.keys());
-    let gone = await installer.sweep(clock.now());
     if (!this.#converged) {
-      gone += await installer.prune();
+      await installer.prune(clock.now());
       this.#converged = true;
     }
+    const gone = await installer.sweep(clock.now());
     if (gone > 0) this.backendsGone.emit();
-    if (this.#retryRefused(installer.takeFreed())) this.#passes.kick();
+    if (this.#retryRefused()) this.#passes.kick();
     if (installer.pending) this.#passes.later(SWEEP_MS);
   }
 
-  /** `hasRoom`: the maps have some. Whether there is something to try again. */
-  #retryRefused(hasRoom: boolean): boolean {
+  /** Whether there is something to try again, since rows or shares were given back. */
+  #retryRefused(): boolean {
     const { installer, follower } = this.#o;
     const byShare = follower.retryRefused();
-    if (!hasRoom) return byShare;
-    for (const service of installer.refused.keys()) follower.touch(service);
-    return byShare || installer.refused.size > 0;
+    const services = installer.retryRefused();
+    for (const service of services) follower.touch(service);
+    return byShare || services.length > 0;
   }
 
   /** Whether it was written just now; there will be a pass when it was long enough ago. */

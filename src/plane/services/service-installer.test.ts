@@ -127,7 +127,7 @@ describe('ServiceInstaller', () => {
       251,
     );
     await again.install(desired, 0);
-    await again.prune();
+    await again.prune(0);
     expect(writes).toBe(0);
     await again.install(new Map([['a/web', []]]), 0);
     await again.sweep(1_000);
@@ -156,7 +156,7 @@ describe('ServiceInstaller', () => {
     expect(before['outside 30080']).not.toBe(before['inside 30080']);
     const again = await installerOn(maps);
     await again.install(desired, 0);
-    await again.prune();
+    await again.prune(0);
     expect(await numbers()).toEqual(before);
     expect((await maps.backends.entries()).length).toBe(2);
   });
@@ -237,14 +237,75 @@ describe('ServiceInstaller', () => {
     let writes = 0;
     const again = await installerOn(watched(maps, () => (writes += 1)));
     await again.install(leaving, 0);
-    await again.prune();
+    await again.prune(0);
     expect(writes).toBe(0);
     // One of them comes back, in the first moments of another life.
     const third = await installerOn(maps);
     await third.install(desiredOf(frontend('a/web', [backend(1), backend(2)], { draining: [backend(3)] })), 0);
-    await third.prune();
+    await third.prune(0);
     const ids = (entries: typeof before) => entries.map(([id, { addr }]) => `${id} ${addr}`).toSorted();
     expect(ids(await maps.backends.entries())).toEqual(ids(before));
+  });
+
+  it('leaves what an earlier life had in force for those who read it just now', async () => {
+    const maps = fakeServiceMaps();
+    await (await installerOn(maps)).install(desiredOf(frontend('a/web', [backend(1)])), 0);
+    const [[slot] = []] = await maps.slots.entries();
+    const [[id] = [0]] = await maps.backends.entries();
+    const again = await installerOn(maps);
+    await again.install(desiredOf(frontend('a/web', [backend(2)])), 0);
+    await again.prune(0);
+    await again.sweep(100);
+    expect(slot === undefined ? undefined : maps.slots.get(slot)).toEqual({ backend: id });
+    expect(maps.backends.get(id)?.flags, 'nobody is sent on to it').toBe(1);
+    expect(await again.sweep(1_000)).toBe(1);
+    expect([(await maps.slots.entries()).length, (await maps.backends.entries()).length]).toEqual([1, 1]);
+  });
+
+  it('counts what an earlier life left, and writes nothing of what has no room beside it', async () => {
+    const maps = fakeServiceMaps({ slots: 4 });
+    await (await installerOn(maps)).install(desiredOf(frontend('a/old', [backend(1), backend(2)])), 0);
+    let writes = 0;
+    const again = await installerOn(watched(maps, () => (writes += 1)));
+    const large = desiredOf(
+      frontend(
+        'a/new',
+        [3, 4, 5].map((last) => backend(last)),
+        { addr: '10.96.0.11' },
+      ),
+    );
+    await again.install(large, 0);
+    expect([writes, again.refused.get('a/new')?.message]).toEqual([0, expect.stringContaining('slots: 2 of 4')]);
+    await again.prune(0);
+    expect(again.retryRefused(), 'its frontend is gone').toEqual(['a/new']);
+    await again.sweep(1_000);
+    expect(again.retryRefused(), 'and its slots').toEqual(['a/new']);
+    await again.install(large, 1_000);
+    expect(again.refused.size).toBe(0);
+  });
+
+  it('leaves nothing of what the kernel refused for another reason than room', async () => {
+    const maps = fakeServiceMaps();
+    let fails = true;
+    const services: ServiceMaps['services'] = {
+      spec: maps.services.spec,
+      get: (key) => maps.services.get(key),
+      set: (key, value) => maps.services.set(key, value),
+      delete: (key) => maps.services.delete(key),
+      entries: () => maps.services.entries(),
+      deleteMany: (keys) => maps.services.deleteMany(keys),
+      setMany: async (entries) => {
+        if (fails) throw new Error('not now');
+        await maps.services.setMany(entries);
+      },
+    };
+    const installer = await installerOn({ ...maps, services });
+    const desired = desiredOf(frontend('a/web', [backend(1), backend(2)]));
+    await expect(installer.install(desired, 0)).rejects.toThrow('not now');
+    expect([await maps.slots.entries(), await maps.backends.entries()]).toEqual([[], []]);
+    fails = false;
+    await installer.install(desired, 0);
+    expect(installer.counts).toEqual({ services: 1, frontends: 1, backends: 2 });
   });
 
   it('hands a frontend from one service to another without a moment without it', async () => {
@@ -304,7 +365,7 @@ describe('ServiceInstaller', () => {
   });
 
   it('takes what is gone out of a Maglev table without a row more, and serves nobody when all are gone', async () => {
-    const maps = fakeServiceMaps({ slots: 251 });
+    const maps = fakeServiceMaps({ slots: 268 });
     const installer = await installerOn(maps, 251);
     const place = { kind: 'NodePort', addr: '::', port: 30_080 } as const;
     const steps: [Backend[], string[]][] = [
@@ -313,7 +374,7 @@ describe('ServiceInstaller', () => {
         ['10.244.1.1:8080', '10.244.1.2:8080'],
       ],
       [[backend(2), backend(3)], ['10.244.1.2:8080']],
-      [[backend(4)], []],
+      [[backend(4), backend(5)], []],
     ];
     for (const [external, expected] of steps) {
       await installer.install(desiredOf(frontend('a/web', [], { ...place, external })), 0);
@@ -324,7 +385,7 @@ describe('ServiceInstaller', () => {
   it('lets a small change through while a large one waits for room', async () => {
     const maps = fakeServiceMaps({ slots: 64, backends: 64 });
     const installer = await installerOn(maps);
-    await installer.prune();
+    await installer.prune(0);
     const many = (from: number, count: number): Backend[] => Array.from({ length: count }, (_, i) => backend(from + i));
     await installer.install(desiredOf(frontend('a/large', many(1, 40))), 0);
     await installer.install(desiredOf(frontend('a/large', many(101, 24))), 0);
@@ -411,7 +472,7 @@ describe('ServiceInstaller, whatever happens', () => {
           writes = 0;
           await installer.install(now, time);
           expect(writes).toBe(0);
-          await installer.prune();
+          await installer.prune(0);
         }
         await installer.sweep(time + 1_000);
         const expected: Record<string, string[]> = {};
@@ -459,7 +520,7 @@ describe('ServiceInstaller without room', () => {
           if (step.restart) {
             installer = await installerOn(maps);
             await installer.install(now, time * 100);
-            await installer.prune();
+            await installer.prune(0);
           } else await installer.install(new Map([[name, now.get(name) ?? []]]), time * 100);
           if (step.sweep) await installer.sweep(time * 100);
           const wanted = new Map<string, string[]>(

@@ -1,15 +1,23 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isMembraneError, type MembraneError, nameParts } from '../../base/index.ts';
-import type { BackendValue, ServiceKey, ServiceMaps, ServiceSlotKey } from '../../datapath/index.ts';
+import {
+  type BackendValue,
+  MapRoom,
+  type ServiceKey,
+  type ServiceMaps,
+  type ServiceSlotKey,
+  serviceMapSizes,
+} from '../../datapath/index.ts';
 import { BACKEND_FLAG, type Frontend } from '../../model/index.ts';
 import { guaranteedRows, type MaglevSize, type ServiceRows } from '../../service/index.ts';
 import { planeErrors } from '../errors.ts';
-import { FreshNumbers, type NumberReserve } from '../revisions/fresh-numbers.ts';
+import { FreshNumbers, type NumberReserve, Refusals, VersionedSets } from '../revisions/index.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 import {
   frontendText,
   NO_SERVICE,
   numbersOf,
+  type PlanContext,
   planService,
   type ServicePlan,
   type ServiceState,
@@ -17,23 +25,19 @@ import {
 } from './service-plan.ts';
 import { planShrink, stateLeft } from './service-shrink.ts';
 
-/** How long slots and backends that nothing points at stay for programs that read their number just now. */
-const GRACE_MS = 250;
 /** Services that are written together: enough that system calls do not count, few enough to hold up nobody. */
 const TOGETHER = 128;
-
 /** Of a map: the last part is for small changes, so that nobody's large ones keep others waiting. */
-const SMALL_CHANGES_SHIFT = 4;
+const KEPT = 1 / 16;
 
-type Retired = {
-  readonly due: number;
+const NO_ROWS: ServiceRows = { services: 0, slots: 0, backends: 0 };
+
+/** Slots and backends that come or go together; the slots of a set go with it. */
+type RowSet = {
   readonly namespace: string;
-  readonly rows: ServiceRows;
   readonly slots: readonly ServiceSlotKey[];
   readonly backends: readonly number[];
 };
-
-const NO_ROWS: ServiceRows = { services: 0, slots: 0, backends: 0 };
 
 export type ServiceInstallerOptions = {
   readonly maps: ServiceMaps;
@@ -58,11 +62,9 @@ export class ServiceInstaller {
   readonly #states = new Map<string, ServiceState>();
   /** Which service wrote a frontend last. */
   readonly #owners = new Map<string, string>();
-  readonly #refused = new Map<string, MembraneError>();
-  #retired: Retired[] = [];
-  /** Of all states. */
-  #rows: ServiceRows = NO_ROWS;
-  #freed = false;
+  readonly #refusals: Refusals<string>;
+  readonly #room: MapRoom<keyof ServiceRows>;
+  readonly #sets: VersionedSets<RowSet>;
 
   constructor(options: ServiceInstallerOptions) {
     this.#maps = options.maps;
@@ -71,27 +73,29 @@ export class ServiceInstaller {
     this.#numbers = new FreshNumbers({ ...options.numbers, first: 1, last: 0xffff_ffff, inUse });
     this.#left = options.left;
     this.#maglevSize = options.maglevSize;
+    this.#room = new MapRoom({ sizes: serviceMapSizes(options.maps), kept: KEPT });
+    if (options.left !== undefined) this.#room.hold(options.left.rows);
+    this.#refusals = new Refusals(() => this.#room.freed);
+    this.#sets = new VersionedSets({ remove: async (sets) => await this.#remove(sets) });
   }
 
   /** Services whose newest state did not fit, and why. */
   get refused(): ReadonlyMap<string, MembraneError> {
-    return this.#refused;
+    return this.#refusals.problems;
   }
 
   get counts(): { readonly services: number; readonly frontends: number; readonly backends: number } {
-    return { services: this.#states.size, frontends: this.#owners.size, backends: this.#rows.backends };
+    return { services: this.#states.size, frontends: this.#owners.size, backends: this.#room.used('backends') };
   }
 
-  /** Whether rows were deleted since the last call: what was refused may fit now. */
-  takeFreed(): boolean {
-    const freed = this.#freed;
-    this.#freed = false;
-    return freed;
+  /** Services that may fit now, since rows were deleted after they were refused. */
+  retryRefused(): readonly string[] {
+    return this.#refusals.retry();
   }
 
   /** Something waits to be swept. */
   get pending(): boolean {
-    return this.#retired.length > 0;
+    return this.#sets.retired.size > 0;
   }
 
   /** Brings these services to their frontends; an empty list removes a service. */
@@ -105,8 +109,7 @@ export class ServiceInstaller {
     };
     try {
       for (const [service, frontends] of desired) {
-        const context = { numbers: this.#numbers, left: this.#left, maglevSize: this.#maglevSize };
-        chunk.push(planService(service, frontends, this.#states.get(service), context));
+        chunk.push(planService(service, frontends, this.#states.get(service), this.#context()));
         if (chunk.length < TOGETHER) continue;
         await flush();
         await nextTurn();
@@ -118,12 +121,10 @@ export class ServiceInstaller {
     }
   }
 
-  /** Once, when everything was installed: removes what an earlier life left and nobody wants; how many backends. */
-  async prune(): Promise<number> {
+  /** Once, when everything was installed: what an earlier life left and nobody wants goes, as all that is retired. */
+  async prune(now: number): Promise<void> {
     const left = this.#left;
-    if (left === undefined) return 0;
-    this.#left = undefined;
-    this.#freed = true;
+    if (left === undefined) return;
     const revisions = new Set<number>();
     const backends = new Set<number>();
     for (const { ports } of this.#states.values()) {
@@ -134,71 +135,88 @@ export class ServiceInstaller {
     }
     const frontends = [...left.frontends].flatMap(([text, { key }]) => (this.#owners.has(text) ? [] : [key]));
     const sets = [...left.slots].filter(([revision]) => !revisions.has(revision));
-    await this.#maps.services.deleteMany(frontends);
-    await this.#maps.slots.deleteMany(sets.flatMap(([revision, ids]) => slotKeys(revision, ids.length)));
-    return await this.#maps.backends.deleteMany([...left.backends.keys()].filter((id) => !backends.has(id)));
+    const gone = [...left.backends.keys()].filter((id) => !backends.has(id));
+    await this.#removeFrontends(frontends);
+    await this.#maps.backends.setMany(this.#leaving(gone));
+    this.#left = undefined;
+    const slots = sets.flatMap(([revision, ids]) => slotKeys(revision, ids.length));
+    if (slots.length + gone.length > 0) this.#sets.adopt({ namespace: '', slots, backends: gone }, now);
   }
 
   /** Deletes what was retired long enough ago; how many backends that were. */
   async sweep(now: number): Promise<number> {
-    const due = this.#retired.filter((retired) => retired.due <= now);
-    if (due.length === 0) return 0;
-    this.#retired = this.#retired.filter((retired) => retired.due > now);
-    this.#freed = true;
-    await this.#maps.slots.deleteMany(due.flatMap(({ slots }) => slots));
-    return await this.#maps.backends.deleteMany(due.flatMap(({ backends }) => backends));
+    const gone = await this.#sets.sweep(now);
+    return gone.reduce((sum, { backends }) => sum + backends.length, 0);
+  }
+
+  async #remove(sets: readonly RowSet[]): Promise<void> {
+    const slots = sets.flatMap((set) => set.slots);
+    const backends = sets.flatMap((set) => set.backends);
+    this.#room.give({ ...NO_ROWS, slots: await this.#maps.slots.deleteMany(slots) });
+    this.#room.give({ ...NO_ROWS, backends: await this.#maps.backends.deleteMany(backends) });
+  }
+
+  async #removeFrontends(keys: readonly ServiceKey[]): Promise<void> {
+    this.#room.give({ ...NO_ROWS, services: await this.#maps.services.deleteMany(keys) });
+  }
+
+  #context(): PlanContext {
+    return {
+      numbers: this.#numbers,
+      left: this.#left,
+      maglevSize: this.#maglevSize,
+      isThere: (text) => this.#owners.has(text),
+    };
   }
 
   /** The plans that were carried out. */
   async #write(plans: readonly ServicePlan[], now: number): Promise<readonly ServicePlan[]> {
+    const fitting: ServicePlan[] = [];
+    const lacking: [ServicePlan, MembraneError][] = [];
+    for (const plan of plans) {
+      const problem = this.#take(plan);
+      if (problem === undefined) fitting.push(plan);
+      else lacking.push([plan, problem]);
+    }
+    const written = await this.#writeTaken(fitting, now);
+    for (const [plan, problem] of lacking) await this.#refuse(plan, problem, now);
+    return written;
+  }
+
+  async #writeTaken(plans: readonly ServicePlan[], now: number): Promise<readonly ServicePlan[]> {
     if (plans.length === 0) return plans;
     try {
-      this.#leaveRoom(plans);
       await this.#writeAll(plans);
-      for (const plan of plans) this.#keep(plan);
-      return plans;
     } catch (error) {
-      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL') && !isMembraneError(error, 'E_PLANE_SERVICES_FULL'))
-        throw error;
+      for (const plan of plans) await this.#undo(plan);
+      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
+      const [only] = plans;
+      // The kernel counts otherwise: whoever does not fit is found one by one.
       const written: ServicePlan[] = [];
-      // What was written of the others under their own numbers comes again, or is undone.
-      if (plans.length > 1) for (const plan of plans) await this.#undo(plan);
-      for (const plan of plans) {
-        if (plans.length > 1) written.push(...(await this.#write([plan], now)));
-        else await this.#refuse(plan, error, now);
-      }
+      if (plans.length > 1) for (const plan of plans) written.push(...(await this.#write([plan], now)));
+      else if (only !== undefined) await this.#refuse(only, error, now);
       return written;
     }
+    for (const plan of plans) this.#keep(plan);
+    return plans;
   }
 
-  /** Throws E_PLANE_SERVICES_FULL for a large change that would take the last part of a map. */
-  #leaveRoom(plans: readonly ServicePlan[]): void {
-    // Of an earlier life's rows nobody knows yet whose they are.
-    if (this.#left !== undefined) return;
-    for (const map of ['services', 'slots', 'backends'] as const) {
-      const size = this.#maps[map].spec.maxEntries;
-      let used = this.#rows[map] + this.#retired.reduce((sum, retired) => sum + retired.rows[map], 0);
-      for (const plan of plans) {
-        const needed = this.#needs(plan)[map];
-        if (needed <= 0) continue;
-        used += needed;
-        if (used <= size - (size >> SMALL_CHANGES_SHIFT)) continue;
-        const own = this.#retired.filter(({ namespace }) => namespace === namespaceOf(plan.service));
-        if (own.reduce((sum, { rows }) => sum + rows[map], needed) <= guaranteedRows(size)) continue;
-        throw planeErrors.make('E_PLANE_SERVICES_FULL', {
-          detail: `${map} would have ${used} of ${size} entries in use, and the last are for small changes`,
-        });
-      }
-    }
-  }
-
-  #needs({ service, backends, slots, after }: ServicePlan): ServiceRows {
-    const before = this.#states.get(service) ?? NO_SERVICE;
-    return {
-      services: after.frontends.length - before.frontends.length,
-      slots: slots.length,
-      backends: backends.length,
+  /** Takes room for what the plan writes; or why there is none. */
+  #take({ service, rows }: ServicePlan): MembraneError | undefined {
+    const namespace = namespaceOf(service);
+    /** What each namespace may have however much the others take, with what it has on its way out. */
+    const isSmall = (map: keyof ServiceRows): boolean => {
+      const most = guaranteedRows(this.#maps[map].spec.maxEntries);
+      const own = this.#sets.retired.keys().filter((set) => set.namespace === namespace);
+      return own.reduce((sum, set) => sum + (map === 'services' ? 0 : set[map].length), rows[map]) <= most;
     };
+    try {
+      this.#room.take(rows, isSmall);
+      return undefined;
+    } catch (error) {
+      if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
+      return error;
+    }
   }
 
   async #writeAll(plans: readonly ServicePlan[]): Promise<void> {
@@ -208,10 +226,11 @@ export class ServiceInstaller {
   }
 
   async #refuse(plan: ServicePlan, cause: MembraneError, now: number): Promise<void> {
-    await this.#undo(plan);
+    // What leaves the service itself may make the room.
+    const before = this.#room.freed;
     await this.#shrink(plan, now);
     const detail = `service ${plan.service} needs ${plan.after.frontends.length} frontends and ${plan.slots.length} more slots; ${cause.message}`;
-    this.#refused.set(plan.service, planeErrors.make('E_PLANE_SERVICES_FULL', { detail, cause }));
+    this.#refusals.refuse(plan.service, planeErrors.make('E_PLANE_SERVICES_FULL', { detail, cause }), before);
   }
 
   /** Takes out of a service in force what its plan does not want any more. */
@@ -223,15 +242,16 @@ export class ServiceInstaller {
     await this.#maps.slots.setMany(shrink.slots);
     await this.#maps.services.setMany(shrink.frontends.map(({ key, value }) => [key, value]));
     this.#setState(service, shrink.after);
-    await this.#maps.services.deleteMany(this.#disowned(service, shrink.removed));
-    await this.#maps.slots.deleteMany(shrink.goneSlots);
-    this.#freed ||= shrink.goneSlots.length + shrink.removed.length > 0;
+    await this.#removeFrontends(this.#disowned(service, shrink.removed));
+    await this.#remove([{ namespace: '', slots: shrink.goneSlots, backends: [] }]);
     await this.#maps.backends.setMany([...shrink.draining, ...this.#leaving(shrink.retiredBackends)]);
+    const changed = before.ports.flatMap(({ sets }) => sets.map(({ revision }) => revision));
+    this.#left?.forget(changed, shrink.retiredBackends);
     this.#retire({ namespace: namespaceOf(service), slots: [], backends: shrink.retiredBackends }, now);
   }
 
   /** Back to what was there before the plan. */
-  async #undo({ service, backends, slots, frontends }: ServicePlan): Promise<void> {
+  async #undo({ service, backends, slots, frontends, rows }: ServicePlan): Promise<void> {
     for (const [key] of frontends) {
       const text = frontendText(key);
       // Another service's frontend that this one was to take over is put back with that one's own state.
@@ -246,16 +266,17 @@ export class ServiceInstaller {
     await this.#maps.backends.deleteMany(
       backends.flatMap(([id]) => (known.has(id) || this.#left?.backends.has(id) ? [] : [id])),
     );
+    this.#room.cancel(rows);
   }
 
   #keep({ service, after }: ServicePlan): void {
-    this.#refused.delete(service);
+    this.#refusals.accept(service);
     this.#setState(service, after);
   }
 
   *#heldNumbers(): Generator<number> {
     for (const state of this.#states.values()) yield* numbersOf(state);
-    for (const { slots, backends } of this.#retired) {
+    for (const { slots, backends } of this.#sets.retired.keys()) {
       yield* backends;
       for (const { revision } of slots) yield revision;
     }
@@ -263,7 +284,6 @@ export class ServiceInstaller {
   }
 
   #setState(service: string, after: ServiceState): void {
-    this.#rows = changed(this.#rows, this.#states.get(service), after);
     if (after.frontends.length === 0) this.#states.delete(service);
     else this.#states.set(service, after);
     for (const { text } of after.frontends) this.#owners.set(text, service);
@@ -271,8 +291,7 @@ export class ServiceInstaller {
 
   async #release(plans: readonly ServicePlan[], now: number): Promise<void> {
     const gone = plans.flatMap(({ service, removed }) => this.#disowned(service, removed));
-    await this.#maps.services.deleteMany(gone);
-    this.#freed ||= gone.length > 0;
+    await this.#removeFrontends(gone);
     const draining = plans.flatMap((plan) => plan.draining);
     // Clients with affinity and sockets that keep to a backend must not go on to find one that only rests here.
     await this.#maps.backends.setMany([...draining, ...this.#leaving(plans.flatMap((plan) => plan.retiredBackends))]);
@@ -289,10 +308,8 @@ export class ServiceInstaller {
     );
   }
 
-  #retire({ namespace, slots, backends }: Omit<Retired, 'due' | 'rows'>, now: number): void {
-    if (slots.length + backends.length === 0) return;
-    const rows = { services: 0, slots: slots.length, backends: backends.length };
-    this.#retired.push({ due: now + GRACE_MS, namespace, rows, slots, backends });
+  #retire(set: RowSet, now: number): void {
+    if (set.slots.length + set.backends.length > 0) this.#sets.retire(set, now);
   }
 
   #leaving(backends: readonly number[]): (readonly [number, BackendValue])[] {
@@ -309,24 +326,6 @@ function isLeaving({ flags }: BackendValue): boolean {
 
 function releases({ removed, draining, retiredSets, retiredBackends }: ServicePlan): boolean {
   return removed.length + draining.length + retiredSets.length + retiredBackends.length > 0;
-}
-
-function changed(rows: ServiceRows, before: ServiceState = NO_SERVICE, after: ServiceState = NO_SERVICE): ServiceRows {
-  const [less, more] = [rowsIn(before), rowsIn(after)];
-  return {
-    services: rows.services - less.services + more.services,
-    slots: rows.slots - less.slots + more.slots,
-    backends: rows.backends - less.backends + more.backends,
-  };
-}
-
-function rowsIn({ ports, frontends }: ServiceState): ServiceRows {
-  let [slots, backends] = [0, 0];
-  for (const port of ports) {
-    backends += port.backends.length;
-    for (const set of port.sets) slots += set.slots;
-  }
-  return { services: frontends.length, slots, backends };
 }
 
 const namespaceOf = (service: string): string => nameParts(service).namespace;

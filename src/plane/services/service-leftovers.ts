@@ -1,4 +1,5 @@
 import type { BackendValue, ServiceKey, ServiceMaps, ServiceValue } from '../../datapath/index.ts';
+import type { ServiceRows } from '../../service/index.ts';
 import { frontendText } from './service-plan.ts';
 
 /** What an earlier life left in the maps of services, so that what is still right need not be written again. */
@@ -38,6 +39,17 @@ export class ServiceLeftovers {
     for (const { value } of this.frontends.values()) yield* [value.service, value.revision];
   }
 
+  get rows(): ServiceRows {
+    const slots = this.slots.values().reduce((sum, ids) => sum + Object.keys(ids).length, 0);
+    return { services: this.frontends.size, slots, backends: this.backends.size };
+  }
+
+  /** What is in the kernel of them is not what was found: nobody takes them over any more. */
+  forget(revisions: Iterable<number>, backends: Iterable<number>): void {
+    for (const revision of revisions) this.slots.delete(revision);
+    for (const id of backends) this.backends.delete(id);
+  }
+
   #addFrontend(key: ServiceKey, value: ServiceValue): void {
     this.frontends.set(frontendText(key), { key, value });
     const ids = this.#ids.get(value.service) ?? new Map<string, number>();
@@ -62,7 +74,8 @@ export class ServiceLeftovers {
   }
 
   backendOf(number: number, place: string): number | undefined {
-    return this.#ids.get(number)?.get(place);
+    const id = this.#ids.get(number)?.get(place);
+    return id !== undefined && this.backends.has(id) ? id : undefined;
   }
 
   /**
@@ -70,7 +83,9 @@ export class ServiceLeftovers {
    * what was begun with it goes on.
    */
   takeLoose(place: string, protocol: number): number | undefined {
-    return this.#loose.get(`${place} ${protocol}`)?.pop();
+    const ids = this.#loose.get(`${place} ${protocol}`) ?? [];
+    for (let id = ids.pop(); id !== undefined; id = ids.pop()) if (this.backends.has(id)) return id;
+    return undefined;
   }
 
   /** A set of this service with exactly these backends, in this order. */

@@ -2,8 +2,8 @@ import { flatText } from '../../base/index.ts';
 import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../../datapath/index.ts';
 import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
-import { isForOutside, type MaglevSize, maglevTable } from '../../service/index.ts';
-import type { FreshNumbers } from '../revisions/fresh-numbers.ts';
+import { isForOutside, type MaglevSize, maglevTable, type ServiceRows } from '../../service/index.ts';
+import type { FreshNumbers } from '../revisions/index.ts';
 import type { ServiceLeftovers } from './service-leftovers.ts';
 
 /**
@@ -55,11 +55,15 @@ export type ServicePlan = {
   readonly retiredSets: readonly BackendSet[];
   readonly retiredBackends: readonly number[];
   readonly after: ServiceState;
+  /** Those that come into the maps; the others are written over. */
+  readonly rows: ServiceRows;
 };
 
 export type PlanContext = {
   readonly numbers: FreshNumbers;
   readonly left: ServiceLeftovers | undefined;
+  /** By text of a frontend: some service has it in the maps. */
+  readonly isThere: (text: string) => boolean;
   /** Of the Maglev tables for clients from outside; undefined: everybody gets a backend at random. */
   readonly maglevSize: MaglevSize | undefined;
 };
@@ -80,10 +84,7 @@ export function planService(
 ): ServicePlan {
   const ports: PortState[] = [];
   const frontends: FrontendRow[] = [];
-  const plan = { backends: [], slots: [], frontends: [], draining: [] } as Pick<
-    ServicePlan,
-    'backends' | 'slots' | 'frontends' | 'draining'
-  >;
+  const plan: Writes = { backends: [], slots: [], frontends: [], draining: [], fresh: { services: 0, backends: 0 } };
   const rowsBefore = new Map(before.frontends.map((row) => [row.text, row]));
   for (const [name, group] of byPort(desired)) {
     const known = before.ports.find((port) => port.name === name);
@@ -93,6 +94,7 @@ export function planService(
       frontends.push(row);
       const old = rowsBefore.get(row.text) ?? context.left?.frontends.get(row.text);
       if (old === undefined || !sameValue(old.value, row.value)) plan.frontends.push([row.key, row.value]);
+      if (old === undefined && !context.isThere(row.text)) plan.fresh.services += 1;
     }
   }
   const texts = new Set(frontends.map(({ text }) => text));
@@ -100,7 +102,11 @@ export function planService(
   const ids = new Set(ports.flatMap(({ backends }) => backends.map(idOf)));
   return {
     service,
-    ...plan,
+    backends: plan.backends,
+    slots: plan.slots,
+    frontends: plan.frontends,
+    draining: plan.draining,
+    rows: { ...plan.fresh, slots: plan.slots.length },
     removed: before.frontends.filter(({ text }) => !texts.has(text)),
     retiredSets: before.ports.flatMap(({ sets }) =>
       sets.filter(({ revision }) => revision !== 0 && !revisions.has(revision)),
@@ -135,6 +141,10 @@ function keyOf({ addr, port, protocol }: Frontend, scope: ServiceScope): Service
   return { addr, port, protocol: PROTOCOL_NUMBERS[protocol], scope };
 }
 
+type Writes = Pick<ServicePlan, 'backends' | 'slots' | 'frontends' | 'draining'> & {
+  readonly fresh: { services: number; backends: number };
+};
+
 type PortChange = {
   readonly service: string;
   readonly name: string;
@@ -144,7 +154,7 @@ type PortChange = {
 
 function planPort(
   { service, name, group, before }: PortChange,
-  writes: Pick<ServicePlan, 'backends' | 'slots' | 'draining'>,
+  writes: Writes,
   { numbers, left, maglevSize }: PlanContext,
 ): { port: PortState; rows: FrontendRow[] } {
   const knownBackends = new Map(before?.backends.map((known) => [known.place, known]));
@@ -176,6 +186,7 @@ function planPort(
     const isWritten = known === undefined ? id !== undefined && left?.backends.get(id)?.flags === 0 : !known.draining;
     const found = { place, id: id ?? numbers.fresh(), draining: false };
     if (!isWritten) writes.backends.push([found.id, backendValue(backend, 0)]);
+    if (id === undefined) writes.fresh.backends += 1;
     backends.set(place, found);
     return found.id;
   };

@@ -1,0 +1,43 @@
+import type { MembraneError } from '../../base/index.ts';
+
+/** What was refused for want of room, and why. Each is tried again when rows were freed since, and not before. */
+export class Refusals<K> {
+  readonly #freed: () => number;
+  readonly #problems = new Map<K, MembraneError>();
+  /** What had been freed when it was refused. */
+  readonly #since = new Map<K, number>();
+
+  /** `freed`: grows with every row that is deleted. */
+  constructor(freed: () => number) {
+    this.#freed = freed;
+  }
+
+  get problems(): ReadonlyMap<K, MembraneError> {
+    return this.#problems;
+  }
+
+  /** Something may fit now. */
+  get pending(): boolean {
+    const freed = this.#freed();
+    return this.#since.values().some((since) => since !== freed);
+  }
+
+  /** `since`: what had been freed when there was no room, should refusing free something itself. */
+  refuse(key: K, problem: MembraneError, since = this.#freed()): void {
+    this.#problems.set(key, problem);
+    this.#since.set(key, since);
+  }
+
+  accept(key: K): void {
+    this.#problems.delete(key);
+    this.#since.delete(key);
+  }
+
+  /** Those that may fit now; each once, until more is freed or it is refused again. */
+  retry(): K[] {
+    const freed = this.#freed();
+    const due = Array.from(this.#since).flatMap(([key, since]) => (since === freed ? [] : [key]));
+    for (const key of due) this.#since.set(key, freed);
+    return due;
+  }
+}
