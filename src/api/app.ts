@@ -5,7 +5,7 @@ import { errorMessage, isMembraneError, type Logger, namespacedName } from '../b
 import type { AdminApi } from './admin.ts';
 import { apiErrors } from './errors.ts';
 import { ndjsonStream } from './ndjson.ts';
-import { observeRequestSchema, type Problem, traceRequestSchema } from './schema.ts';
+import { observeRequestSchema, type Problem, policyFilterSchema, traceRequestSchema } from './schema.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const HEARTBEAT_MS = 15_000;
@@ -37,7 +37,7 @@ export function createAdminApp({ admin, log, signal }: AdminAppOptions): Hono {
   app.get('/v1/identities/:id{[0-9]+}', async (c) =>
     c.json(found(await admin.identity(Number(c.req.param('id'))), `identity ${c.req.param('id')}`)),
   );
-  app.get('/v1/policies', async (c) => c.json(await admin.policies(c.req.query())));
+  app.get('/v1/policies', async (c) => c.json(await admin.policies(checked(c.req.query(), policyFilterSchema))));
   app.post('/v1/trace', async (c) => c.json(await admin.trace(await body(c, traceRequestSchema))));
   app.get('/v1/connections', (c) => stream(c, (ending) => admin.connections(ending)));
   app.get('/v1/nodes', async (c) => c.json(await admin.nodes()));
@@ -50,7 +50,7 @@ export function createAdminApp({ admin, log, signal }: AdminAppOptions): Hono {
     return stream(c, (ending) => admin.observe(request, ending), { everyMs: HEARTBEAT_MS, line: { kind: 'alive' } });
   });
 
-  app.notFound((c) => problem(apiErrors.make('E_API_NOT_FOUND', { detail: `${c.req.method} ${c.req.path}` })));
+  app.notFound((c) => problem(apiErrors.make('E_API_UNKNOWN', { detail: `${c.req.method} ${c.req.path}` })));
   app.onError((error, c) => {
     if (!isMembraneError(error)) log.error({ path: c.req.path, error: errorMessage(error) }, 'admin request failed');
     return problem(error);
@@ -80,7 +80,11 @@ async function body<T extends z.ZodType>(c: Context, schema: T): Promise<z.outpu
   } catch (cause) {
     throw apiErrors.make('E_API_REQUEST', { detail: 'the body is not JSON', cause });
   }
-  const parsed = schema.safeParse(json);
+  return checked(json, schema);
+}
+
+function checked<T extends z.ZodType>(value: unknown, schema: T): z.output<T> {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
   throw apiErrors.make('E_API_REQUEST', { detail: issues.join('; ') });
@@ -108,7 +112,7 @@ function problem(error: unknown, status = statusOf(error)): Response {
 
 /** Errors of the agent's own tables are about what was asked for: only what is not a MembraneError is our fault. */
 function statusOf(error: unknown): number {
-  if (isMembraneError(error, 'E_API_NOT_FOUND')) return 404;
+  if (isMembraneError(error, 'E_API_NOT_FOUND') || isMembraneError(error, 'E_API_UNKNOWN')) return 404;
   if (isMembraneError(error, 'E_API_INTERNAL')) return 500;
   return isMembraneError(error) ? 422 : 500;
 }

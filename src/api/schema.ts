@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { FLOW_HOOKS, FLOW_LOSS_PLACES, FLOW_TYPES, FLOW_VERDICTS, TCP_FLAGS } from '../model/index.ts';
 
 /**
- * The wire of the admin API, version v1: JSON objects, and JSON lines for streams. Fields are only ever added: a reader
- * ignores what it does not know. Times are RFC 3339 text except in flows (milliseconds since the epoch).
+ * The wire of the admin API, version v1: JSON objects, and JSON lines for streams. Fields are only ever added: who reads an
+ * answer ignores what it does not know; what a request says is understood whole or refused. Times are RFC 3339 text except in flows (milliseconds since the epoch).
  */
 const direction = z.enum(['ingress', 'egress']);
 const count = z.number().int().nonnegative();
@@ -125,13 +125,20 @@ export type PolicyView = z.infer<typeof policySchema>;
 /** `namespace/pod`, an IP address, `identity:ID`, or a reserved name: `host`, `world`, `remote-node`, ... */
 const tracePeer = z.string().min(1).max(512);
 
-export const traceRequestSchema = z.object({
+/** What is asked is understood whole or refused: an answer to half of a question would be taken for one to all of it. */
+export const traceRequestSchema = z.strictObject({
   from: tracePeer,
   to: tracePeer,
   /** Destination port; absent for ICMP. */
   port: z.number().int().min(0).max(65_535).optional(),
   protocol: z.enum(['TCP', 'UDP', 'SCTP', 'ICMP']).default('TCP'),
 });
+export const policyFilterSchema = z.strictObject({
+  kind: z.string().optional(),
+  namespace: z.string().optional(),
+  name: z.string().optional(),
+});
+
 export type TraceRequest = z.output<typeof traceRequestSchema>;
 
 const tracedEnd = z.object({ name: z.string(), identity: count, labels: z.array(z.string()) });

@@ -57,6 +57,14 @@ export const endpointErrors = errorTable({
     what: 'no free endpoint id',
     remedy: 'A node holds at most 64,511 endpoints; delete pods of this node.',
   },
+  E_ENDPOINT_RECORD: {
+    what: 'the record of an endpoint cannot be read',
+    remedy: 'Delete its pod, so that its owner makes a new one.',
+  },
+  E_ENDPOINT_RECORD_VERSION: {
+    what: 'the record of an endpoint is of another version of the agent',
+    remedy: 'Start the agent of the version that wrote it, or delete the pod, so that its owner makes a new one.',
+  },
   E_ENDPOINT_TRANSITION: {
     what: 'this must not happen to an endpoint in this state',
     remedy: 'This is a defect; please report it with the log.',

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { errorMessage, isMembraneError, type MembraneError } from '../base/index.ts';
 import { type EndpointId, endpointId, type Ifindex, ifindex } from '../model/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr, parseMac } from '../net/index.ts';
 import type { Attachment, PodRef } from './cni-request.ts';
 import { LAST_ENDPOINT_ID } from './endpoint-ids.ts';
+import { endpointErrors } from './errors.ts';
 
 /**
  * What of an endpoint must outlive the agent; one file each. Identity and policy are not in it: the word in the kernel
@@ -23,11 +25,13 @@ export type EndpointRecord = {
   readonly phase: 'creating' | 'complete' | 'disconnecting';
   /** ms since the epoch. */
   readonly createdAt: number;
+  /** Fields of a later version, kept for whoever knows them. */
+  readonly later?: Readonly<Record<string, unknown>>;
 };
 
 /**
  * Raised only when an older agent must not serve what a newer one wrote. Fields that are added need no new version: who
- * does not know them passes them over, and who misses them takes a default.
+ * does not know them passes them over and keeps them, and who misses them takes a default.
  */
 const RECORD_VERSION = 1;
 
@@ -50,7 +54,7 @@ const schema = z.object({
 });
 
 export function encodeRecord(record: EndpointRecord): string {
-  const { attachment, pod, ...rest } = record;
+  const { attachment, pod, later, ...rest } = record;
   const flat: z.input<typeof schema> = {
     version: RECORD_VERSION,
     ...rest,
@@ -59,21 +63,40 @@ export function encodeRecord(record: EndpointRecord): string {
     name: pod.name,
     ...(pod.uid === undefined ? {} : { uid: pod.uid }),
   };
-  return `${JSON.stringify(flat)}\n`;
+  return `${JSON.stringify({ ...later, ...flat })}\n`;
 }
 
-/** Throws for a file that is torn, foreign or of another version. */
+const KNOWN = new Set(Object.keys(schema.shape));
+
+/** Throws E_ENDPOINT_RECORD_VERSION, and E_ENDPOINT_RECORD for a file that is torn or foreign. */
 export function decodeRecord(text: string): EndpointRecord {
-  const { version: _, containerId, ifname, namespace, name, uid, ...rest } = schema.parse(JSON.parse(text));
-  return {
-    ...rest,
-    id: endpointId(rest.id),
-    attachment: { containerId, ifname },
-    pod: { namespace, name, uid },
-    addr: parseAddr(rest.addr),
-    mac: parseMac(rest.mac),
-    hostIfindex: ifindex(rest.hostIfindex),
-  };
+  try {
+    const fields = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+    if ('version' in fields && fields.version !== RECORD_VERSION) throw otherVersion(fields.version);
+    const isKnown = ([name]: [string, unknown]): boolean => KNOWN.has(name);
+    const later = Object.entries(fields).filter((field) => !isKnown(field));
+    const own = schema.parse(Object.fromEntries(Object.entries(fields).filter(isKnown)));
+    const { version: _, containerId, ifname, namespace, name, uid, ...rest } = own;
+    return {
+      ...rest,
+      id: endpointId(rest.id),
+      attachment: { containerId, ifname },
+      pod: { namespace, name, uid },
+      addr: parseAddr(rest.addr),
+      mac: parseMac(rest.mac),
+      hostIfindex: ifindex(rest.hostIfindex),
+      ...(later.length === 0 ? {} : { later: Object.fromEntries(later) }),
+    };
+  } catch (cause) {
+    if (isMembraneError(cause, 'E_ENDPOINT_RECORD_VERSION')) throw cause;
+    const detail = cause instanceof z.ZodError ? z.prettifyError(cause) : errorMessage(cause);
+    throw endpointErrors.make('E_ENDPOINT_RECORD', { detail });
+  }
+}
+
+function otherVersion(version: unknown): MembraneError {
+  const detail = `it is of version ${String(version)}, this agent reads version ${RECORD_VERSION}; one that reads it serves the pod again`;
+  return endpointErrors.make('E_ENDPOINT_RECORD_VERSION', { detail });
 }
 
 /** `mbr` and the id in four hexadecimal digits. */

@@ -116,14 +116,33 @@ describe('records', () => {
     '{',
     '{}',
     encodeRecord(record(5)).slice(0, -9),
-    encodeRecord(record(5)).replace('"version":1', '"version":2'),
+    encodeRecord(record(5)).replace('"version":1,', ''),
+    encodeRecord(record(5)).replace('"phase":"complete"', '"phase":"migrating"'),
+    encodeRecord(record(5)).replace('10.244', '10.244.244'),
   ])('that are torn or foreign are refused: %j', (text) => {
-    expect(() => decodeRecord(text)).toThrow();
+    expect(() => decodeRecord(text)).toThrow(expect.objectContaining({ code: 'E_ENDPOINT_RECORD' }));
   });
 
-  it('may have fields of a later version', () => {
-    const text = encodeRecord(record(5)).replace('{', '{"later":{"a":[1]},');
-    expect(decodeRecord(text)).toEqual(record(5));
+  it.each([
+    ['older', 0],
+    ['newer', 2],
+    ['odd', 'two'],
+  ])('of an %s version are refused, which is said', (_, version) => {
+    const text = encodeRecord(record(5)).replace('"version":1', `"version":${JSON.stringify(version)}`);
+    expect(() => decodeRecord(text)).toThrow(
+      expect.objectContaining({
+        code: 'E_ENDPOINT_RECORD_VERSION',
+        message: expect.stringContaining(`it is of version ${version}, this agent reads version 1`),
+      }),
+    );
+  });
+
+  it('may have fields of a later version, which are not lost when it is written again', () => {
+    const text = encodeRecord(record(5)).replace('{', '{"shares":{"a":[1]},');
+    const read = decodeRecord(text);
+    expect(read).toEqual({ ...record(5), later: { shares: { a: [1] } } });
+    const written: unknown = JSON.parse(encodeRecord({ ...read, phase: 'disconnecting' }));
+    expect(written).toMatchObject({ shares: { a: [1] }, phase: 'disconnecting', version: 1 });
   });
 
   it('name the device by the id', () => {

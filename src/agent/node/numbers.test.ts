@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { silentLogger } from '../../base/index.ts';
+import { type Logger, silentLogger } from '../../base/index.ts';
 import { labelMap, type Workload } from '../../model/index.ts';
 import { Prefix } from '../../net/index.ts';
 import { Numbers } from './numbers.ts';
@@ -101,4 +102,28 @@ test.each([
   after.numbers.save(after.allocator, after.cidrs);
   after.numbers.close();
   expect(open().numbers.trusted).toBe(true);
+});
+
+test('of a later format the numbering is made anew, and not written into what nobody here understands', () => {
+  const before = open();
+  before.allocator.acquire(workload('web'));
+  before.numbers.save(before.allocator, before.cidrs);
+  before.numbers.close();
+  const later = new DatabaseSync(`${dir}/numbers.db`);
+  later.exec("ALTER TABLE identities ADD COLUMN tenant TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2");
+  later.close();
+  const errors: unknown[] = [];
+  const log = { ...silentLogger, error: (fields: unknown) => void errors.push(fields) } as Logger;
+  const numbers = new Numbers(dir);
+  const { allocator, cidrs } = numbers.restore({ grace: 1_000, log });
+  expect(numbers.trusted).toBe(false);
+  expect(errors).toEqual([
+    expect.objectContaining({ error: expect.stringContaining('it is of format 2, this agent reads 1') }),
+  ]);
+  allocator.acquire(workload('web'));
+  numbers.save(allocator, cidrs);
+  numbers.close();
+  const after = open();
+  expect(after.numbers.trusted).toBe(true);
+  after.numbers.close();
 });

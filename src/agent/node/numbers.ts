@@ -5,6 +5,9 @@ import { errorMessage, type Logger } from '../../base/index.ts';
 import { type AllocatorOptions, CidrIdentities, IdentityAllocator } from '../../identity/index.ts';
 import { agentErrors } from '../errors.ts';
 
+/** Raised when an agent of before cannot go on with what this one writes. */
+const FORMAT = 1;
+
 /** What is written is on disk when the call returns (synchronous), and costs what changed, not what is there. */
 const SCHEMA = `
   PRAGMA journal_mode = WAL;
@@ -14,6 +17,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL) STRICT;
 `;
 
+const countRow = z.object({ count: z.int() });
+const formatRow = z.object({ format: z.int() });
 const cursorRow = z.object({ next: z.int() });
 const identityRows = z.array(z.object({ record: z.string() }));
 const prefixRows = z.array(z.object({ prefix: z.string(), id: z.int() }));
@@ -113,7 +118,12 @@ export class Numbers {
     if (this.#database !== undefined) return this.#database;
     const database = new DatabaseSync(this.#path);
     try {
-      database.exec(SCHEMA);
+      const { count } = countRow.parse(database.prepare('SELECT count(*) AS count FROM sqlite_schema').get());
+      const { format } = formatRow.parse(
+        database.prepare('SELECT user_version AS format FROM pragma_user_version').get(),
+      );
+      if (count > 0 && format !== FORMAT) throw new Error(`it is of format ${format}, this agent reads ${FORMAT}`);
+      database.exec(`${SCHEMA} PRAGMA user_version = ${FORMAT}`);
     } catch (error) {
       database.close();
       throw error;
