@@ -226,7 +226,7 @@ describe('streams', () => {
         try {
           while (!signal.aborted) {
             yield [{ kind: 'flow', flow }] as const;
-            await new Promise((resolve) => setTimeout(resolve, 1));
+            await new Promise((resolve) => setImmediate(resolve));
           }
         } finally {
           ended = true;

@@ -33,7 +33,7 @@ const ip = (...args: string[]): string =>
 export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Polls until `probe` holds; throws after `ms`, which no machine needs. */
-export async function eventually(what: string, probe: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
+export async function eventually(what: string, probe: () => boolean | Promise<boolean>, ms = 120_000): Promise<void> {
   const deadline = performance.now() + ms;
   // Often at first, and rarely where it takes long: looking costs more processor than what is waited for.
   for (let pause = 10; !(await probe()); pause = Math.min(pause * 1.2, 100)) {
@@ -148,14 +148,18 @@ export class AgentLab {
     });
     this.#agent = child;
     this.#ended = new Promise((done) => child.once('exit', (code) => done(code)));
-    await eventually('the agent serves', async () => {
-      if (child.exitCode !== null)
-        throw new Error(`the agent ended with ${child.exitCode}: ${this.log().slice(-2000)}`);
-      const status = await this.admin()
-        .status()
-        .catch(() => undefined);
-      return options.waitReady === false ? status !== undefined : status?.ready === true;
-    });
+    await eventually(
+      'the agent serves',
+      async () => {
+        if (child.exitCode !== null)
+          throw new Error(`the agent ended with ${child.exitCode}: ${this.log().slice(-2000)}`);
+        const status = await this.admin()
+          .status()
+          .catch(() => undefined);
+        return options.waitReady === false ? status !== undefined : status?.ready === true;
+      },
+      240_000,
+    );
   }
 
   /** The server is gone for the agent, or back; the test always reaches it. */
@@ -187,6 +191,21 @@ export class AgentLab {
 
   admin(): ApiClient {
     return new ApiClient({ socketPath: `${this.dir}/state/admin.sock` });
+  }
+
+  /** NaN when there is none of this name and these labels. */
+  async metric(line: string): Promise<number> {
+    const text = await this.admin().metrics();
+    const found = text.split('\n').find((one) => one.startsWith(`${line} `));
+    return Number(found?.slice(line.length));
+  }
+
+  /** Until the engine has looked again since the change: what it has not done by then it will not do. */
+  async aPassAfter(change: () => Promise<unknown>): Promise<void> {
+    const passes = async (): Promise<number> => await this.metric('membrane_policy_pass_seconds_count');
+    const before = await passes();
+    await change();
+    await eventually('the engine looks again', async () => (await passes()) > before);
   }
 
   log(): string {

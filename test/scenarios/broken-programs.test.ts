@@ -24,17 +24,6 @@ describe('an agent that cannot put programs right', () => {
   const linkOf = async (pod: LabPod, hook: string): Promise<string> =>
     `${lab.pinDir}/links/${(await viewOf(pod)).id}/${hook}`;
   const check = async (name: string) => (await lab.admin().status()).checks.find((one) => one.name === name);
-  const metric = async (line: string): Promise<number> => {
-    const text = await lab.admin().metrics();
-    const found = text.split('\n').find((one) => one.startsWith(`${line} `));
-    return Number(found?.slice(line.length));
-  };
-  const aPassAfter = async (change: () => Promise<unknown>): Promise<void> => {
-    const passes = async (): Promise<number> => await metric('membrane_policy_pass_seconds_count');
-    const before = await passes();
-    await change();
-    await eventually('the engine looks again', async () => (await passes()) > before);
-  };
 
   async function isClosed(pod: LabPod): Promise<void> {
     const answered = [lab.ping(pod, WORLD), lab.ping(pod, backend.ip), lab.ping(backend, pod.ip)];
@@ -85,10 +74,10 @@ describe('an agent that cannot put programs right', () => {
     await eventually('it is found', async () => (await viewOf(frontend)).state === 'broken', LOOK_MS);
     await isClosed(frontend);
 
-    await aPassAfter(() => lab.relabel('frontend', { app: 'front-end' }));
+    await lab.aPassAfter(() => lab.relabel('frontend', { app: 'front-end' }));
     await isClosed(frontend);
     const open = networkPolicy('other', { podSelector: {}, ingress: [{}], egress: [{}] });
-    await aPassAfter(() => lab.apply(POLICIES, open));
+    await lab.aPassAfter(() => lab.apply(POLICIES, open));
     await isClosed(frontend);
     await lab.request('DELETE', `${POLICIES}/other`);
 
@@ -99,12 +88,12 @@ describe('an agent that cannot put programs right', () => {
       await lab.stopAgent('SIGKILL');
       await lab.startAgent(config);
       await isClosed(frontend);
-      await aPassAfter(() => lab.relabel('frontend', { app }));
+      await lab.aPassAfter(() => lab.relabel('frontend', { app }));
       await isClosed(frontend);
     }
 
     expect(await check('endpoints')).toMatchObject({ detail: expect.stringContaining('default/frontend is broken') });
-    expect(await metric('membrane_endpoint_count{state="broken"}')).toBe(1);
+    expect(await lab.metric('membrane_endpoint_count{state="broken"}')).toBe(1);
     const { findings } = await lab.admin().doctor();
     expect(findings.some((one) => one.severity === 'critical' && one.evidence.includes('default/frontend'))).toBe(true);
     const { items } = (await lab.request('GET', '/api/v1/namespaces/default/events')) as {

@@ -1,7 +1,9 @@
 /** Pins that somebody removes, while the agent is away or under it: it finds out by looking, and puts them back. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/api/index.ts';
+import type { MapName } from '../../src/datapath/index.ts';
+import { mapPin } from '../../src/datapath/maps/map-set.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES } from './agent-lab.ts';
 
 const onlyFrontend = networkPolicy('backend', {
@@ -39,10 +41,10 @@ describe('an agent whose pins are removed', () => {
   it.each([
     ['all pins', () => lab.pinDir],
     ['the maps', () => `${lab.pinDir}/maps`],
-    ['the judges', () => `${lab.pinDir}/maps/${pinOf('judges')}`],
-    ['the policy map', () => `${lab.pinDir}/maps/${pinOf('policy')}`],
-    ['the words', () => `${lab.pinDir}/maps/${pinOf('endpoint_words')}`],
-    ['conntrack', () => `${lab.pinDir}/maps/${pinOf('conntrack')}`],
+    ['the judges', () => pinOf('judges')],
+    ['the policy map', () => pinOf('policy')],
+    ['the words', () => pinOf('endpoint_words')],
+    ['conntrack', () => pinOf('conntrack')],
     ['the links', () => `${lab.pinDir}/links`],
   ])('works again after %s were removed while it was away', async (_, path) => {
     const target = path();
@@ -72,10 +74,7 @@ describe('an agent whose pins are removed', () => {
     await holds();
   });
 
-  /** The pin of a map, whatever layout version is in its name. */
-  function pinOf(map: string): string {
-    const found = readdirSync(`${lab.pinDir}/maps`).find((name) => name.replace(/_[0-9a-f]{8}$/, '') === map);
-    if (found === undefined) throw new Error(`${map} is not pinned`);
-    return found;
+  function pinOf(map: MapName): string {
+    return mapPin(`${lab.pinDir}/maps`, map);
   }
 });

@@ -18,13 +18,15 @@ describe('an API server that falls silent', () => {
   });
 
   async function apiChecks() {
-    return (await lab.admin().status()).checks.filter(({ name }) => name.startsWith('api '));
+    const checks = (await lab.admin().status()).checks.filter(({ name }) => name.startsWith('api '));
+    expect(checks.map(({ name }) => name)).toContain('api NetworkPolicy');
+    return checks;
   }
 
   it('says when it was last heard of', async () => {
     for (const { ok, detail } of await apiChecks()) {
       expect(ok).toBe(true);
-      expect(detail).toMatch(/^\d+ objects, last heard of [0-3] s ago$/);
+      expect(detail).toMatch(/^\d+ objects, last heard of \d+ s ago$/);
     }
   });
 

@@ -88,7 +88,7 @@ describe('EventRing', () => {
         batches.push(events.length);
     })();
     datapath.run(endpoint.fromPod, packet, { repeat: 3 });
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    await expect.poll(() => batches).toEqual([3]);
     controller.abort();
     await reading;
     expect(batches).toEqual([3]);

@@ -52,6 +52,7 @@ it('what runs for a cgroup includes that of the cgroups above it, and pins say w
   const spec = readObjectSpec(fileURLToPath(new URL('../../../build/sock.bpf.o', import.meta.url)));
   const config = { ...ZERO_CONFIG, enableServices: true };
   const before = socketPrograms(child);
+  expect(before.size).toBeGreaterThan(0);
   await attachSockets({ spec, maps, config, cgroup: parent, pinDir: PIN_DIR });
 
   const pinned = pinnedPrograms(PIN_DIR);

@@ -16,7 +16,7 @@ describe('policies that ask for too much', () => {
 
   it('are named where a user looks: on the object, in the list, by trace', async () => {
     await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: SPACE } });
-    const client = await stage.startPod({ namespace: SPACE, name: 'client', labels: { role: 'client' } });
+    await stage.startPod({ namespace: SPACE, name: 'client', labels: { role: 'client' } });
     await stage.startPod({ namespace: SPACE, name: 'server', labels: { role: 'server' } });
     const ports = Array.from({ length: 250 }, (_, index) => ({ protocol: 'TCP', port: 1 + 2 * index }));
     const policy = (name: string, ingress: { ports: typeof ports }[]) =>
@@ -42,6 +42,5 @@ describe('policies that ask for too much', () => {
       return all.find(({ reason }) => reason === 'PolicyTooLarge');
     });
     expect(event).toMatchObject({ involvedObject: { kind: 'NetworkPolicy', name: 'much' }, type: 'Warning' });
-    expect(client.ip).toBeDefined();
   });
 });

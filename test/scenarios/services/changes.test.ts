@@ -111,7 +111,7 @@ describe('deletion', () => {
     const scene = await lab.scene();
     const rows = async () => {
       const [services = 0, slots = 0, backends = 0] = await Promise.all(
-        ['services', 'service_slots', 'backends'].map((name) => lab.mapRows(name)),
+        (['services', 'service_slots', 'backends'] as const).map((name) => lab.mapRows(name)),
       );
       return { services, slots, backends };
     };

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const POLL_MS = { first: 10, most: 100, growth: 1.2 };
 
 /** Throws when it does not hold in a time that no machine needs; what is thrown meanwhile counts as no. */
-export async function eventually(what: string, look: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+export async function eventually(what: string, look: () => Promise<boolean>, timeoutMs = 120_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
   let pause = POLL_MS.first;

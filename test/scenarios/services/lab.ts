@@ -1,7 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { ApiClient } from '../../../src/api/index.ts';
+import type { MapName } from '../../../src/datapath/index.ts';
+import { mapPin } from '../../../src/datapath/maps/map-set.ts';
 import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
 import type { SandboxOptions } from '../../../src/sandbox/cluster/sandbox-options.ts';
 import { attempt } from '../../../src/sandbox/machine/command.ts';
@@ -53,10 +54,9 @@ export class ServiceLab implements SceneGround {
   }
 
   /** Rows of a map as the kernel has them, whatever the agent says. */
-  async mapRows(name: string): Promise<number> {
-    const folder = join(this.node.pinDir, 'maps');
-    const file = (await readdir(folder)).find((found) => found.replace(/_[0-9a-f]{8}$/, '') === name) ?? name;
-    const { stdout } = await attempt(['bpftool', '-j', 'map', 'dump', 'pinned', join(folder, file)]);
+  async mapRows(name: MapName): Promise<number> {
+    const pin = mapPin(join(this.node.pinDir, 'maps'), name);
+    const { stdout } = await attempt(['bpftool', '-j', 'map', 'dump', 'pinned', pin]);
     const rows: unknown = JSON.parse(stdout);
     if (!Array.isArray(rows)) throw new Error(`the map ${name} cannot be read: ${stdout.slice(0, 200)}`);
     return rows.length;
