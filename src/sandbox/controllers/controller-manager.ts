@@ -8,6 +8,7 @@ import { type ControllerContext, Informers } from './kit/context.ts';
 import type { Controller } from './kit/controller.ts';
 import { REPLICA_SET, REPLICATION_CONTROLLER } from './replica-sets/kinds.ts';
 import { replicaController } from './replica-sets/replica-set-controller.ts';
+import { statefulSetController } from './stateful-sets/stateful-set-controller.ts';
 
 /** All controllers that make the objects of workloads come true. */
 export class ControllerManager {
@@ -22,6 +23,7 @@ export class ControllerManager {
       replicaController(context, REPLICA_SET),
       replicaController(context, REPLICATION_CONTROLLER),
       deploymentController(context),
+      statefulSetController(context),
       jobController(context),
       endpointsController(context),
       mirroringController(context),

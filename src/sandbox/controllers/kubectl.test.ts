@@ -146,4 +146,23 @@ describe.each(programs)('%s and workloads', (program) => {
     await kubectl.succeeds('delete', 'job', 'work');
     await expect.poll(() => cluster.list('pods', 'job-name=work')).toEqual([]);
   });
+
+  test('a stateful set rolls out, forth and back', async () => {
+    const manifest = MANIFEST.replace('kind: Deployment', 'kind: StatefulSet').replaceAll('web', 'db');
+    await kubectl.succeeds('apply', '-f', await kubectl.file('db.yaml', manifest));
+    await kubectl.succeeds('rollout', 'status', 'sts/db');
+    expect(cluster.names('pods', 'app=db')).toEqual(['db-0', 'db-1', 'db-2']);
+    expect(await kubectl.succeeds('get', 'sts', '-o', 'wide')).toMatch(/db\s+3\/3\s+\S+\s+main\s+pause:1/);
+    await kubectl.succeeds('set', 'image', 'sts/db', 'main=pause:2');
+    await kubectl.succeeds('rollout', 'status', 'sts/db');
+    expect(await kubectl.succeeds('rollout', 'history', 'sts/db')).toMatch(/1\s+<none>\n2\s+<none>/);
+    expect(await kubectl.succeeds('rollout', 'undo', 'sts/db')).toContain('rolled back');
+    await kubectl.succeeds('rollout', 'status', 'sts/db');
+    expect(stringAt(cluster.get('pods', 'db-0'), 'spec', 'containers', 0, 'image')).toBe('pause:1');
+    expect(await kubectl.succeeds('get', 'controllerrevisions')).toMatch(/db-\w+\s+statefulset\.apps\/db\s+3/);
+    await kubectl.succeeds('scale', 'sts/db', '--replicas=1');
+    await expect.poll(() => cluster.names('pods', 'app=db')).toEqual(['db-0']);
+    await kubectl.succeeds('delete', 'sts/db');
+    await expect.poll(() => cluster.names('controllerrevisions')).toEqual([]);
+  });
 });

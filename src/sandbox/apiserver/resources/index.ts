@@ -6,10 +6,12 @@ import { networkPolicies } from './network-policies.ts';
 import { pods } from './pods.ts';
 import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
+import { controllerRevisions } from './workloads/controller-revisions.ts';
 import { deployments } from './workloads/deployments.ts';
 import { jobs } from './workloads/jobs.ts';
 import { replicaSets } from './workloads/replica-sets.ts';
 import { replicationControllers } from './workloads/replication-controllers.ts';
+import { statefulSets } from './workloads/stateful-sets.ts';
 
 /** Every kind that is stored. To add one, write its definition and name it here. */
 export const resources: readonly ResourceDefinition[] = [
@@ -30,4 +32,6 @@ export const resources: readonly ResourceDefinition[] = [
   replicaSets,
   replicationControllers,
   jobs,
+  statefulSets,
+  controllerRevisions,
 ];

@@ -1,4 +1,4 @@
-import { boolean, fields, int32, int64, intOrString, listBy, map, string, struct, time } from './dsl.ts';
+import { any, boolean, fields, int32, int64, intOrString, list, listBy, map, string, struct, time } from './dsl.ts';
 import { labelSelector, objectFields, objectMeta } from './meta.ts';
 import { podSpec } from './pod.ts';
 
@@ -80,3 +80,47 @@ export const deployment = struct(`${APPS}.Deployment`, {
     conditions: conditions(`${APPS}.DeploymentCondition`, 'lastUpdateTime'),
   }),
 });
+
+export const statefulSet = struct(`${APPS}.StatefulSet`, {
+  ...objectFields,
+  spec: struct(
+    `${APPS}.StatefulSetSpec`,
+    {
+      ...fields(int32, 'replicas', 'minReadySeconds', 'revisionHistoryLimit'),
+      ...fields(string, 'serviceName', 'podManagementPolicy'),
+      selector: labelSelector,
+      template: podTemplateSpec,
+      updateStrategy: struct(`${APPS}.StatefulSetUpdateStrategy`, {
+        type: string,
+        rollingUpdate: struct(`${APPS}.RollingUpdateStatefulSetStrategy`, {
+          partition: int32,
+          maxUnavailable: intOrString,
+        }),
+      }),
+      volumeClaimTemplates: list(any),
+      persistentVolumeClaimRetentionPolicy: struct(
+        `${APPS}.StatefulSetPersistentVolumeClaimRetentionPolicy`,
+        fields(string, 'whenDeleted', 'whenScaled'),
+      ),
+      ordinals: struct(`${APPS}.StatefulSetOrdinals`, { start: int32 }),
+    },
+    { required: ['selector', 'template'] },
+  ),
+  status: struct(
+    `${APPS}.StatefulSetStatus`,
+    {
+      ...fields(int32, 'replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'),
+      ...fields(string, 'currentRevision', 'updateRevision'),
+      collisionCount: int32,
+      observedGeneration: int64,
+      conditions: conditions(`${APPS}.StatefulSetCondition`),
+    },
+    { required: ['replicas'] },
+  ),
+});
+
+export const controllerRevision = struct(
+  `${APPS}.ControllerRevision`,
+  { ...objectFields, data: any, revision: int64 },
+  { required: ['revision'] },
+);

@@ -12,14 +12,21 @@ import { controllerReference } from './owner.ts';
 /** `name`: given, not made up. `change`: what the pod has beyond its template. */
 export type PodOptions = { readonly name?: string; readonly change?: (pod: JsonObject) => void };
 
+/** How an event says that a pod was made or deleted; the owner's name comes last. */
+export type Wording = (verb: 'create' | 'delete', pod: string, owner: string) => string;
+
+const usual: Wording = (verb, pod) => `${verb === 'create' ? 'Created' : 'Deleted'} pod: ${pod}`;
+
 /** Makes and deletes the pods of workloads, and says so in an event of the workload. */
 export class PodControl {
   readonly #store: ApiStore;
   readonly #events: EventRecorder;
+  readonly #wording: Wording;
 
-  constructor(options: { readonly store: ApiStore; readonly events: EventRecorder }) {
+  constructor(options: { readonly store: ApiStore; readonly events: EventRecorder; readonly wording?: Wording }) {
     this.#store = options.store;
     this.#events = options.events;
+    this.#wording = options.wording ?? usual;
   }
 
   /** Throws what the API says. */
@@ -39,7 +46,12 @@ export class PodControl {
     options.change?.(pod);
     try {
       const made = this.#store.create('pods', pod);
-      this.#events.about(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${made.metadata.name}`);
+      this.#events.about(
+        owner,
+        'Normal',
+        'SuccessfulCreate',
+        this.#wording('create', made.metadata.name, owner.metadata.name),
+      );
       return made;
     } catch (error) {
       if (isApiError(error) && !isTerminating(error.details?.causes)) {
@@ -53,7 +65,7 @@ export class PodControl {
     const { namespace, name, uid } = pod.metadata;
     try {
       this.#store.delete('pods', { namespace, name }, { preconditions: { uid } });
-      this.#events.about(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+      this.#events.about(owner, 'Normal', 'SuccessfulDelete', this.#wording('delete', name, owner.metadata.name));
     } catch (error) {
       if (isApiError(error, 'NotFound')) return;
       if (isApiError(error)) this.#events.about(owner, 'Warning', 'FailedDelete', `Error deleting: ${error.message}`);
