@@ -1,5 +1,6 @@
 /** What the next life of an agent finds in its files: fields of a later version, garbage, what the API contradicts. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES } from './agent-lab.ts';
 
@@ -46,25 +47,59 @@ describe('the next life of an agent', () => {
     expect((await lab.admin().status()).counts).toMatchObject({ endpoints: 3, endpointsReady: 3 });
   });
 
-  it('closes a pod whose record it cannot read, says so, and leaves its device to whoever can', async () => {
-    const id = await idOf(other);
+  it.each([
+    ['an older', 0],
+    ['a newer', 2],
+  ])(
+    'closes a pod whose record is of %s version, says so, and leaves its device to whoever can',
+    async (_, version) => {
+      const id = await idOf(other);
+      await lab.stopAgent('SIGKILL');
+      const path = recordPath(lab, id);
+      const readable = readFileSync(path, 'utf8');
+      writeFileSync(path, readable.replace('"version":1', `"version":${version}`));
+      await lab.startAgent();
+      expect(await lab.ping(other, frontend.ip)).toBe(false);
+      expect(await lab.ping(other, '172.18.0.1')).toBe(false);
+      expect(await lab.inNode('ip', '-o', 'link')).toContain(`mbr${id.toString(16).padStart(4, '0')}@`);
+      const { checks } = await lab.admin().status();
+      expect(checks.find(({ name }) => name === 'records')).toMatchObject({
+        ok: false,
+        detail: expect.stringMatching(
+          new RegExp(`endpoint ${id} .*of version ${version}, this agent reads version 1.*delete its pod`),
+        ),
+      });
+      await lab.stopAgent('SIGKILL');
+      writeFileSync(path, readable);
+      await lab.startAgent();
+      await eventually('the pod is back', () => lab.ping(other, frontend.ip));
+      await holds();
+    },
+  );
+
+  it('closes nobody for numbers in a file of another version, and says so', async () => {
     await lab.stopAgent('SIGKILL');
-    const path = recordPath(lab, id);
-    const readable = readFileSync(path, 'utf8');
-    writeFileSync(path, readable.replace('"version":1', '"version":2'));
+    const path = (name: string): string => `${lab.dir}/state/${name}.json`;
+    expect(Number(readFileSync(path('policy-revisions'), 'utf8'))).toBeGreaterThan(1);
+    for (const name of ['policy-revisions', 'service-numbers']) writeFileSync(path(name), '{"version":2,"below":7}');
     await lab.startAgent();
-    expect(await lab.ping(other, frontend.ip)).toBe(false);
-    expect(await lab.ping(other, '172.18.0.1')).toBe(false);
-    expect(await lab.inNode('ip', '-o', 'link')).toContain(`mbr${id.toString(16).padStart(4, '0')}@`);
     const { checks } = await lab.admin().status();
-    expect(checks.find(({ name }) => name === 'records')).toMatchObject({
-      ok: false,
-      detail: expect.stringContaining(`endpoint ${id}`),
-    });
+    expect(checks.find(({ name }) => name === 'records')?.detail).toMatch(
+      /policy-revisions\.json is not what was written/,
+    );
+    await holds();
+  });
+
+  it('closes all for a numbering of identities of a later format, and opens them under a new one', async () => {
     await lab.stopAgent('SIGKILL');
-    writeFileSync(path, readable);
-    await lab.startAgent();
-    await eventually('the pod is back', () => lab.ping(other, frontend.ip));
+    const database = new DatabaseSync(`${lab.dir}/state/numbers.db`);
+    database.exec("ALTER TABLE identities ADD COLUMN tenant TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2");
+    database.close();
+    lab.connectApi(false);
+    await lab.startAgent({}, { waitReady: false });
+    expect(await lab.ping(frontend, backend.ip), 'nobody knows what the words of before mean').toBe(false);
+    lab.connectApi(true);
+    await eventually('it is ready', async () => (await lab.admin().status()).ready);
     await holds();
   });
 

@@ -125,11 +125,16 @@ describe('an agent that finds other maps', () => {
     await holds();
   });
 
-  it('writes all anew for another layout, while the pods go on as they were', async () => {
+  it('writes all anew for another layout, with maps of its own, while the pods go on as they were', async () => {
     const names = pins();
     await lab.stopAgent('SIGKILL');
     for (const name of names)
       renameSync(`${lab.pinDir}/maps/${name}`, `${lab.pinDir}/maps/${name.replace(/_[0-9a-f]{8}$/, '_00000000')}`);
+    const ofAnother = `${lab.pinDir}/maps/tenants_00000000`;
+    {
+      using unknown = createMap(MAP_SPECS.counters);
+      objectPin(unknown, ofAnother);
+    }
     lab.connectApi(false);
     await lab.startAgent({}, { waitReady: false });
     expect(await check('datapath')).toMatchObject({ ok: false, detail: expect.stringContaining('go on with the old') });
