@@ -2,11 +2,14 @@
  * Entry of `./membrane`. The one file of the command line that knows the composition roots: it loads them on demand, so
  * that nothing of the agent is read to print a version.
  */
-import { run } from './run.ts';
+import { leaveUndiciOut } from './lean-http.ts';
+
+leaveUndiciOut();
 
 // The launcher's cache is in use by now; pods and tools that we start must not write into it.
 delete process.env.NODE_COMPILE_CACHE;
 
+const { run } = await import('./run.ts');
 await run(process.argv, {
   agent: () => import('../agent/main.ts'),
   sandbox: () => import('../sandbox/commands.ts'),

@@ -17,7 +17,7 @@ const CONFINE = [
   'umount -l /run/netns 2>/dev/null',
   'mount -t sysfs -o nosuid,nodev,noexec,"$1" sysfs /sys || exit 125',
   'mount -t tmpfs -o nosuid,nodev,mode=755,size=64m tmpfs /run || exit 125',
-  'if [ "$1" = ro ]; then mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys || exit 125; fi',
+  'if [ "$1" = ro ]; then mount -o bind,ro /proc/sys /proc/sys || exit 125; fi',
   'cd -- "$2" || exit 125',
   'shift 2; printf . >&3; exec 3>&-; exec "$@"',
 ].join('\n');
