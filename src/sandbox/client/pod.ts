@@ -66,6 +66,22 @@ const tolerationSchema = z.object({
   effect: z.string().optional(),
 });
 
+const nodeRequirements = z
+  .array(z.object({ key: z.string(), operator: z.string(), values: z.array(z.string()).default([]) }))
+  .default([]);
+
+const affinitySchema = z.object({
+  nodeAffinity: z
+    .object({
+      requiredDuringSchedulingIgnoredDuringExecution: z
+        .object({
+          nodeSelectorTerms: z.array(z.object({ matchExpressions: nodeRequirements, matchFields: nodeRequirements })),
+        })
+        .optional(),
+    })
+    .optional(),
+});
+
 export const podSchema = z.object({
   metadata: z.object({
     name: segment,
@@ -82,6 +98,7 @@ export const podSchema = z.object({
     restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
     terminationGracePeriodSeconds: z.number().default(30),
     nodeSelector: z.record(z.string(), z.string()).default({}),
+    affinity: affinitySchema.optional(),
     tolerations: z.array(tolerationSchema).default([]),
     schedulerName: z.string().default('default-scheduler'),
     initContainers: z.array(containerSchema).default([]),

@@ -1,4 +1,5 @@
 import { errorMessage } from '../../base/index.ts';
+import { daemonSetController } from './daemon-sets/daemon-set-controller.ts';
 import { deploymentController } from './deployments/deployment-controller.ts';
 import { endpointsController } from './endpoints/endpoints-controller.ts';
 import { mirroringController } from './endpoints/mirroring-controller.ts';
@@ -24,6 +25,7 @@ export class ControllerManager {
       replicaController(context, REPLICATION_CONTROLLER),
       deploymentController(context),
       statefulSetController(context),
+      daemonSetController(context),
       jobController(context),
       endpointsController(context),
       mirroringController(context),

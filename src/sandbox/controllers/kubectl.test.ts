@@ -165,4 +165,23 @@ describe.each(programs)('%s and workloads', (program) => {
     await kubectl.succeeds('delete', 'sts/db');
     await expect.poll(() => cluster.names('controllerrevisions')).toEqual([]);
   });
+
+  test('a daemon set rolls out, forth and back', async () => {
+    cluster.store.create('nodes', { metadata: { name: 'node-1' } });
+    const manifest = MANIFEST.replace('kind: Deployment', 'kind: DaemonSet').replace(
+      'replicas: 3',
+      'minReadySeconds: 0',
+    );
+    await kubectl.succeeds('apply', '-f', await kubectl.file('agent.yaml', manifest.replaceAll('web', 'agent')));
+    await kubectl.succeeds('rollout', 'status', 'ds/agent');
+    await kubectl.succeeds('set', 'image', 'ds/agent', 'main=pause:2');
+    await kubectl.succeeds('rollout', 'status', 'ds/agent');
+    await kubectl.succeeds('rollout', 'undo', 'ds/agent');
+    await kubectl.succeeds('rollout', 'status', 'ds/agent');
+    expect(cluster.list('pods', 'app=agent').map((pod) => stringAt(pod, 'spec', 'containers', 0, 'image'))).toEqual([
+      'pause:1',
+    ]);
+    expect(await kubectl.succeeds('get', 'ds')).toMatch(/agent\s+1\s+1\s+1\s+1\s+1\s+<none>/);
+    await kubectl.succeeds('delete', 'ds/agent', '--cascade=foreground');
+  });
 });

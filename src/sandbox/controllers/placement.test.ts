@@ -28,6 +28,44 @@ function node(
 const loads = (...rows: (readonly [string, number])[]): Map<string, NodeLoad> =>
   new Map(rows.map(([name, pods]) => [name, { pods, hostPorts: [] }]));
 
+const required = (...nodeSelectorTerms: object[]): Record<string, unknown> => ({
+  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+});
+const named = (...values: string[]): object => ({ matchFields: [{ key: 'metadata.name', operator: 'In', values }] });
+const labelled = (operator: string, ...values: string[]): object => ({
+  matchExpressions: [{ key: 'disk', operator, values }],
+});
+
+describe('required node affinity', () => {
+  const nodes = [node('a', { labels: { disk: '8' } }), node('b')];
+
+  it.each<[string, object[], string | undefined]>([
+    ['a name', [named('b')], 'b'],
+    ['another name', [named('c')], undefined],
+    ['a value', [labelled('In', '8')], 'a'],
+    ['another value', [labelled('NotIn', '8')], 'b'],
+    ['a label', [labelled('Exists')], 'a'],
+    ['no label', [labelled('DoesNotExist')], 'b'],
+    ['more than', [labelled('Gt', '7')], 'a'],
+    ['not more than', [labelled('Gt', '8')], undefined],
+    ['less than', [labelled('Lt', '9')], 'a'],
+    ['one of two terms', [named('c'), labelled('Exists')], 'a'],
+    ['both of a term', [{ ...named('b'), ...labelled('Exists') }], undefined],
+    ['a term that says nothing', [{}], undefined],
+    ['an operator that is none', [labelled('Near', '8')], undefined],
+  ])('by %s', (_, terms, expected) => {
+    const placement = place(pod(required(...terms)), nodes, new Map());
+    expect(placement.kind === 'node' ? placement.name : undefined).toBe(expected);
+  });
+
+  it('is no way around what bars a node, but a toleration is', () => {
+    const cordoned = [node('a', { spec: { unschedulable: true } })];
+    expect(place(pod(required(named('a'))), cordoned, new Map()).kind).toBe('none');
+    const tolerations = [{ key: 'node.kubernetes.io/unschedulable', operator: 'Exists' }];
+    expect(place(pod({ ...required(named('a')), tolerations }), cordoned, new Map())).toMatchObject({ name: 'a' });
+  });
+});
+
 describe('place', () => {
   it('spreads by count, the first by name among equals', () => {
     const nodes = [node('node-10'), node('node-2'), node('node-1')];

@@ -49,13 +49,50 @@ function conflict(a: HostPortClaim, b: HostPortClaim): boolean {
   return a.hostIP === b.hostIP || EVERYWHERE.has(a.hostIP) || EVERYWHERE.has(b.hostIP);
 }
 
+/** What a node that is cordoned off counts as. */
+const UNSCHEDULABLE: Taint = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'NoSchedule' };
+
+/** By its labels and its name; preferences do not count. */
+export function wantsNode({ spec }: Pick<Pod, 'spec'>, { metadata: { name, labels } }: Node): boolean {
+  if (Object.entries(spec.nodeSelector).some(([key, value]) => labels[key] !== value)) return false;
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (required === undefined) return true;
+  return required.nodeSelectorTerms.some(({ matchExpressions, matchFields }) => {
+    const isEmpty = matchExpressions.length === 0 && matchFields.length === 0;
+    const holds = matchExpressions.every((requirement) => holdsFor(requirement, labels[requirement.key]));
+    const isNamed = matchFields.every(
+      (requirement) => requirement.key === 'metadata.name' && holdsFor(requirement, name),
+    );
+    return !isEmpty && holds && isNamed;
+  });
+}
+
+function holdsFor(
+  { operator, values }: { readonly operator: string; readonly values: readonly string[] },
+  value: string | undefined,
+): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return Number(value) > Number(values[0]);
+    case 'Lt':
+      return Number(value) < Number(values[0]);
+    default:
+      return false;
+  }
+}
+
 export function misfit(pod: Pod, node: Node, load: NodeLoad): Misfit | undefined {
   if (!nodeIsReady(node)) return 'node(s) were not ready';
-  if (node.spec.unschedulable) return 'node(s) were unschedulable';
-  const selector = Object.entries(pod.spec.nodeSelector);
-  if (selector.some(([key, value]) => node.metadata.labels[key] !== value)) {
-    return "node(s) didn't match Pod's node affinity/selector";
-  }
+  if (node.spec.unschedulable && !tolerates(pod.spec.tolerations, UNSCHEDULABLE)) return 'node(s) were unschedulable';
+  if (!wantsNode(pod, node)) return "node(s) didn't match Pod's node affinity/selector";
   const hard = node.spec.taints.filter((taint) => taint.effect === 'NoSchedule' || taint.effect === 'NoExecute');
   if (hard.some((taint) => !tolerates(pod.spec.tolerations, taint))) return 'node(s) had untolerated taint';
   if (hostPortsOf(pod).some((wanted) => load.hostPorts.some((taken) => conflict(wanted, taken)))) {

@@ -7,6 +7,7 @@ import { pods } from './pods.ts';
 import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
 import { controllerRevisions } from './workloads/controller-revisions.ts';
+import { daemonSets } from './workloads/daemon-sets.ts';
 import { deployments } from './workloads/deployments.ts';
 import { jobs } from './workloads/jobs.ts';
 import { replicaSets } from './workloads/replica-sets.ts';
@@ -33,5 +34,6 @@ export const resources: readonly ResourceDefinition[] = [
   replicationControllers,
   jobs,
   statefulSets,
+  daemonSets,
   controllerRevisions,
 ];

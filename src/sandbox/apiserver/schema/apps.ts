@@ -81,6 +81,33 @@ export const deployment = struct(`${APPS}.Deployment`, {
   }),
 });
 
+export const daemonSet = struct(`${APPS}.DaemonSet`, {
+  ...objectFields,
+  spec: struct(
+    `${APPS}.DaemonSetSpec`,
+    {
+      ...fields(int32, 'minReadySeconds', 'revisionHistoryLimit'),
+      selector: labelSelector,
+      template: podTemplateSpec,
+      updateStrategy: struct(`${APPS}.DaemonSetUpdateStrategy`, {
+        type: string,
+        rollingUpdate: struct(`${APPS}.RollingUpdateDaemonSet`, fields(intOrString, 'maxUnavailable', 'maxSurge')),
+      }),
+    },
+    { required: ['selector', 'template'] },
+  ),
+  status: struct(
+    `${APPS}.DaemonSetStatus`,
+    {
+      ...fields(int32, 'currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady'),
+      ...fields(int32, 'updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount'),
+      observedGeneration: int64,
+      conditions: conditions(`${APPS}.DaemonSetCondition`),
+    },
+    { required: ['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady'] },
+  ),
+});
+
 export const statefulSet = struct(`${APPS}.StatefulSet`, {
   ...objectFields,
   spec: struct(
