@@ -4,6 +4,7 @@
 #include "lib/affinity.h"
 #include "lib/config.h"
 #include "lib/removal.h"
+#include "lib/rows.h"
 #include "lib/words.h"
 
 /* Ticks after which a port without a connection is free again: far longer than it takes to write
@@ -28,8 +29,6 @@ struct collect_context {
 	__u32 now;
 	__u32 common; /* what accounts have beyond their guaranteed part */
 };
-
-struct bpf_map;
 
 static __always_inline bool owner_is_gone(__u16 endpoint)
 {
@@ -167,6 +166,8 @@ static __always_inline void collect_affinity(void)
 {
 	__u64 now = bpf_ktime_get_ns();
 
+	if (!HAS_ROWS(affinity_usage) && !HAS_ROWS(affinity))
+		return;
 	bpf_for_each_map_elem(&affinity_usage, forget_usage, 0, 0);
 	bpf_for_each_map_elem(&affinity, sweep_affinity, &now, 0);
 	bpf_for_each_map_elem(&affinity_usage, settle_usage, 0, 0);
@@ -209,11 +210,13 @@ int collect(struct collect_result *result)
 
 	if (CONFIG(ct_quota))
 		bpf_loop(ACCOUNT_COUNT, prepare_one, 0, 0);
-	bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
-	if (HAS_MAPPINGS)
+	if (HAS_ROWS(conntrack))
+		bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
+	if (HAS_MAPPINGS && HAS_ROWS(snat))
 		bpf_for_each_map_elem(&snat, sweep_one, &context, 0);
 	if (CONFIG(enable_services)) {
-		bpf_for_each_map_elem(&translations, sweep_translation, 0, 0);
+		if (HAS_ROWS(translations))
+			bpf_for_each_map_elem(&translations, sweep_translation, 0, 0);
 		collect_affinity();
 	}
 	if (CONFIG(ct_quota)) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Keeps what is remembered of turned sockets true. Run by the agent through BPF_PROG_TEST_RUN: from
  * user space no row could be taken away together with its account's count. */
+#include "lib/rows.h"
 #include "lib/sock_account.h"
-
-struct bpf_map;
 
 static __always_inline bool is_gone(const struct sock_turn *turn)
 {
@@ -73,7 +72,8 @@ int settle(struct settle_result *result)
 	struct settle_result context = {};
 
 	bpf_for_each_map_elem(&sock_accounts, begin_one, &context, 0);
-	bpf_for_each_map_elem(&sock_origins, count_one, &context, 0);
+	if (HAS_ROWS(sock_origins))
+		bpf_for_each_map_elem(&sock_origins, count_one, &context, 0);
 	bpf_for_each_map_elem(&sock_accounts, settle_one, &context, 0);
 	*result = context;
 	return 0;

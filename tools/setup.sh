@@ -45,6 +45,7 @@ bpftool=bpftool
 curl=curl
 dig=bind9-dnsutils
 wrk=wrk
+strace=strace
 "
 packages_check="$packages_run
 bpftool=bpftool

@@ -1,7 +1,7 @@
 import { Histogram } from '../base/metrics.ts';
 import { endpointsMap, ipcacheMap, noPolicyMaps, policyMaps, serviceMaps } from '../datapath/index.ts';
 import { openPlane, type Plane } from '../plane/index.ts';
-import { type AgentNode, nodeAddresses, reservedNumbers } from './node/index.ts';
+import { type AgentNode, reservedNumbers } from './node/index.ts';
 import { servicesOfNode } from './services/index.ts';
 
 /** The plane of this node: on its kernel's maps, with the numbering of its earlier life. */
@@ -20,7 +20,7 @@ export async function openNodePlane(node: AgentNode): Promise<Plane> {
   return await openPlane({
     nodeName: config.nodeName,
     clusterName: config.clusterName,
-    nodeAddresses,
+    nodeAddresses: () => kernel.addresses.all,
     maps: {
       endpoints: endpointsMap(maps),
       ipcache: ipcacheMap(maps),

@@ -22,7 +22,7 @@ describe('an agent that cannot put programs right', () => {
 
   const viewOf = async (pod: LabPod) => await lab.admin().endpoint({ namespace: 'default', pod: pod.name });
   const linkOf = async (pod: LabPod, hook: string): Promise<string> =>
-    `${lab.pinDir}/links/${(await viewOf(pod)).id}/${hook}`;
+    `${lab.pinDir}/links/pods/${(await viewOf(pod)).id}-${hook}`;
   const check = async (name: string) => (await lab.admin().status()).checks.find((one) => one.name === name);
 
   async function isClosed(pod: LabPod): Promise<void> {

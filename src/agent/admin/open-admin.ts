@@ -6,7 +6,7 @@ import { allRefusedPolicies, type Plane } from '../../plane/index.ts';
 import type { NodeDevices } from '../devices/index.ts';
 import { nodeDoctor } from '../doctor/index.ts';
 import type { Endpoints } from '../endpoints/index.ts';
-import { type AgentNode, nodeAddresses } from '../node/index.ts';
+import type { AgentNode } from '../node/index.ts';
 import type { Reflection } from '../objects/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
@@ -46,7 +46,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     maps,
     accounts: endpoints.accounts,
     words,
-    nodeAddresses,
+    nodeAddresses: () => kernel.addresses.all,
     closed: endpoints.closed,
     state,
     health: upkeep.health,

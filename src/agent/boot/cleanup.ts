@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { Netdev, removePins } from '../../datapath/index.ts';
 import { endpointOfIfname } from '../../endpoint/index.ts';
-import { deferredFolder } from '../endpoints/index.ts';
+import { deferredFolder, removePodPins } from '../endpoints/index.ts';
 import { type AgentConfig, takeLock } from '../node/index.ts';
 
 /**
@@ -11,16 +11,19 @@ import { type AgentConfig, takeLock } from '../node/index.ts';
 export async function cleanup(config: AgentConfig): Promise<{ readonly devices: number }> {
   const lock = takeLock(config.stateDir);
   using netdev = Netdev.open();
-  const devices = (await netdev.listLinks('mbr')).filter(({ name }) => endpointOfIfname(name) !== undefined);
-  for (const { name } of devices) {
+  let devices = 0;
+  for (const { name } of await netdev.listLinks('mbr')) {
+    const id = endpointOfIfname(name);
+    if (id === undefined) continue;
     await netdev.deleteLink(name);
     // One by one: a thousand programs freed at once can lock up the kernel's loader of programs (seen on 6.18).
-    rmSync(`${config.pinDir}/links/${endpointOfIfname(name)}`, { recursive: true, force: true });
+    removePodPins(config.pinDir, id);
+    devices += 1;
   }
   removePins(config.pinDir);
   for (const socket of [config.cniSocket, config.adminSocket]) rmSync(socket, { force: true });
   rmSync(deferredFolder(config.cniSocket), { recursive: true, force: true });
   lock.release();
   rmSync(config.stateDir, { recursive: true, force: true });
-  return { devices: devices.length };
+  return { devices };
 }

@@ -50,10 +50,8 @@ function scene(links: readonly Link[], configured?: readonly string[]) {
   };
   const devices = () =>
     new NodeDevices({
-      netdev: {
-        listLinks: async () => it.links.filter(({ ifindex: index }) => !it.missed.has(index)),
-        linkAt: async (index) => it.links.find((one) => one.ifindex === index),
-      },
+      links: { all: async () => it.links.filter(({ ifindex: index }) => !it.missed.has(index)) },
+      netdev: { linkAt: async (index) => it.links.find((one) => one.ifindex === index) },
       programs: it.programs,
       mayReplace: () => it.mayReplace.value,
       uplink: ifindex(UPLINK),

@@ -1,5 +1,5 @@
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
-import type { Link, Netdev } from '../../datapath/index.ts';
+import type { Link, LinkList, Netdev } from '../../datapath/index.ts';
 import { endpointOfIfname } from '../../endpoint/index.ts';
 import type { Ifindex } from '../../model/index.ts';
 import type { DevicePrograms } from './device-programs.ts';
@@ -8,7 +8,8 @@ import type { DevicePrograms } from './device-programs.ts';
 const LOOK_MS = 10_000;
 
 export type NodeDevicesOptions = {
-  readonly netdev: Pick<Netdev, 'listLinks' | 'linkAt'>;
+  readonly links: Pick<LinkList, 'all'>;
+  readonly netdev: Pick<Netdev, 'linkAt'>;
   readonly programs: Pick<
     DevicePrograms,
     'pinned' | 'isAttached' | 'difference' | 'attach' | 'closeLeftBehind' | 'detach'
@@ -43,7 +44,7 @@ export class NodeDevices implements Service {
    */
   async look(): Promise<void> {
     const { netdev, programs, uplink, configured, log } = this.#o;
-    const links = await netdev.listLinks('');
+    const links = await this.#o.links.all();
     const outer = links.filter((link) => link.ifindex === uplink || leadsOut(link, configured));
     for (const link of outer) {
       if (!this.#o.mayReplace() && programs.isAttached(link.ifindex)) continue;

@@ -4,9 +4,10 @@ import { NodeDevices } from './node-devices.ts';
 
 /** Looks at no device yet: pods' devices are told from others by what is restored before. */
 export function openDevices({ config, kernel, clock, log }: AgentNode): NodeDevices {
-  const { netdev, specs, maps, running, base, mayReplace, uplink } = kernel;
+  const { netdev, links, specs, maps, running, base, mayReplace, uplink } = kernel;
   const { pinDir, nodePortAcceleration: acceleration } = config;
   return new NodeDevices({
+    links,
     netdev,
     programs: new DevicePrograms({ ...specs, maps, running, base, pinDir, acceleration, log }),
     mayReplace,

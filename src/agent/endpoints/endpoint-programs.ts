@@ -1,8 +1,10 @@
 import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { errorMessage } from '../../base/index.ts';
 import {
   type Config,
   closeLeftBehind,
+  folderStamp,
   installJudges,
   judgesDifference,
   loadEndpointPrograms,
@@ -44,6 +46,9 @@ export class EndpointPrograms {
   readonly #o: EndpointProgramsOptions;
   readonly #links = new Map<EndpointId, Map<Hook, TcxLink>>();
   readonly #configs = new WeakMap<EndpointRecord, Config>();
+  /** Of the pins' folder at the last look at all of them, and whose pins were right then. */
+  #stamp: string | undefined;
+  readonly #wellPinned = new Set<EndpointId>();
 
   constructor(options: EndpointProgramsOptions) {
     this.#o = options;
@@ -142,6 +147,29 @@ export class EndpointPrograms {
     }
   }
 
+  /** The same of many: those that differ. Pins are looked at one by one only when something in their folder changed. */
+  differences(records: readonly EndpointRecord[]): Map<EndpointId, string> {
+    // Taken first: what changes meanwhile makes another one.
+    const stamp = folderStamp(this.#folder);
+    if (stamp === undefined || stamp !== this.#stamp) this.#wellPinned.clear();
+    this.#stamp = stamp;
+    const found = new Map<EndpointId, string>();
+    for (const record of records) {
+      const difference = this.#wellPinned.has(record.id) ? this.#differenceOfPinned(record) : this.difference(record);
+      if (difference === undefined) this.#wellPinned.add(record.id);
+      else found.set(record.id, difference);
+    }
+    return found;
+  }
+
+  #differenceOfPinned(record: EndpointRecord): string | undefined {
+    try {
+      return this.#difference(record);
+    } catch (error) {
+      return errorMessage(error);
+    }
+  }
+
   #unpinned(id: EndpointId): string | undefined {
     const unpinned = this.unpinned(id);
     return unpinned.length > 0 ? `not pinned: ${unpinned.join(', ')}` : undefined;
@@ -191,20 +219,20 @@ export class EndpointPrograms {
       const pin = this.#pin(id, hook);
       this.#links.get(id)?.get(hook)?.close();
       await TcxLink.open(pin)?.detach();
+      rmSync(pin, { recursive: true, force: true });
     }
     this.#links.delete(id);
-    rmSync(this.#directory(id), { recursive: true, force: true });
   }
 
   /** Which endpoints have pinned links. */
   pinned(): Map<EndpointId, PinnedLinks> {
-    const found = new Map<EndpointId, PinnedLinks>();
-    for (const name of list(`${this.#o.pinDir}/links`)) {
-      if (!/^[1-9]\d{0,4}$/.test(name)) continue;
-      const links = list(`${this.#o.pinDir}/links/${name}`);
-      found.set(endpointId(Number(name)), { fromPod: links.includes('ingress'), toPod: links.includes('egress') });
-    }
-    return found;
+    const pins = new Set(list(this.#folder));
+    const ids = Array.from(pins, (name) => Number(/^([1-9]\d{0,4})-/.exec(name)?.[1] ?? 0)).filter((id) => id > 0);
+    return new Map(
+      Array.from(new Set(ids), (id) => {
+        return [endpointId(id), { fromPod: pins.has(`${id}-ingress`), toPod: pins.has(`${id}-egress`) }];
+      }),
+    );
   }
 
   /** How the programs that all endpoints share differ from what they should be. */
@@ -240,13 +268,25 @@ export class EndpointPrograms {
     return link;
   }
 
-  #pin(id: EndpointId, hook: Hook): string {
-    return `${this.#directory(id)}/${hook}`;
+  get #folder(): string {
+    return podPins(this.#o.pinDir);
   }
 
-  #directory(id: EndpointId): string {
-    return `${this.#o.pinDir}/links/${id}`;
+  #pin(id: EndpointId, hook: Hook): string {
+    return join(this.#folder, pinName(id, hook));
   }
+}
+
+/** One folder for all: a single question says whether any pin in it changed. */
+function podPins(pinDir: string): string {
+  return join(pinDir, 'links/pods');
+}
+
+const pinName = (id: EndpointId, hook: Hook): string => `${id}-${hook}`;
+
+/** Removes the pins of an endpoint of whose programs nobody knows anything any more. */
+export function removePodPins(pinDir: string, id: EndpointId): void {
+  for (const hook of HOOKS) rmSync(join(podPins(pinDir), pinName(id, hook)), { recursive: true, force: true });
 }
 
 function list(directory: string): string[] {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
-import type { Netdev } from '../../datapath/index.ts';
+import { folderStamp, type Netdev } from '../../datapath/index.ts';
 import { attachmentKey, type EndpointRecord } from '../../endpoint/index.ts';
 import type { EndpointTable } from '../../plane/index.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
@@ -24,6 +25,8 @@ export type GoneAttachmentsOptions = {
  */
 export class GoneAttachments implements Service {
   readonly #o: GoneAttachmentsOptions;
+  /** Stamps of folders that had every namespace which they should have, at the last look. */
+  #complete: ReadonlyMap<string, string> = new Map();
 
   constructor(options: GoneAttachmentsOptions) {
     this.#o = options;
@@ -39,10 +42,20 @@ export class GoneAttachments implements Service {
   }
 
   async look(): Promise<void> {
-    for (const { record } of this.#o.endpoints.values()) {
-      if (existsSync(record.netns)) continue;
-      await this.#o.queue.run(attachmentKey(record.attachment), async () => await this.#removeIfGone(record));
+    const { endpoints, queue } = this.#o;
+    const records = endpoints.values().map(({ record }) => record);
+    const complete = new Map<string, string>();
+    for (const [folder, inside] of Map.groupBy(records, ({ netns }) => dirname(netns))) {
+      // Taken first: what goes meanwhile makes another one.
+      const stamp = folderStamp(folder);
+      const isSame = stamp !== undefined && stamp === this.#complete.get(folder);
+      const gone = isSame ? [] : inside.filter(({ netns }) => !existsSync(netns));
+      if (stamp !== undefined && gone.length === 0) complete.set(folder, stamp);
+      for (const record of gone) {
+        await queue.run(attachmentKey(record.attachment), async () => await this.#removeIfGone(record));
+      }
     }
+    this.#complete = complete;
   }
 
   async #removeIfGone(record: EndpointRecord): Promise<void> {

@@ -2,6 +2,6 @@
 export type { BrokenEndpoints } from './broken-endpoints.ts';
 export type { ClosedEndpoints } from './closed-endpoints.ts';
 export { deferredFolder } from './deferred-deletes.ts';
-export type { EndpointPrograms } from './endpoint-programs.ts';
+export { type EndpointPrograms, removePodPins } from './endpoint-programs.ts';
 export { type Endpoints, openEndpoints } from './open-endpoints.ts';
 export { swapPrograms } from './restorer.ts';

@@ -12,6 +12,6 @@ export {
   UNRESERVED_PORTS,
 } from './masquerade-ports.ts';
 export { type AgentNode, nodeService, openNode } from './node.ts';
-export { GATEWAY, GATEWAY_MAC, nodeAddresses } from './node-facts.ts';
+export { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
 export { reservedNumbers } from './reserved-numbers.ts';
 export type { StateFiles } from './state-files.ts';

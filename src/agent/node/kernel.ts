@@ -6,8 +6,10 @@ import {
   ensureBpffs,
   Generation,
   KernelEndpointWords,
+  LinkList,
   type MapSet,
   Netdev,
+  NetworkNews,
   type ObjectSpec,
   RunningPrograms,
   readObjectSpec,
@@ -15,6 +17,7 @@ import {
 } from '../../datapath/index.ts';
 import type { AgentConfig } from './config.ts';
 import { type Ports, reserveMasqueradePorts, UNRESERVED_PORTS } from './masquerade-ports.ts';
+import { NodeAddresses } from './node-addresses.ts';
 import { mapSizes, nodeConfig } from './node-config.ts';
 import { findUplink, type Uplink } from './node-facts.ts';
 
@@ -24,6 +27,8 @@ type ProgramFile = (typeof PROGRAMS)[number];
 /** This node's kernel: its devices, its maps, and the programs that are for it. */
 export type Kernel = {
   readonly netdev: Netdev;
+  readonly links: LinkList;
+  readonly addresses: NodeAddresses;
   readonly uplink: Uplink;
   /** Undefined: nobody is masqueraded. */
   readonly masqueradePorts: Ports | undefined;
@@ -36,6 +41,8 @@ export type Kernel = {
   readonly running: RunningPrograms;
   /** False: programs of an earlier life go on with its maps until the new ones hold what the API says. */
   readonly mayReplace: () => boolean;
+  /** Lets go of what is open; what is pinned goes on. */
+  readonly close: () => void;
 };
 
 /** Opens the maps that are there, or makes them; attaches nothing. */
@@ -44,27 +51,33 @@ export async function openKernel(config: AgentConfig, log: Logger): Promise<Kern
   ensureBpffs(pinRoot);
   requireFeatures(pinRoot);
   const netdev = Netdev.open();
+  // One each: who has heard of a change has heard of it.
+  const news = { links: NetworkNews.open(), addresses: NetworkNews.open() };
   const uplink = await findUplink(netdev, config.uplink);
   const masquerades = config.enableMasquerade || config.enableServices;
   const masqueradePorts = masquerades ? reserveMasqueradePorts(log) : undefined;
   const base = nodeConfig(config, uplink, masqueradePorts ?? UNRESERVED_PORTS);
   const generation = await Generation.open({ pinDir: config.pinDir, sizes: mapSizes(config.maps), config: base });
   const { maps } = generation;
+  const words = KernelEndpointWords.of(maps.get('endpoint_words'));
   const specs = readSpecs();
   const running = new RunningPrograms({ maps, base });
   // All are loaded once before any is attached: what the kernel refuses must cost nobody anything.
   for (const spec of attachable(specs, config)) running.learn(spec);
   return {
     netdev,
+    links: new LinkList(netdev, news.links),
+    addresses: new NodeAddresses(news.addresses),
     uplink,
     masqueradePorts,
     base,
     specs,
     generation,
     maps,
-    words: KernelEndpointWords.of(maps.get('endpoint_words')),
+    words,
     running,
     mayReplace: () => generation.isComplete,
+    close: () => [words, netdev, news.links, news.addresses, generation].forEach((open) => open.close()),
   };
 }
 

@@ -1,6 +1,5 @@
-import type { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { defaultRouteDevice, nodeAddresses } from './node-facts.ts';
+import { defaultRouteDevice } from './node-facts.ts';
 
 const HEADER = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
 const route = (device: string, destination: string, flags: string, metric: number, mask: string): string =>
@@ -18,14 +17,4 @@ describe('defaultRouteDevice', () => {
     expect(defaultRouteDevice(table)).toBe('eth0');
     expect(defaultRouteDevice(HEADER)).toBeUndefined();
   });
-});
-
-it('the node has every address but 127/8 and IPv6', () => {
-  const at = (address: string, internal: boolean, family: 'IPv4' | 'IPv6' = 'IPv4') =>
-    ({ address, family, internal, netmask: '', mac: '', cidr: null, scopeid: 0 }) as const;
-  const interfaces: ReturnType<typeof networkInterfaces> = {
-    lo: [at('127.0.0.1', true), at('127.8.0.1', true), at('10.99.0.1', true), at('::1', true, 'IPv6')],
-    eth0: [at('172.18.0.2', false), at('172.18.0.77', false), at('fe80::1', false, 'IPv6')],
-  };
-  expect(nodeAddresses(interfaces)).toEqual(['10.99.0.1', '172.18.0.2', '172.18.0.77']);
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Netdev } from '../../datapath/index.ts';
 import type { Ifindex } from '../../model/index.ts';
-import { type Addr, Prefix, parseAddr, parseMac } from '../../net/index.ts';
+import { type Addr, parseAddr, parseMac } from '../../net/index.ts';
 import { agentErrors } from '../errors.ts';
 
 /** Next hop of every pod; nobody has this address, the datapath answers for it. */
@@ -10,19 +10,6 @@ export const GATEWAY = parseAddr('169.254.1.1');
 export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');
 
 export type Uplink = { readonly name: string; readonly ifindex: Ifindex; readonly mtu: number; readonly addr: Addr };
-
-/**
- * IPv4 addresses of this network namespace, 127/8 left out: nobody reaches that from outside. Others at the loopback
- * device are the node's like any: that is where an address belongs that is announced by a routing protocol.
- */
-export function nodeAddresses(interfaces = networkInterfaces()): Addr[] {
-  return Object.values(interfaces)
-    .flatMap((entries) => entries ?? [])
-    .filter(({ family, address }) => family === 'IPv4' && !LOOPBACK.contains(parseAddr(address)))
-    .map(({ address }) => parseAddr(address));
-}
-
-const LOOPBACK = Prefix.parse('127.0.0.0/8');
 
 /** The device of the default route, from /proc/net/route (kernel, net/ipv4/fib_trie.c); undefined: there is none. */
 export function defaultRouteDevice(table = readFileSync('/proc/thread-self/net/route', 'ascii')): string | undefined {

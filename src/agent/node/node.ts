@@ -24,9 +24,9 @@ export async function openNode(config: AgentConfig, log: Logger): Promise<AgentN
 }
 
 /** Releases what the agent holds of the node, at its end; what is pinned goes on. */
-export function nodeService({ kernel: { words, netdev, generation }, numbers }: AgentNode): Service {
+export function nodeService({ kernel, numbers }: AgentNode): Service {
   return {
     start: async () => undefined,
-    stop: async () => [words, netdev, generation, numbers].forEach((open) => open.close()),
+    stop: async () => [kernel, numbers].forEach((open) => open.close()),
   };
 }

@@ -64,12 +64,14 @@ export class DatapathHealth implements Service {
     if (!generation.isSettled) return [...generation.problems];
     const judges = programs.sharedDifference();
     const turned = sockets.difference();
+    const settled = this.#settled();
+    const differences = programs.differences(settled.map(({ record }) => record));
     return [
       ...generation.problems,
       ...generation.maps.unpinned().map((name) => `the map ${name} is not pinned`),
       ...(judges === undefined ? [] : [`the judges: ${judges}`]),
-      ...this.#settled().flatMap((endpoint) => {
-        const difference = programs.difference(endpoint.record);
+      ...settled.flatMap((endpoint) => {
+        const difference = differences.get(endpoint.record.id);
         return difference === undefined ? [] : [`${nameOf(endpoint)}: ${difference}`];
       }),
       ...devices.problems(),
@@ -117,8 +119,12 @@ export class DatapathHealth implements Service {
     const unjudged = await attempt('judges', programs.sharedDifference(), () => programs.installShared());
     // Nobody knows what they would let pass: without them everything that conntrack does not know is dropped.
     if (unjudged !== undefined) programs.removeShared();
-    for (const endpoint of this.#settled()) {
+    const settled = this.#settled();
+    const differences = programs.differences(settled.map(({ record }) => record));
+    for (const endpoint of settled) {
       const { record } = endpoint;
+      if (!differences.has(record.id) && endpoint.state !== 'broken') continue;
+      // Asked again: what others needed may have taken its time.
       const why = await attempt(nameOf(endpoint), programs.difference(record), async () => {
         programs.repin(record.id);
         if (programs.difference(record) !== undefined) await programs.attach(record);
@@ -128,9 +134,10 @@ export class DatapathHealth implements Service {
       else continue;
       changed.emit();
     }
-    if (devices.problems().length > 0)
+    if (devices.problems().length > 0) {
       await attempt('devices of the node', 'not as they should be', () => devices.look());
-    failed.push(...devices.problems());
+      failed.push(...devices.problems());
+    }
     await attempt('programs of sockets', sockets.difference(), async () => {
       await sockets.attach();
       const still = sockets.difference();

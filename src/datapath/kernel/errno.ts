@@ -2,6 +2,9 @@ import { constants } from 'node:os';
 
 const names = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
 
+// It has two names, and this is the one of the manual pages.
+names.set(constants.errno.EAGAIN, 'EAGAIN');
+
 /** Linux numbers that node:os does not name. */
 const ENOTSUPP = 524;
 

@@ -262,9 +262,14 @@ export function readSocketOption(fd: number, level: number, name: number, value:
   }
 }
 
+/** `sockaddr`: as the kernel has it. Throws ErrnoError. */
+export function bindSocket(fd: number, sockaddr: Uint8Array): void {
+  if (libc().bind(fd, sockaddr, sockaddr.length) !== 0) throw new ErrnoError('bind', koffi.errno());
+}
+
 /** Binds to a raw `sockaddr` and listens. Throws ErrnoError. */
 export function bindAndListen(fd: number, sockaddr: Uint8Array, backlog: number): void {
-  if (libc().bind(fd, sockaddr, sockaddr.length) !== 0) throw new ErrnoError('bind', koffi.errno());
+  bindSocket(fd, sockaddr);
   if (libc().listen(fd, backlog) !== 0) throw new ErrnoError('listen', koffi.errno());
 }
 

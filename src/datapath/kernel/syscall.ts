@@ -229,17 +229,23 @@ export type LinkInfo = {
   readonly attachType: number;
 };
 
-/** One for all: they are asked for by the hundred, and an ArrayBuffer of its own never moves. */
+/** A question of their own, made once: they are asked by the hundred. ArrayBuffers of their own never move. */
+const linkAttr = new DataView(new ArrayBuffer(16));
+const linkAttrBytes = new Uint8Array(linkAttr.buffer);
 const linkBytes = new Uint8Array(new ArrayBuffer(64));
+const link = new DataView(linkBytes.buffer);
 
 export function linkInfo(fd: LinkFd): LinkInfo {
+  if (linkAttr.getBigUint64(8, true) === 0n) linkAttr.setBigUint64(8, addressOf(linkBytes), true);
+  linkAttr.setUint32(0, fd.number, true);
+  linkAttr.setUint32(4, linkBytes.length, true);
   linkBytes.fill(0);
-  const v = objectInfo(fd, linkBytes);
+  bpf(15, linkAttrBytes, 'link info');
   return {
-    id: v.getUint32(4, true),
-    programId: v.getUint32(8, true),
-    ifindex: v.getUint32(16, true),
-    attachType: v.getUint32(20, true),
+    id: link.getUint32(4, true),
+    programId: link.getUint32(8, true),
+    ifindex: link.getUint32(16, true),
+    attachType: link.getUint32(20, true),
   };
 }
 

@@ -4,6 +4,7 @@ import { datapathErrors } from '../errors.ts';
 import { MAP_LAYOUTS, MAP_SPECS, type MapName } from '../gen/layout.ts';
 import type { MapFd } from '../kernel/index.ts';
 import {
+  folderStamp,
   hasErrno,
   isBpffs,
   kernelError,
@@ -36,6 +37,8 @@ export class MapSet implements Disposable {
   /** Kernel ids of maps: whether each is of this set, or the name of one of ours that is not. */
   readonly #known = new Map<number, { readonly isOurs: boolean; readonly name: string }>();
   #directory: string | undefined;
+  /** Of the directory, when every map was last seen pinned in it. */
+  #wellPinned: string | undefined;
 
   constructor(options: MapSetOptions) {
     this.#directory = options.pinDir === undefined ? undefined : join(options.pinDir, 'maps');
@@ -64,10 +67,12 @@ export class MapSet implements Disposable {
   /** The pins are in this directory now. */
   moved(directory: string): void {
     this.#directory = directory;
+    this.#wellPinned = undefined;
   }
 
   #add(name: MapName, map: MapFd): void {
     this.#open.set(name, map);
+    this.#wellPinned = undefined;
     this.#known.set(mapInfo(map).id, { isOurs: true, name });
   }
 
@@ -96,7 +101,12 @@ export class MapSet implements Disposable {
   unpinned(): MapName[] {
     const directory = this.#directory;
     if (directory === undefined) return [];
-    return [...this.#open].flatMap(([name, map]) => (isPinned(map, mapPin(directory, name)) ? [] : [name]));
+    // Taken first: what changes meanwhile makes another one.
+    const stamp = folderStamp(directory);
+    if (stamp !== undefined && stamp === this.#wellPinned) return [];
+    const unpinned = [...this.#open].flatMap(([name, map]) => (isPinned(map, mapPin(directory, name)) ? [] : [name]));
+    this.#wellPinned = unpinned.length === 0 ? stamp : undefined;
+    return unpinned;
   }
 
   /** Pins again what is not pinned any more. Throws E_DATAPATH_PIN. */
