@@ -22,10 +22,10 @@ static __always_inline void count(__u32 reason, __u32 direction, __u32 length)
 }
 
 /* The row of an endpoint's drops; none when there is no room. */
-static __always_inline struct counter *drops_row(const struct drop_key *key)
+static __always_inline struct drop_counter *drops_row(const struct drop_key *key)
 {
-	struct counter *row = bpf_map_lookup_elem(&drops, key);
-	struct counter none = {};
+	struct drop_counter *row = bpf_map_lookup_elem(&drops, key);
+	struct drop_counter none = {};
 
 	if (row)
 		return row;
@@ -33,28 +33,38 @@ static __always_inline struct counter *drops_row(const struct drop_key *key)
 	return bpf_map_lookup_elem(&drops, key);
 }
 
-/* A packet that was dropped: in sum, and for its endpoint while there is room. */
-static __always_inline void count_drop(const struct drop_key *key, __u32 length)
+/* A packet that was dropped: in sum, and for its endpoint while there is room. Returns its row. */
+static __always_inline struct drop_counter *count_drop(const struct drop_key *key, __u32 length)
 {
+	struct drop_counter *row;
+
 	count(key->reason, key->direction, length);
-	counter_add(drops_row(key), length);
+	row = drops_row(key);
+	if (row) {
+		row->packets += 1;
+		row->bytes += length;
+	}
+	return row;
 }
 
 /* A packet may come while a socket's program counts, not the other way round: only the latter has
  * to add without a gap. */
-static __always_inline void counter_add_whole(struct counter *counter)
+static __always_inline void add_whole(__u64 *packets)
 {
-	if (counter)
-		__sync_fetch_and_add(&counter->packets, 1);
+	__sync_fetch_and_add(packets, 1);
 }
 
 /* The same of what was refused at a socket, before there was a packet. */
 static __always_inline void count_refusal(const struct drop_key *key)
 {
 	__u32 index = key->reason * 2 + key->direction;
+	struct counter *counter = bpf_map_lookup_elem(&counters, &index);
+	struct drop_counter *row = drops_row(key);
 
-	counter_add_whole(bpf_map_lookup_elem(&counters, &index));
-	counter_add_whole(drops_row(key));
+	if (counter)
+		add_whole(&counter->packets);
+	if (row)
+		add_whole(&row->packets);
 }
 
 /* True when the payer may write one more. Half of the ring is for those who stay within a 64th
@@ -81,13 +91,18 @@ static __always_inline bool event_may(struct event_account *account)
 	return true;
 }
 
-/* An event that is not written: for want of room in the ring, or of the payer's share. */
-static __always_inline void event_missed(struct event_account *account, bool lost)
+/* An event that is not written: for want of room in the ring, or of the payer's share. `row`: that
+ * of the payer's drops, if this is one; it is this CPU's own, and costs no lock. */
+static __always_inline void event_missed(struct event_account *account, struct drop_counter *row,
+					 bool lost)
 {
 	__u32 zero = 0;
 	struct event_state *state = bpf_map_lookup_elem(&event_state, &zero);
 
-	__sync_fetch_and_add(&account->missed, 1);
+	if (row)
+		row->untold += 1;
+	else
+		__sync_fetch_and_add(&account->missed, 1);
 	if (state && lost)
 		state->lost += 1;
 	else if (state)
@@ -95,7 +110,7 @@ static __always_inline void event_missed(struct event_account *account, bool los
 }
 
 /* True when the payer's share has room for one more event, which is taken. */
-static __always_inline bool event_take(__u32 payer)
+static __always_inline bool event_take(__u32 payer, struct drop_counter *row)
 {
 	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
 
@@ -103,7 +118,7 @@ static __always_inline bool event_take(__u32 payer)
 		return false;
 	if (event_may(account))
 		return true;
-	event_missed(account, false);
+	event_missed(account, row, false);
 	return false;
 }
 
@@ -117,6 +132,6 @@ static __always_inline struct event *event_reserve(__u32 payer)
 		return event;
 	account = bpf_map_lookup_elem(&event_accounts, &payer);
 	if (account)
-		event_missed(account, true);
+		event_missed(account, 0, true);
 	return 0;
 }

@@ -62,26 +62,29 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 	return 0;
 }
 
-/* Most of a flood is not written: that much is known without a call. */
-static __always_inline void tell(struct __sk_buff *skb, const struct flow *flow, __u8 type,
-				 __u8 reason)
-{
-	if (CONFIG(enable_events) && event_take(event_payer(flow)))
-		event_write(skb, flow, type, reason);
-}
-
-/* The same, apart for the sake of those who let pass what they tell of. */
+/* Apart for the sake of those who let pass what they tell of. */
 VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
 {
-	if (flow)
-		tell(skb, flow, type, reason);
+	if (flow && CONFIG(enable_events) && event_take(event_payer(flow), 0))
+		event_write(skb, flow, type, reason);
 	return 0;
+}
+
+/* Most of a flood is not written: that much is known without a call. */
+static __always_inline void tell_drop(struct __sk_buff *skb, const struct flow *flow,
+				      const struct drop_key *key, struct drop_counter *row)
+{
+	__u32 payer = event_payer(flow);
+
+	if (event_take(payer, payer >> 1 == key->endpoint ? row : 0))
+		event_write(skb, flow, EVENT_DROP, key->reason);
 }
 
 /* The only way out for a packet that must not go on. */
 VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 reason)
 {
 	struct drop_key key = {};
+	struct drop_counter *row;
 
 	if (!flow)
 		return TC_ACT_SHOT;
@@ -94,7 +97,8 @@ VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 rea
 	} else if (flow->hook == HOOK_TO_POD) {
 		key.endpoint = flow->destination.endpoint;
 	}
-	count_drop(&key, skb->len);
-	tell(skb, flow, EVENT_DROP, reason);
+	row = count_drop(&key, skb->len);
+	if (CONFIG(enable_events))
+		tell_drop(skb, flow, &key, row);
 	return TC_ACT_SHOT;
 }

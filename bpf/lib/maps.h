@@ -201,7 +201,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, struct drop_key);
-	__type(value, struct counter);
+	__type(value, struct drop_counter);
 } drops SEC(".maps");
 
 struct {
@@ -233,7 +233,7 @@ typedef __u32 event_account_index __tag(by enum direction);
 struct event_account {
 	__u32 window; /* second, of 2^30 ns, that `used` belongs to */
 	__u32 used;
-	__u64 missed; /* events that were not written */
+	__u64 missed; /* events that were not written, but for those in `drops` */
 };
 
 struct {

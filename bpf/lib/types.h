@@ -22,7 +22,7 @@
 #define __tag(meaning) __attribute__((btf_decl_tag(#meaning)))
 
 /* Raised when the same bytes come to mean something else, which their types do not show. */
-#define LAYOUT_VERSION 5
+#define LAYOUT_VERSION 6
 
 /* 16 bytes in network order; IPv4 as ::ffff:a.b.c.d, so that one core serves both families. */
 union addr {
@@ -415,6 +415,13 @@ struct counter {
 	__u64 bytes;
 };
 
+/* The same of an endpoint's drops. */
+struct drop_counter {
+	__u64 packets;
+	__u64 bytes;
+	__u64 untold; /* events about them that were not written and were the endpoint's to pay */
+};
+
 /* Drops by endpoint and reason; endpoint 0 is the node's own devices and processes. What a socket
  * is refused counts as a packet of no bytes. */
 struct drop_key {
@@ -509,3 +516,4 @@ _Static_assert(sizeof(struct forget_request) == 16, "forget_request");
 _Static_assert(sizeof(struct settle_result) == 4, "settle_result");
 _Static_assert(sizeof(struct counter) == 16, "counter");
 _Static_assert(sizeof(struct drop_key) == 4, "drop_key");
+_Static_assert(sizeof(struct drop_counter) == 24, "drop_counter");

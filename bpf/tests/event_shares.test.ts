@@ -73,6 +73,25 @@ describe('the counters of drops', () => {
     ]);
   });
 
+  test('say exactly what was not told, and so does an endpoint that has no row', async () => {
+    using pair = await Pair.create({ a: [], b: [], config: { eventRate: 8 }, sizes: { drops: 1 } });
+    flood(pair, 200);
+    for (let port = 1; port <= 300; port += 1)
+      pair.datapath.run(pair.b.programs.fromPod, fromPod(pair.b, A, udp(port, 53)));
+    const events = pair.datapath.events();
+    for (const [id, packets] of [
+      [1, 200],
+      [2, 300],
+    ] as const) {
+      const told = events.filter(({ sourceEndpoint }) => sourceEndpoint === id).length;
+      expect(told).toBeGreaterThan(0);
+      expect(told + pair.datapath.missedEvents(id)).toBe(packets);
+    }
+    pair.datapath.accounts.forget(endpointId(1));
+    pair.datapath.accounts.forget(endpointId(2));
+    expect([1, 2].map((id) => pair.datapath.missedEvents(id))).toEqual([0, 0]);
+  });
+
   test('go with their endpoint', async () => {
     using pair = await Pair.create({ a: [], b: [] });
     flood(pair, 3);

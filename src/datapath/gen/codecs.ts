@@ -1273,6 +1273,43 @@ export const counterCodec: Codec<Counter> = {
   decode: decodeCounter,
 };
 
+/** The same of an endpoint's drops. */
+export type DropCounter = {
+  readonly packets: bigint;
+  readonly bytes: bigint;
+  /** events about them that were not written and were the endpoint's to pay */
+  readonly untold: bigint;
+};
+
+export const DROP_COUNTER_SIZE = 24;
+
+export function decodeDropCounter(view: DataView, offset = 0): DropCounter {
+  return {
+    packets: view.getBigUint64(offset, true),
+    bytes: view.getBigUint64(offset + 8, true),
+    untold: view.getBigUint64(offset + 16, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeDropCounter(view: DataView, offset: number, value: DropCounter): void {
+  view.setBigUint64(offset, value.packets, true);
+  view.setBigUint64(offset + 8, value.bytes, true);
+  view.setBigUint64(offset + 16, value.untold, true);
+}
+
+export function encodeDropCounter(value: DropCounter): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(24);
+  writeDropCounter(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const dropCounterCodec: Codec<DropCounter> = {
+  size: 24,
+  write: writeDropCounter,
+  decode: decodeDropCounter,
+};
+
 /**
  * Drops by endpoint and reason; endpoint 0 is the node's own devices and processes. What a socket is refused counts
  * as a packet of no bytes.
@@ -1450,7 +1487,7 @@ export type EventAccount = {
   /** second, of 2^30 ns, that `used` belongs to */
   readonly window: number;
   readonly used: number;
-  /** events that were not written */
+  /** events that were not written, but for those in `drops` */
   readonly missed: bigint;
 };
 

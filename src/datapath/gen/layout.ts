@@ -3,7 +3,7 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '5dd7ce243ac670eb';
+export const LAYOUT_HASH = '28c7dcb430059148';
 
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 42;
@@ -19,7 +19,7 @@ export const MAP_SPECS = {
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
   counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 84, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65539, flags: 0 },
-  drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 16, maxEntries: 65536, flags: 1 },
+  drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
   endpoints: { name: 'endpoints', type: 'hash', keySize: 16, valueSize: 12, maxEntries: 16384, flags: 0 },
   event_accounts: { name: 'event_accounts', type: 'array', keySize: 4, valueSize: 16, maxEntries: 131072, flags: 0 },
@@ -45,30 +45,30 @@ export type MapName = keyof typeof MAP_SPECS;
 
 /** What the rows of a map mean, for the name of its pin: others are written by others. */
 export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
-  affinity: '62c19fc1',
-  affinity_usage: 'e3cadf2f',
-  backends: 'e7b5e58d',
-  conntrack: '22fd162b',
-  counters: '06db585b',
-  ct_usage: 'c576568d',
-  drops: '37fdd19d',
-  endpoint_words: '03325f19',
-  endpoints: '65f1eaaa',
-  event_accounts: 'd612b8f8',
-  event_state: '07ef5e60',
-  events: '7885350a',
-  fragments: 'cf31c061',
-  ipcache: 'e0908f7f',
-  judges: 'c576568d',
-  netns_endpoints: 'd26f7ebc',
-  policy: '3b5a4e6d',
-  policy_peers: '6df2735c',
-  policy_revisions: 'c8be8e2f',
-  service_slots: '575e182c',
-  services: '846640c4',
-  snat: '2627ff7c',
-  sock_accounts: '0d5e94c6',
-  sock_origins: '9643e4c2',
-  translations: 'cfda984b',
-  world_openings: 'c429b87d',
+  affinity: 'a70c398a',
+  affinity_usage: 'dec62b8c',
+  backends: 'ce902add',
+  conntrack: 'a575f55b',
+  counters: '3ad41d8e',
+  ct_usage: '2866523d',
+  drops: 'a090d1ee',
+  endpoint_words: '6ac6a578',
+  endpoints: 'ba370548',
+  event_accounts: '6511798a',
+  event_state: '0d874bf2',
+  events: 'a078e110',
+  fragments: 'c199cba2',
+  ipcache: 'a5baa704',
+  judges: '2866523d',
+  netns_endpoints: '92986235',
+  policy: '5814c847',
+  policy_peers: '4a90b2eb',
+  policy_revisions: 'd1907c0b',
+  service_slots: '3d853d6d',
+  services: 'f06fb56d',
+  snat: 'b2201136',
+  sock_accounts: 'a7c61bb0',
+  sock_origins: 'eb0bda70',
+  translations: 'f7fbb598',
+  world_openings: '80ff3a27',
 };

@@ -1,6 +1,6 @@
 import { DIRECTION_NAMES, type Direction, DROP_REASON_NAMES, type DropReason } from '../../model/gen/enums.ts';
 import type { EndpointId } from '../../model/index.ts';
-import { type Counter, counterCodec, dropKeyCodec, eventStateCodec } from '../gen/codecs.ts';
+import { counterCodec, dropCounterCodec, dropKeyCodec, eventStateCodec } from '../gen/codecs.ts';
 import { enumName } from '../kernel/index.ts';
 import type { MapSet } from './map-set.ts';
 import { PerCpuMap } from './per-cpu-map.ts';
@@ -25,7 +25,7 @@ export type EventLoss = {
   readonly suppressed: number;
 };
 
-function sum(values: readonly Counter[]): Traffic {
+function sum(values: readonly { readonly packets: bigint; readonly bytes: bigint }[]): Traffic {
   const total = { packets: 0n, bytes: 0n };
   for (const value of values) {
     total.packets += value.packets;
@@ -48,7 +48,7 @@ export async function readCounters(maps: MapSet): Promise<ReasonCounter[]> {
 
 /** Drops by endpoint; endpoint 0 stands for the node's own devices and processes. */
 export async function readDrops(maps: MapSet): Promise<EndpointDrop[]> {
-  const map = new PerCpuMap(maps.get('drops'), maps.spec('drops'), { key: dropKeyCodec, value: counterCodec });
+  const map = new PerCpuMap(maps.get('drops'), maps.spec('drops'), { key: dropKeyCodec, value: dropCounterCodec });
   return (await map.entries()).map(([key, values]) => ({ ...key, ...sum(values) }));
 }
 

@@ -1,9 +1,9 @@
 import { DIRECTION, type Direction, DROP_REASON, type DropReason } from '../../model/gen/enums.ts';
 import type { EndpointId } from '../../model/index.ts';
 import {
-  type Counter,
-  counterCodec,
+  type DropCounter,
   type DropKey,
+  dropCounterCodec,
   dropKeyCodec,
   type EventAccount,
   eventAccountCodec,
@@ -19,12 +19,15 @@ const DIRECTIONS = Object.keys(DIRECTION) as Direction[];
 
 /** What the datapath counts by endpoint. It goes with the endpoint: the next of its number starts at zero. */
 export class EndpointAccounts {
-  readonly #drops: PerCpuMap<DropKey, Counter>;
+  readonly #drops: PerCpuMap<DropKey, DropCounter>;
   readonly #events: TypedMap<number, EventAccount> | undefined;
 
   /** `events`: whether events are written at all. */
   constructor(maps: MapSet, options: { readonly events: boolean }) {
-    this.#drops = new PerCpuMap(maps.get('drops'), maps.spec('drops'), { key: dropKeyCodec, value: counterCodec });
+    this.#drops = new PerCpuMap(maps.get('drops'), maps.spec('drops'), {
+      key: dropKeyCodec,
+      value: dropCounterCodec,
+    });
     const codecs = { key: u32Codec, value: eventAccountCodec };
     this.#events = options.events
       ? new KernelMap(maps.get('event_accounts'), maps.spec('event_accounts'), codecs)
@@ -33,13 +36,13 @@ export class EndpointAccounts {
 
   /** Events about connections of this endpoint that were not written, since it is there. */
   missedEvents(id: EndpointId): number {
-    return accountsOf(id).reduce((sum, index) => sum + Number(this.#events?.get(index)?.missed ?? 0), 0);
+    const rows = dropsOf(id).flatMap((key) => this.#drops.get(key) ?? []);
+    const untold = rows.reduce((sum, row) => sum + Number(row.untold), 0);
+    return accountsOf(id).reduce((sum, index) => sum + Number(this.#events?.get(index)?.missed ?? 0), untold);
   }
 
   forget(id: EndpointId): void {
-    for (const reason of REASONS) {
-      for (const direction of DIRECTIONS) this.#drops.delete({ endpoint: id, reason, direction });
-    }
+    for (const key of dropsOf(id)) this.#drops.delete(key);
     for (const index of accountsOf(id)) this.#events?.set(index, UNUSED);
   }
 
@@ -48,6 +51,11 @@ export class EndpointAccounts {
     const counted = new Set((await this.#drops.entries()).map(([{ endpoint }]) => endpoint));
     for (const id of counted) if (id !== 0 && !known.has(id)) this.forget(id);
   }
+}
+
+/** Keys in `drops`. */
+function dropsOf(endpoint: EndpointId): DropKey[] {
+  return REASONS.flatMap((reason) => DIRECTIONS.map((direction) => ({ endpoint, reason, direction })));
 }
 
 /** Indexes in `event_accounts`. */
