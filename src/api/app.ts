@@ -1,14 +1,16 @@
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
-import { errorMessage, isMembraneError, type Logger, namespacedName } from '../base/index.ts';
+import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
 import type { AdminApi } from './admin.ts';
 import { apiErrors } from './errors.ts';
 import { ndjsonStream } from './ndjson.ts';
-import { observeRequestSchema, type Problem, policyFilterSchema, traceRequestSchema } from './schema.ts';
+import type { Route } from './route.ts';
+import { ROUTES, type RouteName } from './routes.ts';
+import type { Problem } from './views/problem.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
-const HEARTBEAT_MS = 15_000;
+const HEARTBEAT = { everyMs: 15_000, line: { kind: 'alive' } };
 
 export type AdminAppOptions = {
   readonly admin: AdminApi;
@@ -21,78 +23,57 @@ export type AdminAppOptions = {
 export function createAdminApp({ admin, log, signal }: AdminAppOptions): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => tooLarge() }));
-
-  app.get('/v1/status', async (c) => c.json(await admin.status()));
-  app.get('/v1/endpoints', async (c) => c.json(await admin.endpoints()));
-  app.get('/v1/endpoints/:id{[0-9]+}', async (c) =>
-    c.json(found(await admin.endpoint({ id: Number(c.req.param('id')) }), `endpoint ${c.req.param('id')}`)),
-  );
-  app.get('/v1/pods/:namespace/:pod/endpoint', async (c) => {
-    const { namespace, pod } = c.req.param();
-    return c.json(
-      found(await admin.endpoint({ namespace, pod }), `endpoint of pod ${namespacedName({ namespace, name: pod })}`),
-    );
-  });
-  app.get('/v1/identities', async (c) => c.json(await admin.identities()));
-  app.get('/v1/identities/:id{[0-9]+}', async (c) =>
-    c.json(found(await admin.identity(Number(c.req.param('id'))), `identity ${c.req.param('id')}`)),
-  );
-  app.get('/v1/policies', async (c) => c.json(await admin.policies(checked(c.req.query(), policyFilterSchema))));
-  app.post('/v1/trace', async (c) => c.json(await admin.trace(await body(c, traceRequestSchema))));
-  app.get('/v1/connections', (c) => stream(c, (ending) => admin.connections(ending)));
-  app.get('/v1/nodes', async (c) => c.json(await admin.nodes()));
-  app.get('/v1/services', async (c) => c.json(await admin.services()));
-  app.get('/v1/doctor', async (c) => c.json(await admin.doctor()));
-  app.get('/v1/footprint', async (c) => c.json(await admin.footprint()));
-  app.get('/v1/metrics', async (c) => c.text(await admin.metrics()));
-  app.post('/v1/observe', async (c) => {
-    const request = await body(c, observeRequestSchema);
-    return stream(c, (ending) => admin.observe(request, ending), { everyMs: HEARTBEAT_MS, line: { kind: 'alive' } });
-  });
-
+  for (const name of Object.keys(ROUTES) as RouteName[]) {
+    const route: Route = ROUTES[name];
+    app.on(route.method, route.path, async (c) => {
+      const args = route.params === undefined ? [] : [parsed(await sent(c, route), route.params)];
+      if (route.kind === 'stream') return stream(c, (ending) => call(admin, name, [...args, ending]));
+      const answer = await call<Promise<unknown>>(admin, name, args);
+      if (answer === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail: missing(route, args[0]) });
+      return c.json(answer);
+    });
+  }
   app.notFound((c) => problem(apiErrors.make('E_API_UNKNOWN', { detail: `${c.req.method} ${c.req.path}` })));
   app.onError((error, c) => {
     if (!isMembraneError(error)) log.error({ path: c.req.path, error: errorMessage(error) }, 'admin request failed');
     return problem(error);
   });
-
-  const stream = (
-    c: Context,
-    source: (ending: AbortSignal) => AsyncIterable<readonly unknown[]>,
-    heartbeat?: { everyMs: number; line: unknown },
-  ): Response => {
+  const stream = (c: Context, source: (ending: AbortSignal) => AsyncIterable<readonly unknown[]>): Response => {
     const controller = new AbortController();
     const ending = AbortSignal.any([signal, controller.signal]);
     const onError = (error: unknown) => {
       log.error({ path: c.req.path, error: errorMessage(error) }, 'admin stream failed');
       return { kind: 'error', error: problemOf(error) };
     };
-    const lines = ndjsonStream(source(ending), { controller, onError, ...(heartbeat ? { heartbeat } : {}) });
+    const lines = ndjsonStream(source(ending), { controller, onError, heartbeat: HEARTBEAT });
     return c.body(lines, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   };
   return app;
 }
 
-async function body<T extends z.ZodType>(c: Context, schema: T): Promise<z.output<T>> {
-  let json: unknown;
+/** The types of arguments and answer are the route's, which `AdminApi` ties to each other. */
+function call<Answer>(admin: AdminApi, name: RouteName, args: readonly unknown[]): Answer {
+  return Reflect.apply(admin[name], admin, args) as Answer;
+}
+
+function missing(route: Route, params: unknown): string {
+  return route.looksFor?.(params as never) ?? route.path;
+}
+
+async function sent(c: Context, route: Route): Promise<unknown> {
+  if (route.method === 'GET') return c.req.query();
   try {
-    json = await c.req.json();
+    return await c.req.json();
   } catch (cause) {
     throw apiErrors.make('E_API_REQUEST', { detail: 'the body is not JSON', cause });
   }
-  return checked(json, schema);
 }
 
-function checked<T extends z.ZodType>(value: unknown, schema: T): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+function parsed(value: unknown, schema: z.ZodType): unknown {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
   throw apiErrors.make('E_API_REQUEST', { detail: issues.join('; ') });
-}
-
-function found<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail: what });
-  return value;
 }
 
 function tooLarge(): Response {

@@ -21,13 +21,12 @@ export const apiErrors = errorTable({
   },
   E_API_REQUEST: {
     what: 'the request makes no sense',
-    remedy:
-      'Correct the fields it names; keys that it does not know may be of another version of the membrane program.',
+    remedy: 'Correct the fields it names; keys that it does not know may be of another version of `membrane`.',
   },
   E_API_NOT_FOUND: { what: 'the agent does not know it', remedy: 'List what there is, with "list" instead of "get".' },
   E_API_UNKNOWN: {
     what: 'the agent does not understand such a question',
-    remedy: 'Use the membrane program of the same version as the agent (membrane status says which that is).',
+    remedy: 'Use `membrane` of the same version as the agent (`membrane status` says which that is).',
   },
   E_API_AMBIGUOUS: { what: 'objects of several kinds have this name', remedy: 'Say which is meant, with --kind.' },
   E_API_INTERNAL: { what: 'the agent failed to answer', remedy: 'Look at the log of the agent and report this.' },

@@ -1,97 +1,88 @@
 import type { FlowMessage } from '../model/index.ts';
-import type { AdminApi, EndpointRef, PolicyFilter } from './admin.ts';
+import type { AdminApi } from './admin.ts';
 import { apiErrors } from './errors.ts';
-import type {
-  AgentStatus,
-  ConnectionView,
-  DoctorReport,
-  EndpointView,
-  FootprintView,
-  IdentityView,
-  NodeView,
-  ObserveRequest,
-  PolicyView,
-  ServiceList,
-  TraceRequest,
-  TraceView,
-} from './schema.ts';
+import type { Handler, Readable, Route } from './route.ts';
+import { ROUTES, type RouteName, type Routes } from './routes.ts';
+import type { ConnectionView } from './views/connection.ts';
+import type { EndpointView } from './views/endpoint.ts';
+import type { ObserveRequest } from './views/flow-query.ts';
+import type { IdentityView } from './views/identity.ts';
+import type { PolicyView } from './views/policy.ts';
+import type { TraceView } from './views/trace.ts';
 
-export type FakeState = {
-  status: AgentStatus;
-  endpoints: EndpointView[];
-  identities: IdentityView[];
-  policies: PolicyView[];
-  connections: ConnectionView[];
-  nodes: NodeView[];
-  services: ServiceList;
-  footprint: FootprintView;
-  doctor: DoctorReport;
+/** Routes that are asked for nothing and answer at once. */
+type Plain = {
+  [Name in RouteName]: Routes[Name]['params'] extends undefined
+    ? Routes[Name]['kind'] extends 'one'
+      ? Name
+      : never
+    : never;
+}[RouteName];
+
+/** What the agent answers, by route. */
+export type FakeState = { [Name in Plain]?: Awaited<ReturnType<Handler<Routes[Name]>>> } & {
+  endpoints: Readable<EndpointView>[];
+  identities: Readable<IdentityView>[];
+  policies: Readable<PolicyView>[];
+  connections: Readable<ConnectionView>[];
   /** Key: `from to protocol port`. Others are not known. */
   traces: Map<string, TraceView>;
   flows: FlowMessage[];
 };
 
-/** An agent that knows what it was told. `observe` takes a source, e.g. a FlowHub's `observe`. */
-export class FakeAdmin implements AdminApi {
-  readonly state: FakeState;
-  readonly #observe: AdminApi['observe'];
+/** An agent that knows what it was told; each of its answers may be replaced. */
+export type FakeAdmin = { -readonly [Name in RouteName]: AdminApi[Name] } & { readonly state: FakeState };
 
-  constructor(state: Partial<FakeState> = {}, observe?: AdminApi['observe']) {
-    this.state = { ...emptyState(), ...state };
-    this.#observe = observe ?? ((request, signal) => this.#storedFlows(request, signal));
-  }
+/** `observe` takes a source, e.g. a FlowHub's `observe`. */
+export function fakeAdmin(told: Partial<FakeState> = {}, observe?: AdminApi['observe']): FakeAdmin {
+  const state: FakeState = { ...emptyState(), ...told };
+  // What needs more than to be told: every other route answers what stands under its name.
+  const own: Partial<AdminApi> = {
+    endpoint: async (ref) =>
+      state.endpoints.find((endpoint) =>
+        'id' in ref ? endpoint.id === ref.id : endpoint.namespace === ref.namespace && endpoint.pod === ref.pod,
+      ),
+    identity: async ({ id }) => state.identities.find((identity) => identity.id === id),
+    policies: async (filter) =>
+      state.policies.filter(
+        ({ kind, namespace = '', name }) =>
+          (filter.kind ?? kind) === kind &&
+          (filter.namespace ?? namespace) === namespace &&
+          (filter.name ?? name) === name,
+      ),
+    trace: async ({ from, to, protocol, port }) => {
+      const trace = state.traces.get([from, to, protocol, ...(port === undefined ? [] : [port])].join(' '));
+      if (trace === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail: `"${from}" or "${to}"` });
+      return trace;
+    },
+    observe: observe ?? ((request, ending) => storedFlows(state.flows, request, ending)),
+  };
+  const answers = Object.entries(ROUTES).map(([name, route]) => [name, answerOf(state, name, route)]);
+  return { ...(Object.fromEntries(answers) as AdminApi), ...own, state };
+}
 
-  status = async () => this.state.status;
-  endpoints = async () => this.state.endpoints;
-  identities = async () => this.state.identities;
-  nodes = async () => this.state.nodes;
-  services = async () => this.state.services;
-  footprint = async () => this.state.footprint;
-  doctor = async () => this.state.doctor;
-  metrics = async () => `membrane_endpoints ${this.state.endpoints.length}\n`;
+function answerOf(state: Readonly<Record<string, unknown>>, name: string, route: Route): unknown {
+  if (route.kind === 'stream') return (ending: AbortSignal) => groupsOf(state[name] as readonly unknown[], ending);
+  return async () => {
+    if (state[name] === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail: `the fake was told no ${name}` });
+    return state[name];
+  };
+}
 
-  async endpoint(ref: EndpointRef): Promise<EndpointView | undefined> {
-    return this.state.endpoints.find((endpoint) =>
-      'id' in ref ? endpoint.id === ref.id : endpoint.namespace === ref.namespace && endpoint.pod === ref.pod,
-    );
-  }
+async function* groupsOf(values: readonly unknown[], ending: AbortSignal): AsyncGenerator<readonly unknown[]> {
+  for (let at = 0; at < values.length && !ending.aborted; at += 256) yield values.slice(at, at + 256);
+}
 
-  async identity(id: number): Promise<IdentityView | undefined> {
-    return this.state.identities.find((identity) => identity.id === id);
-  }
-
-  async policies(filter: PolicyFilter): Promise<PolicyView[]> {
-    return this.state.policies.filter(
-      ({ kind, namespace = '', name }) =>
-        (filter.kind ?? kind) === kind &&
-        (filter.namespace ?? namespace) === namespace &&
-        (filter.name ?? name) === name,
-    );
-  }
-
-  async trace({ from, to, protocol, port }: TraceRequest): Promise<TraceView> {
-    const trace = this.state.traces.get([from, to, protocol, ...(port === undefined ? [] : [port])].join(' '));
-    if (trace === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail: `"${from}" or "${to}"` });
-    return trace;
-  }
-
-  async *connections(signal: AbortSignal): AsyncGenerator<readonly ConnectionView[]> {
-    for (let at = 0; at < this.state.connections.length && !signal.aborted; at += 256) {
-      yield this.state.connections.slice(at, at + 256);
-    }
-  }
-
-  observe(request: ObserveRequest, signal: AbortSignal): AsyncIterable<readonly FlowMessage[]> {
-    return this.#observe(request, signal);
-  }
-
-  async *#storedFlows(request: ObserveRequest, signal: AbortSignal): AsyncGenerator<readonly FlowMessage[]> {
-    if (request.last > 0) yield this.state.flows.slice(-request.last);
-    if (!request.follow || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    await promise;
-  }
+async function* storedFlows(
+  flows: readonly FlowMessage[],
+  request: ObserveRequest,
+  ending: AbortSignal,
+): AsyncGenerator<readonly FlowMessage[]> {
+  if (request.last > 0) yield flows.slice(-request.last);
+  if (!request.follow || ending.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  ending.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
 }
 
 function emptyState(): FakeState {
@@ -119,6 +110,7 @@ function emptyState(): FakeState {
     services: { enabled: false, items: [] },
     footprint: { programs: [], maps: [], features: [] },
     doctor: { findings: [] },
+    metrics: 'membrane_endpoints 0\n',
     traces: new Map(),
     flows: [],
   };

@@ -1,25 +1,17 @@
-export type { AdminApi, EndpointRef, PolicyFilter } from './admin.ts';
-export { ApiClient } from './client.ts';
-export { FakeAdmin } from './fake.ts';
+export type { AdminApi } from './admin.ts';
+export { type ApiClient, apiClient } from './client.ts';
+export { fakeAdmin } from './fake.ts';
 export { metricsServer } from './metrics-server.ts';
-export type {
-  AgentStatus,
-  Check,
-  ConnectionView,
-  DoctorReport,
-  EndpointView,
-  Finding,
-  FootprintView,
-  IdentityView,
-  NodeView,
-  ObserveLine,
-  ObserveRequest,
-  PolicyView,
-  ServiceList,
-  ServiceView,
-  Severity,
-  TraceRequest,
-  TraceView,
-} from './schema.ts';
-export { SEVERITIES } from './schema.ts';
 export { AdminServer } from './server.ts';
+export type { ConnectionView } from './views/connection.ts';
+export { type DoctorReport, type Finding, SEVERITIES, type Severity } from './views/doctor.ts';
+export type { EndpointRef, EndpointView } from './views/endpoint.ts';
+export type { ObserveLine } from './views/flow.ts';
+export type { ObserveRequest } from './views/flow-query.ts';
+export type { FootprintView } from './views/footprint.ts';
+export type { IdentityRef, IdentityView } from './views/identity.ts';
+export type { NodeView } from './views/node.ts';
+export type { PolicyFilter, PolicyView } from './views/policy.ts';
+export type { ServiceList, ServiceView } from './views/service.ts';
+export type { AgentStatus, Check } from './views/status.ts';
+export type { TraceRequest, TraceView } from './views/trace.ts';

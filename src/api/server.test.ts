@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isMembraneError } from '../base/index.ts';
 import type { Flow, FlowMessage } from '../model/index.ts';
-import { ApiClient } from './client.ts';
-import { FakeAdmin } from './fake.ts';
-import type { ConnectionView, PolicyView } from './schema.ts';
+import { type ApiClient, apiClient } from './client.ts';
+import { fakeAdmin } from './fake.ts';
+import { ROUTES } from './routes.ts';
 import { AdminServer } from './server.ts';
+import type { ConnectionView } from './views/connection.ts';
+import type { PolicyView } from './views/policy.ts';
 
 let folder: string;
 let socketPath: string;
@@ -26,11 +28,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function serve(admin = new FakeAdmin(), path = socketPath): Promise<ApiClient> {
+async function serve(admin = fakeAdmin(), path = socketPath): Promise<ApiClient> {
   const server = new AdminServer({ admin, socketPath: path });
   running.push(server);
   await server.start();
-  return new ApiClient({ socketPath: path });
+  return apiClient({ socketPath: path });
 }
 
 const codeOf = (promise: Promise<unknown>) =>
@@ -87,7 +89,7 @@ describe('socket', () => {
   });
 
   test('a dead agent leaves a socket that is replaced', async () => {
-    await serve(new FakeAdmin(), join(folder, 'node-1', 'other.sock'));
+    await serve(fakeAdmin(), join(folder, 'node-1', 'other.sock'));
     const script = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`;
     spawnSync(process.execPath, ['-e', script]);
     expect((await stat(socketPath)).isSocket()).toBe(true);
@@ -101,18 +103,18 @@ describe('socket', () => {
   });
 
   test('what is not a socket is not touched', async () => {
-    await serve(new FakeAdmin(), join(folder, 'node-1', 'other.sock'));
+    await serve(fakeAdmin(), join(folder, 'node-1', 'other.sock'));
     await writeFile(socketPath, 'precious');
     expect(await codeOf(serve())).toBe('E_API_SOCKET');
   });
 
   test('a path that is too long is refused', async () => {
-    expect(await codeOf(serve(new FakeAdmin(), join(folder, 'x'.repeat(120), 'admin.sock')))).toBe('E_API_SOCKET');
+    expect(await codeOf(serve(fakeAdmin(), join(folder, 'x'.repeat(120), 'admin.sock')))).toBe('E_API_SOCKET');
   });
 
   test('stop removes the socket and ends streams', async () => {
     const client = await serve(
-      new FakeAdmin({}, async function* (_, signal) {
+      fakeAdmin({}, async function* (_, signal) {
         yield [{ kind: 'flow', flow }] as const;
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
       }),
@@ -126,13 +128,27 @@ describe('socket', () => {
 });
 
 describe('answers', () => {
+  test('no two routes are one place', () => {
+    const places = Object.values(ROUTES).map(({ method, path }) => `${method} ${path}`);
+    expect(new Set(places).size).toBe(places.length);
+  });
+
+  test('what is asked for in a query is told from what is not', async () => {
+    const client = await serve();
+    const id = 'no number' as unknown as number;
+    expect(await codeOf(client.identity({ id }))).toBe('E_API_REQUEST');
+    expect(await codeOf(client.endpoint({ id }))).toBe('E_API_REQUEST');
+    expect(await codeOf(client.policies({ knd: 'x' } as { kind?: string }))).toBe('E_API_REQUEST');
+    await expect(client.endpoint({ namespace: 'a', pod: 'b' })).rejects.toThrow('endpoint of pod a/b');
+  });
+
   test('lists and gets come back as they were', async () => {
-    const admin = new FakeAdmin({
+    const admin = fakeAdmin({
       identities: [{ id: 300, kind: 'cluster', labels: ['k8s:a=b'], endpoints: 1, references: 2 }],
     });
     const client = await serve(admin);
     expect(await client.identities()).toEqual(admin.state.identities);
-    expect(await client.identity(300)).toEqual(admin.state.identities[0]);
+    expect(await client.identity({ id: 300 })).toEqual(admin.state.identities[0]);
     expect(await client.services()).toEqual({ enabled: false, items: [] });
     expect(await client.metrics()).toBe('membrane_endpoints 0\n');
   });
@@ -145,7 +161,7 @@ describe('answers', () => {
       { ...policy, kind: 'Other', namespace: 'b' },
       { ...policy, kind: 'Other' },
     ];
-    const client = await serve(new FakeAdmin({ policies }));
+    const client = await serve(fakeAdmin({ policies }));
     expect(await client.policies()).toEqual(policies);
     expect(await client.policies({ kind: 'Other' })).toEqual(policies.slice(2));
     expect(await client.policy({ namespace: 'a', name: 'p' })).toEqual(policies[0]);
@@ -159,7 +175,7 @@ describe('answers', () => {
     const client = await serve();
     expect(await codeOf(client.endpoint({ id: 5 }))).toBe('E_API_NOT_FOUND');
     expect(await codeOf(client.endpoint({ namespace: '../..', pod: 'a/b\u0000' }))).toBe('E_API_NOT_FOUND');
-    expect(await codeOf(client.identity(77))).toBe('E_API_NOT_FOUND');
+    expect(await codeOf(client.identity({ id: 77 }))).toBe('E_API_NOT_FOUND');
     expect(await codeOf(client.trace({ from: 'a/b', to: 'c/d', port: 80 }))).toBe('E_API_NOT_FOUND');
   });
 
@@ -177,7 +193,7 @@ describe('answers', () => {
   });
 
   test('a failing agent is our fault and does not end the server', async () => {
-    const admin = new FakeAdmin();
+    const admin = fakeAdmin();
     admin.nodes = async () => {
       throw new TypeError('boom');
     };
@@ -190,12 +206,12 @@ describe('answers', () => {
     const path = join(folder, 'web.sock');
     const web = http.createServer((_, response) => response.end('<html>'));
     await new Promise<void>((resolve) => web.listen(path, resolve));
-    expect(await codeOf(new ApiClient({ socketPath: path }).status())).toBe('E_API_RESPONSE');
+    expect(await codeOf(apiClient({ socketPath: path }).status())).toBe('E_API_RESPONSE');
     web.close();
   });
 
   test('no agent: unreachable', async () => {
-    expect(await codeOf(new ApiClient({ socketPath: join(folder, 'none.sock') }).status())).toBe('E_API_UNREACHABLE');
+    expect(await codeOf(apiClient({ socketPath: join(folder, 'none.sock') }).status())).toBe('E_API_UNREACHABLE');
   });
 });
 
@@ -205,13 +221,13 @@ describe('streams', () => {
       { kind: 'flow', flow },
       { kind: 'lost', place: 'kernel', count: 3 },
     ];
-    const client = await serve(new FakeAdmin({ flows }));
+    const client = await serve(fakeAdmin({ flows }));
     expect(await collect(client.observe({ last: 10 }))).toEqual(flows);
   });
 
   test('a source that fails in the middle says so at the end', async () => {
     const client = await serve(
-      new FakeAdmin({}, async function* () {
+      fakeAdmin({}, async function* () {
         yield [{ kind: 'flow', flow }] as const;
         throw new Error('ring broke');
       }),
@@ -222,7 +238,7 @@ describe('streams', () => {
   test('a reader that goes away ends the source', async () => {
     let ended = false;
     const client = await serve(
-      new FakeAdmin({}, async function* (_, signal) {
+      fakeAdmin({}, async function* (_, signal) {
         try {
           while (!signal.aborted) {
             yield [{ kind: 'flow', flow }] as const;
@@ -242,7 +258,7 @@ describe('streams', () => {
     let produced = 0;
     const group = Array.from({ length: 100 }, () => ({ kind: 'flow', flow }) as const);
     const client = await serve(
-      new FakeAdmin({}, async function* (_, signal) {
+      fakeAdmin({}, async function* (_, signal) {
         while (!signal.aborted) {
           produced += 1;
           yield group;
@@ -273,7 +289,7 @@ describe('streams', () => {
       rules: {},
     };
     const connections = Array.from({ length: 5_000 }, () => connection);
-    const client = await serve(new FakeAdmin({ connections }));
+    const client = await serve(fakeAdmin({ connections }));
     expect(await collect(client.connections())).toHaveLength(5_000);
   });
 });

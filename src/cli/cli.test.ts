@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   AdminServer,
   type EndpointView,
-  FakeAdmin,
   type Finding,
+  fakeAdmin,
   type ServiceList,
   type TraceView,
 } from '../api/index.ts';
@@ -93,7 +93,7 @@ const flow: Flow = {
   hook: 'to-pod',
 };
 
-const admin = new FakeAdmin({
+const admin = fakeAdmin({
   endpoints: [endpoint],
   identities: [{ id: 300, kind: 'cluster', labels: ['k8s:app=web'], endpoints: 1, references: 1 }],
   traces: new Map([
@@ -385,7 +385,7 @@ describe('output', () => {
   test('a reader that has seen enough is no failure', async () => {
     const socketPath = join(folder, 'large.sock');
     const connections = Array.from({ length: 20_000 }, () => admin.state.connections).flat();
-    const large = new AdminServer({ admin: new FakeAdmin({ connections }), socketPath });
+    const large = new AdminServer({ admin: fakeAdmin({ connections }), socketPath });
     await large.start();
     const child = spawn(MEMBRANE, ['ct', 'list', '--socket', socketPath], { stdio: ['ignore', 'pipe', 'inherit'] });
     child.stdout.once('data', () => child.stdout.destroy());
@@ -396,7 +396,7 @@ describe('output', () => {
 
   test('that nothing matches is said, also to whoever waits', async () => {
     const socketPath = join(folder, 'quiet.sock');
-    const quiet = new AdminServer({ admin: new FakeAdmin(), socketPath });
+    const quiet = new AdminServer({ admin: fakeAdmin(), socketPath });
     await quiet.start();
     const args = ['observe', '--namespace', 'nosuch', '--socket', socketPath];
     expect((await membrane(args)).out).toBe('no flow matches\n');

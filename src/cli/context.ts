@@ -31,8 +31,8 @@ export function createContext(options: {
       return controller.signal;
     },
     connect: async () => {
-      const [{ findAgent }, { ApiClient }] = await Promise.all([import('./find-agent.ts'), import('../api/index.ts')]);
-      return new ApiClient({ socketPath: await findAgent(globals()) });
+      const [{ findAgent }, { apiClient }] = await Promise.all([import('./find-agent.ts'), import('../api/index.ts')]);
+      return apiClient({ socketPath: await findAgent(globals()) });
     },
     exit: (code) => {
       process.exitCode = code;

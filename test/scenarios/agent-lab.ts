@@ -6,7 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { ApiClient } from '../../src/api/index.ts';
+import { type ApiClient, apiClient } from '../../src/api/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { removePins } from '../../src/datapath/index.ts';
 import { type ApiServer, createApiServer, type JsonObject, kubeconfig } from '../../src/sandbox/apiserver/index.ts';
@@ -190,7 +190,7 @@ export class AgentLab {
   }
 
   admin(): ApiClient {
-    return new ApiClient({ socketPath: `${this.dir}/state/admin.sock` });
+    return apiClient({ socketPath: `${this.dir}/state/admin.sock` });
   }
 
   /** NaN when there is none of this name and these labels. */

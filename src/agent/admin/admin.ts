@@ -8,6 +8,7 @@ import type {
   EndpointRef,
   EndpointView,
   FootprintView,
+  IdentityRef,
   IdentityView,
   NodeView,
   ObserveRequest,
@@ -150,7 +151,7 @@ export class Admin implements AdminApi {
     ];
   }
 
-  async identity(id: number): Promise<IdentityView | undefined> {
+  async identity({ id }: IdentityRef): Promise<IdentityView | undefined> {
     return (await this.identities()).find((identity) => identity.id === id);
   }
 

@@ -27,7 +27,7 @@ export function registerIdentity(program: Command, { out, connect }: CommandCont
     .description('one identity')
     .argument('<id>', 'its number', wholeNumber(0, 0xffff_ffff))
     .action(async (id: number) => {
-      const found = await (await connect()).identity(id);
+      const found = await (await connect()).identity({ id });
       if (out.json) return await out.value(found);
       await out.fields([
         ['Identity', found.id],

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ApiClient, type EndpointView, type ServiceView } from '../../api/index.ts';
+import { type ApiClient, apiClient, type EndpointView, type ServiceView } from '../../api/index.ts';
 import { isMembraneError, namespacedName, systemClock } from '../../base/index.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr } from '../../net/index.ts';
@@ -60,7 +60,7 @@ export class Stage {
   constructor(options: { sandbox: Sandbox; node?: number; signal?: AbortSignal }) {
     this.sandbox = options.sandbox;
     this.node = nodePlace(options.node ?? 1);
-    this.api = new ApiClient({ socketPath: join(this.node.agentDir, 'admin.sock') });
+    this.api = apiClient({ socketPath: join(this.node.agentDir, 'admin.sock') });
     this.witness = new Witness(this.api);
     this.signal = options.signal ?? new AbortController().signal;
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { ApiClient } from '../../../src/api/index.ts';
+import { type ApiClient, apiClient } from '../../../src/api/index.ts';
 import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
 import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { onInterrupt } from '../interrupt.ts';
@@ -57,7 +57,7 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   get api(): ApiClient {
-    return new ApiClient({ socketPath: `${this.sandbox.node(NODE).agentDir}/admin.sock`, timeoutMs: 30_000 });
+    return apiClient({ socketPath: `${this.sandbox.node(NODE).agentDir}/admin.sock`, timeoutMs: 30_000 });
   }
 
   create(object: object): void {

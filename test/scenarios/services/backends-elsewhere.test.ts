@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { ApiClient } from '../../../src/api/index.ts';
+import { apiClient } from '../../../src/api/index.ts';
 import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
 import { waitForMachine } from '../../../src/sandbox/testkit.ts';
 
@@ -72,7 +72,7 @@ describe.each(['disabled', 'native'] as const)('node ports of backends elsewhere
     for (const port of ports) await world('ethtool', '-K', port, 'tx', 'off');
     const receiver = start(process.execPath, join(import.meta.dirname, 'xdp-receiver.ts'), ...ports);
     await once(receiver, 'data');
-    const agent = new ApiClient({ socketPath: `${cluster.node('node-1').agentDir}/admin.sock` });
+    const agent = apiClient({ socketPath: `${cluster.node('node-1').agentDir}/admin.sock` });
     await vi.waitFor(async () => {
       const served = (await agent.services()).items.filter(({ backendCount }) => backendCount === 1);
       expect(served).toHaveLength(3);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { ApiClient } from '../../../src/api/index.ts';
+import { type ApiClient, apiClient } from '../../../src/api/index.ts';
 import type { MapName } from '../../../src/datapath/index.ts';
 import { mapPin } from '../../../src/datapath/maps/map-set.ts';
 import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
@@ -25,7 +25,7 @@ export class ServiceLab implements SceneGround {
   }
 
   get api(): ApiClient {
-    return new ApiClient({ socketPath: join(this.node.agentDir, 'admin.sock') });
+    return apiClient({ socketPath: join(this.node.agentDir, 'admin.sock') });
   }
 
   async agentReady(): Promise<void> {

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { namespacedName } from '../base/index.ts';
+import type { Route } from './route.ts';
+import { connectionSchema } from './views/connection.ts';
+import { doctorSchema } from './views/doctor.ts';
+import { type EndpointRef, endpointRefSchema, endpointSchema } from './views/endpoint.ts';
+import { flowMessageSchema } from './views/flow.ts';
+import { observeRequestSchema } from './views/flow-query.ts';
+import { footprintSchema } from './views/footprint.ts';
+import { type IdentityRef, identityRefSchema, identitySchema } from './views/identity.ts';
+import { nodeSchema } from './views/node.ts';
+import { policyFilterSchema, policySchema } from './views/policy.ts';
+import { serviceListSchema } from './views/service.ts';
+import { statusSchema } from './views/status.ts';
+import { traceRequestSchema, traceSchema } from './views/trace.ts';
+
+/**
+ * The admin API, version v1: JSON, and JSON lines for streams. Fields are only ever added: who reads an answer ignores what it
+ * does not know; what a request says is understood whole or refused. Times are RFC 3339 text except in flows (milliseconds since the epoch).
+ */
+export const ROUTES = {
+  status: read('/v1/status', statusSchema),
+  endpoints: read('/v1/endpoints', z.array(endpointSchema)),
+  /** With counters. */
+  endpoint: find('/v1/endpoint', {
+    params: endpointRefSchema,
+    answer: endpointSchema,
+    looksFor: (ref: EndpointRef) =>
+      'id' in ref ? `endpoint ${ref.id}` : `endpoint of pod ${namespacedName({ ...ref, name: ref.pod })}`,
+  }),
+  identities: read('/v1/identities', z.array(identitySchema)),
+  identity: find('/v1/identity', {
+    params: identityRefSchema,
+    answer: identitySchema,
+    looksFor: ({ id }: IdentityRef) => `identity ${id}`,
+  }),
+  policies: { ...read('/v1/policies', z.array(policySchema)), params: policyFilterSchema },
+  /** Fails when an end is not known. */
+  trace: { ...read('/v1/trace', traceSchema), method: 'POST', params: traceRequestSchema },
+  connections: stream('/v1/connections', connectionSchema),
+  nodes: read('/v1/nodes', z.array(nodeSchema)),
+  services: read('/v1/services', serviceListSchema),
+  footprint: read('/v1/footprint', footprintSchema),
+  /** Looks at the node anew: what weakens it. Takes seconds when ports do not answer. */
+  doctor: read('/v1/doctor', doctorSchema),
+  /** Prometheus text format. */
+  metrics: read('/v1/metrics', z.string()),
+  /** Ends when all stored flows are sent and `follow` is false. */
+  observe: { ...stream('/v1/observe', flowMessageSchema), method: 'POST', params: observeRequestSchema },
+} as const satisfies Record<string, Route>;
+
+export type Routes = typeof ROUTES;
+export type RouteName = keyof Routes;
+
+function read<Answer extends z.ZodType>(path: string, answer: Answer) {
+  return { method: 'GET', path, params: undefined, answer, kind: 'one' } as const;
+}
+
+function stream<Answer extends z.ZodType>(path: string, answer: Answer) {
+  return { method: 'GET', path, params: undefined, answer, kind: 'stream' } as const;
+}
+
+function find<Params extends z.ZodType, Answer extends z.ZodType>(
+  path: string,
+  what: { params: Params; answer: Answer; looksFor: (params: z.output<Params>) => string },
+) {
+  return { method: 'GET', path, kind: 'maybe', ...what } as const;
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { FLOW_TYPES, FLOW_VERDICTS } from '../../model/index.ts';
+
+const words = z.array(z.string().min(1).max(512)).max(64).optional();
+
+const numbers = (max: number) => z.array(z.number().int().min(0).max(max)).max(64).optional();
+
+const flowFilterSchema = z.strictObject({
+  fromPod: words,
+  toPod: words,
+  pod: words,
+  namespace: words,
+  fromLabel: words,
+  toLabel: words,
+  fromIdentity: numbers(0xffff_ffff),
+  toIdentity: numbers(0xffff_ffff),
+  verdict: z.array(z.enum(FLOW_VERDICTS)).optional(),
+  type: z.array(z.enum(FLOW_TYPES)).optional(),
+  reason: words,
+  port: numbers(65_535),
+  protocol: words,
+});
+
+export const observeRequestSchema = z.strictObject({
+  filter: flowFilterSchema.default({}),
+  /** How many stored flows to send first, the newest ones that match. */
+  last: z.number().int().min(0).max(1_000_000).default(0),
+  /** Go on with what happens from now. */
+  follow: z.boolean().default(false),
+});
+export type ObserveRequest = z.output<typeof observeRequestSchema>;

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { count, direction } from './fields.ts';
+
+export const policySchema = z.object({
+  kind: z.string(),
+  /** Absent: cluster-wide. */
+  namespace: z.string().optional(),
+  name: z.string(),
+  uid: z.string().optional(),
+  /**
+   * `refused`: its table does not fit. `unreadable`, `no-room`: rules that cannot be read, or whose peers do not fit,
+   * admit nobody; the rest is in force. `detail` says why.
+   */
+  state: z.enum(['applied', 'pending', 'refused', 'unreadable', 'no-room']),
+  detail: z.string().optional(),
+  directions: z.array(direction),
+  /** How many endpoints of this node it selects. */
+  endpoints: count,
+  rules: z.array(z.object({ id: count, direction, verdict: z.enum(['allow', 'deny']), text: z.string() })),
+});
+export type PolicyView = z.infer<typeof policySchema>;
+
+/** What is absent may be anything; `namespace` is empty for cluster-wide kinds. */
+export const policyFilterSchema = z.strictObject({
+  kind: z.string().optional(),
+  namespace: z.string().optional(),
+  name: z.string().optional(),
+});
+export type PolicyFilter = z.output<typeof policyFilterSchema>;
