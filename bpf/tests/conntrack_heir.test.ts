@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { endpointId, type PolicyTableRow } from '../../src/model/index.ts';
+import { endpointId } from '../../src/model/index.ts';
+import { type PolicyTableRow } from '../../src/model/testkit.ts';
 import type { TransportSpec } from '../../src/net/index.ts';
 import { icmpError, ping, pong, sctp, tcp, udp } from './frames.ts';
 import { allow, EVERYTHING, OPEN } from './lab.ts';

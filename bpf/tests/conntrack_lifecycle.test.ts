@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { CT_FLAG, type CtFlag } from '../../src/model/gen/enums.ts';
-import { parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { type TransportSpec } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { ping, pong, sctp, tcp, udp } from './frames.ts';
 import { GATEWAY_MAC } from './lab.ts';
 import { A, B, BACKEND, CLIENT, FRONTEND, Pair, SERVICE } from './pair.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CT_FLAG } from '../../src/model/gen/enums.ts';
-import type { PolicyTableRow } from '../../src/model/index.ts';
+import type { PolicyTableRow } from '../../src/model/testkit.ts';
 import { sctp, tcp } from './frames.ts';
 import { allow } from './lab.ts';
 import { BACKEND, CLIENT, FRONTEND, Pair, SCTP, SERVICE, TCP } from './pair.ts';

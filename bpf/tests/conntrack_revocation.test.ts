@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { outsideOf } from '../../src/datapath/maps/outside.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
-import type { PolicyTableRow } from '../../src/model/index.ts';
+import type { PolicyTableRow } from '../../src/model/testkit.ts';
 import { type Addr, parseAddr } from '../../src/net/index.ts';
 import { fromPod, fromWorld, tcp, toPod, udp } from './frames.ts';
 import { allow, EVERYTHING, NODE, OPEN, WORLD } from './lab.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Addr, parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { type Addr, type TransportSpec } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import {
   type FrameOptions,
   fragmentsOf,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { buildPacket, parseMac, parsePacket } from '../../src/net/index.ts';
+import { buildPacket, parseMac } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { addr } from './frames.ts';
 import { GATEWAY, GATEWAY_MAC } from './lab.ts';
 import { A, Pair } from './pair.ts';

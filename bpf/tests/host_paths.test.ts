@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { outsideOf } from '../../src/datapath/maps/outside.ts';
-import { buildPacket, parseMac, parsePacket } from '../../src/net/index.ts';
+import { buildPacket, parseMac } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { addr, fromPod, fromWorld, ping, pong, tcp, toPod, udp } from './frames.ts';
 import { allow, EVERYTHING, GATEWAY_MAC, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
 import { A, B, Pair } from './pair.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { type TransportSpec } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { addr, fromPod, fromWorld, icmp, icmpError, ping, pong, sctp, tcp, toPod, udp } from './frames.ts';
 import { allow, NODE, OPEN, WORLD } from './lab.ts';
 import { A, B, CLIENT, Pair, SERVICE, TRANSPORTS, type Transport } from './pair.ts';

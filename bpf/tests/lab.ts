@@ -7,7 +7,8 @@ import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
 import { OUTSIDE_WORDS, outsideOf } from '../../src/datapath/maps/outside.ts';
 import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
-import { type Direction, endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
+import { type Direction, endpointId, identityId, ifindex, ruleId } from '../../src/model/index.ts';
+import { type PolicyTableRow } from '../../src/model/testkit.ts';
 import { type Addr, type Mac, macOfAddr, Prefix, parseAddr, parseMac } from '../../src/net/index.ts';
 
 export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');

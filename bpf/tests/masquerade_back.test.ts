@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Addr, parseDatagram, parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { type Addr, type TransportSpec } from '../../src/net/index.ts';
+import { parseDatagram, parsePacket } from '../../src/net/testkit.ts';
 import { addr, fragmentsOf, fromPod, fromWorld, icmpError, ping, pong, sctp, tcp, udp } from './frames.ts';
 import { allow, deny, GATEWAY_MAC, Lab, type LabPod, NODE, OPEN, type Outcome, WORLD } from './lab.ts';
 import { A } from './pair.ts';

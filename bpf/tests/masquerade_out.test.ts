@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Addr, parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { type Addr, type TransportSpec } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { addr, fragmentsOf, fromPod, icmpError, ping, sctp, tcp, udp } from './frames.ts';
 import { EVERYTHING, GATEWAY_MAC, Lab, type LabPod, NODE, OPEN, OTHER_NODE, SNAT_PORTS, WORLD } from './lab.ts';
 import { A, B } from './pair.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { endpointId } from '../../src/model/index.ts';
-import { parsePacket } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { addr, fromPod, fromWorld, numbered, tcp, udp } from './frames.ts';
 import { EVERYTHING, Lab, type LabPod, NODE, type Outcome, quota, WORLD } from './lab.ts';
 import { A, B } from './pair.ts';

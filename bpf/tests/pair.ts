@@ -1,6 +1,6 @@
 import type { Config } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
-import type { PolicyTableRow } from '../../src/model/index.ts';
+import type { PolicyTableRow } from '../../src/model/testkit.ts';
 import { PROTOCOL_NUMBERS, type TransportSpec } from '../../src/net/index.ts';
 import { A, A6, B, B6 } from './drop-cases/case.ts';
 import { fromPod, sctp, tcp, udp } from './frames.ts';

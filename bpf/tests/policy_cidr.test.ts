@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
+import { endpointId, identityId, ifindex, ruleId } from '../../src/model/index.ts';
+import { type PolicyTableRow } from '../../src/model/testkit.ts';
 import type { Addr } from '../../src/net/index.ts';
 import { fromPod, fromWorld, toPod, udp } from './frames.ts';
 import { allow, deny, NODE, OPEN, OTHER_NODE } from './lab.ts';

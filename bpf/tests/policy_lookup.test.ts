@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { POLICY_PAIRS } from '../../src/model/gen/numbers.ts';
-import { endpointId, identityId, type PolicyTableRow, policyRevision, ruleId, tableOf } from '../../src/model/index.ts';
+import { endpointId, identityId, policyRevision, ruleId } from '../../src/model/index.ts';
+import { type PolicyTableRow, tableOf } from '../../src/model/testkit.ts';
 import { portPrefixes } from '../../src/net/index.ts';
-import { TableLookup } from '../../src/policy/index.ts';
+import { TableLookup } from '../../src/policy/ask/testkit.ts';
 import { ping, sctp, tcp, udp } from './frames.ts';
 import { OPEN } from './lab.ts';
 import { BACKEND, ICMP, Pair, SCTP, TCP, UDP } from './pair.ts';

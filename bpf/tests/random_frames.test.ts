@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { macBytes, parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { macBytes, type TransportSpec } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { addr, fragmentsOf, fromPod, fromWorld, icmp, icmpError, ping, pong, sctp, tcp, toPod, udp } from './frames.ts';
 import { GATEWAY, NODE, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
 import { A, B, Pair } from './pair.ts';

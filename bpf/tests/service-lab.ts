@@ -1,16 +1,16 @@
 import type { ServiceKey } from '../../src/datapath/gen/codecs.ts';
 import type { Config } from '../../src/datapath/gen/config.ts';
 import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
+import { type ServiceMaps, serviceMaps } from '../../src/datapath/maps/service-maps.ts';
 import {
   type AffinityMap,
   affinityMap,
-  type ServiceMaps,
-  serviceMaps,
   type TranslationsMap,
   translationsMap,
-} from '../../src/datapath/maps/service-maps.ts';
-import type { PolicyTableRow } from '../../src/model/index.ts';
-import { type Addr, PROTOCOL_NUMBERS, parseAddr, parseDatagram, parsePacket } from '../../src/net/index.ts';
+} from '../../src/datapath/maps/testkit.ts';
+import type { PolicyTableRow } from '../../src/model/testkit.ts';
+import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
+import { parseDatagram, parsePacket } from '../../src/net/testkit.ts';
 import type { Lab, Outcome } from './lab.ts';
 import { BACKEND_INGRESS, Pair, SERVICE, TCP } from './pair.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Addr, parseAddr, parsePacket } from '../../src/net/index.ts';
+import { type Addr, parseAddr } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { fromWorld, udp } from './frames.ts';
 import { allow, EVERYTHING, NODE } from './lab.ts';
 import { B, UDP } from './pair.ts';

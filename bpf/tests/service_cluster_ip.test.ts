@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseAddr, parsePacket } from '../../src/net/index.ts';
+import { parseAddr } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { fragmentsOf, fromPod, tcp, udp } from './frames.ts';
 import { allow, WORLD } from './lab.ts';
 import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, UDP } from './pair.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Addr, parseAddr, parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { type Addr, parseAddr, type TransportSpec } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { fromWorld, icmpError, tcp, udp } from './frames.ts';
 import { type Lab, NODE, OTHER_NODE, REMOTE_POD, SNAT_PORTS, WORLD } from './lab.ts';
 import { CLIENT, SERVICE, SPEECH, UDP } from './pair.ts';

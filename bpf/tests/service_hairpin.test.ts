@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parsePacket } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { fromPod, icmpError, tcp, udp } from './frames.ts';
 import { GATEWAY, GATEWAY_MAC, NODE } from './lab.ts';
 import { A, CLIENT, SERVICE, SPEECH, UDP } from './pair.ts';

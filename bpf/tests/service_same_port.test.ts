@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Addr, parsePacket, type TransportSpec } from '../../src/net/index.ts';
+import { type Addr, type TransportSpec } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { fromPod, fromWorld, icmpError, tcp, udp } from './frames.ts';
 import { allow, GATEWAY, NODE, OPEN, type Outcome, SNAT_PORTS, WORLD } from './lab.ts';
 import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, type Transport, UDP } from './pair.ts';

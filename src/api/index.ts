@@ -1,6 +1,5 @@
 export type { AdminApi } from './admin.ts';
 export { type ApiClient, apiClient } from './client.ts';
-export { fakeAdmin } from './fake.ts';
 export { metricsServer } from './metrics-server.ts';
 export { AdminServer } from './server.ts';
 export type { ConnectionView } from './views/connection.ts';

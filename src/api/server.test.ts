@@ -8,9 +8,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isMembraneError } from '../base/index.ts';
 import type { Flow, FlowMessage } from '../model/index.ts';
 import { type ApiClient, apiClient } from './client.ts';
-import { fakeAdmin } from './fake.ts';
 import { ROUTES } from './routes.ts';
 import { AdminServer } from './server.ts';
+import { fakeAdmin } from './testkit.ts';
 import type { ConnectionView } from './views/connection.ts';
 import type { PolicyView } from './views/policy.ts';
 

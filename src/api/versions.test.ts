@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AdminApi } from './admin.ts';
 import { type ApiClient, apiClient } from './client.ts';
-import { fakeAdmin } from './fake.ts';
 import { AdminServer } from './server.ts';
+import { fakeAdmin } from './testkit.ts';
 
 let folder: string;
 let server: AdminServer | undefined;

@@ -1,5 +1,5 @@
 export { Backoff, type BackoffOptions } from './backoff.ts';
-export { type Clock, FakeClock, systemClock } from './clock.ts';
+export { type Clock, systemClock } from './clock.ts';
 export {
   type ErrorCode,
   type ErrorDetails,

@@ -5,14 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  AdminServer,
-  type EndpointView,
-  type Finding,
-  fakeAdmin,
-  type ServiceList,
-  type TraceView,
-} from '../api/index.ts';
+import { AdminServer, type EndpointView, type Finding, type ServiceList, type TraceView } from '../api/index.ts';
+import { fakeAdmin } from '../api/testkit.ts';
 import type { Flow } from '../model/index.ts';
 
 const MEMBRANE = fileURLToPath(new URL('../../membrane', import.meta.url));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
 import { IdentityAllocator } from '../identity/index.ts';
 import { Intent } from './intent.ts';
 import { PodIdentities } from './pod-identities.ts';

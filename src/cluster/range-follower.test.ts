@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FakeClock } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
 import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import type { ObjectRow } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';

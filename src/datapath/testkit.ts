@@ -1,6 +1,8 @@
 /** A whole datapath without devices: real programs and real maps, packets by BPF_PROG_TEST_RUN. Needs root. */
+
 import { fileURLToPath } from 'node:url';
-import { type EndpointId, endpointId, identityId, type PolicyTableRow, policyRevision } from '../model/index.ts';
+import { type EndpointId, endpointId, identityId, policyRevision } from '../model/index.ts';
+import { type PolicyTableRow } from '../model/testkit.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import {
   type CollectResult,
@@ -14,7 +16,7 @@ import { type Config, ZERO_CONFIG } from './gen/config.ts';
 import type { ProgFd } from './kernel/fd.ts';
 import { type ObjectSpec, readObjectSpec } from './kernel/object-spec.ts';
 import { progTestRun } from './kernel/syscall.ts';
-import { type Connection, type ConntrackMap, conntrackMap, listConnections } from './maps/conntrack-map.ts';
+import { type Connection, type ConntrackMap, conntrackMap } from './maps/conntrack-map.ts';
 import {
   type EndpointDrop,
   type EventLoss,
@@ -32,10 +34,10 @@ import { MapSet, type MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec } from './maps/scalar-codecs.ts';
+import { listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
 import { loadPrograms } from './programs/loader.ts';
-import { TestPolicy } from './test-policy.ts';
 
 /** What a tc program may answer. */
 export const ACTIONS = { 0: 'pass', 2: 'drop', 7: 'redirect' } as const;

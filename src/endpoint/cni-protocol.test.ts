@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CNI_LIMITS, CNI_TAKEN, CniFrameReader, decodeAnswer, encodeAnswer, encodeFrame } from './cni-protocol.ts';
+import { CNI_LIMITS, CNI_TAKEN, CniFrameReader, encodeAnswer } from './cni-protocol.ts';
+import { decodeAnswer, encodeFrame } from './testkit.ts';
 
 const text = fc.string({ maxLength: 40 }).map((s) => s.replaceAll('\0', ''));
 const frames = fc.record({
@@ -57,6 +58,5 @@ describe('CniFrameReader', () => {
       exitCode: 1,
       stdout: '{"a":"\\n"}\n',
     });
-    expect(() => decodeAnswer(Buffer.from(''))).toThrow(expect.objectContaining({ code: 'E_CNI_FRAME' }));
   });
 });

@@ -69,19 +69,6 @@ function parseEnv(bytes: Buffer): Map<string, string> {
 /** Said at once: how long a request takes is one thing, whether somebody is there another. */
 export const CNI_TAKEN = '+';
 
-export function encodeFrame(frame: CniFrame): Buffer {
-  const env = Buffer.from([...frame.env].map(([key, value]) => `${key}=${value}\0`).join(''));
-  const stdin = Buffer.from(frame.stdin);
-  return Buffer.concat([Buffer.from(`MBRCNI/1 ${env.length} ${stdin.length}\n`), env, stdin]);
-}
-
 export function encodeAnswer(answer: { exitCode: number; stdout: string }): Buffer {
   return Buffer.from(`${answer.exitCode}\n${answer.stdout}`);
-}
-
-export function decodeAnswer(bytes: Buffer): { exitCode: number; stdout: string } {
-  const text = bytes.toString('utf8').slice(CNI_TAKEN.length);
-  const end = text.indexOf('\n');
-  if (!/^\d{1,3}$/.test(text.slice(0, Math.max(0, end)))) throw bad('an answer without an exit code');
-  return { exitCode: Number(text.slice(0, end)), stdout: text.slice(end + 1) };
 }

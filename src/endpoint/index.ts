@@ -9,14 +9,7 @@ export {
   errorAnswer,
   versionAnswer,
 } from './cni-answer.ts';
-export {
-  CNI_TAKEN,
-  type CniFrame,
-  CniFrameReader,
-  decodeAnswer,
-  encodeAnswer,
-  encodeFrame,
-} from './cni-protocol.ts';
+export { CNI_TAKEN, type CniFrame, CniFrameReader, encodeAnswer } from './cni-protocol.ts';
 export {
   type Attachment,
   answerVersion,

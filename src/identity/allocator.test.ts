@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FakeClock } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
 import { identityId } from '../model/index.ts';
 import { IdentityAllocator } from './allocator.ts';
 import { sampleWorkload } from './samples.ts';

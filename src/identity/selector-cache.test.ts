@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Identity, identityId, labelMap, labelSelector, type PeerSelector } from '../model/index.ts';
-import { addrFromValue, Prefix } from '../net/index.ts';
+import { Prefix } from '../net/index.ts';
+import { addrFromValue } from '../net/testkit.ts';
 import { RESERVED_IDENTITIES, RESERVED_IDS } from './reserved.ts';
 import { samplePod } from './samples.ts';
 import { type IdentitySelector, selectorKey, selects } from './select.ts';

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Backoff, type Clock, FakeClock } from '../base/index.ts';
+import { Backoff, type Clock } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
 import type { ObjectRow, PodRow } from '../model/index.ts';
 import { KubeClient } from './client.ts';
 import type { KubeConnection } from './connection.ts';

@@ -177,8 +177,3 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     remedy: 'Report this with the output of `membrane doctor`.',
   },
 };
-
-/** Reason and text on one line: `policy-ingress: no policy allows the pod to receive this`. */
-export function describeDropReason(reason: DropReason): string {
-  return `${reason}: ${DROP_REASON_TEXTS[reason].text}`;
-}

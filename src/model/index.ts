@@ -120,10 +120,7 @@ export {
   groupText,
   type PolicyRow,
   type PolicyTable,
-  type PolicyTableRow,
   type PolicyTableValue,
-  rowsOf,
-  tableOf,
 } from './policy-table.ts';
 export {
   EVERYTHING,

@@ -1,5 +1,3 @@
-import { modelErrors } from './errors.ts';
-
 /** Label keys and values of one object. A Map, because `constructor` is a legal label key. */
 export type LabelMap = ReadonlyMap<string, string>;
 
@@ -12,15 +10,6 @@ export type LabelSource = (typeof SOURCES)[number];
 
 /** A security label in Cilium's notation `source:key=value`; without a value just `source:key`. */
 export type Label = { readonly source: LabelSource; readonly key: string; readonly value: string };
-
-export function parseLabel(text: string): Label {
-  const colon = text.indexOf(':');
-  const source = SOURCES.find((known) => known === text.slice(0, colon));
-  const [, key, value] = /^([^=]+)(?:=([\s\S]*))?$/.exec(text.slice(colon + 1)) ?? [];
-  if (source === undefined || key === undefined)
-    throw modelErrors.make('E_MODEL_LABEL', { detail: JSON.stringify(text) });
-  return { source, key, value: value ?? '' };
-}
 
 export function formatLabel(label: Label): string {
   return label.value === '' ? `${label.source}:${label.key}` : `${label.source}:${label.key}=${label.value}`;

@@ -10,6 +10,5 @@ export const netErrors = errorTable({
     what: 'bits are set beyond the prefix length',
     remedy: 'Clear the host bits, e.g. 10.0.0.0/8 instead of 10.1.2.3/8.',
   },
-  E_NET_PORT_RANGE: { what: 'not a port range', remedy: 'Ports are 0 to 65535, the first not above the last.' },
   E_NET_MAC: { what: 'not a MAC address', remedy: 'Write a MAC address as 0a:58:0a:f4:01:02.' },
 });

@@ -4,7 +4,6 @@ export {
   addrBytes16,
   addrFamily,
   addrFromBytes,
-  addrFromValue,
   addrValue,
   type Family,
   isAddr,
@@ -25,14 +24,6 @@ export {
   type TcpFlag,
   type TransportSpec,
 } from './packet.ts';
-export {
-  type ParsedArp,
-  type ParsedIp,
-  type ParsedPacket,
-  type ParsedTransport,
-  parseDatagram,
-  parsePacket,
-} from './packet-parse.ts';
 export { type PortPrefix, type PortRange, portPrefixes } from './port-range.ts';
 export { Prefix } from './prefix.ts';
 export { PROTOCOL_NUMBERS, type Protocol, protocolName } from './protocol.ts';

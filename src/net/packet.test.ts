@@ -4,7 +4,7 @@ import { parseAddr } from './addr.ts';
 import { crc32c, internetChecksum } from './checksum.ts';
 import { parseMac } from './mac.ts';
 import { buildDatagram, buildPacket, type PacketSpec, type TransportSpec } from './packet.ts';
-import { parseDatagram, parsePacket } from './packet-parse.ts';
+import { parseDatagram, parsePacket } from './testkit.ts';
 
 const ethernet = { source: parseMac('0a:58:0a:f4:01:02'), destination: parseMac('0a:58:a9:fe:01:01') };
 const ipv4 = { kind: 'ipv4', source: parseAddr('10.244.1.2'), destination: parseAddr('10.244.1.3') } as const;

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ALL_PORTS, type PortPrefix, portPrefixes, portRange } from './port-range.ts';
+import { type PortPrefix, portPrefixes } from './port-range.ts';
+
+const portRange = (from: number, to = from) => ({ from, to });
 
 const covers = ({ port, bits }: PortPrefix, candidate: number) => candidate >> (16 - bits) === port >> (16 - bits);
 
 describe('portPrefixes', () => {
   test('known decompositions', () => {
-    expect(portPrefixes(ALL_PORTS)).toEqual([{ port: 0, bits: 0 }]);
+    expect(portPrefixes(portRange(0, 65535))).toEqual([{ port: 0, bits: 0 }]);
     expect(portPrefixes(portRange(80))).toEqual([{ port: 80, bits: 16 }]);
     expect(portPrefixes(portRange(5, 10)).map(({ port, bits }) => `${port}/${bits}`)).toEqual([
       '5/16',
@@ -40,13 +42,3 @@ describe('portPrefixes', () => {
     );
   });
 });
-
-test.each([
-  [-1, 5],
-  [5, 4],
-  [0, 65536],
-  [1.5, 2],
-  [Number.NaN, 2],
-])('portRange(%d, %d) is refused', (from, to) =>
-  expect(() => portRange(from, to)).toThrow(expect.objectContaining({ code: 'E_NET_PORT_RANGE' })),
-);

@@ -1,15 +1,5 @@
-import { netErrors } from './errors.ts';
-
 /** Ports `from` to `to`, both included, 0 to 65535. */
 export type PortRange = { readonly from: number; readonly to: number };
-
-export const ALL_PORTS: PortRange = { from: 0, to: 0xffff };
-
-export function portRange(from: number, to: number = from): PortRange {
-  const valid = Number.isInteger(from) && Number.isInteger(to) && from >= 0 && to <= 0xffff && from <= to;
-  if (!valid) throw netErrors.make('E_NET_PORT_RANGE', { detail: `${from}-${to}` });
-  return { from, to };
-}
 
 /** `bits` leading bits of `port` are fixed, the rest is free: 8080/16 is one port, 0/0 all of them. */
 export type PortPrefix = { readonly port: number; readonly bits: number };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FakeClock } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
 import type { Flow, FlowFilter, FlowMessage } from '../model/index.ts';
 import { BootClock } from './boot-clock.ts';
 import { type DatapathEvent, decodeFlow, type FlowLookup } from './decode.ts';

@@ -1,20 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { namespaceRow, nodeRow, onlyFrom, podRow, policyRow } from '../cluster/samples.ts';
-import { type EndpointWord, isOutside, OUTSIDE_WORDS, outsideOf, policyKey } from '../datapath/index.ts';
+import { type EndpointWord, isOutside, OUTSIDE_WORDS, outsideOf } from '../datapath/index.ts';
+import { policyKey } from '../datapath/maps/policy-maps.ts';
 import { LAST_ENDPOINT_ID } from '../endpoint/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
-import {
-  DIRECTIONS,
-  type EndpointId,
-  endpointId,
-  identityId,
-  policyRevision,
-  policyTableId,
-  rowsOf,
-} from '../model/index.ts';
+import { DIRECTIONS, type EndpointId, endpointId, identityId, policyRevision, policyTableId } from '../model/index.ts';
+import { rowsOf } from '../model/testkit.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
-import { compileTable } from '../policy/index.ts';
+import { compileTable } from '../policy/compile/index.ts';
 import { FAKE_NODE, FakeKernel, fakeNode, recordOf } from './testkit.ts';
 
 const backend = podRow('backend', { app: 'backend' });

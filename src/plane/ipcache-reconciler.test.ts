@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { IpcacheRow } from '../cluster/index.ts';
-import { FakeMap, ipcacheCodecs, MAP_SPECS } from '../datapath/index.ts';
+import { MAP_SPECS } from '../datapath/index.ts';
+import { FakeMap, ipcacheCodecs } from '../datapath/maps/testkit.ts';
 import { identityId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';

@@ -1,16 +1,10 @@
 /** One node's engine on maps in memory: everything of the agent that decides, without a kernel and without an API server. */
-import { type Clock, FakeClock, silentLogger } from '../base/index.ts';
-import {
-  type EndpointWord,
-  endpointsCodecs,
-  FakeMap,
-  fakePolicyMaps,
-  ipcacheCodecs,
-  isOutside,
-  MAP_SPECS,
-  PolicyTables,
-  WordArray,
-} from '../datapath/index.ts';
+
+import { type Clock, silentLogger } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
+import { type EndpointWord, isOutside, MAP_SPECS, PolicyTables } from '../datapath/index.ts';
+import { WordArray } from '../datapath/maps/endpoint-words.ts';
+import { endpointsCodecs, FakeMap, fakePolicyMaps, ipcacheCodecs } from '../datapath/maps/testkit.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
 import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
 import {

@@ -2,19 +2,15 @@ export {
   type Explanation,
   explain,
   type Failed,
-  type LookupResult,
   type NearestMiss,
-  type Packet,
   type Party,
   partyOf,
   type Question,
-  TableLookup,
 } from './ask/index.ts';
 export {
   type BoundEntry,
   CompiledTable,
   type CompileInput,
-  compileTable,
   DEFAULT_ALLOW,
   LOCALHOST_ALLOW,
 } from './compile/index.ts';
@@ -23,7 +19,6 @@ export {
   networkPolicy,
   POLICY_KINDS,
   type PolicyKind,
-  printableText,
   type Reading,
   readPolicy,
 } from './kinds/index.ts';

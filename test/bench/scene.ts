@@ -4,7 +4,8 @@ import { progLoad } from '../../src/datapath/kernel/syscall.ts';
 import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
 import { OUTSIDE_WORDS } from '../../src/datapath/maps/outside.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
-import { endpointId, identityId, ifindex, type PolicyTableRow, ruleId } from '../../src/model/index.ts';
+import { endpointId, identityId, ifindex, ruleId } from '../../src/model/index.ts';
+import { type PolicyTableRow } from '../../src/model/testkit.ts';
 import { type Addr, buildPacket, macOfAddr, parseAddr, type TcpFlag } from '../../src/net/index.ts';
 
 export const CLIENT: Addr = parseAddr('10.244.1.10');

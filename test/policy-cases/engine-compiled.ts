@@ -1,7 +1,7 @@
 import type { IpcacheRow } from '../../src/cluster/index.ts';
 import { formatOrigin, type IdentityId } from '../../src/model/index.ts';
 import { type Addr, Prefix } from '../../src/net/index.ts';
-import { TableLookup } from '../../src/policy/index.ts';
+import { TableLookup } from '../../src/policy/ask/testkit.ts';
 import { type DesiredState, DesiredStates } from './desired.ts';
 import { checkpoints, type Engine } from './engine.ts';
 import { type Flow, podKey, type World } from './world.ts';

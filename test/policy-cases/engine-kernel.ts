@@ -6,9 +6,9 @@ import {
   macOfAddr,
   PROTOCOL_NUMBERS,
   parseMac,
-  parsePacket,
   type TransportSpec,
 } from '../../src/net/index.ts';
+import { parsePacket } from '../../src/net/testkit.ts';
 import { DesiredStates } from './desired.ts';
 import { checkpoints, type Engine } from './engine.ts';
 import { GATEWAY_MAC, type Hook, KernelNode } from './kernel-node.ts';

@@ -1,6 +1,7 @@
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import { OUTSIDE_WORDS } from '../../src/datapath/maps/outside.ts';
-import { serviceMaps, translationsMap } from '../../src/datapath/maps/service-maps.ts';
+import { serviceMaps } from '../../src/datapath/maps/service-maps.ts';
+import { translationsMap } from '../../src/datapath/maps/testkit.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import { endpointId, type IdentityId, ifindex, type PolicyRevision, policyRevision } from '../../src/model/index.ts';

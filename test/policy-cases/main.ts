@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/base/index.ts';
-import { printableText } from '../../src/policy/index.ts';
+import { printableText } from '../../src/policy/kinds/reading/field-error.ts';
 import { caseFiles, readCase } from './case-file.ts';
 import { ENGINES } from './engines.ts';
 import { type CaseResult, runCase } from './run-case.ts';

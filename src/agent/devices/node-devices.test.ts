@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { FakeClock, Lifecycle, silentLogger } from '../../base/index.ts';
+import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import type { Link } from '../../datapath/index.ts';
 import { hostIfnameOf } from '../../endpoint/index.ts';
 import { endpointId, type Ifindex, ifindex } from '../../model/index.ts';

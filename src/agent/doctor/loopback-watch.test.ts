@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { FakeClock, Lifecycle, type Logger, silentLogger } from '../../base/index.ts';
+import { Lifecycle, type Logger, silentLogger } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import { LoopbackWatch } from './loopback-watch.ts';
 
 it('warns once a change, and the metric follows', async () => {

@@ -2,8 +2,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sta
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeClock, Lifecycle, silentLogger } from '../../base/index.ts';
-import { type CniRequest, decodeAnswer, emptyAnswer, encodeFrame } from '../../endpoint/index.ts';
+import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
+import { type CniRequest, emptyAnswer } from '../../endpoint/index.ts';
+import { decodeAnswer, encodeFrame } from '../../endpoint/testkit.ts';
 import { CniServer } from './cni-server.ts';
 import { DeferredDeletes } from './deferred-deletes.ts';
 import { KeyedQueue } from './keyed-queue.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
-import { FakeMap, MAP_SPECS, netnsEndpointsCodecs, SocketAccounts, sockAccountsCodecs } from '../../datapath/index.ts';
+import { MAP_SPECS, SocketAccounts } from '../../datapath/index.ts';
+import { FakeMap, netnsEndpointsCodecs, sockAccountsCodecs } from '../../datapath/maps/testkit.ts';
 import { endpointId } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
 import { PodNamespaces } from './pod-namespaces.ts';

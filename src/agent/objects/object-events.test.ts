@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock, Lifecycle, silentLogger } from '../../base/index.ts';
+import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import { ObjectProblems } from '../../cluster/index.ts';
 import { ObjectEvents } from './object-events.ts';
 

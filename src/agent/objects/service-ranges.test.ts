@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { FakeClock, Lifecycle, silentLogger } from '../../base/index.ts';
+import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import type { ServiceRangesReading } from '../../kube/index.ts';
 import type { Prefix } from '../../net/index.ts';
 import { Table } from '../../table/index.ts';

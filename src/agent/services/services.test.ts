@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vites
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
 import type { Intent } from '../../cluster/index.ts';
-import { fakeServiceMaps, type ServiceMaps } from '../../datapath/index.ts';
+import type { ServiceMaps } from '../../datapath/index.ts';
+import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
 import { openPlane } from '../../plane/index.ts';
 import { FAKE_NODE, FakeKernel, fakePlaneOptions } from '../../plane/testkit.ts';

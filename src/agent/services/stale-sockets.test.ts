@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock, Lifecycle, silentLogger } from '../../base/index.ts';
+import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import { Intent, livingAddresses } from '../../cluster/index.ts';
 import { NODE, POD } from '../../kube/index.ts';
 import { parseAddr } from '../../net/index.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { endpointId, identityId, ifindex } from '../../model/index.ts';
-import { addrFromValue, parseAddr, parseMac } from '../../net/index.ts';
+import { parseAddr, parseMac } from '../../net/index.ts';
+import { addrFromValue } from '../../net/testkit.ts';
 import { decodeEvent, EVENT_SIZE, type Event, encodeEvent } from '../gen/codecs.ts';
 import { type Config, decodeConfig, encodeConfig, ZERO_CONFIG } from '../gen/config.ts';
 import { enumName, readAddr, writeAddr } from './codec.ts';

@@ -195,7 +195,10 @@ const MAX_MAPS = 64;
 
 const STATS_RUN_TIME = 0;
 
-/** Has the kernel count every program's runs, at some ns a run, until the descriptor is closed. */
+/**
+ * Has the kernel count every program's runs, at some ns a run, until the descriptor is closed.
+ * @internal For measurements; all of bpf(2) is in this file.
+ */
 export function enableRunStats(): OwnedFd {
   clear().setUint32(0, STATS_RUN_TIME, true);
   return new OwnedFd('stats', bpf(32, attrBytes.subarray(0, 4), 'count runs of programs'));

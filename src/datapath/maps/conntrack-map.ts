@@ -61,10 +61,3 @@ export function connectionOf(key: CtKey, entry: CtEntry, tick: number): Connecti
     natPort: entry.natPort,
   };
 }
-
-/** For `membrane ct list`. */
-export async function listConnections(map: ConntrackMap): Promise<Connection[]> {
-  const entries = await map.entries();
-  const tick = monotonicTick();
-  return entries.map(([key, entry]) => connectionOf(key, entry, tick));
-}

@@ -1,8 +1,10 @@
 /** What every TypedMap does, on whatever it is made of. */
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { identityId, policyTableId, ruleId } from '../../model/index.ts';
-import { addrFromValue, Prefix, parseAddr } from '../../net/index.ts';
+import { Prefix, parseAddr } from '../../net/index.ts';
+import { addrFromValue } from '../../net/testkit.ts';
 import type { PolicyKey, PolicyValue } from '../gen/codecs.ts';
 import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapSpec } from '../kernel/map-spec.ts';
@@ -117,7 +119,7 @@ export function describeTypedMap(name: string, make: MakeMap): void {
     });
 
     it('keeps the exact row of a trie apart from the wider one on delete', () => {
-      const map = make<PolicyKey, PolicyValue>({ ...MAP_SPECS.policy, maxEntries: 16 }, policyCodecs);
+      const map = make<PolicyKey, PolicyValue>({ ...MAP_SPECS.policy, maxEntries: 16 }, policyCodecs.rows);
       const key = (portBits: number): PolicyKey =>
         policyKey(policyTableId(1), 5, { protocol: 6, port: 0x1f90, portBits });
       const value = (rule: number): PolicyValue => ({

@@ -12,7 +12,7 @@ import {
 } from '../kernel/index.ts';
 
 /**
- * A kernel map with typed keys and values; fake.ts has the same in memory, and one contract test holds both to this.
+ * A kernel map with typed keys and values; testkit.ts has the same in memory, and one contract test holds both to this.
  * Writes throw E_DATAPATH_MAP_FULL when there is no room (an LRU map evicts instead), otherwise E_DATAPATH_MAP.
  */
 export type TypedMap<K, V> = {

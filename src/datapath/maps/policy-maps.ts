@@ -12,9 +12,8 @@ import {
 } from '../gen/codecs.ts';
 import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapSpec } from '../kernel/index.ts';
-import { FakeMap } from './fake.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
-import type { MapSet, MapSizes } from './map-set.ts';
+import type { MapSet } from './map-set.ts';
 import { PolicyRevisions } from './policy-revisions.ts';
 import { u32Codec } from './scalar-codecs.ts';
 
@@ -26,7 +25,7 @@ export type PolicyMaps = {
   readonly rows: TypedMap<PolicyKey, PolicyValue>;
 };
 
-const codecs: {
+export const policyCodecs: {
   readonly revisions: MapCodecs<number, PolicyPair>;
   readonly peers: MapCodecs<PolicyPeerKey, number>;
   readonly rows: MapCodecs<PolicyKey, PolicyValue>;
@@ -36,15 +35,13 @@ const codecs: {
   rows: { key: policyKeyCodec, value: policyValueCodec },
 };
 
-export const policyCodecs = codecs.rows;
-
 export function policyMaps(maps: MapSet): PolicyMaps {
   return {
     revisions: new PolicyRevisions(
-      new KernelMap(maps.get('policy_revisions'), maps.spec('policy_revisions'), codecs.revisions),
+      new KernelMap(maps.get('policy_revisions'), maps.spec('policy_revisions'), policyCodecs.revisions),
     ),
-    peers: new KernelMap(maps.get('policy_peers'), maps.spec('policy_peers'), codecs.peers),
-    rows: new KernelMap(maps.get('policy'), maps.spec('policy'), codecs.rows),
+    peers: new KernelMap(maps.get('policy_peers'), maps.spec('policy_peers'), policyCodecs.peers),
+    rows: new KernelMap(maps.get('policy'), maps.spec('policy'), policyCodecs.rows),
   };
 }
 
@@ -67,19 +64,6 @@ function discarding<K, V>(spec: MapSpec): TypedMap<K, V> {
     deleteMany: async () => 0,
     entries: async () => [],
   };
-}
-
-/** The same in memory. */
-export function fakePolicyMaps(sizes: Pick<MapSizes, 'policy' | 'policy_peers'> = {}) {
-  const spec = <N extends 'policy' | 'policy_peers'>(name: N) => ({
-    ...MAP_SPECS[name],
-    maxEntries: sizes[name] ?? MAP_SPECS[name].maxEntries,
-  });
-  return {
-    revisions: new PolicyRevisions(new FakeMap(MAP_SPECS.policy_revisions, codecs.revisions)),
-    peers: new FakeMap(spec('policy_peers'), codecs.peers),
-    rows: new FakeMap(spec('policy'), codecs.rows),
-  } satisfies PolicyMaps;
 }
 
 type RowPlace = Pick<PolicyRow, 'protocol' | 'port' | 'portBits'>;

@@ -9,9 +9,9 @@ import {
   policyRevision,
   ruleId,
 } from '../../model/index.ts';
-import { fakePolicyMaps } from './policy-maps.ts';
 import { policyTableNumber } from './policy-table-number.ts';
 import { PolicyTables } from './policy-tables.ts';
+import { fakePolicyMaps } from './testkit.ts';
 
 const row = (port: number, rest: Partial<PolicyRow> = {}): PolicyRow => ({
   protocol: 6,

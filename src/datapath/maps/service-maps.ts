@@ -1,8 +1,4 @@
 import {
-  type AffinityKey,
-  type AffinityValue,
-  affinityKeyCodec,
-  affinityValueCodec,
   type BackendValue,
   backendValueCodec,
   type ServiceKey,
@@ -15,13 +11,7 @@ import {
   serviceSlotKeyCodec,
   serviceValueCodec,
   sockOriginCodec,
-  type Translation,
-  type TranslationKey,
-  translationCodec,
-  translationKeyCodec,
 } from '../gen/codecs.ts';
-import { MAP_SPECS } from '../gen/layout.ts';
-import { FakeMap } from './fake.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSet } from './map-set.ts';
 import { u32Codec, u64Codec } from './scalar-codecs.ts';
@@ -35,7 +25,7 @@ export type ServiceMaps = {
   readonly backends: TypedMap<number, BackendValue>;
 };
 
-const codecs: {
+export const serviceCodecs: {
   readonly services: MapCodecs<ServiceKey, ServiceValue>;
   readonly slots: MapCodecs<ServiceSlotKey, ServiceSlot>;
   readonly backends: MapCodecs<number, BackendValue>;
@@ -47,28 +37,15 @@ const codecs: {
 
 export function serviceMaps(maps: MapSet): ServiceMaps {
   return {
-    services: new KernelMap(maps.get('services'), maps.spec('services'), codecs.services),
-    slots: new KernelMap(maps.get('service_slots'), maps.spec('service_slots'), codecs.slots),
-    backends: new KernelMap(maps.get('backends'), maps.spec('backends'), codecs.backends),
+    services: new KernelMap(maps.get('services'), maps.spec('services'), serviceCodecs.services),
+    slots: new KernelMap(maps.get('service_slots'), maps.spec('service_slots'), serviceCodecs.slots),
+    backends: new KernelMap(maps.get('backends'), maps.spec('backends'), serviceCodecs.backends),
   };
 }
 
 /** How many rows each can have. */
 export function serviceMapSizes({ services, slots, backends }: ServiceMaps): Record<keyof ServiceMaps, number> {
   return { services: services.spec.maxEntries, slots: slots.spec.maxEntries, backends: backends.spec.maxEntries };
-}
-
-/** In memory; sizes default to the kernel maps'. */
-export function fakeServiceMaps(sizes: { services?: number; slots?: number; backends?: number } = {}): ServiceMaps {
-  const spec = (name: 'services' | 'service_slots' | 'backends', maxEntries: number = MAP_SPECS[name].maxEntries) => ({
-    ...MAP_SPECS[name],
-    maxEntries,
-  });
-  return {
-    services: new FakeMap(spec('services', sizes.services), codecs.services),
-    slots: new FakeMap(spec('service_slots', sizes.slots), codecs.slots),
-    backends: new FakeMap(spec('backends', sizes.backends), codecs.backends),
-  };
 }
 
 /** What sockets were turned from and to, by cookie; written by the programs. */
@@ -78,25 +55,5 @@ export function sockOriginsMap(maps: MapSet): SockOriginsMap {
   return new KernelMap(maps.get('sock_origins'), maps.spec('sock_origins'), {
     key: u64Codec,
     value: sockOriginCodec,
-  });
-}
-
-/** Clients of services with session affinity; written by the programs. */
-export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
-
-export function affinityMap(maps: MapSet): AffinityMap {
-  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), {
-    key: affinityKeyCodec,
-    value: affinityValueCodec,
-  });
-}
-
-/** Connections that were translated on the packet path; written by the programs. */
-export type TranslationsMap = TypedMap<TranslationKey, Translation>;
-
-export function translationsMap(maps: MapSet): TranslationsMap {
-  return new KernelMap(maps.get('translations'), maps.spec('translations'), {
-    key: translationKeyCodec,
-    value: translationCodec,
   });
 }

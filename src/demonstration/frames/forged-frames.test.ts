@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { macOfAddr, parseAddr, parsePacket } from '../../net/index.ts';
+import { macOfAddr, parseAddr } from '../../net/index.ts';
+import { parsePacket } from '../../net/testkit.ts';
 import { chaosFrames } from './chaos-frames.ts';
 import { disabledProtocolCases } from './disabled-protocol-frames.ts';
 import { GATEWAY, MARKER_BYTES, newMarker } from './frames.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fakeServiceMaps } from '../../datapath/index.ts';
+import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { NodeRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
 import { sampleEndpoint, sampleName, sampleService, sampleSlice } from '../../service/samples.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fakeServiceMaps, type ServiceMaps } from '../../datapath/index.ts';
+import { type ServiceMaps } from '../../datapath/index.ts';
+import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { ObjectRow, ServiceSpec, SliceSpec } from '../../model/index.ts';
 import { sampleEndpoint, sampleService, sampleSlice } from '../../service/samples.ts';
 import type { Table } from '../../table/index.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fakeServiceMaps, type ServiceMaps, type TypedMap } from '../../datapath/index.ts';
+import { type ServiceMaps, type TypedMap } from '../../datapath/index.ts';
+import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { Backend, Frontend, FrontendKind } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
 import { sampleFrontend, sampleName } from '../../service/samples.ts';

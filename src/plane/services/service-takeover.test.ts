@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fakeServiceMaps, type ServiceMaps } from '../../datapath/index.ts';
+import { type ServiceMaps } from '../../datapath/index.ts';
+import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { ServiceSpec, SliceSpec } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
 import { sampleEndpoint, sampleService, sampleSlice } from '../../service/samples.ts';

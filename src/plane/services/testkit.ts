@@ -1,5 +1,7 @@
 /** What decides about services on one node, on maps in memory. */
-import { FakeClock, silentLogger } from '../../base/index.ts';
+
+import { silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import { Intent, ObjectProblems } from '../../cluster/index.ts';
 import { type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
 import type { ObjectRow } from '../../model/index.ts';

@@ -1,4 +1,3 @@
 export { type Explanation, explain, type Failed, type NearestMiss } from './explain.ts';
-export { type LookupResult, type Packet, TableLookup } from './lookup.ts';
 export { type Question } from './oracle.ts';
 export { type Party, partyOf } from './party.ts';

@@ -6,11 +6,10 @@ import {
   identityId,
   type NamedPort,
   type PolicyEntry,
-  type PolicyTableRow,
-  rowsOf,
   ruleId,
 } from '../../model/index.ts';
-import { TableLookup } from '../ask/lookup.ts';
+import { type PolicyTableRow, rowsOf } from '../../model/testkit.ts';
+import { TableLookup } from '../ask/testkit.ts';
 import { sampleEntry, tcp } from '../samples.ts';
 import type { BoundEntry } from './claims.ts';
 import { CompiledTable, type CompileInput, compileTable } from './compile.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { CidrIdentities, RESERVED_IDS } from '../../identity/index.ts';
 import { samplePod } from '../../identity/samples.ts';
-import { type IdentityId, identityId, labelMap, labelSelector, rowsOf } from '../../model/index.ts';
+import { type IdentityId, identityId, labelMap, labelSelector } from '../../model/index.ts';
+import { rowsOf } from '../../model/testkit.ts';
 import { sampleEntry, sampleKey, selectBlock, selectPods, tcp } from '../samples.ts';
 import { PolicyRepository } from './repository.ts';
 

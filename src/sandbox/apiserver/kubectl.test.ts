@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
-import { Kubectl, type KubectlResult, kubectls } from '../test-kubectl.ts';
+import { Kubectl, type KubectlResult, kubectls } from '../kubectl-testkit.ts';
 import { execProcess } from './exec/child.ts';
 import { stringAt } from './json.ts';
 import { type ApiServer, createApiServer } from './server.ts';

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { isMembraneError, silentLogger } from '../../base/index.ts';
 import { makeCertificate } from './certificate.ts';
 import { createApiServer } from './server.ts';
-import { podOf, TEST_TOKEN } from './testing.ts';
+import { podOf, TEST_TOKEN } from './testkit.ts';
 
 const options = { database: ':memory:', token: TEST_TOKEN, log: silentLogger };
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { at } from './json.ts';
-import { PODS, podOf, TestServer } from './testing.ts';
+import { PODS, podOf, TestServer } from './testkit.ts';
 
 test('a pod is created with defaults, read, listed and deleted', async () => {
   await using api = await TestServer.start();

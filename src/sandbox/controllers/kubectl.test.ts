@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listAt, numberAt, stringAt } from '../apiserver/index.ts';
-import { Kubectl, kubectls } from '../test-kubectl.ts';
+import { Kubectl, kubectls } from '../kubectl-testkit.ts';
 import { TEST_TOKEN, TestCluster } from './testkit.ts';
 
 const MANIFEST = `

@@ -1,4 +1,5 @@
-import { FakeClock, silentLogger } from '../../base/index.ts';
+import { silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import {
   type ApiServer,
   type ApiStore,

@@ -3,7 +3,8 @@ import { linkDetach, TCX_EGRESS, TCX_INGRESS, tcxLinkCreate } from '../../../src
 import { OUTSIDE_WORDS } from '../../../src/datapath/maps/outside.ts';
 import { Netdev } from '../../../src/datapath/netlink/netdev.ts';
 import { TestDatapath } from '../../../src/datapath/testkit.ts';
-import { endpointId, identityId, type PolicyTableRow, ruleId } from '../../../src/model/index.ts';
+import { endpointId, identityId, ruleId } from '../../../src/model/index.ts';
+import { type PolicyTableRow } from '../../../src/model/testkit.ts';
 import { type Addr, macOfAddr, PROTOCOL_NUMBERS, parseAddr, parseMac } from '../../../src/net/index.ts';
 import { netnsPath } from '../../../src/sandbox/machine/netns.ts';
 import { bystanders, DEFAULTS } from '../scene.ts';

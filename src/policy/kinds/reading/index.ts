@@ -1,4 +1,3 @@
-export { printableText } from './field-error.ts';
 export { inside, listOf, members, type Place, textOf, unreadable } from './members.ts';
 export { Reader } from './reader.ts';
 export { readSelector } from './selector.ts';

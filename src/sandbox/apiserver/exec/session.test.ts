@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { PODS, podOf, TEST_TOKEN, TestServer } from '../testing.ts';
+import { PODS, podOf, TEST_TOKEN, TestServer } from '../testkit.ts';
 import { execProcess } from './child.ts';
 import type { PodExec } from './process.ts';
 

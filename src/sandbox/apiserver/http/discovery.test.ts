@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { at, type JsonObject, listAt, objectAt, stringAt } from '../json.ts';
 import { resources } from '../resources/index.ts';
-import { TestServer } from '../testing.ts';
+import { TestServer } from '../testkit.ts';
 
 const V2 = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 

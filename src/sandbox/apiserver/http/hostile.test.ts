@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PODS, podOf, TEST_TOKEN, TestServer } from '../testing.ts';
+import { PODS, podOf, TEST_TOKEN, TestServer } from '../testkit.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { at, type JsonObject, listAt, stringAt } from '../json.ts';
-import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testing.ts';
+import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testkit.ts';
 
 const names = (list: JsonObject): string[] =>
   listAt(list, 'items').map((item) => stringAt(item, 'metadata', 'name') ?? '');

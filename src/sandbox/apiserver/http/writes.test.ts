@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { at, type Json, type JsonObject } from '../json.ts';
-import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testing.ts';
+import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testkit.ts';
 
 const NAMESPACES = '/api/v1/namespaces';
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';

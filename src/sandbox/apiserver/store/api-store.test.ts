@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../base/index.ts';
+import { FakeClock } from '../../../base/testkit.ts';
 import { resources } from '../resources/index.ts';
 import { isApiError } from '../status.ts';
-import { podOf } from '../testing.ts';
+import { podOf } from '../testkit.ts';
 import { ApiStore } from './api-store.ts';
 
 function makeStore(historyLimit = 100): ApiStore {

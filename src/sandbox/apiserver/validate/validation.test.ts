@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type JsonObject, listAt, stringAt } from '../json.ts';
-import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testing.ts';
+import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testkit.ts';
 
 const ingress = (rule: JsonObject): JsonObject => ({ podSelector: {}, ingress: [rule] });
 const port = (value: JsonObject): JsonObject => ingress({ ports: [value] });

@@ -1,4 +1,4 @@
-import { FakeMap } from './fake.ts';
 import { describeTypedMap } from './map.contract.ts';
+import { FakeMap } from './testkit.ts';
 
 describeTypedMap('in memory', (spec, codecs) => new FakeMap(spec, codecs));

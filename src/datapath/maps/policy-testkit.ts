@@ -1,8 +1,9 @@
-import { type Direction, type PolicyRevision, type PolicyTable, type PolicyTableRow, tableOf } from '../model/index.ts';
-import type { PolicyMaps } from './maps/policy-maps.ts';
-import type { TablePair } from './maps/policy-revisions.ts';
-import { policyTableNumber } from './maps/policy-table-number.ts';
-import { PolicyTables } from './maps/policy-tables.ts';
+import { type Direction, type PolicyRevision, type PolicyTable } from '../../model/index.ts';
+import { type PolicyTableRow, tableOf } from '../../model/testkit.ts';
+import type { PolicyMaps } from './policy-maps.ts';
+import type { TablePair } from './policy-revisions.ts';
+import { policyTableNumber } from './policy-table-number.ts';
+import { PolicyTables } from './policy-tables.ts';
 
 /** Policy for tests of the datapath: each revision has two tables of its own. */
 export class TestPolicy {

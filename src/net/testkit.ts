@@ -179,3 +179,5 @@ function parseTransport(ip: ParsedIp): ParsedTransport | undefined {
       return undefined;
   }
 }
+
+export { addrFromValue } from './addr.ts';

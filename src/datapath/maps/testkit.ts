@@ -1,9 +1,28 @@
 /** Kernel maps in memory, for everything above the datapath that runs without root. Held to map.contract.ts like the real ones. */
 
 import { datapathErrors } from '../errors.ts';
+import {
+  type AffinityKey,
+  type AffinityValue,
+  affinityKeyCodec,
+  affinityValueCodec,
+  type Translation,
+  type TranslationKey,
+  translationCodec,
+  translationKeyCodec,
+} from '../gen/codecs.ts';
+import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapSpec } from '../kernel/index.ts';
 import { ErrnoError, kernelError } from '../kernel/index.ts';
+import { type Connection, type ConntrackMap, connectionOf, monotonicTick } from './conntrack-map.ts';
 import type { MapCodecs, TypedMap } from './map.ts';
+import { KernelMap } from './map.ts';
+import type { MapSet, MapSizes } from './map-set.ts';
+import { type PolicyMaps, policyCodecs } from './policy-maps.ts';
+import { PolicyRevisions } from './policy-revisions.ts';
+import { type ServiceMaps, serviceCodecs } from './service-maps.ts';
+
+export { TestPolicy } from './policy-testkit.ts';
 
 type Stored<K, V> = { readonly bits: Uint8Array; readonly key: K; readonly value: V };
 
@@ -112,4 +131,61 @@ export class FakeMap<K, V> implements TypedMap<K, V> {
   async entries(wanted: (key: K, value: V) => boolean = () => true): Promise<[K, V][]> {
     return [...this.#stored.values()].flatMap(({ key, value }) => (wanted(key, value) ? [[key, value]] : []));
   }
+}
+
+export { endpointsCodecs } from './endpoints-map.ts';
+export { ipcacheCodecs } from './ipcache-map.ts';
+export { netnsEndpointsCodecs } from './netns-endpoints-map.ts';
+export { sockAccountsCodecs } from './socket-accounts.ts';
+
+/** The same in memory. */
+export function fakePolicyMaps(sizes: Pick<MapSizes, 'policy' | 'policy_peers'> = {}) {
+  const spec = <N extends 'policy' | 'policy_peers'>(name: N) => ({
+    ...MAP_SPECS[name],
+    maxEntries: sizes[name] ?? MAP_SPECS[name].maxEntries,
+  });
+  return {
+    revisions: new PolicyRevisions(new FakeMap(MAP_SPECS.policy_revisions, policyCodecs.revisions)),
+    peers: new FakeMap(spec('policy_peers'), policyCodecs.peers),
+    rows: new FakeMap(spec('policy'), policyCodecs.rows),
+  } satisfies PolicyMaps;
+}
+
+/** In memory; sizes default to the kernel maps'. */
+export function fakeServiceMaps(sizes: { services?: number; slots?: number; backends?: number } = {}): ServiceMaps {
+  const spec = (name: 'services' | 'service_slots' | 'backends', maxEntries: number = MAP_SPECS[name].maxEntries) => ({
+    ...MAP_SPECS[name],
+    maxEntries,
+  });
+  return {
+    services: new FakeMap(spec('services', sizes.services), serviceCodecs.services),
+    slots: new FakeMap(spec('service_slots', sizes.slots), serviceCodecs.slots),
+    backends: new FakeMap(spec('backends', sizes.backends), serviceCodecs.backends),
+  };
+}
+
+/** Clients of services with session affinity; written by the programs. */
+export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
+
+export function affinityMap(maps: MapSet): AffinityMap {
+  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), {
+    key: affinityKeyCodec,
+    value: affinityValueCodec,
+  });
+}
+
+/** Connections that were translated on the packet path; written by the programs. */
+export type TranslationsMap = TypedMap<TranslationKey, Translation>;
+
+export function translationsMap(maps: MapSet): TranslationsMap {
+  return new KernelMap(maps.get('translations'), maps.spec('translations'), {
+    key: translationKeyCodec,
+    value: translationCodec,
+  });
+}
+/** Every connection, as `membrane ct list` tells them. */
+export async function listConnections(map: ConntrackMap): Promise<Connection[]> {
+  const entries = await map.entries();
+  const tick = monotonicTick();
+  return entries.map(([key, entry]) => connectionOf(key, entry, tick));
 }
