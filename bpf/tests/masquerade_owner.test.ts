@@ -95,6 +95,19 @@ describe('a port belongs to one connection', () => {
     expect(it.lab.datapath.snat.get(row[0])).toEqual(others);
   });
 
+  test('that another CPU takes between the look for a free one and the taking stays that one’s', async () => {
+    using it = await scene(1);
+    connect(it.lab, it.b, 9);
+    const [row] = await it.lab.datapath.snat.entries();
+    if (row === undefined) throw new Error('no mapping');
+    // The port is found to be free, since its entry has run out; its row is another connection's by now, and stays.
+    await expire(it.lab, it.b);
+    const others = { ...row[1], endpoint: endpointId(3) };
+    it.lab.datapath.snat.set(row[0], others);
+    expect(() => out(it.lab, it.a, tcp(5, SERVER, 'SYN'))).toThrow('nat-exhausted');
+    expect(it.lab.datapath.snat.get(row[0])).toEqual(others);
+  });
+
   test('and what comes to another one is not for its connection, whatever row is left there', async () => {
     using it = await scene(4);
     const port = connect(it.lab, it.b, 9);

@@ -107,6 +107,11 @@ export class SelectorCache {
     return this.#identities.size;
   }
 
+  /** Selectors that somebody has acquired. */
+  get selectors(): number {
+    return this.#selectors.size + this.#prefixes.size;
+  }
+
   /** Adds an identity. One that is there already is replaced; a number means one thing at a time. */
   upsert(identity: Identity): SelectorDelta[] {
     const before = this.#forget(identity.id);

@@ -273,6 +273,21 @@ describe('groups', () => {
     expect([ingress.rows, ingress.peers.size]).toEqual([30, 5000]);
   });
 
+  test('what one claim comes to is worked out once for all its peers', () => {
+    const ports = Array.from({ length: 200 }, (_, index) => tcp(2 * index + 1));
+    const table = new CompiledTable({
+      direction: 'ingress',
+      namedPorts: [],
+      namedPortsOf: () => [],
+      entries: [bound({ ports }, peers)],
+      enforcement: 'default',
+      allowLocalhost: 'policy',
+    });
+    // Each peer with ports of its own to look at would be a million steps: too much for a table of this size.
+    table.build({ rows: peers.length + ports.length }).forEach(() => undefined);
+    expect([table.rows, table.peers.size]).toEqual([200, 5000]);
+  });
+
   test('peers whose claims come to the same rows share a group, whatever the claims', () => {
     const { ingress } = tables([
       bound({ ports: [tcp(80)] }, [WEB, DB]),

@@ -259,9 +259,10 @@ describe('policies of 30,000 blocks', () => {
     const repository = make(WEB);
     repository.upsertPolicy(sampleKey('a'), [blocks('nobody', 10)]);
     repository.upsertPolicy(sampleKey('b'), [blocks('nobody', 11)]);
-    expect([repository.held.sets, changes(repository)]).toEqual([0, []]);
+    // Whom they are about, and none of 60,000 peers.
+    expect([repository.held.sets, repository.held.selectors, changes(repository)]).toEqual([0, 1, []]);
     repository.rulesOf(WEB.id);
-    expect(repository.held.sets).toBe(2);
+    expect([repository.held.sets, repository.held.selectors]).toEqual([2, 1]);
   });
 
   test('that select one, all around each other, come to one table and its peers', () => {

@@ -235,8 +235,9 @@ export class PolicyRepository {
   }
 
   /** What is kept for all policies and subjects together: must not grow with what has gone. */
-  get held(): { readonly sets: number; readonly rules: number; readonly prefixes: number } {
-    return { sets: this.#sets.size, rules: this.rules.size, prefixes: this.cidrs.size };
+  get held(): Readonly<Record<'sets' | 'selectors' | 'rules' | 'prefixes', number>> {
+    const { rules, cidrs } = this;
+    return { sets: this.#sets.size, selectors: this.#cache.selectors, rules: rules.size, prefixes: cidrs.size };
   }
 
   #subject(id: IdentityId): PodIdentity {
