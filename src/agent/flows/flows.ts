@@ -10,7 +10,7 @@ import type { PolicyRepository } from '../../policy/index.ts';
 
 /**
  * Programs do not wake anybody: the ring is looked at this often, more slowly when nothing comes and nobody observes. A
- * ring of 4 MiB holds the slow interval's events up to some 190,000 a second.
+ * ring of 1 MiB holds the slow interval's events up to some 47,000 a second.
  */
 const READ_EVERY_MS = { busy: 50, idle: 250 } as const;
 const LOSS_EVERY_MS = 1_000;

@@ -94,9 +94,12 @@ const mapsSchema = z
       .describe('Sockets that were turned to a backend; memory is taken as they come.'),
     events: z
       .int()
-      .refine((bytes) => bytes >= 4096 && (bytes & (bytes - 1)) === 0, 'must be a power of two')
+      .min(4_096)
+      .refine((bytes) => (bytes & (bytes - 1)) === 0, 'must be a power of two')
       .default(MAP_SPECS.events.maxEntries)
-      .describe('Bytes of the event ring: what is written between two looks, 100 ms apart.'),
+      .describe(
+        'Bytes of the event ring: what is written between two looks, 50 ms apart, or 250 ms when nothing came and nobody observes.',
+      ),
   })
   .prefault({});
 
