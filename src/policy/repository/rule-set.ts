@@ -68,7 +68,7 @@ function floorOf(entries: readonly PolicyEntry[], direction: Direction, settings
     entries.map((entry) => ({ entry })),
     settings.enforcement,
   );
-  const onlyAllows = entries.every((entry) => entry.verdict === 'allow');
+  const onlyAllows = entries.every((entry) => entry.verdict === 'allow' || saysNothing(entry));
   if (!isolated) return onlyAllows ? 'open' : 'closed';
   return direction === 'ingress' && settings.allowLocalhost === 'always' && onlyAllows ? 'node' : 'closed';
 }
