@@ -10,7 +10,7 @@ import {
 import type { EndpointRecord } from '../endpoint/index.ts';
 import type { CidrIdentities, IdentityAllocator, LabelRule } from '../identity/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
-import { PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
+import { POLICY_KINDS, type PolicyKind, PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
@@ -53,6 +53,8 @@ export type PlaneOptions = {
   /** Defaults as `PolicyRepository` has them. */
   readonly policy?: Omit<RepositoryOptions, 'cidrs' | 'cidrSelects'>;
   readonly limits: PolicyLimits;
+  /** Default: all that there are. */
+  readonly kinds?: readonly PolicyKind[];
   readonly cidrSelects: readonly ('pods' | 'nodes')[];
   readonly labelRules?: readonly LabelRule[] | undefined;
   /** Addresses of this node's pods, instead of what its Node says. */
@@ -95,7 +97,8 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
   const { maps, numbering, limits, nodeName, nodeAddresses, cidrSelects, passTimes, clock, log } = options;
   const { words } = maps;
   const { allocator, cidrs } = numbering;
-  const intent = new Intent();
+  const { kinds = POLICY_KINDS } = options;
+  const intent = new Intent(kinds);
   const { serviceRanges } = options;
   if (serviceRanges !== undefined) intent.serviceRanges.apply({ upserts: serviceRanges, deletes: [], synced: true });
   const endpoints = new EndpointTable();
@@ -114,6 +117,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
   const policies = new PolicyFollower({
     intent: intent.policies,
     repository,
+    kinds,
     limits: prefixes,
     selectors,
     problems,

@@ -9,7 +9,7 @@ import { parseAddr } from '../net/index.ts';
 async function agree(world: World, flows: readonly Flow[], compiled: CompiledEngine): Promise<void> {
   const oracle = new OracleEngine();
   await oracle.setUp(world);
-  compiled.prepare(world);
+  await compiled.setUp(world);
   for (const flow of flows) {
     const expected = oracle.judge(flow);
     const seen = compiled.judge(flow);

@@ -9,10 +9,9 @@ import {
   type TransportSpec,
 } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
-import { DesiredStates } from './desired.ts';
 import { checkpoints, type Engine } from './engine.ts';
 import { GATEWAY_MAC, type Hook, KernelNode } from './kernel-node.ts';
-import type { Flow, World, WorldPod } from './world.ts';
+import type { Flow, Place, World } from './world.ts';
 
 const SOURCE_PORT = 40_000;
 const ROUTER_MAC = parseMac('02:00:00:00:00:01');
@@ -29,6 +28,11 @@ export class KernelNodes implements Disposable {
     return node;
   }
 
+  /** Whoever comes next begins with planes of his own. */
+  async restart(): Promise<void> {
+    for (const node of this.#nodes.values()) await node.restart();
+  }
+
   [Symbol.dispose](): void {
     for (const node of this.#nodes.values()) node[Symbol.dispose]();
     this.#nodes.clear();
@@ -38,9 +42,10 @@ export class KernelNodes implements Disposable {
 /** Runs the first packet of each flow through the real programs. Needs root and a built datapath. */
 export class KernelEngine implements Engine {
   readonly name = 'kernel';
-  readonly #states = new DesiredStates();
   readonly #nodes: KernelNodes;
   readonly #owned: Disposable | undefined;
+  readonly #names = new Set<string>();
+  #isSetUp = false;
 
   /** `shared` stays the caller's. */
   constructor(shared?: KernelNodes) {
@@ -49,16 +54,18 @@ export class KernelEngine implements Engine {
   }
 
   async setUp(world: World): Promise<void> {
-    const state = this.#states.next(world);
-    for (const name of new Set(world.pods.map(({ node }) => node))) await this.#nodes.node(name).setUp(world, state);
+    if (!this.#isSetUp) await this.#nodes.restart();
+    this.#isSetUp = true;
+    for (const name of new Set(world.pods.map(({ node }) => node))) this.#names.add(name);
+    for (const name of this.#names) await this.#nodes.node(name).setUp(world);
   }
 
   async verdict(flow: Flow) {
     const byPacket = flow.frontend !== undefined && flow.from.kind === 'pod';
     if (checkpoints(flow).length === 0 && !byPacket) return { verdict: 'allow', why: 'not on the wire' } as const;
-    const { hook, pod, forwarded } = way(flow);
-    const node = this.#nodes.node(pod.node);
-    const judge = async () => await node.judge(hook, pod, frameOf(flow, hook), forwarded);
+    const { hook, end, forwarded } = way(flow);
+    const node = this.#nodes.node(end.pod.node);
+    const judge = async () => await node.judge(hook, end.addr, frameOf(flow, hook), forwarded);
     const { frontend } = flow;
     // A socket hook turns what a process of the node asks for before there is a packet.
     const result = byPacket && frontend ? await node.withService({ ...flow, frontend }, judge) : await judge();
@@ -75,20 +82,22 @@ export class KernelEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    await this.#nodes.restart();
     this.#owned?.[Symbol.dispose]();
   }
 }
 
-type Way = { readonly hook: Hook; readonly pod: WorldPod; readonly forwarded: boolean };
+type Way = { readonly hook: Hook; readonly end: PodPlace; readonly forwarded: boolean };
+type PodPlace = Extract<Place, { readonly kind: 'pod' }>;
 
 /** Where the packet meets the datapath of the pod's node. */
 function way({ from, to }: Flow): Way {
-  if (from.kind === 'pod') return { hook: 'from_pod', pod: from.pod, forwarded: false };
+  if (from.kind === 'pod') return { hook: 'from_pod', end: from, forwarded: false };
   if (to.kind !== 'pod') throw new Error('no pod has a part in the flow');
   const local = from.kind === 'node' && from.node.name === to.pod.node;
-  if (local) return { hook: 'to_pod', pod: to.pod, forwarded: false };
+  if (local) return { hook: 'to_pod', end: to, forwarded: false };
   // IPv6 from outside is left to the stack, which forwards it.
-  return { hook: addrFamily(to.addr) === 4 ? 'from_netdev' : 'to_pod', pod: to.pod, forwarded: true };
+  return { hook: addrFamily(to.addr) === 4 ? 'from_netdev' : 'to_pod', end: to, forwarded: true };
 }
 
 function frameOf(flow: Flow, hook: Hook): Uint8Array {
@@ -106,17 +115,12 @@ function frameOf(flow: Flow, hook: Hook): Uint8Array {
 function link({ from, to }: Flow, hook: Hook): EthernetSpec {
   switch (hook) {
     case 'from_pod':
-      return { source: podMac(from.kind === 'pod' ? from.pod.addrs : []), destination: GATEWAY_MAC };
+      return { source: macOfAddr(from.addr), destination: GATEWAY_MAC };
     case 'to_pod':
-      return { source: GATEWAY_MAC, destination: podMac(to.kind === 'pod' ? to.pod.addrs : []) };
+      return { source: GATEWAY_MAC, destination: macOfAddr(to.addr) };
     case 'from_netdev':
       return { source: ROUTER_MAC, destination: DEVICE_MAC };
   }
-}
-
-function podMac([first]: readonly Addr[]) {
-  if (first === undefined) throw new Error('a pod without an address');
-  return macOfAddr(first);
 }
 
 function transport({ protocol, port }: Pick<Flow, 'protocol' | 'port'>, source: Addr): TransportSpec {

@@ -1,19 +1,19 @@
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
-import { OUTSIDE_WORDS } from '../../src/datapath/maps/outside.ts';
+import { policyMaps } from '../../src/datapath/maps/policy-maps.ts';
 import { serviceMaps } from '../../src/datapath/maps/service-maps.ts';
 import { translationsMap } from '../../src/datapath/maps/testkit.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
-import { endpointId, type IdentityId, ifindex, type PolicyRevision, policyRevision } from '../../src/model/index.ts';
+import { endpointId } from '../../src/model/index.ts';
 import { type Addr, addrFamily, macOfAddr, parseAddr, parseMac } from '../../src/net/index.ts';
-import { IpcacheReconciler } from '../../src/plane/ipcache-reconciler.ts';
-import type { DesiredPod, DesiredState } from './desired.ts';
-import { type Flow, podKey, type World } from './world.ts';
+import type { PlaneOptions } from '../../src/plane/index.ts';
+import { FakeKernel } from '../../src/plane/testkit.ts';
+import { ifindexOf, NodePlane } from './node-plane.ts';
+import type { Flow, World } from './world.ts';
 
 export type ServiceFlow = Flow & { readonly frontend: NonNullable<Flow['frontend']> };
 
 export const GATEWAY_MAC = parseMac('0a:58:a9:fe:01:01');
-const NODE = endpointId(0);
 
 /** Everything that has a part in a verdict; the pods of all nodes are local, so that both their halves are asked. */
 const CONFIG: Config = {
@@ -37,115 +37,65 @@ export type KernelVerdict =
   | { readonly verdict: 'allow'; readonly packet: Uint8Array }
   | { readonly verdict: 'deny'; readonly reason: DropReason };
 
-/** The programs and maps of one node, brought from one world to the next. Programs stay loaded for their addresses. */
+/** The programs and maps of one node; its plane is what an agent opens. Programs stay loaded for their addresses. */
 export class KernelNode implements Disposable {
   readonly #name: string;
   readonly #datapath = new TestDatapath({ sizes: { conntrack: 64 } });
   readonly #fromNetdev = this.#datapath.load('host', ['from_netdev'] as const, CONFIG).from_netdev;
-  readonly #programs = new Map<string, LoadedEndpoint>();
-  /** Of the present world, by `namespace/name`. */
-  #endpoints = new Map<string, LoadedEndpoint>();
-  readonly #ipcache = new IpcacheReconciler(this.#datapath.ipcache);
-  #owners: readonly Addr[] = [];
-  #revisions: readonly PolicyRevision[] = [];
-  #lastRevision = 0;
+  readonly #programs = new Map<Addr, LoadedEndpoint>();
+  /** What outlives a plane beside the maps. */
+  readonly #numbering = new FakeKernel();
+  #plane: NodePlane | undefined;
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  async setUp(world: World, state: DesiredState): Promise<void> {
-    const former = { owners: this.#owners, revisions: this.#revisions };
-    const endpoints = [...this.#endpoints.values()];
-    const tables = await this.#writeTables(state);
-    await this.#writeOwners(world, state, former);
-
-    this.#endpoints = new Map();
-    this.#datapath.turnOutside(OUTSIDE_WORDS, this.#nextRevision());
-    for (const [key, { pod, identity }] of state.pods) {
-      const endpoint = this.#endpoint(pod.addrs);
-      const revision = tables.get(identity.id);
-      if (revision === undefined) throw new Error(`identity ${identity.id} of ${key} has no table`);
-      this.#endpoints.set(key, endpoint);
-      this.#datapath.words.set(endpoint.id, { identity: identity.id, revision });
-    }
-    const living = new Set([...this.#endpoints.values()].map(({ id }) => id));
-    for (const { id } of endpoints) if (!living.has(id)) this.#datapath.words.clear(id);
-    for (const revision of former.revisions) await this.#datapath.policy.delete(revision);
+  async setUp(world: World): Promise<void> {
+    this.#plane ??= await NodePlane.open(world, {
+      node: this.#name,
+      kernel: this.#numbering,
+      maps: this.#maps(),
+      endpointAt: (addr) => this.#endpointAt(addr).id,
+      allPods: true,
+    });
+    await this.#plane.follow(world);
   }
 
-  async #writeTables(state: DesiredState): Promise<Map<IdentityId, PolicyRevision>> {
-    const revisions = new Map<IdentityId, PolicyRevision>();
-    for (const [id, table] of state.tables) {
-      const revision = this.#nextRevision();
-      await this.#datapath.policy.write(revision, table);
-      revisions.set(id, revision);
-    }
-    this.#revisions = [...revisions.values()];
-    return revisions;
+  /** The next world is another plane's, as after a restart with other settings. */
+  async restart(): Promise<void> {
+    await this.#plane?.close();
+    this.#plane = undefined;
   }
 
-  /** Local pods and this node by address, everybody else by prefix, as an agent writes them. */
-  async #writeOwners(world: World, state: DesiredState, former: { readonly owners: readonly Addr[] }): Promise<void> {
-    const { endpoints } = this.#datapath;
-    await endpoints.deleteMany(former.owners);
-    const pods = new Map([...state.pods.values()].flatMap((own) => own.pod.addrs.map((addr) => [addr, own] as const)));
-    const own = new Set(world.nodes.find(({ name }) => name === this.#name)?.addrs);
-    const elsewhere = new Map(state.ipcache(this.#name));
-    const owners: Addr[] = [];
-    for (const [text, { prefix, value }] of state.ipcache(this.#name)) {
-      const addr = prefix.length === prefix.bits ? prefix.network : undefined;
-      const pod = addr === undefined ? undefined : pods.get(addr);
-      if (addr === undefined || (pod === undefined && !own.has(addr))) continue;
-      endpoints.set(addr, { ...this.#place(pod), cidrIdentity: value.cidrIdentity });
-      owners.push(addr);
-      elsewhere.delete(text);
-    }
-    // Every world is judged under fresh words.
-    await this.#ipcache.reconcile(elsewhere, { unsettle: () => undefined });
-    this.#owners = owners;
+  #maps(): Pick<PlaneOptions, 'maps' | 'ipcacheRows'> {
+    const { maps, endpoints, ipcache, words } = this.#datapath;
+    return {
+      maps: { endpoints, ipcache, words, policy: policyMaps(maps) },
+      ipcacheRows: maps.spec('ipcache').maxEntries,
+    };
   }
 
-  #place(pod: DesiredPod | undefined) {
-    if (pod === undefined) return { endpoint: NODE, ifindex: ifindex(0) };
-    const { id } = this.#endpoint(pod.pod.addrs);
-    return { endpoint: id, ifindex: ifindex(1000 + id) };
-  }
-
-  #endpoint(addrs: readonly Addr[]): LoadedEndpoint {
-    const key = addrs.join(' ');
-    const known = this.#programs.get(key);
+  #endpointAt(addr: Addr): LoadedEndpoint {
+    const known = this.#programs.get(addr);
     if (known !== undefined) return known;
     const id = endpointId(this.#programs.size + 1);
-    const of = (family: 4 | 6) => addrs.find((addr) => addrFamily(addr) === family) ?? null;
-    const [first] = addrs;
-    if (first === undefined) throw new Error('a pod without an address');
+    const is4 = addrFamily(addr) === 4;
     const loaded = this.#datapath.loadEndpoint({
       ...CONFIG,
       endpoint: id,
-      ifindex: ifindex(1000 + id),
-      ipv4: of(4),
-      ipv6: of(6),
-      mac: macOfAddr(first),
+      ifindex: ifindexOf(id),
+      ipv4: is4 ? addr : null,
+      ipv6: is4 ? null : addr,
+      mac: macOfAddr(addr),
     });
-    this.#programs.set(key, loaded);
+    this.#programs.set(addr, loaded);
     return loaded;
   }
 
-  #nextRevision(): PolicyRevision {
-    this.#lastRevision += 1;
-    return policyRevision(this.#lastRevision);
-  }
-
-  /** Judges the first packet of a connection. `forwarded`: it came to the node by a device. */
-  async judge(
-    hook: Hook,
-    pod: { namespace: string; name: string },
-    frame: Uint8Array,
-    forwarded: boolean,
-  ): Promise<KernelVerdict> {
-    const endpoint = this.#endpoints.get(podKey(pod));
-    if (endpoint === undefined) throw new Error(`${podKey(pod)} has no endpoint`);
+  /** Judges the first packet of a connection of the pod with this address. `forwarded`: it came to the node by a device. */
+  async judge(hook: Hook, addr: Addr, frame: Uint8Array, forwarded: boolean): Promise<KernelVerdict> {
+    const endpoint = this.#endpointAt(addr);
     const program = { from_pod: endpoint.fromPod, to_pod: endpoint.toPod, from_netdev: this.#fromNetdev }[hook];
     this.#datapath.events();
     const { action, packet } = this.#datapath.run(program, frame, { ingressIfindex: forwarded ? 1 : 0 });

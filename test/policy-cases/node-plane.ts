@@ -1,0 +1,134 @@
+import { FakeClock } from '../../src/base/testkit.ts';
+import type { EndpointWords } from '../../src/datapath/index.ts';
+import { type EndpointRecord, hostIfnameOf, podMacOf } from '../../src/endpoint/index.ts';
+import { type EndpointId, ifindex } from '../../src/model/index.ts';
+import type { Addr } from '../../src/net/index.ts';
+import { openPlane, type Plane, type PlaneOptions } from '../../src/plane/index.ts';
+import { type FakeKernel, fakePlaneOptions } from '../../src/plane/testkit.ts';
+import { ENTRIES, entriesRow } from './entries-kind.ts';
+import { TableFeed } from './table-feed.ts';
+import { podKey, type World, type WorldPod } from './world.ts';
+import { namespaceRowOf, nodeRowOf, podRowOf } from './world-rows.ts';
+
+export type NodePlaneOptions = {
+  readonly node: string;
+  /** The numbering, and the maps where no others are named. */
+  readonly kernel: FakeKernel;
+  readonly maps?: Pick<PlaneOptions, 'maps' | 'ipcacheRows'>;
+  /** The endpoint that has this address, whosever it is. */
+  readonly endpointAt: (addr: Addr) => EndpointId;
+  /** Pods of all nodes are taken for this node's. */
+  readonly allPods: boolean;
+};
+
+/** Longer than anything rests: whatever a world leaves is gone with the next. */
+const BETWEEN_WORLDS_MS = 3_600_000;
+
+/** The plane of a node, brought from one world to the next as an agent's is: by rows of objects, and pods that come and go. */
+export class NodePlane {
+  readonly plane: Plane;
+  readonly #o: NodePlaneOptions;
+  readonly #clock: FakeClock;
+  readonly #feeds;
+  readonly #words: EndpointWords;
+  readonly #records = new Map<string, EndpointRecord>();
+
+  private constructor(plane: Plane, options: NodePlaneOptions, clock: FakeClock) {
+    this.plane = plane;
+    this.#o = options;
+    this.#clock = clock;
+    const { pods, namespaces, nodes, policies } = plane.intent;
+    this.#feeds = {
+      pods: new TableFeed(pods),
+      namespaces: new TableFeed(namespaces),
+      nodes: new TableFeed(nodes),
+      policies: new TableFeed(policies),
+    };
+    this.#words = (options.maps?.maps ?? options.kernel).words;
+  }
+
+  /** On what an earlier plane left in the maps. */
+  static async open(world: World, options: NodePlaneOptions): Promise<NodePlane> {
+    const { settings, nodes } = world;
+    const { node, kernel, maps } = options;
+    const clock = new FakeClock(1_000_000);
+    const { enforcement, allowLocalhost, cidrSelects } = settings;
+    const plane = await openPlane({
+      ...fakePlaneOptions(kernel, clock),
+      ...maps,
+      nodeName: node,
+      nodeAddresses: () => nodes.find(({ name }) => name === node)?.addrs ?? [],
+      policy: { enforcement, allowLocalhost },
+      cidrSelects,
+      kinds: [ENTRIES],
+    });
+    await plane.engine.open();
+    return new NodePlane(plane, options, clock);
+  }
+
+  async follow(world: World): Promise<void> {
+    const { node, allPods } = this.#o;
+    const feeds = this.#feeds;
+    await this.#clock.advance(BETWEEN_WORLDS_MS);
+    feeds.nodes.bring(
+      world.nodes.map((own) => [own.name, own]),
+      nodeRowOf,
+    );
+    feeds.namespaces.bring(world.namespaces, (labels, name) => namespaceRowOf(name, labels));
+    feeds.pods.bring(
+      world.pods.map((pod) => [podKey(pod), pod]),
+      (pod) => podRowOf(pod, allPods ? node : pod.node),
+    );
+    feeds.policies.bring(world.policies, (entries, key) => entriesRow(key, entries));
+    this.#connect(world.pods.filter((pod) => allPods || pod.node === node));
+    this.plane.engine.kick();
+    await this.plane.engine.idle();
+    const { problem } = this.plane.engine;
+    if (problem !== undefined) throw new Error(`the plane of ${node}: ${problem}`);
+  }
+
+  async close(): Promise<void> {
+    for (const { id } of this.#records.values()) this.#words.clear(id);
+    await this.plane.engine.stop();
+  }
+
+  /** An endpoint has one address: a pod with one of each family has two. */
+  #connect(pods: readonly WorldPod[]): void {
+    const { endpoints } = this.plane;
+    const words = this.#words;
+    const wanted = new Map<string, readonly [WorldPod, Addr]>(
+      pods.flatMap((pod) => pod.addrs.map((addr) => [`${podKey(pod)} ${addr}`, [pod, addr] as const] as const)),
+    );
+    for (const [key, { id }] of this.#records) {
+      if (wanted.has(key)) continue;
+      words.clear(id);
+      endpoints.remove(id);
+      this.#records.delete(key);
+    }
+    for (const [key, [pod, addr]] of wanted) {
+      if (this.#records.has(key)) continue;
+      const record = recordOf(pod, addr, this.#o.endpointAt(addr));
+      this.#records.set(key, record);
+      endpoints.add(record, 'creating');
+      endpoints.transition(record.id, { type: 'connected' });
+    }
+  }
+}
+
+function recordOf(pod: WorldPod, addr: Addr, id: EndpointId): EndpointRecord {
+  return {
+    id,
+    attachment: { containerId: `${podKey(pod)} ${addr}`, ifname: 'eth0' },
+    pod: { namespace: pod.namespace, name: pod.name, uid: podRowOf(pod).uid },
+    netns: '/run/netns/none',
+    addr,
+    mac: podMacOf(addr),
+    hostIfname: hostIfnameOf(id),
+    hostIfindex: ifindexOf(id),
+    mtu: 1500,
+    phase: 'complete',
+    createdAt: 0,
+  };
+}
+
+export const ifindexOf = (id: EndpointId) => ifindex(1_000 + id);

@@ -1,0 +1,40 @@
+import type { LabelMap, NamespaceRow, NodeRow, PodRow } from '../../src/model/index.ts';
+import { podKey, type WorldNode, type WorldPod } from './world.ts';
+
+/** What the API says of a world. `node`: where the pod is taken to be. */
+export function podRowOf(pod: WorldPod, node: string = pod.node): PodRow {
+  return {
+    uid: `uid-${podKey(pod)}`,
+    namespace: pod.namespace,
+    name: pod.name,
+    labels: Object.fromEntries(pod.labels),
+    serviceAccount: pod.serviceAccount,
+    nodeName: node,
+    hostNetwork: pod.hostNetwork,
+    privileged: false,
+    netRaw: true,
+    podIPs: pod.addrs,
+    hostIP: '',
+    namedPorts: pod.namedPorts,
+    hostPorts: [],
+    createdAt: '',
+    phase: 'Running',
+  };
+}
+
+export function namespaceRowOf(name: string, labels: LabelMap): NamespaceRow {
+  return { uid: `uid-${name}`, namespace: '', name, labels: Object.fromEntries(labels) };
+}
+
+/** Without ranges of its own: pods have the addresses that the case gives them. */
+export function nodeRowOf({ name, addrs, apiserver }: WorldNode): NodeRow {
+  return {
+    uid: `uid-${name}`,
+    namespace: '',
+    name,
+    labels: {},
+    addresses: addrs,
+    podCIDRs: [],
+    isApiServer: apiserver,
+  };
+}
