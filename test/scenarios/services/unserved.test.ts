@@ -173,7 +173,7 @@ describe('a refusal at the socket', () => {
     const drops =
       place === 'node'
         ? nodes.find(({ local }) => local)?.drops
-        : found && (await lab.api.endpoint(found)).counters?.drops;
+        : found && (await lab.api.endpoint({ id: found.id })).counters?.drops;
     return Object.fromEntries(
       (drops ?? []).map(({ reason, direction, packets }) => [`${reason} ${direction}`, packets]),
     );
