@@ -109,6 +109,8 @@ it('what changed while there was no agent is put right by the next', async () =>
   await scene.remove('services', 'gone');
   const { nodePort } = await scene.patch('moved', { ports: [{ ...PORTS[0], nodePort: 32_100 }] });
   await scene.patch('web', { selector: null });
+  // What was written for its pods is the service's own from here on, and would be mirrored.
+  await scene.remove('endpoints', 'web');
   await scene.slice('web-b', 'web', [{ addresses: [b] }], [{ port: 8080, protocol: 'TCP' }]);
   for (const slice of await lab.cluster.list('endpointslices', scene.namespace)) {
     if (slice.metadata.name !== 'web-b') await scene.remove('endpointslices', slice.metadata.name);
