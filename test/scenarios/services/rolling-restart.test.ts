@@ -80,6 +80,8 @@ it('costs UDP clients that keep their socket no answer', async () => {
         await scene.served('dns', 2);
       }
     }
+    // One that ends serves those that it has for as long as it is there.
+    for (const name of [...names(0), ...names(1)]) await lab.cluster.waitGone(scene.namespace, name);
   })();
   const asked = await Promise.all([
     scene.asks('client', clusterIP, 53, restarting),
@@ -89,7 +91,7 @@ it('costs UDP clients that keep their socket no answer', async () => {
   for (const { sent, answered, failed, strange, names: seen } of asked) {
     expect(sent).toBeGreaterThan(200);
     expect({ answered, failed, strange }).toEqual({ answered: sent, failed: 0, strange: 0 });
-    // Each keeps to one that is ready, so it saw at least one of every round.
-    expect(seen.length).toBeGreaterThanOrEqual(3);
+    // Whoever came while the first were ending met none of them; what it began with is gone all the same.
+    expect(seen.length).toBeGreaterThanOrEqual(2);
   }
 });
