@@ -23,6 +23,7 @@ import { resources } from './resources/index.ts';
 import { type ApiError, unauthorized } from './status.ts';
 import { ApiStore } from './store/api-store.ts';
 import { NamespaceController } from './store/namespace-controller.ts';
+import { type Advertised, OwnService } from './store/own-service.ts';
 
 export type ApiServerOptions = {
   /** A path or `:memory:`. */
@@ -35,6 +36,8 @@ export type ApiServerOptions = {
   readonly definitions?: readonly ResourceDefinition[];
   /** IPv4 prefix of cluster addresses. Default 10.96.0.0/12. */
   readonly serviceCidr?: string;
+  /** What Service `default/kubernetes` leads to. Default: there is none. */
+  readonly advertised?: Advertised;
   /** Changes kept per resource for watchers that come back. Default 10,000. */
   readonly historyLimit?: number;
   /**
@@ -137,6 +140,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     store.create('servicecidrs', { metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceCidr] } });
   }
   namespaces.start();
+  const { advertised, log } = options;
+  const ownService = advertised === undefined ? undefined : new OwnService(store, { advertised, serviceCidr, log });
+  ownService?.start();
   const sweeper = setInterval(() => forgetOldEvents(store, clock.now()), EVENT_SWEEP_MS);
   sweeper.unref();
 
@@ -163,6 +169,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       closing.abort();
       clearInterval(sweeper);
       namespaces.stop();
+      ownService?.stop();
       for (const socket of upgraded) socket.destroy();
       await Promise.all(servers.splice(0).map(closeServer));
       store.close();

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { type ApiServer, type Certificate, kubeconfig } from '../apiserver/index.ts';
-import { listenInNetns, type NodePlace } from '../machine/index.ts';
+import { API_SERVICE_IP, CLUSTER_DOMAIN, listenInNetns, type NodePlace } from '../machine/index.ts';
 
 /** In every node's namespace; on the machine's loopback it is only the first choice. */
-const API_PORT = 6443;
+export const API_PORT = 6443;
 
 export type ApiAccessOptions = {
   readonly certificate: Certificate;
@@ -15,9 +15,12 @@ export type ApiAccessOptions = {
   readonly kubeconfigPath: string;
 };
 
+const SERVICE = 'kubernetes.default';
+
 /** Names and addresses that the server's certificate must hold. */
 export function apiNames(nodes: readonly NodePlace[]): string[] {
-  return ['localhost', '127.0.0.1', ...nodes.map((node) => node.ip)];
+  const service = ['kubernetes', SERVICE, `${SERVICE}.svc`, `${SERVICE}.svc.${CLUSTER_DOMAIN}`, API_SERVICE_IP];
+  return ['localhost', '127.0.0.1', ...nodes.map((node) => node.ip), ...service];
 }
 
 /**

@@ -27,12 +27,13 @@ import {
   nodeArgv,
   nodePlace,
   processRecords,
+  SERVICE_CIDR,
   STATE_DIR,
   sweep,
   takeMachineLock,
   worldArgv,
 } from '../machine/index.ts';
-import { openApi } from './api-access.ts';
+import { API_PORT, openApi } from './api-access.ts';
 import { serveControl } from './control.ts';
 import { ControlPlane } from './control-plane.ts';
 import { clearGround, layGround } from './ground.ts';
@@ -276,6 +277,9 @@ export class SandboxCluster implements Sandbox {
       database: join(STATE_DIR, 'api.sqlite'),
       token,
       log,
+      serviceCidr: SERVICE_CIDR,
+      // One server, however many nodes it listens on.
+      advertised: { addresses: this.#nodes.slice(0, 1).map(({ ip }) => ip), port: API_PORT },
       podLog: this.#podLog,
       podExec: this.#podExec,
     });

@@ -1,0 +1,6 @@
+/** What every part of the sandbox and every pod takes for granted of the cluster's network. */
+
+export const SERVICE_CIDR = '10.96.0.0/12';
+/** Of Service `default/kubernetes`: the first of the range. */
+export const API_SERVICE_IP = '10.96.0.1';
+export const CLUSTER_DOMAIN = 'cluster.local';
