@@ -1,3 +1,4 @@
+export type { EnvSource, EnvVar, ResourceRef } from './env-schema.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { type Change, Informer } from './informer.ts';
 export { type Node, nodeIsReady, nodeSchema } from './node.ts';

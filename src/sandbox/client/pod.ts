@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { namespacedName } from '../../base/index.ts';
+import { envFromSchema, envSchema, resourcesSchema } from './env-schema.ts';
 
 /**
  * What the scheduler and the kubelet read of a pod. Parsed from whatever the API server sends, although that validates
@@ -30,9 +31,9 @@ const containerSchema = z.object({
   image: z.string().default(''),
   command: z.array(noNul).default([]),
   args: z.array(noNul).default([]),
-  env: z
-    .array(z.object({ name: noNul.regex(/^[^=]+$/), value: noNul.default(''), valueFrom: z.unknown().optional() }))
-    .default([]),
+  env: z.array(envSchema).default([]),
+  envFrom: z.array(envFromSchema).default([]),
+  resources: resourcesSchema.default({ limits: {}, requests: {} }),
   workingDir: noNul.optional(),
   ports: z
     .array(
@@ -88,6 +89,8 @@ export const podSchema = z.object({
     namespace: segment,
     uid: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
     resourceVersion: z.string().optional(),
+    labels: z.record(z.string(), z.string()).default({}),
+    annotations: z.record(z.string(), z.string()).default({}),
     deletionTimestamp: z.string().optional(),
     deletionGracePeriodSeconds: z.number().optional(),
   }),
@@ -95,6 +98,8 @@ export const podSchema = z.object({
     nodeName: z.string().optional(),
     hostNetwork: z.boolean().default(false),
     hostname: segment.optional(),
+    serviceAccountName: z.string().default('default'),
+    enableServiceLinks: z.boolean().default(true),
     restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
     terminationGracePeriodSeconds: z.number().default(30),
     nodeSelector: z.record(z.string(), z.string()).default({}),

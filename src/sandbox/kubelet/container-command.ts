@@ -1,5 +1,6 @@
 import type { Container, Pod } from '../client/index.ts';
 import { type Capabilities, containerCapabilities, setprivArgs } from './capabilities.ts';
+import { expand } from './env/expand.ts';
 
 /** How a container's process is run, or why it cannot be (a reason and message as container runtimes give them). */
 export type ContainerCommand =
@@ -15,14 +16,6 @@ export type ContainerCommand =
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string };
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** Kubernetes' own substitution in commands: `$(NAME)`; `$$(NAME)` stays as `$(NAME)`; unknown names stay as they are. */
-export function expand(text: string, env: Readonly<Record<string, string>>): string {
-  return text.replace(/\$\$|\$\(([^()]+)\)/g, (whole, name: string | undefined) => {
-    if (name === undefined) return '$';
-    return Object.hasOwn(env, name) ? (env[name] ?? '') : whole;
-  });
-}
 
 /** There are no images here. An image that is known to do nothing does nothing; any other needs a `command`. */
 function argvOf(container: Container): readonly string[] | undefined {
@@ -47,7 +40,12 @@ function privilegesOf(
   ];
 }
 
-export function containerCommand(container: Container, pod: Pod): ContainerCommand {
+/** `env`: what the container asks for; only that is seen by what is expanded in its command. */
+export function containerCommand(
+  container: Container,
+  pod: Pod,
+  env: Readonly<Record<string, string>>,
+): ContainerCommand {
   const refused = (reason: string, message: string): ContainerCommand => ({ kind: 'refused', reason, message });
   const raw = argvOf(container);
   if (raw === undefined) {
@@ -56,10 +54,6 @@ export function containerCommand(container: Container, pod: Pod): ContainerComma
       `the sandbox has no images: give container "${container.name}" a command, which runs on this machine's file system`,
     );
   }
-  const sourced = container.env.find((entry) => entry.valueFrom !== undefined);
-  if (sourced !== undefined) {
-    return refused('CreateContainerConfigError', `env ${sourced.name}: valueFrom is not supported in the sandbox`);
-  }
   const capabilities = containerCapabilities({
     privileged: container.securityContext?.privileged ?? false,
     ...container.securityContext?.capabilities,
@@ -67,12 +61,10 @@ export function containerCommand(container: Container, pod: Pod): ContainerComma
   if (capabilities.kind === 'unknown') {
     return refused('CreateContainerError', `unknown capability "${capabilities.name}"`);
   }
-  const env: Record<string, string> = { PATH, HOME: '/root', HOSTNAME: pod.spec.hostname ?? pod.metadata.name };
-  for (const { name, value } of container.env) env[name] = expand(value, env);
   return {
     kind: 'command',
     argv: raw.map((word) => expand(word, env)),
-    env,
+    env: { PATH, HOME: '/root', HOSTNAME: pod.spec.hostname ?? pod.metadata.name, ...env },
     workingDir: container.workingDir ?? '/',
     privileges: privilegesOf(container, pod, capabilities),
     privileged: capabilities.kind === 'all',

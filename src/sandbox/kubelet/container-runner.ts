@@ -4,6 +4,7 @@ import { type Container, type Pod, rfc3339 } from '../client/index.ts';
 import { attempt } from '../machine/index.ts';
 import { type ContainerCommand, containerCommand } from './container-command.ts';
 import { ContainerProcess, type Exit } from './container-process.ts';
+import { containerEnv } from './env/container-env.ts';
 import { containerArgv, execArgv } from './isolation.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { httpProbe, tcpProbe } from './network-probe.ts';
@@ -34,11 +35,11 @@ export type ContainerRunnerOptions = {
 };
 
 type Runnable = Extract<ContainerCommand, { kind: 'command' }>;
+type Refused = Extract<ContainerCommand, { kind: 'refused' }>;
 
 /** One container's life: start, readiness, end, start again as the pod's restart policy wants. */
 export class ContainerRunner {
   readonly #options: ContainerRunnerOptions;
-  readonly #command: ContainerCommand;
   readonly #backoff: RestartBackoff;
   #record: ContainerRecord = { state: { kind: 'waiting', reason: 'PodInitializing' }, restarts: 0, ready: false };
   #process: ContainerProcess | undefined;
@@ -46,7 +47,6 @@ export class ContainerRunner {
 
   constructor(options: ContainerRunnerOptions) {
     this.#options = options;
-    this.#command = containerCommand(options.container, options.pod);
     this.#backoff = new RestartBackoff(options.host.restartDelay);
   }
 
@@ -61,18 +61,12 @@ export class ContainerRunner {
 
   /** Returns when the container has ended for good, or at the next end after the signal was aborted. */
   async run(policy: Pod['spec']['restartPolicy'], signal: AbortSignal): Promise<void> {
-    const command = this.#command;
-    if (command.kind === 'refused') {
-      const { reason, message } = command;
-      this.#options.event('Warning', 'Failed', message);
-      this.#set({ state: { kind: 'waiting', reason, message }, ready: false });
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-      return;
-    }
     while (!signal.aborted) {
+      const command = this.#command();
+      if (command.kind === 'refused') {
+        await this.#refuse(command, signal);
+        continue;
+      }
       const ran = await this.#runOnce(command, signal);
       if (signal.aborted || isFinal(policy, this.#record.state)) return;
       await this.#waitForRestart(this.#backoff.next(ran), signal);
@@ -91,6 +85,22 @@ export class ContainerRunner {
   #set(change: Partial<ContainerRecord>): void {
     this.#record = { ...this.#record, ...change };
     this.#options.onChange();
+  }
+
+  #command(): ContainerCommand {
+    const { host, pod, container, sandbox } = this.#options;
+    const place = { hostIP: host.node.ip, podIPs: sandbox.podIPs };
+    const made = containerEnv(container, pod, place, host.objects.of(pod.metadata.namespace));
+    if (made.kind === 'env') return containerCommand(container, pod, made.env);
+    return { kind: 'refused', reason: 'CreateContainerConfigError', message: made.message };
+  }
+
+  /** Until something changes that might help. */
+  async #refuse({ reason, message }: Refused, signal: AbortSignal): Promise<void> {
+    const { host, pod, event } = this.#options;
+    event('Warning', 'Failed', `Error: ${message}`);
+    this.#set({ state: { kind: 'waiting', reason, message }, ready: false });
+    await host.objects.changed(pod.metadata.namespace, signal);
   }
 
   /** One start to its end; how long it ran, in ms. */

@@ -2,6 +2,7 @@ import type { Logger } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
 import type { EventRecorder } from '../client/index.ts';
 import type { NodePlace } from '../machine/index.ts';
+import type { PodObjects } from './pod-objects.ts';
 import type { SandboxHost } from './pod-sandbox.ts';
 import type { Semaphore } from './semaphore.ts';
 
@@ -10,6 +11,7 @@ export type KubeletHost = {
   readonly node: NodePlace;
   readonly store: ApiStore;
   readonly events: EventRecorder;
+  readonly objects: PodObjects;
   readonly sandboxes: SandboxHost;
   /** Starting a pod is a dozen processes: a few at a time are fastest. */
   readonly starts: Semaphore;

@@ -10,6 +10,7 @@ import type { ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { limitLogs } from './log-files.ts';
 import { NodeRegistration } from './node-registration.ts';
+import { PodObjects } from './pod-objects.ts';
 import { PodWorker } from './pod-worker.ts';
 import { Semaphore } from './semaphore.ts';
 
@@ -67,6 +68,7 @@ export class Kubelet {
       store,
       log,
       events: new EventRecorder({ store, component: 'kubelet', log }),
+      objects: new PodObjects({ store, log }),
       sandboxes: {
         node,
         cni: this.#cni,
@@ -88,6 +90,7 @@ export class Kubelet {
     await writeFile(this.#networkListPath, this.#options.networkList, { mode: 0o600 });
     this.#options.cgroup.create();
     this.#registration.start();
+    this.#running.add(this.#host.objects.run(this.#shutdown.signal));
     this.#options.pods.onChange((change) => this.#onChange(change));
     const logs = join(this.#options.node.dir, 'logs');
     this.#logTimer = setInterval(() => void limitLogs(logs), LOG_CHECK_MS).unref();
