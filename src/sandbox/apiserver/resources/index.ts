@@ -2,8 +2,8 @@ import type { ResourceDefinition } from '../resource.ts';
 import { namespaces, nodes } from './cluster.ts';
 import { configMaps, leases, secrets, serviceAccounts } from './config.ts';
 import { events } from './events.ts';
-import { networkPolicies } from './network-policies.ts';
 import { pods } from './pods.ts';
+import { policies } from './policies.ts';
 import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
 import { controllerRevisions } from './workloads/controller-revisions.ts';
@@ -26,7 +26,7 @@ export const resources: readonly ResourceDefinition[] = [
   secrets,
   serviceAccounts,
   endpointSlices,
-  networkPolicies,
+  ...policies,
   serviceCidrs,
   leases,
   deployments,
