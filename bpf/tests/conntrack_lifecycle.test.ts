@@ -183,7 +183,7 @@ test('a dead entry is no entry', async () => {
   using pair = await Pair.create();
   pair.establish('TCP');
   pair.establish('UDP');
-  await pair.expireAll();
+  await pair.expire();
   expect(pair.back(from('ACK')).verdict).toBe('policy-egress');
   expect(pair.forth(to('ACK')).verdict).toBe('ct-midstream');
   expect(pair.back(udp(SERVICE, CLIENT)).verdict).toBe('policy-egress');

@@ -129,7 +129,7 @@ class Model {
         await lab.forgetConnections();
         return;
       case 'expire':
-        await lab.expireAll();
+        await lab.expire();
         return;
       case 'collect':
         lab.datapath.collect();

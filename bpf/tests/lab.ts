@@ -242,11 +242,12 @@ export class Lab implements Disposable {
     return only;
   }
 
-  /** Lets every connection run out. */
-  async expireAll(): Promise<void> {
-    const now = monotonicTick();
+  /** Lets these connections run out, by default all. */
+  async expire(which: (entry: CtEntry, key: CtKey) => boolean = () => true): Promise<void> {
+    // A tick early: the programs' clock (bpf_ktime_get_coarse_ns) stands still between two interrupts of the timer.
+    const expires = monotonicTick() - 1;
     for (const [key, entry] of await this.datapath.conntrack.entries())
-      this.datapath.conntrack.set(key, { ...entry, expires: now });
+      if (which(entry, key)) this.datapath.conntrack.set(key, { ...entry, expires });
   }
 
   async forgetConnections(): Promise<void> {

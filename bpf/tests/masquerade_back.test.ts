@@ -99,7 +99,7 @@ describe('answers come back to the pod', () => {
     ];
     expect(seen).toEqual(Array(7).fill('redirect'));
     expect((await it.lab.datapath.connections())[0]?.flags).toContain('closing');
-    await it.lab.expireAll();
+    await it.lab.expire();
     expect(back('ACK')).toBe('icmp-unrelated');
   });
 });

@@ -136,8 +136,8 @@ describe('ports', () => {
   });
 
   test.each<[string, (lab: Lab, a: LabPod) => Promise<void> | void]>([
-    ['has run out', (lab) => lab.expireAll()],
-    ['was closed by the collector', (lab) => lab.expireAll().then(() => void lab.datapath.collect())],
+    ['has run out', (lab) => lab.expire()],
+    ['was closed by the collector', (lab) => lab.expire().then(() => void lab.datapath.collect())],
     ['was forgotten', (lab) => forgetAll(lab)],
   ])('one whose connection %s is free again', async (_name, end) => {
     using it = await scene();

@@ -46,12 +46,8 @@ function connect(lab: Lab, pod: LabPod, source: number): number {
   return port;
 }
 
-async function expire(lab: Lab, pod: LabPod): Promise<void> {
-  for (const [key, entry] of await lab.datapath.conntrack.entries()) {
-    if (entry.endpoint.includes(endpointId(pod.id)))
-      lab.datapath.conntrack.set(key, { ...entry, expires: monotonicTick() });
-  }
-}
+const expire = (lab: Lab, pod: LabPod): Promise<void> =>
+  lab.expire((entry) => entry.endpoint.includes(endpointId(pod.id)));
 
 describe('a port belongs to one connection', () => {
   test('that took it from one that had run out, before the collector came', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/datapath/gen/config.ts';
-import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { CT_FLAG } from '../../src/model/gen/enums.ts';
 import { parseAddr } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
@@ -53,7 +52,7 @@ describe.each(['TCP', 'UDP'] as const)('an idle %s connection through a node por
 
 describe('the rows of a translated connection', () => {
   const expire = async (it: Awaited<ReturnType<typeof scene>>) => {
-    await it.pair.expireAll();
+    await it.pair.expire();
     it.pair.datapath.collect();
   };
 
@@ -88,8 +87,7 @@ describe('the rows of a translated connection', () => {
       send(GATEWAY, tcp(SERVICE, 1, 'FIN', 'ACK')),
     ];
     expect(verdicts).toEqual(['redirect', 'redirect', 'redirect']);
-    for (const [key, entry] of await it.pair.datapath.conntrack.entries())
-      if (entry.timeout < 10) it.pair.datapath.conntrack.set(key, { ...entry, expires: monotonicTick() });
+    await it.pair.expire((entry) => entry.timeout < 10);
     expect(it.pair.datapath.collect(quota(4)).removed).toBe(1);
     expect([await it.rows(), open(5), await it.rows()]).toEqual([6, 'redirect', 8]);
   });
@@ -110,9 +108,7 @@ describe('the rows of a translated connection', () => {
     const ports = all.map(([to, port]) => send(to, port).port);
     expect([new Set(ports).size, await it.rows()]).toEqual([3, 6]);
     for (const [gone, [to, port]] of all.entries()) {
-      for (const [key, entry] of await it.pair.datapath.conntrack.entries())
-        if (key.port.includes(ports[gone] ?? 0))
-          it.pair.datapath.conntrack.set(key, { ...entry, expires: monotonicTick() });
+      await it.pair.expire((_entry, key) => key.port.includes(ports[gone] ?? 0));
       expect(it.pair.datapath.collect().removed).toBe(1);
       expect(await it.rows()).toBe(4);
       // The others go on where they were.
@@ -138,7 +134,7 @@ describe('the rows of a translated connection', () => {
       ([key, row]) => key.source === B && row.port === OTHER_PORT,
     )?.[0].destinationPort;
     if (moved === undefined) throw new Error('no row');
-    await it.pair.expireAll();
+    await it.pair.expire();
     // The client's own port that was another's name, before the collector comes.
     it.arrive(tcp(moved, NODE_PORT, 'SYN'));
     expect(seen(it.answer(tcp(SERVICE, moved, 'SYN', 'ACK')))).toMatchObject({
