@@ -57,8 +57,8 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 	event->protocol = p->protocol;
 	event->tcp_flags = p->tcp_flags;
 	event->is_reply = flow->is_reply;
-	/* The reader looks at the ring at its own pace: waking it costs more than the record. */
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	/* Wakes the reader if it had read everything: at most once for each of its looks. */
+	bpf_ringbuf_submit(event, 0);
 	return 0;
 }
 

@@ -67,7 +67,7 @@ static __always_inline void tell_refusal(struct bpf_sock_addr *ctx, const union 
 	event->reason = reason;
 	event->hook = HOOK_SOCKET;
 	event->protocol = ctx->protocol;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, 0);
 }
 
 /* Returns what the hook answers. */

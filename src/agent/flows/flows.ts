@@ -1,4 +1,4 @@
-import { type Lifecycle, nameParts, type Service, systemClock } from '../../base/index.ts';
+import { type Lifecycle, nameParts, type Service } from '../../base/index.ts';
 import type { AddressBook } from '../../cluster/index.ts';
 import { type EndpointWords, EventRing, type MapSet, readEventLoss } from '../../datapath/index.ts';
 import { reservedIdentity } from '../../identity/index.ts';
@@ -8,11 +8,7 @@ import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } f
 import type { EndpointTable } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 
-/**
- * Programs do not wake anybody: the ring is looked at this often, more slowly when nothing comes and nobody observes. A
- * ring of 1 MiB holds the slow interval's events up to some 47,000 a second.
- */
-const READ_EVERY_MS = { busy: 50, idle: 250 } as const;
+/** While events come; when no more do, at once. */
 const LOSS_EVERY_MS = 1_000;
 
 export type FlowsOptions = {
@@ -45,12 +41,9 @@ export class Flows implements Service {
 
   async start(lifecycle: Lifecycle): Promise<void> {
     lifecycle.spawn('flow events', async (signal) => {
-      while (!signal.aborted) {
-        const events = this.#ring.drain();
+      for await (const events of this.#ring.batches(signal)) {
         if (events.length > 0) this.hub.publish(events.map((event) => decodeFlow(event, this.#context)));
-        this.#noteLoss();
-        const busy = events.length > 0 || this.hub.stats().readers > 0;
-        await systemClock.sleep(READ_EVERY_MS[busy ? 'busy' : 'idle'], signal).catch(() => undefined);
+        if (events.length === 0 || performance.now() - this.#lossReadAt >= LOSS_EVERY_MS) this.#noteLoss();
       }
     });
   }
@@ -65,9 +58,7 @@ export class Flows implements Service {
   }
 
   #noteLoss(): void {
-    const now = performance.now();
-    if (now - this.#lossReadAt < LOSS_EVERY_MS) return;
-    this.#lossReadAt = now;
+    this.#lossReadAt = performance.now();
     const loss = this.#loss();
     this.hub.recordKernelLoss(loss - this.#lossSeen);
     this.#lossSeen = loss;

@@ -13,6 +13,7 @@ export {
   inNetns,
   type LoadFailure,
   Mapping,
+  onReadable,
   openSocket,
   pageSize,
   readSocketOption,

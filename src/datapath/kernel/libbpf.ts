@@ -171,6 +171,12 @@ export async function bpfAsync(command: number, attr: Uint8Array, operation: str
   return await promise;
 }
 
+/** Calls back whenever the descriptor can be read, until disposed of; that comes before it is closed. */
+export function onReadable(fd: number, callback: () => void): Disposable {
+  const handle = koffi.node.poll(fd, { readable: true }, callback);
+  return { [Symbol.dispose]: () => handle.close() };
+}
+
 export function closeFd(fd: number): void {
   libc().close(fd);
 }

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endpointId, identityId, policyRevision } from '../../model/index.ts';
 import { type Addr, buildPacket, macOfAddr, parseAddr, parseMac } from '../../net/index.ts';
@@ -79,19 +80,22 @@ describe('EventRing', () => {
     expect(lost).toBe(0);
   });
 
-  it('drains by timer until it is told to stop', async () => {
+  it('is woken by what comes, says when no more does, and stops when it is told to', async () => {
     const controller = new AbortController();
     using ring = new EventRing(datapath.maps.get('events'), RING);
     const batches: number[] = [];
     const reading = (async () => {
-      for await (const events of ring.batches({ signal: controller.signal, intervalMs: 5 }))
+      for await (const events of ring.batches(controller.signal, { pauseMs: 5, quietMs: 2 ** 30 }))
         batches.push(events.length);
     })();
-    datapath.run(endpoint.fromPod, packet, { repeat: 3 });
-    await expect.poll(() => batches).toEqual([3]);
+    await setTimeout(20);
+    for (const round of [1, 2, 3]) {
+      datapath.run(endpoint.fromPod, packet, { repeat: 3 });
+      await expect.poll(() => batches).toEqual([0, 3, 0, 3, 0, 3, 0].slice(0, 1 + 2 * round));
+    }
     controller.abort();
     await reading;
-    expect(batches).toEqual([3]);
+    expect(batches).toEqual([0, 3, 0, 3, 0, 3, 0]);
     expect(ring.undecodable).toBe(0);
   });
 

@@ -1,17 +1,20 @@
-import { type Clock, systemClock } from '../../base/index.ts';
+import { systemClock } from '../../base/index.ts';
 import { decodeEvent, EVENT_SIZE, type Event } from '../gen/codecs.ts';
 import type { MapFd } from '../kernel/index.ts';
-import { Mapping, pageSize } from '../kernel/index.ts';
+import { Mapping, onReadable, pageSize } from '../kernel/index.ts';
 
 const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;
 const HEADER = 8;
-/** Of one batch, so that a flood does not hold the event loop: about 20 ms. */
+/** Of one batch, so that a large ring does not hold the event loop: about 20 ms. */
 const MAX_BATCH = 65_536;
 
+/** `pauseMs`: what comes within is read together, and only its first record wakes. `quietMs`: the longest wait. */
+const PACE = { pauseMs: 50, quietMs: 10_000 };
+
 /**
- * Reads the event ring through shared memory: no system call, no callback from C. Programs write without waking
- * anybody, and a coarse timer drains, which costs nothing under load and next to nothing when idle.
+ * Reads the event ring through shared memory: no system call, no callback from C. The kernel wakes for the first record
+ * after all was read (BPF_RB_NO_WAKEUP is not set), so nothing runs while nothing comes and little while much does.
  */
 export class EventRing implements Disposable {
   readonly #consumer: Mapping;
@@ -21,11 +24,13 @@ export class EventRing implements Disposable {
   readonly #headers: Uint32Array;
   readonly #records: DataView;
   readonly #mask: number;
+  readonly #map: MapFd;
   #undecodable = 0;
 
-  /** `size` in bytes, as the map was created. `map` stays the caller's and may be closed. */
+  /** `size` in bytes, as the map was created. `map` stays the caller's, who closes it after this. */
   constructor(map: MapFd, size: number) {
     const page = pageSize();
+    this.#map = map;
     this.#consumer = Mapping.of(map.number, { length: page, writable: true });
     this.#producer = Mapping.of(map.number, { offset: page, length: page + 2 * size, writable: false });
     this.#consumerPosition = new BigUint64Array(this.#consumer.buffer, 0, 1);
@@ -40,13 +45,13 @@ export class EventRing implements Disposable {
     return this.#undecodable;
   }
 
-  /** Events that are there now, oldest first, at most `limit`. */
-  drain(limit: number = MAX_BATCH): Event[] {
+  /** Events that are there now, oldest first, at most MAX_BATCH. */
+  drain(): Event[] {
     const events: Event[] = [];
     const start = Number(Atomics.load(this.#consumerPosition, 0));
     const end = Number(Atomics.load(this.#producerPosition, 0));
     let at = start;
-    while (at < end && events.length < limit) {
+    while (at < end && events.length < MAX_BATCH) {
       const offset = at % (this.#mask + 1);
       const header = Atomics.load(this.#headers, offset / 4);
       if ((header & BUSY) !== 0) break;
@@ -71,18 +76,27 @@ export class EventRing implements Disposable {
     }
   }
 
-  /** Batches until the signal is aborted, looked for every `intervalMs` (default 50). A full batch is followed at once. */
-  async *batches(options: { signal: AbortSignal; intervalMs?: number; clock?: Clock }): AsyncGenerator<Event[]> {
-    const clock = options.clock ?? systemClock;
-    while (!options.signal.aborted) {
+  /** What came, until the signal is aborted; an empty batch where nothing more did. */
+  async *batches(signal: AbortSignal, pace: typeof PACE = PACE): AsyncGenerator<Event[]> {
+    while (!signal.aborted) {
       const events = this.drain();
-      if (events.length > 0) yield events;
-      try {
-        await clock.sleep(events.length === MAX_BATCH ? 0 : (options.intervalMs ?? 50), options.signal);
-      } catch {
-        return;
-      }
+      yield events;
+      if (events.length > 0 || this.#hasMore) await pause(pace.pauseMs, signal);
+      else await this.#readable(pace.quietMs, signal);
     }
+  }
+
+  /** There is more: a record that is not finished holds up those behind it. */
+  get #hasMore(): boolean {
+    return Atomics.load(this.#consumerPosition, 0) < Atomics.load(this.#producerPosition, 0);
+  }
+
+  /** Resolves when there is something to read, `ms` have passed or the signal is aborted. */
+  async #readable(ms: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    const watch = onReadable(this.#map.number, () => woken.abort());
+    await pause(ms, AbortSignal.any([signal, woken.signal]));
+    watch[Symbol.dispose]();
   }
 
   close(): void {
@@ -94,3 +108,6 @@ export class EventRing implements Disposable {
     this.close();
   }
 }
+
+const pause = async (ms: number, signal: AbortSignal): Promise<void> =>
+  await systemClock.sleep(ms, signal).catch(() => undefined);
