@@ -1,3 +1,4 @@
+export type { IssuedToken, ServiceAccountTokens, TokenRequest } from './auth/service-account-tokens.ts';
 export { type Certificate, makeCertificate } from './certificate.ts';
 export { execProcess } from './exec/child.ts';
 export type { PodExec } from './exec/process.ts';

@@ -8,19 +8,23 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, errorMessage, type Logger, systemClock } from '../../base/index.ts';
+import { AdminToken } from './auth/admin-token.ts';
+import { Authorizer } from './auth/authorizer.ts';
+import { makeInitialRoles } from './auth/bootstrap.ts';
+import { Gate } from './auth/gate.ts';
+import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { ANONYMOUS } from './auth/user.ts';
 import type { Certificate } from './certificate.ts';
 import { apiServerErrors } from './errors.ts';
 import type { PodExec } from './exec/process.ts';
 import { refuseUpgrade, upgradeToExec } from './exec/session.ts';
-import { TokenCheck } from './http/auth.ts';
 import { Exchange } from './http/exchange.ts';
 import { Handler } from './http/handler.ts';
-import { refusedImpersonation } from './http/impersonation.ts';
 import { isPublic } from './http/meta-routes.ts';
+import { asApiError } from './http/refusal.ts';
 import type { PodLog } from './http/subresources.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { resources } from './resources/index.ts';
-import { type ApiError, unauthorized } from './status.ts';
 import { ApiStore } from './store/api-store.ts';
 import { NamespaceController } from './store/namespace-controller.ts';
 import { type Advertised, OwnService } from './store/own-service.ts';
@@ -28,7 +32,7 @@ import { type Advertised, OwnService } from './store/own-service.ts';
 export type ApiServerOptions = {
   /** A path or `:memory:`. */
   readonly database: string;
-  /** The bearer token that every client must show. */
+  /** The bearer token of whoever may do everything. */
   readonly token: string;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -59,6 +63,8 @@ export type ListenOptions =
 export type ApiServer = {
   /** For the sandbox's own parts, without HTTP. */
   readonly store: ApiStore;
+  /** Of service accounts. */
+  readonly tokens: ServiceAccountTokens;
   /** Opens a further listener; with `tls` it speaks HTTPS. Gives its address. */
   listen(options: ListenOptions): Promise<AddressInfo>;
   /** Serves the connections of a listener that somebody else made and closes. */
@@ -85,33 +91,49 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   const namespaces = new NamespaceController(store, options.log, options.namespaceDeletionDelayMs ?? 500);
   const closing = new AbortController();
+  const admin = new AdminToken(options.token);
+  const tokens = new ServiceAccountTokens(store, clock);
+  const authorizer = new Authorizer(store);
+  const gate = new Gate({ admin, tokens, authorizer });
   const handler = new Handler({
     store,
     namespaces,
     clock,
     log: options.log,
     podLog: options.podLog,
+    access: { authorizer, tokens, admin },
     signal: closing.signal,
   });
-  const tokens = new TokenCheck(options.token);
   const servers: HttpServer[] = [];
   /** Connections that HTTP has let go of; nobody else would close them. */
   const upgraded = new Set<Duplex>();
 
-  const refusal = ({ headers }: IncomingMessage): ApiError | undefined =>
-    tokens.allows(headers.authorization) ? refusedImpersonation(headers) : unauthorized();
-
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const exchange = new Exchange(request, response);
-    const refused = isPublic(exchange.path) ? undefined : refusal(request);
-    if (refused !== undefined) {
-      handler.fail(exchange, refused);
-      return;
-    }
-    handler.handle(exchange).catch((error: unknown) => {
+    const answer = async (): Promise<void> => {
+      try {
+        const user = isPublic(exchange.path) ? ANONYMOUS : gate.admit(request);
+        await handler.handle(exchange, user);
+      } catch (error) {
+        handler.fail(exchange, error);
+      }
+    };
+    answer().catch((error: unknown) => {
       options.log.error({ error: errorMessage(error) }, 'request could not be answered');
       response.destroy();
     });
+  };
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
+    try {
+      gate.admit(request);
+    } catch (error) {
+      refuseUpgrade(socket, asApiError(error, options.log));
+      return;
+    }
+    void upgradeToExec({ request, socket, head }, { store, podExec: options.podExec, log: options.log });
   };
 
   const makeServer = (tls: Certificate | undefined): HttpServer => {
@@ -121,13 +143,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         ? createHttpServer(limits, onRequest)
         : createHttpsServer({ ...limits, cert: tls.cert, key: tls.key }, onRequest);
     server.on('clientError', (_error, socket: Socket) => socket.destroy());
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      upgraded.add(socket);
-      socket.on('close', () => upgraded.delete(socket));
-      const refused = refusal(request);
-      if (refused !== undefined) refuseUpgrade(socket, refused);
-      else void upgradeToExec({ request, socket, head }, { store, podExec: options.podExec, log: options.log });
-    });
+    server.on('upgrade', onUpgrade);
     servers.push(server);
     return server;
   };
@@ -135,6 +151,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   for (const name of INITIAL_NAMESPACES) {
     if (store.get('namespaces', { name }) === undefined) store.create('namespaces', { metadata: { name } });
   }
+  makeInitialRoles(store);
   // As a server of Kubernetes 1.33 makes it.
   if (store.get('servicecidrs', { name: 'kubernetes' }) === undefined) {
     store.create('servicecidrs', { metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceCidr] } });
@@ -148,6 +165,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   return {
     store,
+    tokens,
     async listen(where) {
       const server = makeServer(where.tls);
       const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -35,22 +35,26 @@ export const virtualResources: readonly VirtualResource[] = [
   { group: '', version: 'v1', name: 'pods/exec', kind: 'PodExecOptions', namespaced: true, verbs: ['create', 'get'] },
   { group: '', version: 'v1', name: 'namespaces/finalize', kind: 'Namespace', namespaced: false, verbs: ['update'] },
   {
-    group: 'authorization.k8s.io',
+    group: '',
     version: 'v1',
-    name: 'selfsubjectaccessreviews',
-    kind: 'SelfSubjectAccessReview',
-    namespaced: false,
+    name: 'serviceaccounts/token',
+    kind: 'TokenRequest',
+    responseGroup: 'authentication.k8s.io',
+    responseVersion: 'v1',
+    namespaced: true,
     verbs: ['create'],
   },
-  {
-    group: 'authorization.k8s.io',
-    version: 'v1',
-    name: 'selfsubjectrulesreviews',
-    kind: 'SelfSubjectRulesReview',
-    namespaced: false,
-    verbs: ['create'],
-  },
+  review('authorization.k8s.io', 'SelfSubjectAccessReview'),
+  review('authorization.k8s.io', 'SelfSubjectRulesReview'),
+  review('authorization.k8s.io', 'SubjectAccessReview'),
+  review('authorization.k8s.io', 'LocalSubjectAccessReview', true),
+  review('authentication.k8s.io', 'SelfSubjectReview'),
+  review('authentication.k8s.io', 'TokenReview'),
 ];
+
+function review(group: string, kind: string, namespaced = false): VirtualResource {
+  return { group, version: 'v1', name: `${kind.toLowerCase()}s`, kind, namespaced, verbs: ['create'] };
+}
 
 /** What this server tells clients about itself: `/api`, `/apis` and below, plain and aggregated. */
 export class Discovery {

@@ -1,4 +1,7 @@
 import type { Clock, Logger } from '../../../base/index.ts';
+import { forbidEscalation } from '../auth/escalation.ts';
+import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import type { User } from '../auth/user.ts';
 import type { KubeObject } from '../object.ts';
 import { OpenApi } from '../openapi/document.ts';
 import type { ResourceDefinition, Verb } from '../resource.ts';
@@ -15,9 +18,10 @@ import { negotiateForm } from './negotiate.ts';
 import { presentList, presentObject } from './present.ts';
 import { asApiError } from './refusal.ts';
 import { parseRequestInfo, pathSteps, type RequestInfo } from './request-info.ts';
-import { reviewAccess } from './reviews.ts';
+import { type ReviewContext, Reviews } from './reviews.ts';
 import { answerScale } from './scale.ts';
 import { createBinding, evictPod, type PodLog, streamLog } from './subresources.ts';
+import { createToken } from './token-request.ts';
 import { streamWatch } from './watch-stream.ts';
 import {
   createObject,
@@ -37,6 +41,7 @@ export type HandlerOptions = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly podLog: PodLog | undefined;
+  readonly access: ReviewContext;
   /** Aborted when the server closes. */
   readonly signal: AbortSignal;
 };
@@ -48,6 +53,7 @@ export class Handler {
   readonly #discovery: Discovery;
   readonly #lister: Lister;
   readonly #openApi: OpenApi;
+  readonly #reviews: Reviews;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
@@ -55,14 +61,21 @@ export class Handler {
     this.#discovery = new Discovery(options.store.catalog);
     this.#lister = new Lister(options.store);
     this.#openApi = new OpenApi(options.store.catalog);
+    this.#reviews = new Reviews(options.access);
   }
 
-  async handle(exchange: Exchange): Promise<void> {
+  get #tokens(): ServiceAccountTokens {
+    return this.#options.access.tokens;
+  }
+
+  async handle(exchange: Exchange, user: User): Promise<void> {
+    const { authorizer } = this.#options.access;
+    exchange.admit = (definition, object) => forbidEscalation(authorizer, user, definition, object);
     try {
       const steps = pathSteps(exchange.path);
       const info = parseRequestInfo(steps);
-      if (info === undefined) answerMeta(exchange, steps, this.#discovery, this.#openApi);
-      else await this.#resource(exchange, info);
+      if (info === undefined) answerMeta(exchange, steps, this.#discovery, this.#openApi, this.#tokens.keySet);
+      else await this.#resource(exchange, info, user);
     } catch (error) {
       this.fail(exchange, error);
     }
@@ -82,10 +95,10 @@ export class Handler {
     setTimeout(() => request.destroy(), HANG_UP_AFTER_MS).unref();
   }
 
-  async #resource(exchange: Exchange, info: RequestInfo): Promise<void> {
+  async #resource(exchange: Exchange, info: RequestInfo, user: User): Promise<void> {
     const definition = this.#store.catalog.find(info.group, info.version, info.resource);
     if (definition === undefined) {
-      await this.#virtual(exchange, info);
+      await this.#virtual(exchange, info, user);
       return;
     }
     if (!definition.namespaced && info.namespace !== undefined) throw noSuchResource();
@@ -183,6 +196,8 @@ export class Handler {
         return createBinding(exchange, this.#store, key, key.namespace ?? '');
       case 'POST pods/eviction':
         return evictPod(exchange, this.#store, definition, key);
+      case 'POST serviceaccounts/token':
+        return createToken(exchange, this.#tokens, key);
       case 'PUT namespaces/finalize': {
         this.#store.require(definition, key);
         const { value } = await exchange.parsedBody();
@@ -195,10 +210,11 @@ export class Handler {
     }
   }
 
-  async #virtual(exchange: Exchange, info: RequestInfo): Promise<void> {
-    if (info.group === 'authorization.k8s.io' && info.version === 'v1' && exchange.method === 'POST') {
+  async #virtual(exchange: Exchange, info: RequestInfo, user: User): Promise<void> {
+    if (info.group.endsWith('.k8s.io') && exchange.method === 'POST' && info.name === undefined) {
       const { value } = await exchange.parsedBody();
-      const answer = reviewAccess(info.resource, value);
+      const groupVersion = `${info.group}/${info.version}`;
+      const answer = this.#reviews.answer(groupVersion, info.resource, value, user, info.namespace);
       if (answer !== undefined) return exchange.json(201, answer);
     }
     if (

@@ -1,3 +1,5 @@
+import { ISSUER } from '../auth/service-account-tokens.ts';
+import type { JsonObject } from '../json.ts';
 import { legacyOpenApi } from '../legacy/index.ts';
 import type { OpenApi } from '../openapi/document.ts';
 import { methodNotAllowed, noSuchResource } from '../status.ts';
@@ -17,6 +19,7 @@ export const VERSION = {
   platform: 'linux/amd64',
 };
 
+const KEY_SET_PATH = '/openid/v1/jwks';
 const HEALTH = new Set(['healthz', 'livez', 'readyz']);
 
 /** Paths that anybody may read: they say only that the server is there. */
@@ -26,7 +29,13 @@ export function isPublic(path: string): boolean {
 }
 
 /** Everything that is not a resource: health, version, discovery, OpenAPI. */
-export function answerMeta(exchange: Exchange, steps: readonly string[], discovery: Discovery, openApi: OpenApi): void {
+export function answerMeta(
+  exchange: Exchange,
+  steps: readonly string[],
+  discovery: Discovery,
+  openApi: OpenApi,
+  keySet: JsonObject,
+): void {
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
   const [root = '', group = '', version = ''] = steps;
   const accept = exchange.header('accept');
@@ -40,6 +49,10 @@ export function answerMeta(exchange: Exchange, steps: readonly string[], discove
       });
     case 'version/1':
       return exchange.json(200, VERSION);
+    case 'openid/3':
+      return found(exchange, exchange.path === KEY_SET_PATH ? keySet : undefined);
+    case '.well-known/2':
+      return found(exchange, group === 'openid-configuration' ? issuerConfiguration() : undefined);
     case 'api/1':
     case 'apis/1': {
       const core = root === 'api';
@@ -56,6 +69,17 @@ export function answerMeta(exchange: Exchange, steps: readonly string[], discove
     default:
       throw noSuchResource();
   }
+}
+
+/** By which others learn to check tokens of service accounts (OpenID Connect Discovery). */
+function issuerConfiguration(): JsonObject {
+  return {
+    issuer: ISSUER,
+    jwks_uri: `${ISSUER}${KEY_SET_PATH}`,
+    response_types_supported: ['id_token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['ES256'],
+  };
 }
 
 function found(exchange: Exchange, answer: ReturnType<Discovery['group']>): void {

@@ -5,8 +5,10 @@ import { cronJob, job } from '../schema/batch.ts';
 import { binding, configMap, namespace, secret, service, serviceAccount } from '../schema/core.ts';
 import { shortName } from '../schema/decode.ts';
 import type { Schema, StructSchema } from '../schema/dsl.ts';
-import { deleteOptions, eviction, selfSubjectAccessReview, selfSubjectRulesReview } from '../schema/extensions.ts';
+import { deleteOptions, eviction } from '../schema/extensions.ts';
 import { fieldNumbers } from '../schema/field-numbers.ts';
+import { clusterRole, clusterRoleBinding, role, roleBinding } from '../schema/rbac.ts';
+import { selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview, tokenRequest } from '../schema/reviews.ts';
 import { badRequest, unsupportedMediaType } from '../status.ts';
 
 /** What precedes every object in this form. */
@@ -24,6 +26,12 @@ const KINDS = new Map<string, StructSchema>(
     eviction,
     selfSubjectAccessReview,
     selfSubjectRulesReview,
+    selfSubjectReview,
+    tokenRequest,
+    role,
+    clusterRole,
+    roleBinding,
+    clusterRoleBinding,
     deleteOptions,
     deployment,
     job,
@@ -126,19 +134,20 @@ function readField(schema: Schema, value: number | Buffer, depth: number, soFar:
     case 'struct':
       return message(schema, value, depth + 1);
     case 'list': {
-      const item = readField(schema.items, value, depth + 1, undefined);
+      // An element is given, whatever it is: "" names the core group.
+      const item =
+        schema.items.type === 'string' ? value.toString() : readField(schema.items, value, depth + 1, undefined);
       return [...(Array.isArray(soFar) ? soFar : []), ...(item === undefined ? [] : [item])];
     }
     case 'map': {
       const entry = [...fields(value)];
       const key = bytesOf(entry, 1).toString();
       if (key === '__proto__') throw malformed('a key is named "__proto__"');
-      const content = bytesOf(entry, 2);
-      return {
-        ...(soFar as JsonObject | undefined),
-        [key]: schema.values.type === 'bytes' ? content.toString('base64') : content.toString(),
-      };
+      const read = readField(schema.values, bytesOf(entry, 2), depth + 1, undefined);
+      return { ...(soFar as JsonObject | undefined), [key]: read ?? '' };
     }
+    case 'quantity':
+      return bytesOf([...fields(value)], 1).toString() || undefined;
     case 'time':
     case 'microTime': {
       const seconds = [...fields(value)].find((field) => field.number === 1)?.value;

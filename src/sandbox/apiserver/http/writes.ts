@@ -27,6 +27,7 @@ export function writeOptionsOf(exchange: Exchange, subresource: 'status' | undef
     fieldValidation: fieldValidation as FieldValidation,
     force: query.get('force') === 'true',
     warn: exchange.warn,
+    admit: exchange.admit,
     subresource,
   };
 }

@@ -4,6 +4,7 @@ import { configMaps, leases, secrets, serviceAccounts } from './config.ts';
 import { events } from './events.ts';
 import { pods } from './pods.ts';
 import { policies } from './policies.ts';
+import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac.ts';
 import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
 import { controllerRevisions } from './workloads/controller-revisions.ts';
@@ -36,4 +37,8 @@ export const resources: readonly ResourceDefinition[] = [
   statefulSets,
   daemonSets,
   controllerRevisions,
+  roles,
+  roleBindings,
+  clusterRoles,
+  clusterRoleBindings,
 ];

@@ -1,11 +1,10 @@
 import { objectReference } from './core.ts';
-import { any, boolean, fields, int32, intOrString, list, map, microTime, string, strings, struct } from './dsl.ts';
+import { boolean, fields, int32, intOrString, list, map, microTime, string, strings, struct } from './dsl.ts';
 import { labelSelector, objectFields, objectMeta } from './meta.ts';
 
 const NETWORKING = 'io.k8s.api.networking.v1';
 const DISCOVERY = 'io.k8s.api.discovery.v1';
 const COORDINATION = 'io.k8s.api.coordination.v1';
-const AUTHORIZATION = 'io.k8s.api.authorization.v1';
 
 const peers = list(
   struct(`${NETWORKING}.NetworkPolicyPeer`, {
@@ -67,38 +66,6 @@ export const lease = struct(`${COORDINATION}.Lease`, {
     ...fields(string, 'holderIdentity', 'strategy', 'preferredHolder'),
     ...fields(int32, 'leaseDurationSeconds', 'leaseTransitions'),
     ...fields(microTime, 'acquireTime', 'renewTime'),
-  }),
-});
-
-const resourceAttributes = struct(`${AUTHORIZATION}.ResourceAttributes`, {
-  ...fields(string, 'namespace', 'verb', 'group', 'version', 'resource', 'subresource', 'name'),
-  ...fields(any, 'fieldSelector', 'labelSelector'),
-});
-export const selfSubjectAccessReview = struct(`${AUTHORIZATION}.SelfSubjectAccessReview`, {
-  ...objectFields,
-  spec: struct(`${AUTHORIZATION}.SelfSubjectAccessReviewSpec`, {
-    resourceAttributes,
-    nonResourceAttributes: struct(`${AUTHORIZATION}.NonResourceAttributes`, fields(string, 'path', 'verb')),
-  }),
-  status: struct(`${AUTHORIZATION}.SubjectAccessReviewStatus`, {
-    ...fields(boolean, 'allowed', 'denied'),
-    ...fields(string, 'reason', 'evaluationError'),
-  }),
-});
-
-export const selfSubjectRulesReview = struct(`${AUTHORIZATION}.SelfSubjectRulesReview`, {
-  ...objectFields,
-  spec: struct(`${AUTHORIZATION}.SelfSubjectRulesReviewSpec`, { namespace: string }),
-  status: struct(`${AUTHORIZATION}.SubjectRulesReviewStatus`, {
-    resourceRules: list(
-      struct(`${AUTHORIZATION}.ResourceRule`, fields(strings, 'verbs', 'apiGroups', 'resources', 'resourceNames')),
-      { keepEmpty: true },
-    ),
-    nonResourceRules: list(struct(`${AUTHORIZATION}.NonResourceRule`, fields(strings, 'verbs', 'nonResourceURLs')), {
-      keepEmpty: true,
-    }),
-    incomplete: boolean,
-    evaluationError: string,
   }),
 });
 

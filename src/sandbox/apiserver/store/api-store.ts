@@ -99,6 +99,7 @@ export class ApiStore {
     if (definition.namespaced) this.#checkNamespace(definition, object);
     prepareCreate(definition, object, this.#clock.now());
     checkNew(definition, object);
+    options.admit?.(definition, object);
     this.#warn(definition, object, options);
     if (this.#stored(definition, object.metadata) !== undefined) throw alreadyExists(definition, object.metadata.name);
     if (definition.resource === 'services') this.#addresses.assign(object, undefined, options.dryRun === true);
@@ -133,6 +134,7 @@ export class ApiStore {
       trackUpdate(definition, next, old, options.fieldManager, subresource ?? '', this.#clock.now());
     }
     checkChanged(definition, next, old, subresource);
+    options.admit?.(definition, next);
     if (subresource === undefined) this.#warn(definition, next, options);
     if (definition.resource === 'services') this.#addresses.assign(next, old, options.dryRun === true);
     if (options.dryRun === true || equal(next, old)) return next;

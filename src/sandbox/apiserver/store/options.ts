@@ -1,4 +1,5 @@
 import type { KubeObject } from '../object.ts';
+import type { ResourceDefinition } from '../resource.ts';
 import type { EventType } from '../storage/stored.ts';
 
 /** Names one object. `namespace` is absent for cluster-scoped resources. */
@@ -17,6 +18,8 @@ export type WriteOptions = {
   readonly duplicates?: readonly string[] | undefined;
   /** Server-side apply: take fields over from other managers. */
   readonly force?: boolean | undefined;
+  /** Has the last word before an object is stored; throws ApiError. */
+  readonly admit?: ((definition: ResourceDefinition, object: KubeObject) => void) | undefined;
   /** Called for each warning that the client should see. */
   readonly warn?: ((message: string) => void) | undefined;
   readonly subresource?: 'status' | undefined;
