@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
-import { createLogger, errorMessage, isMembraneError, Lifecycle, type Logger } from '../base/index.ts';
+import { errorMessage, isMembraneError, Lifecycle, type Logger } from '../base/index.ts';
+import { createLogger } from '../base/logging.ts';
 import { cleanup } from './boot/index.ts';
 import { agentErrors } from './errors.ts';
 import { startAgent } from './modules.ts';

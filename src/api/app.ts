@@ -7,6 +7,7 @@ import { apiErrors } from './errors.ts';
 import { ndjsonStream } from './ndjson.ts';
 import type { Route } from './route.ts';
 import { ROUTES, type RouteName } from './routes.ts';
+import { SCHEMAS_HEADER, schemasId } from './schemas-id.ts';
 import type { Problem } from './views/problem.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -22,6 +23,10 @@ export type AdminAppOptions = {
 /** The admin API's routes. Knows HTTP and nothing of the agent. */
 export function createAdminApp({ admin, log, signal }: AdminAppOptions): Hono {
   const app = new Hono();
+  app.use(async (c, next) => {
+    await next();
+    c.header(SCHEMAS_HEADER, schemasId());
+  });
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => tooLarge() }));
   for (const name of Object.keys(ROUTES) as RouteName[]) {
     const route: Route = ROUTES[name];

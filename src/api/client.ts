@@ -1,8 +1,10 @@
 import { namespacedName } from '../base/index.ts';
 import { apiErrors } from './errors.ts';
-import type { Call, Route } from './route.ts';
-import { ROUTES, type Routes } from './routes.ts';
-import { type Send, Transport, type TransportOptions } from './transport.ts';
+import { PLACES, type Place } from './places.ts';
+import type { Call } from './route.ts';
+import type { RouteName, Routes } from './routes.ts';
+import { schemasId } from './schemas-id.ts';
+import { type Check, type Send, Transport, type TransportOptions } from './transport.ts';
 import type { PolicyFilter, PolicyView } from './views/policy.ts';
 
 type Calls = { readonly [Name in keyof Routes]: Call<Routes[Name]> };
@@ -15,22 +17,37 @@ export type ApiClient = Calls & {
 
 export function apiClient(options: TransportOptions): ApiClient {
   const transport = new Transport(options);
-  const calls = Object.fromEntries(Object.entries(ROUTES).map(([name, route]) => [name, callOf(transport, route)]));
+  const names = Object.keys(PLACES) as RouteName[];
+  const calls = Object.fromEntries(names.map((name) => [name, callOf(transport, name)]));
   // Each call is its route's, as `Call` says.
   const typed = calls as unknown as Calls;
   return { ...typed, policy: async (ref) => await onePolicy(typed, ref) };
 }
 
-function callOf(transport: Transport, route: Route): (...args: readonly unknown[]) => unknown {
+function callOf(transport: Transport, name: RouteName): (...args: readonly unknown[]) => unknown {
+  const place: Place = PLACES[name];
+  const answer = checkOf(name);
   return (...args) => {
-    const [params, ending] = route.params === undefined ? [undefined, args[0]] : args;
-    const send = sendOf(route, params);
-    if (route.kind !== 'stream') return transport.json(send, route.answer);
-    return transport.lines(ending instanceof AbortSignal ? { ...send, signal: ending } : send, route.answer);
+    const signal = args.find((arg) => arg instanceof AbortSignal);
+    const send = sendOf(
+      place,
+      args.find((arg) => arg !== signal),
+    );
+    if (place.kind !== 'stream') return transport.json(send, answer);
+    return transport.lines(signal === undefined ? send : { ...send, signal }, answer);
   };
 }
 
-function sendOf({ method, path }: Route, params: unknown): Send {
+/** Of an agent that has the same schemas nothing is checked; for another's answer they are loaded. */
+function checkOf(name: RouteName): (schemas: string | undefined) => Promise<Check> {
+  return async (schemas) => {
+    if (schemas === schemasId()) return (value) => value;
+    const { checked } = await import('./checked.ts');
+    return (value) => checked(value, name);
+  };
+}
+
+function sendOf({ method, path }: Place, params: unknown): Send {
   const fields = Object.entries(params ?? {}).filter(([, value]) => value !== undefined);
   if (method === 'POST') return { method, path, body: Object.fromEntries(fields) };
   const query = new URLSearchParams(fields.map(([name, value]): [string, string] => [name, String(value)])).toString();

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Place } from './places.ts';
 
 /**
  * One question to the agent, said once: the server answers it, the client asks it, and the agent's part is typed by it.
@@ -9,12 +10,9 @@ import type { z } from 'zod';
  *
  * What a `GET` is asked for goes in its query, of a `POST` in its body.
  */
-export type Route = {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
+export type Route = Place & {
   readonly params: z.ZodType | undefined;
   readonly answer: z.ZodType;
-  readonly kind: 'one' | 'maybe' | 'stream';
   readonly looksFor?: (params: never) => string;
 };
 

@@ -1,8 +1,8 @@
 import http from 'node:http';
-import { z } from 'zod';
-import { type ErrorCode, LineSplitter, MembraneError } from '../base/index.ts';
+import { at, type ErrorCode, type Json, LineSplitter, MembraneError, stringAt } from '../base/index.ts';
 import { apiErrors } from './errors.ts';
-import { type Problem, problemSchema } from './views/problem.ts';
+import { SCHEMAS_HEADER } from './schemas-id.ts';
+import type { Problem } from './views/problem.ts';
 
 export type TransportOptions = {
   readonly socketPath: string;
@@ -16,6 +16,10 @@ export type Send = {
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 };
+
+/** What is made of an answer: the same, or what is known of it. Throws E_API_RESPONSE. */
+export type Check = (value: unknown) => unknown;
+type CheckFor = (schemas: string | undefined) => Promise<Check>;
 
 /** A stream says `alive` every 15 s: three missed and the agent is gone. */
 const STREAM_SILENCE_MS = 50_000;
@@ -31,23 +35,26 @@ export class Transport {
     this.#timeoutMs = options.timeoutMs ?? 10_000;
   }
 
-  async json(send: Send, type: z.ZodType): Promise<unknown> {
-    return parse(await readAll(await this.#open(send, this.#timeoutMs)), type, send.path);
+  async json(send: Send, checkFor: CheckFor): Promise<unknown> {
+    const response = await this.#open(send, this.#timeoutMs);
+    const value = jsonOf(await readAll(response), send.path);
+    return (await checkFor(schemasOf(response)))(value);
   }
 
   /** Signs of life are taken out; an error of the agent is thrown. Ends quietly when the signal is aborted. */
-  async *lines(send: Send, type: z.ZodType): AsyncGenerator {
+  async *lines(send: Send, checkFor: CheckFor): AsyncGenerator {
     const splitter = new LineSplitter({ maxBytes: MAX_LINE_BYTES });
     try {
       const response = await this.#open(send, STREAM_SILENCE_MS);
+      const check = await checkFor(schemasOf(response));
       for await (const chunk of response as AsyncIterable<Buffer>) {
         for (const line of splitter.push(chunk)) {
           if (line.kind === 'too-long')
             throw apiErrors.make('E_API_RESPONSE', { detail: `a line of ${line.bytes} bytes` });
           const value = jsonOf(line.text, send.path);
           const { kind } = value as { kind?: unknown };
-          if (kind === 'error') throw problemError(checked(value, failure, send.path).error);
-          if (kind !== 'alive') yield checked(value, type, send.path);
+          if (kind === 'error') throw problemError(value, send.path);
+          if (kind !== 'alive') yield check(value);
         }
       }
     } catch (error) {
@@ -85,8 +92,7 @@ export class Transport {
       throw this.#unreachable(error);
     });
     if (response.statusCode === 200) return response;
-    const { error } = parse(await readAll(response), failure, send.path);
-    throw problemError(error);
+    throw problemError(jsonOf(await readAll(response), send.path), send.path);
   }
 
   #unreachable(error: unknown): MembraneError {
@@ -107,29 +113,32 @@ function remedyFor(code: string | undefined): string | undefined {
   return undefined;
 }
 
-function problemError(problem: Problem): MembraneError {
-  return new MembraneError(problem.code as ErrorCode, problem.message, problem.remedy);
+/** `body`: `{ error: Problem }`. */
+function problemError(body: Json, path: string): MembraneError {
+  const error = at(body, 'error');
+  const problem: { [Field in keyof Problem]: string | undefined } = {
+    code: stringAt(error, 'code'),
+    message: stringAt(error, 'message'),
+    remedy: stringAt(error, 'remedy'),
+  };
+  const { code, message, remedy } = problem;
+  if (code === undefined || message === undefined || remedy === undefined) {
+    return apiErrors.make('E_API_RESPONSE', { detail: `${path}: neither an answer nor an error` });
+  }
+  return new MembraneError(code as ErrorCode, message, remedy);
 }
 
-const failure = z.object({ error: problemSchema });
-
-function parse<T extends z.ZodType>(text: string, type: T, path: string): z.output<T> {
-  return checked(jsonOf(text, path), type, path);
+function schemasOf({ headers }: http.IncomingMessage): string | undefined {
+  const said = headers[SCHEMAS_HEADER];
+  return typeof said === 'string' ? said : undefined;
 }
 
-function jsonOf(text: string, path: string): unknown {
+function jsonOf(text: string, path: string): Json {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text) as Json;
   } catch (cause) {
     throw apiErrors.make('E_API_RESPONSE', { detail: `${path}: not JSON`, cause });
   }
-}
-
-function checked<T extends z.ZodType>(value: unknown, type: T, path: string): z.output<T> {
-  const parsed = type.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw apiErrors.make('E_API_RESPONSE', { detail: `${path}: ${issue?.path.join('.')}: ${issue?.message}` });
 }
 
 async function readAll(response: http.IncomingMessage): Promise<string> {

@@ -1,8 +1,10 @@
 /** A program and an agent of two versions: nothing is answered by half, and whoever asks is told what to do. */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AdminApi } from './admin.ts';
 import { type ApiClient, apiClient } from './client.ts';
@@ -153,4 +155,21 @@ describe('an agent of another version', () => {
       expect.objectContaining({ code: 'E_API_TENANT', message: 'which tenant', remedy: 'Name one.' }),
     );
   });
+});
+
+test('of an agent with the same schemas nothing is checked, and no schema is loaded', async () => {
+  await agent(fakeAdmin({ identities: [{ id: -1, kind: 'cluster', labels: [], endpoints: 0, references: 0 }] }));
+  expect(await apiClient({ socketPath: socketPath() }).identities()).toMatchObject([{ id: -1 }]);
+  const script = `
+    const loaded = [];
+    require('node:module').registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+    const { apiClient } = await import(${JSON.stringify(new URL('./client.ts', import.meta.url).href)});
+    await apiClient({ socketPath: ${JSON.stringify(socketPath())} }).status();
+    console.log(loaded.filter((url) => /node_modules|views/.test(url)).join());`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    '--input-type=commonjs',
+    '-e',
+    `(async()=>{${script}})()`,
+  ]);
+  expect([stdout, stderr]).toEqual(['\n', '']);
 });

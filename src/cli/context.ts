@@ -31,7 +31,7 @@ export function createContext(options: {
       return controller.signal;
     },
     connect: async () => {
-      const [{ findAgent }, { apiClient }] = await Promise.all([import('./find-agent.ts'), import('../api/index.ts')]);
+      const [{ findAgent }, { apiClient }] = await Promise.all([import('./find-agent.ts'), import('../api/client.ts')]);
       return apiClient({ socketPath: await findAgent(globals()) });
     },
     exit: (code) => {

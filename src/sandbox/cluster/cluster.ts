@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { createLogger, type Logger, namespacedName, silentLogger } from '../../base/index.ts';
+import { type Logger, namespacedName, silentLogger } from '../../base/index.ts';
+import { createLogger } from '../../base/logging.ts';
 import { parseAddr } from '../../net/index.ts';
 import {
   type ApiStore,
