@@ -3,6 +3,7 @@ import { arch, release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { ApiClient, Check, Finding } from '../api/index.ts';
 import { errorMessage, isMembraneError } from '../base/index.ts';
+import type { Agents, Told } from './agents.ts';
 
 const MIN_KERNEL = [6, 6] as const;
 
@@ -33,28 +34,36 @@ export function machineFindings(): Finding[] {
   ];
 }
 
-/** The agent's own checks and what it finds at its node. That none runs here is no fault; that one does not answer is. */
-export async function agentFindings(connect: () => Promise<ApiClient>): Promise<Finding[]> {
+/** The agents' own checks and what they find at their nodes. That none runs here is no fault; that one does not answer is. */
+export async function agentFindings(connectAll: () => Promise<Agents>): Promise<Told<Finding>[]> {
+  let agents: Agents;
   try {
-    const agent = await connect();
-    const status = await agent.status();
-    const wait = 'See "membrane status" and the agent\'s log for what it waits for.';
-    return [
-      need('agent', status.ready, `${status.version} on ${status.node} is ready`, [
-        `${status.node} is not ready`,
-        wait,
-      ]),
-      ...status.checks.map(statusFinding),
-      ...(await agent.doctor()).findings,
-    ];
+    agents = await connectAll();
   } catch (error) {
-    if (isMembraneError(error, 'E_CLI_NO_AGENT')) {
-      const evidence = 'none runs here: only the machine was looked at, not the node';
-      return [{ severity: 'info', check: 'agent', evidence, remedy: error.remedy }];
-    }
-    const remedy = isMembraneError(error) ? error.remedy : "See the agent's log.";
-    return [{ severity: 'critical', check: 'agent', evidence: errorMessage(error), remedy }];
+    if (!isMembraneError(error, 'E_CLI_NO_AGENT')) return [unanswered(error)];
+    const evidence = 'none runs here: only the machine was looked at, not the node';
+    return [{ severity: 'info', check: 'agent', evidence, remedy: error.remedy }];
   }
+  const silent = agents.silent.map((node) => unanswered(new Error(`the agent of ${node} does not answer`)));
+  const found = await agents.rows(
+    async (agent) => await findingsOf(agent).catch((error: unknown) => [unanswered(error)]),
+  );
+  return [...silent, ...found];
+}
+
+async function findingsOf(agent: ApiClient): Promise<Finding[]> {
+  const status = await agent.status();
+  const wait = 'See "membrane status" and the agent\'s log for what it waits for.';
+  return [
+    need('agent', status.ready, `${status.version} on ${status.node} is ready`, [`${status.node} is not ready`, wait]),
+    ...status.checks.map(statusFinding),
+    ...(await agent.doctor()).findings,
+  ];
+}
+
+function unanswered(error: unknown): Finding {
+  const remedy = isMembraneError(error) ? error.remedy : "See the agent's log.";
+  return { severity: 'critical', check: 'agent', evidence: errorMessage(error), remedy };
 }
 
 function statusFinding({ name, ok, detail }: Check): Finding {

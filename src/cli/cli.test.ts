@@ -89,7 +89,21 @@ const flow: Flow = {
 
 const admin = fakeAdmin({
   endpoints: [endpoint],
-  identities: [{ id: 300, kind: 'cluster', labels: ['k8s:app=web'], endpoints: 1, references: 1 }],
+  identities: [
+    { id: 1, kind: 'reserved', labels: ['reserved:host'], endpoints: 0, references: 1 },
+    { id: 4, kind: 'reserved', labels: ['reserved:health'], endpoints: 0, references: 0 },
+    {
+      id: 300,
+      kind: 'cluster',
+      labels: ['k8s:app=web', 'k8s:io.kubernetes.pod.namespace=tenant-a'],
+      namespace: 'tenant-a',
+      serviceAccount: 'default',
+      podLabels: ['app=web'],
+      namedPorts: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+      endpoints: 1,
+      references: 3,
+    },
+  ],
   traces: new Map([
     ['tenant-b/web tenant-a/web TCP 8080', denied],
     ['host tenant-a/web TCP 8080', { ...denied, verdict: 'allowed', steps: [] }],
@@ -124,6 +138,18 @@ afterAll(async () => {
   await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
+
+/** While a second agent runs. */
+async function beside<T>(node: string, told: Parameters<typeof fakeAdmin>[0], act: () => Promise<T>): Promise<T> {
+  const second = new AdminServer({ admin: fakeAdmin(told), socketPath: join(folder, node, 'admin.sock') });
+  await second.start();
+  try {
+    return await act();
+  } finally {
+    await second.stop();
+    await rm(join(folder, node), { recursive: true });
+  }
+}
 
 type Ran = { code: number | null; out: string; err: string };
 
@@ -186,15 +212,69 @@ describe('exit codes', () => {
     expect(code).toBe(4);
   });
 
-  test('several agents: named, and none is chosen', async () => {
-    const second = new AdminServer({ admin, socketPath: join(folder, 'node-2', 'admin.sock') });
-    await second.start();
-    const { code, err } = await membrane(['status']);
-    const chosen = await membrane(['status', '--node', 'node-2']);
-    await second.stop();
-    expect(code).toBe(3);
-    expect(err).toMatch(/node-1, node-2 \[E_CLI_SEVERAL_AGENTS\]/);
-    expect(chosen.code).toBe(0);
+  test('of several agents one is to be named for what only one can answer', async () => {
+    const { asked } = await beside('node-2', {}, async () => ({
+      asked: await Promise.all([
+        membrane(['endpoint', 'get', '7']),
+        membrane(['endpoint', 'get', '7', '--node', 'node-2']),
+      ]),
+    }));
+    expect(asked.map(({ code }) => code)).toEqual([3, 4]);
+    expect(asked[0].err).toMatch(/node-1, node-2 \[E_CLI_SEVERAL_AGENTS\]/);
+  });
+});
+
+describe('several agents', () => {
+  const later: Flow = { ...flow, time: flow.time + 1000, node: 'node-2', rules: {}, dropReason: 'policy-egress' };
+  const told = {
+    endpoints: [{ ...endpoint, id: 9, pod: 'other' }],
+    flows: [{ kind: 'flow' as const, flow: later }],
+    services: { enabled: true, items: [] },
+    doctor: { findings: [{ severity: 'warning' as const, check: 'pods', evidence: 'raw sockets' }] },
+    nodes: [
+      { name: 'node-1', local: false, addresses: [], podCIDRs: [], identity: 6 },
+      { name: 'node-2', local: true, addresses: [], podCIDRs: [], identity: 1 },
+    ],
+  };
+  const both = (...args: string[]) => beside('node-2', told, async () => await membrane(args));
+
+  test('are merged by lists, each row with its node', async () => {
+    const { out } = await both('endpoint', 'list');
+    expect(out).toMatch(/^NODE +ID +POD/);
+    expect(out).toMatch(/^node-1 +7 +tenant-a\/web/m);
+    expect(out).toMatch(/^node-2 +9 +tenant-a\/other/m);
+    expect(JSON.parse((await both('endpoint', 'list', '-o', 'json')).out)).toMatchObject([
+      { node: 'node-1', id: 7 },
+      { node: 'node-2', id: 9 },
+    ]);
+    expect((await both('ct', 'list')).out).toMatch(/^NODE +PROTO.*\nnode-1 +TCP/);
+    expect((await both('policy', 'list')).out).toMatch(/^No policies/);
+    expect((await both('service', 'list')).out).toContain('node-2: Sockets are not steered');
+    expect((await both('node', 'list')).out).toMatch(/node-1 +6 .*\nnode-2 \(this\) +1 /);
+  });
+
+  test('are merged by status, doctor and observe', async () => {
+    const status = await both('status');
+    expect([status.code, status.out.match(/^Node:/gm)]).toEqual([0, ['Node:', 'Node:']]);
+    expect((await both('doctor')).out).toMatch(/^warning +node-2 +pods +raw sockets$/m);
+    const { out } = await both('observe', '--last', '1', '-o', 'json');
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    expect(lines).toMatchObject([
+      { node: 'node-1', kind: 'lost' },
+      { node: 'node-2', dropReason: 'policy-egress' },
+    ]);
+  });
+
+  test('one that is dead is no reason to be silent about it', async () => {
+    await mkdir(join(folder, 'node-3'));
+    await writeFile(join(folder, 'node-3', 'admin.sock'), '');
+    const [list, doctor] = [await membrane(['endpoint', 'list']), await membrane(['doctor'])];
+    await rm(join(folder, 'node-3'), { recursive: true });
+    expect([list.code, list.err]).toEqual([0, 'membrane: the agent of node-3 does not answer\n']);
+    expect(doctor.out).toMatch(/^critical +agent +the agent of node-3 does not answer/m);
   });
 });
 
@@ -248,12 +328,16 @@ describe('output', () => {
 
   test('tables', async () => {
     expect((await membrane(['identity', 'list'])).out).toBe(
-      'IDENTITY  KIND     ENDPOINTS  LABELS\n     300  cluster          1  k8s:app=web\n',
+      'IDENTITY  KIND      NAMESPACE  SA       LABELS         PORTS          PODS  HERE\n' +
+        '       1  reserved  -          -        reserved:host  -                 -     -\n' +
+        '     300  cluster   tenant-a   default  app=web        http=8080/TCP     3     1\n',
     );
+    expect((await membrane(['identity', 'list', '--all'])).out).toContain('reserved:health');
+    expect((await membrane(['identity', 'get', '300'])).out).toContain('k8s:io.kubernetes.pod.namespace=tenant-a');
     expect((await membrane(['service', 'list'])).out).toBe('Services are not enabled in this agent.\n');
     expect((await membrane(['node', 'list'])).out).toBe('No nodes.\n');
     expect((await membrane(['ct', 'list'])).out).toMatch(
-      /^TCP {4}10\.244\.1\.2:40000 \(300\) +-> \[2001:db8::1\]:443 \(2\) +60s {2}current,replied masqueraded from port 33000\n$/,
+      /^PROTO {2}SOURCE \(IDENTITY\) +DESTINATION \(IDENTITY\) +EXPIRES {2}STATE\nTCP {4}10\.244\.1\.2:40000 \(300\) +\[2001:db8::1\]:443 \(2\) +60s {2}current,replied masqueraded from port 33000\n$/,
     );
   });
 
@@ -372,8 +456,9 @@ describe('output', () => {
     );
   });
 
-  test('no colours in a pipe', async () => {
+  test('no colours in a pipe, unless they are asked for', async () => {
     expect((await membrane(['status'], { FORCE_COLOR: '1' })).out).not.toContain('\u001b');
+    expect((await membrane(['status', '--color=always'])).out).toContain('\u001b');
   });
 
   test('a reader that has seen enough is no failure', async () => {

@@ -8,29 +8,46 @@ import type { GlobalOptions } from './options.ts';
 const RUN_FOLDER = '/run/membrane';
 const SOCKET = 'admin.sock';
 
+export type FoundAgent = {
+  /** Empty for one that was named by its socket. */
+  readonly node: string;
+  readonly socketPath: string;
+};
+
 /**
- * The socket of the agent to ask: --socket, else --node, else the only one on this machine. Of several, those that do not
- * answer do not count.
+ * The agents to ask: --socket, else --node, else all of this machine. Of several, those that do not answer do not count, and
+ * are in `silent`; of one, its own error says more. Never none: E_CLI_NO_AGENT.
  */
-export async function findAgent(
+export async function findAgents(
   options: Pick<GlobalOptions, 'socket' | 'node'>,
   folder = process.env.MEMBRANE_RUN_DIR ?? RUN_FOLDER,
-): Promise<string> {
-  if (options.socket !== undefined) return options.socket;
-  if (options.node !== undefined) {
-    if (!/^[a-z0-9][a-z0-9.-]*$/.test(options.node))
-      throw cliErrors.make('E_CLI_USAGE', { detail: `--node ${JSON.stringify(options.node)} is not a node name` });
-    return join(folder, options.node, SOCKET);
+): Promise<{ readonly agents: readonly FoundAgent[]; readonly silent: readonly FoundAgent[] }> {
+  const { socket, node } = options;
+  if (socket !== undefined) return { agents: [{ node: '', socketPath: socket }], silent: [] };
+  if (node !== undefined) {
+    if (!/^[a-z0-9][a-z0-9.-]*$/.test(node))
+      throw cliErrors.make('E_CLI_USAGE', { detail: `--node ${JSON.stringify(node)} is not a node name` });
+    return { agents: [{ node, socketPath: join(folder, node, SOCKET) }], silent: [] };
   }
-  const sockets = await socketsIn(folder);
-  const alive = sockets.length > 1 ? await answering(sockets) : sockets;
-  const [only, ...others] = alive.length > 0 ? alive : sockets;
-  if (only === undefined) throw cliErrors.make('E_CLI_NO_AGENT', { detail: `${folder}/*/${SOCKET} does not exist` });
-  if (others.length > 0) {
-    const nodes = [only, ...others].map((path) => path.slice(folder.length + 1, -SOCKET.length - 1));
-    throw cliErrors.make('E_CLI_SEVERAL_AGENTS', { detail: nodes.join(', ') });
-  }
-  return only;
+  const found = (await socketsIn(folder)).map((socketPath) => ({
+    node: socketPath.slice(folder.length + 1, -SOCKET.length - 1),
+    socketPath,
+  }));
+  if (found.length === 0) throw cliErrors.make('E_CLI_NO_AGENT', { detail: `${folder}/*/${SOCKET} does not exist` });
+  if (found.length === 1) return { agents: found, silent: [] };
+  const answers = await Promise.all(found.map(({ socketPath }) => isAnswering(socketPath)));
+  const alive = found.filter((_, i) => answers[i]);
+  if (alive.length === 0) return { agents: found.slice(0, 1), silent: found.slice(1) };
+  return { agents: alive, silent: found.filter((_, i) => !answers[i]) };
+}
+
+/** The socket of the one agent to ask: as `findAgents`, and E_CLI_SEVERAL_AGENTS for several. */
+export async function findAgent(options: Pick<GlobalOptions, 'socket' | 'node'>, folder?: string): Promise<string> {
+  const { agents } = await findAgents(options, folder);
+  const [only, ...others] = agents;
+  if (only === undefined || others.length > 0)
+    throw cliErrors.make('E_CLI_SEVERAL_AGENTS', { detail: agents.map(({ node }) => node).join(', ') });
+  return only.socketPath;
 }
 
 async function socketsIn(folder: string): Promise<string[]> {
@@ -50,11 +67,6 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
     if (cause.code === 'EACCES') throw cliErrors.make('E_CLI_PERMISSION', { detail: `${folder}: EACCES`, cause });
     return [];
   });
-}
-
-async function answering(sockets: readonly string[]): Promise<string[]> {
-  const answers = await Promise.all(sockets.map(isAnswering));
-  return sockets.filter((_, i) => answers[i]);
 }
 
 async function isAnswering(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { registerAgent } from './commands/agent.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerCt } from './commands/ct.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEndpoint } from './commands/endpoint.ts';
@@ -28,6 +29,7 @@ const VERBS = [
   registerService,
   registerNode,
   registerCt,
+  registerCompletion,
   registerVersion,
 ];
 
@@ -40,7 +42,8 @@ export function buildProgram(context: CommandContext): Command {
     .description("Network security for Kubernetes pods by identity, enforced at each pod's own device.")
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .option('--socket <path>', "the agent's admin socket")
-    .option('--node <name>', 'the node whose agent to ask (default: the only one on this machine)')
+    .option('--node <name>', 'the node whose agent to ask (default: all on this machine, where that makes sense)')
+    .addOption(new Option('--color <when>', 'print in colours').choices(['always', 'never', 'auto']).default('auto'))
     .option('--no-color', 'print without colours, as NO_COLOR does')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)

@@ -27,8 +27,8 @@ import {
   type EndpointWords,
   type MapSet,
 } from '../../datapath/index.ts';
-import { type IdentityAllocator, RESERVED_IDENTITIES, RESERVED_IDS } from '../../identity/index.ts';
-import { type FlowMessage, type Identity, identityLabels, type PolicyKey, policyKey } from '../../model/index.ts';
+import { type IdentityAllocator, RESERVED_IDS } from '../../identity/index.ts';
+import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import {
@@ -47,6 +47,7 @@ import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
 import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
+import { identityViews } from './identities.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
 import { serviceList } from './services.ts';
 import { trace } from './trace.ts';
@@ -140,15 +141,7 @@ export class Admin implements AdminApi {
   }
 
   async identities(): Promise<IdentityView[]> {
-    const { allocator, repository } = this.#o;
-    const users = repository.cidrs.counts();
-    return [
-      ...RESERVED_IDENTITIES.map((identity) => this.#identityView(identity, 0)),
-      ...allocator.identities().map((identity) => this.#identityView(identity, allocator.users(identity.id))),
-      ...repository.cidrs
-        .identities()
-        .map((identity) => this.#identityView(identity, users.get(identity.prefix.toString()) ?? 0)),
-    ];
+    return identityViews({ ...this.#o, nodeName: this.#o.config.nodeName });
   }
 
   async identity({ id }: IdentityRef): Promise<IdentityView | undefined> {
@@ -218,18 +211,6 @@ export class Admin implements AdminApi {
   #viewContext() {
     const { repository, words, engine } = this.#o;
     return { repository, words, identityOf: engine.identityOf.bind(engine) };
-  }
-
-  #identityView(identity: Identity, references: number): IdentityView {
-    const { endpoints, words } = this.#o;
-    const local = endpoints.values().filter(({ record }) => words.get(record.id)?.identity === identity.id);
-    return {
-      id: identity.id,
-      kind: identity.kind === 'pod' ? 'cluster' : identity.kind,
-      labels: [...identityLabels(identity)],
-      endpoints: local.length,
-      references,
-    };
   }
 
   #policyContext(): PolicyViewContext {

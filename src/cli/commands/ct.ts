@@ -1,35 +1,72 @@
 import type { Command } from 'commander';
 import type { ConnectionView } from '../../api/index.ts';
+import type { Told } from '../agents.ts';
 import type { CommandContext } from '../context.ts';
 import { endpointText, escapeText, pad } from '../output/index.ts';
 
-export function registerCt(program: Command, { out, connect, onInterrupt }: CommandContext): void {
+export function registerCt(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
   const ct = program.command('ct').description('connections that the datapath tracks');
   ct.command('list')
     .description('all tracked connections; with -o json one a line')
     .action(async () => {
-      const client = await connect();
+      const agents = await connectAll();
+      const signal = onInterrupt();
       let count = 0;
-      for await (const connection of client.connections(onInterrupt())) {
-        count += 1;
-        await (out.json ? out.jsonLine(connection) : out.line(connectionLine(connection)));
+      for (const { node, client } of agents.all) {
+        for await (const connection of client.connections(signal)) {
+          const row = agents.told(node, connection);
+          if (out.json) await out.jsonLine(row);
+          else {
+            if (count === 0)
+              await out.line(out.tone('bold', line(agents.are === 'several' ? { ...TITLES, node: 'NODE' } : TITLES)));
+            await out.line(line(cellsOf(row)));
+          }
+          count += 1;
+        }
       }
       if (!out.json && count === 0) await out.line('No connections.');
     });
 }
 
+type Cells = {
+  readonly node?: string;
+  readonly protocol: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly expires: string;
+  readonly state: string;
+};
+
+const TITLES: Cells = {
+  protocol: 'PROTO',
+  source: 'SOURCE (IDENTITY)',
+  destination: 'DESTINATION (IDENTITY)',
+  expires: 'EXPIRES',
+  state: 'STATE',
+};
+
 /** The table may be huge and streams, so columns have fixed widths. */
-function connectionLine(row: ConnectionView): string {
+function line({ node, protocol, source, destination, expires, state }: Cells): string {
+  const where = node === undefined ? '' : `${pad(escapeText(node), 12)} `;
+  return `${where}${pad(escapeText(protocol), 6)} ${pad(source, 33)} ${pad(destination, 30)} ${pad(expires, 7, 'right')}  ${state}`;
+}
+
+function cellsOf(row: Told<ConnectionView>): Cells {
   const state = [
     row.current ? 'current' : 'stale',
     ...(row.replied ? ['replied'] : []),
     ...(row.closing ? ['closing'] : []),
     ...(row.midstream ? ['midstream'] : []),
   ];
-  const ends = `${pad(end(row.source), 30)} -> ${pad(end(row.destination), 30)}`;
   const nat = row.natPort === undefined ? '' : ` masqueraded from port ${row.natPort}`;
-  const expiry = `${Math.max(0, Math.round(row.expiresInSeconds))}s`;
-  return `${pad(escapeText(row.protocol), 6)} ${ends} ${pad(expiry, 7, 'right')}  ${state.join(',')}${nat}`;
+  return {
+    ...(row.node === undefined ? {} : { node: row.node }),
+    protocol: row.protocol,
+    source: end(row.source),
+    destination: end(row.destination),
+    expires: `${Math.max(0, Math.round(row.expiresInSeconds))}s`,
+    state: state.join(',') + nat,
+  };
 }
 
 function end({ addr, port, identity }: ConnectionView['source']): string {

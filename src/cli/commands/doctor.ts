@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { Finding, Severity } from '../../api/index.ts';
+import type { Told } from '../agents.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { escapeText, pad, type Tone } from '../output/index.ts';
 
 const TONES: Readonly<Record<Severity, Tone>> = { critical: 'bad', warning: 'warn', info: 'bold', ok: 'good' };
 
-export function registerDoctor(program: Command, { out, connect, exit }: CommandContext): void {
+export function registerDoctor(program: Command, { out, connectAll, exit }: CommandContext): void {
   program
     .command('doctor')
     .description('say what on this machine and node weakens Membrane or is missing; exit 1 when something is critical')
@@ -15,22 +16,26 @@ export function registerDoctor(program: Command, { out, connect, exit }: Command
         import('../checks.ts'),
         import('../../api/index.ts'),
       ]);
-      const found = [...machineFindings(), ...(await agentFindings(connect))];
+      const found: Told<Finding>[] = [...machineFindings(), ...(await agentFindings(connectAll))];
       const counts = new Map(SEVERITIES.map((one) => [one, found.filter(({ severity }) => severity === one).length]));
       exit(counts.get('critical') === 0 ? EXIT.good : EXIT.no);
       const findings = SEVERITIES.flatMap((one) => found.filter(({ severity }) => severity === one));
       if (out.json) return await out.value(findings);
+      const several = findings.some(({ node }) => node !== undefined);
+      const nodes = several ? Math.max(...findings.map(({ node = '' }) => node.length)) + 2 : 0;
       const widths = { severity: width(findings, 'severity'), check: width(findings, 'check') };
-      const indent = ' '.repeat(widths.severity + widths.check + 4);
-      for (const { severity, check, evidence, remedy } of findings) {
+      const indent = ' '.repeat(widths.severity + widths.check + 4 + nodes);
+      for (const { node = '', severity, check, evidence, remedy } of findings) {
         const mark = out.tone(TONES[severity], pad(severity, widths.severity));
-        await out.line(`${mark}  ${escapeText(pad(check, widths.check))}  ${escapeText(evidence)}`);
+        await out.line(
+          `${mark}  ${pad(escapeText(node), nodes)}${escapeText(pad(check, widths.check))}  ${escapeText(evidence)}`,
+        );
         if (remedy !== undefined) await out.line(`${indent}${out.tone('dim', `-> ${escapeText(remedy)}`)}`);
       }
       await out.line(Array.from(counts, ([severity, count]) => `${count} ${severity}`).join(', '));
     });
 }
 
-function width(findings: readonly Finding[], field: 'severity' | 'check'): number {
+function width(findings: readonly Told<Finding>[], field: 'severity' | 'check'): number {
   return Math.max(...findings.map((finding) => finding[field].length));
 }

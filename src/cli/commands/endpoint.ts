@@ -6,7 +6,7 @@ import { bytes } from '../output/index.ts';
 
 const podOf = ({ namespace, pod }: { namespace: string; pod: string }) => namespacedName({ namespace, name: pod });
 
-export function registerEndpoint(program: Command, { out, connect }: CommandContext): void {
+export function registerEndpoint(program: Command, { out, connect, connectAll }: CommandContext): void {
   const endpoint = program
     .command('endpoint')
     .description('the pods of this node and what is enforced at their devices');
@@ -15,10 +15,12 @@ export function registerEndpoint(program: Command, { out, connect }: CommandCont
     .command('list')
     .description('all endpoints')
     .action(async () => {
-      const endpoints = await (await connect()).endpoints();
+      const agents = await connectAll();
+      const endpoints = await agents.rows((client) => client.endpoints());
       await out.list(
         endpoints.toSorted((a, b) => a.id - b.id),
         [
+          ...agents.column,
           { title: 'ID', value: (row) => row.id, align: 'right' },
           { title: 'POD', value: (row) => podOf(row), shrink: true },
           {

@@ -1,22 +1,32 @@
 import type { Command } from 'commander';
+import type { IdentityView } from '../../api/index.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 
-export function registerIdentity(program: Command, { out, connect }: CommandContext): void {
+export function registerIdentity(program: Command, { out, connect, connectAll }: CommandContext): void {
   const identity = program.command('identity').description('who there is: numeric identities and their labels');
 
   identity
     .command('list')
-    .description('all identities that this node knows')
-    .action(async () => {
-      const identities = await (await connect()).identities();
+    .description('the identities that this node knows, without reserved ones that nobody has')
+    .option('--all', 'reserved identities that nobody has as well', false)
+    .action(async ({ all }: { all: boolean }) => {
+      const agents = await connectAll();
+      const identities = await agents.rows((client) => client.identities());
       await out.list(
-        identities.toSorted((a, b) => a.id - b.id),
+        identities
+          .filter((row) => all || row.kind !== 'reserved' || row.references > 0)
+          .toSorted((a, b) => a.id - b.id),
         [
+          ...agents.column,
           { title: 'IDENTITY', value: (row) => row.id, align: 'right' },
           { title: 'KIND', value: (row) => row.kind },
-          { title: 'ENDPOINTS', value: (row) => row.endpoints, align: 'right' },
-          { title: 'LABELS', value: (row) => row.labels.join(' '), shrink: true },
+          { title: 'NAMESPACE', value: (row) => row.namespace, shrink: true },
+          { title: 'SA', value: (row) => row.serviceAccount, shrink: true },
+          { title: 'LABELS', value: (row) => (row.podLabels ?? row.labels).join(' '), shrink: true },
+          { title: 'PORTS', value: (row) => portTexts(row)?.join(' '), shrink: true },
+          { title: 'PODS', value: (row) => (row.kind === 'cluster' ? row.references : undefined), align: 'right' },
+          { title: 'HERE', value: (row) => (row.kind === 'cluster' ? row.endpoints : undefined), align: 'right' },
         ],
         'No identities.',
       );
@@ -32,9 +42,17 @@ export function registerIdentity(program: Command, { out, connect }: CommandCont
       await out.fields([
         ['Identity', found.id],
         ['Kind', found.kind],
-        ['Endpoints', found.endpoints],
+        ['Namespace', found.namespace],
+        ['Service account', found.serviceAccount],
+        ['Pod labels', found.podLabels],
+        ['Named ports', portTexts(found)],
+        ['Endpoints here', found.endpoints],
         ['References', found.references],
-        ['Labels', found.labels],
+        ['All labels', found.labels],
       ]);
     });
+}
+
+function portTexts({ namedPorts }: IdentityView): string[] | undefined {
+  return namedPorts?.map(({ name, port, protocol }) => `${name}=${port}/${protocol}`);
 }

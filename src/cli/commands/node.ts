@@ -1,14 +1,17 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 
-export function registerNode(program: Command, { out, connect }: CommandContext): void {
+export function registerNode(program: Command, { out, connectAll }: CommandContext): void {
   const node = program.command('node').description('the nodes of the cluster');
   node
     .command('list')
     .description('all nodes that the agent knows')
     .action(async () => {
+      const told = (await (await connectAll()).ask((client) => client.nodes())).flatMap(({ answer }) => answer);
+      // Who is asked about itself says most.
+      const nodes = new Map(told.toSorted((a, b) => Number(a.local) - Number(b.local)).map((row) => [row.name, row]));
       await out.list(
-        await (await connect()).nodes(),
+        [...nodes.values()].toSorted((a, b) => a.name.localeCompare(b.name)),
         [
           { title: 'NODE', value: (row) => (row.local ? `${row.name} (this)` : row.name), shrink: true },
           { title: 'IDENTITY', value: (row) => row.identity, align: 'right' },

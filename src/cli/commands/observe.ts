@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { FlowFilter } from '../../model/index.ts';
 import { gather, gatherNumbers, gatherOneOf, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
-import { flowLine } from '../output/index.ts';
+import { escapeText, flowLine } from '../output/index.ts';
 
 type Options = FlowFilter & { readonly follow: boolean; readonly last?: number };
 
@@ -11,7 +11,7 @@ const TYPES = ['open', 'close', 'renew', 'drop'] as const;
 /** What a person wants to see without asking for a number. */
 const DEFAULT_LAST = 20;
 
-export function registerObserve(program: Command, { out, connect, onInterrupt }: CommandContext): void {
+export function registerObserve(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
   program
     .command('observe')
     .description(
@@ -38,19 +38,29 @@ export function registerObserve(program: Command, { out, connect, onInterrupt }:
     .option('--protocol <name>', 'TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number', gatherProtocols)
     .action(async ({ follow, last, ...filter }: Options) => {
       await checkReasons(filter.reason ?? []);
-      const client = await connect();
+      const agents = await connectAll();
       const signal = onInterrupt();
       const request = { filter, follow, last: last ?? (follow ? 0 : DEFAULT_LAST) };
       // Nothing to see may be a slip of the pen, and whoever follows would wait for ever.
-      if (follow && !out.json && !(await hasAny(client.observe({ filter, follow: false, last: 1 }, signal)))) {
-        await out.line(out.tone('dim', 'no flow so far matches; waiting for the first'));
+      if (follow && !out.json) {
+        const begun = await agents.ask((client) => hasAny(client.observe({ filter, follow: false, last: 1 }, signal)));
+        if (!begun.some(({ answer }) => answer)) {
+          await out.line(out.tone('dim', 'no flow so far matches; waiting for the first'));
+        }
       }
       let flows = 0;
-      for await (const message of client.observe(request, signal)) {
+      const { mergedFlows } = await import('../merged-flows.ts');
+      for await (const { node, message } of mergedFlows(agents.all, request, signal)) {
         if (message.kind === 'flow') flows += 1;
-        if (out.json) await out.jsonLine(message.kind === 'flow' ? message.flow : message);
-        else if (message.kind === 'flow') await out.line(flowLine(out, message.flow));
-        else await out.line(out.tone('warn', LOST[message.place](message.count)));
+        if (out.json) await out.jsonLine(message.kind === 'flow' ? message.flow : agents.told(node, message));
+        else {
+          const where = agents.are === 'several' ? `${out.tone('dim', escapeText(node))} ` : '';
+          const text =
+            message.kind === 'flow'
+              ? flowLine(out, message.flow)
+              : out.tone('warn', LOST[message.place](message.count));
+          await out.line(where + text);
+        }
       }
       if (flows === 0 && !follow && !out.json && request.last > 0) await out.line('no flow matches');
     });

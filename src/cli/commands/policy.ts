@@ -6,17 +6,19 @@ import { EXIT } from '../exit.ts';
 import { printTrace } from '../output/index.ts';
 
 export function registerPolicy(program: Command, context: CommandContext): void {
-  const { out, connect } = context;
+  const { out, connect, connectAll } = context;
   const policy = program.command('policy').description('the policies in force, and what they say about a connection');
 
   policy
     .command('list')
     .description('all policies that the agent knows')
     .action(async () => {
-      const policies = await (await connect()).policies();
+      const agents = await connectAll();
+      const policies = await agents.rows((client) => client.policies());
       await out.list(
         policies.toSorted((a, b) => namespacedName(a).localeCompare(namespacedName(b))),
         [
+          ...agents.column,
           { title: 'KIND', value: (row) => row.kind },
           { title: 'NAME', value: namespacedName, shrink: true },
           { title: 'STATE', value: (row) => row.state },

@@ -7,18 +7,22 @@ import { escapeText } from '../output/index.ts';
 /** Of one service, in the table; `-o json` has more. */
 const MAX_SHOWN = 8;
 
-export function registerService(program: Command, { out, connect }: CommandContext): void {
+export function registerService(program: Command, { out, connectAll }: CommandContext): void {
   const service = program.command('service').description('services and their backends');
   service
     .command('list')
     .description('all services')
     .action(async () => {
-      const services = await (await connect()).services();
-      if (out.json) return await out.value(services);
-      if (!services.enabled) return await out.line('Services are not enabled in this agent.');
+      const agents = await connectAll();
+      const told = await agents.ask((client) => client.services());
+      const lists = told.map(({ node, answer }) => agents.told(node, answer));
+      if (out.json) return await out.value(lists.length === 1 ? lists[0] : lists);
+      if (lists.every(({ enabled }) => !enabled)) return await out.line('Services are not enabled in this agent.');
+      const rows = told.flatMap(({ node, answer }) => answer.items.map((item) => agents.told(node, item)));
       await out.list(
-        services.items,
+        rows,
         [
+          ...agents.column,
           { title: 'SERVICE', value: namespacedName, shrink: true },
           { title: 'TYPE', value: (row) => row.type },
           { title: 'STATE', value: stateText },
@@ -28,14 +32,17 @@ export function registerService(program: Command, { out, connect }: CommandConte
         ],
         'No services.',
       );
-      for (const item of services.items) {
+      const on = ({ node }: { node?: string }) => (node === undefined ? '' : `${node}: `);
+      for (const item of rows) {
         for (const { reason, message } of item.problems)
-          await out.line(escapeText(`${namespacedName(item)}: ${reason}: ${message}`));
+          await out.line(escapeText(`${on(item)}${namespacedName(item)}: ${reason}: ${message}`));
       }
-      const { cgroup } = services;
-      await out.line(
-        cgroup === undefined ? 'Sockets are not steered, only packets.' : `Sockets are steered in ${cgroup}.`,
-      );
+      for (const list of lists) {
+        const { cgroup, enabled } = list;
+        const how =
+          cgroup === undefined ? 'Sockets are not steered, only packets.' : `Sockets are steered in ${cgroup}.`;
+        await out.line(on(list) + (enabled ? how : 'services are not enabled.'));
+      }
     });
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { escapeText, safeJson } from './escape.ts';
-import { Output } from './output.ts';
+import { Output, type OutputOptions } from './output.ts';
 import { tableLines } from './table.ts';
 import { bytes, duration } from './units.ts';
 import { displayWidth, truncate } from './width.ts';
@@ -79,7 +79,7 @@ describe('table', () => {
 });
 
 describe('output', () => {
-  function output(settings: { tty?: boolean; env?: NodeJS.ProcessEnv; color?: boolean }) {
+  function output(settings: { tty?: boolean; env?: NodeJS.ProcessEnv; color?: OutputOptions['color'] }) {
     const written: string[] = [];
     const self = () => stream;
     const stream = {
@@ -100,7 +100,10 @@ describe('output', () => {
     [{ tty: true, env: { NO_COLOR: '1' } }, false],
     [{ tty: true, env: { NO_COLOR: '' } }, true],
     [{ tty: true, env: { TERM: 'dumb' } }, false],
-    [{ tty: true, color: false }, false],
+    [{ tty: true, color: false as const }, false],
+    [{ tty: true, color: 'never' as const }, false],
+    [{ tty: false, color: 'always' as const, env: { NO_COLOR: '1' } }, true],
+    [{ tty: false, color: 'auto' as const }, false],
   ])('%j: colour %s', (settings, expected) => expect(output(settings).out.color).toBe(expected));
 
   test('fields: lists take lines, undefined vanishes', async () => {

@@ -14,8 +14,8 @@ type Stream = Pick<WriteStream, 'write' | 'once' | 'off' | 'on'> & {
 /** What of the options of every command says how to write. */
 export type OutputOptions = {
   readonly output?: 'table' | 'json';
-  /** commander's form of --no-color. */
-  readonly color?: boolean;
+  /** false: --no-color. */
+  readonly color?: 'always' | 'never' | 'auto' | false;
 };
 
 /** Standard output as commands see it: tables for people, JSON for programs, colour only where it is wanted. */
@@ -34,11 +34,11 @@ export class Output {
     return this.#options().output === 'json';
   }
 
-  /** NO_COLOR (no-color.org): present and not empty. */
+  /** As asked for, else on a terminal that has colours. NO_COLOR (no-color.org): present and not empty. */
   get color(): boolean {
-    return (
-      this.#options().color !== false && !this.#env.NO_COLOR && this.#env.TERM !== 'dumb' && this.#stream.isTTY === true
-    );
+    const { color = 'auto' } = this.#options();
+    if (color !== 'auto') return color === 'always';
+    return !this.#env.NO_COLOR && this.#env.TERM !== 'dumb' && this.#stream.isTTY === true;
   }
 
   /** Columns of the terminal; undefined in a pipe or file. */

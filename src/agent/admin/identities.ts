@@ -1,0 +1,77 @@
+import type { IdentityView } from '../../api/index.ts';
+import type { Intent } from '../../cluster/index.ts';
+import type { EndpointWords } from '../../datapath/index.ts';
+import { type IdentityAllocator, RESERVED_IDENTITIES } from '../../identity/index.ts';
+import { type Identity, identityLabels, type ReservedName } from '../../model/index.ts';
+import type { EndpointTable } from '../../plane/index.ts';
+import type { PolicyRepository } from '../../policy/index.ts';
+
+export type IdentityViewContext = {
+  readonly nodeName: string;
+  readonly intent: Pick<Intent, 'nodes'>;
+  readonly endpoints: EndpointTable;
+  readonly allocator: Pick<IdentityAllocator, 'identities' | 'users'>;
+  readonly repository: Pick<PolicyRepository, 'cidrs'>;
+  readonly words: EndpointWords;
+};
+
+export function identityViews(context: IdentityViewContext): IdentityView[] {
+  const { allocator, repository } = context;
+  const users = repository.cidrs.counts();
+  const here = endpointCounts(context);
+  const view = (identity: Identity, references: number): IdentityView => ({
+    id: identity.id,
+    kind: identity.kind === 'pod' ? 'cluster' : identity.kind,
+    labels: [...identityLabels(identity)],
+    ...(identity.kind === 'pod' && workloadFields(identity.workload)),
+    endpoints: here.get(identity.id) ?? 0,
+    references,
+  });
+  return [
+    ...RESERVED_IDENTITIES.map((identity) => view(identity, holders(identity.name, context))),
+    ...allocator.identities().map((identity) => view(identity, allocator.users(identity.id))),
+    ...repository.cidrs.identities().map((identity) => view(identity, users.get(identity.prefix.toString()) ?? 0)),
+  ];
+}
+
+/** Endpoints of this node by the identity that the kernel knows them by. */
+function endpointCounts({ endpoints, words }: IdentityViewContext): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { record } of endpoints.values()) {
+    const identity = words.get(record.id)?.identity;
+    if (identity !== undefined) counts.set(identity, (counts.get(identity) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function workloadFields({
+  namespace,
+  serviceAccount,
+  labels,
+  namedPorts,
+}: Extract<Identity, { kind: 'pod' }>['workload']) {
+  return {
+    namespace,
+    serviceAccount,
+    podLabels: Array.from(labels, ([key, value]) => `${key}=${value}`).sort(),
+    namedPorts: namedPorts.map(({ name, port, protocol }) => ({ name, port, protocol })),
+  };
+}
+
+/** How many nodes, or places, somebody with a reserved identity can be at; the others are there for flows of other systems. */
+function holders(name: ReservedName, { intent, nodeName }: IdentityViewContext): number {
+  const others = intent.nodes.rows.values().filter((row) => row.name !== nodeName);
+  switch (name) {
+    case 'host':
+    case 'world':
+    case 'pod-range':
+    case 'service-range':
+      return 1;
+    case 'remote-node':
+      return others.filter(({ isApiServer }) => !isApiServer).toArray().length;
+    case 'kube-apiserver':
+      return others.filter(({ isApiServer }) => isApiServer).toArray().length;
+    default:
+      return 0;
+  }
+}
