@@ -22,6 +22,7 @@ export {
   type Feature,
   folderStamp,
   inNetns,
+  ioctl,
   type ObjectSpec,
   openSocket,
   readObjectSpec,

@@ -11,6 +11,7 @@ export {
   bindSocket,
   closeFd,
   inNetns,
+  ioctl,
   type LoadFailure,
   Mapping,
   onReadable,

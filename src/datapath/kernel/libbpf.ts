@@ -31,6 +31,7 @@ type Libc = {
   ) => void;
   readonly send: (fd: number, data: Uint8Array, length: number, flags: number) => number | bigint;
   readonly recv: (fd: number, data: Uint8Array, length: number, flags: number) => number | bigint;
+  readonly ioctl: (fd: number, request: number, argument: number | bigint) => number;
   readonly mount: (source: string, target: string, type: string, flags: number, data: string | null) => number;
   readonly sysconf: (name: number) => number | bigint;
   readonly vsnprintf: (buffer: Uint8Array, size: number, format: Pointer, args: Pointer) => number;
@@ -80,6 +81,8 @@ const libc = once((): Libc => {
     send,
     sendAsync: send.async as Libc['sendAsync'],
     recv: lib.func('long recv(int, void*, size_t, int)'),
+    // Variadic in C; on both supported architectures an integer or a pointer is passed as if it were not.
+    ioctl: lib.func('int ioctl(int, unsigned long, unsigned long)'),
     mount: lib.func('int mount(const char*, const char*, const char*, unsigned long, const char*)'),
     sysconf: lib.func('long sysconf(int)'),
     vsnprintf: lib.func('int vsnprintf(void*, size_t, void*, void*)'),
@@ -250,6 +253,13 @@ export function openSocket(domain: number, type: number, protocol: number): numb
   const fd = libc().socket(domain, type | SOCK_CLOEXEC, protocol);
   if (fd < 0) throw new ErrnoError('socket', koffi.errno());
   return fd;
+}
+
+/** ioctl(2) with a number or a buffer. Throws ErrnoError. Returns what the kernel returned. */
+export function ioctl(fd: number, request: number, argument: number | Uint8Array): number {
+  const result = libc().ioctl(fd, request, typeof argument === 'number' ? argument : addressOf(argument));
+  if (result < 0) throw new ErrnoError('ioctl', koffi.errno());
+  return result;
 }
 
 /** An option of eight bytes. Throws ErrnoError. */

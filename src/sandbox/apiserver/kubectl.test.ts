@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
 import { Kubectl, type KubectlResult, kubectls } from '../kubectl-testkit.ts';
-import { execProcess } from './exec/child.ts';
 import { stringAt } from './json.ts';
 import { type ApiServer, createApiServer } from './server.ts';
+import { execProcess } from './streams/child.ts';
 
 const MANIFEST = `
 apiVersion: v1
@@ -30,6 +33,22 @@ spec:
   - from: [{podSelector: {matchLabels: {app: frontend}}}]
     ports: [{port: 80, protocol: TCP}]
 `;
+
+/** Says in capitals what it is told, once it is told all. */
+async function shouter(): Promise<{ readonly server: Server; readonly port: number }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    void text(socket).then((said) => socket.end(said.toUpperCase()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
+}
+
+async function dial(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(socket, 'connect');
+  return socket;
+}
 
 const programs = kubectls();
 if (programs.length === 0) test.skip('kubectl: not installed', () => undefined);
@@ -86,8 +105,16 @@ describe.each(programs)('%s', (program) => {
         yield Buffer.from(`${namespace}/${name}/${container}\n`);
         if (follow) yield Buffer.from('and on\n');
       },
-      async podExec(_namespace, _name, { command: [file = '', ...args] }) {
-        return execProcess(spawn(file, args));
+      streams: {
+        async exec(_namespace, _name, { command: [file = '', ...args] }) {
+          return execProcess(spawn(file, args));
+        },
+        async attach() {
+          return execProcess(spawn('cat'));
+        },
+        async dialer() {
+          return dial;
+        },
       },
     });
     client = await Kubectl.connect(program, server, token);
@@ -183,6 +210,40 @@ describe.each(programs)('%s', (program) => {
     await new Promise((resolve) => child.on('close', resolve));
     expect(out.trim()).toBe('300000');
   });
+
+  test.each(['true', 'false'])(
+    'port-forward carries many connections to many ports (WebSockets: %s)',
+    async (sockets) => {
+      const [one, two] = await Promise.all([shouter(), shouter()]);
+      const forwarded = { ...env, KUBECTL_PORT_FORWARD_WEBSOCKETS: sockets };
+      const ports = [`0:${one.port}`, `0:${two.port}`, '0:1'];
+      const child = spawn(program, ['port-forward', '-n', 'tenant', 'pod/web', ...ports], { env: forwarded });
+      onTestFinished(() => {
+        child.kill();
+        one.server.close();
+        two.server.close();
+      });
+      let out = '';
+      for (const output of [child.stdout, child.stderr]) output.on('data', (chunk) => (out += String(chunk)));
+      const local = async (port: number): Promise<number> => {
+        const line = new RegExp(`127\\.0\\.0\\.1:(\\d+) -> ${port}\\b`);
+        await expect.poll(() => out).toMatch(line);
+        return Number(line.exec(out)?.[1]);
+      };
+      const shout = async (port: number, said: string): Promise<string> => {
+        const socket = await dial(port);
+        socket.end(said);
+        return text(socket);
+      };
+      const large = 'x'.repeat(3_000_000);
+      const places = [await local(one.port), await local(two.port)];
+      const asked = Array.from({ length: 60 }, (_, i) => shout(places[i % 2] ?? 0, `hello ${i}`));
+      expect(await shout(places[0] ?? 0, large)).toBe(large.toUpperCase());
+      expect(await Promise.all(asked)).toEqual(asked.map((_, i) => `HELLO ${i}`));
+      await shout(await local(1), 'nobody').catch(() => '');
+      await expect.poll(() => out).toMatch(/an error occurred forwarding \d+ -> 1: .*ECONNREFUSED/);
+    },
+  );
 
   test('nodes and events', async () => {
     server.store.create('nodes', {

@@ -16,8 +16,6 @@ import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { ANONYMOUS } from './auth/user.ts';
 import type { Certificate } from './certificate.ts';
 import { apiServerErrors } from './errors.ts';
-import type { PodExec } from './exec/process.ts';
-import { refuseUpgrade, upgradeToExec } from './exec/session.ts';
 import { Exchange } from './http/exchange.ts';
 import { Handler } from './http/handler.ts';
 import { isPublic } from './http/meta-routes.ts';
@@ -28,6 +26,8 @@ import { resources } from './resources/index.ts';
 import { ApiStore } from './store/api-store.ts';
 import { NamespaceController } from './store/namespace-controller.ts';
 import { type Advertised, OwnService } from './store/own-service.ts';
+import type { PodStreams } from './streams/pod-streams.ts';
+import { answerUpgrade, refuseUpgrade } from './streams/upgrade.ts';
 
 export type ApiServerOptions = {
   /** A path or `:memory:`. */
@@ -51,8 +51,8 @@ export type ApiServerOptions = {
   readonly namespaceDeletionDelayMs?: number;
   /** Answers `kubectl logs`. */
   readonly podLog?: PodLog;
-  /** Answers `kubectl exec`. */
-  readonly podExec?: PodExec;
+  /** Answer `kubectl exec`, `attach` and `port-forward`. */
+  readonly streams?: PodStreams;
 };
 
 export type ListenOptions =
@@ -133,7 +133,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       refuseUpgrade(socket, asApiError(error, options.log));
       return;
     }
-    void upgradeToExec({ request, socket, head }, { store, podExec: options.podExec, log: options.log });
+    void answerUpgrade({ request, socket, head }, { store, streams: options.streams, log: options.log });
   };
 
   const makeServer = (tls: Certificate | undefined): HttpServer => {

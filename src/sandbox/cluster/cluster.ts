@@ -8,11 +8,9 @@ import { parseAddr } from '../../net/index.ts';
 import {
   type ApiStore,
   createApiServer,
-  execProcess,
   isApiError,
   type JsonObject,
   type KubeObject,
-  type PodExec,
   type PodLog,
 } from '../apiserver/index.ts';
 import { podSchema } from '../client/index.ts';
@@ -41,7 +39,8 @@ import { clearGround, layGround } from './ground.ts';
 import { Holds } from './holds.ts';
 import { applyManifest, readManifest } from './manifest.ts';
 import type { NodeAgent } from './node-agent.ts';
-import { type PodCommand, podCommand, spawnArgv } from './pod-exec.ts';
+import { type PodCommand, podCommand } from './pod-exec.ts';
+import { podStreams } from './pod-streams.ts';
 import { unready, unreadyNodes, waitFor } from './readiness.ts';
 import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
 import { SandboxNode } from './sandbox-node.ts';
@@ -249,6 +248,12 @@ export class SandboxCluster implements Sandbox {
     this.#holds.open(namespacedName({ namespace, name }));
   }
 
+  /** Of the node that the pod is on. */
+  #kubeletOf(namespace: string, name: string): Kubelet | undefined {
+    const pod = this.#up().plane.pods.get(namespace, name);
+    return this.#up().nodes.get(pod?.spec.nodeName ?? '')?.kubelet;
+  }
+
   #kubelets(): Kubelet[] {
     return [...this.#up().nodes.values()].map((node) => node.kubelet);
   }
@@ -282,7 +287,7 @@ export class SandboxCluster implements Sandbox {
       // One server, however many nodes it listens on.
       advertised: { addresses: this.#nodes.slice(0, 1).map(({ ip }) => ip), port: API_PORT },
       podLog: this.#podLog,
-      podExec: this.#podExec,
+      streams: podStreams((namespace, name) => this.#kubeletOf(namespace, name)),
     });
     const plane = new ControlPlane(api, log);
     const nodes = new Map(
@@ -316,9 +321,6 @@ export class SandboxCluster implements Sandbox {
       return;
     }
   }
-
-  readonly #podExec: PodExec = async (namespace, name, { command, container }) =>
-    execProcess(spawnArgv(await this.podCommand(namespace, name, command, container), 'pipe'));
 
   readonly #podLog: PodLog = (namespace, name, options) => {
     const stored = this.store.get('pods', { namespace, name });

@@ -48,6 +48,9 @@ export function containerArgv(options: {
   return inCgroupArgv(options.procsFile, [...enter, 'unshare', ...own, ...confine, ...command]);
 }
 
+/** Makes the terminal that a process has on its standard input that of a session of its own. */
+const OWN_TERMINAL = ['setsid', '--ctty', '--'];
+
 /** One more process in a running container. `init` is the pid, outside, of the container's first process. */
 export function execArgv(options: {
   readonly procsFile: string;
@@ -55,8 +58,11 @@ export function execArgv(options: {
   readonly privileges: readonly string[];
   readonly workingDir: string;
   readonly argv: readonly string[];
+  /** Its standard input is a terminal. */
+  readonly tty?: boolean;
 }): string[] {
   const enter = ['nsenter', '--target', String(options.init), '--mount', '--pid', '--net', '--ipc', '--uts'];
-  const command = ['setpriv', ...options.privileges, '--', ...options.argv];
+  const terminal = options.tty === true ? OWN_TERMINAL : [];
+  const command = [...terminal, 'setpriv', ...options.privileges, '--', ...options.argv];
   return inCgroupArgv(options.procsFile, [...enter, `--wdns=${options.workingDir}`, '--', ...command]);
 }

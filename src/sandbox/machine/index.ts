@@ -7,5 +7,6 @@ export { connectInNetns, listenInNetns } from './netns-socket.ts';
 export { nodeArgv } from './node-exec.ts';
 export { MAX_NODES, type NodePlace, nodePlace } from './node-place.ts';
 export { REPOSITORY, STATE_DIR, safeSegment, WORLD } from './paths.ts';
+export { Pty } from './pty.ts';
 export { processRecords, sweep } from './sweep.ts';
 export { buildTopology, mountBpf, WORLD_BRIDGE, worldArgv } from './topology.ts';

@@ -46,7 +46,12 @@ export function listenInNetns(netnsPath: string, ip: string, port: number): numb
 }
 
 /** A socket that connects from another network namespace. Errors come as its `error` event. */
-export function connectInNetns(netnsPath: string, ip: string, port: number): Socket {
-  const socket = new Socket({ fd: socketIn(netnsPath) });
+export function connectInNetns(
+  netnsPath: string,
+  ip: string,
+  port: number,
+  options: { readonly allowHalfOpen?: boolean } = {},
+): Socket {
+  const socket = new Socket({ ...options, fd: socketIn(netnsPath) });
   return socket.connect({ host: ip, port });
 }

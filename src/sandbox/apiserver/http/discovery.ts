@@ -33,6 +33,22 @@ export const virtualResources: readonly VirtualResource[] = [
   },
   { group: '', version: 'v1', name: 'pods/log', kind: 'Pod', namespaced: true, verbs: ['get'] },
   { group: '', version: 'v1', name: 'pods/exec', kind: 'PodExecOptions', namespaced: true, verbs: ['create', 'get'] },
+  {
+    group: '',
+    version: 'v1',
+    name: 'pods/attach',
+    kind: 'PodAttachOptions',
+    namespaced: true,
+    verbs: ['create', 'get'],
+  },
+  {
+    group: '',
+    version: 'v1',
+    name: 'pods/portforward',
+    kind: 'PodPortForwardOptions',
+    namespaced: true,
+    verbs: ['create', 'get'],
+  },
   { group: '', version: 'v1', name: 'namespaces/finalize', kind: 'Namespace', namespaced: false, verbs: ['update'] },
   {
     group: '',

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
-import { carryOutput, type ExecProcess, feed, resizeFrom } from '../exec/process.ts';
-import { type ExecTransport, protocolOf } from '../exec/transport.ts';
-import { SpdyConnection } from './spdy-connection.ts';
+import { SpdyConnection, type SpdyStream } from '../spdy/index.ts';
+import { carryOutput, type ExecProcess, feed, resizeFrom } from '../streams/process.ts';
+import { drained, type ExecTransport, protocolOf } from '../streams/transport.ts';
 
 const PROTOCOLS = ['v4.channel.k8s.io'];
 
@@ -12,9 +12,12 @@ export function spdyTransport(request: IncomingMessage): ExecTransport | undefin
   const protocol = protocolOf(request, 'x-stream-protocol-version', PROTOCOLS);
   if (protocol === undefined) return undefined;
   return ({ socket, head }, process) => {
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+    );
     const connection = new SpdyConnection(socket);
     serve(connection, heldBack(process), expectedStreams(request));
-    connection.accept(protocol, head);
+    void connection.serve(head).finally(() => process.kill());
   };
 }
 
@@ -43,31 +46,29 @@ function heldBack(process: ExecProcess): ExecProcess {
 
 /** Each stream of the process is a stream of the connection, which the client opens. */
 function serve(connection: SpdyConnection, process: ExecProcess, expected: ReadonlySet<string>): void {
-  const ids = new Map<string, number>();
-  const send = (type: string, chunk: Buffer, last = false): boolean => {
-    const id = ids.get(type);
-    return id === undefined || connection.send(id, chunk, last);
-  };
-  connection.onData = (id, body, last) => {
-    if (id === ids.get('resize')) resizeFrom(process, body);
-    if (id !== ids.get('stdin')) return;
-    feed(process, body);
-    if (last) process.stdin?.end();
-  };
-  connection.onClose = () => process.kill();
+  const opened = new Map<string, SpdyStream>();
   let begun = false;
-  connection.onStream = (id, type) => {
-    ids.set(type, id);
+  connection.onStream = (stream) => {
+    const type = stream.headers.get('streamtype') ?? '';
+    opened.set(type, stream);
+    if (type === 'stdin') {
+      stream.on('data', (chunk: Buffer) => feed(process, chunk));
+      stream.once('end', () => process.stdin?.end());
+    } else if (type === 'resize') stream.on('data', (chunk: Buffer) => resizeFrom(process, chunk));
+    else stream.resume();
     // Output must have somewhere to go before it is read.
-    if (begun || ![...expected].every((name) => ids.has(name))) return;
+    if (begun || ![...expected].every((name) => opened.has(name))) return;
     begun = true;
+    const write = (name: string, chunk: Buffer): boolean => opened.get(name)?.write(chunk) ?? true;
     void carryOutput(process, {
-      stdout: (chunk) => send('stdout', chunk),
-      stderr: (chunk) => send('stderr', chunk),
-      drained: () => connection.drained(),
+      stdout: (chunk) => write('stdout', chunk),
+      stderr: (chunk) => write('stderr', chunk),
+      drained: async () => {
+        for (const output of opened.values()) if (output.writableNeedDrain) await drained(output);
+      },
       end: (status) => {
-        send('error', Buffer.from(JSON.stringify(status)), true);
-        for (const output of ['stdout', 'stderr']) send(output, Buffer.alloc(0), true);
+        opened.get('error')?.end(JSON.stringify(status));
+        for (const output of ['stdout', 'stderr']) opened.get(output)?.end();
         connection.close();
       },
     });

@@ -1,15 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { containerOf } from '../http/subresources.ts';
 import type { JsonObject } from '../json.ts';
-import type { KubeObject } from '../object.ts';
-import { badRequest } from '../status.ts';
-
-export type PodExecOptions = {
-  readonly container: string;
-  readonly command: readonly string[];
-  readonly stdin: boolean;
-  readonly tty: boolean;
-};
 
 /** A process in a pod. Streams that were not asked for may be absent; with a terminal all output comes on stdout. */
 export type ExecProcess = {
@@ -22,16 +12,6 @@ export type ExecProcess = {
   /** The client left. */
   kill(): void;
 };
-
-/** Starts a command in a container of a pod; throws an `ApiError` when it cannot be started. */
-export type PodExec = (namespace: string, name: string, options: PodExecOptions) => Promise<ExecProcess>;
-
-export function execOptionsOf(pod: KubeObject, query: URLSearchParams): PodExecOptions {
-  const flag = (name: string): boolean => query.get(name) === 'true' || query.get(name) === '1';
-  const command = query.getAll('command');
-  if (command.length === 0) throw badRequest('you must specify at least one command for the container');
-  return { container: containerOf(pod, query.get('container') ?? ''), command, stdin: flag('stdin'), tty: flag('tty') };
-}
 
 /** What the client is told at the end, on the error channel. */
 export function exitStatus(code: number): JsonObject {

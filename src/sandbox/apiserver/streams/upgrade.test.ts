@@ -5,20 +5,24 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { PODS, podOf, TEST_TOKEN, TestServer } from '../testkit.ts';
 import { execProcess } from './child.ts';
-import type { PodExec } from './process.ts';
+import type { PodStreams } from './pod-streams.ts';
 
 /** Told the exit code of each process. */
 let exited: (code: number) => void = () => undefined;
 
-const podExec: PodExec = async (_namespace, _name, { command: [program = '', ...args] }) => {
-  const process = execProcess(spawn(program, args));
-  process.exited.then(exited, () => undefined);
-  return process;
+const streams: PodStreams = {
+  async exec(_namespace, _name, { command: [program = '', ...args] }) {
+    const process = execProcess(spawn(program, args));
+    process.exited.then(exited, () => undefined);
+    return process;
+  },
+  attach: () => Promise.reject(new Error('nobody attaches')),
+  dialer: () => Promise.reject(new Error('nobody dials')),
 };
 
 async function start(): Promise<TestServer> {
-  const api = await TestServer.start({ podExec });
-  await api.post(PODS, podOf('a'));
+  const api = await TestServer.start({ streams });
+  await api.post(PODS, podOf('a', { nodeName: 'node-1' }));
   return api;
 }
 
