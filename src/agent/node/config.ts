@@ -97,9 +97,7 @@ const mapsSchema = z
       .min(4_096)
       .refine((bytes) => (bytes & (bytes - 1)) === 0, 'must be a power of two')
       .default(MAP_SPECS.events.maxEntries)
-      .describe(
-        'Bytes of the event ring: what is written between two looks, 50 ms apart, or 250 ms when nothing came and nobody observes.',
-      ),
+      .describe('Bytes of the event ring: what is written between two looks, 50 ms apart.'),
   })
   .prefault({});
 
