@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { namespaceRow, onlyFrom, podRow, policyRow } from '../../cluster/samples.ts';
 import { endpointId, identityId, policyKey } from '../../model/index.ts';
 import { FakeKernel, fakeNode, LIMITS } from '../testkit.ts';
@@ -173,6 +173,25 @@ describe('order', () => {
     // The pod of the large one closes, the other has its table, both before the large one is there.
     expect(stores.slice(0, 2).toSorted()).toEqual(['1 1', '2 1']);
     expect(stores.slice(2).every((store) => store.startsWith('1 0'))).toBe(true);
+    expect(await node.table(1)).toEqual({ any: 4000, peers: 1 });
+  });
+
+  it('a large one is compiled in slices, between which everything else has its turn', async () => {
+    const node = await tenants(new FakeKernel(16_384));
+    // Every look at the clock is later than a slice may take.
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    const turnsUntil = async (done: () => boolean): Promise<number> => {
+      let turns = 0;
+      for (; !done(); turns += 1) await new Promise((turn) => setImmediate(turn));
+      return turns;
+    };
+    node.put(node.intent.policies, heavy);
+    node.engine.kick();
+    await turnsUntil(() => node.installer.building > 0);
+    expect(await turnsUntil(() => node.installer.building === 0)).toBeGreaterThan(8);
+    clock.mockRestore();
+    await node.settle();
     expect(await node.table(1)).toEqual({ any: 4000, peers: 1 });
   });
 

@@ -280,12 +280,7 @@ export class TableBuilder {
       const table = new CompiledTable(repository.compileInput(set, new Set(without)));
       set.changed.clear();
       try {
-        let turn = performance.now();
-        for (const _ of table.build({ rows: limits.table })) {
-          if (performance.now() - turn < SLICE_MS) continue;
-          await nextTurn();
-          turn = performance.now();
-        }
+        await inSlices(table.build({ rows: limits.table }));
         return { table, without };
       } catch (error) {
         // What denies cannot be left out.
@@ -327,9 +322,10 @@ export class TableBuilder {
       return;
     }
     if (built.state !== 'ready' || !(written?.table instanceof CompiledTable)) return;
-    const peers = written.table.regroup(set.changed);
-    set.changed.clear();
     const { table } = written;
+    const changed = Array.from(set.changed);
+    set.changed.clear();
+    const peers = await inSlices(table.regroup(changed));
     if (table.size > this.#o.limits.table) {
       built.state = 'waiting';
       return;
@@ -360,6 +356,18 @@ export class TableBuilder {
     if (others + size <= limit) return;
     const detail = `namespace ${namespace}: ${others} of ${limit} rows and peers are in use, ${size} more are needed`;
     throw planeErrors.make('E_PLANE_POLICY_SHARE', { detail });
+  }
+}
+
+/** Runs the steps to their end, with turns for everything else between them. */
+async function inSlices<T>(steps: Generator<void, T, void>): Promise<T> {
+  let turn = performance.now();
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    if (performance.now() - turn < SLICE_MS) continue;
+    await nextTurn();
+    turn = performance.now();
   }
 }
 

@@ -60,7 +60,7 @@ export function isIsolated(entries: readonly Pick<BoundEntry, 'entry'>[], enforc
 /** The whole table at once. E_POLICY_TOO_LARGE. */
 export function compileTable(input: CompileInput, limits: CompileLimits = UNLIMITED): CompiledTable {
   const table = new CompiledTable(input);
-  table.build(limits).forEach(() => undefined);
+  finish(table.build(limits));
   return table;
 }
 
@@ -77,7 +77,7 @@ export class CompiledTable implements PolicyTable {
   readonly peers = new Map<IdentityId, number>();
   readonly #entries: readonly EntryClaims[];
   readonly #everybody: readonly Claim[];
-  readonly #common: Surface;
+  #common: Surface | undefined;
   /** The node itself, where it may always come in. */
   readonly #localhost: Claim | undefined;
   readonly #onlyAllows: boolean;
@@ -99,8 +99,6 @@ export class CompiledTable implements PolicyTable {
     const local = isolated && direction === 'ingress' && allowLocalhost === 'always';
     this.#localhost = local ? ofDefault(LOCALHOST_ALLOW) : undefined;
     this.#onlyAllows = spoken.every(({ entry }) => entry.verdict === 'allow');
-    this.#common = flatten(this.#everybody);
-    this.#number(surfaceRows(this.#common));
   }
 
   /** Rows and peers: what the table takes of the maps. */
@@ -118,6 +116,10 @@ export class CompiledTable implements PolicyTable {
 
   /** Yields often, for whoever has others to serve. Peers that join or leave meanwhile are `regroup`'s. E_POLICY_TOO_LARGE. */
   *build(limits: CompileLimits): Generator<void, void, void> {
+    this.#work += portsOf(this.#everybody);
+    this.#check(limits);
+    this.#common = yield* flatten(this.#everybody);
+    this.#number(yield* surfaceRows(this.#common));
     let yielded = 0;
     const due = (): boolean => {
       this.#check(limits);
@@ -138,7 +140,7 @@ export class CompiledTable implements PolicyTable {
     if (this.#localhost !== undefined) this.#claims.add(RESERVED_IDS.host, this.#localhost);
     for (const [peer, list] of this.#claims.entries()) {
       const known = list.group !== undefined;
-      const group = this.#groupOf(list);
+      const group = yield* this.#groupOf(list);
       if (group !== 0) this.peers.set(peer, group);
       if (due() || !known) yield;
     }
@@ -146,11 +148,11 @@ export class CompiledTable implements PolicyTable {
     this.#check(limits);
   }
 
-  /** The groups of these peers now, 0 = none; part of the table from then on. */
-  regroup(peers: Iterable<IdentityId>): Map<IdentityId, number> {
+  /** The groups of these peers now, 0 = none; part of the table from then on. Yields like `build`. */
+  *regroup(peers: Iterable<IdentityId>): Generator<void, Map<IdentityId, number>, void> {
     const groups = new Map<IdentityId, number>();
     for (const peer of peers) {
-      const group = this.#groupOf(this.#listOf(peer));
+      const group = yield* this.#groupOf(this.#listOf(peer));
       groups.set(peer, group);
       if (group === 0) this.peers.delete(peer);
       else this.peers.set(peer, group);
@@ -189,14 +191,16 @@ export class CompiledTable implements PolicyTable {
     return local === undefined ? list : this.#claims.step(list, local);
   }
 
-  #groupOf(list: ClaimList): number {
+  *#groupOf(list: ClaimList): Generator<void, number, void> {
     if (list.group !== undefined) return list.group;
     const claims = [...this.#everybody, ...claimsOf(list)].sort(byPrecedence);
-    this.#work += claims.reduce((sum, { ports }) => sum + 1 + (ports?.length ?? 0), 0);
+    this.#work += portsOf(claims);
     // Where nothing is denied, the node needs no second set of the rows that let everybody in.
     const alone = list.claim !== undefined && list.claim === this.#localhost && list.parent === this.#claims.root;
     const rows =
-      alone && this.#onlyAllows ? surfaceRows(flatten([list.claim])) : surfaceRows(flatten(claims), this.#common);
+      alone && this.#onlyAllows
+        ? yield* surfaceRows(yield* flatten([list.claim]))
+        : yield* surfaceRows(yield* flatten(claims), this.#common);
     list.group = rows.length === 0 ? 0 : this.#number(rows);
     return list.group;
   }
@@ -215,5 +219,17 @@ export class CompiledTable implements PolicyTable {
   #check({ rows }: CompileLimits): void {
     if (this.size <= rows && this.#work <= rows * WORK_PER_ROW) return;
     throw policyErrors.make('E_POLICY_TOO_LARGE', { detail: `more than ${rows} rows and peers in one direction` });
+  }
+}
+
+/** What `flatten` has to look at. */
+const portsOf = (claims: readonly Claim[]): number =>
+  claims.reduce((sum, { ports }) => sum + 1 + (ports?.length ?? 0), 0);
+
+/** Without a pause. */
+export function finish<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
   }
 }

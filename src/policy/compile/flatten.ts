@@ -32,6 +32,8 @@ export type ProtocolSurface = {
 };
 
 const PORTS = 0x1_0000;
+/** Ranges looked at between two yields: less than a millisecond. */
+const SLICE = 1_000;
 
 /** Sorts claims for `flatten`: by precedence, and the broader first among equals so that it absorbs the narrower. */
 export function byPrecedence(a: Claim, b: Claim): number {
@@ -45,12 +47,12 @@ function breadth({ ports }: Claim): number {
 
 const isWhole = (range: PortRange): boolean => range.from === 0 && range.to === PORTS - 1;
 
-/** `claims` sorted by `byPrecedence`. */
-export function flatten(claims: readonly Claim[]): Surface {
+/** `claims` sorted by `byPrecedence`. Yields often, for whoever has others to serve. */
+export function* flatten(claims: readonly Claim[]): Generator<void, Surface, void> {
   const protocols = new Map<number, ProtocolSurface>();
   for (const claim of claims) {
     for (const { protocol } of claim.ports ?? []) {
-      if (!protocols.has(protocol)) protocols.set(protocol, flattenProtocol(claims, protocol));
+      if (!protocols.has(protocol)) protocols.set(protocol, yield* flattenProtocol(claims, protocol));
     }
   }
   return { base: firstVerdict(claims.filter(({ ports }) => ports === undefined)), protocols };
@@ -70,7 +72,7 @@ type Cover = { readonly claim: Claim; readonly ranges: readonly PortRange[] };
 
 const ALL: readonly PortRange[] = [{ from: 0, to: PORTS - 1 }];
 
-function flattenProtocol(claims: readonly Claim[], protocol: number): ProtocolSurface {
+function* flattenProtocol(claims: readonly Claim[], protocol: number): Generator<void, ProtocolSurface, void> {
   const covers: Cover[] = [];
   for (const claim of claims) {
     const ranges =
@@ -78,13 +80,14 @@ function flattenProtocol(claims: readonly Claim[], protocol: number): ProtocolSu
         ? ALL
         : claim.ports.filter((ports) => ports.protocol === protocol).map(({ range }) => range);
     if (ranges.length > 0) covers.push({ claim, ranges });
+    if (ranges.length >= SLICE) yield;
   }
   const whole = firstVerdict(covers.filter(({ ranges }) => ranges.some(isWhole)).map(({ claim }) => claim));
-  return { whole, segments: paint(covers) };
+  return { whole, segments: yield* paint(covers) };
 }
 
 /** Paints the claims onto the line of ports, the winning one first; what is painted is never painted over. */
-function paint(covers: readonly Cover[]): Segment[] {
+function* paint(covers: readonly Cover[]): Generator<void, Segment[], void> {
   const edges = edgesOf(covers);
   const values = Array.from<PolicyTableValue | undefined>({ length: edges.length });
 
@@ -93,7 +96,10 @@ function paint(covers: readonly Cover[]): Segment[] {
   for (const { claim, ranges } of covers) {
     if (tier !== undefined && claim.tier !== tier) line = BlankLine.where(values);
     tier = claim.tier;
-    for (const { from, to } of ranges) line.fill(position(edges, from), position(edges, to + 1), values, claim.value);
+    for (const [index, { from, to }] of ranges.entries()) {
+      line.fill(position(edges, from), position(edges, to + 1), values, claim.value);
+      if (index % SLICE === SLICE - 1) yield;
+    }
   }
 
   const segments: Segment[] = [];
@@ -104,17 +110,22 @@ function paint(covers: readonly Cover[]): Segment[] {
 }
 
 /** Where a range begins or the port after a range; ascending, the first is 0. */
-function edgesOf(covers: readonly Cover[]): number[] {
-  const edges = [0];
+function edgesOf(covers: readonly Cover[]): Uint32Array {
+  const count = covers.reduce((sum, { ranges }) => sum + ranges.length, 0);
+  const edges = new Uint32Array(1 + 2 * count);
+  let at = 1;
   for (const { ranges } of covers) {
-    for (const { from, to } of ranges) edges.push(from, to + 1);
+    for (const { from, to } of ranges) {
+      edges[at++] = from;
+      edges[at++] = to + 1;
+    }
   }
-  edges.sort((a, b) => a - b);
+  edges.sort();
   return edges.filter((edge, index) => edge < PORTS && (index === 0 || edge !== edges[index - 1]));
 }
 
 /** Index of the edge, which is there; the length for the end of the line. */
-function position(edges: readonly number[], edge: number): number {
+function position(edges: Uint32Array, edge: number): number {
   let low = 0;
   let high = edges.length;
   while (low < high) {

@@ -4,6 +4,7 @@ export {
   type CompileInput,
   compileTable,
   DEFAULT_ALLOW,
+  finish,
   isIsolated,
   LOCALHOST_ALLOW,
 } from './compile.ts';

@@ -3,14 +3,17 @@ import { portPrefixes } from '../../net/index.ts';
 import type { ProtocolSurface, Segment, Surface } from './flatten.ts';
 import { DEFAULT_PRECEDENCE } from './precedence.ts';
 
+/** Rows between two yields: less than a millisecond. */
+const SLICE = 1_000;
+
 /** "Nothing decides" spelled out, where a shorter row of the same group would otherwise speak. */
 const NOTHING: PolicyTableValue = { verdict: 'deny', precedence: DEFAULT_PRECEDENCE, rule: ruleId(0) };
 
 /**
  * The fewest rows we know that make a longest-prefix look-up give `surface`, where a look-up that finds none of them
- * gives `fallback` (the rows of group 0; absent = nothing).
+ * gives `fallback` (the rows of group 0; absent = nothing). Yields often, as `flatten` does.
  */
-export function surfaceRows(surface: Surface, fallback?: Surface): PolicyRow[] {
+export function* surfaceRows(surface: Surface, fallback?: Surface): Generator<void, PolicyRow[], void> {
   const rows: PolicyRow[] = [];
   const based = surface.base !== fallback?.base;
   if (based) rows.push(rowOf(0, 0, 0, surface.base ?? NOTHING));
@@ -18,7 +21,7 @@ export function surfaceRows(surface: Surface, fallback?: Surface): PolicyRow[] {
   for (const protocol of protocols) {
     const wanted = protocolOf(surface, protocol);
     const given = based || fallback === undefined ? uniform(surface.base) : protocolOf(fallback, protocol);
-    protocolRows(protocol, wanted, given, rows);
+    yield* protocolRows(protocol, wanted, given, rows);
   }
   return rows;
 }
@@ -33,7 +36,12 @@ const rowOf = (protocol: number, port: number, portBits: number, value: PolicyTa
   rule: value.rule,
 });
 
-function protocolRows(protocol: number, wanted: ProtocolSurface, given: ProtocolSurface, rows: PolicyRow[]): void {
+function* protocolRows(
+  protocol: number,
+  wanted: ProtocolSurface,
+  given: ProtocolSurface,
+  rows: PolicyRow[],
+): Generator<void, void, void> {
   let under = given.segments;
   if (wanted.whole !== undefined && wanted.whole !== given.whole) {
     rows.push(rowOf(protocol, 0, 0, wanted.whole));
@@ -42,6 +50,7 @@ function protocolRows(protocol: number, wanted: ProtocolSurface, given: Protocol
   for (const { from, to, value } of differences(wanted.segments, under)) {
     for (const { port, bits } of portPrefixes({ from, to })) {
       rows.push(rowOf(protocol, port, bits, value ?? NOTHING));
+      if (rows.length % SLICE === 0) yield;
     }
   }
 }

@@ -24,6 +24,7 @@ import {
   type CompiledTable,
   type CompileInput,
   compileTable,
+  finish,
   precedenceOf,
 } from '../compile/index.ts';
 import { policyErrors } from '../errors.ts';
@@ -264,7 +265,7 @@ export class PolicyRepository {
   #tableOf(set: RuleSet): CompiledTable {
     const known = this.#tables.get(set);
     if (known !== undefined) {
-      known.regroup(set.changed);
+      finish(known.regroup(set.changed));
       set.changed.clear();
       return known;
     }
