@@ -3,9 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Builds the static C programs, `build/membrane-cni` and `build/membrane-frame`, when a source is newer. Prints what it did. */
+/** Builds the static C programs of `build/`, each when a source is newer. Prints what it did. */
 const root = join(import.meta.dirname, '..');
-const programs = { 'membrane-cni': 'cni', 'membrane-frame': 'src/demonstration/tools/frame' } as const;
+const programs = {
+  'membrane-cni': 'cni',
+  'membrane-frame': 'src/demonstration/tools/frame',
+  'membrane-pod': 'src/sandbox/kubelet/pod-init',
+} as const;
 const flags = ['-std=gnu11', '-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong'];
 
 function modified(path: string): number {

@@ -4,3 +4,4 @@ export { type Change, Informer } from './informer.ts';
 export { type Node, nodeIsReady, nodeSchema } from './node.ts';
 export { type Container, isReady, type Pod, type Probe, podKey, podSchema, type Toleration } from './pod.ts';
 export { rfc3339, rfc3339Micro } from './time.ts';
+export type { Projection, Volume, VolumeMount } from './volume-schema.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { namespacedName } from '../../base/index.ts';
 import { envFromSchema, envSchema, resourcesSchema } from './env-schema.ts';
+import { volumeMountSchema, volumeSchema } from './volume-schema.ts';
 
 /**
  * What the scheduler and the kubelet read of a pod. Parsed from whatever the API server sends, although that validates
@@ -33,6 +34,7 @@ const containerSchema = z.object({
   args: z.array(noNul).default([]),
   env: z.array(envSchema).default([]),
   envFrom: z.array(envFromSchema).default([]),
+  volumeMounts: z.array(volumeMountSchema).default([]),
   resources: resourcesSchema.default({ limits: {}, requests: {} }),
   workingDir: noNul.optional(),
   ports: z
@@ -50,6 +52,8 @@ const containerSchema = z.object({
     .object({
       privileged: z.boolean().default(false),
       allowPrivilegeEscalation: z.boolean().optional(),
+      readOnlyRootFilesystem: z.boolean().default(false),
+      runAsNonRoot: z.boolean().optional(),
       runAsUser: z.int().min(0).optional(),
       runAsGroup: z.int().min(0).optional(),
       capabilities: z
@@ -100,6 +104,17 @@ export const podSchema = z.object({
     hostname: segment.optional(),
     serviceAccountName: z.string().default('default'),
     enableServiceLinks: z.boolean().default(true),
+    subdomain: z.string().default(''),
+    hostAliases: z.array(z.object({ ip: z.string(), hostnames: z.array(z.string()).default([]) })).default([]),
+    dnsPolicy: z.string().default('ClusterFirst'),
+    dnsConfig: z
+      .object({
+        nameservers: z.array(z.string()).default([]),
+        searches: z.array(z.string()).default([]),
+        options: z.array(z.object({ name: z.string().default(''), value: z.string().default('') })).default([]),
+      })
+      .default({ nameservers: [], searches: [], options: [] }),
+    volumes: z.array(volumeSchema).default([]),
     restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
     terminationGracePeriodSeconds: z.number().default(30),
     nodeSelector: z.record(z.string(), z.string()).default({}),
@@ -109,7 +124,13 @@ export const podSchema = z.object({
     initContainers: z.array(containerSchema).default([]),
     containers: z.array(containerSchema),
     securityContext: z
-      .object({ runAsUser: z.int().min(0).optional(), runAsGroup: z.int().min(0).optional() })
+      .object({
+        runAsUser: z.int().min(0).optional(),
+        runAsGroup: z.int().min(0).optional(),
+        runAsNonRoot: z.boolean().optional(),
+        fsGroup: z.int().min(0).optional(),
+        supplementalGroups: z.array(z.int().min(0)).default([]),
+      })
       .optional(),
   }),
   status: z

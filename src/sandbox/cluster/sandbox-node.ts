@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../base/index.ts';
 import { type Pod, podKey } from '../client/index.ts';
 import { Kubelet } from '../kubelet/index.ts';
-import { type Cgroup, type NodePlace, REPOSITORY } from '../machine/index.ts';
+import { type Cgroup, CLUSTER_DNS_IP, CLUSTER_DOMAIN, type NodePlace, REPOSITORY } from '../machine/index.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Holds } from './holds.ts';
 import { NodeAgent } from './node-agent.ts';
@@ -35,6 +35,9 @@ export class SandboxNode {
       cgroup,
       cniBinDir: sandbox.cni?.binDir ?? join(REPOSITORY, 'build'),
       networkList: sandbox.cni?.networkList ?? NETWORK_LIST,
+      clusterDns: CLUSTER_DNS_IP,
+      clusterDomain: CLUSTER_DOMAIN,
+      issueToken: (account, request) => plane.api.tokens.issue(account, request),
       restartDelay: sandbox.restartDelay,
       beforeNetwork: async (pod: Pod, netns: string) => {
         await sandbox.beforeNetwork?.(pod, netns);

@@ -43,6 +43,11 @@ describe('containerCommand', () => {
       'CreateContainerError',
       /unknown capability "EVERYTHING"/,
     ],
+    [
+      { command: ['a'], securityContext: { runAsNonRoot: true, runAsUser: 0 } },
+      'CreateContainerConfigError',
+      /container's runAsUser breaks non-root policy \(pod: "web_n\(u\)", container: c\)/,
+    ],
   ])('refuses %j', (container, reason, message) => {
     expect(command(container)).toMatchObject({ kind: 'refused', reason, message: expect.stringMatching(message) });
   });
@@ -51,6 +56,14 @@ describe('containerCommand', () => {
     [{ securityContext: { runAsUser: 1000 } }, {}, ['--reuid=1000', '--regid=1000', '--clear-groups']],
     [{}, { securityContext: { runAsUser: 5, runAsGroup: 6 } }, ['--reuid=5', '--regid=6', '--clear-groups']],
     [{ securityContext: { allowPrivilegeEscalation: false } }, {}, ['--no-new-privs']],
+    [{}, { securityContext: { fsGroup: 7, supplementalGroups: [8] } }, ['--groups=7,8']],
+    [
+      { securityContext: { runAsUser: 5 } },
+      { securityContext: { fsGroup: 7, runAsGroup: 6 } },
+      ['--reuid=5', '--regid=6', '--groups=7'],
+    ],
+    [{ securityContext: { runAsNonRoot: true, runAsUser: 5 } }, {}, ['--reuid=5', '--regid=5', '--clear-groups']],
+    [{}, { securityContext: { runAsNonRoot: true } }, ['--reuid=65534', '--regid=65534', '--clear-groups']],
   ])('turns a security context into options: %j %j', (container, spec, expected) => {
     const made = command({ command: ['a'], ...container }, spec);
     expect(made.kind === 'command' ? made.privileges.slice(3) : made).toEqual(expected);
@@ -62,8 +75,14 @@ describe('argument lists', () => {
 
   it('hands everything to the scripts as parameters, none of it as text', () => {
     const lists = [
-      holderArgv({ procsFile: '/p', netns: '/n', hostname: hostile }),
-      containerArgv({ ...at, netns: '/n', holder: 7, privileged: false, argv: [hostile], workingDir: hostile }),
+      holderArgv({ procsFile: '/p', netns: '/n', hostname: hostile, memory: [{ path: hostile, options: hostile }] }),
+      containerArgv({
+        ...at,
+        ...inside,
+        mounts: [{ ...mount, target: hostile }],
+        argv: [hostile],
+        workingDir: hostile,
+      }),
       execArgv({ ...at, init: 8, argv: [hostile], workingDir: hostile }),
     ];
     for (const argv of lists) {
@@ -75,9 +94,11 @@ describe('argument lists', () => {
   });
 
   it('ends options before a command that looks like one', () => {
-    const argv = containerArgv({ ...at, netns: '/n', holder: 7, privileged: false, argv: ['--help'], workingDir: '/' });
+    const argv = containerArgv({ ...at, ...inside, mounts: [], argv: ['--help'], workingDir: '/' });
     expect(argv.slice(-2)).toEqual(['--', '--help']);
   });
 
   const at = { procsFile: '/p', privileges: [] };
+  const inside = { netns: '/n', holder: 7, privileged: false, readOnlyRoot: false, stage: '/s' };
+  const mount = { source: '/v', sub: hostile, readOnly: true };
 });

@@ -12,9 +12,11 @@ export type ContainerCommand =
       /** Options of setpriv(1). */
       readonly privileges: readonly string[];
       readonly privileged: boolean;
+      readonly readOnlyRoot: boolean;
     }
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string };
 
+const NOBODY = 65_534;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** There are no images here. An image that is known to do nothing does nothing; any other needs a `command`. */
@@ -30,14 +32,27 @@ function privilegesOf(
   capabilities: Exclude<Capabilities, { kind: 'unknown' }>,
 ): string[] {
   const context = container.securityContext;
-  const user = context?.runAsUser ?? pod.spec.securityContext?.runAsUser;
+  const user = userOf(container, pod);
   const group = context?.runAsGroup ?? pod.spec.securityContext?.runAsGroup ?? user;
+  const { fsGroup, supplementalGroups = [] } = pod.spec.securityContext ?? {};
+  const groups = [...(fsGroup === undefined ? [] : [fsGroup]), ...supplementalGroups];
   return [
     ...setprivArgs(capabilities),
     ...(user === undefined ? [] : [`--reuid=${user}`]),
-    ...(group === undefined ? [] : [`--regid=${group}`, '--clear-groups']),
+    ...(group === undefined ? [] : [`--regid=${group}`]),
+    ...(groups.length > 0 ? [`--groups=${groups.join(',')}`] : group === undefined ? [] : ['--clear-groups']),
     ...(context?.allowPrivilegeEscalation === false ? ['--no-new-privs'] : []),
   ];
+}
+
+function mustNotBeRoot(container: Container, pod: Pod): boolean {
+  return container.securityContext?.runAsNonRoot ?? pod.spec.securityContext?.runAsNonRoot ?? false;
+}
+
+/** There is no image to say who its user is: root, unless it must not be. */
+function userOf(container: Container, pod: Pod): number | undefined {
+  const asked = container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser;
+  return asked ?? (mustNotBeRoot(container, pod) ? NOBODY : undefined);
 }
 
 /** `env`: what the container asks for; only that is seen by what is expanded in its command. */
@@ -54,6 +69,13 @@ export function containerCommand(
       `the sandbox has no images: give container "${container.name}" a command, which runs on this machine's file system`,
     );
   }
+  if (mustNotBeRoot(container, pod) && userOf(container, pod) === 0) {
+    const { name, namespace, uid } = pod.metadata;
+    return refused(
+      'CreateContainerConfigError',
+      `container's runAsUser breaks non-root policy (pod: "${name}_${namespace}(${uid})", container: ${container.name})`,
+    );
+  }
   const capabilities = containerCapabilities({
     privileged: container.securityContext?.privileged ?? false,
     ...container.securityContext?.capabilities,
@@ -68,5 +90,6 @@ export function containerCommand(
     workingDir: container.workingDir ?? '/',
     privileges: privilegesOf(container, pod, capabilities),
     privileged: capabilities.kind === 'all',
+    readOnlyRoot: container.securityContext?.readOnlyRootFilesystem ?? false,
   };
 }

@@ -8,6 +8,7 @@ import { containerEnv } from './env/container-env.ts';
 import { containerArgv, execArgv } from './isolation.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { httpProbe, tcpProbe } from './network-probe.ts';
+import type { PodFiles } from './pod-files.ts';
 import type { PodSandbox } from './pod-sandbox.ts';
 import { type ContainerRecord, isFinal } from './pod-status.ts';
 import { watchReadiness } from './readiness.ts';
@@ -28,6 +29,7 @@ export type ContainerRunnerOptions = {
   readonly pod: Pod;
   readonly container: Container;
   readonly sandbox: PodSandbox;
+  readonly files: PodFiles;
   readonly logPath: string;
   /** After every change of `record`. */
   readonly onChange: () => void;
@@ -105,7 +107,7 @@ export class ContainerRunner {
 
   /** One start to its end; how long it ran, in ms. */
   async #runOnce(command: Runnable, signal: AbortSignal): Promise<number> {
-    const { host, container, sandbox, event } = this.#options;
+    const { host, pod, container, sandbox, files, event } = this.#options;
     const cgroup = sandbox.cgroup.child(`c-${container.name}`);
     const started = systemClock.now();
     const startedAt = rfc3339(started);
@@ -119,7 +121,9 @@ export class ContainerRunner {
       cgroup.create();
       const { procsFile } = cgroup;
       const { netns, holder } = sandbox;
-      const argv = containerArgv({ ...command, procsFile, netns, holder });
+      const { stage } = files;
+      const mounts = files.mounts(container, pod, command.env);
+      const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts });
       const made = new ContainerProcess({ argv, env: command.env, cgroup, logPath: this.#options.logPath });
       this.#process = made;
       await made.running;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorMessage, type Logger, namespacedName, systemClock } from '../../base/index.ts';
@@ -13,6 +14,7 @@ import { NodeRegistration } from './node-registration.ts';
 import { PodObjects } from './pod-objects.ts';
 import { PodWorker } from './pod-worker.ts';
 import { Semaphore } from './semaphore.ts';
+import { type IssueToken, PodTokens } from './volumes/tokens.ts';
 
 const PARALLEL_STARTS = 4;
 const LOG_CHECK_MS = 10_000;
@@ -30,10 +32,22 @@ export type KubeletOptions = {
   /** Folder with the CNI plugin, and the network list's text. */
   readonly cniBinDir: string;
   readonly networkList: string;
+  readonly issueToken: IssueToken;
+  /** Address of the cluster's DNS server. */
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
   readonly restartDelay?: { readonly initialMs: number; readonly maxMs: number } | undefined;
   readonly beforeNetwork?: ((pod: Pod, netns: string) => Promise<void>) | undefined;
   readonly log: Logger;
 };
+
+function machineResolvers(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 /** Runs the pods of one node. */
 export class Kubelet {
@@ -69,6 +83,8 @@ export class Kubelet {
       log,
       events: new EventRecorder({ store, component: 'kubelet', log }),
       objects: new PodObjects({ store, log }),
+      tokens: new PodTokens(options.issueToken),
+      dns: { servers: [options.clusterDns], domain: options.clusterDomain, node: machineResolvers() },
       sandboxes: {
         node,
         cni: this.#cni,

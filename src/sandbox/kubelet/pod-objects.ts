@@ -23,13 +23,18 @@ export class PodObjects {
       RESOURCES.map(async (resource) => {
         try {
           for await (const { object } of this.#store.watch(resource, { signal })) {
-            this.#changes.emit(`in ${object.metadata.namespace ?? ''}`);
+            this.tell(object.metadata.namespace ?? '');
           }
         } catch (error) {
           if (!signal.aborted) this.#log.error({ resource, error: errorMessage(error) }, 'watch ended');
         }
       }),
     );
+  }
+
+  /** Says that something changed there that pods are made of. */
+  tell(namespace: string): void {
+    this.#changes.emit(`in ${namespace}`);
   }
 
   of(namespace: string): PodSources {

@@ -5,7 +5,9 @@ import { type Cgroup, createNetns, deleteNetns, type NodePlace } from '../machin
 import type { Attachment, Cni, CniResult } from './cni.ts';
 import { type NetworkList, readNetworkList } from './cni-config.ts';
 import { ContainerProcess } from './container-process.ts';
+import { hostName } from './etc/hosts-file.ts';
 import { holderArgv } from './isolation.ts';
+import type { MemoryVolume } from './volumes/pod-volumes.ts';
 
 export type SandboxHost = {
   readonly node: NodePlace;
@@ -35,15 +37,18 @@ export class PodSandbox {
   podIPs: readonly string[] = [];
   readonly #host: SandboxHost;
   readonly #pod: Pod;
+  readonly #memory: readonly MemoryVolume[];
   /** Of the namespace we made; empty for a pod on the host's network. */
   readonly #netnsName: string;
   #list: NetworkList | undefined;
   #result: CniResult | undefined;
 
-  constructor(host: SandboxHost, pod: Pod) {
+  /** `memory`: what the containers share in their mounts, too. */
+  constructor(host: SandboxHost, pod: Pod, memory: readonly MemoryVolume[] = []) {
     const short = this.id.slice(0, 12);
     this.#host = host;
     this.#pod = pod;
+    this.#memory = memory;
     this.cgroup = host.cgroup.child(`pod-${short}`);
     this.#netnsName = pod.spec.hostNetwork ? '' : `mbr-pod-${short}`;
     this.netns = pod.spec.hostNetwork ? host.node.netnsPath : '';
@@ -77,11 +82,13 @@ export class PodSandbox {
   }
 
   async #hold(): Promise<void> {
-    const { spec, metadata } = this.#pod;
-    // The kernel takes 64 bytes; Kubernetes cuts a host name at 63.
-    const hostname = (spec.hostname ?? metadata.name).slice(0, 63);
     const cgroup = this.cgroup.child('shared').create();
-    const argv = holderArgv({ procsFile: cgroup.procsFile, netns: this.netns, hostname });
+    const argv = holderArgv({
+      procsFile: cgroup.procsFile,
+      netns: this.netns,
+      hostname: hostName(this.#pod),
+      memory: this.#memory,
+    });
     const holder = new ContainerProcess({ argv, env: { PATH }, cgroup });
     if (!(await holder.running)) throw new Error(`the pod's shared namespaces cannot be made (${podKey(this.#pod)})`);
     this.holder = holder.pid;

@@ -28,6 +28,8 @@ export type PodRecord = {
   /** Empty before the network is there. */
   readonly podIPs: readonly string[];
   readonly containers: ReadonlyMap<string, ContainerRecord>;
+  /** Why its containers cannot be made yet: what of its volumes is not there. */
+  readonly missing?: string;
   /** The pod cannot ever run here. */
   readonly failed?: { readonly reason: string; readonly message: string };
 };
@@ -120,6 +122,9 @@ function conditions(pod: Pod, record: PodRecord, phase: Phase, now: string): Con
     condition('Ready', ready, why),
     condition('ContainersReady', ready, why),
     condition('PodScheduled', true),
+    ...(record.missing === undefined
+      ? []
+      : [condition('PodReadyToStartContainers', false, { reason: 'VolumesNotMounted', message: record.missing })]),
   ];
 }
 

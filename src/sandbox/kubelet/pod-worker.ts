@@ -1,11 +1,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Backoff, errorMessage, systemClock } from '../../base/index.ts';
 import { isApiError } from '../apiserver/index.ts';
 import { type Container, type Pod, podKey, rfc3339 } from '../client/index.ts';
 import { ContainerRunner, type ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { containerLogName, podLogDir } from './log-files.ts';
+import { PodFiles } from './pod-files.ts';
 import { PodSandbox } from './pod-sandbox.ts';
 import { type ContainerRecord, podStatus } from './pod-status.ts';
 
@@ -20,23 +22,33 @@ export class PodWorker {
   readonly #ending = new AbortController();
   /** Aborted when it is to end without any grace. */
   readonly #force = new AbortController();
+  /** Aborted when its containers have ended. */
+  readonly #done = new AbortController();
   readonly #runners = new Map<string, ContainerRunner>();
+  readonly #files: PodFiles;
   #pod: Pod;
   #sandbox: PodSandbox | undefined;
   #graceMs = 0;
   #conditions: Parameters<typeof podStatus>[3] = [];
   #written = '';
+  /** Why its containers cannot be made yet. */
+  #missing: string | undefined;
   #gone = false;
 
   constructor(host: KubeletHost, pod: Pod) {
     this.#host = host;
     this.#pod = pod;
+    this.#files = new PodFiles(host, pod, (type, reason, message) => this.#event(type, reason, message));
     this.update(pod);
   }
 
-  /** A new version of the object: only its deletion matters, a pod's spec does not change. */
+  /** A new version of the object: its deletion matters, and what its files are made of; a pod's spec does not change. */
   update(pod: Pod): void {
+    const { labels, annotations } = this.#pod.metadata;
     this.#pod = pod;
+    if (!isDeepStrictEqual([labels, annotations], [pod.metadata.labels, pod.metadata.annotations])) {
+      this.#host.objects.tell(pod.metadata.namespace);
+    }
     if (pod.metadata.deletionTimestamp === undefined) return;
     this.#graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1_000;
     if (this.#graceMs === 0) this.#force.abort();
@@ -68,12 +80,13 @@ export class PodWorker {
   async run(): Promise<void> {
     const stop = AbortSignal.any([this.#ending.signal, this.#host.shutdown]);
     try {
-      if (await this.#setUp(stop)) await this.#runContainers(stop);
+      if ((await this.#prepareFiles(stop)) && (await this.#setUp(stop))) await this.#runContainers(stop);
     } catch (error) {
       this.#host.log.error({ pod: podKey(this.#pod), error: errorMessage(error) }, 'pod failed');
       this.#event('Warning', 'Failed', errorMessage(error));
     }
     // A pod that has run to its end frees its network at once, and its object stays until somebody deletes it.
+    this.#done.abort();
     await this.#tearDown();
     if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
     if (this.#host.shutdown.aborted) return;
@@ -81,15 +94,38 @@ export class PodWorker {
     rmSync(this.#logDir, { recursive: true, force: true });
   }
 
+  /** Resolves when the pod's volumes are there; false when it is to end before. */
+  async #prepareFiles(stop: AbortSignal): Promise<boolean> {
+    const done = await this.#files.prepare(
+      () => this.#pod,
+      stop,
+      (faults) => {
+        this.#missing = faults.map(({ volume, message }) => `volume "${volume}": ${message}`).join('; ');
+        this.#publish();
+      },
+    );
+    this.#missing = undefined;
+    return done;
+  }
+
+  async #followFiles(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#files.follow(() => this.#pod, signal);
+    } catch (error) {
+      this.#host.log.error({ pod: podKey(this.#pod), error: errorMessage(error) }, 'volumes are not kept up to date');
+    }
+  }
+
   async #setUp(stop: AbortSignal): Promise<boolean> {
     const backoff = new Backoff(SANDBOX_BACKOFF);
     while (!stop.aborted) {
-      const sandbox = new PodSandbox(this.#host.sandboxes, this.#pod);
+      const sandbox = new PodSandbox(this.#host.sandboxes, this.#pod, this.#files.memory);
       try {
         await this.#host.starts.run(async () => {
           if (stop.aborted) return;
           this.#sandbox = sandbox;
           await sandbox.create();
+          await this.#files.writeEtc(this.#pod, sandbox.podIPs);
         });
         return !stop.aborted;
       } catch (error) {
@@ -106,6 +142,7 @@ export class PodWorker {
 
   async #runContainers(stop: AbortSignal): Promise<void> {
     const { restartPolicy, initContainers, containers } = this.#pod.spec;
+    void this.#followFiles(AbortSignal.any([stop, this.#done.signal]));
     for (const container of initContainers) {
       const runner = this.#runner(container);
       // An init container that succeeded is done even where the others are always restarted.
@@ -139,6 +176,7 @@ export class PodWorker {
       pod: this.#pod,
       container,
       sandbox: this.#sandbox ?? new PodSandbox(this.#host.sandboxes, this.#pod),
+      files: this.#files,
       logPath: join(this.#logDir, containerLogName(container.name)),
       onChange: () => this.#publish(),
       event: (type, reason, message) => this.#event(type, reason, message),
@@ -149,8 +187,10 @@ export class PodWorker {
 
   async #tearDown(): Promise<void> {
     const sandbox = this.#sandbox;
-    if (sandbox === undefined || this.#host.shutdown.aborted) return;
-    await sandbox.remove(this.#host.shutdown);
+    if (this.#host.shutdown.aborted) return;
+    await sandbox?.remove(this.#host.shutdown);
+    await this.#files.remove(this.#pod);
+    if (sandbox === undefined) return;
     rmSync(this.#recordPath, { force: true });
   }
 
@@ -176,6 +216,7 @@ export class PodWorker {
       hostIP: this.#host.node.ip,
       podIPs: this.#sandbox?.podIPs ?? [],
       containers,
+      ...(this.#missing !== undefined && { missing: this.#missing }),
     };
     const { status, conditions } = podStatus(this.#pod, record, rfc3339(), this.#conditions);
     this.#conditions = conditions;

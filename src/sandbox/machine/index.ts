@@ -1,5 +1,5 @@
 export { Cgroup, inCgroupArgv } from './cgroup.ts';
-export { API_SERVICE_IP, CLUSTER_DOMAIN, SERVICE_CIDR } from './cluster-network.ts';
+export { API_SERVICE_IP, CLUSTER_DNS_IP, CLUSTER_DOMAIN, SERVICE_CIDR } from './cluster-network.ts';
 export { attempt, type CommandOptions, type CommandResult, exitCode, run } from './command.ts';
 export { type MachineLock, takeMachineLock } from './machine-lock.ts';
 export { createNetns, deleteNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from './netns.ts';

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { listAt, stringAt } from '../../../src/sandbox/apiserver/index.ts';
 import { attempt, type CommandResult } from '../../../src/sandbox/machine/command.ts';
@@ -136,5 +137,146 @@ describe('the environment of a container', () => {
     await apply({ kind: 'ConfigMap', metadata: { name: 'later' }, data: { A: 'came' } });
     await ready('waits');
     expect(await inPod('waits', 'echo $A')).toBe('came');
+  });
+});
+
+describe('the volumes of a pod', () => {
+  it('are shared by its containers, as they are asked for, and nothing of the machine changes', async () => {
+    const volumes = [
+      { name: 'scratch', emptyDir: {} },
+      { name: 'small', emptyDir: { medium: 'Memory', sizeLimit: '64Ki' } },
+      { name: 'logs', hostPath: { path: '/var/log/of-the-node', type: 'DirectoryOrCreate' } },
+    ];
+    const init = [
+      { name: 'logs', mountPath: '/logs' },
+      { name: 'scratch', mountPath: '/made/by/init' },
+    ];
+    const volumeMounts = [
+      { name: 'scratch', mountPath: '/data' },
+      { name: 'scratch', mountPath: '/etc/part', subPath: 'deep/er', readOnly: true },
+      { name: 'small', mountPath: '/cache' },
+      { name: 'logs', mountPath: '/var/log/app' },
+    ];
+    const initContainers = [
+      {
+        name: 'first',
+        image: 'busybox',
+        command: [
+          'sh',
+          '-c',
+          'mkdir -p /made/by/init/deep/er; echo one > /made/by/init/deep/er/file; echo kept > /logs/file',
+        ],
+        securityContext: { runAsUser: 0 },
+        volumeMounts: init,
+      },
+    ];
+    const securityContext = { runAsUser: 1000, fsGroup: 2000 };
+    await pod('volumes', { volumeMounts, workingDir: '/not/there/yet' }, { volumes, initContainers, securityContext });
+    await ready('volumes');
+    const script = [
+      'pwd; cat /data/deep/er/file /etc/part/file /var/log/app/file',
+      'touch /etc/part/no 2>&1',
+      'head -c 200000 /dev/zero > /cache/big 2> /dev/null || echo full',
+      'echo x > /data/x && stat -c "%a %g" /data && stat -c "%u %g" /data/x',
+    ].join('; ');
+    const said = await inPod('volumes', script);
+    expect(said.split('\n')).toEqual([
+      '/not/there/yet',
+      'one',
+      'one',
+      'kept',
+      expect.stringContaining('Read-only file system'),
+      'full',
+      '2777 2000',
+      '1000 2000',
+    ]);
+    for (const path of ['/made', '/cache', '/etc/part', '/not', '/var/log/of-the-node', '/var/log/app']) {
+      expect(existsSync(path)).toBe(false);
+    }
+  });
+
+  it('hold what the API has, also when that changes, all at once', async () => {
+    await apply(
+      { kind: 'ConfigMap', metadata: { name: 'site' }, data: { 'index.html': 'one', more: 'm' } },
+      { kind: 'Secret', metadata: { name: 'key' }, stringData: { key: 'secret' } },
+    );
+    const labels = { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } };
+    const volumes = [
+      { name: 'site', configMap: { name: 'site', items: [{ key: 'index.html', path: 'www/index.html' }] } },
+      { name: 'key', secret: { secretName: 'key', defaultMode: 0o400 } },
+      {
+        name: 'all',
+        projected: {
+          sources: [{ configMap: { name: 'site' } }, { secret: { name: 'key' } }, { downwardAPI: { items: [labels] } }],
+        },
+      },
+    ];
+    const volumeMounts = [
+      { name: 'site', mountPath: '/site' },
+      { name: 'key', mountPath: '/var/run/secrets/key' },
+      { name: 'all', mountPath: '/all' },
+      { name: 'all', mountPath: '/etc/one.html', subPath: 'index.html' },
+    ];
+    await pod('projected', { volumeMounts }, { volumes }, { labels: { app: 'web' } });
+    await ready('projected');
+    const look =
+      'cat /site/www/index.html; echo; cat /all/labels; echo; cat /etc/one.html; echo; cat /run/secrets/key/key; echo';
+    expect(
+      await inPod('projected', `${look}; ls /site; stat -Lc %a /run/secrets/key/key; touch /all/x 2>&1; true`),
+    ).toBe('one\napp="web"\none\nsecret\nwww\n400\ntouch: cannot touch \'/all/x\': Read-only file system');
+    await apply({ kind: 'ConfigMap', metadata: { name: 'site' }, data: { 'index.html': 'two' } });
+    await succeeds('label', 'pod', 'projected', 'tier=front');
+    await eventually('the files follow', async () => {
+      return (await inPod('projected', look)) === 'two\napp="web"\ntier="front"\none\nsecret';
+    });
+    expect(await inPod('projected', 'ls /all')).toBe('index.html\nkey\nlabels');
+  });
+
+  it('are waited for, and what is never served is said', async () => {
+    const mount = { volumeMounts: [{ name: 'v', mountPath: '/v' }] };
+    await pod('late', mount, { volumes: [{ name: 'v', configMap: { name: 'late' } }] });
+    expect(await eventOf('late', 'FailedMount')).toBe(
+      'MountVolume.SetUp failed for volume "v" : configmap "late" not found',
+    );
+    await waitsFor('late', 'ContainerCreating');
+    await apply({ kind: 'ConfigMap', metadata: { name: 'late' }, data: { a: 'came' } });
+    await ready('late');
+    expect(await inPod('late', 'cat /v/a')).toBe('came');
+
+    await pod('never', mount, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] });
+    expect(await eventOf('never', 'FailedMount')).toContain('does not serve volumes of the kind persistentVolumeClaim');
+    const why = `jsonpath={.status.phase} {.status.conditions[?(@.type=="PodReadyToStartContainers")].message}`;
+    expect(await succeeds('get', 'pod', 'never', '-o', why)).toMatch(/^Pending volume "v": the sandbox does not serve/);
+  });
+});
+
+describe('the file system of a container', () => {
+  it('is its own: names, resolver, and whatever it writes', async () => {
+    const hostAliases = [{ ip: '203.0.113.7', hostnames: ['legacy', 'legacy.example'] }];
+    const dnsConfig = { searches: ['example.org'], options: [{ name: 'ndots', value: '2' }] };
+    await pod(
+      'names',
+      { securityContext: { readOnlyRootFilesystem: true } },
+      { hostAliases, dnsConfig, hostname: 'my-name' },
+    );
+    await pod('writes', {});
+    await ready('names', 'writes');
+    const ip = await succeeds('get', 'pod', 'names', '-o', 'jsonpath={.status.podIP}');
+    expect(await inPod('names', 'hostname; cat /etc/hostname /etc/resolv.conf')).toBe(
+      [
+        'my-name\nmy-name',
+        'search default.svc.cluster.local svc.cluster.local cluster.local example.org',
+        'nameserver 10.96.0.10',
+        'options ndots:2',
+      ].join('\n'),
+    );
+    expect(await inPod('names', 'getent hosts my-name legacy')).toMatch(
+      new RegExp(`^${ip} +my-name\n203.0.113.7 +legacy legacy.example$`),
+    );
+    expect(await inPod('names', 'touch /x /run/x 2>&1; true')).toMatch(
+      /'\/x': Read-only file system\n.*'\/run\/x': Read-only/,
+    );
+    await inPod('writes', 'echo own > /etc/of-a-container && cat /etc/of-a-container');
+    expect(existsSync('/etc/of-a-container')).toBe(false);
   });
 });
