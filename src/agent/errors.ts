@@ -48,6 +48,14 @@ export const agentErrors = errorTable({
     what: 'there is no such thing',
     remedy: 'Look at "membrane endpoint list" and "membrane identity list".',
   },
+  E_AGENT_NOT_JUDGED: {
+    what: 'Membrane does not judge this connection',
+    remedy: 'Ask for one that a pod opens or receives, also through a service or a node port.',
+  },
+  E_AGENT_PROPOSAL: {
+    what: 'this is no policy that could be in force',
+    remedy: 'Correct the file: `kubectl apply --dry-run=server -f FILE` says the same.',
+  },
   E_AGENT_STATE: {
     what: 'the state directory cannot be used',
     remedy: 'It must be a directory that belongs to root, on a file system with space.',

@@ -10,7 +10,8 @@ import { ROUTES, type RouteName } from './routes.ts';
 import { SCHEMAS_HEADER, schemasId } from './schemas-id.ts';
 import type { Problem } from './views/problem.ts';
 
-const MAX_BODY_BYTES = 64 * 1024;
+/** Policies are sent to be thought about. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
 const HEARTBEAT = { everyMs: 15_000, line: { kind: 'alive' } };
 
 export type AdminAppOptions = {

@@ -9,6 +9,7 @@ export type { ObserveLine } from './views/flow.ts';
 export type { ObserveRequest } from './views/flow-query.ts';
 export type { FootprintView } from './views/footprint.ts';
 export type { IdentityRef, IdentityView } from './views/identity.ts';
+export type { LintRequest, LintView } from './views/lint.ts';
 export type { NodeView } from './views/node.ts';
 export type { PolicyFilter, PolicyView } from './views/policy.ts';
 export type { ServiceList, ServiceView } from './views/service.ts';

@@ -14,6 +14,7 @@ export const PLACES = {
   identity: { ...read('/v1/identity'), kind: 'maybe' },
   policies: read('/v1/policies'),
   trace: { ...read('/v1/trace'), method: 'POST' },
+  lint: { ...read('/v1/lint'), method: 'POST' },
   connections: { ...read('/v1/connections'), kind: 'stream' },
   nodes: read('/v1/nodes'),
   services: read('/v1/services'),

@@ -9,6 +9,7 @@ import { flowMessageSchema } from './views/flow.ts';
 import { observeRequestSchema } from './views/flow-query.ts';
 import { footprintSchema } from './views/footprint.ts';
 import { type IdentityRef, identityRefSchema, identitySchema } from './views/identity.ts';
+import { lintRequestSchema, lintSchema } from './views/lint.ts';
 import { nodeSchema } from './views/node.ts';
 import { policyFilterSchema, policySchema } from './views/policy.ts';
 import { serviceListSchema } from './views/service.ts';
@@ -40,6 +41,8 @@ export const ROUTES = {
   policies: { ...PLACES.policies, params: policyFilterSchema, answer: z.array(policySchema) },
   /** Fails when an end is not known. */
   trace: { ...PLACES.trace, params: traceRequestSchema, answer: traceSchema },
+  /** E_AGENT_PROPOSAL when what is proposed is no policy. */
+  lint: { ...PLACES.lint, params: lintRequestSchema, answer: lintSchema },
   connections: { ...PLACES.connections, params: undefined, answer: connectionSchema },
   nodes: { ...PLACES.nodes, params: undefined, answer: z.array(nodeSchema) },
   services: { ...PLACES.services, params: undefined, answer: serviceListSchema },

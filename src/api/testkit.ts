@@ -7,6 +7,7 @@ import type { ConnectionView } from './views/connection.ts';
 import type { EndpointView } from './views/endpoint.ts';
 import type { ObserveRequest } from './views/flow-query.ts';
 import type { IdentityView } from './views/identity.ts';
+import type { LintView } from './views/lint.ts';
 import type { PolicyView } from './views/policy.ts';
 import type { TraceView } from './views/trace.ts';
 
@@ -25,6 +26,7 @@ export type FakeState = { [Name in Plain]?: Awaited<ReturnType<Handler<Routes[Na
   identities: Readable<IdentityView>[];
   policies: Readable<PolicyView>[];
   connections: Readable<ConnectionView>[];
+  lint?: LintView;
   /** Key: `from to protocol port`. Others are not known. */
   traces: Map<string, TraceView>;
   flows: FlowMessage[];
@@ -55,6 +57,7 @@ export function fakeAdmin(told: Partial<FakeState> = {}, observe?: AdminApi['obs
       if (trace === undefined) throw apiErrors.make('E_API_NOT_FOUND', { detail: `"${from}" or "${to}"` });
       return trace;
     },
+    lint: async () => state.lint ?? { findings: [] },
     observe: observe ?? ((request, ending) => storedFlows(state.flows, request, ending)),
   };
   const answers = Object.entries(ROUTES).map(([name, route]) => [name, answerOf(state, name, route)]);

@@ -256,6 +256,7 @@ describe('several agents', () => {
   test('are merged by status, doctor and observe', async () => {
     const status = await both('status');
     expect([status.code, status.out.match(/^Node:/gm)]).toEqual([0, ['Node:', 'Node:']]);
+    expect(status.out).toContain('0 policies, enforcement default, revision 1: NOTHING IS ISOLATED');
     expect((await both('doctor')).out).toMatch(/^warning +node-2 +pods +raw sockets$/m);
     const { out } = await both('observe', '--last', '1', '-o', 'json');
     const lines = out
@@ -446,6 +447,50 @@ describe('output', () => {
            by NetworkPolicy tenant-a/web
            nearest: NetworkPolicy tenant-a/web ingress[0], but the namespace is another
 `);
+  });
+
+  test('trace with a service, a name of a port, and proposed policies', async () => {
+    const service = {
+      direction: 'egress',
+      verdict: 'allowed',
+      enforced: false,
+      service: 'a/web',
+      reason: 'goes to b',
+    } as const;
+    const proposed = { verdict: 'allowed' as const, steps: [] };
+    admin.state.traces.set('a/x service:a/web TCP http', { ...denied, steps: [service, ...denied.steps], proposed });
+    const file = join(folder, 'proposed.yaml');
+    await writeFile(file, POLICY);
+    const question = '--from a/x --to service:a/web --port http'.split(' ');
+    const { code, out } = await membrane(['policy', 'trace', ...question, '-f', file]);
+    expect(out).toMatch(/^ {2}service {2}allowed {2}goes to b$/m);
+    expect(out).toMatch(/^allowed {2}with the proposed policies$/m);
+    expect(code).toBe(0);
+    for (const text of ['kind: ConfigMap', '[', 'a: {']) {
+      await writeFile(file, text);
+      const { code: refused, err } = await membrane(['policy', 'lint', '--file', file]);
+      expect([refused, err]).toEqual([2, expect.stringContaining('[E_CLI_FILE]')]);
+    }
+  });
+
+  test('lint: what, where, why and what to do; exit 1 for a likely mistake', async () => {
+    const finding = {
+      severity: 'warning' as const,
+      rule: 'selects-nobody',
+      object: 'NetworkPolicy a/p',
+      field: 'spec.podSelector',
+      why: 'selects no pod',
+      remedy: 'Compare.',
+    };
+    admin.state.lint = { findings: [finding] };
+    const [people, program] = [await membrane(['policy', 'lint']), await membrane(['policy', 'lint', '-o', 'json'])];
+    admin.state.lint = { findings: [{ ...finding, severity: 'info' }] };
+    const harmless = await membrane(['policy', 'lint']);
+    expect(people.out).toBe(
+      'warning  NetworkPolicy a/p spec.podSelector: selects no pod [selects-nobody]\n         -> Compare.\n',
+    );
+    expect(JSON.parse(program.out)).toEqual([finding]);
+    expect([people.code, program.code, harmless.code]).toEqual([1, 1, 0]);
   });
 
   test('flows: one a line, with the loss where it happened', async () => {

@@ -10,6 +10,10 @@ export const cliErrors = errorTable({
     what: 'you may not see which agents run here',
     remedy: 'Run this as root: only root may ask an agent.',
   },
+  E_CLI_FILE: {
+    what: 'this file cannot be used',
+    remedy: 'Give a YAML or JSON file with the policies to think about.',
+  },
   E_CLI_SEVERAL_AGENTS: {
     what: 'several agents run here',
     remedy: 'Choose one with --node NAME or --socket PATH.',

@@ -10,7 +10,14 @@ export const EXIT = {
 } as const;
 
 const UNREACHABLE = new Set(['E_API_UNREACHABLE', 'E_CLI_NO_AGENT', 'E_CLI_PERMISSION', 'E_CLI_SEVERAL_AGENTS']);
-const USAGE = new Set(['E_CLI_USAGE', 'E_API_REQUEST', 'E_API_AMBIGUOUS', 'E_ATTACK_UNKNOWN']);
+const USAGE = new Set([
+  'E_CLI_USAGE',
+  'E_CLI_FILE',
+  'E_AGENT_PROPOSAL',
+  'E_API_REQUEST',
+  'E_API_AMBIGUOUS',
+  'E_ATTACK_UNKNOWN',
+]);
 
 /** By error code; what is not here is a failure. */
 export function exitCodeOf(code: string): number {

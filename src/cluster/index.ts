@@ -4,6 +4,7 @@ export { RangeIndex } from './cluster-ranges.ts';
 export type { IdentityRow } from './identity-row.ts';
 export { Intent } from './intent.ts';
 export type { IpcacheRow } from './ipcache-row.ts';
+export { lintWorld } from './lint-world.ts';
 export { livingAddresses } from './living-addresses.ts';
 export { type ObjectProblem, ObjectProblems, type ObjectSubject } from './object-problems.ts';
 export type { PodIdentities } from './pod-identities.ts';

@@ -27,6 +27,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['base', 'net', 'model'],
     why: 'compiled tables are held against the oracle, which shares nothing with them',
   },
+  'policy/lint': {
+    sees: ['base', 'net', 'model', 'policy/ask'],
+    why: 'what is hardly meant follows from what is said',
+  },
   'policy/repository': { sees: [...WORDS, 'identity', 'policy/compile'] },
   cluster: { sees: [...WORDS, 'identity', 'policy'], why: 'who is where follows from what the cluster is meant to be' },
   service: { sees: WORDS },

@@ -10,6 +10,8 @@ import type {
   FootprintView,
   IdentityRef,
   IdentityView,
+  LintRequest,
+  LintView,
   NodeView,
   ObserveRequest,
   PolicyFilter,
@@ -48,6 +50,7 @@ import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
 import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
 import { identityViews } from './identities.ts';
+import { lintView } from './lint.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
 import { serviceList } from './services.ts';
 import { trace } from './trace.ts';
@@ -163,8 +166,16 @@ export class Admin implements AdminApi {
   }
 
   async trace(request: TraceRequest): Promise<TraceView> {
-    const { services } = this.#o;
-    return trace(request, { ...this.#o, serviceAt: (place) => services?.follower.at(place) });
+    const { services, config } = this.#o;
+    return trace(request, {
+      ...this.#o,
+      nodeName: config.nodeName,
+      serviceAt: (place) => services?.follower.at(place),
+    });
+  }
+
+  async lint(request: LintRequest): Promise<LintView> {
+    return lintView(request, { ...this.#o, cluster: this.#o.config.clusterName });
   }
 
   connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]> {

@@ -88,6 +88,7 @@ function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
     endpoints,
     intent,
     policies,
+    settings: repository.settings,
     refusedPolicies: () => allRefusedPolicies(installer, repository),
     serviceCgroup: () => services.hooks.cgroup,
     datapath: () => upkeep.health.problems(),

@@ -4,7 +4,7 @@ import { namespaceRow, nodeRow, onlyFrom, podRow } from '../../cluster/samples.t
 import { type Frontend, frontendKey } from '../../model/index.ts';
 import { Prefix, parseAddr } from '../../net/index.ts';
 import { FAKE_NODE, fakeNode } from '../../plane/testkit.ts';
-import { sampleFrontend, sampleName } from '../../service/samples.ts';
+import { sampleFrontend, sampleName, sampleService } from '../../service/samples.ts';
 import { trace } from './trace.ts';
 
 const CLUSTER_IP = parseAddr('10.96.0.10');
@@ -25,16 +25,40 @@ const SERVED = [
     },
   ]),
   frontend(81, []),
+  sampleFrontend(
+    ['1', '2', '3'].map((host) => ({
+      addr: parseAddr(`10.244.1.${host}`),
+      port: 8080,
+      protocol: 'TCP' as const,
+      state: 'ready' as const,
+      pod: sampleName('shop/any'),
+      local: host !== '3',
+    })),
+    { kind: 'NodePort', addr: parseAddr('::'), port: 30_080, service: sampleName('shop/api') },
+  ),
 ];
+
+const API_SPEC = sampleService({
+  namespace: 'shop',
+  name: 'api',
+  clusterIPs: [CLUSTER_IP],
+  ports: [{ name: 'web', protocol: 'TCP', port: 80, nodePort: 30_080 }],
+});
 
 describe('policy trace', () => {
   let node: Awaited<ReturnType<typeof fakeNode>>;
   beforeAll(async () => {
     node = await fakeNode();
-    const pods = ['backend', 'frontend', 'other'].map((name) => podRow(name, { app: name }));
+    const http = { name: 'http', port: 8080, protocol: 'TCP' as const };
+    const pods = [
+      podRow('backend', { app: 'backend' }, { namedPorts: [http] }),
+      podRow('frontend', { app: 'frontend' }),
+      podRow('other', { app: 'other', 'pod-template-hash': 'x' }),
+    ];
     node.put(node.intent.namespaces, namespaceRow('shop'));
-    node.put(node.intent.nodes, nodeRow(FAKE_NODE, [], ['10.244.1.0/24']));
+    node.put(node.intent.nodes, nodeRow(FAKE_NODE, ['172.18.0.2'], ['10.244.1.0/24']));
     node.put(node.intent.pods, ...pods);
+    node.put(node.intent.services, API_SPEC);
     node.put(node.intent.policies, onlyFrom('backend', 'backend', 'frontend'));
     for (const [index, pod] of pods.entries()) node.connect(index + 1, pod);
     node.connect(9, podRow('late'));
@@ -47,7 +71,7 @@ describe('policy trace', () => {
     const serviceAt = (place: string) => SERVED.find((one) => frontendKey(one) === place);
     const nodeAddresses = () => [parseAddr('172.18.0.2')];
     const asked: TraceRequest = { from: 'shop/frontend', to: 'world', port: 80, protocol: 'TCP', ...request };
-    return trace(asked, { ...node, serviceAt, nodeAddresses });
+    return trace(asked, { ...node, nodeName: FAKE_NODE, serviceAt, nodeAddresses });
   };
 
   it.each([
@@ -63,8 +87,9 @@ describe('policy trace', () => {
     ['who pretends to be a pod', { from: '10.244.1.77', to: 'shop/other' }, 'unencapsulated'],
   ] as const)('says that it is dropped, as the kernel does: %s', (_what, request, drop) => {
     const { verdict, steps } = ask(request);
-    expect([verdict, steps]).toEqual(['denied', [expect.objectContaining({ verdict: 'denied', drop })]]);
-    expect(steps[0]?.reason).toMatch(`dropped as ${drop}: `);
+    const judged = steps.filter(({ service }) => service === undefined);
+    expect([verdict, judged]).toEqual(['denied', [expect.objectContaining({ verdict: 'denied', drop })]]);
+    expect(judged[0]?.reason).toMatch(`dropped as ${drop}: `);
   });
 
   it('judges a service by who serves it', () => {
@@ -72,25 +97,101 @@ describe('policy trace', () => {
     expect(ask(asked)).toMatchObject({
       verdict: 'allowed',
       to: {
-        name: '10.96.0.10, service shop/api at 10.244.1.1:8080',
+        name: 'service shop/api at 10.244.1.1:8080',
         identity: node.identities.get('shop/backend')?.id,
       },
     });
     expect(ask({ ...asked, from: 'shop/other' })).toMatchObject({
       verdict: 'denied',
-      steps: [{ verdict: 'allowed' }, { direction: 'ingress', verdict: 'denied' }],
+      steps: [
+        {
+          service: 'shop/api',
+          reason: 'ClusterIP 10.96.0.10:80 of service shop/api goes to 10.244.1.1:8080 (shop/backend)',
+        },
+        { verdict: 'allowed' },
+        { direction: 'ingress', verdict: 'denied' },
+      ],
     });
   });
 
   it('knows a pod that talks to itself, also through a service', () => {
     for (const to of ['shop/backend', '10.244.1.1', CLUSTER_IP]) {
-      expect(ask({ from: 'shop/backend', to })).toMatchObject({
-        verdict: 'allowed',
-        steps: [{ verdict: 'allowed', enforced: false, reason: expect.stringContaining('never leaves the pod') }],
-      });
+      const { verdict, steps } = ask({ from: 'shop/backend', to });
+      expect([verdict, steps.at(-1)]).toMatchObject([
+        'allowed',
+        { enforced: false, reason: expect.stringContaining('never leaves the pod') },
+      ]);
     }
     // Of the same identity, and another pod: that is judged.
     expect(ask({ from: 'shop/other', to: 'shop/backend' }).verdict).toBe('denied');
+  });
+
+  it('takes a service by its name, and ports by theirs', () => {
+    expect(ask({ to: 'service:shop/api', port: 'web' })).toMatchObject({ verdict: 'allowed', port: 80 });
+    expect(ask({ to: 'service:shop/api', port: 81 }).verdict).toBe('denied');
+    expect(ask({ to: 'shop/backend', port: 'http' })).toMatchObject({ verdict: 'allowed', port: 8080 });
+    for (const [to, port, said] of [
+      ['service:shop/none', 80, 'is no service'],
+      ['service:shop/api', 'nope', 'no TCP port named "nope"'],
+      ['shop/other', 'http', 'no TCP port named'],
+    ] as const) {
+      expect(() => ask({ to, port })).toThrow(new RegExp(said));
+    }
+  });
+
+  it.each(['172.18.0.2', FAKE_NODE, 'host'])(
+    'judges a node port through to the pods, whatever the node is called: %s',
+    (to) => {
+      const { verdict, steps } = ask({ from: 'world', to, port: 30_080 });
+      expect(verdict).toBe('denied');
+      expect(steps).toMatchObject([
+        { service: 'shop/api', reason: expect.stringContaining('NodePort port 30080 of the node') },
+        {
+          direction: 'ingress',
+          verdict: 'denied',
+          reason: expect.stringContaining('NetworkPolicy shop/backend isolates'),
+        },
+      ]);
+      // One of three: which of them answers is chance.
+      expect(steps[1]?.reason).toContain('(1 of 3 backends)');
+      expect(ask({ from: 'shop/frontend', to, port: 30_080 }).verdict).toBe('allowed');
+    },
+  );
+
+  it.each([
+    ['node to node', { from: 'host', to: 'remote-node' }],
+    ['what no service serves at a node, from outside', { from: 'world', to: FAKE_NODE, port: 22 }],
+    ['the world to itself', { from: '203.0.113.1', to: '198.51.100.1' }],
+  ])('refuses what is nobody’s to judge: %s', (_what, request) => {
+    expect(() => ask(request)).toThrow(expect.objectContaining({ code: 'E_AGENT_NOT_JUDGED' }));
+  });
+
+  it('says what proposed policies would say, apart, and writes nothing', async () => {
+    const policy = (name: string, spec: object) => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name, namespace: 'shop' },
+      spec,
+    });
+    const asked = { from: 'shop/frontend', to: 'shop/backend', port: 8080 };
+    const closing = policy('new', { podSelector: { matchLabels: { app: 'frontend' } }, policyTypes: ['Egress'] });
+    expect(ask({ ...asked, proposed: [closing] })).toMatchObject({
+      verdict: 'allowed',
+      proposed: { verdict: 'denied', steps: [{ direction: 'egress', reason: expect.stringContaining('shop/new') }] },
+    });
+    // In place of the one of its name; a label that no policy selects by yet.
+    const replaced = policy('backend', {
+      podSelector: { matchLabels: { app: 'backend' } },
+      ingress: [{ from: [{ podSelector: { matchLabels: { 'pod-template-hash': 'x' } } }] }],
+    });
+    const { verdict, proposed } = ask({ ...asked, from: 'shop/other', proposed: [replaced] });
+    expect([verdict, proposed?.verdict]).toEqual(['denied', 'allowed']);
+    expect(ask(asked)).toMatchObject({ verdict: 'allowed' });
+    expect(ask(asked)).not.toHaveProperty('proposed');
+    const badPort = policy('p', { podSelector: {}, ingress: [{ ports: [{ port: 99_999 }] }] });
+    for (const wrong of [{ kind: 'Pod' }, badPort]) {
+      expect(() => ask({ ...asked, proposed: [wrong] })).toThrow(expect.objectContaining({ code: 'E_AGENT_PROPOSAL' }));
+    }
   });
 
   it('says of an address whose pod is on its way, and of the world, what policies say', () => {

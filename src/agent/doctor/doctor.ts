@@ -1,5 +1,6 @@
 import type { DoctorReport } from '../../api/index.ts';
 import type { PodRow } from '../../model/index.ts';
+import type { LintFinding } from '../../policy/index.ts';
 import type { Ports } from '../node/index.ts';
 import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';
@@ -7,6 +8,7 @@ import { hookFacts, type WatchedDevice } from './hook-facts.ts';
 import { judgeApi } from './judge-api.ts';
 import { judgeDatapath } from './judge-datapath.ts';
 import { judgeHooks } from './judge-hooks.ts';
+import { judgeLint } from './judge-lint.ts';
 import { judgeMaps, type MapFill } from './judge-maps.ts';
 import { judgePods } from './judge-pods.ts';
 import { type ClosedPolicy, judgePolicies } from './judge-policies.ts';
@@ -28,6 +30,8 @@ export type DoctorOptions = {
   readonly podDevices: () => ReadonlyMap<string, WatchedDevice>;
   readonly pods: () => readonly PodRow[];
   readonly policies: () => readonly ClosedPolicy[];
+  /** What of policies and of what they are about is hardly meant. */
+  readonly lint: () => readonly LintFinding[];
   readonly maps: () => Promise<readonly MapFill[]>;
   /** How what runs in the kernel differs from what should. */
   readonly datapath: () => readonly string[];
@@ -74,6 +78,7 @@ export class Doctor {
       section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets())),
       section('pods', async () => judgePods(pods())),
       section('policies', async () => judgePolicies(policies())),
+      section('policy lint', async () => judgeLint(this.#o.lint())),
       section('hooks', async () => judgeHooks(await hookFacts(devices, pinDir))),
       section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets(), pinDir }))),
       section('services', async () => judgeServices(this.#o.refusedServices())),

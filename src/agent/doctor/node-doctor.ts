@@ -1,8 +1,9 @@
 import { namespacedName } from '../../base/index.ts';
-import type { Intent } from '../../cluster/index.ts';
+import { type Intent, lintWorld } from '../../cluster/index.ts';
 import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../../datapath/index.ts';
 import { isConnected } from '../../endpoint/index.ts';
 import { type EndpointTable, type PolicyFollower, textOf } from '../../plane/index.ts';
+import { lint, type PolicySettings } from '../../policy/index.ts';
 import type { NodeDevices } from '../devices/index.ts';
 import type { AgentConfig, Ports } from '../node/index.ts';
 import { Doctor } from './doctor.ts';
@@ -19,6 +20,7 @@ export type NodeDoctorOptions = {
   readonly policies: Pick<PolicyFollower, 'problems'>;
   /** What asks for too much or does not fit, with the reason. */
   readonly refusedPolicies: () => ReadonlyMap<string, string>;
+  readonly settings: PolicySettings;
   readonly serviceCgroup: () => string | undefined;
   /** How what runs in the kernel differs from what should. */
   readonly datapath: () => readonly string[];
@@ -48,6 +50,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
       ...Array.from(policies.problems, ([name, why]) => ({ name, text: textOf(why) })),
       ...Array.from(options.refusedPolicies(), ([name, text]) => ({ name, text, remedy: SMALLER })),
     ],
+    lint: () => lint(lintWorld({ intent, settings: options.settings, cluster: config.clusterName })),
     maps: () => mapFills(options),
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     datapath: options.datapath,

@@ -1,44 +1,54 @@
 import { z } from 'zod';
 import { count, direction } from './fields.ts';
 
-/** `namespace/pod`, an IP address, `identity:ID`, or a reserved name: `host`, `world`, `remote-node`, ... */
+/** `namespace/pod`, `service:namespace/name` (as destination), a node's name, an IP address, `identity:ID`, or a reserved name: `host`, `world`, `remote-node`, ... */
 const tracePeer = z.string().min(1).max(512);
 
 /** What is asked is understood whole or refused: an answer to half of a question would be taken for one to all of it. */
 export const traceRequestSchema = z.strictObject({
   from: tracePeer,
   to: tracePeer,
-  /** Destination port; absent for ICMP. */
-  port: z.number().int().min(0).max(65_535).optional(),
+  /** Destination port, or its name at the pod or service; absent for ICMP. */
+  port: z.union([z.number().int().min(0).max(65_535), z.string().min(1).max(63)]).optional(),
   protocol: z.enum(['TCP', 'UDP', 'SCTP', 'ICMP']).default('TCP'),
+  /** Policies, as the API server would be sent them, that are to be thought over what is in force. */
+  proposed: z.array(z.unknown()).max(1000).optional(),
 });
 export type TraceRequest = z.output<typeof traceRequestSchema>;
 
 const tracedEnd = z.object({ name: z.string(), identity: count, labels: z.array(z.string()) });
 
+const verdict = z.enum(['allowed', 'denied']);
+
+/** In the order of the packet's path; the first denial ends it. */
+const traceSteps = z.array(
+  z.object({
+    direction,
+    verdict: z.enum(['allowed', 'denied']),
+    /** False: no policy selects the subject in this direction. */
+    enforced: z.boolean(),
+    /** `NetworkPolicy tenant-a/backend`; absent: a default decided. */
+    policy: z.string().optional(),
+    rule: z.string().optional(),
+    /** Why it is dropped whatever policies say. */
+    drop: z.string().optional(),
+    /** Whose frontend the connection goes through. */
+    service: z.string().optional(),
+    /** One sentence for people. */
+    reason: z.string(),
+    /** The rule that would have allowed it, but for one condition. */
+    nearestMiss: z.object({ policy: z.string(), rule: z.string(), because: z.string() }).optional(),
+  }),
+);
+
 export const traceSchema = z.object({
-  verdict: z.enum(['allowed', 'denied']),
+  verdict,
   from: tracedEnd,
   to: tracedEnd,
   port: count.optional(),
   protocol: z.string(),
-  /** In the order of the packet's path; the first denial ends it. */
-  steps: z.array(
-    z.object({
-      direction,
-      verdict: z.enum(['allowed', 'denied']),
-      /** False: no policy selects the subject in this direction. */
-      enforced: z.boolean(),
-      /** `NetworkPolicy tenant-a/backend`; absent: a default decided. */
-      policy: z.string().optional(),
-      rule: z.string().optional(),
-      /** Why it is dropped whatever policies say. */
-      drop: z.string().optional(),
-      /** One sentence for people. */
-      reason: z.string(),
-      /** The rule that would have allowed it, but for one condition. */
-      nearestMiss: z.object({ policy: z.string(), rule: z.string(), because: z.string() }).optional(),
-    }),
-  ),
+  steps: traceSteps,
+  /** The same with the proposed policies. */
+  proposed: z.object({ verdict, steps: traceSteps }).optional(),
 });
 export type TraceView = z.infer<typeof traceSchema>;

@@ -4,6 +4,7 @@ import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { printTrace } from '../output/index.ts';
+import { registerLint } from './policy-lint.ts';
 
 export function registerPolicy(program: Command, context: CommandContext): void {
   const { out, connect, connectAll } = context;
@@ -49,25 +50,44 @@ export function registerPolicy(program: Command, context: CommandContext): void 
     });
 
   registerTrace(policy, context);
+  registerLint(policy, context);
 }
 
 function registerTrace(policy: Command, { out, connect, exit }: CommandContext): void {
   policy
     .command('trace')
-    .description('would this connection be allowed, and which rule says so; exit 1 when it is denied')
-    .requiredOption('--from <peer>', 'namespace/pod, IP address, identity:ID, host, world, ...')
-    .requiredOption('--to <peer>', 'likewise')
-    .option('--port <n>', 'destination port', wholeNumber(0, 65_535))
+    .description(
+      'would this connection be allowed, and which rule says so; exit 1 when it is denied (with --file: would be)',
+    )
+    .requiredOption('--from <peer>', 'namespace/pod, node, IP address, identity:ID, host, world, ...')
+    .requiredOption('--to <peer>', 'likewise, or service:namespace/name')
+    .option('--port <n|name>', 'destination port, or its name at the pod or service', portOrName)
     .addOption(new Option('--protocol <name>', 'TCP, UDP, SCTP or ICMP').default('TCP').argParser(protocol))
-    .action(async (request: { from: string; to: string; port?: number; protocol: TraceProtocol }) => {
+    .option('-f, --file <path>', 'and what would it be with the policies of this file; nothing is written')
+    .action(async ({ file, ...request }: TraceOptions) => {
       if (request.port === undefined && request.protocol !== 'ICMP') {
         const { cliErrors } = await import('../errors.ts');
         throw cliErrors.make('E_CLI_USAGE', { detail: `--port is missing: ${request.protocol} has ports` });
       }
-      const trace = await (await connect()).trace(request);
-      exit(trace.verdict === 'allowed' ? EXIT.good : EXIT.no);
+      const { readPolicies } = await import('../policy-file.ts');
+      const proposed = file === undefined ? undefined : await readPolicies(file);
+      const trace = await (await connect()).trace({ ...request, proposed });
+      const { verdict } = trace.proposed ?? trace;
+      exit(verdict === 'allowed' ? EXIT.good : EXIT.no);
       await (out.json ? out.value(trace) : printTrace(out, trace));
     });
+}
+
+type TraceOptions = {
+  readonly from: string;
+  readonly to: string;
+  readonly port?: number | string;
+  readonly protocol: TraceProtocol;
+  readonly file?: string;
+};
+
+function portOrName(text: string): number | string {
+  return /^[a-z0-9-]*[a-z][a-z0-9-]*$/i.test(text) ? text : wholeNumber(0, 65_535)(text);
 }
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'ICMP'] as const;

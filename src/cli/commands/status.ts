@@ -27,10 +27,7 @@ async function printStatus(out: Output, status: AgentStatus): Promise<void> {
     ['Node', `${status.node} (cluster ${status.cluster}, kernel ${status.kernel})`],
     ['Agent', `${status.version}, pid ${status.pid}, up ${duration(Date.now() - Date.parse(status.startedAt))}`],
     ['State', status.ready ? 'ready' : 'not ready'],
-    [
-      'Policy',
-      `${counts.policies} policies, enforcement ${status.policyEnforcement}, revision ${status.policyRevision}`,
-    ],
+    ['Policy', policyText(status)],
     ['Endpoints', `${counts.endpointsReady} of ${counts.endpoints} ready`],
     ['Identities', `${counts.identities}`],
     ['Nodes', `${counts.nodes}`],
@@ -44,4 +41,11 @@ async function printStatus(out: Output, status: AgentStatus): Promise<void> {
     const mark = ok ? out.tone('good', 'ok  ') : out.tone('bad', 'FAIL');
     await out.line(`  ${mark} ${escapeText(pad(name, 16))} ${escapeText(detail)}`);
   }
+}
+
+/** That nothing is wrong is not to be read as that somebody is isolated. */
+function policyText({ counts, policyEnforcement, policyRevision }: AgentStatus): string {
+  const open = policyEnforcement === 'never' || (counts.policies === 0 && policyEnforcement === 'default');
+  const effect = open ? ': NOTHING IS ISOLATED, every pod may talk to every pod' : '';
+  return `${counts.policies} policies, enforcement ${policyEnforcement}, revision ${policyRevision}${effect}`;
 }

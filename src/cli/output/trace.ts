@@ -4,14 +4,24 @@ import type { Output } from './output.ts';
 
 /** The verdict on one line, then who decided in each direction. */
 export async function printTrace(out: Output, trace: TraceView): Promise<void> {
-  const allowed = (verdict: string) => out.tone(verdict === 'allowed' ? 'good' : 'bad', verdict);
+  const allowed = allowedIn(out);
   const end = ({ name, identity }: TraceView['from']) => `${escapeText(name)} (identity ${identity})`;
   const port = trace.port === undefined ? '' : `/${trace.port}`;
   await out.line(
     `${allowed(trace.verdict)}  ${end(trace.from)} -> ${end(trace.to)}  ${escapeText(trace.protocol)}${port}`,
   );
-  for (const step of trace.steps) {
-    await out.line(`  ${step.direction.padEnd(8)} ${allowed(step.verdict)}  ${escapeText(step.reason)}`);
+  await printSteps(out, trace.steps);
+  if (trace.proposed === undefined) return;
+  await out.line(`${allowed(trace.proposed.verdict)}  with the proposed policies`);
+  await printSteps(out, trace.proposed.steps);
+}
+
+async function printSteps(out: Output, steps: TraceView['steps']): Promise<void> {
+  const allowed = allowedIn(out);
+  for (const step of steps) {
+    await out.line(
+      `  ${(step.service === undefined ? step.direction : 'service').padEnd(8)} ${allowed(step.verdict)}  ${escapeText(step.reason)}`,
+    );
     const rule = [step.policy, step.rule].filter((part) => part !== undefined).join(' ');
     if (rule !== '') await out.line(`           by ${escapeText(rule)}`);
     const miss = step.nearestMiss;
@@ -21,4 +31,8 @@ export async function printTrace(out: Output, trace: TraceView): Promise<void> {
       );
     }
   }
+}
+
+function allowedIn(out: Output) {
+  return (verdict: string) => out.tone(verdict === 'allowed' ? 'good' : 'bad', verdict);
 }

@@ -1,0 +1,45 @@
+import { namespacedName } from '../base/index.ts';
+import { type PolicyObject, policyKey } from '../model/index.ts';
+import { type LintedService, type LintWorld, type PolicySettings, readPolicy } from '../policy/index.ts';
+import type { Intent } from './intent.ts';
+import { isWorkload, workloadOf } from './pod-workload.ts';
+
+export type LintWorldOptions = {
+  readonly intent: Intent;
+  readonly settings: PolicySettings;
+  readonly cluster: string;
+  /** Thought over what is there, in place of policies of the same name. */
+  readonly proposed?: readonly PolicyObject[];
+};
+
+/** The cluster as it is meant to be, for who looks for what is hardly meant. */
+export function lintWorld({ intent, settings, cluster, proposed = [] }: LintWorldOptions): LintWorld {
+  const policies = new Map(
+    [...intent.policies.rows.values(), ...proposed].map((policy) => [policyKey(policy), policy]),
+  );
+  return {
+    policies: Array.from(policies.values(), (policy) => ({ policy, entries: readPolicy(policy).entries })),
+    pods: Array.from(intent.pods.rows.values()).flatMap((row) => {
+      const namespace = intent.namespaces.get(row.namespace);
+      if (namespace === undefined || !isWorkload(row)) return [];
+      return [{ pod: namespacedName(row), workload: workloadOf(row, namespace, cluster) }];
+    }),
+    namespaces: Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort(),
+    services: linted(intent),
+    settings,
+  };
+}
+
+function linted({ services, slices }: Intent): LintedService[] {
+  const counts = new Map<string, number>();
+  for (const slice of slices.rows.values()) {
+    const name = namespacedName({ namespace: slice.namespace, name: slice.service });
+    const usable = slice.endpoints.filter(({ ready, serving, terminating }) => ready || (serving && terminating));
+    counts.set(name, (counts.get(name) ?? 0) + usable.length);
+  }
+  return Array.from(services.rows.values(), (service) => ({
+    service: namespacedName(service),
+    wantsBackends: service.type !== 'ExternalName' && !service.foreign,
+    backends: counts.get(namespacedName(service)) ?? 0,
+  }));
+}
