@@ -21,6 +21,7 @@ export type SandboxUpOptions = {
   readonly detach: boolean;
   /** Manifests to apply, files or folders. */
   readonly files: readonly string[];
+  readonly imageMap?: string | undefined;
 };
 
 export type SandboxRoot = {

@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorMessage, silentLogger } from '../base/index.ts';
+import { errorMessage, MembraneError, silentLogger } from '../base/index.ts';
 import {
   findExecTarget,
   manifestFiles,
@@ -14,6 +14,7 @@ import {
 } from './cluster/index.ts';
 import { sandboxErrors } from './errors.ts';
 import { aborted, interruption } from './interruption.ts';
+import { type ImageTable, parseImageMap } from './kubelet/index.ts';
 import { exitCode, processRecords, REPOSITORY, STATE_DIR, sweep, takeMachineLock } from './machine/index.ts';
 
 /** The verbs of `membrane sandbox`. Each gives the program's exit code. */
@@ -24,6 +25,8 @@ export type UpOptions = {
   readonly detach: boolean;
   /** Manifests to apply, files or folders. */
   readonly files: readonly string[];
+  /** File of what images stand for. */
+  readonly imageMap?: string | undefined;
 };
 
 const KUBECONFIG = join(STATE_DIR, 'kubeconfig');
@@ -39,6 +42,7 @@ const DOWN_LOCK_MS = 2_000;
 export async function up(options: UpOptions): Promise<number> {
   const manifests = await manifestFiles(options.files);
   await rehearseManifests(manifests);
+  const imageMap = options.imageMap === undefined ? undefined : readImageMap(options.imageMap);
   if (options.detach) return upDetached(options);
   const signal = interruption();
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -47,6 +51,7 @@ export async function up(options: UpOptions): Promise<number> {
     await cluster.up({
       nodes: options.nodes,
       manifests,
+      ...(imageMap !== undefined && { imageMap }),
       control: true,
       signal,
       onProgress: (step) => say(`- ${step}`),
@@ -61,6 +66,16 @@ export async function up(options: UpOptions): Promise<number> {
     await cluster.down();
   }
   return 0;
+}
+
+/** Throws E_SANDBOX_IMAGE_MAP. */
+function readImageMap(path: string): ImageTable {
+  try {
+    return parseImageMap(readFileSync(path, 'utf8'), path);
+  } catch (cause) {
+    if (cause instanceof MembraneError) throw cause;
+    throw sandboxErrors.make('E_SANDBOX_IMAGE_MAP', { detail: errorMessage(cause), cause });
+  }
 }
 
 /** Pods that are late are no reason to end. Rejects when the signal is aborted. */
@@ -106,7 +121,16 @@ async function upDetached(options: UpOptions): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'membrane-sandbox-'));
   const log = join(folder, 'output');
   const files = options.files.flatMap((file) => ['--file', file]);
-  const args = [join(REPOSITORY, 'src/cli/main.ts'), 'sandbox', 'up', '--nodes', String(options.nodes), ...files];
+  const map = options.imageMap === undefined ? [] : ['--image-map', options.imageMap];
+  const args = [
+    join(REPOSITORY, 'src/cli/main.ts'),
+    'sandbox',
+    'up',
+    '--nodes',
+    String(options.nodes),
+    ...files,
+    ...map,
+  ];
   const output = openSync(log, 'a', 0o600);
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);

@@ -26,6 +26,10 @@ export const sandboxErrors = errorTable({
     what: 'the manifest cannot be applied',
     remedy: 'Correct the object that is named; nothing after it was applied.',
   },
+  E_SANDBOX_IMAGE_MAP: {
+    what: 'the image map cannot be read',
+    remedy: 'It is a YAML map of image patterns to commands, as docs/SANDBOX.md shows.',
+  },
   E_SANDBOX_NO_POD: {
     what: 'there is no such running pod',
     remedy: 'See `kubectl get pods -A` for names and whether they run.',

@@ -13,9 +13,11 @@ export function registerSandbox(program: Command, { out, roots, exit, onInterrup
     .option('--nodes <n>', 'how many nodes', wholeNumber(1, 64), 1)
     .option('-d, --detach', 'return once it is up', false)
     .option('-f, --file <path>', 'manifest or folder to apply (repeatable)', gather, [])
-    .action(async (options: { nodes: number; detach: boolean; file: string[] }) => {
+    .option('--image-map <file>', 'YAML map of image patterns to commands of this machine')
+    .action(async (options: { nodes: number; detach: boolean; file: string[]; imageMap?: string }) => {
       const { up } = await roots.sandbox();
-      exit(await up({ nodes: options.nodes, detach: options.detach, files: options.file }));
+      const { nodes, detach, file: files, imageMap } = options;
+      exit(await up({ nodes, detach, files, imageMap }));
     });
 
   sandbox

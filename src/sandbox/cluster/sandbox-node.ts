@@ -35,6 +35,7 @@ export class SandboxNode {
       cgroup,
       cniBinDir: sandbox.cni?.binDir ?? join(REPOSITORY, 'build'),
       networkList: sandbox.cni?.networkList ?? NETWORK_LIST,
+      imageMap: sandbox.imageMap,
       clusterDns: CLUSTER_DNS_IP,
       clusterDomain: CLUSTER_DOMAIN,
       issueToken: (account, request) => plane.api.tokens.issue(account, request),

@@ -1,5 +1,5 @@
 import type { Logger, LogLevel } from '../../base/index.ts';
-import type { KubeletOptions } from '../kubelet/index.ts';
+import type { ImageTable, KubeletOptions } from '../kubelet/index.ts';
 
 /** What every pod of the sandbox is connected with, unless a test brings its own plugin. */
 export const NETWORK_LIST = JSON.stringify({
@@ -28,6 +28,8 @@ export type SandboxOptions = {
   readonly signal?: AbortSignal;
   /** For tests: another plugin in place of ours. */
   readonly cni?: { readonly binDir: string; readonly networkList: string };
+  /** What images stand for, before what is built in (see parseImageMap). */
+  readonly imageMap?: ImageTable;
   readonly restartDelay?: KubeletOptions['restartDelay'];
   /** Take orders of other processes of root (see RemoteSandbox). Default false. */
   readonly control?: boolean;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Pod, podSchema } from '../client/pod.ts';
 import { containerCommand } from './container-command.ts';
+import { Images } from './images/images.ts';
 import { containerArgv, execArgv, holderArgv } from './isolation.ts';
 
 function pod(container: Record<string, unknown>, spec: Record<string, unknown> = {}): Pod {
@@ -18,7 +19,7 @@ function command(
   const parsed = pod(container, spec);
   const [first] = parsed.spec.containers;
   if (first === undefined) throw new Error('no container');
-  return containerCommand(first, parsed, env);
+  return containerCommand(first, parsed, env, new Images().command(first));
 }
 
 describe('containerCommand', () => {
@@ -36,8 +37,11 @@ describe('containerCommand', () => {
   });
 
   it.each([
-    [{ image: 'nginx' }, 'ErrImageNeverPull', /give container "c" a command/],
-    [{ image: 'pausex', args: ['a'] }, 'ErrImageNeverPull', /no images/],
+    [
+      { image: 'pausex', args: ['a'] },
+      'ErrImageNeverPull',
+      /names no program for "pausex": give container "c" a command/,
+    ],
     [
       { command: ['a'], securityContext: { capabilities: { add: ['EVERYTHING'] } } },
       'CreateContainerError',

@@ -1,6 +1,7 @@
 import type { Container, Pod } from '../client/index.ts';
 import { type Capabilities, containerCapabilities, setprivArgs } from './capabilities.ts';
 import { expand } from './env/expand.ts';
+import type { ImageCommand } from './images/image-table.ts';
 
 /** How a container's process is run, or why it cannot be (a reason and message as container runtimes give them). */
 export type ContainerCommand =
@@ -13,18 +14,13 @@ export type ContainerCommand =
       readonly privileges: readonly string[];
       readonly privileged: boolean;
       readonly readOnlyRoot: boolean;
+      /** Of the image, by their path inside. */
+      readonly files: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string };
 
 const NOBODY = 65_534;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** There are no images here. An image that is known to do nothing does nothing; any other needs a `command`. */
-function argvOf(container: Container): readonly string[] | undefined {
-  if (container.command.length > 0) return [...container.command, ...container.args];
-  const image = container.image.split('/').at(-1) ?? '';
-  return /^pause([:@].*)?$/.test(image) && container.args.length === 0 ? ['sleep', 'infinity'] : undefined;
-}
 
 function privilegesOf(
   container: Container,
@@ -55,20 +51,18 @@ function userOf(container: Container, pod: Pod): number | undefined {
   return asked ?? (mustNotBeRoot(container, pod) ? NOBODY : undefined);
 }
 
-/** `env`: what the container asks for; only that is seen by what is expanded in its command. */
+/**
+ * `env`: what the container asks for; only that is seen by what is expanded in its command. `image`: what its image
+ * makes of its command.
+ */
 export function containerCommand(
   container: Container,
   pod: Pod,
   env: Readonly<Record<string, string>>,
+  image: ImageCommand,
 ): ContainerCommand {
   const refused = (reason: string, message: string): ContainerCommand => ({ kind: 'refused', reason, message });
-  const raw = argvOf(container);
-  if (raw === undefined) {
-    return refused(
-      'ErrImageNeverPull',
-      `the sandbox has no images: give container "${container.name}" a command, which runs on this machine's file system`,
-    );
-  }
+  if (image.kind === 'none') return refused('ErrImageNeverPull', image.message);
   if (mustNotBeRoot(container, pod) && userOf(container, pod) === 0) {
     const { name, namespace, uid } = pod.metadata;
     return refused(
@@ -85,10 +79,11 @@ export function containerCommand(
   }
   return {
     kind: 'command',
-    argv: raw.map((word) => expand(word, env)),
-    env: { PATH, HOME: '/root', HOSTNAME: pod.spec.hostname ?? pod.metadata.name, ...env },
-    workingDir: container.workingDir ?? '/',
+    argv: image.argv.map((word) => expand(word, env)),
+    env: { PATH, HOME: '/root', HOSTNAME: pod.spec.hostname ?? pod.metadata.name, ...image.env, ...env },
+    workingDir: container.workingDir ?? image.workingDir ?? '/',
     privileges: privilegesOf(container, pod, capabilities),
+    files: image.files,
     privileged: capabilities.kind === 'all',
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem ?? false,
   };

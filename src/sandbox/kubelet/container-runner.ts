@@ -5,6 +5,7 @@ import { attempt } from '../machine/index.ts';
 import { type ContainerCommand, containerCommand } from './container-command.ts';
 import { ContainerProcess, type Exit } from './container-process.ts';
 import { containerEnv } from './env/container-env.ts';
+import { imageMounts } from './images/images.ts';
 import { containerArgv, execArgv } from './isolation.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { httpProbe, tcpProbe } from './network-probe.ts';
@@ -93,7 +94,7 @@ export class ContainerRunner {
     const { host, pod, container, sandbox } = this.#options;
     const place = { hostIP: host.node.ip, podIPs: sandbox.podIPs };
     const made = containerEnv(container, pod, place, host.objects.of(pod.metadata.namespace));
-    if (made.kind === 'env') return containerCommand(container, pod, made.env);
+    if (made.kind === 'env') return containerCommand(container, pod, made.env, host.images.command(container));
     return { kind: 'refused', reason: 'CreateContainerConfigError', message: made.message };
   }
 
@@ -122,7 +123,7 @@ export class ContainerRunner {
       const { procsFile } = cgroup;
       const { netns, holder } = sandbox;
       const { stage } = files;
-      const mounts = files.mounts(container, pod, command.env);
+      const mounts = [...imageMounts(command.files), ...files.mounts(container, pod, command.env)];
       const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts });
       const made = new ContainerProcess({ argv, env: command.env, cgroup, logPath: this.#options.logPath });
       this.#process = made;

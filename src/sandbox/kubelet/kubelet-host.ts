@@ -3,6 +3,7 @@ import type { ApiStore } from '../apiserver/index.ts';
 import type { EventRecorder } from '../client/index.ts';
 import type { NodePlace } from '../machine/index.ts';
 import type { DnsSettings } from './etc/resolv-conf.ts';
+import type { Images } from './images/images.ts';
 import type { PodObjects } from './pod-objects.ts';
 import type { SandboxHost } from './pod-sandbox.ts';
 import type { Semaphore } from './semaphore.ts';
@@ -15,6 +16,7 @@ export type KubeletHost = {
   readonly events: EventRecorder;
   readonly objects: PodObjects;
   readonly tokens: PodTokens;
+  readonly images: Images;
   readonly dns: DnsSettings;
   readonly sandboxes: SandboxHost;
   /** Starting a pod is a dozen processes: a few at a time are fastest. */

@@ -8,6 +8,8 @@ import type { Cgroup, NodePlace } from '../machine/index.ts';
 import { Cni } from './cni.ts';
 import { parseNetworkList } from './cni-config.ts';
 import type { ExecTarget } from './container-runner.ts';
+import type { ImageTable } from './images/image-table.ts';
+import { Images } from './images/images.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { limitLogs } from './log-files.ts';
 import { NodeRegistration } from './node-registration.ts';
@@ -32,6 +34,8 @@ export type KubeletOptions = {
   /** Folder with the CNI plugin, and the network list's text. */
   readonly cniBinDir: string;
   readonly networkList: string;
+  /** Lines before the built-in ones of what images stand for. */
+  readonly imageMap?: ImageTable | undefined;
   readonly issueToken: IssueToken;
   /** Address of the cluster's DNS server. */
   readonly clusterDns: string;
@@ -83,6 +87,7 @@ export class Kubelet {
       log,
       events: new EventRecorder({ store, component: 'kubelet', log }),
       objects: new PodObjects({ store, log }),
+      images: new Images(options.imageMap),
       tokens: new PodTokens(options.issueToken),
       dns: { servers: [options.clusterDns], domain: options.clusterDomain, node: machineResolvers() },
       sandboxes: {

@@ -7,6 +7,7 @@ import { type Container, type Pod, podKey, rfc3339 } from '../client/index.ts';
 import { ContainerRunner, type ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { containerLogName, podLogDir } from './log-files.ts';
+import { notHonoured } from './not-honoured.ts';
 import { PodFiles } from './pod-files.ts';
 import { PodSandbox } from './pod-sandbox.ts';
 import { type ContainerRecord, podStatus } from './pod-status.ts';
@@ -80,6 +81,7 @@ export class PodWorker {
   async run(): Promise<void> {
     const stop = AbortSignal.any([this.#ending.signal, this.#host.shutdown]);
     try {
+      this.#tellNotHonoured();
       if ((await this.#prepareFiles(stop)) && (await this.#setUp(stop))) await this.#runContainers(stop);
     } catch (error) {
       this.#host.log.error({ pod: podKey(this.#pod), error: errorMessage(error) }, 'pod failed');
@@ -92,6 +94,14 @@ export class PodWorker {
     if (this.#host.shutdown.aborted) return;
     this.#finalize();
     rmSync(this.#logDir, { recursive: true, force: true });
+  }
+
+  #tellNotHonoured(): void {
+    const { namespace, name } = this.#pod.metadata;
+    const stored = this.#host.store.get('pods', { namespace, name });
+    const paths = stored === undefined ? [] : notHonoured(stored);
+    if (paths.length === 0) return;
+    this.#event('Warning', 'NotHonoured', `the sandbox runs the pod without: ${paths.join(', ')}`);
   }
 
   /** Resolves when the pod's volumes are there; false when it is to end before. */

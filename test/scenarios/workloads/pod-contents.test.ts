@@ -280,3 +280,34 @@ describe('the file system of a container', () => {
     expect(existsSync('/etc/of-a-container')).toBe(false);
   });
 });
+
+describe('the image of a container', () => {
+  it('stands for a program of this machine, or is refused with what to do', async () => {
+    const none = { command: [] };
+    await pod('whoami', { image: 'traefik/whoami:v1.10', ...none });
+    await pod('echo', { image: 'hashicorp/http-echo', ...none, args: ['-text=from the image', '-listen=:8000'] });
+    await pod('agnhost', { image: 'registry.k8s.io/e2e-test-images/agnhost:2.53', ...none, args: ['netexec'] });
+    const script = 'require("node:http").createServer((_, r) => r.end("node " + process.getuid())).listen(8000)';
+    await pod('script', {
+      image: 'node:24-alpine',
+      ...none,
+      args: ['node', '-e', script],
+      securityContext: { runAsUser: 1000 },
+    });
+    await pod('asks', {});
+    await ready('whoami', 'echo', 'agnhost', 'script', 'asks');
+    const ask = async (name: string, rest: string): Promise<string> => {
+      const ip = await succeeds('get', 'pod', name, '-o', 'jsonpath={.status.podIP}');
+      return await inPod('asks', `curl -s --retry 60 --retry-delay 1 --retry-connrefused http://${ip}${rest}`);
+    };
+    expect(await ask('whoami', '/')).toContain('Hostname: whoami');
+    expect(await ask('echo', ':8000/')).toBe('from the image');
+    expect(await ask('agnhost', ':8080/hostname')).toBe('agnhost');
+    expect(await ask('script', ':8000/')).toBe('node 1000');
+
+    await pod('unknown', { image: 'registry.example/shop/web:1', ...none });
+    expect(await waitsFor('unknown', 'ErrImageNeverPull')).toContain('--image-map and a line for it');
+    await pod('without', { resources: { limits: { memory: '1Gi' } } });
+    expect(await eventOf('without', 'NotHonoured')).toContain('containers{main}.resources.limits');
+  });
+});

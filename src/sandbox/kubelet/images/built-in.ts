@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import type { ImageEntry, ImageTable } from './image-table.ts';
+
+type Row = Partial<Omit<ImageEntry, 'pattern'>>;
+
+const NODE = '/usr/local/bin/node';
+/** Where the images of Node.js have it: it may lie where only root can go. */
+const WITH_NODE = { [NODE]: process.execPath };
+
+/** Programs of ours, which stand for images that have nothing but themselves. */
+function own(program: string): Row {
+  const inside = `/usr/local/lib/${program}`;
+  return {
+    entrypoint: [NODE, inside],
+    files: { ...WITH_NODE, [inside]: join(import.meta.dirname, 'programs', program) },
+  };
+}
+
+const SHELL: Row = { args: ['sh'] };
+const BASH: Row = { args: ['bash'], package: 'bash' };
+
+/** Images that people bring, and what of Debian is in them. */
+const ROWS: Readonly<Record<string, Row>> = {
+  pause: { entrypoint: ['sleep'], args: ['infinity'] },
+  'pause-*': { entrypoint: ['sleep'], args: ['infinity'] },
+  busybox: SHELL,
+  alpine: SHELL,
+  debian: BASH,
+  'debian-*': BASH,
+  ubuntu: BASH,
+  python: { args: ['python3'], package: 'python3' },
+  node: { args: ['node'], files: WITH_NODE },
+  perl: { args: ['perl'], package: 'perl' },
+  bash: { entrypoint: ['bash'], package: 'bash' },
+  curl: { entrypoint: ['curl'], package: 'curl' },
+  'alpine-curl': { entrypoint: ['curl'], package: 'curl' },
+  socat: { entrypoint: ['socat'], package: 'socat' },
+  netshoot: { args: ['bash'], package: 'bash' },
+  nginx: { args: ['nginx', '-g', 'daemon off;'], package: 'nginx-light' },
+  'nginx-unprivileged': { args: ['nginx', '-g', 'daemon off;'], package: 'nginx-light' },
+  redis: { args: ['redis-server', '--protected-mode', 'no'], workingDir: '/data', package: 'redis-server' },
+  valkey: { args: ['redis-server', '--protected-mode', 'no'], workingDir: '/data', package: 'redis-server' },
+  memcached: { entrypoint: ['memcached'], args: ['-u', 'root'], package: 'memcached' },
+  haproxy: {
+    entrypoint: ['haproxy', '-W', '-db'],
+    args: ['-f', '/usr/local/etc/haproxy/haproxy.cfg'],
+    package: 'haproxy',
+  },
+  prometheus: {
+    entrypoint: ['prometheus'],
+    args: ['--config.file=/etc/prometheus/prometheus.yml', '--storage.tsdb.path=/prometheus'],
+    package: 'prometheus',
+  },
+  agnhost: { ...own('agnhost.ts'), args: ['pause'] },
+  'http-echo': own('http-echo.ts'),
+  whoami: own('whoami.ts'),
+  'hello-app': { ...own('whoami.ts'), args: ['--port', '8080'] },
+};
+
+export const BUILT_IN_IMAGES: ImageTable = Object.entries(ROWS).map(([pattern, row]) => ({
+  pattern,
+  entrypoint: [],
+  args: [],
+  env: {},
+  ...row,
+}));
