@@ -7,14 +7,14 @@ import { KubeClient } from '../../kube/index.ts';
 import { type PolicyObject, policyKey } from '../../model/index.ts';
 import { policyEventSubject } from '../../plane/policies/policy-events.ts';
 import { PolicyFollower } from '../../plane/policies/policy-follower.ts';
-import { explain, POLICY_KINDS, PolicyRepository, readPolicy } from '../../policy/index.ts';
+import { explain, networkPolicy, PolicyRepository, readPolicy } from '../../policy/index.ts';
 import { quarantine } from '../../policy/kinds/samples.ts';
 import { policyView } from '../admin/policies.ts';
 import { Reflection } from './reflection.ts';
 
 /** Everybody may reach every pod; nobody may. */
 const OPEN = { podSelector: {}, ingress: [{}] };
-const kinds = [...POLICY_KINDS, quarantine()];
+const kinds = [networkPolicy, quarantine()];
 
 const object = (kind: string, spec: unknown): PolicyObject => ({
   kind,
