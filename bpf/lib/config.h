@@ -8,18 +8,17 @@
 
 struct config {
 	/* Features. 0: off, and no instruction of it stays in the loaded program. */
-	__u8 enable_ipv6 __tag(bool);
-	__u8 enable_events __tag(bool);
-	__u8 enable_fragments __tag(bool);
-	__u8 enable_masquerade __tag(bool);
+	__u8 enable_ipv6 __tag(bool);	      /* IPv6; off: every IPv6 packet is dropped */
+	__u8 enable_events __tag(bool);	      /* flow events */
+	__u8 enable_fragments __tag(bool);    /* IPv4 fragments; off: they are dropped */
+	__u8 enable_masquerade __tag(bool);   /* pods reach the world under the node's address */
 	__u8 enable_cidr_selects __tag(bool); /* a pod or node is also judged by the CIDR
 				     identity of its address */
 	__u8 enable_counters __tag(bool);     /* packets and bytes forwarded; drops are always
 					 counted */
-	__u8 enable_policy __tag(bool);	      /* 0: policyEnforcement "never"; addresses are still
-					   checked */
-	__u8 enable_icmp_errors __tag(bool);  /* deliver ICMP errors about known connections */
-	__u8 enable_services __tag(bool);     /* ClusterIP, node ports and their like */
+	__u8 enable_policy __tag(bool); /* who may talk to whom; off: only addresses are checked */
+	__u8 enable_icmp_errors __tag(bool); /* deliver ICMP errors about known connections */
+	__u8 enable_services __tag(bool);    /* ClusterIP, node ports and their like */
 	__u8 enable_refusals __tag(bool); /* the world is told at once that a node port has none */
 	__u8 pad0[2];			  /* zero */
 

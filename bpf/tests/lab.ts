@@ -1,3 +1,5 @@
+import { parseConfig } from '../../src/agent/node/config.ts';
+import { switchesOf } from '../../src/agent/node/switches.ts';
 import type { CtEntry, CtKey, Event } from '../../src/datapath/gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import type { ProgFd } from '../../src/datapath/kernel/fd.ts';
@@ -5,6 +7,7 @@ import { progTestRun } from '../../src/datapath/kernel/syscall.ts';
 import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
 import { OUTSIDE_WORDS, outsideOf } from '../../src/datapath/maps/outside.ts';
+import { endpointRow, ipcacheRow } from '../../src/datapath/maps/testkit.ts';
 import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import { type Direction, endpointId, identityId, ifindex, ruleId } from '../../src/model/index.ts';
@@ -23,17 +26,11 @@ export const TUNNEL_PORT = 8472;
 export const NODE_PORTS = { min: 30_000, max: 32_767 } as const;
 export const SNAT_PORTS = { min: 61_000, max: 61_003 } as const;
 
-/** Everything on, as an agent with default settings would write it. */
+/** As an agent with default settings writes it; whether the world is told that a node port has none is tried by itself. */
 export const FULL: Config = {
   ...ZERO_CONFIG,
-  enableEvents: true,
-  enableFragments: true,
-  enableMasquerade: true,
-  enableCidrSelects: true,
-  enableCounters: true,
-  enablePolicy: true,
-  enableIcmpErrors: true,
-  enableServices: true,
+  ...switchesOf(parseConfig({ nodeName: 'lab' })),
+  enableRefusals: false,
   gatewayMac: GATEWAY_MAC,
   gatewayIpv4: GATEWAY,
   nodeIpv4: NODE,
@@ -127,17 +124,17 @@ export class Lab implements Disposable {
     this.config = { ...FULL, ...options.config };
     this.datapath = new TestDatapath(options.sizes === undefined ? {} : { sizes: options.sizes });
     this.turnWorld();
-    this.datapath.endpoints.set(NODE, { endpoint: endpointId(0), ifindex: ifindex(0), cidrIdentity: identityId(0) });
+    this.datapath.endpoints.set(NODE, endpointRow());
     this.identify(`${OTHER_NODE}/32`, 6);
     this.identify(`${REMOTE_POD}/32`, 900);
   }
 
   /** Says who is behind a prefix; connections with the outside are judged anew after `turnWorld`, or `turn` of its word. */
   identify(prefix: string, identity: number, cidrIdentity = 0): void {
-    this.datapath.ipcache.set(Prefix.parse(prefix), {
-      identity: identityId(identity),
-      cidrIdentity: identityId(cidrIdentity),
-    });
+    this.datapath.ipcache.set(
+      Prefix.parse(prefix),
+      ipcacheRow({ identity: identityId(identity), cidrIdentity: identityId(cidrIdentity) }),
+    );
   }
 
   /** New words for everything that is not a local pod. */
@@ -172,11 +169,7 @@ export class Lab implements Disposable {
 
   /** Gives the pod's address to it, whoever had it. */
   own(pod: LabPod): void {
-    this.datapath.endpoints.set(pod.addr, {
-      endpoint: endpointId(pod.id),
-      ifindex: ifindex(pod.ifindex),
-      cidrIdentity: identityId(0),
-    });
+    this.datapath.endpoints.set(pod.addr, endpointRow({ endpoint: endpointId(pod.id), ifindex: ifindex(pod.ifindex) }));
   }
 
   /** Writes a table under a fresh revision and turns the pod's word to it. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { endpointRow } from '../../src/datapath/maps/testkit.ts';
 import { endpointId, identityId, ifindex, ruleId } from '../../src/model/index.ts';
 import { type PolicyTableRow } from '../../src/model/testkit.ts';
 import type { Addr } from '../../src/net/index.ts';
@@ -26,11 +27,10 @@ const COMBINATIONS: readonly (readonly [string, readonly PolicyTableRow[], boole
 ];
 
 function covered(pair: Pair, addr: Addr, id: number, device: number): void {
-  pair.datapath.endpoints.set(addr, {
-    endpoint: endpointId(id),
-    ifindex: ifindex(device),
-    cidrIdentity: identityId(CIDR),
-  });
+  pair.datapath.endpoints.set(
+    addr,
+    endpointRow({ endpoint: endpointId(id), ifindex: ifindex(device), cidrIdentity: identityId(CIDR) }),
+  );
 }
 
 describe('a pod that is also judged by its address', () => {

@@ -5,6 +5,8 @@ import { type ServiceMaps, serviceMaps } from '../../src/datapath/maps/service-m
 import {
   type AffinityMap,
   affinityMap,
+  backendRow,
+  serviceRow,
   type TranslationsMap,
   translationsMap,
 } from '../../src/datapath/maps/testkit.ts';
@@ -62,18 +64,18 @@ export class Services {
     const revision = this.#revision++;
     for (const [slot, addr] of spec.backends.entries()) {
       const backend = this.backendId(addr, protocol, backendPort);
-      this.maps.backends.set(backend, { addr, port: backendPort, protocol, flags: 0 });
+      this.maps.backends.set(backend, backendRow({ addr, port: backendPort, protocol }));
       this.maps.slots.set({ revision, slot }, { backend });
     }
     this.maps.services.set(
       { addr: spec.addr, port: spec.port, protocol, scope: spec.scope ?? 'inside' },
-      {
+      serviceRow({
         revision,
         count: spec.backends.length,
         service: spec.port,
         affinitySeconds: spec.affinitySeconds ?? 0,
         flags: spec.flags ?? 0,
-      },
+      }),
     );
   }
 }

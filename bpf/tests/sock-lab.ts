@@ -25,7 +25,8 @@ import {
   ZERO_CONFIG,
 } from '../../src/datapath/index.ts';
 import { ALL, OTHERS, sockAccountsMap } from '../../src/datapath/maps/socket-accounts.ts';
-import { endpointId, identityId, ifindex } from '../../src/model/index.ts';
+import { backendRow, endpointRow, serviceRow } from '../../src/datapath/maps/testkit.ts';
+import { endpointId } from '../../src/model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
 import type { PeerAnswer, PeerCommand } from './sock-peer.ts';
 
@@ -200,11 +201,7 @@ export class SockLab {
 
   /** Makes it an address of the node. */
   own(addr: Addr): void {
-    endpointsMap(this.maps).set(addr, {
-      endpoint: endpointId(0),
-      ifindex: ifindex(0),
-      cidrIdentity: identityId(0),
-    });
+    endpointsMap(this.maps).set(addr, endpointRow());
   }
 
   #path(place: string): string {
@@ -266,17 +263,19 @@ export class SockLab {
     const revision = this.#nextBackend.revision++;
     for (const [slot, addr] of service.backends.entries()) {
       const backend = this.backendId(addr, kind);
-      this.services.backends.set(backend, { addr, port: BACKEND_PORT, protocol, flags: 0 });
+      this.services.backends.set(backend, backendRow({ addr, port: BACKEND_PORT, protocol }));
       this.services.slots.set({ revision, slot }, { backend });
     }
     const key: ServiceKey = { addr: service.addr ?? VIP, port: service.port, protocol, scope: 'inside' };
-    this.services.services.set(key, {
-      revision,
-      count: service.backends.length,
-      service: this.#nextBackend.service++,
-      affinitySeconds: service.affinitySeconds ?? 0,
-      flags: 0,
-    });
+    this.services.services.set(
+      key,
+      serviceRow({
+        revision,
+        count: service.backends.length,
+        service: this.#nextBackend.service++,
+        affinitySeconds: service.affinitySeconds ?? 0,
+      }),
+    );
     return key;
   }
 

@@ -9,6 +9,7 @@ import {
   readDrops,
   readEventLoss,
 } from '../../src/datapath/index.ts';
+import { ipcacheRow } from '../../src/datapath/maps/testkit.ts';
 import { RESERVED_IDS } from '../../src/identity/index.ts';
 import { endpointId, identityId, policyRevision } from '../../src/model/index.ts';
 import { Prefix, parseAddr } from '../../src/net/index.ts';
@@ -37,7 +38,7 @@ beforeAll(async () => {
   using words = KernelEndpointWords.of(lab.maps.get('endpoint_words'));
   words.set(POD.endpoint, { identity: identityId(IDENTITY), revision: policyRevision(1) });
   netnsEndpointsMap(lab.maps).set(lab.cookie('pod'), POD);
-  ipcacheMap(lab.maps).set(Prefix.parse('10.96.0.0/12'), { identity: RANGE, cidrIdentity: identityId(0) });
+  ipcacheMap(lab.maps).set(Prefix.parse('10.96.0.0/12'), ipcacheRow({ identity: RANGE }));
   lab.set({ port: PORT, backends: BACKENDS });
 });
 afterAll(async () => {

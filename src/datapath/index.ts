@@ -129,6 +129,8 @@ export {
   SocketRows,
   type StaleSocketsOptions,
   type StaleSocketsResult,
+  SWITCHES,
+  type Switch,
   socketPrograms,
   socketsAttached,
   socketsDifference,

@@ -34,7 +34,7 @@ import { MapSet, type MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec } from './maps/scalar-codecs.ts';
-import { listConnections, TestPolicy } from './maps/testkit.ts';
+import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
 import { loadPrograms } from './programs/loader.ts';
@@ -169,11 +169,10 @@ export class TestDatapath implements Disposable {
     const { from_pod, to_pod } = this.load('endpoint', ['from_pod', 'to_pod'] as const, config);
     for (const addr of [config.ipv4, config.ipv6]) {
       if (addr === undefined || addr === null) continue;
-      this.endpoints.set(addr, {
-        endpoint: config.endpoint,
-        ifindex: config.ifindex ?? ZERO_CONFIG.ifindex,
-        cidrIdentity: identityId(0),
-      });
+      this.endpoints.set(
+        addr,
+        endpointRow({ endpoint: config.endpoint, ifindex: config.ifindex ?? ZERO_CONFIG.ifindex }),
+      );
     }
     return { id: config.endpoint, fromPod: from_pod, toPod: to_pod };
   }

@@ -48,7 +48,7 @@ export class CompiledEngine implements Engine {
   }
 }
 
-type Owner = Awaited<ReturnType<FakeKernel['ipcache']['entries']>>[number][1];
+type Owner = Pick<Awaited<ReturnType<FakeKernel['ipcache']['entries']>>[number][1], 'identity' | 'cidrIdentity'>;
 
 class CompiledNode {
   readonly #name: string;

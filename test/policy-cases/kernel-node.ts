@@ -1,7 +1,7 @@
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import { policyMaps } from '../../src/datapath/maps/policy-maps.ts';
 import { serviceMaps } from '../../src/datapath/maps/service-maps.ts';
-import { translationsMap } from '../../src/datapath/maps/testkit.ts';
+import { backendRow, serviceRow, translationsMap } from '../../src/datapath/maps/testkit.ts';
 import { type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import { endpointId } from '../../src/model/index.ts';
@@ -109,9 +109,9 @@ export class KernelNode implements Disposable {
   async withService<T>({ frontend, to, protocol, port }: ServiceFlow, judge: () => Promise<T>): Promise<T> {
     const { backends, slots, services } = serviceMaps(this.#datapath.maps);
     const key = { addr: frontend.addr, port: frontend.port, protocol, scope: 'inside' } as const;
-    backends.set(BACKEND, { addr: to.addr, port, protocol, flags: 0 });
+    backends.set(BACKEND, backendRow({ addr: to.addr, port, protocol }));
     slots.set({ revision: SERVICE_REVISION, slot: 0 }, { backend: BACKEND });
-    services.set(key, { revision: SERVICE_REVISION, count: 1, service: 1, affinitySeconds: 0, flags: 0 });
+    services.set(key, serviceRow({ revision: SERVICE_REVISION, count: 1, service: 1 }));
     try {
       return await judge();
     } finally {

@@ -28,6 +28,7 @@ import {
   type EndpointAccounts,
   type EndpointWords,
   type MapSet,
+  SWITCHES,
 } from '../../datapath/index.ts';
 import { type IdentityAllocator, RESERVED_IDS } from '../../identity/index.ts';
 import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
@@ -112,9 +113,7 @@ export class Admin implements AdminApi {
       kernel: release(),
       policyEnforcement: config.policyEnforcement,
       policyRevision: Math.max(0, ...revisions),
-      features: Object.fromEntries(
-        Object.entries(programConfig).filter((e): e is [string, boolean] => typeof e[1] === 'boolean'),
-      ),
+      features: Object.fromEntries(SWITCHES.map((name) => [name, programConfig[name]])),
       checks: this.#checks(),
       counts: {
         endpoints: all.length,

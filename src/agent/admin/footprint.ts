@@ -12,32 +12,9 @@ import {
   type ObjectSpec,
   type ProgFd,
   SOCK_HOOKS,
+  SWITCHES,
+  type Switch,
 } from '../../datapath/index.ts';
-
-const FEATURES = [
-  'enablePolicy',
-  'enableCidrSelects',
-  'enableEvents',
-  'enableCounters',
-  'enableMasquerade',
-  'enableFragments',
-  'enableIcmpErrors',
-  'enableServices',
-  'enableIpv6',
-] as const satisfies readonly (keyof Config)[];
-type FeatureName = (typeof FEATURES)[number];
-
-const DESCRIPTIONS: Readonly<Record<FeatureName, string>> = {
-  enablePolicy: 'who may talk to whom; without it only addresses are checked',
-  enableCidrSelects: CONFIG_DOCS.enableCidrSelects,
-  enableEvents: 'flow events',
-  enableCounters: CONFIG_DOCS.enableCounters,
-  enableMasquerade: "pods reach the world under the node's address",
-  enableFragments: 'IPv4 fragments; without it they are dropped',
-  enableIcmpErrors: CONFIG_DOCS.enableIcmpErrors,
-  enableServices: CONFIG_DOCS.enableServices,
-  enableIpv6: 'IPv6; without it every IPv6 packet is dropped',
-};
 
 /** xdp.bpf.o where node ports are accelerated, else undefined. */
 export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'sock', ObjectSpec>> & {
@@ -113,8 +90,8 @@ function measure(specs: FootprintSpecs, config: Config): Program[] {
 const total = (programs: readonly Program[]): number =>
   programs.reduce((sum, { instructions }) => sum + instructions, 0);
 
-function withFeatures(base: Config, enabled: (feature: FeatureName) => boolean): Config {
-  return { ...base, ...Object.fromEntries(FEATURES.map((feature) => [feature, enabled(feature)])) };
+function withFeatures(base: Config, enabled: (feature: Switch) => boolean): Config {
+  return { ...base, ...Object.fromEntries(SWITCHES.map((feature) => [feature, enabled(feature)])) };
 }
 
 /**
@@ -151,10 +128,10 @@ export function measureFootprint(
           memoryBytes,
         };
       }),
-    features: FEATURES.map((feature) => ({
+    features: SWITCHES.map((feature) => ({
       name: feature,
       enabled: base[feature],
-      description: DESCRIPTIONS[feature],
+      description: CONFIG_DOCS[feature],
       ...(feature === 'enableIpv6'
         ? {}
         : { instructions: total(full) - total(measure(specs, { ...everything, [feature]: false })) }),

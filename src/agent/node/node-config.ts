@@ -4,6 +4,7 @@ import { connectionShares } from './connection-shares.ts';
 import type { Ports } from './masquerade-ports.ts';
 import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
 import { socketShares } from './socket-shares.ts';
+import { switchesOf } from './switches.ts';
 
 /** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
 const TUNNEL_PORT = 8472;
@@ -17,16 +18,7 @@ export function mapSizes(maps: AgentConfig['maps']): MapSizes {
 export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): Config {
   return {
     ...ZERO_CONFIG,
-    enableIpv6: config.enableIPv6,
-    enableEvents: config.enableEvents,
-    enableFragments: config.enableFragments,
-    enableMasquerade: config.enableMasquerade,
-    enableCidrSelects: config.cidrSelects.length > 0,
-    enableCounters: config.enableCounters,
-    enablePolicy: config.policyEnforcement !== 'never',
-    enableIcmpErrors: config.enableIcmpErrors,
-    enableServices: config.enableServices,
-    enableRefusals: config.enableServices && config.refuseWithoutBackends,
+    ...switchesOf(config),
     gatewayMac: GATEWAY_MAC,
     gatewayIpv4: GATEWAY,
     nodeIpv4: uplink.addr,

@@ -4,15 +4,19 @@ import type { Addr, Mac } from '../../net/index.ts';
 import { type Codec, readAddrOrNull, readIpv4OrNull, readMacOrNull, writeAddrOrNull, writeIpv4OrNull, writeMacOrNull } from '../kernel/codec.ts';
 
 export type Config = {
+  /** IPv6; off: every IPv6 packet is dropped */
   readonly enableIpv6: boolean;
+  /** flow events */
   readonly enableEvents: boolean;
+  /** IPv4 fragments; off: they are dropped */
   readonly enableFragments: boolean;
+  /** pods reach the world under the node's address */
   readonly enableMasquerade: boolean;
   /** a pod or node is also judged by the CIDR identity of its address */
   readonly enableCidrSelects: boolean;
   /** packets and bytes forwarded; drops are always counted */
   readonly enableCounters: boolean;
-  /** 0: policyEnforcement "never"; addresses are still checked */
+  /** who may talk to whom; off: only addresses are checked */
   readonly enablePolicy: boolean;
   /** deliver ICMP errors about known connections */
   readonly enableIcmpErrors: boolean;
@@ -210,13 +214,13 @@ export const ZERO_CONFIG: Config = {
 
 /** What each field means, by name. */
 export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
-  enableIpv6: "",
-  enableEvents: "",
-  enableFragments: "",
-  enableMasquerade: "",
+  enableIpv6: "IPv6; off: every IPv6 packet is dropped",
+  enableEvents: "flow events",
+  enableFragments: "IPv4 fragments; off: they are dropped",
+  enableMasquerade: "pods reach the world under the node's address",
   enableCidrSelects: "a pod or node is also judged by the CIDR identity of its address",
   enableCounters: "packets and bytes forwarded; drops are always counted",
-  enablePolicy: "0: policyEnforcement \"never\"; addresses are still checked",
+  enablePolicy: "who may talk to whom; off: only addresses are checked",
   enableIcmpErrors: "deliver ICMP errors about known connections",
   enableServices: "ClusterIP, node ports and their like",
   enableRefusals: "the world is told at once that a node port has none",

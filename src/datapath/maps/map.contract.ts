@@ -12,6 +12,7 @@ import { endpointsCodecs } from './endpoints-map.ts';
 import { ipcacheCodecs } from './ipcache-map.ts';
 import { CHUNK, type MapCodecs, type TypedMap } from './map.ts';
 import { policyCodecs, policyKey } from './policy-maps.ts';
+import { ipcacheRow } from './row-testkit.ts';
 import { u32Codec, u64Codec } from './scalar-codecs.ts';
 
 export type MakeMap = <K, V>(spec: MapSpec, codecs: MapCodecs<K, V>) => TypedMap<K, V>;
@@ -100,9 +101,7 @@ export function describeTypedMap(name: string, make: MakeMap): void {
           async (prefixes, addrs) => {
             const map = make({ ...MAP_SPECS.ipcache, maxEntries: 64 }, ipcacheCodecs);
             const rows = new Map(prefixes.map((p, i) => [p.toString(), { prefix: p, identity: identityId(i + 1) }]));
-            await map.setMany(
-              [...rows.values()].map((r) => [r.prefix, { identity: r.identity, cidrIdentity: identityId(0) }]),
-            );
+            await map.setMany([...rows.values()].map((r) => [r.prefix, ipcacheRow({ identity: r.identity })]));
             for (const a of addrs) {
               const expected = [...rows.values()]
                 .filter((r) => r.prefix.contains(a))

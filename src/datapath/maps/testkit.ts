@@ -23,6 +23,7 @@ import { PolicyRevisions } from './policy-revisions.ts';
 import { type ServiceMaps, serviceCodecs } from './service-maps.ts';
 
 export { TestPolicy } from './policy-testkit.ts';
+export { backendRow, endpointRow, ipcacheRow, serviceRow } from './row-testkit.ts';
 
 type Stored<K, V> = { readonly bits: Uint8Array; readonly key: K; readonly value: V };
 

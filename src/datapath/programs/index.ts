@@ -20,3 +20,4 @@ export { type EndpointPrograms, type LoadOptions, loadEndpointPrograms, loadProg
 export { RunningPrograms, type Wanted } from './running.ts';
 export { SocketRows } from './socket-rows.ts';
 export { endStaleSockets, type StaleSocketsOptions, type StaleSocketsResult } from './stale-sockets.ts';
+export { SWITCHES, type Switch } from './switches.ts';

@@ -8,6 +8,7 @@ import { ZERO_CONFIG } from '../gen/config.ts';
 import { readObjectSpec } from '../kernel/object-spec.ts';
 import { MapSet } from '../maps/map-set.ts';
 import { serviceMaps, sockOriginsMap } from '../maps/service-maps.ts';
+import { backendRow } from '../maps/testkit.ts';
 import { type DiagProtocol, SockDiag } from '../netlink/sock-diag.ts';
 import { SocketRows } from './socket-rows.ts';
 import { endStaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
@@ -53,7 +54,7 @@ async function sweep(options: Partial<StaleSocketsOptions> = {}) {
 
 function backendIs(there: boolean, protocol: DiagProtocol, port: number): void {
   const { backends } = serviceMaps(maps);
-  if (there) backends.set(BACKEND, { addr: LOCAL, port, protocol, flags: 0 });
+  if (there) backends.set(BACKEND, backendRow({ addr: LOCAL, port, protocol }));
   else backends.delete(BACKEND);
 }
 
