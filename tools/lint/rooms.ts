@@ -135,6 +135,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'sandbox/machine',
     ],
   },
+  'sandbox/dns': {
+    sees: ['base', 'model', 'kube'],
+    why: 'the DNS server is a program of a pod: it knows the API and nothing of the sandbox',
+  },
   demonstration: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api', 'cli/output', 'sandbox'],
     why: 'the demonstration sees the agent as everybody does: by its API',

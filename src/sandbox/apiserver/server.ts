@@ -12,6 +12,7 @@ import { AdminToken } from './auth/admin-token.ts';
 import { Authorizer } from './auth/authorizer.ts';
 import { makeInitialRoles } from './auth/bootstrap.ts';
 import { Gate } from './auth/gate.ts';
+import { mountToken } from './auth/pod-token-mount.ts';
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { ANONYMOUS } from './auth/user.ts';
 import type { Certificate } from './certificate.ts';
@@ -21,6 +22,8 @@ import { Handler } from './http/handler.ts';
 import { isPublic } from './http/meta-routes.ts';
 import { asApiError } from './http/refusal.ts';
 import type { PodLog } from './http/subresources.ts';
+import { stringAt } from './json.ts';
+import type { KubeObject } from './object.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { resources } from './resources/index.ts';
 import { ApiStore } from './store/api-store.ts';
@@ -40,6 +43,8 @@ export type ApiServerOptions = {
   readonly definitions?: readonly ResourceDefinition[];
   /** IPv4 prefix of cluster addresses. Default 10.96.0.0/12. */
   readonly serviceCidr?: string;
+  /** Pods are given tokens, and this to know the server by (PEM). Default: they are not. */
+  readonly podCa?: string;
   /** What Service `default/kubernetes` leads to. Default: there is none. */
   readonly advertised?: Advertised;
   /** Changes kept per resource for watchers that come back. Default 10,000. */
@@ -88,8 +93,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     clock,
     serviceCidr,
     historyLimit: options.historyLimit,
+    complete: options.podCa === undefined ? undefined : giveToken,
   });
-  const namespaces = new NamespaceController(store, options.log, options.namespaceDeletionDelayMs ?? 500);
+  const namespaces = new NamespaceController(store, {
+    log: options.log,
+    deletionDelayMs: options.namespaceDeletionDelayMs ?? 500,
+    ca: options.podCa,
+  });
   const closing = new AbortController();
   const admin = new AdminToken(options.token);
   const tokens = new ServiceAccountTokens(store, clock);
@@ -193,6 +203,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       store.close();
     },
   };
+}
+
+function giveToken(store: ApiStore, { resource }: ResourceDefinition, object: KubeObject): void {
+  if (resource !== 'pods') return;
+  const name = stringAt(object, 'spec', 'serviceAccountName') || 'default';
+  mountToken(object, store.get('serviceaccounts', { namespace: object.metadata.namespace, name }));
 }
 
 async function closeServer(server: HttpServer): Promise<void> {

@@ -33,6 +33,7 @@ import {
   worldArgv,
 } from '../machine/index.ts';
 import { API_PORT, openApi } from './api-access.ts';
+import { addClusterDns } from './cluster-dns.ts';
 import { serveControl } from './control.ts';
 import { ControlPlane } from './control-plane.ts';
 import { clearGround, layGround } from './ground.ts';
@@ -284,6 +285,7 @@ export class SandboxCluster implements Sandbox {
       token,
       log,
       serviceCidr: SERVICE_CIDR,
+      podCa: certificate.ca,
       // One server, however many nodes it listens on.
       advertised: { addresses: this.#nodes.slice(0, 1).map(({ ip }) => ip), port: API_PORT },
       podLog: this.#podLog,
@@ -299,6 +301,8 @@ export class SandboxCluster implements Sandbox {
     this.#running = { plane, nodes, control: undefined };
     const { kubeconfigPath } = this;
     await openApi(api, { certificate, token, nodes: this.#nodes, port: options.port, kubeconfigPath });
+
+    if (options.dns === true) addClusterDns(api.store);
 
     progress('starting nodes');
     plane.start();

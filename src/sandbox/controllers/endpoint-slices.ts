@@ -46,7 +46,7 @@ export function desiredSlices(
     if (ports.length === 0 && listAt(service, 'spec', 'ports').length > 0) continue;
     const key = JSON.stringify(ports);
     const group = groups.get(key) ?? { ports, endpoints: [] };
-    group.endpoints.push(endpointOf(pod, address, publishNotReady));
+    group.endpoints.push({ ...endpointOf(pod, address, publishNotReady), ...hostnameOf(service, pod) });
     groups.set(key, group);
   }
   if (groups.size === 0) return [{ ports: [], endpoints: [] }];
@@ -118,6 +118,12 @@ function endpointOf(pod: KubeObject, address: string, publishNotReady: boolean):
     ...(nodeName === undefined ? {} : { nodeName }),
     targetRef: { kind: 'Pod', namespace, name, uid },
   };
+}
+
+/** A pod that names the service as its domain has a name of its own there. */
+function hostnameOf(service: KubeObject, pod: KubeObject): { hostname?: string } {
+  const hostname = stringAt(pod, 'spec', 'hostname') ?? '';
+  return hostname !== '' && stringAt(pod, 'spec', 'subdomain') === service.metadata.name ? { hostname } : {};
 }
 
 function isReady(pod: Json): boolean {

@@ -3,6 +3,6 @@
 export const SERVICE_CIDR = '10.96.0.0/12';
 /** Of Service `default/kubernetes`: the first of the range. */
 export const API_SERVICE_IP = '10.96.0.1';
-/** Of the cluster's DNS server, which every pod is told. */
+/** Of Service `kube-system/kube-dns`, which every pod is told. */
 export const CLUSTER_DNS_IP = '10.96.0.10';
 export const CLUSTER_DOMAIN = 'cluster.local';

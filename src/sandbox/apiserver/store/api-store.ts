@@ -24,6 +24,8 @@ export type ApiStoreOptions = {
   /** IPv4 prefix that cluster addresses come from. */
   readonly serviceCidr: string;
   readonly historyLimit?: number | undefined;
+  /** Changes an object that is to be made, before it is looked at (a mutating admission). */
+  readonly complete?: ((store: ApiStore, definition: ResourceDefinition, object: KubeObject) => void) | undefined;
 };
 
 /** For server-side apply by a caller who does not say who it is. */
@@ -41,12 +43,14 @@ export class ApiStore {
   readonly storage: Storage;
   readonly #clock: Clock;
   readonly #addresses: ServiceAddresses;
+  readonly #complete: ApiStoreOptions['complete'];
 
   constructor(options: ApiStoreOptions) {
     this.catalog = new Catalog(options.definitions);
     const { historyLimit } = options;
     this.storage = new Storage({ database: options.database, ...(historyLimit === undefined ? {} : { historyLimit }) });
     this.#clock = options.clock;
+    this.#complete = options.complete;
     const services = this.storage.list('services').map((stored) => stored.object);
     this.#addresses = new ServiceAddresses(options.serviceCidr, services);
   }
@@ -97,6 +101,7 @@ export class ApiStore {
 
   #insert(definition: ResourceDefinition, object: KubeObject, options: WriteOptions): KubeObject {
     if (definition.namespaced) this.#checkNamespace(definition, object);
+    this.#complete?.(this, definition, object);
     prepareCreate(definition, object, this.#clock.now());
     checkNew(definition, object);
     options.admit?.(definition, object);

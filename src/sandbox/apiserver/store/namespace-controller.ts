@@ -1,12 +1,20 @@
 import { errorMessage, type Logger } from '../../../base/index.ts';
+import { ROOT_CA } from '../auth/pod-token-mount.ts';
 import { clone, type JsonObject, listAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { isApiError } from '../status.ts';
 import type { ApiStore } from './api-store.ts';
 
+export type NamespaceControllerOptions = {
+  readonly log: Logger;
+  /** See `ApiServerOptions`. */
+  readonly deletionDelayMs: number;
+  readonly ca?: string | undefined;
+};
+
 /**
  * Ends namespaces: once one is deleted, everything in it is deleted, and when the last object is gone, the namespace goes.
- * Also gives each new namespace its `default` service account.
+ * Also gives each its `default` service account, and what its pods know the API server by.
  */
 export class NamespaceController {
   readonly #store: ApiStore;
@@ -14,13 +22,14 @@ export class NamespaceController {
   readonly #deletionDelayMs: number;
   readonly #unsubscribe: (() => void)[] = [];
   readonly #pending = new Set<string>();
+  readonly #ca: string | undefined;
   #stopped = false;
 
-  /** `deletionDelayMs`: see `ApiServerOptions`. */
-  constructor(store: ApiStore, log: Logger, deletionDelayMs: number) {
+  constructor(store: ApiStore, options: NamespaceControllerOptions) {
     this.#store = store;
-    this.#log = log;
-    this.#deletionDelayMs = deletionDelayMs;
+    this.#log = options.log;
+    this.#deletionDelayMs = options.deletionDelayMs;
+    this.#ca = options.ca;
   }
 
   start(): void {
@@ -65,13 +74,16 @@ export class NamespaceController {
   #sync(name: string): void {
     const namespace = this.#store.get('namespaces', { name });
     if (namespace === undefined) return;
-    if (namespace.metadata.deletionTimestamp === undefined) this.#addServiceAccount(name);
+    if (namespace.metadata.deletionTimestamp === undefined) this.#furnish(name);
     else this.#terminate(namespace);
   }
 
-  #addServiceAccount(namespace: string): void {
-    if (this.#store.get('serviceaccounts', { namespace, name: 'default' }) !== undefined) return;
-    this.#store.create('serviceaccounts', { metadata: { name: 'default', namespace } });
+  #furnish(namespace: string): void {
+    if (this.#store.get('serviceaccounts', { namespace, name: 'default' }) === undefined) {
+      this.#store.create('serviceaccounts', { metadata: { name: 'default', namespace } });
+    }
+    if (this.#ca === undefined || this.#store.get('configmaps', { namespace, name: ROOT_CA }) !== undefined) return;
+    this.#store.create('configmaps', { metadata: { name: ROOT_CA, namespace }, data: { 'ca.crt': this.#ca } });
   }
 
   #terminate(namespace: KubeObject): void {

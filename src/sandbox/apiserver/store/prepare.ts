@@ -78,7 +78,8 @@ export function prepareCreate(definition: ResourceDefinition, object: KubeObject
   return object;
 }
 
-function randomEnd(): string {
+/** Of names that are made up. */
+export function randomEnd(): string {
   return [...randomBytes(5)].map((byte) => NAME_ALPHABET[byte % NAME_ALPHABET.length]).join('');
 }
 
