@@ -1,6 +1,7 @@
 import { errorMessage } from '../../base/index.ts';
 import { daemonSetController } from './daemon-sets/daemon-set-controller.ts';
 import { deploymentController } from './deployments/deployment-controller.ts';
+import { disruptionController } from './disruption/disruption-controller.ts';
 import { endpointsController } from './endpoints/endpoints-controller.ts';
 import { mirroringController } from './endpoints/mirroring-controller.ts';
 import { GarbageCollector } from './garbage/garbage-collector.ts';
@@ -27,6 +28,7 @@ export class ControllerManager {
       statefulSetController(context),
       daemonSetController(context),
       jobController(context),
+      disruptionController(context),
       endpointsController(context),
       mirroringController(context),
     ];

@@ -7,6 +7,7 @@ import { shortName } from '../schema/decode.ts';
 import type { Schema, StructSchema } from '../schema/dsl.ts';
 import { deleteOptions, eviction } from '../schema/extensions.ts';
 import { fieldNumbers } from '../schema/field-numbers.ts';
+import { podDisruptionBudget, priorityClass, resourceQuota } from '../schema/policy.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from '../schema/rbac.ts';
 import { selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview, tokenRequest } from '../schema/reviews.ts';
 import { badRequest, unsupportedMediaType } from '../status.ts';
@@ -32,6 +33,9 @@ const KINDS = new Map<string, StructSchema>(
     clusterRole,
     roleBinding,
     clusterRoleBinding,
+    podDisruptionBudget,
+    priorityClass,
+    resourceQuota,
     deleteOptions,
     deployment,
     job,

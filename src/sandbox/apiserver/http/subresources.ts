@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { isObject, type JsonObject, listAt, objectAt, stringAt } from '../json.ts';
+import { isObject, type JsonObject, listAt, numberAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../resource.ts';
-import { badRequest, noSuchResource } from '../status.ts';
+import { isEmptySelector, selectorHolds } from '../selector/object-selector.ts';
+import { ApiError, badRequest, noSuchResource } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { ObjectKey } from '../store/options.ts';
 import type { Exchange } from './exchange.ts';
@@ -37,7 +38,7 @@ export async function createBinding(
   exchange.json(201, created());
 }
 
-/** A deletion that a disruption budget could refuse; there are none here. */
+/** A deletion that a disruption budget may refuse. */
 export async function evictPod(
   exchange: Exchange,
   store: ApiStore,
@@ -48,8 +49,32 @@ export async function evictPod(
   const options = isObject(value) ? objectAt(value, 'deleteOptions') : undefined;
   const grace = options?.['gracePeriodSeconds'];
   const dryRun = listAt(options, 'dryRun').length > 0;
+  const budget = budgetAgainst(store, store.require(definition, key).object);
+  if (budget !== undefined) throw tooManyDisruptions(budget);
   store.delete(definition.resource, key, { gracePeriodSeconds: typeof grace === 'number' ? grace : undefined, dryRun });
   exchange.json(201, created());
+}
+
+/** The budget that has no room for the loss of this pod. One that is not ready is no loss where too few are left anyway. */
+function budgetAgainst(store: ApiStore, pod: KubeObject): KubeObject | undefined {
+  const { namespace, labels, deletionTimestamp } = pod.metadata;
+  const phase = stringAt(pod, 'status', 'phase');
+  if (deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed' || phase === 'Pending')
+    return undefined;
+  return store.list('poddisruptionbudgets', { namespace }).items.find((budget) => {
+    const selector = objectAt(budget, 'spec', 'selector');
+    const isMeant = selector !== undefined && (isEmptySelector(selector) || selectorHolds(selector, labels));
+    return isMeant && (numberAt(budget, 'status', 'disruptionsAllowed') ?? 0) <= 0;
+  });
+}
+
+function tooManyDisruptions({ metadata: { name }, ...budget }: KubeObject): ApiError {
+  const desired = numberAt(budget, 'status', 'desiredHealthy') ?? 0;
+  const current = numberAt(budget, 'status', 'currentHealthy') ?? 0;
+  const why = `The disruption budget ${name} needs ${desired} healthy pods and has ${current} currently`;
+  return new ApiError(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
+    causes: [{ reason: 'DisruptionBudget', message: why }],
+  });
 }
 
 /** Streams a container's log as plain text. */

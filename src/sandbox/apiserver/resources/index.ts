@@ -1,12 +1,14 @@
 import type { ResourceDefinition } from '../resource.ts';
 import { namespaces, nodes } from './cluster.ts';
 import { configMaps, leases, secrets, serviceAccounts } from './config.ts';
+import { podDisruptionBudgets } from './disruption-budgets.ts';
 import { events } from './events.ts';
 import { pods } from './pods.ts';
 import { policies } from './policies.ts';
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac.ts';
 import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
+import { storedOnly } from './stored/index.ts';
 import { controllerRevisions } from './workloads/controller-revisions.ts';
 import { daemonSets } from './workloads/daemon-sets.ts';
 import { deployments } from './workloads/deployments.ts';
@@ -41,4 +43,6 @@ export const resources: readonly ResourceDefinition[] = [
   roleBindings,
   clusterRoles,
   clusterRoleBindings,
+  podDisruptionBudgets,
+  ...storedOnly,
 ];

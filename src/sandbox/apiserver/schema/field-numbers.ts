@@ -169,4 +169,9 @@ export const fieldNumbers: Readonly<Record<string, Readonly<Record<number, strin
   TokenRequest: { 1: 'metadata', 2: 'spec' },
   TokenRequestSpec: { 1: 'audiences', 3: 'boundObjectRef', 4: 'expirationSeconds' },
   BoundObjectReference: { 1: 'kind', 2: 'apiVersion', 3: 'name', 4: 'uid' },
+  PodDisruptionBudget: { 1: 'metadata', 2: 'spec' },
+  PodDisruptionBudgetSpec: { 1: 'minAvailable', 2: 'selector', 3: 'maxUnavailable', 4: 'unhealthyPodEvictionPolicy' },
+  PriorityClass: { 1: 'metadata', 2: 'value', 3: 'globalDefault', 4: 'description', 5: 'preemptionPolicy' },
+  ResourceQuota: { 1: 'metadata', 2: 'spec' },
+  ResourceQuotaSpec: { 1: 'hard', 2: 'scopes' },
 };
