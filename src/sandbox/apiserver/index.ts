@@ -5,6 +5,7 @@ export { equal, type Json, type JsonObject, listAt, numberAt, objectAt, stringAt
 export { kubeconfig } from './kubeconfig.ts';
 export { type KubeObject, type OwnerReference, timestamp } from './object.ts';
 export { apiVersionOf, type ResourceDefinition } from './resource.ts';
+export { type CronSchedule, cronSchedule } from './schedule/cron-schedule.ts';
 export { selectorHolds } from './selector/object-selector.ts';
 export { type ApiServer, createApiServer } from './server.ts';
 export { ApiError, badRequest, isApiError } from './status.ts';

@@ -1,4 +1,5 @@
 import { errorMessage } from '../../base/index.ts';
+import { cronJobController } from './cron-jobs/cron-job-controller.ts';
 import { daemonSetController } from './daemon-sets/daemon-set-controller.ts';
 import { deploymentController } from './deployments/deployment-controller.ts';
 import { disruptionController } from './disruption/disruption-controller.ts';
@@ -28,6 +29,7 @@ export class ControllerManager {
       statefulSetController(context),
       daemonSetController(context),
       jobController(context),
+      cronJobController(context),
       disruptionController(context),
       endpointsController(context),
       mirroringController(context),

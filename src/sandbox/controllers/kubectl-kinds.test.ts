@@ -144,6 +144,20 @@ describe.each(programs)('%s and what people bring', (program) => {
     });
   });
 
+  test('a cron job is made, shown, and tried by hand', async () => {
+    const args = ['--image=pause:1', '--schedule=*/5 * * * *', '--', 'sleep', '60'];
+    expect(await kubectl.succeeds('create', 'cronjob', 'tick', ...args)).toContain('cronjob.batch/tick created');
+    expect(await kubectl.succeeds('get', 'cronjob')).toMatch(/tick\s+\*\/5 \* \* \* \*\s+<none>\s+False\s+0\s+<none>/);
+    expect(await kubectl.succeeds('create', 'job', 'now', '--from=cronjob/tick')).toContain('job.batch/now created');
+    expect(cluster.get('jobs', 'now').metadata).toMatchObject({
+      annotations: { 'cronjob.kubernetes.io/instantiate': 'manual' },
+      ownerReferences: [{ kind: 'CronJob', name: 'tick' }],
+    });
+    await settled(cluster.store);
+    expect(await kubectl.succeeds('describe', 'cronjob', 'tick')).toMatch(/Active Jobs:\s+now/);
+    await kubectl.succeeds('delete', 'cronjob', 'tick');
+  });
+
   test('a disruption budget holds evictions back', async () => {
     await kubectl.succeeds('create', 'deployment', 'web', '--image=pause:1', '--replicas=3');
     await kubectl.succeeds('rollout', 'status', 'deploy/web');

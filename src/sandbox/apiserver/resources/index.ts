@@ -10,6 +10,7 @@ import { serviceCidrs } from './service-cidrs.ts';
 import { endpointSlices, endpoints, services } from './services.ts';
 import { storedOnly } from './stored/index.ts';
 import { controllerRevisions } from './workloads/controller-revisions.ts';
+import { cronJobs } from './workloads/cron-jobs.ts';
 import { daemonSets } from './workloads/daemon-sets.ts';
 import { deployments } from './workloads/deployments.ts';
 import { jobs } from './workloads/jobs.ts';
@@ -36,6 +37,7 @@ export const resources: readonly ResourceDefinition[] = [
   replicaSets,
   replicationControllers,
   jobs,
+  cronJobs,
   statefulSets,
   daemonSets,
   controllerRevisions,

@@ -80,6 +80,13 @@ describe('a job', () => {
     expect(cluster.list('pods')).toHaveLength(3);
   });
 
+  test('its pods go with it, whether they were counted or not', async () => {
+    await using cluster = await started({ parallelism: 2, completions: 2 });
+    await cluster.delete('jobs', 'work', { propagationPolicy: 'Background' });
+    await cluster.runPods();
+    expect(cluster.list('pods')).toEqual([]);
+  });
+
   test('counts a pod that somebody deletes as failed, and makes another', async () => {
     await using cluster = await started();
     const [name = ''] = active(cluster);

@@ -1,10 +1,10 @@
 import { namespacedName } from '../../../base/index.ts';
-import { type KubeObject, objectAt, selectorHolds } from '../../apiserver/index.ts';
+import { type ApiStore, type KubeObject, objectAt, selectorHolds } from '../../apiserver/index.ts';
 import { type ControllerContext, recorderFor } from '../kit/context.ts';
-import { Controller } from '../kit/controller.ts';
+import { Controller, type SyncKey } from '../kit/controller.ts';
 import { controllerOf, keeperOf } from '../kit/owner.ts';
 import { PodControl } from '../kit/pod-control.ts';
-import { JobRound } from './job-round.ts';
+import { JobRound, TRACKING, untracked } from './job-round.ts';
 
 const NAME = 'job-controller';
 
@@ -31,7 +31,17 @@ export function jobController(context: ControllerContext): Controller {
     ],
     sync: (key) => {
       const job = store.get('jobs', key);
+      releaseOrphans(store, key, job?.metadata.uid);
       return job === undefined ? undefined : new JobRound({ context, events, pods, job }).run();
     },
   });
+}
+
+/** Pods whose job is gone are counted by nobody: nothing keeps them. */
+function releaseOrphans(store: ApiStore, { namespace, name }: SyncKey, uid: string | undefined): void {
+  for (const pod of store.list('pods', { namespace }).items) {
+    if (pod.metadata.finalizers?.includes(TRACKING) !== true) continue;
+    const keeper = controllerOf(pod);
+    if (keeper?.kind === 'Job' && keeper.name === name && keeper.uid !== uid) store.update('pods', untracked(pod));
+  }
 }

@@ -19,7 +19,7 @@ import { podsToDelete } from '../replica-sets/pods-to-delete.ts';
 import { hasFailed, hasSucceeded, restartsSoFar, retryIn } from './attempts.ts';
 
 /** A pod that has it was not counted yet; it stays until it was. */
-const TRACKING = 'batch.kubernetes.io/job-tracking';
+export const TRACKING = 'batch.kubernetes.io/job-tracking';
 
 export type JobRoundOptions = {
   readonly context: ControllerContext;
@@ -27,6 +27,15 @@ export type JobRoundOptions = {
   readonly pods: PodControl;
   readonly job: KubeObject;
 };
+
+/** The pod without the mark that it is to be counted. */
+export function untracked(pod: KubeObject): KubeObject {
+  const next = structuredClone(pod);
+  const left = (next.metadata.finalizers ?? []).filter((finalizer) => finalizer !== TRACKING);
+  if (left.length > 0) next.metadata.finalizers = left;
+  else delete next.metadata.finalizers;
+  return next;
+}
 
 /** One look at one job. */
 export class JobRound {
@@ -104,11 +113,7 @@ export class JobRound {
   }
 
   #release(pod: KubeObject): KubeObject {
-    const next = structuredClone(pod);
-    const left = (next.metadata.finalizers ?? []).filter((finalizer) => finalizer !== TRACKING);
-    if (left.length > 0) next.metadata.finalizers = left;
-    else delete next.metadata.finalizers;
-    return this.#store.update('pods', next);
+    return this.#store.update('pods', untracked(pod));
   }
 
   #followSuspension(): void {
