@@ -11,7 +11,7 @@ const tenants = ['tenant-a', 'tenant-b'].map((name) => join(REPOSITORY, `example
 
 beforeAll(async () => {
   await waitForMachine();
-  await cluster.up({ manifests: tenants });
+  await cluster.up({ manifests: tenants, dns: false });
   await cluster.waitReady();
 });
 

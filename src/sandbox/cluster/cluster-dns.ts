@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ApiStore, JsonObject } from '../apiserver/index.ts';
-import { CLUSTER_DOMAIN, CLUSTER_DNS_IP, REPOSITORY } from '../machine/index.ts';
+import { CLUSTER_DNS_IP, CLUSTER_DOMAIN, REPOSITORY } from '../machine/index.ts';
 
 const NAMESPACE = 'kube-system';
 /** Names and labels as kubeadm has them: policies of people name them. */

@@ -302,7 +302,7 @@ export class SandboxCluster implements Sandbox {
     const { kubeconfigPath } = this;
     await openApi(api, { certificate, token, nodes: this.#nodes, port: options.port, kubeconfigPath });
 
-    if (options.dns === true) addClusterDns(api.store);
+    if (options.dns ?? options.agent ?? true) addClusterDns(api.store);
 
     progress('starting nodes');
     plane.start();

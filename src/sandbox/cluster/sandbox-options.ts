@@ -15,7 +15,7 @@ export type SandboxOptions = {
   readonly manifests?: readonly string[];
   /** Start an agent on every node. Default true. */
   readonly agent?: boolean;
-  /** Serve names in pods of kube-system. Default false. */
+  /** Serve names in pods of kube-system. Default: as there are agents, for without them nobody reaches a service. */
   readonly dns?: boolean;
   /** Port of the API server on 127.0.0.1 of the machine. Default 6443, or a free one when that is taken. */
   readonly port?: number;

@@ -24,7 +24,7 @@ export function useSandbox(options: Pick<SandboxOptions, 'agentConfig'> = {}): L
   let isUp = false;
   beforeAll(async () => {
     const manifests = readdirSync(EXAMPLE).map((name) => join(EXAMPLE, name));
-    await cluster.up({ manifests, ...options });
+    await cluster.up({ manifests, dns: false, ...options });
     isUp = true;
     await cluster.waitReady();
     stage.start();

@@ -61,7 +61,7 @@ describe.each(['disabled', 'native'] as const)('node ports of backends elsewhere
 
   beforeAll(async () => {
     await waitForMachine();
-    await cluster.up({ nodes: 2, agentConfig: { nodePortAcceleration } });
+    await cluster.up({ nodes: 2, dns: false, agentConfig: { nodePortAcceleration } });
     isUp = true;
     await cluster.apply(MANIFEST);
     await cluster.waitReady();

@@ -64,12 +64,12 @@ export class ServiceLab implements SceneGround {
 }
 
 /** One sandbox for all tests of a file. */
-export function useLab(options: Pick<SandboxOptions, 'agentConfig'> = {}): ServiceLab {
+export function useLab({ dns = false, ...options }: Pick<SandboxOptions, 'agentConfig' | 'dns'> = {}): ServiceLab {
   const lab = new ServiceLab();
   let isUp = false;
   beforeAll(async () => {
     await waitForMachine();
-    await lab.cluster.up(options);
+    await lab.cluster.up({ ...options, dns });
     isUp = true;
     await lab.agentReady();
   });
