@@ -24,3 +24,4 @@ export {
 } from './namespaced-name.ts';
 export { Signal } from './signal.ts';
 export { boundSilent, SilentConnections } from './silent-connections.ts';
+export { finish, inSlices, type Steps } from './steps.ts';

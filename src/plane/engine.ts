@@ -1,4 +1,12 @@
-import { type Clock, errorMessage, isMembraneError, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import {
+  type Clock,
+  errorMessage,
+  inSlices,
+  isMembraneError,
+  type Lifecycle,
+  type Logger,
+  type Service,
+} from '../base/index.ts';
 import type { Cluster, ObjectProblems } from '../cluster/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, isConnected, mayOpen } from '../endpoint/index.ts';
@@ -118,7 +126,7 @@ export class Engine implements Service {
       this.#o.outside.settle();
       return;
     }
-    this.#o.policies.follow();
+    await inSlices(this.#o.policies.follow());
     cluster.follow(clock.now());
     for (const { id } of this.#o.allocator.expire()) repository.removeIdentity(id);
     const { generation } = repository.cidrs;

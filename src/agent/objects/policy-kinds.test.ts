@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { finish, Lifecycle, silentLogger } from '../../base/index.ts';
 import { Intent, ObjectProblems } from '../../cluster/index.ts';
 import { sampleWorkload } from '../../identity/samples.ts';
 import { FakeApiServer } from '../../kube/fake.ts';
@@ -47,7 +47,7 @@ function follower(room = 10) {
   });
   const apply = (...change: Parameters<typeof batch>): void => {
     intent.policies.apply(batch(...change));
-    policies.follow();
+    finish(policies.follow());
   };
   const view = (policy: PolicyObject) =>
     policyView(policy, {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../../base/index.ts';
+import { finish, silentLogger } from '../../base/index.ts';
 import { ObjectProblems } from '../../cluster/index.ts';
 import { CidrIdentities } from '../../identity/index.ts';
 import { type PolicyKey, type PolicyObject, policyKey } from '../../model/index.ts';
@@ -40,7 +40,7 @@ function follower(total = 6, ofNamespace = 4) {
   };
   const change = (upserts: PolicyObject[], deletes: PolicyObject[] = []): number => {
     intent.apply({ upserts, deletes, synced: true });
-    return policies.follow().changed;
+    return finish(policies.follow()).changed;
   };
   const kinds = () =>
     Object.fromEntries(Array.from(policies.problems, ([key, problems]) => [key, problems.map(({ kind }) => kind)]));
@@ -48,6 +48,8 @@ function follower(total = 6, ofNamespace = 4) {
     repository,
     cidrs,
     policies,
+    intent,
+    row,
     /** What was told since the last call. */
     told: () =>
       problems.take().map(({ subject, problems: all }) => [`${subject.namespace}/${subject.name}`, ...all] as const),
@@ -140,5 +142,17 @@ describe('PolicyFollower', () => {
     expect(kinds()).toEqual({ 'NetworkPolicy a/both': ['no-room'] });
     drop('a/blocks');
     expect(kinds()).toEqual({});
+  });
+
+  it('takes up what comes while others have their turn, and comes to its end however much comes', () => {
+    const it = follower();
+    const put = (name: string) => it.intent.apply({ upserts: [it.row(`a/${name}`, {})], deletes: [], synced: true });
+    put('p0');
+    const steps = it.policies.follow();
+    let turns = 0;
+    for (; steps.next().done !== true; put(`p${turns}`)) turns += 1;
+    expect(it.repository.policyCount, 'nothing is left').toBe(1 + turns);
+    expect(turns).toBeGreaterThan(1);
+    expect(turns).toBeLessThan(10);
   });
 });

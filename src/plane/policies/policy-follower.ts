@@ -1,4 +1,4 @@
-import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
+import { errorMessage, isMembraneError, type Logger, type Steps } from '../../base/index.ts';
 import type { ObjectProblems, PrefixLimits } from '../../cluster/index.ts';
 import type { PolicyEntry, PolicyKey, PolicyObject } from '../../model/index.ts';
 import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readPolicy } from '../../policy/index.ts';
@@ -26,6 +26,9 @@ export type PolicyFollowerOptions = {
   readonly problems: ObjectProblems;
   readonly log: Logger;
 };
+
+/** So often `follow` lets others have turns while it takes up what has come. */
+const YIELDING_ROUNDS = 3;
 
 /**
  * Brings policies of all kinds into the repository, always as they are now: a rule that cannot be read, or whose peers do not
@@ -55,17 +58,29 @@ export class PolicyFollower {
     return this.#problems;
   }
 
-  /** How many policies came, went or changed, or were given the room that they had not. */
-  follow(): { readonly changed: number } {
-    const keys = this.#reader.drain();
-    for (const key of keys) this.#followOne(key);
+  /**
+   * Takes up what came, went or changed, and what has the room by now that it had not. Yields after each policy; nothing
+   * is left when it returns, so that a pod that is read then is not newer than a policy that was there before it.
+   */
+  *follow(): Steps<{ readonly changed: number }> {
+    const taken = new Set<PolicyKey>();
+    for (let round = 1; ; round += 1) {
+      const keys = this.#reader.drain();
+      if (keys.size === 0) break;
+      for (const key of keys) {
+        this.#followOne(key);
+        taken.add(key);
+        // Whoever writes faster than this reads must not keep it from coming to its end.
+        if (round <= YIELDING_ROUNDS) yield;
+      }
+    }
     let served = 0;
     for (const [key, fits] of this.#starved) {
-      if (keys.has(key) || !fits()) continue;
+      if (taken.has(key) || !fits()) continue;
       this.#followOne(key);
       served += 1;
     }
-    return { changed: keys.size + served };
+    return { changed: taken.size + served };
   }
 
   #free(): number {

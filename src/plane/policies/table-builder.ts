@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { errorMessage, isMembraneError, type MembraneError, Signal } from '../../base/index.ts';
+import { errorMessage, inSlices, isMembraneError, type MembraneError, Signal } from '../../base/index.ts';
 import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } from '../../datapath/index.ts';
 import type { PolicyKey, PolicyTable, PolicyTableId } from '../../model/index.ts';
 import { CompiledTable, type PolicyRepository, type RuleSet } from '../../policy/index.ts';
@@ -41,8 +41,6 @@ export type Built = {
 
 /** Rule sets up to this weight are built within a pass, larger ones beside the passes. */
 const SMALL = 2_048;
-/** How long compiling holds up the event loop at a time, ms. */
-const SLICE_MS = 4;
 /** What a pass spends on tables at most before others get their turn, ms. */
 const PASS_MS = 50;
 /** Of so many large tables one is the oldest that waits, whatever its size. */
@@ -356,18 +354,6 @@ export class TableBuilder {
     if (others + size <= limit) return;
     const detail = `namespace ${namespace}: ${others} of ${limit} rows and peers are in use, ${size} more are needed`;
     throw planeErrors.make('E_PLANE_POLICY_SHARE', { detail });
-  }
-}
-
-/** Runs the steps to their end, with turns for everything else between them. */
-async function inSlices<T>(steps: Generator<void, T, void>): Promise<T> {
-  let turn = performance.now();
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-    if (performance.now() - turn < SLICE_MS) continue;
-    await nextTurn();
-    turn = performance.now();
   }
 }
 

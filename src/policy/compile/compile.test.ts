@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { finish } from '../../base/index.ts';
 import { RESERVED_IDS } from '../../identity/index.ts';
 import {
   type Direction,
@@ -12,7 +13,7 @@ import { type PolicyTableRow, rowsOf } from '../../model/testkit.ts';
 import { TableLookup } from '../ask/testkit.ts';
 import { sampleEntry, tcp } from '../samples.ts';
 import type { BoundEntry } from './claims.ts';
-import { CompiledTable, type CompileInput, compileTable, finish } from './compile.ts';
+import { CompiledTable, type CompileInput, compileTable } from './compile.ts';
 import { DEFAULT_PRECEDENCE, LOCALHOST_PRECEDENCE, precedenceOf } from './precedence.ts';
 
 const WEB = identityId(256);

@@ -1,3 +1,4 @@
+import { finish, type Steps } from '../../base/index.ts';
 import { RESERVED_IDS } from '../../identity/index.ts';
 import {
   DEFAULT_RULE,
@@ -115,7 +116,7 @@ export class CompiledTable implements PolicyTable {
   }
 
   /** Yields often, for whoever has others to serve. Peers that join or leave meanwhile are `regroup`'s. E_POLICY_TOO_LARGE. */
-  *build(limits: CompileLimits): Generator<void, void, void> {
+  *build(limits: CompileLimits): Steps<void> {
     this.#work += portsOf(this.#everybody);
     this.#check(limits);
     this.#common = yield* flatten(this.#everybody);
@@ -149,7 +150,7 @@ export class CompiledTable implements PolicyTable {
   }
 
   /** The groups of these peers now, 0 = none; part of the table from then on. Yields like `build`. */
-  *regroup(peers: Iterable<IdentityId>): Generator<void, Map<IdentityId, number>, void> {
+  *regroup(peers: Iterable<IdentityId>): Steps<Map<IdentityId, number>> {
     const groups = new Map<IdentityId, number>();
     for (const peer of peers) {
       const group = yield* this.#groupOf(this.#listOf(peer));
@@ -191,7 +192,7 @@ export class CompiledTable implements PolicyTable {
     return local === undefined ? list : this.#claims.step(list, local);
   }
 
-  *#groupOf(list: ClaimList): Generator<void, number, void> {
+  *#groupOf(list: ClaimList): Steps<number> {
     if (list.group !== undefined) return list.group;
     const claims = [...this.#everybody, ...claimsOf(list)].sort(byPrecedence);
     this.#work += portsOf(claims);
@@ -225,11 +226,3 @@ export class CompiledTable implements PolicyTable {
 /** What `flatten` has to look at. */
 const portsOf = (claims: readonly Claim[]): number =>
   claims.reduce((sum, { ports }) => sum + 1 + (ports?.length ?? 0), 0);
-
-/** Without a pause. */
-export function finish<T>(steps: Generator<void, T, void>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
-}

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/index.ts';
 import type { PolicyTableValue } from '../../model/index.ts';
 import type { PortRange } from '../../net/index.ts';
 
@@ -48,7 +49,7 @@ function breadth({ ports }: Claim): number {
 const isWhole = (range: PortRange): boolean => range.from === 0 && range.to === PORTS - 1;
 
 /** `claims` sorted by `byPrecedence`. Yields often, for whoever has others to serve. */
-export function* flatten(claims: readonly Claim[]): Generator<void, Surface, void> {
+export function* flatten(claims: readonly Claim[]): Steps<Surface> {
   const protocols = new Map<number, ProtocolSurface>();
   for (const claim of claims) {
     for (const { protocol } of claim.ports ?? []) {
@@ -72,7 +73,7 @@ type Cover = { readonly claim: Claim; readonly ranges: readonly PortRange[] };
 
 const ALL: readonly PortRange[] = [{ from: 0, to: PORTS - 1 }];
 
-function* flattenProtocol(claims: readonly Claim[], protocol: number): Generator<void, ProtocolSurface, void> {
+function* flattenProtocol(claims: readonly Claim[], protocol: number): Steps<ProtocolSurface> {
   const covers: Cover[] = [];
   for (const claim of claims) {
     const ranges =
@@ -87,7 +88,7 @@ function* flattenProtocol(claims: readonly Claim[], protocol: number): Generator
 }
 
 /** Paints the claims onto the line of ports, the winning one first; what is painted is never painted over. */
-function* paint(covers: readonly Cover[]): Generator<void, Segment[], void> {
+function* paint(covers: readonly Cover[]): Steps<Segment[]> {
   const edges = edgesOf(covers);
   const values = Array.from<PolicyTableValue | undefined>({ length: edges.length });
 

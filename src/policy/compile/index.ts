@@ -4,7 +4,6 @@ export {
   type CompileInput,
   compileTable,
   DEFAULT_ALLOW,
-  finish,
   isIsolated,
   LOCALHOST_ALLOW,
 } from './compile.ts';

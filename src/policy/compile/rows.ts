@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/index.ts';
 import { type PolicyRow, type PolicyTableValue, ruleId } from '../../model/index.ts';
 import { portPrefixes } from '../../net/index.ts';
 import type { ProtocolSurface, Segment, Surface } from './flatten.ts';
@@ -13,7 +14,7 @@ const NOTHING: PolicyTableValue = { verdict: 'deny', precedence: DEFAULT_PRECEDE
  * The fewest rows we know that make a longest-prefix look-up give `surface`, where a look-up that finds none of them
  * gives `fallback` (the rows of group 0; absent = nothing). Yields often, as `flatten` does.
  */
-export function* surfaceRows(surface: Surface, fallback?: Surface): Generator<void, PolicyRow[], void> {
+export function* surfaceRows(surface: Surface, fallback?: Surface): Steps<PolicyRow[]> {
   const rows: PolicyRow[] = [];
   const based = surface.base !== fallback?.base;
   if (based) rows.push(rowOf(0, 0, 0, surface.base ?? NOTHING));
@@ -41,7 +42,7 @@ function* protocolRows(
   wanted: ProtocolSurface,
   given: ProtocolSurface,
   rows: PolicyRow[],
-): Generator<void, void, void> {
+): Steps<void> {
   let under = given.segments;
   if (wanted.whole !== undefined && wanted.whole !== given.whole) {
     rows.push(rowOf(protocol, 0, 0, wanted.whole));

@@ -1,3 +1,4 @@
+import { finish } from '../../base/index.ts';
 import {
   CidrIdentities,
   RESERVED_IDENTITIES,
@@ -24,7 +25,6 @@ import {
   type CompiledTable,
   type CompileInput,
   compileTable,
-  finish,
   precedenceOf,
 } from '../compile/index.ts';
 import { policyErrors } from '../errors.ts';
