@@ -89,6 +89,20 @@ if [ -n "$missing" ]; then
 		die "apt-get could not install:$missing"
 fi
 
+# Of Debian's prometheus only promtool is wanted, which reads what the agent tells: the package would start a server.
+if [ "$purpose" = test ] && [ ! -x build/tools/promtool ] && ! command -v promtool >/dev/null 2>&1; then
+	say "fetching promtool"
+	fetched=$(mktemp -d)
+	if (cd "$fetched" && { apt-get download -qq prometheus || { as_root apt-get update -qq && apt-get download -qq prometheus; }; } >&2 &&
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool); then
+		mkdir -p build/tools
+		mv "$fetched/promtool" build/tools/promtool
+	else
+		say "promtool cannot be fetched: the test of metrics will be skipped"
+	fi
+	rm -rf "$fetched"
+fi
+
 # npm dependencies, among them Node 24 itself. Skipped while the lock file is the one that was installed.
 stamp=node_modules/.membrane-lock
 if ! cmp -s package-lock.json "$stamp" || [ ! -x node_modules/.bin/node ]; then

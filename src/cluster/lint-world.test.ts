@@ -86,6 +86,12 @@ describe('policies', () => {
       },
       [`warning egress-without-dns ${p} spec.egress`],
     ],
+    [
+      'egress to pods that serve no names, on any port',
+      { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [pods('db')] }] },
+      [`warning egress-without-dns ${p} spec.egress`],
+    ],
+    ['egress to everybody', { podSelector: {}, policyTypes: ['Egress'], egress: [{}] }, []],
     ['no egress at all', { podSelector: {}, policyTypes: ['Egress'] }, [`info egress-without-dns ${p} spec.egress`]],
     ['egress with DNS', { podSelector: {}, policyTypes: ['Egress'], egress: [DNS] }, []],
   ])('%s', (_, spec, expected) => expect(found([['p', spec]])).toEqual(expected));
@@ -93,6 +99,12 @@ describe('policies', () => {
   test('DNS that another policy allows', () => {
     put(intent.policies, policyRow('dns', { podSelector: {}, policyTypes: ['Egress'], egress: [DNS] }));
     expect(found([['p', { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Egress'] }]])).toEqual([]);
+  });
+
+  test('egress on any port to the pods that serve DNS', () => {
+    put(intent.pods, podRow('dns', { 'k8s-app': 'kube-dns' }));
+    const to = [{ podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } }];
+    expect(found([['p', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to }] }]])).toEqual([]);
   });
 
   test('what would be replaced is not looked at', () => {

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type MapName, TcxLink } from '../../src/datapath/index.ts';
 import { mapPin } from '../../src/datapath/maps/map-set.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES, sleep } from './agent-lab.ts';
+import { PROMTOOL, wrongMetrics } from './promtool.ts';
 
 const onlyFrontend = networkPolicy('backend', {
   podSelector: { matchLabels: { app: 'backend' } },
@@ -109,9 +110,16 @@ describe('an agent on a node', () => {
     await expect(admin.trace({ from: 'default/nobody', to: 'world' })).rejects.toMatchObject({
       code: 'E_AGENT_NOT_FOUND',
     });
-    expect((await admin.metrics()).split('\n')).toContain('membrane_endpoint_count{state="ready"} 3');
+    expect((await admin.metrics()).split('\n')).toContain('membrane_endpoints{state="ready"} 3');
     expect((await admin.status()).checks.filter(({ ok }) => !ok)).toEqual([]);
     expect((await admin.footprint()).programs.length).toBeGreaterThan(5);
+  });
+
+  it.skipIf(PROMTOOL === undefined)('tells metrics as promtool wants them', async () => {
+    const text = await lab.admin().metrics();
+    expect(wrongMetrics(PROMTOOL ?? '', text)).toEqual([]);
+    // It does find what is wrong.
+    expect(wrongMetrics(PROMTOOL ?? '', `${text}membrane_things_total 1\n`)).toHaveLength(1);
   });
 
   it('has no connection with the outside judged anew for a pod that comes and goes', async () => {
@@ -337,7 +345,7 @@ describe('an agent with other settings', () => {
     });
     await eventually('it is said', async () => (await check())?.ok === false);
     expect((await check())?.detail).toMatch(/^2 of 8 addresses .* have no room in the ipcache/);
-    expect((await lab.admin().metrics()).split('\n')).toContain('membrane_address_unplaced_count 2');
+    expect((await lab.admin().metrics()).split('\n')).toContain('membrane_unplaced_addresses 2');
     await lab.request('DELETE', '/api/v1/nodes/far');
     await eventually('all have room again', async () => (await check())?.ok === true);
   });

@@ -93,7 +93,7 @@ describe('an agent that cannot put programs right', () => {
     }
 
     expect(await check('endpoints')).toMatchObject({ detail: expect.stringContaining('default/frontend is broken') });
-    expect(await lab.metric('membrane_endpoint_count{state="broken"}')).toBe(1);
+    expect(await lab.metric('membrane_endpoints{state="broken"}')).toBe(1);
     const { findings } = await lab.admin().doctor();
     expect(findings.some((one) => one.severity === 'critical' && one.evidence.includes('default/frontend'))).toBe(true);
     const { items } = (await lab.request('GET', '/api/v1/namespaces/default/events')) as {

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from '../../base/metrics.ts';
+import { Counter, Gauge, type Registry } from '../../base/metrics.ts';
 import type { AddressBook } from '../../cluster/index.ts';
 import { type MapSet, readCounters } from '../../datapath/index.ts';
 import { ENDPOINT_STATES } from '../../endpoint/index.ts';
@@ -29,7 +29,7 @@ export type MetricsSources = {
 };
 
 /** Everything is read when it is asked for; nothing runs between two scrapes. */
-export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly Gauge[] {
+export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly (Counter | Gauge)[] {
   const registers = [registry];
   const { maps, endpoints, allocator, installer, policies, book, ipcache, collection, hub, reflection } = sources;
   const gauge = (name: string, help: string, read: () => number): Gauge =>
@@ -42,18 +42,19 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       },
     });
   return [
-    new Gauge({
+    new Counter({
       name: 'membrane_datapath_packets_total',
       help: 'Packets by verdict (reason "none": forwarded) and direction, since the maps were created',
       labelNames: ['reason', 'direction'],
       registers,
       async collect() {
+        const counters = await readCounters(maps);
         this.reset();
-        for (const { reason, direction, packets } of await readCounters(maps)) this.set({ reason, direction }, packets);
+        for (const { reason, direction, packets } of counters) this.inc({ reason, direction }, packets);
       },
     }),
     new Gauge({
-      name: 'membrane_endpoint_count',
+      name: 'membrane_endpoints',
       help: 'Endpoints of this node by state',
       labelNames: ['state'],
       registers,
@@ -75,13 +76,14 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
         this.set({ map: 'conntrack' }, collection.entries / maps.spec('conntrack').maxEntries);
       },
     }),
-    new Gauge({
+    new Counter({
       name: 'membrane_flow_lost_total',
       help: 'Flow events that were lost, by place',
       labelNames: ['place'],
       registers,
       collect() {
-        for (const [place, count] of Object.entries(hub.stats().lost)) this.set({ place }, count);
+        this.reset();
+        for (const [place, lost] of Object.entries(hub.stats().lost)) this.inc({ place }, lost);
       },
     }),
     new Gauge({
@@ -94,7 +96,7 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       },
     }),
     new Gauge({
-      name: 'membrane_kube_unreadable_count',
+      name: 'membrane_kube_unreadable_objects',
       help: 'Objects of which the newest version cannot be read, by kind: pods, namespaces and slices count as gone',
       labelNames: ['kind'],
       registers,
@@ -103,16 +105,16 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       },
     }),
     gauge(
-      'membrane_address_unplaced_count',
+      'membrane_unplaced_addresses',
       'Addresses of pods and nodes elsewhere that have no room in the ipcache',
       () => book.unplaced,
     ),
-    gauge('membrane_identity_count', 'Identities of pods', () => allocator.identities().length),
-    gauge('membrane_policy_refused_count', 'Identities of this node for which some policy is not in force', () =>
+    gauge('membrane_identities', 'Identities of pods', () => allocator.identities().length),
+    gauge('membrane_policy_refused_identities', 'Identities of this node for which some policy is not in force', () =>
       count(installer, ({ problem }) => problem !== undefined),
     ),
     new Gauge({
-      name: 'membrane_policy_closed_count',
+      name: 'membrane_policy_closed_policies',
       help: 'Policies of which a rule admits nobody, because it cannot be read or its peers do not fit',
       labelNames: ['reason'],
       registers,
@@ -124,11 +126,11 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       },
     }),
     gauge(
-      'membrane_policy_closed_identity_count',
+      'membrane_policy_closed_identities',
       'Identities of this node with a direction that is closed because its table does not fit or is not there yet',
       () => count(installer, ({ inForce }) => inForce === 'closed'),
     ),
-    gauge('membrane_policy_building_count', 'Policy tables that are being made', () => installer.building),
+    gauge('membrane_policy_building_tables', 'Policy tables that are being made', () => installer.building),
     gauge('membrane_agent_resident_bytes', 'Memory of the agent', () => process.memoryUsage.rss()),
   ];
 }

@@ -64,7 +64,7 @@ export function serveServices({ plane, services, endStale, registry, clock, log 
 
 function registerMetrics(registry: Registry, { installer, engine }: PlaneServices): Gauge {
   return new Gauge({
-    name: 'membrane_service_count',
+    name: 'membrane_services',
     help: 'What of services is in the kernel',
     labelNames: ['what'],
     registers: [registry],

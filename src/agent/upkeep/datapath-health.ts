@@ -159,7 +159,7 @@ function nameOf({ record: { id, pod } }: Endpoint): string {
 
 function registerGauge(registry: Registry, count: () => number): Gauge {
   return new Gauge({
-    name: 'membrane_datapath_problem_count',
+    name: 'membrane_datapath_problems',
     help: 'What runs in the kernel and could not be put right',
     registers: [registry],
     collect() {

@@ -176,7 +176,7 @@ describe('policies that must close', () => {
         severity: 'warning',
         evidence: expect.stringContaining(text),
       });
-      expect(await stage.api.metrics()).toContain('membrane_policy_closed_count{reason="unreadable"} 1');
+      expect(await stage.api.metrics()).toContain('membrane_policy_closed_policies{reason="unreadable"} 1');
       const trace = await stage.api.trace({ from: podName(stranger), to: podName(server), port: 8080 });
       expect(trace.steps.at(-1)?.reason).toContain('ingress rule 0 cannot be read and admits nobody');
       await changing(server, () => remove('half'));
