@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { aborted, interruption, manifestFiles, REPOSITORY, SandboxCluster, stringAt } from '../sandbox/index.ts';
 import { selectAttacks } from './catalogue.ts';
 import { runAttacks } from './run.ts';
+import { patience } from './stage/index.ts';
 
 const EXAMPLE = join(REPOSITORY, 'examples/two-tenants');
 const READY_TIMEOUT_MS = 60_000;
@@ -18,7 +19,7 @@ export type DemoOptions = {
 
 function whatNext(kubeconfig: string, backendIp: string): string {
   return `
-The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal:
+The sandbox is up. While every claim is tried here, and until Ctrl-C, in another terminal:
 
   export KUBECONFIG=${kubeconfig}
   kubectl get pods -A -o wide
@@ -33,9 +34,15 @@ The sandbox stays up; Ctrl-C ends it and removes everything. In another terminal
 `;
 }
 
+async function hints(cluster: SandboxCluster): Promise<string> {
+  const backend = await cluster.get({ resource: 'pods', namespace: 'tenant-a', name: 'backend' });
+  const ip = backend === undefined ? undefined : stringAt(backend, 'status', 'podIP');
+  return whatNext(cluster.kubeconfigPath, ip ?? 'BACKEND-IP');
+}
+
 /** Waits in small portions, so that an interruption is not kept waiting. */
 async function podsReady(cluster: SandboxCluster, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + READY_TIMEOUT_MS;
+  const deadline = Date.now() + patience(READY_TIMEOUT_MS);
   while (!signal.aborted) {
     try {
       return await cluster.waitReady({ timeoutMs: 250 });
@@ -47,7 +54,8 @@ async function podsReady(cluster: SandboxCluster, signal: AbortSignal): Promise<
 
 /**
  * `npm start`: the sandbox with two tenants, every claim tried, and then it stays until it is interrupted. Whatever
- * happens, nothing of it is left. Exit code: 0 when every line held (130 when it was interrupted before), 1 otherwise.
+ * happens, nothing of it is left. Exit code: 0 when every line held, 1 when one did not, 5 when one could not be tried (130 when it
+ * was interrupted before).
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const write = options.write ?? ((text: string) => void process.stdout.write(text));
@@ -62,6 +70,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     onProgress('waiting for the pods of both tenants');
     await podsReady(cluster, signal);
     if (signal.aborted) return INTERRUPTED;
+    if (!options.once) write(await hints(cluster));
     const { only, rounds } = options;
     const code = await runAttacks({
       sandbox: cluster,
@@ -71,9 +80,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       ...(rounds && { rounds }),
     });
     if (options.once || signal.aborted) return code;
-    const backend = await cluster.get({ resource: 'pods', namespace: 'tenant-a', name: 'backend' });
-    const ip = backend === undefined ? undefined : stringAt(backend, 'status', 'podIP');
-    write(whatNext(cluster.kubeconfigPath, ip ?? 'BACKEND-IP'));
+    write('\nThe sandbox stays up; Ctrl-C ends it and removes everything.\n');
     await aborted(signal);
     return code;
   } catch (error) {

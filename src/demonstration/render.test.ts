@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ATTACKS, selectAttacks } from './catalogue.ts';
 import { renderJson, renderLine, renderSummary, styleFor } from './render.ts';
+import { exitCodeOf } from './run.ts';
 import { dropsSince, dropsText, sumDrops, totalDrops } from './stage/drops.ts';
 import { type AttackLine, plural } from './stage/line.ts';
 
@@ -41,6 +42,19 @@ describe('lines as people read them', () => {
     expect(renderSummary([line, { ...line, id: '2.hard', held: false }], plain)).toBe(
       '\n2 claims tried, 1 did NOT hold: 2.hard\n',
     );
+  });
+
+  it('tell what could not be tried from what is broken, also by the exit code', () => {
+    const untried: AttackLine = { ...line, id: '4.failed', held: false, untried: true };
+    const broken = { ...line, id: '2.hard', held: false };
+    expect(renderLine(untried, plain)).toMatch(/^ {2}unsure a claim/);
+    expect(renderSummary([line, untried], plain)).toBe(
+      '\n1 claim tried, every one held, 1 could not be tried: 4.failed\n',
+    );
+    expect(renderSummary([line, untried, broken], plain)).toBe(
+      '\n2 claims tried, 1 did NOT hold: 2.hard, 1 could not be tried: 4.failed\n',
+    );
+    expect([[line], [line, untried], [untried, broken], [broken]].map(exitCodeOf)).toEqual([0, 5, 1, 1]);
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { type AttackLine, plural } from './stage/index.ts';
 
 export type Style = { readonly colour: boolean };
 
-const CODES = { bold: 1, dim: 2, red: 31, green: 32 } as const;
+const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 type Code = keyof typeof CODES;
 
 /** Colours on a terminal only, and not where NO_COLOR says so (no-color.org). */
@@ -22,7 +22,7 @@ export function renderTitle(number: number, title: string, style: Style): string
 
 /** One line of the demonstration, as people read it. Ends with a newline. */
 export function renderLine(line: AttackLine, style: Style): string {
-  const mark = line.held ? paint(style, 'green', 'held  ') : paint(style, 'red', 'BROKEN');
+  const mark = markOf(line, style);
   const rows = [
     ['tried', line.tried],
     ['expected', line.expected],
@@ -36,16 +36,28 @@ export function renderLine(line: AttackLine, style: Style): string {
   ].join('\n');
 }
 
+/** All of one width. */
+function markOf({ held, untried }: AttackLine, style: Style): string {
+  if (held) return paint(style, 'green', 'held  ');
+  return untried ? paint(style, 'yellow', 'unsure') : paint(style, 'red', 'BROKEN');
+}
+
 export function renderJson(line: AttackLine): string {
   return `${safeJson(line)}\n`;
 }
 
 export function renderSummary(lines: readonly AttackLine[], style: Style): string {
-  const broken = lines.filter((line) => !line.held);
+  const untried = lines.filter((line) => line.untried);
+  const broken = lines.filter((line) => !line.held && !line.untried);
+  const left =
+    untried.length === 0 ? '' : `, ${untried.length} could not be tried: ${untried.map(({ id }) => id).join(', ')}`;
+  const tried = plural(lines.length - untried.length, 'claim');
+  if (broken.length === 0 && untried.length > 0)
+    return `\n${paint(style, 'yellow', `${tried} tried, every one held${left}`)}\n`;
   if (broken.length === 0)
     return `\n${paint(style, 'green', `${plural(lines.length, 'claim')} tried, every one held`)}\n`;
   const ids = broken.map((line) => line.id).join(', ');
-  return `\n${paint(style, 'red', `${plural(lines.length, 'claim')} tried, ${broken.length} did NOT hold: ${ids}`)}\n`;
+  return `\n${paint(style, 'red', `${tried} tried, ${broken.length} did NOT hold: ${ids}${left}`)}\n`;
 }
 
 /** A passing remark on a terminal, which the next thing written overwrites. */

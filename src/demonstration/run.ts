@@ -28,7 +28,7 @@ export type RunAttacksOptions = AttackOptions & {
 /** 128 + SIGINT, as shells report it. */
 const INTERRUPTED = 130;
 
-/** An attack that cannot be carried out has shown nothing: that is a line that does not hold. */
+/** An attack that cannot be carried out has shown nothing, neither that the claim holds nor that it does not. */
 function failure(attack: Attack, error: unknown): AttackLine {
   return {
     id: `${attack.number}.failed`,
@@ -37,6 +37,7 @@ function failure(attack: Attack, error: unknown): AttackLine {
     expected: 'it can be carried out',
     seen: errorMessage(error),
     held: false,
+    untried: true,
     decidedBy: 'nobody',
   };
 }
@@ -92,7 +93,16 @@ async function open(stage: Stage): Promise<void> {
   await stage.agentReady();
 }
 
-/** Tries every claim, saying each line as it happens. 0: all held; 1: one did not; 130: interrupted. */
+/** Exit code of a run in which nothing was broken, and something could not be tried. */
+const UNTRIED = 5;
+
+export function exitCodeOf(lines: readonly AttackLine[]): number {
+  const failed = lines.filter(({ held }) => !held);
+  if (failed.length === 0) return 0;
+  return failed.every(({ untried }) => untried) ? UNTRIED : 1;
+}
+
+/** Tries every claim, saying each line as it happens. 0: all held; 1: one did not; 5: one could not be tried; 130: interrupted. */
 export async function runAttacks(options: RunAttacksOptions): Promise<number> {
   const attacks = selectAttacks(options.only ?? []);
   const report = new Report(options.write ?? ((text) => void process.stdout.write(text)), options.json === true);
@@ -122,5 +132,5 @@ export async function runAttacks(options: RunAttacksOptions): Promise<number> {
     await stage.close();
   }
   report.summary();
-  return report.lines.every((line) => line.held) ? 0 : 1;
+  return exitCodeOf(report.lines);
 }

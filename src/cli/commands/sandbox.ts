@@ -37,7 +37,9 @@ export function registerSandbox(program: Command, { out, roots, exit, onInterrup
 
   sandbox
     .command('attack')
-    .description('try every claim against the running sandbox; exit 1 when one does not hold')
+    .description(
+      'try every claim against the running sandbox; exit 1 when one does not hold, 5 when one could not be tried',
+    )
     .option('--only <name>', 'only this attack (repeatable)', gather, [])
     .option('--rounds <n>', 'rounds of the attacks that repeat', wholeNumber(1, 100_000))
     .action(async (options: { only: string[]; rounds?: number }) => {

@@ -7,6 +7,8 @@ export type AttackLine = {
   readonly expected: string;
   readonly seen: string;
   readonly held: boolean;
+  /** It could not be tried, which shows nothing either way: `seen` says what failed. `held` is false. */
+  readonly untried?: true;
   /** As the agent says: policy and rule, a default, or the drop reason with its counter. */
   readonly decidedBy: string;
 };

@@ -15,6 +15,7 @@ import {
 } from '../../sandbox/index.ts';
 import { attackErrors } from '../errors.ts';
 import type { FrameProcess, Seat } from '../tools/index.ts';
+import { patience } from './patience.ts';
 import { Witness } from './witness.ts';
 
 /** A pod as the wire sees it. */
@@ -116,7 +117,7 @@ export class Stage {
 
   /** Runs tools in a pod's container, with its privileges, once that runs. */
   async inPod({ namespace, name }: Pick<Actor, 'namespace' | 'name'>): Promise<Seat> {
-    await this.sandbox.waitReady({ pods: [namespacedName({ namespace, name })], timeoutMs: TIMEOUT_MS });
+    await this.sandbox.waitReady({ pods: [namespacedName({ namespace, name })], timeoutMs: patience(TIMEOUT_MS) });
     const { argv, env } = await this.sandbox.podCommand(namespace, name, []);
     return { name: `pod ${namespacedName({ namespace, name })}`, prefix: argv, env };
   }
@@ -238,7 +239,7 @@ export class Stage {
 
   /** Polls until `look` finds something. Throws E_ATTACK_STAGE after `timeoutMs`, or when the attack is interrupted. */
   async until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = TIMEOUT_MS): Promise<T> {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = Date.now() + patience(timeoutMs);
     for (let pause = POLL_MS.first; ; pause = Math.min(pause * POLL_MS.growth, POLL_MS.most)) {
       this.signal.throwIfAborted();
       const found = await look();
