@@ -2,6 +2,15 @@ export type { EnvSource, EnvVar, ResourceRef } from './env-schema.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { type Change, Informer } from './informer.ts';
 export { type Node, nodeIsReady, nodeSchema } from './node.ts';
-export { type Container, isReady, type Pod, type Probe, podKey, podSchema, type Toleration } from './pod.ts';
+export {
+  type Container,
+  isReady,
+  type LifecycleHandler,
+  type Pod,
+  type Probe,
+  podKey,
+  podSchema,
+  type Toleration,
+} from './pod.ts';
 export { rfc3339, rfc3339Micro } from './time.ts';
 export type { Projection, Volume, VolumeMount } from './volume-schema.ts';

@@ -14,17 +14,32 @@ export const segment = z
 const noNul = z.string().refine((s) => !s.includes('\0'), 'holds a NUL byte');
 const port = z.union([z.int().min(1).max(65535), z.string().max(15)]);
 
+const exec = z.object({ command: z.array(noNul).min(1) });
+const httpGet = z.object({
+  port,
+  path: z.string().optional(),
+  host: z.string().optional(),
+  scheme: z.string().optional(),
+  httpHeaders: z.array(z.object({ name: z.string(), value: z.string().default('') })).default([]),
+});
+
 const probeSchema = z.object({
-  exec: z.object({ command: z.array(noNul).min(1) }).optional(),
+  exec: exec.optional(),
   tcpSocket: z.object({ port, host: z.string().optional() }).optional(),
-  httpGet: z
-    .object({ port, path: z.string().optional(), host: z.string().optional(), scheme: z.string().optional() })
-    .optional(),
+  httpGet: httpGet.optional(),
+  grpc: z.object({ port: z.int().min(1).max(65535), service: z.string().default('') }).optional(),
+  terminationGracePeriodSeconds: z.number().optional(),
   initialDelaySeconds: z.number().default(0),
   periodSeconds: z.number().default(10),
   timeoutSeconds: z.number().default(1),
   successThreshold: z.number().default(1),
   failureThreshold: z.number().default(3),
+});
+
+const hookSchema = z.object({
+  exec: exec.optional(),
+  httpGet: httpGet.optional(),
+  sleep: z.object({ seconds: z.number() }).optional(),
 });
 
 const containerSchema = z.object({
@@ -61,7 +76,12 @@ const containerSchema = z.object({
         .optional(),
     })
     .optional(),
+  startupProbe: probeSchema.optional(),
+  livenessProbe: probeSchema.optional(),
   readinessProbe: probeSchema.optional(),
+  lifecycle: z.object({ postStart: hookSchema.optional(), preStop: hookSchema.optional() }).optional(),
+  /** Of an init container: it goes on running beside the others. */
+  restartPolicy: z.string().optional(),
 });
 
 const tolerationSchema = z.object({
@@ -117,6 +137,7 @@ export const podSchema = z.object({
     volumes: z.array(volumeSchema).default([]),
     restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
     terminationGracePeriodSeconds: z.number().default(30),
+    activeDeadlineSeconds: z.number().optional(),
     nodeSelector: z.record(z.string(), z.string()).default({}),
     affinity: affinitySchema.optional(),
     tolerations: z.array(tolerationSchema).default([]),
@@ -145,6 +166,7 @@ export const podSchema = z.object({
 export type Pod = z.infer<typeof podSchema>;
 export type Container = z.infer<typeof containerSchema>;
 export type Probe = z.infer<typeof probeSchema>;
+export type LifecycleHandler = z.infer<typeof hookSchema>;
 export type Toleration = z.infer<typeof tolerationSchema>;
 
 export function isReady(pod: Pod): boolean {

@@ -256,11 +256,11 @@ describe('the life of containers', () => {
       readinessProbe: { exec: { command: ['test', '-e', flag] }, periodSeconds: 1, failureThreshold: 1 },
     });
     await until('it runs', async () => stringAt(await get('flag'), 'status', 'phase') === 'Running');
-    expect(stringAt(await get('flag'), 'status', 'conditions', 1, 'status')).toBe('False');
+    expect(stringAt(await get('flag'), 'status', 'conditions', 2, 'status')).toBe('False');
     writeFileSync(flag, '');
     await ready('flag');
     rmSync(flag);
-    await until('unready', async () => stringAt(await get('flag'), 'status', 'conditions', 1, 'status') === 'False');
+    await until('unready', async () => stringAt(await get('flag'), 'status', 'conditions', 2, 'status') === 'False');
     await remove('flag');
   });
 });

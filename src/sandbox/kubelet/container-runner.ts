@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../base/index.ts';
-import { type Container, type Pod, rfc3339 } from '../client/index.ts';
-import { attempt } from '../machine/index.ts';
+import { type Container, type LifecycleHandler, type Pod, type Probe, rfc3339 } from '../client/index.ts';
 import { type ContainerCommand, containerCommand } from './container-command.ts';
 import { ContainerProcess, type Exit } from './container-process.ts';
 import { containerEnv } from './env/container-env.ts';
 import { imageMounts } from './images/images.ts';
-import { containerArgv, execArgv } from './isolation.ts';
+import { containerArgv } from './isolation.ts';
 import type { KubeletHost } from './kubelet-host.ts';
-import { httpProbe, tcpProbe } from './network-probe.ts';
+import { runHook } from './life/hooks.ts';
 import type { PodFiles } from './pod-files.ts';
 import type { PodSandbox } from './pod-sandbox.ts';
 import { type ContainerRecord, isFinal } from './pod-status.ts';
-import { watchReadiness } from './readiness.ts';
+import { containerActions } from './probes/container-actions.ts';
+import { watchContainer } from './probes/container-probes.ts';
+import type { ProbeActions, ProbeResult } from './probes/probe-actions.ts';
 import { RestartBackoff } from './restart-backoff.ts';
 
 /** What another process needs to run something in a container; kept in a file that only root reads. */
@@ -37,24 +38,55 @@ export type ContainerRunnerOptions = {
   readonly event: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 };
 
+export type StopOptions = {
+  readonly graceMs: number;
+  /** Aborted when there is to be no grace any more. */
+  readonly force: AbortSignal;
+  /** Who is to end before; its grace runs meanwhile. */
+  readonly turn?: Promise<unknown>;
+};
+
+/** What is left of the grace after a hook is never less, or a hook could turn SIGTERM into SIGKILL. */
+const LEAST_GRACE_MS = 2_000;
+
+const UNSTARTED: ContainerRecord = {
+  state: { kind: 'waiting', reason: 'PodInitializing' },
+  restarts: 0,
+  started: false,
+  ready: false,
+};
+
 type Runnable = Extract<ContainerCommand, { kind: 'command' }>;
 type Refused = Extract<ContainerCommand, { kind: 'refused' }>;
 
-/** One container's life: start, readiness, end, start again as the pod's restart policy wants. */
+/** One container's life: start, hooks, probes, end, start again as the restart policy wants. */
 export class ContainerRunner {
   readonly #options: ContainerRunnerOptions;
   readonly #backoff: RestartBackoff;
-  #record: ContainerRecord = { state: { kind: 'waiting', reason: 'PodInitializing' }, restarts: 0, ready: false };
+  readonly #actions: ProbeActions;
+  readonly #stopping = new AbortController();
+  readonly #started = Promise.withResolvers<void>();
+  #policy: Pod['spec']['restartPolicy'] = 'Always';
+  #record = UNSTARTED;
   #process: ContainerProcess | undefined;
+  /** Aborted when the present process is gone. */
+  #gone = new AbortController();
   #target: ExecTarget | undefined;
 
   constructor(options: ContainerRunnerOptions) {
     this.#options = options;
     this.#backoff = new RestartBackoff(options.host.restartDelay);
+    const { host, sandbox } = options;
+    this.#actions = containerActions(host.node.netnsPath, sandbox.podIPs[0] ?? '', () => this.#target);
   }
 
   get record(): ContainerRecord {
     return this.#record;
+  }
+
+  /** Resolves when it runs and its startup probe, if it has one, has succeeded: once, whatever comes then. */
+  get started(): Promise<void> {
+    return this.#started.promise;
   }
 
   /** `undefined` while it does not run. */
@@ -62,8 +94,10 @@ export class ContainerRunner {
     return this.#target;
   }
 
-  /** Returns when the container has ended for good, or at the next end after the signal was aborted. */
-  async run(policy: Pod['spec']['restartPolicy'], signal: AbortSignal): Promise<void> {
+  /** Returns when the container has ended for good, or at the next end after the signal was aborted or it was stopped. */
+  async run(policy: Pod['spec']['restartPolicy'], until: AbortSignal): Promise<void> {
+    this.#policy = policy;
+    const signal = AbortSignal.any([until, this.#stopping.signal]);
     while (!signal.aborted) {
       const command = this.#command();
       if (command.kind === 'refused') {
@@ -77,16 +111,66 @@ export class ContainerRunner {
     }
   }
 
-  /** SIGTERM, the grace, SIGKILL. */
-  async stop(graceMs: number, force: AbortSignal): Promise<void> {
-    if (this.#record.state.kind === 'running') {
-      this.#options.event('Normal', 'Killing', `Stopping container ${this.#options.container.name}`);
+  /** Its preStop hook, its turn, SIGTERM, the grace, SIGKILL; it is not started again. */
+  async stop(options: StopOptions): Promise<void> {
+    this.#stopping.abort();
+    await this.#end(options, `Stopping container ${this.#options.container.name}`);
+  }
+
+  async #end({ graceMs, force, turn }: StopOptions, message: string): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return;
+    const deadline = systemClock.now() + graceMs;
+    const over = AbortSignal.any([force, this.#gone.signal]);
+    const left = (): number => deadline - systemClock.now();
+    if (this.#target !== undefined) this.#options.event('Normal', 'Killing', message);
+    if (graceMs > 0) await this.#preStop(graceMs, over);
+    if (turn !== undefined && left() > 0) {
+      await Promise.race([turn, systemClock.sleep(left(), over).catch(() => undefined)]);
     }
-    await this.#process?.stop(graceMs, force);
+    await process.stop(graceMs > 0 ? Math.max(LEAST_GRACE_MS, left()) : 0, force);
+  }
+
+  async #preStop(limitMs: number, over: AbortSignal): Promise<void> {
+    const { container, event } = this.#options;
+    const hook = container.lifecycle?.preStop;
+    if (hook === undefined || this.#target === undefined) return;
+    const enough = systemClock.sleep(limitMs, over).then(
+      () => undefined,
+      () => undefined,
+    );
+    const result = await Promise.race([this.#hook(hook, limitMs, over), enough]);
+    if (result?.ok !== true && !over.aborted) event('Warning', 'FailedPreStopHook', 'PreStopHook failed');
+  }
+
+  /** False: it failed, or the container ended meanwhile. */
+  async #postStart(process: ContainerProcess): Promise<boolean> {
+    const { container, event, host, pod } = this.#options;
+    const hook = container.lifecycle?.postStart;
+    if (hook === undefined) return true;
+    const result = await Promise.race([
+      this.#hook(hook, undefined, this.#gone.signal),
+      process.exited.then(() => undefined),
+    ]);
+    if (result?.ok === true) return true;
+    if (result === undefined) return false;
+    event('Warning', 'FailedPostStartHook', 'PostStartHook failed');
+    const graceMs = pod.spec.terminationGracePeriodSeconds * 1_000;
+    await this.#end({ graceMs, force: host.shutdown }, 'FailedPostStartHook');
+    return false;
+  }
+
+  #hook(hook: LifecycleHandler, limitMs: number | undefined, over: AbortSignal): Promise<ProbeResult> {
+    return runHook(this.#options.container, hook, {
+      actions: this.#actions,
+      sleep: (ms) => systemClock.sleep(ms, over).catch(() => undefined),
+      ...(limitMs !== undefined && { limitMs }),
+    });
   }
 
   #set(change: Partial<ContainerRecord>): void {
     this.#record = { ...this.#record, ...change };
+    if (this.#record.started) this.#started.resolve();
     this.#options.onChange();
   }
 
@@ -126,6 +210,7 @@ export class ContainerRunner {
       const mounts = [...imageMounts(command.files), ...files.mounts(container, pod, command.env)];
       const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts });
       const made = new ContainerProcess({ argv, env: command.env, cgroup, logPath: this.#options.logPath });
+      this.#gone = new AbortController();
       this.#process = made;
       await made.running;
       return made;
@@ -133,7 +218,6 @@ export class ContainerRunner {
     const process = await host.starts.run(start, { urgent: true });
     if (process === undefined) return 0;
     const name = container.name;
-    const ended = new AbortController();
     const running = await process.running;
     if (running) {
       const { privileges, workingDir, env } = command;
@@ -147,15 +231,18 @@ export class ContainerRunner {
       };
       event('Normal', 'Started', `Started container ${name}`);
       const id = randomBytes(32).toString('hex');
-      const ready = container.readinessProbe === undefined;
-      this.#set({ state: { kind: 'running', startedAt }, ready, id });
-      void this.#probe(AbortSignal.any([ended.signal, signal, host.shutdown]));
+      if (await this.#postStart(process)) {
+        const isStarted = container.startupProbe === undefined;
+        const ready = isStarted && container.readinessProbe === undefined;
+        this.#set({ state: { kind: 'running', startedAt }, started: isStarted, ready, id });
+        void this.#probe(started, AbortSignal.any([this.#gone.signal, signal, host.shutdown]));
+      }
     }
     const exit = await process.exited;
-    ended.abort();
+    this.#gone.abort();
     this.#process = undefined;
     this.#target = undefined;
-    this.#set({ ready: false, state: this.#terminated(exit, startedAt, running) });
+    this.#set({ started: false, ready: false, state: this.#terminated(exit, startedAt, running) });
     return systemClock.now() - started;
   }
 
@@ -167,32 +254,50 @@ export class ContainerRunner {
 
   async #waitForRestart(delay: number, signal: AbortSignal): Promise<void> {
     const last = this.#record.state;
-    const { name } = this.#options.container;
+    const { container, pod, event } = this.#options;
+    const { name, namespace, uid } = pod.metadata;
     if (delay > 0) {
-      const message = `back-off ${Math.ceil(delay / 1_000)}s restarting failed container=${name}`;
+      const message = `back-off ${goDuration(delay)} restarting failed container=${container.name} pod=${name}_${namespace}(${uid})`;
       this.#set({ last, state: { kind: 'waiting', reason: 'CrashLoopBackOff', message } });
-      this.#options.event('Warning', 'BackOff', `Back-off restarting failed container ${name}`);
+      event(
+        'Warning',
+        'BackOff',
+        `Back-off restarting failed container ${container.name} in pod ${name}_${namespace}(${uid})`,
+      );
       await systemClock.sleep(delay, signal).catch(() => undefined);
     } else this.#set({ last });
   }
 
-  async #probe(signal: AbortSignal): Promise<void> {
-    const { container, sandbox, host } = this.#options;
-    if (container.readinessProbe === undefined) return;
-    const ip = sandbox.podIPs[0] ?? '';
-    await watchReadiness(container, container.readinessProbe, {
+  async #probe(startedAt: number, signal: AbortSignal): Promise<void> {
+    const { container, event } = this.#options;
+    await watchContainer({
+      container,
+      actions: this.#actions,
+      clock: systemClock,
+      startedAt,
       signal,
-      onChange: (ready) => this.#set({ ready }),
-      actions: {
-        tcp: (port, timeoutMs) => tcpProbe(host.node.netnsPath, ip, port, timeoutMs),
-        http: (port, path, timeoutMs) => httpProbe(host.node.netnsPath, ip, port, path, timeoutMs),
-        exec: async (argv, timeoutMs) => {
-          if (this.#target === undefined) return false;
-          const { env } = this.#target;
-          const result = await attempt(execArgv({ ...this.#target, argv }), { env, timeoutMs }).catch(() => undefined);
-          return result?.code === 0;
-        },
+      onStarted: () => {
+        if (!this.#record.started) this.#set({ started: true });
       },
+      onReady: (ready) => {
+        if (this.#record.ready !== ready) this.#set({ ready });
+      },
+      onFailure: (kind, output) => event('Warning', 'Unhealthy', `${kind} probe failed: ${output}`),
+      onDead: (kind, probe) => void this.#endDead(kind, probe),
     });
   }
+
+  async #endDead(kind: 'Startup' | 'Liveness', probe: Probe): Promise<void> {
+    const { container, host, pod } = this.#options;
+    const seconds = probe.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds;
+    const restart = this.#policy === 'Never' ? '' : ', will be restarted';
+    const message = `Container ${container.name} failed ${kind.toLowerCase()} probe${restart}`;
+    await this.#end({ graceMs: seconds * 1_000, force: host.shutdown }, message);
+  }
+}
+
+/** As Go writes it: `10s`, `1m20s`, `5m0s`. */
+function goDuration(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000);
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }

@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../client/index.ts';
+import { isSidecar } from './life/stop-order.ts';
 
 export type ContainerState =
   | { readonly kind: 'waiting'; readonly reason: string; readonly message?: string }
@@ -17,6 +18,8 @@ export type ContainerRecord = {
   readonly state: ContainerState;
   readonly last?: ContainerState;
   readonly restarts: number;
+  /** It runs and has passed its startup probe, or has none. */
+  readonly started: boolean;
   /** Passed its readiness probe, or has none. Only counts while it runs. */
   readonly ready: boolean;
   readonly id?: string;
@@ -47,6 +50,7 @@ type Condition = {
 const UNSTARTED: ContainerRecord = {
   state: { kind: 'waiting', reason: 'ContainerCreating' },
   restarts: 0,
+  started: false,
   ready: false,
 };
 
@@ -60,18 +64,27 @@ export function isFinal(policy: Pod['spec']['restartPolicy'], state: ContainerSt
   return policy === 'Never' || (policy === 'OnFailure' && state.exitCode === 0);
 }
 
+/** An init container that lets the next one start: a sidecar by running, any other by its success. */
+function isInitialized(container: Container, record: ContainerRecord): boolean {
+  if (isSidecar(container)) return record.started;
+  return record.state.kind === 'terminated' && record.state.exitCode === 0;
+}
+
 export function podPhase(pod: Pod, record: PodRecord): Phase {
   if (record.failed !== undefined) return 'Failed';
-  const { restartPolicy } = pod.spec;
-  const inits = pod.spec.initContainers.map((c) => recordOf(record, c).state);
+  const { restartPolicy, initContainers, containers } = pod.spec;
+  const main = containers.map((c) => recordOf(record, c));
+  const hasBegun = main.some((c) => c.state.kind !== 'waiting' || c.last !== undefined);
+  const inits = initContainers.filter((c) => !isSidecar(c)).map((c) => recordOf(record, c).state);
   if (restartPolicy === 'Never' && inits.some((s) => s.kind === 'terminated' && s.exitCode !== 0)) return 'Failed';
-  if (inits.some((s) => s.kind !== 'terminated' || s.exitCode !== 0)) return 'Pending';
-  const main = pod.spec.containers.map((c) => recordOf(record, c));
-  if (main.length > 0 && main.every((c) => isFinal(restartPolicy, c.state))) {
+  // A sidecar that is started again later does not take a pod back to its beginning.
+  if (!hasBegun && initContainers.some((c) => !isInitialized(c, recordOf(record, c)))) return 'Pending';
+  const sidecarRuns = initContainers.some((c) => isSidecar(c) && recordOf(record, c).state.kind === 'running');
+  if (main.length > 0 && !sidecarRuns && main.every((c) => isFinal(restartPolicy, c.state))) {
     return main.every((c) => c.state.kind === 'terminated' && c.state.exitCode === 0) ? 'Succeeded' : 'Failed';
   }
   // One that waits to be started again counts as running; one that never ran keeps the pod pending.
-  return main.every((c) => c.state.kind === 'waiting' && c.last === undefined) ? 'Pending' : 'Running';
+  return hasBegun ? 'Running' : 'Pending';
 }
 
 function stateObject(state: ContainerState): Record<string, unknown> {
@@ -87,7 +100,7 @@ function containerStatus(container: Container, record: ContainerRecord): Record<
     imageID: '',
     ...(record.id !== undefined && { containerID: `membrane://${record.id}` }),
     ready: running && record.ready,
-    started: running,
+    started: running && record.started,
     restartCount: record.restarts,
     state: stateObject(record.state),
     lastState: record.last === undefined ? {} : stateObject(record.last),
@@ -95,11 +108,11 @@ function containerStatus(container: Container, record: ContainerRecord): Record<
 }
 
 function conditions(pod: Pod, record: PodRecord, phase: Phase, now: string): Condition[] {
-  const initialized = pod.spec.initContainers.every((c) => {
-    const { state } = recordOf(record, c);
-    return state.kind === 'terminated' && state.exitCode === 0;
-  });
-  const unready = pod.spec.containers.filter((c) => {
+  const { initContainers, containers } = pod.spec;
+  const hasBegun = containers.some((c) => recordOf(record, c).state.kind !== 'waiting');
+  const waiting = hasBegun ? [] : initContainers.filter((c) => !isInitialized(c, recordOf(record, c)));
+  const initialized = waiting.length === 0;
+  const unready = [...initContainers.filter(isSidecar), ...containers].filter((c) => {
     const found = recordOf(record, c);
     return found.state.kind !== 'running' || !found.ready;
   });
@@ -118,13 +131,18 @@ function conditions(pod: Pod, record: PodRecord, phase: Phase, now: string): Con
     ...(holds ? {} : reason),
   });
   return [
-    condition('Initialized', initialized, { reason: 'ContainersNotInitialized' }),
+    condition(
+      'PodReadyToStartContainers',
+      record.podIPs.length > 0 && !done,
+      record.missing === undefined ? {} : { reason: 'VolumesNotMounted', message: record.missing },
+    ),
+    condition('Initialized', initialized, {
+      reason: 'ContainersNotInitialized',
+      message: `containers with incomplete status: [${waiting.map((c) => c.name).join(' ')}]`,
+    }),
     condition('Ready', ready, why),
     condition('ContainersReady', ready, why),
     condition('PodScheduled', true),
-    ...(record.missing === undefined
-      ? []
-      : [condition('PodReadyToStartContainers', false, { reason: 'VolumesNotMounted', message: record.missing })]),
   ];
 }
 

@@ -6,6 +6,8 @@ import { isApiError } from '../apiserver/index.ts';
 import { type Container, type Pod, podKey, rfc3339 } from '../client/index.ts';
 import { ContainerRunner, type ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
+import { DEADLINE_EXCEEDED, Deadline } from './life/deadline.ts';
+import { isSidecar, stopOrder } from './life/stop-order.ts';
 import { containerLogName, podLogDir } from './log-files.ts';
 import { notHonoured } from './not-honoured.ts';
 import { PodFiles } from './pod-files.ts';
@@ -25,6 +27,7 @@ export class PodWorker {
   readonly #force = new AbortController();
   /** Aborted when its containers have ended. */
   readonly #done = new AbortController();
+  readonly #deadline = new Deadline(systemClock);
   readonly #runners = new Map<string, ContainerRunner>();
   readonly #files: PodFiles;
   #pod: Pod;
@@ -35,6 +38,7 @@ export class PodWorker {
   /** Why its containers cannot be made yet. */
   #missing: string | undefined;
   #gone = false;
+  #hasDeadline = false;
 
   constructor(host: KubeletHost, pod: Pod) {
     this.#host = host;
@@ -43,9 +47,14 @@ export class PodWorker {
     this.update(pod);
   }
 
-  /** A new version of the object: its deletion matters, and what its files are made of; a pod's spec does not change. */
+  /** A new version of the object: its deletion matters, its deadline, and what its files are made of; the spec does not change. */
   update(pod: Pod): void {
     const { labels, annotations } = this.#pod.metadata;
+    const { activeDeadlineSeconds } = pod.spec;
+    if (!this.#hasDeadline || activeDeadlineSeconds !== this.#pod.spec.activeDeadlineSeconds) {
+      this.#deadline.set(activeDeadlineSeconds);
+      this.#hasDeadline = true;
+    }
     this.#pod = pod;
     if (!isDeepStrictEqual([labels, annotations], [pod.metadata.labels, pod.metadata.annotations])) {
       this.#host.objects.tell(pod.metadata.namespace);
@@ -79,7 +88,9 @@ export class PodWorker {
 
   /** Resolves when nothing of the pod is left on the node. */
   async run(): Promise<void> {
-    const stop = AbortSignal.any([this.#ending.signal, this.#host.shutdown]);
+    const over = AbortSignal.any([this.#ending.signal, this.#host.shutdown]);
+    const stop = AbortSignal.any([over, this.#deadline.signal]);
+    stop.addEventListener('abort', () => this.#onStop(), { once: true });
     try {
       this.#tellNotHonoured();
       if ((await this.#prepareFiles(stop)) && (await this.#setUp(stop))) await this.#runContainers(stop);
@@ -87,10 +98,11 @@ export class PodWorker {
       this.#host.log.error({ pod: podKey(this.#pod), error: errorMessage(error) }, 'pod failed');
       this.#event('Warning', 'Failed', errorMessage(error));
     }
+    this.#deadline.stop();
     // A pod that has run to its end frees its network at once, and its object stays until somebody deletes it.
     this.#done.abort();
     await this.#tearDown();
-    if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    if (!over.aborted) await new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }));
     if (this.#host.shutdown.aborted) return;
     this.#finalize();
     rmSync(this.#logDir, { recursive: true, force: true });
@@ -126,6 +138,14 @@ export class PodWorker {
     }
   }
 
+  #onStop(): void {
+    if (!this.#deadline.signal.aborted) return;
+    const { reason, message } = DEADLINE_EXCEEDED;
+    this.#graceMs = this.#pod.spec.terminationGracePeriodSeconds * 1_000;
+    this.#event('Normal', reason, message);
+    this.#publish();
+  }
+
   async #setUp(stop: AbortSignal): Promise<boolean> {
     const backoff = new Backoff(SANDBOX_BACKOFF);
     while (!stop.aborted) {
@@ -153,31 +173,52 @@ export class PodWorker {
   async #runContainers(stop: AbortSignal): Promise<void> {
     const { restartPolicy, initContainers, containers } = this.#pod.spec;
     void this.#followFiles(AbortSignal.any([stop, this.#done.signal]));
-    for (const container of initContainers) {
-      const runner = this.#runner(container);
-      // An init container that succeeded is done even where the others are always restarted.
-      const running = runner.run(restartPolicy === 'Never' ? 'Never' : 'OnFailure', stop);
-      await this.#endWith(running, stop);
-      const { state } = runner.record;
-      if (state.kind !== 'terminated' || state.exitCode !== 0) return;
+    const running: Promise<void>[] = [];
+    try {
+      for (const container of initContainers) {
+        const runner = this.#runner(container);
+        if (isSidecar(container)) {
+          running.push(runner.run('Always', stop));
+          await this.#unlessStopped(runner.started, stop);
+          continue;
+        }
+        // An init container that succeeded is done even where the others are always restarted.
+        const run = runner.run(restartPolicy === 'Never' ? 'Never' : 'OnFailure', stop);
+        running.push(run);
+        await this.#unlessStopped(run, stop);
+        const { state } = runner.record;
+        if (state.kind !== 'terminated' || state.exitCode !== 0) return;
+      }
+      if (stop.aborted) return;
+      const main = Promise.all(containers.map((container) => this.#runner(container).run(restartPolicy, stop)));
+      running.push(main.then(() => undefined));
+      await this.#unlessStopped(main, stop);
+    } finally {
+      await this.#stopContainers(stop);
+      await Promise.all(running);
     }
-    const running = containers.map((container) => this.#runner(container).run(restartPolicy, stop));
-    await this.#endWith(Promise.all(running), stop);
   }
 
-  /** Waits for containers to end by themselves or, once the pod is to end, stops them. */
-  async #endWith(running: Promise<unknown>, stop: AbortSignal): Promise<void> {
+  async #unlessStopped(what: Promise<unknown>, stop: AbortSignal): Promise<void> {
     const stopped = Promise.withResolvers<void>();
     const onStop = (): void => stopped.resolve();
     stop.addEventListener('abort', onStop, { once: true });
     if (stop.aborted) onStop();
-    await Promise.race([running, stopped.promise]);
+    await Promise.race([what, stopped.promise]);
     stop.removeEventListener('abort', onStop);
-    if (stop.aborted) {
-      const force = AbortSignal.any([this.#force.signal, this.#host.shutdown]);
-      await Promise.all([...this.#runners.values()].map((runner) => runner.stop(this.#graceMs, force)));
+  }
+
+  /** What still runs: all of it when the pod is to end, sidecars when the others have ended by themselves. */
+  async #stopContainers(stop: AbortSignal): Promise<void> {
+    const force = AbortSignal.any([this.#force.signal, this.#host.shutdown]);
+    const graceMs = stop.aborted ? this.#graceMs : this.#pod.spec.terminationGracePeriodSeconds * 1_000;
+    let turn: Promise<unknown> | undefined;
+    for (const group of stopOrder(this.#pod)) {
+      const runners = group.flatMap((name) => this.#runners.get(name) ?? []);
+      const before = turn;
+      turn = Promise.all(runners.map((runner) => runner.stop({ graceMs, force, ...(before && { turn: before }) })));
     }
-    await running;
+    await turn;
   }
 
   #runner(container: Container): ContainerRunner {
@@ -227,6 +268,7 @@ export class PodWorker {
       podIPs: this.#sandbox?.podIPs ?? [],
       containers,
       ...(this.#missing !== undefined && { missing: this.#missing }),
+      ...(this.#deadline.signal.aborted && { failed: DEADLINE_EXCEEDED }),
     };
     const { status, conditions } = podStatus(this.#pod, record, rfc3339(), this.#conditions);
     this.#conditions = conditions;

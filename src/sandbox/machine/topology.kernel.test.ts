@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
-import { tcpProbe } from '../kubelet/network-probe.ts';
+import { tcpProbe } from '../kubelet/probes/network-actions.ts';
 import { claimMachine } from '../testkit.ts';
 import { attempt } from './command.ts';
 import type { MachineLock } from './machine-lock.ts';
@@ -64,9 +64,12 @@ describe('topology', () => {
     const server = createServer((_, response) => void response.end('ok'));
     server.listen({ fd: listenInNetns(path, '127.0.0.1', 6443) });
     await new Promise((resolve) => server.once('listening', resolve));
-    expect(await tcpProbe(path, '127.0.0.1', 6443, 1_000)).toBe(true);
-    expect(await tcpProbe(path, '127.0.0.1', 6444, 1_000)).toBe(false);
-    expect(await tcpProbe('/proc/self/ns/net', '127.0.0.1', 6443, 1_000)).toBe(false);
+    expect(await tcpProbe({ netns: path, ip: '127.0.0.1' }, 6443, 1_000)).toEqual({ ok: true });
+    expect(await tcpProbe({ netns: path, ip: '127.0.0.1' }, 6444, 1_000)).toEqual({
+      ok: false,
+      output: 'dial tcp 127.0.0.1:6444: connect: connection refused',
+    });
+    expect(await tcpProbe({ netns: '/proc/self/ns/net', ip: '127.0.0.1' }, 6443, 1_000)).toMatchObject({ ok: false });
     expect(() => listenInNetns(path, '127.0.0.1', 6443)).toThrowError(/EADDRINUSE/);
     server.close();
     server.closeAllConnections();

@@ -7,7 +7,10 @@ import { age } from './duration.ts';
 /** The word in the STATUS column: what hinders the pod most, as `kubectl get pods` users know it. */
 export function podStatusWord(pod: KubeObject): string {
   const base = stringAt(pod, 'status', 'reason') ?? stringAt(pod, 'status', 'phase') ?? 'Unknown';
-  const initializing = initStatus(pod);
+  const isInitialized = listAt(pod, 'status', 'conditions').some(
+    (c) => stringAt(c, 'type') === 'Initialized' && isTrue(c),
+  );
+  const initializing = isInitialized ? undefined : initStatus(pod);
   let word = initializing ?? base;
   if (initializing === undefined) {
     let anyRunning = false;
@@ -39,9 +42,11 @@ function containerReason(status: Json): string | undefined {
 
 function initStatus(pod: KubeObject): string | undefined {
   const total = listAt(pod, 'spec', 'initContainers').length;
+  const sidecars = sidecarsOf(pod);
   for (const [index, status] of listAt(pod, 'status', 'initContainerStatuses').entries()) {
     const terminated = objectAt(status, 'state', 'terminated');
     if (terminated !== undefined && (numberAt(terminated, 'exitCode') ?? 0) === 0) continue;
+    if (sidecars.has(stringAt(status, 'name') ?? '') && at(status, 'started') === true) continue;
     const reason = containerReason(status);
     if (terminated !== undefined) return `Init:${reason ?? 'Error'}`;
     return reason !== undefined && reason !== 'PodInitializing' ? `Init:${reason}` : `Init:${index}/${total}`;
@@ -49,9 +54,17 @@ function initStatus(pod: KubeObject): string | undefined {
   return undefined;
 }
 
+/** Names of the init containers that go on running: they are counted with the others. */
+function sidecarsOf(pod: KubeObject): ReadonlySet<string> {
+  const sidecars = listAt(pod, 'spec', 'initContainers').filter((c) => stringAt(c, 'restartPolicy') === 'Always');
+  return new Set(sidecars.map((c) => stringAt(c, 'name') ?? ''));
+}
+
 function readyCount(pod: KubeObject): string {
-  const ready = listAt(pod, 'status', 'containerStatuses').filter((s) => at(s, 'ready') === true).length;
-  return `${ready}/${listAt(pod, 'spec', 'containers').length}`;
+  const sidecars = sidecarsOf(pod);
+  const inits = listAt(pod, 'status', 'initContainerStatuses').filter((s) => sidecars.has(stringAt(s, 'name') ?? ''));
+  const ready = [...inits, ...listAt(pod, 'status', 'containerStatuses')].filter((s) => at(s, 'ready') === true).length;
+  return `${ready}/${sidecars.size + listAt(pod, 'spec', 'containers').length}`;
 }
 
 function restarts(pod: KubeObject, now: number): string {

@@ -66,15 +66,23 @@ function setContainerDefaults(container: JsonObject): void {
     setDefault(probe, 'periodSeconds', 10);
     setDefault(probe, 'successThreshold', 1);
     setDefault(probe, 'failureThreshold', 3);
-    const http = objectAt(probe, 'httpGet');
-    if (http === undefined) continue;
-    setDefault(http, 'path', '/');
-    setDefault(http, 'scheme', 'HTTP');
+    const grpc = objectAt(probe, 'grpc');
+    if (grpc !== undefined) setDefault(grpc, 'service', '');
+    setHttpDefaults(probe);
   }
+  for (const hook of ['postStart', 'preStop']) setHttpDefaults(objectAt(container, 'lifecycle', hook));
   for (const env of listAt(container, 'env')) {
     const reference = objectAt(env, 'valueFrom', 'fieldRef');
     if (reference !== undefined) setDefault(reference, 'apiVersion', 'v1');
   }
+}
+
+/** Of a probe or a hook. */
+function setHttpDefaults(handler: JsonObject | undefined): void {
+  const http = objectAt(handler, 'httpGet');
+  if (http === undefined) return;
+  setDefault(http, 'path', '/');
+  setDefault(http, 'scheme', 'HTTP');
 }
 
 /** `latest`, said or unsaid, is pulled anew; a fixed tag or digest is not. */

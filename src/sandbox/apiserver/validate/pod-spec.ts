@@ -12,6 +12,7 @@ import {
   validateLabels,
 } from '../../../model/index.ts';
 import { at, type Json, listAt, numberAt, objectAt, stringAt } from '../json.ts';
+import { validateContainerLife } from './container-life.ts';
 
 const ONE_OF = {
   restartPolicy: ['Always', 'OnFailure', 'Never'],
@@ -69,6 +70,7 @@ function validateContainers(spec: Json | undefined, parent: string): FieldError[
       if (name !== '' && names.has(name)) errors.push(duplicate(`${field}.name`, name));
       names.add(name);
       errors.push(...validateContainer(container, field), ...validatePorts(container, field, hostPorts));
+      errors.push(...validateContainerLife(container, list, field));
     }
   }
   return errors;

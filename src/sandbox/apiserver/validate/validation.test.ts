@@ -210,6 +210,35 @@ describe('Pod', () => {
       { ...one({}), terminationGracePeriodSeconds: -1 },
       'spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0',
     ],
+    [one({ livenessProbe: {} }), 'spec.containers[0].livenessProbe: Required value: must specify a handler type'],
+    [
+      one({ livenessProbe: { exec: { command: ['a'] }, tcpSocket: { port: 1 } } }),
+      'spec.containers[0].livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type',
+    ],
+    [
+      one({ startupProbe: { exec: { command: ['a'] }, successThreshold: 2 } }),
+      'spec.containers[0].startupProbe.successThreshold: Invalid value: 2: must be 1',
+    ],
+    [
+      one({ readinessProbe: { exec: { command: ['a'] }, terminationGracePeriodSeconds: 1 } }),
+      'spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 1: must not be set for readinessProbes',
+    ],
+    [
+      one({ restartPolicy: 'Always' }),
+      'spec.containers[0].restartPolicy: Forbidden: may not be set for non-init containers',
+    ],
+    [
+      { ...one({}), initContainers: [{ name: 'i', image: 'i', restartPolicy: 'Never' }] },
+      'spec.initContainers[0].restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    ],
+    [
+      { ...one({}), initContainers: [{ name: 'i', image: 'i', livenessProbe: { exec: { command: ['a'] } } }] },
+      'spec.initContainers[0].livenessProbe: Forbidden: must not be set for init containers',
+    ],
+    [
+      one({ lifecycle: { preStop: {} } }),
+      'spec.containers[0].lifecycle.preStop: Required value: must specify a handler type',
+    ],
   ];
   test.each(refused)('refuses %j', async (spec, message) => {
     await using api = await TestServer.start();

@@ -1,0 +1,303 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type Json, numberAt } from '../../../src/sandbox/apiserver/index.ts';
+import { kubectls } from '../../../src/sandbox/kubectl-testkit.ts';
+import { attempt } from '../../../src/sandbox/machine/command.ts';
+import { eventually } from '../services/eventually.ts';
+import { useLab } from '../services/lab.ts';
+import { Terminal } from './terminal.ts';
+
+const NAMESPACE = 'reached';
+
+const PODS = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: ${NAMESPACE}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: ${NAMESPACE}, labels: {app: web}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: sandbox/none
+    command: [socat, "TCP-LISTEN:8080,fork,reuseaddr,bind=127.0.0.1", "SYSTEM:echo one"]
+  - name: other
+    image: sandbox/none
+    command: [socat, "TCP-LISTEN:8081,fork,reuseaddr", "SYSTEM:echo two"]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: ${NAMESPACE}}
+spec: {selector: {app: web}, ports: [{name: two, port: 80, targetPort: 8081}]}
+`;
+
+const [program = 'kubectl', ...others] = kubectls();
+/** Of the other programs only what differs in how it speaks is tried. */
+const transports: readonly (readonly [string, string, string])[] = [
+  [program, 'WebSocket', 'true'],
+  [program, 'SPDY', 'false'],
+  ...others.map((other): [string, string, string] => [other, 'its own', 'true']),
+];
+
+const lab = useLab();
+let folder = '';
+
+const environment = (sockets = 'true'): NodeJS.ProcessEnv => ({
+  ...process.env,
+  KUBECONFIG: lab.cluster.kubeconfigPath,
+  HOME: folder,
+  KUBECTL_REMOTE_COMMAND_WEBSOCKETS: sockets,
+  KUBECTL_PORT_FORWARD_WEBSOCKETS: sockets,
+});
+
+async function kubectl(...args: string[]): Promise<{ code: number; out: string }> {
+  const env = environment() as Record<string, string>;
+  const { code, stdout, stderr } = await attempt([program, '-n', NAMESPACE, ...args], { env, timeoutMs: 200_000 });
+  return { code, out: stdout + stderr };
+}
+
+/** What it said; a failure fails the test. */
+async function succeeds(...args: string[]): Promise<string> {
+  const { code, out } = await kubectl(...args);
+  expect(`exit ${code}: ${out}`).toMatch(/^exit 0/);
+  return out;
+}
+
+function terminal(...args: string[]): Terminal {
+  const shown = new Terminal([program, '-n', NAMESPACE, ...args], environment());
+  onTestFinished(() => shown.close());
+  return shown;
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mbr-kubectl-'));
+  await lab.cluster.apply(PODS);
+  await lab.cluster.waitReady();
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('kubectl exec', () => {
+  it.each(transports)(
+    '-it gives a terminal that is resized, and the exit code (%s, %s)',
+    async (by, _name, sockets) => {
+      const shell = new Terminal(
+        [by, '-n', NAMESPACE, 'exec', '-it', 'web', '-c', 'c', '--', 'sh'],
+        environment(sockets),
+      );
+      onTestFinished(() => shell.close());
+      shell.type('tty; stty size; echo at $((40 + 2))\n');
+      await shell.shows(/\/dev\/pts\/\d+\r\n41 101\r\nat 42/);
+      shell.resize(77, 22);
+      shell.type('until [ "$(stty size)" = "22 77" ]; do sleep 0.05; done; echo re$((1))sized\n');
+      await shell.shows('re1sized');
+      // Ctrl-C ends what runs in the foreground, and not the shell.
+      shell.type('echo go$((1))ing; sleep 100000\n');
+      await shell.shows('go1ing');
+      shell.type('\u0003');
+      await shell.shows('^C');
+      shell.type('echo still $((3 + 4))\nexit 9\n');
+      await shell.shows('still 7');
+      expect(await shell.ended()).toBe(9);
+    },
+  );
+
+  it('hangs up on what runs in a terminal that was closed', async () => {
+    const shell = terminal('exec', '-it', 'web', '-c', 'c', '--', 'sh', '-c', 'sleep 12345; true');
+    const isThere = async (): Promise<boolean> =>
+      (await succeeds('exec', 'web', '-c', 'c', '--', 'ps', '-e', '-o', 'args')).includes('\nsleep 12345');
+    await eventually('it runs', isThere);
+    shell.close();
+    await eventually('nothing of it is left', async () => !(await isThere()));
+  });
+
+  it('says what is not there', async () => {
+    expect(await kubectl('exec', 'web', '-c', 'none', '--', 'true')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('container none is not valid for pod web'),
+    });
+    expect((await kubectl('exec', 'web', '-c', 'c', '--', '/no/such')).code).not.toBe(0);
+  });
+
+  it('cp carries files both ways', async () => {
+    const bytes = Buffer.alloc(3_000_000, 'mixed\0bytes\n');
+    writeFileSync(join(folder, 'there'), bytes);
+    await succeeds('cp', join(folder, 'there'), 'web:/tmp/mbr-copied', '-c', 'c');
+    await succeeds('cp', 'web:/tmp/mbr-copied', join(folder, 'back'), '-c', 'c');
+    expect(readFileSync(join(folder, 'back')).equals(bytes)).toBe(true);
+    await succeeds('exec', 'web', '-c', 'c', '--', 'rm', '/tmp/mbr-copied');
+  });
+});
+
+describe('kubectl port-forward', () => {
+  it.each(transports)('reaches ports of pods and services (%s, %s)', async (by, _name, sockets) => {
+    const forward = async (...args: string[]): Promise<(port: number) => Promise<string>> => {
+      const child = spawn(by, ['-n', NAMESPACE, 'port-forward', ...args], { env: environment(sockets) });
+      onTestFinished(() => void child.kill());
+      let out = '';
+      for (const output of [child.stdout, child.stderr]) output.on('data', (chunk) => (out += String(chunk)));
+      return async (port) => {
+        const line = new RegExp(`127\\.0\\.0\\.1:(\\d+) -> ${port}\\b`);
+        await expect.poll(() => out, { timeout: 60_000 }).toMatch(line);
+        const answer = await text(connect(Number(line.exec(out)?.[1]), '127.0.0.1')).catch(() => '');
+        return answer === '' ? out : answer;
+      };
+    };
+    const pod = await forward('pod/web', '0:8080', '0:8081');
+    expect(await Promise.all([8080, 8081, 8080, 8081].map(pod))).toEqual(['one\n', 'two\n', 'one\n', 'two\n']);
+    expect(await (await forward('svc/web', '0:80'))(8081)).toBe('two\n');
+    const refused = await forward('pod/web', '0:9');
+    await expect
+      .poll(() => refused(9))
+      .toMatch(/failed to connect to localhost:9 inside namespace .*connection refused/);
+  });
+});
+
+describe('a container', () => {
+  type Spec = Record<string, unknown>;
+  const sh = (script: string): Spec => ({ image: 'sandbox/none', command: ['sh', '-c', script] });
+  const SLEEP = sh('sleep 100000');
+
+  async function start(name: string, containers: Spec[], spec: Spec = {}): Promise<void> {
+    const metadata = { name, namespace: NAMESPACE };
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata,
+      spec: { terminationGracePeriodSeconds: 1, containers, ...spec },
+    };
+    await lab.cluster.apply(JSON.stringify(pod));
+    onTestFinished(async () => {
+      await lab.cluster.delete({ resource: 'pods', namespace: NAMESPACE, name }, 0);
+      await lab.cluster.waitGone(NAMESPACE, name);
+    });
+  }
+
+  const status = async (name: string): Promise<Json | undefined> =>
+    (await lab.cluster.get({ resource: 'pods', namespace: NAMESPACE, name }))?.['status'];
+  const described = async (name: string, ...said: RegExp[]): Promise<void> => {
+    await eventually(`kubectl describe says ${String(said)}`, async () => {
+      const out = await succeeds('describe', 'pod', name);
+      return said.every((pattern) => pattern.test(out));
+    });
+  };
+
+  it('that is not alive any more is ended and started again, and events say why', async () => {
+    const probe = { exec: { command: ['cat', '/run/alive'] }, periodSeconds: 1, failureThreshold: 2 };
+    const container = {
+      name: 'c',
+      ...sh('echo yes > /run/alive; sleep 2; rm /run/alive; sleep 100000'),
+      livenessProbe: { ...probe, initialDelaySeconds: 1, terminationGracePeriodSeconds: 1 },
+    };
+    await start('dying', [container], { terminationGracePeriodSeconds: 3_000 });
+    await described(
+      'dying',
+      /Warning\s+Unhealthy\s.*Liveness probe failed: cat: \/run\/alive: No such file or directory/,
+      /Normal\s+Killing\s.*Container c failed liveness probe, will be restarted/,
+      /Restart Count:\s+[1-9]/,
+      /Liveness:\s+exec \[cat \/run\/alive\] delay=1s timeout=1s period=1s #success=1 #failure=2/,
+    );
+  });
+
+  it('is asked by its node, through a policy that denies all, with the headers of its probe', async () => {
+    const deny = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'deny', namespace: NAMESPACE },
+    };
+    await lab.cluster.apply(JSON.stringify({ ...deny, spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } }));
+    onTestFinished(() => lab.cluster.delete({ resource: 'networkpolicies', namespace: NAMESPACE, name: 'deny' }));
+    const answer =
+      'code=503; while read -r line; do case "$line" in "X-Probe: yes"*) [ -e /run/good ] && code=200;; "\r"|"$(printf "\\r")") break;; esac; done; printf "HTTP/1.0 $code x\\r\\n\\r\\n"';
+    const container = {
+      name: 'c',
+      image: 'sandbox/none',
+      command: ['socat', 'TCP-LISTEN:8080,fork,reuseaddr', `SYSTEM:sh /run/answer`],
+      ports: [{ name: 'http', containerPort: 8080 }],
+      lifecycle: { postStart: { exec: { command: ['sh', '-c', 'printf "%s" "$0" > /run/answer', answer] } } },
+      startupProbe: { tcpSocket: { port: 'http' }, periodSeconds: 1, failureThreshold: 100 },
+      readinessProbe: {
+        httpGet: { port: 'http', path: '/ready', httpHeaders: [{ name: 'X-Probe', value: 'yes' }] },
+        periodSeconds: 1,
+      },
+    };
+    await start('asked', [container]);
+    await described('asked', /Warning\s+Unhealthy\s.*Readiness probe failed: HTTP probe failed with statuscode: 503/);
+    expect(await status('asked')).toMatchObject({ containerStatuses: [{ started: true, ready: false }] });
+    await succeeds('exec', 'asked', '--', 'touch', '/run/good');
+    await succeeds('wait', '--for=condition=Ready', 'pod/asked', '--timeout=100s');
+    await succeeds('exec', 'asked', '--', 'rm', '/run/good');
+    await succeeds('wait', '--for=condition=Ready=false', 'pod/asked', '--timeout=100s');
+  });
+
+  it('is begun after its sidecars and ended before them, with its hooks', async () => {
+    const volumeMounts = [{ name: 'node', mountPath: '/node' }];
+    const say = (what: string): string => `echo ${what} >> /node/order`;
+    const lives = (what: string): Spec => ({
+      volumeMounts,
+      ...sh(`${say(`${what} begins`)}; trap '${say(`${what} ends`)}; exit 0' TERM; touch /run/up; sleep 100000 & wait`),
+    });
+    const up = { exec: { command: ['cat', '/run/up'] }, periodSeconds: 1, failureThreshold: 100 };
+    const hook = (what: string): Spec => ({ exec: { command: ['sh', '-c', say(what)] } });
+    const main = {
+      name: 'main',
+      ...lives('main'),
+      lifecycle: { postStart: hook('postStart'), preStop: hook('preStop') },
+    };
+    await start('ordered', [main], {
+      terminationGracePeriodSeconds: 100,
+      volumes: [{ name: 'node', hostPath: { path: '/ordered' } }],
+      initContainers: [
+        { name: 'one', ...lives('one'), restartPolicy: 'Always', startupProbe: up },
+        { name: 'init', volumeMounts, ...sh(say('init')) },
+        { name: 'two', ...lives('two'), restartPolicy: 'Always', startupProbe: up },
+      ],
+    });
+    await succeeds('wait', '--for=condition=Ready', 'pod/ordered', '--timeout=100s');
+    expect(await succeeds('get', 'pod', 'ordered')).toMatch(/ordered\s+3\/3\s+Running/);
+    await succeeds('delete', 'pod', 'ordered');
+    const lines = readFileSync(join(lab.node.dir, 'files/ordered/order'), 'utf8').trim().split('\n');
+    expect(lines.slice(0, 3)).toEqual(['one begins', 'init', 'two begins']);
+    expect(lines.slice(3, 5).toSorted()).toEqual(['main begins', 'postStart']);
+    expect(lines.slice(5)).toEqual(['preStop', 'main ends', 'two ends', 'one ends']);
+  });
+
+  it('that has done its work ends its pod, and the sidecars with it', async () => {
+    await start('work', [{ name: 'c', ...sh('exit 0') }], {
+      restartPolicy: 'Never',
+      initContainers: [{ name: 'sidecar', ...SLEEP, restartPolicy: 'Always' }],
+    });
+    await succeeds('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/work', '--timeout=100s');
+    expect(await succeeds('get', 'pod', 'work')).toMatch(/work\s+0\/2\s+Completed/);
+  });
+
+  it('whose postStart hook fails is ended, and an event says so', async () => {
+    const postStart = { exec: { command: ['sh', '-c', 'exit 3'] } };
+    await start('unhooked', [{ name: 'c', ...SLEEP, lifecycle: { postStart } }]);
+    await described(
+      'unhooked',
+      /Warning\s+FailedPostStartHook\s.*PostStartHook failed/,
+      /Killing\s.*FailedPostStartHook/,
+    );
+  });
+
+  it('is ended with its pod when that has been active too long', async () => {
+    await start('late', [{ name: 'c', ...SLEEP }], { activeDeadlineSeconds: 2, restartPolicy: 'Never' });
+    await succeeds('wait', '--for=jsonpath={.status.reason}=DeadlineExceeded', 'pod/late', '--timeout=100s');
+    await eventually('it has ended', async () => {
+      const now = await status('late');
+      return numberAt(now, 'containerStatuses', 0, 'state', 'terminated', 'exitCode') === 137;
+    });
+    expect(await succeeds('describe', 'pod', 'late')).toMatch(
+      /Pod was active on the node longer than the specified deadline/,
+    );
+    expect(await status('late')).toMatchObject({ phase: 'Failed' });
+  });
+});
