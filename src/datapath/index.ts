@@ -24,6 +24,7 @@ export {
   inNetns,
   ioctl,
   type ObjectSpec,
+  openPipe,
   openSocket,
   readObjectSpec,
   removePins,

@@ -15,6 +15,7 @@ export {
   type LoadFailure,
   Mapping,
   onReadable,
+  openPipe,
   openSocket,
   pageSize,
   readSocketOption,

@@ -32,6 +32,7 @@ type Libc = {
   readonly send: (fd: number, data: Uint8Array, length: number, flags: number) => number | bigint;
   readonly recv: (fd: number, data: Uint8Array, length: number, flags: number) => number | bigint;
   readonly ioctl: (fd: number, request: number, argument: number | bigint) => number;
+  readonly pipe2: (fds: Int32Array, flags: number) => number;
   readonly mount: (source: string, target: string, type: string, flags: number, data: string | null) => number;
   readonly sysconf: (name: number) => number | bigint;
   readonly vsnprintf: (buffer: Uint8Array, size: number, format: Pointer, args: Pointer) => number;
@@ -83,6 +84,7 @@ const libc = once((): Libc => {
     recv: lib.func('long recv(int, void*, size_t, int)'),
     // Variadic in C; on both supported architectures an integer or a pointer is passed as if it were not.
     ioctl: lib.func('int ioctl(int, unsigned long, unsigned long)'),
+    pipe2: lib.func('int pipe2(void*, int)'),
     mount: lib.func('int mount(const char*, const char*, const char*, unsigned long, const char*)'),
     sysconf: lib.func('long sysconf(int)'),
     vsnprintf: lib.func('int vsnprintf(void*, size_t, void*, void*)'),
@@ -232,6 +234,7 @@ export class Mapping implements Disposable {
 
 const CLONE_NEWNET = 0x4000_0000;
 const SOCK_CLOEXEC = 0o2000000;
+const O_CLOEXEC = 0o2000000;
 
 /**
  * Runs `action` with this thread in the network namespace of `target`, then returns to `home`. Synchronous on purpose:
@@ -260,6 +263,14 @@ export function ioctl(fd: number, request: number, argument: number | Uint8Array
   const result = libc().ioctl(fd, request, typeof argument === 'number' ? argument : addressOf(argument));
   if (result < 0) throw new ErrnoError('ioctl', koffi.errno());
   return result;
+}
+
+/** Both ends of a pipe, closed on exec: the one to read from and the one to write to. */
+export function openPipe(): { readonly reader: number; readonly writer: number } {
+  const fds = new Int32Array(2);
+  if (libc().pipe2(fds, O_CLOEXEC) !== 0) throw new ErrnoError('pipe2', koffi.errno());
+  const [reader = -1, writer = -1] = fds;
+  return { reader, writer };
 }
 
 /** An option of eight bytes. Throws ErrnoError. */

@@ -13,9 +13,8 @@ import {
   type KubeObject,
   type PodLog,
 } from '../apiserver/index.ts';
-import { podSchema } from '../client/index.ts';
 import { sandboxErrors } from '../errors.ts';
-import { containerLogName, type Kubelet, podLogDir, readLog } from '../kubelet/index.ts';
+import type { Kubelet } from '../kubelet/index.ts';
 import {
   attempt,
   type CommandOptions,
@@ -41,6 +40,7 @@ import { Holds } from './holds.ts';
 import { applyManifest, readManifest } from './manifest.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { type PodCommand, podCommand } from './pod-exec.ts';
+import { readPodLog } from './pod-log.ts';
 import { podStreams } from './pod-streams.ts';
 import { unready, unreadyNodes, waitFor } from './readiness.ts';
 import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
@@ -327,9 +327,7 @@ export class SandboxCluster implements Sandbox {
   }
 
   readonly #podLog: PodLog = (namespace, name, options) => {
-    const stored = this.store.get('pods', { namespace, name });
-    const pod = podSchema.parse(stored);
-    const node = this.node(pod.spec.nodeName ?? '');
-    return readLog(join(podLogDir(node.dir, pod), containerLogName(options.container)), options);
+    const pod = (): KubeObject | undefined => this.store.get('pods', { namespace, name });
+    return readPodLog(pod, (node) => this.node(node).dir, options);
   };
 }

@@ -1,9 +1,10 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Cgroup, exitCode } from '../machine/index.ts';
+import { type Cgroup, exitCode, openPipe } from '../machine/index.ts';
+import type { LogWriter, OutputName } from './logs/log-writer.ts';
 
 export type Exit = { readonly exitCode: number; readonly signal?: NodeJS.Signals };
 
@@ -12,8 +13,8 @@ export type ContainerProcessOptions = {
   readonly env: Readonly<Record<string, string>>;
   /** Of its own: ended as a whole. The caller removes it. */
   readonly cgroup: Cgroup;
-  /** Appended to; /dev/null when left out. */
-  readonly logPath?: string;
+  /** For what it says, which is read to its end; nobody hears it when left out. */
+  readonly log?: LogWriter;
 };
 
 /** A process of a pod that announces itself on fd 3 (see isolation.ts). */
@@ -28,16 +29,21 @@ export class ContainerProcess {
   constructor(options: ContainerProcessOptions) {
     const [file = '', ...args] = options.argv;
     this.#cgroup = options.cgroup;
-    const output = openLog(options.logPath);
+    const log = options.log;
+    const outputs = log === undefined ? undefined : [new Output('stdout', log), new Output('stderr', log)];
+    const [stdout = 'ignore', stderr = 'ignore'] = outputs?.map((output) => output.writer) ?? [];
     try {
       // In a session of its own: Ctrl-C at the sandbox's terminal is not for pods.
-      const stdio: StdioOptions = ['ignore', output, output, 'pipe'];
+      const stdio: StdioOptions = ['ignore', stdout, stderr, 'pipe'];
       this.#child = spawn(file, args, { stdio, env: options.env, cwd: '/', detached: true });
     } finally {
-      closeSync(output);
+      for (const output of outputs ?? []) output.closeWriter();
     }
     const exited = Promise.withResolvers<Exit>();
-    this.exited = exited.promise;
+    this.exited = Promise.all([exited.promise, ...(outputs ?? []).map((output) => output.ended)]).then(([exit]) => {
+      log?.end();
+      return exit;
+    });
     this.#child.once('error', () => exited.resolve({ exitCode: 128 }));
     this.#child.once('exit', (code, signal) => {
       exited.resolve({ exitCode: exitCode(code, signal), ...(signal !== null && { signal }) });
@@ -81,11 +87,24 @@ export class ContainerProcess {
   }
 }
 
-function openLog(path: string | undefined): number {
-  if (path === undefined) return openSync('/dev/null', 'w');
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // Appending, so that the file may be truncated while it is written.
-  return openSync(path, 'a', 0o600);
+/** A pipe to a log. A real one: what node makes for a child is a socket, which cannot be opened as /dev/stdout. */
+class Output {
+  readonly writer: number;
+  /** Resolves when nobody has the writing end any more. */
+  readonly ended: Promise<void>;
+
+  constructor(name: OutputName, log: LogWriter) {
+    const { reader, writer } = openPipe();
+    this.writer = writer;
+    const stream = new Socket({ fd: reader, readable: true, writable: false });
+    this.ended = new Promise((resolve) => stream.once('close', () => resolve()));
+    stream.on('error', () => undefined);
+    stream.on('data', (chunk: Buffer) => log.write(name, chunk));
+  }
+
+  closeWriter(): void {
+    closeSync(this.writer);
+  }
 }
 
 async function firstByte(stream: Readable | null, exited: Promise<Exit>): Promise<boolean> {

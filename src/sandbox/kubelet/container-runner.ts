@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '../../base/index.ts';
 import { type Container, type LifecycleHandler, type Pod, type Probe, rfc3339 } from '../client/index.ts';
 import { type ContainerCommand, containerCommand } from './container-command.ts';
@@ -8,6 +10,8 @@ import { imageMounts } from './images/images.ts';
 import { containerArgv } from './isolation.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { runHook } from './life/hooks.ts';
+import { containerLogName } from './log-files.ts';
+import { LogWriter } from './logs/log-writer.ts';
 import type { PodFiles } from './pod-files.ts';
 import type { PodSandbox } from './pod-sandbox.ts';
 import { type ContainerRecord, isFinal } from './pod-status.ts';
@@ -32,7 +36,8 @@ export type ContainerRunnerOptions = {
   readonly container: Container;
   readonly sandbox: PodSandbox;
   readonly files: PodFiles;
-  readonly logPath: string;
+  /** The pod's folder of logs. */
+  readonly logDir: string;
   /** After every change of `record`. */
   readonly onChange: () => void;
   readonly event: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -209,7 +214,8 @@ export class ContainerRunner {
       const { stage } = files;
       const mounts = [...imageMounts(command.files), ...files.mounts(container, pod, command.env)];
       const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts });
-      const made = new ContainerProcess({ argv, env: command.env, cgroup, logPath: this.#options.logPath });
+      const log = new LogWriter(this.#nextLog());
+      const made = new ContainerProcess({ argv, env: command.env, cgroup, log });
       this.#gone = new AbortController();
       this.#process = made;
       await made.running;
@@ -244,6 +250,14 @@ export class ContainerRunner {
     this.#target = undefined;
     this.#set({ started: false, ready: false, state: this.#terminated(exit, startedAt, running) });
     return systemClock.now() - started;
+  }
+
+  /** Of the run that begins: the last one's is kept, and no other. */
+  #nextLog(): string {
+    const { container, logDir } = this.#options;
+    const path = join(logDir, containerLogName(container.name));
+    if (existsSync(path)) renameSync(path, join(logDir, containerLogName(container.name, true)));
+    return path;
   }
 
   #terminated(exit: Exit, startedAt: string, ran: boolean): ContainerRecord['state'] {

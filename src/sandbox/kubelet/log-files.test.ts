@@ -12,9 +12,12 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+const ALL = { since: undefined, timestamps: false };
+const line = (text: string): string => `2026-01-01T00:00:00.000000000Z stdout F ${text}\n`;
+
 async function read(path: string, tailLines: number | undefined): Promise<string> {
   let text = '';
-  const options = { tailLines, follow: false, signal: new AbortController().signal };
+  const options = { ...ALL, tailLines, follow: false, isOver: () => true, signal: new AbortController().signal };
   for await (const chunk of readLog(path, options)) text += Buffer.from(chunk).toString();
   return text;
 }
@@ -27,13 +30,13 @@ describe('readLog', () => {
     [2, 'b\nc\n'],
     [9, 'a\nb\nc\n'],
   ])('tail %s', async (lines, expected) => {
-    await writeFile(join(dir, 'x'), 'a\nb\nc\n');
+    await writeFile(join(dir, 'x'), ['a', 'b', 'c'].map(line).join(''));
     expect(await read(join(dir, 'x'), lines)).toBe(expected);
   });
 
   it('finds the tail of a file of many blocks', async () => {
     const lines = Array.from({ length: 40_000 }, (_, i) => `line ${i}`);
-    await writeFile(join(dir, 'x'), `${lines.join('\n')}\n`);
+    await writeFile(join(dir, 'x'), lines.map(line).join(''));
     expect(await read(join(dir, 'x'), 20_000)).toBe(`${lines.slice(-20_000).join('\n')}\n`);
   });
 
@@ -41,14 +44,17 @@ describe('readLog', () => {
     expect(await read(join(dir, 'none'), 5)).toBe('');
   });
 
-  it('follows until it is told to stop', async () => {
+  it.each(['it is told to stop', 'the log is over'])('follows until %s', async (why) => {
     const path = join(dir, 'x');
-    await writeFile(path, 'a\n');
+    await writeFile(path, line('a'));
     const end = new AbortController();
+    let isOver = false;
     let text = '';
-    for await (const chunk of readLog(path, { tailLines: undefined, follow: true, signal: end.signal })) {
+    const options = { ...ALL, tailLines: undefined, follow: true, isOver: () => isOver, signal: end.signal };
+    for await (const chunk of readLog(path, options)) {
       text += Buffer.from(chunk).toString();
-      if (text === 'a\n') await appendFile(path, 'b\n');
+      if (text === 'a\n') await appendFile(path, line('b'));
+      else if (why === 'the log is over') isOver = true;
       else end.abort();
     }
     expect(text).toBe('a\nb\n');

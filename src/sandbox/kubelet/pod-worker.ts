@@ -8,7 +8,7 @@ import { ContainerRunner, type ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { DEADLINE_EXCEEDED, Deadline } from './life/deadline.ts';
 import { isSidecar, stopOrder } from './life/stop-order.ts';
-import { containerLogName, podLogDir } from './log-files.ts';
+import { podLogDir } from './log-files.ts';
 import { notHonoured } from './not-honoured.ts';
 import { PodFiles } from './pod-files.ts';
 import { PodSandbox } from './pod-sandbox.ts';
@@ -228,7 +228,7 @@ export class PodWorker {
       container,
       sandbox: this.#sandbox ?? new PodSandbox(this.#host.sandboxes, this.#pod),
       files: this.#files,
-      logPath: join(this.#logDir, containerLogName(container.name)),
+      logDir: this.#logDir,
       onChange: () => this.#publish(),
       event: (type, reason, message) => this.#event(type, reason, message),
     });

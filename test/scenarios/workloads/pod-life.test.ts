@@ -160,6 +160,37 @@ describe('kubectl port-forward', () => {
   });
 });
 
+describe('kubectl logs', () => {
+  it('gives what is asked for: since when, with times, how much, of the run before', async () => {
+    const again = 'if [ -e /kept/ran ]; then echo again; sleep 100000; fi; touch /kept/ran';
+    const script = `${again}; echo run; echo error >&2; sleep 4; echo late; exit 3`;
+    const volumeMounts = [{ name: 'kept', mountPath: '/kept' }];
+    const containers = [{ name: 'c', image: 'sandbox/none', command: ['sh', '-c', script], volumeMounts }];
+    const spec = { containers, volumes: [{ name: 'kept', emptyDir: {} }] };
+    const metadata = { name: 'talker', namespace: NAMESPACE };
+    await lab.cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec }));
+    onTestFinished(() => lab.cluster.delete({ resource: 'pods', ...metadata }, 0));
+    await eventually('it runs', async () => (await kubectl('logs', 'talker')).out === 'run\nerror\n');
+    expect((await kubectl('logs', 'talker', '--previous')).out).toContain(
+      'previous terminated container "c" in pod "talker" not found',
+    );
+    // It follows to the end of the run.
+    expect(await succeeds('logs', '-f', 'talker')).toMatch(/^run\nerror\nlate\n/);
+    await eventually('it has run twice', async () => (await kubectl('logs', 'talker', '--previous')).code === 0);
+    expect(await succeeds('logs', 'talker', '--previous', '--tail=1')).toBe('late\n');
+    const timed = await succeeds('logs', 'talker', '--previous', '--timestamps');
+    expect(timed).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z run\n\S+Z error\n\S+Z late\n$/);
+    const late = /(\S+Z) late/.exec(timed)?.[1] ?? '';
+    expect(await succeeds('logs', 'talker', '--previous', `--since-time=${late}`)).toBe('late\n');
+    expect(await succeeds('logs', 'talker', '--previous', '--limit-bytes=6')).toBe('run\ner');
+    expect(await succeeds('logs', 'talker', '--previous', '--since=1h')).toBe('run\nerror\nlate\n');
+    await eventually(
+      'all of it is old',
+      async () => (await kubectl('logs', 'talker', '--previous', '--since=1s')).out === '',
+    );
+  });
+});
+
 describe('a container', () => {
   type Spec = Record<string, unknown>;
   const sh = (script: string): Spec => ({ image: 'sandbox/none', command: ['sh', '-c', script] });

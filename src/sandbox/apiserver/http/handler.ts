@@ -184,14 +184,17 @@ export class Handler {
     key: ObjectKey,
     subresource: string,
   ): Promise<void> {
-    const { podLog, signal, namespaces } = this.#options;
+    const { podLog, signal, namespaces, clock } = this.#options;
     if (subresource === 'scale' && definition.scaleSelector !== undefined) {
       return exchange.json(200, await answerScale(exchange, this.#store, definition, key));
     }
     const action = `${exchange.method} ${definition.resource}/${subresource}`;
     switch (action) {
       case 'GET pods/log':
-        return streamLog(exchange, this.#store.require(definition, key).object, podLog, signal);
+        return streamLog(exchange, this.#store.require(definition, key).object, podLog, {
+          closing: signal,
+          now: clock.now(),
+        });
       case 'POST pods/binding':
         return createBinding(exchange, this.#store, key, key.namespace ?? '');
       case 'POST pods/eviction':

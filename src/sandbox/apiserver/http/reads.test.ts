@@ -202,5 +202,16 @@ describe('logs', () => {
     expect((await api.get(`${PODS}/a/log?tailLines=5`)).text).toBe('default/a/main 5\n');
     const wrong = await api.get(`${PODS}/a/log?container=zzz`);
     expect(wrong.body).toMatchObject({ code: 400, message: 'container zzz is not valid for pod a' });
+    for (const [query, message] of [
+      ['tailLines=-1', 'tailLines: Invalid value: -1: must be greater than or equal to 0'],
+      ['sinceSeconds=0', 'sinceSeconds: Invalid value: 0: must be greater than 0'],
+      [
+        'sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z',
+        'at most one of `sinceTime` or `sinceSeconds` may be specified',
+      ],
+    ]) {
+      const refused = await api.get(`${PODS}/a/log?${query}`);
+      expect(refused.body).toMatchObject({ code: 422, message: expect.stringContaining(message ?? '') });
+    }
   });
 });

@@ -7,19 +7,9 @@ import { ApiError, badRequest, noSuchResource } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { ObjectKey } from '../store/options.ts';
 import type { Exchange } from './exchange.ts';
-import { numberOf } from './list.ts';
+import { type LogSelection, logSelectionOf } from './log-options.ts';
 
-export type PodLogOptions = {
-  readonly container: string;
-  readonly follow: boolean;
-  /** Absent: all. */
-  readonly tailLines: number | undefined;
-  readonly previous: boolean;
-  readonly timestamps: boolean;
-  /** Absent: no limit. */
-  readonly limitBytes: number | undefined;
-  readonly signal: AbortSignal;
-};
+export type PodLogOptions = LogSelection & { readonly container: string; readonly signal: AbortSignal };
 
 /** Gives a container's output; ends when it is over or, with `follow`, when the signal is aborted. */
 export type PodLog = (namespace: string, name: string, options: PodLogOptions) => AsyncIterable<Uint8Array>;
@@ -82,22 +72,16 @@ export async function streamLog(
   exchange: Exchange,
   pod: KubeObject,
   podLog: PodLog | undefined,
-  closing: AbortSignal,
+  { closing, now }: { readonly closing: AbortSignal; readonly now: number },
 ): Promise<void> {
   if (podLog === undefined) throw noSuchResource();
   const { query, response } = exchange;
   const { name, namespace = '' } = pod.metadata;
   const gone = new AbortController();
   response.on('close', () => gone.abort());
-  const tail = query.get('tailLines');
-  const limit = numberOf(query.get('limitBytes'), 'limitBytes');
   const options: PodLogOptions = {
+    ...logSelectionOf(query, name, now),
     container: containerOf(pod, query.get('container') ?? ''),
-    follow: query.get('follow') === 'true',
-    tailLines: tail === null || tail === '' ? undefined : numberOf(tail, 'tailLines'),
-    previous: query.get('previous') === 'true',
-    timestamps: query.get('timestamps') === 'true',
-    limitBytes: limit === 0 ? undefined : limit,
     signal: AbortSignal.any([gone.signal, closing]),
   };
   const chunks = podLog(namespace, name, options)[Symbol.asyncIterator]();
