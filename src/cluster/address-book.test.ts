@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { CIDR_RANGE } from '../identity/reserved.ts';
 import { identityId } from '../model/index.ts';
@@ -6,13 +7,17 @@ import { Prefix, parseAddr } from '../net/index.ts';
 import { AddressBook } from './address-book.ts';
 
 const prefix = (text: string): Prefix => Prefix.parse(text);
-const pod = (key: string) => ({ kind: 'pod', key }) as const;
+const pod = (key: string) => ({ kind: 'pod', key: key as NamespacedName }) as const;
 
 function bookOf(options: { cidrSelects?: ('pods' | 'nodes')[]; maxAddresses?: number } = {}, ...prefixes: string[]) {
   const cidrs = new CidrIdentities();
   for (const text of prefixes) cidrs.acquire(prefix(text));
   const book = new AddressBook({ cidrs, cidrSelects: [], ...options });
-  book.claim({ kind: 'node', key: 'n2' }, [parseAddr('172.18.0.3')], RESERVED_IDS['remote-node']);
+  book.claim(
+    { kind: 'node', key: namespacedName({ name: 'n2' }) },
+    [parseAddr('172.18.0.3')],
+    RESERVED_IDS['remote-node'],
+  );
   book.claim(pod('x/a'), [parseAddr('10.244.1.2')], identityId(256));
   book.followPrefixes();
   const rows = () =>

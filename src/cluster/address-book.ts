@@ -1,4 +1,4 @@
-import { flatText } from '../base/index.ts';
+import { flatText, type NamespacedName } from '../base/index.ts';
 import { type CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
@@ -9,7 +9,7 @@ import type { IpcacheRow } from './ipcache-row.ts';
 export type AddressKind = 'pod' | 'node';
 
 /** Whose an address is: `key` as in the table of its kind. */
-export type AddressOwner = { readonly kind: AddressKind; readonly key: string };
+export type AddressOwner = { readonly kind: AddressKind; readonly key: NamespacedName };
 
 export type AddressBookOptions = {
   readonly cidrs: CidrIdentities;

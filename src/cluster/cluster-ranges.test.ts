@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { namespacedName } from '../base/index.ts';
 import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { CIDR_RANGE } from '../identity/reserved.ts';
 import { identityId } from '../model/index.ts';
@@ -56,9 +57,13 @@ describe('the ranges of the cluster', () => {
 
   test('give way to owners, but no pod has an address of services', () => {
     const { book, at } = bookOf('10.0.0.0/8');
-    const pod = { kind: 'pod', key: 'x/a' } as const;
+    const pod = { kind: 'pod', key: namespacedName({ namespace: 'x', name: 'a' }) } as const;
     book.claim(pod, ['10.244.2.7', '10.96.0.9'].map(parseAddr), identityId(300));
-    book.claim({ kind: 'node', key: 'n' }, ['10.244.1.1', '10.96.0.8'].map(parseAddr), RESERVED_IDS['remote-node']);
+    book.claim(
+      { kind: 'node', key: namespacedName({ name: 'n' }) },
+      ['10.244.1.1', '10.96.0.8'].map(parseAddr),
+      RESERVED_IDS['remote-node'],
+    );
     expect(['10.244.2.7', '10.96.0.9', '10.244.1.1', '10.96.0.8'].map(at)).toEqual([
       300,
       SERVICES,

@@ -1,10 +1,11 @@
+import type { NamespacedName } from '../base/index.ts';
 import type { PodIdentity } from '../model/index.ts';
 
 /**
  * Who a pod is. A pod without a number is closed: `pending` until the one who gives numbers has answered, `refused` when the
  * answer was no, which may change. No row: the pod is not known, or has no packets of its own.
  */
-export type IdentityRow = { readonly pod: string } & (
+export type IdentityRow = { readonly pod: NamespacedName } & (
   | { readonly state: 'pending'; readonly why: string }
   | { readonly state: 'assigned'; readonly identity: PodIdentity }
   | { readonly state: 'refused'; readonly why: string }

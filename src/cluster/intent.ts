@@ -1,4 +1,4 @@
-import { namespacedName } from '../base/index.ts';
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 import {
   type NamespaceRow,
   type NodeRow,
@@ -14,7 +14,7 @@ import type { Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../policy/index.ts';
 import { Table } from '../table/index.ts';
 
-const table = <Row extends ObjectRow>(): Table<Row> => new Table<Row>(namespacedName);
+const table = <Row extends ObjectRow>(): Table<Row, NamespacedName> => new Table<Row, NamespacedName>(namespacedName);
 
 /**
  * What the cluster is meant to be: the objects that somebody who knows says there are, by `namespace/name`; policies of all
@@ -25,8 +25,8 @@ export class Intent {
   readonly namespaces = table<NamespaceRow>();
   readonly nodes = table<NodeRow>();
   readonly policies: Table<PolicyObject, PolicyKey>;
-  readonly services = table<ServiceSpec>();
-  readonly slices = table<SliceSpec>();
+  readonly services = new Table<ServiceSpec>(namespacedName);
+  readonly slices = new Table<SliceSpec>(namespacedName);
   /** Where services get their addresses from; what is given out of others says the service itself. */
   readonly serviceRanges = new Table<Prefix>(String);
 

@@ -20,7 +20,7 @@ export function lintWorld({ intent, settings, cluster, proposed = [] }: LintWorl
   return {
     policies: Array.from(policies.values(), (policy) => ({ policy, entries: readPolicy(policy).entries })),
     pods: Array.from(intent.pods.rows.values()).flatMap((row) => {
-      const namespace = intent.namespaces.get(row.namespace);
+      const namespace = intent.namespaces.get(namespacedName({ name: row.namespace }));
       if (namespace === undefined || !isWorkload(row)) return [];
       return [{ pod: namespacedName(row), workload: workloadOf(row, namespace, cluster) }];
     }),

@@ -1,3 +1,4 @@
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
 import type { PodRow } from '../model/index.ts';
 import { type Addr, isAddr, parseAddr } from '../net/index.ts';
@@ -19,9 +20,9 @@ export type PeerFollowerOptions = {
 /** From who the pods are, and where nodes are, to policy's members and to whose each address elsewhere is. */
 export class PeerFollower {
   readonly #o: PeerFollowerOptions;
-  readonly #pods: TableReader;
-  readonly #nodes: TableReader;
-  readonly #identities: TableReader;
+  readonly #pods: TableReader<NamespacedName>;
+  readonly #nodes: TableReader<NamespacedName>;
+  readonly #identities: TableReader<NamespacedName>;
 
   constructor(options: PeerFollowerOptions) {
     this.#o = options;
@@ -36,7 +37,9 @@ export class PeerFollower {
     for (const name of nodes) this.#claimNode(name);
     if (nodes.size > 0) {
       const { rows } = intent.pods;
-      this.#pods.touch(Array.from(rows).flatMap(([key, pod]) => (nodes.has(pod.nodeName) ? [key] : [])));
+      this.#pods.touch(
+        Array.from(rows).flatMap(([key, pod]) => (nodes.has(namespacedName({ name: pod.nodeName })) ? [key] : [])),
+      );
     }
     const changed = this.#identities.drain();
     for (const key of changed) {
@@ -47,7 +50,7 @@ export class PeerFollower {
     for (const key of this.#pods.drain()) this.#claimPod(key);
   }
 
-  #claimPod(key: string): void {
+  #claimPod(key: NamespacedName): void {
     const { intent, identities, book, nodeName } = this.#o;
     const pod = intent.pods.get(key);
     const identity = identities.get(key);
@@ -59,14 +62,14 @@ export class PeerFollower {
 
   /** A status that claims an address outside its node's range claims somebody else's (compare CVE-2022-28224). */
   #addressesOf(pod: PodRow): Addr[] {
-    const node = this.#o.intent.nodes.get(pod.nodeName);
+    const node = this.#o.intent.nodes.get(namespacedName({ name: pod.nodeName }));
     if (node === undefined) return [];
     const ranges = podRangesOf(node);
     const addrs = pod.podIPs.filter(isAddr).map(parseAddr);
     return ranges.length === 0 ? addrs : addrs.filter((addr) => ranges.some((range) => range.contains(addr)));
   }
 
-  #claimNode(name: string): void {
+  #claimNode(name: NamespacedName): void {
     const { intent, book, nodeName } = this.#o;
     const node = intent.nodes.get(name);
     const owner = { kind: 'node', key: name } as const;

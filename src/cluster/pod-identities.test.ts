@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { namespacedName } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
 import { IdentityAllocator } from '../identity/index.ts';
 import { Intent } from './intent.ts';
@@ -15,7 +16,13 @@ function scene(numbers = 10) {
     return [...reader.drain()];
   };
   intent.namespaces.set(namespaceRow('shop'));
-  return { intent, allocator, identities, follow, at: (name: string) => identities.rows.get(`shop/${name}`) };
+  return {
+    intent,
+    allocator,
+    identities,
+    follow,
+    at: (name: string) => identities.rows.get(namespacedName({ namespace: 'shop', name })),
+  };
 }
 
 describe('the row of a pod’s identity', () => {
@@ -47,7 +54,7 @@ describe('the row of a pod’s identity', () => {
     intent.namespaces.set(namespaceRow('shop', { team: 'red' }));
     expect(follow()).toEqual(['shop/web']);
     expect(at('web')).toMatchObject({ identity: { id: 257 } });
-    intent.namespaces.delete('shop');
+    intent.namespaces.delete(namespacedName({ name: 'shop' }));
     follow();
     expect(at('web')).toBeUndefined();
   });
@@ -59,7 +66,7 @@ describe('the row of a pod’s identity', () => {
     intent.pods.set(podRow('late', { app: 'late' }));
     expect(follow()).toEqual(['shop/late']);
     expect(at('late')).toMatchObject({ state: 'refused', why: expect.stringContaining('E_IDENTITY_EXHAUSTED') });
-    intent.pods.delete('shop/late');
+    intent.pods.delete(namespacedName({ namespace: 'shop', name: 'late' }));
     intent.pods.set(podRow('web', { app: 'other' }));
     follow();
     expect(at('web')).toMatchObject({ state: 'pending' });
@@ -76,7 +83,7 @@ describe('the row of a pod’s identity', () => {
     follow();
     expect([...identities.waiting.keys()]).toEqual(['shop/late']);
     expect(follow()).toEqual([]);
-    intent.pods.delete('shop/late');
+    intent.pods.delete(namespacedName({ namespace: 'shop', name: 'late' }));
     expect(follow()).toEqual(['shop/late']);
     expect(identities.waiting.size).toBe(0);
   });

@@ -1,4 +1,4 @@
-import { errorMessage, isMembraneError } from '../base/index.ts';
+import { errorMessage, isMembraneError, type NamespacedName, namespacedName } from '../base/index.ts';
 import { type IdentityAllocator, LabelFilter, type LabelRule } from '../identity/index.ts';
 import type { PodIdentity, PodRow } from '../model/index.ts';
 import { type ReadonlyTable, Table, type TableReader } from '../table/index.ts';
@@ -20,11 +20,11 @@ export type PodIdentitiesOptions = {
  */
 export class PodIdentities {
   readonly #o: PodIdentitiesOptions;
-  readonly #rows = new Table<IdentityRow>(({ pod }) => pod);
-  readonly #pods: TableReader;
-  readonly #namespaces: TableReader;
+  readonly #rows = new Table<IdentityRow, NamespacedName>(({ pod }) => pod);
+  readonly #pods: TableReader<NamespacedName>;
+  readonly #namespaces: TableReader<NamespacedName>;
   /** Without a number; asked for again each time. */
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new Set<NamespacedName>();
   #selectedKeys: ReadonlySet<string> = new Set();
   #filter: LabelFilter;
 
@@ -36,18 +36,18 @@ export class PodIdentities {
   }
 
   /** By the pod's `namespace/name`. */
-  get rows(): ReadonlyTable<IdentityRow> {
+  get rows(): ReadonlyTable<IdentityRow, NamespacedName> {
     return this.#rows;
   }
 
   /** Of a pod that has one. */
-  get(pod: string): PodIdentity | undefined {
+  get(pod: NamespacedName): PodIdentity | undefined {
     const row = this.#rows.get(pod);
     return row?.state === 'assigned' ? row.identity : undefined;
   }
 
   /** Pods without a number, and why. */
-  get waiting(): ReadonlyMap<string, string> {
+  get waiting(): ReadonlyMap<NamespacedName, string> {
     const found = Array.from(this.#waiting, (pod) => this.#rows.get(pod));
     return new Map(found.flatMap((row) => (row === undefined || row.state === 'assigned' ? [] : [[row.pod, row.why]])));
   }
@@ -67,7 +67,7 @@ export class PodIdentities {
     this.#pods.touch(Array.from(pods.rows).flatMap(([key, pod]) => (concerns(pod, names) ? [key] : [])));
   }
 
-  #followPod(pod: string): void {
+  #followPod(pod: NamespacedName): void {
     const before = this.#rows.get(pod);
     let after = this.#ask(pod);
     if (after !== undefined && after.state !== 'assigned' && before?.state === 'assigned') {
@@ -82,10 +82,10 @@ export class PodIdentities {
   }
 
   /** No row for a pod that is not there, whose namespace is not, or that is no workload. */
-  #ask(pod: string): IdentityRow | undefined {
+  #ask(pod: NamespacedName): IdentityRow | undefined {
     const { intent, allocator, cluster } = this.#o;
     const row = intent.pods.get(pod);
-    const namespace = row === undefined ? undefined : intent.namespaces.get(row.namespace);
+    const namespace = row === undefined ? undefined : intent.namespaces.get(namespacedName({ name: row.namespace }));
     if (row === undefined || namespace === undefined || !isWorkload(row)) return undefined;
     try {
       const identity = allocator.acquire(this.#filter.reduce(workloadOf(row, namespace, cluster)));

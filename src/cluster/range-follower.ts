@@ -1,3 +1,4 @@
+import type { NamespacedName } from '../base/index.ts';
 import { isAddr, Prefix, parseAddr } from '../net/index.ts';
 import type { TableReader } from '../table/index.ts';
 import type { AddressBook } from './address-book.ts';
@@ -24,7 +25,7 @@ export type RangeFollowerOptions = {
 export class RangeFollower {
   readonly #o: RangeFollowerOptions;
   readonly #services: TableReader;
-  readonly #nodes: TableReader;
+  readonly #nodes: TableReader<NamespacedName>;
   readonly #ranges: TableReader;
   /** By service: ClusterIPs. */
   readonly #allocated = new Map<string, readonly Prefix[]>();

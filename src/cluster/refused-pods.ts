@@ -1,4 +1,4 @@
-import type { Logger } from '../base/index.ts';
+import type { Logger, NamespacedName } from '../base/index.ts';
 import type { ReadonlyTable, TableReader } from '../table/index.ts';
 import type { IdentityRow } from './identity-row.ts';
 import type { Intent } from './intent.ts';
@@ -6,7 +6,7 @@ import type { ObjectProblems } from './object-problems.ts';
 
 export type RefusedPodsOptions = {
   readonly intent: Pick<Intent, 'pods'>;
-  readonly identities: ReadonlyTable<IdentityRow>;
+  readonly identities: ReadonlyTable<IdentityRow, NamespacedName>;
   readonly problems: ObjectProblems;
   readonly nodeName: string;
   readonly log: Logger;
@@ -15,7 +15,7 @@ export type RefusedPodsOptions = {
 /** Says of pods that are closed for want of an identity why, once for each reason. */
 export class RefusedPods {
   readonly #o: RefusedPodsOptions;
-  readonly #reader: TableReader;
+  readonly #reader: TableReader<NamespacedName>;
 
   constructor(options: RefusedPodsOptions) {
     this.#o = options;

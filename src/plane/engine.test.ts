@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { namespacedName } from '../base/index.ts';
 import { namespaceRow, nodeRow, onlyFrom, podRow, policyRow } from '../cluster/samples.ts';
 import { type EndpointWord, isOutside, OUTSIDE_WORDS, outsideOf } from '../datapath/index.ts';
 import { policyKey } from '../datapath/maps/policy-maps.ts';
@@ -36,7 +37,8 @@ async function admitted(node: Shop, id: number): Promise<number[]> {
   return rows.filter(({ verdict }) => verdict === 'allow').map(({ peer }) => peer);
 }
 
-const idOf = (node: Shop, pod: string): number => node.identities.get(`shop/${pod}`)?.id ?? 0;
+const idOf = (node: Shop, pod: string): number =>
+  node.identities.get(namespacedName({ namespace: 'shop', name: pod }))?.id ?? 0;
 
 describe('Engine', () => {
   it('opens nothing before everything was listed once', async () => {
@@ -520,7 +522,7 @@ describe('Engine', () => {
         await node.settle();
         expect(node.engine.problem).toBeUndefined();
         for (const [n, pod] of pods.entries()) {
-          const identity = node.identities.get(`shop/${pod.name}`);
+          const identity = node.identities.get(namespacedName(pod));
           const word = node.word(n + 1);
           expect(word?.identity).toBe(identity?.id);
           if (word !== undefined) expectComplete(node, word);

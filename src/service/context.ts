@@ -1,3 +1,4 @@
+import type { NamespacedName } from '../base/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
 
 /** What this node knows beside the objects. */
@@ -8,7 +9,7 @@ export type ServiceContext = {
   /** Of any node of the cluster, or of this one's devices. */
   readonly isNodeAddress: (addr: Addr) => boolean;
   /** Does this pod (`namespace/name`) run in the host network of the node with this address? */
-  readonly isHostPod: (pod: string, addr: Addr) => boolean;
+  readonly isHostPod: (pod: NamespacedName, addr: Addr) => boolean;
   /** Where external addresses of services may lie; none: nowhere. */
   readonly addressRanges: readonly Prefix[];
   /** What one Service may have. */

@@ -1,4 +1,4 @@
-import { nameParts, namespacedName } from '../../base/index.ts';
+import { type NamespacedName, nameParts, namespacedName, parseNamespacedName } from '../../base/index.ts';
 import type { AddressBook, Intent, PodIdentities } from '../../cluster/index.ts';
 import { RESERVED_IDS, reservedIdentity } from '../../identity/index.ts';
 import {
@@ -55,13 +55,14 @@ export function resolveEnd(text: string, context: TraceContext): End {
     const identity = Number.isInteger(number) && number > 0 ? known(repository, identityId(number)) : undefined;
     if (identity !== undefined) return { name: text, identity, addr: undefined };
   } else if (text.includes('/')) {
-    const end = resolvePod(text, context);
+    const pod = parseNamespacedName(text);
+    const end = pod === undefined ? undefined : resolvePod(pod, context);
     if (end !== undefined) return end;
   } else {
     const id = Object.entries(RESERVED_IDS).find(([name]) => name === text && name !== 'unknown')?.[1];
     const identity = id === undefined ? undefined : reservedIdentity(id);
     if (identity !== undefined) return { name: text, identity, addr: hostAddr(text, context) };
-    const node = intent.nodes.get(text);
+    const node = intent.nodes.get(namespacedName({ name: text }));
     const addr = text === context.nodeName ? hostAddr('host', context) : node?.addresses.find(isAddr);
     if (node !== undefined && addr !== undefined) return { ...resolveAddr(parseAddr(addr), context), name: text };
   }
@@ -79,7 +80,7 @@ function hostAddr(name: string, { nodeAddresses }: TraceContext): Addr | undefin
   return name === 'host' ? nodeAddresses()[0] : undefined;
 }
 
-function resolvePod(pod: string, { intent, identities, endpoints }: TraceContext): End | undefined {
+function resolvePod(pod: NamespacedName, { intent, identities, endpoints }: TraceContext): End | undefined {
   const identity = identities.get(pod);
   if (identity === undefined) return undefined;
   const { namespace, name } = nameParts(pod);

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { TraceRequest } from '../../api/index.ts';
+import { namespacedName } from '../../base/index.ts';
 import { namespaceRow, nodeRow, onlyFrom, podRow } from '../../cluster/samples.ts';
 import { type Frontend, frontendKey } from '../../model/index.ts';
 import { Prefix, parseAddr } from '../../net/index.ts';
@@ -98,7 +99,7 @@ describe('policy trace', () => {
       verdict: 'allowed',
       to: {
         name: 'service shop/api at 10.244.1.1:8080',
-        identity: node.identities.get('shop/backend')?.id,
+        identity: node.identities.get(namespacedName({ namespace: 'shop', name: 'backend' }))?.id,
       },
     });
     expect(ask({ ...asked, from: 'shop/other' })).toMatchObject({

@@ -1,4 +1,4 @@
-import type { Service } from '../../base/index.ts';
+import { namespacedName, type Service } from '../../base/index.ts';
 import {
   EndpointAccounts,
   netnsCookie,
@@ -67,7 +67,9 @@ export async function openEndpoints(node: AgentNode, plane: Plane): Promise<Endp
   await accounts.prune(new Set(endpoints.values().map(({ record }) => record.id)));
   namespaces.prune((id) => endpoints.get(id) !== undefined);
   if (config.podCIDR === undefined) {
-    intent.nodes.changed.listen(() => addressing.followNode(intent.nodes.get(config.nodeName)?.podCIDRs ?? [], log));
+    intent.nodes.changed.listen(() =>
+      addressing.followNode(intent.nodes.get(namespacedName({ name: config.nodeName }))?.podCIDRs ?? [], log),
+    );
   }
   const attachments = new Attachments({
     addressing,

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { type NamespacedName } from '../../base/index.ts';
 import { namespaceRow, onlyFrom, podRow, policyRow } from '../../cluster/samples.ts';
 import { endpointId, identityId, policyKey } from '../../model/index.ts';
 import { FakeKernel, fakeNode, LIMITS } from '../testkit.ts';
@@ -27,7 +28,7 @@ async function tenants(kernel = new FakeKernel(), limits: Partial<PolicyLimits> 
   node.connect(3, client);
   node.sync();
   await node.settle();
-  const id = (pod: string) => identityId(node.identities.get(pod)?.id ?? 0);
+  const id = (pod: string) => identityId(node.identities.get(pod as NamespacedName)?.id ?? 0);
   const state = (pod: string) => node.installer.get(id(pod))?.states.ingress;
   const table = async (endpoint: number) => {
     const found = await node.tableOf(endpoint, 'ingress');

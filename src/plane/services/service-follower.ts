@@ -116,7 +116,7 @@ export class ServiceFollower {
     const { intent, nodeName, nodeAddresses } = this.#o;
     const nodes = new Set<string>(nodeAddresses());
     for (const { addresses } of intent.nodes.rows.values()) for (const addr of addresses) nodes.add(addr);
-    const zone = intent.nodes.get(nodeName)?.labels[ZONE] ?? '';
+    const zone = intent.nodes.get(namespacedName({ name: nodeName }))?.labels[ZONE] ?? '';
     const changed = nodes.symmetricDifference(this.#nodes);
     if (zone !== this.#zone) for (const key of intent.services.rows.keys()) this.#outdated.add(key);
     else if (changed.size > 0) this.#touchThoseWith(changed);
