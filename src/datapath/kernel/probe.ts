@@ -15,6 +15,8 @@ export type Feature = {
   readonly works: boolean;
   /** Why not. */
   readonly reason?: string;
+  /** It may work for somebody with more privilege. */
+  readonly isDenied?: boolean;
 };
 
 const MINIMUM = [6, 6] as const;
@@ -88,8 +90,8 @@ export function probeFeatures(pinRoot: string = BPFFS): Feature[] {
       run(pinRoot);
       return { name, since, works: true };
     } catch (error) {
-      const reason = hasErrno(error, 'EPERM', 'EACCES') ? 'not permitted: run as root' : reasonOf(error);
-      return { name, since, works: false, reason };
+      const isDenied = hasErrno(error, 'EPERM', 'EACCES');
+      return { name, since, works: false, isDenied, reason: isDenied ? 'not permitted: run as root' : reasonOf(error) };
     }
   });
 }
@@ -105,7 +107,7 @@ function reasonOf(error: unknown): string {
 export function requireFeatures(pinRoot: string = BPFFS): void {
   const missing = probeFeatures(pinRoot).filter((feature) => !feature.works);
   if (missing.length === 0) return;
-  const denied = missing.find((feature) => feature.reason?.startsWith('not permitted'));
+  const denied = missing.find((feature) => feature.isDenied);
   if (denied !== undefined) throw datapathErrors.make('E_DATAPATH_PERMISSION', { detail: `probe of ${denied.name}` });
   const detail = missing.map((f) => `${f.name} (since ${f.since}): ${f.reason ?? ''}`).join('; ');
   throw datapathErrors.make('E_DATAPATH_FEATURE', { detail });
