@@ -27,6 +27,7 @@ import type { KubeObject } from './object.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { resources } from './resources/index.ts';
 import { ApiStore } from './store/api-store.ts';
+import { CustomKinds } from './store/custom-kinds.ts';
 import { NamespaceController } from './store/namespace-controller.ts';
 import { type Advertised, OwnService } from './store/own-service.ts';
 import type { PodStreams } from './streams/pod-streams.ts';
@@ -166,6 +167,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   if (store.get('servicecidrs', { name: 'kubernetes' }) === undefined) {
     store.create('servicecidrs', { metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceCidr] } });
   }
+  const customKinds = new CustomKinds(store, { log: options.log, now: () => clock.now() });
+  customKinds.start();
   namespaces.start();
   const { advertised, log } = options;
   const ownService = advertised === undefined ? undefined : new OwnService(store, { advertised, serviceCidr, log });
@@ -197,6 +200,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       closing.abort();
       clearInterval(sweeper);
       namespaces.stop();
+      customKinds.stop();
       ownService?.stop();
       for (const socket of upgraded) socket.destroy();
       await Promise.all(servers.splice(0).map(closeServer));

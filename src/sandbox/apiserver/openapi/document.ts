@@ -16,6 +16,10 @@ export class OpenApi {
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
+    catalog.onChange(() => {
+      this.#v2 = undefined;
+      this.#v3.clear();
+    });
   }
 
   v2(): JsonObject {

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../resource.ts';
 import { namespaces, nodes } from './cluster.ts';
 import { configMaps, leases, secrets, serviceAccounts } from './config.ts';
+import { customResourceDefinitions } from './custom-resource-definitions.ts';
 import { podDisruptionBudgets } from './disruption-budgets.ts';
 import { events } from './events.ts';
 import { pods } from './pods.ts';
@@ -46,5 +47,6 @@ export const resources: readonly ResourceDefinition[] = [
   clusterRoles,
   clusterRoleBindings,
   podDisruptionBudgets,
+  customResourceDefinitions,
   ...storedOnly,
 ];

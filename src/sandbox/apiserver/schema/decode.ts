@@ -106,7 +106,7 @@ function decodeStruct(
 
 function isOmitted(schema: Schema, value: Json): boolean {
   if (schema.type === 'list') return schema.keepEmpty !== true && Array.isArray(value) && value.length === 0;
-  return schema.type === 'map' && isObject(value) && Object.keys(value).length === 0;
+  return schema.type === 'map' && schema.keepEmpty !== true && isObject(value) && Object.keys(value).length === 0;
 }
 
 function decodeList(decoder: Decoder, schema: ListSchema, value: Json[], place: Place): Json[] {

@@ -31,7 +31,12 @@ export type ListSchema = {
   /** Kept in the output although empty: Go's field has no `omitempty`. */
   readonly keepEmpty?: boolean;
 };
-export type MapSchema = { readonly type: 'map'; readonly values: Schema };
+export type MapSchema = {
+  readonly type: 'map';
+  readonly values: Schema;
+  /** As of a list. */
+  readonly keepEmpty?: boolean;
+};
 export type StructSchema = {
   readonly type: 'struct';
   /** OpenAPI definition name, e.g. `io.k8s.api.core.v1.Pod`. */

@@ -2,6 +2,7 @@ import { errorMessage, type Logger } from '../../../base/index.ts';
 import { ROOT_CA } from '../auth/pod-token-mount.ts';
 import { clone, type JsonObject, listAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
+import type { ResourceDefinition } from '../resource.ts';
 import { isApiError } from '../status.ts';
 import type { ApiStore } from './api-store.ts';
 
@@ -22,6 +23,7 @@ export class NamespaceController {
   readonly #deletionDelayMs: number;
   readonly #unsubscribe: (() => void)[] = [];
   readonly #pending = new Set<string>();
+  readonly #followed = new Set<string>();
   readonly #ca: string | undefined;
   #stopped = false;
 
@@ -40,14 +42,21 @@ export class NamespaceController {
         if (event.type !== 'DELETED') this.#enqueue(name, deletionTimestamp === undefined ? 0 : this.#deletionDelayMs);
       }),
     );
-    for (const { resource } of catalog.namespaced) {
-      this.#unsubscribe.push(
-        storage.subscribe(resource, storage.revision, (event) => {
-          if (event.type === 'DELETED') this.#enqueue(event.current.object.metadata.namespace ?? '');
-        }),
-      );
-    }
+    for (const definition of catalog.all) this.#follow(definition);
+    this.#unsubscribe.push(catalog.onChange((added) => added !== undefined && this.#follow(added)));
     for (const stored of storage.list('namespaces')) this.#enqueue(stored.object.metadata.name);
+  }
+
+  /** The last object of a namespace that goes may be of this kind. */
+  #follow({ resource, namespaced }: ResourceDefinition): void {
+    const { storage } = this.#store;
+    if (!namespaced || this.#followed.has(resource)) return;
+    this.#followed.add(resource);
+    this.#unsubscribe.push(
+      storage.subscribe(resource, storage.revision, (event) => {
+        if (event.type === 'DELETED') this.#enqueue(event.current.object.metadata.namespace ?? '');
+      }),
+    );
   }
 
   stop(): void {

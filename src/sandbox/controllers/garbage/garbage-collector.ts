@@ -34,7 +34,10 @@ export class GarbageCollector {
     const { clock, informers, store } = this.#context;
     const queue = new WorkQueue<string>({ clock, signal, work: (key) => this.#work(queue, key) });
     const mark = (place: Place): void => queue.add(keyOf(place));
-    for (const { resource } of store.catalog.all) {
+    const followed = new Set<string>();
+    const follow = ({ resource }: { readonly resource: string }): void => {
+      if (followed.has(resource)) return;
+      followed.add(resource);
       const end = informers.of(resource).onChange(({ next, previous }) => {
         if (next === undefined) {
           if (previous !== undefined) this.#gone(previous, mark);
@@ -47,7 +50,10 @@ export class GarbageCollector {
         if (isNew && previous !== undefined) this.#markOwners(previous, mark);
       });
       signal.addEventListener('abort', end, { once: true });
-    }
+    };
+    for (const definition of store.catalog.all) follow(definition);
+    const end = store.catalog.onChange((added) => added !== undefined && follow(added));
+    signal.addEventListener('abort', end, { once: true });
   }
 
   #gone(object: KubeObject, mark: (place: Place) => void): void {

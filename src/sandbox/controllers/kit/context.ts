@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../../../base/index.ts';
+import { type Clock, errorMessage, type Logger } from '../../../base/index.ts';
 import type { ApiStore, KubeObject } from '../../apiserver/index.ts';
 import { EventRecorder, Informer } from '../../client/index.ts';
 
@@ -18,22 +18,31 @@ export function recorderFor({ store, clock, log }: ControllerContext, component:
 export class Informers {
   readonly #options: { readonly store: ApiStore; readonly log: Logger };
   readonly #byResource = new Map<string, Informer<KubeObject>>();
+  #signal: AbortSignal | undefined;
 
   constructor(options: { readonly store: ApiStore; readonly log: Logger }) {
     this.#options = options;
   }
 
-  /** Before `run`. */
+  /** Whoever asks after `run` gets one that runs. */
   of(resource: string): Informer<KubeObject> {
     const known = this.#byResource.get(resource);
     if (known !== undefined) return known;
     const parse = (object: unknown): KubeObject => object as KubeObject;
     const informer = new Informer<KubeObject>({ ...this.#options, resource, parse });
     this.#byResource.set(resource, informer);
+    if (this.#signal !== undefined) this.#runLate(informer, this.#signal);
     return informer;
   }
 
+  #runLate(informer: Informer<KubeObject>, signal: AbortSignal): void {
+    informer.run(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#options.log.error({ error: errorMessage(error) }, 'watch ended');
+    });
+  }
+
   async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     await Promise.all([...this.#byResource.values()].map((informer) => informer.run(signal)));
   }
 }

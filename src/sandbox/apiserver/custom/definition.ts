@@ -1,0 +1,96 @@
+import { dnsSubdomainFaults } from '../../../model/index.ts';
+import { at, isObject, type Json, type JsonObject, listAt, objectAt, stringAt } from '../json.ts';
+import type { KubeObject } from '../object.ts';
+import { ageColumn, column, nameColumn } from '../print/columns.ts';
+import { age } from '../print/duration.ts';
+import type { Column, ResourceDefinition } from '../resource.ts';
+import { jsonPath } from './json-path.ts';
+import { setSchemaDefaults, structuralShape } from './structural.ts';
+import { validateBySchema } from './validation.ts';
+
+/** The version of a kind that is stored. */
+export function storageVersion(crd: KubeObject): JsonObject | undefined {
+  return listAt(crd, 'spec', 'versions')
+    .filter(isObject)
+    .find((version) => version['storage'] === true);
+}
+
+/** The kind that a CustomResourceDefinition defines, in its stored version. */
+export function customDefinition(crd: KubeObject): ResourceDefinition | undefined {
+  const version = storageVersion(crd);
+  const names = objectAt(crd, 'spec', 'names');
+  if (version === undefined || version['served'] !== true || names === undefined) return undefined;
+  const group = stringAt(crd, 'spec', 'group') ?? '';
+  const name = stringAt(version, 'name') ?? '';
+  const kind = stringAt(names, 'kind') ?? '';
+  const schema = objectAt(version, 'schema', 'openAPIV3Schema');
+  const reversed = group.split('.').toReversed().join('.');
+  const replicas = stringAt(version, 'subresources', 'scale', 'specReplicasPath');
+  const selectorPath = stringAt(version, 'subresources', 'scale', 'labelSelectorPath');
+  const selector = selectorPath === undefined ? undefined : jsonPath(selectorPath);
+  const strings = (key: string): string[] => listAt(names, key).filter((item) => typeof item === 'string');
+  return {
+    group,
+    version: name,
+    resource: stringAt(names, 'plural') ?? '',
+    singular: stringAt(names, 'singular') ?? kind.toLowerCase(),
+    kind,
+    namespaced: stringAt(crd, 'spec', 'scope') === 'Namespaced',
+    shortNames: strings('shortNames'),
+    categories: strings('categories'),
+    schema: structuralShape(`${reversed}.${name}.${kind}`, schema),
+    status: at(version, 'subresources', 'status') !== undefined,
+    generation: true,
+    ...(replicas === '.spec.replicas'
+      ? { scaleSelector: (object: KubeObject) => textOf(selector?.(object)) ?? '' }
+      : {}),
+    nameFaults: dnsSubdomainFaults,
+    columns: columnsOf(version),
+    setDefaults: (object) => setSchemaDefaults(object, schema),
+    prepareCreate: (object) => {
+      if (at(version, 'subresources', 'status') !== undefined) delete object['status'];
+    },
+    ...(schema === undefined
+      ? {}
+      : {
+          validate: (object, old) => validateBySchema(object, withoutMetadata(schema), '', old),
+          validateStatus: (next, old) => validateBySchema(next, withoutMetadata(schema), '', old),
+        }),
+    warnings: () => (version['deprecated'] === true ? [deprecation(version, group, kind)] : []),
+  };
+}
+
+/** What metadata is, the server says for every kind. */
+function withoutMetadata(schema: JsonObject): JsonObject {
+  const { metadata: _, apiVersion: __, kind: ___, ...properties } = objectAt(schema, 'properties') ?? {};
+  return { ...schema, properties };
+}
+
+function deprecation(version: JsonObject, group: string, kind: string): string {
+  const name = stringAt(version, 'name') ?? '';
+  return stringAt(version, 'deprecationWarning') ?? `${group}/${name} ${kind} is deprecated`;
+}
+
+function columnsOf(version: JsonObject): Column[] {
+  const own = listAt(version, 'additionalPrinterColumns').filter(isObject);
+  return own.length === 0 ? [nameColumn, ageColumn] : [nameColumn, ...own.map(columnOf)];
+}
+
+function columnOf(spec: JsonObject): Column {
+  const read = jsonPath(stringAt(spec, 'jsonPath') ?? '');
+  const isDate = stringAt(spec, 'type') === 'date';
+  return column(
+    stringAt(spec, 'name') ?? '',
+    (object, now) => {
+      const value = read?.(object);
+      if (isDate) return typeof value === 'string' ? age(value, now) : '<unknown>';
+      return isObject(value) || Array.isArray(value) ? JSON.stringify(value) : (value ?? null);
+    },
+    {
+      priority: typeof spec['priority'] === 'number' && spec['priority'] > 0 ? 1 : 0,
+      description: stringAt(spec, 'description') ?? '',
+    },
+  );
+}
+
+const textOf = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined);

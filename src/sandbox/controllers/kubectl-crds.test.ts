@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Kubectl, kubectls } from '../kubectl-testkit.ts';
+import { settled } from '../testkit.ts';
+import { TEST_TOKEN, TestCluster } from './testkit.ts';
+
+const CRD = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget, shortNames: [wd]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}, scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas}}
+    additionalPrinterColumns:
+    - {name: Size, type: integer, jsonPath: .spec.replicas}
+    - {name: Ready, type: string, jsonPath: '.status.conditions[?(@.type=="Ready")].status'}
+    - {name: Age, type: date, jsonPath: .metadata.creationTimestamp}
+    schema:
+      openAPIV3Schema:
+        type: object
+        required: [spec]
+        properties:
+          spec:
+            type: object
+            required: [color]
+            x-kubernetes-validations:
+            - {rule: "!has(self.max) || self.replicas <= self.max", message: more replicas than max}
+            - {rule: "self.color == oldSelf.color", message: color is immutable}
+            properties:
+              color: {type: string, enum: [red, green], description: What it looks like.}
+              name: {type: string, pattern: '^[a-z]+$', maxLength: 5}
+              replicas: {type: integer, minimum: 0, default: 1}
+              max: {type: integer}
+              port: {x-kubernetes-int-or-string: true}
+              free: {type: object, x-kubernetes-preserve-unknown-fields: true}
+              parts:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [name]
+                items:
+                  type: object
+                  required: [name]
+                  properties: {name: {type: string}, count: {type: integer, default: 7}}
+          status:
+            type: object
+            x-kubernetes-preserve-unknown-fields: true
+`;
+
+const widget = (spec: string, name = 'a') => `
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: ${name}}
+spec: ${spec}
+`;
+
+const programs = kubectls();
+if (programs.length === 0) test.skip('kubectl: not installed', () => undefined);
+
+describe.each(programs)('%s and kinds that people define', (program) => {
+  let cluster: TestCluster;
+  let kubectl: Kubectl;
+  let files = 0;
+
+  const file = (text: string) => kubectl.file(`file-${(files += 1)}.yaml`, text);
+  const apply = async (text: string, ...more: string[]) => kubectl.run('apply', ...more, '-f', await file(text));
+
+  beforeAll(async () => {
+    cluster = new TestCluster();
+    kubectl = await Kubectl.connect(program, cluster.api, TEST_TOKEN);
+    expect((await apply(CRD)).out).toContain(
+      'customresourcedefinition.apiextensions.k8s.io/widgets.example.com created',
+    );
+    await kubectl.succeeds('wait', '--for=condition=established', 'crd/widgets.example.com', '--timeout=20s');
+  });
+  afterAll(async () => {
+    await kubectl?.close();
+    await cluster?.[Symbol.asyncDispose]();
+  });
+
+  test('an object of the kind has its defaults, columns, short name and explanation', async () => {
+    const applied = await apply(
+      widget('{color: red, port: http, free: {any: [1]}, parts: [{name: x}, {name: w, count: 2}]}'),
+    );
+    expect(applied.out).toContain('widget.example.com/a created');
+    expect(cluster.get('widgets', 'a')).toMatchObject({
+      metadata: { generation: 1 },
+      spec: {
+        replicas: 1,
+        port: 'http',
+        free: { any: [1] },
+        parts: [
+          { name: 'x', count: 7 },
+          { name: 'w', count: 2 },
+        ],
+      },
+    });
+    expect(await kubectl.succeeds('get', 'wd')).toMatch(/NAME\s+SIZE\s+READY\s+AGE\na\s+1\s+\S+/);
+    expect(await kubectl.succeeds('api-resources', '--api-group=example.com')).toMatch(
+      /widgets\s+wd\s+example\.com\/v1\s+true\s+Widget/,
+    );
+    expect(await kubectl.succeeds('explain', 'widget.spec')).toMatch(/color\s+<[^>]*>/);
+  });
+
+  test.each([
+    ['{color: blue}', 'spec.color: Unsupported value: "blue": supported values: "red", "green"'],
+    ['{}', 'spec.color: Required value'],
+    ['{color: red, replicas: many}', 'spec.replicas in body must be of type integer: "string"'],
+    ['{color: red, replicas: -1}', 'spec.replicas in body should be greater than or equal to 0'],
+    ['{color: red, name: UP}', "spec.name in body should match '^[a-z]+$'"],
+    ['{color: red, name: toolong}', 'spec.name: Too long'],
+    ['{color: red, port: 1.5}', 'must be of type integer,string'],
+    ['{color: red, max: 2, replicas: 3}', 'spec: Invalid value: "object": more replicas than max'],
+    ['{color: red, parts: [{name: x}, {name: x}]}', 'spec.parts[1]: Duplicate value'],
+    ['{color: red, colour: red}', 'unknown field "spec.colour"'],
+  ])('%s is refused', async (spec, why) => {
+    const { code, out } = await apply(widget(spec, 'bad'));
+    expect(code).toBe(1);
+    expect(out).toContain(why);
+  });
+
+  test('what is unknown is cut off where nobody minds', async () => {
+    expect((await apply(widget('{color: red, colour: red}', 'cut'), '--validate=false')).out).toContain('created');
+    expect(cluster.get('widgets', 'cut')['spec']).toEqual({ color: 'red', replicas: 1 });
+  });
+
+  test('a rule of a transition', async () => {
+    const { out } = await kubectl.run('patch', 'widget', 'a', '--type=merge', '-p', '{"spec":{"color":"green"}}');
+    expect(out).toContain('color is immutable');
+  });
+
+  test('status and scale are apart', async () => {
+    const status = '{"status":{"conditions":[{"type":"Ready","status":"True"}]},"spec":{"replicas":9}}';
+    await kubectl.succeeds('patch', 'widget', 'a', '--subresource=status', '--type=merge', '-p', status);
+    expect(cluster.get('widgets', 'a')).toMatchObject({ metadata: { generation: 1 }, spec: { replicas: 1 } });
+    expect(await kubectl.succeeds('get', 'widget', 'a')).toMatch(/a\s+1\s+True/);
+    expect(await kubectl.succeeds('scale', 'widget', 'a', '--replicas=4')).toContain('scaled');
+    expect(cluster.get('widgets', 'a')).toMatchObject({ metadata: { generation: 2 }, spec: { replicas: 4 } });
+  });
+
+  test('server-side apply merges lists by their keys', async () => {
+    const by = (manager: string, parts: string) =>
+      apply(widget(`{color: red, parts: ${parts}}`, 'shared'), '--server-side', `--field-manager=${manager}`);
+    expect((await by('one', '[{name: x, count: 1}]')).code).toBe(0);
+    expect((await by('two', '[{name: w, count: 2}]')).code).toBe(0);
+    expect(cluster.get('widgets', 'shared')).toMatchObject({ spec: { parts: [{ name: 'x' }, { name: 'w' }] } });
+    expect((await by('two', '[{name: x, count: 3}]')).out).toContain('conflict with "one"');
+  });
+
+  test('objects of the kind own others, and go with their namespace', async () => {
+    await kubectl.succeeds('create', 'namespace', 'shop');
+    expect((await apply(widget('{color: red}', 'owner'), '-n', 'shop')).code).toBe(0);
+    const owner = cluster.store.get('widgets', { namespace: 'shop', name: 'owner' });
+    const reference = { apiVersion: 'example.com/v1', kind: 'Widget', name: 'owner', uid: owner?.metadata.uid ?? '' };
+    const metadata = { name: 'owned', namespace: 'shop', ownerReferences: [reference] };
+    cluster.store.create('configmaps', { metadata });
+    await settled(cluster.store);
+    await kubectl.succeeds('delete', 'widget', 'owner', '-n', 'shop');
+    await expect.poll(() => cluster.store.get('configmaps', metadata)).toBeUndefined();
+    expect((await apply(widget('{color: red}', 'left'), '-n', 'shop')).code).toBe(0);
+    await kubectl.succeeds('delete', 'namespace', 'shop', '--timeout=60s');
+  });
+
+  test.each([
+    [
+      'a name that is not its own',
+      CRD.replace('name: widgets.example.com', 'name: other.example.com'),
+      'must be spec.names.plural+"."+spec.group',
+    ],
+    [
+      'a schema that is not structural',
+      CRD.replace('max: {type: integer}', 'max: {}'),
+      'must not be empty for specified object fields',
+    ],
+    [
+      'a rule that cannot be read',
+      CRD.replace('self.replicas <= self.max', 'self.replicas <=').replaceAll('widgets', 'gadgets'),
+      'compilation failed',
+    ],
+  ])('%s is refused', async (_what, text, why) => {
+    const { code, out } = await apply(text);
+    expect(code).toBe(1);
+    expect(out).toContain(why);
+  });
+
+  test('a plural that is in use is told of', async () => {
+    const text = CRD.replaceAll('widgets', 'services')
+      .replaceAll('Widget', 'Servant')
+      .replace('singular: widget', 'singular: servant');
+    expect((await apply(text)).code).toBe(0);
+    await settled(cluster.store);
+    expect(cluster.store.get('customresourcedefinitions', { name: 'services.example.com' })).toMatchObject({
+      status: {
+        conditions: [
+          { type: 'NamesAccepted', status: 'False' },
+          { type: 'Established', status: 'False' },
+        ],
+      },
+    });
+    expect(await kubectl.succeeds('get', 'services')).not.toContain('error');
+    await kubectl.succeeds('delete', 'crd', 'services.example.com', '--timeout=60s');
+  });
+
+  test('the kind goes with its definition, and its objects before', async () => {
+    await kubectl.succeeds('delete', 'crd', 'widgets.example.com', '--timeout=60s');
+    // Which of the two it says depends on what it remembers of the server.
+    expect((await kubectl.run('get', 'widgets')).out).toMatch(
+      /doesn't have a resource type|could not find the requested/,
+    );
+    expect((await apply(CRD)).code).toBe(0);
+    await settled(cluster.store);
+    expect(await kubectl.succeeds('get', 'widgets')).toContain('No resources found');
+  });
+});
