@@ -39,10 +39,10 @@ sysctl=procps
 kubectl=kubernetes-client
 iptables=iptables
 ethtool=ethtool
+curl=curl
 '
 packages_test="$packages_run
 bpftool=bpftool
-curl=curl
 dig=bind9-dnsutils
 wrk=wrk
 strace=strace
