@@ -13,6 +13,7 @@ import {
 } from '../../../model/index.ts';
 import { at, type Json, listAt, numberAt, objectAt, stringAt } from '../json.ts';
 import { validateContainerLife } from './container-life.ts';
+import { validateVolumes } from './volumes.ts';
 
 const ONE_OF = {
   restartPolicy: ['Always', 'OnFailure', 'Never'],
@@ -146,34 +147,6 @@ function validateHostNetwork(spec: Json | undefined, parent: string): FieldError
           'must match `containerPort` when `hostNetwork` is true',
         ),
       );
-    }
-  }
-  return errors;
-}
-
-function validateVolumes(spec: Json | undefined, parent: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const names = new Set<string>();
-  for (const [index, volume] of listAt(spec, 'volumes').entries()) {
-    const name = stringAt(volume, 'name') ?? '';
-    const field = `${parent}.volumes[${index}].name`;
-    if (name === '') errors.push(required(field));
-    else errors.push(...dnsLabelFaults(name).map((fault) => invalid(field, name, fault)));
-    if (names.has(name)) errors.push(duplicate(field, name));
-    names.add(name);
-  }
-  for (const list of ['initContainers', 'containers']) {
-    for (const [c, container] of listAt(spec, list).entries()) {
-      for (const [m, mount] of listAt(container, 'volumeMounts').entries()) {
-        const name = stringAt(mount, 'name') ?? '';
-        if (names.has(name)) continue;
-        errors.push({
-          type: 'FieldValueNotFound',
-          field: `${parent}.${list}[${c}].volumeMounts[${m}].name`,
-          value: name,
-          detail: '',
-        });
-      }
     }
   }
   return errors;

@@ -202,6 +202,31 @@ describe('Pod', () => {
       'spec.containers[0].volumeMounts[0].name: Not found: "v"',
     ],
     [
+      { ...one({ volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'a/../..' }] }), volumes: [{ name: 'v' }] },
+      'spec.containers[0].volumeMounts[0].subPath: Invalid value: "a/../..": must not contain \'..\'',
+    ],
+    [
+      { ...one({}), volumes: [{ name: 'v', emptyDir: {}, configMap: { name: 'c' } }] },
+      'spec.volumes[0].configMap: Forbidden: may not specify more than 1 volume type',
+    ],
+    [{ ...one({}), volumes: [{ name: 'v', secret: {} }] }, 'spec.volumes[0].secret.secretName: Required value'],
+    [
+      { ...one({}), volumes: [{ name: 'v', configMap: { name: 'c', items: [{ key: 'a', path: '..data' }] } }] },
+      'spec.volumes[0].configMap.items[0].path: Invalid value: "..data": must not start with \'..\'',
+    ],
+    [
+      { ...one({}), volumes: [{ name: 'v', configMap: { name: 'c', defaultMode: 0o1777 } }] },
+      'spec.volumes[0].configMap.defaultMode: Invalid value: 1023: must be a number between 0 and 0777 (octal), both inclusive',
+    ],
+    [
+      { ...one({}), volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken: { path: '/token' } }] } }] },
+      'spec.volumes[0].projected.sources[0].serviceAccountToken.path: Invalid value: "/token": must be a relative path',
+    ],
+    [
+      { ...one({}), volumes: [{ name: 'v', hostPath: { path: '/a/../b' } }] },
+      'spec.volumes[0].hostPath.path: Invalid value: "/a/../b": must not contain \'..\'',
+    ],
+    [
       { ...one({}), restartPolicy: 'Maybe' },
       'spec.restartPolicy: Unsupported value: "Maybe": supported values: "Always", "OnFailure", "Never"',
     ],
