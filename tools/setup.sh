@@ -40,6 +40,7 @@ kubectl=kubernetes-client
 iptables=iptables
 ethtool=ethtool
 curl=curl
+busybox=busybox
 '
 packages_test="$packages_run
 bpftool=bpftool

@@ -305,6 +305,9 @@ describe('the image of a container', () => {
     expect(await ask('agnhost', ':8080/hostname')).toBe('agnhost');
     expect(await ask('script', ':8000/')).toBe('node 1000');
 
+    expect(await inPod('asks', `wget -qO- http://$(getent hosts asks | cut -d ' ' -f 1):1/ 2>&1; true`)).toMatch(
+      /^wget: can't connect/,
+    );
     await pod('unknown', { image: 'registry.example/shop/web:1', ...none });
     expect(await waitsFor('unknown', 'ErrImageNeverPull')).toContain('--image-map and a line for it');
     await pod('without', { resources: { limits: { memory: '1Gi' } } });

@@ -16,7 +16,12 @@ function own(program: string): Row {
   };
 }
 
-const SHELL: Row = { args: ['sh'] };
+/** What people use of BusyBox that Debian has elsewhere, or not at all. */
+const APPLETS = ['httpd', 'nc', 'nslookup', 'telnet', 'wget'];
+const SHELL: Row = {
+  args: ['sh'],
+  files: Object.fromEntries(APPLETS.map((applet) => [`/usr/local/bin/${applet}`, '/usr/bin/busybox'])),
+};
 const BASH: Row = { args: ['bash'], package: 'bash' };
 
 /** Images that people bring, and what of Debian is in them. */

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Container } from '../../client/index.ts';
 import type { Mount } from '../volumes/mounts.ts';
@@ -20,9 +20,10 @@ function machineHas(program: string): boolean {
   return isAbsolute(program) ? isProgram(program) : FOLDERS.some((folder) => isProgram(join(folder, program)));
 }
 
-/** How files of an image come into a container. */
+/** How files of an image come into a container; what this machine does not have is not there either. */
 export function imageMounts(files: Readonly<Record<string, string>>): Mount[] {
-  return Object.entries(files).map(([target, source]) => ({ source, sub: '', target, readOnly: true }));
+  const found = Object.entries(files).filter(([, source]) => existsSync(source));
+  return found.map(([target, source]) => ({ source, sub: '', target, readOnly: true }));
 }
 
 /** What images stand for on this machine. */
