@@ -246,10 +246,10 @@ describe('the life of containers', () => {
   });
 
   it('says what is wrong with a container that cannot run', async () => {
-    await start('nginx', { image: 'nginx' });
-    await until('a reason', async () => stateOf(await get('nginx'), 'waiting', 'reason') === 'ErrImageNeverPull');
-    expect(stateOf(await get('nginx'), 'waiting', 'message')).toMatch(/no images: give container "main" a command/);
-    await remove('nginx');
+    await start('none', { image: 'sandbox/none' });
+    await until('a reason', async () => stateOf(await get('none'), 'waiting', 'reason') === 'ErrImageNeverPull');
+    expect(stateOf(await get('none'), 'waiting', 'message')).toMatch(/give container "main" a command/);
+    await remove('none');
   });
 
   it('follows a readiness probe up and down', async () => {
