@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { attempt } from '../../../src/sandbox/machine/command.ts';
@@ -12,7 +13,7 @@ const lab = useLab({ dns: true });
 
 async function kubectl(...argv: string[]): Promise<string> {
   const { PATH = '' } = process.env;
-  const env = { PATH, HOME: '/nonexistent', KUBECONFIG: lab.cluster.kubeconfigPath };
+  const env = { PATH, HOME: tmpdir(), KUBECONFIG: lab.cluster.kubeconfigPath };
   const { code, stdout, stderr } = await attempt(['kubectl', ...argv], { env, timeoutMs: 400_000 });
   expect(`exit ${code}: ${stderr}`).toMatch(/^exit 0/);
   return stdout;

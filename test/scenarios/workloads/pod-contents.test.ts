@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { listAt, stringAt } from '../../../src/sandbox/apiserver/index.ts';
 import { attempt, type CommandResult } from '../../../src/sandbox/machine/command.ts';
@@ -12,7 +13,7 @@ function kubectl(argv: readonly string[], input = ''): Promise<CommandResult> {
   const { PATH = '' } = process.env;
   return attempt(['kubectl', ...argv], {
     input,
-    env: { PATH, HOME: '/nonexistent', KUBECONFIG: lab.cluster.kubeconfigPath },
+    env: { PATH, HOME: tmpdir(), KUBECONFIG: lab.cluster.kubeconfigPath },
   });
 }
 
