@@ -1,7 +1,7 @@
 import { namespacedName } from '../base/index.ts';
 import { apiErrors } from './errors.ts';
-import { PLACES, type Place } from './places.ts';
-import type { Call } from './route.ts';
+import { PLACES } from './gen/places.ts';
+import type { Call, Place } from './route.ts';
 import type { RouteName, Routes } from './routes.ts';
 import { schemasId } from './schemas-id.ts';
 import { type Check, type Send, Transport, type TransportOptions } from './transport.ts';

@@ -1,5 +1,11 @@
 import type { z } from 'zod';
-import type { Place } from './places.ts';
+
+/** Where a question is asked, and how it is answered: all that a client needs to know before an answer comes. */
+export type Place = {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly kind: 'one' | 'maybe' | 'stream';
+};
 
 /**
  * One question to the agent, said once: the server answers it, the client asks it, and the agent's part is typed by it.

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { namespacedName } from '../base/index.ts';
-import { PLACES } from './places.ts';
 import type { Route } from './route.ts';
 import { connectionSchema } from './views/connection.ts';
 import { doctorSchema } from './views/doctor.ts';
@@ -21,39 +20,52 @@ import { traceRequestSchema, traceSchema } from './views/trace.ts';
  * does not know; what a request says is understood whole or refused. Times are RFC 3339 text except in flows (milliseconds since the epoch).
  */
 export const ROUTES = {
-  status: { ...PLACES.status, params: undefined, answer: statusSchema },
-  endpoints: { ...PLACES.endpoints, params: undefined, answer: z.array(endpointSchema) },
+  status: read('/v1/status', statusSchema),
+  endpoints: read('/v1/endpoints', z.array(endpointSchema)),
   /** With counters. */
-  endpoint: {
-    ...PLACES.endpoint,
+  endpoint: find('/v1/endpoint', {
     params: endpointRefSchema,
     answer: endpointSchema,
     looksFor: (ref: EndpointRef) =>
       'id' in ref ? `endpoint ${ref.id}` : `endpoint of pod ${namespacedName({ ...ref, name: ref.pod })}`,
-  },
-  identities: { ...PLACES.identities, params: undefined, answer: z.array(identitySchema) },
-  identity: {
-    ...PLACES.identity,
+  }),
+  identities: read('/v1/identities', z.array(identitySchema)),
+  identity: find('/v1/identity', {
     params: identityRefSchema,
     answer: identitySchema,
     looksFor: ({ id }: IdentityRef) => `identity ${id}`,
-  },
-  policies: { ...PLACES.policies, params: policyFilterSchema, answer: z.array(policySchema) },
+  }),
+  policies: { ...read('/v1/policies', z.array(policySchema)), params: policyFilterSchema },
   /** Fails when an end is not known. */
-  trace: { ...PLACES.trace, params: traceRequestSchema, answer: traceSchema },
+  trace: { ...read('/v1/trace', traceSchema), method: 'POST', params: traceRequestSchema },
   /** E_AGENT_PROPOSAL when what is proposed is no policy. */
-  lint: { ...PLACES.lint, params: lintRequestSchema, answer: lintSchema },
-  connections: { ...PLACES.connections, params: undefined, answer: connectionSchema },
-  nodes: { ...PLACES.nodes, params: undefined, answer: z.array(nodeSchema) },
-  services: { ...PLACES.services, params: undefined, answer: serviceListSchema },
-  footprint: { ...PLACES.footprint, params: undefined, answer: footprintSchema },
+  lint: { ...read('/v1/lint', lintSchema), method: 'POST', params: lintRequestSchema },
+  connections: stream('/v1/connections', connectionSchema),
+  nodes: read('/v1/nodes', z.array(nodeSchema)),
+  services: read('/v1/services', serviceListSchema),
+  footprint: read('/v1/footprint', footprintSchema),
   /** Looks at the node anew: what weakens it. Takes seconds when ports do not answer. */
-  doctor: { ...PLACES.doctor, params: undefined, answer: doctorSchema },
+  doctor: read('/v1/doctor', doctorSchema),
   /** Prometheus text format. */
-  metrics: { ...PLACES.metrics, params: undefined, answer: z.string() },
+  metrics: read('/v1/metrics', z.string()),
   /** Ends when all stored flows are sent and `follow` is false. */
-  observe: { ...PLACES.observe, params: observeRequestSchema, answer: flowMessageSchema },
-} as const satisfies Record<keyof typeof PLACES, Route>;
+  observe: { ...stream('/v1/observe', flowMessageSchema), method: 'POST', params: observeRequestSchema },
+} as const satisfies Record<string, Route>;
 
 export type Routes = typeof ROUTES;
 export type RouteName = keyof Routes;
+
+function read<Answer extends z.ZodType>(path: string, answer: Answer) {
+  return { method: 'GET', path, params: undefined, answer, kind: 'one' } as const;
+}
+
+function stream<Answer extends z.ZodType>(path: string, answer: Answer) {
+  return { method: 'GET', path, params: undefined, answer, kind: 'stream' } as const;
+}
+
+function find<Params extends z.ZodType, Answer extends z.ZodType>(
+  path: string,
+  what: { params: Params; answer: Answer; looksFor: (params: z.output<Params>) => string },
+) {
+  return { method: 'GET', path, kind: 'maybe', ...what } as const;
+}

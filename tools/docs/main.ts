@@ -1,11 +1,12 @@
-/** Writes the pages of docs/ that follow from the code; `--check` fails when one is not up to date. */
+/** Writes what follows from the code, pages of docs/ and files that others read in its stead; `--check` fails when one is not up to date. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configPage } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { placesFile } from './places-file.ts';
 
-const PAGES = { 'docs/ERRORS.md': errorsPage, 'docs/CONFIG.md': configPage };
+const FILES = { 'docs/ERRORS.md': errorsPage, 'docs/CONFIG.md': configPage, 'src/api/gen/places.ts': placesFile };
 
-for (const [path, render] of Object.entries(PAGES)) {
+for (const [path, render] of Object.entries(FILES)) {
   const file = new URL(`../../${path}`, import.meta.url);
   const wanted = await render();
   if (!process.argv.includes('--check')) writeFileSync(file, wanted);
