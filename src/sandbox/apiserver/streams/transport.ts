@@ -17,11 +17,12 @@ export function protocolOf(request: IncomingMessage, header: string, known: read
   return known.find((name) => asked.includes(name));
 }
 
-/** Resolves when more may be written, or nothing can be any more. */
+/** Resolves when more may be written, or nothing can be any more; a socket that fails is for whoever listens to it. */
 export async function drained(socket: Duplex): Promise<void> {
   if (socket.destroyed) return;
   const over = new AbortController();
   const { signal } = over;
   const either = Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]);
-  await either.finally(() => over.abort());
+  await either.catch(() => undefined);
+  over.abort();
 }
