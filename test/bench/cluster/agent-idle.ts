@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Report } from '../row.ts';
 import { type BenchCluster, processUsage } from './bench-cluster.ts';
 
-const SETTLE_MS = 3000;
-const WATCH_MS = 10_000;
+/** What the start of the pods left is collected some ten seconds later. */
+const SETTLE_MS = 20_000;
+/** Six rounds of what is looked at every ten seconds; a tick of the kernel's account is 10 ms. */
+const WATCH_MS = 60_000;
 
 /** What the agent holds and uses while nothing happens. */
 export async function agentIdle(cluster: BenchCluster, report: Report, pods: number): Promise<void> {
