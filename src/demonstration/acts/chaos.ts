@@ -124,12 +124,13 @@ class ChaosScene {
     );
     const resend = this.#hard ? this.#keepSending(numbers, frontend) : undefined;
 
-    const nextOne = this.#newFrontend();
-    await stage.deletePod(frontend.namespace, frontend.name);
-    await stage.sandbox.releaseNetwork(namespace, name);
-    await client.kill();
-
-    await Promise.all([stage.whenReady(namespace, name), nextOne]);
+    const takeOver = async (): Promise<void> => {
+      await stage.deletePod(frontend.namespace, frontend.name);
+      await stage.sandbox.releaseNetwork(namespace, name);
+      await client.kill();
+      await stage.whenReady(namespace, name);
+    };
+    await Promise.all([this.#newFrontend(), takeOver()]);
     const letInMs = await this.#talk();
     await stage.settle(FLOOD_MS);
     const { sent } = await flood.stop();
