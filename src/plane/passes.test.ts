@@ -23,6 +23,20 @@ test('what happens in one turn makes one pass, what happens during it one more, 
   expect({ count, most }).toEqual({ count: 2, most: 1 });
 });
 
+test('no moment to ask for a pass is lost, also while one comes to its end', async () => {
+  let count = 0;
+  const all = passes(async () => void (count += 1));
+  for (let ticks = 0; ticks < 12; ticks += 1) {
+    all.kick();
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
+    const before = count;
+    all.kick();
+    await all.idle();
+    expect(count, `${ticks} ticks`).toBeGreaterThan(before);
+  }
+});
+
 test('a pass that fails says why and is run again', async () => {
   let count = 0;
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -46,9 +46,7 @@ export class Passes {
   kick(): void {
     this.#requestedAt ??= performance.now();
     if (this.#running !== undefined || this.#stopped) return;
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running = this.#run();
   }
 
   /** There will be a pass in `ms` at the latest: of several times the earliest counts. */
@@ -90,8 +88,10 @@ export class Passes {
         this.#problem = errorMessage(error);
         this.#o.log.error({ error: this.#problem }, this.#o.failure);
         this.later(this.#backoff.next());
-        return;
+        break;
       }
     }
+    // In the same turn as the last look: a kick in between would be nobody's.
+    this.#running = undefined;
   }
 }

@@ -170,14 +170,11 @@ export class TableBuilder {
     }
     if (this.#worker !== undefined || this.#stopped) return;
     if (!waiting.some(({ state }) => state === 'waiting')) return;
-    this.#worker = this.#work()
-      .catch((error: unknown) => {
-        this.#failure = errorMessage(error);
-        this.failed.emit();
-      })
-      .finally(() => {
-        this.#worker = undefined;
-      });
+    this.#worker = this.#work().catch((error: unknown) => {
+      this.#worker = undefined;
+      this.#failure = errorMessage(error);
+      this.failed.emit();
+    });
   }
 
   /** Resolves when no table is being made. */
@@ -232,7 +229,11 @@ export class TableBuilder {
     for (;;) {
       const waiting = Array.from(this.#built.values()).filter(({ state }) => state === 'waiting');
       const [first] = waiting;
-      if (first === undefined || this.#stopped) return;
+      if (first === undefined || this.#stopped) {
+        // In the same turn as the last look: a table that came to wait in between would wait for the next pass.
+        this.#worker = undefined;
+        return;
+      }
       this.#taken += 1;
       const smallest = waiting.reduce((best, built) => (built.weight < best.weight ? built : best));
       await this.#make(this.#taken % OLDEST_EVERY === 0 ? first : smallest);
