@@ -23,18 +23,20 @@ test('what happens in one turn makes one pass, what happens during it one more, 
   expect({ count, most }).toEqual({ count: 2, most: 1 });
 });
 
-test('no moment to ask for a pass is lost, also while one comes to its end', async () => {
+test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])('a wish is not lost %i microtasks after a pass began to end', async (ticks) => {
   let count = 0;
-  const all = passes(async () => void (count += 1));
-  for (let ticks = 0; ticks < 12; ticks += 1) {
-    all.kick();
-    await new Promise((resolve) => setImmediate(resolve));
+  const wish = async (): Promise<void> => {
     for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
-    const before = count;
     all.kick();
-    await all.idle();
-    expect(count, `${ticks} ticks`).toBeGreaterThan(before);
-  }
+  };
+  const all = passes(async () => {
+    count += 1;
+    if (count === 1) void wish();
+  });
+  all.kick();
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await all.idle();
+  expect(count).toBe(2);
 });
 
 test('a pass that fails says why and is run again', async () => {
