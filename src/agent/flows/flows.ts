@@ -8,7 +8,7 @@ import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } f
 import type { EndpointTable } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 
-/** While events come; when no more do, at once. */
+/** While events come; when no more do, at once and once more. */
 const LOSS_EVERY_MS = 1_000;
 
 export type FlowsOptions = {

@@ -85,7 +85,7 @@ describe('EventRing', () => {
     using ring = new EventRing(datapath.maps.get('events'), RING);
     const batches: number[] = [];
     const reading = (async () => {
-      for await (const events of ring.batches(controller.signal, { pauseMs: 5, quietMs: 2 ** 30 }))
+      for await (const events of ring.batches(controller.signal, { pauseMs: 5, soonMs: 2 ** 30, quietMs: 2 ** 30 }))
         batches.push(events.length);
     })();
     await setTimeout(20);
@@ -97,6 +97,18 @@ describe('EventRing', () => {
     await reading;
     expect(batches).toEqual([0, 3, 0, 3, 0, 3, 0]);
     expect(ring.undecodable).toBe(0);
+  });
+
+  it('says once more that nothing came, when no window of a rate is open any more', async () => {
+    const controller = new AbortController();
+    using ring = new EventRing(datapath.maps.get('events'), RING);
+    datapath.run(endpoint.fromPod, packet);
+    const batches: number[] = [];
+    for await (const events of ring.batches(controller.signal, { pauseMs: 5, soonMs: 5, quietMs: 2 ** 30 })) {
+      batches.push(events.length);
+      if (batches.length === 3) controller.abort();
+    }
+    expect(batches).toEqual([1, 0, 0]);
   });
 
   it('sums counters over the CPUs', async () => {

@@ -9,8 +9,11 @@ const HEADER = 8;
 /** Of one batch, so that a large ring does not hold the event loop: about 20 ms. */
 const MAX_BATCH = 65_536;
 
-/** `pauseMs`: what comes within is read together, and only its first record wakes. `quietMs`: the longest wait. */
-const PACE = { pauseMs: 50, quietMs: 10_000 };
+/**
+ * `pauseMs`: what comes within is read together, and only its first record wakes. `quietMs`: the longest wait. `soonMs`: the
+ * first one after something came, until which programs may count what they do not write: the window of a rate, 2^30 ns.
+ */
+const PACE = { pauseMs: 50, soonMs: 1_100, quietMs: 10_000 };
 
 /**
  * Reads the event ring through shared memory: no system call, no callback from C. The kernel wakes for the first record
@@ -76,13 +79,19 @@ export class EventRing implements Disposable {
     }
   }
 
-  /** What came, until the signal is aborted; an empty batch where nothing more did. */
+  /** What came, until the signal is aborted; an empty batch where nothing more did, and another when no window is open. */
   async *batches(signal: AbortSignal, pace: typeof PACE = PACE): AsyncGenerator<Event[]> {
+    let waitMs = pace.soonMs;
     while (!signal.aborted) {
       const events = this.drain();
       yield events;
-      if (events.length > 0 || this.#hasMore) await pause(pace.pauseMs, signal);
-      else await this.#readable(pace.quietMs, signal);
+      if (events.length > 0 || this.#hasMore) {
+        await pause(pace.pauseMs, signal);
+        waitMs = pace.soonMs;
+      } else {
+        await this.#readable(waitMs, signal);
+        waitMs = pace.quietMs;
+      }
     }
   }
 
