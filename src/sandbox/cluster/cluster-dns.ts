@@ -9,7 +9,9 @@ const ROLE = 'system:coredns';
 const LABELS = { 'k8s-app': 'kube-dns' };
 const RBAC = 'rbac.authorization.k8s.io';
 const READ = ['list', 'watch'];
-const READY = { httpGet: { port: 8181, path: '/ready' }, periodSeconds: 1, failureThreshold: 3 };
+const READY = { httpGet: { port: 8181, path: '/ready' }, failureThreshold: 3 };
+/** Whoever waits for names waits for this; once it is up, it is asked as rarely as kubeadm's. */
+const STARTED = { ...READY, periodSeconds: 1, failureThreshold: 60 };
 const PROGRAM = join(REPOSITORY, 'src/sandbox/dns/main.ts');
 
 function container(): JsonObject {
@@ -26,6 +28,7 @@ function container(): JsonObject {
       { name: 'dns', containerPort: 53, protocol: 'UDP' },
       { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
     ],
+    startupProbe: STARTED,
     readinessProbe: READY,
   };
 }

@@ -31,6 +31,8 @@ export class BenchCluster implements AsyncDisposable {
     const cluster = new BenchCluster();
     await cluster.sandbox.up({
       logLevel: 'warn',
+      // Its probes would be flows of somebody else's in every count.
+      dns: false,
       beforeNetwork: async (pod, netns) => cluster.beforeNetwork?.(pod.metadata.name, netns),
     });
     // Not before: what is up until then may be somebody else's, which must not be taken down.
