@@ -15,8 +15,8 @@ export function namespacedName({ namespace = '', name }: NameParts): NamespacedN
   return (namespace === '' ? name : flatText(namespace, '/', name)) as NamespacedName;
 }
 
-/** Of a text that was put together as one; `namespace` is empty for a cluster-wide object. */
-export function nameParts(text: string): { readonly namespace: string; readonly name: string } {
+/** `namespace` is empty for a cluster-wide object. */
+export function nameParts(text: NamespacedName): { readonly namespace: string; readonly name: string } {
   const slash = text.indexOf('/');
   return { namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
 }

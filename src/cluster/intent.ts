@@ -25,8 +25,8 @@ export class Intent {
   readonly namespaces = table<NamespaceRow>();
   readonly nodes = table<NodeRow>();
   readonly policies: Table<PolicyObject, PolicyKey>;
-  readonly services = new Table<ServiceSpec>(namespacedName);
-  readonly slices = new Table<SliceSpec>(namespacedName);
+  readonly services = new Table<ServiceSpec, NamespacedName>(namespacedName);
+  readonly slices = new Table<SliceSpec, NamespacedName>(namespacedName);
   /** Where services get their addresses from; what is given out of others says the service itself. */
   readonly serviceRanges = new Table<Prefix>(String);
 

@@ -24,7 +24,7 @@ export type RangeFollowerOptions = {
 /** Follows where the cluster gives out addresses, so that what has no owner there is nobody's and not the world's. */
 export class RangeFollower {
   readonly #o: RangeFollowerOptions;
-  readonly #services: TableReader;
+  readonly #services: TableReader<NamespacedName>;
   readonly #nodes: TableReader<NamespacedName>;
   readonly #ranges: TableReader;
   /** By service: ClusterIPs. */

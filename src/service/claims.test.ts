@@ -16,10 +16,10 @@ describe('FrontendClaims', () => {
     claims.replace(owner('young', '2026-01-02T00:00:00Z'), [frontend('young', 1)]);
     claims.replace(owner('old'), [frontend('old', 1)]);
     expect(claims.winner(PLACE)?.service).toBe('a/old');
-    expect(claims.problems('a/young')).toEqual([
+    expect(claims.problems(sampleName('a/young'))).toEqual([
       { reason: 'FrontendTaken', message: 'tcp 10.96.0.1:80 belongs to service a/old' },
     ]);
-    expect(claims.problems('a/old')).toEqual([]);
+    expect(claims.problems(sampleName('a/old'))).toEqual([]);
     expect([...claims.replace(owner('old'), [])]).toEqual([PLACE]);
     expect(claims.winner(PLACE)?.service).toBe('a/young');
   });

@@ -1,4 +1,4 @@
-import { namespacedName } from '../base/index.ts';
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 import {
   type Frontend,
   type FrontendKind,
@@ -30,9 +30,9 @@ const STANDING: Readonly<Record<FrontendKind, number>> = {
 export class FrontendClaims {
   /** By place; the first has it. */
   readonly #claims = new Map<string, readonly Claim[]>();
-  readonly #places = new Map<string, readonly string[]>();
+  readonly #places = new Map<NamespacedName, readonly string[]>();
   /** By owner of host ports: the node ports that they would stand before. */
-  readonly #covered = new Map<string, readonly string[]>();
+  readonly #covered = new Map<NamespacedName, readonly string[]>();
 
   /** Replaces all claims of a service; none: it is gone. Every place that it has or had is given back. */
   replace(
@@ -79,17 +79,17 @@ export class FrontendClaims {
   }
 
   /** Owners of all claims on a place. */
-  claimants(place: string): string[] {
+  claimants(place: string): NamespacedName[] {
     return this.#claims.get(place)?.map(({ frontend }) => frontend.service) ?? [];
   }
 
   /** In the order of the frontends that it was given. */
-  placesOf(service: string): readonly string[] {
+  placesOf(service: NamespacedName): readonly string[] {
     return this.#places.get(service) ?? [];
   }
 
   /** Places that a service wants and another has. */
-  problems(service: string): ServiceProblem[] {
+  problems(service: NamespacedName): ServiceProblem[] {
     return (this.#places.get(service) ?? []).flatMap((place) => {
       const own = this.#claims.get(place)?.find(({ frontend }) => frontend.service === service)?.frontend;
       const owner = own === undefined ? undefined : this.#holder(own, place)?.service;

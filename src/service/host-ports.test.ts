@@ -4,7 +4,7 @@ import { parseAddr } from '../net/index.ts';
 import { FrontendClaims } from './claims.ts';
 import { frontendsOf } from './frontends.ts';
 import { type HostPortContext, hostPortsOf, podOfOwner } from './host-ports.ts';
-import { sampleContext, sampleService } from './samples.ts';
+import { sampleContext, sampleName, sampleService } from './samples.ts';
 import { isForOutside } from './shares.ts';
 
 const context = (more: Partial<HostPortContext> = {}): HostPortContext => ({
@@ -33,7 +33,7 @@ describe('hostPortsOf', () => {
     expect(more).toEqual([]);
     expect(frontend).toMatchObject({ kind: 'HostPort', addr: '192.168.7.1', port: 8080, service: 'a/pod:web' });
     expect(frontend?.backends).toMatchObject([{ addr: '10.244.1.2', port: 80, protocol: 'UDP', pod: 'a/web' }]);
-    expect(podOfOwner(frontend?.service ?? '')).toBe('a/web');
+    expect(frontend && podOfOwner(frontend.service)).toBe('a/web');
   });
 
   it('127.0.0.1: for the node alone', () => {
@@ -82,7 +82,7 @@ describe('claims of host ports', () => {
     const [second] = claim(claims, 'second', '2026-01-02T00:00:00Z');
     const [first] = claim(claims, 'first', '2026-01-01T00:00:00Z');
     expect([first && claims.has(first), second && claims.has(second)]).toEqual([true, false]);
-    expect(claims.problems('a/pod:second')).toEqual([
+    expect(claims.problems(sampleName('a/pod:second'))).toEqual([
       { reason: 'HostPortTaken', message: 'tcp 172.18.0.2:8080 belongs to pod a/first' },
     ]);
   });
@@ -105,7 +105,7 @@ describe('claims of host ports', () => {
     const touched = claims.replace(service, frontendsOf(service, [], sampleContext()).frontends);
     expect([...touched].flatMap((place) => claims.claimants(place))).toContain('a/pod:thief');
     expect(frontend && claims.has(frontend)).toBe(false);
-    expect(claims.problems('a/pod:thief').map(({ message }) => message)).toEqual([
+    expect(claims.problems(sampleName('a/pod:thief')).map(({ message }) => message)).toEqual([
       'tcp 172.18.0.2:30080 belongs to service a/web',
     ]);
     claims.replace(service, []);

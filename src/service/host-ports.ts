@@ -32,7 +32,7 @@ export function hostPortOwner({ namespace, name }: Pick<HostPortPod, 'namespace'
 }
 
 /** The pod behind an owner; undefined: a service. */
-export function podOfOwner(owner: string): NamespacedName | undefined {
+export function podOfOwner(owner: NamespacedName): NamespacedName | undefined {
   const { namespace, name } = nameParts(owner);
   return name.startsWith(POD) ? namespacedName({ namespace, name: name.slice(POD.length) }) : undefined;
 }

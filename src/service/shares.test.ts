@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Backend, Frontend } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
-import { sampleFrontend } from './samples.ts';
+import { sampleFrontend, sampleName } from './samples.ts';
 import { guaranteedRows, rowsOf, ServiceShares } from './shares.ts';
 
 const SIZES = { services: 1_024, slots: 8_192, backends: 4_096 };
@@ -12,26 +12,27 @@ const shares = () => new ServiceShares({ sizes: SIZES, part: 1 / 4 });
 describe('ServiceShares', () => {
   it('gives a Service half of what its namespace may have, and a namespace a quarter', () => {
     const all = shares();
-    expect(all.take('a/one', rows(513))).toMatchObject({ reason: 'ServiceTooLarge' });
-    expect(all.take('a/one', rows(512))).toBeUndefined();
-    expect(all.take('a/two', rows(512))).toBeUndefined();
-    expect(all.take('a/three', rows(1))).toMatchObject({ reason: 'NamespaceShareFull' });
-    expect(all.take('a/one', rows(511))).toBeUndefined();
-    expect(all.take('a/three', rows(1))).toBeUndefined();
+    expect(all.take(sampleName('a/one'), rows(513))).toMatchObject({ reason: 'ServiceTooLarge' });
+    expect(all.take(sampleName('a/one'), rows(512))).toBeUndefined();
+    expect(all.take(sampleName('a/two'), rows(512))).toBeUndefined();
+    expect(all.take(sampleName('a/three'), rows(1))).toMatchObject({ reason: 'NamespaceShareFull' });
+    expect(all.take(sampleName('a/one'), rows(511))).toBeUndefined();
+    expect(all.take(sampleName('a/three'), rows(1))).toBeUndefined();
   });
 
   it('keeps a part for each namespace, however many others want all', () => {
     const all = shares();
-    for (let i = 0; i < 100; i += 1) all.take(`flood-${i}/x`, rows(512));
-    expect(all.take('late/large', rows(100))).toMatchObject({ reason: 'MapFull' });
-    for (let i = 0; i < 20; i += 1) expect(all.take(`late-${i}/small`, rows(guaranteedRows(4_096)))).toBeUndefined();
+    for (let i = 0; i < 100; i += 1) all.take(sampleName(`flood-${i}/x`), rows(512));
+    expect(all.take(sampleName('late/large'), rows(100))).toMatchObject({ reason: 'MapFull' });
+    for (let i = 0; i < 20; i += 1)
+      expect(all.take(sampleName(`late-${i}/small`), rows(guaranteedRows(4_096)))).toBeUndefined();
   });
 
   it('never refuses less than there is, and says once that there is room again', () => {
     const all = shares();
-    all.put('a/one', rows(2_000));
+    all.put(sampleName('a/one'), rows(2_000));
     expect(all.takeFreed()).toBe(false);
-    expect(all.take('a/one', rows(1_999))).toBeUndefined();
+    expect(all.take(sampleName('a/one'), rows(1_999))).toBeUndefined();
     expect([all.takeFreed(), all.takeFreed()]).toEqual([true, false]);
   });
 
@@ -42,7 +43,7 @@ describe('ServiceShares', () => {
         const all = shares();
         const has = new Map<string, number>();
         for (const [namespace, name, count] of steps) {
-          const service = `n${namespace}/s${name}`;
+          const service = sampleName(`n${namespace}/s${name}`);
           const wanted = count === 0 ? { services: 0, slots: 0, backends: 0 } : rows(count);
           if (all.take(service, wanted) === undefined) has.set(service, count);
         }

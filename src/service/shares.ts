@@ -1,4 +1,4 @@
-import { nameParts } from '../base/index.ts';
+import { type NamespacedName, nameParts } from '../base/index.ts';
 import type { Frontend } from '../model/index.ts';
 import type { MaglevSize } from './maglev.ts';
 import { specialKind } from './special-addresses.ts';
@@ -43,7 +43,7 @@ export function guaranteedRows(size: number): number {
 export class ServiceShares {
   readonly #sizes: ServiceRows;
   readonly #part: number;
-  readonly #services = new Map<string, ServiceRows>();
+  readonly #services = new Map<NamespacedName, ServiceRows>();
   readonly #namespaces = new Map<string, ServiceRows>();
   #total = NOTHING;
   #freed = false;
@@ -71,14 +71,14 @@ export class ServiceShares {
   }
 
   /** Takes these rows in place of those that the service (`namespace/name`) has; undefined: it has them now. */
-  take(service: string, rows: ServiceRows): ShareRefusal | undefined {
+  take(service: NamespacedName, rows: ServiceRows): ShareRefusal | undefined {
     const refusal = this.refuses(service, rows);
     if (refusal === undefined) this.put(service, rows);
     return refusal;
   }
 
   /** Takes them whatever there is: for what is in the maps and cannot be taken out. */
-  put(service: string, rows: ServiceRows): void {
+  put(service: NamespacedName, rows: ServiceRows): void {
     const before = this.#services.get(service) ?? NOTHING;
     const { namespace } = nameParts(service);
     const own = replaced(this.#namespaces.get(namespace) ?? NOTHING, before, rows);
@@ -91,7 +91,7 @@ export class ServiceShares {
   }
 
   /** Why the service cannot have these rows in place of those that it has. Fewer are never refused. */
-  refuses(service: string, rows: ServiceRows): ShareRefusal | undefined {
+  refuses(service: NamespacedName, rows: ServiceRows): ShareRefusal | undefined {
     const before = this.#services.get(service) ?? NOTHING;
     const { namespace } = nameParts(service);
     const own = replaced(this.#namespaces.get(namespace) ?? NOTHING, before, rows);

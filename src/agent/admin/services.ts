@@ -1,5 +1,5 @@
 import type { ServiceList, ServiceView } from '../../api/index.ts';
-import { namespacedName } from '../../base/index.ts';
+import { type NamespacedName, namespacedName } from '../../base/index.ts';
 import type { Intent } from '../../cluster/index.ts';
 import { type Backend, type Frontend, frontendKey, type ServiceSpec } from '../../model/index.ts';
 import type { HostPortPod } from '../../service/index.ts';
@@ -37,11 +37,11 @@ function serviceView(row: ServiceSpec, services: Services): ServiceView {
 }
 
 /** Ports of the node that a pod has stand among services: they are told from them by their type. */
-function hostPortView(owner: string, { namespace, name }: HostPortPod, services: Services): ServiceView {
+function hostPortView(owner: NamespacedName, { namespace, name }: HostPortPod, services: Services): ServiceView {
   return { namespace, name, type: 'HostPort', steering: [], ...stateOf(owner, services) };
 }
 
-function stateOf(key: string, { follower, installer, engine }: Services) {
+function stateOf(key: NamespacedName, { follower, installer, engine }: Services) {
   const frontends = follower.frontendsOf(key);
   const isRefused = installer.refused.has(key) || follower.refused.has(key);
   const backends = distinctBackends(frontends);

@@ -41,7 +41,8 @@ const SERVICE = 'service:';
 /** The service that is meant by `service:namespace/name`; undefined: something else is meant. E_AGENT_NOT_FOUND. */
 export function resolveService(text: string, { intent }: TraceContext): ServiceSpec | undefined {
   if (!text.startsWith(SERVICE)) return undefined;
-  const service = intent.services.get(text.slice(SERVICE.length));
+  const name = parseNamespacedName(text.slice(SERVICE.length));
+  const service = name && intent.services.get(name);
   if (service === undefined) throw agentErrors.make('E_AGENT_NOT_FOUND', { detail: `${shown(text)} is no service` });
   return service;
 }

@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../../base/index.ts';
+import { type NamespacedName, silentLogger } from '../../base/index.ts';
 import type { Frontend, ServiceSpec } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
 import type { WrittenService } from '../../plane/index.ts';
-import { sampleFrontend, sampleService } from '../../service/samples.ts';
+import { sampleFrontend, sampleName, sampleService } from '../../service/samples.ts';
 import { Table } from '../../table/index.ts';
 import { ServiceHealth } from './service-health.ts';
 
@@ -42,19 +42,19 @@ async function ask(port: number): Promise<[number, unknown] | string> {
 }
 
 async function scene() {
-  const services = new Table<ServiceSpec>(() => 'a/web');
-  const written = new Table<WrittenService>(({ service }) => service);
+  const services = new Table<ServiceSpec, NamespacedName>(() => sampleName('a/web'));
+  const written = new Table<WrittenService, NamespacedName>(({ service }) => service);
   const health = new ServiceHealth({ services, written, log: silentLogger });
   await health.start();
   return {
     health,
     write: (spec: ServiceSpec, frontends: readonly Frontend[]) => {
       services.set(spec);
-      written.set({ service: 'a/web', frontends });
+      written.set({ service: sampleName('a/web'), frontends });
     },
     drop: () => {
-      services.delete('a/web');
-      written.delete('a/web');
+      services.delete(sampleName('a/web'));
+      written.delete(sampleName('a/web'));
     },
   };
 }
@@ -87,7 +87,7 @@ describe('ServiceHealth', () => {
     const { health, write } = await scene();
     try {
       write(row(port), [frontend('ready')]);
-      await expect.poll(() => health.problemOf('a/web')).toContain('EADDRINUSE');
+      await expect.poll(() => health.problemOf(sampleName('a/web'))).toContain('EADDRINUSE');
     } finally {
       await health.stop();
       other.close();

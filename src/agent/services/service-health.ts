@@ -1,5 +1,12 @@
 import { createServer, type Server } from 'node:http';
-import { boundSilent, errorMessage, type Logger, nameParts, type Service } from '../../base/index.ts';
+import {
+  boundSilent,
+  errorMessage,
+  type Logger,
+  type NamespacedName,
+  nameParts,
+  type Service,
+} from '../../base/index.ts';
 import type { Frontend, ServiceSpec } from '../../model/index.ts';
 import type { WrittenService } from '../../plane/index.ts';
 import type { ReadonlyTable, TableReader } from '../../table/index.ts';
@@ -9,9 +16,9 @@ const MAX_SILENT = 32;
 const TIMEOUT_MS = 5_000;
 
 export type ServiceHealthOptions = {
-  readonly services: ReadonlyTable<ServiceSpec>;
+  readonly services: ReadonlyTable<ServiceSpec, NamespacedName>;
   /** What of them is in the kernel. */
-  readonly written: ReadonlyTable<WrittenService>;
+  readonly written: ReadonlyTable<WrittenService, NamespacedName>;
   readonly log: Logger;
 };
 
@@ -23,9 +30,9 @@ type Health = { readonly port: number; readonly server: Server; localEndpoints: 
  */
 export class ServiceHealth implements Service {
   readonly #o: ServiceHealthOptions;
-  readonly #reader: TableReader;
-  readonly #byService = new Map<string, Health>();
-  readonly #problems = new Map<string, string>();
+  readonly #reader: TableReader<NamespacedName>;
+  readonly #byService = new Map<NamespacedName, Health>();
+  readonly #problems = new Map<NamespacedName, string>();
   #stopped = false;
 
   constructor(options: ServiceHealthOptions) {
@@ -45,7 +52,7 @@ export class ServiceHealth implements Service {
   }
 
   /** Why a service's port does not answer; undefined: it does, or has none. */
-  problemOf(service: string): string | undefined {
+  problemOf(service: NamespacedName): string | undefined {
     return this.#problems.get(service);
   }
 
@@ -56,7 +63,7 @@ export class ServiceHealth implements Service {
   }
 
   /** `row`: undefined when the service is gone. */
-  #update(service: string, row: ServiceSpec | undefined, frontends: readonly Frontend[]): void {
+  #update(service: NamespacedName, row: ServiceSpec | undefined, frontends: readonly Frontend[]): void {
     const port = row === undefined ? 0 : portOf(row);
     const known = this.#byService.get(service);
     if (known !== undefined && known.port !== port) {
@@ -73,7 +80,7 @@ export class ServiceHealth implements Service {
     else health.localEndpoints = localEndpoints;
   }
 
-  #listen(service: string, port: number, localEndpoints: number): void {
+  #listen(service: NamespacedName, port: number, localEndpoints: number): void {
     const server = createServer({ requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS }, (_, response) => {
       const body = JSON.stringify({
         service: nameParts(service),

@@ -3,6 +3,7 @@ import { Intent } from '../../cluster/index.ts';
 import { POD } from '../../kube/index.ts';
 import type { PodRow } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
+import { sampleName } from '../../service/samples.ts';
 import { HostPortPods, type LocalPod } from './host-port-pods.ts';
 
 const row = (more: { uid?: string; phase?: string; hostNetwork?: boolean } = {}): PodRow =>
@@ -40,8 +41,11 @@ describe('HostPortPods', () => {
     expect([...found.refresh()]).toEqual([]);
     local.push(LOCAL);
     expect([...found.refresh()]).toEqual(['a/pod:web']);
-    expect(found.rows.get('a/pod:web')).toMatchObject({ addr: '10.244.1.2', createdAt: '2026-01-01T00:00:00Z' });
-    expect(found.rows.get('a/pod:web')?.hostPorts).toEqual([
+    expect(found.rows.get(sampleName('a/pod:web'))).toMatchObject({
+      addr: '10.244.1.2',
+      createdAt: '2026-01-01T00:00:00Z',
+    });
+    expect(found.rows.get(sampleName('a/pod:web'))?.hostPorts).toEqual([
       { hostIP: '', hostPort: 8080, containerPort: 80, protocol: 'TCP' },
     ]);
     expect([...found.refresh()]).toEqual([]);

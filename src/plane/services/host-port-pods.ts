@@ -1,4 +1,4 @@
-import { namespacedName } from '../../base/index.ts';
+import { type NamespacedName, namespacedName } from '../../base/index.ts';
 import type { Intent } from '../../cluster/index.ts';
 import { type Addr, parseAddr } from '../../net/index.ts';
 import { type HostPortContext, type HostPortPod, hostPortOwner } from '../../service/index.ts';
@@ -29,28 +29,28 @@ const LOOPBACK = parseAddr('127.0.0.1');
 /** Pods of this node that want ports of it. An address is that of the connected pod, never what an object says. */
 export class HostPortPods {
   readonly #o: HostPortPodsOptions;
-  #pods: ReadonlyMap<string, ClaimingPod> = new Map();
+  #pods: ReadonlyMap<NamespacedName, ClaimingPod> = new Map();
   #addresses = '';
   /** By owner: which of its places processes of the node have, as at the last look. */
-  #taken: ReadonlyMap<string, string> = new Map();
+  #taken: ReadonlyMap<NamespacedName, string> = new Map();
 
   constructor(options: HostPortPodsOptions) {
     this.#o = options;
   }
 
   /** By owner of their frontends. */
-  get rows(): ReadonlyMap<string, ClaimingPod> {
+  get rows(): ReadonlyMap<NamespacedName, ClaimingPod> {
     return this.#pods;
   }
 
   /** Pods or addresses of the node may have changed: the owners that this concerns. */
-  refresh(): Set<string> {
+  refresh(): Set<NamespacedName> {
     const before = this.#pods;
     this.#pods = this.#find();
     const addresses = this.#pods.size === 0 ? '' : this.#o.nodeAddresses().join();
     const hasMoved = addresses !== this.#addresses;
     this.#addresses = addresses;
-    const changed = new Set<string>();
+    const changed = new Set<NamespacedName>();
     for (const owner of new Set([...before.keys(), ...this.#pods.keys()])) {
       const [old, now] = [before.get(owner), this.#pods.get(owner)];
       const isSame = old?.uid === now?.uid && old?.addr === now?.addr && old?.hostPorts === now?.hostPorts;
@@ -60,7 +60,7 @@ export class HostPortPods {
   }
 
   /** Owners of which a place went to a process of the node, or came back, since the last look. */
-  takenOrFreed(): string[] {
+  takenOrFreed(): NamespacedName[] {
     if (this.#pods.size === 0) return [];
     const isBound = this.#o.boundSockets();
     const addresses = [...this.#o.nodeAddresses(), LOOPBACK];
@@ -77,14 +77,14 @@ export class HostPortPods {
   }
 
   /** The node's sockets are looked at only when one of these owners is a pod. */
-  context(owners: ReadonlySet<string>): HostPortContext {
+  context(owners: ReadonlySet<NamespacedName>): HostPortContext {
     const { nodeAddresses, reservedHostPorts: reserved, boundSockets } = this.#o;
     const isAsked = Array.from(owners).some((owner) => this.#pods.has(owner));
     return { nodeAddresses: isAsked ? nodeAddresses() : [], reserved, isBound: isAsked ? boundSockets() : () => true };
   }
 
-  #find(): Map<string, ClaimingPod> {
-    const found = new Map<string, ClaimingPod>();
+  #find(): Map<NamespacedName, ClaimingPod> {
+    const found = new Map<NamespacedName, ClaimingPod>();
     for (const { namespace, name, uid, addr } of this.#o.localPods()) {
       const row = this.#o.intent.pods.get(namespacedName({ namespace, name }));
       if (row === undefined || row.hostPorts.length === 0 || (uid !== undefined && uid !== row.uid)) continue;

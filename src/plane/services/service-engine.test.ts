@@ -83,14 +83,14 @@ describe('ServiceEngine', () => {
     await clock.advance(1_000);
     await settle();
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2'] });
-    expect(follower.problemsOf('a/thief')).toEqual([
+    expect(follower.problemsOf(sampleName('a/thief'))).toEqual([
       { reason: 'FrontendTaken', message: 'tcp 10.96.0.10:80 belongs to service a/web' },
     ]);
     drop(intent.services, service('web'));
     await clock.advance(1_000);
     await settle();
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.66'] });
-    expect(follower.problemsOf('a/thief')).toEqual([]);
+    expect(follower.problemsOf(sampleName('a/thief'))).toEqual([]);
   });
 
   it("serves a pod in its node's network once that pod is known, and no address of a node otherwise", async () => {
@@ -102,7 +102,7 @@ describe('ServiceEngine', () => {
     put(intent.slices, slice('web', [sampleEndpoint('172.18.0.2', { pod: sampleName('a/host') })]));
     await settle(true);
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: [] });
-    expect(follower.problemsOf('a/web').map(({ reason }) => reason)).toEqual(['EndpointRefused']);
+    expect(follower.problemsOf(sampleName('a/web')).map(({ reason }) => reason)).toEqual(['EndpointRefused']);
     const pod: PodRow = {
       uid: 'p',
       namespace: 'a',
@@ -124,7 +124,7 @@ describe('ServiceEngine', () => {
     await clock.advance(1_000);
     await settle(true);
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['172.18.0.2'] });
-    expect(follower.problemsOf('a/web')).toEqual([]);
+    expect(follower.problemsOf(sampleName('a/web'))).toEqual([]);
   });
 
   it('judges anew whose endpoints turn out to be a node, or are one no more', async () => {
@@ -162,10 +162,10 @@ describe('ServiceEngine', () => {
       writes.push(...((await served(maps))[CLUSTER_IP] ?? []));
     }
     expect(new Set(writes).size).toBeLessThan(3);
-    expect(agent.engine.isPending('a/web')).toBe(true);
+    expect(agent.engine.isPending(sampleName('a/web'))).toBe(true);
     await clock.advance(1_000);
     await settle();
-    expect(agent.engine.isPending('a/web')).toBe(false);
+    expect(agent.engine.isPending(sampleName('a/web'))).toBe(false);
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.5'], 'inside 10.96.0.11:80': ['10.244.2.5'] });
   });
 

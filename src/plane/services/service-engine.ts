@@ -1,4 +1,11 @@
-import { type Clock, type Lifecycle, type Logger, type Service, Signal } from '../../base/index.ts';
+import {
+  type Clock,
+  type Lifecycle,
+  type Logger,
+  type NamespacedName,
+  type Service,
+  Signal,
+} from '../../base/index.ts';
 import type { Intent, ObjectProblems } from '../../cluster/index.ts';
 import type { Frontend, ServiceProblem } from '../../model/index.ts';
 import { Table } from '../../table/index.ts';
@@ -32,20 +39,20 @@ export type ServiceEngineOptions = {
 };
 
 /** A service with the frontends that it has in the kernel. */
-export type WrittenService = { readonly service: string; readonly frontends: readonly Frontend[] };
+export type WrittenService = { readonly service: NamespacedName; readonly frontends: readonly Frontend[] };
 
 /** Brings services into the kernel. Events of one turn of the event loop make one pass; passes never overlap. */
 export class ServiceEngine implements Service {
   /** Backends left the kernel: whoever talks to them waits in vain. */
   readonly backendsGone = new Signal();
-  readonly written = new Table<WrittenService>(({ service }) => service);
+  readonly written = new Table<WrittenService, NamespacedName>(({ service }) => service);
   readonly #o: ServiceEngineOptions;
   readonly #passes: Passes;
   /** Services that were written just now, and until when their next change waits. */
-  readonly #resting = new Map<string, number>();
+  readonly #resting = new Map<NamespacedName, number>();
   /** Desired, not yet in the kernel. */
-  readonly #waiting = new Map<string, readonly Frontend[]>();
-  readonly #reported = new Map<string, string>();
+  readonly #waiting = new Map<NamespacedName, readonly Frontend[]>();
+  readonly #reported = new Map<NamespacedName, string>();
   #refresh = true;
   #converged = false;
 
@@ -67,7 +74,7 @@ export class ServiceEngine implements Service {
   }
 
   /** What is desired of this service is not all in the kernel yet. */
-  isPending(service: string): boolean {
+  isPending(service: NamespacedName): boolean {
     return !this.#converged || this.#waiting.has(service) || this.#o.follower.isOutdated(service);
   }
 
@@ -139,15 +146,15 @@ export class ServiceEngine implements Service {
   }
 
   /** Whether it was written just now; there will be a pass when it was long enough ago. */
-  #rests(service: string): boolean {
+  #rests(service: NamespacedName): boolean {
     const left = (this.#resting.get(service) ?? 0) - this.#o.clock.now();
     if (left > 0) this.#passes.later(left);
     return left > 0;
   }
 
-  #due(now: number): Map<string, readonly Frontend[]> {
+  #due(now: number): Map<NamespacedName, readonly Frontend[]> {
     for (const [service, until] of this.#resting) if (until <= now) this.#resting.delete(service);
-    const due = new Map<string, readonly Frontend[]>();
+    const due = new Map<NamespacedName, readonly Frontend[]>();
     for (const [service, frontends] of this.#waiting) {
       const until = this.#resting.get(service);
       if (until === undefined) due.set(service, frontends);
@@ -157,7 +164,7 @@ export class ServiceEngine implements Service {
   }
 
   /** The first change goes at once; the next of the same service after a rest that grows with what it costs. */
-  #rest(service: string, frontends: readonly Frontend[], now: number): void {
+  #rest(service: NamespacedName, frontends: readonly Frontend[], now: number): void {
     if (!this.#converged) return;
     const backends = frontends.reduce((most, frontend) => Math.max(most, frontend.backends.length), 0);
     const hashed = frontends.some(({ kind }) => kind !== 'ClusterIP') ? this.#o.hashSlots : 0;
@@ -166,7 +173,7 @@ export class ServiceEngine implements Service {
   }
 
   /** Services that are not as they should be since maps or their shares of them are full, and why. */
-  get refused(): ReadonlyMap<string, string> {
+  get refused(): ReadonlyMap<NamespacedName, string> {
     const { follower, installer } = this.#o;
     return new Map([
       ...Array.from(follower.refused, ([key, { problem }]) => [key, `service ${key}: ${problem.message}`] as const),
@@ -175,14 +182,14 @@ export class ServiceEngine implements Service {
   }
 
   /** All that is wrong with a service: its own objects, others that have what it wants, maps without room. */
-  problemsOf(service: string): readonly ServiceProblem[] {
+  problemsOf(service: NamespacedName): readonly ServiceProblem[] {
     const refused = this.#o.installer.refused.get(service);
     const problems = this.#o.follower.problemsOf(service);
     return refused === undefined ? problems : [...problems, { reason: 'MapFull', message: refused.message }];
   }
 
   /** Says once what is wrong with a service, and again when it changes. */
-  #report(services: Iterable<string>): void {
+  #report(services: Iterable<NamespacedName>): void {
     const { intent, hostPorts, log } = this.#o;
     for (const service of services) {
       const problems = this.problemsOf(service);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type ServiceMaps } from '../../datapath/index.ts';
 import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { ObjectRow, ServiceSpec, SliceSpec } from '../../model/index.ts';
-import { sampleEndpoint, sampleService, sampleSlice } from '../../service/samples.ts';
+import { sampleEndpoint, sampleName, sampleService, sampleSlice } from '../../service/samples.ts';
 import type { Table } from '../../table/index.ts';
 import { served, serviceNode } from './testkit.ts';
 
@@ -92,7 +92,7 @@ describe('ServiceFollower', () => {
 
         expect(await served(maps)).toEqual(await served(fresh));
         for (const name of NAMES) {
-          const key = `n/${name}`;
+          const key = sampleName(`n/${name}`);
           expect(follower.problemsOf(key)).toEqual(other.follower.problemsOf(key));
           expect(follower.frontendsOf(key)).toEqual(other.follower.frontendsOf(key));
         }

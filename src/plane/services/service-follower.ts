@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { nameParts, namespacedName } from '../../base/index.ts';
+import { type NamespacedName, nameParts, namespacedName } from '../../base/index.ts';
 import type { Intent } from '../../cluster/index.ts';
 import {
   type Frontend,
@@ -49,17 +49,17 @@ const ZONE = 'topology.kubernetes.io/zone';
 /** Which frontends every service has, kept up with what the API says at the price of what changed. */
 export class ServiceFollower {
   readonly #o: ServiceFollowerOptions;
-  readonly #reader: { readonly services: TableReader; readonly slices: TableReader };
+  readonly #reader: { readonly services: TableReader<NamespacedName>; readonly slices: TableReader<NamespacedName> };
   readonly #claims = new FrontendClaims();
-  readonly #desired = new Map<string, readonly Frontend[]>();
-  readonly #problems = new Map<string, readonly ServiceProblem[]>();
+  readonly #desired = new Map<NamespacedName, readonly Frontend[]>();
+  readonly #problems = new Map<NamespacedName, readonly ServiceProblem[]>();
   /** Slice -> service, and back: most have one, and a set costs as much as the rest of a service's entry. */
-  readonly #serviceOf = new Map<string, string>();
-  readonly #slicesOf = new Map<string, string | Set<string>>();
+  readonly #serviceOf = new Map<NamespacedName, NamespacedName>();
+  readonly #slicesOf = new Map<NamespacedName, NamespacedName | Set<NamespacedName>>();
   /** Services to look at, whatever changed. */
-  #outdated = new Set<string>();
+  #outdated = new Set<NamespacedName>();
   /** Services that got less than they want, with what they want. */
-  readonly #refused = new Map<string, Refused>();
+  readonly #refused = new Map<NamespacedName, Refused>();
   #nodes = new Set<string>();
   #zone = '';
 
@@ -70,7 +70,7 @@ export class ServiceFollower {
   }
 
   /** What is wrong with a service's own objects, and what others have that it wants. */
-  problemsOf(service: string): readonly ServiceProblem[] {
+  problemsOf(service: NamespacedName): readonly ServiceProblem[] {
     const refused = this.#refused.get(service);
     return [
       ...(this.#problems.get(service) ?? []),
@@ -80,7 +80,7 @@ export class ServiceFollower {
   }
 
   /** Services that have less than they want, since it is more than their share, and why. */
-  get refused(): ReadonlyMap<string, { readonly problem: ServiceProblem }> {
+  get refused(): ReadonlyMap<NamespacedName, { readonly problem: ServiceProblem }> {
     return this.#refused;
   }
 
@@ -97,7 +97,7 @@ export class ServiceFollower {
   }
 
   /** All frontends that it wants and may have, those of others among them. */
-  frontendsOf(service: string): readonly Frontend[] {
+  frontendsOf(service: NamespacedName): readonly Frontend[] {
     return this.#desired.get(service) ?? [];
   }
 
@@ -151,13 +151,15 @@ export class ServiceFollower {
    * what changes meanwhile belongs to the next, and so does what `rests`: a large service that flaps must not cost more
    * to look at than it may cost to write.
    */
-  async follow(rests: (service: string) => boolean = () => false): Promise<Map<string, readonly Frontend[]>> {
+  async follow(
+    rests: (service: NamespacedName) => boolean = () => false,
+  ): Promise<Map<NamespacedName, readonly Frontend[]>> {
     const dirty = this.#outdated;
     this.#outdated = new Set();
     for (const key of this.#reader.services.drain()) dirty.add(key);
     for (const key of this.#reader.slices.drain()) for (const service of this.#link(key)) dirty.add(service);
     const context = { ...this.#context(), hostPorts: this.#o.hostPorts.context(dirty) };
-    const affected = new Set<string>();
+    const affected = new Set<NamespacedName>();
     let judged = 0;
     for (const key of this.#inOrder(dirty)) {
       if (rests(key)) {
@@ -172,19 +174,19 @@ export class ServiceFollower {
   }
 
   /** It changed, and was not looked at since. */
-  isOutdated(service: string): boolean {
+  isOutdated(service: NamespacedName): boolean {
     return this.#outdated.has(service);
   }
 
   /** Says that a service must be among the next ones. */
-  touch(service: string): void {
+  touch(service: NamespacedName): void {
     this.#outdated.add(service);
   }
 
   /** What goes first, since it makes room and needs none; then the older, so that every node and life decides alike. */
-  #inOrder(dirty: ReadonlySet<string>): string[] {
+  #inOrder(dirty: ReadonlySet<NamespacedName>): NamespacedName[] {
     const { services } = this.#o.intent;
-    const age = (key: string): string => {
+    const age = (key: NamespacedName): string => {
       const found = services.get(key) ?? this.#o.hostPorts.rows.get(key);
       return found === undefined ? '' : found.createdAt || '~';
     };
@@ -210,7 +212,7 @@ export class ServiceFollower {
   }
 
   /** Services that the slice belonged to and belongs to. */
-  #link(key: string): string[] {
+  #link(key: NamespacedName): NamespacedName[] {
     const slice = this.#o.intent.slices.get(key);
     const before = this.#serviceOf.get(key);
     const now =
@@ -234,7 +236,7 @@ export class ServiceFollower {
   }
 
   /** Itself, and those that it takes a frontend from or gives one to. */
-  #judge(key: string, context: JudgeContext): Set<string> {
+  #judge(key: NamespacedName, context: JudgeContext): Set<NamespacedName> {
     const service = this.#o.intent.services.get(key) ?? this.#o.hostPorts.rows.get(key);
     const affected = new Set([key]);
     if (service === undefined && !this.#desired.has(key)) return affected;
@@ -248,7 +250,7 @@ export class ServiceFollower {
     return affected;
   }
 
-  #gone(key: string): Desired {
+  #gone(key: NamespacedName): Desired {
     this.#o.shares.put(key, rowsOf([], undefined));
     this.#refused.delete(key);
     return NOTHING;
@@ -258,7 +260,7 @@ export class ServiceFollower {
    * What the service wants when it is within its share; else what it had and still wants. An address that left it is
    * never kept: somebody else may have it by now.
    */
-  #admitted(key: string, context: JudgeContext): Desired {
+  #admitted(key: NamespacedName, context: JudgeContext): Desired {
     const { shares, maglevSize } = this.#o;
     let places: KnownPlaces | undefined;
     const known = (): KnownPlaces => (places ??= placesOf(this.#desired.get(key) ?? []));
@@ -280,20 +282,20 @@ export class ServiceFollower {
     return { frontends: old, problems };
   }
 
-  #wanted(key: string, context: JudgeContext, known: () => KnownPlaces): DesiredService {
+  #wanted(key: NamespacedName, context: JudgeContext, known: () => KnownPlaces): DesiredService {
     const service = this.#o.intent.services.get(key);
     if (service !== undefined) return frontendsOf(service, this.#slices(key), context, known);
     const pod = this.#o.hostPorts.rows.get(key);
     return { ...(pod === undefined ? NOTHING : hostPortsOf(pod, context.hostPorts)), isTooLarge: false };
   }
 
-  #slices(service: string): SliceSpec[] {
+  #slices(service: NamespacedName): SliceSpec[] {
     const keys = this.#slicesOf.get(service) ?? [];
     const sorted = typeof keys === 'string' ? [keys] : Array.from(keys).toSorted();
     return sorted.flatMap((key) => this.#o.intent.slices.get(key) ?? []);
   }
 
-  #won(key: string): readonly Frontend[] {
+  #won(key: NamespacedName): readonly Frontend[] {
     const places = this.#claims.placesOf(key);
     const all = this.#desired.get(key) ?? [];
     const won = all.filter((frontend, index) => this.#claims.has(frontend, places[index]));
@@ -307,6 +309,6 @@ type Desired = { readonly frontends: readonly Frontend[]; readonly problems: rea
 
 const NOTHING: Desired = { frontends: [], problems: [] };
 
-function nobody(key: string): Pick<ServiceSpec, 'namespace' | 'name' | 'createdAt' | 'uid'> {
+function nobody(key: NamespacedName): Pick<ServiceSpec, 'namespace' | 'name' | 'createdAt' | 'uid'> {
   return { ...nameParts(key), createdAt: '', uid: '' };
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { NamespacedName } from '../../base/index.ts';
 import { type ServiceMaps, type TypedMap } from '../../datapath/index.ts';
 import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { Backend, Frontend, FrontendKind } from '../../model/index.ts';
@@ -36,7 +37,7 @@ const frontend = (service: string, backends: readonly Backend[], options: Option
   });
 };
 
-const desiredOf = (...frontends: Frontend[]): Map<string, readonly Frontend[]> =>
+const desiredOf = (...frontends: Frontend[]): Map<NamespacedName, readonly Frontend[]> =>
   Map.groupBy(frontends, (f) => f.service);
 
 /** Frontend -> addresses of its backends in order; fails where something points at nothing. */
@@ -130,7 +131,7 @@ describe('ServiceInstaller', () => {
     await again.install(desired, 0);
     await again.prune(0);
     expect(writes).toBe(0);
-    await again.install(new Map([['a/web', []]]), 0);
+    await again.install(new Map([[sampleName('a/web'), []]]), 0);
     await again.sweep(1_000);
     expect(await maps.slots.entries()).toEqual([]);
   });
@@ -220,7 +221,7 @@ describe('ServiceInstaller', () => {
     await installer.install(desiredOf(frontend('a/web', [backend(1), backend(2)])), 0);
     await installer.install(desiredOf(frontend('a/web', [backend(2)])), 0);
     expect(await flags()).toEqual({ 1: 1, 2: 0 });
-    await installer.install(new Map([['a/web', []]]), 0);
+    await installer.install(new Map([[sampleName('a/web'), []]]), 0);
     expect(await flags()).toEqual({ 1: 1, 2: 1 });
     await installer.sweep(1_000);
     expect(await flags()).toEqual({});
@@ -276,7 +277,10 @@ describe('ServiceInstaller', () => {
       ),
     );
     await again.install(large, 0);
-    expect([writes, again.refused.get('a/new')?.message]).toEqual([0, expect.stringContaining('slots: 2 of 4')]);
+    expect([writes, again.refused.get(sampleName('a/new'))?.message]).toEqual([
+      0,
+      expect.stringContaining('slots: 2 of 4'),
+    ]);
     await again.prune(0);
     expect(again.retryRefused(), 'its frontend is gone').toEqual(['a/new']);
     await again.sweep(1_000);
@@ -320,9 +324,9 @@ describe('ServiceInstaller', () => {
     const installer = await installerOn(watched(maps, look));
     await installer.install(desiredOf(frontend('a/old', [backend(1)])), 0);
     started = true;
-    const change = new Map([
-      ['a/old', []],
-      ['a/new', [frontend('a/new', [backend(2)])]],
+    const change = new Map<NamespacedName, readonly Frontend[]>([
+      [sampleName('a/old'), []],
+      [sampleName('a/new'), [frontend('a/new', [backend(2)])]],
     ]);
     await installer.install(change, 0);
     expect(missing).toBe(0);
@@ -342,11 +346,11 @@ describe('ServiceInstaller', () => {
       0,
     );
     expect([...installer.refused.keys()]).toEqual(['a/big']);
-    expect(installer.refused.get('a/big')?.message).toContain('3 more slots');
+    expect(installer.refused.get(sampleName('a/big'))?.message).toContain('3 more slots');
     expect(Object.keys(await served(maps))).toEqual(['inside 10.96.0.10:80', 'inside 10.96.0.12:80']);
     expect((await maps.slots.entries()).length).toBe(3);
     expect((await maps.backends.entries()).length).toBe(3);
-    await installer.install(new Map([['a/one', []]]), 0);
+    await installer.install(new Map([[sampleName('a/one'), []]]), 0);
     await installer.sweep(1_000);
     await installer.install(desiredOf(frontend('a/big', big, { addr: '10.96.0.11' })), 1_000);
     expect(installer.refused.size).toBe(0);
@@ -404,7 +408,9 @@ const list = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 5 });
 const serviceArb = fc.record({ kind: kinds, backends: list, external: list, draining: list, gone: fc.boolean() });
 const steps = fc.array(
   fc.record({
-    changes: fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), serviceArb), { maxLength: 3 }),
+    changes: fc.array(fc.tuple(fc.constantFrom(sampleName('a'), sampleName('b'), sampleName('c')), serviceArb), {
+      maxLength: 3,
+    }),
     restart: fc.boolean(),
     sweep: fc.boolean(),
   }),
@@ -418,7 +424,7 @@ describe('ServiceInstaller, whatever happens', () => {
         const maps = fakeServiceMaps();
         /** Every list of backends that a frontend was ever told to have, the last of them now. */
         const wanted = new Map<string, Set<string>>();
-        const now = new Map<string, readonly Frontend[]>();
+        const now = new Map<NamespacedName, readonly Frontend[]>();
         const look = (): void => {
           for (const [key, sets] of wanted) {
             const [scope = '', addr = '', port = ''] = key.split(' ');
@@ -446,7 +452,7 @@ describe('ServiceInstaller, whatever happens', () => {
         let time = 0;
         for (const { changes, restart, sweep } of all) {
           time += 100;
-          const step = new Map<string, readonly Frontend[]>();
+          const step = new Map<NamespacedName, readonly Frontend[]>();
           for (const [name, { kind, backends, external, draining, gone }] of changes) {
             const ready = backends.map((last) => backend(last));
             const addr = kind === 'NodePort' ? '::' : `10.96.0.${name.charCodeAt(0)}`;
@@ -499,7 +505,7 @@ describe('ServiceInstaller, whatever happens', () => {
 describe('ServiceInstaller without room', () => {
   it('never goes on with a backend that its service does not want any more, restarts or not', async () => {
     const change = fc.record({
-      name: fc.constantFrom('a', 'b', 'c'),
+      name: fc.constantFrom(sampleName('a'), sampleName('b'), sampleName('c')),
       backends: list,
       external: list,
       kind: kinds,
@@ -511,7 +517,7 @@ describe('ServiceInstaller without room', () => {
       fc.asyncProperty(room, run, async (sizes, all) => {
         const maps = fakeServiceMaps({ ...sizes, slots: sizes.slots + 1, backends: sizes.backends + 1 });
         let installer = await installerOn(maps);
-        const now = new Map<string, readonly Frontend[]>();
+        const now = new Map<NamespacedName, readonly Frontend[]>();
         for (const [time, step] of all.entries()) {
           const { name, backends, external, kind, gone } = step.change;
           const addr = kind === 'NodePort' ? '::' : `10.96.0.${name.charCodeAt(0)}`;

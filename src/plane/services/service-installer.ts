@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isMembraneError, type MembraneError, nameParts } from '../../base/index.ts';
+import { isMembraneError, type MembraneError, type NamespacedName, nameParts } from '../../base/index.ts';
 import {
   type BackendValue,
   MapRoom,
@@ -59,10 +59,10 @@ export class ServiceInstaller {
   readonly #numbers: FreshNumbers;
   readonly #maglevSize: MaglevSize | undefined;
   #left: ServiceLeftovers | undefined;
-  readonly #states = new Map<string, ServiceState>();
+  readonly #states = new Map<NamespacedName, ServiceState>();
   /** Which service wrote a frontend last. */
-  readonly #owners = new Map<string, string>();
-  readonly #refusals: Refusals<string>;
+  readonly #owners = new Map<string, NamespacedName>();
+  readonly #refusals: Refusals<NamespacedName>;
   readonly #room: MapRoom<keyof ServiceRows>;
   readonly #sets: VersionedSets<RowSet>;
 
@@ -80,7 +80,7 @@ export class ServiceInstaller {
   }
 
   /** Services whose newest state did not fit, and why. */
-  get refused(): ReadonlyMap<string, MembraneError> {
+  get refused(): ReadonlyMap<NamespacedName, MembraneError> {
     return this.#refusals.problems;
   }
 
@@ -89,7 +89,7 @@ export class ServiceInstaller {
   }
 
   /** Services that may fit now, since rows were deleted after they were refused. */
-  retryRefused(): readonly string[] {
+  retryRefused(): readonly NamespacedName[] {
     return this.#refusals.retry();
   }
 
@@ -99,7 +99,7 @@ export class ServiceInstaller {
   }
 
   /** Brings these services to their frontends; an empty list removes a service. */
-  async install(desired: ReadonlyMap<string, readonly Frontend[]>, now: number): Promise<void> {
+  async install(desired: ReadonlyMap<NamespacedName, readonly Frontend[]>, now: number): Promise<void> {
     /** Of those that were carried out, what something is to be released of: few of a first load. */
     const done: ServicePlan[] = [];
     let chunk: ServicePlan[] = [];
@@ -283,7 +283,7 @@ export class ServiceInstaller {
     if (this.#left !== undefined) yield* this.#left.numbers();
   }
 
-  #setState(service: string, after: ServiceState): void {
+  #setState(service: NamespacedName, after: ServiceState): void {
     if (after.frontends.length === 0) this.#states.delete(service);
     else this.#states.set(service, after);
     for (const { text } of after.frontends) this.#owners.set(text, service);
@@ -302,7 +302,7 @@ export class ServiceInstaller {
   }
 
   /** Those that are this service's still, and nobody's from now on. */
-  #disowned(service: string, rows: ServicePlan['removed']): ServiceKey[] {
+  #disowned(service: NamespacedName, rows: ServicePlan['removed']): ServiceKey[] {
     return rows.flatMap(({ key, text }) =>
       this.#owners.get(text) === service && this.#owners.delete(text) ? [key] : [],
     );
@@ -328,4 +328,4 @@ function releases({ removed, draining, retiredSets, retiredBackends }: ServicePl
   return removed.length + draining.length + retiredSets.length + retiredBackends.length > 0;
 }
 
-const namespaceOf = (service: string): string => nameParts(service).namespace;
+const namespaceOf = (service: NamespacedName): string => nameParts(service).namespace;

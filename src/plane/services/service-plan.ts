@@ -1,4 +1,4 @@
-import { flatText } from '../../base/index.ts';
+import { flatText, type NamespacedName } from '../../base/index.ts';
 import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../../datapath/index.ts';
 import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
@@ -44,7 +44,7 @@ export type ServiceState = {
 
 /** What brings one service from what is in the kernel to what is desired, in the order of the fields. */
 export type ServicePlan = {
-  readonly service: string;
+  readonly service: NamespacedName;
   readonly backends: (readonly [number, BackendValue])[];
   readonly slots: (readonly [ServiceSlotKey, ServiceSlot])[];
   readonly frontends: (readonly [ServiceKey, ServiceValue])[];
@@ -77,7 +77,7 @@ export function frontendText({ addr, port, protocol, scope }: ServiceKey): strin
 
 /** Pure but for the numbers that it takes. */
 export function planService(
-  service: string,
+  service: NamespacedName,
   desired: readonly Frontend[],
   before: ServiceState = NO_SERVICE,
   context: PlanContext,
@@ -146,7 +146,7 @@ type Writes = Pick<ServicePlan, 'backends' | 'slots' | 'frontends' | 'draining'>
 };
 
 type PortChange = {
-  readonly service: string;
+  readonly service: NamespacedName;
   readonly name: string;
   readonly group: readonly Frontend[];
   readonly before: PortState | undefined;

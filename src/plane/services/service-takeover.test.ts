@@ -3,7 +3,7 @@ import { type ServiceMaps } from '../../datapath/index.ts';
 import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { ServiceSpec, SliceSpec } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
-import { sampleEndpoint, sampleService, sampleSlice } from '../../service/samples.ts';
+import { sampleEndpoint, sampleName, sampleService, sampleSlice } from '../../service/samples.ts';
 import { serviceNode } from './testkit.ts';
 
 /** A node that heard of all that there is. */
@@ -113,12 +113,12 @@ describe('a Service that gets no more', () => {
     put(intent.slices, slice('three', addresses(9, 3).slice(1).concat(addresses(20, 4))));
     await settle();
     expect(await backendsOf(maps, '10.96.0.3')).toEqual(addresses(8, 3).slice(1));
-    expect(engine.problemsOf('a/three').map(({ reason }) => reason)).toEqual(['NamespaceShareFull']);
+    expect(engine.problemsOf(sampleName('a/three')).map(({ reason }) => reason)).toEqual(['NamespaceShareFull']);
     put(intent.slices, slice('one', addresses(5, 1)));
     await settle();
     await settle();
     expect((await backendsOf(maps, '10.96.0.3')).length).toBe(28);
-    expect(engine.problemsOf('a/three')).toEqual([]);
+    expect(engine.problemsOf(sampleName('a/three'))).toEqual([]);
   });
 
   it('of more backends than a Service may have: keeps those of its old ones that it still has, and no others', async () => {
@@ -132,10 +132,10 @@ describe('a Service that gets no more', () => {
     put(intent.slices, slice(2, 200));
     await settle();
     expect(await backendsOf(maps, '10.96.0.10')).toEqual(['10.244.1.2', '10.244.1.3']);
-    expect(engine.problemsOf('a/web').map(({ reason }) => reason)).toEqual(['ServiceTooLarge']);
+    expect(engine.problemsOf(sampleName('a/web')).map(({ reason }) => reason)).toEqual(['ServiceTooLarge']);
     put(intent.slices, slice(50, 60));
     await settle();
     expect((await backendsOf(maps, '10.96.0.10')).length).toBe(10);
-    expect(engine.problemsOf('a/web')).toEqual([]);
+    expect(engine.problemsOf(sampleName('a/web'))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { errorMessage, type Logger, nameParts, namespacedName } from '../../base/index.ts';
+import { errorMessage, type Logger, type NamespacedName, nameParts, namespacedName } from '../../base/index.ts';
 import {
   type ApiStore,
   isApiError,
@@ -27,8 +27,8 @@ export class EndpointSliceController {
   /** Of each namespace, by name: the store's own objects. */
   readonly #objects: Record<Kind, Map<string, Map<string, KubeObject>>> = { services: new Map(), pods: new Map() };
   /** Of each service, in order; what was written is here before the watch tells of it. */
-  readonly #own = new Map<string, KubeObject[]>();
-  readonly #dirty = new Set<string>();
+  readonly #own = new Map<NamespacedName, KubeObject[]>();
+  readonly #dirty = new Set<NamespacedName>();
   #scheduled = false;
 
   constructor(options: { readonly store: ApiStore; readonly log: Logger }) {
@@ -57,7 +57,7 @@ export class EndpointSliceController {
     }
   }
 
-  #remember(key: string, slices: readonly KubeObject[]): void {
+  #remember(key: NamespacedName, slices: readonly KubeObject[]): void {
     if (slices.length === 0) this.#own.delete(key);
     else
       this.#own.set(
@@ -89,7 +89,7 @@ export class EndpointSliceController {
   }
 
   /** One round for all changes of a burst. */
-  #mark(service: string): void {
+  #mark(service: NamespacedName): void {
     this.#dirty.add(service);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -102,7 +102,7 @@ export class EndpointSliceController {
     });
   }
 
-  #reconcile(key: string): void {
+  #reconcile(key: NamespacedName): void {
     const { namespace, name } = nameParts(key);
     try {
       const service = this.#store.get('services', { namespace, name });
@@ -125,7 +125,7 @@ export class EndpointSliceController {
   }
 
   /** Slices keep their place in the order, so that one pod that changes is one slice that is written. */
-  #write(key: string, service: KubeObject | undefined, wanted: readonly DesiredSlice[]): void {
+  #write(key: NamespacedName, service: KubeObject | undefined, wanted: readonly DesiredSlice[]): void {
     const own = this.#own.get(key) ?? [];
     const now: KubeObject[] = [];
     try {
@@ -141,7 +141,12 @@ export class EndpointSliceController {
     }
   }
 
-  #create(key: string, service: KubeObject | undefined, { ports, endpoints }: DesiredSlice, index: number): KubeObject {
+  #create(
+    key: NamespacedName,
+    service: KubeObject | undefined,
+    { ports, endpoints }: DesiredSlice,
+    index: number,
+  ): KubeObject {
     const { namespace, name } = nameParts(key);
     const uid = service?.metadata.uid ?? '';
     return this.#store.create(SLICES, {
