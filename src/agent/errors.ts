@@ -3,7 +3,8 @@ import { errorTable } from '../base/index.ts';
 export const agentErrors = errorTable({
   E_AGENT_CONFIG: {
     what: 'the configuration is not valid',
-    remedy: 'Correct the file; `membrane agent --help-config` and docs/CONFIG.md have every key.',
+    remedy:
+      'Correct the file, the flag or the variable; `membrane agent --help-config` and docs/CONFIG.md have every key.',
   },
   E_AGENT_CONFIG_FILE: {
     what: 'the configuration cannot be read',

@@ -4,12 +4,21 @@ import { createLogger } from '../base/logging.ts';
 import { cleanup } from './boot/index.ts';
 import { agentErrors } from './errors.ts';
 import { startAgent } from './modules.ts';
-import { type AgentConfig, configKeys, readConfig, releaseMasqueradePorts, takeLock } from './node/index.ts';
+import {
+  type AgentConfig,
+  configKeys,
+  readConfig,
+  releaseMasqueradePorts,
+  type Settings,
+  takeLock,
+  variableOf,
+} from './node/index.ts';
 
-export { configKeys };
+export { configKeys, variableOf };
 
 export type RunAgentOptions = {
-  readonly configPath: string;
+  /** Default: the environment alone. */
+  readonly settings?: Settings;
   /** Remove everything that an agent made on this node, instead of serving it. */
   readonly cleanup?: boolean;
   /** Ends the agent as SIGTERM does. */
@@ -25,7 +34,7 @@ const EXIT = { ok: 0, usage: 2, failure: 4 } as const;
 export async function runAgent(options: RunAgentOptions): Promise<number> {
   let config: AgentConfig;
   try {
-    config = readConfig(options.configPath);
+    config = readConfig(options.settings ?? {});
   } catch (error) {
     return report(error, EXIT.usage);
   }

@@ -1,4 +1,5 @@
 import type { Lifecycle, Logger } from '../base/index.ts';
+import { findConnection } from '../kube/index.ts';
 import { openAdmin } from './admin/index.ts';
 import { pinsBelow, preflight, removeNewPins } from './boot/index.ts';
 import { openDevices } from './devices/index.ts';
@@ -6,7 +7,7 @@ import { loopbackWatch } from './doctor/index.ts';
 import { openEndpoints } from './endpoints/index.ts';
 import { openFlows } from './flows/index.ts';
 import { type AgentConfig, nodeService, openNode } from './node/index.ts';
-import { connectionOf, openObjects } from './objects/index.ts';
+import { openObjects } from './objects/index.ts';
 import { openNodePlane } from './plane.ts';
 import { openServices } from './services/index.ts';
 import { openUpkeep } from './upkeep/index.ts';
@@ -27,7 +28,7 @@ export async function startAgent(config: AgentConfig, lifecycle: Lifecycle, log:
 
 /** One agent, wired by hand and started in order: kernel, plane, what an earlier life left, the API, sockets. */
 async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger): Promise<void> {
-  const connection = connectionOf(config);
+  const connection = findConnection(config);
   const node = await openNode(config, log);
   const devices = openDevices(node);
   const plane = await openNodePlane(node);

@@ -4,7 +4,7 @@ export const cliErrors = errorTable({
   E_CLI_USAGE: { what: 'the command line makes no sense', remedy: 'See "membrane help COMMAND".' },
   E_CLI_NO_AGENT: {
     what: 'no agent runs here',
-    remedy: 'Start one (membrane sandbox up, or membrane agent --config FILE), or name its socket with --socket.',
+    remedy: 'Start one (membrane sandbox up, or membrane agent --node-name NAME), or name its socket with --socket.',
   },
   E_CLI_PERMISSION: {
     what: 'you may not see which agents run here',

@@ -3,7 +3,10 @@
  * only these types, so that `cli` depends on nothing above it. A number is the exit code.
  */
 export type AgentRoot = {
-  readonly runAgent: (options: { configPath: string; cleanup?: boolean }) => Promise<number>;
+  readonly runAgent: (options: {
+    settings: { file?: string | undefined; flags: Readonly<Record<string, unknown>> };
+    cleanup: boolean;
+  }) => Promise<number>;
   readonly configKeys: () => readonly ConfigKey[];
 };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isMembraneError } from '../base/index.ts';
 import type { ObjectRow } from '../model/index.ts';
-import type { KubeConnection } from './connection.ts';
+import type { KubeConnection } from './access/index.ts';
 import { kubeErrors } from './errors.ts';
 import { type Collection, collectionPath, objectPath, type Resource } from './resources/resource.ts';
 import { failureOf, readJson } from './response.ts';

@@ -7,8 +7,9 @@ export const kubeErrors = errorTable({
       'Check the file with "kubectl --kubeconfig FILE config view", and that current-context names a context in it.',
   },
   E_KUBE_EXEC_AUTH: {
-    what: 'the kubeconfig wants a credential plugin, which is not supported',
-    remedy: 'Use a user with a token, a token file, a client certificate or a password, or run in the cluster.',
+    what: 'the credential plugin of the kubeconfig gives no credentials',
+    remedy:
+      'Run its command by hand, as root and without a terminal: "kubectl --kubeconfig FILE get nodes </dev/null" runs it the same way.',
   },
   E_KUBE_NOT_IN_CLUSTER: {
     what: 'there is no service account of a pod here',

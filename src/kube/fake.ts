@@ -1,8 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { namespacedName } from '../base/index.ts';
-import type { KubeConnection } from './connection.ts';
-import { staticToken } from './credentials.ts';
+import type { KubeConnection } from './access/index.ts';
 
 type FakeObject = {
   metadata: { namespace?: string; name: string; resourceVersion?: string } & Record<string, unknown>;
@@ -48,7 +47,9 @@ export class FakeApiServer {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     const { port } = this.#server.address() as AddressInfo;
     const server = new URL(`http://127.0.0.1:${port}`);
-    return { server, insecure: false, credentials: staticToken('t'), namespace: 'default' };
+    const shown = { authorization: 'Bearer t' };
+    const credentials = { present: async () => shown, refresh: () => false };
+    return { server, insecure: false, credentials, namespace: 'default' };
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,5 @@
+export { findConnection, inClusterConnection, type KubeConnection, loadKubeconfig } from './access/index.ts';
 export { KubeClient } from './client.ts';
-export type { KubeConnection } from './connection.ts';
-export { inClusterConnection } from './in-cluster.ts';
-export { loadKubeconfig } from './kubeconfig.ts';
 export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflector.ts';
 export {
   ENDPOINT_SLICE,

@@ -9,8 +9,9 @@ import {
   kubeconfig,
   makeCertificate,
 } from '../sandbox/apiserver/index.ts';
+import { connectionOf } from './access/kubeconfig.ts';
+import { mergeKubeconfigs } from './access/kubeconfig-files.ts';
 import { KubeClient } from './client.ts';
-import { parseKubeconfig } from './kubeconfig.ts';
 import { Reflector } from './reflector.ts';
 import { NAMESPACE, NODE, POD, policyResource, type Resource } from './resources/index.ts';
 
@@ -38,7 +39,7 @@ afterEach(async () => {
 
 function connect(port: number, ca: string, token = TOKEN): KubeClient {
   const config = kubeconfig({ server: `https://127.0.0.1:${port}`, ca, token });
-  return new KubeClient(parseKubeconfig(config, { path: 'test' }));
+  return new KubeClient(connectionOf(mergeKubeconfigs([{ path: 'test', content: config }])));
 }
 
 const podObject = (name: string, labels: Record<string, string> = {}) => ({

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { addAbortSignal } from 'node:stream';
 import { errorMessage, isMembraneError } from '../base/index.ts';
-import type { KubeConnection } from './connection.ts';
+import type { ClientCertificate, KubeConnection, Presented } from './access/index.ts';
 import { kubeErrors } from './errors.ts';
 
 export type KubeRequest = {
@@ -27,21 +27,13 @@ const KEEP_ALIVE_MS = 5_000;
 /** HTTP to one API server over kept-alive connections. `open` gives the raw answer; the caller reads or destroys it. */
 export class KubeTransport {
   readonly #connection: KubeConnection;
-  readonly #agent: http.Agent;
+  #agent: http.Agent;
+  /** What the agent's connections show of us. */
+  #certificate: ClientCertificate | undefined;
 
   constructor(connection: KubeConnection) {
     this.#connection = connection;
-    // maxSockets is left open: every watch holds one.
-    const keepAlive = {
-      keepAlive: true,
-      keepAliveMsecs: KEEP_ALIVE_MS,
-      maxFreeSockets: 4,
-      scheduling: 'lifo',
-    } as const;
-    this.#agent =
-      connection.server.protocol === 'https:'
-        ? new https.Agent({ ...keepAlive, ...tlsOptions(connection) })
-        : new http.Agent(keepAlive);
+    this.#agent = agentOf(connection, undefined);
   }
 
   get server(): string {
@@ -58,29 +50,45 @@ export class KubeTransport {
     for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
+  /** Connections that show another certificate are not used again; what is under way on them goes on. */
+  #show(certificate: ClientCertificate | undefined): http.Agent {
+    if (certificate !== this.#certificate) {
+      this.#forgetIdle();
+      this.#agent = agentOf(this.#connection, certificate);
+      this.#certificate = certificate;
+    }
+    return this.#agent;
+  }
+
   /** Sends; on 401 once more with refreshed credentials. */
   async open(request: KubeRequest): Promise<http.IncomingMessage> {
-    const response = await this.#sendAgain(request);
-    if (response.statusCode !== 401 || !this.#connection.credentials.refresh()) return response;
+    const { credentials } = this.#connection;
+    request.signal?.throwIfAborted();
+    const shown = await credentials.present();
+    const response = await this.#sendAgain(request, shown);
+    if (response.statusCode !== 401 || !credentials.refresh(shown)) return response;
     response.resume();
-    return await this.#send(request);
+    return await this.#send(request, await credentials.present());
   }
 
   /** The server may close an idle connection just when we use it again: what only reads is sent once more. */
-  async #sendAgain(request: KubeRequest): Promise<http.IncomingMessage> {
+  async #sendAgain(request: KubeRequest, shown: Presented): Promise<http.IncomingMessage> {
     try {
-      return await this.#send(request);
+      return await this.#send(request, shown);
     } catch (error) {
       if (request.method !== 'GET' || !wasReset(error)) throw error;
-      return await this.#send(request);
+      return await this.#send(request, shown);
     }
   }
 
-  async #send(request: KubeRequest): Promise<http.IncomingMessage> {
+  async #send(request: KubeRequest, { authorization, certificate }: Presented): Promise<http.IncomingMessage> {
     request.signal?.throwIfAborted();
-    const authorization = await this.#connection.credentials.authorization();
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': 'membrane' };
+    const headers: http.OutgoingHttpHeaders = {
+      accept: 'application/json',
+      'user-agent': 'membrane',
+      ...this.#connection.headers,
+    };
     if (authorization !== undefined) headers.authorization = authorization;
     if (body !== undefined) {
       headers['content-type'] = request.contentType ?? 'application/json';
@@ -98,7 +106,7 @@ export class KubeTransport {
         port: server.port,
         method: request.method,
         path: server.pathname.replace(/\/$/, '') + request.path + queryText(request.query),
-        agent: this.#agent,
+        agent: this.#show(certificate),
         headers,
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       },
@@ -148,13 +156,16 @@ function queryText(query: KubeRequest['query']): string {
   return params.size === 0 ? '' : `?${params.toString()}`;
 }
 
-function tlsOptions(connection: KubeConnection): https.AgentOptions {
-  return {
+function agentOf(connection: KubeConnection, certificate: ClientCertificate | undefined): http.Agent {
+  // maxSockets is left open: every watch holds one.
+  const keepAlive = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxFreeSockets: 4, scheduling: 'lifo' } as const;
+  if (connection.server.protocol !== 'https:') return new http.Agent(keepAlive);
+  return new https.Agent({
+    ...keepAlive,
     rejectUnauthorized: !connection.insecure,
     minVersion: 'TLSv1.2',
     ...(connection.ca === undefined ? {} : { ca: connection.ca }),
     ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
-    ...(connection.cert === undefined ? {} : { cert: connection.cert }),
-    ...(connection.key === undefined ? {} : { key: connection.key }),
-  };
+    ...certificate,
+  });
 }

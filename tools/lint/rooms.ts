@@ -36,6 +36,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   service: { sees: WORDS },
   endpoint: { sees: WORDS },
   kube: { sees: [...WORDS, ...DECISIONS] },
+  'kube/access': { sees: ['base'], why: 'where an API server is and who we are to it says nothing of what is asked' },
   datapath: { sees: [...WORDS, ...DECISIONS] },
   'datapath/kernel': { sees: ['base', 'net', 'model'], why: 'system calls know no map and no program of ours' },
   'datapath/netlink': { sees: ['base', 'net', 'model', 'datapath/kernel'] },

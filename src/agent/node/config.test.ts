@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig, readConfig } from './config.ts';
+import { parseConfig } from './config.ts';
 
 describe('parseConfig', () => {
   it('needs a node name only, and is frozen', () => {
@@ -53,15 +53,6 @@ describe('parseConfig', () => {
   ])('refuses %j and names %s', (value, names) => {
     expect(() => parseConfig(value)).toThrow(
       expect.objectContaining({ code: 'E_AGENT_CONFIG', message: expect.stringContaining(names) }),
-    );
-  });
-
-  it('says which file it cannot read', () => {
-    expect(() => readConfig('/nonexistent/agent.yaml')).toThrow(
-      expect.objectContaining({
-        code: 'E_AGENT_CONFIG_FILE',
-        message: expect.stringContaining('/nonexistent/agent.yaml'),
-      }),
     );
   });
 });

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../../base/index.ts';
 import { MAP_SPECS } from '../../datapath/index.ts';
@@ -141,7 +139,16 @@ export const configSchema = z.strictObject({
     .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/)
     .default('default')
     .describe('Part of every identity.'),
-  kubeconfig: path.optional().describe("Default: the pod's service account (in-cluster)."),
+  kubeconfig: path
+    .optional()
+    .describe("How to reach the API server. Default: the files of KUBECONFIG, else the pod's service account."),
+  apiServer: z
+    .string()
+    .regex(/^(https?:\/\/)?[^\s/]+(\/\S*)?$/, 'must be like 192.0.2.10:6443 or https://api.example:6443')
+    .optional()
+    .describe(
+      'Where the API server is, whatever the kubeconfig or the environment say. Needed in a cluster without kube-proxy: the address of the Service is one that Membrane itself serves, once it runs.',
+    ),
   watchSeconds: z
     .int()
     .min(1)
@@ -297,17 +304,6 @@ export function parseConfig(value: unknown): AgentConfig {
     pinDir: parsed.data.pinDir ?? `/sys/fs/bpf/membrane/${parsed.data.nodeName}`,
     adminSocket: parsed.data.adminSocket ?? `${stateDir}/admin.sock`,
   });
-}
-
-/** Reads YAML (and so JSON). E_AGENT_CONFIG_FILE, E_AGENT_CONFIG. */
-export function readConfig(file: string): AgentConfig {
-  let value: unknown;
-  try {
-    value = parseYaml(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw agentErrors.make('E_AGENT_CONFIG_FILE', { detail: file, cause });
-  }
-  return parseConfig(value);
 }
 
 function deepFreeze<T extends object>(value: T): T {

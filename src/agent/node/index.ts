@@ -1,5 +1,5 @@
 /** What this node is, what its owner wants of it, and what an agent keeps for its next life. */
-export { type AgentConfig, readConfig } from './config.ts';
+export type { AgentConfig } from './config.ts';
 export { configKeys } from './config-keys.ts';
 export { makeDirectory } from './directory.ts';
 export { takeLock } from './lock.ts';
@@ -14,4 +14,5 @@ export {
 export { type AgentNode, nodeService, openNode } from './node.ts';
 export { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
 export { reservedNumbers } from './reserved-numbers.ts';
+export { readConfig, type Settings, variableOf } from './settings.ts';
 export type { StateFiles } from './state-files.ts';

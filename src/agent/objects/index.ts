@@ -1,3 +1,3 @@
 /** The objects of the API: how they come in, and what is told about them there. */
-export { connectionOf, openObjects } from './open-objects.ts';
+export { openObjects } from './open-objects.ts';
 export { type Reflection, reflectorDetail, unreadableTexts } from './reflection.ts';

@@ -1,21 +1,10 @@
 import type { Service } from '../../base/index.ts';
-import {
-  inClusterConnection,
-  KubeClient,
-  type KubeConnection,
-  loadKubeconfig,
-  readServiceRanges,
-} from '../../kube/index.ts';
+import { KubeClient, type KubeConnection, readServiceRanges } from '../../kube/index.ts';
 import type { Plane } from '../../plane/index.ts';
-import type { AgentConfig, AgentNode } from '../node/index.ts';
+import type { AgentNode } from '../node/index.ts';
 import { ObjectEvents } from './object-events.ts';
 import { Reflection } from './reflection.ts';
 import { ServiceRanges } from './service-ranges.ts';
-
-/** Where the API server is, and who we are to it. */
-export function connectionOf({ kubeconfig }: Pick<AgentConfig, 'kubeconfig'>): KubeConnection {
-  return kubeconfig === undefined ? inClusterConnection() : loadKubeconfig(kubeconfig);
-}
 
 export type Objects = { readonly reflection: Reflection; readonly servers: readonly Service[] };
 
