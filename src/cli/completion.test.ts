@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { completionScript } from './completion.ts';
-import { createContext } from './context.ts';
-import { buildProgram } from './program.ts';
+import { everyCommand } from './testkit.ts';
 
-const program = buildProgram(createContext({ globals: () => ({}), roots: {} as never, version: '0' }));
+const program = await everyCommand();
 
 /** What the shell itself offers for the last word. */
 const OFFERS = {

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import type { ApiClient } from '../api/index.ts';
 import type { Agents } from './agents.ts';
 import type { GlobalOptions } from './options.ts';
@@ -9,6 +10,8 @@ export type CommandContext = {
   readonly out: Output;
   readonly roots: Roots;
   readonly version: string;
+  /** The command line with every verb; the one that runs has its own only. */
+  readonly wholeProgram: () => Promise<Command>;
   /** From now on Ctrl-C and SIGTERM abort the signal instead of ending the process. */
   readonly onInterrupt: () => AbortSignal;
   /** The one agent to ask; E_CLI_SEVERAL_AGENTS where several run and none is named. */
@@ -19,16 +22,19 @@ export type CommandContext = {
   readonly exit: (code: number) => void;
 };
 
-export function createContext(options: {
-  globals: () => GlobalOptions;
-  roots: Roots;
-  version: string;
+export function createContext({
+  globals,
+  roots,
+  version,
+  wholeProgram,
+}: Pick<CommandContext, 'roots' | 'version' | 'wholeProgram'> & {
+  readonly globals: () => GlobalOptions;
 }): CommandContext {
-  const { globals, roots, version } = options;
   return {
     out: new Output({ stream: process.stdout, env: process.env, options: globals }),
     roots,
     version,
+    wholeProgram,
     onInterrupt: () => {
       const controller = new AbortController();
       for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(new Error(name)));

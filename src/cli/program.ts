@@ -1,43 +1,13 @@
 import { Command, Option } from 'commander';
-import { registerAgent } from './commands/agent.ts';
-import { registerCompletion } from './commands/completion.ts';
-import { registerCt } from './commands/ct.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerEndpoint } from './commands/endpoint.ts';
-import { registerFootprint } from './commands/footprint.ts';
-import { registerIdentity } from './commands/identity.ts';
-import { registerNode } from './commands/node.ts';
-import { registerObserve } from './commands/observe.ts';
-import { registerPolicy } from './commands/policy.ts';
-import { registerSandbox } from './commands/sandbox.ts';
-import { registerService } from './commands/service.ts';
-import { registerStatus } from './commands/status.ts';
-import { registerVersion } from './commands/version.ts';
 import type { CommandContext } from './context.ts';
+import { VERBS } from './gen/verbs.ts';
 import { escapeText } from './output/index.ts';
-
-const VERBS = [
-  registerSandbox,
-  registerAgent,
-  registerStatus,
-  registerDoctor,
-  registerFootprint,
-  registerObserve,
-  registerIdentity,
-  registerEndpoint,
-  registerPolicy,
-  registerService,
-  registerNode,
-  registerCt,
-  registerCompletion,
-  registerVersion,
-];
 
 const EXIT_CODES = `
 Exit codes: 0 good; 1 the answer is no; 2 usage; 3 the agent could not be reached; 4 any other failure.`;
 
-/** The whole command line. Options that hold everywhere may stand anywhere on it. */
-export function buildProgram(context: CommandContext): Command {
+/** The command line without a verb. Options that hold everywhere may stand anywhere on it. */
+export function emptyProgram(): Command {
   const program = new Command('membrane')
     .description("Network security for Kubernetes pods by identity, enforced at each pod's own device.")
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
@@ -48,9 +18,27 @@ export function buildProgram(context: CommandContext): Command {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)
     .showSuggestionAfterError();
-  for (const register of VERBS) register(program, context);
   settle(program);
   return program;
+}
+
+/** Adds the verb that the words call, all where they call none that there is. Throws CommanderError for options that make no sense. */
+export async function addCalledVerb(
+  program: Command,
+  context: CommandContext,
+  words: readonly string[],
+): Promise<void> {
+  const [verb = ''] = program.parseOptions([...words]).operands;
+  const load = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (load === undefined) return await addAllVerbs(program, context);
+  (await load()).register(program, context);
+  settle(program);
+}
+
+export async function addAllVerbs(program: Command, context: CommandContext): Promise<void> {
+  const verbs = await Promise.all(Object.values(VERBS).map((load) => load()));
+  for (const { register } of verbs) register(program, context);
+  settle(program);
 }
 
 /** For every command: usage errors are thrown, told like all other errors, and a group without a verb is one. */

@@ -4,7 +4,7 @@ import { createContext } from './context.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import type { GlobalOptions } from './options.ts';
 import { escapeText } from './output/index.ts';
-import { buildProgram } from './program.ts';
+import { addAllVerbs, addCalledVerb, emptyProgram } from './program.ts';
 import type { Roots } from './roots.ts';
 
 /** Runs one command line. Never throws; the result is `process.exitCode`. */
@@ -13,13 +13,19 @@ export async function run(argv: readonly string[], roots: Roots): Promise<void> 
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? EXIT.good : EXIT.failure),
   );
+  const program = emptyProgram();
   const context = createContext({
     globals: () => program.opts<GlobalOptions>(),
     roots,
     version: packageVersion(),
+    wholeProgram: async () => {
+      const whole = emptyProgram();
+      await addAllVerbs(whole, context);
+      return whole;
+    },
   });
-  const program = buildProgram(context);
   try {
+    await addCalledVerb(program, context, argv.slice(2));
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = await report(error);

@@ -3,8 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { configPage } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { placesFile } from './places-file.ts';
+import { verbsFile } from './verbs-file.ts';
 
-const FILES = { 'docs/ERRORS.md': errorsPage, 'docs/CONFIG.md': configPage, 'src/api/gen/places.ts': placesFile };
+const FILES = {
+  'docs/ERRORS.md': errorsPage,
+  'docs/CONFIG.md': configPage,
+  'src/api/gen/places.ts': placesFile,
+  'src/cli/gen/verbs.ts': verbsFile,
+};
 
 for (const [path, render] of Object.entries(FILES)) {
   const file = new URL(`../../${path}`, import.meta.url);

@@ -2,22 +2,13 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { configKeys } from '../../src/agent/main.ts';
-import { createContext } from '../../src/cli/context.ts';
-import { buildProgram } from '../../src/cli/program.ts';
+import { everyCommand } from '../../src/cli/testkit.ts';
 import { DROP_REASON_TEXTS } from '../../src/model/index.ts';
 import { errorSections } from './error-tables.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
-function program(): Command {
-  const nobody = (): never => {
-    throw new Error('not called');
-  };
-  const roots = { agent: nobody, sandbox: nobody, attacks: nobody, demo: nobody };
-  return buildProgram(createContext({ globals: () => ({}), roots, version: '0' }));
-}
-
-const commands = program();
+const commands = await everyCommand();
 const sections = await errorSections();
 const keys = new Set(configKeys().flatMap(({ name }) => [name, name.split('.')[0] ?? name]));
 const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { scripts: object };

@@ -16,7 +16,7 @@ const SOURCES = `
 Every key of the configuration has a variable, too: MEMBRANE_METRICS_PORT is metrics.port. Options count before variables,
 and these before the file. In a cluster NODE_NAME and the pod's service account are enough.`;
 
-export function registerAgent(program: Command, { out, roots, exit }: CommandContext): void {
+export function register(program: Command, { out, roots, exit }: CommandContext): void {
   program
     .command('agent')
     .description('run the agent of this node in the foreground')

@@ -8,7 +8,7 @@ bash: source <(membrane completion bash)
 zsh:  source <(membrane completion zsh)
 fish: membrane completion fish | source`;
 
-export function registerCompletion(program: Command, { out }: CommandContext): void {
+export function register(program: Command, { out, wholeProgram }: CommandContext): void {
   program
     .command('completion')
     .description('print what completes this command line in a shell')
@@ -16,6 +16,6 @@ export function registerCompletion(program: Command, { out }: CommandContext): v
     .addHelpText('after', HOW)
     .action(async (shell: (typeof SHELLS)[number]) => {
       const { completionScript } = await import('../completion.ts');
-      await out.line(completionScript(program, shell));
+      await out.line(completionScript(await wholeProgram(), shell));
     });
 }

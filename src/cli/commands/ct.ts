@@ -4,7 +4,7 @@ import type { Told } from '../agents.ts';
 import type { CommandContext } from '../context.ts';
 import { endpointText, escapeText, pad } from '../output/index.ts';
 
-export function registerCt(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
+export function register(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
   const ct = program.command('ct').description('connections that the datapath tracks');
   ct.command('list')
     .description('all tracked connections; with -o json one a line')

@@ -7,7 +7,7 @@ import { escapeText, pad, type Tone } from '../output/index.ts';
 
 const TONES: Readonly<Record<Severity, Tone>> = { critical: 'bad', warning: 'warn', info: 'bold', ok: 'good' };
 
-export function registerDoctor(program: Command, { out, connectAll, exit }: CommandContext): void {
+export function register(program: Command, { out, connectAll, exit }: CommandContext): void {
   program
     .command('doctor')
     .description('say what on this machine and node weakens Membrane or is missing; exit 1 when something is critical')

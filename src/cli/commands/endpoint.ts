@@ -6,7 +6,7 @@ import { bytes } from '../output/index.ts';
 
 const podOf = ({ namespace, pod }: { namespace: string; pod: string }) => namespacedName({ namespace, name: pod });
 
-export function registerEndpoint(program: Command, { out, connect, connectAll }: CommandContext): void {
+export function register(program: Command, { out, connect, connectAll }: CommandContext): void {
   const endpoint = program
     .command('endpoint')
     .description('the pods of this node and what is enforced at their devices');

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { bytes } from '../output/index.ts';
 
-export function registerFootprint(program: Command, { out, connect }: CommandContext): void {
+export function register(program: Command, { out, connect }: CommandContext): void {
   program
     .command('footprint')
     .description('what is loaded in the kernel now: programs by instruction, maps by byte, features that are off')

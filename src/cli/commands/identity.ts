@@ -3,7 +3,7 @@ import type { IdentityView } from '../../api/index.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 
-export function registerIdentity(program: Command, { out, connect, connectAll }: CommandContext): void {
+export function register(program: Command, { out, connect, connectAll }: CommandContext): void {
   const identity = program.command('identity').description('who there is: numeric identities and their labels');
 
   identity

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 
-export function registerNode(program: Command, { out, connectAll }: CommandContext): void {
+export function register(program: Command, { out, connectAll }: CommandContext): void {
   const node = program.command('node').description('the nodes of the cluster');
   node
     .command('list')

@@ -11,7 +11,7 @@ const TYPES = ['open', 'close', 'renew', 'drop'] as const;
 /** What a person wants to see without asking for a number. */
 const DEFAULT_LAST = 20;
 
-export function registerObserve(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
+export function register(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
   program
     .command('observe')
     .description(

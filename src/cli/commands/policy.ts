@@ -4,9 +4,9 @@ import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { printTrace } from '../output/index.ts';
-import { registerLint } from './policy-lint.ts';
+import { registerLint } from './policy/lint.ts';
 
-export function registerPolicy(program: Command, context: CommandContext): void {
+export function register(program: Command, context: CommandContext): void {
   const { out, connect, connectAll } = context;
   const policy = program.command('policy').description('the policies in force, and what they say about a connection');
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { gather, type PodName, podName, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 
-export function registerSandbox(program: Command, { out, roots, exit, onInterrupt }: CommandContext): void {
+export function register(program: Command, { out, roots, exit, onInterrupt }: CommandContext): void {
   const sandbox = program
     .command('sandbox')
     .description('a Kubernetes-shaped cluster on this machine, out of network namespaces');

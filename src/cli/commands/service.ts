@@ -7,7 +7,7 @@ import { escapeText } from '../output/index.ts';
 /** Of one service, in the table; `-o json` has more. */
 const MAX_SHOWN = 8;
 
-export function registerService(program: Command, { out, connectAll }: CommandContext): void {
+export function register(program: Command, { out, connectAll }: CommandContext): void {
   const service = program.command('service').description('services and their backends');
   service
     .command('list')

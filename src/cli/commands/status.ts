@@ -4,7 +4,7 @@ import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { duration, escapeText, type Output, pad } from '../output/index.ts';
 
-export function registerStatus(program: Command, { out, connectAll, exit }: CommandContext): void {
+export function register(program: Command, { out, connectAll, exit }: CommandContext): void {
   program
     .command('status')
     .description('how the agents of this machine are; exit 1 when one is not ready')

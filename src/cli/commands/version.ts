@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 
-export function registerVersion(program: Command, { out, version }: CommandContext): void {
+export function register(program: Command, { out, version }: CommandContext): void {
   program
     .command('version')
     .description('print the version of this program')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { CommandContext } from '../context.ts';
-import { EXIT } from '../exit.ts';
-import { escapeText } from '../output/index.ts';
+import type { CommandContext } from '../../context.ts';
+import { EXIT } from '../../exit.ts';
+import { escapeText } from '../../output/index.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 nothing, or only what is worth a look; 1 something is very likely a mistake; 2, 3, 4 as everywhere.`;
@@ -13,7 +13,7 @@ export function registerLint(policy: Command, { out, connectAll, exit }: Command
     .option('-f, --file <path>', 'look at the policies of this file, thought over what is in force; nothing is written')
     .addHelpText('after', EXIT_CODES)
     .action(async ({ file }: { file?: string }) => {
-      const { readPolicies } = await import('../policy-file.ts');
+      const { readPolicies } = await import('../../policy-file.ts');
       const proposed = file === undefined ? undefined : await readPolicies(file);
       // Every agent knows all policies: any of them says the same.
       const [agent] = (await connectAll()).all;
