@@ -61,6 +61,12 @@ export const forbiddenField = (field: string, detail: string): FieldError => ({
   field,
   detail,
 });
+export const notFoundField = (field: string, value: unknown): FieldError => ({
+  type: 'FieldValueNotFound',
+  field,
+  value,
+  detail: '',
+});
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
   type: 'FieldValueNotSupported',
   field,

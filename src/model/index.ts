@@ -8,6 +8,7 @@ export {
   forbiddenField,
   GoValue,
   invalid,
+  notFoundField,
   notSupported,
   required,
   tooLong,

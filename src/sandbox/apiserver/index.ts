@@ -15,3 +15,4 @@ export type { ObjectKey } from './store/options.ts';
 export { execProcess } from './streams/child.ts';
 export type { PodStreams } from './streams/pod-streams.ts';
 export type { ExecProcess } from './streams/process.ts';
+export { drained as streamDrained } from './streams/transport.ts';

@@ -17,6 +17,13 @@ export type Column = {
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
+/** A part of an object that is written apart from the rest. */
+export type ObjectPart = {
+  /** The old object, a copy, with that part of the new one. */
+  readonly take: (next: KubeObject, old: KubeObject) => KubeObject;
+  readonly validate: (next: KubeObject, old: KubeObject) => FieldError[];
+};
+
 /**
  * Everything the server must know of a kind. Adding one to a group's list makes it stored, listed, watched, printed,
  * discovered and described in OpenAPI.
@@ -37,6 +44,8 @@ export type ResourceDefinition = {
   readonly verbs?: readonly Verb[];
   /** Has a `/status` that is written apart from the rest. */
   readonly status?: boolean;
+  /** Further parts, by the name of their subresource. */
+  readonly parts?: Readonly<Record<string, ObjectPart>>;
   /** `metadata.generation` counts changes of `spec`. */
   readonly generation?: boolean;
   /** What else counts as a change for `metadata.generation`. */

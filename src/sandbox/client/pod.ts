@@ -52,6 +52,10 @@ const containerSchema = z.object({
   volumeMounts: z.array(volumeMountSchema).default([]),
   resources: resourcesSchema.default({ limits: {}, requests: {} }),
   workingDir: noNul.optional(),
+  stdin: z.boolean().default(false),
+  /** Its input ends with the first client that was attached to it. */
+  stdinOnce: z.boolean().default(false),
+  tty: z.boolean().default(false),
   ports: z
     .array(
       z.object({
@@ -82,6 +86,8 @@ const containerSchema = z.object({
   lifecycle: z.object({ postStart: hookSchema.optional(), preStop: hookSchema.optional() }).optional(),
   /** Of an init container: it goes on running beside the others. */
   restartPolicy: z.string().optional(),
+  /** Of an ephemeral container: whose processes it sees. */
+  targetContainerName: segment.or(z.literal('')).default(''),
 });
 
 const tolerationSchema = z.object({
@@ -144,6 +150,7 @@ export const podSchema = z.object({
     schedulerName: z.string().default('default-scheduler'),
     initContainers: z.array(containerSchema).default([]),
     containers: z.array(containerSchema),
+    ephemeralContainers: z.array(containerSchema).default([]),
     securityContext: z
       .object({
         runAsUser: z.int().min(0).optional(),

@@ -13,7 +13,11 @@ export function podStreams(kubeletOf: (namespace: string, name: string) => Kubel
       if (target === undefined) throw containerNotFound(container);
       return tty ? execInTerminal(target, command) : execWithPipes(target, command);
     },
-    attach: () => Promise.reject(badRequest('attach is not there yet')),
+    async attach(namespace, name, { container, stdin }) {
+      const attached = kubeletOf(namespace, name)?.attach(namespace, name, container, { stdin });
+      if (attached === undefined) throw containerNotFound(container);
+      return attached;
+    },
     async dialer(namespace, name) {
       const netns = kubeletOf(namespace, name)?.netnsOf(namespace, name);
       const pod = namespacedName({ namespace, name });

@@ -1,10 +1,9 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { closeSync, readFileSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Cgroup, exitCode, openPipe } from '../machine/index.ts';
-import type { LogWriter, OutputName } from './logs/log-writer.ts';
+import { type Cgroup, exitCode } from '../machine/index.ts';
+import type { ContainerStreams } from './streams/container-streams.ts';
 
 export type Exit = { readonly exitCode: number; readonly signal?: NodeJS.Signals };
 
@@ -13,8 +12,8 @@ export type ContainerProcessOptions = {
   readonly env: Readonly<Record<string, string>>;
   /** Of its own: ended as a whole. The caller removes it. */
   readonly cgroup: Cgroup;
-  /** For what it says, which is read to its end; nobody hears it when left out. */
-  readonly log?: LogWriter;
+  /** What it says is read to its end; nobody hears it when left out. */
+  readonly streams?: ContainerStreams;
 };
 
 /** A process of a pod that announces itself on fd 3 (see isolation.ts). */
@@ -29,21 +28,16 @@ export class ContainerProcess {
   constructor(options: ContainerProcessOptions) {
     const [file = '', ...args] = options.argv;
     this.#cgroup = options.cgroup;
-    const log = options.log;
-    const outputs = log === undefined ? undefined : [new Output('stdout', log), new Output('stderr', log)];
-    const [stdout = 'ignore', stderr = 'ignore'] = outputs?.map((output) => output.writer) ?? [];
+    const { streams } = options;
     try {
       // In a session of its own: Ctrl-C at the sandbox's terminal is not for pods.
-      const stdio: StdioOptions = ['ignore', stdout, stderr, 'pipe'];
+      const stdio: StdioOptions = [...(streams?.child ?? ['ignore', 'ignore', 'ignore']), 'pipe'];
       this.#child = spawn(file, args, { stdio, env: options.env, cwd: '/', detached: true });
     } finally {
-      for (const output of outputs ?? []) output.closeWriter();
+      streams?.closeChild();
     }
     const exited = Promise.withResolvers<Exit>();
-    this.exited = Promise.all([exited.promise, ...(outputs ?? []).map((output) => output.ended)]).then(([exit]) => {
-      log?.end();
-      return exit;
-    });
+    this.exited = Promise.all([exited.promise, streams?.ended]).then(([exit]) => exit);
     this.#child.once('error', () => exited.resolve({ exitCode: 128 }));
     this.#child.once('exit', (code, signal) => {
       exited.resolve({ exitCode: exitCode(code, signal), ...(signal !== null && { signal }) });
@@ -84,26 +78,6 @@ export class ContainerProcess {
     // It may be on its way into the cgroup still.
     this.#child.kill('SIGKILL');
     await this.exited;
-  }
-}
-
-/** A pipe to a log. A real one: what node makes for a child is a socket, which cannot be opened as /dev/stdout. */
-class Output {
-  readonly writer: number;
-  /** Resolves when nobody has the writing end any more. */
-  readonly ended: Promise<void>;
-
-  constructor(name: OutputName, log: LogWriter) {
-    const { reader, writer } = openPipe();
-    this.writer = writer;
-    const stream = new Socket({ fd: reader, readable: true, writable: false });
-    this.ended = new Promise((resolve) => stream.once('close', () => resolve()));
-    stream.on('error', () => undefined);
-    stream.on('data', (chunk: Buffer) => log.write(name, chunk));
-  }
-
-  closeWriter(): void {
-    closeSync(this.writer);
   }
 }
 

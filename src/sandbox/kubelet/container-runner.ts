@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../base/index.ts';
+import type { ExecProcess } from '../apiserver/index.ts';
 import { type Container, type LifecycleHandler, type Pod, type Probe, rfc3339 } from '../client/index.ts';
 import { type ContainerCommand, containerCommand } from './container-command.ts';
 import { ContainerProcess, type Exit } from './container-process.ts';
@@ -19,6 +20,7 @@ import { containerActions } from './probes/container-actions.ts';
 import { watchContainer } from './probes/container-probes.ts';
 import type { ProbeActions, ProbeResult } from './probes/probe-actions.ts';
 import { RestartBackoff } from './restart-backoff.ts';
+import { ContainerStreams } from './streams/container-streams.ts';
 
 /** What another process needs to run something in a container; kept in a file that only root reads. */
 export type ExecTarget = {
@@ -38,6 +40,8 @@ export type ContainerRunnerOptions = {
   readonly files: PodFiles;
   /** The pod's folder of logs. */
   readonly logDir: string;
+  /** Another container of the pod, while it runs. */
+  readonly targetOf: (container: string) => ExecTarget | undefined;
   /** After every change of `record`. */
   readonly onChange: () => void;
   readonly event: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -53,6 +57,8 @@ export type StopOptions = {
 
 /** What is left of the grace after a hook is never less, or a hook could turn SIGTERM into SIGKILL. */
 const LEAST_GRACE_MS = 2_000;
+/** How soon what cannot be started is tried again when no object changes. */
+const RETRY_MS = 1_000;
 
 const UNSTARTED: ContainerRecord = {
   state: { kind: 'waiting', reason: 'PodInitializing' },
@@ -77,6 +83,7 @@ export class ContainerRunner {
   /** Aborted when the present process is gone. */
   #gone = new AbortController();
   #target: ExecTarget | undefined;
+  #streams: ContainerStreams | undefined;
 
   constructor(options: ContainerRunnerOptions) {
     this.#options = options;
@@ -97,6 +104,11 @@ export class ContainerRunner {
   /** `undefined` while it does not run. */
   get target(): ExecTarget | undefined {
     return this.#target;
+  }
+
+  /** The streams of its own process; `undefined` while it does not run. */
+  attach(options: { readonly stdin: boolean }): ExecProcess | undefined {
+    return this.#target === undefined ? undefined : this.#streams?.attach(options);
   }
 
   /** Returns when the container has ended for good, or at the next end after the signal was aborted or it was stopped. */
@@ -180,7 +192,12 @@ export class ContainerRunner {
   }
 
   #command(): ContainerCommand {
-    const { host, pod, container, sandbox } = this.#options;
+    const { host, pod, container, sandbox, targetOf } = this.#options;
+    const target = container.targetContainerName;
+    if (target !== '' && targetOf(target) === undefined) {
+      const message = `unable to find target container ${JSON.stringify(target)}`;
+      return { kind: 'refused', reason: 'CreateContainerError', message };
+    }
     const place = { hostIP: host.node.ip, podIPs: sandbox.podIPs };
     const made = containerEnv(container, pod, place, host.objects.of(pod.metadata.namespace));
     if (made.kind === 'env') return containerCommand(container, pod, made.env, host.images.command(container));
@@ -189,15 +206,21 @@ export class ContainerRunner {
 
   /** Until something changes that might help. */
   async #refuse({ reason, message }: Refused, signal: AbortSignal): Promise<void> {
-    const { host, pod, event } = this.#options;
+    const { host, pod, container, event } = this.#options;
     event('Warning', 'Failed', `Error: ${message}`);
     this.#set({ state: { kind: 'waiting', reason, message }, ready: false });
-    await host.objects.changed(pod.metadata.namespace, signal);
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    await Promise.race([
+      host.objects.changed(pod.metadata.namespace, either),
+      ...(container.targetContainerName === '' ? [] : [systemClock.sleep(RETRY_MS, either).catch(() => undefined)]),
+    ]);
+    done.abort();
   }
 
   /** One start to its end; how long it ran, in ms. */
   async #runOnce(command: Runnable, signal: AbortSignal): Promise<number> {
-    const { host, pod, container, sandbox, files, event } = this.#options;
+    const { host, pod, container, sandbox, files, event, targetOf } = this.#options;
     const cgroup = sandbox.cgroup.child(`c-${container.name}`);
     const started = systemClock.now();
     const startedAt = rfc3339(started);
@@ -213,9 +236,13 @@ export class ContainerRunner {
       const { netns, holder } = sandbox;
       const { stage } = files;
       const mounts = [...imageMounts(command.files), ...files.mounts(container, pod, command.env)];
-      const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts });
-      const log = new LogWriter(this.#nextLog());
-      const made = new ContainerProcess({ argv, env: command.env, cgroup, log });
+      const { tty } = container;
+      const beside = targetOf(container.targetContainerName)?.init;
+      const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts, tty, beside });
+      const streams = new ContainerStreams(container, new LogWriter(this.#nextLog()));
+      const env = { ...(tty && { TERM: 'xterm' }), ...command.env };
+      const made = new ContainerProcess({ argv, env, cgroup, streams });
+      this.#streams = streams;
       this.#gone = new AbortController();
       this.#process = made;
       await made.running;
@@ -248,6 +275,7 @@ export class ContainerRunner {
     this.#gone.abort();
     this.#process = undefined;
     this.#target = undefined;
+    this.#streams = undefined;
     this.#set({ started: false, ready: false, state: this.#terminated(exit, startedAt, running) });
     return systemClock.now() - started;
   }

@@ -11,6 +11,9 @@ import type { MemoryVolume } from './volumes/pod-volumes.ts';
 /** Built from pod-init. */
 const POD = join(REPOSITORY, 'build/membrane-pod');
 
+/** Makes the terminal that a process has on its standard input that of a session of its own. */
+const OWN_TERMINAL = ['setsid', '--ctty', '--'];
+
 /** The process that holds a pod's ipc, uts and mount namespaces. Writes one byte to fd 3 when they are there. */
 export function holderArgv(options: {
   readonly procsFile: string;
@@ -37,11 +40,17 @@ export function containerArgv(options: {
   readonly stage: string;
   readonly mounts: readonly Mount[];
   readonly argv: readonly string[];
+  /** Its standard input is a terminal. */
+  readonly tty?: boolean;
+  /** A process, as seen from here, in whose pid namespace it runs; in one of its own when left out. */
+  readonly beside?: number | undefined;
 }): string[] {
   const shared = ['ipc', 'uts'].map((kind) => `--${kind}=/proc/${options.holder}/ns/${kind}`);
+  if (options.beside !== undefined) shared.push(`--pid=/proc/${options.beside}/ns/pid`);
   const enter = ['nsenter', `--net=${options.netns}`, ...shared, `--mount=/proc/${options.holder}/ns/mnt`, '--'];
-  // --kill-child: when this parent goes, the container goes.
-  const own = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private', '--'];
+  // --kill-child: when this parent goes, the container goes. Into a pid namespace that is there nsenter forks by itself.
+  const alone = options.beside === undefined ? ['--pid', '--fork', '--kill-child'] : [];
+  const own = ['unshare', '--mount', ...alone, '--propagation', 'private', '--'];
   const root = [
     ...(options.privileged ? [] : ['--read-only-kernel']),
     ...(options.readOnlyRoot ? ['--read-only-root'] : []),
@@ -53,12 +62,10 @@ export function containerArgv(options: {
       return ['--mount', source, sub, target, readOnly ? 'ro' : 'rw'];
     }),
   ];
-  const command = ['setpriv', ...options.privileges, '--', ...options.argv];
+  const terminal = options.tty === true ? OWN_TERMINAL : [];
+  const command = [...terminal, 'setpriv', ...options.privileges, '--', ...options.argv];
   return inCgroupArgv(options.procsFile, [...enter, ...own, POD, 'enter', ...root, '--', ...command]);
 }
-
-/** Makes the terminal that a process has on its standard input that of a session of its own. */
-const OWN_TERMINAL = ['setsid', '--ctty', '--'];
 
 /** One more process in a running container. `init` is the pid, outside, of the container's first process. */
 export function execArgv(options: {

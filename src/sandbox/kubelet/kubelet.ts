@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorMessage, type Logger, namespacedName, systemClock } from '../../base/index.ts';
-import type { ApiStore } from '../apiserver/index.ts';
+import type { ApiStore, ExecProcess } from '../apiserver/index.ts';
 import { type Change, EventRecorder, type Informer, type Pod, podKey } from '../client/index.ts';
 import type { Cgroup, NodePlace } from '../machine/index.ts';
 import { Cni } from './cni.ts';
@@ -147,6 +147,16 @@ export class Kubelet {
   /** How to run something in a pod's container (default: its first); `undefined` when that does not run. */
   execTarget(namespace: string, name: string, container?: string): ExecTarget | undefined {
     return this.#byName.get(namespacedName({ namespace, name }))?.execTarget(container);
+  }
+
+  /** The streams of a container's own process; `undefined` when it does not run. */
+  attach(
+    namespace: string,
+    name: string,
+    container: string,
+    options: { readonly stdin: boolean },
+  ): ExecProcess | undefined {
+    return this.#byName.get(namespacedName({ namespace, name }))?.attach(container, options);
   }
 
   /** Path of a pod's network namespace. */

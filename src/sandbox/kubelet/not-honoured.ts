@@ -47,7 +47,7 @@ export function notHonoured(pod: KubeObject): string[] {
   const context = contextAsks(objectAt(spec, 'securityContext'), OF_POD_CONTEXTS).map(
     (key) => `securityContext.${key}`,
   );
-  const containers = ['initContainers', 'containers'].flatMap((list) =>
+  const containers = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((list) =>
     listAt(spec, list).flatMap((container) =>
       containerAsks(container).map((path) => `${list}{${stringAt(container, 'name') ?? ''}}.${path}`),
     ),

@@ -174,6 +174,9 @@ export function podStatus(
       initContainerStatuses: pod.spec.initContainers.map((c) => containerStatus(c, recordOf(record, c))),
     }),
     containerStatuses: pod.spec.containers.map((c) => containerStatus(c, recordOf(record, c))),
+    ...(pod.spec.ephemeralContainers.length > 0 && {
+      ephemeralContainerStatuses: pod.spec.ephemeralContainers.map((c) => containerStatus(c, recordOf(record, c))),
+    }),
     qosClass: 'BestEffort',
   };
   return { status, conditions: kept };

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Backoff, errorMessage, systemClock } from '../../base/index.ts';
-import { isApiError } from '../apiserver/index.ts';
+import { type ExecProcess, isApiError } from '../apiserver/index.ts';
 import { type Container, type Pod, podKey, rfc3339 } from '../client/index.ts';
 import { ContainerRunner, type ExecTarget } from './container-runner.ts';
 import type { KubeletHost } from './kubelet-host.ts';
@@ -37,8 +37,12 @@ export class PodWorker {
   #written = '';
   /** Why its containers cannot be made yet. */
   #missing: string | undefined;
+  /** What it runs without, as last told. */
+  #notHonoured = '';
   #gone = false;
   #hasDeadline = false;
+  /** While its containers run: starts those that were added. */
+  #startEphemeral: (() => void) | undefined;
 
   constructor(host: KubeletHost, pod: Pod) {
     this.#host = host;
@@ -47,7 +51,7 @@ export class PodWorker {
     this.update(pod);
   }
 
-  /** A new version of the object: its deletion matters, its deadline, and what its files are made of; the spec does not change. */
+  /** A new version of the object: its deletion matters, its deadline, its ephemeral containers, and what its files are made of; the rest of the spec does not change. */
   update(pod: Pod): void {
     const { labels, annotations } = this.#pod.metadata;
     const { activeDeadlineSeconds } = pod.spec;
@@ -59,7 +63,10 @@ export class PodWorker {
     if (!isDeepStrictEqual([labels, annotations], [pod.metadata.labels, pod.metadata.annotations])) {
       this.#host.objects.tell(pod.metadata.namespace);
     }
-    if (pod.metadata.deletionTimestamp === undefined) return;
+    if (pod.metadata.deletionTimestamp === undefined) {
+      this.#startEphemeral?.();
+      return;
+    }
     this.#graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1_000;
     if (this.#graceMs === 0) this.#force.abort();
     this.#ending.abort();
@@ -76,6 +83,11 @@ export class PodWorker {
   execTarget(container?: string): ExecTarget | undefined {
     const name = container ?? this.#pod.spec.containers[0]?.name ?? '';
     return this.#runners.get(name)?.target;
+  }
+
+  /** `undefined` while the container does not run. */
+  attach(container: string, options: { readonly stdin: boolean }): ExecProcess | undefined {
+    return this.#runners.get(container)?.attach(options);
   }
 
   get netns(): string | undefined {
@@ -112,7 +124,8 @@ export class PodWorker {
     const { namespace, name } = this.#pod.metadata;
     const stored = this.#host.store.get('pods', { namespace, name });
     const paths = stored === undefined ? [] : notHonoured(stored);
-    if (paths.length === 0) return;
+    if (paths.length === 0 || this.#notHonoured === paths.join()) return;
+    this.#notHonoured = paths.join();
     this.#event('Warning', 'NotHonoured', `the sandbox runs the pod without: ${paths.join(', ')}`);
   }
 
@@ -174,7 +187,15 @@ export class PodWorker {
     const { restartPolicy, initContainers, containers } = this.#pod.spec;
     void this.#followFiles(AbortSignal.any([stop, this.#done.signal]));
     const running: Promise<void>[] = [];
+    this.#startEphemeral = () => {
+      for (const container of this.#pod.spec.ephemeralContainers) {
+        if (this.#runners.has(container.name)) continue;
+        this.#tellNotHonoured();
+        running.push(this.#runner(container).run('Never', stop));
+      }
+    };
     try {
+      this.#startEphemeral();
       for (const container of initContainers) {
         const runner = this.#runner(container);
         if (isSidecar(container)) {
@@ -194,6 +215,7 @@ export class PodWorker {
       running.push(main.then(() => undefined));
       await this.#unlessStopped(main, stop);
     } finally {
+      this.#startEphemeral = undefined;
       await this.#stopContainers(stop);
       await Promise.all(running);
     }
@@ -229,6 +251,7 @@ export class PodWorker {
       sandbox: this.#sandbox ?? new PodSandbox(this.#host.sandboxes, this.#pod),
       files: this.#files,
       logDir: this.#logDir,
+      targetOf: (name) => this.#runners.get(name)?.target,
       onChange: () => this.#publish(),
       event: (type, reason, message) => this.#event(type, reason, message),
     });

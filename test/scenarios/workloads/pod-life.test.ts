@@ -136,6 +136,83 @@ describe('kubectl exec', () => {
   });
 });
 
+describe('kubectl attach', () => {
+  it.each(transports)(
+    'run -it --rm gives the terminal of a pod that goes when it ends (%s, %s)',
+    async (by, name, sockets) => {
+      const pod = `shell-${name.replace(' ', '-').toLowerCase()}`;
+      const run = ['run', '-it', '--rm', '--restart=Never', pod, '--image=busybox', '--', 'sh'];
+      const shell = new Terminal([by, '-n', NAMESPACE, ...run], environment(sockets));
+      onTestFinished(() => shell.close());
+      await shell.shows(/press(ing)? enter|command prompt/);
+      shell.type('tty; stty size; echo at $((40 + 2))\n');
+      await shell.shows(/\/dev\/pts\/\d+\r\n41 101\r\nat 42/);
+      shell.type('echo go$((1))ing; sleep 100000\n');
+      await shell.shows('go1ing');
+      shell.type('\u0003');
+      await shell.shows('^C');
+      shell.type('exit 9\n');
+      expect(await shell.ended()).toBe(9);
+      expect(shell.shown).toContain(`pod "${pod}" deleted`);
+      expect((await kubectl('get', 'pod', pod)).out).toContain(`pods "${pod}" not found`);
+    },
+  );
+
+  it('run -i carries the input to its end, and the log has what was said', async () => {
+    const args = ['run', '-i', '--restart=Never', 'counts', '--image=busybox', '--', 'sh', '-c', 'wc -c; exit 3'];
+    const child = spawn(program, ['-n', NAMESPACE, ...args], {
+      env: environment(),
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => lab.cluster.delete({ resource: 'pods', namespace: NAMESPACE, name: 'counts' }, 0));
+    const code = new Promise((resolve) => child.once('exit', resolve));
+    child.stdin.end(Buffer.alloc(3_000_000));
+    expect(await text(child.stdout)).toContain('3000000\n');
+    expect(await code).toBe(3);
+    expect(await succeeds('logs', 'counts')).toBe('3000000\n');
+  });
+
+  it('hears a container from then on, together with others, and leaves it as it was', async () => {
+    const script = 'n=0; while sleep 0.1; do n=$((n + 1)); echo out $n; echo err $n >&2; done';
+    const containers = [{ name: 'c', image: 'sandbox/none', command: ['sh', '-c', script] }];
+    const metadata = { name: 'clock', namespace: NAMESPACE };
+    await lab.cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers } }));
+    onTestFinished(() => lab.cluster.delete({ resource: 'pods', ...metadata }, 0));
+    await succeeds('wait', '--for=condition=Ready', 'pod/clock', '--timeout=100s');
+    await eventually('it has said more', async () => (await succeeds('logs', 'clock')).includes('out 5\n'));
+    const windows = [terminal('attach', 'clock'), terminal('attach', 'clock')];
+    for (const window of windows) {
+      await window.shows(/out \d+\r\n/);
+      await window.shows(/err \d+\r\n/);
+      expect(window.shown).not.toMatch(/out 1\r\n/);
+    }
+    windows[0]?.close();
+    const said = windows[1]?.shown.length ?? 0;
+    await eventually('the other goes on', async () => (windows[1]?.shown.length ?? 0) > said + 100);
+    expect(await succeeds('get', 'pod', 'clock')).toMatch(/clock\s+1\/1\s+Running\s+0/);
+  });
+
+  it('debug adds a container to the namespaces of a pod, and sees the processes of the one that is named', async () => {
+    const shell = terminal('debug', 'web', '-it', '--image=busybox', '--target=other', '-c', 'spy', '--', 'sh');
+    await shell.shows(/press(ing)? enter|command prompt/);
+    // The processes of that container, the loopback and the host name of the pod.
+    shell.type('ps -e -o args | grep -c "^soc[a]t.*8081"; nc 127.0.0.1 8080 < /dev/null; hostname\n');
+    await shell.shows(/1\r\none\r\nweb\r\n/);
+    expect(await succeeds('get', 'pod', 'web', '-o', 'jsonpath={.status.ephemeralContainerStatuses[0].state}')).toMatch(
+      /"running"/,
+    );
+    expect(await succeeds('exec', 'web', '-c', 'spy', '--', 'echo', 'also by exec')).toBe('also by exec\n');
+    shell.type('exit 4\n');
+    await shell.ended();
+    await eventually('its end is told', async () =>
+      /spy:[^]*Terminated[^]*Exit Code:\s+4/.test(await succeeds('describe', 'pod', 'web')),
+    );
+    expect(await succeeds('get', 'pod', 'web')).toMatch(/web\s+2\/2\s+Running\s+0/);
+    const again = await kubectl('debug', 'web', '--image=busybox', '--target=nobody', '-c', 'lost', '--', 'true');
+    expect(again.out).toContain('spec.ephemeralContainers[1].targetContainerName: Not found: "nobody"');
+  });
+});
+
 describe('kubectl port-forward', () => {
   it.each(transports)('reaches ports of pods and services (%s, %s)', async (by, _name, sockets) => {
     const forward = async (...args: string[]): Promise<(port: number) => Promise<string>> => {

@@ -244,8 +244,9 @@ const SUBRESOURCE_VERBS = ['get', 'patch', 'update'];
 function ownSubresources(
   definition: ResourceDefinition,
 ): { readonly name: string; readonly group: string; readonly version: string; readonly kind: string }[] {
-  const { group, version, kind, status, scaleSelector } = definition;
+  const { group, version, kind, status, parts = {}, scaleSelector } = definition;
   return [
+    ...Object.keys(parts).map((name) => ({ name, group, version, kind })),
     ...(status === true ? [{ name: 'status', group, version, kind }] : []),
     ...(scaleSelector === undefined ? [] : [{ name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale' }]),
   ];

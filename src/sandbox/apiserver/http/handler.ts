@@ -108,8 +108,8 @@ export class Handler {
     }
     if (definition.namespaced && info.namespace === undefined) throw noSuchResource();
     const key: ObjectKey = { namespace: info.namespace, name: info.name };
-    if (info.subresource === undefined || (info.subresource === 'status' && definition.status === true)) {
-      await this.#object(exchange, definition, key, info.subresource === 'status' ? 'status' : undefined);
+    if (info.subresource === undefined || isPart(definition, info.subresource)) {
+      await this.#object(exchange, definition, key, info.subresource);
     } else await this.#subresource(exchange, definition, key, info.subresource);
   }
 
@@ -147,7 +147,7 @@ export class Handler {
     exchange: Exchange,
     definition: ResourceDefinition,
     key: ObjectKey,
-    subresource: 'status' | undefined,
+    subresource: string | undefined,
   ): Promise<void> {
     const form = negotiateForm(exchange.header('accept'), exchange.query.get('includeObject'));
     const answer = (status: number, object: KubeObject): void =>
@@ -230,6 +230,11 @@ export class Handler {
     }
     throw noSuchResource();
   }
+}
+
+/** Whether it is read as the whole object, and written apart from the rest of it. */
+function isPart(definition: ResourceDefinition, subresource: string): boolean {
+  return subresource === 'status' ? definition.status === true : Object.hasOwn(definition.parts ?? {}, subresource);
 }
 
 function allow(definition: ResourceDefinition, verb: Verb): void {

@@ -236,6 +236,69 @@ describe('server-side apply', () => {
   });
 });
 
+describe('ephemeral containers', () => {
+  const added = (...containers: JsonObject[]): JsonObject => ({ spec: { ephemeralContainers: containers } });
+  const spy = { name: 'spy', image: 'busybox', targetContainerName: 'main' };
+
+  test('come by their own door, one after the other, and stay', async () => {
+    await using api = await TestServer.start();
+    await api.post(PODS, podOf('a'));
+    const path = `${PODS}/a/ephemeralcontainers`;
+    const { status, body } = await api.patch(path, 'strategic', added(spy));
+    expect([status, at(body, 'kind')]).toEqual([200, 'Pod']);
+    expect(at(body, 'spec', 'ephemeralContainers')).toMatchObject([{ ...spy, imagePullPolicy: 'Always' }]);
+    const second = await api.patch(path, 'strategic', { ...added({ name: 'second', image: 'busybox' }), kind: 'Pod' });
+    expect(at(second.body, 'spec', 'ephemeralContainers')).toHaveLength(2);
+    // Nothing else is written there.
+    await api.patch(path, 'merge', { metadata: { labels: { x: 'y' } }, spec: { hostname: 'other' } });
+    expect(at((await api.get(`${PODS}/a`)).body, 'metadata', 'labels', 'x')).toBeUndefined();
+    expect((await api.get(path)).body).toMatchObject({ kind: 'Pod', metadata: { name: 'a' } });
+    const elsewhere = await api.patch(`${PODS}/a`, 'merge', added());
+    expect(elsewhere.status).toBe(422);
+  });
+
+  test.each<[string, JsonObject[]]>([
+    ['spec.ephemeralContainers: Forbidden: existing ephemeral containers "spy" may not be removed', []],
+    [
+      'spec.ephemeralContainers: Forbidden: existing ephemeral containers "spy" may not be changed',
+      [{ ...spy, image: 'other' }],
+    ],
+    ['spec.ephemeralContainers[1].name: Duplicate value: "main"', [spy, { name: 'main', image: 'busybox' }]],
+    [
+      'spec.ephemeralContainers[1].targetContainerName: Not found: "nobody"',
+      [spy, { name: 'b', image: 'busybox', targetContainerName: 'nobody' }],
+    ],
+    [
+      'spec.ephemeralContainers[1].ports: Forbidden: cannot be set for an Ephemeral Container',
+      [spy, { name: 'b', image: 'busybox', ports: [{ containerPort: 80 }] }],
+    ],
+    [
+      'spec.ephemeralContainers[1].readinessProbe: Forbidden: cannot be set for an Ephemeral Container',
+      [spy, { name: 'b', image: 'busybox', readinessProbe: { tcpSocket: { port: 80 } } }],
+    ],
+  ])('are refused: %s', async (message, containers) => {
+    await using api = await TestServer.start();
+    await api.post(PODS, podOf('a'));
+    const path = `${PODS}/a/ephemeralcontainers`;
+    expect((await api.patch(path, 'merge', added(spy))).status).toBe(200);
+    const { status, body } = await api.patch(path, 'merge', added(...containers));
+    expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+  });
+
+  test('are not made with the pod', async () => {
+    await using api = await TestServer.start();
+    const pod = podOf('a');
+    const { status, body } = await api.post(PODS, {
+      ...pod,
+      spec: { ...(pod['spec'] as JsonObject), ephemeralContainers: [spy] },
+    });
+    expect([status, body['message']]).toEqual([
+      422,
+      expect.stringContaining('spec.ephemeralContainers: Forbidden: cannot be set on create'),
+    ]);
+  });
+});
+
 describe('delete', () => {
   const bind = (api: TestServer) => api.post(`${PODS}/a/binding`, { target: { kind: 'Node', name: 'node-1' } });
 

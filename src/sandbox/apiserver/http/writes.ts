@@ -12,7 +12,7 @@ import type { Lister } from './list.ts';
 
 const FIELD_VALIDATIONS = new Set(['Strict', 'Warn', 'Ignore']);
 
-export function writeOptionsOf(exchange: Exchange, subresource: 'status' | undefined): WriteOptions {
+export function writeOptionsOf(exchange: Exchange, subresource: string | undefined): WriteOptions {
   const { query } = exchange;
   // The default of the real server since 1.27.
   const fieldValidation = query.get('fieldValidation') || 'Warn';
@@ -65,7 +65,7 @@ export async function updateObject(
   store: ApiStore,
   definition: ResourceDefinition,
   key: ObjectKey,
-  subresource: 'status' | undefined,
+  subresource: string | undefined,
 ): Promise<KubeObject> {
   const { value, duplicates } = await exchange.parsedBody();
   const name = stringAt(value, 'metadata', 'name') ?? '';
@@ -80,7 +80,7 @@ export async function patchObject(
   store: ApiStore,
   definition: ResourceDefinition,
   key: ObjectKey,
-  subresource: 'status' | undefined,
+  subresource: string | undefined,
 ): Promise<{ object: KubeObject; created: boolean }> {
   const type = patchTypeOf(exchange.contentType);
   const body = await exchange.body();

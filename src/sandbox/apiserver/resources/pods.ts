@@ -1,10 +1,11 @@
 import { dnsSubdomainFaults } from '../../../model/index.ts';
-import { at, listAt, objectAt, stringAt } from '../json.ts';
+import { at, ensureObject, listAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { podColumns } from '../print/pod-columns.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { pod } from '../schema/pod.ts';
 import { metadataFields } from '../selector/field-selector.ts';
+import { validateEphemeralContainersUpdate } from '../validate/ephemeral-containers.ts';
 import { validatePod, validatePodStatus, validatePodUpdate } from '../validate/pod.ts';
 import { setPodDefaults } from './pod-defaults.ts';
 
@@ -37,6 +38,15 @@ export const pods: ResourceDefinition = {
   categories: ['all'],
   schema: pod,
   status: true,
+  parts: {
+    ephemeralcontainers: {
+      take: (next, old) => {
+        ensureObject(old, 'spec')['ephemeralContainers'] = listAt(next, 'spec', 'ephemeralContainers');
+        return old;
+      },
+      validate: validateEphemeralContainersUpdate,
+    },
+  },
   returnsDeleted: true,
   nameFaults: dnsSubdomainFaults,
   selectableFields: {

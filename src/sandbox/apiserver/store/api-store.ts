@@ -112,7 +112,7 @@ export class ApiStore {
     return this.storage.put(definition.resource, object).object;
   }
 
-  /** Replaces an object, or with `subresource: 'status'` its status. A `resourceVersion` in it must be the stored one. */
+  /** Replaces an object, or with a `subresource` that part of it. A `resourceVersion` in it must be the stored one. */
   update<T extends KubeObject = KubeObject>(
     resource: string,
     value: Json,

@@ -22,7 +22,8 @@ export type WriteOptions = {
   readonly admit?: ((definition: ResourceDefinition, object: KubeObject) => void) | undefined;
   /** Called for each warning that the client should see. */
   readonly warn?: ((message: string) => void) | undefined;
-  readonly subresource?: 'status' | undefined;
+  /** `status` or another part of the object: that is written, and nothing else. */
+  readonly subresource?: string | undefined;
 };
 
 /** What becomes of those that name the object as their owner. */

@@ -83,12 +83,12 @@ export function randomEnd(): string {
   return [...randomBytes(5)].map((byte) => NAME_ALPHABET[byte % NAME_ALPHABET.length]).join('');
 }
 
-/** Keeps what a client may not change, and of the two halves (status, everything else) the one that is not written. */
+/** Keeps what a client may not change, and of its parts (status, everything else) those that are not written. */
 export function prepareUpdate(
   definition: ResourceDefinition,
   next: KubeObject,
   old: KubeObject,
-  subresource: 'status' | undefined,
+  subresource: string | undefined,
 ): KubeObject {
   checkVersion(definition, next, old);
   const { metadata } = next;
@@ -109,6 +109,12 @@ export function prepareUpdate(
     if (status === undefined) delete kept['status'];
     else kept['status'] = status;
     return kept as KubeObject;
+  }
+  const part = definition.parts?.[subresource ?? ''];
+  if (part !== undefined) {
+    const kept = part.take(next, clone(old as JsonObject) as KubeObject);
+    definition.setDefaults?.(kept);
+    return kept;
   }
   if (definition.status === true) {
     if (old['status'] === undefined) delete next['status'];
@@ -156,12 +162,14 @@ export function checkChanged(
   definition: ResourceDefinition,
   next: KubeObject,
   old: KubeObject,
-  subresource: 'status' | undefined,
+  subresource: string | undefined,
 ): void {
+  const part = definition.parts?.[subresource ?? ''];
+  const changes = part === undefined ? definition.validateUpdate?.(next, old) : part.validate(next, old);
   const own =
     subresource === 'status'
       ? (definition.validateStatus?.(next, old) ?? [])
-      : [...(definition.validate?.(next, old) ?? []), ...(definition.validateUpdate?.(next, old) ?? [])];
+      : [...(definition.validate?.(next, old) ?? []), ...(changes ?? [])];
   refuse(definition, next, [
     ...validateMetadataUpdate(next, old),
     ...validateMetadata(next, definition.namespaced, definition.nameFaults),

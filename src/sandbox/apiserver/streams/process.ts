@@ -50,8 +50,7 @@ export async function carryOutput(process: ExecProcess, terminal: Terminal): Pro
       carry(process.stdout, (chunk) => terminal.stdout(chunk)),
       carry(process.stderr, (chunk) => terminal.stderr(chunk)),
     ]);
-    const code = await process.exited;
-    await output;
+    const [code] = await Promise.all([process.exited, output]);
     terminal.end(exitStatus(code));
   } catch (error) {
     terminal.end(failureStatus(error));

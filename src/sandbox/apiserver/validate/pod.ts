@@ -2,10 +2,11 @@ import { isIP } from 'node:net';
 import { type FieldError, forbiddenField, invalid } from '../../../model/index.ts';
 import { at, clone, equal, type Json, listAt, numberAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
+import { validateEphemeralContainers } from './ephemeral-containers.ts';
 import { validatePodSpec } from './pod-spec.ts';
 
-export function validatePod(pod: KubeObject): FieldError[] {
-  return validatePodSpec(at(pod, 'spec'), 'spec');
+export function validatePod(pod: KubeObject, old?: KubeObject): FieldError[] {
+  return [...validatePodSpec(at(pod, 'spec'), 'spec'), ...validateEphemeralContainers(pod, old)];
 }
 
 const IMMUTABLE =

@@ -1,4 +1,12 @@
-import { dnsLabelFaults, duplicate, type FieldError, forbiddenField, invalid, required } from '../../../model/index.ts';
+import {
+  dnsLabelFaults,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  notFoundField,
+  required,
+} from '../../../model/index.ts';
 import { at, isObject, type Json, listAt, numberAt, objectAt, stringAt } from '../json.ts';
 
 const MODES = 'must be a number between 0 and 0777 (octal), both inclusive';
@@ -17,7 +25,7 @@ export function validateVolumes(spec: Json | undefined, parent: string): FieldEr
     names.add(name);
     errors.push(...validateSource(volume, field));
   }
-  for (const list of ['initContainers', 'containers']) {
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
     for (const [c, container] of listAt(spec, list).entries()) {
       for (const [m, mount] of listAt(container, 'volumeMounts').entries()) {
         errors.push(...validateMount(mount, `${parent}.${list}[${c}].volumeMounts[${m}]`, names));
@@ -30,7 +38,7 @@ export function validateVolumes(spec: Json | undefined, parent: string): FieldEr
 function validateMount(mount: Json, field: string, volumes: ReadonlySet<string>): FieldError[] {
   const name = stringAt(mount, 'name') ?? '';
   const errors: FieldError[] = [];
-  if (!volumes.has(name)) errors.push({ type: 'FieldValueNotFound', field: `${field}.name`, value: name, detail: '' });
+  if (!volumes.has(name)) errors.push(notFoundField(`${field}.name`, name));
   for (const key of ['subPath', 'subPathExpr'] as const)
     errors.push(...insideFaults(stringAt(mount, key), `${field}.${key}`));
   if ((stringAt(mount, 'subPath') ?? '') !== '' && (stringAt(mount, 'subPathExpr') ?? '') !== '') {

@@ -10,8 +10,8 @@ export function isSidecar(container: Container): boolean {
  * need them, the last that was started first (KEP-753).
  */
 export function stopOrder(pod: Pod): readonly (readonly string[])[] {
-  const { initContainers, containers } = pod.spec;
+  const { initContainers, containers, ephemeralContainers } = pod.spec;
   const sidecars = initContainers.filter(isSidecar);
-  const others = [...initContainers.filter((c) => !isSidecar(c)), ...containers];
+  const others = [...initContainers.filter((c) => !isSidecar(c)), ...containers, ...ephemeralContainers];
   return [others.map((c) => c.name), ...sidecars.toReversed().map((c) => [c.name])];
 }
