@@ -37,6 +37,11 @@ export const agentErrors = errorTable({
     what: 'a socket of the agent cannot be made',
     remedy: 'Set "cniSocket" and "adminSocket" to two paths in directories that belong to root.',
   },
+  E_AGENT_CNI_FILES: {
+    what: 'the files for the container runtime cannot be put in place',
+    remedy:
+      'Run `membrane cni install` as root, with --bin-dir and --conf-dir as the container runtime has them; `npm run build` makes the plugin.',
+  },
   E_AGENT_POD_CIDR: {
     what: 'no pod CIDR',
     remedy: 'Set "podCIDR", or let the cluster set spec.podCIDR of the Node.',

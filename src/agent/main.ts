@@ -4,15 +4,7 @@ import { createLogger } from '../base/logging.ts';
 import { cleanup } from './boot/index.ts';
 import { agentErrors } from './errors.ts';
 import { startAgent } from './modules.ts';
-import {
-  type AgentConfig,
-  configKeys,
-  readConfig,
-  releaseMasqueradePorts,
-  type Settings,
-  takeLock,
-  variableOf,
-} from './node/index.ts';
+import { type AgentConfig, configKeys, readConfig, type Settings, takeLock, variableOf } from './node/index.ts';
 
 export { configKeys, variableOf };
 
@@ -57,9 +49,10 @@ export async function runAgent(options: RunAgentOptions): Promise<number> {
 
 async function removeAll(config: AgentConfig): Promise<number> {
   try {
-    const { devices } = await cleanup(config);
-    releaseMasqueradePorts();
-    process.stdout.write(`removed ${devices} devices, ${config.pinDir} and ${config.stateDir}\n`);
+    const removed = await cleanup(config);
+    const lines =
+      removed.length === 0 ? ['nothing of an agent was on this node'] : removed.map((one) => `removed ${one}`);
+    process.stdout.write(`${lines.join('\n')}\n`);
     return EXIT.ok;
   } catch (error) {
     return report(error, EXIT.failure);

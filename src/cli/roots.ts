@@ -18,6 +18,18 @@ export type ConfigKey = {
   readonly description: string;
 };
 
+/** Where container runtimes look for plugins, and for configurations that name them. */
+export type CniFolders = { readonly binDir: string; readonly confDir: string };
+
+export type CniRoot = {
+  readonly installCni: (folders: CniFolders) => {
+    readonly written: readonly string[];
+    /** Configurations that a runtime takes before ours. */
+    readonly before: readonly string[];
+  };
+  readonly removeCni: (folders: CniFolders) => readonly string[];
+};
+
 export type SandboxUpOptions = {
   readonly nodes: number;
   /** Return once it is up, and leave it running. */
@@ -50,6 +62,7 @@ export type DemoRoot = {
 
 export type Roots = {
   readonly agent: () => Promise<AgentRoot>;
+  readonly cni: () => Promise<CniRoot>;
   readonly sandbox: () => Promise<SandboxRoot>;
   readonly attacks: () => Promise<AttacksRoot>;
   readonly demo: () => Promise<DemoRoot>;

@@ -135,6 +135,8 @@ export class AgentLab {
       stateDir: `${this.dir}/state`,
       pinDir: this.pinDir,
       cniSocket: this.cniSocket,
+      cniBinDir: `${this.dir}/cni-bin`,
+      cniConfDir: `${this.dir}/cni-conf`,
       cgroup: this.cgroup,
       metrics: { port: 0 },
       log: { level: 'debug', file: `${this.dir}/agent.log` },

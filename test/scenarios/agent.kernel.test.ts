@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { installCni } from '../../src/agent/boot/cni-files.ts';
 import { type MapName, TcxLink } from '../../src/datapath/index.ts';
 import { mapPin } from '../../src/datapath/maps/map-set.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES, sleep } from './agent-lab.ts';
@@ -277,11 +278,25 @@ describe('an agent on a node', () => {
   it('removes everything when told to', async () => {
     expect(await lab.stopAgent('SIGTERM')).toBe(0);
     expect(await lab.ping(frontend, backend.ip)).toBe(true);
+    const folders = { binDir: `${lab.dir}/cni-bin`, confDir: `${lab.dir}/cni-conf` };
+    const { written } = installCni(folders);
+    writeFileSync(`${folders.confDir}/10-other.conflist`, '{}');
+    const other = `${lab.pinDir}-of-another-node`;
+    mkdirSync(other);
     const output = await lab.runAgentOnce('--cleanup');
-    expect(output).toContain('removed 3 devices');
+    const state = `${lab.dir}/state`;
+    const told = [...written.toReversed(), '3 devices of pods', lab.pinDir, state, 'masquerade ports'];
+    for (const one of told) expect(output).toContain(one);
     expect(await devices(lab)).toEqual([]);
-    expect(existsSync(lab.pinDir)).toBe(false);
-    expect(existsSync(`${lab.dir}/state`)).toBe(false);
+    expect([lab.pinDir, state, ...written].filter((path) => existsSync(path))).toEqual([]);
+    // Neither a program nor a route is left, and what is others' is.
+    expect(await lab.inNode('bpftool', '-j', 'net', 'show')).not.toMatch(/from_|to_/);
+    expect((await lab.inNode('bpftool', 'cgroup', 'show', lab.cgroup)).trim()).toBe('');
+    expect(await lab.inNode('ip', 'route')).not.toContain('10.244.1.');
+    expect([other, `${folders.confDir}/10-other.conflist`].filter((path) => existsSync(path))).toHaveLength(2);
+    rmdirSync(other);
+    expect(await lab.runAgentOnce('--cleanup')).toBe('nothing of an agent was on this node\n');
+    expect(existsSync(state)).toBe(false);
   });
 });
 

@@ -1,15 +1,41 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Netdev, removePins } from '../../datapath/index.ts';
 import { endpointOfIfname } from '../../endpoint/index.ts';
 import { deferredFolder, removePodPins } from '../endpoints/index.ts';
-import { type AgentConfig, takeLock } from '../node/index.ts';
+import { type AgentConfig, releaseMasqueradePorts, takeLock } from '../node/index.ts';
+import { removeCni } from './cni-files.ts';
+import { pinsBelow } from './preflight.ts';
 
 /**
- * Removes everything that an agent made on this node: pods' devices, programs, maps, state. Pods that still run lose
- * their network. E_AGENT_RUNNING while an agent serves the node.
+ * Removes everything that an agent made on this node, and gives what there was, a line each: none when there was nothing.
+ * First what a runtime would start pods with; pods that still run lose their network. E_AGENT_RUNNING while an agent
+ * serves the node.
  */
-export async function cleanup(config: AgentConfig): Promise<{ readonly devices: number }> {
-  const lock = takeLock(config.stateDir);
+export async function cleanup(config: AgentConfig): Promise<string[]> {
+  const { stateDir, pinDir, cniSocket, adminSocket } = config;
+  const removed: string[] = [];
+  const hadState = existsSync(stateDir);
+  const lock = takeLock(stateDir);
+  try {
+    removed.push(...removeCni({ binDir: config.cniBinDir, confDir: config.cniConfDir }));
+    const devices = await removeDevices(pinDir);
+    if (devices > 0) removed.push(`${devices} devices of pods`);
+    const pins = pinsBelow(pinDir).size;
+    removePins(pinDir);
+    if (pins > 0) removed.push(`${pins} pinned maps, programs and links below ${pinDir}`);
+    for (const path of [cniSocket, adminSocket, deferredFolder(cniSocket)]) if (remove(path)) removed.push(path);
+    if (releaseMasqueradePorts()) removed.push('the reservation of masquerade ports');
+  } finally {
+    lock.release();
+  }
+  rmSync(stateDir, { recursive: true, force: true });
+  if (hadState) removed.push(stateDir);
+  for (const folder of [pinDir, stateDir, cniSocket].map((path) => dirname(path))) removeEmpty(folder);
+  return removed;
+}
+
+async function removeDevices(pinDir: string): Promise<number> {
   using netdev = Netdev.open();
   let devices = 0;
   for (const { name } of await netdev.listLinks('mbr')) {
@@ -17,13 +43,20 @@ export async function cleanup(config: AgentConfig): Promise<{ readonly devices: 
     if (id === undefined) continue;
     await netdev.deleteLink(name);
     // One by one: a thousand programs freed at once can lock up the kernel's loader of programs (seen on 6.18).
-    removePodPins(config.pinDir, id);
+    removePodPins(pinDir, id);
     devices += 1;
   }
-  removePins(config.pinDir);
-  for (const socket of [config.cniSocket, config.adminSocket]) rmSync(socket, { force: true });
-  rmSync(deferredFolder(config.cniSocket), { recursive: true, force: true });
-  lock.release();
-  rmSync(config.stateDir, { recursive: true, force: true });
-  return { devices };
+  return devices;
+}
+
+function remove(path: string): boolean {
+  const isThere = existsSync(path);
+  rmSync(path, { recursive: true, force: true });
+  return isThere;
+}
+
+/** Of our own name only: another node's agent may keep its things there, too. */
+function removeEmpty(folder: string): void {
+  if (!folder.endsWith('/membrane') || !existsSync(folder) || readdirSync(folder).length > 0) return;
+  rmdirSync(folder);
 }

@@ -160,6 +160,10 @@ export const configSchema = z.strictObject({
   stateDir: path.optional().describe('Records of endpoints and sockets. Default /run/membrane/<nodeName>.'),
   pinDir: path.optional().describe('Pinned maps and links, on a bpffs. Default /sys/fs/bpf/membrane/<nodeName>.'),
   cniSocket: path.default(CNI_SOCKET).describe('Where the CNI plugin asks; its own default, too.'),
+  cniBinDir: path
+    .default('/opt/cni/bin')
+    .describe('Where --cleanup removes the plugin that `membrane cni install` put.'),
+  cniConfDir: path.default('/etc/cni/net.d').describe('Where it removes the configuration that names it.'),
   adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
   devices: z

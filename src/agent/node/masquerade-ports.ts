@@ -65,13 +65,14 @@ export function reserveMasqueradePorts(log: Logger, root = ROOT): Ports {
   return isReserved(reservedPorts(root) ?? [], MASQUERADE_PORTS) ? MASQUERADE_PORTS : UNRESERVED_PORTS;
 }
 
-/** The node's own sockets may have the ports again, but for what others have reserved outside of the range. */
-export function releaseMasqueradePorts(root = ROOT): void {
+/** The node's own sockets may have the ports again, but for what others have reserved outside of the range. False: they had. */
+export function releaseMasqueradePorts(root = ROOT): boolean {
   const listed = reservedPorts(root);
-  if (listed === undefined || !isReserved(listed, MASQUERADE_PORTS)) return;
+  if (listed === undefined || !isReserved(listed, MASQUERADE_PORTS)) return false;
   const rest = listed
     .filter(({ min }) => min < MASQUERADE_PORTS.min)
     .map(({ min, max }) => ({ min, max: Math.min(max, MASQUERADE_PORTS.min - 1) }));
   // An empty write changes nothing: the kernel's word for none is a line without a port.
   writeFileSync(join(root, SYSCTL), `${textOf(rest)}\n`);
+  return true;
 }

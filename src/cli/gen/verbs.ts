@@ -3,6 +3,7 @@ import type { Verb } from '../verb.ts';
 
 export const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   agent: () => import('../commands/agent.ts'),
+  cni: () => import('../commands/cni.ts'),
   completion: () => import('../commands/completion.ts'),
   ct: () => import('../commands/ct.ts'),
   doctor: () => import('../commands/doctor.ts'),
