@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { installCni } from '../../src/agent/boot/cni-files.ts';
@@ -41,6 +41,11 @@ function running(lab: AgentLab): string[] {
       using link = TcxLink.open(pin);
       return `${pin} ${link?.now.programId}`;
     });
+}
+
+/** What it answers in JSON. */
+function bpftool<T>(...args: string[]): T {
+  return JSON.parse(execFileSync('bpftool', ['-j', ...args], { encoding: 'utf8' })) as T;
 }
 
 /** Which identity and policy revision is in force, by endpoint. */
@@ -113,7 +118,67 @@ describe('an agent on a node', () => {
     });
     expect((await admin.metrics()).split('\n')).toContain('membrane_endpoints{state="ready"} 3');
     expect((await admin.status()).checks.filter(({ ok }) => !ok)).toEqual([]);
-    expect((await admin.footprint()).programs.length).toBeGreaterThan(5);
+  });
+
+  it('tells of the kernel what bpftool does, each object once, and nothing that is not there', async () => {
+    const { programs, maps, totals, whatIf } = await lab.admin().footprint();
+    // What the agent's process holds, what its pins run, and the judges, found without it.
+    const held = (field: string): number[] =>
+      readdirSync(`/proc/${lab.agentPid}/fdinfo`).flatMap((fd) => {
+        const text = readFileSync(`/proc/${lab.agentPid}/fdinfo/${fd}`, 'utf8');
+        return [...text.matchAll(new RegExp(`^${field}:\\s*(\\d+)$`, 'gm'))].map(([, id]) => Number(id));
+      });
+    const pinned = readdirSync(`${lab.pinDir}/links`, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map(
+        (entry) => bpftool<{ prog_id: number }>('link', 'show', 'pinned', join(entry.parentPath, entry.name)).prog_id,
+      );
+    const judges = bpftool<{ value: string[] }[]>('map', 'dump', 'pinned', mapPin(`${lab.pinDir}/maps`, 'judges'));
+    const judgeIds = judges.map(({ value }) => Buffer.from(value.map(Number)).readUInt32LE());
+    expect(judgeIds).toHaveLength(2);
+    const programIds = new Set([...held('prog_id'), ...pinned, ...judgeIds]);
+    expect(programs.map(({ kernelId }) => kernelId)).toEqual([...programIds].toSorted((a, b) => a - b));
+    for (const { kernelId, ...told } of programs) {
+      const shown = bpftool<Record<string, unknown>>('prog', 'show', 'id', String(kernelId));
+      expect({ kernelId, ...told }).toMatchObject({
+        kernelId: shown.id,
+        name: shown.name,
+        xlatedBytes: shown.bytes_xlated,
+        jitedBytes: shown.bytes_jited,
+        memlockBytes: shown.bytes_memlock,
+        mapIds: shown.map_ids ?? [],
+        instructions: Number(shown.bytes_xlated) / 8,
+      });
+    }
+    const mapIds = new Set([...held('map_id'), ...programs.flatMap((program) => program.mapIds)]);
+    expect(maps.map(({ kernelId }) => kernelId)).toEqual([...mapIds].toSorted((a, b) => a - b));
+    for (const { kernelId, name, ...told } of maps) {
+      const shown = bpftool<Record<string, unknown>>('map', 'show', 'id', String(kernelId));
+      expect(name.slice(0, 15)).toBe(shown.name);
+      expect(told).toMatchObject({
+        keyBytes: shown.bytes_key,
+        valueBytes: shown.bytes_value,
+        maxEntries: shown.max_entries,
+        memlockBytes: shown.bytes_memlock,
+      });
+    }
+    const sum = (numbers: readonly number[]) => numbers.reduce((all, number) => all + number, 0);
+    expect(totals).toEqual({
+      programs: programs.length,
+      instructions: sum(programs.map(({ xlatedBytes }) => xlatedBytes)) / 8,
+      jitedBytes: sum(programs.map(({ jitedBytes }) => jitedBytes)),
+      programMemlockBytes: sum(programs.map(({ memlockBytes }) => memlockBytes)),
+      maps: maps.length,
+      mapMemlockBytes: sum(maps.map(({ memlockBytes }) => memlockBytes)),
+    });
+    const [device = ''] = await devices(lab);
+    expect(programs.map(({ name, attachedTo }) => `${name}: ${attachedTo.join()}`)).toContain(
+      `from_pod: tcx/ingress ${device}`,
+    );
+    expect(whatIf.map(({ features, programs: copies }) => `${features} ${copies.length > 4}`)).toEqual([
+      'none true',
+      'all true',
+    ]);
   });
 
   it.skipIf(PROMTOOL === undefined)('tells metrics as promtool wants them', async () => {

@@ -84,7 +84,7 @@ export type AdminOptions = {
   readonly switchover: Pick<Switchover, 'waits'>;
   readonly state: Pick<StateFiles, 'problems'>;
   readonly metricsText: () => Promise<string>;
-  readonly footprint: () => FootprintView;
+  readonly footprint: () => Promise<FootprintView>;
   readonly doctor: Doctor;
 };
 
@@ -92,7 +92,6 @@ export type AdminOptions = {
 export class Admin implements AdminApi {
   readonly #o: AdminOptions;
   readonly #startedAt = new Date().toISOString();
-  #footprint: FootprintView | undefined;
 
   constructor(options: AdminOptions) {
     this.#o = options;
@@ -202,8 +201,7 @@ export class Admin implements AdminApi {
   }
 
   async footprint(): Promise<FootprintView> {
-    this.#footprint ??= this.#o.footprint();
-    return this.#footprint;
+    return await this.#o.footprint();
   }
 
   async doctor(): Promise<DoctorReport> {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AdminServer, metricsServer } from '../../api/index.ts';
 import type { Service } from '../../base/index.ts';
+import { kernelInventory } from '../../datapath/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import { allRefusedPolicies, type Plane } from '../../plane/index.ts';
 import type { NodeDevices } from '../devices/index.ts';
@@ -12,7 +13,8 @@ import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
 import { registerAgentMetrics } from './agent-metrics.ts';
-import { measureFootprint } from './footprint.ts';
+import { footprintView } from './footprint.ts';
+import { measureWhatIf } from './what-if.ts';
 
 export type AdminParts = {
   readonly plane: Plane;
@@ -52,7 +54,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     health: upkeep.health,
     switchover: upkeep.switchover,
     metricsText: () => registry.metrics(),
-    footprint: () => footprintOf(node, parts),
+    footprint: footprintOf(node, parts),
     doctor: doctorOf(node, parts),
   });
   return [
@@ -71,9 +73,17 @@ function counted({ plane: { installer, ipcache }, upkeep: { collection } }: Admi
   };
 }
 
-function footprintOf({ config, kernel: { specs, base, maps } }: AgentNode, parts: AdminParts) {
+/** The copies are measured when somebody first asks; what is in the kernel is read each time. */
+function footprintOf({ config, kernel: { specs, base, maps, links } }: AgentNode, parts: AdminParts) {
   const used = { ...specs, xdp: config.nodePortAcceleration === 'disabled' ? undefined : specs.xdp };
-  return measureFootprint(used, base, maps, { ...counted(parts), endpoints: parts.plane.endpoints.size });
+  let whatIf: ReturnType<typeof measureWhatIf> | undefined;
+  return async () => {
+    whatIf ??= measureWhatIf(used, base);
+    const devices = new Map((await links.all()).map(({ ifindex, name }) => [ifindex, name]));
+    const inventory = kernelInventory(maps, config.pinDir);
+    const entries = { ...counted(parts), endpoints: parts.plane.endpoints.size };
+    return { ...footprintView(inventory, { devices, entries, maps, cgroup: parts.services.hooks.cgroup }), ...whatIf };
+  };
 }
 
 function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {

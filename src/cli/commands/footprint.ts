@@ -5,19 +5,20 @@ import { bytes } from '../output/index.ts';
 export function register(program: Command, { out, connect }: CommandContext): void {
   program
     .command('footprint')
-    .description('what is loaded in the kernel now: programs by instruction, maps by byte, features that are off')
+    .description('what is in the kernel now, each program and map once; apart from it, what each feature costs')
     .action(async () => {
       const footprint = await (await connect()).footprint();
       if (out.json) return await out.value(footprint);
-      const { programs, maps, features } = footprint;
+      const { programs, maps, totals, whatIf, features } = footprint;
       await out.list(
         programs,
         [
-          { title: 'PROGRAM', value: (row) => row.name },
-          { title: 'ATTACHED TO', value: (row) => row.attachedTo, shrink: true },
           { title: 'ID', value: (row) => row.kernelId, align: 'right' },
+          { title: 'PROGRAM', value: (row) => row.name },
+          { title: 'ATTACHED TO', value: (row) => row.attachedTo.join(', ') || 'run by the agent', shrink: true },
           { title: 'INSTRUCTIONS', value: (row) => row.instructions, align: 'right' },
           { title: 'MACHINE CODE', value: (row) => bytes(row.jitedBytes), align: 'right' },
+          { title: 'MEMORY', value: (row) => bytes(row.memlockBytes), align: 'right' },
         ],
         'No programs are loaded.',
       );
@@ -25,13 +26,17 @@ export function register(program: Command, { out, connect }: CommandContext): vo
       await out.list(
         maps,
         [
+          { title: 'ID', value: (row) => row.kernelId, align: 'right' },
           { title: 'MAP', value: (row) => row.name },
           { title: 'TYPE', value: (row) => row.type },
           { title: 'ENTRIES', value: (row) => row.entries, align: 'right' },
           { title: 'MAX', value: (row) => row.maxEntries, align: 'right' },
-          { title: 'MEMORY', value: (row) => bytes(row.memoryBytes), align: 'right' },
+          { title: 'MEMORY', value: (row) => bytes(row.memlockBytes), align: 'right' },
         ],
         'No maps exist.',
+      );
+      await out.line(
+        `\nin the kernel: ${totals.programs} programs with ${totals.instructions} instructions, ${bytes(totals.programMemlockBytes)}; ${totals.maps} maps, ${bytes(totals.mapMemlockBytes)}`,
       );
       await out.line('');
       await out.list(
@@ -39,15 +44,15 @@ export function register(program: Command, { out, connect }: CommandContext): vo
         [
           { title: 'FEATURE', value: (row) => row.name },
           { title: 'STATE', value: (row) => (row.enabled ? 'on' : 'off') },
-          { title: 'INSTRUCTIONS', value: (row) => row.instructions, align: 'right' },
+          { title: 'ADDS', value: (row) => row.instructions, align: 'right' },
           { title: 'WHAT IT IS', value: (row) => row.description, shrink: true },
         ],
         'No features.',
       );
-      const instructions = programs.reduce((sum, row) => sum + row.instructions, 0);
-      const memory = maps.reduce((sum, row) => sum + row.memoryBytes, 0);
-      await out.line(
-        `\n${programs.length} programs, ${instructions} instructions; ${maps.length} maps, ${bytes(memory)}`,
-      );
+      await out.line('');
+      for (const { features: which, programs: copies } of whatIf) {
+        const sum = copies.reduce((all, copy) => all + copy.instructions, 0);
+        await out.line(`not loaded: one copy of each program with ${which} of these features has ${sum} instructions`);
+      }
     });
 }

@@ -3,6 +3,7 @@ export { BPFFS, ensureBpffs, isBpffs, removePins } from './bpffs.ts';
 export { type Codec, enumName, readAddr, writeAddr } from './codec.ts';
 export { ErrnoError, errnoName, hasErrno } from './errno.ts';
 export { type LinkFd, type MapFd, OwnedFd, type ProgFd } from './fd.ts';
+export { heldObjects, memlockBytes } from './fd-info.ts';
 export { folderStamp } from './folder-stamp.ts';
 export { kernelError } from './kernel-error.ts';
 export {

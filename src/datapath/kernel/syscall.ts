@@ -179,7 +179,7 @@ export type ProgInfo = {
   readonly name: string;
   /** Hash of the instructions as they were loaded, whatever the constants (16 hexadecimal digits). */
   readonly tag: string;
-  /** Instructions after the verifier removed dead code. */
+  /** Instructions after the verifier removed dead code, 8 bytes each. */
   readonly xlatedInstructions: number;
   /** Machine code, bytes; 0 when the JIT is off. */
   readonly jitedBytes: number;
@@ -225,6 +225,8 @@ export function progInfo(fd: ProgFd): ProgInfo {
 }
 
 export type LinkInfo = {
+  /** Of enum bpf_link_type. */
+  readonly type: number;
   readonly id: number;
   readonly programId: number;
   /** Of a tcx or XDP link; 0 when its device is gone. */
@@ -245,6 +247,7 @@ export function linkInfo(fd: LinkFd): LinkInfo {
   linkBytes.fill(0);
   bpf(15, linkAttrBytes, 'link info');
   return {
+    type: link.getUint32(0, true),
     id: link.getUint32(4, true),
     programId: link.getUint32(8, true),
     ifindex: link.getUint32(16, true),

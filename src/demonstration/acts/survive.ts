@@ -25,7 +25,11 @@ async function inventory(stage: Stage): Promise<{ pins: string[]; programs: stri
   );
   return {
     pins: pins.toSorted(),
-    programs: footprint.programs.map((program) => `${program.attachedTo} ${program.kernelId}`).toSorted(),
+    // Not those that the agent runs itself: they come and go with it.
+    programs: footprint.programs
+      .filter(({ attachedTo }) => attachedTo.length > 0)
+      .map(({ attachedTo, kernelId }) => `${attachedTo.join(', ')} ${kernelId}`)
+      .toSorted(),
     endpoints: endpoints
       .map((endpoint) => `${namespacedName({ namespace: endpoint.namespace, name: endpoint.pod })} ${endpoint.id}`)
       .toSorted(),

@@ -1,0 +1,103 @@
+import type { FootprintView } from '../../api/index.ts';
+import {
+  CONFIG_DOCS,
+  type Config,
+  footprint,
+  loadPrograms,
+  MapSet,
+  type MapSizes,
+  type ObjectSpec,
+  type ProgFd,
+  SOCK_HOOKS,
+  SWITCHES,
+  type Switch,
+} from '../../datapath/index.ts';
+
+/** xdp.bpf.o where node ports are accelerated, else undefined. */
+export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'sock', ObjectSpec>> & {
+  readonly xdp: ObjectSpec | undefined;
+};
+
+/** Not those of the node: loading to measure must leave nothing behind. */
+const SMALL: MapSizes = {
+  endpoints: 16,
+  ipcache: 16,
+  policy: 16,
+  policy_peers: 16,
+  policy_revisions: 16,
+  conntrack: 64,
+  snat: 64,
+  fragments: 64,
+  drops: 64,
+  event_accounts: 32,
+  netns_endpoints: 16,
+  services: 16,
+  service_slots: 16,
+  backends: 16,
+  affinity: 64,
+  affinity_usage: 64,
+  sock_origins: 64,
+  sock_accounts: 16,
+  translations: 64,
+  events: 4096,
+};
+
+type Copy = FootprintView['whatIf'][number]['programs'][number];
+
+function measure(specs: FootprintSpecs, config: Config): Copy[] {
+  using maps = new MapSet({ pinDir: undefined, sizes: SMALL });
+  const services = config.enableServices;
+  const loaded: ProgFd[] = [
+    ...Object.values(loadPrograms({ spec: specs.endpoint, maps, config, programs: ['from_pod', 'to_pod'] as const })),
+    ...Object.values(
+      loadPrograms({ spec: specs.judge, maps, config, programs: ['judge_from_pod', 'judge_to_pod'] as const }),
+    ),
+    ...Object.values(
+      loadPrograms({ spec: specs.host, maps, config, programs: ['from_netdev', ...(services ? ['to_netdev'] : [])] }),
+    ),
+    ...(services ? Object.values(loadPrograms({ spec: specs.sock, maps, config, programs: SOCK_HOOKS })) : []),
+    ...(services && specs.xdp !== undefined
+      ? Object.values(loadPrograms({ spec: specs.xdp, maps, config, programs: ['forward_xdp'] }))
+      : []),
+  ];
+  try {
+    return footprint(loaded).programs.map(({ name, instructions, bytes }) => ({
+      name,
+      instructions,
+      jitedBytes: bytes,
+    }));
+  } finally {
+    for (const program of loaded) program.close();
+  }
+}
+
+const total = (programs: readonly Copy[]): number => programs.reduce((sum, { instructions }) => sum + instructions, 0);
+
+function withFeatures(base: Config, enabled: (feature: Switch) => boolean): Config {
+  return { ...base, ...Object.fromEntries(SWITCHES.map((feature) => [feature, enabled(feature)])) };
+}
+
+/**
+ * Loads copies of the programs, one of each, with everything off, with everything on, and with everything but one
+ * feature: what each costs is what the verifier did not have to remove. Some 100 ms; nothing stays loaded.
+ */
+export function measureWhatIf(specs: FootprintSpecs, base: Config): Pick<FootprintView, 'whatIf' | 'features'> {
+  // IPv6 is not there yet: a flag without code behind it is in no sum.
+  const everything = withFeatures(base, (feature) => feature !== 'enableIpv6');
+  const full = measure(specs, everything);
+  const nothing = withFeatures(base, () => false);
+  return {
+    whatIf: [
+      { features: 'none', programs: measure(specs, nothing) },
+      { features: 'all', programs: full },
+    ],
+    features: SWITCHES.map((feature) => ({
+      name: feature,
+      enabled: base[feature],
+      description: CONFIG_DOCS[feature],
+      ...(feature === 'enableIpv6'
+        ? {}
+        : { instructions: total(full) - total(measure(specs, { ...everything, [feature]: false })) }),
+    })),
+  };
+}
