@@ -4,10 +4,10 @@ import type { z } from 'zod';
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
 import type { AdminApi } from './admin.ts';
 import { apiErrors } from './errors.ts';
+import { SCHEMAS_ID } from './gen/places.ts';
 import { ndjsonStream } from './ndjson.ts';
-import type { Route } from './route.ts';
+import { type Route, SCHEMAS_HEADER } from './route.ts';
 import { ROUTES, type RouteName } from './routes.ts';
-import { SCHEMAS_HEADER, schemasId } from './schemas-id.ts';
 import type { Problem } from './views/problem.ts';
 
 /** Policies are sent to be thought about. */
@@ -26,7 +26,7 @@ export function createAdminApp({ admin, log, signal }: AdminAppOptions): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     await next();
-    c.header(SCHEMAS_HEADER, schemasId());
+    c.header(SCHEMAS_HEADER, SCHEMAS_ID);
   });
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => tooLarge() }));
   for (const name of Object.keys(ROUTES) as RouteName[]) {

@@ -1,9 +1,8 @@
 import { namespacedName } from '../base/index.ts';
 import { apiErrors } from './errors.ts';
-import { PLACES } from './gen/places.ts';
+import { PLACES, SCHEMAS_ID } from './gen/places.ts';
 import type { Call, Place } from './route.ts';
 import type { RouteName, Routes } from './routes.ts';
-import { schemasId } from './schemas-id.ts';
 import { type Check, type Send, Transport, type TransportOptions } from './transport.ts';
 import type { PolicyFilter, PolicyView } from './views/policy.ts';
 
@@ -41,7 +40,7 @@ function callOf(transport: Transport, name: RouteName): (...args: readonly unkno
 /** Of an agent that has the same schemas nothing is checked; for another's answer they are loaded. */
 function checkOf(name: RouteName): (schemas: string | undefined) => Promise<Check> {
   return async (schemas) => {
-    if (schemas === schemasId()) return (value) => value;
+    if (schemas === SCHEMAS_ID) return (value) => value;
     const { checked } = await import('./checked.ts');
     return (value) => checked(value, name);
   };

@@ -1,5 +1,11 @@
 import type { z } from 'zod';
 
+/**
+ * The header in which an agent says by which schemas it answers. One that has the client's is held to them by the compiler
+ * already; to load what reads schemas would be most of what `membrane status` costs.
+ */
+export const SCHEMAS_HEADER = 'membrane-schemas';
+
 /** Where a question is asked, and how it is answered: all that a client needs to know before an answer comes. */
 export type Place = {
   readonly method: 'GET' | 'POST';

@@ -1,7 +1,8 @@
 import http from 'node:http';
+import net from 'node:net';
 import { at, type ErrorCode, type Json, LineSplitter, MembraneError, stringAt } from '../base/index.ts';
 import { apiErrors } from './errors.ts';
-import { SCHEMAS_HEADER } from './schemas-id.ts';
+import { SCHEMAS_HEADER } from './route.ts';
 import type { Problem } from './views/problem.ts';
 
 export type TransportOptions = {
@@ -69,7 +70,9 @@ export class Transport {
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
     const request = http.request(
       {
-        socketPath: this.#socketPath,
+        // An agent of connections, even one of a single connection, asks whether the host is an IP address, by a pattern
+        // whose compilation costs as much as the rest of a request.
+        createConnection: () => net.connect({ path: this.#socketPath }),
         path: send.path,
         method: send.method,
         headers: {
