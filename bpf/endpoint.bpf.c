@@ -6,6 +6,7 @@
 #include "lib/conntrack.h"
 #include "lib/deliver.h"
 #include "lib/events.h"
+#include "lib/overlay.h"
 #include "lib/parse.h"
 #include "lib/unfinished.h"
 
@@ -71,7 +72,8 @@ int from_pod(struct __sk_buff *skb)
 	struct iphdr *ip;
 	void *data, *end;
 	__u64 word = endpoint_word(CONFIG(endpoint));
-	__u32 now;
+	__u32 now, way;
+	bool elsewhere;
 	__u8 side;
 	int reason, action = TC_ACT_SHOT;
 
@@ -143,17 +145,26 @@ int from_pod(struct __sk_buff *skb)
 	/* A translated packet has more to go wrong than to look up. */
 	if (!entry || !ct_established(entry, side, CONFIG(endpoint), word, now) || entry->nat_port)
 		goto judge;
-	/* To the node, or from the pod's own address to the world: the stack's, which may write the
-	 * checksum. Within the node nobody does. */
-	if (!entry->ifindex[side ^ 1] && unfinished_elsewhere(skb, p)) {
+	way = entry->way[side ^ 1];
+	elsewhere = CONFIG(enable_overlay) && way && !pod_of(entry->endpoint[side ^ 1]);
+	/* To another node, to this one, or from the pod's own address to the world: the stack or a
+	 * card may write the checksum. Within the node nobody does. */
+	if ((!way || elsewhere) && unfinished_elsewhere(skb, p)) {
 		reason = DROP_UNFINISHED_CHECKSUM;
 		goto out;
 	}
 	ct_renew(entry, now);
 	if (CONFIG(enable_counters))
 		count(DROP_NONE, DIRECTION_EGRESS, skb->len);
-	if (entry->ifindex[side ^ 1])
-		return deliver_to_pod(skb, ETH_P_IP, p->destination.v4, entry->ifindex[side ^ 1]);
+	if (elsewhere) {
+		reason = encapsulate(skb, way, WORD_IDENTITY(word), entry->identity[side ^ 1],
+				     &action);
+		if (reason)
+			goto out;
+		return action;
+	}
+	if (way)
+		return deliver_to_pod(skb, ETH_P_IP, p->destination.v4, way);
 	return TC_ACT_OK;
 judge:
 	skb->cb[CB_ENDPOINT] = CONFIG(endpoint);

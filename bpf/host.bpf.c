@@ -1,86 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The program at the node's own devices: what comes from the world, for pods and for the node. */
-#include "lib/deliver.h"
 #include "lib/fragment.h"
-#include "lib/judge.h"
-#include "lib/parse.h"
+#include "lib/overlay.h"
 #include "lib/service_established.h"
 #include "lib/service_past.h"
-#include "lib/unfinished.h"
+#include "lib/to_node.h"
 
 /* Whom a frame is for, as linux/if_packet.h has it. */
 #define PACKET_HOST 0
 #define PACKET_OTHERHOST 3
 #define VLAN_ID_MASK 0x0fff
-
-/* To the node's own address: an answer to something that left under it, a pod's or a connection to
- * a service's backend elsewhere; or the node's own business. Returns a drop reason, or 0 and the
- * action. */
-VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
-{
-	struct rewrite rewrite = {};
-	struct snat_value *origin;
-	struct packet *p;
-	__be32 destination;
-	__u8 kind;
-	int reason;
-
-	if (!flow || !action)
-		return DROP_INTERNAL;
-	p = &flow->packet;
-	*action = TC_ACT_OK;
-	if (!CONFIG(enable_masquerade) && !CONFIG(enable_services))
-		return 0;
-	/* What is about the node's own packets is the stack's to judge. */
-	if (p->kind == PACKET_ERROR && parse_quoted(skb, p, false))
-		return 0;
-	/* A request to the node's own address is the node's, whatever id or port it guesses. */
-	if (p->kind == PACKET_OPENS)
-		return 0;
-	origin = mapping_back(p);
-	if (!origin)
-		return 0;
-	rewrite.old_addr = p->destination.v4;
-	rewrite.old_port = p->destination_port;
-	flow->came_to = p->destination_port;
-	rewrite.new_addr = origin->pod.v4;
-	rewrite.new_port = origin->pod_port;
-	/* From here on it is the origin's packet; it passes as an answer or not at all. */
-	p->destination = origin->pod;
-	p->destination_port = origin->pod_port;
-	if (p->protocol == IPPROTO_ICMP)
-		p->source_port = origin->pod_port;
-	resolve(&p->source, &flow->source);
-	resolve(&p->destination, &flow->destination);
-	kind = origin->endpoint ? SIDE_POD : SIDE_OTHER;
-	if (flow->destination.kind != kind || flow->destination.endpoint != origin->endpoint)
-		return DROP_WRONG_DESTINATION;
-	if (p->kind != PACKET_ERROR)
-		p->kind = PACKET_ANSWERS;
-	reason = judge(skb, flow, true);
-	if (reason)
-		return reason;
-	/* A client's from outside is there for the sake of a service only. */
-	if (kind == SIDE_OTHER && !flow->service)
-		return DROP_CT_MIDSTREAM;
-	if (kind == SIDE_OTHER && unfinished_elsewhere(skb, p))
-		return DROP_UNFINISHED_CHECKSUM;
-	reason = rewrite_packet(skb, flow, &rewrite);
-	if (reason)
-		return reason;
-	destination = rewrite.new_addr;
-	if (CONFIG(enable_services) && flow->service) {
-		reason = service_answer(flow, &rewrite);
-		if (!reason)
-			reason = rewrite_packet(skb, flow, &rewrite);
-		if (reason)
-			return reason;
-	}
-	if (kind == SIDE_OTHER)
-		return route_out(skb, flow, action);
-	*action = deliver_to_pod(skb, ETH_P_IP, destination, flow->destination.ifindex);
-	return 0;
-}
 
 /* To a backend that is not on this node: under the node's address, so that answers come back here.
  * Returns a drop reason, or 0 and the action. */
@@ -100,7 +29,14 @@ VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *a
 	rewrite.old_port = flow->packet.source_port;
 	rewrite.new_port = flow->nat_port;
 	reason = rewrite_packet(skb, flow, &rewrite);
-	return reason ? reason : route_out(skb, flow, action);
+	if (reason)
+		return reason;
+	if (!CONFIG(enable_overlay) || !flow->destination.tunnel)
+		return route_out(skb, flow, action);
+	reason = decrement_ttl(skb, flow->packet.ttl);
+	return reason ? reason
+		      : encapsulate(skb, flow->destination.tunnel, IDENTITY_REMOTE_NODE,
+				    flow->destination.identity, action);
 }
 
 /* Would a process of the node get what opens a connection to this address and port? */
@@ -198,6 +134,9 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 	if (flow->source.kind != SIDE_OTHER)
 		return DROP_SPOOFED_IP;
 	reason = pretender(&flow->source);
+	/* Nor may a pod be made to answer there, under the frontend's address. */
+	if (!reason && (forges_tunnel(flow) || is_tunnel_port(p, rewrite.peer_old_port)))
+		reason = DROP_FORGED_TUNNEL;
 	if (reason)
 		return reason;
 	reason = judge(skb, flow, true);

@@ -7,6 +7,7 @@
 #include "lib/fragment.h"
 #include "lib/ipv6.h"
 #include "lib/judge.h"
+#include "lib/overlay.h"
 #include "lib/parse.h"
 #include "lib/service_established.h"
 #include "lib/service_hairpin.h"
@@ -69,6 +70,9 @@ VERIFIED_ONCE int deliver(struct __sk_buff *skb, struct flow *flow, const struct
 	case SIDE_HOST:
 		return 0;
 	default:
+		if (CONFIG(enable_overlay) && flow->destination.tunnel)
+			return encapsulate(skb, flow->destination.tunnel, flow->source.identity,
+					   flow->destination.identity, action);
 		if (flow->nat_port) {
 			reason = own_fragment_id(skb, p);
 			if (reason)
@@ -76,6 +80,26 @@ VERIFIED_ONCE int deliver(struct __sk_buff *skb, struct flow *flow, const struct
 		}
 		return deliver_to_world(skb, flow, action);
 	}
+}
+
+/* A pod of another node whose packets were judged before the ipcache knew it is known by its
+ * connection: its answers are not held up. The range says that it still is that node's. */
+VERIFIED_ONCE int recognise(struct flow *flow)
+{
+	struct ct_entry *entry;
+	__u8 other;
+
+	if (!flow)
+		return 0;
+	flow_key(flow);
+	other = (flow->side & 1) ^ 1;
+	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
+	if (!entry || entry->expires <= ct_now() || entry->opener != other ||
+	    !flow->destination.tunnel || ct_tunnel(entry, other) != flow->destination.tunnel ||
+	    !identity_is_cluster(entry->identity[other]))
+		return 0;
+	flow->destination.identity = entry->identity[other];
+	return 0;
 }
 
 /* What a pod sends. Its link and source address are checked already. */
@@ -135,19 +159,15 @@ int judge_from_pod(struct __sk_buff *skb)
 		if (action != TC_ACT_OK)
 			goto forwarded;
 	}
+	if (CONFIG(enable_overlay) && flow.destination.identity == IDENTITY_POD_RANGE)
+		recognise(&flow);
 	reason = nobody_at(&flow.destination);
 	/* Between pods of this node nobody writes a checksum. */
 	if (!reason && flow.destination.kind != SIDE_POD && unfinished_elsewhere(skb, p))
 		reason = DROP_UNFINISHED_CHECKSUM;
 	if (reason)
 		goto out;
-	/* The overlay's port on a node belongs to nodes: a pod that sends to it forges identities.
-	 */
-	if (CONFIG(tunnel_port) && p->protocol == IPPROTO_UDP &&
-	    p->destination_port == CONFIG(tunnel_port) &&
-	    (flow.destination.kind == SIDE_HOST ||
-	     flow.destination.identity == IDENTITY_REMOTE_NODE ||
-	     flow.destination.identity == IDENTITY_KUBE_APISERVER)) {
+	if (forges_tunnel(&flow)) {
 		reason = DROP_FORGED_TUNNEL;
 		goto out;
 	}

@@ -17,12 +17,14 @@ struct forwarded {
 	__be16 destination_port;
 };
 
-/* A connection that from_netdev has let pass in both directions, under words that still stand. */
+/* A connection that from_netdev has let pass in both directions, under words that still stand. What
+ * goes through the overlay does not go from driver to driver. */
 static __always_inline bool goes_on(const struct ct_entry *entry, __be16 nat_port, __u32 now)
 {
 	return (entry->flags & (CT_SERVICE | CT_REPLIED | CT_CLOSING | CT_HOST | CT_OPENING)) ==
 		       (CT_SERVICE | CT_REPLIED) &&
 	       !pod_of(entry->endpoint[0]) && !pod_of(entry->endpoint[1]) &&
+	       (!CONFIG(enable_overlay) || !(entry->way[0] | entry->way[1])) &&
 	       entry->nat_port == nat_port && entry->expires > now &&
 	       entry->stamp[0] == endpoint_word(entry->endpoint[0]) &&
 	       entry->stamp[1] == endpoint_word(entry->endpoint[1]);

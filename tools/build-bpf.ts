@@ -1,10 +1,10 @@
 /**
- * `npm run build:bpf`: compiles every bpf/*.bpf.c into build/, when its sources or the compiler changed. Each object is
+ * `npm run build:bpf`: compiles every bpf/*.bpf.c into build/, and what tests need beside them into build/tests/, when its sources or the compiler changed. Each object is
  * stamped with the hash of the shared layouts, which the loader compares with the generated code's.
  */
 import { createHash } from 'node:crypto';
 import { globSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { BuildError, CLANG_FLAGS, clangVersion, compile, ROOT } from './btfgen/clang.ts';
 import { readLayout } from './btfgen/layout.ts';
 
@@ -33,16 +33,16 @@ function readOr(path: string, fallback: string): string {
 }
 
 function main(): void {
-  const programs = readdirSync(SOURCES).filter((file) => file.endsWith('.bpf.c'));
+  const programs = globSync(['*.bpf.c', 'tests/*.bpf.c'], { cwd: SOURCES }).toSorted();
   const stamp = join(BUILD, '.bpf-sources');
   const hash = sourceHash(clangVersion());
-  const built = new Set(readdirSync(ROOT).includes('build') ? readdirSync(BUILD) : []);
+  const built = new Set(globSync(['*.bpf.o', 'tests/*.bpf.o'], { cwd: BUILD }));
   const objects = programs.map((file) => file.replace(/\.c$/, '.o'));
   if (readOr(stamp, '') === hash && objects.every((file) => built.has(file))) {
     console.log('datapath: up to date');
     return;
   }
-  mkdirSync(BUILD, { recursive: true });
+  mkdirSync(join(BUILD, 'tests'), { recursive: true });
   const layout = readLayout();
   const header = join(BUILD, 'layout-stamp.h');
   writeFileSync(
@@ -50,7 +50,7 @@ function main(): void {
     `static const char membrane_layout_stamp[] __attribute__((section("membrane_layout"), used)) = "${layout.hash}";\n`,
   );
   for (const file of programs) {
-    const object = join(BUILD, basename(file).replace(/\.c$/, '.o'));
+    const object = join(BUILD, file.replace(/\.c$/, '.o'));
     console.log(`datapath: compiling bpf/${file}`);
     compile(join(SOURCES, file), `${object}.new`, ['-include', header]);
     renameSync(`${object}.new`, object);

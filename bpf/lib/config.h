@@ -20,7 +20,9 @@ struct config {
 	__u8 enable_icmp_errors __tag(bool); /* deliver ICMP errors about known connections */
 	__u8 enable_services __tag(bool);    /* ClusterIP, node ports and their like */
 	__u8 enable_refusals __tag(bool); /* the world is told at once that a node port has none */
-	__u8 pad0[2];			  /* zero */
+	__u8 enable_overlay
+	__tag(bool);  /* pods of other nodes, with their identity in the packet */
+	__u8 pad0[1]; /* zero */
 
 	/* The endpoint; zero in programs of the node. */
 	__u32 endpoint __tag(endpoint);
@@ -30,16 +32,18 @@ struct config {
 	__u8 mac[6] __tag(mac);	      /* of the pod's side */
 
 	/* The node. */
-	__u8 gateway_mac[6] __tag(mac);	     /* of the host side of every veth pair */
-	__be32 gateway_ipv4 __tag(ip);	     /* answered by ARP, nothing else */
-	union addr node_ipv4 __tag(none);    /* masquerade address, v4-mapped */
-	__u32 uplink_ifindex __tag(ifindex); /* where the world is */
-	__be16 tunnel_port;  /* UDP port of the overlay: no pod may send to it on a node; 0: none */
+	__u8 gateway_mac[6] __tag(mac);	      /* of the host side of every veth pair */
+	__be32 gateway_ipv4 __tag(ip);	      /* answered by ARP, nothing else */
+	union addr node_ipv4 __tag(none);     /* masquerade address, v4-mapped */
+	__u32 uplink_ifindex __tag(ifindex);  /* where the world is */
+	__u32 overlay_ifindex __tag(ifindex); /* where pods of other nodes are */
+	__be16 tunnel_port;  /* UDP port of the overlay: no pod may send to it but on pods; 0: none
+			      */
 	__u16 snat_port_min; /* host order */
 	__u16 snat_port_max; /* host order, included */
 	__u16 node_port_min; /* host order; node ports are looked for in this range only */
 	__u16 node_port_max; /* host order, included */
-	__u16 pad1;	     /* zero */
+	__u16 pad1[3];	     /* zero */
 	__u64 node_cookie __tag(number); /* of the node's own network namespace */
 	/* Conntrack entries; a connection counts until it is really gone. */
 	__u32 ct_quota;	     /* that one endpoint may have opened; 0: nothing is counted */
@@ -58,7 +62,7 @@ struct config {
 				  counted, not written; 0: no limit */
 };
 
-_Static_assert(sizeof(struct config) == 160, "config");
+_Static_assert(sizeof(struct config) == 168, "config");
 
 const volatile struct config config;
 

@@ -34,8 +34,9 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 		return 0;
 	p = &flow->packet;
 	/* Pods, of here and elsewhere, send through their own devices: at others their address says
-	 * nothing about who it was, and is told as an address. */
-	claimed = flow->hook != HOOK_FROM_POD &&
+	 * nothing about who it was, and is told as an address. At the overlay's nobody has an
+	 * identity before it is believed. */
+	claimed = flow->hook != HOOK_FROM_POD && flow->hook != HOOK_FROM_OVERLAY &&
 		  (flow->source.endpoint || identity_is_cluster(flow->source.identity));
 	event->timestamp = bpf_ktime_get_boot_ns();
 	event->source = p->source;
@@ -92,9 +93,9 @@ VERIFIED_ONCE int drop(struct __sk_buff *skb, const struct flow *flow, __u32 rea
 	if (flow->hook == HOOK_FROM_POD) {
 		key.endpoint = flow->source.endpoint;
 		key.direction = DIRECTION_EGRESS;
-	} else if (flow->hook == HOOK_TO_NETDEV) {
+	} else if (flow->hook == HOOK_TO_NETDEV || flow->hook == HOOK_TO_OVERLAY) {
 		key.direction = DIRECTION_EGRESS;
-	} else if (flow->hook == HOOK_TO_POD) {
+	} else if (flow->hook == HOOK_TO_POD || flow->hook == HOOK_FROM_OVERLAY) {
 		key.endpoint = flow->destination.endpoint;
 	}
 	row = count_drop(&key, skb->len);

@@ -27,7 +27,11 @@ struct side {
 	__u64 word; /* state word that the verdict depends on */
 	__u32 identity;
 	__u32 cidr_identity;
-	__u32 ifindex;
+	union {
+		__u32 way;     /* see struct ct_entry */
+		__u32 ifindex; /* SIDE_POD */
+		__be32 tunnel; /* SIDE_OTHER */
+	};
 	__u16 endpoint;
 	__u8 kind; /* enum side_kind */
 	__u8 pad;

@@ -40,6 +40,18 @@ static __always_inline int pretender(const struct side *source)
 		       : 0;
 }
 
+static __always_inline bool identity_is_node(__u32 identity)
+{
+	return identity == IDENTITY_REMOTE_NODE || identity == IDENTITY_KUBE_APISERVER;
+}
+
+/* Of a row of the ipcache: the node to which the overlay takes what is sent to its addresses. Nodes
+ * themselves are reached past it. */
+static __always_inline __be32 tunnel_to(const struct ipcache_value *row)
+{
+	return !CONFIG(enable_overlay) || identity_is_node(row->identity) ? 0 : row->tunnel;
+}
+
 /* Fills `side` from an address: a local pod, this node, or what the ipcache says; unknown is world.
  */
 VERIFIED_ONCE int resolve(const union addr *addr, struct side *side)
@@ -56,7 +68,7 @@ VERIFIED_ONCE int resolve(const union addr *addr, struct side *side)
 	outside = endpoint_word(outside_of(addr));
 	local = bpf_map_lookup_elem(&endpoints, addr);
 	side->cidr_identity = 0;
-	side->ifindex = 0;
+	side->way = 0;
 	side->endpoint = 0;
 	if (local) {
 		side->endpoint = local->endpoint;
@@ -79,5 +91,6 @@ VERIFIED_ONCE int resolve(const union addr *addr, struct side *side)
 	side->word = outside;
 	side->identity = value ? value->identity : IDENTITY_WORLD;
 	side->cidr_identity = value ? value->cidr_identity : 0;
+	side->tunnel = value ? tunnel_to(value) : 0;
 	return 0;
 }

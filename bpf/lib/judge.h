@@ -112,11 +112,15 @@ static __always_inline void ct_stamp(struct ct_entry *entry, const struct flow *
 		entry->stamp[1] = flow->destination.word;
 		entry->identity[0] = flow->source.identity;
 		entry->identity[1] = flow->destination.identity;
+		entry->way[0] = flow->source.way;
+		entry->way[1] = flow->destination.way;
 	} else {
 		entry->stamp[1] = flow->source.word;
 		entry->stamp[0] = flow->destination.word;
 		entry->identity[1] = flow->source.identity;
 		entry->identity[0] = flow->destination.identity;
+		entry->way[1] = flow->source.way;
+		entry->way[0] = flow->destination.way;
 	}
 	entry->rule[0] = flow->rule[0];
 	entry->rule[1] = flow->rule[1];
@@ -136,15 +140,11 @@ static __always_inline void ct_fill(struct ct_entry *entry, const struct flow *f
 	if (flow->side == 0) {
 		entry->endpoint[0] = holder_of(flow->source.endpoint, &p->source);
 		entry->endpoint[1] = holder_of(flow->destination.endpoint, &p->destination);
-		entry->ifindex[0] = flow->source.ifindex;
-		entry->ifindex[1] = flow->destination.ifindex;
 		entry->sequence[0] = next;
 		entry->sequence[1] = p->acknowledgement;
 	} else {
 		entry->endpoint[1] = holder_of(flow->source.endpoint, &p->source);
 		entry->endpoint[0] = holder_of(flow->destination.endpoint, &p->destination);
-		entry->ifindex[1] = flow->source.ifindex;
-		entry->ifindex[0] = flow->destination.ifindex;
 		entry->sequence[1] = next;
 		entry->sequence[0] = p->acknowledgement;
 	}
@@ -288,7 +288,7 @@ static __always_inline bool needs_snat(const struct flow *flow)
 	if (flow->destination.kind != SIDE_OTHER || flow->packet.ethertype != ETH_P_IP)
 		return false;
 	if (CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD)
-		return true;
+		return !CONFIG(enable_overlay) || !flow->destination.tunnel;
 	return CONFIG(enable_services) && flow->hook == HOOK_FROM_NETDEV && flow->service;
 }
 
@@ -351,6 +351,23 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 	return 0;
 }
 
+/* Does the packet come from where its connection is: through the overlay from the very node, or not
+ * through it? Under its own address alone a pod of another node is not believed. */
+static __always_inline bool ct_same_way(const struct ct_entry *entry, const struct flow *flow)
+{
+	if (!CONFIG(enable_overlay) || flow->source.kind != SIDE_OTHER)
+		return true;
+	return entry->way[flow->side & 1] ==
+	       (flow->hook == HOOK_FROM_OVERLAY ? flow->source.tunnel : 0);
+}
+
+/* Was the verdict about whom the packet says that it is of? */
+static __always_inline bool ct_same_sender(const struct ct_entry *entry, const struct flow *flow)
+{
+	return !CONFIG(enable_overlay) || flow->hook != HOOK_FROM_OVERLAY ||
+	       entry->identity[flow->side & 1] == flow->source.identity;
+}
+
 /* Judges one packet whose two ends are known. Returns a drop reason, or 0 and flow->nat_port.
  * `settled`: nobody needs to ask whether a connection through a service has the packet's ports;
  * else that is left to the caller, with DROP_SERVICE_CONFLICT and nothing done. */
@@ -375,12 +392,16 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 	known = entry && entry->expires > now;
 	own = known && entry->endpoint[side] == holder_of(flow->source.endpoint, &p->source) &&
 	      entry->endpoint[other] == holder_of(flow->destination.endpoint, &p->destination) &&
-	      (entry->flags & CT_HOST) == host;
+	      (entry->flags & CT_HOST) == host && ct_same_way(entry, flow);
 	/* What came to a port of the node is for the connection that holds this port. */
 	if (own && flow->came_to)
 		own = entry->nat_port == flow->came_to && entry->opener == other;
 	judged = own && entry->stamp[side] == flow->source.word &&
-		 entry->stamp[other] == flow->destination.word;
+		 entry->stamp[other] == flow->destination.word && ct_same_sender(entry, flow);
+	/* A node is answered by the way it came. */
+	if (CONFIG(enable_overlay) && own && entry->opener == other && p->kind != PACKET_OPENS &&
+	    flow->destination.kind == SIDE_OTHER && identity_is_node(flow->destination.identity))
+		flow->destination.tunnel = entry->way[other];
 	if (CONFIG(enable_services) && !settled && p->ethertype == ETH_P_IP &&
 	    p->protocol != IPPROTO_ICMP &&
 	    (!own || ((entry->flags & CT_SERVICE) && entry->opener == side)))
@@ -396,7 +417,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 			break;
 		/* Anybody can write this address; if it was the client, the server's answer makes
 		 * it open anew. */
-		if (judged && entry->opener == side && flow->source.kind == SIDE_OTHER &&
+		if (judged && entry->opener == side && source_is_claimed(flow) &&
 		    p->protocol == IPPROTO_TCP && !(entry->flags & (CT_CLOSING | CT_OPENING)))
 			break;
 		return ct_open(skb, flow, false);

@@ -76,7 +76,7 @@ VERIFIED_ONCE int service_forth(const struct flow *flow, struct rewrite *rewrite
 	rewrite->peer_old_port = p->source_port;
 	rewrite->peer_new_port = known->client_port;
 	rewrite->source = 0;
-	return entry->ifindex[client ^ 1];
+	return entry->way[client ^ 1];
 }
 
 /* The same for what the pod answers. False: it has to be judged. */

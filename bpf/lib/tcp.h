@@ -13,6 +13,12 @@
 /* How much of what it sends with the SYN an opener may have acknowledged by the answer. */
 #define TCP_FAST_OPEN 65536
 
+/* Of pods and nodes elsewhere the node that sends them through the overlay says who they are. */
+static __always_inline bool source_is_claimed(const struct flow *flow)
+{
+	return flow->source.kind == SIDE_OTHER && flow->hook != HOOK_FROM_OVERLAY;
+}
+
 static __always_inline bool tcp_fits(const struct ct_entry *entry, __u8 side, __u32 sequence)
 {
 	return sequence - entry->sequence[side & 1] < TCP_SPAN;
@@ -31,7 +37,7 @@ static __always_inline bool tcp_follow(const struct flow *flow, struct ct_entry 
 {
 	const struct packet *p = &flow->packet;
 	__u8 side = flow->side & 1, other = side ^ 1;
-	bool outside = flow->source.kind == SIDE_OTHER;
+	bool outside = source_is_claimed(flow);
 
 	if (p->tcp_flags & TCP_SYN) {
 		if (!(entry->flags & CT_REPLIED))
@@ -59,8 +65,8 @@ static __always_inline bool tcp_answers(const struct flow *flow, const struct ct
 	const struct packet *p = &flow->packet;
 	__u8 side = flow->side & 1;
 
-	if (p->protocol != IPPROTO_TCP || flow->source.kind != SIDE_OTHER ||
-	    entry->opener == side || (entry->flags & (CT_OPENING | CT_REPLIED)) != CT_OPENING)
+	if (p->protocol != IPPROTO_TCP || !source_is_claimed(flow) || entry->opener == side ||
+	    (entry->flags & (CT_OPENING | CT_REPLIED)) != CT_OPENING)
 		return true;
 	return (p->tcp_flags & TCP_ACK) && (p->tcp_flags & (TCP_SYN | TCP_RST)) &&
 	       p->acknowledgement - entry->sequence[side ^ 1] < TCP_FAST_OPEN;

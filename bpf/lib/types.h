@@ -91,6 +91,9 @@ struct ipcache_value {
 	__u32 identity __tag(identity);
 	__u32 cidr_identity __tag(identity); /* second identity by prefix of a node or
 				     remote pod; 0: none */
+	__be32 tunnel __tag(ip); /* node by whose address the overlay knows the owner: of a pod of
+				    another node, of the range that its pods get theirs from, and
+				    of that node itself; 0: none */
 };
 
 /* The tables that hold for the endpoints with this revision in their word. Tables are shared by all
@@ -184,8 +187,9 @@ struct ct_entry {
 	__u8 opener;			   /* side that opened the connection: 0 or 1 */
 	__u16 endpoint[2] __tag(endpoint); /* endpoint id of each side; FIRST_OUTSIDE and
 				     above: not a local pod */
-	__u32 ifindex[2] __tag(ifindex);   /* deliver to this side: host end of the pod's veth
-				       pair; 0: the node's stack or the uplink */
+	__u32 way[2]; /* to this side: host end of the pod's veth pair; of a side that is no local
+			 pod, IPv4 address (network order) of the node that it is reached by
+			 through the overlay; 0: the node's stack or the uplink */
 	__be16 nat_port; /* source port (ICMP: id) on the node's address towards the world; 0: not
 			    translated. Worth something only while its row in `snat` says so */
 	__u8 strange;	 /* somebody outside answered the SYN who did not mean it */
@@ -444,6 +448,8 @@ enum hook {
 	HOOK_FROM_NETDEV = 3,
 	HOOK_TO_NETDEV = 4,
 	HOOK_SOCKET = 5, /* before there is a packet: no length, no device, no TCP flags */
+	HOOK_FROM_OVERLAY = 6,
+	HOOK_TO_OVERLAY = 7,
 };
 
 /* Indexes of the map `judges`. */
@@ -503,7 +509,7 @@ _Static_assert(sizeof(struct sock_origin) == 96, "sock_origin");
 _Static_assert(sizeof(struct sock_account) == 16, "sock_account");
 _Static_assert(sizeof(struct translation_key) == 40, "translation_key");
 _Static_assert(sizeof(struct translation) == 32, "translation");
-_Static_assert(sizeof(struct ipcache_value) == 8, "ipcache_value");
+_Static_assert(sizeof(struct ipcache_value) == 12, "ipcache_value");
 _Static_assert(sizeof(struct snat_key) == 24, "snat_key");
 _Static_assert(sizeof(struct service_slot_key) == 8, "service_slot_key");
 _Static_assert(sizeof(struct service_slot) == 4, "service_slot");

@@ -26,6 +26,8 @@ describe.each(PROFILES)('profile $name', ({ flags }) => {
     expect(progInfo(pair.a.programs.fromPod).xlatedInstructions).toBeLessThan(ENDPOINT_BUDGET);
     expect(progInfo(pair.a.programs.toPod).xlatedInstructions).toBeLessThan(ENDPOINT_BUDGET);
 
+    if (flags.enableOverlay) pair.datapath.load('overlay', ['from_overlay', 'to_overlay'] as const, pair.config);
+
     // Whoever is no match for the policy.
     const forbidden = pair.forth(udp(CLIENT, 81));
     expect(forbidden.action).toBe(flags.enablePolicy ? 'drop' : 'redirect');

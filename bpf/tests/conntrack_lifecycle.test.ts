@@ -108,7 +108,7 @@ test('an entry knows both ends and where to deliver', async () => {
   expect(key).toEqual({ addr: [A, B], port: [CLIENT, SERVICE], protocol: 6 });
   expect(entry).toMatchObject({
     endpoint: [1, 2],
-    ifindex: [1001, 1002],
+    way: [1001, 1002],
     identity: [FRONTEND, BACKEND],
     natPort: 0,
     opener: 0,

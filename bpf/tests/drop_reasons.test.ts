@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { DROP_REASON, type DropReason } from '../../src/model/gen/enums.ts';
 import { A, A6, B, B6, type DropCase } from './drop-cases/case.ts';
 import { FROM_NETDEV_CASES } from './drop-cases/from-netdev.ts';
+import { FROM_OVERLAY_CASES } from './drop-cases/from-overlay.ts';
 import { FROM_POD_CASES } from './drop-cases/from-pod.ts';
 import { TO_POD_CASES } from './drop-cases/to-pod.ts';
 import { Lab } from './lab.ts';
@@ -46,7 +47,7 @@ describe.each(HOOKS)('$hook drops', ({ cases, counted, direction }) => {
 });
 
 test('every drop reason has a case', () => {
-  const covered = new Set(HOOKS.flatMap(({ cases }) => cases.map(({ reason }) => reason)));
+  const covered = new Set([...HOOKS.flatMap(({ cases }) => cases), ...FROM_OVERLAY_CASES].map(({ reason }) => reason));
   const missing = (Object.keys(DROP_REASON) as DropReason[]).filter(
     (reason) => !covered.has(reason) && UNREACHABLE[reason] === undefined,
   );

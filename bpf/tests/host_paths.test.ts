@@ -15,7 +15,7 @@ describe('the node and its pods', () => {
     const [key, entry] = await pair.entry();
     const own = key.addr[0] === B ? 0 : 1;
     expect(entry.endpoint[own]).toBe(2);
-    expect([entry.endpoint[1 - own], entry.ifindex[1 - own]]).toEqual([outsideOf(NODE), 0]);
+    expect([entry.endpoint[1 - own], entry.way[1 - own]]).toEqual([outsideOf(NODE), 0]);
     expect(entry.identity[1 - own]).toBe(1);
     expect((await pair.datapath.connections())[0]?.flags).toContain('host');
     const answer = pair.send(pair.b, fromPod(pair.b, NODE, tcp(80, 50_000, 'SYN', 'ACK')));

@@ -130,10 +130,10 @@ export class Lab implements Disposable {
   }
 
   /** Says who is behind a prefix; connections with the outside are judged anew after `turnWorld`, or `turn` of its word. */
-  identify(prefix: string, identity: number, cidrIdentity = 0): void {
+  identify(prefix: string, identity: number, cidrIdentity = 0, tunnel: Addr | null = null): void {
     this.datapath.ipcache.set(
       Prefix.parse(prefix),
-      ipcacheRow({ identity: identityId(identity), cidrIdentity: identityId(cidrIdentity) }),
+      ipcacheRow({ identity: identityId(identity), cidrIdentity: identityId(cidrIdentity), tunnel }),
     );
   }
 
@@ -199,15 +199,15 @@ export class Lab implements Disposable {
 
   /** A frame arrives at a device of the node. */
   arrive(frame: Uint8Array): Outcome {
-    return this.run(this.#device().from_netdev, frame, 1);
+    return this.run(this.netdev.from_netdev, frame, 1);
   }
 
   /** The node's stack sends a frame out of a device of the node. */
   leave(frame: Uint8Array): Outcome {
-    return this.run(this.#device().to_netdev, frame, 0);
+    return this.run(this.netdev.to_netdev, frame, 0);
   }
 
-  #device() {
+  get netdev(): Record<'from_netdev' | 'to_netdev', ProgFd> {
     this.#netdev ??= this.datapath.load('host', ['from_netdev', 'to_netdev'] as const, this.config);
     return this.#netdev;
   }
@@ -219,9 +219,9 @@ export class Lab implements Disposable {
     return { passed: retval === XDP_PASS, packet: data };
   }
 
-  run(program: ProgFd, frame: Uint8Array, ingressIfindex: number): Outcome {
+  run(program: ProgFd, frame: Uint8Array, ingressIfindex: number, cb: readonly number[] = []): Outcome {
     this.datapath.events();
-    const { action, packet } = this.datapath.run(program, frame, { ingressIfindex });
+    const { action, packet } = this.datapath.run(program, frame, { ingressIfindex, cb });
     const events = this.datapath.events();
     const verdict = action === 'drop' ? (events.find((event) => event.type === 'drop')?.reason ?? 'none') : action;
     return { action, verdict, packet, events };

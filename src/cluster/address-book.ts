@@ -21,7 +21,7 @@ export type AddressBookOptions = {
   readonly maxAddresses?: number;
 };
 
-type Claim = { readonly owner: AddressOwner; readonly identity: IdentityId };
+type Claim = { readonly owner: AddressOwner; readonly identity: IdentityId; readonly tunnel: Addr | null };
 
 const textOf = ({ kind, key }: AddressOwner): string => flatText(kind, ' ', key);
 
@@ -34,7 +34,7 @@ const NONE = identityId(0);
  */
 const EVERYWHERE: readonly IpcacheRow[] = ['0.0.0.0/0', '::/0'].map((text) => ({
   prefix: Prefix.parse(text),
-  value: { identity: RESERVED_IDS.world, cidrIdentity: NONE },
+  value: { identity: RESERVED_IDS.world, cidrIdentity: NONE, tunnel: null },
 }));
 
 const EVERYWHERE_BY_TEXT: ReadonlyMap<string, IpcacheRow> = new Map(
@@ -76,15 +76,15 @@ export class AddressBook {
     return this.#unplaced.size;
   }
 
-  /** Replaces all claims of an owner. */
-  claim(owner: AddressOwner, addrs: readonly Addr[], identity: IdentityId): void {
+  /** Replaces all claims of an owner. `tunnel`: the node that the overlay finds him at. */
+  claim(owner: AddressOwner, addrs: readonly Addr[], identity: IdentityId, tunnel: Addr | null = null): void {
     this.release(owner);
     if (addrs.length === 0) return;
     const text = textOf(owner);
     this.#owned.set(text, addrs);
     for (const addr of addrs) {
       const claims = this.#claims.get(addr) ?? new Map<string, Claim>();
-      claims.set(text, { owner, identity });
+      claims.set(text, { owner, identity, tunnel });
       this.#claims.set(addr, claims);
       this.#dirty.add(addr);
     }
@@ -185,7 +185,7 @@ export class AddressBook {
     // A pod cannot have the address of a service, whatever its status says.
     if (isNode !== true && this.rangeOf(addr) === RESERVED_IDS['service-range']) return this.#unstate(addr);
     const cidrIdentity = this.cidrIdentityOf(isNode === true ? 'node' : 'pod', addr);
-    this.#put({ prefix: Prefix.host(addr), value: { identity: owner.identity, cidrIdentity } });
+    this.#put({ prefix: Prefix.host(addr), value: { identity: owner.identity, cidrIdentity, tunnel: owner.tunnel } });
   }
 
   /** Nobody owns the address: what holds for exactly this prefix holds again. */
@@ -204,7 +204,7 @@ export class AddressBook {
   #named(prefix: Prefix, text: string): IpcacheRow | undefined {
     const identity = this.#prefixes.get(text);
     if (identity === undefined || this.#ranges.of(prefix) !== undefined) return undefined;
-    return { prefix, value: { identity, cidrIdentity: NONE } };
+    return { prefix, value: { identity, cidrIdentity: NONE, tunnel: null } };
   }
 
   #put(row: IpcacheRow): void {

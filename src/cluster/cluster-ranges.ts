@@ -1,6 +1,6 @@
 import { RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
-import { Prefix } from '../net/index.ts';
+import { type Addr, Prefix } from '../net/index.ts';
 import type { IpcacheRow } from './ipcache-row.ts';
 
 /** Where the cluster gives out addresses. What lies in one and has no owner is nobody's, and never the world's. */
@@ -9,6 +9,8 @@ export type ClusterRanges = {
   readonly services: readonly Prefix[];
   /** What nodes give to their pods. */
   readonly pods: readonly Prefix[];
+  /** By range of pods in canonical text: the node that the overlay finds them at. */
+  readonly tunnels?: ReadonlyMap<string, Addr>;
 };
 
 /** Answers in which range a prefix lies, in time that does not grow with how many there are. */
@@ -17,15 +19,17 @@ export class RangeIndex {
   /** By family: the lengths that ranges have, longest first. */
   readonly #lengths = new Map<number, number[]>();
 
-  constructor({ services, pods }: ClusterRanges) {
-    for (const prefix of pods) this.#add(prefix, RESERVED_IDS['pod-range']);
+  constructor({ services, pods, tunnels }: ClusterRanges) {
+    for (const prefix of pods) {
+      this.#add(prefix, RESERVED_IDS['pod-range'], tunnels?.get(prefix.toString()) ?? null);
+    }
     // Of a prefix that is both: no pod may have the address of a service.
-    for (const prefix of services) this.#add(prefix, RESERVED_IDS['service-range']);
+    for (const prefix of services) this.#add(prefix, RESERVED_IDS['service-range'], null);
     for (const lengths of this.#lengths.values()) lengths.sort((a, b) => b - a);
   }
 
-  #add(prefix: Prefix, identity: IdentityId): void {
-    this.#rows.set(prefix.toString(), { prefix, value: { identity, cidrIdentity: identityId(0) } });
+  #add(prefix: Prefix, identity: IdentityId, tunnel: Addr | null): void {
+    this.#rows.set(prefix.toString(), { prefix, value: { identity, cidrIdentity: identityId(0), tunnel } });
     const lengths = this.#lengths.get(prefix.family) ?? [];
     if (!lengths.includes(prefix.length)) lengths.push(prefix.length);
     this.#lengths.set(prefix.family, lengths);
@@ -36,12 +40,13 @@ export class RangeIndex {
     return this.#rows;
   }
 
-  /** Ranges that only one of the two has, or that are of another kind there. */
+  /** Ranges that only one of the two has, or that are of another kind or node there. */
   difference(other: RangeIndex): Prefix[] {
     const only = (here: RangeIndex, there: RangeIndex) =>
-      Array.from(here.#rows).flatMap(([text, { prefix, value }]) =>
-        there.#rows.get(text)?.value.identity === value.identity ? [] : [prefix],
-      );
+      Array.from(here.#rows).flatMap(([text, { prefix, value }]) => {
+        const other = there.#rows.get(text)?.value;
+        return other?.identity === value.identity && other.tunnel === value.tunnel ? [] : [prefix];
+      });
     return [...only(this, other), ...only(other, this)];
   }
 

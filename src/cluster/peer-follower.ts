@@ -6,6 +6,7 @@ import type { PolicyRepository } from '../policy/index.ts';
 import type { TableReader } from '../table/index.ts';
 import type { AddressBook } from './address-book.ts';
 import type { Intent } from './intent.ts';
+import { tunnelOf } from './node-tunnel.ts';
 import type { PodIdentities } from './pod-identities.ts';
 import { podRangesOf } from './pod-ranges.ts';
 
@@ -57,7 +58,12 @@ export class PeerFollower {
     const owner = { kind: 'pod', key } as const;
     const isElsewhere = pod !== undefined && pod.nodeName !== '' && pod.nodeName !== nodeName;
     if (!isElsewhere || identity === undefined) book.release(owner);
-    else book.claim(owner, this.#addressesOf(pod), identity.id);
+    else book.claim(owner, this.#addressesOf(pod), identity.id, this.#tunnelOf(pod));
+  }
+
+  #tunnelOf(pod: PodRow): Addr | null {
+    const node = this.#o.intent.nodes.get(namespacedName({ name: pod.nodeName }));
+    return node === undefined ? null : tunnelOf(node);
   }
 
   /** A status that claims an address outside its node's range claims somebody else's (compare CVE-2022-28224). */
@@ -75,6 +81,6 @@ export class PeerFollower {
     const owner = { kind: 'node', key: name } as const;
     if (node === undefined || name === nodeName) return book.release(owner);
     const identity = RESERVED_IDS[node.isApiServer ? 'kube-apiserver' : 'remote-node'];
-    book.claim(owner, node.addresses.filter(isAddr).map(parseAddr), identity);
+    book.claim(owner, node.addresses.filter(isAddr).map(parseAddr), identity, tunnelOf(node));
   }
 }

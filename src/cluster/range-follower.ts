@@ -1,8 +1,9 @@
 import type { NamespacedName } from '../base/index.ts';
-import { isAddr, Prefix, parseAddr } from '../net/index.ts';
+import { type Addr, isAddr, Prefix, parseAddr } from '../net/index.ts';
 import type { TableReader } from '../table/index.ts';
 import type { AddressBook } from './address-book.ts';
 import type { Intent } from './intent.ts';
+import { tunnelOf } from './node-tunnel.ts';
 import { podRangesOf } from './pod-ranges.ts';
 import { isWorkload } from './pod-workload.ts';
 
@@ -30,6 +31,8 @@ export class RangeFollower {
   /** By service: ClusterIPs. */
   readonly #allocated = new Map<string, readonly Prefix[]>();
   readonly #pods = new Map<string, readonly Prefix[]>();
+  /** By node: where the overlay finds its pods. */
+  readonly #tunnels = new Map<string, Addr | null>();
   /** Ranges of no Node any more, in text, and until when they are nobody's. */
   readonly #resting = new Map<string, { readonly prefix: Prefix; readonly until: number }>();
   #remembered: readonly Prefix[];
@@ -70,6 +73,10 @@ export class RangeFollower {
         now,
       );
       this.#put(this.#pods, key, given);
+      const tunnel = node === undefined ? null : tunnelOf(node);
+      if (tunnel !== (this.#tunnels.get(key) ?? null)) this.#dirty = true;
+      if (node === undefined) this.#tunnels.delete(key);
+      else this.#tunnels.set(key, tunnel);
     }
     this.#wake(now);
     if (!this.#dirty) return;
@@ -80,7 +87,20 @@ export class RangeFollower {
     );
     const resting = Array.from(this.#resting.values(), ({ prefix }) => prefix);
     const pods = [...Array.from(this.#pods.values()).flat(), ...resting];
-    book.followRanges({ services: [...known, ...strays], pods: podCIDR === undefined ? pods : [...pods, podCIDR] });
+    book.followRanges({
+      services: [...known, ...strays],
+      pods: podCIDR === undefined ? pods : [...pods, podCIDR],
+      tunnels: this.#tunnelsByRange(),
+    });
+  }
+
+  #tunnelsByRange(): Map<string, Addr> {
+    const found = new Map<string, Addr>();
+    for (const [key, ranges] of this.#pods) {
+      const tunnel = this.#tunnels.get(key) ?? null;
+      if (tunnel !== null) for (const range of ranges) found.set(range.toString(), tunnel);
+    }
+    return found;
   }
 
   #rest(prefixes: readonly Prefix[], now: number): void {

@@ -107,7 +107,7 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     remedy: 'Look for an attack: nobody but the node tells a pod where to send.',
   },
   'forged-tunnel': {
-    text: 'a pod sends to the tunnel port of a node',
+    text: 'a packet of a pod, or one that a service turned, goes to the tunnel port of something that is no pod',
     remedy: 'Use another UDP port; this one would let a pod claim the identity of another.',
   },
   'nat-exhausted': {
@@ -171,6 +171,20 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
   martian: {
     text: 'the source is an address that nobody has, or a frame to many carries a packet for one',
     remedy: 'Look on the network of the node for who sends such frames; nothing honest does.',
+  },
+  'unknown-node': {
+    text: 'a packet came through the overlay from an address that is no node of the cluster',
+    remedy:
+      'Look on the network of the nodes for who sends VXLAN; of a node that has just joined, wait until the agent knows it (`membrane status`).',
+  },
+  'forged-identity': {
+    text: 'a packet came through the overlay with an identity that its sender may not use',
+    remedy: 'Check the node that it came from: only pods send as pods, and only addresses of nodes as a node.',
+  },
+  'stale-destination': {
+    text: 'the sender was allowed to reach another identity than the one that the address has now',
+    remedy:
+      "Nothing to do for single ones: the address has a new owner or its labels changed. If it lasts, look whether the agent of the sender's node runs.",
   },
   internal: {
     text: 'the datapath failed where it must not',

@@ -15,6 +15,8 @@ export const FLOW_HOOKS = [
   'from-netdev',
   'to-netdev',
   'socket',
+  'from-overlay',
+  'to-overlay',
 ] as const satisfies readonly Hook[];
 export type FlowHook = (typeof FLOW_HOOKS)[number];
 

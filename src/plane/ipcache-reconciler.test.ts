@@ -12,7 +12,7 @@ const rows = (...entries: [string, number][]): Map<string, IpcacheRow> =>
   new Map(
     entries.map(([text, id]) => [
       text,
-      { prefix: Prefix.parse(text), value: { identity: identityId(id), cidrIdentity: identityId(0) } },
+      { prefix: Prefix.parse(text), value: { identity: identityId(id), cidrIdentity: identityId(0), tunnel: null } },
     ]),
   );
 

@@ -10,10 +10,14 @@ const isPlace = (row: IpcacheRow | undefined): boolean =>
   row === undefined || row.value.identity === RESERVED_IDS.world || isCidrId(row.value.identity);
 
 const ownerChanges = (before: IpcacheRow | undefined, after: IpcacheRow | undefined): boolean =>
-  before?.value.identity !== after?.value.identity && !(isPlace(before) && isPlace(after));
+  before?.value.identity !== after?.value.identity ? !(isPlace(before) && isPlace(after)) : isMoved(before, after);
+
+/** The same owner at another node. A range has no connections of its own. */
+const isMoved = (before: IpcacheRow | undefined, after: IpcacheRow | undefined): boolean =>
+  before?.value.tunnel !== after?.value.tunnel && after !== undefined && !isRange(after);
 
 const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
-  a.identity === b.identity && a.cidrIdentity === b.cidrIdentity;
+  a.identity === b.identity && a.cidrIdentity === b.cidrIdentity && a.tunnel === b.tunnel;
 
 const RANGES: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESERVED_IDS['pod-range']]);
 const isRange = ({ value }: IpcacheRow): boolean => RANGES.has(value.identity);

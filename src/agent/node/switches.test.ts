@@ -10,11 +10,14 @@ test('every switch of the datapath is said', () => {
 });
 
 test.each([
-  [{}, ['enableIpv6']],
-  [{ enableEvents: false, enableFragments: false }, ['enableIpv6', 'enableEvents', 'enableFragments']],
-  [{ enableServices: false }, ['enableIpv6', 'enableServices', 'enableRefusals']],
-  [{ refuseWithoutBackends: false, cidrSelects: [] }, ['enableIpv6', 'enableCidrSelects', 'enableRefusals']],
-  [{ policyEnforcement: 'never' }, ['enableIpv6', 'enablePolicy']],
+  [{}, ['enableIpv6', 'enableOverlay']],
+  [{ enableEvents: false, enableFragments: false }, ['enableIpv6', 'enableOverlay', 'enableEvents', 'enableFragments']],
+  [{ enableServices: false }, ['enableIpv6', 'enableOverlay', 'enableServices', 'enableRefusals']],
+  [
+    { refuseWithoutBackends: false, cidrSelects: [] },
+    ['enableIpv6', 'enableOverlay', 'enableCidrSelects', 'enableRefusals'],
+  ],
+  [{ policyEnforcement: 'never' }, ['enableIpv6', 'enableOverlay', 'enablePolicy']],
 ])('%j turns off what it says', (changes, off) => {
   const switches = of(changes);
   expect(SWITCHES.filter((name) => !switches[name])).toEqual(SWITCHES.filter((name) => off.includes(name)));

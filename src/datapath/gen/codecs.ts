@@ -118,14 +118,20 @@ export type IpcacheValue = {
   readonly identity: IdentityId;
   /** second identity by prefix of a node or remote pod; 0: none */
   readonly cidrIdentity: IdentityId;
+  /**
+   * node by whose address the overlay knows the owner: of a pod of another node, of the range that its pods get
+   * theirs from, and of that node itself; 0: none
+   */
+  readonly tunnel: Addr | null;
 };
 
-export const IPCACHE_VALUE_SIZE = 8;
+export const IPCACHE_VALUE_SIZE = 12;
 
 export function decodeIpcacheValue(view: DataView, offset = 0): IpcacheValue {
   return {
     identity: view.getUint32(offset, true) as IdentityId,
     cidrIdentity: view.getUint32(offset + 4, true) as IdentityId,
+    tunnel: readIpv4OrNull(view, offset + 8),
   };
 }
 
@@ -133,16 +139,17 @@ export function decodeIpcacheValue(view: DataView, offset = 0): IpcacheValue {
 export function writeIpcacheValue(view: DataView, offset: number, value: IpcacheValue): void {
   view.setUint32(offset, value.identity, true);
   view.setUint32(offset + 4, value.cidrIdentity, true);
+  writeIpv4OrNull(view, offset + 8, value.tunnel);
 }
 
 export function encodeIpcacheValue(value: IpcacheValue): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(8);
+  const bytes = new Uint8Array(12);
   writeIpcacheValue(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const ipcacheValueCodec: Codec<IpcacheValue> = {
-  size: 8,
+  size: 12,
   write: writeIpcacheValue,
   decode: decodeIpcacheValue,
 };
@@ -375,8 +382,11 @@ export type CtEntry = {
   readonly opener: number;
   /** endpoint id of each side; FIRST_OUTSIDE and above: not a local pod */
   readonly endpoint: readonly [EndpointId, EndpointId];
-  /** deliver to this side: host end of the pod's veth pair; 0: the node's stack or the uplink */
-  readonly ifindex: readonly [Ifindex, Ifindex];
+  /**
+   * to this side: host end of the pod's veth pair; of a side that is no local pod, IPv4 address (network order) of
+   * the node that it is reached by through the overlay; 0: the node's stack or the uplink
+   */
+  readonly way: readonly [number, number];
   /**
    * source port (ICMP: id) on the node's address towards the world; 0: not translated. Worth something only while
    * its row in `snat` says so
@@ -402,7 +412,7 @@ export function decodeCtEntry(view: DataView, offset = 0): CtEntry {
     flags: view.getUint8(offset + 22),
     opener: view.getUint8(offset + 23),
     endpoint: [view.getUint16(offset + 24, true) as EndpointId, view.getUint16(offset + 26, true) as EndpointId],
-    ifindex: [view.getUint32(offset + 28, true) as Ifindex, view.getUint32(offset + 32, true) as Ifindex],
+    way: [view.getUint32(offset + 28, true), view.getUint32(offset + 32, true)],
     natPort: view.getUint16(offset + 36),
     strange: view.getUint8(offset + 38),
     identity: [view.getUint32(offset + 40, true) as IdentityId, view.getUint32(offset + 44, true) as IdentityId],
@@ -421,8 +431,8 @@ export function writeCtEntry(view: DataView, offset: number, value: CtEntry): vo
   view.setUint8(offset + 23, value.opener);
   view.setUint16(offset + 24, value.endpoint[0], true);
   view.setUint16(offset + 26, value.endpoint[1], true);
-  view.setUint32(offset + 28, value.ifindex[0], true);
-  view.setUint32(offset + 32, value.ifindex[1], true);
+  view.setUint32(offset + 28, value.way[0], true);
+  view.setUint32(offset + 32, value.way[1], true);
   view.setUint16(offset + 36, value.natPort);
   view.setUint8(offset + 38, value.strange);
   view.setUint32(offset + 40, value.identity[0], true);

@@ -24,6 +24,8 @@ export type Config = {
   readonly enableServices: boolean;
   /** the world is told at once that a node port has none */
   readonly enableRefusals: boolean;
+  /** pods of other nodes, with their identity in the packet */
+  readonly enableOverlay: boolean;
   readonly endpoint: EndpointId;
   /** host side of the veth pair */
   readonly ifindex: Ifindex;
@@ -41,7 +43,9 @@ export type Config = {
   readonly nodeIpv4: Addr | null;
   /** where the world is */
   readonly uplinkIfindex: Ifindex;
-  /** UDP port of the overlay: no pod may send to it on a node; 0: none */
+  /** where pods of other nodes are */
+  readonly overlayIfindex: Ifindex;
+  /** UDP port of the overlay: no pod may send to it but on pods; 0: none */
   readonly tunnelPort: number;
   /** host order */
   readonly snatPortMin: number;
@@ -77,7 +81,7 @@ export type Config = {
   readonly eventRate: number;
 };
 
-export const CONFIG_SIZE = 160;
+export const CONFIG_SIZE = 168;
 
 export function decodeConfig(view: DataView, offset = 0): Config {
   return {
@@ -91,6 +95,7 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     enableIcmpErrors: view.getUint8(offset + 7) !== 0,
     enableServices: view.getUint8(offset + 8) !== 0,
     enableRefusals: view.getUint8(offset + 9) !== 0,
+    enableOverlay: view.getUint8(offset + 10) !== 0,
     endpoint: view.getUint32(offset + 12, true) as EndpointId,
     ifindex: view.getUint32(offset + 16, true) as Ifindex,
     ipv4: readAddrOrNull(view, offset + 24),
@@ -100,23 +105,24 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     gatewayIpv4: readIpv4OrNull(view, offset + 68),
     nodeIpv4: readAddrOrNull(view, offset + 72),
     uplinkIfindex: view.getUint32(offset + 88, true) as Ifindex,
-    tunnelPort: view.getUint16(offset + 92),
-    snatPortMin: view.getUint16(offset + 94, true),
-    snatPortMax: view.getUint16(offset + 96, true),
-    nodePortMin: view.getUint16(offset + 98, true),
-    nodePortMax: view.getUint16(offset + 100, true),
-    nodeCookie: view.getUint32(offset + 104 + 4, true) * 4294967296 + view.getUint32(offset + 104, true),
-    ctQuota: view.getUint32(offset + 112, true),
-    ctGuaranteed: view.getUint32(offset + 116, true),
-    ctCommon: view.getUint32(offset + 120, true),
-    ctNode: view.getUint32(offset + 124, true),
-    ctWorld: view.getUint32(offset + 128, true),
-    ctOpenings: view.getUint32(offset + 132, true),
-    sockQuota: view.getUint32(offset + 136, true),
-    sockGuaranteed: view.getUint32(offset + 140, true),
-    sockNode: view.getUint32(offset + 144, true),
-    sockCommon: view.getUint32(offset + 148, true),
-    eventRate: view.getUint32(offset + 152, true),
+    overlayIfindex: view.getUint32(offset + 92, true) as Ifindex,
+    tunnelPort: view.getUint16(offset + 96),
+    snatPortMin: view.getUint16(offset + 98, true),
+    snatPortMax: view.getUint16(offset + 100, true),
+    nodePortMin: view.getUint16(offset + 102, true),
+    nodePortMax: view.getUint16(offset + 104, true),
+    nodeCookie: view.getUint32(offset + 112 + 4, true) * 4294967296 + view.getUint32(offset + 112, true),
+    ctQuota: view.getUint32(offset + 120, true),
+    ctGuaranteed: view.getUint32(offset + 124, true),
+    ctCommon: view.getUint32(offset + 128, true),
+    ctNode: view.getUint32(offset + 132, true),
+    ctWorld: view.getUint32(offset + 136, true),
+    ctOpenings: view.getUint32(offset + 140, true),
+    sockQuota: view.getUint32(offset + 144, true),
+    sockGuaranteed: view.getUint32(offset + 148, true),
+    sockNode: view.getUint32(offset + 152, true),
+    sockCommon: view.getUint32(offset + 156, true),
+    eventRate: view.getUint32(offset + 160, true),
   };
 }
 
@@ -132,6 +138,7 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint8(offset + 7, value.enableIcmpErrors ? 1 : 0);
   view.setUint8(offset + 8, value.enableServices ? 1 : 0);
   view.setUint8(offset + 9, value.enableRefusals ? 1 : 0);
+  view.setUint8(offset + 10, value.enableOverlay ? 1 : 0);
   view.setUint32(offset + 12, value.endpoint, true);
   view.setUint32(offset + 16, value.ifindex, true);
   writeAddrOrNull(view, offset + 24, value.ipv4);
@@ -141,33 +148,34 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   writeIpv4OrNull(view, offset + 68, value.gatewayIpv4);
   writeAddrOrNull(view, offset + 72, value.nodeIpv4);
   view.setUint32(offset + 88, value.uplinkIfindex, true);
-  view.setUint16(offset + 92, value.tunnelPort);
-  view.setUint16(offset + 94, value.snatPortMin, true);
-  view.setUint16(offset + 96, value.snatPortMax, true);
-  view.setUint16(offset + 98, value.nodePortMin, true);
-  view.setUint16(offset + 100, value.nodePortMax, true);
-  view.setBigUint64(offset + 104, BigInt(value.nodeCookie), true);
-  view.setUint32(offset + 112, value.ctQuota, true);
-  view.setUint32(offset + 116, value.ctGuaranteed, true);
-  view.setUint32(offset + 120, value.ctCommon, true);
-  view.setUint32(offset + 124, value.ctNode, true);
-  view.setUint32(offset + 128, value.ctWorld, true);
-  view.setUint32(offset + 132, value.ctOpenings, true);
-  view.setUint32(offset + 136, value.sockQuota, true);
-  view.setUint32(offset + 140, value.sockGuaranteed, true);
-  view.setUint32(offset + 144, value.sockNode, true);
-  view.setUint32(offset + 148, value.sockCommon, true);
-  view.setUint32(offset + 152, value.eventRate, true);
+  view.setUint32(offset + 92, value.overlayIfindex, true);
+  view.setUint16(offset + 96, value.tunnelPort);
+  view.setUint16(offset + 98, value.snatPortMin, true);
+  view.setUint16(offset + 100, value.snatPortMax, true);
+  view.setUint16(offset + 102, value.nodePortMin, true);
+  view.setUint16(offset + 104, value.nodePortMax, true);
+  view.setBigUint64(offset + 112, BigInt(value.nodeCookie), true);
+  view.setUint32(offset + 120, value.ctQuota, true);
+  view.setUint32(offset + 124, value.ctGuaranteed, true);
+  view.setUint32(offset + 128, value.ctCommon, true);
+  view.setUint32(offset + 132, value.ctNode, true);
+  view.setUint32(offset + 136, value.ctWorld, true);
+  view.setUint32(offset + 140, value.ctOpenings, true);
+  view.setUint32(offset + 144, value.sockQuota, true);
+  view.setUint32(offset + 148, value.sockGuaranteed, true);
+  view.setUint32(offset + 152, value.sockNode, true);
+  view.setUint32(offset + 156, value.sockCommon, true);
+  view.setUint32(offset + 160, value.eventRate, true);
 }
 
 export function encodeConfig(value: Config): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(160);
+  const bytes = new Uint8Array(168);
   writeConfig(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const configCodec: Codec<Config> = {
-  size: 160,
+  size: 168,
   write: writeConfig,
   decode: decodeConfig,
 };
@@ -184,6 +192,7 @@ export const ZERO_CONFIG: Config = {
   enableIcmpErrors: false,
   enableServices: false,
   enableRefusals: false,
+  enableOverlay: false,
   endpoint: 0 as EndpointId,
   ifindex: 0 as Ifindex,
   ipv4: null,
@@ -193,6 +202,7 @@ export const ZERO_CONFIG: Config = {
   gatewayIpv4: null,
   nodeIpv4: null,
   uplinkIfindex: 0 as Ifindex,
+  overlayIfindex: 0 as Ifindex,
   tunnelPort: 0,
   snatPortMin: 0,
   snatPortMax: 0,
@@ -224,6 +234,7 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   enableIcmpErrors: "deliver ICMP errors about known connections",
   enableServices: "ClusterIP, node ports and their like",
   enableRefusals: "the world is told at once that a node port has none",
+  enableOverlay: "pods of other nodes, with their identity in the packet",
   endpoint: "",
   ifindex: "host side of the veth pair",
   ipv4: "v4-mapped; zero: none",
@@ -233,7 +244,8 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   gatewayIpv4: "answered by ARP, nothing else",
   nodeIpv4: "masquerade address, v4-mapped",
   uplinkIfindex: "where the world is",
-  tunnelPort: "UDP port of the overlay: no pod may send to it on a node; 0: none",
+  overlayIfindex: "where pods of other nodes are",
+  tunnelPort: "UDP port of the overlay: no pod may send to it but on pods; 0: none",
   snatPortMin: "host order",
   snatPortMax: "host order, included",
   nodePortMin: "host order; node ports are looked for in this range only",

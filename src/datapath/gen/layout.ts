@@ -3,10 +3,10 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '28c7dcb430059148';
+export const LAYOUT_HASH = '7228532f827071b9';
 
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 42;
+export const DROP_REASON_COUNT = 45;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
@@ -17,7 +17,7 @@ export const MAP_SPECS = {
   affinity_usage: { name: 'affinity_usage', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 84, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 90, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65539, flags: 0 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -26,7 +26,7 @@ export const MAP_SPECS = {
   event_state: { name: 'event_state', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 1, flags: 0 },
   events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 1048576, flags: 0 },
   fragments: { name: 'fragments', type: 'lruHash', keySize: 8, valueSize: 48, maxEntries: 32768, flags: 0 },
-  ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 8, maxEntries: 524288, flags: 1 },
+  ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 12, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   netns_endpoints: { name: 'netns_endpoints', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 16384, flags: 1 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
@@ -48,17 +48,17 @@ export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
   affinity: 'a70c398a',
   affinity_usage: 'dec62b8c',
   backends: 'ce902add',
-  conntrack: 'a575f55b',
-  counters: '3ad41d8e',
+  conntrack: '1c8c6569',
+  counters: '30680763',
   ct_usage: '2866523d',
-  drops: 'a090d1ee',
+  drops: '4f6132ac',
   endpoint_words: '6ac6a578',
   endpoints: 'ba370548',
   event_accounts: '6511798a',
   event_state: '0d874bf2',
-  events: 'a078e110',
+  events: '4c83d69d',
   fragments: 'c199cba2',
-  ipcache: 'a5baa704',
+  ipcache: 'd501ee9e',
   judges: '2866523d',
   netns_endpoints: '92986235',
   policy: '5814c847',

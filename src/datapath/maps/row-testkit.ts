@@ -18,5 +18,5 @@ export function endpointRow(row: Partial<EndpointValue> = {}): EndpointValue {
 }
 
 export function ipcacheRow(row: Partial<IpcacheValue>): IpcacheValue {
-  return { identity: identityId(0), cidrIdentity: identityId(0), ...row };
+  return { identity: identityId(0), cidrIdentity: identityId(0), tunnel: null, ...row };
 }

@@ -107,6 +107,8 @@ export const HOOK = {
   'from-netdev': 3,
   'to-netdev': 4,
   socket: 5,
+  'from-overlay': 6,
+  'to-overlay': 7,
 } as const;
 export type Hook = keyof typeof HOOK;
 /** By number; a hole is undefined. */
@@ -117,6 +119,8 @@ export const HOOK_NAMES: readonly (Hook | undefined)[] = [
   'from-netdev',
   'to-netdev',
   'socket',
+  'from-overlay',
+  'to-overlay',
 ];
 
 /** Indexes of the map `judges`. */
@@ -169,6 +173,9 @@ export const DROP_REASON = {
   martian: 39,
   'tcp-window': 40,
   'sock-quota': 41,
+  'unknown-node': 42,
+  'forged-identity': 43,
+  'stale-destination': 44,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -215,4 +222,7 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'martian',
   'tcp-window',
   'sock-quota',
+  'unknown-node',
+  'forged-identity',
+  'stale-destination',
 ];

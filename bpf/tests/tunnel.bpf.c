@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What BPF_PROG_TEST_RUN has no words for: what a packet says of its tunnel before the program that
+ * is tried sees it, and after that has run. In skb->cb: identity, group (0: none), node's IPv4
+ * address in host order. The program that is tried is in a map `judges` of their own. */
+#include "../lib/overlay.h"
+
+#define IDENTITY 0
+#define GROUP 1
+#define NODE 2
+/* Tells the second run of one packet from the first. */
+#define HAS_RUN 0x5eed
+
+/* As the device hands a packet over. */
+SEC("tc")
+int arrives(struct __sk_buff *skb)
+{
+	struct vxlan_metadata group = {.gbp = skb->cb[GROUP]};
+	struct bpf_tunnel_key key = {};
+
+	key.tunnel_id = skb->cb[IDENTITY];
+	/* The kernel keeps one pair of addresses: what was given as the own is read as the other's.
+	 */
+	key.local_ipv4 = skb->cb[NODE];
+	if (bpf_skb_set_tunnel_key(skb, &key, sizeof(key), 0) < 0 ||
+	    (group.gbp && bpf_skb_set_tunnel_opt(skb, &group, sizeof(group)) < 0))
+		return -1;
+	bpf_tail_call(skb, &judges, 0);
+	return -1;
+}
+
+/* Run twice: the second time it says what the first has left. */
+SEC("tc")
+int leaves(struct __sk_buff *skb)
+{
+	struct vxlan_metadata group = {};
+	struct bpf_tunnel_key key = {};
+
+	if (skb->mark != HAS_RUN) {
+		skb->mark = HAS_RUN;
+		bpf_tail_call(skb, &judges, 0);
+		return -1;
+	}
+	skb->cb[IDENTITY] = skb->cb[GROUP] = skb->cb[NODE] = 0;
+	if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0) < 0)
+		return 0;
+	bpf_skb_get_tunnel_opt(skb, &group, sizeof(group));
+	skb->cb[IDENTITY] = key.tunnel_id;
+	skb->cb[GROUP] = group.gbp;
+	skb->cb[NODE] = key.local_ipv4;
+	return 0;
+}
+
+/* The least that a packet to another node costs. */
+SEC("tc")
+int only_encapsulates(struct __sk_buff *skb)
+{
+	int action = -1;
+
+	return encapsulate(skb, bpf_htonl(0xac120003), 300, 301, &action) ? -1 : action;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
