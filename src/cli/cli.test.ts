@@ -466,7 +466,7 @@ describe('output', () => {
     expect(out).toMatch(/^ {2}service {2}allowed {2}goes to b$/m);
     expect(out).toMatch(/^allowed {2}with the proposed policies$/m);
     expect(code).toBe(0);
-    for (const text of ['kind: ConfigMap', '[', 'a: {']) {
+    for (const text of ['kind: ConfigMap', '[', 'a: {', 'kind: Menu\nitems: [{ kind: NetworkPolicy }]']) {
       await writeFile(file, text);
       const { code: refused, err } = await membrane(['policy', 'lint', '--file', file]);
       expect([refused, err]).toEqual([2, expect.stringContaining('[E_CLI_FILE]')]);

@@ -69,8 +69,7 @@ function registerTrace(policy: Command, { out, connect, exit }: CommandContext):
         const { cliErrors } = await import('../errors.ts');
         throw cliErrors.make('E_CLI_USAGE', { detail: `--port is missing: ${request.protocol} has ports` });
       }
-      const { readPolicies } = await import('../policy-file.ts');
-      const proposed = file === undefined ? undefined : await readPolicies(file);
+      const proposed = file === undefined ? undefined : await (await import('../policy-file.ts')).readPolicies(file);
       const trace = await (await connect()).trace({ ...request, proposed });
       const { verdict } = trace.proposed ?? trace;
       exit(verdict === 'allowed' ? EXIT.good : EXIT.no);

@@ -33,7 +33,8 @@ items:
   });
 
   it.each([
-    ['- a', /has no apiVersion/],
+    ['- a', /not an object/],
+    ['a: b', /has no apiVersion/],
     ['apiVersion: v1\nkind: Pod\n', /a Pod has no metadata.name/],
     ['a: [', /f.yaml: /],
     ['5', /not an object/],

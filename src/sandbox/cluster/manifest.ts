@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { parseAllDocuments } from 'yaml';
 import { errorMessage, namespacedName, silentLogger } from '../../base/index.ts';
+import { type Refuse, readYamlFile } from '../../base/yaml.ts';
+import { manifestObjects } from '../../model/manifest.ts';
 import {
   type ApiStore,
   createApiServer,
@@ -17,32 +17,21 @@ export type ManifestObject = JsonObject & {
   metadata: JsonObject & { name: string; namespace?: string };
 };
 
-const MAX_BYTES = 16 << 20;
-
-/** The Kubernetes objects of a YAML text, `List`s opened. `source` is named in messages. Throws E_SANDBOX_MANIFEST. */
+/** The Kubernetes objects of a YAML text, lists opened. `source` is named in messages. Throws E_SANDBOX_MANIFEST. */
 export function parseManifest(text: string, source: string): ManifestObject[] {
-  const refuse = (detail: string): Error =>
-    sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${source}: ${detail}` });
-  if (text.length > MAX_BYTES) throw refuse(`larger than ${MAX_BYTES} bytes`);
-  const objects: ManifestObject[] = [];
-  const take = (value: unknown): void => {
+  const refuse = refusal(source);
+  return manifestObjects(text, refuse).map((value) => {
     const object = value as ManifestObject;
-    if (typeof value !== 'object' || value === null) throw refuse('a document is not an object');
     if (typeof object.apiVersion !== 'string' || typeof object.kind !== 'string') {
       throw refuse('an object has no apiVersion or kind');
     }
-    if (object.kind === 'List' && Array.isArray(object['items'])) for (const item of object['items']) take(item);
-    else if (typeof object.metadata?.name !== 'string') throw refuse(`a ${object.kind} has no metadata.name`);
-    else objects.push(object);
-  };
-  for (const document of parseAllDocuments(text, { uniqueKeys: true })) {
-    if (!('errors' in document)) continue;
-    const [error] = document.errors;
-    if (error !== undefined) throw refuse(error.message.split('\n')[0] ?? 'not YAML');
-    const value: unknown = document.toJS({ maxAliasCount: 100 });
-    if (value !== null && value !== undefined) take(value);
-  }
-  return objects;
+    if (typeof object.metadata?.name !== 'string') throw refuse(`a ${object.kind} has no metadata.name`);
+    return object;
+  });
+}
+
+function refusal(source: string): Refuse {
+  return (detail, cause) => sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${source}: ${detail}`, cause });
 }
 
 /**
@@ -100,9 +89,5 @@ function mergedMeta(known: KubeObject, object: ManifestObject): JsonObject {
 
 /** Throws E_SANDBOX_MANIFEST. */
 export async function readManifest(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${path} cannot be read`, cause });
-  }
+  return await readYamlFile(path, refusal(path));
 }

@@ -13,8 +13,7 @@ export function registerLint(policy: Command, { out, connectAll, exit }: Command
     .option('-f, --file <path>', 'look at the policies of this file, thought over what is in force; nothing is written')
     .addHelpText('after', EXIT_CODES)
     .action(async ({ file }: { file?: string }) => {
-      const { readPolicies } = await import('../../policy-file.ts');
-      const proposed = file === undefined ? undefined : await readPolicies(file);
+      const proposed = file === undefined ? undefined : await (await import('../../policy-file.ts')).readPolicies(file);
       // Every agent knows all policies: any of them says the same.
       const [agent] = (await connectAll()).all;
       const { findings } = (await agent?.client.lint({ proposed })) ?? { findings: [] };
