@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AdminServer, type EndpointView, type Finding, type ServiceList, type TraceView } from '../api/index.ts';
@@ -280,6 +280,19 @@ describe('several agents', () => {
 });
 
 describe('launcher', () => {
+  test.each([[], ['--detach']])('no sandbox is brought up whose pods could not start: %j', async (...detach) => {
+    const root = join(folder, `unbuilt${detach.length}`);
+    for (const name of ['membrane', 'package.json', 'src', 'bpf']) {
+      await cp(join(dirname(MEMBRANE), name), join(root, name), { recursive: true });
+    }
+    await symlink(join(dirname(MEMBRANE), 'node_modules'), join(root, 'node_modules'));
+    const ran = spawnSync(join(root, 'membrane'), ['sandbox', 'up', ...detach], { encoding: 'utf8' });
+    expect([ran.status, ran.stdout]).toEqual([4, '']);
+    expect(ran.stderr).toMatch(
+      /build\/ is without membrane-cni, membrane-pod, .*\[E_SANDBOX_NOT_BUILT\]\n.*npm run build/,
+    );
+  });
+
   test('through a symbolic link, from anywhere', async () => {
     await symlink(MEMBRANE, join(folder, 'a link'));
     const ran = spawnSync('./a link', ['version'], { cwd: folder, encoding: 'utf8' });

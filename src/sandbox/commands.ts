@@ -15,7 +15,15 @@ import {
 import { sandboxErrors } from './errors.ts';
 import { aborted, interruption } from './interruption.ts';
 import { type ImageTable, parseImageMap } from './kubelet/index.ts';
-import { exitCode, processRecords, REPOSITORY, STATE_DIR, sweep, takeMachineLock } from './machine/index.ts';
+import {
+  exitCode,
+  processRecords,
+  REPOSITORY,
+  requireBuilt,
+  STATE_DIR,
+  sweep,
+  takeMachineLock,
+} from './machine/index.ts';
 
 /** The verbs of `membrane sandbox`. Each gives the program's exit code. */
 
@@ -42,6 +50,7 @@ const DOWN_LOCK_MS = 2_000;
 export async function up(options: UpOptions): Promise<number> {
   const manifests = await manifestFiles(options.files);
   await rehearseManifests(manifests);
+  requireBuilt();
   const imageMap = options.imageMap === undefined ? undefined : readImageMap(options.imageMap);
   if (options.detach) return upDetached(options);
   const signal = interruption();

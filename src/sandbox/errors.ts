@@ -9,6 +9,10 @@ export const sandboxErrors = errorTable({
     what: 'the sandbox makes network namespaces and loads eBPF programs, which only root may',
     remedy: 'Run the command again with sudo.',
   },
+  E_SANDBOX_NOT_BUILT: {
+    what: 'the programs that a sandbox runs are not built',
+    remedy: 'Build them with `npm run build`; `npm start` does that by itself.',
+  },
   E_SANDBOX_RUNNING: {
     what: 'a sandbox is running on this machine already',
     remedy: 'Use it, or end it with `membrane sandbox down`.',

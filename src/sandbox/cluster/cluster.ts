@@ -25,6 +25,7 @@ import {
   nodeArgv,
   nodePlace,
   processRecords,
+  requireBuilt,
   SERVICE_CIDR,
   STATE_DIR,
   sweep,
@@ -76,6 +77,7 @@ export class SandboxCluster implements Sandbox {
       throw sandboxErrors.make('E_SANDBOX_NODES', { detail: String(count) });
     }
     if (process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
+    requireBuilt();
     const lock = await takeMachineLock();
     if (lock === undefined) {
       const [other] = processRecords().alive();

@@ -1,4 +1,5 @@
 export { openPipe } from '../../datapath/index.ts';
+export { requireBuilt } from './built.ts';
 export { Cgroup, inCgroupArgv } from './cgroup.ts';
 export { API_SERVICE_IP, CLUSTER_DNS_IP, CLUSTER_DOMAIN, SERVICE_CIDR } from './cluster-network.ts';
 export { attempt, type CommandOptions, type CommandResult, exitCode, run } from './command.ts';
