@@ -51,13 +51,19 @@ export type AttacksRoot = {
   readonly runAttacks: (options: {
     only: readonly string[];
     rounds?: number;
+    verbose: boolean;
     json: boolean;
     signal: AbortSignal;
   }) => Promise<number>;
 };
 
 export type DemoRoot = {
-  readonly runDemo: (options: { once: boolean; only: readonly string[]; rounds?: number }) => Promise<number>;
+  readonly runDemo: (options: {
+    once: boolean;
+    only: readonly string[];
+    rounds?: number;
+    verbose: boolean;
+  }) => Promise<number>;
 };
 
 export type Roots = {

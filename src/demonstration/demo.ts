@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { aborted, interruption, manifestFiles, REPOSITORY, SandboxCluster, stringAt } from '../sandbox/index.ts';
 import { selectAttacks } from './catalogue.ts';
 import { runAttacks } from './run.ts';
-import { patience } from './stage/index.ts';
+import { patience } from './tools/index.ts';
 
 const EXAMPLE = join(REPOSITORY, 'examples/two-tenants');
 const READY_TIMEOUT_MS = 60_000;
@@ -14,6 +14,8 @@ export type DemoOptions = {
   readonly once: boolean;
   readonly only?: readonly string[];
   readonly rounds?: number;
+  /** Every claim with what was seen, not only those that did not hold. */
+  readonly verbose?: boolean;
   readonly write?: (text: string) => void;
 };
 
@@ -71,13 +73,14 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     await podsReady(cluster, signal);
     if (signal.aborted) return INTERRUPTED;
     if (!options.once) write(await hints(cluster));
-    const { only, rounds } = options;
+    const { only, rounds, verbose } = options;
     const code = await runAttacks({
       sandbox: cluster,
       signal,
       write,
       ...(only && { only }),
       ...(rounds && { rounds }),
+      ...(verbose && { verbose }),
     });
     if (options.once || signal.aborted) return code;
     write('\nThe sandbox stays up; Ctrl-C ends it and removes everything.\n');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ATTACKS, selectAttacks } from './catalogue.ts';
-import { renderJson, renderLine, renderSummary, styleFor } from './render.ts';
+import { renderChapter, renderJson, renderLine, renderSummary, styleFor } from './render.ts';
 import { exitCodeOf } from './run.ts';
 import { dropsSince, dropsText, sumDrops, totalDrops } from './stage/drops.ts';
 import { type AttackLine, plural } from './stage/line.ts';
@@ -35,6 +35,15 @@ describe('lines as people read them', () => {
     expect(text).not.toContain('\u001b');
     expect(text).toContain(String.raw`\x1b[2Jgone\u202e`);
     expect(JSON.parse(renderJson({ ...line, seen: '\u001b[2J' }))).toMatchObject({ seen: '\u001b[2J' });
+  });
+
+  it('are counted by attack', () => {
+    const broken = { ...line, held: false };
+    const untried: AttackLine = { ...broken, untried: true };
+    expect(renderChapter([line, line], plain)).toBe('  held 2/2\n');
+    expect(renderChapter([line, broken, untried], plain)).toBe('  held 1/3, 1 could not be tried\n');
+    const codes = [[line], [line, untried], [broken, untried]].map((lines) => renderChapter(lines, { colour: true }));
+    expect(codes.map((text) => /\[(\d+)m/.exec(text)?.[1])).toEqual(['32', '33', '31']);
   });
 
   it('name what is broken', () => {

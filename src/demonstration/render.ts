@@ -36,6 +36,15 @@ export function renderLine(line: AttackLine, style: Style): string {
   ].join('\n');
 }
 
+/** What became of the claims of one attack. */
+export function renderChapter(lines: readonly AttackLine[], style: Style): string {
+  const held = lines.filter((line) => line.held).length;
+  const untried = lines.filter((line) => line.untried).length;
+  const code = held === lines.length ? 'green' : held + untried === lines.length ? 'yellow' : 'red';
+  const left = untried === 0 ? '' : `, ${untried} could not be tried`;
+  return `  ${paint(style, code, `held ${held}/${lines.length}${left}`)}\n`;
+}
+
 /** All of one width. */
 function markOf({ held, untried }: AttackLine, style: Style): string {
   if (held) return paint(style, 'green', 'held  ');

@@ -3,6 +3,7 @@ import { RemoteSandbox, type Sandbox } from '../sandbox/index.ts';
 import { type Attack, type AttackOptions, selectAttacks } from './catalogue.ts';
 import {
   clearProgress,
+  renderChapter,
   renderJson,
   renderLine,
   renderProgress,
@@ -17,6 +18,8 @@ export type RunAttacksOptions = AttackOptions & {
   readonly only?: readonly string[];
   /** JSON lines instead of text. */
   readonly json?: boolean;
+  /** Every line with what was seen; otherwise how many held of each attack, and those that did not. */
+  readonly verbose?: boolean;
   /** Default: the one that another process runs on this machine. */
   readonly sandbox?: Sandbox;
   /** Default: standard output. */
@@ -54,35 +57,49 @@ export async function* linesOf(stage: Stage, attack: Attack, options: AttackOpti
   }
 }
 
+type Form = 'json' | 'lines' | 'chapters';
+
 /** Where lines go, and how they look there. */
 class Report {
   readonly lines: AttackLine[] = [];
   readonly #write: (text: string) => void;
-  readonly #json: boolean;
+  readonly #form: Form;
+  /** Where the lines of the present attack begin. */
+  #chapter = 0;
   readonly #terminal = process.stdout.isTTY;
   readonly #style = styleFor(process.stdout, process.env);
 
-  constructor(write: (text: string) => void, json: boolean) {
+  constructor(write: (text: string) => void, form: Form) {
     this.#write = write;
-    this.#json = json;
+    this.#form = form;
   }
 
-  title(attack: Attack): void {
-    if (!this.#json) this.#write(renderTitle(attack.number, attack.title, this.#style));
+  begin(attack: Attack): void {
+    this.#chapter = this.lines.length;
+    if (this.#form !== 'json') this.#write(renderTitle(attack.number, attack.title, this.#style));
   }
 
   progress(text: string): void {
-    if (!this.#json && this.#terminal) this.#write(renderProgress(text));
+    if (this.#form !== 'json' && this.#terminal) this.#write(renderProgress(text));
   }
 
   line(line: AttackLine): void {
     this.lines.push(line);
-    if (this.#json) this.#write(renderJson(line));
-    else this.#write(`${this.#terminal ? clearProgress() : ''}${renderLine(line, this.#style)}`);
+    if (this.#form === 'json') this.#write(renderJson(line));
+    else if (this.#form === 'lines' || !line.held) this.#say(renderLine(line, this.#style));
+    else this.progress(line.claim);
+  }
+
+  end(): void {
+    if (this.#form === 'chapters') this.#say(renderChapter(this.lines.slice(this.#chapter), this.#style));
   }
 
   summary(): void {
-    if (!this.#json) this.#write(renderSummary(this.lines, this.#style));
+    if (this.#form !== 'json') this.#write(renderSummary(this.lines, this.#style));
+  }
+
+  #say(text: string): void {
+    this.#write(`${this.#terminal ? clearProgress() : ''}${text}`);
   }
 }
 
@@ -105,7 +122,8 @@ export function exitCodeOf(lines: readonly AttackLine[]): number {
 /** Tries every claim, saying each line as it happens. 0: all held; 1: one did not; 5: one could not be tried; 130: interrupted. */
 export async function runAttacks(options: RunAttacksOptions): Promise<number> {
   const attacks = selectAttacks(options.only ?? []);
-  const report = new Report(options.write ?? ((text) => void process.stdout.write(text)), options.json === true);
+  const form = options.json === true ? 'json' : options.verbose === true ? 'lines' : 'chapters';
+  const report = new Report(options.write ?? ((text) => void process.stdout.write(text)), form);
   const stage = new Stage({
     sandbox: options.sandbox ?? new RemoteSandbox(),
     ...(options.signal && { signal: options.signal }),
@@ -114,7 +132,7 @@ export async function runAttacks(options: RunAttacksOptions): Promise<number> {
   try {
     await open(stage);
     for (const attack of attacks) {
-      report.title(attack);
+      report.begin(attack);
       const lines = linesOf(stage, attack, {
         ...(rounds !== undefined && { rounds }),
         onProgress: (text) => report.progress(text),
@@ -124,6 +142,7 @@ export async function runAttacks(options: RunAttacksOptions): Promise<number> {
         // Not every attack waits for something that an interruption ends.
         stage.signal.throwIfAborted();
       }
+      report.end();
     }
   } catch (error) {
     if (stage.signal.aborted) return INTERRUPTED;

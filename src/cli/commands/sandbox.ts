@@ -42,7 +42,8 @@ export function register(program: Command, { out, roots, exit, onInterrupt }: Co
     )
     .option('--only <name>', 'only this attack (repeatable)', gather, [])
     .option('--rounds <n>', 'rounds of the attacks that repeat', wholeNumber(1, 100_000))
-    .action(async (options: { only: string[]; rounds?: number }) => {
+    .option('-v, --verbose', 'every claim with what was seen, not only those that did not hold', false)
+    .action(async (options: { only: string[]; rounds?: number; verbose: boolean }) => {
       const { runAttacks } = await roots.attacks();
       exit(await runAttacks({ ...options, json: out.json, signal: onInterrupt() }));
     });
@@ -53,7 +54,8 @@ export function register(program: Command, { out, roots, exit, onInterrupt }: Co
     .option('--once', 'take everything down after the demonstration', false)
     .option('--only <name>', 'only this attack (repeatable)', gather, [])
     .option('--rounds <n>', 'rounds of the attacks that repeat', wholeNumber(1, 100_000))
-    .action(async (options: { once: boolean; only: string[]; rounds?: number }) => {
+    .option('-v, --verbose', 'every claim with what was seen, not only those that did not hold', false)
+    .action(async (options: { once: boolean; only: string[]; rounds?: number; verbose: boolean }) => {
       const { runDemo } = await roots.demo();
       exit(await runDemo(options));
     });

@@ -1,6 +1,7 @@
 import { parseAddr } from '../../net/index.ts';
 import { inNetnsArgv, type JsonObject, attempt as runToEnd } from '../../sandbox/index.ts';
 import { type Actor, type AttackLine, joinSeen, plural, podName, type Stage } from '../stage/index.ts';
+import { patience } from '../tools/index.ts';
 import { attempt } from './reach.ts';
 
 const NAMESPACE = 'intake';
@@ -63,7 +64,7 @@ async function* later(stage: Stage, client: Actor, server: Actor): AsyncGenerato
 
 async function pings(netns: string, to: string): Promise<number> {
   const argv = ['ping', '-n', '-q', '-i', '0.02', '-w', '1', '-c', String(PINGS), to];
-  const { stdout } = await runToEnd(inNetnsArgv(netns, argv), { timeoutMs: 5_000 });
+  const { stdout } = await runToEnd(inNetnsArgv(netns, argv), { timeoutMs: patience(5_000) });
   return Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
 }
 

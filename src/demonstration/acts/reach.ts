@@ -12,7 +12,7 @@ import {
 } from '../stage/index.ts';
 import { probe, startCount } from '../tools/index.ts';
 
-/** A connection that nobody answers is given up after this time, in ms; the first retransmission comes after 1,000. */
+/** A connection that nobody answers is given up after this time, in ms, on an idle machine. */
 const DENIED_TIMEOUT_MS = 400;
 
 /** Source and destination port as they stand in the packets of one attempt and of no other. */

@@ -3,7 +3,7 @@ import { macOfAddr, parseAddr } from '../../net/index.ts';
 import { attempt, inNetnsArgv, run } from '../../sandbox/index.ts';
 import { newMarker, ping, podFrame, udp } from '../frames/index.ts';
 import { type Actor, type AttackLine, dropCounts, dropsText, joinSeen, plural, type Stage } from '../stage/index.ts';
-import { startCount, startSend } from '../tools/index.ts';
+import { patience, startCount, startSend } from '../tools/index.ts';
 
 const NAMESPACE = 'unknown';
 const WORLD_ADDRESS = parseAddr('198.51.100.1');
@@ -20,7 +20,7 @@ async function cutOff(stage: Stage, off: boolean): Promise<void> {
 async function pings(netns: string, to: string, pattern: Uint8Array): Promise<number> {
   const hex = Buffer.from(pattern).toString('hex');
   const argv = ['ping', '-n', '-q', '-i', '0.005', '-w', '1', '-c', String(PINGS_MS / 5), '-p', hex, to];
-  const { stdout } = await attempt(inNetnsArgv(netns, argv), { timeoutMs: 5_000 });
+  const { stdout } = await attempt(inNetnsArgv(netns, argv), { timeoutMs: patience(5_000) });
   return Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
 }
 

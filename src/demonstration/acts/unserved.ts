@@ -11,7 +11,16 @@ import {
   type SeenFlow,
   type Stage,
 } from '../stage/index.ts';
-import { type Answerer, ask, type Protocol, type Seat, sendFrames, startAnswer, startCount } from '../tools/index.ts';
+import {
+  type Answerer,
+  ask,
+  type Protocol,
+  patience,
+  type Seat,
+  sendFrames,
+  startAnswer,
+  startCount,
+} from '../tools/index.ts';
 
 const CLAIM = 'service addresses that nobody serves do not leave the node';
 const NAMESPACE = 'unserved';
@@ -173,7 +182,7 @@ async function socketLine(
 
 async function pongsOf({ prefix, env }: Seat, to: Addr): Promise<number> {
   const argv = [...prefix, 'ping', '-n', '-q', '-i', '0.1', '-w', '1', '-c', '2', to];
-  const { stdout } = await attempt(argv, { timeoutMs: 5_000, ...(env && { env }) });
+  const { stdout } = await attempt(argv, { timeoutMs: patience(5_000), ...(env && { env }) });
   return Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
 }
 

@@ -14,7 +14,6 @@ export { type Arrived, Duplex } from './duplex.ts';
 export { type FrameSource, judgeCase, type Place, placesOf, podSource, runCases, sendCase } from './frame-trial.ts';
 export { type AttackLine, joinSeen, plural } from './line.ts';
 export { joinNeighbour, type Neighbour } from './neighbour.ts';
-export { patience } from './patience.ts';
 export { ONLY_NET_RAW, rawOnly } from './raw-only.ts';
 export { type Actor, Stage } from './stage.ts';
 export { BACKEND, BACKEND_PORT, DEBUG_PORT, FRONTEND, podName, tenantScene } from './tenants.ts';

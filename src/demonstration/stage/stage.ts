@@ -14,8 +14,7 @@ import {
   WORLD,
 } from '../../sandbox/index.ts';
 import { attackErrors } from '../errors.ts';
-import type { FrameProcess, Seat } from '../tools/index.ts';
-import { patience } from './patience.ts';
+import { type FrameProcess, patience, type Seat } from '../tools/index.ts';
 import { Witness } from './witness.ts';
 
 /** A pod as the wire sees it. */
@@ -252,7 +251,7 @@ export class Stage {
   }
 
   /** Time for what is under way to arrive. */
-  async settle(ms = 30): Promise<void> {
+  async settle(ms = patience(30)): Promise<void> {
     await systemClock.sleep(ms, this.signal);
   }
 }

@@ -1,5 +1,6 @@
 import type { ApiClient, ObserveLine } from '../../api/index.ts';
 import { systemClock } from '../../base/index.ts';
+import { patience } from '../tools/index.ts';
 
 export type SeenFlow = Extract<ObserveLine, { kind: 'flow' }>['flow'];
 
@@ -32,7 +33,7 @@ export class Witness {
     fits: (flow: SeenFlow) => boolean,
     options: { since: number; timeoutMs?: number },
   ): Promise<SeenFlow | undefined> {
-    const deadline = Date.now() + (options.timeoutMs ?? 1_500);
+    const deadline = Date.now() + patience(options.timeoutMs ?? 1_500);
     for (;;) {
       const found = this.#flows.findLast((flow) => flow.time >= options.since && fits(flow));
       if (found !== undefined || Date.now() >= deadline) return found;

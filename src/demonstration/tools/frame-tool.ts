@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FrameProcess, type Seat } from './frame-process.ts';
+import { patience } from './patience.ts';
 
 const count = z.number().int().nonnegative();
 
@@ -148,7 +149,7 @@ export type ConnectOptions = {
   readonly sourcePort?: number;
   /** Messages of nine bytes a second. */
   readonly rate?: number;
-  /** For the connection to come about, in ms. Default 1,000. */
+  /** For the connection to come about, in ms, on an idle machine. Default 1,000. */
   readonly timeoutMs?: number;
   readonly seconds?: number;
 };
@@ -158,7 +159,7 @@ function connectArgs(options: ConnectOptions): string[] {
     ...option('to', `${options.to}:${options.port}`),
     ...option('source-port', options.sourcePort),
     ...option('rate', options.rate),
-    ...option('timeout', (options.timeoutMs ?? 1_000) / 1_000),
+    ...option('timeout', patience(options.timeoutMs ?? 1_000) / 1_000),
     ...option('seconds', options.seconds ?? 120),
   ];
 }

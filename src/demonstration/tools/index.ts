@@ -12,6 +12,7 @@ export {
   startSend,
   startServe,
 } from './frame-tool.ts';
+export { patience } from './patience.ts';
 export {
   type Answerer,
   ask,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FrameProcess, type Seat } from './frame-process.ts';
 import { option, toHex } from './frame-tool.ts';
+import { patience } from './patience.ts';
 
 const count = z.number().int().nonnegative();
 const bytes = z.hex().transform((text) => Uint8Array.from(Buffer.from(text, 'hex')));
@@ -50,7 +51,7 @@ export type Question = {
   readonly protocol: Protocol;
   /** Default: a line of text. */
   readonly data?: Uint8Array;
-  /** Default 400. */
+  /** On an idle machine. Default 400. */
   readonly timeoutMs?: number;
   /** Through an IPv6 socket that talks IPv4, as many runtimes do it; `ask` only. */
   readonly mapped?: boolean;
@@ -72,7 +73,7 @@ function questionArgs(question: Question): string[] {
     ...option('udp', question.protocol === 'UDP'),
     ...option('data', toHex(question.data ?? QUESTION)),
     ...option('mapped', question.mapped),
-    ...option('timeout', (question.timeoutMs ?? 400) / 1_000),
+    ...option('timeout', patience(question.timeoutMs ?? 400) / 1_000),
   ];
 }
 

@@ -72,15 +72,18 @@ function leftovers(): string[] {
 describe('sandbox demo', () => {
   it('ends with 0 when every line held, and leaves nothing', async () => {
     const { code, output } = await startDemo(['--once', '--only', 'reach', '--only', '8']).ended;
+    expect(output).toMatch(/\n1\. .*\n {2}held \d\/\d\n/);
+    expect(output).not.toContain('decided by');
     expect(output).toMatch(/\n9 claims tried, every one held\n/);
     expect({ code, left: leftovers() }).toEqual({ code: 0, left: [] });
   });
 
   it('stays up, says what to try next, and cleans up when it is interrupted', async () => {
-    const { child, ended, said } = startDemo(['--only', 'footprint']);
+    const { child, ended, said } = startDemo(['--only', 'footprint', '-v']);
     await said('The sandbox stays up');
     child.kill('SIGINT');
     const { code, output } = await ended;
+    expect(output).toContain('decided by');
     // Said before the first attack: whoever waits for the last has something to look at.
     const [hint, title] = ['export KUBECONFIG=/run/membrane-sandbox/kubeconfig', '\n8. '].map((text) =>
       output.indexOf(text),
