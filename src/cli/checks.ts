@@ -30,7 +30,7 @@ export function machineFindings(): Finding[] {
       'mounted',
       ['the unified cgroup hierarchy is not mounted at /sys/fs/cgroup', 'mount -t cgroup2 cgroup2 /sys/fs/cgroup'],
     ),
-    need('ip', inPath('ip'), 'iproute2 is installed', ['the command "ip" is missing', 'Install iproute2.']),
+    need('ip', inPath('ip'), 'the command "ip" is there', ['the command "ip" is missing', 'Install iproute2.']),
   ];
 }
 

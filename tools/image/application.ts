@@ -1,0 +1,59 @@
+import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { run } from './command.ts';
+
+/** Where it is in the image. */
+export const HOME = 'opt/membrane';
+const PROGRAM = 'node_modules/node/bin/node';
+
+type Lock = { readonly packages: Readonly<Record<string, { dev?: boolean; optional?: boolean }>> };
+
+/** Node.js, which changes least, without the names of its functions. */
+export function copyNode(repository: string, root: string): void {
+  const program = join(root, HOME, PROGRAM);
+  mkdirSync(join(root, HOME, 'node_modules/.bin'), { recursive: true });
+  mkdirSync(dirname(program), { recursive: true });
+  cpSync(join(repository, PROGRAM), program, { dereference: true });
+  run('strip', program);
+  chmodSync(program, 0o755);
+  symlinkSync('../node/bin/node', join(root, HOME, 'node_modules/.bin/node'));
+}
+
+/** Libraries that are needed at run time, as the lock file has them, without what is there for compilers and readers. */
+export function copyLibraries(repository: string, root: string): void {
+  for (const folder of runtimeLibraries(repository)) {
+    cpSync(join(repository, folder), join(root, HOME, folder), {
+      recursive: true,
+      dereference: true,
+      filter: (path) => !/\.(md|map|flow|[cm]?ts)$|\/(tests?|benchmarks?)$/i.test(path) || isRead(path),
+    });
+  }
+}
+
+/** What looks like text for people, and is not only that. */
+const isRead = (path: string): boolean => /LICEN[CS]E/i.test(path);
+
+export function runtimeLibraries(repository: string): string[] {
+  const { packages } = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8')) as Lock;
+  return Object.entries(packages).flatMap(([folder, { dev }]) => {
+    const isNode = /^node_modules\/node(-bin-setup)?$/.test(folder);
+    return folder === '' || dev === true || isNode || !existsSync(join(repository, folder)) ? [] : [folder];
+  });
+}
+
+/** Our own: sources as they are, since Node.js runs them so, and what was built for the kernel and for runtimes. */
+export function copyOwn(repository: string, root: string): void {
+  const home = join(root, HOME);
+  const sources = globSync('src/**/*.{ts,json}', {
+    cwd: repository,
+    exclude: (path) => /\.(test|contract)\.ts$|testkit|fake\.ts$|samples\.ts$/.test(path),
+  });
+  const built = [...globSync('build/*.bpf.o', { cwd: repository }), 'build/membrane-cni'];
+  for (const file of ['membrane', 'package.json', 'LICENSE', ...sources, ...built]) {
+    cpSync(join(repository, file), join(home, file), { recursive: true });
+  }
+  chmodSync(join(home, 'membrane'), 0o755);
+  mkdirSync(join(home, 'build/cache'), { recursive: true });
+  mkdirSync(join(root, 'usr/bin'), { recursive: true });
+  symlinkSync(`/${HOME}/membrane`, join(root, 'usr/bin/membrane'));
+}
