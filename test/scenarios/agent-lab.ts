@@ -6,6 +6,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { variableOf } from '../../src/agent/main.ts';
 import { type ApiClient, apiClient } from '../../src/api/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { removePins } from '../../src/datapath/index.ts';
@@ -47,6 +49,8 @@ class Bridge {
   open = true;
   /** New connections are taken, and nothing is handed on. */
   mute = false;
+  /** `GET /api/v1/pods?limit=250`, of all that was handed on. */
+  readonly requests: string[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
 
@@ -55,6 +59,10 @@ class Bridge {
       if (!this.open) return void socket.destroy();
       if (this.mute) return void this.#sockets.add(socket.on('error', () => undefined));
       const upstream = connect(port, '127.0.0.1');
+      socket.on('data', (data: Buffer) => {
+        for (const [, request = ''] of data.toString('latin1').matchAll(/([A-Z]+ \/\S*) HTTP\/1\.1\r\n/g))
+          this.requests.push(request);
+      });
       for (const [from, to] of [
         [socket, upstream],
         [upstream, socket],
@@ -80,6 +88,15 @@ class Bridge {
     this.shut();
     this.#server.close();
   }
+}
+
+function variablesOf(config: object, above: string): Record<string, string> {
+  const pairs = Object.entries(config).map(([key, value]: [string, unknown]) => {
+    const isSection = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (isSection) return variablesOf(value, `${above}${key}.`);
+    return { [variableOf(above + key)]: typeof value === 'string' ? value : JSON.stringify(value) };
+  });
+  return Object.fromEntries(pairs.flatMap((pair) => Object.entries(pair)));
 }
 
 export class AgentLab {
@@ -127,8 +144,11 @@ export class AgentLab {
     });
   }
 
-  /** Writes the configuration and starts the agent; resolves when it serves. */
-  async startAgent(config: Record<string, unknown> = {}, options: { waitReady?: boolean } = {}): Promise<void> {
+  /** Writes the configuration and starts the agent; resolves when it serves. `withoutFile`: by flags and variables alone. */
+  async startAgent(
+    config: Record<string, unknown> = {},
+    options: { waitReady?: boolean; withoutFile?: boolean } = {},
+  ): Promise<void> {
     const merged = {
       nodeName: NODE,
       kubeconfig: `${this.dir}/kubeconfig`,
@@ -143,9 +163,15 @@ export class AgentLab {
       ...config,
     };
     writeFileSync(`${this.dir}/agent.json`, JSON.stringify(merged));
-    const args = [`--net=/run/netns/${this.node}`, '--', `${ROOT}/membrane`, 'agent', '--config'];
-    const child = spawn('nsenter', [...args, `${this.dir}/agent.json`], {
+    const { nodeName, kubeconfig, ...others } = merged;
+    const flags =
+      options.withoutFile === true
+        ? ['--node-name', nodeName, '--kubeconfig', kubeconfig]
+        : ['--config', `${this.dir}/agent.json`];
+    const args = [`--net=/run/netns/${this.node}`, '--', `${ROOT}/membrane`, 'agent'];
+    const child = spawn('nsenter', [...args, ...flags], {
       cwd: ROOT,
+      env: { ...process.env, ...(options.withoutFile === true && variablesOf(others, '')) },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     this.#agent = child;
@@ -162,6 +188,33 @@ export class AgentLab {
       },
       240_000,
     );
+  }
+
+  /** What the agent asked of the server, since the beginning. */
+  get requests(): readonly string[] {
+    return this.#bridge?.requests ?? [];
+  }
+
+  /** Applies what is in deploy/ and gives a kubeconfig of the account that is in it. */
+  async deploy(): Promise<string> {
+    // Not applied by kubectl, which sends no token without TLS.
+    const { stdout } = await promisify(execFile)('kubectl', ['kustomize', `${ROOT}/deploy`]);
+    for (const document of parseAllDocuments(stdout)) {
+      const object = document.toJS() as { apiVersion: string; kind: string; metadata: { namespace?: string } };
+      const { apiVersion, kind, metadata } = object;
+      const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+      const place = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
+      await this.apply(`${group}${place}/${kind.toLowerCase()}s`, object);
+    }
+    const path = '/api/v1/namespaces/membrane/serviceaccounts/membrane/token';
+    const { status } = await this.request('POST', path, {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+    });
+    const { token } = status as { token: string };
+    const file = `${this.dir}/deployed`;
+    writeFileSync(file, kubeconfig({ server: 'http://127.0.0.1:6443', ca: 'none: plain HTTP on loopback', token }));
+    return file;
   }
 
   /** The server is gone for the agent, or back; the test always reaches it. */

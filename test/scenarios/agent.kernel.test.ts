@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { installCni } from '../../src/agent/boot/cni-files.ts';
 import { type MapName, TcxLink } from '../../src/datapath/index.ts';
 import { mapPin } from '../../src/datapath/maps/map-set.ts';
+import { AGENT_ROLE } from '../../tools/deploy/rights.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES, sleep } from './agent-lab.ts';
 import { PROMTOOL, wrongMetrics } from './promtool.ts';
 
@@ -376,6 +377,34 @@ describe('an agent with other settings', () => {
   });
   afterAll(async () => {
     await lab.down();
+  });
+
+  it('is deployed with the rights that it uses, and with no others', async () => {
+    const kubeconfig = await lab.deploy();
+    await lab.startAgent({ kubeconfig }, { withoutFile: true });
+    const ports = [{ port: 80 }];
+    await lab.apply('/api/v1/namespaces/default/services', {
+      metadata: { name: 'refused' },
+      spec: { selector: { app: 'none' }, ports, externalIPs: ['198.51.100.7'] },
+    });
+    await eventually('an event says that an address is refused', async () => {
+      const { items } = await lab.request('GET', '/api/v1/namespaces/default/events');
+      const named = (items as { involvedObject: { name: string } }[]).map(({ involvedObject }) => involvedObject.name);
+      return named.includes('refused');
+    });
+    expect((await lab.admin().status()).checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(lab.log()).not.toContain('E_KUBE_FORBIDDEN');
+    const asked = (resource: string, verb: string) =>
+      lab.requests.some((request) => {
+        const [, method, path = '', query = ''] = /^(\S+) ([^?]*)\??(.*)$/.exec(request) ?? [];
+        const reads = query.includes('watch=') ? 'watch' : 'list';
+        return path.endsWith(`/${resource}`) && (method === 'POST' ? 'create' : reads) === verb;
+      });
+    const rights = AGENT_ROLE.flatMap(({ resources, verbs }) =>
+      resources.flatMap((resource) => verbs.map((verb) => [resource, verb] as const)),
+    );
+    expect(rights.filter(([resource, verb]) => !asked(resource, verb))).toEqual([]);
+    await lab.request('DELETE', '/api/v1/namespaces/default/services/refused');
   });
 
   it('closes a pod whose policy does not fit, says so everywhere, and isolates others all the same', async () => {

@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments, parse as parseYaml } from 'yaml';
+import { parseConfig } from '../../src/agent/node/config.ts';
+import { readValues } from './values.ts';
+
+type KubeObject = {
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+  data?: Record<string, string>;
+};
+
+const DEPLOY = join(import.meta.dirname, '../../deploy');
+const values = readValues(join(DEPLOY, 'helm/values.yaml'));
+
+const objectsIn = (text: string): KubeObject[] =>
+  parseAllDocuments(text)
+    .map((document) => document.toJS() as KubeObject | null)
+    .filter((object) => object !== null);
+
+const keyOf = ({ kind, metadata: { namespace = '', name } }: KubeObject) => `${kind} ${namespace}/${name}`;
+const byKey = (objects: KubeObject[]) => Object.fromEntries(objects.map((object) => [keyOf(object), object]));
+
+/** What `kubectl apply -k deploy/` would apply, by kubectl's own word. */
+const applied = byKey(objectsIn(execFileSync('kubectl', ['kustomize', DEPLOY], { encoding: 'utf8' })));
+
+const templates = globSync('helm/templates/*.yaml', { cwd: DEPLOY }).map((path) =>
+  readFileSync(join(DEPLOY, path), 'utf8'),
+);
+
+/** Every form that an expression of a template may have: there are these four, and each stands for a whole value in JSON. */
+function valueOf(expression: string): unknown {
+  const at = (path: string) =>
+    path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], values);
+  if (expression === '.Release.Namespace | toJson') return 'membrane';
+  const one = /^\.Values\.([\w.]+)( \| toJson)( \| toJson)?$/.exec(expression);
+  if (one !== null) return one[3] === undefined ? at(one[1] ?? '') : JSON.stringify(at(one[1] ?? ''));
+  const both = /^printf "%s:%s" \.Values\.([\w.]+) \.Values\.([\w.]+) \| toJson$/.exec(expression);
+  if (both !== null) return `${String(at(both[1] ?? ''))}:${String(at(both[2] ?? ''))}`;
+  throw new Error(`no template of ours says {{ ${expression} }}`);
+}
+
+describe('the chart', () => {
+  it('has the objects of the manifests, whatever kubectl makes of these', () => {
+    const rendered = templates.map((text) =>
+      text.replaceAll(/\{\{ (.*?) \}\}/g, (_, expression: string) => JSON.stringify(valueOf(expression))),
+    );
+    const { 'Namespace /membrane': _, ...manifests } = applied;
+    expect(byKey(rendered.flatMap(objectsIn))).toEqual(manifests);
+  });
+
+  it('uses every value', () => {
+    const used = [...templates.join('').matchAll(/\.Values\.([\w.]+)/g)].map(([, path = '']) => path);
+    const { image, ...others } = values;
+    const known = [...Object.keys(image).map((key) => `image.${key}`), ...Object.keys(others)];
+    expect(new Set(used)).toEqual(new Set(known));
+  });
+});
+
+describe('the manifests', () => {
+  it('configure an agent that starts', () => {
+    const text = applied['ConfigMap membrane/membrane']?.data?.['agent.yaml'] ?? '';
+    const config = parseYaml(text) as Record<string, unknown>;
+    expect(parseConfig({ nodeName: 'node-1', ...config })).toMatchObject({ cniSocket: '/run/membrane/cni.sock' });
+  });
+
+  it('are all of the namespace, of the whole cluster, or of kube-system', () => {
+    const places = Object.values(applied).map(({ metadata }) => metadata.namespace ?? '');
+    expect(new Set(places)).toEqual(new Set(['', 'membrane', 'kube-system']));
+    expect(applied).toHaveProperty('DaemonSet membrane/membrane');
+  });
+});

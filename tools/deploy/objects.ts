@@ -1,0 +1,155 @@
+import { AGENT_ROLE, NODE_SETUP_ROLE } from './rights.ts';
+import { Setting } from './setting.ts';
+
+const NAME = 'membrane';
+/** Where `kubectl apply -k` installs; Helm says its own. */
+export const NAMESPACE = 'membrane';
+
+const LABELS = { 'app.kubernetes.io/name': NAME, 'app.kubernetes.io/part-of': NAME };
+const namespace = Setting.namespace(NAMESPACE);
+const meta = (name: string, more: object = {}) => ({ name, ...more, labels: LABELS });
+const local = { namespace };
+const ACCOUNT = { kind: 'ServiceAccount', name: NAME, namespace };
+
+const RBAC = 'rbac.authorization.k8s.io';
+const bound = (kind: string, name: string) => ({ apiGroup: RBAC, kind, name });
+
+/** Only of the manifests: Helm makes its namespace itself. The agent's pods are privileged. */
+export const namespaceObject = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {
+    name: NAMESPACE,
+    labels: { ...LABELS, 'pod-security.kubernetes.io/enforce': 'privileged' },
+  },
+};
+
+const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(NAME, local) };
+
+const rights = [
+  { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta(NAME), rules: AGENT_ROLE },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: meta(NAME),
+    roleRef: bound('ClusterRole', NAME),
+    subjects: [ACCOUNT],
+  },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'Role',
+    metadata: meta(NAME, { namespace: 'kube-system' }),
+    rules: NODE_SETUP_ROLE,
+  },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    metadata: meta(NAME, { namespace: 'kube-system' }),
+    roleRef: bound('Role', NAME),
+    subjects: [ACCOUNT],
+  },
+];
+
+const config = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: meta(NAME, local),
+  data: { 'agent.yaml': Setting.file('config') },
+};
+
+type Volume = { readonly path: string | Setting; readonly type?: string };
+
+const HOST: Readonly<Record<string, Volume>> = {
+  run: { path: '/run/membrane', type: 'DirectoryOrCreate' },
+  netns: { path: '/run/netns', type: 'DirectoryOrCreate' },
+  bpf: { path: '/sys/fs/bpf', type: 'Directory' },
+  cgroup: { path: '/sys/fs/cgroup', type: 'Directory' },
+  'cni-bin': { path: Setting.value('cniBinDir'), type: 'DirectoryOrCreate' },
+  'cni-conf': { path: Setting.value('cniConfDir'), type: 'DirectoryOrCreate' },
+};
+
+const image = {
+  image: Setting.text('%s:%s', 'image.repository', 'image.tag'),
+  imagePullPolicy: Setting.value('image.pullPolicy'),
+};
+
+/** Writes sysctls of the devices of pods, which a container without it sees but cannot write. */
+const securityContext = { privileged: true, readOnlyRootFilesystem: true };
+
+/** The bpffs of the node, so that what is pinned outlives the pod; then the files of the runtime. */
+const MOUNT_BPFFS = 'grep -q " /sys/fs/bpf bpf " /proc/mounts || mount -t bpf bpf /sys/fs/bpf';
+
+const install = {
+  name: 'install',
+  ...image,
+  command: ['sh', '-ec', `${MOUNT_BPFFS}\nexec membrane cni install`],
+  securityContext,
+  resources: { requests: { cpu: '10m', memory: '64Mi' } },
+  volumeMounts: [
+    { name: 'bpf', mountPath: '/sys/fs/bpf', mountPropagation: 'Bidirectional' },
+    { name: 'cni-bin', mountPath: '/opt/cni/bin' },
+    { name: 'cni-conf', mountPath: '/etc/cni/net.d' },
+  ],
+};
+
+/** Asks by the admin socket: 1 is an agent that is not ready, 3 one that does not answer. */
+const STATUS = ['membrane', 'status'];
+const ANSWERS = ['sh', '-c', 'membrane status >/dev/null; [ $? -ne 3 ]'];
+
+const agent = {
+  name: 'agent',
+  ...image,
+  args: ['agent', '--config', '/etc/membrane/agent.yaml'],
+  env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+  securityContext,
+  resources: Setting.value('resources'),
+  startupProbe: { exec: { command: ANSWERS }, periodSeconds: 5, timeoutSeconds: 10, failureThreshold: 60 },
+  readinessProbe: { exec: { command: STATUS }, periodSeconds: 15, timeoutSeconds: 10 },
+  livenessProbe: { exec: { command: ANSWERS }, periodSeconds: 60, timeoutSeconds: 10, failureThreshold: 5 },
+  volumeMounts: [
+    { name: 'config', mountPath: '/etc/membrane', readOnly: true },
+    { name: 'cache', mountPath: '/opt/membrane/build/cache' },
+    { name: 'run', mountPath: '/run/membrane' },
+    { name: 'netns', mountPath: '/run/netns', mountPropagation: 'HostToContainer' },
+    { name: 'bpf', mountPath: '/sys/fs/bpf', mountPropagation: 'HostToContainer' },
+    { name: 'cgroup', mountPath: '/host/sys/fs/cgroup', mountPropagation: 'HostToContainer', readOnly: true },
+  ],
+};
+
+const daemonSet = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: meta(NAME, local),
+  spec: {
+    selector: { matchLabels: { 'app.kubernetes.io/name': NAME } },
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: Setting.value('maxUnavailable') } },
+    template: {
+      metadata: { labels: LABELS, annotations: Setting.value('podAnnotations') },
+      spec: {
+        serviceAccountName: NAME,
+        imagePullSecrets: Setting.value('image.pullSecrets'),
+        hostNetwork: true,
+        // Names of the cluster need pods, which need the agent.
+        dnsPolicy: 'Default',
+        priorityClassName: Setting.value('priorityClassName'),
+        tolerations: Setting.value('tolerations'),
+        nodeSelector: Setting.value('nodeSelector'),
+        terminationGracePeriodSeconds: 30,
+        initContainers: [install],
+        containers: [agent],
+        volumes: [
+          { name: 'config', configMap: { name: NAME } },
+          { name: 'cache', emptyDir: {} },
+          ...Object.entries(HOST).map(([name, hostPath]) => ({ name, hostPath })),
+        ],
+      },
+    },
+  },
+};
+
+/** By file, in the order in which they are to be made. */
+export const OBJECTS: Readonly<Record<string, readonly object[]>> = {
+  'rbac.yaml': [account, ...rights],
+  'config.yaml': [config],
+  'daemonset.yaml': [daemonSet],
+};

@@ -1,0 +1,53 @@
+import type { Values } from './values.ts';
+
+/**
+ * A place in a manifest where a value goes. In Helm's templates it is one expression of one form; in the manifests it is
+ * the value itself. Nothing else differs between the two.
+ */
+export class Setting {
+  readonly #read: (values: Values) => unknown;
+  readonly expression: string;
+
+  private constructor(expression: string, read: (values: Values) => unknown) {
+    this.expression = expression;
+    this.#read = read;
+  }
+
+  /** `resources`, `image.pullPolicy` */
+  static value(path: string): Setting {
+    return new Setting(`{{ .Values.${path} | toJson }}`, (values) => at(values, path));
+  }
+
+  /** Several values in one text, like `%s:%s`. */
+  static text(format: string, ...paths: readonly string[]): Setting {
+    const places = paths.map((path) => `.Values.${path}`).join(' ');
+    return new Setting(`{{ printf "${format}" ${places} | toJson }}`, (values) =>
+      paths.reduce((text, path) => text.replace('%s', String(at(values, path))), format),
+    );
+  }
+
+  /** Of a section the text of a file, in JSON, which is YAML as well. */
+  static file(path: string): Setting {
+    return new Setting(`{{ .Values.${path} | toJson | toJson }}`, (values) => JSON.stringify(at(values, path)));
+  }
+
+  static namespace(name: string): Setting {
+    return new Setting('{{ .Release.Namespace | toJson }}', () => name);
+  }
+
+  of(values: Values): unknown {
+    return this.#read(values);
+  }
+}
+
+function at(values: Values, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], values);
+}
+
+/** The same object with every setting in it replaced. */
+export function settled(value: unknown, replace: (setting: Setting) => unknown): unknown {
+  if (value instanceof Setting) return replace(value);
+  if (Array.isArray(value)) return value.map((one) => settled(one, replace));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, settled(one, replace)]));
+}
