@@ -514,6 +514,26 @@ describe('output', () => {
     );
   });
 
+  test('flows that no rule names: the nearest miss, else what isolates', async () => {
+    const { rules: _, ...without } = flow;
+    const web = 'NetworkPolicy tenant-a/web';
+    const denial = { direction: 'ingress', by: 'policies', policies: [web, `${web}-2`], reason: 'isolated' } as const;
+    const nearestMiss = { policy: web, rule: 'ingress rule 0', wants: 'port 9090', because: 'port is 8080' };
+    const before = admin.state.flows;
+    admin.state.flows = [
+      { kind: 'flow', flow: { ...without, rules: {}, denial: { ...denial, nearestMiss } } },
+      { kind: 'flow', flow: { ...without, rules: {}, denial } },
+      { kind: 'flow', flow: { ...without, rules: {}, denial: { ...denial, by: 'enforcement', policies: [] } } },
+    ];
+    const lines = (await membrane(['observe', '--last', '10'])).out.trimEnd().split('\n');
+    admin.state.flows = before;
+    expect(lines.map((line) => line.slice(line.indexOf('policy-ingress')))).toEqual([
+      'policy-ingress, nearest: NetworkPolicy tenant-a/web wants port 9090',
+      'policy-ingress by NetworkPolicy tenant-a/web and 1 more',
+      'policy-ingress by policyEnforcement "always"',
+    ]);
+  });
+
   test('no colours in a pipe, unless they are asked for', async () => {
     expect((await membrane(['status'], { FORCE_COLOR: '1' })).out).not.toContain('\u001b');
     expect((await membrane(['status', '--color=always'])).out).toContain('\u001b');

@@ -41,6 +41,30 @@ export type FlowEnd = {
 /** The rule that decided, as text: `NetworkPolicy tenant-a/backend ingress[0]`. Absent: a default decided. */
 export type FlowRules = { readonly [D in Direction]?: string };
 
+/** Why policy dropped it. */
+export type FlowDenial = {
+  /** Of the pod whose policies decided. */
+  readonly direction: Direction;
+  /**
+   * `policies` isolate the pod; `enforcement` is "always"; a `rule` denies; `closed`: what its policies say is not in
+   * force; `changed`: what is in force by now would let it pass.
+   */
+  readonly by: 'policies' | 'enforcement' | 'rule' | 'closed' | 'changed';
+  /** `NetworkPolicy tenant-a/backend` */
+  readonly policies: readonly string[];
+  /** One sentence. */
+  readonly reason: string;
+  /** The rule that would have allowed it, had the fewest of its conditions failed. */
+  readonly nearestMiss?: {
+    readonly policy: string;
+    /** `ingress rule 1` */
+    readonly rule: string;
+    /** Its conditions that failed: `port 9090`. */
+    readonly wants: string;
+    readonly because: string;
+  };
+};
+
 /** One record of what the datapath decided, as people see it. Plain data: it goes over the wire as JSON. */
 export type Flow = {
   /** Milliseconds since the epoch, with a fraction where the source has it. */
@@ -58,6 +82,8 @@ export type Flow = {
   readonly protocol: string;
   readonly tcpFlags: readonly TcpFlag[];
   readonly rules: FlowRules;
+  /** Of packets that policy dropped. */
+  readonly denial?: FlowDenial;
   readonly isReply: boolean;
   /** Bytes of the packet; 0 where there was none. */
   readonly length: number;

@@ -21,6 +21,7 @@ export {
   FLOW_TYPES,
   FLOW_VERDICTS,
   type Flow,
+  type FlowDenial,
   type FlowEnd,
   type FlowFilter,
   type FlowHook,

@@ -1,6 +1,7 @@
 import {
   type Direction,
   type Flow,
+  type FlowDenial,
   type FlowEnd,
   type FlowHook,
   type FlowRules,
@@ -46,6 +47,8 @@ export type FlowLookup = {
   readonly address: (addr: string, identity: number) => WorkloadName | undefined;
   /** `NetworkPolicy tenant-a/backend ingress[0]` */
   readonly rule: (id: number) => string | undefined;
+  /** Why policy dropped it. */
+  readonly denial: (event: DatapathEvent) => FlowDenial | undefined;
 };
 
 export type DecodeContext = {
@@ -70,6 +73,7 @@ export function decodeFlow(event: DatapathEvent, context: DecodeContext): Flow {
   const isIp = event.ethertype === IPV4 || event.ethertype === IPV6 || event.ethertype === 0;
   const ports = isIp && !icmp;
   const dropped = event.type === 'drop';
+  const denial = dropped ? lookup.denial(event) : undefined;
   return {
     time: context.toWall(event.timestamp),
     node: context.node,
@@ -88,6 +92,7 @@ export function decodeFlow(event: DatapathEvent, context: DecodeContext): Flow {
     protocol: isIp ? ipProtocol(event) : (ETHERTYPE_NAMES.get(event.ethertype) ?? hex(event.ethertype)),
     tcpFlags: event.protocol === PROTOCOL_NUMBERS.TCP && isIp ? tcpFlagNames(event.tcpFlags) : [],
     rules: rulesOf(event.rule, lookup),
+    ...(denial === undefined ? {} : { denial }),
     isReply: event.isReply,
     length: event.length,
     ifindex: event.ifindex,

@@ -34,6 +34,7 @@ const lookup: FlowLookup = {
   endpoint: (id) => (id === 1 ? { namespace: 'a', pod: 'web' } : undefined),
   address: (addr, identity) => (addr === '10.244.2.9' && identity === 400 ? { namespace: 'b', pod: 'far' } : undefined),
   rule: (id) => (id === 9 ? 'NetworkPolicy a/p ingress[0]' : undefined),
+  denial: () => undefined,
 };
 const decode = (change: Partial<DatapathEvent> = {}) =>
   decodeFlow({ ...event, ...change }, { node: 'node-1', lookup, toWall: (ns) => 1_000 + ns / 1e6 });

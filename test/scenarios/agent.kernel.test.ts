@@ -55,6 +55,13 @@ async function revisions(lab: AgentLab): Promise<string[]> {
   return endpoints.map(({ id, identity, policyRevision }) => `${id} ${identity} ${policyRevision}`).sort();
 }
 
+/** What is told of packets of a pod that were dropped. */
+async function drops(lab: AgentLab, pod: string): Promise<unknown[]> {
+  const request = { filter: { fromPod: [pod], verdict: ['dropped' as const] }, last: 50, follow: false };
+  const lines = await Array.fromAsync(lab.admin().observe(request));
+  return lines.flatMap((line) => (line.kind === 'flow' ? [line.flow] : []));
+}
+
 const devices = async (lab: AgentLab): Promise<string[]> =>
   [...(await lab.inNode('ip', '-o', 'link')).matchAll(/ (mbr[0-9a-f]{4})@/g)].map(([, name]) => name ?? '');
 
@@ -107,6 +114,17 @@ describe('an agent on a node', () => {
       verdict: 'denied',
       steps: [{ verdict: 'allowed' }, { nearestMiss: { rule: 'ingress rule 0' } }],
     });
+    expect(await drops(lab, 'default/other')).toContainEqual(
+      expect.objectContaining({
+        dropReason: 'policy-ingress',
+        rules: {},
+        denial: expect.objectContaining({
+          by: 'policies',
+          policies: ['NetworkPolicy default/backend'],
+          nearestMiss: expect.objectContaining({ rule: 'ingress rule 0', wants: 'pod app=frontend' }),
+        }),
+      }),
+    );
     expect(await admin.trace({ from: frontend.ip, to: backend.ip, port: 80 })).toMatchObject({ verdict: 'allowed' });
     const nobody = { from: 'default/frontend', to: '10.244.1.201', port: 80 };
     expect(await admin.trace(nobody)).toMatchObject({ verdict: 'denied', steps: [{ drop: 'no-endpoint' }] });
@@ -122,6 +140,15 @@ describe('an agent on a node', () => {
   });
 
   it('tells of the kernel what bpftool does, each object once, and nothing that is not there', async () => {
+    // The first who asks waits for what features cost to be measured, which takes its time on a busy machine.
+    await eventually(
+      'it is measured',
+      async () =>
+        (await lab
+          .admin()
+          .footprint()
+          .catch(() => undefined)) !== undefined,
+    );
     const { programs, maps, totals, whatIf } = await lab.admin().footprint();
     // What the agent's process holds, what its pins run, and the judges, found without it.
     const held = (field: string): number[] =>

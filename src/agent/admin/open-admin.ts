@@ -79,10 +79,14 @@ function footprintOf({ config, kernel: { specs, base, maps, links } }: AgentNode
   let whatIf: ReturnType<typeof measureWhatIf> | undefined;
   return async () => {
     whatIf ??= measureWhatIf(used, base);
+    const copies = await whatIf.catch((error: unknown) => {
+      whatIf = undefined;
+      throw error;
+    });
     const devices = new Map((await links.all()).map(({ ifindex, name }) => [ifindex, name]));
     const inventory = kernelInventory(maps, config.pinDir);
     const entries = { ...counted(parts), endpoints: parts.plane.endpoints.size };
-    return { ...footprintView(inventory, { devices, entries, maps, cgroup: parts.services.hooks.cgroup }), ...whatIf };
+    return { ...footprintView(inventory, { devices, entries, maps, cgroup: parts.services.hooks.cgroup }), ...copies };
   };
 }
 

@@ -1,17 +1,8 @@
 import type { TraceRequest, TraceView } from '../../api/index.ts';
-import { RESERVED_IDS } from '../../identity/index.ts';
-import {
-  type Direction,
-  formatRule,
-  type IdentityId,
-  identityLabels,
-  type PolicyEntry,
-  policyKey,
-  type RuleOrigin,
-} from '../../model/index.ts';
+import { type Direction, formatRule, identityLabels, policyKey, type RuleOrigin } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
-import { type DirectionState, shortfall } from '../../plane/index.ts';
-import { type Explanation, explain, type NearestMiss, partyOf } from '../../policy/index.ts';
+import { type InForceAnswer, judgeInForce } from '../../plane/index.ts';
+import { explain, type NearestMiss, partyOf } from '../../policy/index.ts';
 import { agentErrors } from '../errors.ts';
 import { type Proposal, readProposal } from './proposal.ts';
 import { destinationOf, dropStep, pretender, type Route, routeOf } from './trace-destination.ts';
@@ -108,48 +99,27 @@ function judge(from: End, to: End, { protocol, port, proposal }: Asked, context:
     const peer = direction === 'egress' ? to : from;
     if (subject.identity.kind !== 'pod') continue;
     const { id, workload } = subject.identity;
-    // What is proposed is not in any table.
-    const state = proposal === undefined ? context.installer.get(id)?.states[direction] : undefined;
-    const closed = state === undefined ? undefined : closedStep(direction, state, peer.identity.id);
-    if (closed !== undefined) {
-      steps.push(closed);
-      break;
-    }
-    const entries =
-      proposal === undefined ? entriesInForce(id, context) : proposal.over(context.repository.entriesFor(id));
-    const explanation = explain(entries, context.repository.settings, {
-      subject: proposal === undefined ? workload : (subject.workload ?? workload),
+    const question = {
       direction,
-      peer: partyOf(proposal === undefined ? peer.identity : withAllLabels(peer), peer.addr),
       protocol: PROTOCOL_NUMBERS[protocol],
       port: protocol === 'ICMP' ? ECHO_REQUEST : (port ?? 0),
-    });
-    const note = state === undefined ? undefined : shortfall(state);
-    const step = stepOf(direction, explanation);
-    steps.push(note === undefined ? step : { ...step, reason: `${step.reason} (${note})` });
-    if (explanation.verdict === 'deny') break;
+    };
+    const answer =
+      proposal === undefined
+        ? judgeInForce({ ...question, subject: subject.identity, peer: peer.identity, peerAddr: peer.addr }, context)
+        : // What is proposed is not in any table.
+          explain(proposal.over(context.repository.entriesFor(id)), context.repository.settings, {
+            ...question,
+            subject: subject.workload ?? workload,
+            peer: partyOf(withAllLabels(peer), peer.addr),
+          });
+    steps.push(stepOf(direction, answer));
+    if (answer.verdict === 'deny') break;
   }
   return steps;
 }
 
-/** Where the direction, or the peer, is closed although the policies may say otherwise. */
-function closedStep(direction: Direction, state: DirectionState, peer: IdentityId): Step | undefined {
-  const closed =
-    state.inForce === 'closed' && state.floor !== 'open' && !(state.floor === 'node' && peer === RESERVED_IDS.host);
-  if (!closed && !state.missing.has(peer)) return undefined;
-  return { direction, verdict: 'denied', enforced: true, reason: `denied, ${shortfall(state) ?? 'closed'}` };
-}
-
-/** Policies that were left out isolate and admit nobody. */
-function entriesInForce(id: IdentityId, { repository, installer }: TraceContext): PolicyEntry[] {
-  const states = installer.get(id)?.states;
-  return repository.entriesFor(id).map((entry) => {
-    const without = states?.[entry.direction].without.includes(policyKey(entry.origin)) ?? false;
-    return without ? { ...entry, peers: [] } : entry;
-  });
-}
-
-function stepOf(direction: Direction, { verdict, reason, text, nearestMiss }: Explanation): Step {
+function stepOf(direction: Direction, { verdict, reason, text, nearestMiss }: InForceAnswer): Step {
   return {
     direction,
     verdict: verdict === 'allow' ? 'allowed' : 'denied',

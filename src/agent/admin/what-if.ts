@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { FootprintView } from '../../api/index.ts';
 import {
   CONFIG_DOCS,
@@ -79,25 +80,36 @@ function withFeatures(base: Config, enabled: (feature: Switch) => boolean): Conf
 
 /**
  * Loads copies of the programs, one of each, with everything off, with everything on, and with everything but one
- * feature: what each costs is what the verifier did not have to remove. Some 100 ms; nothing stays loaded.
+ * feature: what each costs is what the verifier did not have to remove. Some 100 ms, between which others have their
+ * turns; nothing stays loaded.
  */
-export function measureWhatIf(specs: FootprintSpecs, base: Config): Pick<FootprintView, 'whatIf' | 'features'> {
+export async function measureWhatIf(
+  specs: FootprintSpecs,
+  base: Config,
+): Promise<Pick<FootprintView, 'whatIf' | 'features'>> {
   // IPv6 is not there yet: a flag without code behind it is in no sum.
   const everything = withFeatures(base, (feature) => feature !== 'enableIpv6');
-  const full = measure(specs, everything);
   const nothing = withFeatures(base, () => false);
-  return {
-    whatIf: [
-      { features: 'none', programs: measure(specs, nothing) },
-      { features: 'all', programs: full },
-    ],
-    features: SWITCHES.map((feature) => ({
+  const measured = async (config: Config): Promise<Copy[]> => {
+    await setImmediate();
+    return measure(specs, config);
+  };
+  const full = await measured(everything);
+  const features: FootprintView['features'] = [];
+  for (const feature of SWITCHES) {
+    const without = feature === 'enableIpv6' ? undefined : total(await measured({ ...everything, [feature]: false }));
+    features.push({
       name: feature,
       enabled: base[feature],
       description: CONFIG_DOCS[feature],
-      ...(feature === 'enableIpv6'
-        ? {}
-        : { instructions: total(full) - total(measure(specs, { ...everything, [feature]: false })) }),
-    })),
+      ...(without === undefined ? {} : { instructions: total(full) - without }),
+    });
+  }
+  return {
+    whatIf: [
+      { features: 'none', programs: await measured(nothing) },
+      { features: 'all', programs: full },
+    ],
+    features,
   };
 }

@@ -1,12 +1,13 @@
-import { type Lifecycle, nameParts, type Service } from '../../base/index.ts';
+import { type Clock, type Lifecycle, nameParts, type Service } from '../../base/index.ts';
 import type { AddressBook } from '../../cluster/index.ts';
 import { type EndpointWords, EventRing, type MapSet, readEventLoss } from '../../datapath/index.ts';
 import { reservedIdentity } from '../../identity/index.ts';
 import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../../model/index.ts';
 import { isAddr, parseAddr } from '../../net/index.ts';
 import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } from '../../observe/index.ts';
-import type { EndpointTable } from '../../plane/index.ts';
+import type { EndpointTable, PolicyInstaller } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
+import { Denials } from './denials.ts';
 
 /** While events come; when no more do, at once and once more. */
 const LOSS_EVERY_MS = 1_000;
@@ -19,6 +20,8 @@ export type FlowsOptions = {
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly words: EndpointWords;
+  readonly installer: Pick<PolicyInstaller, 'get'>;
+  readonly clock: Clock;
 };
 
 /** From the kernel's ring to whoever observes. */
@@ -66,6 +69,7 @@ export class Flows implements Service {
 
   #lookup(): FlowLookup {
     const { repository, endpoints, book } = this.#o;
+    const denials = new Denials(this.#o);
     return {
       labels: (identity) => labelsOf(repository, identityId(identity)),
       endpoint: (id) => {
@@ -82,6 +86,7 @@ export class Flows implements Service {
         const origin = repository.rules.get(ruleId(id));
         return origin === undefined ? undefined : formatOrigin(origin);
       },
+      denial: (event) => denials.of(event),
     };
   }
 }

@@ -8,11 +8,11 @@ import { Flows } from './flows.ts';
 const NOTHING = 16;
 
 export function openFlows(
-  { config, kernel: { maps, words } }: AgentNode,
-  { endpoints, repository, cluster: { book } }: Plane,
+  { config, kernel: { maps, words }, clock }: AgentNode,
+  { endpoints, repository, installer, cluster: { book } }: Plane,
 ): { readonly hub: FlowHub; readonly servers: readonly Service[] } {
   if (!config.enableEvents) return { hub: new FlowHub({ storeSize: NOTHING }), servers: [] };
   const { nodeName: node, flowBuffer: buffer } = config;
-  const flows = new Flows({ maps, node, buffer, endpoints, repository, book, words });
+  const flows = new Flows({ maps, node, buffer, endpoints, repository, installer, book, words, clock });
   return { hub: flows.hub, servers: [flows] };
 }

@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = 'x9f741o-GR0vL-MjXy0x1HVhD8Dxq39hM9p_72TXVGk';
+export const SCHEMAS_ID = 'eYQYw5IZm3qm_YiQ-EgqqTH82USMC1_QOD7FFU0J6Ss';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },

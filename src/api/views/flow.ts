@@ -12,6 +12,14 @@ const flowEnd = z.object({
   endpoint: count.optional(),
 });
 
+const denial = z.object({
+  direction,
+  by: z.enum(['policies', 'enforcement', 'rule', 'closed', 'changed']),
+  policies: z.array(z.string()),
+  reason: z.string(),
+  nearestMiss: z.object({ policy: z.string(), rule: z.string(), wants: z.string(), because: z.string() }).optional(),
+});
+
 const flowSchema = z.object({
   time: z.number(),
   node: z.string(),
@@ -24,6 +32,7 @@ const flowSchema = z.object({
   protocol: z.string(),
   tcpFlags: z.array(z.enum(TCP_FLAGS)),
   rules: z.object({ ingress: z.string().optional(), egress: z.string().optional() }),
+  denial: denial.optional(),
   isReply: z.boolean(),
   length: count,
   ifindex: count,

@@ -1,5 +1,5 @@
 import { namespacedName } from '../../base/index.ts';
-import type { Flow, FlowEnd } from '../../model/index.ts';
+import type { Flow, FlowDenial, FlowEnd } from '../../model/index.ts';
 import { escapeText } from './escape.ts';
 import type { Output } from './output.ts';
 
@@ -50,7 +50,22 @@ function why(out: Output, flow: Flow): string {
     return rule === undefined ? [] : [escapeText(rule)];
   });
   const by = rules.length === 0 ? '' : ` by ${[...new Set(rules)].join(' and ')}`;
-  return reason + by;
+  return reason + by + (rules.length === 0 && flow.denial !== undefined ? denialText(flow.denial) : '');
+}
+
+/** Characters of what a rule wants; `-o json` has all of it. */
+const WANTS = 60;
+
+/** The shortest that tells where to look: the rule that came nearest, else what isolates. */
+function denialText({ by, policies, reason, nearestMiss }: FlowDenial): string {
+  if (nearestMiss !== undefined) {
+    const { policy, wants } = nearestMiss;
+    const short = wants.length > WANTS ? `${wants.slice(0, WANTS)}...` : wants;
+    return `, nearest: ${escapeText(policy)} wants ${escapeText(short)}`;
+  }
+  const [first, ...more] = policies;
+  if (first !== undefined) return ` by ${escapeText(first)}${more.length === 0 ? '' : ` and ${more.length} more`}`;
+  return by === 'enforcement' ? ' by policyEnforcement "always"' : `: ${escapeText(reason)}`;
 }
 
 /** Local time of day, milliseconds: what a person compares with a clock; `-o json` has the date. */
