@@ -17,6 +17,12 @@ export type Column = {
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
+/** How an object of one version becomes one of the stored version, and back. Both are given a copy. */
+export type Conversion = {
+  readonly fromStored: (object: KubeObject) => KubeObject;
+  readonly toStored: (object: KubeObject) => KubeObject;
+};
+
 /** A part of an object that is written apart from the rest. */
 export type ObjectPart = {
   /** The old object, a copy, with that part of the new one. */
@@ -40,6 +46,8 @@ export type ResourceDefinition = {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly schema: StructSchema;
+  /** Of a version that is not the stored one, or not always was. */
+  readonly conversion?: Conversion;
   /** Default: all. */
   readonly verbs?: readonly Verb[];
   /** Has a `/status` that is written apart from the rest. */

@@ -41,7 +41,7 @@ function refusal(source: string): Refuse {
 export function applyManifest(store: ApiStore, text: string, source: string): void {
   for (const object of parseManifest(text, source)) {
     const { kind, apiVersion, metadata } = object;
-    const definition = store.catalog.all.find(
+    const definition = store.catalog.served.find(
       (d) => d.kind === kind && (d.group === '' ? d.version : `${d.group}/${d.version}`) === apiVersion,
     );
     const name = `${source}: ${kind} ${namespacedName(metadata)}`;
@@ -53,10 +53,10 @@ export function applyManifest(store: ApiStore, text: string, source: string): vo
     try {
       const known = store.get(definition.resource, key);
       const fresh = structuredClone(object) as Json;
-      if (known === undefined) store.create(definition.resource, fresh, { namespace });
+      if (known === undefined) store.create(definition, fresh, { namespace });
       else if (kind === 'Pod' || kind === 'Node') {
-        store.patch(definition.resource, key, { type: 'merge', body: { metadata: mergedMeta(known, object) } });
-      } else store.update(definition.resource, fresh, { key });
+        store.patch(definition, key, { type: 'merge', body: { metadata: mergedMeta(known, object) } });
+      } else store.update(definition, fresh, { key });
     } catch (cause) {
       const detail = `${name}: ${isApiError(cause) ? cause.message : errorMessage(cause)}`;
       throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail, cause });

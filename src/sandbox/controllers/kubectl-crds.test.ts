@@ -151,6 +151,63 @@ describe.each(programs)('%s and kinds that people define', (program) => {
     expect((await by('two', '[{name: x, count: 3}]')).out).toContain('conflict with "one"');
   });
 
+  test('all its versions are served, each by its own schema', async () => {
+    const older = `
+  - name: v1beta1
+    served: true
+    storage: false
+    deprecated: true
+    additionalPrinterColumns: [{name: Paint, type: string, jsonPath: .spec.color}]
+    subresources: {status: {}, scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec: {type: object, properties: {color: {type: string}, replicas: {type: integer}, mood: {type: string, default: good}}}
+          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
+`;
+    expect((await apply(CRD + older.slice(1))).out).toContain('configured');
+    const versions = await kubectl.succeeds('get', '--raw', '/apis/example.com');
+    expect(JSON.parse(versions)).toMatchObject({
+      preferredVersion: { version: 'v1' },
+      versions: [{ version: 'v1' }, { version: 'v1beta1' }],
+    });
+    expect((await apply(widget('{color: red, max: 9}', 'both'))).code).toBe(0);
+    const beta = 'widgets.v1beta1.example.com';
+    expect(await kubectl.succeeds('get', beta, 'both')).toMatch(
+      /Warning: example\.com\/v1beta1 Widget is deprecated\nNAME\s+PAINT\nboth\s+red|NAME\s+PAINT\nboth\s+red/,
+    );
+    const shown = JSON.parse(await kubectl.succeeds('get', beta, 'both', '-o', 'json'));
+    expect(shown).toMatchObject({ apiVersion: 'example.com/v1beta1', spec: { color: 'red', mood: 'good' } });
+    // What the schema of a version does not know is not seen in it.
+    expect(shown.spec).not.toHaveProperty('max');
+    expect(cluster.get('widgets', 'both')).toMatchObject({ apiVersion: 'example.com/v1', spec: { max: 9 } });
+    expect(await kubectl.succeeds('scale', `${beta}/both`, '--replicas=3')).toContain('scaled');
+    expect(cluster.get('widgets', 'both')).toMatchObject({ spec: { replicas: 3 } });
+    const made = await apply(widget('{color: blue}', 'made').replace('example.com/v1', 'example.com/v1beta1'));
+    expect(made.out).toContain('widget.example.com/made created');
+    expect(cluster.get('widgets', 'made')).toMatchObject({ apiVersion: 'example.com/v1', spec: { color: 'blue' } });
+    // One version's word is not the other's: blue is no color of v1.
+    expect((await kubectl.run('label', 'widgets.v1.example.com', 'made', 'a=b')).out).toContain(
+      'spec.color: Unsupported value: "blue"',
+    );
+    expect(await kubectl.succeeds('label', beta, 'made', 'a=b')).toContain('labeled');
+    await kubectl.succeeds('delete', beta, 'made', 'both');
+    // Another version is stored from now on: what is there is converted as it is read.
+    await apply(widget('{color: red}', 'old'));
+    const turned = (CRD + older.slice(1))
+      .replaceAll('storage: true', 'storage: none')
+      .replace('storage: false', 'storage: true')
+      .replace('storage: none', 'storage: false');
+    expect((await apply(turned)).out).toContain('configured');
+    expect(cluster.get('widgets', 'old')).toMatchObject({ apiVersion: 'example.com/v1beta1', spec: { color: 'red' } });
+    expect(await kubectl.succeeds('get', 'widgets.v1.example.com', 'old', '-o', 'jsonpath={.apiVersion}')).toContain(
+      'example.com/v1',
+    );
+    await kubectl.succeeds('delete', 'widget', 'old');
+    expect((await apply(CRD)).code).toBe(0);
+  });
+
   test('objects of the kind own others, and go with their namespace', async () => {
     await kubectl.succeeds('create', 'namespace', 'shop');
     expect((await apply(widget('{color: red}', 'owner'), '-n', 'shop')).code).toBe(0);

@@ -3,10 +3,13 @@ import { at, isObject, type Json, type JsonObject, listAt, objectAt, stringAt } 
 import type { KubeObject } from '../object.ts';
 import { ageColumn, column, nameColumn } from '../print/columns.ts';
 import { age } from '../print/duration.ts';
-import type { Column, ResourceDefinition } from '../resource.ts';
+import type { Column, Conversion, ResourceDefinition } from '../resource.ts';
+import { decode } from '../schema/decode.ts';
+import type { StructSchema } from '../schema/dsl.ts';
 import { jsonPath } from './json-path.ts';
 import { setSchemaDefaults, structuralShape } from './structural.ts';
 import { validateBySchema } from './validation.ts';
+import { comparePriority } from './version-priority.ts';
 
 /** The version of a kind that is stored. */
 export function storageVersion(crd: KubeObject): JsonObject | undefined {
@@ -15,11 +18,40 @@ export function storageVersion(crd: KubeObject): JsonObject | undefined {
     .find((version) => version['storage'] === true);
 }
 
-/** The kind that a CustomResourceDefinition defines, in its stored version. */
-export function customDefinition(crd: KubeObject): ResourceDefinition | undefined {
-  const version = storageVersion(crd);
+export type CustomKind = {
+  /** In the version that is stored. */
+  readonly stored: ResourceDefinition;
+  /** In all that clients may ask for, the preferred first. */
+  readonly served: readonly ResourceDefinition[];
+};
+
+/** The kind that a CustomResourceDefinition defines; `undefined` when it is not to be served. */
+export function customKind(crd: KubeObject): CustomKind | undefined {
   const names = objectAt(crd, 'spec', 'names');
-  if (version === undefined || version['served'] !== true || names === undefined) return undefined;
+  const storage = storageVersion(crd);
+  if (storage === undefined || names === undefined) return undefined;
+  const versions = listAt(crd, 'spec', 'versions').filter(isObject);
+  const made = new Map(versions.map((version) => [version, customDefinition(crd, version, names)]));
+  const served = versions.filter((version) => version['served'] === true).flatMap((version) => made.get(version) ?? []);
+  const stored = made.get(storage);
+  if (stored === undefined || served.length === 0) return undefined;
+  return { stored, served: served.toSorted((a, b) => comparePriority(a.version, b.version)) };
+}
+
+/** Nothing but the name of the version changes (strategy `None`); what the schema of the version does not know is cut off. */
+function conversionOf(apiVersion: string, stored: string, shape: StructSchema, schema: Json | undefined): Conversion {
+  return {
+    fromStored: (object) => {
+      const { kind } = object;
+      const read = decode(shape, object, { version: apiVersion, kind: kind ?? '' }).object as KubeObject;
+      setSchemaDefaults(read, schema);
+      return { ...read, apiVersion };
+    },
+    toStored: (object) => ({ ...object, apiVersion: stored }),
+  };
+}
+
+function customDefinition(crd: KubeObject, version: JsonObject, names: JsonObject): ResourceDefinition {
   const group = stringAt(crd, 'spec', 'group') ?? '';
   const name = stringAt(version, 'name') ?? '';
   const kind = stringAt(names, 'kind') ?? '';
@@ -29,6 +61,9 @@ export function customDefinition(crd: KubeObject): ResourceDefinition | undefine
   const selectorPath = stringAt(version, 'subresources', 'scale', 'labelSelectorPath');
   const selector = selectorPath === undefined ? undefined : jsonPath(selectorPath);
   const strings = (key: string): string[] => listAt(names, key).filter((item) => typeof item === 'string');
+  const shape = structuralShape(`${reversed}.${name}.${kind}`, schema);
+  const stored = `${group}/${stringAt(storageVersion(crd), 'name') ?? ''}`;
+  const isOnly = listAt(crd, 'spec', 'versions').length === 1;
   return {
     group,
     version: name,
@@ -38,7 +73,8 @@ export function customDefinition(crd: KubeObject): ResourceDefinition | undefine
     namespaced: stringAt(crd, 'spec', 'scope') === 'Namespaced',
     shortNames: strings('shortNames'),
     categories: strings('categories'),
-    schema: structuralShape(`${reversed}.${name}.${kind}`, schema),
+    schema: shape,
+    ...(isOnly ? {} : { conversion: conversionOf(`${group}/${name}`, stored, shape, schema) }),
     status: at(version, 'subresources', 'status') !== undefined,
     generation: true,
     ...(replicas === '.spec.replicas'

@@ -82,7 +82,7 @@ export class Discovery {
 
   #groupVersions(): { group: string; version: string }[] {
     const seen = new Map<string, { group: string; version: string }>();
-    for (const { group, version } of [...this.#catalog.all, ...virtualResources]) {
+    for (const { group, version } of [...this.#catalog.served, ...virtualResources]) {
       seen.set(apiVersionOf({ group, version }), { group, version });
     }
     return [...seen.values()];
@@ -127,7 +127,7 @@ export class Discovery {
 
   resources(group: string, version: string): JsonObject | undefined {
     if (!this.hasGroupVersion(group, version)) return undefined;
-    const stored = this.#catalog.all.filter((d) => d.group === group && d.version === version);
+    const stored = this.#catalog.served.filter((d) => d.group === group && d.version === version);
     const resources: JsonObject[] = stored.flatMap((definition) => [
       {
         ...storedResource(definition),
@@ -188,7 +188,7 @@ export class Discovery {
           responseKind: { group: v.responseGroup ?? group, version: v.responseVersion ?? version, kind: v.kind },
           verbs: [...v.verbs],
         }));
-    const stored = this.#catalog.all
+    const stored = this.#catalog.served
       .filter((d) => d.group === group && d.version === version)
       .map((d) => {
         const kind = { group, version, kind: d.kind };

@@ -169,7 +169,7 @@ export class Handler {
       case 'DELETE': {
         if (subresource !== undefined) throw methodNotAllowed();
         const options = await deleteOptionsOf(exchange);
-        const { object, gone } = this.#store.delete(definition.resource, key, options);
+        const { object, gone } = this.#store.delete(definition, key, options);
         exchange.json(200, deletionAnswer(definition, object, gone));
         return;
       }

@@ -1,12 +1,15 @@
 import type { Json, JsonObject } from '../json.ts';
 import { timestamp } from '../object.ts';
 import { deployment } from '../schema/apps.ts';
+import { horizontalPodAutoscalerV1 } from '../schema/autoscaling.ts';
 import { cronJob, job } from '../schema/batch.ts';
 import { binding, configMap, namespace, secret, service, serviceAccount } from '../schema/core.ts';
 import { shortName } from '../schema/decode.ts';
 import type { Schema, StructSchema } from '../schema/dsl.ts';
 import { deleteOptions, eviction } from '../schema/extensions.ts';
 import { fieldNumbers } from '../schema/field-numbers.ts';
+import { ingress } from '../schema/ingress.ts';
+import { pod } from '../schema/pod.ts';
 import { podDisruptionBudget, priorityClass, resourceQuota } from '../schema/policy.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from '../schema/rbac.ts';
 import { selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview, tokenRequest } from '../schema/reviews.ts';
@@ -40,18 +43,42 @@ const KINDS = new Map<string, StructSchema>(
     deployment,
     job,
     cronJob,
+    pod,
+    ingress,
+    horizontalPodAutoscalerV1,
   ].map((schema) => [shortName(schema), schema]),
 );
 
-/** What the pods of a workload are made of. */
-const TEMPLATE_TYPES = new Set([
-  'PodSpec',
-  'PodSecurityContext',
-  'Container',
-  'ContainerPort',
-  'EnvVar',
-  'ResourceRequirements',
-  'JobSpec',
+/** Members of which Go knows "not given" from zero. Of all others, which it always writes, zero means the first. */
+const ZERO_COUNTS = new Set([
+  'allocateLoadBalancerNodePorts',
+  'allowPrivilegeEscalation',
+  'automountServiceAccountToken',
+  'enableServiceLinks',
+  'hostUsers',
+  'runAsNonRoot',
+  'runAsUser',
+  'runAsGroup',
+  'fsGroup',
+  'replicas',
+  'completions',
+  'parallelism',
+  'backoffLimit',
+  'ttlSecondsAfterFinished',
+  'successfulJobsHistoryLimit',
+  'failedJobsHistoryLimit',
+  'startingDeadlineSeconds',
+  'revisionHistoryLimit',
+  'terminationGracePeriodSeconds',
+  'gracePeriodSeconds',
+  'tolerationSeconds',
+  'priority',
+  'value',
+  'mode',
+  'defaultMode',
+  'minAvailable',
+  'maxUnavailable',
+  'maxSurge',
 ]);
 
 type Field = { readonly number: number; readonly value: number | Buffer };
@@ -107,32 +134,55 @@ function* fields(buffer: Buffer): Generator<Field> {
   }
 }
 
-function message(schema: StructSchema, buffer: Buffer, depth: number): JsonObject {
+/** `type`: another one than the schema's, of a message whose members are the schema's own. */
+function message(schema: StructSchema, buffer: Buffer, depth: number, type = typeName(schema)): JsonObject {
   if (depth > MAX_DEPTH) throw malformed('it is nested too deep');
-  const type = shortName(schema);
-  const names = fieldNumbers[type] ?? {};
+  const names = fieldNumbers[type];
   const out: JsonObject = {};
   for (const { number, value } of fields(buffer)) {
-    const name = names[number];
-    const field = name === undefined ? undefined : schema.fields[name];
-    if (name === undefined || field === undefined) {
-      // Of a template nothing may be lost in silence: its pods would run without it.
-      const isGiven = typeof value === 'number' ? value !== 0 : value.length > 0;
-      if (isGiven && TEMPLATE_TYPES.has(type)) throw malformed(`field ${number} of a ${type} is read as JSON only`);
+    const name = names?.get(number);
+    if (name?.startsWith('*') === true && typeof value !== 'number') {
+      Object.assign(out, message(schema, value, depth + 1, `${type.slice(0, type.lastIndexOf('.'))}.${name.slice(1)}`));
       continue;
     }
-    const read = readField(field, value, depth, out[name]);
+    const field = name === undefined ? undefined : schema.fields[name];
+    if (name === undefined || field === undefined) {
+      // Of what is asked for nothing may be lost in silence. What the server writes itself may.
+      const isGiven = typeof value === 'number' ? value !== 0 : value.length > 0;
+      if (isGiven && isWanted(type, number))
+        throw malformed(`field ${number} of a ${shortName(schema)} is read as JSON only`);
+      continue;
+    }
+    const read = readField(field, value, depth, out[name], ZERO_COUNTS.has(name));
     if (read !== undefined) out[name] = read;
   }
   return out;
 }
 
-/** Go always writes fields that are no pointers: their zero values mean "not given". */
-function readField(schema: Schema, value: number | Buffer, depth: number, soFar: Json | undefined): Json | undefined {
+/** The last words: package, version, name. */
+function typeName(schema: StructSchema): string {
+  return schema.name.split('.').slice(-3).join('.');
+}
+
+function isWanted(type: string, number: number): boolean {
+  if (type === 'meta.v1.ObjectMeta' || fieldNumbers[type] === undefined) return false;
+  const isStatus = number <= 3 && fieldNumbers[type].get(1) === 'metadata';
+  return !isStatus;
+}
+
+/** `zero`: whether zero is a value. */
+function readField(
+  schema: Schema,
+  value: number | Buffer,
+  depth: number,
+  soFar: Json | undefined,
+  zero = false,
+): Json | undefined {
   if (typeof value === 'number') {
-    if (schema.type === 'boolean') return value !== 0;
+    if (schema.type === 'list') return [...(Array.isArray(soFar) ? soFar : []), value];
+    if (schema.type === 'boolean') return value !== 0 || (zero ? false : undefined);
     // Negative numbers come as 64-bit two's complement.
-    return value === 0 ? undefined : value >= 2 ** 63 ? value - 2 ** 64 : value;
+    return value === 0 && !zero ? undefined : value >= 2 ** 63 ? value - 2 ** 64 : value;
   }
   switch (schema.type) {
     case 'struct':
@@ -162,7 +212,7 @@ function readField(schema: Schema, value: number | Buffer, depth: number, soFar:
       const text = bytesOf(parts, 3).toString();
       if (text !== '') return text;
       const number = parts.find((field) => field.number === 2)?.value;
-      return typeof number === 'number' && number !== 0 ? number : undefined;
+      return typeof number === 'number' && (number !== 0 || zero) ? number : undefined;
     }
     case 'bytes':
       return value.toString('base64');

@@ -75,5 +75,5 @@ function setScale(
   next.metadata.uid = metadata?.uid ?? '';
   next.metadata.resourceVersion = metadata?.resourceVersion ?? '';
   const options = { ...writeOptionsOf(exchange, undefined), key: { namespace, name } };
-  return scaleOf(definition, store.update(definition.resource, next, options));
+  return scaleOf(definition, store.update(definition, next, options));
 }

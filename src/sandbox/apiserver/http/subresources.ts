@@ -41,7 +41,7 @@ export async function evictPod(
   const dryRun = listAt(options, 'dryRun').length > 0;
   const budget = budgetAgainst(store, store.require(definition, key).object);
   if (budget !== undefined) throw tooManyDisruptions(budget);
-  store.delete(definition.resource, key, { gracePeriodSeconds: typeof grace === 'number' ? grace : undefined, dryRun });
+  store.delete(definition, key, { gracePeriodSeconds: typeof grace === 'number' ? grace : undefined, dryRun });
   exchange.json(201, created());
 }
 

@@ -43,7 +43,7 @@ export function streamWatch(exchange: Exchange, context: WatchContext): void {
   };
   const initial = replayAll ? store.select(selection) : [];
   const from = replayAll || revision === 0 ? store.storage.revision : revision;
-  const unsubscribe = store.storage.subscribe(selection.definition.resource, from, (event) => sink(event));
+  const unsubscribe = store.subscribe(selection.definition, from, (event) => sink(event));
 
   let pending: (string | Buffer)[] = [];
   let scheduled = false;

@@ -53,7 +53,7 @@ export async function createObject(
   namespace: string | undefined,
 ): Promise<KubeObject> {
   const { value, duplicates } = await exchange.parsedBody();
-  return store.create(definition.resource, value, {
+  return store.create(definition, value, {
     ...writeOptionsOf(exchange, undefined),
     duplicates,
     namespace: definition.namespaced ? namespace : undefined,
@@ -72,7 +72,7 @@ export async function updateObject(
   if (name !== key.name) {
     throw badRequest(`the name of the object (${name.slice(0, 253)}) does not match the name on the URL (${key.name})`);
   }
-  return store.update(definition.resource, value, { ...writeOptionsOf(exchange, subresource), duplicates, key });
+  return store.update(definition, value, { ...writeOptionsOf(exchange, subresource), duplicates, key });
 }
 
 export async function patchObject(
@@ -92,11 +92,11 @@ export async function patchObject(
       );
     }
     const { value, duplicates } = parseYamlBody(body);
-    return store.apply(definition.resource, key, value, { ...options, duplicates });
+    return store.apply(definition, key, value, { ...options, duplicates });
   }
   const { value, duplicates } = parseJsonBody(body);
   return {
-    object: store.patch(definition.resource, key, { type, body: value }, { ...options, duplicates }),
+    object: store.patch(definition, key, { type, body: value }, { ...options, duplicates }),
     created: false,
   };
 }
@@ -170,7 +170,7 @@ export async function deleteCollection(
   const page = lister.list(selection, exchange.query);
   for (const { object } of page.items) {
     try {
-      store.delete(selection.definition.resource, object.metadata, { ...options, preconditions: undefined });
+      store.delete(selection.definition, object.metadata, { ...options, preconditions: undefined });
     } catch (error) {
       if (!isApiError(error, 'NotFound')) throw error;
     }

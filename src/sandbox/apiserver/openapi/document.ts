@@ -26,12 +26,12 @@ export class OpenApi {
     this.#v2 ??= {
       swagger: '2.0',
       info: INFO,
-      paths: patchPaths(this.#catalog.all, (name) => ({
+      paths: patchPaths(this.#catalog.served, (name) => ({
         name,
         in: 'query',
         type: name === 'force' ? 'boolean' : 'string',
       })),
-      definitions: openApiDefinitions(this.#catalog.all, { refPrefix: '#/definitions/', wrapRefs: false }),
+      definitions: openApiDefinitions(this.#catalog.served, { refPrefix: '#/definitions/', wrapRefs: false }),
     };
     return this.#v2;
   }
@@ -55,7 +55,7 @@ export class OpenApi {
   v3(groupVersion: string): string | undefined {
     const known = this.#v3.get(groupVersion);
     if (known !== undefined) return known;
-    const kinds = this.#catalog.all.filter((definition) => apiVersionOf(definition) === groupVersion);
+    const kinds = this.#catalog.served.filter((definition) => apiVersionOf(definition) === groupVersion);
     if (kinds.length === 0) return undefined;
     const text = JSON.stringify({
       openapi: '3.0.0',

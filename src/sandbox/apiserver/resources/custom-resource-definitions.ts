@@ -115,13 +115,4 @@ export const customResourceDefinitions: ResourceDefinition = {
     object.metadata.finalizers = [...new Set([...(object.metadata.finalizers ?? []), CLEANUP_FINALIZER])];
   },
   validate,
-  warnings: (object) => {
-    const served = listAt(object, 'spec', 'versions')
-      .filter(isObject)
-      .filter((version) => version['served'] === true && version['storage'] !== true)
-      .map((version) => stringAt(version, 'name') ?? '');
-    return served.length === 0
-      ? []
-      : [`the sandbox serves a custom kind in its storage version only: not as ${served.join(', ')}`];
-  },
 };

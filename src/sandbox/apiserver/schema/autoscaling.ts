@@ -1,4 +1,4 @@
-import { any, fields, int32, int64, list, listBy, string, struct, time } from './dsl.ts';
+import { any, fields, int32, int64, list, listBy, type StructSchema, string, struct, time } from './dsl.ts';
 import { objectFields } from './meta.ts';
 
 const AUTOSCALING = 'io.k8s.api.autoscaling.v1';
@@ -8,6 +8,30 @@ export const scale = struct(`${AUTOSCALING}.Scale`, {
   ...objectFields,
   spec: struct(`${AUTOSCALING}.ScaleSpec`, { replicas: int32 }),
   status: struct(`${AUTOSCALING}.ScaleStatus`, { replicas: int32, selector: string }, { required: ['replicas'] }),
+});
+
+const crossVersionReference = (version: string): StructSchema =>
+  struct(
+    `io.k8s.api.autoscaling.${version}.CrossVersionObjectReference`,
+    fields(string, 'kind', 'name', 'apiVersion'),
+    { required: ['kind', 'name'], atomic: true },
+  );
+
+export const horizontalPodAutoscalerV1 = struct(`${AUTOSCALING}.HorizontalPodAutoscaler`, {
+  ...objectFields,
+  spec: struct(
+    `${AUTOSCALING}.HorizontalPodAutoscalerSpec`,
+    {
+      scaleTargetRef: crossVersionReference('v1'),
+      ...fields(int32, 'minReplicas', 'maxReplicas', 'targetCPUUtilizationPercentage'),
+    },
+    { required: ['scaleTargetRef', 'maxReplicas'] },
+  ),
+  status: struct(`${AUTOSCALING}.HorizontalPodAutoscalerStatus`, {
+    observedGeneration: int64,
+    lastScaleTime: time,
+    ...fields(int32, 'currentReplicas', 'desiredReplicas', 'currentCPUUtilizationPercentage'),
+  }),
 });
 
 const V2 = 'io.k8s.api.autoscaling.v2';
@@ -30,9 +54,7 @@ export const horizontalPodAutoscaler = struct(`${V2}.HorizontalPodAutoscaler`, {
   spec: struct(
     `${V2}.HorizontalPodAutoscalerSpec`,
     {
-      scaleTargetRef: struct(`${V2}.CrossVersionObjectReference`, fields(string, 'kind', 'name', 'apiVersion'), {
-        required: ['kind', 'name'],
-      }),
+      scaleTargetRef: crossVersionReference('v2'),
       ...fields(int32, 'minReplicas', 'maxReplicas'),
       metrics: list(
         struct(

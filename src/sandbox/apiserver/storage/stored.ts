@@ -17,6 +17,11 @@ export class Stored {
     return this.#json;
   }
 
+  /** The same in another version. `change` is given a copy. */
+  as(change: (object: KubeObject) => KubeObject): Stored {
+    return new Stored(change(structuredClone(this.object)), this.revision);
+  }
+
   /** Namespace and name, in the order in which lists are given. */
   get key(): string {
     return `${this.object.metadata.namespace ?? ''}/${this.object.metadata.name}`;
@@ -42,6 +47,10 @@ export class StoredEvent {
 
   get revision(): number {
     return this.current.revision;
+  }
+
+  as(change: (object: KubeObject) => KubeObject): StoredEvent {
+    return new StoredEvent(this.type, this.current.as(change), this.previous?.as(change));
   }
 
   /** The line that a watcher reads, in the encoding `variant`; encoded once for all watchers that want the same. */

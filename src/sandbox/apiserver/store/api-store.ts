@@ -7,7 +7,7 @@ import { trackUpdate } from '../patch/managers.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { alreadyExists, badRequest, forbidden, notFound } from '../status.ts';
 import { Storage } from '../storage/storage.ts';
-import type { Stored } from '../storage/stored.ts';
+import type { Stored, StoredEvent } from '../storage/stored.ts';
 import { boundPod } from './binding.ts';
 import { Catalog } from './catalog.ts';
 import { decideDeletion } from './deletion.ts';
@@ -70,7 +70,10 @@ export class ApiStore {
 
   /** The stored versions of a selection, in the order of their keys. */
   select(selection: Selection): readonly Stored[] {
-    const all = this.storage.list(selection.definition.resource, selection.namespace);
+    const { definition, namespace } = selection;
+    const { conversion } = definition;
+    const stored = this.storage.list(definition.resource, namespace);
+    const all = conversion === undefined ? stored : stored.map((one) => one.as(conversion.fromStored));
     return selection.everything ? all : all.filter((stored) => selection.matches(stored.object));
   }
 
@@ -87,11 +90,11 @@ export class ApiStore {
   }
 
   create<T extends KubeObject = KubeObject>(
-    resource: string,
+    resource: string | ResourceDefinition,
     value: Json,
     options: WriteOptions & { readonly namespace?: string | undefined } = {},
   ): T {
-    const definition = this.catalog.named(resource);
+    const definition = this.#definitionOf(resource);
     const object = read(definition, value, options);
     setNamespace(definition, object, options.namespace);
     delete object.metadata.managedFields;
@@ -109,16 +112,16 @@ export class ApiStore {
     if (this.#stored(definition, object.metadata) !== undefined) throw alreadyExists(definition, object.metadata.name);
     if (definition.resource === 'services') this.#addresses.assign(object, undefined, options.dryRun === true);
     if (options.dryRun === true) return object;
-    return this.storage.put(definition.resource, object).object;
+    return this.#put(definition, object);
   }
 
   /** Replaces an object, or with a `subresource` that part of it. A `resourceVersion` in it must be the stored one. */
   update<T extends KubeObject = KubeObject>(
-    resource: string,
+    resource: string | ResourceDefinition,
     value: Json,
     options: WriteOptions & { readonly key?: ObjectKey | undefined } = {},
   ): T {
-    const definition = this.catalog.named(resource);
+    const definition = this.#definitionOf(resource);
     const next = read(definition, value, options);
     setNamespace(definition, next, options.key?.namespace);
     const old = this.require(definition, options.key ?? next.metadata).object;
@@ -144,20 +147,20 @@ export class ApiStore {
     if (definition.resource === 'services') this.#addresses.assign(next, old, options.dryRun === true);
     if (options.dryRun === true || equal(next, old)) return next;
     if (next.metadata.deletionTimestamp !== undefined && this.#mayGo(definition, next)) {
-      this.storage.put(definition.resource, next);
+      this.#put(definition, next);
       return this.#remove(definition, next);
     }
-    return this.storage.put(definition.resource, next).object;
+    return this.#put(definition, next);
   }
 
   /** Applies a patch to an object as it is stored now. */
   patch<T extends KubeObject = KubeObject>(
-    resource: string,
+    resource: string | ResourceDefinition,
     key: ObjectKey,
     patch: { readonly type: Exclude<PatchType, 'apply'>; readonly body: Json },
     options: WriteOptions = {},
   ): T {
-    const definition = this.catalog.named(resource);
+    const definition = this.#definitionOf(resource);
     const old = this.require(definition, key).object;
     const patched = applyPatch(patch.type, clone(old as JsonObject), patch.body, definition.schema);
     const next = read(definition, patched, options);
@@ -168,12 +171,12 @@ export class ApiStore {
 
   /** Server-side apply (needs a `fieldManager`); makes the object when it is not there. */
   apply<T extends KubeObject = KubeObject>(
-    resource: string,
+    resource: string | ResourceDefinition,
     key: ObjectKey,
     body: Json,
     options: WriteOptions,
   ): { object: T; created: boolean } {
-    const definition = this.catalog.named(resource);
+    const definition = this.#definitionOf(resource);
     const applied = read(definition, body, options);
     setNamespace(definition, applied, key.namespace);
     applied.metadata.name ??= key.name;
@@ -217,14 +220,22 @@ export class ApiStore {
     return this.storage.put('pods', boundPod(definition, object, node, this.#clock.now())).object;
   }
 
-  delete(resource: string, key: ObjectKey, options: DeleteOptions = {}): Deletion {
-    const definition = this.catalog.named(resource);
+  delete(resource: string | ResourceDefinition, key: ObjectKey, options: DeleteOptions = {}): Deletion {
+    const definition = this.#definitionOf(resource);
     const { object } = this.require(definition, key);
     const decision = decideDeletion(definition, object, options, this.#clock.now());
     if (options.dryRun === true) return { object, gone: decision.gone };
     if (decision.gone) return { object: this.#remove(definition, object), gone: true };
     if (decision.next === undefined) return { object, gone: false };
-    return { object: this.storage.put(definition.resource, decision.next).object, gone: false };
+    return { object: this.#put(definition, decision.next), gone: false };
+  }
+
+  /** Calls the listener with each change after `revision` of what the definition stands for, in its version. */
+  subscribe(definition: ResourceDefinition, revision: number, listener: (event: StoredEvent) => void): () => void {
+    const { resource, conversion } = definition;
+    const tell =
+      conversion === undefined ? listener : (event: StoredEvent) => listener(event.as(conversion.fromStored));
+    return this.storage.subscribe(resource, revision, tell);
   }
 
   /** Changes as they happen; ends when the signal is aborted. Throws `Expired` (410) when the history is gone. */
@@ -238,14 +249,27 @@ export class ApiStore {
   }
 
   #stored(definition: ResourceDefinition, key: ObjectKey): Stored | undefined {
-    return this.storage.get(definition.resource, definition.namespaced ? (key.namespace ?? '') : '', key.name);
+    const stored = this.storage.get(definition.resource, definition.namespaced ? (key.namespace ?? '') : '', key.name);
+    return definition.conversion === undefined ? stored : stored?.as(definition.conversion.fromStored);
+  }
+
+  #definitionOf(resource: string | ResourceDefinition): ResourceDefinition {
+    return typeof resource === 'string' ? this.catalog.named(resource) : resource;
+  }
+
+  /** Stores an object of a version; gives it back in that version. */
+  #put({ resource, conversion }: ResourceDefinition, object: KubeObject): KubeObject {
+    if (conversion === undefined) return this.storage.put(resource, object).object;
+    const stored = this.storage.put(resource, conversion.toStored(clone(object as JsonObject) as KubeObject));
+    return stored.as(conversion.fromStored).object;
   }
 
   #remove(definition: ResourceDefinition, object: KubeObject): KubeObject {
     const { namespace, name } = object.metadata;
     const last = this.storage.remove(definition.resource, definition.namespaced ? (namespace ?? '') : '', name);
     if (definition.resource === 'services') this.#addresses.release(object);
-    return last?.object ?? object;
+    const { conversion } = definition;
+    return (conversion === undefined ? last : last?.as(conversion.fromStored))?.object ?? object;
   }
 
   #mayGo(definition: ResourceDefinition, object: KubeObject): boolean {

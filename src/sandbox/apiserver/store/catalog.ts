@@ -4,37 +4,52 @@ import { apiVersionOf, type ResourceDefinition } from '../resource.ts';
 /** All definitions, by plural name and by API path. Custom kinds come and go. */
 export class Catalog {
   #all: readonly ResourceDefinition[] = [];
+  #served: readonly ResourceDefinition[] = [];
   readonly #byName = new Map<string, ResourceDefinition>();
   readonly #byPath = new Map<string, ResourceDefinition>();
   readonly #listeners = new Set<(added: ResourceDefinition | undefined) => void>();
 
   constructor(definitions: readonly ResourceDefinition[]) {
-    for (const definition of definitions) this.add(definition);
+    const stored = new Map<string, ResourceDefinition[]>();
+    for (const definition of definitions) {
+      stored.set(definition.resource, [...(stored.get(definition.resource) ?? []), definition]);
+    }
+    for (const [first, ...others] of stored.values()) if (first !== undefined) this.add(first, [first, ...others]);
   }
 
+  /** One of each kind, in the version that is stored. */
   get all(): readonly ResourceDefinition[] {
     return this.#all;
   }
 
-  add(definition: ResourceDefinition): void {
+  /** Every version that clients may ask for, of each kind the preferred one first. */
+  get served(): readonly ResourceDefinition[] {
+    return this.#served;
+  }
+
+  /** `served`: the versions that clients see, if others than the stored one. */
+  add(definition: ResourceDefinition, served: readonly ResourceDefinition[] = [definition]): void {
     this.#all = [...this.#all, definition];
+    this.#served = [...this.#served, ...served];
     this.#byName.set(definition.resource, definition);
-    this.#byPath.set(`${apiVersionOf(definition)}/${definition.resource}`, definition);
+    for (const version of served) this.#byPath.set(`${apiVersionOf(version)}/${version.resource}`, version);
     for (const listener of this.#listeners) listener(definition);
   }
 
   /** In place of the one of its plural name. */
-  replace(definition: ResourceDefinition): void {
+  replace(definition: ResourceDefinition, served: readonly ResourceDefinition[]): void {
     this.remove(definition.resource);
-    this.add(definition);
+    this.add(definition, served);
   }
 
   remove(resource: string): void {
-    const known = this.#byName.get(resource);
-    if (known === undefined) return;
-    this.#all = this.#all.filter((definition) => definition !== known);
-    this.#byName.delete(resource);
-    this.#byPath.delete(`${apiVersionOf(known)}/${resource}`);
+    if (!this.#byName.delete(resource)) return;
+    const isOther = (definition: ResourceDefinition): boolean => definition.resource !== resource;
+    for (const gone of this.#served.filter((definition) => !isOther(definition))) {
+      this.#byPath.delete(`${apiVersionOf(gone)}/${resource}`);
+    }
+    this.#all = this.#all.filter(isOther);
+    this.#served = this.#served.filter(isOther);
     for (const listener of this.#listeners) listener(undefined);
   }
 
@@ -58,13 +73,14 @@ export class Catalog {
     return found;
   }
 
+  /** In the version of a path. */
   find(group: string, version: string, resource: string): ResourceDefinition | undefined {
     return this.#byPath.get(`${apiVersionOf({ group, version })}/${resource}`);
   }
 
   /** `group/version`s in order, the core first. */
   groupVersions(): string[] {
-    return [...new Set(this.all.map(apiVersionOf))].toSorted(
+    return [...new Set(this.served.map(apiVersionOf))].toSorted(
       (a, b) => Number(a.includes('/')) - Number(b.includes('/')),
     );
   }

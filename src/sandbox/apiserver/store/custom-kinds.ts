@@ -1,5 +1,5 @@
 import { errorMessage, type Logger } from '../../../base/index.ts';
-import { customDefinition, storageVersion } from '../custom/definition.ts';
+import { customKind, storageVersion } from '../custom/definition.ts';
 import { clone, equal, type JsonObject, listAt, objectAt, stringAt } from '../json.ts';
 import { type KubeObject, timestamp } from '../object.ts';
 import { CLEANUP_FINALIZER } from '../resources/custom-resource-definitions.ts';
@@ -39,12 +39,12 @@ export class CustomKinds {
   /** At once: who made the definition may use it with the next request. What is written about it comes later. */
   #follow(crd: KubeObject): void {
     const { name } = crd.metadata;
-    const definition = customDefinition(crd);
+    const made = customKind(crd);
     const { catalog } = this.#store;
-    if (this.#served.has(name) && definition !== undefined) catalog.replace(definition);
-    else if (definition !== undefined && catalog.conflictOf(definition) === undefined) {
-      catalog.add(definition);
-      this.#served.set(name, definition.resource);
+    if (this.#served.has(name) && made !== undefined) catalog.replace(made.stored, made.served);
+    else if (made !== undefined && catalog.conflictOf(made.stored) === undefined) {
+      catalog.add(made.stored, made.served);
+      this.#served.set(name, made.stored.resource);
     }
     this.#later(name);
   }
@@ -77,8 +77,8 @@ export class CustomKinds {
 
   #writeStatus(crd: KubeObject): void {
     const isServed = this.#served.has(crd.metadata.name);
-    const definition = customDefinition(crd);
-    const conflict = isServed || definition === undefined ? undefined : this.#store.catalog.conflictOf(definition);
+    const made = customKind(crd);
+    const conflict = isServed || made === undefined ? undefined : this.#store.catalog.conflictOf(made.stored);
     const stored = stringAt(storageVersion(crd), 'name') ?? '';
     const known = listAt(crd, 'status', 'storedVersions').filter((version) => typeof version === 'string');
     const conditions = [

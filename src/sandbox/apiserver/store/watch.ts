@@ -31,7 +31,7 @@ export async function* watchObjects<T extends KubeObject>(
   if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0')
     from = Number(resourceVersion);
   else for (const stored of store.select(selection)) queue.push({ type: 'ADDED', object: stored.object as T });
-  const unsubscribe = store.storage.subscribe(selection.definition.resource, from, push);
+  const unsubscribe = store.subscribe(selection.definition, from, push);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     while (signal?.aborted !== true) {

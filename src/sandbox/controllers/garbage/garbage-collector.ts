@@ -139,7 +139,7 @@ export class GarbageCollector {
 
   #stateOf(reference: OwnerReference, namespace: string | undefined): OwnerState {
     const { store } = this.#context;
-    const definition = store.catalog.all.find(
+    const definition = store.catalog.served.find(
       (d) => d.kind === reference.kind && apiVersionOf(d) === reference.apiVersion,
     );
     // Of a kind that this server does not keep nobody can say whether it is there.

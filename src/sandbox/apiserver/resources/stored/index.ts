@@ -6,6 +6,7 @@ import {
   validatingWebhookConfigurations,
 } from './admission.ts';
 import { horizontalPodAutoscalers } from './autoscalers.ts';
+import { horizontalPodAutoscalersV1 } from './autoscalers-v1.ts';
 import { ingressClasses, ingresses } from './ingresses.ts';
 import { limitRanges, priorityClasses, resourceQuotas } from './limits.ts';
 import { persistentVolumeClaims, persistentVolumes, storageClasses } from './volumes.ts';
@@ -18,6 +19,7 @@ export const storedOnly: readonly ResourceDefinition[] = [
   ingresses,
   ingressClasses,
   horizontalPodAutoscalers,
+  horizontalPodAutoscalersV1,
   priorityClasses,
   resourceQuotas,
   limitRanges,
