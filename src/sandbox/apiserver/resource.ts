@@ -1,5 +1,5 @@
 import { type FieldError } from '../../model/index.ts';
-import type { Json } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 import type { KubeObject } from './object.ts';
 import type { StructSchema } from './schema/dsl.ts';
 import type { SelectableFields } from './selector/field-selector.ts';
@@ -46,6 +46,8 @@ export type ResourceDefinition = {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly schema: StructSchema;
+  /** What OpenAPI v3 shows instead of it: the words of whoever defined the kind. */
+  readonly publishedSchema?: JsonObject;
   /** Of a version that is not the stored one, or not always was. */
   readonly conversion?: Conversion;
   /** Default: all. */

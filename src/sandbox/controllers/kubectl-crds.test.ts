@@ -103,7 +103,11 @@ describe.each(programs)('%s and kinds that people define', (program) => {
     expect(await kubectl.succeeds('api-resources', '--api-group=example.com')).toMatch(
       /widgets\s+wd\s+example\.com\/v1\s+true\s+Widget/,
     );
-    expect(await kubectl.succeeds('explain', 'widget.spec')).toMatch(/color\s+<[^>]*>/);
+    const explained = await kubectl.succeeds('explain', 'widget.spec.color');
+    expect(explained).toMatch(/FIELD: color <string>\nENUM:\n\s+red\n\s+green\n[^]*What it looks like\./);
+    expect(await kubectl.succeeds('explain', 'widget', '--recursive')).toMatch(
+      /spec\s+<Object> -required-\n[^]*parts\s+<\[\]Object>\n\s+count\s+<integer>\n\s+name\s+<string> -required-/,
+    );
   });
 
   test.each([

@@ -78,6 +78,22 @@ describe.each(programs)('%s and workloads', (program) => {
     expect(cluster.list('pods', 'app=web')).toEqual([]);
   });
 
+  test('kinds and fields are explained', async () => {
+    const deployment = await kubectl.succeeds('explain', 'deployment');
+    expect(deployment).toMatch(
+      /GROUP:\s+apps\nKIND:\s+Deployment\nVERSION:\s+v1\n\nDESCRIPTION:\n\s+Keeps pods of one template/,
+    );
+    expect(deployment).toMatch(/spec\s+<DeploymentSpec>\n\s+What is wanted\./);
+    expect(await kubectl.succeeds('explain', 'deploy.spec.strategy.rollingUpdate.maxSurge')).toMatch(
+      /FIELD: maxSurge <IntOrString>\n\n\s*DESCRIPTION:\n\s+How many more than wanted/,
+    );
+    expect(await kubectl.succeeds('explain', 'pod.spec.containers', '--recursive')).toMatch(
+      /livenessProbe\s+<Probe>\n\s+exec\s+<ExecAction>\n\s+command\s+<\[\]string>/,
+    );
+    expect(await kubectl.succeeds('explain', 'netpol.spec.ingress.from')).toContain('The other end of a connection.');
+    expect((await kubectl.run('explain', 'pod.spec.nothing')).out).toContain('field "nothing" does not exist');
+  });
+
   test('a deployment is created by its name and image', async () => {
     expect(
       await kubectl.succeeds('create', 'deployment', 'made', '--image=pause:1', '--replicas=2', '--port=80'),

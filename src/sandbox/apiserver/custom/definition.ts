@@ -74,6 +74,7 @@ function customDefinition(crd: KubeObject, version: JsonObject, names: JsonObjec
     shortNames: strings('shortNames'),
     categories: strings('categories'),
     schema: shape,
+    ...(schema && { publishedSchema: schema }),
     ...(isOnly ? {} : { conversion: conversionOf(`${group}/${name}`, stored, shape, schema) }),
     status: at(version, 'subresources', 'status') !== undefined,
     generation: true,

@@ -1,7 +1,8 @@
-import type { Json, JsonObject } from '../json.ts';
+import { type Json, type JsonObject, objectAt } from '../json.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import type { Schema, StructSchema } from '../schema/dsl.ts';
 import { objectMeta } from '../schema/meta.ts';
+import { explain } from './explain-texts.ts';
 
 export type OpenApiStyle = {
   /** `#/definitions/` or `#/components/schemas/`. */
@@ -44,6 +45,12 @@ export function openApiDefinitions(
     writer.define(kind.schema);
     const definition = out[kind.schema.name];
     if (definition === undefined) continue;
+    if (style.wrapRefs && kind.publishedSchema !== undefined) {
+      // Its own words, with what is the same for every kind.
+      const { apiVersion, kind: name, metadata } = objectAt(definition, 'properties') ?? {};
+      const properties = { ...objectAt(kind.publishedSchema, 'properties'), apiVersion, kind: name, metadata };
+      Object.assign(definition, kind.publishedSchema, { properties });
+    }
     definition['x-kubernetes-group-version-kind'] = gvkOf(kind, kind.kind);
     out[`${kind.schema.name}List`] = {
       type: 'object',
@@ -80,7 +87,12 @@ class DefinitionWriter {
     this.#out[schema.name] = definition;
     if (schema.required !== undefined) definition['required'] = [...schema.required];
     if (schema.atomic === true) definition['x-kubernetes-map-type'] = 'atomic';
-    for (const [name, field] of Object.entries(schema.fields)) properties[name] = this.#write(field);
+    Object.assign(definition, described(explain(schema)));
+    for (const [name, field] of Object.entries(schema.fields)) {
+      const isRoot = name === 'apiVersion' || name === 'kind' || name === 'metadata';
+      const text = explain(schema, name) ?? (isRoot ? explain(objectMeta, name) : undefined);
+      properties[name] = { ...this.#write(field), ...described(text) };
+    }
   }
 
   reference(name: string, extensions: JsonObject): JsonObject {
@@ -118,6 +130,10 @@ class DefinitionWriter {
         return { type: schema.type };
     }
   }
+}
+
+function described(description: string | undefined): JsonObject {
+  return description === undefined ? {} : { description };
 }
 
 function listExtensions(schema: Extract<Schema, { type: 'list' }>): JsonObject {

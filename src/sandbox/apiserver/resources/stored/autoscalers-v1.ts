@@ -1,12 +1,4 @@
-import {
-  ensureObject,
-  isObject,
-  type Json,
-  type JsonObject,
-  numberAt,
-  objectAt,
-  stringAt,
-} from '../../json.ts';
+import { ensureObject, isObject, type Json, type JsonObject, numberAt, objectAt, stringAt } from '../../json.ts';
 import type { KubeObject } from '../../object.ts';
 import { parseJsonBody } from '../../parse.ts';
 import type { ResourceDefinition } from '../../resource.ts';
