@@ -2,12 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configPage } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { metricsPage } from './metrics-page.ts';
 import { placesFile } from './places-file.ts';
 import { verbsFile } from './verbs-file.ts';
 
 const FILES = {
   'docs/ERRORS.md': errorsPage,
   'docs/CONFIG.md': configPage,
+  'docs/METRICS.md': metricsPage,
   'src/api/gen/places.ts': placesFile,
   'src/cli/gen/verbs.ts': verbsFile,
 };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -79,4 +80,21 @@ it('runs a pipeline of queues, jobs and workers beside it', async () => {
   expect((await inPod('ds/archive', 'curl -s --max-time 3 http://queue-0.queue:8080/ || echo failed')).trim()).toBe(
     'failed',
   );
+});
+
+/** The commands of docs/HOWTO.md, each as it stands there, in one shell's order. */
+const HOWTO = join(EXAMPLES, '../docs/HOWTO.md');
+const commands = readFileSync(HOWTO, 'utf8')
+  .matchAll(/^```sh\n(.*?)^```/gms)
+  .flatMap(([, block = '']) => block.trim().split('\n'))
+  .toArray();
+
+it('goes through the first week as it is written', async () => {
+  expect(commands.length).toBeGreaterThan(15);
+  const { PATH = '' } = process.env;
+  const env = { PATH, HOME: tmpdir(), KUBECONFIG: lab.cluster.kubeconfigPath };
+  for (const command of commands) {
+    const { code, stdout, stderr } = await attempt(['sh', '-c', command], { env, timeoutMs: 400_000 });
+    expect(`${command}: exit ${code} ${stdout}${stderr}`).toMatch(/# fails: exit [1-9]|^(?!.*# fails).*: exit 0/);
+  }
 });
