@@ -154,7 +154,14 @@ describe('answers', () => {
   });
 
   test('a policy is found by its name, and by its kind where several kinds have one of the name', async () => {
-    const policy: Omit<PolicyView, 'kind'> = { name: 'p', state: 'applied', directions: [], endpoints: 0, rules: [] };
+    const policy: Omit<PolicyView, 'kind'> = {
+      name: 'p',
+      state: 'applied',
+      meanwhile: [],
+      directions: [],
+      endpoints: 0,
+      rules: [],
+    };
     const policies: PolicyView[] = [
       { ...policy, kind: 'NetworkPolicy', namespace: 'a' },
       { ...policy, kind: 'NetworkPolicy', namespace: 'b' },

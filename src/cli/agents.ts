@@ -1,7 +1,13 @@
 import type { ApiClient } from '../api/client.ts';
+import type { EndpointView } from '../api/index.ts';
+import { namespacedName } from '../base/index.ts';
 import type { Column } from './output/index.ts';
 
 export type Agent = { readonly node: string; readonly client: ApiClient };
+
+function isOf({ namespace, pod, addresses }: EndpointView, text: string): boolean {
+  return namespacedName({ namespace, name: pod }) === text || addresses.includes(text);
+}
 
 /** A row as the table and JSON have it: of several agents each says whose it is. */
 export type Told<T> = T & { readonly node?: string };
@@ -28,6 +34,26 @@ export class Agents {
   async rows<T extends object>(question: (client: ApiClient) => Promise<readonly T[]>): Promise<Told<T>[]> {
     const told = await this.ask(question);
     return told.flatMap(({ node, answer }) => answer.map((row) => this.told(node, row)));
+  }
+
+  /**
+   * The agent of the node that the first of these belongs to: `namespace/pod`, a pod's address or a node's name. Of
+   * several agents none may have any of them: E_CLI_SEVERAL_AGENTS.
+   */
+  async of(texts: readonly string[]): Promise<ApiClient> {
+    const [first, ...others] = this.all;
+    if (first !== undefined && others.length === 0) return first.client;
+    const endpoints = await this.ask((client) => client.endpoints());
+    for (const text of texts) {
+      const found = this.all.find(({ node }) => {
+        const own = endpoints.find((told) => told.node === node)?.answer ?? [];
+        return node === text || own.some((endpoint) => isOf(endpoint, text));
+      });
+      if (found !== undefined) return found.client;
+    }
+    const { cliErrors } = await import('./errors.ts');
+    const nodes = this.all.map(({ node }) => node).join(', ');
+    throw cliErrors.make('E_CLI_SEVERAL_AGENTS', { detail: `${nodes}, and none has ${texts.join(' or ')}` });
   }
 
   told<T extends object>(node: string, row: T): Told<T> {

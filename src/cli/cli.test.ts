@@ -30,6 +30,7 @@ const endpoint: EndpointView = {
   labels: ['k8s:app=web', `k8s:note=${HOSTILE}\nfake line`],
   namedPorts: [{ name: 'http', port: 8080, protocol: 'TCP' }],
   enforced: { ingress: true, egress: false },
+  inForce: { ingress: 'closed', egress: 'closed' },
   policyRevision: 3,
   counters: {
     ingress: { packets: 5, bytes: 300 },
@@ -220,7 +221,7 @@ describe('exit codes', () => {
       ]),
     }));
     expect(asked.map(({ code }) => code)).toEqual([3, 4]);
-    expect(asked[0].err).toMatch(/node-1, node-2 \[E_CLI_SEVERAL_AGENTS\]/);
+    expect(asked[0].err).toMatch(/node-1, node-2, and none has endpoint 7 \[E_CLI_SEVERAL_AGENTS\]/);
   });
 });
 
@@ -251,6 +252,19 @@ describe('several agents', () => {
     expect((await both('policy', 'list')).out).toMatch(/^No policies/);
     expect((await both('service', 'list')).out).toContain('node-2: Sockets are not steered');
     expect((await both('node', 'list')).out).toMatch(/node-1 +6 .*\nnode-2 \(this\) +1 /);
+  });
+
+  test('are chosen by the pod that is asked about, and all are asked where each has its own answer', async () => {
+    const trace = { ...denied, verdict: 'allowed' as const };
+    const asked = ['policy', 'trace', '--port', '8080', '--from'];
+    const over = { ...told, traces: new Map([['tenant-a/other tenant-a/web TCP 8080', trace]]) };
+    const ask = (...args: string[]) => beside('node-2', over, async () => await membrane(args));
+    expect((await ask(...asked, 'tenant-a/other', '--to', 'tenant-a/web')).out).toMatch(/^allowed/);
+    const nobodys = await ask(...asked, 'world', '--to', '203.0.113.9');
+    expect(nobodys.err).toMatch(/node-1, node-2, and none has world or 203.0.113.9 \[E_CLI_SEVERAL_AGENTS\]/);
+    expect((await both('endpoint', 'get', 'tenant-a/other')).out).toMatch(/^Endpoint: +9/);
+    const footprints = JSON.parse((await both('footprint', '-o', 'json')).out) as unknown;
+    expect(footprints).toMatchObject([{ node: 'node-1' }, { node: 'node-2' }]);
   });
 
   test('are merged by status, doctor and observe', async () => {

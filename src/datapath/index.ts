@@ -62,6 +62,7 @@ export {
   OUTSIDE_WORDS,
   outsideOf,
   type PolicyLeftovers,
+  type PolicyLookup,
   type PolicyMaps,
   PolicyTables,
   policyMaps,

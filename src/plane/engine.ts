@@ -178,7 +178,7 @@ export class Engine implements Service {
       const word = words.get(endpoint.record.id);
       const wanted = this.identityOf(endpoint);
       if (word === undefined || wanted === undefined || wanted.id !== word.identity) continue;
-      installer.adopt(wanted.id, word.revision);
+      installer.adopt(wanted.id, word.revision, this.#o.clock.now());
     }
     this.#adopted = true;
   }

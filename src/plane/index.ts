@@ -6,6 +6,6 @@ export { openPlane, type Plane, type PlaneOptions } from './plane.ts';
 export { type InForceAnswer, type InForceContext, type InForceQuestion, judgeInForce } from './policies/in-force.ts';
 export { type PolicyFollower, type PolicyProblem, textOf } from './policies/policy-follower.ts';
 export type { DirectionState, PolicyInstaller } from './policies/policy-installer.ts';
-export { allRefusedPolicies, refusedPolicies } from './policies/shortfalls.ts';
+export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/shortfalls.ts';
 export type { PlaneServices, PlaneServicesOptions } from './services/plane-services.ts';
 export type { WrittenService } from './services/service-engine.ts';

@@ -121,6 +121,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     limits: prefixes,
     selectors,
     problems,
+    clock,
     log,
   });
   const cluster = new Cluster({

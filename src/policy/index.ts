@@ -2,6 +2,7 @@ export {
   type Explanation,
   explain,
   type Failed,
+  hasCidr,
   type NearestMiss,
   type Party,
   partyOf,

@@ -46,6 +46,7 @@ export class TraceEngine implements Engine {
       { from: flow.from.addr, to: asked.addr, protocol, ...(protocol === 'ICMP' ? {} : { port: asked.port }) },
       {
         nodeName: pod.node,
+        overlay: false,
         intent,
         identities: cluster.identities,
         repository,

@@ -448,6 +448,16 @@ describe('an agent with other settings', () => {
     await lab.apply(POLICIES, networkPolicy('backend', large));
     await eventually('it is refused', async () => (await state('backend'))?.state === 'refused');
     expect((await state('backend'))?.detail).toMatch(/ingress closed: .*maps are full.*\d+ more are needed/);
+    expect(await state('backend')).toMatchObject({
+      since: expect.stringMatching(/^20.*Z$/),
+      meanwhile: [
+        { direction: 'ingress', inForce: 'closed', pods: ['default/backend'], why: expect.stringContaining('full') },
+      ],
+    });
+    expect((await lab.admin().endpoints()).find(({ pod }) => pod === 'backend')).toMatchObject({
+      enforced: { ingress: true, egress: false },
+      inForce: { ingress: 'closed', egress: 'wanted' },
+    });
     expect((await lab.admin().status()).checks.find(({ name }) => name === 'policy tables')?.ok).toBe(false);
     expect((await lab.admin().endpoints()).find(({ pod }) => pod === 'backend')?.detail).toMatch(/ingress closed/);
     const asked = { from: 'default/frontend', to: 'default/backend', protocol: 'TCP', port: 1001 } as const;

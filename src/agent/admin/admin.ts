@@ -31,16 +31,10 @@ import {
   SWITCHES,
 } from '../../datapath/index.ts';
 import { type IdentityAllocator, RESERVED_IDS } from '../../identity/index.ts';
-import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
+import type { FlowMessage } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
-import {
-  type EndpointTable,
-  type Engine,
-  type PolicyFollower,
-  type PolicyInstaller,
-  refusedPolicies,
-} from '../../plane/index.ts';
+import type { EndpointTable, Engine, PolicyFollower, PolicyInstaller } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
@@ -53,6 +47,7 @@ import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
 import { identityViews } from './identities.ts';
 import { lintView } from './lint.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
+import { policyStanding } from './policy-standing.ts';
 import { serviceList } from './services.ts';
 import { trace } from './trace.ts';
 
@@ -168,6 +163,7 @@ export class Admin implements AdminApi {
     return trace(request, {
       ...this.#o,
       nodeName: config.nodeName,
+      overlay: this.#o.programConfig.enableOverlay,
       serviceAt: (place) => services?.follower.at(place),
     });
   }
@@ -217,24 +213,20 @@ export class Admin implements AdminApi {
   }
 
   #viewContext() {
-    const { repository, words, engine } = this.#o;
-    return { repository, words, identityOf: engine.identityOf.bind(engine) };
+    const { words, installer, engine } = this.#o;
+    return { words, installer, identityOf: engine.identityOf.bind(engine) };
   }
 
   #policyContext(): PolicyViewContext {
     const { repository, endpoints, engine, installer, policies } = this.#o;
-    const selected = new Map<PolicyKey, number>();
-    const refused = new Map<PolicyKey, string>();
-    for (const endpoint of endpoints.values()) {
-      const identity = engine.identityOf(endpoint);
-      if (identity === undefined || repository.identity(identity.id) === undefined) continue;
-      const origins = repository.policiesFor(identity.id);
-      for (const key of new Set(origins.map(policyKey))) selected.set(key, (selected.get(key) ?? 0) + 1);
-      const installed = installer.get(identity.id);
-      if (installed === undefined) continue;
-      for (const [key, why] of refusedPolicies(installed, origins)) refused.set(key, why);
-    }
-    return { repository, problems: policies.problems, refused, selected, converged: engine.converged };
+    const identityOf = engine.identityOf.bind(engine);
+    return {
+      ...policyStanding({ endpoints: endpoints.values(), identityOf, repository, installer }),
+      repository,
+      problems: policies.problems,
+      takenUpAt: (key) => policies.takenUpAt(key),
+      converged: engine.converged,
+    };
   }
 
   #checks(): Check[] {

@@ -1,5 +1,11 @@
 import type { EndpointView } from '../../api/index.ts';
-import { type EndpointAccounts, type EndpointWords, type MapSet, readDrops } from '../../datapath/index.ts';
+import {
+  type EndpointAccounts,
+  type EndpointWord,
+  type EndpointWords,
+  type MapSet,
+  readDrops,
+} from '../../datapath/index.ts';
 import type { EndpointState } from '../../endpoint/index.ts';
 import {
   type Direction,
@@ -8,8 +14,7 @@ import {
   identityNamedPorts,
   type PodIdentity,
 } from '../../model/index.ts';
-import type { Endpoint } from '../../plane/index.ts';
-import type { PolicyRepository } from '../../policy/index.ts';
+import type { Endpoint, PolicyInstaller } from '../../plane/index.ts';
 
 const STATES: Readonly<Record<EndpointState, EndpointView['state']>> = {
   creating: 'creating',
@@ -20,15 +25,17 @@ const STATES: Readonly<Record<EndpointState, EndpointView['state']>> = {
 };
 
 export type EndpointViewContext = {
-  readonly repository: PolicyRepository;
+  readonly installer: Pick<PolicyInstaller, 'get'>;
   readonly words: EndpointWords;
   readonly identityOf: (endpoint: Endpoint) => PodIdentity | undefined;
 };
 
-export function endpointView(endpoint: Endpoint, { repository, words, identityOf }: EndpointViewContext): EndpointView {
+export function endpointView(endpoint: Endpoint, { words, installer, identityOf }: EndpointViewContext): EndpointView {
   const { record, state, detail } = endpoint;
   const identity = identityOf(endpoint);
-  const known = identity !== undefined && repository.identity(identity.id)?.kind === 'pod' ? identity : undefined;
+  const word = words.get(record.id);
+  const ingress = standing(word, 'ingress', installer);
+  const egress = standing(word, 'egress', installer);
   return {
     id: record.id,
     state: STATES[state],
@@ -41,24 +48,30 @@ export function endpointView(endpoint: Endpoint, { repository, words, identityOf
     mac: record.mac,
     interface: record.hostIfname,
     ifindex: record.hostIfindex,
-    identity: words.get(record.id)?.identity ?? identity?.id ?? 0,
+    identity: word?.identity ?? identity?.id ?? 0,
     labels: identity === undefined ? [] : [...identityLabels(identity)],
     namedPorts: identityNamedPorts(identity).map((port) => ({ ...port })),
-    enforced: { ingress: isEnforced(repository, known, 'ingress'), egress: isEnforced(repository, known, 'egress') },
-    policyRevision: words.get(record.id)?.revision ?? 0,
+    enforced: { ingress: ingress.enforced, egress: egress.enforced },
+    inForce: { ingress: ingress.inForce, egress: egress.inForce },
+    policyRevision: word?.revision ?? 0,
   };
 }
 
-/** Does anything but the default decide about the identity's packets of this direction? */
-export function isEnforced(
-  repository: PolicyRepository,
-  identity: PodIdentity | undefined,
+/** A device that is closed lets nothing pass, whatever tables there are. */
+const SHUT = { enforced: true, inForce: 'closed' } as const;
+
+type Standing = { readonly enforced: boolean; readonly inForce: EndpointView['inForce']['ingress'] };
+
+function standing(
+  word: EndpointWord | undefined,
   direction: Direction,
-): boolean {
-  const { enforcement } = repository.settings;
-  if (enforcement !== 'default') return enforcement === 'always';
-  if (identity === undefined) return false;
-  return repository.entriesFor(identity.id).some((entry) => entry.direction === direction && entry.isolates);
+  installer: EndpointViewContext['installer'],
+): Standing {
+  const state = word === undefined ? undefined : installer.get(word.identity)?.states[direction];
+  if (state === undefined) return SHUT;
+  const enforced = state.floor !== 'open';
+  if (state.inForce !== 'wanted') return { enforced, inForce: enforced ? state.inForce : 'former' };
+  return { enforced, inForce: state.problem === undefined ? 'wanted' : 'in-part' };
 }
 
 /** What the node's own devices drop, and its processes are refused, is counted under this id. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { PolicyView } from '../../api/index.ts';
 import { policyRow } from '../../cluster/samples.ts';
 import { type PolicyKey, policyKey } from '../../model/index.ts';
 import type { PolicyProblem } from '../../plane/policies/policy-follower.ts';
@@ -40,6 +41,9 @@ describe('policyView', () => {
     problems: new Map<PolicyKey, readonly PolicyProblem[]>(),
     refused: new Map<PolicyKey, string>(),
     selected: new Map([[policyKey(row), 2]]),
+    takenUpAt: () => 1_000,
+    meanwhile: new Map<PolicyKey, PolicyView['meanwhile']>(),
+    inForceSince: new Map([[policyKey(row), 2_000]]),
     converged: true,
   };
 
@@ -47,9 +51,24 @@ describe('policyView', () => {
     expect(policyView(row, context)).toMatchObject({
       state: 'applied',
       endpoints: 2,
+      since: '1970-01-01T00:00:02.000Z',
+      meanwhile: [],
       directions: ['ingress', 'egress'],
     });
     expect(policyView(row, { ...context, converged: false })).toMatchObject({ state: 'pending' });
+    const waits = {
+      direction: 'ingress',
+      inForce: 'closed',
+      why: 'closed: it is being written',
+      since: '',
+      pods: ['a/b'],
+    } as const;
+    const meanwhile = new Map([[policyKey(row), [{ ...waits, pods: [...waits.pods] }]]]);
+    expect(policyView(row, { ...context, meanwhile })).toMatchObject({
+      state: 'pending',
+      detail: 'ingress closed: it is being written',
+      meanwhile: [waits],
+    });
     const problems = new Map([[policyKey(row), [{ kind: 'unreadable', text: 'why' } as const]]]);
     expect(policyView(policyRow('p', { ingress: [1] }), { ...context, problems })).toMatchObject({
       state: 'unreadable',

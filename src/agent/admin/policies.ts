@@ -13,6 +13,8 @@ import { protocolName } from '../../net/index.ts';
 import { type PolicyProblem, textOf } from '../../plane/index.ts';
 import { type PolicyKind, type PolicyRepository, readPolicy } from '../../policy/index.ts';
 
+type Meanwhile = PolicyView['meanwhile'][number];
+
 export type PolicyViewContext = {
   readonly repository: PolicyRepository;
   readonly kinds?: readonly PolicyKind[];
@@ -23,6 +25,12 @@ export type PolicyViewContext = {
   /** How many endpoints of this node each policy selects. */
   readonly selected: ReadonlyMap<PolicyKey, number>;
   readonly converged: boolean;
+  /** When it was last read, milliseconds since the epoch. */
+  readonly takenUpAt: (key: PolicyKey) => number | undefined;
+  /** Where it is not wholly in force. */
+  readonly meanwhile: ReadonlyMap<PolicyKey, readonly Meanwhile[]>;
+  /** Since when what selects pods here is in force for the last of them. */
+  readonly inForceSince: ReadonlyMap<PolicyKey, number>;
 };
 
 export function policyView(row: PolicyObject, context: PolicyViewContext): PolicyView {
@@ -31,14 +39,21 @@ export function policyView(row: PolicyObject, context: PolicyViewContext): Polic
   const [closed] = problems;
   const refused = context.refused.get(key);
   const detail = [...(closed === undefined ? [] : [textOf(problems)]), ...(refused === undefined ? [] : [refused])];
+  const meanwhile = context.meanwhile.get(key) ?? [];
+  const isWritten = context.converged && meanwhile.length === 0;
+  const waits =
+    refused === undefined && closed === undefined ? meanwhile.map(({ direction, why }) => `${direction} ${why}`) : [];
+  const since = sinceOf(key, context);
   const { entries } = readPolicy(row, context.kinds);
   return {
     kind: row.kind,
     ...(row.namespace === '' ? {} : { namespace: row.namespace }),
     name: row.name,
     uid: row.uid,
-    state: refused !== undefined ? 'refused' : (closed?.kind ?? (context.converged ? 'applied' : 'pending')),
-    ...(detail.length === 0 ? {} : { detail: detail.join('; ') }),
+    state: refused !== undefined ? 'refused' : (closed?.kind ?? (isWritten ? 'applied' : 'pending')),
+    ...(detail.length + waits.length === 0 ? {} : { detail: [...detail, ...waits].join('; ') }),
+    ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
+    meanwhile: [...meanwhile],
     directions: [...new Set(entries.map(({ direction }) => direction))],
     endpoints: context.selected.get(key) ?? 0,
     rules: entries.map((entry) => ({
@@ -48,6 +63,12 @@ export function policyView(row: PolicyObject, context: PolicyViewContext): Polic
       text: ruleText(entry),
     })),
   };
+}
+
+/** The latest of when it was read and when the last pod's tables became what they are. */
+function sinceOf(key: PolicyKey, { takenUpAt, inForceSince }: PolicyViewContext): number | undefined {
+  const times = [takenUpAt(key), inForceSince.get(key)].filter((time) => time !== undefined);
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 const MOST_NAMED = 5;

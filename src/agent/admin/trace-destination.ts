@@ -29,6 +29,8 @@ type Step = TraceView['steps'][number];
 export type Destination = {
   readonly to: End;
   readonly port: number | undefined;
+  /** Its name stands for all of these, of which this is the first. */
+  readonly headless?: { readonly name: string; readonly backends: readonly Destination[] };
 };
 
 /** Where a connection really goes: through a service to its backends, or straight to whom it names. */
@@ -54,14 +56,39 @@ export function destinationOf(request: TraceRequest, context: TraceContext): Des
 function servicePlace(service: ServiceSpec, { port, protocol }: TraceRequest, context: TraceContext): Destination {
   const name = `service ${namespacedName(service)}`;
   const addr = service.clusterIPs.find(isAddr);
-  if (addr === undefined) {
-    const detail = `${name} has no address of its own: ask for one of its pods`;
-    throw agentErrors.make('E_AGENT_NOT_JUDGED', { detail });
-  }
+  if (addr === undefined) return headlessPlace(service, { name, port, protocol }, context);
   const number =
     typeof port === 'string' ? service.ports.find((one) => one.name === port && one.protocol === protocol)?.port : port;
   if (typeof port === 'string' && number === undefined) throw unknownPort(name, port, protocol);
   return { to: { ...resolveAddr(parseAddr(addr), context), name: `${name} at ${addr}` }, port: number };
+}
+
+/** What its name is resolved to: its pods, which are asked at the port that the client names. */
+function headlessPlace(
+  service: ServiceSpec,
+  { name, port, protocol }: { readonly name: string } & Pick<TraceRequest, 'port' | 'protocol'>,
+  context: TraceContext,
+): Destination {
+  const slices = Array.from(context.intent.slices.rows.values()).filter(
+    (slice) => slice.namespace === service.namespace && slice.service === service.name,
+  );
+  const backends = slices.flatMap(({ endpoints, ports }) => {
+    const own = ports.find((one) => one.name === port && one.protocol === protocol)?.port;
+    const number = typeof port === 'string' ? own : port;
+    if (typeof port === 'string' && number === undefined) return [];
+    return endpoints
+      .filter(({ ready, address }) => ready && isAddr(address))
+      .map(({ address }) => ({
+        to: { ...resolveAddr(parseAddr(address), context), name: `${name} at ${address}` },
+        port: number,
+      }));
+  });
+  const [first] = backends;
+  if (first === undefined) {
+    const detail = `${name} has no address of its own and no pods that are ready${typeof port === 'string' ? ` with a ${protocol} port named ${JSON.stringify(port)}` : ''}`;
+    throw agentErrors.make('E_AGENT_NOT_FOUND', { detail });
+  }
+  return { ...first, headless: { name: namespacedName(service), backends } };
 }
 
 function unknownPort(whose: string, name: string, protocol: string): Error {
@@ -70,13 +97,25 @@ function unknownPort(whose: string, name: string, protocol: string): Error {
   });
 }
 
+const MOST_NAMED = 3;
+
 /** As the datapath does it: services first, since they are translated before anybody is judged. */
 export function routeOf(
   from: End,
-  { to, port }: Destination,
+  { to, port, headless }: Destination,
   protocol: TraceRequest['protocol'],
   context: TraceContext,
 ): Route {
+  if (headless !== undefined) {
+    const ends = headless.backends.map((backend) => ({ from, ...backend }));
+    const named = ends.slice(0, MOST_NAMED).map((end) => end.to.addr);
+    const more = ends.length > MOST_NAMED ? ` and ${ends.length - MOST_NAMED} more` : '';
+    const reason = `service ${headless.name} is headless: its name is resolved to ${named.join(', ')}${more}`;
+    return {
+      steps: [{ direction: 'egress', verdict: 'allowed', enforced: false, service: headless.name, reason }],
+      ends,
+    };
+  }
   const frontend = frontendOf(from, { to, port }, protocol, context);
   if (frontend !== undefined) return throughService(from, frontend, context);
   const isOnItsWay = to.addr !== undefined && context.endpoints.ofAddress(to.addr) !== undefined;
@@ -122,8 +161,6 @@ function throughService(from: End, frontend: Frontend, context: TraceContext): R
   }));
   return { steps: [step], ends };
 }
-
-const MOST_NAMED = 3;
 
 function serviceStep({ kind, addr, port, service }: Frontend, backends: readonly Backend[]): Step {
   const place = addr === EVERY_ADDRESS ? `port ${port} of the node` : `${addr}:${port}`;

@@ -17,6 +17,8 @@ import { agentErrors } from '../errors.ts';
 
 export type TraceContext = {
   readonly nodeName: string;
+  /** Packets are carried to pods of other nodes. */
+  readonly overlay: boolean;
   readonly intent: Intent;
   readonly identities: PodIdentities;
   readonly repository: PolicyRepository;

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { TraceRequest } from '../../api/index.ts';
-import { namespacedName } from '../../base/index.ts';
-import { namespaceRow, nodeRow, onlyFrom, podRow } from '../../cluster/samples.ts';
+import { finish, namespacedName } from '../../base/index.ts';
+import { namespaceRow, nodeRow, onlyFrom, podRow, policyRow } from '../../cluster/samples.ts';
 import { type Frontend, frontendKey } from '../../model/index.ts';
 import { Prefix, parseAddr } from '../../net/index.ts';
 import { FAKE_NODE, fakeNode } from '../../plane/testkit.ts';
-import { sampleFrontend, sampleName, sampleService } from '../../service/samples.ts';
+import { sampleEndpoint, sampleFrontend, sampleName, sampleService, sampleSlice } from '../../service/samples.ts';
 import { trace } from './trace.ts';
 
 const CLUSTER_IP = parseAddr('10.96.0.10');
@@ -46,6 +46,14 @@ const API_SPEC = sampleService({
   ports: [{ name: 'web', protocol: 'TCP', port: 80, nodePort: 30_080 }],
 });
 
+const HEADLESS = sampleService({ namespace: 'shop', name: 'peers', clusterIPs: ['None'] });
+const PEERS = sampleSlice([sampleEndpoint('10.244.1.1'), sampleEndpoint('10.244.1.2')], {
+  namespace: 'shop',
+  name: 'peers-1',
+  service: 'peers',
+  ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+});
+
 describe('policy trace', () => {
   let node: Awaited<ReturnType<typeof fakeNode>>;
   beforeAll(async () => {
@@ -59,7 +67,13 @@ describe('policy trace', () => {
     node.put(node.intent.namespaces, namespaceRow('shop'));
     node.put(node.intent.nodes, nodeRow(FAKE_NODE, ['172.18.0.2'], ['10.244.1.0/24']));
     node.put(node.intent.pods, ...pods);
-    node.put(node.intent.services, API_SPEC);
+    node.put(node.intent.nodes, nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24']));
+    node.put(
+      node.intent.pods,
+      podRow('elsewhere', { app: 'elsewhere' }, { nodeName: 'node-2', podIPs: ['10.244.2.1'] }),
+    );
+    node.put(node.intent.services, API_SPEC, HEADLESS);
+    node.put(node.intent.slices, PEERS);
     node.put(node.intent.policies, onlyFrom('backend', 'backend', 'frontend'));
     for (const [index, pod] of pods.entries()) node.connect(index + 1, pod);
     node.connect(9, podRow('late'));
@@ -68,11 +82,11 @@ describe('policy trace', () => {
     await node.settle();
   });
 
-  const ask = (request: Partial<TraceRequest>) => {
+  const ask = (request: Partial<TraceRequest>, overlay = false) => {
     const serviceAt = (place: string) => SERVED.find((one) => frontendKey(one) === place);
     const nodeAddresses = () => [parseAddr('172.18.0.2')];
     const asked: TraceRequest = { from: 'shop/frontend', to: 'world', port: 80, protocol: 'TCP', ...request };
-    return trace(asked, { ...node, nodeName: FAKE_NODE, serviceAt, nodeAddresses });
+    return trace(asked, { ...node, nodeName: FAKE_NODE, overlay, serviceAt, nodeAddresses });
   };
 
   it.each([
@@ -195,8 +209,59 @@ describe('policy trace', () => {
     }
   });
 
-  it('says of an address whose pod is on its way, and of the world, what policies say', () => {
-    expect(ask({ to: '10.244.1.9' }).steps.flatMap(({ drop }) => drop ?? [])).toEqual([]);
+  it('says that a pod of another node cannot be reached, until packets are carried there', () => {
+    const asked = { from: 'shop/frontend', to: 'shop/elsewhere' };
+    for (const to of [asked.to, '10.244.2.1']) {
+      const { verdict, steps } = ask({ ...asked, to });
+      expect([verdict, steps.at(-1)]).toMatchObject(['denied', { direction: 'egress', drop: 'no-route' }]);
+    }
+    expect(ask({ from: asked.to, to: asked.from })).toMatchObject({ verdict: 'denied' });
+    expect(ask(asked, true)).toMatchObject({ verdict: 'allowed', steps: [{}, { direction: 'ingress' }] });
+  });
+
+  it('judges a headless service pod by pod', () => {
+    const { verdict, steps } = ask({ from: 'shop/other', to: 'service:shop/peers', port: 'http' });
+    expect([verdict, steps]).toMatchObject([
+      'denied',
+      [
+        {
+          service: 'shop/peers',
+          reason: 'service shop/peers is headless: its name is resolved to 10.244.1.1, 10.244.1.2',
+        },
+        { direction: 'egress', verdict: 'allowed' },
+        { direction: 'ingress', verdict: 'denied', reason: expect.stringContaining('(1 of 2 backends)') },
+      ],
+    ]);
+    expect(ask({ to: 'service:shop/peers', port: 8080 }).verdict).toBe('allowed');
+    expect(() => ask({ to: 'service:shop/peers', port: 'nope' })).toThrow('no pods that are ready with a TCP port');
+  });
+
+  it('says what holds now, and what will once the new tables are written', async () => {
+    const closing = policyRow('closing', { podSelector: { matchLabels: { app: 'other' } }, policyTypes: ['Egress'] });
+    const asked = { from: 'shop/other', to: '203.0.113.1' };
+    node.put(node.intent.policies, closing);
+    finish(node.policies.follow());
+    expect(ask(asked)).toMatchObject({
+      verdict: 'allowed',
+      steps: [
+        {
+          reason: 'allowed by default, not in force yet: its policy is being written',
+          pending: { verdict: 'denied', reason: expect.stringContaining('shop/closing isolates') },
+        },
+      ],
+    });
+    await node.settle();
+    expect(ask(asked)).toMatchObject({
+      verdict: 'denied',
+      steps: [{ reason: expect.stringContaining('shop/closing') }],
+    });
+    expect(ask(asked).steps[0]).not.toHaveProperty('pending');
+    node.drop(node.intent.policies, closing);
+    await node.settle();
+  });
+
+  it('says of an address whose pod is on its way that it is closed, and of the world what policies say', () => {
+    expect(ask({ to: '10.244.1.9' }).steps.flatMap(({ drop }) => drop ?? [])).toEqual(['peer-not-ready']);
     expect(ask({ to: '203.0.113.1' }).verdict).toBe('allowed');
   });
 });

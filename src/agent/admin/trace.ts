@@ -7,6 +7,7 @@ import { agentErrors } from '../errors.ts';
 import { type Proposal, readProposal } from './proposal.ts';
 import { destinationOf, dropStep, pretender, type Route, routeOf } from './trace-destination.ts';
 import { type End, resolveEnd, type TraceContext } from './trace-ends.ts';
+import { hasRoute, notReady } from './trace-path.ts';
 
 type Step = TraceView['steps'][number];
 type Answer = Pick<TraceView, 'verdict' | 'steps'>;
@@ -93,8 +94,12 @@ function withAllLabels({ identity, workload }: End): End['identity'] {
 
 /** What policies say to it. */
 function judge(from: End, to: End, { protocol, port, proposal }: Asked, context: TraceContext): Step[] {
+  const closed = notReady(from, to, context);
+  if (closed !== undefined) return [dropStep('egress', closed)];
   const steps: Step[] = [];
   for (const direction of ['egress', 'ingress'] as const) {
+    // Asked by the datapath after the sender's policies.
+    if (direction === 'ingress' && !hasRoute(from, to, context)) return [...steps, dropStep('egress', 'no-route')];
     const subject = direction === 'egress' ? from : to;
     const peer = direction === 'egress' ? to : from;
     if (subject.identity.kind !== 'pod') continue;
@@ -119,16 +124,19 @@ function judge(from: End, to: End, { protocol, port, proposal }: Asked, context:
   return steps;
 }
 
-function stepOf(direction: Direction, { verdict, reason, text, nearestMiss }: InForceAnswer): Step {
+function stepOf(direction: Direction, { verdict, reason, text, nearestMiss, pending }: InForceAnswer): Step {
   return {
     direction,
-    verdict: verdict === 'allow' ? 'allowed' : 'denied',
+    verdict: word(verdict),
     enforced: reason.kind !== 'not-isolated' && reason.kind !== 'not-enforced',
     ...(reason.kind === 'rule' ? originFields(reason.origin) : {}),
     reason: text,
     ...(nearestMiss === undefined ? {} : { nearestMiss: missOf(nearestMiss) }),
+    ...(pending === undefined ? {} : { pending: { verdict: word(pending.verdict), reason: pending.text } }),
   };
 }
+
+const word = (verdict: 'allow' | 'deny'): Step['verdict'] => (verdict === 'allow' ? 'allowed' : 'denied');
 
 function missOf({ origin, failed }: NearestMiss): { policy: string; rule: string; because: string } {
   const because = failed.map(({ condition, expected, found }) => `${condition} is ${found}, expected ${expected}`);

@@ -33,7 +33,7 @@ type Asked = {
 /** Says of packets that policy dropped what isolates the pod and what came nearest to allowing them. */
 export class Denials {
   readonly #repository: PolicyRepository;
-  readonly #installer: Pick<PolicyInstaller, 'get'>;
+  readonly #installer: Pick<PolicyInstaller, 'get' | 'lookUp'>;
   readonly #clock: Clock;
   readonly #known = new Map<string, FlowDenial>();
   #second = Number.NaN;
@@ -41,7 +41,7 @@ export class Denials {
 
   constructor(options: {
     readonly repository: PolicyRepository;
-    readonly installer: Pick<PolicyInstaller, 'get'>;
+    readonly installer: Pick<PolicyInstaller, 'get' | 'lookUp'>;
     readonly clock: Clock;
   }) {
     this.#repository = options.repository;

@@ -20,7 +20,7 @@ export type FlowsOptions = {
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly words: EndpointWords;
-  readonly installer: Pick<PolicyInstaller, 'get'>;
+  readonly installer: Pick<PolicyInstaller, 'get' | 'lookUp'>;
   readonly clock: Clock;
 };
 

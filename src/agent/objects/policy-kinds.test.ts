@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { finish, Lifecycle, silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import { Intent, ObjectProblems } from '../../cluster/index.ts';
 import { sampleWorkload } from '../../identity/samples.ts';
 import { FakeApiServer } from '../../kube/fake.ts';
@@ -43,6 +44,7 @@ function follower(room = 10) {
     limits: { total: room, ofNamespace: room, addresses: 1 },
     selectors: room,
     problems,
+    clock: new FakeClock(),
     log: silentLogger,
   });
   const apply = (...change: Parameters<typeof batch>): void => {
@@ -56,6 +58,9 @@ function follower(room = 10) {
       problems: policies.problems,
       refused: new Map([[policyKey(other), 'no room']]),
       selected: new Map([[policyKey(network), 2]]),
+      takenUpAt: (key) => policies.takenUpAt(key),
+      meanwhile: new Map(),
+      inForceSince: new Map(),
       converged: true,
     });
   return { intent, repository, policies, problems, apply, view };

@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = 'eYQYw5IZm3qm_YiQ-EgqqTH82USMC1_QOD7FFU0J6Ss';
+export const SCHEMAS_ID = '8OyQ9F_vf1P1--pmqqXGPH8QLyvckVUvVXGnTH7aL2c';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },

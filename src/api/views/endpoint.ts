@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { count, direction, idInQuery, packetCount } from './fields.ts';
 
+const inForce = z.enum(['wanted', 'in-part', 'former', 'closed']);
+
 export const endpointSchema = z.object({
   id: count,
   /** `waiting` = everything is dropped until the identity and policy are known; `detail` says what is missing. */
@@ -18,8 +20,10 @@ export const endpointSchema = z.object({
   identity: count,
   labels: z.array(z.string()),
   namedPorts: z.array(z.object({ name: z.string(), port: count, protocol: z.string() })),
-  /** False: the direction is open, because no policy selects the pod for it. */
+  /** Of what is in force. False: the direction is open. */
   enforced: z.object({ ingress: z.boolean(), egress: z.boolean() }),
+  /** Is what the policies say in force? `former`: what was before; `closed`: nothing passes; `detail` says why. */
+  inForce: z.object({ ingress: inForce, egress: inForce }),
   policyRevision: count,
   counters: z
     .object({

@@ -13,6 +13,19 @@ export const policySchema = z.object({
    */
   state: z.enum(['applied', 'pending', 'refused', 'unreadable', 'no-room']),
   detail: z.string().optional(),
+  /** Since when it is in this state here; absent where nothing of it has been taken up. */
+  since: z.string().optional(),
+  /** What happens to pods of this node for which it is not wholly in force. */
+  meanwhile: z.array(
+    z.object({
+      direction,
+      /** What holds instead: nothing passes, what was in force before, or all of it but some peers or policies. */
+      inForce: z.enum(['closed', 'former', 'in-part']),
+      why: z.string(),
+      since: z.string(),
+      pods: z.array(z.string()),
+    }),
+  ),
   directions: z.array(direction),
   /** How many endpoints of this node it selects. */
   endpoints: count,

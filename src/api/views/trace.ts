@@ -38,6 +38,8 @@ const traceSteps = z.array(
     reason: z.string(),
     /** The rule that would have allowed it, but for one condition. */
     nearestMiss: z.object({ policy: z.string(), rule: z.string(), because: z.string() }).optional(),
+    /** What will hold once the table that is being written is in force; the step says what holds now. */
+    pending: z.object({ verdict, reason: z.string() }).optional(),
   }),
 );
 

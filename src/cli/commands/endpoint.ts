@@ -6,7 +6,7 @@ import { bytes } from '../output/index.ts';
 
 const podOf = ({ namespace, pod }: { namespace: string; pod: string }) => namespacedName({ namespace, name: pod });
 
-export function register(program: Command, { out, connect, connectAll }: CommandContext): void {
+export function register(program: Command, { out, connectAll }: CommandContext): void {
   const endpoint = program
     .command('endpoint')
     .description('the pods of this node and what is enforced at their devices');
@@ -42,7 +42,8 @@ export function register(program: Command, { out, connect, connectAll }: Command
     .description('one endpoint, with its counters')
     .argument('<id|namespace/pod>', 'which one', endpointRef)
     .action(async (ref: ReturnType<typeof endpointRef>) => {
-      const found = await (await connect()).endpoint(ref);
+      const agents = await connectAll();
+      const found = await (await agents.of([refText(ref)])).endpoint(ref);
       if (out.json) return await out.value(found);
       const { counters } = found;
       const { DROP_REASON_TEXTS } = await import('../../model/index.ts');
@@ -56,6 +57,10 @@ export function register(program: Command, { out, connect, connectAll }: Command
         ['Addresses', found.addresses],
         ['Device', `${found.interface} (${found.ifindex}), pod's MAC ${found.mac}`],
         ['Enforced', enforced(found.enforced)],
+        [
+          'In force',
+          (['ingress', 'egress'] as const).map((direction) => `${direction}: ${IN_FORCE[found.inForce[direction]]}`),
+        ],
         ['Policy revision', found.policyRevision],
         ['Named ports', found.namedPorts.map(({ name, port, protocol }) => `${name} = ${port}/${protocol}`)],
         ['Received', counters?.ingress && `${counters.ingress.packets} packets, ${bytes(counters.ingress.bytes)}`],
@@ -71,6 +76,17 @@ export function register(program: Command, { out, connect, connectAll }: Command
       ]);
     });
 }
+
+function refText(ref: ReturnType<typeof endpointRef>): string {
+  return 'id' in ref ? `endpoint ${ref.id}` : podOf(ref);
+}
+
+const IN_FORCE = {
+  wanted: 'what the policies say',
+  'in-part': 'what the policies say, but for what does not fit',
+  former: 'what was in force before, until the new table is written',
+  closed: 'nothing passes',
+} as const;
 
 function endpointRef(text: string): { id: number } | { namespace: string; pod: string } {
   return text.includes('/') ? podName(text) : { id: wholeNumber(0, 0xffff)(text) };

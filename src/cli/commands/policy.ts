@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { PolicyView } from '../../api/index.ts';
 import { nameParts, namespacedName, parseNamespacedName } from '../../base/index.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
@@ -7,7 +8,7 @@ import { printTrace } from '../output/index.ts';
 import { registerLint } from './policy/lint.ts';
 
 export function register(program: Command, context: CommandContext): void {
-  const { out, connect, connectAll } = context;
+  const { out, connectAll } = context;
   const policy = program.command('policy').description('the policies in force, and what they say about a connection');
 
   policy
@@ -26,6 +27,7 @@ export function register(program: Command, context: CommandContext): void {
           { title: 'DIRECTIONS', value: (row) => row.directions.join(' ') },
           { title: 'RULES', value: (row) => row.rules.length, align: 'right' },
           { title: 'ENDPOINTS', value: (row) => row.endpoints, align: 'right' },
+          { title: 'SINCE', value: (row) => row.since },
           { title: 'DETAIL', value: (row) => row.detail, shrink: true },
         ],
         'No policies: every pod may talk to every pod.',
@@ -38,22 +40,44 @@ export function register(program: Command, context: CommandContext): void {
     .argument('<namespace/name>', 'which one', policyRef)
     .option('--kind <kind>', 'kind of the object, where several kinds have one of this name')
     .action(async (ref: ReturnType<typeof policyRef>, options: { kind?: string }) => {
-      const found = await (await connect()).policy({ ...ref, ...options });
-      if (out.json) return await out.value(found);
-      await out.fields([
-        [found.kind, namespacedName(found)],
-        ['State', found.detail === undefined ? found.state : `${found.state}: ${found.detail}`],
-        ['Directions', found.directions.join(', ')],
-        ['Endpoints', found.endpoints],
-        ['Rules', found.rules.map((rule) => `${rule.direction} ${rule.verdict}: ${rule.text}`)],
-      ]);
+      const agents = await connectAll();
+      const told = await agents.ask((client) => client.policy({ ...ref, ...options }));
+      if (out.json) {
+        const rows = told.map(({ node, answer }) => agents.told(node, answer));
+        return await out.value(agents.are === 'several' ? rows : rows[0]);
+      }
+      for (const { node, answer: found } of told) {
+        await out.fields([
+          ['Node', agents.are === 'several' ? node : undefined],
+          [found.kind, namespacedName(found)],
+          ['State', found.detail === undefined ? found.state : `${found.state}: ${found.detail}`],
+          ['Since', found.since],
+          ['Meanwhile', found.meanwhile.length === 0 ? undefined : found.meanwhile.map(meanwhileText)],
+          ['Directions', found.directions.join(', ')],
+          ['Endpoints', found.endpoints],
+          ['Rules', found.rules.map((rule) => `${rule.direction} ${rule.verdict}: ${rule.text}`)],
+        ]);
+      }
     });
 
   registerTrace(policy, context);
   registerLint(policy, context);
 }
 
-function registerTrace(policy: Command, { out, connect, exit }: CommandContext): void {
+const MOST_PODS = 3;
+
+/** `ingress of shop/a, shop/b and 2 more is closed since 2026-...: its policy is being written` */
+function meanwhileText({ direction, inForce, why, since, pods }: PolicyView['meanwhile'][number]): string {
+  const more = pods.length > MOST_PODS ? ` and ${pods.length - MOST_PODS} more` : '';
+  const what = {
+    closed: 'is closed',
+    former: 'goes on with what was in force before',
+    'in-part': 'is in force in part',
+  }[inForce];
+  return `${direction} of ${pods.slice(0, MOST_PODS).join(', ')}${more} ${what} since ${since}: ${why}`;
+}
+
+function registerTrace(policy: Command, { out, connectAll, exit }: CommandContext): void {
   policy
     .command('trace')
     .description(
@@ -70,7 +94,9 @@ function registerTrace(policy: Command, { out, connect, exit }: CommandContext):
         throw cliErrors.make('E_CLI_USAGE', { detail: `--port is missing: ${request.protocol} has ports` });
       }
       const proposed = file === undefined ? undefined : await (await import('../policy-file.ts')).readPolicies(file);
-      const trace = await (await connect()).trace({ ...request, proposed });
+      // A node knows what is in force for its own pods: whoever sends first.
+      const agents = await connectAll();
+      const trace = await (await agents.of([request.from, request.to])).trace({ ...request, proposed });
       const { verdict } = trace.proposed ?? trace;
       exit(verdict === 'allowed' ? EXIT.good : EXIT.no);
       await (out.json ? out.value(trace) : printTrace(out, trace));

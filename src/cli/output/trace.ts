@@ -24,6 +24,10 @@ async function printSteps(out: Output, steps: TraceView['steps']): Promise<void>
     );
     const rule = [step.policy, step.rule].filter((part) => part !== undefined).join(' ');
     if (rule !== '') await out.line(`           by ${escapeText(rule)}`);
+    const { pending } = step;
+    if (pending !== undefined) {
+      await out.line(`           once written: ${allowed(pending.verdict)}  ${escapeText(pending.reason)}`);
+    }
     const miss = step.nearestMiss;
     if (miss !== undefined) {
       await out.line(

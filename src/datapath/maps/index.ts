@@ -32,7 +32,7 @@ export { isOutside, OUTSIDE_WORDS, outsideOf } from './outside.ts';
 export { noPolicyMaps, type PolicyMaps, policyMaps } from './policy-maps.ts';
 export type { TablePair } from './policy-revisions.ts';
 export { policyTableNumber, serialOf, suits, TABLE_SERIALS } from './policy-table-number.ts';
-export { type PolicyLeftovers, PolicyTables } from './policy-tables.ts';
+export { type PolicyLeftovers, type PolicyLookup, PolicyTables } from './policy-tables.ts';
 export { EventRing } from './ring.ts';
 export { type ServiceMaps, serviceMapSizes, serviceMaps, sockOriginsMap } from './service-maps.ts';
 export { SocketAccounts, sockAccountsMap } from './socket-accounts.ts';

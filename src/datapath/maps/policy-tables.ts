@@ -1,4 +1,11 @@
-import type { IdentityId, PolicyRevision, PolicyRow, PolicyTable, PolicyTableId } from '../../model/index.ts';
+import type {
+  IdentityId,
+  PolicyRevision,
+  PolicyRow,
+  PolicyTable,
+  PolicyTableId,
+  PolicyTableValue,
+} from '../../model/index.ts';
 import { MapRoom } from './map-room.ts';
 import { type PolicyMaps, peerKey, policyEntry, policyKey, policyRow } from './policy-maps.ts';
 import type { TablePair } from './policy-revisions.ts';
@@ -20,6 +27,14 @@ type Written = {
   readonly groups: Set<number>;
   readonly peers: Set<IdentityId>;
   rows: number;
+};
+
+/** One look-up. `peers`: the peer's identity, and that of its address where a policy's CIDR covers it. */
+export type PolicyLookup = {
+  readonly peers: readonly IdentityId[];
+  readonly protocol: number;
+  /** Destination port, or for ICMP `type << 8`. */
+  readonly port: number;
 };
 
 /**
@@ -94,6 +109,23 @@ export class PolicyTables {
     // Not before: what could not be deleted is deleted by the next call.
     this.#written.delete(id);
     this.#room.give({ policy: written.rows, policy_peers: written.peers.size });
+  }
+
+  /** The row that decides, read as the datapath reads it (`policy_allows` in bpf/lib/policy.h); undefined denies. */
+  lookUp(table: PolicyTableId, { peers, protocol, port }: PolicyLookup): PolicyTableValue | undefined {
+    return peers
+      .map((peer) => this.#rowFor(table, peer, protocol, port))
+      .reduce(
+        (best, row) => (row !== undefined && (best === undefined || outranks(row, best)) ? row : best),
+        undefined,
+      );
+  }
+
+  #rowFor(table: PolicyTableId, peer: IdentityId, protocol: number, port: number): PolicyTableValue | undefined {
+    const place = { protocol, port, portBits: 16 };
+    const group = this.#maps.peers.get(peerKey(table, peer));
+    const own = group === undefined ? undefined : this.#maps.rows.get(policyKey(table, group, place));
+    return own ?? this.#maps.rows.get(policyKey(table, 0, place));
   }
 
   /** There is room for every endpoint of the node to have two of them. */
@@ -187,4 +219,8 @@ export class PolicyTables {
     written.rows -= rows;
     this.#room.cancel({ policy: rows, policy_peers: peers.length });
   }
+}
+
+function outranks(a: PolicyTableValue, b: PolicyTableValue): boolean {
+  return a.precedence > b.precedence || (a.precedence === b.precedence && a.verdict === 'deny');
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { finish, silentLogger } from '../../base/index.ts';
+import { FakeClock } from '../../base/testkit.ts';
 import { ObjectProblems } from '../../cluster/index.ts';
 import { CidrIdentities } from '../../identity/index.ts';
 import { type PolicyKey, type PolicyObject, policyKey } from '../../model/index.ts';
@@ -32,6 +33,7 @@ function follower(total = 6, ofNamespace = 4) {
     limits: { total, ofNamespace, addresses: 1 },
     selectors: 6,
     problems,
+    clock: new FakeClock(),
     log: silentLogger,
   });
   const row = (key: string, spec: unknown, uid = key): PolicyObject => {

@@ -1,4 +1,4 @@
-import { errorMessage, isMembraneError, type Logger, type Steps } from '../../base/index.ts';
+import { type Clock, errorMessage, isMembraneError, type Logger, type Steps } from '../../base/index.ts';
 import type { ObjectProblems, PrefixLimits } from '../../cluster/index.ts';
 import type { PolicyEntry, PolicyKey, PolicyObject } from '../../model/index.ts';
 import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readPolicy } from '../../policy/index.ts';
@@ -24,6 +24,7 @@ export type PolicyFollowerOptions = {
   readonly selectors: number;
   /** Told of a policy whenever what is wrong with it changes and is not nothing. */
   readonly problems: ObjectProblems;
+  readonly clock: Clock;
   readonly log: Logger;
 };
 
@@ -40,6 +41,7 @@ export class PolicyFollower {
   readonly #reader: TableReader<PolicyKey>;
   readonly #room: { readonly prefixes: NamespaceRoom; readonly selectors: NamespaceRoom };
   readonly #problems = new Map<PolicyKey, readonly PolicyProblem[]>();
+  readonly #takenUp = new Map<PolicyKey, number>();
   /** Of which object they were told. */
   readonly #told = new Map<PolicyKey, string>();
   /** Policies that have no room, and whether they may have it by now. */
@@ -83,6 +85,11 @@ export class PolicyFollower {
     return { changed: taken.size + served };
   }
 
+  /** When it was last read, milliseconds since the epoch. */
+  takenUpAt(key: PolicyKey): number | undefined {
+    return this.#takenUp.get(key);
+  }
+
   #free(): number {
     return this.#o.limits.total - this.#o.repository.cidrs.size;
   }
@@ -92,12 +99,14 @@ export class PolicyFollower {
     this.#starved.delete(key);
     const row = intent.get(key);
     if (row === undefined) {
+      this.#takenUp.delete(key);
       repository.deletePolicy(key);
       this.#room.prefixes.give(key);
       this.#room.selectors.give(key);
       this.#forget(key);
       return;
     }
+    this.#takenUp.set(key, this.#o.clock.now());
     const { entries, problems } = readPolicy(row, kinds);
     const said: PolicyProblem[] = problems.length === 0 ? [] : [{ kind: 'unreadable', text: problems.join('; ') }];
     const { admitted, lacking } = this.#admitSelectors(key, row, entries);

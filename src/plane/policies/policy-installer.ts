@@ -1,5 +1,5 @@
 import type { MembraneError, Signal } from '../../base/index.ts';
-import { type PolicyLeftovers, type PolicyTables, serialOf } from '../../datapath/index.ts';
+import { type PolicyLeftovers, type PolicyLookup, type PolicyTables, serialOf } from '../../datapath/index.ts';
 import {
   DIRECTIONS,
   type Direction,
@@ -7,6 +7,7 @@ import {
   type PolicyKey,
   type PolicyRevision,
   type PolicyTableId,
+  type PolicyTableValue,
 } from '../../model/index.ts';
 import type { Floor, PolicyRepository, RuleSet } from '../../policy/index.ts';
 import type { NumberReserve } from '../revisions/index.ts';
@@ -31,7 +32,11 @@ export type DirectionState = {
   readonly without: readonly PolicyKey[];
   /** Peers that joined and could not be added; they are not admitted. */
   readonly missing: ReadonlySet<IdentityId>;
+  /** Since when it is so, milliseconds since the epoch. */
+  readonly since: number;
 };
+
+type Decided = Omit<DirectionState, 'since'>;
 
 const WHOLE = { problem: undefined, without: [], missing: new Set<never>() } as const;
 
@@ -77,6 +82,11 @@ export class PolicyInstaller {
 
   get(id: IdentityId): Installed | undefined {
     return this.#installed.get(id);
+  }
+
+  /** What is in force says of a peer; undefined: nothing, which denies. */
+  lookUp({ table }: DirectionState, question: PolicyLookup): PolicyTableValue | undefined {
+    return this.#o.tables.lookUp(table, question);
   }
 
   entries(): MapIterator<[IdentityId, Installed]> {
@@ -132,7 +142,7 @@ export class PolicyInstaller {
   }
 
   /** Goes on with what an earlier life had in force for the identity, until its own tables are there. */
-  adopt(id: IdentityId, revision: PolicyRevision): void {
+  adopt(id: IdentityId, revision: PolicyRevision, now: number): void {
     const pair = this.#o.leftovers.revisions.get(revision);
     if (pair === undefined || this.#installed.has(id)) return;
     const rules = this.#o.repository.rulesOf(id);
@@ -140,7 +150,7 @@ export class PolicyInstaller {
       const table = pair[index];
       if (serialOf(table) > LAST_FLOOR) this.#builder.offer(rules[DIRECTIONS[index]], table);
       const floor = table === FLOORS.open.id ? 'open' : 'closed';
-      return { inForce: 'former', table, floor, ...WHOLE };
+      return { inForce: 'former', table, floor, ...WHOLE, since: now };
     };
     const taken = this.#revisions.take(pair);
     this.#installed.set(id, { pair: taken, revision: taken.revision, states: { ingress: state(0), egress: state(1) } });
@@ -169,8 +179,8 @@ export class PolicyInstaller {
     const before = this.#installed.get(id);
     const rules = this.#o.repository.rulesOf(id);
     const states = {
-      ingress: this.#state(rules.ingress, before?.states.ingress),
-      egress: this.#state(rules.egress, before?.states.egress),
+      ingress: stateSince(this.#state(rules.ingress, before?.states.ingress), before?.states.ingress, now),
+      egress: stateSince(this.#state(rules.egress, before?.states.egress), before?.states.egress, now),
     };
     const tables = [states.ingress.table, states.egress.table] as const;
     const same = before?.pair.tables.join() === tables.join();
@@ -214,7 +224,7 @@ export class PolicyInstaller {
     await this.#builder.stop();
   }
 
-  #state(set: RuleSet, before: DirectionState | undefined): DirectionState {
+  #state(set: RuleSet, before: DirectionState | undefined): Decided {
     const floor = { table: FLOORS[set.floor].id, floor: set.floor };
     if (set.trivial) return { inForce: 'wanted', ...floor, ...WHOLE };
     const built = this.#builder.get(set);
@@ -228,4 +238,12 @@ export class PolicyInstaller {
     if (closes) return { inForce: 'closed', ...floor, ...WHOLE };
     return before.inForce === 'closed' ? before : { ...before, inForce: 'former' };
   }
+}
+
+function stateSince(decided: Decided, before: DirectionState | undefined, now: number): DirectionState {
+  const isSame =
+    before?.inForce === decided.inForce &&
+    before.table === decided.table &&
+    before.problem?.code === decided.problem?.code;
+  return { ...decided, since: isSame ? before.since : now };
 }

@@ -3,7 +3,7 @@ import type { PolicyRepository } from '../../policy/index.ts';
 import type { DirectionState, Installed, PolicyInstaller } from './policy-installer.ts';
 
 const TEXT = { wanted: 'not wholly in force', former: 'not in force yet', closed: 'closed' } as const;
-const WRITING = 'its policy is being written';
+export const WRITING = 'its policy is being written';
 
 /** What of the policies is not in force in this direction, in a sentence; undefined: nothing. */
 export function shortfall({ inForce, problem }: DirectionState): string | undefined {

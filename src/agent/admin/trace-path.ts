@@ -1,0 +1,27 @@
+import type { DropReason } from '../../model/index.ts';
+import type { End, TraceContext } from './trace-ends.ts';
+
+/** Why nothing passes between them whatever policies say: a device of this node is closed. */
+export function notReady(from: End, to: End, { endpoints }: TraceContext): DropReason | undefined {
+  const isClosed = ({ addr }: End): boolean => {
+    const endpoint = addr === undefined ? undefined : endpoints.ofAddress(addr);
+    return endpoint !== undefined && endpoint.state !== 'ready';
+  };
+  if (isClosed(from)) return 'not-ready';
+  return isClosed(to) ? 'peer-not-ready' : undefined;
+}
+
+/** Is a pod's packet carried to a pod of another node? What is not a pod's goes by the routes of the node. */
+export function hasRoute(from: End, to: End, context: TraceContext): boolean {
+  if (from.identity.kind !== 'pod' || to.identity.kind !== 'pod' || context.overlay) return true;
+  const [here, there] = [nodeOf(from, context), nodeOf(to, context)];
+  return here === undefined || there === undefined || here === there;
+}
+
+/** The node of a pod; undefined: nobody knows. */
+function nodeOf({ addr }: End, { endpoints, nodeName, book, intent }: TraceContext): string | undefined {
+  if (addr === undefined) return undefined;
+  if (endpoints.ofAddress(addr) !== undefined) return nodeName;
+  const owner = book.ownerOf(addr)?.owner;
+  return owner?.kind === 'pod' ? intent.pods.get(owner.key)?.nodeName : undefined;
+}
