@@ -1,7 +1,6 @@
 export type { AdminApi } from './admin.ts';
 export { type ApiClient, apiClient } from './client.ts';
 export { metricsServer } from './metrics-server.ts';
-export { AdminServer } from './server.ts';
 export type { ConnectionView } from './views/connection.ts';
 export { type DoctorReport, type Finding, SEVERITIES, type Severity } from './views/doctor.ts';
 export type { EndpointRef, EndpointView } from './views/endpoint.ts';

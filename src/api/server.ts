@@ -1,6 +1,8 @@
 import type { Server } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
 import { boundSilent, type Lifecycle, type Logger, type Service, silentLogger } from '../base/index.ts';
 import type { AdminApi } from './admin.ts';
+import { createAdminApp } from './app.ts';
 import { listenOnSocket } from './socket.ts';
 
 const MAX_SILENT = 64;
@@ -26,11 +28,6 @@ export class AdminServer implements Service {
   /** E_API_AGENT_RUNNING when a live agent has the socket; E_API_SOCKET when it cannot be made. */
   async start(_lifecycle?: Lifecycle): Promise<void> {
     const { admin, socketPath, log = silentLogger } = this.#options;
-    // Loaded here, because the command line imports this folder too and never serves.
-    const [{ createAdaptorServer }, { createAdminApp }] = await Promise.all([
-      import('@hono/node-server'),
-      import('./app.ts'),
-    ]);
     const app = createAdminApp({ admin, log, signal: this.#stopping.signal });
     const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
     server.headersTimeout = 10_000;

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AdminServer, type EndpointView, type Finding, type ServiceList, type TraceView } from '../api/index.ts';
+import type { EndpointView, Finding, ServiceList, TraceView } from '../api/index.ts';
+import { AdminServer } from '../api/server.ts';
 import { fakeAdmin } from '../api/testkit.ts';
 import type { Flow } from '../model/index.ts';
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { AdminServer, metricsServer } from '../../api/index.ts';
+import { metricsServer } from '../../api/index.ts';
+import { AdminServer } from '../../api/server.ts';
 import type { Service } from '../../base/index.ts';
 import { kernelInventory } from '../../datapath/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
