@@ -5,17 +5,16 @@ import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { escapeText, pad, type Tone } from '../output/index.ts';
 
+/** From worst to best. */
 const TONES: Readonly<Record<Severity, Tone>> = { critical: 'bad', warning: 'warn', info: 'bold', ok: 'good' };
+const SEVERITIES = Object.keys(TONES) as Severity[];
 
 export function register(program: Command, { out, connectAll, exit }: CommandContext): void {
   program
     .command('doctor')
     .description('say what on this machine and node weakens Membrane or is missing; exit 1 when something is critical')
     .action(async () => {
-      const [{ agentFindings, machineFindings }, { SEVERITIES }] = await Promise.all([
-        import('../checks.ts'),
-        import('../../api/index.ts'),
-      ]);
+      const { agentFindings, machineFindings } = await import('../checks.ts');
       const found: Told<Finding>[] = [...machineFindings(), ...(await agentFindings(connectAll))];
       const counts = new Map(SEVERITIES.map((one) => [one, found.filter(({ severity }) => severity === one).length]));
       exit(counts.get('critical') === 0 ? EXIT.good : EXIT.no);
