@@ -1,15 +1,12 @@
-import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
+import type { Config } from '../../src/datapath/gen/config.ts';
 import type { ProgFd } from '../../src/datapath/kernel/fd.ts';
-import { mapUpdate } from '../../src/datapath/kernel/syscall.ts';
-import { MapSet } from '../../src/datapath/maps/map-set.ts';
-import { loadPrograms } from '../../src/datapath/programs/loader.ts';
-import type { TestDatapath } from '../../src/datapath/testkit.ts';
 import { ifindex } from '../../src/model/index.ts';
 import { type PolicyTableRow } from '../../src/model/testkit.ts';
-import { type Addr, addrBytes, addrFromBytes, parseAddr, type TransportSpec } from '../../src/net/index.ts';
+import { type Addr, addrFromBytes, parseAddr, type TransportSpec } from '../../src/net/index.ts';
 import { A, B } from './drop-cases/case.ts';
 import { fromWorld } from './frames.ts';
 import { EVERYTHING, Lab, type LabPod, OTHER_NODE, type Outcome, REMOTE_POD } from './lab.ts';
+import { type Envelope, TunnelProbe, wordsOf } from './tunnel-probe.ts';
 
 /** With pods of other nodes. */
 export const OVERLAY: Partial<Config> = { enableOverlay: true, overlayIfindex: ifindex(1) };
@@ -18,27 +15,19 @@ export const REMOTE = 900;
 /** Within the other node's range, and not known here. */
 export const NEW_POD = parseAddr('10.244.2.77');
 
-/** What a packet says between nodes. */
-export type Envelope = {
-  readonly node: Addr;
-  readonly identity: number;
-  /** Whom the sender was allowed to reach; 0: it does not say. */
-  readonly reach: number;
-};
-
 /** One node of several: two pods of its own, and another node with a range and a pod. */
 export class OverlayLab extends Lab {
   readonly a: LabPod;
   readonly b: LabPod;
   readonly #device: Record<'from_overlay' | 'to_overlay', ProgFd>;
-  readonly #probe: Probe;
+  readonly #probe: TunnelProbe;
 
   private constructor(config: Partial<Config>) {
     super({ config: { ...OVERLAY, ...config } });
     this.a = this.pod({ id: 1, addr: A, identity: 300 });
     this.b = this.pod({ id: 2, addr: B, identity: 301 });
     this.#device = this.datapath.load('overlay', ['from_overlay', 'to_overlay'] as const, this.config);
-    this.#probe = new Probe(this.datapath);
+    this.#probe = new TunnelProbe(this.datapath);
     this.join(OTHER_NODE, '10.244.2.0/24');
     this.identify(`${REMOTE_POD}/32`, REMOTE, 0, OTHER_NODE);
     this.turnWorld();
@@ -65,12 +54,7 @@ export class OverlayLab extends Lab {
 
   /** A packet comes from another node. */
   arriveFrom(envelope: Envelope, frame: Uint8Array): Outcome {
-    const node = Buffer.from(addrBytes(envelope.node)).readUInt32BE();
-    return this.run(this.#probe.of('arrives', this.#device.from_overlay), frame, 1, [
-      envelope.identity,
-      envelope.reach,
-      node,
-    ]);
+    return this.run(this.#probe.of('arrives', this.#device.from_overlay), frame, 1, wordsOf(envelope));
   }
 
   /** From the other node's pod. */
@@ -103,41 +87,14 @@ export class OverlayLab extends Lab {
 
   #envelope(program: ProgFd, frame: Uint8Array, ingressIfindex: number): Envelope | undefined {
     const { cb } = this.datapath.run(this.#probe.of('leaves', program), frame, { ingressIfindex, repeat: 2 });
-    const [identity = 0, reach = 0, node = 0] = cb;
+    const [node = 0, identity = 0, reach = 0] = cb;
     const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(node);
+    bytes.writeUInt32LE(node);
     return identity === 0 ? undefined : { node: addrFromBytes(bytes), identity, reach };
   }
 
   override [Symbol.dispose](): void {
     this.#probe[Symbol.dispose]();
     super[Symbol.dispose]();
-  }
-}
-
-/** Says and reads what packets carry, beside another program (bpf/tests/tunnel.bpf.c). */
-class Probe implements Disposable {
-  /** Of its own: only `judges` is used of it. */
-  readonly #maps = new MapSet({ pinDir: undefined });
-  readonly #programs: Record<'arrives' | 'leaves', ProgFd>;
-
-  constructor(datapath: TestDatapath) {
-    const spec = datapath.spec('tests/tunnel');
-    const programs = ['arrives', 'leaves'] as const;
-    this.#programs = loadPrograms({ spec, maps: this.#maps, config: ZERO_CONFIG, programs });
-  }
-
-  /** What to run in the place of `program`. */
-  of(which: 'arrives' | 'leaves', program: ProgFd): ProgFd {
-    const [key, value] = [new Uint8Array(4), new Uint8Array(4)];
-    new DataView(value.buffer).setUint32(0, program.number, true);
-    mapUpdate(this.#maps.get('judges'), key, value);
-    return this.#programs[which];
-  }
-
-  [Symbol.dispose](): void {
-    this.#programs.arrives.close();
-    this.#programs.leaves.close();
-    this.#maps.close();
   }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What BPF_PROG_TEST_RUN has no words for: what a packet says of its tunnel before the program that
- * is tried sees it, and after that has run. In skb->cb: identity, group (0: none), node's IPv4
- * address in host order. The program that is tried is in a map `judges` of their own. */
+ * is tried sees it, and after that has run. In skb->cb, as from_overlay keeps it itself, so that a
+ * run can be repeated: the node's IPv4 address, the identity, the group (0: none). The program that
+ * is tried is in a map `judges` of their own. */
 #include "../lib/overlay.h"
 
-#define IDENTITY 0
-#define GROUP 1
-#define NODE 2
+#define NODE 0
+#define IDENTITY 1
+#define GROUP 2
 /* Tells the second run of one packet from the first. */
 #define HAS_RUN 0x5eed
 
@@ -20,7 +21,7 @@ int arrives(struct __sk_buff *skb)
 	key.tunnel_id = skb->cb[IDENTITY];
 	/* The kernel keeps one pair of addresses: what was given as the own is read as the other's.
 	 */
-	key.local_ipv4 = skb->cb[NODE];
+	key.local_ipv4 = bpf_ntohl(skb->cb[NODE]);
 	if (bpf_skb_set_tunnel_key(skb, &key, sizeof(key), 0) < 0 ||
 	    (group.gbp && bpf_skb_set_tunnel_opt(skb, &group, sizeof(group)) < 0))
 		return -1;
@@ -46,7 +47,7 @@ int leaves(struct __sk_buff *skb)
 	bpf_skb_get_tunnel_opt(skb, &group, sizeof(group));
 	skb->cb[IDENTITY] = key.tunnel_id;
 	skb->cb[GROUP] = group.gbp;
-	skb->cb[NODE] = key.local_ipv4;
+	skb->cb[NODE] = bpf_htonl(key.local_ipv4);
 	return 0;
 }
 

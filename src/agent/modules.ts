@@ -8,6 +8,7 @@ import { openEndpoints } from './endpoints/index.ts';
 import { openFlows } from './flows/index.ts';
 import { type AgentConfig, nodeService, openNode } from './node/index.ts';
 import { openObjects } from './objects/index.ts';
+import { openOverlay } from './overlay/index.ts';
 import { openNodePlane } from './plane.ts';
 import { openServices } from './services/index.ts';
 import { openUpkeep } from './upkeep/index.ts';
@@ -34,6 +35,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const plane = await openNodePlane(node);
   const endpoints = await openEndpoints(node, plane);
   await devices.look();
+  const overlay = openOverlay(node, plane, devices);
   const services = openServices(node, plane);
   const objects = openObjects(node, plane, connection);
   const flows = openFlows(node, plane);
@@ -48,6 +50,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     services.hooks,
     plane.engine,
     devices,
+    ...overlay,
     endpoints.closed,
     upkeep.switchover,
     upkeep.health,

@@ -6,6 +6,8 @@ export { Intent } from './intent.ts';
 export type { IpcacheRow } from './ipcache-row.ts';
 export { lintWorld } from './lint-world.ts';
 export { livingAddresses } from './living-addresses.ts';
+export { tunnelOf } from './node-tunnel.ts';
 export { type ObjectProblem, ObjectProblems, type ObjectSubject } from './object-problems.ts';
 export type { PodIdentities } from './pod-identities.ts';
+export { podRangesOf } from './pod-ranges.ts';
 export { type PrefixLimits, prefixLimits } from './prefix-limits.ts';

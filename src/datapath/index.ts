@@ -93,6 +93,8 @@ export {
   Netdev,
   NetworkNews,
   netnsCookie,
+  OverlayNetdev,
+  type OverlaySpec,
   type PodDevice,
   type PodPath,
   SockDiag,

@@ -1,6 +1,7 @@
 import { cliStart } from './cli-start.ts';
 import { cluster } from './cluster/index.ts';
 import { footprint } from './footprint.ts';
+import { overlayCost } from './overlay-cost.ts';
 import { policyCompute } from './policy-compute.ts';
 import { programCost } from './program-cost.ts';
 import type { Family } from './row.ts';
@@ -11,6 +12,7 @@ import { wire, wireScale } from './wire/index.ts';
 /** In the order of the report. */
 export const FAMILIES: readonly Family[] = [
   programCost,
+  overlayCost,
   wire,
   scaleEntries,
   wireScale,

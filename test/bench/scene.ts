@@ -48,11 +48,13 @@ export function frame(options: {
   readonly port?: number;
   readonly source?: Addr;
   readonly sourcePort?: number;
+  /** Instead of the server's. */
+  readonly to?: Addr;
   /** From the server to the client. */
   readonly answer?: boolean;
 }) {
   const client = { addr: options.source ?? CLIENT, port: options.sourcePort ?? SOURCE_PORT };
-  const server = { addr: SERVER, port: options.port ?? PORT };
+  const server = { addr: options.to ?? SERVER, port: options.port ?? PORT };
   const [from, to] = options.answer === true ? [server, client] : [client, server];
   return buildPacket({
     ethernet: { source: MAC, destination: MAC },

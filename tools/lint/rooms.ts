@@ -70,6 +70,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     why: 'flows are told, and change nothing',
   },
   'agent/devices': { sees: [...WORDS, 'datapath', 'endpoint', 'agent/node'] },
+  'agent/overlay': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node', 'agent/devices'] },
   'agent/endpoints': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
   'agent/services': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
   'agent/upkeep': {

@@ -15,7 +15,7 @@ import {
 } from '../../datapath/index.ts';
 
 /** xdp.bpf.o where node ports are accelerated, else undefined. */
-export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'sock', ObjectSpec>> & {
+export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'overlay' | 'sock', ObjectSpec>> & {
   readonly xdp: ObjectSpec | undefined;
 };
 
@@ -56,6 +56,9 @@ function measure(specs: FootprintSpecs, config: Config): Copy[] {
     ...Object.values(
       loadPrograms({ spec: specs.host, maps, config, programs: ['from_netdev', ...(services ? ['to_netdev'] : [])] }),
     ),
+    ...(config.enableOverlay
+      ? Object.values(loadPrograms({ spec: specs.overlay, maps, config, programs: ['from_overlay', 'to_overlay'] }))
+      : []),
     ...(services ? Object.values(loadPrograms({ spec: specs.sock, maps, config, programs: SOCK_HOOKS })) : []),
     ...(services && specs.xdp !== undefined
       ? Object.values(loadPrograms({ spec: specs.xdp, maps, config, programs: ['forward_xdp'] }))

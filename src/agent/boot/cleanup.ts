@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Netdev, removePins } from '../../datapath/index.ts';
+import { Netdev, OverlayNetdev, removePins } from '../../datapath/index.ts';
 import { endpointOfIfname } from '../../endpoint/index.ts';
 import { deferredFolder, removePodPins } from '../endpoints/index.ts';
-import { type AgentConfig, releaseMasqueradePorts, takeLock } from '../node/index.ts';
+import { type AgentConfig, OVERLAY_DEVICE, releaseMasqueradePorts, takeLock } from '../node/index.ts';
 import { removeCni } from './cni-files.ts';
 import { pinsBelow } from './preflight.ts';
 
@@ -21,6 +21,7 @@ export async function cleanup(config: AgentConfig): Promise<string[]> {
     removed.push(...removeCni({ binDir: config.cniBinDir, confDir: config.cniConfDir }));
     const devices = await removeDevices(pinDir);
     if (devices > 0) removed.push(`${devices} devices of pods`);
+    if (await removeOverlay()) removed.push(`the device ${OVERLAY_DEVICE}`);
     const pins = pinsBelow(pinDir).size;
     removePins(pinDir);
     if (pins > 0) removed.push(`${pins} pinned maps, programs and links below ${pinDir}`);
@@ -47,6 +48,11 @@ async function removeDevices(pinDir: string): Promise<number> {
     devices += 1;
   }
   return devices;
+}
+
+async function removeOverlay(): Promise<boolean> {
+  using netdev = new OverlayNetdev();
+  return await netdev.remove(OVERLAY_DEVICE);
 }
 
 function remove(path: string): boolean {

@@ -20,6 +20,8 @@ import type { AgentConfig } from '../node/index.ts';
 export type DeviceProgramsOptions = {
   /** host.bpf.o */
   readonly host: ObjectSpec;
+  /** overlay.bpf.o */
+  readonly overlay: ObjectSpec;
   /** xdp.bpf.o */
   readonly xdp: ObjectSpec;
   readonly acceleration: AgentConfig['nodePortAcceleration'];
@@ -53,7 +55,14 @@ export class DevicePrograms {
 
   /** Whether anything of ours is at a device, whatever it is. */
   isAttached(device: Ifindex): boolean {
-    return HOOKS.every((hook) => programsNamed(device, [hook], [PROGRAMS[hook]]).length > 0);
+    const { programs } = this.#at(device);
+    return HOOKS.every((hook) => programsNamed(device, [hook], [programs[hook]]).length > 0);
+  }
+
+  #at(device: Ifindex): { readonly spec: ObjectSpec; readonly programs: Readonly<Record<Hook, ProgramName>> } {
+    const { host, overlay, base } = this.#o;
+    const isOverlay = base.enableOverlay && device === base.overlayIfindex;
+    return isOverlay ? { spec: overlay, programs: OVERLAY } : { spec: host, programs: PROGRAMS };
   }
 
   /**
@@ -62,7 +71,7 @@ export class DevicePrograms {
    */
   async closeLeftBehind(device: Ifindex): Promise<void> {
     const xdp = xdpProgram(this.#pin(device, 'xdp'));
-    const tcx = programsNamed(device, HOOKS, Object.values(PROGRAMS));
+    const tcx = programsNamed(device, HOOKS, Object.values(this.#at(device).programs));
     await closeLeftBehind(this.#o.maps, xdp === undefined ? tcx : [...tcx, xdp]);
   }
 
@@ -76,13 +85,14 @@ export class DevicePrograms {
   }
 
   #difference(device: Ifindex): string | undefined {
-    const { host, xdp, base: config, running } = this.#o;
+    const { xdp, base: config, running } = this.#o;
+    const { spec, programs } = this.#at(device);
     for (const hook of HOOKS) {
       const link = this.#link(device, hook);
       const now = link?.now;
       if (link === undefined || now?.ifindex !== device) return `no program is pinned at ${hook}`;
       if (!link.isPinned) return `the pin of the program at ${hook} is gone`;
-      const difference = running.difference(now.programId, { spec: host, program: PROGRAMS[hook], config });
+      const difference = running.difference(now.programId, { spec, program: programs[hook], config });
       if (difference !== undefined) return `${hook}: ${difference}`;
     }
     if (!this.#accelerates(device)) return undefined;
@@ -94,19 +104,20 @@ export class DevicePrograms {
 
   /** Attaches what belongs to a device, or swaps what is attached. Throws what TcxLink.attach throws. */
   async attach(device: Ifindex): Promise<void> {
-    const { host, maps, base } = this.#o;
-    const programs = loadPrograms({ spec: host, maps, config: base, programs: HOOKS.map((hook) => PROGRAMS[hook]) });
+    const { maps, base } = this.#o;
+    const { spec, programs: names } = this.#at(device);
+    const programs = loadPrograms({ spec, maps, config: base, programs: HOOKS.map((hook) => names[hook]) });
     try {
       for (const hook of HOOKS) {
         const pin = this.#pin(device, hook);
         const before = this.#link(device, hook);
         if (before?.now.ifindex === device && !before.isPinned) before.repin();
-        const link = await TcxLink.attach({ program: programs[PROGRAMS[hook]], ifindex: device, hook, pin });
+        const link = await TcxLink.attach({ program: programs[names[hook]], ifindex: device, hook, pin });
         before?.close();
         this.#links.set(pin, link);
       }
     } finally {
-      for (const hook of HOOKS) programs[PROGRAMS[hook]].close();
+      for (const hook of HOOKS) programs[names[hook]].close();
     }
     // Last: what it does not know, the others must.
     await this.#accelerate(device);
@@ -130,7 +141,8 @@ export class DevicePrograms {
 
   #accelerates(device: Ifindex): boolean {
     const { acceleration, base } = this.#o;
-    return base.enableServices && acceleration !== 'disabled' && !this.#slow.has(device);
+    const isOverlay = base.enableOverlay && device === base.overlayIfindex;
+    return base.enableServices && acceleration !== 'disabled' && !isOverlay && !this.#slow.has(device);
   }
 
   async detach(device: Ifindex): Promise<void> {
@@ -169,5 +181,7 @@ export class DevicePrograms {
 }
 
 const PROGRAMS = { ingress: 'from_netdev', egress: 'to_netdev' } as const;
+const OVERLAY = { ingress: 'from_overlay', egress: 'to_overlay' } as const;
 type Hook = keyof typeof PROGRAMS;
+type ProgramName = (typeof PROGRAMS | typeof OVERLAY)[Hook];
 const HOOKS: readonly Hook[] = ['ingress', 'egress'];

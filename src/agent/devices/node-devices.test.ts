@@ -56,6 +56,7 @@ function scene(links: readonly Link[], configured?: readonly string[]) {
       programs: it.programs,
       mayReplace: () => it.mayReplace.value,
       uplink: ifindex(UPLINK),
+      overlay: ifindex(0),
       configured,
       clock: it.clock,
       log: silentLogger,

@@ -18,6 +18,8 @@ export type NodeDevicesOptions = {
   readonly mayReplace: () => boolean;
   /** Must be guarded before the agent serves. */
   readonly uplink: Ifindex;
+  /** Has programs of its own, whatever is configured; 0: there is none. */
+  readonly overlay: Ifindex;
   /** Names; undefined: every device that leads out of the node. */
   readonly configured: readonly string[] | undefined;
   readonly clock: Clock;
@@ -43,9 +45,11 @@ export class NodeDevices implements Service {
    * on maps that nobody writes any more.
    */
   async look(): Promise<void> {
-    const { netdev, programs, uplink, configured, log } = this.#o;
+    const { netdev, programs, uplink, overlay, configured, log } = this.#o;
     const links = await this.#o.links.all();
-    const outer = links.filter((link) => link.ifindex === uplink || leadsOut(link, configured));
+    const outer = links.filter(
+      (link) => link.ifindex === uplink || link.ifindex === overlay || leadsOut(link, configured),
+    );
     for (const link of outer) {
       if (!this.#o.mayReplace() && programs.isAttached(link.ifindex)) continue;
       try {
@@ -69,6 +73,11 @@ export class NodeDevices implements Service {
       if (link !== undefined && !links.some(({ ifindex }) => ifindex === gone)) continue;
       await programs.detach(gone);
     }
+  }
+
+  /** Whether a device has the programs that it should, as they should be. */
+  isGuarded(device: Ifindex): boolean {
+    return this.#o.programs.isAttached(device);
   }
 
   /** What is not as it should be at the devices that are to be guarded, for people. */

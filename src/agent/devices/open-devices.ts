@@ -12,6 +12,7 @@ export function openDevices({ config, kernel, clock, log }: AgentNode): NodeDevi
     programs: new DevicePrograms({ ...specs, maps, running, base, pinDir, acceleration, log }),
     mayReplace,
     uplink: uplink.ifindex,
+    overlay: base.overlayIfindex,
     configured: config.devices,
     clock,
     log,

@@ -7,7 +7,7 @@ import {
   sockAccountsMap,
 } from '../../datapath/index.ts';
 import type { Plane } from '../../plane/index.ts';
-import type { AgentNode } from '../node/index.ts';
+import { type AgentNode, podMtu } from '../node/index.ts';
 import { Addressing } from './addressing.ts';
 import { Attachments } from './attachments.ts';
 import { BrokenEndpoints } from './broken-endpoints.ts';
@@ -81,7 +81,7 @@ export async function openEndpoints(node: AgentNode, plane: Plane): Promise<Endp
     local,
     namespaces,
     state,
-    mtu: config.mtu ?? kernel.uplink.mtu,
+    mtu: podMtu(config, kernel.uplink),
     changed: plane.endpointsChanged,
     openWithinMs: OPEN_WITHIN_MS,
     clock,

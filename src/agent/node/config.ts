@@ -166,6 +166,18 @@ export const configSchema = z.strictObject({
   cniConfDir: path.default('/etc/cni/net.d').describe('Where it removes the configuration that names it.'),
   adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
+  routing: z
+    .enum(['tunnel', 'native'])
+    .default('native')
+    .describe(
+      'tunnel: to pods of other nodes through VXLAN, which carries who sends and whom he may reach; native: pods of other nodes are not reached.',
+    ),
+  tunnelPort: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(8472)
+    .describe('UDP port of VXLAN, the same on every node: nothing else than pods may be sent anything to it.'),
   devices: z
     .array(ifname)
     .optional()
@@ -275,7 +287,12 @@ export const configSchema = z.strictObject({
       'Flow events a second about connections that one endpoint opens, and as many about those that come to it from outside; what is above is counted. Beyond a 64th of it, only while half of the ring is free. 0: no limit.',
     ),
   flowBuffer: z.int().min(16).max(1_000_000).default(8192).describe('Flows kept for "membrane observe".'),
-  mtu: z.int().min(576).max(65_535).optional().describe("Of the pods' devices. Default: the uplink's."),
+  mtu: z
+    .int()
+    .min(576)
+    .max(65_535)
+    .optional()
+    .describe("Of the pods' devices. Default: the uplink's, less what routing adds to each packet."),
   maps: mapsSchema,
   metrics: metricsSchema,
   log: logSchema,

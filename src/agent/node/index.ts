@@ -13,6 +13,7 @@ export {
 } from './masquerade-ports.ts';
 export { type AgentNode, nodeService, openNode } from './node.ts';
 export { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
+export { OVERLAY_DEVICE, overlaySpec, podMtu } from './overlay-device.ts';
 export { reservedNumbers } from './reserved-numbers.ts';
 export { readConfig, type Settings, variableOf } from './settings.ts';
 export type { StateFiles } from './state-files.ts';

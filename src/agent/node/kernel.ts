@@ -15,13 +15,15 @@ import {
   readObjectSpec,
   requireFeatures,
 } from '../../datapath/index.ts';
+import { ifindex } from '../../model/index.ts';
 import type { AgentConfig } from './config.ts';
 import { type Ports, reserveMasqueradePorts, UNRESERVED_PORTS } from './masquerade-ports.ts';
 import { NodeAddresses } from './node-addresses.ts';
 import { mapSizes, nodeConfig } from './node-config.ts';
 import { findUplink, type Uplink } from './node-facts.ts';
+import { openOverlayDevice } from './overlay-device.ts';
 
-const PROGRAMS = ['endpoint', 'judge', 'host', 'sock', 'xdp', 'sockets', 'conntrack'] as const;
+const PROGRAMS = ['endpoint', 'judge', 'host', 'overlay', 'sock', 'xdp', 'sockets', 'conntrack'] as const;
 type ProgramFile = (typeof PROGRAMS)[number];
 
 /** This node's kernel: its devices, its maps, and the programs that are for it. */
@@ -56,7 +58,12 @@ export async function openKernel(config: AgentConfig, log: Logger): Promise<Kern
   const uplink = await findUplink(netdev, config.uplink);
   const masquerades = config.enableMasquerade || config.enableServices;
   const masqueradePorts = masquerades ? reserveMasqueradePorts(log) : undefined;
-  const base = nodeConfig(config, uplink, masqueradePorts ?? UNRESERVED_PORTS);
+  const overlay = await openOverlayDevice(config, uplink);
+  const base = nodeConfig(config, {
+    uplink,
+    ports: masqueradePorts ?? UNRESERVED_PORTS,
+    overlay: overlay?.ifindex ?? ifindex(0),
+  });
   const generation = await Generation.open({ pinDir: config.pinDir, sizes: mapSizes(config.maps), config: base });
   const { maps } = generation;
   const words = KernelEndpointWords.of(maps.get('endpoint_words'));
@@ -87,7 +94,8 @@ function readSpecs(): Kernel['specs'] {
   return Object.fromEntries(PROGRAMS.map(read)) as Kernel['specs'];
 }
 
-function attachable({ endpoint, judge, host, sock, xdp }: Kernel['specs'], config: AgentConfig): ObjectSpec[] {
+function attachable({ endpoint, judge, host, overlay, sock, xdp }: Kernel['specs'], config: AgentConfig): ObjectSpec[] {
   const accelerates = config.enableServices && config.nodePortAcceleration !== 'disabled';
-  return [endpoint, judge, host, ...(config.enableServices ? [sock] : []), ...(accelerates ? [xdp] : [])];
+  const others = config.routing === 'tunnel' ? [overlay] : [];
+  return [endpoint, judge, host, ...others, ...(config.enableServices ? [sock] : []), ...(accelerates ? [xdp] : [])];
 }

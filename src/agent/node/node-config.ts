@@ -1,4 +1,5 @@
 import { type Config, type MapSizes, netnsCookie, ZERO_CONFIG } from '../../datapath/index.ts';
+import type { Ifindex } from '../../model/index.ts';
 import type { AgentConfig } from './config.ts';
 import { connectionShares } from './connection-shares.ts';
 import type { Ports } from './masquerade-ports.ts';
@@ -6,16 +7,15 @@ import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
 import { socketShares } from './socket-shares.ts';
 import { switchesOf } from './switches.ts';
 
-/** Linux' default port of VXLAN: what a pod sends there would be taken for another node's word. */
-const TUNNEL_PORT = 8472;
+export type NodeConfigParts = { readonly uplink: Uplink; readonly ports: Ports; readonly overlay: Ifindex };
 
 /** A translated connection has a row for each direction: where it has an entry of conntrack, it has room for both. */
 export function mapSizes(maps: AgentConfig['maps']): MapSizes {
   return { ...maps, translations: 2 * maps.conntrack };
 }
 
-/** The constants that are the same in every program of the node. `ports`: to masquerade with. */
-export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): Config {
+/** The constants that are the same in every program of the node. `ports`: to masquerade with; `overlay`: its device, 0: none. */
+export function nodeConfig(config: AgentConfig, { uplink, ports, overlay }: NodeConfigParts): Config {
   return {
     ...ZERO_CONFIG,
     ...switchesOf(config),
@@ -23,7 +23,8 @@ export function nodeConfig(config: AgentConfig, uplink: Uplink, ports: Ports): C
     gatewayIpv4: GATEWAY,
     nodeIpv4: uplink.addr,
     uplinkIfindex: uplink.ifindex,
-    tunnelPort: TUNNEL_PORT,
+    overlayIfindex: overlay,
+    tunnelPort: config.tunnelPort,
     snatPortMin: ports.min,
     snatPortMax: ports.max,
     nodePortMin: config.nodePortRange.min,

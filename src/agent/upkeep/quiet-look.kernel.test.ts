@@ -112,9 +112,17 @@ beforeAll(async () => {
   const devices = new NodeDevices({
     links: new LinkList(netdev, news),
     netdev,
-    programs: new DevicePrograms({ ...shared, host: spec('host'), xdp: spec('xdp'), acceleration: 'disabled', log }),
+    programs: new DevicePrograms({
+      ...shared,
+      host: spec('host'),
+      overlay: spec('overlay'),
+      xdp: spec('xdp'),
+      acceleration: 'disabled',
+      log,
+    }),
     mayReplace: () => true,
     uplink: indexOf(UPLINK),
+    overlay: ifindex(0),
     configured: [UPLINK],
     clock,
     log,

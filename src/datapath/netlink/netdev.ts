@@ -81,7 +81,7 @@ export class Netdev implements Disposable {
     } finally {
       closeSync(fd);
     }
-    quietHostEnd(spec.name);
+    quietDevice(spec.name);
     const link = await this.findLink(spec.name);
     if (link === undefined) {
       throw datapathErrors.make('E_DATAPATH_NETLINK', { detail: `${spec.name} vanished right after it was created` });
@@ -183,7 +183,8 @@ export class Netdev implements Disposable {
   }
 }
 
-function quietHostEnd(name: string): void {
+/** Of a device of ours on the node: nothing by itself, and nothing from whom its programs do not know. */
+export function quietDevice(name: string): void {
   for (const [path, value] of HOST_SYSCTLS) {
     try {
       writeFileSync(`/proc/sys/net/${path.replace('@', name)}`, value);

@@ -10,6 +10,7 @@ export const RTM = {
   newAddr: 20,
   getAddr: 22,
   newRoute: 24,
+  deleteRoute: 25,
   getRoute: 26,
   newNeighbour: 28,
   getNeighbour: 30,

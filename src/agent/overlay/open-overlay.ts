@@ -1,0 +1,30 @@
+import type { Service } from '../../base/index.ts';
+import { podRangesOf, tunnelOf } from '../../cluster/index.ts';
+import { OverlayNetdev } from '../../datapath/index.ts';
+import type { Plane } from '../../plane/index.ts';
+import type { NodeDevices } from '../devices/index.ts';
+import { type AgentNode, overlaySpec } from '../node/index.ts';
+import { OverlayPaths } from './overlay-paths.ts';
+
+/** Nothing where packets to other nodes' pods do not go through a tunnel. */
+export function openOverlay(node: AgentNode, { intent }: Plane, devices: NodeDevices): Service[] {
+  const { config, kernel, clock, log } = node;
+  if (config.routing !== 'tunnel') return [];
+  const { base, uplink } = kernel;
+  const netdev = new OverlayNetdev();
+  const paths = new OverlayPaths({
+    netdev,
+    ensure: async () => await netdev.ensure(overlaySpec(config, uplink), base.overlayIfindex),
+    isGuarded: (device) => devices.isGuarded(device),
+    ranges: () =>
+      Array.from(intent.nodes.rows.values())
+        .filter((one) => one.name !== config.nodeName && tunnelOf(one) !== null)
+        .flatMap(podRangesOf)
+        .filter((range) => range.family === 4),
+    changed: intent.nodes.changed,
+    source: uplink.addr,
+    clock,
+    log,
+  });
+  return [paths, { start: async () => undefined, stop: async () => netdev.close() }];
+}

@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ifindex } from '../../model/index.ts';
+import { Prefix, parseAddr, parseMac } from '../../net/index.ts';
+import { OverlayNetdev, type OverlaySpec } from './overlay-netdev.ts';
+
+const SPEC: OverlaySpec = { name: 'mbr-overlay', mac: parseMac('0a:58:a9:fe:01:01'), mtu: 1450, port: 8472 };
+const SOURCE = parseAddr('172.18.0.2');
+
+const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
+const routes = (): string[] =>
+  ip('route', 'show', 'dev', SPEC.name)
+    .trim()
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [line.trim()]));
+
+let netdev: OverlayNetdev;
+
+beforeEach(() => {
+  netdev = new OverlayNetdev();
+  ip('address', 'add', `${SOURCE}/32`, 'dev', 'lo');
+});
+
+afterEach(async () => {
+  await netdev.remove(SPEC.name);
+  netdev.close();
+  ip('address', 'del', `${SOURCE}/32`, 'dev', 'lo');
+});
+
+test('a device that carries identities, learns nothing and asks nobody', async () => {
+  const link = await netdev.ensure(SPEC);
+  expect(link).toMatchObject({ name: SPEC.name, mac: SPEC.mac, mtu: 1450, up: false });
+  await netdev.raise(link);
+  expect(await netdev.ensure(SPEC)).toEqual({ ...link, up: true });
+  const shown = ip('-d', 'link', 'show', SPEC.name);
+  for (const word of ['external', 'gbp', 'dstport 8472', 'NOARP', 'nolearning']) expect(shown).toContain(word);
+});
+
+test('the device that is there is taken over, with another MTU if need be', async () => {
+  const { ifindex: before } = await netdev.ensure(SPEC);
+  expect(await netdev.ensure({ ...SPEC, mtu: 1400 })).toMatchObject({ ifindex: before, mtu: 1400 });
+});
+
+test('another device of the name, or with another port, is replaced; one that is gone gets its index again', async () => {
+  ip('link', 'add', SPEC.name, 'type', 'veth', 'peer', 'name', 'mbr-peer');
+  const { ifindex: first } = await netdev.ensure(SPEC);
+  const { ifindex: second } = await netdev.ensure({ ...SPEC, port: 8473 });
+  expect(second).not.toBe(first);
+  expect(await netdev.remove(SPEC.name)).toBe(true);
+  expect(await netdev.remove(SPEC.name)).toBe(false);
+  expect((await netdev.ensure(SPEC, ifindex(second))).ifindex).toBe(second);
+});
+
+test('routes are what is wanted and no more', async () => {
+  const link = await netdev.ensure(SPEC);
+  await netdev.raise(link);
+  const { ifindex: index } = link;
+  const ranges = ['10.244.2.0/24', '10.244.3.0/24'].map((text) => Prefix.parse(text));
+  for (let i = 0; i < 2; i += 1) {
+    await netdev.route(index, ranges, SOURCE);
+    expect(routes()).toEqual(ranges.map((range) => `${range.toString()} proto static scope link src ${SOURCE}`));
+  }
+  await netdev.route(index, ranges.slice(1), SOURCE);
+  expect(routes()).toEqual([`10.244.3.0/24 proto static scope link src ${SOURCE}`]);
+  await netdev.route(index, [], SOURCE);
+  expect(routes()).toEqual([]);
+});
