@@ -79,7 +79,10 @@ async function forward(data: SpdyStream, error: SpdyStream, dial: Dial): Promise
   try {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`not a port: ${port}`);
     const socket = await dial(port);
-    await Promise.all([pipeline(data, socket), pipeline(socket, data)]).catch(() => socket.destroy());
+    const heard = pipeline(data, socket);
+    // kubectl before 1.21 ends its side only when it has heard that there are no errors.
+    const said = pipeline(socket, data).then(() => error.end());
+    await Promise.all([heard, said]).catch(() => socket.destroy());
   } catch (reason) {
     error.write(reason instanceof Error ? reason.message : String(reason));
   }
