@@ -1,18 +1,15 @@
 import { Histogram } from '../base/metrics.ts';
 import { endpointsMap, ipcacheMap, noPolicyMaps, policyMaps, serviceMaps } from '../datapath/index.ts';
+import type { ClusterNumbers } from '../identity/index.ts';
 import { openPlane, type Plane } from '../plane/index.ts';
 import { type AgentNode, reservedNumbers } from './node/index.ts';
 import { servicesOfNode } from './services/index.ts';
 
 /** The plane of this node: on its kernel's maps, with the numbering of its earlier life. */
-export async function openNodePlane(node: AgentNode): Promise<Plane> {
+export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers): Promise<Plane> {
   const { config, kernel, state, numbers, registry, clock, log } = node;
   const { maps, words, base } = kernel;
-  const { allocator, cidrs } = numbers.restore({
-    grace: config.identity.grace * 1000,
-    namespaceShare: config.identity.namespaceShare / 100,
-    log,
-  });
+  const cidrs = numbers.restore(allocator, log);
   if (!numbers.trusted) {
     // Without the numbering nobody can say what the words and tables of an earlier life mean.
     for (const [id] of words.entries()) words.clear(id);

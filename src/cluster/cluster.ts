@@ -1,5 +1,5 @@
 import { type Logger, namespacedName } from '../base/index.ts';
-import type { IdentityAllocator, LabelRule } from '../identity/index.ts';
+import type { IdentityNumbers, LabelRule } from '../identity/index.ts';
 import type { PodRow } from '../model/index.ts';
 import type { Prefix } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
@@ -15,7 +15,7 @@ import { RefusedPods } from './refused-pods.ts';
 
 export type ClusterOptions = {
   readonly intent: Intent;
-  readonly allocator: Pick<IdentityAllocator, 'acquire' | 'release'>;
+  readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release'>;
   readonly repository: PolicyRepository;
   readonly problems: ObjectProblems;
   /** Of this node. */
@@ -45,7 +45,7 @@ export class Cluster {
     const { intent, allocator, repository, problems, nodeName, clusterName, labelRules, log } = options;
     this.intent = intent;
     this.#repository = repository;
-    this.identities = new PodIdentities({ intent, allocator, cluster: clusterName, rules: labelRules });
+    this.identities = new PodIdentities({ intent, allocator, nodeName, cluster: clusterName, rules: labelRules });
     const { cidrSelects, maxAddresses } = options;
     this.book = new AddressBook({ cidrs: repository.cidrs, cidrSelects, maxAddresses });
     this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });

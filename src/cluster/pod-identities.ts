@@ -1,6 +1,6 @@
 import { errorMessage, isMembraneError, type NamespacedName, namespacedName } from '../base/index.ts';
-import { type IdentityAllocator, LabelFilter, type LabelRule } from '../identity/index.ts';
-import type { PodIdentity, PodRow } from '../model/index.ts';
+import { type IdentityNumbers, LabelFilter, type LabelRule } from '../identity/index.ts';
+import type { IdentityId, PodIdentity, PodRow } from '../model/index.ts';
 import { type ReadonlyTable, Table, type TableReader } from '../table/index.ts';
 import type { IdentityRow } from './identity-row.ts';
 import type { Intent } from './intent.ts';
@@ -9,14 +9,16 @@ import { isWorkload, workloadOf } from './pod-workload.ts';
 export type PodIdentitiesOptions = {
   readonly intent: Pick<Intent, 'pods' | 'namespaces'>;
   /** Who gives the numbers. */
-  readonly allocator: Pick<IdentityAllocator, 'acquire' | 'release'>;
+  readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release'>;
+  /** Whose pods' numbers are asked for where there is none. */
+  readonly nodeName: string;
   readonly cluster: string;
   readonly rules?: readonly LabelRule[] | undefined;
 };
 
 /**
- * From pods and namespaces to the row that says who each pod is. The numbers are this node's own; others see the rows only,
- * and do not know who gave them. Counts the users of the allocator.
+ * From pods and namespaces to the row that says who each pod is. Others see the rows only, and do not know who gave the
+ * numbers. Counts the users of whoever did.
  */
 export class PodIdentities {
   readonly #o: PodIdentitiesOptions;
@@ -58,6 +60,7 @@ export class PodIdentities {
     const keys = this.#select(selectedKeys);
     this.#touch(keys, (pod, changed) => Object.keys(pod.labels).some((key) => changed.has(key)));
     this.#pods.touch(this.#waiting);
+    this.#touchLost(this.#o.allocator.follow());
     for (const pod of this.#pods.drain()) this.#followPod(pod);
   }
 
@@ -65,6 +68,12 @@ export class PodIdentities {
     if (names.size === 0) return;
     const { pods } = this.#o.intent;
     this.#pods.touch(Array.from(pods.rows).flatMap(([key, pod]) => (concerns(pod, names) ? [key] : [])));
+  }
+
+  #touchLost(lost: ReadonlySet<IdentityId>): void {
+    if (lost.size === 0) return;
+    const has = (row: IdentityRow): boolean => row.state === 'assigned' && lost.has(row.identity.id);
+    this.#pods.touch(Array.from(this.#rows.rows).flatMap(([pod, row]) => (has(row) ? [pod] : [])));
   }
 
   #followPod(pod: NamespacedName): void {
@@ -83,15 +92,16 @@ export class PodIdentities {
 
   /** No row for a pod that is not there, whose namespace is not, or that is no workload. */
   #ask(pod: NamespacedName): IdentityRow | undefined {
-    const { intent, allocator, cluster } = this.#o;
+    const { intent, allocator, nodeName, cluster } = this.#o;
     const row = intent.pods.get(pod);
     const namespace = row === undefined ? undefined : intent.namespaces.get(namespacedName({ name: row.namespace }));
     if (row === undefined || namespace === undefined || !isWorkload(row)) return undefined;
     try {
-      const identity = allocator.acquire(this.#filter.reduce(workloadOf(row, namespace, cluster)));
+      const workload = this.#filter.reduce(workloadOf(row, namespace, cluster));
+      const identity = allocator.acquire(workload, row.nodeName === nodeName);
       return { pod, state: 'assigned', identity };
     } catch (error) {
-      const state = isMembraneError(error, 'E_IDENTITY_RESTING') ? 'pending' : 'refused';
+      const state = isForNow(error) ? 'pending' : 'refused';
       return { pod, state, why: errorMessage(error) };
     }
   }
@@ -111,6 +121,9 @@ export class PodIdentities {
     return new LabelFilter({ ...(rules === undefined ? {} : { rules }), selectedKeys });
   }
 }
+
+const isForNow = (error: unknown): boolean =>
+  isMembraneError(error, 'E_IDENTITY_RESTING') || isMembraneError(error, 'E_IDENTITY_ASKED');
 
 function isSame(before: IdentityRow | undefined, after: IdentityRow): boolean {
   if (before?.state === 'assigned' && after.state === 'assigned') return before.identity === after.identity;

@@ -1,7 +1,15 @@
-import { z } from 'zod';
-import { type Clock, systemClock } from '../base/index.ts';
-import { type IdentityId, identityId, labelMap, type PodIdentity, type Workload, workloadKey } from '../model/index.ts';
+import { type Clock, Signal, systemClock } from '../base/index.ts';
+import { type IdentityId, type PodIdentity, type Workload, workloadKey } from '../model/index.ts';
 import { identityErrors } from './errors.ts';
+import type { IdentityNumbers } from './identity-numbers.ts';
+import {
+  type IdentityChanges,
+  type IdentityRecord,
+  type IdentitySnapshot,
+  readSnapshot,
+  recordOf,
+  type SavedNumbers,
+} from './identity-records.ts';
 import { NumberPool } from './number-pool.ts';
 import { CLUSTER_RANGE, type IdentityRange } from './reserved.ts';
 
@@ -15,37 +23,23 @@ export type AllocatorOptions = {
   readonly namespaceShare?: number;
 };
 
-const record = z.record(z.string(), z.string());
-const recordSchema = z.object({
-  id: z.int(),
-  namespace: z.string(),
-  namespaceLabels: record,
-  labels: record,
-  serviceAccount: z.string(),
-  cluster: z.string(),
-  namedPorts: z.array(
-    z.object({ name: z.string(), protocol: z.enum(['ICMP', 'TCP', 'UDP', 'ICMPv6', 'SCTP']), port: z.int() }),
-  ),
-});
-const snapshotSchema = z.object({ next: z.int(), identities: z.array(recordSchema) });
-
-/** What one number means. Plain JSON; survives a restart of the agent. */
-export type IdentityRecord = z.infer<typeof recordSchema>;
-export type AllocatorSnapshot = z.infer<typeof snapshotSchema>;
-
-/** What became of numbers: undefined where one means nobody any more. */
-export type IdentityChanges = ReadonlyMap<IdentityId, IdentityRecord | undefined>;
+const NONE: ReadonlySet<IdentityId> = new Set();
 
 type Held = { readonly identity: PodIdentity; readonly key: string; users: number; unusedSince: number };
 /** What one namespace holds; `resting`: without users, longest unused first. */
 type Holding = { held: number; readonly resting: Set<Held> };
 
 /**
- * Numbers for workloads: one number per distinct workload, counted users, reuse after a grace period, or before when
+ * Numbers that one node gives by itself, where there is no API to share them through: one number per distinct workload, counted users, reuse after a grace period, or before when
  * none is free. One namespace holds a share of them at most, so that pods of others find one, however often its own are
  * relabelled.
+ *
+ * @public For tests and tools that have no API.
  */
-export class IdentityAllocator {
+export class IdentityAllocator implements IdentityNumbers, SavedNumbers {
+  readonly synced = true;
+  /** Never: every answer is given at once. */
+  readonly changed = new Signal();
   readonly #clock: Pick<Clock, 'now'>;
   readonly #grace: number;
   readonly #range: IdentityRange;
@@ -69,6 +63,11 @@ export class IdentityAllocator {
     this.#pool = new NumberPool(this.#range);
     const { namespaceShare: share = 1 } = options;
     this.#mostHeld = share < 1 ? Math.max(1, Math.floor(this.#pool.size * share)) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Nobody else gives numbers. */
+  follow(): ReadonlySet<IdentityId> {
+    return NONE;
   }
 
   /**
@@ -150,7 +149,7 @@ export class IdentityAllocator {
     return this.#pool.next;
   }
 
-  snapshot(): AllocatorSnapshot {
+  snapshot(): IdentitySnapshot {
     const identities = this.identities().toSorted((a, b) => a.id - b.id);
     return { next: this.#pool.next, identities: identities.map(recordOf) };
   }
@@ -170,19 +169,18 @@ export class IdentityAllocator {
    * now. E_IDENTITY_SNAPSHOT when it is not a snapshot or contradicts itself; the allocator is then still empty.
    */
   restore(snapshot: unknown): void {
-    const parsed = snapshotSchema.safeParse(snapshot);
-    if (!parsed.success) throw identityErrors.make('E_IDENTITY_SNAPSHOT', { detail: z.prettifyError(parsed.error) });
+    const { next, identities } = readSnapshot(snapshot);
     if (this.#byId.size > 0)
       throw identityErrors.make('E_IDENTITY_SNAPSHOT', { detail: 'identities are in use already' });
-    const pool = new NumberPool(this.#range, parsed.data.next);
+    const pool = new NumberPool(this.#range, next);
     const restored = new Map<string, Held>();
-    for (const { id, ...facts } of parsed.data.identities) {
-      const workload = { ...facts, labels: labelMap(facts.labels), namespaceLabels: labelMap(facts.namespaceLabels) };
+    for (const identity of identities) {
+      const { id, workload } = identity;
       const key = workloadKey(workload);
       if (!pool.claim(id) || restored.has(key)) {
         throw identityErrors.make('E_IDENTITY_SNAPSHOT', { detail: `identity ${id} is out of range or there twice` });
       }
-      restored.set(key, this.#held({ kind: 'pod', id: identityId(id), workload }, key));
+      restored.set(key, this.#held(identity, key));
     }
     this.#pool = pool;
     for (const held of restored.values()) {
@@ -260,14 +258,4 @@ export class IdentityAllocator {
     for (const { resting } of this.#byNamespace.values()) if (resting.size > most.size) most = resting;
     return most;
   }
-}
-
-function recordOf({ id, workload }: PodIdentity): IdentityRecord {
-  return {
-    ...workload,
-    id: Number(id),
-    namespaceLabels: Object.fromEntries(workload.namespaceLabels),
-    labels: Object.fromEntries(workload.labels),
-    namedPorts: workload.namedPorts.map((port) => ({ ...port })),
-  };
 }

@@ -1,6 +1,15 @@
 import { errorTable } from '../base/index.ts';
 
 export const identityErrors = errorTable({
+  E_IDENTITY_ASKED: {
+    what: 'the number is being asked for',
+    remedy:
+      'Nothing: the answer is waited for. When it does not come, look at "membrane status": the API server says why.',
+  },
+  E_IDENTITY_CONTENDED: {
+    what: 'a number was lost to others again and again',
+    remedy: 'Nothing: it is tried again. When it stays, look who else writes identities.membrane.io.',
+  },
   E_IDENTITY_EXHAUSTED: {
     what: 'no identity number is free',
     remedy:

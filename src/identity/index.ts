@@ -1,7 +1,15 @@
-export { type AllocatorOptions, type AllocatorSnapshot, IdentityAllocator } from './allocator.ts';
+export {
+  /** @public */
+  IdentityAllocator,
+} from './allocator.ts';
 export { CidrIdentities } from './cidr-identities.ts';
+export { ClusterNumbers } from './cluster-numbers.ts';
+export type { IdentityNumbers } from './identity-numbers.ts';
+export type { SavedNumbers } from './identity-records.ts';
 export { LabelFilter, type LabelRule } from './label-filter.ts';
 export type { Members } from './members.ts';
+export type { IdentityStore } from './placement.ts';
+export { Placements } from './placements.ts';
 export {
   type IdentityRange,
   isCidrId,

@@ -45,6 +45,11 @@ export const kubeErrors = errorTable({
     remedy: 'Grant the right that it names to the user or service account of the agent.',
   },
   E_KUBE_NOT_FOUND: { what: 'there is no such Kubernetes object', remedy: 'Check the name and the namespace.' },
+  E_KUBE_NO_KIND: {
+    what: 'the cluster does not know this kind: apply deploy/crds, which defines it',
+    remedy:
+      'Run `kubectl apply -f deploy/crds` of the release that this agent is of; the agent goes on by itself then.',
+  },
   E_KUBE_CONFLICT: {
     what: 'the Kubernetes object exists already or was changed by somebody else',
     remedy: 'Read it again and repeat the change.',

@@ -1,8 +1,10 @@
 export { findConnection, inClusterConnection, type KubeConnection, loadKubeconfig } from './access/index.ts';
 export { KubeClient } from './client.ts';
+export { IdentityObjects } from './identity-store.ts';
 export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflector.ts';
 export {
   ENDPOINT_SLICE,
+  IDENTITY,
   NAMESPACE,
   NODE,
   POD,

@@ -11,7 +11,7 @@ import type { ObjectRow } from '../model/index.ts';
 import type { KubeClient, Selection } from './client.ts';
 import { kubeErrors } from './errors.ts';
 import { ReflectorCache } from './reflector-cache.ts';
-import type { Resource } from './resources/resource.ts';
+import { collectionPath, type Resource } from './resources/resource.ts';
 
 /** An object that could not be understood. What becomes of the row that was known before says its resource. */
 export type RejectedObject = { readonly key: string; readonly problem: string };
@@ -141,7 +141,7 @@ export class Reflector<T extends ObjectRow> {
   }
 
   #onFailure(error: unknown): void {
-    this.#problem = errorMessage(error);
+    this.#problem = errorMessage(isMembraneError(error, 'E_KUBE_NOT_FOUND') ? this.#noKind() : error);
     if (isMembraneError(error, 'E_KUBE_GONE')) {
       this.#resourceVersion = '';
       this.#log.info({ problem: this.#problem }, 'resource version expired, listing again');
@@ -156,6 +156,11 @@ export class Reflector<T extends ObjectRow> {
       if (refused || isMembraneError(error, 'E_KUBE_RESPONSE')) this.#resourceVersion = '';
       this.#log.warn({ problem: this.#problem, attempt: this.#backoff.attempts }, 'lost touch with the API server');
     }
+  }
+
+  /** A list of nothing is empty, unless there is no such list. */
+  #noKind(): Error {
+    return kubeErrors.make('E_KUBE_NO_KIND', { detail: collectionPath(this.#options.resource) });
   }
 
   async #pause(signal: AbortSignal): Promise<void> {

@@ -62,6 +62,7 @@ export {
   type PodIdentity,
   type ReservedIdentity,
 } from './identity.ts';
+export type { IdentityObject } from './identity-object.ts';
 export {
   DEFAULT_RULE,
   type EndpointId,

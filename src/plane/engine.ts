@@ -10,7 +10,7 @@ import {
 import type { Cluster, ObjectProblems } from '../cluster/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, isConnected, mayOpen } from '../endpoint/index.ts';
-import type { IdentityAllocator } from '../identity/index.ts';
+import type { IdentityNumbers } from '../identity/index.ts';
 import { endpointId, type IdentityId, ifindex, type PodIdentity, type PolicyRevision } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
@@ -31,7 +31,7 @@ const ROUTINE_MS = 30_000;
 export type EngineOptions = {
   readonly cluster: Cluster;
   readonly endpoints: EndpointTable;
-  readonly allocator: IdentityAllocator;
+  readonly allocator: IdentityNumbers;
   readonly repository: PolicyRepository;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
@@ -121,7 +121,7 @@ export class Engine implements Service {
 
   async #pass(): Promise<void> {
     const { cluster, installer, repository, clock } = this.#o;
-    if (!cluster.intent.synced) {
+    if (!cluster.intent.synced || !this.#o.allocator.synced) {
       this.#reconcileLocal();
       this.#o.outside.settle();
       return;

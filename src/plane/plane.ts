@@ -8,7 +8,7 @@ import {
   PolicyTables,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
-import type { CidrIdentities, IdentityAllocator, LabelRule } from '../identity/index.ts';
+import type { CidrIdentities, IdentityNumbers, LabelRule } from '../identity/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind, PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
 import { EndpointTable } from './endpoint-table.ts';
@@ -33,7 +33,7 @@ export type PlaneMaps = {
 
 /** What numbers mean, also to the next life. */
 export type Numbering = {
-  readonly allocator: IdentityAllocator;
+  readonly allocator: IdentityNumbers;
   readonly cidrs: CidrIdentities;
   /** Called before any number is stated to the kernel. */
   readonly save: () => void;
@@ -79,7 +79,7 @@ export type Plane = {
   readonly intent: Intent;
   readonly endpoints: EndpointTable;
   readonly problems: ObjectProblems;
-  readonly allocator: IdentityAllocator;
+  readonly allocator: IdentityNumbers;
   readonly cluster: Cluster;
   readonly repository: PolicyRepository;
   readonly policies: PolicyFollower;
@@ -168,7 +168,8 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
   // Of services it wants to know nothing but their addresses.
   const { pods, namespaces, nodes, policies: objects } = intent;
   const news = [pods, namespaces, nodes, objects, intent.services, intent.serviceRanges].map(({ changed }) => changed);
-  for (const signal of [...news, endpointsChanged, installer.built]) signal.listen(() => engine.kick());
+  for (const signal of [...news, allocator.changed, endpointsChanged, installer.built])
+    signal.listen(() => engine.kick());
   installer.failed.listen(() => engine.retry(installer.failure ?? ''));
   const parts = { intent, endpoints, problems, endpointsChanged, nodeName, nodeAddresses, clock, log };
   const services = options.services && (await openPlaneServices(options.services, parts));

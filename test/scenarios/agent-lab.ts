@@ -12,6 +12,8 @@ import { type ApiClient, apiClient } from '../../src/api/index.ts';
 import { silentLogger } from '../../src/base/index.ts';
 import { removePins } from '../../src/datapath/index.ts';
 import { type ApiServer, createApiServer, type JsonObject, kubeconfig } from '../../src/sandbox/apiserver/index.ts';
+import { applyManifest, readManifest } from '../../src/sandbox/cluster/manifest.ts';
+import { manifestFiles } from '../../src/sandbox/cluster/manifest-files.ts';
 import { cgroupMount } from '../../src/sandbox/machine/cgroup.ts';
 import { listenInNetns } from '../../src/sandbox/machine/netns-socket.ts';
 
@@ -129,6 +131,9 @@ export class AgentLab {
     ip('-n', this.node, 'route', 'add', 'default', 'via', '172.18.0.1');
     await this.inNode('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
     this.#api = createApiServer({ database: ':memory:', token: TOKEN, log: silentLogger });
+    for (const path of await manifestFiles([`${ROOT}/deploy/crds`])) {
+      applyManifest(this.#api.store, await readManifest(path), path);
+    }
     this.#port = (await this.#api.listen({ host: '127.0.0.1', port: 0 })).port;
     this.#bridge = new Bridge(listenInNetns(`/run/netns/${this.node}`, '127.0.0.1', 6443), this.#port);
     writeFileSync(
@@ -202,6 +207,8 @@ export class AgentLab {
     for (const document of parseAllDocuments(stdout)) {
       const object = document.toJS() as { apiVersion: string; kind: string; metadata: { namespace?: string } };
       const { apiVersion, kind, metadata } = object;
+      // There from the start.
+      if (kind === 'CustomResourceDefinition') continue;
       const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
       const place = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
       await this.apply(`${group}${place}/${kind.toLowerCase()}s`, object);

@@ -427,10 +427,15 @@ describe('an agent with other settings', () => {
         const reads = query.includes('watch=') ? 'watch' : 'list';
         return path.endsWith(`/${resource}`) && (method === 'POST' ? 'create' : reads) === verb;
       });
+    await lab.createPodObject('numbered', { app: 'numbered' });
+    await eventually('its number is asked for', () => asked('identities', 'create'));
+    // Of single numbers only where several nodes meet, and where some are given back.
+    const onOne = ['get', 'patch', 'delete'];
     const rights = AGENT_ROLE.flatMap(({ resources, verbs }) =>
       resources.flatMap((resource) => verbs.map((verb) => [resource, verb] as const)),
     );
-    expect(rights.filter(([resource, verb]) => !asked(resource, verb))).toEqual([]);
+    expect(rights.filter(([resource, verb]) => !onOne.includes(verb) && !asked(resource, verb))).toEqual([]);
+    await lab.deletePodObject('numbered');
     await lab.request('DELETE', '/api/v1/namespaces/default/services/refused');
   });
 

@@ -48,7 +48,8 @@ describe('the chart', () => {
       text.replaceAll(/\{\{ (.*?) \}\}/g, (_, expression: string) => JSON.stringify(valueOf(expression))),
     );
     const { 'Namespace /membrane': _, ...manifests } = applied;
-    expect(byKey(rendered.flatMap(objectsIn))).toEqual(manifests);
+    const crds = globSync('helm/crds/*.yaml', { cwd: DEPLOY }).map((path) => readFileSync(join(DEPLOY, path), 'utf8'));
+    expect(byKey([...rendered, ...crds].flatMap(objectsIn))).toEqual(manifests);
   });
 
   it('uses every value', () => {

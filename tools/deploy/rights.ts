@@ -12,6 +12,12 @@ export const AGENT_ROLE: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: FOLLOWED },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: FOLLOWED },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies', 'servicecidrs'], verbs: FOLLOWED },
+  // Numbers are given without a coordinator, so whoever gives them may also take one back.
+  {
+    apiGroups: ['membrane.io'],
+    resources: ['identities'],
+    verbs: [...FOLLOWED, 'create', 'get', 'patch', 'delete'],
+  },
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
 ];
 

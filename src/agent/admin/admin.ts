@@ -30,7 +30,7 @@ import {
   type MapSet,
   SWITCHES,
 } from '../../datapath/index.ts';
-import { type IdentityAllocator, RESERVED_IDS } from '../../identity/index.ts';
+import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import type { FlowMessage } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
@@ -58,7 +58,7 @@ export type AdminOptions = {
   readonly intent: Intent;
   readonly endpoints: EndpointTable;
   readonly identities: PodIdentities;
-  readonly allocator: IdentityAllocator;
+  readonly allocator: IdentityNumbers;
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly policies: PolicyFollower;

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from '../../base/metrics.ts';
 import type { AddressBook } from '../../cluster/index.ts';
 import { type MapSet, readCounters } from '../../datapath/index.ts';
 import { ENDPOINT_STATES } from '../../endpoint/index.ts';
-import type { IdentityAllocator } from '../../identity/index.ts';
+import type { IdentityNumbers } from '../../identity/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import type {
   DirectionState,
@@ -18,7 +18,7 @@ import type { Collection } from '../upkeep/index.ts';
 export type MetricsSources = {
   readonly maps: MapSet;
   readonly endpoints: EndpointTable;
-  readonly allocator: IdentityAllocator;
+  readonly allocator: IdentityNumbers;
   readonly installer: PolicyInstaller;
   readonly policies: Pick<PolicyFollower, 'problems'>;
   readonly book: Pick<AddressBook, 'unplaced'>;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Logger, silentLogger } from '../../base/index.ts';
+import { IdentityAllocator } from '../../identity/index.ts';
 import { labelMap, type Workload } from '../../model/index.ts';
 import { Prefix } from '../../net/index.ts';
 import { Numbers } from './numbers.ts';
@@ -22,9 +23,10 @@ const workload = (app: string): Workload => ({
   namedPorts: [{ name: 'http', protocol: 'TCP', port: 80 }],
 });
 
-function open() {
+function open({ namespaceShare = 1, log = silentLogger } = {}) {
   const numbers = new Numbers(dir);
-  return { numbers, ...numbers.restore({ grace: 1_000, log: silentLogger }) };
+  const allocator = new IdentityAllocator({ grace: 1_000, namespaceShare });
+  return { numbers, allocator, cidrs: numbers.restore(allocator, log) };
 }
 
 test('what numbers mean survives, with all changes since the first save', () => {
@@ -53,8 +55,7 @@ test('what numbers mean survives, with all changes since the first save', () => 
 });
 
 test('a number that is not saved yet means nobody after a crash, one that was taken back its new owner', () => {
-  const numbers = new Numbers(dir);
-  const { allocator, cidrs } = numbers.restore({ grace: 1_000, namespaceShare: 1 / 65_280, log: silentLogger });
+  const { numbers, allocator, cidrs } = open({ namespaceShare: 1 / 65_280 });
   const { id } = allocator.acquire(workload('first'));
   numbers.save(allocator, cidrs);
   allocator.release(id);
@@ -114,8 +115,7 @@ test('of a later format the numbering is made anew, and not written into what no
   later.close();
   const errors: unknown[] = [];
   const log = { ...silentLogger, error: (fields: unknown) => void errors.push(fields) } as Logger;
-  const numbers = new Numbers(dir);
-  const { allocator, cidrs } = numbers.restore({ grace: 1_000, log });
+  const { numbers, allocator, cidrs } = open({ log });
   expect(numbers.trusted).toBe(false);
   expect(errors).toEqual([
     expect.objectContaining({ error: expect.stringContaining('it is of format 2, this agent reads 1') }),

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { errorMessage, type Logger } from '../../base/index.ts';
-import { type AllocatorOptions, CidrIdentities, IdentityAllocator } from '../../identity/index.ts';
+import { CidrIdentities, type SavedNumbers } from '../../identity/index.ts';
 import { agentErrors } from '../errors.ts';
 
 /** Raised when an agent of before cannot go on with what this one writes. */
@@ -43,11 +43,8 @@ export class Numbers {
     return this.#trusted;
   }
 
-  restore(options: Pick<AllocatorOptions, 'grace' | 'namespaceShare'> & { readonly log: Logger }): {
-    readonly allocator: IdentityAllocator;
-    readonly cidrs: CidrIdentities;
-  } {
-    const allocator = new IdentityAllocator(options);
+  /** Into an empty `allocator`, which stays so when there is nothing that can be read. */
+  restore(allocator: SavedNumbers, log: Logger): CidrIdentities {
     try {
       const database = this.#open();
       const cursor = cursorRow.optional().parse(database.prepare('SELECT next FROM cursor').get());
@@ -58,20 +55,20 @@ export class Numbers {
         const records = identities.map(({ record }): unknown => JSON.parse(record));
         allocator.restore({ next: cursor.next, identities: records });
         this.#trusted = true;
-        return { allocator, cidrs: new CidrIdentities({ remembered }) };
+        return new CidrIdentities({ remembered });
       }
     } catch (error) {
-      options.log.error(
+      log.error(
         { file: this.#path, error: errorMessage(error) },
         'the numbering is lost: all endpoints are closed until it is made anew',
       );
       this.#discard();
     }
-    return { allocator: new IdentityAllocator(options), cidrs: new CidrIdentities() };
+    return new CidrIdentities();
   }
 
   /** E_AGENT_STATE; what was not written is written by the next call. */
-  save(allocator: IdentityAllocator, cidrs: CidrIdentities): void {
+  save(allocator: SavedNumbers, cidrs: CidrIdentities): void {
     if (!this.#whole && allocator.changes.size === 0 && cidrs.changes.size === 0) return;
     try {
       this.#write(this.#open(), allocator, cidrs);
@@ -88,7 +85,7 @@ export class Numbers {
     this.#database = undefined;
   }
 
-  #write(database: DatabaseSync, allocator: IdentityAllocator, cidrs: CidrIdentities): void {
+  #write(database: DatabaseSync, allocator: SavedNumbers, cidrs: CidrIdentities): void {
     database.exec('BEGIN IMMEDIATE');
     try {
       if (this.#whole) database.exec('DELETE FROM identities; DELETE FROM prefixes');

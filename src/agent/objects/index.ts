@@ -1,3 +1,4 @@
 /** The objects of the API: how they come in, and what is told about them there. */
+export { openIdentities } from './open-identities.ts';
 export { openObjects } from './open-objects.ts';
 export { type Reflection, reflectorDetail, unreadableTexts } from './reflection.ts';

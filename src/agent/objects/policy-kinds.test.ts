@@ -5,11 +5,12 @@ import { Intent, ObjectProblems } from '../../cluster/index.ts';
 import { sampleWorkload } from '../../identity/samples.ts';
 import { FakeApiServer } from '../../kube/fake.ts';
 import { KubeClient } from '../../kube/index.ts';
-import { type PolicyObject, policyKey } from '../../model/index.ts';
+import { type IdentityObject, type PolicyObject, policyKey } from '../../model/index.ts';
 import { policyEventSubject } from '../../plane/policies/policy-events.ts';
 import { PolicyFollower } from '../../plane/policies/policy-follower.ts';
 import { explain, networkPolicy, PolicyRepository, readPolicy } from '../../policy/index.ts';
 import { quarantine } from '../../policy/kinds/samples.ts';
+import { Table } from '../../table/index.ts';
 import { policyView } from '../admin/policies.ts';
 import { Reflection } from './reflection.ts';
 
@@ -146,7 +147,8 @@ describe('the reflection', () => {
     intent.policies.changed.listen(() => {
       if (intent.policies.synced) resolve();
     });
-    const options = { client, intent, kinds, services: false, watchSeconds: 60, log: silentLogger };
+    const identities = new Table<IdentityObject>(({ name }) => name);
+    const options = { client, intent, identities, kinds, services: false, watchSeconds: 60, log: silentLogger };
     const metadata = { namespace: 'shop', name: 'p' };
     server.put('/apis/networking.k8s.io/v1/networkpolicies', { metadata });
     server.put('/apis/test.example/v2/quarantines', { metadata });

@@ -2,6 +2,7 @@ import type { Lifecycle, Logger, Service } from '../../base/index.ts';
 import type { Intent } from '../../cluster/index.ts';
 import {
   ENDPOINT_SLICE,
+  IDENTITY,
   type KubeClient,
   NAMESPACE,
   NODE,
@@ -12,13 +13,14 @@ import {
   type Resource,
   SERVICE,
 } from '../../kube/index.ts';
-import type { ObjectRow } from '../../model/index.ts';
+import type { IdentityObject, ObjectRow } from '../../model/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../../policy/index.ts';
 import type { Table } from '../../table/index.ts';
 
 export type ReflectionOptions = {
   readonly client: KubeClient;
   readonly intent: Intent;
+  readonly identities: Table<IdentityObject>;
   readonly log: Logger;
   /** Services and their slices are read too. */
   readonly services: boolean;
@@ -40,7 +42,7 @@ export class Reflection implements Service {
   readonly #follows: readonly Follow[];
 
   constructor(options: ReflectionOptions) {
-    const { client, intent, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
+    const { client, intent, identities, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
     this.#client = client;
     const follow = <T extends ObjectRow, K extends string>(resource: Resource<T>, table: Table<T, K>): Follow => {
       const reflector = new Reflector({ client, resource, log, watchSeconds });
@@ -58,6 +60,7 @@ export class Reflection implements Service {
       follow(NAMESPACE, intent.namespaces),
       follow(NODE, intent.nodes),
       ...kinds.map((kind) => follow(policyResource(kind), intent.policies)),
+      follow(IDENTITY, identities),
       follow(POD, intent.pods),
       ...(services ? [follow(SERVICE, intent.services), follow(ENDPOINT_SLICE, intent.slices)] : []),
     ];

@@ -8,6 +8,7 @@ import type { Intent } from '../../cluster/index.ts';
 import type { ServiceMaps } from '../../datapath/index.ts';
 import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
+import type { IdentityObject } from '../../model/index.ts';
 import { openPlane } from '../../plane/index.ts';
 import { FAKE_NODE, FakeKernel, fakePlaneOptions } from '../../plane/testkit.ts';
 import {
@@ -22,6 +23,7 @@ import {
   stringAt,
 } from '../../sandbox/apiserver/index.ts';
 import { EndpointSliceController } from '../../sandbox/controllers/endpoint-slice-controller.ts';
+import { Table } from '../../table/index.ts';
 import { serviceList } from '../admin/services.ts';
 import { parseConfig } from '../node/config.ts';
 import { ObjectEvents } from '../objects/object-events.ts';
@@ -82,6 +84,7 @@ beforeEach(async () => {
   const reflection = new Reflection({
     client,
     intent,
+    identities: new Table<IdentityObject>(({ name }) => name),
     log: silentLogger,
     services: true,
     watchSeconds: 30,

@@ -25,6 +25,7 @@ import {
   nodeArgv,
   nodePlace,
   processRecords,
+  REPOSITORY,
   requireBuilt,
   SERVICE_CIDR,
   STATE_DIR,
@@ -39,6 +40,7 @@ import { ControlPlane } from './control-plane.ts';
 import { clearGround, layGround } from './ground.ts';
 import { Holds } from './holds.ts';
 import { applyManifest, readManifest } from './manifest.ts';
+import { manifestFiles } from './manifest-files.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { type PodCommand, podCommand } from './pod-exec.ts';
 import { readPodLog } from './pod-log.ts';
@@ -53,6 +55,9 @@ const NODES_TIMEOUT_MS = 20_000;
 const NODES_CHECK_MS = 250;
 
 const READY_TIMEOUT_MS = 60_000;
+
+/** What the product defines of its own; on a cluster its operator applies it. */
+const CRDS = join(REPOSITORY, 'deploy/crds');
 
 type Running = {
   readonly plane: ControlPlane;
@@ -304,6 +309,7 @@ export class SandboxCluster implements Sandbox {
     const { kubeconfigPath } = this;
     await openApi(api, { certificate, token, nodes: this.#nodes, port: options.port, kubeconfigPath });
 
+    for (const path of await manifestFiles([CRDS])) applyManifest(api.store, await readManifest(path), path);
     if (options.dns ?? options.agent ?? true) addClusterDns(api.store);
 
     progress('starting nodes');

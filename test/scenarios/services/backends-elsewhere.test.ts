@@ -116,6 +116,28 @@ describe.each(['disabled', 'native'] as const)('node ports of backends elsewhere
     return [...stdout.matchAll(/xdp_tx: (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
+  test('a workload has one number on both nodes, which is an object of the API', async () => {
+    const twins = [1, 2].map((node) => pod(`twin-${node}`, 8080, `nodeName: node-${node}`));
+    await cluster.apply(twins.join('').replaceAll(/app: twin-\d/g, 'app: twin'));
+    await cluster.waitReady();
+    const numberOf = async (node: string): Promise<number | undefined> => {
+      const agent = apiClient({ socketPath: `${cluster.node(node).agentDir}/admin.sock` });
+      const numbers = await agent.identities();
+      const [twin, ...more] = numbers.filter(({ labels }) => labels.includes('k8s:app=twin'));
+      expect(more).toEqual([]);
+      return twin?.id;
+    };
+    const id = (await numberOf('node-1')) ?? expect.fail();
+    await vi.waitFor(async () => expect(await numberOf('node-2')).toBe(id), { timeout: 60_000 });
+    const ref = { resource: 'identities', name: String(id) };
+    const spec = { namespace: 'elsewhere', labels: { app: 'twin' } };
+    expect(await cluster.get(ref)).toMatchObject({ spec });
+    expect(await cluster.list('identities')).toHaveLength(2);
+    await expect(cluster.patch(ref, { spec: { namespace: 'other' } })).rejects.toThrow('cannot change');
+    await cluster.delete(ref);
+    await vi.waitFor(async () => expect(await cluster.get(ref)).toMatchObject({ spec }), { timeout: 60_000 });
+  });
+
   test.each([
     ['a pod of another node', 'node-1', REMOTE, 'remote sees 172.18.0.2'],
     ['a pod of this node', 'node-2', REMOTE, `remote sees ${CLIENT}`],

@@ -1,0 +1,285 @@
+import { describe, expect, it } from 'vitest';
+import { Lifecycle, silentLogger } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
+import { type IdentityId, type IdentityObject, identityId, type Workload, workloadKey } from '../model/index.ts';
+import { ClusterNumbers } from './cluster-numbers.ts';
+import type { IdentityStore } from './placement.ts';
+import { Placements } from './placements.ts';
+import { probes } from './probes.ts';
+import { CLUSTER_RANGE } from './reserved.ts';
+import { sampleWorkload } from './samples.ts';
+
+const workload = (app: string, namespace = 'shop'): Workload => sampleWorkload({ app, namespace });
+/** Where a workload belongs that meets nobody on its way. */
+const placeOf = (of: Workload): IdentityId => {
+  const [first] = probes(workloadKey(of), CLUSTER_RANGE);
+  return first ?? expect.fail();
+};
+
+/** The objects of a cluster, and one node that follows them when it is told to. */
+function scene(options: { namespaceShare?: number } = {}) {
+  const objects = new Map<IdentityId, IdentityObject>();
+  let version = 0;
+  let broken = false;
+  const put = (id: IdentityId, of: Workload, parts: Partial<IdentityObject> = {}): void => {
+    version += 1;
+    const common = { uid: `u${version}`, namespace: '', name: String(id), heldBy: '', retiring: false };
+    objects.set(id, { ...common, ...objects.get(id), ...parts, id, workload: of, resourceVersion: String(version) });
+  };
+  const isNow = ({ id, resourceVersion }: IdentityObject) => objects.get(id)?.resourceVersion === resourceVersion;
+  const answer = <T>(effect: () => T): T => {
+    if (broken) throw new Error('the API server is away');
+    return effect();
+  };
+  const requests: string[] = [];
+  const store: IdentityStore = {
+    node: 'node-1',
+    create: async (id, of) =>
+      answer(() => {
+        requests.push(`create ${of.labels.get('app')}`);
+        if (objects.has(id)) return false;
+        put(id, of, { heldBy: 'node-1' });
+        return true;
+      }),
+    get: async (id) => answer(() => objects.get(id)),
+    keep: async (object) =>
+      answer(() => {
+        if (!isNow(object) || object.workload === undefined) return false;
+        put(object.id, object.workload, { heldBy: '', retiring: false });
+        return true;
+      }),
+    remove: async (object) => answer(() => isNow(object) && objects.delete(object.id)),
+  };
+  const clock = new FakeClock();
+  const placements = new Placements({ store, clock });
+  const numbers = new ClusterNumbers({ placements, clock, grace: 1_000, ...options });
+  const lifecycle = new Lifecycle({ log: silentLogger });
+  /** The watch brings everything. */
+  const watch = (): void => {
+    const { rows } = numbers.objects;
+    const deletes = Array.from(rows.values()).filter(({ id, uid }) => objects.get(id)?.uid !== uid);
+    const upserts = Array.from(objects.values()).filter((object) => rows.get(object.name) !== object);
+    numbers.objects.apply({ upserts, deletes, synced: true });
+  };
+  /** As a pass of the engine asks. */
+  const pass = (): { lost: number[]; left: number[] } => {
+    const lost = [...numbers.follow()];
+    const left = numbers.expire().map(({ id }) => id);
+    numbers.settle();
+    return { lost, left };
+  };
+  const answered = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const acquire = async (of: Workload): Promise<number> => {
+    numbers.follow();
+    try {
+      return numbers.acquire(of, true).id;
+    } catch {
+      await answered();
+      numbers.follow();
+      return numbers.acquire(of, true).id;
+    }
+  };
+  const start = async (): Promise<void> => {
+    await placements.start(lifecycle);
+    watch();
+    pass();
+  };
+  return {
+    objects,
+    put,
+    numbers,
+    clock,
+    watch,
+    pass,
+    answered,
+    acquire,
+    requests,
+    start,
+    setBroken: (is: boolean) => (broken = is),
+  };
+}
+
+describe('a number of the cluster', () => {
+  it('is asked for once, and known from then on', async () => {
+    const { numbers, answered, requests, start, watch, pass } = scene();
+    await start();
+    for (let again = 0; again < 3; again += 1) {
+      expect(() => numbers.acquire(workload('web'), true)).toThrow(
+        expect.objectContaining({ code: 'E_IDENTITY_ASKED' }),
+      );
+    }
+    await answered();
+    numbers.follow();
+    expect(numbers.acquire(workload('web'), true).id).toBe(placeOf(workload('web')));
+    watch();
+    expect(pass()).toEqual({ lost: [], left: [] });
+    expect(requests).toEqual(['create web']);
+  });
+
+  it('that everybody may use needs no request; one that another node has alone does', async () => {
+    const { put, numbers, requests, start, objects, acquire } = scene();
+    put(placeOf(workload('web')), workload('web'));
+    put(placeOf(workload('db')), workload('db'), { heldBy: 'node-2' });
+    await start();
+    expect(numbers.acquire(workload('web'), true).id).toBe(placeOf(workload('web')));
+    expect(requests).toEqual([]);
+    expect(await acquire(workload('db'))).toBe(placeOf(workload('db')));
+    expect(objects.get(placeOf(workload('db')))?.heldBy).toBe('');
+  });
+
+  it('of a pod of another node is not asked for here', async () => {
+    const { numbers, requests, start, answered, put, watch } = scene();
+    await start();
+    expect(() => numbers.acquire(workload('web'), false)).toThrow();
+    await answered();
+    expect(requests).toEqual([]);
+    put(placeOf(workload('web')), workload('web'), { heldBy: 'node-2' });
+    watch();
+    numbers.follow();
+    expect(numbers.acquire(workload('web'), false).id).toBe(placeOf(workload('web')));
+  });
+
+  it('is usable while the API is away, and a new one is waited for', async () => {
+    const { start, acquire, setBroken, answered, watch, clock } = scene();
+    await start();
+    const id = await acquire(workload('web'));
+    watch();
+    setBroken(true);
+    expect(await acquire(workload('web'))).toBe(id);
+    await expect(acquire(workload('new'))).rejects.toThrow('the API server is away');
+    setBroken(false);
+    await clock.advance(200);
+    await answered();
+    expect(await acquire(workload('new'))).toBe(placeOf(workload('new')));
+  });
+
+  it('that nobody here uses any more goes after its grace, when this node has it alone', async () => {
+    const { numbers, start, acquire, watch, pass, clock, objects, answered, put } = scene();
+    const shared = placeOf(workload('shared'));
+    put(shared, workload('shared'));
+    await start();
+    const [mine, theirs] = [await acquire(workload('web')), await acquire(workload('shared'))];
+    watch();
+    pass();
+    for (const id of [mine, theirs]) numbers.release(identityId(id));
+    await clock.advance(999);
+    expect(pass().left).toEqual([]);
+    await clock.advance(2);
+    expect(pass().left).toEqual([mine]);
+    await answered();
+    expect([...objects.keys()]).toEqual([shared]);
+    // The watch is late: what is deleted is not used again for that.
+    pass();
+    expect(() => numbers.acquire(workload('web'), true)).toThrow();
+    watch();
+    await answered();
+    pass();
+    expect(numbers.acquire(workload('web'), true).id).toBe(mine);
+  });
+
+  it('is not deleted that somebody took meanwhile', async () => {
+    const { numbers, start, acquire, watch, pass, clock, objects, answered, put } = scene();
+    await start();
+    const id = identityId(await acquire(workload('web')));
+    watch();
+    pass();
+    numbers.release(id);
+    put(id, workload('web'), { heldBy: '' });
+    await clock.advance(2_000);
+    expect(pass().left).toEqual([id]);
+    await answered();
+    expect(objects.has(id)).toBe(true);
+    watch();
+    pass();
+    expect(numbers.acquire(workload('web'), true).id).toBe(id);
+  });
+
+  it('of a namespace that has its share is given back for the next, and refused when none rests', async () => {
+    const { numbers, start, acquire, watch, pass, answered } = scene({ namespaceShare: 2 / 65_280 });
+    await start();
+    const first = identityId(await acquire(workload('one')));
+    await acquire(workload('two'));
+    watch();
+    pass();
+    expect(() => numbers.acquire(workload('three'), true)).toThrow(
+      expect.objectContaining({ code: 'E_IDENTITY_SHARE' }),
+    );
+    numbers.release(first);
+    expect(() => numbers.acquire(workload('three'), true)).toThrow(
+      expect.objectContaining({ code: 'E_IDENTITY_RESTING' }),
+    );
+    expect(pass().left).toEqual([first]);
+    await answered();
+    expect(await acquire(workload('three'))).toBe(placeOf(workload('three')));
+    expect(await acquire(workload('other', 'another'))).toBe(placeOf(workload('other', 'another')));
+  });
+});
+
+describe('an object that somebody deleted or replaced', () => {
+  it('is made again by who uses it', async () => {
+    const { start, acquire, watch, pass, objects, answered } = scene();
+    await start();
+    const id = identityId(await acquire(workload('web')));
+    watch();
+    pass();
+    objects.delete(id);
+    watch();
+    expect(pass()).toEqual({ lost: [], left: [] });
+    await answered();
+    pass();
+    expect(objects.get(id)?.workload).toEqual(workload('web'));
+  });
+
+  it('costs those their number whom it stood for, and means the other only after a whole pass', async () => {
+    const { numbers, start, acquire, watch, pass, objects, put, answered } = scene();
+    await start();
+    const id = identityId(await acquire(workload('web')));
+    watch();
+    pass();
+    objects.delete(id);
+    put(id, workload('thief'));
+    watch();
+    expect([...numbers.follow()]).toEqual([id]);
+    expect(() => numbers.acquire(workload('web'), true)).toThrow();
+    numbers.release(id);
+    expect(numbers.expire().map((each) => each.id)).toEqual([id]);
+    expect(numbers.get(id)).toBeUndefined();
+    numbers.settle();
+    numbers.follow();
+    expect(numbers.get(id)?.workload).toEqual(workload('thief'));
+    await answered();
+    numbers.follow();
+    expect(numbers.acquire(workload('web'), true).id).not.toBe(id);
+  });
+
+  it('is kept by who uses it when it is to go', async () => {
+    const { start, acquire, watch, pass, objects, put, answered } = scene();
+    await start();
+    const id = identityId(await acquire(workload('web')));
+    put(id, workload('web'), { retiring: true });
+    watch();
+    expect(pass()).toEqual({ lost: [], left: [] });
+    await answered();
+    expect(objects.get(id)?.retiring).toBe(false);
+  });
+});
+
+describe('what numbers meant to an earlier life', () => {
+  it('holds until the API says otherwise', async () => {
+    const before = scene();
+    await before.start();
+    const ids = [await before.acquire(workload('web')), await before.acquire(workload('gone'))];
+    const after = scene();
+    after.numbers.restore(before.numbers.snapshot());
+    after.put(identityId(ids[0] ?? 0), workload('web'));
+    expect(after.numbers.synced).toBe(false);
+    after.watch();
+    after.numbers.follow();
+    expect(after.numbers.acquire(workload('web'), true).id).toBe(ids[0]);
+    expect(after.numbers.expire().map(({ id }) => Number(id))).toEqual([ids[1]]);
+    expect(after.numbers.settle()).toBe(true);
+    expect([...after.numbers.changes]).toEqual([[ids[1], undefined]]);
+  });
+});
