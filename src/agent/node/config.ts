@@ -233,7 +233,7 @@ export const configSchema = z.strictObject({
     .enum(['disabled', 'best-effort', 'native'])
     .default('disabled')
     .describe(
-      'XDP at the drivers of devices, for established connections to backends elsewhere; native: a device that cannot is an error. Not on a veth pair whose other end leaves checksums to be filled in.',
+      'XDP at the drivers of devices, for established connections to backends elsewhere that no tunnel leads to; native: a device that cannot is an error. Not on a veth pair whose other end leaves checksums to be filled in.',
     ),
   loadBalancing: z
     .enum(['random', 'maglev'])

@@ -9,14 +9,15 @@ import { type Cgroup, exitCode, inCgroupArgv, inNetnsArgv, type NodePlace, REPOS
 export type NodeAgentOptions = {
   readonly node: NodePlace;
   readonly cgroup: Cgroup;
+  readonly alone: boolean;
   readonly log: Logger;
   readonly logLevel?: string | undefined;
   /** Merged over the configuration that the sandbox writes. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
 };
 
-/** The configuration of a node's agent, as `membrane agent --config` reads it. */
-export function agentConfig(node: NodePlace, cgroup: string, logLevel: string): Record<string, unknown> {
+/** The configuration of a node's agent, as `membrane agent --config` reads it. `alone`: it is the only node. */
+function agentConfig(node: NodePlace, { cgroup, alone, logLevel = 'info' }: NodeAgentOptions): Record<string, unknown> {
   return {
     nodeName: node.name,
     kubeconfig: node.kubeconfig,
@@ -25,7 +26,8 @@ export function agentConfig(node: NodePlace, cgroup: string, logLevel: string): 
     cniSocket: join(node.agentDir, 'cni.sock'),
     adminSocket: join(node.agentDir, 'admin.sock'),
     uplink: 'eth0',
-    cgroup,
+    cgroup: cgroup.path,
+    routing: alone ? 'native' : 'tunnel',
     metrics: { host: '127.0.0.1', port: 9963 },
     log: { level: logLevel, file: join(node.dir, 'agent.log') },
   };
@@ -51,11 +53,11 @@ export class NodeAgent {
 
   /** Starts it unless it runs. Resolves when the process is there, which is before it is ready. */
   async start(): Promise<void> {
-    const { node, cgroup, config, logLevel } = this.#options;
+    const { node, config } = this.#options;
     this.#wanted = true;
     if (this.#child !== undefined) return;
     await mkdir(node.agentDir, { recursive: true, mode: 0o700 });
-    const merged = { ...agentConfig(node, cgroup.path, logLevel ?? 'info'), ...config };
+    const merged = { ...agentConfig(node, this.#options), ...config };
     await writeFile(join(node.dir, 'agent.yaml'), stringify(merged), { mode: 0o600 });
     this.#spawn();
   }

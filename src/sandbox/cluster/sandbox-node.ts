@@ -46,7 +46,8 @@ export class SandboxNode {
       },
     });
     const { agentConfig: config, logLevel } = sandbox;
-    this.agent = new NodeAgent({ node: place, cgroup, log, config, logLevel });
+    const alone = (sandbox.nodes ?? 1) === 1;
+    this.agent = new NodeAgent({ node: place, cgroup, alone, log, config, logLevel });
   }
 
   async start(options: { withAgent: boolean }): Promise<void> {

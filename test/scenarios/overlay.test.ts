@@ -1,0 +1,190 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ApiClient, apiClient } from '../../src/api/index.ts';
+import { buildPacket, macOfAddr, parseAddr, parseMac } from '../../src/net/index.ts';
+import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
+import { waitForMachine } from '../../src/sandbox/testkit.ts';
+import { eventually } from './services/eventually.ts';
+
+/** An address of the world (see src/sandbox/machine/topology.ts). */
+const OUTSIDER = '198.51.100.5';
+const NAMESPACE = 'across';
+const [TCP, UDP] = [8080, 9090];
+
+const pod = (name: string, app: string, node: string, command: string): string => `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, namespace: ${NAMESPACE}, labels: { app: ${app} } }
+spec:
+  nodeName: ${node}
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: main
+      image: sandbox/none
+      command: [sh, -c, '${command}']
+---`;
+
+const SERVES = `socat UDP-RECVFROM:${UDP},fork,reuseaddr EXEC:cat & exec socat TCP-LISTEN:${TCP},fork,reuseaddr,backlog=64 "SYSTEM:echo seen \\$SOCAT_PEERADDR; cat"`;
+const IDLES = 'exec sleep infinity';
+
+const MANIFEST = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: ${NAMESPACE} }
+---${pod('client', 'client', 'node-1', IDLES)}${pod('stranger', 'stranger', 'node-1', IDLES)}${pod('server', 'server', 'node-2', SERVES)}
+apiVersion: v1
+kind: Service
+metadata: { name: server, namespace: ${NAMESPACE} }
+spec: { selector: { app: server }, ports: [{ port: 80, targetPort: ${TCP} }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: server, namespace: ${NAMESPACE} }
+spec:
+  podSelector: { matchLabels: { app: server } }
+  policyTypes: [Ingress]
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: client } } }] }]
+`;
+
+const cluster = new SandboxCluster();
+let isUp = false;
+
+beforeAll(async () => {
+  await waitForMachine();
+  await cluster.up({ nodes: 2, dns: false });
+  isUp = true;
+  await cluster.apply(MANIFEST);
+  await cluster.waitReady();
+  const answers = async () => (await ask('client', await ip('server'))).includes('seen');
+  await eventually('the client reaches the server', answers);
+});
+
+afterAll(async () => {
+  if (isUp) await cluster.down();
+});
+
+const agent = (node: string): ApiClient => apiClient({ socketPath: join(cluster.node(node).agentDir, 'admin.sock') });
+
+async function ip(name: string): Promise<string> {
+  const found = await cluster.get({ resource: 'pods', namespace: NAMESPACE, name });
+  return (found?.['status'] as { podIP?: string } | undefined)?.podIP ?? '';
+}
+
+/** What a pod hears from an address when it says hello there; nothing when it does not get there. */
+async function ask(from: string, to: string, port = TCP): Promise<string> {
+  const line = `echo hello | socat -t2 - TCP:${to}:${port},connect-timeout=2`;
+  return (await cluster.exec(NAMESPACE, from, ['sh', '-c', line], { timeoutMs: 20_000 })).stdout;
+}
+
+/** Packets that a node dropped for this reason. */
+async function dropped(node: string, reason: string): Promise<number> {
+  const text = await agent(node).metrics();
+  const lines = text
+    .split('\n')
+    .filter((line) => line.startsWith(`membrane_datapath_packets_total{reason="${reason}"`));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+test('a pod is known on another node by who it is, under its own address', async () => {
+  expect(await ask('client', await ip('server'))).toBe(`seen ${await ip('client')}\nhello\n`);
+  const before = await dropped('node-2', 'policy-ingress');
+  expect(await ask('stranger', await ip('server'))).toBe('');
+  expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
+});
+
+test('datagrams get there, in one piece or in several', async () => {
+  for (const bytes of [100, 1450, 4000]) {
+    const line = `head -c ${bytes} /dev/zero | socat -b 65000 -t2 - UDP:${await ip('server')}:${UDP} | wc -c`;
+    const { stdout } = await cluster.exec(NAMESPACE, 'client', ['sh', '-c', line], { timeoutMs: 20_000 });
+    expect([bytes, Number(stdout)]).toEqual([bytes, bytes]);
+  }
+});
+
+test('a long stream arrives whole', async () => {
+  const talk = `head -c 20000000 /dev/zero | socat -t5 - TCP:${await ip('server')}:${TCP} | wc -c`;
+  const { stdout } = await cluster.exec(NAMESPACE, 'client', ['sh', '-c', talk], { timeoutMs: 60_000 });
+  expect(Number(stdout)).toBe(20_000_000 + `seen ${await ip('client')}\n`.length);
+});
+
+test('a service has its backend on the other node, which sees the client', async () => {
+  const service = await cluster.get({ resource: 'services', namespace: NAMESPACE, name: 'server' });
+  const { clusterIP = '' } = (service?.['spec'] ?? {}) as { clusterIP?: string };
+  expect(await ask('client', clusterIP, 80)).toBe(`seen ${await ip('client')}\nhello\n`);
+  expect(await ask('stranger', clusterIP, 80)).toBe('');
+});
+
+test('a process of a node reaches pods of the other as that node, if policy says so', async () => {
+  const line = async () =>
+    (
+      await cluster.nodeExec(
+        'node-1',
+        ['sh', '-c', `echo hello | socat -t2 - TCP:${await ip('server')}:${TCP},connect-timeout=2`],
+        { timeoutMs: 20_000 },
+      )
+    ).stdout;
+  const before = await dropped('node-2', 'policy-ingress');
+  expect(await line()).toBe('');
+  expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
+  await cluster.patch(
+    { resource: 'pods', namespace: NAMESPACE, name: 'server' },
+    { metadata: { labels: { app: 'open' } } },
+  );
+  const source = cluster.node('node-1').ip;
+  await eventually('the node is let in', async () => (await line()) === `seen ${source}\nhello\n`);
+  await cluster.patch(
+    { resource: 'pods', namespace: NAMESPACE, name: 'server' },
+    { metadata: { labels: { app: 'server' } } },
+  );
+  await eventually('the policy holds again', async () => (await ask('client', await ip('server'))).includes('seen'));
+});
+
+/** A VXLAN packet with the client's identity, to the server. */
+async function forged(): Promise<string> {
+  const [from, to] = [parseAddr(await ip('client')), parseAddr(await ip('server'))];
+  const endpoints = await agent('node-1').endpoints();
+  const client = endpoints.find(({ pod: name }) => name === 'client');
+  const server = (await agent('node-2').endpoints()).find(({ pod: name }) => name === 'server');
+  const header = Buffer.alloc(8);
+  header.writeUInt8(0x88, 0);
+  header.writeUInt16BE(server?.identity ?? 0, 2);
+  header.writeUInt32BE((client?.identity ?? 0) << 8, 4);
+  const frame = buildPacket({
+    ethernet: { source: macOfAddr(from), destination: parseMac('0a:58:a9:fe:01:01') },
+    network: { kind: 'ipv4', source: from, destination: to },
+    transport: { kind: 'udp', sourcePort: 40_000, destinationPort: UDP, payload: new Uint8Array(8) },
+  });
+  return Buffer.concat([header, frame]).toString('base64');
+}
+
+test('VXLAN with a trusted identity is dropped that no node has sent', async () => {
+  const node = cluster.node('node-2').ip;
+  const send = (bind: string) => `base64 -d | socat -u - UDP:${node}:8472${bind}`;
+  const packet = await forged();
+  const before = await dropped('node-2', 'unknown-node');
+  await cluster.worldExec(['sh', '-c', `echo ${packet} | ${send(`,bind=${OUTSIDER}`)}`], { timeoutMs: 20_000 });
+  await eventually('the node drops it', async () => (await dropped('node-2', 'unknown-node')) > before);
+  const forgedBefore = await dropped('node-1', 'forged-tunnel');
+  await cluster.exec(NAMESPACE, 'client', ['sh', '-c', `echo ${packet} | ${send('')}`], { timeoutMs: 20_000 });
+  await eventually('its own node drops a pod’s', async () => (await dropped('node-1', 'forged-tunnel')) > forgedBefore);
+});
+
+test('what was meant for who had other labels does not reach him while the sender’s agent is stopped', async () => {
+  const to = await ip('server');
+  const pid = (await cluster.agentPid('node-1')) ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await cluster.patch(
+      { resource: 'pods', namespace: NAMESPACE, name: 'server' },
+      { metadata: { labels: { app: 'open' } } },
+    );
+    const before = await dropped('node-2', 'stale-destination');
+    await eventually('packets for the former one are dropped', async () => {
+      await ask('stranger', to);
+      return (await dropped('node-2', 'stale-destination')) > before;
+    });
+    expect(await ask('client', to)).toBe('');
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await eventually('and who knows of it gets there', async () => (await ask('stranger', to)).includes('seen'));
+});
