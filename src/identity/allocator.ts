@@ -30,8 +30,8 @@ type Held = { readonly identity: PodIdentity; readonly key: string; users: numbe
 type Holding = { held: number; readonly resting: Set<Held> };
 
 /**
- * Numbers that one node gives by itself, where there is no API to share them through: one number per distinct workload, counted users, reuse after a grace period, or before when
- * none is free. One namespace holds a share of them at most, so that pods of others find one, however often its own are
+ * Numbers that one node gives by itself, where there is no API to share them through: one number per distinct workload,
+ * counted users, reuse after a grace period, or before when none is free. One namespace holds a share of them at most, so that pods of others find one, however often its own are
  * relabelled.
  *
  * @public For tests and tools that have no API.

@@ -5,31 +5,30 @@ import type { Change } from './netlink.ts';
 import {
   attribute,
   concatBytes,
+  IFF_UP,
+  IFLA,
+  LINK_INFO,
   linkHeader,
   type Message,
   NLM,
   parseAttributes,
   type Reply,
+  RT_TABLE_MAIN,
+  RTA,
   RTM,
+  routeHeader,
+  SCOPE,
   text,
   u8,
   u32,
 } from './netlink-message.ts';
 
-const IFLA = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, afSpec: 26, netnsFd: 28, extMask: 29 } as const;
-const INFO = { kind: 1, data: 2 } as const;
 const VETH_PEER = 1;
 const AF_INET6 = 10;
 const INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_NONE = 1;
-const IFF_UP = 1;
 const ARPHRD_ETHER = 1;
 const NUD_PERMANENT = 0x80;
-const SCOPE = { universe: 0, link: 253 } as const;
-const RTN_UNICAST = 1;
-const RT_TABLE_MAIN = 254;
-/** Who put a route there (iproute2's rt_protos: "static"). */
-const RTPROT_STATIC = 4;
 
 const family = (addr: Addr): number => (addrFamily(addr) === 4 ? 2 : AF_INET6);
 const bits = (addr: Addr): number => (addrFamily(addr) === 4 ? 32 : 128);
@@ -59,7 +58,11 @@ export function newVeth(spec: VethSpec, netnsFd: number): Change {
     payload: concatBytes(
       linkHeader(),
       end(spec.name, spec.mac),
-      attribute(IFLA.linkInfo, attribute(INFO.kind, text('veth')), attribute(INFO.data, attribute(VETH_PEER, peer))),
+      attribute(
+        IFLA.linkInfo,
+        attribute(LINK_INFO.kind, text('veth')),
+        attribute(LINK_INFO.data, attribute(VETH_PEER, peer)),
+      ),
     ),
   };
 }
@@ -123,16 +126,15 @@ export function newRoute(spec: RouteSpec): Change {
   if (addr === undefined) throw new TypeError('a route without a destination needs a gateway');
   const scope = spec.via === undefined ? SCOPE.link : SCOPE.universe;
   const length = spec.to === undefined ? 0 : bits(addr);
-  const header = [family(addr), length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0];
   return {
     what: `add the route to ${spec.to ?? 'everything'}`,
     type: RTM.newRoute,
     flags: NLM.create | NLM.replace,
     payload: concatBytes(
-      Uint8Array.from(header),
-      ...(spec.to === undefined ? [] : [attribute(1, addrBytes(spec.to))]),
-      attribute(4, u32(spec.ifindex)),
-      ...(spec.via === undefined ? [] : [attribute(5, addrBytes(spec.via))]),
+      routeHeader(family(addr), length, scope),
+      ...(spec.to === undefined ? [] : [attribute(RTA.destination, addrBytes(spec.to))]),
+      attribute(RTA.out, u32(spec.ifindex)),
+      ...(spec.via === undefined ? [] : [attribute(RTA.gateway, addrBytes(spec.via))]),
     ),
   };
 }
@@ -197,10 +199,13 @@ export function describeReply(reply: Reply): { readonly ifindex: number; readonl
     }
     case RTM.newRoute: {
       const attributes = parseAttributes(payload.subarray(12));
-      const out = attributes.get(4);
+      const out = attributes.get(RTA.out);
       const index = out === undefined ? 0 : new DataView(out.buffer, out.byteOffset).getUint32(0, true);
       const isMain = view.getUint8(4) === RT_TABLE_MAIN;
-      return { ifindex: isMain ? index : 0, line: routeLine(addr(attributes.get(1)), addr(attributes.get(5))) };
+      return {
+        ifindex: isMain ? index : 0,
+        line: routeLine(addr(attributes.get(RTA.destination)), addr(attributes.get(RTA.gateway))),
+      };
     }
     default: {
       const attributes = parseAttributes(payload.subarray(12));

@@ -16,6 +16,33 @@ export const RTM = {
   getNeighbour: 30,
 } as const;
 
+/** Attributes of links: include/uapi/linux/if_link.h. */
+export const IFLA = {
+  address: 1,
+  name: 3,
+  mtu: 4,
+  master: 10,
+  linkInfo: 18,
+  afSpec: 26,
+  netnsFd: 28,
+  extMask: 29,
+} as const;
+export const LINK_INFO = { kind: 1, data: 2 } as const;
+export const IFF_UP = 1;
+
+/** Attributes of routes. */
+export const RTA = { destination: 1, out: 4, gateway: 5, prefSource: 7 } as const;
+export const SCOPE = { universe: 0, link: 253 } as const;
+export const RT_TABLE_MAIN = 254;
+/** Who put a route there (iproute2's rt_protos: "static"). */
+const RTPROT_STATIC = 4;
+const RTN_UNICAST = 1;
+
+/** struct rtmsg of a route in the main table, to a prefix of `length` bits. */
+export function routeHeader(family: number, length: number, scope: number): Uint8Array {
+  return Uint8Array.of(family, length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0);
+}
+
 const HEADER = 16;
 const align4 = (length: number): number => (length + 3) & ~3;
 

@@ -5,26 +5,25 @@ import type { Change } from './netlink.ts';
 import {
   attribute,
   concatBytes,
+  IFF_UP,
+  IFLA,
+  LINK_INFO,
   linkHeader,
   NLM,
   parseAttributes,
   type Reply,
+  RT_TABLE_MAIN,
+  RTA,
   RTM,
+  routeHeader,
+  SCOPE,
   text,
   u8,
   u32,
 } from './netlink-message.ts';
 
-const IFLA = { address: 1, name: 3, mtu: 4, linkInfo: 18 } as const;
-const INFO = { kind: 1, data: 2 } as const;
 const VXLAN = { learning: 7, port: 15, gbp: 23, collectMetadata: 25 } as const;
-const RTA = { destination: 1, out: 4, prefSource: 7 } as const;
-const IFF_UP = 1;
 const IFF_NOARP = 0x80;
-const RT_TABLE_MAIN = 254;
-const RTPROT_STATIC = 4;
-const SCOPE_LINK = 253;
-const RTN_UNICAST = 1;
 const AF_INET = 2;
 
 export type OverlaySpec = {
@@ -57,7 +56,7 @@ export function newOverlay(spec: OverlaySpec, index: Ifindex | undefined): Chang
       attribute(IFLA.name, text(spec.name)),
       attribute(IFLA.address, macBytes(spec.mac)),
       attribute(IFLA.mtu, u32(spec.mtu)),
-      attribute(IFLA.linkInfo, attribute(INFO.kind, text('vxlan')), attribute(INFO.data, data)),
+      attribute(IFLA.linkInfo, attribute(LINK_INFO.kind, text('vxlan')), attribute(LINK_INFO.data, data)),
     ),
   };
 }
@@ -80,11 +79,11 @@ export function setMtu(index: Ifindex, mtu: number): Change {
 export function isOverlay(reply: Reply, spec: OverlaySpec): boolean {
   const attributes = parseAttributes(reply.payload.subarray(16));
   const info = parseAttributes(attributes.get(IFLA.linkInfo) ?? new Uint8Array());
-  const data = parseAttributes(info.get(INFO.data) ?? new Uint8Array());
+  const data = parseAttributes(info.get(LINK_INFO.data) ?? new Uint8Array());
   const equal = (bytes: Uint8Array | undefined, wanted: Uint8Array) =>
     bytes !== undefined && Buffer.compare(bytes, wanted) === 0;
   return (
-    equal(info.get(INFO.kind), text('vxlan')) &&
+    equal(info.get(LINK_INFO.kind), text('vxlan')) &&
     equal(data.get(VXLAN.port), portBytes(spec.port)) &&
     equal(data.get(VXLAN.collectMetadata), u8(1)) &&
     data.has(VXLAN.gbp) &&
@@ -99,7 +98,7 @@ export function rangeRoute(range: Prefix, index: Ifindex, source: Addr): Change 
     type: RTM.newRoute,
     flags: NLM.create | NLM.replace,
     payload: concatBytes(
-      routeHeader(range),
+      routeHeader(AF_INET, range.length, SCOPE.link),
       attribute(RTA.destination, addrBytes(range.network)),
       attribute(RTA.out, u32(index)),
       attribute(RTA.prefSource, addrBytes(source)),
@@ -113,16 +112,12 @@ export function removeRangeRoute(range: Prefix, index: Ifindex): Change {
     type: RTM.deleteRoute,
     flags: 0,
     payload: concatBytes(
-      routeHeader(range),
+      routeHeader(AF_INET, range.length, SCOPE.link),
       attribute(RTA.destination, addrBytes(range.network)),
       attribute(RTA.out, u32(index)),
     ),
     ignore: ['ESRCH', 'ENODEV'],
   };
-}
-
-function routeHeader(range: Prefix): Uint8Array {
-  return Uint8Array.of(AF_INET, range.length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, SCOPE_LINK, RTN_UNICAST, 0, 0, 0, 0);
 }
 
 /** The ranges that have a route through a device, and where from, among all routes. */
