@@ -212,7 +212,7 @@ export class ContainerRunner {
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
     await Promise.race([
-      host.objects.changed(pod.metadata.namespace, either),
+      host.objects.changed(pod, either),
       ...(container.targetContainerName === '' ? [] : [systemClock.sleep(RETRY_MS, either).catch(() => undefined)]),
     ]);
     done.abort();

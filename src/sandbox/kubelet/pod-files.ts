@@ -100,14 +100,11 @@ export class PodFiles {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** Until an object of the namespace changes, or some time has gone. */
+  /** Until something changes that the files may be made of, or some time has gone. */
   async #news(pod: Pod, signal: AbortSignal, ms: number): Promise<void> {
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
-    await Promise.race([
-      this.#host.objects.changed(pod.metadata.namespace, either),
-      systemClock.sleep(ms, either).catch(() => undefined),
-    ]);
+    await Promise.race([this.#host.objects.changed(pod, either), systemClock.sleep(ms, either).catch(() => undefined)]);
     done.abort();
   }
 }

@@ -1,6 +1,7 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { errorMessage, type Logger } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
+import type { Pod } from '../client/index.ts';
 import type { PodSources } from './env/container-env.ts';
 
 /** What the pods of a node are made of besides themselves. */
@@ -23,7 +24,7 @@ export class PodObjects {
       RESOURCES.map(async (resource) => {
         try {
           for await (const { object } of this.#store.watch(resource, { signal })) {
-            this.tell(object.metadata.namespace ?? '');
+            this.#changes.emit(inNamespace(object.metadata.namespace ?? ''));
           }
         } catch (error) {
           if (!signal.aborted) this.#log.error({ resource, error: errorMessage(error) }, 'watch ended');
@@ -32,9 +33,9 @@ export class PodObjects {
     );
   }
 
-  /** Says that something changed there that pods are made of. */
-  tell(namespace: string): void {
-    this.#changes.emit(`in ${namespace}`);
+  /** Says that a pod's own labels or annotations changed, of which files of its may be made. */
+  tell(pod: Pod): void {
+    this.#changes.emit(ofPod(pod));
   }
 
   of(namespace: string): PodSources {
@@ -45,8 +46,20 @@ export class PodObjects {
     };
   }
 
-  /** Resolves at the next change of any of them in a namespace, or when the signal is aborted. */
-  async changed(namespace: string, signal: AbortSignal): Promise<void> {
-    await once(this.#changes, `in ${namespace}`, { signal }).catch(() => undefined);
+  /** Resolves at the next change of the pod itself or of an object in its namespace, or when the signal is aborted. */
+  async changed(pod: Pod, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // A change of one pod is no news for the others of its namespace: each would read its volumes again.
+    const topics = [inNamespace(pod.metadata.namespace), ofPod(pod)];
+    const settle = () => resolve();
+    for (const topic of topics) this.#changes.on(topic, settle);
+    signal.addEventListener('abort', settle, { once: true });
+    if (signal.aborted) settle();
+    await promise;
+    signal.removeEventListener('abort', settle);
+    for (const topic of topics) this.#changes.off(topic, settle);
   }
 }
+
+const inNamespace = (namespace: string): string => `in ${namespace}`;
+const ofPod = ({ metadata: { uid } }: Pod): string => `pod ${uid}`;

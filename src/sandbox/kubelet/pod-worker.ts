@@ -61,7 +61,7 @@ export class PodWorker {
     }
     this.#pod = pod;
     if (!isDeepStrictEqual([labels, annotations], [pod.metadata.labels, pod.metadata.annotations])) {
-      this.#host.objects.tell(pod.metadata.namespace);
+      this.#host.objects.tell(pod);
     }
     if (pod.metadata.deletionTimestamp === undefined) {
       this.#startEphemeral?.();
