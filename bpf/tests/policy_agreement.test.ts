@@ -6,7 +6,7 @@ import { CompiledEngine } from '../../test/policy-cases/engine-compiled.ts';
 import { KernelEngine, KernelNodes } from '../../test/policy-cases/engine-kernel.ts';
 import { OracleEngine } from '../../test/policy-cases/engine-oracle.ts';
 import { TraceEngine } from '../../test/policy-cases/engine-trace.ts';
-import type { Flow } from '../../test/policy-cases/world.ts';
+import type { Flow, World, WorldNode } from '../../test/policy-cases/world.ts';
 
 const FLOWS = 50;
 
@@ -44,33 +44,62 @@ test.each<[string, number, ArbitraryOptions]>([
   },
 );
 
-const VIP = parseAddr('10.96.0.1');
 const TRANSPORTS: readonly number[] = [PROTOCOL_NUMBERS.TCP, PROTOCOL_NUMBERS.UDP];
 
-/** Every second connection that can be goes through a service, whose port says nothing about the backend's. */
-function throughServices(flows: readonly Flow[]): Flow[] {
+/** Where each kind of frontend is. */
+const FRONTENDS = {
+  ClusterIP: { addr: parseAddr('10.96.0.1'), port: 80 },
+  NodePort: { addr: undefined, port: 30_080 },
+  HostPort: { addr: undefined, port: 54_321 },
+  ExternalIP: { addr: parseAddr('203.0.113.80'), port: 80 },
+} as const;
+type ServedBy = keyof typeof FRONTENDS;
+const INSIDE = Object.keys(FRONTENDS) as ServedBy[];
+/** Nobody out there has a cluster address. */
+const OUTSIDE = INSIDE.filter((kind) => kind !== 'ClusterIP');
+
+/** The node whose programs judge the flow. */
+function judging(world: World, { from, to }: Flow): WorldNode | undefined {
+  const pod = from.kind === 'pod' ? from.pod : to.kind === 'pod' ? to.pod : undefined;
+  return world.nodes.find(({ name }) => name === pod?.node);
+}
+
+/** Two of three connections that can be go through a service of some kind, whose port says nothing about the backend's. */
+function throughServices(world: World, flows: readonly Flow[]): Flow[] {
   return flows.flatMap((flow, index) => {
     if (addrFamily(flow.to.addr) !== 4 || flow.protocol === PROTOCOL_NUMBERS.ICMPv6) return [];
-    const isServed = index % 2 === 0 && TRANSPORTS.includes(flow.protocol) && flow.from.kind === 'pod' && flow.port > 0;
-    return [isServed ? { ...flow, frontend: { addr: VIP, port: 80 } } : flow];
+    const node = judging(world, flow);
+    const own = node?.addrs.find((addr) => addrFamily(addr) === 4);
+    // What the node itself asks for is turned at its sockets.
+    const isOwn = flow.from.kind === 'node' && flow.from.node === node;
+    if (index % 3 === 0 || !TRANSPORTS.includes(flow.protocol) || flow.port === 0 || isOwn) return [flow];
+    const kinds = flow.from.kind === 'pod' ? INSIDE : OUTSIDE;
+    const kind = kinds[Math.floor(index / 3) % kinds.length] ?? 'ExternalIP';
+    const { addr = own, port } = FRONTENDS[kind];
+    return addr === undefined ? [] : [{ ...flow, frontend: { kind, addr, port } }];
   });
 }
 
-test('what policy trace says and the kernel agree, with services: 25 worlds', async () => {
-  const seen = { allow: 0, deny: 0, served: 0 };
+test('what policy trace says and the kernel agree, with services of every kind: 25 worlds', async () => {
+  const seen = { allow: 0, deny: 0, fromPods: 0, fromOutside: 0 };
+  const kinds = new Set<string>();
   await fc.assert(
     fc.asyncProperty(arbitraryCase({ flows: FLOWS, ipv6: false }), async ({ world, flows }) => {
       const [traced, kernel] = [new TraceEngine(), new KernelEngine(nodes)];
       for (const engine of [traced, kernel]) await engine.setUp(world);
-      for (const flow of throughServices(flows)) {
+      for (const flow of throughServices(world, flows)) {
         const [said, done] = [await traced.verdict(flow), await kernel.verdict(flow)];
         expect(said.verdict, `${said.why} | ${done.why} | ${JSON.stringify(flow)}`).toBe(done.verdict);
         seen[done.verdict] += 1;
-        if (flow.frontend !== undefined) seen.served += 1;
+        if (flow.frontend === undefined) continue;
+        seen[flow.from.kind === 'pod' ? 'fromPods' : 'fromOutside'] += 1;
+        kinds.add(`${flow.from.kind === 'pod' ? 'inside' : 'outside'} ${flow.frontend.kind}`);
       }
       await traced.close();
     }),
     { numRuns: 25 },
   );
-  expect(Math.min(seen.allow, seen.deny, seen.served)).toBeGreaterThan((25 * FLOWS) / 10);
+  expect(Math.min(seen.allow, seen.deny, seen.fromPods)).toBeGreaterThan((25 * FLOWS) / 10);
+  expect(seen.fromOutside).toBeGreaterThan((25 * FLOWS) / 50);
+  expect(kinds.size).toBe(INSIDE.length + OUTSIDE.length);
 });

@@ -149,6 +149,7 @@ export class Engine implements Service {
     const waiting = settled && cluster.identities.waiting.size > 0;
     if (roomier || waiting || repository.cidrs.generation !== this.#prefixes) this.kick();
     if (installer.retired > 0) this.#passes.later(300);
+    if (installer.short) this.#passes.later(1_000);
   }
 
   /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */

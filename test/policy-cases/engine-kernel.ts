@@ -61,17 +61,18 @@ export class KernelEngine implements Engine {
   }
 
   async verdict(flow: Flow) {
-    const byPacket = flow.frontend !== undefined && flow.from.kind === 'pod';
-    if (checkpoints(flow).length === 0 && !byPacket) return { verdict: 'allow', why: 'not on the wire' } as const;
+    const isPods = flow.from.kind === 'pod';
+    if (checkpoints(flow).length === 0 && !(isPods && flow.frontend !== undefined)) {
+      return { verdict: 'allow', why: 'not on the wire' } as const;
+    }
     const { hook, end, forwarded } = way(flow);
+    const frontend = frontendOf(flow, hook);
     const node = this.#nodes.node(end.pod.node);
     const judge = async () => await node.judge(hook, end.addr, frameOf(flow, hook), forwarded);
-    const { frontend } = flow;
-    // A socket hook turns what a process of the node asks for before there is a packet.
-    const result = byPacket && frontend ? await node.withService({ ...flow, frontend }, judge) : await judge();
+    const result = frontend ? await node.withService({ ...flow, frontend }, judge) : await judge();
     if (result.verdict === 'allow') {
       const arrived = parsePacket(result.packet).ip?.destination;
-      if (byPacket && arrived !== flow.to.addr) throw new Error(`the packet went to ${arrived}, not to the backend`);
+      if (frontend && arrived !== flow.to.addr) throw new Error(`the packet went to ${arrived}, not to the backend`);
       return { verdict: 'allow', why: `${hook} let it pass` } as const;
     }
     const { reason } = result;
@@ -100,10 +101,14 @@ function way({ from, to }: Flow): Way {
   return { hook: addrFamily(to.addr) === 4 ? 'from_netdev' : 'to_pod', end: to, forwarded: true };
 }
 
+/** The frontend that the packet is sent to. What a process of a node asks for is turned at its socket, before there is one. */
+function frontendOf({ from, frontend }: Flow, hook: Hook): Flow['frontend'] {
+  return hook === 'to_pod' || (from.kind !== 'pod' && frontend?.kind === 'ClusterIP') ? undefined : frontend;
+}
+
 function frameOf(flow: Flow, hook: Hook): Uint8Array {
   const source = flow.from.addr;
-  const turned = hook === 'from_pod' ? flow.frontend : undefined;
-  const { addr: destination, port } = turned ?? { addr: flow.to.addr, port: flow.port };
+  const { addr: destination, port } = frontendOf(flow, hook) ?? { addr: flow.to.addr, port: flow.port };
   const kind = addrFamily(source) === 4 ? 'ipv4' : 'ipv6';
   return buildPacket({
     ethernet: link(flow, hook),

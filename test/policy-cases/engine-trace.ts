@@ -1,11 +1,11 @@
 import { trace } from '../../src/agent/admin/trace.ts';
-import { endpointId, type Frontend } from '../../src/model/index.ts';
+import { endpointId, type Frontend, frontendKey } from '../../src/model/index.ts';
 import { type Addr, addrFamily, PROTOCOL_NUMBERS, type Protocol } from '../../src/net/index.ts';
 import { FakeKernel } from '../../src/plane/testkit.ts';
 import { sampleFrontend, sampleName } from '../../src/service/samples.ts';
 import { checkpoints, type Engine } from './engine.ts';
 import { NodePlane } from './node-plane.ts';
-import type { Flow, World } from './world.ts';
+import { type Flow, frontendAddr, type World } from './world.ts';
 
 /** What `membrane policy trace` says, asked at the node that judges. The pods of all nodes are its own, as in the kernel. */
 export class TraceEngine implements Engine {
@@ -54,7 +54,7 @@ export class TraceEngine implements Engine {
         endpoints,
         installer,
         nodeAddresses: () => this.#world?.nodes.find(({ name }) => name === pod.node)?.addrs ?? [],
-        serviceAt: () => (flow.frontend === undefined ? undefined : frontendOf(flow, flow.frontend)),
+        serviceAt: (place) => served(flow).find((frontend) => frontendKey(frontend) === place),
       },
     );
     const why = steps.map(({ reason }) => reason).join('; ');
@@ -84,8 +84,10 @@ function protocolOf({ protocol, to }: Flow): Protocol & ('TCP' | 'UDP' | 'SCTP' 
   }
 }
 
-function frontendOf({ to, port, protocol }: Flow, { addr, port: at }: NonNullable<Flow['frontend']>): Frontend {
+function served({ to, port, protocol, frontend }: Flow): Frontend[] {
+  if (frontend === undefined) return [];
   const name = protocol === PROTOCOL_NUMBERS.UDP ? 'UDP' : protocol === PROTOCOL_NUMBERS.SCTP ? 'SCTP' : 'TCP';
   const backend = { addr: to.addr, port, protocol: name, state: 'ready', pod: '', local: true } as const;
-  return sampleFrontend([backend], { addr, port: at, protocol: name, service: sampleName('shop/any') });
+  const place = { kind: frontend.kind, addr: frontendAddr(frontend), port: frontend.port, protocol: name } as const;
+  return [sampleFrontend([backend], { ...place, service: sampleName('shop/any') })];
 }

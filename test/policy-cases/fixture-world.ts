@@ -162,7 +162,7 @@ function serviceFlow(world: World, service: WorldService, { from, port = 0, prot
     throw new Error(`${name} has the backends ${candidates.join(', ') || 'none'}, expected ${backend ?? 'one'}`);
   }
   const to = place(world, addr, 4);
-  const frontend = { addr: service.clusterIP, port };
+  const frontend = { kind: 'ClusterIP', addr: service.clusterIP, port } as const;
   const { targetPort } = served;
   const number = typeof targetPort === 'number' ? targetPort : namedPort(to, targetPort, served.protocol);
   return { from: place(world, from, 4), to, protocol: PROTOCOL_NUMBERS[served.protocol], port: number, frontend };

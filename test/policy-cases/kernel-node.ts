@@ -9,7 +9,7 @@ import { type Addr, addrFamily, macOfAddr, parseAddr, parseMac } from '../../src
 import type { PlaneOptions } from '../../src/plane/index.ts';
 import { FakeKernel } from '../../src/plane/testkit.ts';
 import { ifindexOf, NodePlane } from './node-plane.ts';
-import type { Flow, World } from './world.ts';
+import { type Flow, frontendAddr, type World } from './world.ts';
 
 export type ServiceFlow = Flow & { readonly frontend: NonNullable<Flow['frontend']> };
 
@@ -25,6 +25,8 @@ const CONFIG: Config = {
   enableServices: true,
   gatewayMac: GATEWAY_MAC,
   gatewayIpv4: parseAddr('169.254.1.1'),
+  nodePortMin: 30_000,
+  nodePortMax: 32_767,
 };
 
 /** The one service that a flow goes through. */
@@ -106,9 +108,10 @@ export class KernelNode implements Disposable {
   }
 
   /** A service with one backend, for the time of `judge`. */
-  async withService<T>({ frontend, to, protocol, port }: ServiceFlow, judge: () => Promise<T>): Promise<T> {
+  async withService<T>({ frontend, from, to, protocol, port }: ServiceFlow, judge: () => Promise<T>): Promise<T> {
     const { backends, slots, services } = serviceMaps(this.#datapath.maps);
-    const key = { addr: frontend.addr, port: frontend.port, protocol, scope: 'inside' } as const;
+    const scope = from.kind === 'pod' ? 'inside' : 'outside';
+    const key = { addr: frontendAddr(frontend), port: frontend.port, protocol, scope } as const;
     backends.set(BACKEND, backendRow({ addr: to.addr, port, protocol }));
     slots.set({ revision: SERVICE_REVISION, slot: 0 }, { backend: BACKEND });
     services.set(key, serviceRow({ revision: SERVICE_REVISION, count: 1, service: 1 }));

@@ -85,6 +85,18 @@ export class NodePlane {
     await this.plane.engine.idle();
     const { problem } = this.plane.engine;
     if (problem !== undefined) throw new Error(`the plane of ${node}: ${problem}`);
+    this.#expectInForce();
+  }
+
+  /** What is not in force is judged otherwise than policies say, and rightly so: not what cases are about. */
+  #expectInForce(): void {
+    for (const [id, { states }] of this.plane.installer.entries()) {
+      for (const { inForce, problem, missing } of Object.values(states)) {
+        if (inForce === 'wanted' && problem === undefined && missing.size === 0) continue;
+        const why = problem === undefined ? inForce : problem.message;
+        throw new Error(`the plane of ${this.#o.node}: not in force for identity ${id}: ${why}`, { cause: problem });
+      }
+    }
   }
 
   async close(): Promise<void> {

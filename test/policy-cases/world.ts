@@ -1,5 +1,5 @@
-import type { LabelMap, NamedPort, PolicyEntry, PolicyKey } from '../../src/model/index.ts';
-import type { Addr } from '../../src/net/index.ts';
+import type { FrontendKind, LabelMap, NamedPort, PolicyEntry, PolicyKey } from '../../src/model/index.ts';
+import { type Addr, parseAddr } from '../../src/net/index.ts';
 import type { PolicySettings } from '../../src/policy/index.ts';
 
 export type WorldNode = { readonly name: string; readonly addrs: readonly Addr[]; readonly apiserver: boolean };
@@ -55,7 +55,17 @@ export type Flow = {
   readonly protocol: number;
   readonly port: number;
   /** Where the client connects, when that is a service and `to` the backend that it gets. */
-  readonly frontend?: { readonly addr: Addr; readonly port: number } | undefined;
+  readonly frontend?: FlowFrontend | undefined;
 };
+
+/** A node port has an address of the node of the pod that is judged. */
+export type FlowFrontend = { readonly kind: FrontendKind; readonly addr: Addr; readonly port: number };
+
+/** The address under which the frontend is known. */
+export function frontendAddr({ kind, addr }: FlowFrontend): Addr {
+  return kind === 'NodePort' ? EVERY_ADDRESS : addr;
+}
+
+const EVERY_ADDRESS = parseAddr('::');
 
 export const podKey = (pod: { namespace: string; name: string }): string => `${pod.namespace}/${pod.name}`;

@@ -204,6 +204,11 @@ export class PolicyInstaller {
     this.#revisions.unshare();
   }
 
+  /** Something found no memory and is to be tried again soon. */
+  get short(): boolean {
+    return this.#builder.short;
+  }
+
   /** Something is to be deleted later. */
   get retired(): number {
     return this.#revisions.retired + this.#builder.retired;

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type NamespacedName } from '../../base/index.ts';
 import { namespaceRow, onlyFrom, podRow, policyRow } from '../../cluster/samples.ts';
+import { datapathErrors } from '../../datapath/errors.ts';
 import { endpointId, identityId, policyKey } from '../../model/index.ts';
 import { FakeKernel, fakeNode, LIMITS } from '../testkit.ts';
 import type { PolicyLimits } from './policy-limits.ts';
@@ -92,6 +93,22 @@ describe('a full map', () => {
     await node.settle();
     expect(await node.table(refused)).toEqual({ any: refused === 1 ? 270 : 100, peers: 1 });
     expect(node.endpoints.get(endpointId(refused))?.detail).toBeUndefined();
+  });
+
+  it('closes what the kernel had no memory for just then, and opens it although nothing is freed', async () => {
+    const kernel = new FakeKernel();
+    const node = await tenants(kernel);
+    const setMany = kernel.policy.peers.setMany.bind(kernel.policy.peers);
+    const cause = Object.assign(new Error('map element: ENOMEM'), { code: 'ENOMEM' });
+    kernel.policy.peers.setMany = async () => {
+      throw datapathErrors.make('E_DATAPATH_MAP_FULL', { detail: 'policy_peers', cause });
+    };
+    node.put(node.intent.policies, onlyFrom('own', 'victim', 'client'));
+    await node.settle();
+    expect([await node.table(2), node.state('shop/victim')?.inForce]).toEqual([CLOSED, 'closed']);
+    kernel.policy.peers.setMany = setMany;
+    await node.settle();
+    expect([(await node.table(2)).peers, node.state('shop/victim')]).toMatchObject([2, { inForce: 'wanted' }]);
   });
 
   it('does not keep a revocation waiting: what was allowed closes, and its rows make the room', async () => {

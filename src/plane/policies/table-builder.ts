@@ -109,6 +109,11 @@ export class TableBuilder {
     return this.#refusals.pending;
   }
 
+  /** The kernel had no memory for something that has room: to be tried again soon. */
+  get short(): boolean {
+    return this.#refusals.short;
+  }
+
   /** These are the rule sets that endpoints need; what is not among them is given up. */
   want(sets: ReadonlySet<RuleSet>): void {
     const { repository } = this.#o;
@@ -166,7 +171,8 @@ export class TableBuilder {
     waiting.sort((a, b) => a.weight - b.weight);
     for (const built of waiting) {
       if (built.weight > SMALL || performance.now() - began > PASS_MS) break;
-      await this.#make(built);
+      // Beside the passes somebody may have taken it meanwhile.
+      if (built.state === 'waiting') await this.#make(built);
     }
     if (this.#worker !== undefined || this.#stopped) return;
     if (!waiting.some(({ state }) => state === 'waiting')) return;
@@ -263,7 +269,7 @@ export class TableBuilder {
       built.state = 'refused';
       built.written = undefined;
       built.size = 0;
-      this.#refusals.refuse(set, problem);
+      this.#refuse(set, problem, error);
     } finally {
       this.#offers.delete(set);
     }
@@ -338,9 +344,16 @@ export class TableBuilder {
     } catch (error) {
       const problem = refusal(set, error);
       built.problem = problem;
-      this.#refusals.refuse(set, problem);
+      this.#refuse(set, problem, error);
       for (const [peer, group] of peers) if (group !== 0) set.changed.add(peer);
     }
+  }
+
+  #refuse(set: RuleSet, problem: MembraneError, error: unknown): void {
+    // Room is counted before anything is written: of a map that is full in our own books no system call is the cause.
+    const isShort = isMembraneError(error, 'E_DATAPATH_MAP_FULL') && error.cause !== undefined;
+    if (isShort) this.#refusals.refuseForNow(set, problem);
+    else this.#refusals.refuse(set, problem);
   }
 
   /** Throws E_PLANE_POLICY_SHARE when the set's namespace would have more than its share. */

@@ -19,6 +19,17 @@ describe('Refusals', () => {
     expect(refusals.retry()).toEqual(['late']);
   });
 
+  it('tries again what found no memory, whether rows were freed or not', () => {
+    const refusals = new Refusals<string>(() => 7);
+    refusals.refuseForNow('unlucky', full);
+    refusals.refuse('large', full);
+    expect([refusals.short, refusals.pending, refusals.retry()]).toEqual([true, false, ['unlucky']]);
+    expect([refusals.short, refusals.retry()]).toEqual([false, []]);
+    refusals.refuseForNow('unlucky', full);
+    refusals.accept('unlucky');
+    expect([refusals.short, refusals.retry()]).toEqual([false, []]);
+  });
+
   it('tries again what freed rows itself when it was refused', () => {
     let freed = 7;
     const refusals = new Refusals<string>(() => freed);
