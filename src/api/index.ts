@@ -10,6 +10,7 @@ export type { FootprintView } from './views/footprint.ts';
 export type { IdentityRef, IdentityView } from './views/identity.ts';
 export type { LintRequest, LintView } from './views/lint.ts';
 export type { NodeView } from './views/node.ts';
+export type { PeerView } from './views/peer.ts';
 export type { PolicyFilter, PolicyView } from './views/policy.ts';
 export type { ServiceList, ServiceView } from './views/service.ts';
 export type { AgentStatus, Check } from './views/status.ts';

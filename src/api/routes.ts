@@ -10,6 +10,7 @@ import { footprintSchema } from './views/footprint.ts';
 import { type IdentityRef, identityRefSchema, identitySchema } from './views/identity.ts';
 import { lintRequestSchema, lintSchema } from './views/lint.ts';
 import { nodeSchema } from './views/node.ts';
+import { peerSchema } from './views/peer.ts';
 import { policyFilterSchema, policySchema } from './views/policy.ts';
 import { serviceListSchema } from './views/service.ts';
 import { statusSchema } from './views/status.ts';
@@ -42,6 +43,8 @@ export const ROUTES = {
   lint: { ...read('/v1/lint', lintSchema), method: 'POST', params: lintRequestSchema },
   connections: stream('/v1/connections', connectionSchema),
   nodes: read('/v1/nodes', z.array(nodeSchema)),
+  /** Asks the other nodes whether they answer, which takes half a second where one does not. */
+  peers: read('/v1/peers', z.array(peerSchema)),
   services: read('/v1/services', serviceListSchema),
   footprint: read('/v1/footprint', footprintSchema),
   /** Looks at the node anew: what weakens it. Takes seconds when ports do not answer. */

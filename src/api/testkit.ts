@@ -110,6 +110,7 @@ function emptyState(): FakeState {
     policies: [],
     connections: [],
     nodes: [],
+    peers: [],
     services: { enabled: false, items: [] },
     footprint: {
       programs: [],

@@ -226,6 +226,30 @@ describe('exit codes', () => {
   });
 });
 
+test('status says how the other nodes are found', async () => {
+  const peers = [
+    {
+      name: 'node-2',
+      address: '172.18.0.3',
+      podCIDRs: ['10.244.2.0/24'],
+      answers: true,
+      tunnel: { connections: 4, unanswered: 1, idleSeconds: 2 },
+    },
+    { name: 'node-3', address: '172.18.0.4', podCIDRs: [], answers: false, tunnel: { connections: 0, unanswered: 0 } },
+    { name: 'node-6', podCIDRs: [] },
+  ];
+  const asked = await beside('node-8', { peers }, async () => [
+    await membrane(['status', '--node', 'node-8']),
+    await membrane(['status', '--node', 'node-8', '-o', 'json']),
+  ]);
+  expect(asked[0]?.out.split('\n').filter((line) => line.includes(' node node-'))).toEqual([
+    '  ok   node node-2      172.18.0.3; 10.244.2.0/24; answers; tunnel: 4 connections, 1 without an answer yet, last packet 2s ago',
+    '  FAIL node node-3      172.18.0.4; DOES NOT ANSWER on the network of the nodes; tunnel not in use',
+    '  FAIL node node-6      it has no IPv4 address, and its pods are not reached; no tunnel',
+  ]);
+  expect(JSON.parse(asked[1]?.out ?? '')).toMatchObject({ node: 'node-1', peers });
+});
+
 describe('several agents', () => {
   const later: Flow = { ...flow, time: flow.time + 1000, node: 'node-2', rules: {}, dropReason: 'policy-egress' };
   const told = {

@@ -80,6 +80,8 @@ export {
   suits,
   TABLE_SERIALS,
   type Traffic,
+  type TunnelTraffic,
+  tunnelTraffic,
 } from './maps/index.ts';
 export {
   type DeviceHooks,

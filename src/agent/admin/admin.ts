@@ -14,6 +14,7 @@ import type {
   LintView,
   NodeView,
   ObserveRequest,
+  PeerView,
   PolicyFilter,
   PolicyView,
   ServiceList,
@@ -28,7 +29,9 @@ import {
   type EndpointAccounts,
   type EndpointWords,
   type MapSet,
+  monotonicTick,
   SWITCHES,
+  tunnelTraffic,
 } from '../../datapath/index.ts';
 import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import type { FlowMessage } from '../../model/index.ts';
@@ -46,6 +49,7 @@ import { connectionViews } from './connections.ts';
 import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
 import { identityViews } from './identities.ts';
 import { lintView } from './lint.ts';
+import { peerViews } from './peers.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
 import { policyStanding } from './policy-standing.ts';
 import { serviceList } from './services.ts';
@@ -189,6 +193,22 @@ export class Admin implements AdminApi {
         RESERVED_IDS[row.name === config.nodeName ? 'host' : row.isApiServer ? 'kube-apiserver' : 'remote-node'],
       ...(row.name === config.nodeName && { drops }),
     }));
+  }
+
+  async peers(): Promise<PeerView[]> {
+    const { intent, config, maps } = this.#o;
+    const traffic = async () => {
+      const entries = await conntrackMap(maps).entries();
+      return tunnelTraffic(
+        entries.map(([, entry]) => entry),
+        monotonicTick(),
+      );
+    };
+    return await peerViews({
+      nodeName: config.nodeName,
+      nodes: intent.nodes.rows.values(),
+      traffic: () => (config.routing === 'tunnel' ? traffic() : undefined),
+    });
   }
 
   async services(): Promise<ServiceList> {

@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = '8OyQ9F_vf1P1--pmqqXGPH8QLyvckVUvVXGnTH7aL2c';
+export const SCHEMAS_ID = 'NHHk8lL27FoyA_2pwwGG6Xcki0iDCN4JGanggUrmafs';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },
@@ -16,6 +16,7 @@ export const PLACES = {
   lint: { method: 'POST', path: '/v1/lint', kind: 'one' },
   connections: { method: 'GET', path: '/v1/connections', kind: 'stream' },
   nodes: { method: 'GET', path: '/v1/nodes', kind: 'one' },
+  peers: { method: 'GET', path: '/v1/peers', kind: 'one' },
   services: { method: 'GET', path: '/v1/services', kind: 'one' },
   footprint: { method: 'GET', path: '/v1/footprint', kind: 'one' },
   doctor: { method: 'GET', path: '/v1/doctor', kind: 'one' },

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AgentStatus } from '../../api/index.ts';
+import type { AgentStatus, PeerView } from '../../api/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { duration, escapeText, type Output, pad } from '../output/index.ts';
@@ -10,12 +10,17 @@ export function register(program: Command, { out, connectAll, exit }: CommandCon
     .description('how the agents of this machine are; exit 1 when one is not ready')
     .action(async () => {
       const agents = await connectAll();
-      const all = (await agents.ask((client) => client.status())).map(({ answer }) => answer);
+      const told = await agents.ask(async (client) => {
+        const [status, peers] = await Promise.all([client.status(), client.peers()]);
+        return { ...status, peers };
+      });
+      const all = told.map(({ answer }) => answer);
       exit(all.every(({ ready }) => ready) ? EXIT.good : EXIT.no);
       if (out.json) return await out.value(agents.are === 'one' ? all[0] : all);
-      for (const [index, status] of all.entries()) {
+      for (const [index, { peers, ...status }] of all.entries()) {
         if (index > 0) await out.line('');
         await printStatus(out, status);
+        await printPeers(out, peers);
       }
     });
 }
@@ -41,6 +46,31 @@ async function printStatus(out: Output, status: AgentStatus): Promise<void> {
     const mark = ok ? out.tone('good', 'ok  ') : out.tone('bad', 'FAIL');
     await out.line(`  ${mark} ${escapeText(pad(name, 16))} ${escapeText(detail)}`);
   }
+}
+
+/** How this node finds the others, one a line. */
+async function printPeers(out: Output, peers: readonly PeerView[]): Promise<void> {
+  for (const peer of peers) {
+    const mark =
+      peer.answers === false || peer.address === undefined ? out.tone('bad', 'FAIL') : out.tone('good', 'ok  ');
+    const parts = [peer.address ?? '', peer.podCIDRs.join(' '), answerText(peer), tunnelText(peer)];
+    const text = parts.filter((part) => part !== '').join('; ');
+    await out.line(`  ${mark} ${escapeText(pad(`node ${peer.name}`, 16))} ${escapeText(text)}`);
+  }
+}
+
+function answerText({ address, answers }: PeerView): string {
+  if (address === undefined) return 'it has no IPv4 address, and its pods are not reached';
+  if (answers === undefined) return '';
+  return answers ? 'answers' : 'DOES NOT ANSWER on the network of the nodes';
+}
+
+function tunnelText({ tunnel }: PeerView): string {
+  if (tunnel === undefined) return 'no tunnel';
+  const { connections, unanswered, idleSeconds } = tunnel;
+  if (idleSeconds === undefined) return 'tunnel not in use';
+  const waiting = unanswered === 0 ? '' : `, ${unanswered} without an answer yet`;
+  return `tunnel: ${connections} connections${waiting}, last packet ${duration(idleSeconds * 1_000)} ago`;
 }
 
 /** That nothing is wrong is not to be read as that somebody is isolated. */

@@ -37,7 +37,7 @@ export type Connection = {
   readonly natPort: number;
 };
 
-const TICK_SECONDS = 2 ** TICK_BITS / 1e9;
+export const TICK_SECONDS = 2 ** TICK_BITS / 1e9;
 
 /** The clock of conntrack. */
 export function monotonicTick(now: bigint = process.hrtime.bigint()): number {

@@ -36,3 +36,4 @@ export { type PolicyLeftovers, type PolicyLookup, PolicyTables } from './policy-
 export { EventRing } from './ring.ts';
 export { type ServiceMaps, serviceMapSizes, serviceMaps, sockOriginsMap } from './service-maps.ts';
 export { SocketAccounts, sockAccountsMap } from './socket-accounts.ts';
+export { type TunnelTraffic, tunnelTraffic } from './tunnel-traffic.ts';
