@@ -10,6 +10,7 @@ import { judgeDatapath } from './judge-datapath.ts';
 import { judgeHooks } from './judge-hooks.ts';
 import { judgeLint } from './judge-lint.ts';
 import { judgeMaps, type MapFill } from './judge-maps.ts';
+import { judgeOverlay, type OverlayFacts } from './judge-overlay.ts';
 import { judgePods } from './judge-pods.ts';
 import { type ClosedPolicy, judgePolicies } from './judge-policies.ts';
 import { judgePorts } from './judge-ports.ts';
@@ -37,6 +38,8 @@ export type DoctorOptions = {
   readonly datapath: () => readonly string[];
   readonly sockets: () => Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
+  /** Undefined: pods of other nodes are not reached through a tunnel. */
+  readonly overlay: () => OverlayFacts | undefined;
   /** In force; undefined: nothing is masqueraded. */
   readonly masqueradePorts: Ports | undefined;
   /** Why services have less than they want; undefined: services are off. */
@@ -75,6 +78,7 @@ export class Doctor {
       ),
       section('masquerade ports', async () => judgePorts(masqueradePorts)),
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
+      section('overlay', async () => judgeOverlay(this.#o.overlay())),
       section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets())),
       section('pods', async () => judgePods(pods())),
       section('policies', async () => judgePolicies(policies())),

@@ -9,6 +9,7 @@ import type { AgentConfig, Ports } from '../node/index.ts';
 import { Doctor } from './doctor.ts';
 import type { WatchedDevice } from './hook-facts.ts';
 import type { MapFill } from './judge-maps.ts';
+import type { OverlayFacts } from './judge-overlay.ts';
 
 export type NodeDoctorOptions = {
   readonly config: AgentConfig;
@@ -57,7 +58,14 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
     refusedServices: options.refusedServices,
     masqueradePorts: options.masqueradePorts,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },
+    overlay: () => overlayFacts(options),
   });
+}
+
+function overlayFacts({ config, intent }: NodeDoctorOptions): OverlayFacts | undefined {
+  if (config.routing !== 'tunnel') return undefined;
+  const names = Array.from(intent.nodes.rows.values(), ({ name }) => name);
+  return { port: config.tunnelPort, peers: names.filter((name) => name !== config.nodeName).toSorted() };
 }
 
 function nodeDevices({ guarded }: Pick<NodeDevices, 'guarded'>, config: AgentConfig): Map<string, WatchedDevice> {

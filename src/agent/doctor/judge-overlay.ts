@@ -1,0 +1,26 @@
+import type { Finding } from '../../api/index.ts';
+import { fine, some } from './finding.ts';
+
+export type OverlayFacts = {
+  /** UDP. */
+  readonly port: number;
+  /** Names of the other nodes. */
+  readonly peers: readonly string[];
+};
+
+/** Who is believed that may be forged. `undefined`: packets to other nodes do not go through a tunnel. */
+export function judgeOverlay(overlay: OverlayFacts | undefined): Finding[] {
+  const check = 'overlay';
+  if (overlay === undefined) return [fine(check, 'no tunnel: what says that it is a packet of one is dropped')];
+  const { port, peers } = overlay;
+  if (peers.length === 0) return [fine(check, 'there is no other node')];
+  return [
+    {
+      severity: 'info',
+      check,
+      evidence: `what arrives at UDP port ${port} under the address of ${some(peers)} is taken for that node's and may speak for its pods: nodes do not encrypt`,
+      remedy:
+        'See to it that the network below lets nobody else send under the address of a node (source filters, port security), nor to that port of nodes (security groups).',
+    },
+  ];
+}
