@@ -1,17 +1,21 @@
 import {
+  apiServer,
   capture,
   chaos,
   crowd,
   disabledProtocols,
   footprints,
+  forgedTunnel,
   intake,
   localnet,
   loopback,
   nat,
+  nodeLoss,
   nodePort,
   reach,
   revoke,
   spoof,
+  staleAddress,
   survive,
   takeover,
   unfinished,
@@ -32,6 +36,8 @@ export type Attack = {
   readonly number: number;
   readonly name: string;
   readonly title: string;
+  /** How many it takes. Default 1. */
+  readonly nodes?: number;
   readonly run: (stage: Stage, options: AttackOptions) => AsyncGenerator<AttackLine>;
 };
 
@@ -60,6 +66,22 @@ export const ATTACKS: readonly Attack[] = [
   { number: 16, name: 'crowd', title: 'Huge policies of one tenant, a default deny of another', run: crowd },
   { number: 17, name: 'unfinished', title: 'A pod has the kernel write into its packets', run: unfinished },
   { number: 18, name: 'takeover', title: 'A tenant fills the table of backends', run: takeover },
+  {
+    number: 19,
+    name: 'stale',
+    title: 'agent_of_chaos gets the address of a deleted pod while an agent elsewhere cannot hear of it',
+    nodes: 2,
+    run: staleAddress,
+  },
+  { number: 20, name: 'tunnel', title: 'Packets between nodes, forged', nodes: 2, run: forgedTunnel },
+  { number: 21, name: 'api-server', title: 'The API server stops for a while', run: apiServer },
+  {
+    number: 22,
+    name: 'node-loss',
+    title: 'A node joins, is cut off, comes back, and is removed',
+    nodes: 2,
+    run: nodeLoss,
+  },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

@@ -5,6 +5,7 @@ import { runAttacks } from './run.ts';
 import { patience } from './tools/index.ts';
 
 const EXAMPLE = join(REPOSITORY, 'examples/two-tenants');
+const NODES = 2;
 const READY_TIMEOUT_MS = 60_000;
 /** 128 + SIGINT, as shells report it. */
 const INTERRUPTED = 130;
@@ -12,6 +13,8 @@ const INTERRUPTED = 130;
 export type DemoOptions = {
   /** Take everything down after the demonstration instead of staying up. */
   readonly once: boolean;
+  /** 1 to 8. Default 2. */
+  readonly nodes?: number;
   readonly only?: readonly string[];
   readonly rounds?: number;
   /** Every claim with what was seen, not only those that did not hold. */
@@ -63,10 +66,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const write = options.write ?? ((text: string) => void process.stdout.write(text));
   selectAttacks(options.only ?? []);
   const signal = interruption();
+  const { nodes = NODES } = options;
   const cluster = new SandboxCluster();
   const onProgress = (step: string): void => write(`- ${step}\n`);
   // Cleans up after itself when it fails; another sandbox on this machine is not ours to end.
-  await cluster.up({ manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
+  await cluster.up({ nodes, manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
   try {
     if (signal.aborted) return INTERRUPTED;
     onProgress('waiting for the pods of both tenants');

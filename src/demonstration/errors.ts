@@ -9,6 +9,11 @@ export const attackErrors = errorTable({
     what: 'the sandbox is not in the state that the demonstration needs',
     remedy: 'Start a fresh one: `npm start`, or `membrane sandbox up -f examples/two-tenants`.',
   },
+  E_ATTACK_NODES: {
+    what: 'the sandbox has too few nodes for this attack',
+    remedy:
+      'Start one with more: `npm start -- --nodes 2`, or `membrane sandbox up --nodes 2 -f examples/two-tenants`.',
+  },
   E_ATTACK_UNKNOWN: {
     what: 'there is no such attack',
     remedy: 'Name one of the list, or give its number.',

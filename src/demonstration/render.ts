@@ -45,6 +45,11 @@ export function renderChapter(lines: readonly AttackLine[], style: Style): strin
   return `  ${paint(style, code, `held ${held}/${lines.length}${left}`)}\n`;
 }
 
+/** Of an attack that the sandbox is too small for. */
+export function renderLeftOut(nodes: number, style: Style): string {
+  return `  ${paint(style, 'dim', `left out: it takes ${nodes} nodes (--nodes ${nodes})`)}\n`;
+}
+
 /** All of one width. */
 function markOf({ held, untried }: AttackLine, style: Style): string {
   if (held) return paint(style, 'green', 'held  ');

@@ -1,10 +1,12 @@
 import { errorMessage } from '../base/index.ts';
 import { RemoteSandbox, type Sandbox } from '../sandbox/index.ts';
 import { type Attack, type AttackOptions, selectAttacks } from './catalogue.ts';
+import { attackErrors } from './errors.ts';
 import {
   clearProgress,
   renderChapter,
   renderJson,
+  renderLeftOut,
   renderLine,
   renderProgress,
   renderSummary,
@@ -48,6 +50,8 @@ function failure(attack: Attack, error: unknown): AttackLine {
 /** The lines of one attack as they happen; what it made is gone afterwards. */
 export async function* linesOf(stage: Stage, attack: Attack, options: AttackOptions): AsyncGenerator<AttackLine> {
   try {
+    const { nodes = 1 } = attack;
+    if (stage.nodes.all.length < nodes) throw attackErrors.make('E_ATTACK_NODES', { detail: `it takes ${nodes}` });
     yield* attack.run(stage, options);
   } catch (error) {
     if (stage.signal.aborted) throw error;
@@ -90,6 +94,10 @@ class Report {
     else this.progress(line.claim);
   }
 
+  leftOut({ nodes = 1 }: Attack): void {
+    if (this.#form !== 'json') this.#write(renderLeftOut(nodes, this.#style));
+  }
+
   end(): void {
     if (this.#form === 'chapters') this.#say(renderChapter(this.lines.slice(this.#chapter), this.#style));
   }
@@ -105,8 +113,7 @@ class Report {
 
 /** Throws when there is no sandbox to attack, or its agent does not get ready. */
 async function open(stage: Stage): Promise<void> {
-  await stage.sandbox.list('nodes');
-  stage.start();
+  await stage.start();
   await stage.agentReady();
 }
 
@@ -133,6 +140,10 @@ export async function runAttacks(options: RunAttacksOptions): Promise<number> {
     await open(stage);
     for (const attack of attacks) {
       report.begin(attack);
+      if (options.only === undefined && (attack.nodes ?? 1) > stage.nodes.all.length) {
+        report.leftOut(attack);
+        continue;
+      }
       const lines = linesOf(stage, attack, {
         ...(rounds !== undefined && { rounds }),
         onProgress: (text) => report.progress(text),

@@ -27,6 +27,7 @@ export {
   run,
   STATE_DIR,
   setSysctls,
+  uplinkPort,
   WORLD,
   WORLD_BRIDGE,
 } from './machine/index.ts';

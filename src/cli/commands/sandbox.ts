@@ -10,7 +10,7 @@ export function register(program: Command, { out, roots, exit, onInterrupt }: Co
   sandbox
     .command('up')
     .description('start it; stays until Ctrl-C')
-    .option('--nodes <n>', 'how many nodes', wholeNumber(1, 64), 1)
+    .option('--nodes <n>', 'how many nodes', wholeNumber(1, 8), 1)
     .option('-d, --detach', 'return once it is up', false)
     .option('-f, --file <path>', 'manifest or folder to apply (repeatable)', gather, [])
     .option('--image-map <file>', 'YAML map of image patterns to commands of this machine')
@@ -51,11 +51,12 @@ export function register(program: Command, { out, roots, exit, onInterrupt }: Co
   sandbox
     .command('demo')
     .description('what "npm start" runs: a fresh sandbox with two tenants, every claim tried; stays up until Ctrl-C')
+    .option('--nodes <n>', 'how many nodes', wholeNumber(1, 8), 2)
     .option('--once', 'take everything down after the demonstration', false)
     .option('--only <name>', 'only this attack (repeatable)', gather, [])
     .option('--rounds <n>', 'rounds of the attacks that repeat', wholeNumber(1, 100_000))
     .option('-v, --verbose', 'every claim with what was seen, not only those that did not hold', false)
-    .action(async (options: { once: boolean; only: string[]; rounds?: number; verbose: boolean }) => {
+    .action(async (options: { nodes: number; once: boolean; only: string[]; rounds?: number; verbose: boolean }) => {
       const { runDemo } = await roots.demo();
       exit(await runDemo(options));
     });

@@ -21,6 +21,7 @@ type Libc = {
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
   readonly listen: (fd: number, backlog: number) => number;
+  readonly setsockopt: (fd: number, level: number, name: number, value: Int32Array, length: number) => number;
   readonly getsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array) => number;
   readonly sendAsync: (
     fd: number,
@@ -78,6 +79,7 @@ const libc = once((): Libc => {
     socket: lib.func('int socket(int, int, int)'),
     bind: lib.func('int bind(int, const void*, uint32_t)'),
     listen: lib.func('int listen(int, int)'),
+    setsockopt: lib.func('int setsockopt(int, int, int, const void*, uint32_t)'),
     getsockopt: lib.func('int getsockopt(int, int, int, void*, void*)'),
     send,
     sendAsync: send.async as Libc['sendAsync'],
@@ -294,8 +296,12 @@ export function bindSocket(fd: number, sockaddr: Uint8Array): void {
   if (libc().bind(fd, sockaddr, sockaddr.length) !== 0) throw new ErrnoError('bind', koffi.errno());
 }
 
-/** Binds to a raw `sockaddr` and listens. Throws ErrnoError. */
+/** Binds to a raw `sockaddr` and listens, whatever connections of an earlier listener are not forgotten yet. Throws ErrnoError. */
 export function bindAndListen(fd: number, sockaddr: Uint8Array, backlog: number): void {
+  const [SOL_SOCKET, SO_REUSEADDR] = [1, 2];
+  if (libc().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, Int32Array.of(1), 4) !== 0) {
+    throw new ErrnoError('setsockopt', koffi.errno());
+  }
   bindSocket(fd, sockaddr);
   if (libc().listen(fd, backlog) !== 0) throw new ErrnoError('listen', koffi.errno());
 }

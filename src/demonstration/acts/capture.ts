@@ -50,7 +50,7 @@ async function build(stage: Stage): Promise<Scene> {
     thieves: await startThief(stage),
     clients: [
       { name: "A's frontend", seat: await stage.inPod(frontend) },
-      { name: 'the node', seat: await stage.onNode() },
+      { name: 'its node', seat: await stage.onNode(backend.node) },
     ],
     targets: [
       {

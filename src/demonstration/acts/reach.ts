@@ -1,10 +1,12 @@
 import { randomInt } from 'node:crypto';
+import type { NodePlace } from '../../sandbox/index.ts';
 import {
   type Actor,
   type AttackLine,
   BACKEND_PORT,
   DEBUG_PORT,
   decidedBy,
+  FRONTEND,
   plural,
   podName,
   type Stage,
@@ -31,18 +33,20 @@ export async function attempt(stage: Stage, from: Actor, to: Actor, port: number
   const since = Date.now() - 1;
   const result = await probe(from.netns, { to: to.ip, port, sourcePort, timeoutMs: DENIED_TIMEOUT_MS });
   const counted = await counter.stop();
+  const asked = { from: podName(from), to: podName(to), port, protocol: 'TCP' } as const;
+  // Where the other end is, both directions have been judged.
   const flow = await stage.witness.find(
     (seen) =>
       (seen.type === 'open' || seen.type === 'drop') &&
       seen.source.addr === from.ip &&
       seen.source.port === sourcePort &&
       seen.destination.addr === to.ip,
-    { since },
+    { since, at: to.node.name },
   );
   return {
     state: result.state,
     arrived: counted.matches['attempt'] ?? 0,
-    decidedBy: await decidedBy(stage, { from: podName(from), to: podName(to), port, protocol: 'TCP' }, flow),
+    decidedBy: await decidedBy(stage, asked, flow, to.node),
   };
 }
 
@@ -58,10 +62,11 @@ type Variant = {
 async function tryVariant(stage: Stage, variant: Variant): Promise<AttackLine> {
   const { from, to, port, allowed } = variant;
   const { state, arrived, decidedBy } = await attempt(stage, from, to, port);
+  const where = from.node === to.node ? 'of the same node' : `of ${to.node.name}, from ${from.node.name},`;
   return {
     id: `1.${variant.id}`,
     claim: variant.claim,
-    tried: `${podName(from)} connects to ${podName(to)} on TCP ${port}`,
+    tried: `${podName(from)} connects to ${podName(to)} ${where} on TCP ${port}`,
     expected: allowed ? 'passes' : 'dropped',
     seen: `${state}; ${plural(arrived, 'packet')} at ${podName(to)}`,
     held: allowed ? state === 'open' && arrived > 0 : state === 'timeout' && arrived === 0,
@@ -69,7 +74,31 @@ async function tryVariant(stage: Stage, variant: Variant): Promise<AttackLine> {
   };
 }
 
-/** 1. Only the tenant's own frontend reaches its backend, and only on the allowed port. */
+/** Pods of the example, and others like them where one is wanted on another node. */
+class Twins {
+  readonly #stage: Stage;
+  readonly #made = new Map<string, Promise<Actor>>();
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  /** The pod itself, if that is its node. */
+  async on(node: NodePlace, pod: Actor): Promise<Actor> {
+    if (pod.node === node) return pod;
+    const key = `${podName(pod)} ${node.name}`;
+    const twin = this.#made.get(key) ?? this.#make(node, pod);
+    this.#made.set(key, twin);
+    return await twin;
+  }
+
+  async #make(node: NodePlace, { namespace, name }: Actor): Promise<Actor> {
+    const labels = { ...FRONTEND, role: name };
+    return await this.#stage.startPod({ namespace, name: this.#stage.fresh(name), labels, node });
+  }
+}
+
+/** 1. Only the tenant's own frontend reaches its backend, and only on the allowed port; within a node and from another. */
 export async function* reach(stage: Stage): AsyncGenerator<AttackLine> {
   const [a, b] = await Promise.all([tenantScene(stage, 'tenant-a'), tenantScene(stage, 'tenant-b')]);
   const open = 'frontend reaches backend of its own tenant on the allowed port';
@@ -109,5 +138,12 @@ export async function* reach(stage: Stage): AsyncGenerator<AttackLine> {
       allowed: false,
     },
   ];
-  for (const variant of variants) yield await tryVariant(stage, variant);
+  const twins = new Twins(stage);
+  for (const variant of variants) {
+    const { id, from, to } = variant;
+    yield await tryVariant(stage, { ...variant, from: await twins.on(to.node, from) });
+    const elsewhere = stage.nodes.otherThan(to.node);
+    if (elsewhere === undefined) continue;
+    yield await tryVariant(stage, { ...variant, id: `${id}-across`, from: await twins.on(elsewhere, from) });
+  }
 }

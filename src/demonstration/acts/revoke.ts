@@ -1,4 +1,5 @@
 import type { EndpointView } from '../../api/index.ts';
+import type { NodePlace } from '../../sandbox/index.ts';
 import {
   type Actor,
   type Arrived,
@@ -91,18 +92,25 @@ async function tryChange(stage: Stage, client: Actor, server: Actor, change: Cha
   };
 }
 
-/** 6. What a policy forbids stops, established or not. */
+/** 6. What a policy forbids stops, established or not; within a node and between two. */
 export async function* revoke(stage: Stage): AsyncGenerator<AttackLine> {
   await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+  const server = await stage.startPod({ namespace: NAMESPACE, name: 'server', labels: { role: 'server' } });
+  yield* tryBoth(stage, server, server.node);
+  const elsewhere = stage.nodes.otherThan(server.node);
+  if (elsewhere !== undefined) yield* tryBoth(stage, server, elsewhere);
+}
+
+async function* tryBoth(stage: Stage, server: Actor, node: NodePlace): AsyncGenerator<AttackLine> {
+  const suffix = node === server.node ? '' : '-across';
+  const where = node === server.node ? '' : ' on another node';
+  const name = `client${suffix}`;
   await admit(stage, 'client');
-  const [client, server] = await Promise.all([
-    stage.startPod({ namespace: NAMESPACE, name: 'client', labels: { role: 'client' } }),
-    stage.startPod({ namespace: NAMESPACE, name: 'server', labels: { role: 'server' } }),
-  ]);
+  const client = await stage.startPod({ namespace: NAMESPACE, name, labels: { role: 'client' }, node });
   yield await tryChange(stage, client, server, {
-    id: 'policy',
-    claim: 'an established connection that a new policy forbids stops at its next packet',
-    tried: `TCP and UDP flow both ways between ${podName(client)} and ${podName(server)}; the policy is changed`,
+    id: `policy${suffix}`,
+    claim: `an established connection that a new policy forbids stops at its next packet${suffix && ', between nodes as well'}`,
+    tried: `TCP and UDP flow both ways between ${podName(client)} and ${podName(server)}${where}; the policy is changed`,
     act: () => admit(stage, 'nobody'),
     enforced: (before, now) => now.policyRevision !== before.policyRevision,
     teller: server,
@@ -114,12 +122,12 @@ export async function* revoke(stage: Stage): AsyncGenerator<AttackLine> {
     return now?.policyRevision === admitted.policyRevision ? undefined : now;
   });
   yield await tryChange(stage, client, server, {
-    id: 'relabel',
+    id: `relabel${suffix}`,
     claim: 'the same when a relabel takes the permission away',
     tried: `the same; ${podName(client)} is relabelled from role=client to role=guest`,
     act: () =>
       stage.sandbox.patch(
-        { resource: 'pods', namespace: NAMESPACE, name: 'client' },
+        { resource: 'pods', namespace: NAMESPACE, name },
         { metadata: { labels: { role: 'guest' } } },
       ),
     enforced: (before, now) => now.identity !== before.identity,

@@ -1,5 +1,5 @@
 import { parseAddr } from '../../net/index.ts';
-import { inNetnsArgv, run } from '../../sandbox/index.ts';
+import { inNetnsArgv, run, uplinkPort } from '../../sandbox/index.ts';
 import { type FrameCase, podFrame, udp, unfinishedCases } from '../frames/index.ts';
 import {
   type Actor,
@@ -48,7 +48,7 @@ export async function* unfinished(stage: Stage): AsyncGenerator<AttackLine> {
   const attacker = await confined(stage);
   await finishAtUplink(stage);
   const places: Place[] = [
-    { name: 'world', netns: stage.worldNetns, devices: [`mbrup${stage.node.index}`] },
+    { name: 'world', netns: stage.worldNetns, devices: [uplinkPort(stage.node)] },
     { name: 'node', netns: stage.node.netnsPath, local: true },
   ];
   yield await honest(stage, attacker, places);

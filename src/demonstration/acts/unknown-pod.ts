@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { macOfAddr, parseAddr } from '../../net/index.ts';
-import { attempt, inNetnsArgv, run } from '../../sandbox/index.ts';
+import { attempt, inNetnsArgv, run, uplinkPort } from '../../sandbox/index.ts';
 import { newMarker, ping, podFrame, udp } from '../frames/index.ts';
 import { type Actor, type AttackLine, dropCounts, dropsText, joinSeen, plural, type Stage } from '../stage/index.ts';
 import { patience, startCount, startSend } from '../tools/index.ts';
@@ -59,7 +59,7 @@ async function* arrive(stage: Stage, target: Actor): AsyncGenerator<AttackLine> 
   const counters = {
     pod: stage.own(await startCount(target.netns, { devices: ['eth0'], patterns: { flood: markers.pod } })),
     world: stage.own(
-      await startCount(stage.worldNetns, { devices: [`mbrup${stage.node.index}`], patterns: { flood: markers.world } }),
+      await startCount(stage.worldNetns, { devices: [uplinkPort(stage.node)], patterns: { flood: markers.world } }),
     ),
     node: stage.own(await startCount(stage.node.netnsPath, { local: true, patterns: { flood: markers.node } })),
   };

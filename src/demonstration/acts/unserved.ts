@@ -1,5 +1,5 @@
 import { type Addr, addrBytes, parseAddr } from '../../net/index.ts';
-import { attempt, inNetnsArgv, run } from '../../sandbox/index.ts';
+import { attempt, inNetnsArgv, run, uplinkPort } from '../../sandbox/index.ts';
 import { newMarker, ping, podFrame, syn, udp } from '../frames/index.ts';
 import {
   type Actor,
@@ -78,7 +78,7 @@ class Impostor {
     const { worldNetns, node } = this.#stage;
     const patterns = Object.fromEntries(this.#addrs.map((addr, i) => [`address-${i}`, addrBytes(addr)]));
     const before = await this.reached();
-    const counter = this.#stage.own(await startCount(worldNetns, { devices: [`mbrup${node.index}`], patterns }));
+    const counter = this.#stage.own(await startCount(worldNetns, { devices: [uplinkPort(node)], patterns }));
     await act();
     await this.#stage.settle();
     const { matches, lost } = await counter.stop();

@@ -1,5 +1,6 @@
 import type { TraceRequest, TraceView } from '../../api/index.ts';
 import { errorMessage } from '../../base/index.ts';
+import type { NodePlace } from '../../sandbox/index.ts';
 import type { Stage } from './stage.ts';
 import type { SeenFlow } from './witness.ts';
 
@@ -28,12 +29,17 @@ export function traceText(trace: TraceView): string {
     .join('; ');
 }
 
-/** Who decided about an attempt: what the datapath reported, and what the policy says to it. */
-export async function decidedBy(stage: Stage, attempt: Attempt, flow: SeenFlow | undefined): Promise<string> {
+/** Who decided about an attempt: what the datapath reported, and what the policy says to it on a node. */
+export async function decidedBy(
+  stage: Stage,
+  attempt: Attempt,
+  flow: SeenFlow | undefined,
+  node: NodePlace = stage.node,
+): Promise<string> {
   const reported = flow === undefined ? 'no flow was reported' : flowText(flow);
   if (flow !== undefined && flow.verdict === 'forwarded') return reported;
   try {
-    return `${reported}; ${traceText(await stage.api.trace(attempt))}`;
+    return `${reported}; ${traceText(await stage.nodes.api(node).trace(attempt))}`;
   } catch (error) {
     return `${reported}; trace: ${errorMessage(error)}`;
   }

@@ -1,4 +1,5 @@
 import type { EndpointView } from '../../api/index.ts';
+import type { NodePlace } from '../../sandbox/index.ts';
 import type { Actor, Stage } from './stage.ts';
 
 /** Packets by drop reason, of one endpoint, both directions. */
@@ -14,9 +15,9 @@ export async function dropCounts(stage: Stage, actor: Pick<Actor, 'namespace' | 
   return dropCountsOf(await stage.endpoint(actor.namespace, actor.name));
 }
 
-/** At the node's own devices. */
-export async function nodeDropCounts(stage: Stage): Promise<DropCounts> {
-  const nodes = await stage.api.nodes();
+/** At a node's own devices. */
+export async function nodeDropCounts(stage: Stage, node: NodePlace = stage.node): Promise<DropCounts> {
+  const nodes = await stage.nodes.api(node).nodes();
   const counts: Record<string, number> = {};
   for (const { reason, packets } of nodes.find(({ local }) => local)?.drops ?? []) {
     counts[reason] = (counts[reason] ?? 0) + packets;

@@ -102,6 +102,12 @@ export class Duplex {
     return reports.reduce((sum, report) => sum + report.sent, 0);
   }
 
+  /** Ends the datagrams; gives how many there were, of both ends. */
+  async endUdp(): Promise<number> {
+    const reports = await Promise.all(this.#senders.map((sender) => sender.stop()));
+    return reports.reduce((sum, report) => sum + report.sent, 0);
+  }
+
   async close(): Promise<void> {
     const all = [...this.#senders, this.client, this.server, this.#atClient, this.#atServer];
     await Promise.all(all.map((process) => process.stop().catch(() => undefined)));

@@ -1,3 +1,4 @@
+import { uplinkPort } from '../../sandbox/index.ts';
 import { type FrameCase, newMarker } from '../frames/index.ts';
 import { type CountReport, type Seat, sendFrames, startCount } from '../tools/index.ts';
 import { type DropCounts, dropCounts, dropsSince, dropsText } from './drops.ts';
@@ -16,12 +17,12 @@ const DEFAULT_COUNT = 25;
 /** Slow enough that no queue on the way is ever full: what is not counted was dropped by policy. */
 const RATE = 2_000;
 
-/** The places where frames of a pod of this sandbox could turn up: another pod, the node's stack, the world. */
+/** The places where frames of a pod of this sandbox could turn up: another pod, the stack of any node, the world. */
 export function placesOf(stage: Stage, victim: Actor): Place[] {
   return [
     { name: victim.name, netns: victim.netns, devices: ['eth0'] },
-    { name: 'node', netns: stage.node.netnsPath, local: true },
-    { name: 'world', netns: stage.worldNetns, devices: [`mbrup${stage.node.index}`] },
+    ...stage.nodes.all.map(({ name, netnsPath }) => ({ name, netns: netnsPath, local: true })),
+    { name: 'world', netns: stage.worldNetns, devices: stage.nodes.all.map(uplinkPort) },
   ];
 }
 

@@ -1,9 +1,10 @@
-import { type Mac, parseAddr, parseMac } from '../../net/index.ts';
+import { type Addr, type Mac, parseAddr, parseMac } from '../../net/index.ts';
 import {
   createNetns,
   deleteNetns,
   inNetnsArgv,
   ipBatch,
+  type NodePlace,
   run,
   setSysctls,
   WORLD,
@@ -27,9 +28,12 @@ export type Neighbour = Party & {
   readonly nodeMac: Mac;
 };
 
-/** Connects it to the world's bridge; it goes with the stage. */
-export async function joinNeighbour(stage: Stage): Promise<Neighbour> {
-  const ip = parseAddr('172.18.0.250');
+/** Connects it to the world's bridge; it goes with the stage. `node`: which one it knows. */
+export async function joinNeighbour(
+  stage: Stage,
+  node: NodePlace = stage.node,
+  ip: Addr = parseAddr('172.18.0.250'),
+): Promise<Neighbour> {
   // With its namespace goes its device, and with that the bridge's port.
   await deleteNetns(NAME);
   stage.afterwards(() => deleteNetns(NAME));
@@ -43,11 +47,11 @@ export async function joinNeighbour(stage: Stage): Promise<Neighbour> {
     'link set lo up',
     `addr add ${ip}/16 dev eth0`,
     'link set eth0 up',
-    `route add default via ${stage.node.ip}`,
+    `route add default via ${node.ip}`,
   ]);
   // The node has to know its MAC, or answers would wait for ARP: that would look like safety.
-  await run(inNetnsArgv(netns, ['ping', '-c', '1', '-w', '5', stage.node.ip]));
-  const text = await run(await stage.sandbox.nodeCommand(stage.node.name, ['ip', '-j', 'link', 'show', 'eth0']));
+  await run(inNetnsArgv(netns, ['ping', '-c', '1', '-w', '5', node.ip]));
+  const text = await run(await stage.sandbox.nodeCommand(node.name, ['ip', '-j', 'link', 'show', 'eth0']));
   const [link] = JSON.parse(text) as { address: string }[];
   return { ip, mac: MAC, netns, seat: rawOnly(NAME, netns), nodeMac: parseMac(link?.address ?? '') };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type ApiClient, apiClient, type EndpointView, type ServiceView } from '../../api/index.ts';
+import type { ApiClient, EndpointView, ServiceView } from '../../api/index.ts';
 import { isMembraneError, namespacedName, systemClock } from '../../base/index.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr } from '../../net/index.ts';
@@ -7,7 +7,6 @@ import {
   type JsonObject,
   type NodePlace,
   netnsPath,
-  nodePlace,
   type ObjectRef,
   type Sandbox,
   STATE_DIR,
@@ -15,6 +14,7 @@ import {
 } from '../../sandbox/index.ts';
 import { attackErrors } from '../errors.ts';
 import { type FrameProcess, patience, type Seat } from '../tools/index.ts';
+import { StageNodes } from './stage-nodes.ts';
 import { Witness } from './witness.ts';
 
 /** A pod as the wire sees it. */
@@ -25,7 +25,10 @@ export type Actor = {
   readonly mac: Mac;
   /** Path of its network namespace. */
   readonly netns: string;
+  readonly node: NodePlace;
 };
+
+type PodName = Pick<Actor, 'namespace' | 'name'>;
 
 export type PodWish = {
   readonly namespace: string;
@@ -34,6 +37,8 @@ export type PodWish = {
   readonly annotations?: Readonly<Record<string, string>>;
   /** The address that it must get. */
   readonly ip?: string;
+  /** Default: the stage's own. */
+  readonly node?: NodePlace;
 };
 
 /** Often at first, and rarely where it takes long: looking costs more processor than what is waited for. */
@@ -41,14 +46,13 @@ const POLL_MS = { first: 5, most: 50, growth: 1.2 };
 const TIMEOUT_MS = 20_000;
 
 /**
- * What attacks have to work with: the sandbox, its agent, and whatever they made themselves, which `close` takes away
+ * What attacks have to work with: the sandbox, its agents, and whatever they made themselves, which `close` takes away
  * again.
  */
 export class Stage {
   readonly sandbox: Sandbox;
-  readonly node: NodePlace;
-  readonly api: ApiClient;
-  readonly witness: Witness;
+  readonly nodes: StageNodes;
+  readonly witness = new Witness();
   /** Path of the network namespace that plays the world. */
   readonly worldNetns = netnsPath(WORLD);
   readonly signal: AbortSignal;
@@ -57,16 +61,26 @@ export class Stage {
   readonly #undo: (() => Promise<unknown>)[] = [];
   #serial = 0;
 
-  constructor(options: { sandbox: Sandbox; node?: number; signal?: AbortSignal }) {
+  constructor(options: { sandbox: Sandbox; signal?: AbortSignal }) {
     this.sandbox = options.sandbox;
-    this.node = nodePlace(options.node ?? 1);
-    this.api = apiClient({ socketPath: join(this.node.agentDir, 'admin.sock') });
-    this.witness = new Witness(this.api);
+    this.nodes = new StageNodes(options.sandbox);
     this.signal = options.signal ?? new AbortController().signal;
   }
 
-  start(): void {
-    this.witness.start();
+  /** Throws E_SANDBOX_NOT_RUNNING. */
+  async start(): Promise<void> {
+    await this.nodes.find();
+    for (const node of this.nodes.all) this.witness.listen(node.name, this.nodes.api(node));
+  }
+
+  /** Where everything is that does not say otherwise. */
+  get node(): NodePlace {
+    return this.nodes.first;
+  }
+
+  /** The agent of that node. */
+  get api(): ApiClient {
+    return this.nodes.api(this.node);
   }
 
   async close(): Promise<void> {
@@ -93,14 +107,18 @@ export class Stage {
     }
   }
 
-  /** Waits until the agent serves so many frontends of a service, each with so many backends. Throws E_ATTACK_STAGE. */
+  /** Waits until every agent serves so many frontends of a service, each with so many backends. Throws E_ATTACK_STAGE. */
   async served(namespace: string, name: string, frontends: number, backends = 1): Promise<ServiceView> {
-    return await this.until(`service ${namespacedName({ namespace, name })} is served`, async () => {
-      const { items } = await this.api.services();
-      const found = items.find((one) => one.namespace === namespace && one.name === name);
-      const served = found?.frontends.filter((one) => one.served && one.backends >= backends) ?? [];
-      return found?.state === 'applied' && served.length >= frontends ? found : undefined;
-    });
+    const servedBy = (node: NodePlace): Promise<ServiceView> =>
+      this.until(`service ${namespacedName({ namespace, name })} is served by ${node.name}`, async () => {
+        const { items } = await this.nodes.api(node).services();
+        const found = items.find((one) => one.namespace === namespace && one.name === name);
+        const served = found?.frontends.filter((one) => one.served && one.backends >= backends) ?? [];
+        return found?.state === 'applied' && served.length >= frontends ? found : undefined;
+      });
+    const views = new Map<NodePlace, ServiceView>();
+    for (const node of this.nodes.all) views.set(node, await servedBy(node));
+    return views.get(this.node) ?? (await servedBy(this.node));
   }
 
   /** A process that must not outlive the attack. */
@@ -115,15 +133,15 @@ export class Stage {
   }
 
   /** Runs tools in a pod's container, with its privileges, once that runs. */
-  async inPod({ namespace, name }: Pick<Actor, 'namespace' | 'name'>): Promise<Seat> {
+  async inPod({ namespace, name }: PodName): Promise<Seat> {
     await this.sandbox.waitReady({ pods: [namespacedName({ namespace, name })], timeoutMs: patience(TIMEOUT_MS) });
     const { argv, env } = await this.sandbox.podCommand(namespace, name, []);
     return { name: `pod ${namespacedName({ namespace, name })}`, prefix: argv, env };
   }
 
-  /** Runs tools as processes of the node. */
-  async onNode(): Promise<Seat> {
-    return { name: this.node.name, prefix: await this.sandbox.nodeCommand(this.node.name, []) };
+  /** Runs tools as processes of a node. */
+  async onNode({ name }: NodePlace = this.node): Promise<Seat> {
+    return { name, prefix: await this.sandbox.nodeCommand(name, []) };
   }
 
   /** A name that no object had before. */
@@ -156,7 +174,8 @@ export class Stage {
 
   /** Creates a pod that does nothing, and returns at once. */
   async createPod(wish: PodWish): Promise<void> {
-    const { namespace, name, labels, annotations, ip } = wish;
+    const { namespace, name, labels, annotations, ip, node = this.node } = wish;
+    this.nodes.placed({ namespace, name }, node);
     if (ip !== undefined) await this.sandbox.requestAddress(namespace, name, ip);
     await this.apply({
       apiVersion: 'v1',
@@ -164,7 +183,7 @@ export class Stage {
       metadata: { namespace, name, labels: { ...labels }, ...(annotations && { annotations: { ...annotations } }) },
       spec: {
         terminationGracePeriodSeconds: 0,
-        nodeName: this.node.name,
+        nodeName: node.name,
         containers: [{ name: 'main', image: 'host', command: ['sleep', 'infinity'] }],
       },
     });
@@ -183,22 +202,28 @@ export class Stage {
     await this.sandbox.waitGone(namespace, name);
   }
 
-  /** `undefined`: the agent knows of no such endpoint. */
+  /** `undefined`: the agent of its node knows of no such endpoint. */
   async endpoint(namespace: string, name: string): Promise<EndpointView | undefined> {
+    const node = await this.nodes.of({ namespace, name });
     try {
-      return await this.api.endpoint({ namespace, pod: name });
+      return await this.nodes.api(node).endpoint({ namespace, pod: name });
     } catch (error) {
       if (isMembraneError(error, 'E_API_UNREACHABLE') || isMembraneError(error, 'E_API_RESPONSE')) throw error;
       return undefined;
     }
   }
 
-  /** Waits until the agent answers and says that it is ready. */
+  /** Waits until every agent answers and says that it is ready. */
   async agentReady(): Promise<void> {
-    await this.until('the agent is ready', async () => {
-      const status = await this.api.status().catch(() => undefined);
-      return status?.ready === true ? status : undefined;
-    });
+    for (const node of this.nodes.all) {
+      await this.until(`the agent of ${node.name} is ready`, async () => {
+        const status = await this.nodes
+          .api(node)
+          .status()
+          .catch(() => undefined);
+        return status?.ready === true ? status : undefined;
+      });
+    }
   }
 
   async whenReady(namespace: string, name: string): Promise<EndpointView> {
@@ -211,7 +236,7 @@ export class Stage {
   /** Path of a pod's own network namespace as soon as it is there; `undefined` before. */
   async netnsOf(namespace: string, name: string): Promise<string | undefined> {
     const path = await this.sandbox.netnsOf(namespace, name);
-    return path === this.node.netnsPath ? undefined : path;
+    return this.nodes.all.some(({ netnsPath: own }) => own === path) ? undefined : path;
   }
 
   /** A pod that runs. Throws E_ATTACK_STAGE. */
@@ -224,7 +249,7 @@ export class Stage {
       });
     }
     const ip = parseAddr(address);
-    return { namespace, name, ip, mac: macOfAddr(ip), netns };
+    return { namespace, name, ip, mac: macOfAddr(ip), netns, node: await this.nodes.of({ namespace, name }) };
   }
 
   /** A pod of the example, once its device is open. Throws E_ATTACK_STAGE. */

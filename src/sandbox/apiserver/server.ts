@@ -75,6 +75,8 @@ export type ApiServer = {
   listen(options: ListenOptions): Promise<AddressInfo>;
   /** Serves the connections of a listener that somebody else made and closes. */
   adopt(listener: NetServer, tls?: Certificate): void;
+  /** Closes the listeners and every connection at once, as when the process dies; `listen` may follow. */
+  disconnect(): Promise<void>;
   /** Ends all watches, closes the listeners, writes the database out. */
   close(): Promise<void>;
 };
@@ -195,6 +197,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     adopt(listener, tls) {
       const server = makeServer(tls);
       listener.on('connection', (socket: Socket) => server.emit('connection', socket));
+    },
+    async disconnect() {
+      for (const socket of upgraded) socket.destroy();
+      await Promise.all(servers.splice(0).map(closeServer));
     },
     async close() {
       closing.abort();

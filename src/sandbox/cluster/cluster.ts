@@ -33,8 +33,9 @@ import {
   takeMachineLock,
   worldArgv,
 } from '../machine/index.ts';
-import { API_PORT, openApi } from './api-access.ts';
+import { API_PORT, ApiAccess } from './api-access.ts';
 import { addClusterDns } from './cluster-dns.ts';
+import { ClusterNodes } from './cluster-nodes.ts';
 import { serveControl } from './control.ts';
 import { ControlPlane } from './control-plane.ts';
 import { clearGround, layGround } from './ground.ts';
@@ -47,7 +48,6 @@ import { readPodLog } from './pod-log.ts';
 import { podStreams } from './pod-streams.ts';
 import { unready, unreadyNodes, waitFor } from './readiness.ts';
 import type { ExecOptions, ObjectRef, ReadyOptions, Sandbox } from './sandbox.ts';
-import { SandboxNode } from './sandbox-node.ts';
 import type { SandboxOptions } from './sandbox-options.ts';
 
 /** How long manifests wait for nodes to be ready before they are applied anyway. */
@@ -61,7 +61,8 @@ const CRDS = join(REPOSITORY, 'deploy/crds');
 
 type Running = {
   readonly plane: ControlPlane;
-  readonly nodes: ReadonlyMap<string, SandboxNode>;
+  readonly access: ApiAccess;
+  readonly nodes: ClusterNodes;
   control: Server | undefined;
 };
 
@@ -69,7 +70,6 @@ type Running = {
 export class SandboxCluster implements Sandbox {
   readonly kubeconfigPath = join(STATE_DIR, 'kubeconfig');
   readonly #holds = new Holds();
-  #nodes: readonly NodePlace[] = [];
   #running: Running | undefined;
   #log: Logger = silentLogger;
   /** Held while anything of ours may be there. */
@@ -104,7 +104,7 @@ export class SandboxCluster implements Sandbox {
     if (running !== undefined) {
       this.#holds.openAll();
       running.plane.stop();
-      await Promise.all([...running.nodes.values()].map((node) => node.stop()));
+      await running.nodes.stop();
       running.control?.close();
       await running.plane.close();
     }
@@ -127,7 +127,7 @@ export class SandboxCluster implements Sandbox {
   }
 
   get nodes(): readonly NodePlace[] {
-    return this.#nodes;
+    return this.#running?.nodes.places ?? [];
   }
 
   async apply(yaml: string, source = 'manifest'): Promise<void> {
@@ -170,13 +170,13 @@ export class SandboxCluster implements Sandbox {
     const { plane } = this.#up();
     const gone = await waitFor(plane, () => plane.pods.get(namespace, name) === undefined, timeoutMs);
     // A forced deletion removes the object first and the pod later.
-    await Promise.all(this.#kubelets().map((kubelet) => kubelet.ended(namespace, name)));
+    await Promise.all(this.#kubelets.map((kubelet) => kubelet.ended(namespace, name)));
     if (!gone)
       throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `still there: ${namespacedName({ namespace, name })}` });
   }
 
   async podCommand(namespace: string, name: string, argv: readonly string[], container?: string): Promise<PodCommand> {
-    for (const kubelet of this.#kubelets()) {
+    for (const kubelet of this.#kubelets) {
       const target = kubelet.execTarget(namespace, name, container);
       if (target !== undefined) return podCommand(target, argv);
     }
@@ -206,16 +206,12 @@ export class SandboxCluster implements Sandbox {
   }
 
   node(name: string): NodePlace {
-    const found = this.#nodes.find((node) => node.name === name);
-    if (found === undefined) throw sandboxErrors.make('E_SANDBOX_NODES', { detail: `there is no node ${name}` });
-    return found;
+    return this.#up().nodes.get(name).place;
   }
 
   /** The agent of a node, to kill and to start again. */
   agent(node = 'node-1'): NodeAgent {
-    const found = this.#up().nodes.get(node);
-    if (found === undefined) throw sandboxErrors.make('E_SANDBOX_NODES', { detail: `there is no node ${node}` });
-    return found.agent;
+    return this.#up().nodes.get(node).agent;
   }
 
   async killAgent(node: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -230,8 +226,26 @@ export class SandboxCluster implements Sandbox {
     return this.agent(node).pid;
   }
 
+  async joinNode(): Promise<string> {
+    const { name } = await this.#up().nodes.join();
+    return name;
+  }
+
+  async removeNode(name: string): Promise<void> {
+    await this.#up().nodes.remove(name);
+  }
+
+  async stopApi(): Promise<void> {
+    await this.#up().access.close();
+  }
+
+  async startApi(): Promise<void> {
+    const { access, nodes } = this.#up();
+    await access.open(nodes.places);
+  }
+
   async netnsOf(namespace: string, name: string): Promise<string | undefined> {
-    for (const kubelet of this.#kubelets()) {
+    for (const kubelet of this.#kubelets) {
       const path = kubelet.netnsOf(namespace, name);
       if (path !== undefined) return path;
     }
@@ -239,13 +253,12 @@ export class SandboxCluster implements Sandbox {
   }
 
   async checkNetwork(namespace: string, name: string): Promise<void> {
-    for (const kubelet of this.#kubelets()) await kubelet.checkNetwork(namespace, name);
+    for (const kubelet of this.#kubelets) await kubelet.checkNetwork(namespace, name);
   }
 
   async requestAddress(namespace: string, name: string, ip: string): Promise<void> {
     const address = parseAddr(ip);
-    for (const kubelet of this.#kubelets())
-      kubelet.requestedAddresses.set(namespacedName({ namespace, name }), address);
+    for (const kubelet of this.#kubelets) kubelet.requestedAddresses.set(namespacedName({ namespace, name }), address);
   }
 
   async holdNetwork(namespace: string, name: string): Promise<void> {
@@ -259,11 +272,11 @@ export class SandboxCluster implements Sandbox {
   /** Of the node that the pod is on. */
   #kubeletOf(namespace: string, name: string): Kubelet | undefined {
     const pod = this.#up().plane.pods.get(namespace, name);
-    return this.#up().nodes.get(pod?.spec.nodeName ?? '')?.kubelet;
+    return this.#kubelets.find(({ nodeName }) => nodeName === pod?.spec.nodeName);
   }
 
-  #kubelets(): Kubelet[] {
-    return [...this.#up().nodes.values()].map((node) => node.kubelet);
+  get #kubelets(): readonly Kubelet[] {
+    return this.#up().nodes.kubelets;
   }
 
   #up(): Running {
@@ -281,9 +294,9 @@ export class SandboxCluster implements Sandbox {
     const logFile = join(STATE_DIR, 'sandbox.log');
     const log = options.log ?? createLogger({ level: options.logLevel ?? 'info', destination: logFile });
     this.#log = log;
-    this.#nodes = Array.from({ length: count }, (_, i) => nodePlace(i + 1));
+    const places = Array.from({ length: count }, (_, i) => nodePlace(i + 1));
     progress(`building the network of ${count} node${count === 1 ? '' : 's'}`);
-    const { certificate, cgroup } = await layGround(this.#nodes);
+    const { certificate, cgroup } = await layGround(places);
 
     progress('starting the API server');
     const token = randomBytes(32).toString('hex');
@@ -294,27 +307,23 @@ export class SandboxCluster implements Sandbox {
       serviceCidr: SERVICE_CIDR,
       podCa: certificate.ca,
       // One server, however many nodes it listens on.
-      advertised: { addresses: this.#nodes.slice(0, 1).map(({ ip }) => ip), port: API_PORT },
+      advertised: { addresses: places.slice(0, 1).map(({ ip }) => ip), port: API_PORT },
       podLog: this.#podLog,
       streams: podStreams((namespace, name) => this.#kubeletOf(namespace, name)),
     });
     const plane = new ControlPlane(api, log);
-    const nodes = new Map(
-      this.#nodes.map((place) => {
-        const node = { place, plane, cgroup: cgroup.child(place.name), holds: this.#holds, sandbox: options, log };
-        return [place.name, new SandboxNode(node)];
-      }),
-    );
-    this.#running = { plane, nodes, control: undefined };
     const { kubeconfigPath } = this;
-    await openApi(api, { certificate, token, nodes: this.#nodes, port: options.port, kubeconfigPath });
+    const access = new ApiAccess(api, { certificate, token, port: options.port, kubeconfigPath });
+    const nodes = new ClusterNodes({ plane, access, cgroup, holds: this.#holds, sandbox: options, log }, places);
+    this.#running = { plane, access, nodes, control: undefined };
+    await access.open(places);
 
     for (const path of await manifestFiles([CRDS])) applyManifest(api.store, await readManifest(path), path);
     if (options.dns ?? options.agent ?? true) addClusterDns(api.store);
 
     progress('starting nodes');
     plane.start();
-    await Promise.all([...nodes.values()].map((node) => node.start({ withAgent: options.agent ?? true })));
+    await nodes.start();
     if (options.control === true) this.#running.control = await serveControl(this);
     await this.#nodesReady(plane, options.signal);
     for (const path of options.manifests ?? []) {

@@ -1,7 +1,7 @@
 import { errorMessage, type Logger, systemClock } from '../../base/index.ts';
 import type { ApiServer, ApiStore } from '../apiserver/index.ts';
 import { EventRecorder, Informer, type Node, nodeSchema, type Pod, podSchema } from '../client/index.ts';
-import { ControllerManager, EndpointSliceController, Scheduler } from '../controllers/index.ts';
+import { ControllerManager, EndpointSliceController, PodsOfGoneNodes, Scheduler } from '../controllers/index.ts';
 
 /** A cluster without its nodes: the API server, the controllers on it, and what is known of pods and nodes. */
 export class ControlPlane {
@@ -9,6 +9,7 @@ export class ControlPlane {
   readonly pods: Informer<Pod>;
   readonly nodes: Informer<Node>;
   readonly #scheduler: Scheduler;
+  readonly #goneNodes: PodsOfGoneNodes;
   readonly #slices: EndpointSliceController;
   readonly #controllers: ControllerManager;
   readonly #watching = new AbortController();
@@ -22,6 +23,7 @@ export class ControlPlane {
     this.nodes = new Informer<Node>({ store, resource: 'nodes', parse: (o) => nodeSchema.parse(o), log });
     const events = new EventRecorder({ store, component: 'default-scheduler', log });
     this.#scheduler = new Scheduler({ store, pods: this.pods, nodes: this.nodes, events, log });
+    this.#goneNodes = new PodsOfGoneNodes({ store, pods: this.pods, nodes: this.nodes });
     this.#slices = new EndpointSliceController({ store, log });
     this.#controllers = new ControllerManager({ store, clock: systemClock, log });
   }
@@ -38,6 +40,7 @@ export class ControlPlane {
       });
     }
     this.#scheduler.start();
+    this.#goneNodes.start(signal);
   }
 
   /** Nobody acts on the API any more; it still answers, until `close`. */

@@ -29,6 +29,10 @@ const METHODS = [
   'killAgent',
   'startAgent',
   'agentPid',
+  'joinNode',
+  'removeNode',
+  'stopApi',
+  'startApi',
 ] as const satisfies readonly (keyof Sandbox)[];
 
 export type ControlMethod = (typeof METHODS)[number];

@@ -22,7 +22,7 @@ export async function clearGround(): Promise<void> {
 /** Makes the network of these nodes; the ground is clear. */
 export async function layGround(nodes: readonly NodePlace[]): Promise<Ground> {
   const [certificate] = await Promise.all([
-    makeCertificate(apiNames(nodes)),
+    makeCertificate(apiNames()),
     mountBpf(await readFile('/proc/mounts', 'utf8')).then(() => buildTopology(nodes)),
   ]);
   return { certificate, cgroup: Cgroup.root().create() };

@@ -103,4 +103,20 @@ export class RemoteSandbox implements Sandbox {
   async agentPid(node: string): Promise<number | undefined> {
     return callControl('agentPid', [node], this.#path);
   }
+
+  async joinNode(): Promise<string> {
+    return callControl('joinNode', [], this.#path);
+  }
+
+  async removeNode(name: string): Promise<void> {
+    await callControl('removeNode', [name], this.#path);
+  }
+
+  async stopApi(): Promise<void> {
+    await callControl('stopApi', [], this.#path);
+  }
+
+  async startApi(): Promise<void> {
+    await callControl('startApi', [], this.#path);
+  }
 }

@@ -59,6 +59,14 @@ export type Sandbox = {
   startAgent(node: string): Promise<void>;
   /** `undefined` while it does not run. */
   agentPid(node: string): Promise<number | undefined>;
+  /** One more node; gives its name. Resolves when it starts (see `waitReady`). */
+  joinNode(): Promise<string>;
+  /** Takes a node away at once, and its object: nobody there can say anything any more. Its pods are deleted for want of it. */
+  removeNode(name: string): Promise<void>;
+  /** The API server does not answer agents and kubectl any more, and ends their connections. What goes through here, and kubelets, is not concerned. */
+  stopApi(): Promise<void>;
+  /** With all that it knew. */
+  startApi(): Promise<void>;
 };
 
 export type ExecOptions = CommandOptions & { readonly container?: string };

@@ -105,6 +105,10 @@ export class Kubelet {
     };
   }
 
+  get nodeName(): string {
+    return this.#options.node.name;
+  }
+
   /** `waitForNetwork`: the node is ready for pods once its CNI plugin says so, or has had its time. */
   async start(options: { waitForNetwork: boolean }): Promise<void> {
     await mkdir(dirname(this.#networkListPath), { recursive: true, mode: 0o700 });
@@ -162,6 +166,12 @@ export class Kubelet {
   /** Path of a pod's network namespace. */
   netnsOf(namespace: string, name: string): string | undefined {
     return this.#byName.get(namespacedName({ namespace, name }))?.netns;
+  }
+
+  /** Paths of those that pods have for themselves. */
+  get podNamespaces(): readonly string[] {
+    const all = Array.from(this.#workers.values()).flatMap(({ netns }) => netns ?? []);
+    return all.filter((path) => path !== this.#options.node.netnsPath);
   }
 
   /** CNI CHECK of a pod; nothing when it is not here. Throws CniError. */

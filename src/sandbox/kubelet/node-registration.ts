@@ -114,10 +114,12 @@ export class NodeRegistration {
     const lease = this.#store.get('leases', { namespace: LEASE_NAMESPACE, name });
     const spec = { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime: now };
     if (lease === undefined) {
+      const uid = this.#store.get('nodes', { name })?.metadata.uid ?? '';
+      const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name, uid }];
       this.#store.create('leases', {
         apiVersion: 'coordination.k8s.io/v1',
         kind: 'Lease',
-        metadata: { name, namespace: LEASE_NAMESPACE },
+        metadata: { name, namespace: LEASE_NAMESPACE, ownerReferences },
         spec,
       });
     } else this.#store.update('leases', { ...structuredClone(lease), spec });

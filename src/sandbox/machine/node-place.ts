@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { AGENT_STATE_DIR, NETNS_DIR, PIN_DIR, STATE_DIR } from './paths.ts';
 
-/** How many nodes a sandbox may have. */
+/** How many nodes a sandbox may start with. */
 export const MAX_NODES = 8;
+/** And how many numbers there are for those that join it. */
+export const MOST_NODES = 16;
 
-/** Names, addresses and files of node number `index` (1 to 8). */
+/** Names, addresses and files of node number `index` (from 1). */
 export type NodePlace = {
   readonly index: number;
   readonly name: string;

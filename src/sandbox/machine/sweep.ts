@@ -1,11 +1,13 @@
 import { readdir, readFile, rm, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Logger, systemClock } from '../../base/index.ts';
 import { Cgroup } from './cgroup.ts';
 import { attempt } from './command.ts';
 import { deleteNetns, listNetns } from './netns.ts';
+import type { NodePlace } from './node-place.ts';
 import { AGENT_STATE_DIR, PIN_DIR, STATE_DIR, WORLD } from './paths.ts';
 import { ProcessRecords } from './process-record.ts';
+import { disconnectNode } from './topology.ts';
 
 /** Files with the pid and start time of the sandbox's own processes. */
 export function processRecords(): ProcessRecords {
@@ -41,11 +43,11 @@ async function removeNodeFolders(dir: string, remove: (path: string) => Promise<
   await rmdir(dir).catch(() => undefined);
 }
 
-/** Mounts under the state folder, deepest first. */
-async function sweepMounts(): Promise<void> {
+/** Mounts under a folder, deepest first. */
+async function sweepMounts(dir: string): Promise<void> {
   const mounts = await readFile('/proc/mounts', 'utf8');
   const ours = mounts.split('\n').flatMap((line) => line.split(' ')[1] ?? []);
-  for (const path of ours.filter((at) => at.startsWith(`${STATE_DIR}/`)).toReversed()) await attempt(['umount', path]);
+  for (const path of ours.filter((at) => at.startsWith(`${dir}/`)).toReversed()) await attempt(['umount', path]);
 }
 
 /**
@@ -58,8 +60,23 @@ export async function sweep(log: Logger, graceMs = 5_000): Promise<void> {
   const namespaces = (await listNetns()).filter(isSandboxNetns);
   await Promise.all(namespaces.map((name) => deleteNetns(name)));
   await removeNodeFolders(PIN_DIR, removePins);
-  await sweepMounts();
+  await sweepMounts(STATE_DIR);
   await removeNodeFolders(AGENT_STATE_DIR, (path) => rm(path, { recursive: true, force: true }));
   await rm(STATE_DIR, { recursive: true, force: true });
   log.debug({ namespaces: namespaces.length }, 'swept');
+}
+
+/** What a node that leaves has left: `namespaces` are its pods', by path, `others` the nodes that stay. Its processes have ended. */
+export async function removeNode(
+  node: NodePlace,
+  { namespaces, others, log }: { namespaces: readonly string[]; others: readonly NodePlace[]; log: Logger },
+): Promise<void> {
+  await disconnectNode(node, others);
+  await Cgroup.root().child(node.name).remove();
+  await Promise.all(namespaces.map((path) => deleteNetns(basename(path))));
+  await deleteNetns(node.netns);
+  await removePins(node.pinDir);
+  await sweepMounts(node.dir);
+  for (const dir of [node.agentDir, node.dir]) await rm(dir, { recursive: true, force: true });
+  log.debug({ node: node.name, namespaces: namespaces.length }, 'node removed');
 }

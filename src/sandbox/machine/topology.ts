@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { run } from './command.ts';
+import { attempt, run } from './command.ts';
 import { createNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from './netns.ts';
 import type { NodePlace } from './node-place.ts';
 import { BPF_MOUNT, WORLD } from './paths.ts';
@@ -15,8 +15,8 @@ export const WORLD_ADDRESSES: readonly string[] = [
 /** In the world: what the nodes' uplinks are plugged into. */
 export const WORLD_BRIDGE = 'mbrbr0';
 
-/** The world's side of node `index`'s uplink. */
-function portName(index: number): string {
+/** The world's side of a node's uplink. */
+export function uplinkPort({ index }: NodePlace): string {
   return `mbrup${index}`;
 }
 
@@ -34,7 +34,7 @@ export function worldPlan(): string[] {
 
 /** `ip -batch` lines for the world namespace that connect one node. */
 export function uplinkPlan(node: NodePlace): string[] {
-  const port = portName(node.index);
+  const port = uplinkPort(node);
   return [
     `link add ${port} type veth peer name eth0 netns ${node.netns}`,
     `link set ${port} master ${WORLD_BRIDGE} up`,
@@ -53,8 +53,12 @@ export function nodePlan(node: NodePlace, nodes: readonly NodePlace[] = []): str
     `addr add ${node.ip}/16 dev eth0`,
     'link set eth0 up',
     `route add default via ${WORLD_IP} dev eth0`,
-    ...others.map(({ podCidr, ip }) => `route add ${podCidr} via ${ip} dev eth0`),
+    ...others.map(routeTo),
   ];
+}
+
+function routeTo({ podCidr, ip }: NodePlace): string {
+  return `route add ${podCidr} via ${ip} dev eth0`;
 }
 
 /**
@@ -85,12 +89,30 @@ export async function buildTopology(nodes: readonly NodePlace[]): Promise<void> 
   await createNetns(WORLD);
   await setSysctls(netnsPath(WORLD), WORLD_SYSCTLS);
   await ipBatch(WORLD, worldPlan());
-  for (const node of nodes) {
-    await createNetns(node.netns);
-    await setSysctls(node.netnsPath, NODE_SYSCTLS);
-    await ipBatch(WORLD, uplinkPlan(node));
-    await ipBatch(node.netns, nodePlan(node, nodes));
-    await mkdir(node.dir, { recursive: true, mode: 0o700 });
+  for (const node of nodes) await buildNode(node, nodes);
+}
+
+async function buildNode(node: NodePlace, nodes: readonly NodePlace[]): Promise<void> {
+  await createNetns(node.netns);
+  await setSysctls(node.netnsPath, NODE_SYSCTLS);
+  await ipBatch(WORLD, uplinkPlan(node));
+  await ipBatch(node.netns, nodePlan(node, nodes));
+  await mkdir(node.dir, { recursive: true, mode: 0o700 });
+}
+
+/** Connects one more with those that are there. */
+export async function addNode(node: NodePlace, others: readonly NodePlace[]): Promise<void> {
+  await buildNode(node, others);
+  for (const other of others) await ipBatch(other.netns, [routeTo(node)]);
+}
+
+/** Takes the way to a node away; what is in its namespace goes with that. */
+export async function disconnectNode(node: NodePlace, others: readonly NodePlace[]): Promise<void> {
+  // With the port its peer goes, the node's uplink; the world's route names the bridge.
+  await ipBatch(WORLD, [`route del ${node.podCidr}`, `link del ${uplinkPort(node)}`]);
+  for (const { netns } of others) {
+    // Where an agent has put a route of its own in its place, it is gone already.
+    await attempt(['ip', '-n', netns, 'route', 'del', node.podCidr, 'via', node.ip]);
   }
 }
 

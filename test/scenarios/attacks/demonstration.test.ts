@@ -3,21 +3,22 @@ import { listNetns } from '../../../src/sandbox/machine/netns.ts';
 import { broken, useSandbox } from './lab.ts';
 
 describe('the demonstration', () => {
-  const lab = useSandbox();
+  const lab = useSandbox({ nodes: 2 });
 
   it('lets a frontend reach its own backend on one port, and nobody else', async () => {
     const lines = await lab.lines('reach');
     expect(broken(lines)).toEqual([]);
-    expect(lines.map((line) => line.id)).toEqual([
-      '1.allowed-a',
-      '1.allowed-b',
-      '1.other-port',
-      '1.other-pod',
-      '1.other-tenant',
-      '1.other-way',
-    ]);
-    expect(lines[0]?.decidedBy).toBe('NetworkPolicy tenant-a/only-frontend-may-reach-backend, ingress rule 0');
-    expect(lines[2]?.decidedBy).toMatch(/^drop policy-ingress .*only-frontend-may-reach-backend/);
+    expect(lines.map((line) => line.id)).toEqual(
+      ['allowed-a', 'allowed-b', 'other-port', 'other-pod', 'other-tenant', 'other-way'].flatMap((name) => [
+        `1.${name}`,
+        `1.${name}-across`,
+      ]),
+    );
+    for (const line of lines.slice(0, 2)) {
+      expect(line.decidedBy).toBe('NetworkPolicy tenant-a/only-frontend-may-reach-backend, ingress rule 0');
+    }
+    expect(lines[4]?.decidedBy).toMatch(/^drop policy-ingress \(from-pod, .*only-frontend-may-reach-backend/);
+    expect(lines[5]?.decidedBy).toMatch(/^drop policy-ingress \(from-overlay, .*only-frontend-may-reach-backend/);
   });
 
   it('gives agent_of_chaos nothing with the address of a deleted frontend', async () => {
@@ -46,7 +47,7 @@ describe('the demonstration', () => {
   it('stops an established connection when a policy or a relabel forbids it', async () => {
     const lines = await lab.lines('revoke');
     expect(broken(lines)).toEqual([]);
-    expect(lines.map((line) => line.id)).toEqual(['6.policy', '6.relabel']);
+    expect(lines.map((line) => line.id)).toEqual(['6.policy', '6.relabel', '6.policy-across', '6.relabel-across']);
     for (const line of lines) expect(line.decidedBy).toContain('revoked');
   });
 
@@ -129,6 +130,51 @@ describe('the demonstration', () => {
     const lines = await lab.lines('unfinished');
     expect(broken(lines)).toEqual([]);
     expect(lines.map((line) => line.id).slice(0, 4)).toEqual(['17.honest', '17.port', '17.address', '17.source']);
+  });
+
+  it('gives nobody what was meant for the former owner of an address while an agent cannot hear of it', async () => {
+    const lines = await lab.lines('stale', { rounds: 5 });
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['19.to-new-owner', '19.from-new-owner']);
+    expect(lines[0]?.decidedBy).toContain('stale-destination');
+  });
+
+  it('believes nobody but nodes what is said between nodes', async () => {
+    const lines = await lab.lines('tunnel');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(
+      [
+        'honest',
+        'host',
+        'outsider',
+        'host-as-node-process',
+        'host-reserved',
+        'as-node-for-its-pod',
+        'as-node-for-outside',
+        'as-node-reserved',
+        'as-node-stale',
+        'as-node-unsaid',
+        'limit',
+        'pod-to-node',
+        'pod-to-own-node',
+        'pod-outside',
+      ].map((name) => `20.${name}`),
+    );
+  });
+
+  it('goes on without the API server, and catches up', async () => {
+    const lines = await lab.lines('api-server');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['21.allowed', '21.forbidden', '21.waits', '21.catches-up']);
+  });
+
+  it('keeps nothing of a node that is removed', async () => {
+    const lines = await lab.lines('node-loss');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(
+      ['cut', 'forbidden', 'removed', 'nobody', 'its-address'].map((name) => `22.${name}`),
+    );
+    expect(lab.cluster.nodes.map(({ name }) => name)).toEqual(['node-1', 'node-2']);
   });
 
   it('leaves nothing of an attack behind', async () => {

@@ -18,7 +18,7 @@ export type Lab = {
 };
 
 /** One sandbox with the tenants of the example for all tests of a file. */
-export function useSandbox(options: Pick<SandboxOptions, 'agentConfig'> = {}): Lab {
+export function useSandbox(options: Pick<SandboxOptions, 'agentConfig' | 'nodes'> = {}): Lab {
   const cluster = new SandboxCluster();
   const stage = new Stage({ sandbox: cluster });
   let isUp = false;
@@ -27,7 +27,7 @@ export function useSandbox(options: Pick<SandboxOptions, 'agentConfig'> = {}): L
     await cluster.up({ manifests, dns: false, ...options });
     isUp = true;
     await cluster.waitReady();
-    stage.start();
+    await stage.start();
     await stage.agentReady();
   });
   afterAll(async () => {
