@@ -42,10 +42,9 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const objects = openObjects(node, { plane, identities, client });
   const flows = openFlows(node, plane);
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
-  const { reflection } = objects;
   const { hub } = flows;
   const apiServer = connection.server;
-  const admin = await openAdmin(node, { plane, devices, endpoints, services, reflection, hub, upkeep, apiServer });
+  const admin = await openAdmin(node, { plane, devices, endpoints, services, objects, hub, upkeep, apiServer });
 
   await lifecycle.start(
     nodeService(node),

@@ -1,30 +1,34 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type NamespacedName, namespacedName } from '../base/index.ts';
 import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { CIDR_RANGE } from '../identity/reserved.ts';
 import { identityId } from '../model/index.ts';
 import { Prefix, parseAddr } from '../net/index.ts';
-import { AddressBook } from './address-book.ts';
+import { AddressBook, type Claim } from './address-book.ts';
+import type { IpcacheRow } from './ipcache-row.ts';
 
 const prefix = (text: string): Prefix => Prefix.parse(text);
-const pod = (key: string) => ({ kind: 'pod', key: key as NamespacedName }) as const;
+
+const claim = (key: string, id: number): Claim => ({
+  owner: { kind: 'pod', key: key as NamespacedName },
+  identity: identityId(id),
+  tunnel: null,
+});
 
 function bookOf(options: { cidrSelects?: ('pods' | 'nodes')[]; maxAddresses?: number } = {}, ...prefixes: string[]) {
   const cidrs = new CidrIdentities();
   for (const text of prefixes) cidrs.acquire(prefix(text));
   const book = new AddressBook({ cidrs, cidrSelects: [], ...options });
-  book.claim(
-    { kind: 'node', key: namespacedName({ name: 'n2' }) },
-    [parseAddr('172.18.0.3')],
-    RESERVED_IDS['remote-node'],
-  );
-  book.claim(pod('x/a'), [parseAddr('10.244.1.2')], identityId(256));
+  book.setNode(namespacedName({ name: 'n2' }), [parseAddr('172.18.0.3')], RESERVED_IDS['remote-node']);
+  book.setPod(A, claim('x/a', 256));
   book.followPrefixes();
   const rows = () =>
     Object.fromEntries(Array.from(book.desired(), ([text, { value }]) => [text, [value.identity, value.cidrIdentity]]));
   return { cidrs, book, rows };
 }
 
+const A = parseAddr('10.244.1.2');
 const WORLD = { '0.0.0.0/0': [RESERVED_IDS.world, 0], '::/0': [RESERVED_IDS.world, 0] };
 const NODE = { '172.18.0.3/32': [RESERVED_IDS['remote-node'], 0] };
 const [first, second] = [CIDR_RANGE.first, CIDR_RANGE.first + 1];
@@ -60,7 +64,7 @@ describe('the rows of the ipcache', () => {
     expect(bookOf({}, '10.244.1.2/32').rows()['10.244.1.2/32']).toEqual([256, 0]);
     const { cidrs, book, rows } = bookOf({ cidrSelects: ['pods'] }, '10.244.1.2/32');
     expect(rows()['10.244.1.2/32']).toEqual([256, first]);
-    book.release(pod('x/a'));
+    book.setPod(A, undefined);
     expect(rows()['10.244.1.2/32']).toEqual([first, 0]);
     cidrs.release(prefix('10.244.1.2/32'));
     book.followPrefixes();
@@ -69,11 +73,91 @@ describe('the rows of the ipcache', () => {
 
   test('addresses never take the room of prefixes; one that had none gets it when another goes', () => {
     const { book, rows } = bookOf({ maxAddresses: 2 });
-    book.claim(pod('x/b'), [parseAddr('10.244.1.3')], identityId(257));
+    book.setPod(parseAddr('10.244.1.3'), claim('x/b', 257));
     expect(rows()).toEqual({ ...WORLD, ...NODE, '10.244.1.2/32': [256, 0] });
     expect(book.unplaced).toBe(1);
-    book.release(pod('x/a'));
+    book.setPod(A, undefined);
     expect(rows()).toEqual({ ...WORLD, ...NODE, '10.244.1.3/32': [257, 0] });
     expect(book.unplaced).toBe(0);
   });
+
+  test('says what changed, and nothing of what did not', () => {
+    const { cidrs, book, rows } = bookOf({ cidrSelects: ['pods'] });
+    const changes = () =>
+      Object.fromEntries(Array.from(book.changes(), ([text, row]) => [text, row?.value.identity ?? 'none']));
+    const B = parseAddr('10.244.1.3');
+    expect(changes()).toEqual({
+      '0.0.0.0/0': 2,
+      '::/0': 2,
+      '172.18.0.3/32': RESERVED_IDS['remote-node'],
+      '10.244.1.2/32': 256,
+    });
+    expect(changes()).toEqual({});
+    book.setPod(B, claim('x/b', 257));
+    expect(changes()).toEqual({ '10.244.1.3/32': 257 });
+    book.setPod(B, undefined);
+    book.setPod(B, claim('x/b', 258));
+    expect(changes()).toEqual({ '10.244.1.3/32': 258 });
+    cidrs.acquire(prefix('10.244.1.2/31'));
+    book.followPrefixes();
+    expect(changes()).toEqual({ '10.244.1.2/31': first, '10.244.1.2/32': 256, '10.244.1.3/32': 258 });
+    book.setPod(B, undefined);
+    expect(changes()).toEqual({ '10.244.1.3/32': 'none' });
+    book.followRanges({ services: [prefix('10.244.1.2/32')], pods: [prefix('10.244.0.0/16')] });
+    expect(changes()).toEqual({
+      '10.244.0.0/16': RESERVED_IDS['pod-range'],
+      '10.244.1.2/31': 'none',
+      '10.244.1.2/32': RESERVED_IDS['service-range'],
+    });
+    expect(rows()['10.244.1.2/32']).toEqual([RESERVED_IDS['service-range'], 0]);
+  });
+
+  test('whatever changes: what it said of that adds up to all that there is', () => {
+    const addrs = ['10.244.1.2', '10.244.1.3', '10.244.2.2', '172.18.0.3', '10.96.0.1'].map(parseAddr);
+    const addr = fc.constantFrom(...addrs);
+    const named = fc.constantFrom('10.244.1.0/24', '10.244.1.2/31', '10.244.1.3/32', '0.0.0.0/0', '10.96.0.0/16');
+    const ranges = fc.subarray(['10.244.0.0/16', '10.244.1.0/24', '10.96.0.0/16', '10.96.0.1/32'].map(prefix));
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('pod' as const), addr, id: fc.option(fc.integer({ min: 256, max: 300 })) }),
+      fc.record({ kind: fc.constant('node' as const), addrs: fc.subarray(addrs) }),
+      fc.record({ kind: fc.constant('named' as const), named }),
+      fc.record({ kind: fc.constant('ranges' as const), services: ranges, pods: ranges }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(step, { maxLength: 5 }), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        (rounds, maxAddresses) => {
+          const { cidrs, book } = bookOf({ cidrSelects: ['pods'], maxAddresses });
+          const known = new Map<string, string>();
+          const held = new Set<string>();
+          for (const round of rounds) {
+            for (const one of round) {
+              if (one.kind === 'pod') book.setPod(one.addr, one.id === null ? undefined : claim('x/a', one.id));
+              else if (one.kind === 'node')
+                book.setNode(namespacedName({ name: 'n2' }), one.addrs, RESERVED_IDS['remote-node']);
+              else if (one.kind === 'ranges') book.followRanges(one);
+              else {
+                if (held.delete(one.named)) cidrs.release(prefix(one.named));
+                else {
+                  held.add(one.named);
+                  cidrs.acquire(prefix(one.named));
+                }
+                book.followPrefixes();
+              }
+            }
+            for (const [text, row] of book.changes()) {
+              if (row === undefined) known.delete(text);
+              else known.set(text, textOf(row));
+            }
+            const all = Array.from(book.desired(), ([text, row]) => [text, textOf(row)]);
+            expect(Object.fromEntries(known)).toEqual(Object.fromEntries(all));
+          }
+        },
+      ),
+    );
+  });
 });
+
+const textOf = ({ prefix: of, value }: IpcacheRow): string =>
+  `${of.toString()} ${value.identity} ${value.cidrIdentity}`;

@@ -1,7 +1,7 @@
-import { flatText, type NamespacedName } from '../base/index.ts';
+import type { NamespacedName } from '../base/index.ts';
 import { type CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
-import { type Addr, Prefix } from '../net/index.ts';
+import { type Addr, addrFamily, Prefix } from '../net/index.ts';
 import { type ClusterRanges, RangeIndex } from './cluster-ranges.ts';
 import type { IpcacheRow } from './ipcache-row.ts';
 
@@ -21,9 +21,16 @@ export type AddressBookOptions = {
   readonly maxAddresses?: number;
 };
 
-type Claim = { readonly owner: AddressOwner; readonly identity: IdentityId; readonly tunnel: Addr | null };
+/** `tunnel`: the node that the overlay finds the owner at. */
+export type Claim = { readonly owner: AddressOwner; readonly identity: IdentityId; readonly tunnel: Addr | null };
 
-const textOf = ({ kind, key }: AddressOwner): string => flatText(kind, ' ', key);
+type Owned = {
+  pod: Claim | undefined;
+  /** By the nodes' names; the last one counts. */
+  nodes: Map<NamespacedName, Claim> | undefined;
+  /** It has a row, or would have one if it were not the services'. */
+  isPlaced: boolean;
+};
 
 const NONE = identityId(0);
 
@@ -32,33 +39,36 @@ const NONE = identityId(0);
  * within every other prefix around ::ffff:0:0/96, and 0.0.0.0/0 (::ffff:0:0/96 there) is what keeps those from speaking
  * for it, whether some policy names it or not.
  */
-const EVERYWHERE: readonly IpcacheRow[] = ['0.0.0.0/0', '::/0'].map((text) => ({
-  prefix: Prefix.parse(text),
-  value: { identity: RESERVED_IDS.world, cidrIdentity: NONE, tunnel: null },
-}));
-
-const EVERYWHERE_BY_TEXT: ReadonlyMap<string, IpcacheRow> = new Map(
-  EVERYWHERE.map((row) => [row.prefix.toString(), row]),
+const EVERYWHERE: ReadonlyMap<string, IpcacheRow> = new Map(
+  ['0.0.0.0/0', '::/0'].map((text) => [
+    text,
+    { prefix: Prefix.parse(text), value: { identity: RESERVED_IDS.world, cidrIdentity: NONE, tunnel: null } },
+  ]),
 );
 
+/** As `Prefix.host(addr).toString()` says it. */
+const hostText = (addr: Addr): string => `${addr}/${addrFamily(addr) === 4 ? 32 : 128}`;
+
 /**
- * Who is behind which address elsewhere: the desired rows of the ipcache, the only place that makes them. An owner (a pod or a
- * node) claims addresses; a node's claim beats a pod's, of two pods the later one wins, because the earlier is on its
- * way out. What of the cluster's own ranges has no owner is nobody's: a prefix that a policy names within one has no row,
- * since the longer match would make it somebody's.
+ * Who is behind which address elsewhere: the desired rows of the ipcache, the only place that makes them. A node's claim
+ * to an address beats a pod's. What of the cluster's own ranges has no owner is nobody's: a prefix that a policy names
+ * within one has no row, since the longer match would make it somebody's. It remembers what changed since it was asked, so
+ * that a change costs what it changes; rows of addresses are made when somebody asks for them.
  */
 export class AddressBook {
   readonly #cidrs: CidrIdentities;
   readonly #cidrSelects: ReadonlySet<AddressKind>;
   readonly #maxAddresses: number;
-  readonly #claims = new Map<Addr, Map<string, Claim>>();
-  readonly #owned = new Map<string, readonly Addr[]>();
-  readonly #desired = new Map<string, IpcacheRow>(EVERYWHERE_BY_TEXT);
-  readonly #placed = new Set<Addr>();
+  readonly #owned = new Map<Addr, Owned>();
+  readonly #addressesOf = new Map<NamespacedName, readonly Addr[]>();
   readonly #unplaced = new Set<Addr>();
-  #prefixes = new Map<string, IdentityId>();
+  #placed = 0;
+  #prefixes = new Map<string, { readonly prefix: Prefix; readonly id: IdentityId }>();
   #ranges = new RangeIndex({ services: [], pods: [] });
+  /** Owners to be looked at. */
   #dirty = new Set<Addr>();
+  /** Rows that may have changed since somebody asked. */
+  #changed = new Set<string>(EVERYWHERE.keys());
 
   constructor({ cidrs, cidrSelects, maxAddresses = Number.POSITIVE_INFINITY }: AddressBookOptions) {
     this.#cidrs = cidrs;
@@ -68,7 +78,7 @@ export class AddressBook {
 
   /** Addresses with an owner. */
   get size(): number {
-    return this.#claims.size;
+    return this.#owned.size;
   }
 
   /** Addresses with an owner for which there is no room. */
@@ -76,37 +86,37 @@ export class AddressBook {
     return this.#unplaced.size;
   }
 
-  /** Replaces all claims of an owner. `tunnel`: the node that the overlay finds him at. */
-  claim(owner: AddressOwner, addrs: readonly Addr[], identity: IdentityId, tunnel: Addr | null = null): void {
-    this.release(owner);
-    if (addrs.length === 0) return;
-    const text = textOf(owner);
-    this.#owned.set(text, addrs);
-    for (const addr of addrs) {
-      const claims = this.#claims.get(addr) ?? new Map<string, Claim>();
-      claims.set(text, { owner, identity, tunnel });
-      this.#claims.set(addr, claims);
-      this.#dirty.add(addr);
-    }
+  /** The pod that has an address elsewhere; undefined: none. */
+  setPod(addr: Addr, claim: Claim | undefined): void {
+    const owned = this.#owned.get(addr);
+    if (owned === undefined && claim === undefined) return;
+    if (owned === undefined) this.#owned.set(addr, { pod: claim, nodes: undefined, isPlaced: false });
+    else owned.pod = claim;
+    this.#dirty.add(addr);
   }
 
-  /** Gives up all claims of an owner. */
-  release(owner: AddressOwner): void {
-    const text = textOf(owner);
-    for (const addr of this.#owned.get(text) ?? []) {
-      this.#claims.get(addr)?.delete(text);
+  /** All addresses of a node. */
+  setNode(node: NamespacedName, addrs: readonly Addr[], identity: IdentityId, tunnel: Addr | null = null): void {
+    for (const addr of this.#addressesOf.get(node) ?? []) {
+      this.#owned.get(addr)?.nodes?.delete(node);
       this.#dirty.add(addr);
     }
-    this.#owned.delete(text);
+    if (addrs.length === 0) this.#addressesOf.delete(node);
+    else this.#addressesOf.set(node, addrs);
+    const claim: Claim = { owner: { kind: 'node', key: node }, identity, tunnel };
+    for (const addr of addrs) {
+      const owned = this.#owned.get(addr) ?? { pod: undefined, nodes: undefined, isPlaced: false };
+      owned.nodes ??= new Map();
+      owned.nodes.set(node, claim);
+      this.#owned.set(addr, owned);
+      this.#dirty.add(addr);
+    }
   }
 
   /** The owner of an address and its identity, as the ipcache states it. */
   ownerOf(addr: Addr): Claim | undefined {
-    let best: Claim | undefined;
-    for (const claim of this.#claims.get(addr)?.values() ?? []) {
-      if (best === undefined || best.owner.kind === 'pod' || claim.owner.kind === 'node') best = claim;
-    }
-    return best;
+    const owned = this.#owned.get(addr);
+    return owned && ownerIn(owned);
   }
 
   /** Second identity, by prefix, of an address of this kind; 0: none. */
@@ -114,18 +124,14 @@ export class AddressBook {
     return this.#cidrSelects.has(kind) ? (this.#cidrs.of(addr)?.id ?? NONE) : NONE;
   }
 
-  /** Follows the prefixes that policies name now. True when they changed: then every address is looked at again. */
+  /** Follows the prefixes that policies name now. True when they changed. */
   followPrefixes(): boolean {
-    const now = new Map(this.#cidrs.identities().map((identity) => [identity.prefix.toString(), identity] as const));
     const before = this.#prefixes;
-    this.#prefixes = new Map(Array.from(now, ([text, { id }]) => [text, id]));
-    const gone = Array.from(before.keys()).filter((text) => !now.has(text));
-    const come = Array.from(now).filter(([text, { id }]) => before.get(text) !== id);
-    for (const text of gone) this.#settle(Prefix.parse(text));
-    for (const [, { prefix }] of come) this.#settle(prefix);
-    const changed = gone.length + come.length > 0;
-    if (changed) for (const addr of this.#claims.keys()) this.#dirty.add(addr);
-    return changed;
+    this.#prefixes = new Map(this.#cidrs.identities().map(({ prefix, id }) => [prefix.toString(), { prefix, id }]));
+    const changed = [...only(before, this.#prefixes), ...only(this.#prefixes, before)];
+    for (const prefix of changed) this.#changed.add(prefix.toString());
+    if (this.#cidrSelects.size > 0) this.#touchWithin(changed);
+    return changed.length > 0;
   }
 
   /** Follows the ranges of the cluster. */
@@ -133,13 +139,17 @@ export class AddressBook {
     const before = this.#ranges;
     this.#ranges = new RangeIndex(ranges);
     const changed = this.#ranges.difference(before);
-    for (const prefix of changed) this.#settle(prefix);
-    if (changed.every((prefix) => prefix.length === prefix.bits)) {
-      for (const prefix of changed) if (this.#claims.has(prefix.network)) this.#dirty.add(prefix.network);
-      return;
+    for (const prefix of changed) this.#changed.add(prefix.toString());
+    const wide = changed.filter(({ length, bits }) => length < bits);
+    if (wide.length > 0) {
+      for (const [text, { prefix }] of this.#prefixes) {
+        if (wide.some((range) => range.contains(prefix))) this.#changed.add(text);
+      }
     }
-    for (const text of this.#prefixes.keys()) this.#settle(Prefix.parse(text));
-    for (const addr of this.#claims.keys()) this.#dirty.add(addr);
+    // Pods may be in ranges of pods: only what is the services' decides about an address.
+    const isServices = (prefix: Prefix) =>
+      [before, this.#ranges].some((one) => one.rows().get(prefix.toString())?.value.identity === SERVICES);
+    this.#touchWithin(changed.filter(isServices));
   }
 
   /** The identity of the range of the cluster that the address lies in, if it does. */
@@ -147,67 +157,115 @@ export class AddressBook {
     return this.#ranges.of(Prefix.host(addr));
   }
 
-  /** All rows that the ipcache should have, by prefix in canonical text. */
+  /** Rows that may be others since the last call, by prefix in canonical text; undefined: there is to be none. */
+  changes(): ReadonlyMap<string, IpcacheRow | undefined> {
+    this.#place();
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return new Map(Array.from(changed, (text) => [text, this.#rowOf(text)]));
+  }
+
+  /** All rows that the ipcache should have, by prefix in canonical text: for who knows nothing yet. */
   desired(): ReadonlyMap<string, IpcacheRow> {
+    this.#place();
+    const hosts = Array.from(this.#owned.keys(), hostText);
+    const texts = new Set([...EVERYWHERE.keys(), ...this.#ranges.rows().keys(), ...this.#prefixes.keys(), ...hosts]);
+    return new Map(
+      Array.from(texts).flatMap((text) => {
+        const row = this.#rowOf(text);
+        return row === undefined ? [] : [[text, row]];
+      }),
+    );
+  }
+
+  #touchWithin(prefixes: readonly Prefix[]): void {
+    const wide = prefixes.filter(({ length, bits }) => length < bits);
+    for (const { length, bits, network } of prefixes) {
+      if (length === bits && this.#owned.has(network)) this.#dirty.add(network);
+    }
+    if (wide.length === 0) return;
+    for (const addr of this.#owned.keys()) {
+      const host = Prefix.host(addr);
+      if (wide.some((prefix) => prefix.contains(host))) this.#dirty.add(addr);
+    }
+  }
+
+  /** Decides which addresses have a row. */
+  #place(): void {
     const dirty = this.#dirty;
     this.#dirty = new Set();
     // What is gone first: it makes room.
     const owned = Array.from(dirty).filter((addr) => !this.#forget(addr));
-    for (const addr of owned) this.#refresh(addr);
-    for (const addr of this.#unplaced) if (this.#placed.size < this.#maxAddresses) this.#refresh(addr);
-    return this.#desired;
+    for (const addr of owned) this.#placeOne(addr);
+    if (this.#unplaced.size === 0) return;
+    for (const addr of this.#unplaced) {
+      if (this.#placed >= this.#maxAddresses) return;
+      this.#placeOne(addr);
+    }
   }
 
   /** Takes the row of an address without an owner back. */
   #forget(addr: Addr): boolean {
-    if (this.ownerOf(addr) !== undefined) return false;
-    this.#claims.delete(addr);
-    this.#placed.delete(addr);
+    const owned = this.#owned.get(addr);
+    if (owned === undefined || ownerIn(owned) !== undefined) return owned === undefined;
+    this.#owned.delete(addr);
     this.#unplaced.delete(addr);
-    this.#unstate(addr);
+    if (owned.isPlaced) this.#placed -= 1;
+    this.#changed.add(hostText(addr));
     return true;
   }
 
-  #refresh(addr: Addr): void {
-    const owner = this.ownerOf(addr);
-    if (owner === undefined) return;
-    if (!this.#placed.has(addr) && this.#placed.size >= this.#maxAddresses) {
+  #placeOne(addr: Addr): void {
+    const owned = this.#owned.get(addr);
+    if (owned === undefined) return;
+    this.#changed.add(hostText(addr));
+    if (owned.isPlaced) return;
+    if (this.#placed >= this.#maxAddresses) {
       this.#unplaced.add(addr);
-      this.#unstate(addr);
       return;
     }
     this.#unplaced.delete(addr);
-    this.#placed.add(addr);
-    const isNode = this.#claims
-      .get(addr)
-      ?.values()
-      .some((claim) => claim.owner.kind === 'node');
-    // A pod cannot have the address of a service, whatever its status says.
-    if (isNode !== true && this.rangeOf(addr) === RESERVED_IDS['service-range']) return this.#unstate(addr);
-    const cidrIdentity = this.cidrIdentityOf(isNode === true ? 'node' : 'pod', addr);
-    this.#put({ prefix: Prefix.host(addr), value: { identity: owner.identity, cidrIdentity, tunnel: owner.tunnel } });
+    this.#placed += 1;
+    owned.isPlaced = true;
   }
 
-  /** Nobody owns the address: what holds for exactly this prefix holds again. */
-  #unstate(addr: Addr): void {
-    this.#settle(Prefix.host(addr));
+  /** The row of a prefix: of who owns the address, a range of the cluster, what policies name, or what always holds. */
+  #rowOf(text: string): IpcacheRow | undefined {
+    const slash = text.lastIndexOf('/');
+    const addr = text.slice(0, slash) as Addr;
+    const owned = text === hostText(addr) ? this.#ownedRow(addr) : undefined;
+    return owned ?? this.#ranges.rows().get(text) ?? this.#named(text) ?? EVERYWHERE.get(text);
   }
 
-  /** The row of a prefix, owners apart: a range of the cluster, else what policies name, else what always holds. */
-  #settle(prefix: Prefix): void {
-    const text = prefix.toString();
-    const row = this.#ranges.rows().get(text) ?? this.#named(prefix, text) ?? EVERYWHERE_BY_TEXT.get(text);
-    if (row === undefined) this.#desired.delete(text);
-    else this.#put(row);
+  #ownedRow(addr: Addr): IpcacheRow | undefined {
+    const owned = this.#owned.get(addr);
+    const claim = owned?.isPlaced === true ? ownerIn(owned) : undefined;
+    if (claim === undefined) return undefined;
+    const { owner, identity, tunnel } = claim;
+    // A pod cannot have the address of a service, whatever its node says.
+    if (owner.kind === 'pod' && this.rangeOf(addr) === SERVICES) return undefined;
+    return {
+      prefix: Prefix.host(addr),
+      value: { identity, cidrIdentity: this.cidrIdentityOf(owner.kind, addr), tunnel },
+    };
   }
 
-  #named(prefix: Prefix, text: string): IpcacheRow | undefined {
-    const identity = this.#prefixes.get(text);
-    if (identity === undefined || this.#ranges.of(prefix) !== undefined) return undefined;
-    return { prefix, value: { identity, cidrIdentity: NONE, tunnel: null } };
+  #named(text: string): IpcacheRow | undefined {
+    const named = this.#prefixes.get(text);
+    if (named === undefined || this.#ranges.of(named.prefix) !== undefined) return undefined;
+    return { prefix: named.prefix, value: { identity: named.id, cidrIdentity: NONE, tunnel: null } };
   }
+}
 
-  #put(row: IpcacheRow): void {
-    this.#desired.set(row.prefix.toString(), row);
-  }
+const SERVICES = RESERVED_IDS['service-range'];
+
+function ownerIn({ pod, nodes }: Owned): Claim | undefined {
+  return (nodes === undefined || nodes.size === 0 ? undefined : [...nodes.values()].at(-1)) ?? pod;
+}
+
+type Named = ReadonlyMap<string, { readonly prefix: Prefix; readonly id: IdentityId }>;
+
+/** Prefixes that only one of the two has, or that have another identity there. */
+function only(here: Named, there: Named): Prefix[] {
+  return Array.from(here).flatMap(([text, { prefix, id }]) => (there.get(text)?.id === id ? [] : [prefix]));
 }

@@ -58,19 +58,18 @@ describe('the ranges of the cluster', () => {
   test('give way to owners, but no pod has an address of services', () => {
     const { book, at } = bookOf('10.0.0.0/8');
     const pod = { kind: 'pod', key: namespacedName({ namespace: 'x', name: 'a' }) } as const;
-    book.claim(pod, ['10.244.2.7', '10.96.0.9'].map(parseAddr), identityId(300));
-    book.claim(
-      { kind: 'node', key: namespacedName({ name: 'n' }) },
-      ['10.244.1.1', '10.96.0.8'].map(parseAddr),
-      RESERVED_IDS['remote-node'],
-    );
+    for (const text of ['10.244.2.7', '10.96.0.9']) {
+      book.setPod(parseAddr(text), { owner: pod, identity: identityId(300), tunnel: null });
+    }
+    const node = namespacedName({ name: 'n' });
+    book.setNode(node, ['10.244.1.1', '10.96.0.8'].map(parseAddr), RESERVED_IDS['remote-node']);
     expect(['10.244.2.7', '10.96.0.9', '10.244.1.1', '10.96.0.8'].map(at)).toEqual([
       300,
       SERVICES,
       RESERVED_IDS['remote-node'],
       RESERVED_IDS['remote-node'],
     ]);
-    book.release(pod);
+    book.setPod(parseAddr('10.244.2.7'), undefined);
     expect(at('10.244.2.7')).toBe(PODS);
   });
 

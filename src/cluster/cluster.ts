@@ -10,12 +10,14 @@ import type { ObjectProblems } from './object-problems.ts';
 import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { isRunAs } from './pod-workload.ts';
+import { PodsElsewhere } from './pods-elsewhere.ts';
 import { RangeFollower } from './range-follower.ts';
+import { RangeOwners } from './range-owners.ts';
 import { RefusedPods } from './refused-pods.ts';
 
 export type ClusterOptions = {
   readonly intent: Intent;
-  readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release'>;
+  readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release' | 'get' | 'known'>;
   readonly repository: PolicyRepository;
   readonly problems: ObjectProblems;
   /** Of this node. */
@@ -36,6 +38,7 @@ export class Cluster {
   readonly intent: Intent;
   readonly identities: PodIdentities;
   readonly book: AddressBook;
+  readonly elsewhere: PodsElsewhere;
   readonly #repository: PolicyRepository;
   readonly #refused: RefusedPods;
   readonly #peers: PeerFollower;
@@ -45,13 +48,17 @@ export class Cluster {
     const { intent, allocator, repository, problems, nodeName, clusterName, labelRules, log } = options;
     this.intent = intent;
     this.#repository = repository;
-    this.identities = new PodIdentities({ intent, allocator, nodeName, cluster: clusterName, rules: labelRules });
+    this.identities = new PodIdentities({ intent, allocator, cluster: clusterName, rules: labelRules });
     const { cidrSelects, maxAddresses } = options;
     this.book = new AddressBook({ cidrs: repository.cidrs, cidrSelects, maxAddresses });
     this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });
-    this.#peers = new PeerFollower({ intent, identities: this.identities, repository, book: this.book, nodeName });
+    const { book } = this;
+    this.#peers = new PeerFollower({ intent, numbers: allocator, repository, book, nodeName });
+    const owners = new RangeOwners();
+    this.elsewhere = new PodsElsewhere({ intent, numbers: allocator, book, owners, problems, nodeName });
     const { podCIDR, remembered } = options;
-    this.#ranges = new RangeFollower({ intent, book: this.book, podCIDR, ...(remembered && { remembered }) });
+    const { elsewhere } = this;
+    this.#ranges = new RangeFollower({ intent, elsewhere, owners, book, podCIDR, ...(remembered && { remembered }) });
   }
 
   /** Follows the intent; `now` in ms. Policies are followed before: what they select by is part of identities. */
@@ -59,6 +66,7 @@ export class Cluster {
     this.identities.follow(this.#repository.selectedLabelKeys());
     this.#refused.follow();
     this.#peers.follow();
+    this.elsewhere.follow();
     this.#ranges.follow(now);
   }
 

@@ -1,13 +1,16 @@
 export { AddressBook, type AddressOwner } from './address-book.ts';
 export { Cluster, type ClusterOptions } from './cluster.ts';
 export { RangeIndex } from './cluster-ranges.ts';
+export { HostPods } from './host-pods.ts';
 export type { IdentityRow } from './identity-row.ts';
 export { Intent } from './intent.ts';
 export type { IpcacheRow } from './ipcache-row.ts';
 export { lintWorld } from './lint-world.ts';
 export { livingAddresses } from './living-addresses.ts';
+export { isSliceOf, planSlices, type SliceContent } from './node-slices.ts';
 export { tunnelOf } from './node-tunnel.ts';
 export { type ObjectProblem, ObjectProblems, type ObjectSubject } from './object-problems.ts';
 export type { PodIdentities } from './pod-identities.ts';
 export { podRangesOf } from './pod-ranges.ts';
+export { DISBELIEFS, type Disbelief, type PodsElsewhere } from './pods-elsewhere.ts';
 export { type PrefixLimits, prefixLimits } from './prefix-limits.ts';

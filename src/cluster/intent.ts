@@ -1,6 +1,7 @@
 import { type NamespacedName, namespacedName } from '../base/index.ts';
 import {
   type NamespaceRow,
+  type NodeEndpointSlice,
   type NodeRow,
   type ObjectRow,
   type PodRow,
@@ -21,9 +22,12 @@ const table = <Row extends ObjectRow>(): Table<Row, NamespacedName> => new Table
  * kinds in one table.
  */
 export class Intent {
+  /** Of this node. */
   readonly pods = table<PodRow>();
   readonly namespaces = table<NamespaceRow>();
   readonly nodes = table<NodeRow>();
+  /** What each node tells of its pods, this one included. */
+  readonly nodeSlices = table<NodeEndpointSlice>();
   readonly policies: Table<PolicyObject, PolicyKey>;
   readonly services = new Table<ServiceSpec, NamespacedName>(namespacedName);
   readonly slices = new Table<SliceSpec, NamespacedName>(namespacedName);
@@ -39,12 +43,13 @@ export class Intent {
 
   /** Before this, no decision: what is missing may only not have arrived yet. */
   get synced(): boolean {
-    const { serviceRanges, pods, namespaces, nodes, policies } = this;
-    return [serviceRanges, pods, namespaces, nodes, policies].every(({ synced }) => synced);
+    const { serviceRanges, pods, namespaces, nodes, nodeSlices, policies } = this;
+    return [serviceRanges, pods, namespaces, nodes, nodeSlices, policies].every(({ synced }) => synced);
   }
 
   /** Before this, no decision about services. Pods among them: one in the host network has the address of its node. */
   get servicesSynced(): boolean {
-    return this.services.synced && this.slices.synced && this.nodes.synced && this.pods.synced;
+    const { services, slices, nodes, nodeSlices, pods } = this;
+    return [services, slices, nodes, nodeSlices, pods].every(({ synced }) => synced);
   }
 }

@@ -3,6 +3,7 @@ import { lint, type PolicySettings } from '../policy/index.ts';
 import { sampleEndpoint, sampleService, sampleSlice } from '../service/samples.ts';
 import { Intent } from './intent.ts';
 import { lintWorld } from './lint-world.ts';
+import type { PodsElsewhere } from './pods-elsewhere.ts';
 import { namespaceRow, podRow, policyRow } from './samples.ts';
 
 const SETTINGS: PolicySettings = { enforcement: 'default', cidrSelects: ['pods', 'nodes'], allowLocalhost: 'always' };
@@ -10,8 +11,10 @@ const DNS = { ports: [{ port: 53, protocol: 'UDP' }] };
 const http = { name: 'http', port: 8080, protocol: 'TCP' as const };
 
 let intent: Intent;
+let elsewhere: PodsElsewhere['pods'];
 beforeEach(() => {
   intent = new Intent();
+  elsewhere = function* () {};
   put(intent.namespaces, namespaceRow('shop'));
   put(intent.pods, podRow('web', { app: 'web' }, { namedPorts: [http] }), podRow('db', { app: 'db' }));
   put(intent.policies, policyRow('all', { podSelector: {} }));
@@ -27,7 +30,13 @@ function put<Row>(
 /** Rule, object and field of all that is found. */
 const found = (proposed: Parameters<typeof policyRow>[] = []) =>
   lint(
-    lintWorld({ intent, settings: SETTINGS, cluster: 'default', proposed: proposed.map((one) => policyRow(...one)) }),
+    lintWorld({
+      intent,
+      elsewhere: { pods: () => elsewhere() },
+      settings: SETTINGS,
+      cluster: 'default',
+      proposed: proposed.map((one) => policyRow(...one)),
+    }),
   ).map(({ rule, object, field, severity }) =>
     [severity, rule, object, ...(field === undefined ? [] : [field])].join(' '),
   );

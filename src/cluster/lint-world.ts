@@ -3,9 +3,11 @@ import { type PolicyObject, policyKey } from '../model/index.ts';
 import { type LintedService, type LintWorld, type PolicySettings, readPolicy } from '../policy/index.ts';
 import type { Intent } from './intent.ts';
 import { isWorkload, workloadOf } from './pod-workload.ts';
+import type { PodsElsewhere } from './pods-elsewhere.ts';
 
 export type LintWorldOptions = {
   readonly intent: Intent;
+  readonly elsewhere: Pick<PodsElsewhere, 'pods'>;
   readonly settings: PolicySettings;
   readonly cluster: string;
   /** Thought over what is there, in place of policies of the same name. */
@@ -13,21 +15,30 @@ export type LintWorldOptions = {
 };
 
 /** The cluster as it is meant to be, for who looks for what is hardly meant. */
-export function lintWorld({ intent, settings, cluster, proposed = [] }: LintWorldOptions): LintWorld {
+export function lintWorld({ intent, elsewhere, settings, cluster, proposed = [] }: LintWorldOptions): LintWorld {
   const policies = new Map(
     [...intent.policies.rows.values(), ...proposed].map((policy) => [policyKey(policy), policy]),
   );
   return {
     policies: Array.from(policies.values(), (policy) => ({ policy, entries: readPolicy(policy).entries })),
-    pods: Array.from(intent.pods.rows.values()).flatMap((row) => {
-      const namespace = intent.namespaces.get(namespacedName({ name: row.namespace }));
-      if (namespace === undefined || !isWorkload(row)) return [];
-      return [{ pod: namespacedName(row), workload: workloadOf(row, namespace, cluster) }];
-    }),
+    pods: [...ownPods(intent, cluster), ...podsOfOthers(elsewhere)],
     namespaces: Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort(),
     services: linted(intent),
     settings,
   };
+}
+
+function ownPods({ pods, namespaces }: Intent, cluster: string): LintWorld['pods'] {
+  return Array.from(pods.rows.values()).flatMap((row) => {
+    const namespace = namespaces.get(namespacedName({ name: row.namespace }));
+    if (namespace === undefined || !isWorkload(row)) return [];
+    return [{ pod: namespacedName(row), workload: workloadOf(row, namespace, cluster) }];
+  });
+}
+
+/** With the labels that make them who they are. */
+function podsOfOthers(elsewhere: Pick<PodsElsewhere, 'pods'>): LintWorld['pods'] {
+  return Array.from(elsewhere.pods(), ({ pod, identity }) => ({ pod, workload: identity.workload }));
 }
 
 function linted({ services, slices }: Intent): LintedService[] {

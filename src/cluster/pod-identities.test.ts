@@ -4,12 +4,12 @@ import { FakeClock } from '../base/testkit.ts';
 import { IdentityAllocator } from '../identity/index.ts';
 import { Intent } from './intent.ts';
 import { PodIdentities } from './pod-identities.ts';
-import { namespaceRow, podRow, SAMPLE_NODE } from './samples.ts';
+import { namespaceRow, podRow } from './samples.ts';
 
 function scene(numbers = 10) {
   const intent = new Intent();
   const allocator = new IdentityAllocator({ clock: new FakeClock(), range: { first: 256, last: 255 + numbers } });
-  const identities = new PodIdentities({ intent, allocator, nodeName: SAMPLE_NODE, cluster: 'default' });
+  const identities = new PodIdentities({ intent, allocator, cluster: 'default' });
   const reader = identities.rows.reader();
   const follow = (selectedKeys: readonly string[] = []) => {
     identities.follow(new Set(selectedKeys));

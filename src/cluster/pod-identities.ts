@@ -10,14 +10,12 @@ export type PodIdentitiesOptions = {
   readonly intent: Pick<Intent, 'pods' | 'namespaces'>;
   /** Who gives the numbers. */
   readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release'>;
-  /** Whose pods' numbers are asked for where there is none. */
-  readonly nodeName: string;
   readonly cluster: string;
   readonly rules?: readonly LabelRule[] | undefined;
 };
 
 /**
- * From pods and namespaces to the row that says who each pod is. Others see the rows only, and do not know who gave the
+ * From this node's pods and namespaces to the row that says who each pod is. Others see the rows only, and do not know who gave the
  * numbers. Counts the users of whoever did.
  */
 export class PodIdentities {
@@ -92,13 +90,13 @@ export class PodIdentities {
 
   /** No row for a pod that is not there, whose namespace is not, or that is no workload. */
   #ask(pod: NamespacedName): IdentityRow | undefined {
-    const { intent, allocator, nodeName, cluster } = this.#o;
+    const { intent, allocator, cluster } = this.#o;
     const row = intent.pods.get(pod);
     const namespace = row === undefined ? undefined : intent.namespaces.get(namespacedName({ name: row.namespace }));
     if (row === undefined || namespace === undefined || !isWorkload(row)) return undefined;
     try {
       const workload = this.#filter.reduce(workloadOf(row, namespace, cluster));
-      const identity = allocator.acquire(workload, row.nodeName === nodeName);
+      const identity = allocator.acquire(workload, true);
       return { pod, state: 'assigned', identity };
     } catch (error) {
       const state = isForNow(error) ? 'pending' : 'refused';

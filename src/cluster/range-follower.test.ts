@@ -2,12 +2,13 @@ import { expect, it } from 'vitest';
 import { FakeClock } from '../base/testkit.ts';
 import { CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import type { ObjectRow } from '../model/index.ts';
-import { Prefix, parseAddr } from '../net/index.ts';
+import { type Addr, Prefix, parseAddr } from '../net/index.ts';
 import { sampleService } from '../service/samples.ts';
 import type { Table } from '../table/index.ts';
 import { AddressBook } from './address-book.ts';
 import { Intent } from './intent.ts';
 import { RangeFollower } from './range-follower.ts';
+import { RangeOwners } from './range-owners.ts';
 import { nodeRow, podRow } from './samples.ts';
 
 const { 'service-range': SERVICES, 'pod-range': PODS } = RESERVED_IDS;
@@ -16,8 +17,11 @@ function scene(podCIDR?: string, remembered: string[] = []) {
   const clock = new FakeClock();
   const intent = new Intent();
   const book = new AddressBook({ cidrs: new CidrIdentities(), cidrSelects: [] });
+  const told = new Set<Addr>();
   const ranges = new RangeFollower({
     intent,
+    elsewhere: { toldAddresses: () => told.keys() },
+    owners: new RangeOwners(),
     book,
     podCIDR: podCIDR === undefined ? undefined : Prefix.parse(podCIDR),
     remembered: remembered.map((text) => Prefix.parse(text)),
@@ -31,7 +35,7 @@ function scene(podCIDR?: string, remembered: string[] = []) {
     book.desired();
     return addrs.map((addr) => book.rangeOf(parseAddr(addr)));
   };
-  return { intent, apply, at, clock };
+  return { intent, told, apply, at, clock };
 }
 
 const service = (name: string, ...clusterIPs: string[]) => sampleService({ name, clusterIPs });
@@ -61,17 +65,18 @@ it('covers what nodes give to their pods, and what this one is told to', () => {
 });
 
 it('keeps the range of a node that is gone nobody’s for a while, and as long as a pod has an address of it', async () => {
-  const { intent, apply, at, clock } = scene();
+  const { intent, told, apply, at, clock } = scene();
   const node = nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24', '10.244.3.0/24']);
-  const pod = podRow('left', {}, { nodeName: 'node-2', podIPs: ['10.244.2.9'] });
+  const left = parseAddr('10.244.2.9');
   apply(intent.nodes, [node]);
-  apply(intent.pods, [pod, podRow('done', {}, { phase: 'Succeeded', podIPs: ['10.244.3.9'] })]);
+  told.add(left);
+  apply(intent.pods, [podRow('done', {}, { phase: 'Succeeded', podIPs: ['10.244.3.9'] })]);
   apply(intent.nodes, [], [node]);
   await clock.advance(599_000);
   expect(at('10.244.2.7', '10.244.3.7')).toEqual([PODS, PODS]);
   await clock.advance(1_000);
   expect(at('10.244.2.7', '10.244.3.7')).toEqual([PODS, undefined]);
-  apply(intent.pods, [], [pod]);
+  told.delete(left);
   await clock.advance(600_000);
   expect(at('10.244.2.7')).toEqual([undefined]);
 });

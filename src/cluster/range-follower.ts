@@ -6,6 +6,8 @@ import type { Intent } from './intent.ts';
 import { tunnelOf } from './node-tunnel.ts';
 import { podRangesOf } from './pod-ranges.ts';
 import { isWorkload } from './pod-workload.ts';
+import type { PodsElsewhere } from './pods-elsewhere.ts';
+import type { RangeOwners } from './range-owners.ts';
 
 /**
  * How long the range of a node that is gone stays nobody's: others may still send to its pods, and who gets the addresses
@@ -15,7 +17,9 @@ const REST_MS = 600_000;
 
 export type RangeFollowerOptions = {
   readonly intent: Intent;
-  readonly book: AddressBook;
+  readonly elsewhere: Pick<PodsElsewhere, 'toldAddresses'>;
+  readonly owners: Pick<RangeOwners, 'sharersOf'>;
+  readonly book: Pick<AddressBook, 'followRanges'>;
   /** Of the configuration: addresses of this node's pods, instead of what its Node says. */
   readonly podCIDR?: Prefix | undefined;
   /** Pod ranges that an earlier life had in the kernel: what of them no Node has any more rests from the first look on. */
@@ -98,7 +102,10 @@ export class RangeFollower {
     const found = new Map<string, Addr>();
     for (const [key, ranges] of this.#pods) {
       const tunnel = this.#tunnels.get(key) ?? null;
-      if (tunnel !== null) for (const range of ranges) found.set(range.toString(), tunnel);
+      if (tunnel === null) continue;
+      // What two nodes give out is at neither.
+      const own = ranges.filter((range) => this.#o.owners.sharersOf(range).size === 1);
+      for (const range of own) found.set(range.toString(), tunnel);
     }
     return found;
   }
@@ -113,7 +120,8 @@ export class RangeFollower {
     const due = Array.from(this.#resting.values()).filter(({ until }) => until <= now);
     if (due.length === 0) return;
     const pods = this.#o.intent.pods.rows.values().filter(isWorkload);
-    const addrs = Array.from(pods.flatMap(({ podIPs }) => podIPs.filter(isAddr).map(parseAddr)));
+    const own = Array.from(pods.flatMap(({ podIPs }) => podIPs.filter(isAddr).map(parseAddr)));
+    const addrs = [...own, ...this.#o.elsewhere.toldAddresses()];
     for (const { prefix } of due) {
       if (addrs.some((addr) => prefix.contains(addr))) this.#rest([prefix], now);
       else this.#dirty ||= this.#resting.delete(prefix.toString());

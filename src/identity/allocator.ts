@@ -1,5 +1,6 @@
 import { type Clock, Signal, systemClock } from '../base/index.ts';
 import { type IdentityId, type PodIdentity, type Workload, workloadKey } from '../model/index.ts';
+import { Table } from '../table/index.ts';
 import { identityErrors } from './errors.ts';
 import type { IdentityNumbers } from './identity-numbers.ts';
 import {
@@ -43,6 +44,7 @@ export class IdentityAllocator implements IdentityNumbers, SavedNumbers {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #grace: number;
   readonly #range: IdentityRange;
+  readonly known = new Table<PodIdentity>(({ id }) => String(id));
   readonly #byKey = new Map<string, Held>();
   readonly #byId = new Map<IdentityId, Held>();
   /** Without users, longest unused first. */
@@ -228,6 +230,7 @@ export class IdentityAllocator implements IdentityNumbers, SavedNumbers {
   #add(held: Held): Held {
     this.#byKey.set(held.key, held);
     this.#byId.set(held.identity.id, held);
+    this.known.set(held.identity);
     this.#holding(held).held += 1;
     return held;
   }
@@ -242,6 +245,7 @@ export class IdentityAllocator implements IdentityNumbers, SavedNumbers {
     this.#holding(held).resting.delete(held);
     this.#byKey.delete(held.key);
     this.#byId.delete(held.identity.id);
+    this.known.delete(String(held.identity.id));
     this.#leaving.push(held);
   }
 

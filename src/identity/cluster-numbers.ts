@@ -59,6 +59,7 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
   readonly #grace: number;
   readonly #reader: TableReader;
   readonly #mostHeld: number;
+  readonly known = new Table<PodIdentity>(({ id }) => String(id));
   readonly #known = new Map<IdentityId, Held>();
   /** Of those that have users. */
   readonly #usedByKey = new Map<string, Held>();
@@ -288,6 +289,7 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
       isNew: false,
     };
     this.#known.set(identity.id, held);
+    this.known.set(identity);
     this.#changes.set(identity.id, recordOf(identity));
     this.#count(identity, 1);
     return held;
@@ -349,6 +351,7 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     this.#trust(held);
     this.#resting.delete(held);
     this.#known.delete(identity.id);
+    this.known.delete(String(identity.id));
     if (this.#usedByKey.get(key) === held) this.#usedByKey.delete(key);
     this.#leaving.set(identity.id, held);
     if (held.users > 0) this.#lost.add(identity.id);

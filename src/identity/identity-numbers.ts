@@ -1,5 +1,6 @@
 import type { Signal } from '../base/index.ts';
 import type { IdentityId, PodIdentity, Workload } from '../model/index.ts';
+import type { ReadonlyTable } from '../table/index.ts';
 
 /**
  * Who gives workloads their numbers, as a node's engine works with it: by itself (`IdentityAllocator`), or together with
@@ -28,6 +29,7 @@ export type IdentityNumbers = {
   get(id: IdentityId): PodIdentity | undefined;
   /** 0 for an identity that is only known. */
   users(id: IdentityId): number;
-  /** All that are known, used or not. */
+  /** All that are known, used or not, by number in text; for who follows what becomes of them. */
+  readonly known: ReadonlyTable<PodIdentity>;
   identities(): PodIdentity[];
 };

@@ -10,6 +10,7 @@ export { LabelFilter, type LabelRule } from './label-filter.ts';
 export type { Members } from './members.ts';
 export type { IdentityStore } from './placement.ts';
 export { Placements } from './placements.ts';
+export { PrefixIndex } from './prefix-index.ts';
 export {
   type IdentityRange,
   isCidrId,

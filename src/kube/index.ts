@@ -1,12 +1,14 @@
 export { findConnection, inClusterConnection, type KubeConnection, loadKubeconfig } from './access/index.ts';
-export { KubeClient } from './client.ts';
+export { KubeClient, type Selection } from './client.ts';
 export { IdentityObjects } from './identity-store.ts';
+export { NodeSliceObjects } from './node-slice-store.ts';
 export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflector.ts';
 export {
   ENDPOINT_SLICE,
   IDENTITY,
   NAMESPACE,
   NODE,
+  NODE_ENDPOINT_SLICE,
   POD,
   policyResource,
   type Resource,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { namespacedName } from '../base/index.ts';
 import type { ObjectRow } from '../model/index.ts';
@@ -27,7 +28,8 @@ type Head = { readonly key: string; readonly resourceVersion: string };
 
 /**
  * What a reflector knows: the trimmed row of every object by `namespace/name`. Turns lists and events into the changes
- * between then and now; what did not change makes no change, so that a new list disturbs nobody.
+ * between then and now; what did not change makes no change, so that a new list disturbs nobody. Nor does a new version of
+ * an object that is other only in what is not kept, as the heartbeats of nodes are.
  */
 export class ReflectorCache<T extends ObjectRow> {
   readonly #resource: Resource<T>;
@@ -65,7 +67,7 @@ export class ReflectorCache<T extends ObjectRow> {
           return;
         }
         const parsed = this.#parse(object);
-        if ('row' in parsed) next.set(head.key, { resourceVersion: head.resourceVersion, row: parsed.row });
+        if ('row' in parsed) next.set(head.key, entryOf(head, parsed.row, known));
         else {
           rejected.set(head.key, parsed.problem);
           if (known !== undefined && this.#resource.unreadable === 'keep') next.set(head.key, known);
@@ -109,7 +111,7 @@ export class ReflectorCache<T extends ObjectRow> {
       }
       const parsed = this.#parse(event.object);
       if ('row' in parsed) {
-        this.#entries.set(head.key, { resourceVersion: head.resourceVersion, row: parsed.row });
+        this.#entries.set(head.key, entryOf(head, parsed.row, before.get(head.key)));
         this.#rejected.delete(head.key);
       } else {
         if (this.#resource.unreadable === 'forget') this.#entries.delete(head.key);
@@ -141,6 +143,11 @@ function headOf(object: unknown): Head | undefined {
   return { key: namespacedName({ namespace, name }), resourceVersion };
 }
 
+/** The same row as long as it says the same. */
+function entryOf<T>({ resourceVersion }: Head, row: T, before: Entry<T> | undefined): Entry<T> {
+  return { resourceVersion, row: before !== undefined && isDeepStrictEqual(before.row, row) ? before.row : row };
+}
+
 function pair<T>(key: string, entry: Entry<T> | undefined): [string, Entry<T>][] {
   return entry === undefined ? [] : [[key, entry]];
 }
@@ -152,7 +159,7 @@ function difference<T extends ObjectRow>(before: ReadonlyMap<string, Entry<T>>, 
     const now = after.get(key);
     if (now === undefined || now.row.uid !== entry.row.uid) deletes.push(entry.row);
   }
-  for (const [key, entry] of after) if (before.get(key) !== entry) upserts.push(entry.row);
+  for (const [key, entry] of after) if (before.get(key)?.row !== entry.row) upserts.push(entry.row);
   return { upserts, deletes };
 }
 

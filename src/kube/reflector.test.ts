@@ -97,6 +97,18 @@ describe('list and watch', () => {
     expect(gone).toEqual(['uid-one']);
   });
 
+  test('a new version that says the same of what is kept is no change', async () => {
+    server.put(PODS, pod('x'));
+    const { batches, reflector } = follow();
+    await expect.poll(() => server.watches).toBe(1);
+    const { resourceVersion } = reflector.status();
+    server.put(PODS, { ...pod('x'), metadata: { ...pod('x').metadata, annotations: { seen: 'just now' } } });
+    await expect.poll(() => reflector.status().resourceVersion).not.toBe(resourceVersion);
+    server.put(PODS, pod('x', { ip: '10.0.0.2' }));
+    await expect.poll(() => batches.length).toBe(2);
+    expect(batches[1]?.upserts.map(({ podIPs }) => podIPs)).toEqual([['10.0.0.2']]);
+  });
+
   test('ends when told to', async () => {
     const { done } = follow();
     await expect.poll(() => server.watches).toBe(1);

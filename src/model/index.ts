@@ -98,6 +98,7 @@ export {
   portNumberFaults,
 } from './name-faults.ts';
 export type { NamespaceRow } from './namespace-row.ts';
+export { type NodeEndpoint, type NodeEndpointSlice, nodeEndpointSliceName } from './node-endpoint-slice.ts';
 export type { NodeRow } from './node-row.ts';
 export type { ObjectRow } from './object-row.ts';
 export type { HostPort, PodRow } from './pod-row.ts';

@@ -38,7 +38,7 @@ async function admitted(node: Shop, id: number): Promise<number[]> {
 }
 
 const idOf = (node: Shop, pod: string): number =>
-  node.identities.get(namespacedName({ namespace: 'shop', name: pod }))?.id ?? 0;
+  node.identityOf(namespacedName({ namespace: 'shop', name: pod }))?.id ?? 0;
 
 describe('Engine', () => {
   it('opens nothing before everything was listed once', async () => {
@@ -323,7 +323,9 @@ describe('Engine', () => {
       node.put(node.intent.nodes, nodeRow('node-4', ['172.18.0.4'], []));
       await node.settle();
       const stray = podRow('stray', {}, { nodeName: 'node-4', podIPs: ['203.0.113.9'] });
-      expect(await turned(node, () => node.put(node.intent.pods, stray))).toEqual([word('203.0.113.9')]);
+      expect(await turned(node, () => node.put(node.intent.pods, stray)), 'nobody gives it out').toEqual([]);
+      const giver = nodeRow('node-4', ['172.18.0.4'], ['203.0.113.9/32']);
+      expect(await turned(node, () => node.put(node.intent.nodes, giver))).toEqual([word('203.0.113.9')]);
       const late = podRow('late');
       const come = () => {
         node.put(node.intent.pods, late);
@@ -369,7 +371,7 @@ describe('Engine', () => {
         return await dead.promise;
       };
       node.drop(node.intent.pods, remote);
-      node.engine.kick();
+      node.others.follow(new Set());
       await vi.waitFor(() =>
         expect(ipcache.get(Prefix.parse('10.244.2.7/32'))?.identity).toBe(RESERVED_IDS['pod-range']),
       );

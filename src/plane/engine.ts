@@ -6,6 +6,7 @@ import {
   type Lifecycle,
   type Logger,
   type Service,
+  Signal,
 } from '../base/index.ts';
 import type { Cluster, ObjectProblems } from '../cluster/index.ts';
 import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
@@ -59,6 +60,8 @@ export type EngineOptions = {
 export class Engine implements Service {
   readonly #o: EngineOptions;
   readonly #passes: Passes;
+  /** It is `converged` from now on. */
+  readonly adopted = new Signal();
   #adopted = false;
   #prefixes = -1;
 
@@ -155,7 +158,7 @@ export class Engine implements Service {
   /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */
   async #reconcileOutside(): Promise<void> {
     try {
-      await this.#o.ipcache.reconcile(this.#o.cluster.book.desired(), this.#o.outside);
+      await this.#o.ipcache.reconcile(this.#o.cluster.book, this.#o.outside);
     } catch (error) {
       if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
       const problem = errorMessage(error);
@@ -182,6 +185,7 @@ export class Engine implements Service {
       installer.adopt(wanted.id, word.revision, this.#o.clock.now());
     }
     this.#adopted = true;
+    this.adopted.emit();
   }
 
   /** The pod's identity, if the API knows exactly this pod, on this node, and it has one. */

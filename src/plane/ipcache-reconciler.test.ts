@@ -27,7 +27,10 @@ function small(maxEntries: number) {
 /** Which addresses get another owner, said before anything is written. */
 async function moved(reconciler: IpcacheReconciler, desired: ReadonlyMap<string, IpcacheRow>): Promise<Moved> {
   let said: Moved = [];
-  await reconciler.reconcile(desired, { unsettle: (addrs) => (said = addrs) });
+  const texts = [first, second, desired].flatMap((rows) => [...rows.keys()]);
+  const changes = new Map(texts.map((text) => [text, desired.get(text)]));
+  const book = { changes: () => changes, desired: () => desired };
+  await reconciler.reconcile(book, { unsettle: (addrs) => (said = addrs) });
   return said;
 }
 

@@ -1,5 +1,5 @@
 import { isMembraneError } from '../base/index.ts';
-import { type IpcacheRow, RangeIndex } from '../cluster/index.ts';
+import { type AddressBook, type IpcacheRow, RangeIndex } from '../cluster/index.ts';
 import type { IpcacheMap, IpcacheValue } from '../datapath/index.ts';
 import { isCidrId, RESERVED_IDS } from '../identity/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
@@ -23,11 +23,17 @@ const RANGES: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESE
 const isRange = ({ value }: IpcacheRow): boolean => RANGES.has(value.identity);
 const isHost = ({ prefix }: IpcacheRow): boolean => prefix.length === prefix.bits;
 
+type Wanted = ReadonlyMap<string, IpcacheRow | undefined>;
+
 /** Keeps the kernel's ipcache at what is desired, by differences against what it is known to hold. */
 export class IpcacheReconciler {
   readonly #map: IpcacheMap;
   readonly #actual = new Map<string, IpcacheRow>();
+  /** Of `#actual`. */
+  readonly #actualRanges = new Map<string, Prefix>();
   #ranges: RangeIndex | undefined;
+  /** Everything is to be compared, not only what changed. */
+  #isUnsure = true;
 
   constructor(map: IpcacheMap) {
     this.#map = map;
@@ -40,14 +46,16 @@ export class IpcacheReconciler {
   /** Reads what an earlier life left. */
   async load(): Promise<void> {
     this.#actual.clear();
+    this.#actualRanges.clear();
     this.#ranges = undefined;
-    for (const [prefix, value] of await this.#map.entries()) this.#actual.set(prefix.toString(), { prefix, value });
+    this.#isUnsure = true;
+    for (const [prefix, value] of await this.#map.entries()) this.#note(prefix.toString(), { prefix, value });
   }
 
   /** Ranges of pods that the kernel's table has. */
   get podRanges(): readonly Prefix[] {
-    return Array.from(this.#actual.values()).flatMap(({ prefix, value }) =>
-      value.identity === RESERVED_IDS['pod-range'] ? [prefix] : [],
+    return Array.from(this.#actualRanges).flatMap(([text, prefix]) =>
+      this.#actual.get(text)?.value.identity === RESERVED_IDS['pod-range'] ? [prefix] : [],
     );
   }
 
@@ -55,17 +63,38 @@ export class IpcacheReconciler {
    * Writes what is new or other, then removes what is not desired; the other way round when there is no room before.
    * Unsettles `outside` where the owner of an address changes: a pod or node comes, goes or becomes another. Prefixes alone
    * decide nothing: what a policy says of an address is the same before and after somebody else names a prefix around or
-   * inside its own. A failure leaves what was not written for the next call; E_DATAPATH_MAP_FULL.
+   * inside its own. After a failure the next call compares everything; E_DATAPATH_MAP_FULL.
    */
-  async reconcile(desired: ReadonlyMap<string, IpcacheRow>, outside: Pick<OutsideWords, 'unsettle'>): Promise<void> {
-    const upserts = [...desired].flatMap(([text, row]) => {
+  async reconcile(
+    book: Pick<AddressBook, 'changes' | 'desired'>,
+    outside: Pick<OutsideWords, 'unsettle'>,
+  ): Promise<void> {
+    await this.#apply(this.#wanted(book), outside);
+  }
+
+  #wanted(book: Pick<AddressBook, 'changes' | 'desired'>): Wanted {
+    const changes = book.changes();
+    if (!this.#isUnsure) return changes;
+    const desired = book.desired();
+    const gone = Array.from(this.#actual.keys()).filter((text) => !desired.has(text));
+    return new Map<string, IpcacheRow | undefined>([
+      ...desired,
+      ...gone.map((text): [string, undefined] => [text, undefined]),
+    ]);
+  }
+
+  async #apply(wanted: Wanted, outside: Pick<OutsideWords, 'unsettle'>): Promise<void> {
+    this.#isUnsure = true;
+    const upserts: IpcacheRow[] = [];
+    const gone: IpcacheRow[] = [];
+    for (const [text, row] of wanted) {
       const actual = this.#actual.get(text);
-      return actual === undefined || !same(actual.value, row.value) ? [row] : [];
-    });
+      if (row === undefined && actual !== undefined) gone.push(actual);
+      if (row !== undefined && (actual === undefined || !same(actual.value, row.value))) upserts.push(row);
+    }
     // The cluster's own ranges first, whatever else finds no room. Then the most specific: an exception that is missing
     // would be judged as the prefix around it.
     upserts.sort((a, b) => Number(isRange(b)) - Number(isRange(a)) || b.prefix.length - a.prefix.length);
-    const gone = [...this.#actual.values()].filter(({ prefix }) => !desired.has(prefix.toString()));
     this.#unsettle(upserts, gone, outside);
     try {
       await this.#write(upserts);
@@ -75,8 +104,9 @@ export class IpcacheReconciler {
       await this.load();
       if (gone.length === 0 || !isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
       await this.#remove(gone);
-      await this.reconcile(desired, outside);
+      return await this.#apply(wanted, outside);
     }
+    this.#isUnsure = false;
   }
 
   /**
@@ -89,16 +119,8 @@ export class IpcacheReconciler {
   }
 
   #rangeOf(prefix: Prefix): number | undefined {
-    this.#ranges ??= new RangeIndex({
-      services: [],
-      pods: Array.from(this.#actual.values()).flatMap((row) => (isRange(row) ? [row.prefix] : [])),
-    });
+    this.#ranges ??= new RangeIndex({ services: [], pods: [...this.#actualRanges.values()] });
     return this.#ranges.of(prefix);
-  }
-
-  #isRangeNow({ prefix }: IpcacheRow): boolean {
-    const actual = this.#actual.get(prefix.toString());
-    return actual !== undefined && isRange(actual);
   }
 
   #unsettle(
@@ -118,14 +140,23 @@ export class IpcacheReconciler {
   async #write(rows: readonly IpcacheRow[]): Promise<void> {
     if (rows.length === 0) return;
     await this.#map.setMany(rows.map(({ prefix, value }) => [prefix, value] as const));
-    if (rows.some((row) => isRange(row) || this.#isRangeNow(row))) this.#ranges = undefined;
-    for (const row of rows) this.#actual.set(row.prefix.toString(), row);
+    for (const row of rows) this.#note(row.prefix.toString(), row);
   }
 
   async #remove(rows: readonly IpcacheRow[]): Promise<void> {
     if (rows.length === 0) return;
     await this.#map.deleteMany(rows.map(({ prefix }) => prefix));
-    if (rows.some(isRange)) this.#ranges = undefined;
-    for (const { prefix } of rows) this.#actual.delete(prefix.toString());
+    for (const { prefix } of rows) this.#note(prefix.toString(), undefined);
+  }
+
+  /** The kernel holds it. */
+  #note(text: string, row: IpcacheRow | undefined): void {
+    if (row === undefined) this.#actual.delete(text);
+    else this.#actual.set(text, row);
+    const isIn = row !== undefined && isRange(row);
+    if (!isIn && !this.#actualRanges.has(text)) return;
+    if (isIn) this.#actualRanges.set(text, row.prefix);
+    else this.#actualRanges.delete(text);
+    this.#ranges = undefined;
   }
 }

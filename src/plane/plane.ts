@@ -166,8 +166,10 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     log,
   });
   // Of services it wants to know nothing but their addresses.
-  const { pods, namespaces, nodes, policies: objects } = intent;
-  const news = [pods, namespaces, nodes, objects, intent.services, intent.serviceRanges].map(({ changed }) => changed);
+  const { pods, namespaces, nodes, nodeSlices, policies: objects } = intent;
+  const news = [pods, namespaces, nodes, nodeSlices, objects, intent.services, intent.serviceRanges].map(
+    ({ changed }) => changed,
+  );
   for (const signal of [...news, allocator.changed, endpointsChanged, installer.built])
     signal.listen(() => engine.kick());
   installer.failed.listen(() => engine.retry(installer.failure ?? ''));

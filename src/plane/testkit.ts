@@ -1,7 +1,8 @@
 /** One node's engine on maps in memory: everything of the agent that decides, without a kernel and without an API server. */
 
-import { type Clock, silentLogger } from '../base/index.ts';
+import { type Clock, type NamespacedName, silentLogger } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
+import { OtherNodes } from '../cluster/others-testkit.ts';
 import { type EndpointWord, isOutside, MAP_SPECS, PolicyTables } from '../datapath/index.ts';
 import { WordArray } from '../datapath/maps/endpoint-words.ts';
 import { endpointsCodecs, FakeMap, fakePolicyMaps, ipcacheCodecs } from '../datapath/maps/testkit.ts';
@@ -19,7 +20,7 @@ import {
   policyRevision,
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
-import type { Table } from '../table/index.ts';
+import type { Table, TableBatch } from '../table/index.ts';
 import { openPlane, type PlaneOptions } from './plane.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
 
@@ -99,17 +100,31 @@ export async function fakeNode(
   const { allocator, cidrs } = options.numbering;
   const plane = await openPlane(options);
   const { intent, endpoints, cluster, repository, policies, installer, engine } = plane;
-  const { identities, book } = cluster;
+  const { identities, book, elsewhere } = cluster;
 
   await engine.open();
+  const others = new OtherNodes({ intent, allocator });
   const settle = async (): Promise<void> => {
     engine.kick();
     await engine.idle();
+    others.follow(repository.selectedLabelKeys());
+    await engine.idle();
+  };
+  // This node's agent is shown its own pods only; of the others it is told by their nodes.
+  const apply = <T extends ObjectRow, K extends string>(
+    table: Table<T, K>,
+    rows: readonly T[],
+    isThere: boolean,
+  ): void => {
+    const isOthers = (row: T): boolean => is(table, intent.pods) && isElsewhere(row as unknown as PodRow);
+    const batch = (of: readonly T[]) => ({ upserts: isThere ? of : [], deletes: isThere ? [] : of, synced: true });
+    others.pods.apply(batch(rows.filter(isOthers)) as unknown as TableBatch<PodRow>);
+    table.apply(batch(rows.filter((row) => !isOthers(row))));
   };
   const put = <T extends ObjectRow, K extends string>(table: Table<T, K>, ...rows: T[]): void =>
-    table.apply({ upserts: rows, deletes: [], synced: true });
+    apply(table, rows, true);
   const drop = <T extends ObjectRow, K extends string>(table: Table<T, K>, ...rows: T[]): void =>
-    table.apply({ upserts: [], deletes: rows, synced: true });
+    apply(table, rows, false);
   /** An endpoint as a finished ADD leaves it; `addr` by id. */
   const connect = (id: number, pod: PodRow, uid: string | undefined = pod.uid): EndpointRecord => {
     const record = recordOf(id, pod, uid);
@@ -137,10 +152,14 @@ export async function fakeNode(
     intent,
     identities,
     book,
+    elsewhere,
+    /** Of a pod of whatever node. */
+    identityOf: (pod: NamespacedName) => identities.get(pod) ?? others.identityOf(pod),
     policies,
     endpoints,
     engine,
     settle,
+    others,
     put,
     drop,
     connect,
@@ -151,11 +170,14 @@ export async function fakeNode(
     tableOf,
     /** All kinds have been listed once. */
     sync: () =>
-      [intent.pods, intent.namespaces, intent.nodes, intent.policies].forEach((table) => {
+      [intent.pods, intent.namespaces, intent.nodes, intent.nodeSlices, intent.policies].forEach((table) => {
         table.apply({ upserts: [], deletes: [], synced: true });
       }),
   };
 }
+
+const is = (table: unknown, other: unknown): boolean => table === other;
+const isElsewhere = ({ nodeName }: PodRow): boolean => nodeName !== FAKE_NODE && nodeName !== '';
 
 export function recordOf(id: number, pod: PodRow, uid: string | undefined = pod.uid): EndpointRecord {
   const addr: Addr = parseAddr(`10.244.1.${id}`);

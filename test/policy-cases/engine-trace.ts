@@ -51,6 +51,7 @@ export class TraceEngine implements Engine {
         identities: cluster.identities,
         repository,
         book: cluster.book,
+        elsewhere: cluster.elsewhere,
         endpoints,
         installer,
         nodeAddresses: () => this.#world?.nodes.find(({ name }) => name === pod.node)?.addrs ?? [],

@@ -1,7 +1,8 @@
 import { FakeClock } from '../../src/base/testkit.ts';
+import { OtherNodes } from '../../src/cluster/others-testkit.ts';
 import type { EndpointWords } from '../../src/datapath/index.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../../src/endpoint/index.ts';
-import { type EndpointId, ifindex } from '../../src/model/index.ts';
+import { type EndpointId, ifindex, type NodeRow } from '../../src/model/index.ts';
 import type { Addr } from '../../src/net/index.ts';
 import { openPlane, type Plane, type PlaneOptions } from '../../src/plane/index.ts';
 import { type FakeKernel, fakePlaneOptions } from '../../src/plane/testkit.ts';
@@ -30,6 +31,8 @@ export class NodePlane {
   readonly #o: NodePlaneOptions;
   readonly #clock: FakeClock;
   readonly #feeds;
+  /** They number their pods with this one's numbering. */
+  readonly #others: OtherNodes;
   readonly #words: EndpointWords;
   readonly #records = new Map<string, EndpointRecord>();
 
@@ -38,8 +41,10 @@ export class NodePlane {
     this.#o = options;
     this.#clock = clock;
     const { pods, namespaces, nodes, policies } = plane.intent;
+    this.#others = new OtherNodes({ intent: plane.intent, allocator: plane.allocator });
     this.#feeds = {
       pods: new TableFeed(pods),
+      others: new TableFeed(this.#others.pods),
       namespaces: new TableFeed(namespaces),
       nodes: new TableFeed(nodes),
       policies: new TableFeed(policies),
@@ -71,18 +76,29 @@ export class NodePlane {
     const feeds = this.#feeds;
     await this.#clock.advance(BETWEEN_WORLDS_MS);
     feeds.nodes.bring(
-      world.nodes.map((own) => [own.name, own]),
-      nodeRowOf,
+      world.nodes.map((own) => [own.name, JSON.stringify(nodeRowOf(own, world.pods))]),
+      (text) => JSON.parse(text) as NodeRow,
     );
     feeds.namespaces.bring(world.namespaces, (labels, name) => namespaceRowOf(name, labels));
+    const { own = [], others = [] } = Object.groupBy(world.pods, (pod) =>
+      allPods || pod.node === node ? 'own' : 'others',
+    );
     feeds.pods.bring(
-      world.pods.map((pod) => [podKey(pod), pod]),
-      (pod) => podRowOf(pod, allPods ? node : pod.node),
+      own.map((pod) => [podKey(pod), pod]),
+      (pod) => podRowOf(pod, node),
+    );
+    feeds.others.bring(
+      others.map((pod) => [podKey(pod), pod]),
+      (pod) => podRowOf(pod),
     );
     feeds.policies.bring(world.policies, (entries, key) => entriesRow(key, entries));
     this.#connect(world.pods.filter((pod) => allPods || pod.node === node));
-    this.plane.engine.kick();
-    await this.plane.engine.idle();
+    const { engine, repository, intent } = this.plane;
+    intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
+    engine.kick();
+    await engine.idle();
+    this.#others.follow(repository.selectedLabelKeys());
+    await engine.idle();
     const { problem } = this.plane.engine;
     if (problem !== undefined) throw new Error(`the plane of ${node}: ${problem}`);
     this.#expectInForce();

@@ -1,4 +1,5 @@
 import type { LabelMap, NamespaceRow, NodeRow, PodRow } from '../../src/model/index.ts';
+import { Prefix } from '../../src/net/index.ts';
 import { podKey, type WorldNode, type WorldPod } from './world.ts';
 
 /** What the API says of a world. `node`: where the pod is taken to be. */
@@ -26,15 +27,16 @@ export function namespaceRowOf(name: string, labels: LabelMap): NamespaceRow {
   return { uid: `uid-${name}`, namespace: '', name, labels: Object.fromEntries(labels) };
 }
 
-/** Without ranges of its own: pods have the addresses that the case gives them. */
-export function nodeRowOf({ name, addrs, apiserver }: WorldNode): NodeRow {
+/** Its ranges are the addresses that the case gives to its pods. */
+export function nodeRowOf({ name, addrs, apiserver }: WorldNode, pods: readonly WorldPod[]): NodeRow {
+  const own = pods.filter(({ node, hostNetwork }) => node === name && !hostNetwork);
   return {
     uid: `uid-${name}`,
     namespace: '',
     name,
     labels: {},
     addresses: addrs,
-    podCIDRs: [],
+    podCIDRs: own.flatMap((pod) => pod.addrs.map((addr) => Prefix.host(addr).toString())),
     isApiServer: apiserver,
   };
 }

@@ -429,8 +429,11 @@ describe('an agent with other settings', () => {
       });
     await lab.createPodObject('numbered', { app: 'numbered' });
     await eventually('its number is asked for', () => asked('identities', 'create'));
-    // Of single numbers only where several nodes meet, and where some are given back.
-    const onOne = ['get', 'patch', 'delete'];
+    const told = await lab.addPod('told', { app: 'told' });
+    await eventually('others are told of it', () => asked('nodeendpointslices', 'create'));
+    await lab.removePod(told);
+    // Of single objects only where several nodes meet, and where some are changed or given back.
+    const onOne = ['get', 'update', 'patch', 'delete'];
     const rights = AGENT_ROLE.flatMap(({ resources, verbs }) =>
       resources.flatMap((resource) => verbs.map((verb) => [resource, verb] as const)),
     );

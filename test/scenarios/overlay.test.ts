@@ -92,6 +92,31 @@ test('a pod is known on another node by who it is, under its own address', async
   expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
 });
 
+test('what a node tells of its pods is put right, and nobody else is believed about them', async () => {
+  const slices = (name: string) => ({ resource: 'nodeendpointslices', name });
+  const addr = await ip('server');
+  const told = async () => JSON.stringify((await cluster.get(slices('node-2.0')))?.['spec'] ?? {}).includes(addr);
+  await eventually('node-2 tells of its pod', told);
+  await cluster.patch(slices('node-2.0'), { spec: { endpoints: [] } });
+  await eventually('it tells of it again', told);
+  const claim = { namespace: NAMESPACE, name: 'stranger', identity: 256, addresses: [addr] };
+  await cluster.patch(slices('node-1.0'), { spec: { endpoints: [claim] } });
+  await cluster.apply(`
+apiVersion: membrane.io/v1alpha1
+kind: NodeEndpointSlice
+metadata: { name: node-9.0 }
+spec: { node: node-9, slice: 0, endpoints: [${JSON.stringify(claim)}] }
+`);
+  const doubts = async (node: string) =>
+    (await agent(node).status()).checks.find(({ name }) => name === 'addresses')?.detail ?? '';
+  await eventually('the forged one is noticed', async () =>
+    (await doubts('node-1')).includes(`not there, which nobody believes: ${addr}`),
+  );
+  await eventually('the client reaches the server', async () => (await ask('client', addr)).includes('seen'));
+  await cluster.delete(slices('node-9.0'));
+  await eventually('all is well', async () => !(await doubts('node-1')).includes('believes'));
+});
+
 test('datagrams get there, in one piece or in several', async () => {
   for (const bytes of [100, 1450, 4000]) {
     const line = `head -c ${bytes} /dev/zero | socat -b 65000 -t2 - UDP:${await ip('server')}:${UDP} | wc -c`;

@@ -18,6 +18,12 @@ export const AGENT_ROLE: readonly Rule[] = [
     resources: ['identities'],
     verbs: [...FOLLOWED, 'create', 'get', 'patch', 'delete'],
   },
+  // What a node tells of its own pods, and reads of those of others.
+  {
+    apiGroups: ['membrane.io'],
+    resources: ['nodeendpointslices'],
+    verbs: [...FOLLOWED, 'create', 'get', 'update', 'delete'],
+  },
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
 ];
 

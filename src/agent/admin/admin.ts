@@ -22,7 +22,7 @@ import type {
   TraceView,
 } from '../../api/index.ts';
 import { namespacedName } from '../../base/index.ts';
-import type { AddressBook, Intent, PodIdentities } from '../../cluster/index.ts';
+import type { AddressBook, Intent, PodIdentities, PodsElsewhere } from '../../cluster/index.ts';
 import {
   type Config,
   conntrackMap,
@@ -42,10 +42,11 @@ import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
 import type { AgentConfig, StateFiles } from '../node/index.ts';
-import { type Reflection, reflectorDetail, unreadableTexts } from '../objects/index.ts';
+import { type EndpointsTeller, type Reflection, reflectorDetail, unreadableTexts } from '../objects/index.ts';
 import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
+import { disbeliefs } from './disbeliefs.ts';
 import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
 import { identityViews } from './identities.ts';
 import { lintView } from './lint.ts';
@@ -65,6 +66,8 @@ export type AdminOptions = {
   readonly allocator: IdentityNumbers;
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
+  readonly elsewhere: PodsElsewhere;
+  readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
   readonly engine: Engine;
@@ -281,7 +284,13 @@ export class Admin implements AdminApi {
     add('objects', unreadableTexts(reflection.status()), 'all could be read');
     const { unplaced, size } = this.#o.book;
     const lost = `${unplaced} of ${size} addresses of pods and nodes elsewhere have no room in the ipcache, and are nobody's or the world's: raise maps.ipcache`;
-    add('addresses', unplaced === 0 ? [] : [lost], `${size} of pods and nodes elsewhere`);
+    add(
+      'addresses',
+      [...(unplaced === 0 ? [] : [lost]), ...disbeliefs(this.#o.elsewhere.disbelieved)],
+      `${size} of pods and nodes elsewhere`,
+    );
+    const { problem: untold, slices } = this.#o.teller;
+    add('told', untold === undefined ? [] : [untold], `other nodes are told of this node's pods in ${slices} objects`);
     const starved = Array.from(this.#o.identities.waiting, ([pod, problem]) => `pod ${pod}: ${problem}`);
     add(
       'identities',

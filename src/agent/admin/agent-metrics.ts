@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from '../../base/metrics.ts';
-import type { AddressBook } from '../../cluster/index.ts';
+import { type AddressBook, DISBELIEFS, type PodsElsewhere } from '../../cluster/index.ts';
 import { type MapSet, readCounters } from '../../datapath/index.ts';
 import { ENDPOINT_STATES } from '../../endpoint/index.ts';
 import type { IdentityNumbers } from '../../identity/index.ts';
@@ -22,6 +22,7 @@ export type MetricsSources = {
   readonly installer: PolicyInstaller;
   readonly policies: Pick<PolicyFollower, 'problems'>;
   readonly book: Pick<AddressBook, 'unplaced'>;
+  readonly elsewhere: Pick<PodsElsewhere, 'disbelieved'>;
   readonly ipcache: IpcacheReconciler;
   readonly collection: Collection;
   readonly hub: FlowHub;
@@ -31,7 +32,8 @@ export type MetricsSources = {
 /** Everything is read when it is asked for; nothing runs between two scrapes. */
 export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly (Counter | Gauge)[] {
   const registers = [registry];
-  const { maps, endpoints, allocator, installer, policies, book, ipcache, collection, hub, reflection } = sources;
+  const { maps, endpoints, allocator, installer, policies, book, elsewhere, ipcache } = sources;
+  const { collection, hub, reflection } = sources;
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
@@ -109,6 +111,16 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       'Addresses of pods and nodes elsewhere that have no room in the ipcache',
       () => book.unplaced,
     ),
+    new Gauge({
+      name: 'membrane_disbelieved_addresses',
+      help: 'Addresses at which a node tells of a pod that is not believed to be there, by reason',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        const reasons = [...elsewhere.disbelieved.values()];
+        for (const reason of DISBELIEFS) this.set({ reason }, reasons.filter((one) => one === reason).length);
+      },
+    }),
     gauge('membrane_identities', 'Identities of pods', () => allocator.identities().length),
     gauge('membrane_policy_refused_identities', 'Identities of this node for which some policy is not in force', () =>
       count(installer, ({ problem }) => problem !== undefined),

@@ -9,7 +9,7 @@ import type { NodeDevices } from '../devices/index.ts';
 import { nodeDoctor } from '../doctor/index.ts';
 import type { Endpoints } from '../endpoints/index.ts';
 import type { AgentNode } from '../node/index.ts';
-import type { Reflection } from '../objects/index.ts';
+import type { Objects } from '../objects/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
@@ -22,7 +22,7 @@ export type AdminParts = {
   readonly devices: NodeDevices;
   readonly endpoints: Endpoints;
   readonly services: NodeServices;
-  readonly reflection: Reflection;
+  readonly objects: Objects;
   readonly hub: FlowHub;
   readonly upkeep: Upkeep;
   readonly apiServer: URL;
@@ -31,10 +31,11 @@ export type AdminParts = {
 /** The servers that tell of this agent. */
 export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Service[]> {
   const { config, kernel, registry, state, log } = node;
-  const { plane, endpoints, services, upkeep, hub, reflection } = parts;
-  const { identities, book } = plane.cluster;
+  const { plane, endpoints, services, upkeep, hub, objects } = parts;
+  const { reflection } = objects;
+  const { identities, book, elsewhere } = plane.cluster;
   const { maps, words } = kernel;
-  registerAgentMetrics(registry, { ...plane, maps, book, collection: upkeep.collection, hub, reflection });
+  registerAgentMetrics(registry, { ...plane, maps, book, elsewhere, collection: upkeep.collection, hub, reflection });
   const admin = new Admin({
     ...plane,
     config,
@@ -42,6 +43,8 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     programConfig: kernel.base,
     identities,
     book,
+    elsewhere,
+    teller: objects.teller,
     reflection,
     services: services.services,
     serviceCgroup: () => services.hooks.cgroup,
@@ -94,7 +97,7 @@ function footprintOf({ config, kernel: { specs, base, maps, links } }: AgentNode
 function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
   const { plane, devices, services, upkeep, apiServer } = parts;
   const { base, maps, masqueradePorts } = kernel;
-  const { endpoints, intent, policies, installer, repository } = plane;
+  const { endpoints, intent, policies, installer, repository, cluster } = plane;
   return nodeDoctor({
     config,
     base,
@@ -102,6 +105,7 @@ function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
     maps,
     endpoints,
     intent,
+    elsewhere: cluster.elsewhere,
     policies,
     settings: repository.settings,
     refusedPolicies: () => allRefusedPolicies(installer, repository),

@@ -1,5 +1,5 @@
 import { type NamespacedName, nameParts, namespacedName, parseNamespacedName } from '../../base/index.ts';
-import type { AddressBook, Intent, PodIdentities } from '../../cluster/index.ts';
+import type { AddressBook, Intent, PodIdentities, PodsElsewhere } from '../../cluster/index.ts';
 import { RESERVED_IDS, reservedIdentity } from '../../identity/index.ts';
 import {
   type Frontend,
@@ -21,6 +21,7 @@ export type TraceContext = {
   readonly overlay: boolean;
   readonly intent: Intent;
   readonly identities: PodIdentities;
+  readonly elsewhere: Pick<PodsElsewhere, 'get'>;
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly endpoints: EndpointTable;
@@ -83,9 +84,12 @@ function hostAddr(name: string, { nodeAddresses }: TraceContext): Addr | undefin
   return name === 'host' ? nodeAddresses()[0] : undefined;
 }
 
-function resolvePod(pod: NamespacedName, { intent, identities, endpoints }: TraceContext): End | undefined {
+function resolvePod(pod: NamespacedName, { intent, identities, elsewhere, endpoints }: TraceContext): End | undefined {
   const identity = identities.get(pod);
-  if (identity === undefined) return undefined;
+  if (identity === undefined) {
+    const found = elsewhere.get(pod);
+    return found && { name: pod, identity: found.identity, addr: found.addresses[0] };
+  }
   const { namespace, name } = nameParts(pod);
   const row = intent.pods.get(pod);
   const addr = endpoints.ofPod(namespace, name)?.record.addr ?? row?.podIPs.find(isAddr);

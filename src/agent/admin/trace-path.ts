@@ -19,9 +19,9 @@ export function hasRoute(from: End, to: End, context: TraceContext): boolean {
 }
 
 /** The node of a pod; undefined: nobody knows. */
-function nodeOf({ addr }: End, { endpoints, nodeName, book, intent }: TraceContext): string | undefined {
+function nodeOf({ addr }: End, { endpoints, nodeName, book, elsewhere }: TraceContext): string | undefined {
   if (addr === undefined) return undefined;
   if (endpoints.ofAddress(addr) !== undefined) return nodeName;
   const owner = book.ownerOf(addr)?.owner;
-  return owner?.kind === 'pod' ? intent.pods.get(owner.key)?.nodeName : undefined;
+  return owner?.kind === 'pod' ? elsewhere.get(owner.key)?.node : undefined;
 }

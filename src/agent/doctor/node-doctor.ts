@@ -1,5 +1,5 @@
 import { namespacedName } from '../../base/index.ts';
-import { type Intent, lintWorld } from '../../cluster/index.ts';
+import { type Intent, lintWorld, type PodsElsewhere } from '../../cluster/index.ts';
 import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../../datapath/index.ts';
 import { isConnected } from '../../endpoint/index.ts';
 import { type EndpointTable, type PolicyFollower, textOf } from '../../plane/index.ts';
@@ -18,6 +18,7 @@ export type NodeDoctorOptions = {
   readonly maps: MapSet;
   readonly endpoints: EndpointTable;
   readonly intent: Intent;
+  readonly elsewhere: Pick<PodsElsewhere, 'pods'>;
   readonly policies: Pick<PolicyFollower, 'problems'>;
   /** What asks for too much or does not fit, with the reason. */
   readonly refusedPolicies: () => ReadonlyMap<string, string>;
@@ -37,21 +38,17 @@ const BOTH = ['ingress', 'egress'] as const;
 
 /** The doctor of this agent's node. */
 export function nodeDoctor(options: NodeDoctorOptions): Doctor {
-  const { config, devices, endpoints, intent, policies, serviceCgroup, apiServer } = options;
+  const { config, devices, endpoints, intent, elsewhere, policies, serviceCgroup, apiServer } = options;
   return new Doctor({
     pinDir: config.pinDir,
     nodeDevices: () => nodeDevices(devices, config),
     podDevices: () => podDevices(endpoints),
-    pods: () =>
-      intent.pods.rows
-        .values()
-        .filter(({ nodeName }) => nodeName === config.nodeName)
-        .toArray(),
+    pods: () => intent.pods.rows.values().toArray(),
     policies: () => [
       ...Array.from(policies.problems, ([name, why]) => ({ name, text: textOf(why) })),
       ...Array.from(options.refusedPolicies(), ([name, text]) => ({ name, text, remedy: SMALLER })),
     ],
-    lint: () => lint(lintWorld({ intent, settings: options.settings, cluster: config.clusterName })),
+    lint: () => lint(lintWorld({ intent, elsewhere, settings: options.settings, cluster: config.clusterName })),
     maps: () => mapFills(options),
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     datapath: options.datapath,

@@ -184,7 +184,11 @@ export const configSchema = z.strictObject({
     .describe(
       "Devices besides the uplink where packets from outside come in. Default: every Ethernet device that is nobody's port and no pod's.",
     ),
-  podCIDR: cidr.optional().describe('Addresses of local pods. Default: spec.podCIDR of the Node.'),
+  podCIDR: cidr
+    .optional()
+    .describe(
+      'Addresses of local pods. Default: spec.podCIDR of the Node, outside of which other nodes believe in no pods.',
+    ),
   policyEnforcement: z
     .enum(['default', 'always', 'never'])
     .default('default')

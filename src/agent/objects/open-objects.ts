@@ -1,7 +1,8 @@
 import type { Service } from '../../base/index.ts';
-import { type KubeClient, readServiceRanges } from '../../kube/index.ts';
+import { type KubeClient, NodeSliceObjects, readServiceRanges } from '../../kube/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentNode } from '../node/index.ts';
+import { EndpointsTeller } from './endpoints-teller.ts';
 import { ObjectEvents } from './object-events.ts';
 import type { Identities } from './open-identities.ts';
 import { Reflection } from './reflection.ts';
@@ -9,7 +10,11 @@ import { ServiceRanges } from './service-ranges.ts';
 
 export type ObjectsParts = { readonly plane: Plane; readonly identities: Identities; readonly client: KubeClient };
 
-export type Objects = { readonly reflection: Reflection; readonly servers: readonly Service[] };
+export type Objects = {
+  readonly reflection: Reflection;
+  readonly teller: EndpointsTeller;
+  readonly servers: readonly Service[];
+};
 
 /** The API above the plane: what it says goes into the intent, and problems with objects go back. */
 export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsParts): Objects {
@@ -20,6 +25,7 @@ export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsPar
     client,
     intent,
     identities: identities.numbers.objects,
+    nodeName: node,
     log,
     services,
     watchSeconds,
@@ -28,5 +34,6 @@ export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsPar
   const isAsked = !intent.serviceRanges.synced;
   const ranges = isAsked ? [new ServiceRanges({ read, ranges: intent.serviceRanges, clock, log })] : [];
   const events = new ObjectEvents({ client, problems, node, clock, log });
-  return { reflection, servers: [events, identities.placements, reflection, ...ranges] };
+  const teller = new EndpointsTeller({ store: new NodeSliceObjects(client), plane, node, clock, log });
+  return { reflection, teller, servers: [events, identities.placements, reflection, teller, ...ranges] };
 }

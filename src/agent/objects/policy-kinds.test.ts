@@ -148,7 +148,16 @@ describe('the reflection', () => {
       if (intent.policies.synced) resolve();
     });
     const identities = new Table<IdentityObject>(({ name }) => name);
-    const options = { client, intent, identities, kinds, services: false, watchSeconds: 60, log: silentLogger };
+    const options = {
+      client,
+      intent,
+      identities,
+      nodeName: 'node-1',
+      kinds,
+      services: false,
+      watchSeconds: 60,
+      log: silentLogger,
+    };
     const metadata = { namespace: 'shop', name: 'p' };
     server.put('/apis/networking.k8s.io/v1/networkpolicies', { metadata });
     server.put('/apis/test.example/v2/quarantines', { metadata });

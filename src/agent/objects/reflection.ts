@@ -6,12 +6,14 @@ import {
   type KubeClient,
   NAMESPACE,
   NODE,
+  NODE_ENDPOINT_SLICE,
   POD,
   policyResource,
   Reflector,
   type ReflectorStatus,
   type Resource,
   SERVICE,
+  type Selection,
 } from '../../kube/index.ts';
 import type { IdentityObject, ObjectRow } from '../../model/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../../policy/index.ts';
@@ -21,6 +23,8 @@ export type ReflectionOptions = {
   readonly client: KubeClient;
   readonly intent: Intent;
   readonly identities: Table<IdentityObject>;
+  /** Whose pods are read: of others its own node tells what there is to know. */
+  readonly nodeName: string;
   readonly log: Logger;
   /** Services and their slices are read too. */
   readonly services: boolean;
@@ -42,10 +46,14 @@ export class Reflection implements Service {
   readonly #follows: readonly Follow[];
 
   constructor(options: ReflectionOptions) {
-    const { client, intent, identities, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
+    const { client, intent, identities, nodeName, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
     this.#client = client;
-    const follow = <T extends ObjectRow, K extends string>(resource: Resource<T>, table: Table<T, K>): Follow => {
-      const reflector = new Reflector({ client, resource, log, watchSeconds });
+    const follow = <T extends ObjectRow, K extends string>(
+      resource: Resource<T>,
+      table: Table<T, K>,
+      selection: Selection = {},
+    ): Follow => {
+      const reflector = new Reflector({ client, resource, selection, log, watchSeconds });
       return {
         kind: resource.kind,
         status: () => reflector.status(),
@@ -61,7 +69,8 @@ export class Reflection implements Service {
       follow(NODE, intent.nodes),
       ...kinds.map((kind) => follow(policyResource(kind), intent.policies)),
       follow(IDENTITY, identities),
-      follow(POD, intent.pods),
+      follow(NODE_ENDPOINT_SLICE, intent.nodeSlices),
+      follow(POD, intent.pods, { fieldSelector: `spec.nodeName=${nodeName}` }),
       ...(services ? [follow(SERVICE, intent.services), follow(ENDPOINT_SLICE, intent.slices)] : []),
     ];
   }

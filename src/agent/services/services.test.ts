@@ -70,6 +70,8 @@ beforeEach(async () => {
     services: servicesOfNode({ config, maps, state, registry }),
   });
   intent = plane.intent;
+  // Nobody is asked for those here.
+  intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
   const { problems } = plane;
   const events = new ObjectEvents({ client, problems, node: FAKE_NODE, clock: systemClock, log: silentLogger });
   if (plane.services === undefined) throw new Error('the plane was asked to serve');
@@ -85,6 +87,7 @@ beforeEach(async () => {
     client,
     intent,
     identities: new Table<IdentityObject>(({ name }) => name),
+    nodeName: FAKE_NODE,
     log: silentLogger,
     services: true,
     watchSeconds: 30,

@@ -40,7 +40,7 @@ export function servicesOfNode({
 }
 
 export type ServeServicesOptions = {
-  readonly plane: Pick<Plane, 'intent'>;
+  readonly plane: Pick<Plane, 'intent' | 'cluster'>;
   readonly services: PlaneServices;
   /** Ends sockets of backends that are gone, but for TCP to addresses that live. */
   readonly endStale: (lives: (addr: Addr) => boolean) => ReturnType<StaleSocketsOptions['end']>;
@@ -53,9 +53,9 @@ export type Services = PlaneServices & { readonly health: ServiceHealth; readonl
 
 /** What this node does for services beside having them in the kernel. */
 export function serveServices({ plane, services, endStale, registry, clock, log }: ServeServicesOptions): Services {
-  const { intent } = plane;
+  const { intent, cluster } = plane;
   const { engine } = services;
-  const sockets = new StaleSockets({ end: () => endStale(livingAddresses(intent)), clock, log });
+  const sockets = new StaleSockets({ end: () => endStale(livingAddresses(intent, cluster.elsewhere)), clock, log });
   engine.backendsGone.listen(() => sockets.look());
   const health = new ServiceHealth({ services: intent.services, written: engine.written, log });
   registerMetrics(registry, services);

@@ -8,10 +8,7 @@ import {
   type Workload,
 } from '../../model/index.ts';
 import { labelMap, listOf, metadata } from './meta.ts';
-import { defineResource } from './resource.ts';
-
-/** Of everything that Membrane itself defines (deploy/crds). */
-export const MEMBRANE_GROUP = 'membrane.io/v1alpha1';
+import { defineResource, MEMBRANE_GROUP } from './resource.ts';
 
 const port = z.object({ name: z.string(), protocol: z.enum(['TCP', 'UDP', 'SCTP']), port: z.int().min(1).max(65_535) });
 const spec = z.object({

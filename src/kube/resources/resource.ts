@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import type { ObjectRow } from '../../model/index.ts';
 
+/** Of everything that Membrane itself defines (deploy/crds). */
+export const MEMBRANE_GROUP = 'membrane.io/v1alpha1';
+
 /** Where objects of a kind are, and what we keep of each. */
 export type Resource<T extends ObjectRow> = {
   readonly kind: string;

@@ -29,7 +29,7 @@ async function tenants(kernel = new FakeKernel(), limits: Partial<PolicyLimits> 
   node.connect(3, client);
   node.sync();
   await node.settle();
-  const id = (pod: string) => identityId(node.identities.get(pod as NamespacedName)?.id ?? 0);
+  const id = (pod: string) => identityId(node.identityOf(pod as NamespacedName)?.id ?? 0);
   const state = (pod: string) => node.installer.get(id(pod))?.states.ingress;
   const table = async (endpoint: number) => {
     const found = await node.tableOf(endpoint, 'ingress');

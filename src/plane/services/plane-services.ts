@@ -77,8 +77,8 @@ export async function openPlaneServices(
     clock,
     log,
   });
-  const { services, slices, nodes, pods } = intent;
-  for (const { changed } of [services, slices]) changed.listen(() => engine.kick());
+  const { services, slices, nodes, nodeSlices, pods } = intent;
+  for (const { changed } of [services, slices, nodeSlices]) changed.listen(() => engine.kick());
   for (const changed of [nodes.changed, pods.changed, parts.endpointsChanged]) {
     changed.listen(() => engine.kick({ refresh: true }));
   }

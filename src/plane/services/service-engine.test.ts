@@ -28,6 +28,7 @@ type Agent = Awaited<ReturnType<typeof serviceNode>>;
 function sync({ intent, put }: Agent): void {
   put(intent.nodes, node(['172.18.0.2']));
   put(intent.pods);
+  put(intent.nodeSlices);
   put(intent.services);
   put(intent.slices);
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type NamespacedName, nameParts, namespacedName } from '../../base/index.ts';
-import type { Intent } from '../../cluster/index.ts';
+import { HostPods, type Intent } from '../../cluster/index.ts';
 import {
   type Frontend,
   frontendKey,
@@ -56,6 +56,7 @@ export class ServiceFollower {
   /** Slice -> service, and back: most have one, and a set costs as much as the rest of a service's entry. */
   readonly #serviceOf = new Map<NamespacedName, NamespacedName>();
   readonly #slicesOf = new Map<NamespacedName, NamespacedName | Set<NamespacedName>>();
+  readonly #hostPods: HostPods;
   /** Services to look at, whatever changed. */
   #outdated = new Set<NamespacedName>();
   /** Services that got less than they want, with what they want. */
@@ -67,6 +68,7 @@ export class ServiceFollower {
     this.#o = options;
     const { services, slices } = options.intent;
     this.#reader = { services: services.reader(), slices: slices.reader() };
+    this.#hostPods = new HostPods(options.intent);
   }
 
   /** What is wrong with a service's own objects, and what others have that it wants. */
@@ -123,6 +125,11 @@ export class ServiceFollower {
     this.#nodes = nodes;
     this.#zone = zone;
     for (const owner of this.#o.hostPorts.refresh()) this.#outdated.add(owner);
+    this.#touchRefused();
+  }
+
+  /** A backend may be a pod in a host network by now. */
+  #touchRefused(): void {
     for (const [service, problems] of this.#problems) {
       if (problems.some(({ reason }) => reason === 'EndpointRefused')) this.#outdated.add(service);
     }
@@ -154,6 +161,7 @@ export class ServiceFollower {
   async follow(
     rests: (service: NamespacedName) => boolean = () => false,
   ): Promise<Map<NamespacedName, readonly Frontend[]>> {
+    if (this.#hostPods.follow()) this.#touchRefused();
     const dirty = this.#outdated;
     this.#outdated = new Set();
     for (const key of this.#reader.services.drain()) dirty.add(key);
@@ -203,7 +211,8 @@ export class ServiceFollower {
       isNodeAddress: (addr) => nodes.has(addr),
       isHostPod: (key, addr) => {
         const pod = intent.pods.get(key);
-        return pod?.hostNetwork === true && (pod.podIPs.includes(addr) || pod.hostIP === addr);
+        const isHere = pod?.hostNetwork === true && (pod.podIPs.includes(addr) || pod.hostIP === addr);
+        return isHere || this.#hostPods.has(key, addr);
       },
       addressRanges,
       most: { frontends: shares.mostOfService('services'), backends: shares.mostOfService('backends') },

@@ -12,6 +12,7 @@ async function agentOn(maps: ServiceMaps) {
   const { intent, put, clock } = node;
   put(intent.nodes);
   put(intent.pods);
+  put(intent.nodeSlices);
   const settle = async (): Promise<void> => {
     await clock.advance(10_000);
     await node.settle(true);

@@ -1,0 +1,164 @@
+import {
+  Backoff,
+  type Clock,
+  errorMessage,
+  isMembraneError,
+  type Lifecycle,
+  type Logger,
+  type NamespacedName,
+  namespacedName,
+  type Service,
+} from '../../base/index.ts';
+import { isSliceOf, planSlices, type SliceContent } from '../../cluster/index.ts';
+import type { NodeSliceObjects } from '../../kube/index.ts';
+import type { NodeEndpointSlice } from '../../model/index.ts';
+import type { Plane } from '../../plane/index.ts';
+import type { TableReader } from '../../table/index.ts';
+import { toldEndpoints } from './told-endpoints.ts';
+
+/** Between two rounds: whatever happens here, others hear of it ten times a second at most. */
+const PAUSE_MS = 100;
+/** Own versions that the watch has still to bring. */
+const MOST_AWAITED = 64;
+
+export type EndpointsTellerOptions = {
+  readonly store: Pick<NodeSliceObjects, 'write' | 'read' | 'remove'>;
+  readonly plane: Pick<Plane, 'intent' | 'cluster' | 'endpoints' | 'engine' | 'endpointsChanged'>;
+  readonly node: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/**
+ * Keeps the API at what this node has to tell of its pods, and says nothing before it knows all of it. What is written is
+ * compared with what the API has, so what somebody else changes or deletes there is put right.
+ */
+export class EndpointsTeller implements Service {
+  readonly #o: EndpointsTellerOptions;
+  readonly #reader: TableReader<NamespacedName>;
+  /** What the API has of this node, as far as is known, by number. */
+  readonly #shown = new Map<number, NodeEndpointSlice>();
+  readonly #awaited = new Set<string>();
+  readonly #backoff = new Backoff({ initial: 100, max: 10_000 });
+  #wanted = Promise.withResolvers<void>();
+  #nodeUid: string | undefined;
+  #problem: string | undefined;
+
+  constructor(options: EndpointsTellerOptions) {
+    this.#o = options;
+    const { intent, cluster, engine, endpointsChanged } = options.plane;
+    this.#reader = intent.nodeSlices.reader();
+    for (const signal of [intent.pods.changed, cluster.identities.rows.changed, endpointsChanged, engine.adopted]) {
+      signal.listen(() => this.#wanted.resolve());
+    }
+    intent.nodes.changed.listen(() => {
+      if (this.#ownNode()?.uid !== this.#nodeUid) this.#wanted.resolve();
+    });
+    intent.nodeSlices.changed.listen(() => {
+      if (this.#hear()) this.#wanted.resolve();
+    });
+  }
+
+  /** Why others may not know what is so. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Objects that tell of this node. */
+  get slices(): number {
+    return this.#shown.size;
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    lifecycle.signal.addEventListener('abort', () => this.#wanted.resolve(), { once: true });
+    lifecycle.spawn('told endpoints', async (signal) => {
+      while (!signal.aborted) {
+        await this.#wanted.promise;
+        if (signal.aborted) return;
+        this.#wanted = Promise.withResolvers<void>();
+        const pause = await this.#round();
+        await this.#o.clock.sleep(pause, signal).catch(() => undefined);
+      }
+    });
+  }
+
+  async stop(): Promise<void> {}
+
+  #ownNode() {
+    return this.#o.plane.intent.nodes.get(namespacedName({ name: this.#o.node }));
+  }
+
+  /** Takes in what the watch brought of this node; true when that is not what was written here. */
+  #hear(): boolean {
+    const { plane, node } = this.#o;
+    let isOther = false;
+    for (const name of this.#reader.drain()) {
+      if (!isSliceOf(name, node)) continue;
+      const row = plane.intent.nodeSlices.get(name);
+      if (row !== undefined && this.#awaited.delete(row.resourceVersion)) continue;
+      isOther = true;
+      const slice = Number(name.slice(node.length + 1));
+      if (row === undefined) this.#shown.delete(slice);
+      else this.#shown.set(slice, row);
+    }
+    return isOther;
+  }
+
+  /** Returns how long to wait before the next. */
+  async #round(): Promise<number> {
+    const { plane, node, log } = this.#o;
+    if (!plane.engine.converged) return PAUSE_MS;
+    this.#nodeUid = this.#ownNode()?.uid;
+    if (this.#nodeUid === undefined) {
+      this.#problem = `there is no Node ${node}: nobody is told of its pods`;
+      return PAUSE_MS;
+    }
+    const shown = [...this.#shown.values()];
+    const endpoints = toldEndpoints(plane);
+    const { writes, deletes } = planSlices({ node, nodeUid: this.#nodeUid, endpoints, shown });
+    try {
+      for (const content of writes) await this.#write(content);
+      for (const slice of deletes) await this.#remove(slice);
+      this.#problem = undefined;
+      this.#backoff.reset();
+      return PAUSE_MS;
+    } catch (error) {
+      this.#problem = errorMessage(error);
+      log.warn({ error: this.#problem }, 'other nodes could not be told of pods here');
+      this.#wanted.resolve();
+      return this.#backoff.next();
+    }
+  }
+
+  async #write(content: SliceContent): Promise<void> {
+    const { store } = this.#o;
+    const { slice } = content;
+    await this.#unlessOther(slice, async () => {
+      const written = await store.write(content, this.#shown.get(slice)?.resourceVersion);
+      this.#shown.set(slice, written);
+      if (this.#awaited.size >= MOST_AWAITED) this.#awaited.clear();
+      this.#awaited.add(written.resourceVersion);
+    });
+  }
+
+  async #remove(shown: NodeEndpointSlice): Promise<void> {
+    await this.#unlessOther(shown.slice, async () => {
+      await this.#o.store.remove(shown);
+      this.#shown.delete(shown.slice);
+    });
+  }
+
+  /** What is another by now is read, and decided about in the next round. */
+  async #unlessOther(slice: number, act: () => Promise<void>): Promise<void> {
+    const { store, node } = this.#o;
+    try {
+      await act();
+    } catch (error) {
+      if (!isMembraneError(error, 'E_KUBE_CONFLICT') && !isMembraneError(error, 'E_KUBE_NOT_FOUND')) throw error;
+      const now = await store.read(node, slice);
+      if (now === undefined) this.#shown.delete(slice);
+      else this.#shown.set(slice, now);
+      this.#wanted.resolve();
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { FewByKey } from './few-by-key.ts';
+
+it('has none, one or several for a key, each once', () => {
+  const index = new FewByKey<string, { readonly name: string }>();
+  const [a, b] = [{ name: 'a' }, { name: 'b' }];
+  expect([index.of('k'), index.only('k'), index.has('k')]).toEqual([[], undefined, false]);
+  index.add('k', a);
+  index.add('k', a);
+  expect([index.of('k'), index.only('k'), index.has('k')]).toEqual([[a], a, true]);
+  index.add('k', b);
+  expect([index.of('k'), index.only('k')]).toEqual([[a, b], undefined]);
+  index.delete('k', a);
+  index.delete('k', a);
+  expect([index.of('k'), index.only('k')]).toEqual([[b], b]);
+  index.delete('k', b);
+  expect([...index.keys()]).toEqual([]);
+});
