@@ -254,6 +254,22 @@ static bool queue_name(char *name, size_t size)
 	return written > 0 && (size_t)written < size;
 }
 
+/* With the one above it: where the agent keeps its things is empty after the node's start, and
+ * what a runtime does then is to get rid of the pods it had before. */
+static bool make_folder(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return true;
+	if (errno != ENOENT || slash == NULL || slash == path)
+		return false;
+	*slash = '\0';
+	bool made = mkdir(path, 0700) == 0 || errno == EEXIST;
+	*slash = '/';
+	return made && (mkdir(path, 0700) == 0 || errno == EEXIST);
+}
+
 static bool queue_has_room(int folder)
 {
 	int listed = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -293,7 +309,7 @@ static bool queue_delete(const char *socket_path, const struct frame *frame)
 
 	if (!queue_folder(socket_path, path, sizeof(path)) || !queue_name(name, sizeof(name)))
 		return false;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (!make_folder(path))
 		return false;
 	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (folder < 0)

@@ -124,6 +124,13 @@ describe('membrane-cni', () => {
       expect(readFileSync(join(folder(), 'c0ffee@eth0'), 'utf8')).toContain(variables);
     });
 
+    it('keeps it on a node that has just started, where no agent has been', async () => {
+      const place = { MEMBRANE_CNI_SOCKET: join(dir, 'membrane/sock') };
+      expect(await cni({ ...env, ...place }, '{}')).toEqual({ code: 0, stdout: '' });
+      expect(readdirSync(join(dir, 'membrane/cni-deleted'))).toEqual(['c0ffee@eth0']);
+      expect(statSync(join(dir, 'membrane')).mode & 0o777).toBe(0o700);
+    });
+
     it('keeps it too when the agent takes no notice, or dies over it', async () => {
       server = createServer((socket) => socket.on('error', () => undefined));
       await new Promise<void>((resolve) => server?.listen(join(dir, 'sock'), resolve));
