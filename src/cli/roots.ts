@@ -26,6 +26,8 @@ export type CniRoot = {
     readonly written: readonly string[];
     /** Configurations that a runtime takes before ours. */
     readonly before: readonly string[];
+    /** Plugins of others that some runtimes need, and that are not there. */
+    readonly absent: readonly string[];
   };
   readonly removeCni: (folders: CniFolders) => readonly string[];
 };

@@ -64,5 +64,10 @@ function remove(path: string): boolean {
 /** Of our own name only: another node's agent may keep its things there, too. */
 function removeEmpty(folder: string): void {
   if (!folder.endsWith('/membrane') || !existsSync(folder) || readdirSync(folder).length > 0) return;
-  rmdirSync(folder);
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    // In a container it is the node's, mounted: an empty one stays.
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+  }
 }

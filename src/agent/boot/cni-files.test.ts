@@ -23,12 +23,14 @@ it('puts a plugin that can be executed, and a configuration that runtimes unders
   expect(installCni(folders, plugin)).toEqual({
     written: [join(folders.binDir, 'membrane-cni'), join(folders.confDir, '05-membrane.conflist')],
     before: [],
+    absent: [join(folders.binDir, 'loopback')],
   });
+  writeFileSync(join(folders.binDir, 'loopback'), 'of others');
   expect(statSync(join(folders.binDir, 'membrane-cni')).mode & 0o777).toBe(0o755);
   const text = readFileSync(join(folders.confDir, '05-membrane.conflist'), 'utf8');
   expect(parseNetworkList(text, 'ours')).toMatchObject({ name: 'membrane', plugins: [{ type: 'membrane-cni' }] });
-  expect(installCni(folders, plugin).written).toEqual([]);
-  expect(list()).toEqual([['membrane-cni'], ['05-membrane.conflist']]);
+  expect(installCni(folders, plugin)).toEqual({ written: [], before: [], absent: [] });
+  expect(list()).toEqual([['loopback', 'membrane-cni'], ['05-membrane.conflist']]);
 });
 
 it('replaces what a runtime may be executing, and leaves a whole file whatever was in the way', () => {

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -19,6 +20,8 @@ export type CniFolders = { readonly binDir: string; readonly confDir: string };
 const PLUGIN = 'membrane-cni';
 /** Before those of others: a runtime takes the first by name. */
 const CONFIG = '05-membrane.conflist';
+/** Brings up a pod's loopback device: containerd before 2.0 starts no pod without it, whatever is configured. */
+const LOOPBACK = 'loopback';
 /** What runtimes read: other names are nobody's (libcni). */
 const IS_CONFIG = /\.(conf|conflist|json)$/;
 
@@ -38,6 +41,8 @@ export type CniInstallation = {
   readonly written: readonly string[];
   /** Configurations that runtimes take before ours. */
   readonly before: readonly string[];
+  /** Plugins that some runtimes need besides, and that are not there. */
+  readonly absent: readonly string[];
 };
 
 /** Puts the plugin, and then the configuration that names it, each whole or not at all. Others' files are left alone. E_AGENT_CNI_FILES. */
@@ -48,7 +53,8 @@ export function installCni({ binDir, confDir }: CniFolders, source = builtPlugin
   ];
   const written = files.flatMap((file) => (put(file) ? [join(file.folder, file.name)] : []));
   const before = readdirSync(confDir).filter((name) => IS_CONFIG.test(name) && name < CONFIG);
-  return { written, before: before.map((name) => join(confDir, name)) };
+  const absent = [join(binDir, LOOPBACK)].filter((path) => !existsSync(path));
+  return { written, before: before.map((name) => join(confDir, name)), absent };
 }
 
 /** The configuration first: no runtime is to look for a plugin that is gone. Gives what there was. */

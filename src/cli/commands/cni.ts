@@ -17,6 +17,10 @@ export function register(program: Command, { out, roots }: CommandContext): void
       await out.line(result.written.length === 0 ? 'in place already' : `wrote ${result.written.join(', ')}`);
       for (const path of result.before)
         process.stderr.write(`membrane: ${path} comes first by its name: a runtime takes it, and pods are not ours\n`);
+      for (const path of result.absent)
+        process.stderr.write(
+          `membrane: there is no ${path}: containerd before 2.0 starts no pod without it (Debian: containernetworking-plugins)\n`,
+        );
     });
   withFolders(cni.command('remove'))
     .description('remove both again')
