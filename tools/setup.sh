@@ -47,6 +47,7 @@ bpftool=bpftool
 dig=bind9-dnsutils
 wrk=wrk
 strace=strace
+/usr/lib/*/libseccomp.so.2=libseccomp2
 "
 packages_check="$packages_run
 bpftool=bpftool
@@ -90,18 +91,35 @@ if [ -n "$missing" ]; then
 		die "apt-get could not install:$missing"
 fi
 
-# Of Debian's prometheus only promtool is wanted, which reads what the agent tells: the package would start a server.
-if [ "$purpose" = test ] && [ ! -x build/tools/promtool ] && ! command -v promtool >/dev/null 2>&1; then
-	say "fetching promtool"
+# fetch_programs PACKAGE WITHOUT PROGRAM...: into build/tools. To install the whole package would start a server. WITHOUT says
+# what is left out where it cannot be had.
+fetch_programs() {
+	package=$1
+	without=$2
+	shift 2
+	absent=
+	for program in "$@"; do
+		[ -x "build/tools/$program" ] || command -v "$program" >/dev/null 2>&1 || absent=yes
+	done
+	[ -n "$absent" ] || return 0
+	say "fetching $package"
 	fetched=$(mktemp -d)
-	if (cd "$fetched" && { apt-get download -qq prometheus || { as_root apt-get update -qq && apt-get download -qq prometheus; }; } >&2 &&
-		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool); then
+	if (cd "$fetched" && { apt-get download -qq "$package" || { as_root apt-get update -qq && apt-get download -qq "$package"; }; } >&2 &&
+		dpkg-deb --extract ./*.deb root); then
 		mkdir -p build/tools
-		mv "$fetched/promtool" build/tools/promtool
+		for program in "$@"; do
+			find "$fetched/root" -type f -perm -u+x -name "$program" -exec mv {} build/tools/ ';'
+		done
 	else
-		say "promtool cannot be fetched: the test of metrics will be skipped"
+		say "$package cannot be fetched: $without"
 	fi
 	rm -rf "$fetched"
+}
+if [ "$purpose" = test ]; then
+	fetch_programs prometheus 'the test of metrics will be skipped' promtool
+	fetch_programs runc 'tests with containerd will be skipped' runc
+	fetch_programs containerd 'tests with containerd will be skipped' containerd containerd-shim-runc-v2 ctr
+	fetch_programs containernetworking-plugins 'tests with containerd will be skipped' loopback
 fi
 
 # npm dependencies, among them Node 24 itself. Skipped while the lock file is the one that was installed.

@@ -1,10 +1,24 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, networkPolicy } from '../../test/scenarios/agent-lab.ts';
+import { ContainerdLab, NODE } from '../../test/scenarios/containerd/lab.ts';
+import { ManifestPod } from '../../test/scenarios/containerd/manifest-pod.ts';
+import { whyNoContainerd } from '../../test/scenarios/containerd/node.ts';
 import { runtimeLibraries } from './application.ts';
 
 type Descriptor = { mediaType: string; digest: string; size: number; annotations?: Record<string, string> };
@@ -13,7 +27,8 @@ type Config = { architecture: string; os: string; config: { Entrypoint: string[]
 
 const REPOSITORY = join(import.meta.dirname, '../..');
 const IMAGE = join(REPOSITORY, 'build/image');
-const NAME = 'localhost/membrane:test';
+/** As docs/INSTALL.md has it for a registry. */
+const NAME = 'registry.example/membrane:0.1.0';
 
 const blob = ({ digest }: Pick<Descriptor, 'digest'>) => readFileSync(join(IMAGE, 'blobs', digest.replace(':', '/')));
 const sha = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -97,5 +112,89 @@ describe('the root', () => {
     const found = names.filter((name) => /^\/opt\/membrane\/node_modules\/[^/]+$/.test(name)).length;
     expect(found).toBeGreaterThan(10);
     expect(runtimeLibraries(REPOSITORY)).not.toContain('node_modules/vitest');
+  });
+});
+
+const lacking = whyNoContainerd();
+
+/** A block of docs/INSTALL.md that holds these words. */
+function fromInstall(words: string): string {
+  const text = readFileSync(join(REPOSITORY, 'docs/INSTALL.md'), 'utf8');
+  const found = [...text.matchAll(/```\n(.*?)```/gs)].find(([block]) => block.includes(words));
+  if (found === undefined) throw new Error(`INSTALL has no block with ${words}`);
+  return found[1] ?? '';
+}
+
+describe.skipIf(lacking !== undefined)(`under containerd${lacking === undefined ? '' : ` (no ${lacking})`}`, () => {
+  const lab = new ContainerdLab();
+  let agent: ManifestPod;
+
+  const command = (block: string, word: string): string[] =>
+    block
+      .replaceAll(/\\\n/g, ' ')
+      .split('\n')
+      .find((line) => line.includes(word))
+      ?.split('#')[0]
+      ?.trim()
+      .split(/\s+/) ?? [];
+
+  beforeAll(async () => {
+    await lab.up();
+    // INSTALL's own overlay, beside what is delivered.
+    const kustomization = fromInstall('# my/kustomization.yaml');
+    const agentYaml = '        cgroup: /host/sys/fs/cgroup\n';
+    mkdirSync(join(lab.dir, 'my'));
+    cpSync(join(REPOSITORY, 'deploy'), join(lab.dir, 'deploy'), { recursive: true });
+    writeFileSync(
+      join(lab.dir, 'my/kustomization.yaml'),
+      kustomization.replace('192.0.2.10', '172.18.0.1') + agentYaml,
+    );
+  });
+  afterAll(async () => {
+    await lab.down();
+  });
+
+  it('is imported, and installed with kubectl, as INSTALL says', async () => {
+    await lab.node.run(...command(fromInstall('images import'), 'images import'));
+    const applied = await lab.node.run('kubectl', '--kubeconfig', lab.kubeconfig, 'apply', '-k', join(lab.dir, 'my'));
+    expect(applied).toContain('daemonset.apps/membrane created');
+    agent = new ManifestPod(lab, 'daemonsets', 'membrane', 'membrane');
+    await agent.start();
+    await eventually('its own probe is content', async () => await agent.isReady());
+  });
+
+  it('serves pods, by the plugin that its init container put there', async () => {
+    const [web, client] = [await lab.addPod('web', { labels: { app: 'web' } }), await lab.addPod('client')];
+    expect(await lab.ask(client, web.ip)).toBe('web');
+    const policy = networkPolicy('web', { podSelector: { matchLabels: { app: 'web' } }, ingress: [] });
+    lab.api.store.create('networkpolicies', policy as never, { namespace: 'default' });
+    await eventually('the policy is in force', async () => await lab.isSilent(client, web.ip));
+    expect((await agent.exec('membrane', 'endpoint', 'list')).stdout).toContain('default/web');
+    // A restart of its container: what it pinned is the node's.
+    await agent.stopContainer();
+    expect(await lab.isSilent(client, web.ip)).toBe(true);
+    expect(await lab.ask(web, client.ip)).toBe('client');
+    await agent.startContainer();
+    await eventually('it is ready again', async () => await agent.isReady());
+    expect(await lab.isSilent(client, web.ip)).toBe(true);
+    for (const pod of [web, client]) await lab.removePod(pod);
+    expect((await agent.exec('membrane', 'endpoint', 'list', '-o', 'json')).stdout.trim()).toBe('[]');
+  });
+
+  it('leaves the node as it was, by the command of INSTALL', async () => {
+    const last = await lab.addPod('last');
+    await lab.node.cri.stopSandbox(last.sandbox);
+    await agent.remove();
+    const run = command(fromInstall('ctr -n k8s.io run'), 'ctr ');
+    const words = run.map((word) => word.replace('localhost/membrane:0.1.0', NAME).replace(/^NAME$/, NODE));
+    // A view of this machine may have no controller of processors, which `ctr` sets otherwise.
+    const argv = words.flatMap((word) => (word === '--rm' ? [word, '--cpu-shares', '0'] : [word]));
+    expect(await lab.node.run(...argv)).toContain('/opt/cni/bin/membrane-cni');
+    expect((await lab.leftOnNode()).devices).toEqual([]);
+    for (const path of ['/opt/cni/bin/membrane-cni', '/etc/cni/net.d/05-membrane.conflist']) {
+      expect(existsSync(lab.node.path(path))).toBe(false);
+    }
+    expect(readdirSync(lab.node.path('/run/membrane'))).toEqual([]);
+    expect(readdirSync(lab.node.path('/sys/fs/bpf')).filter((name) => name.startsWith('membrane'))).toEqual([]);
   });
 });
