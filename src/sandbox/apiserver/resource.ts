@@ -60,8 +60,10 @@ export type ResourceDefinition = {
   readonly generation?: boolean;
   /** What else counts as a change for `metadata.generation`. */
   readonly bumpsGeneration?: (next: KubeObject, old: KubeObject) => boolean;
-  /** Has a `/scale` for `spec.replicas`; gives the selector of the pods that are counted, in the query form. */
+  /** Has a `/scale`; gives the selector of the pods that are counted, in the query form. */
   readonly scaleSelector?: (object: KubeObject) => string;
+  /** Where the numbers of `/scale` are. Default: `spec.replicas` and `status.replicas`. */
+  readonly replicasPaths?: { readonly spec: readonly string[]; readonly status: readonly string[] };
   /** A deletion that does not say what becomes of dependents leaves them. Default: they go, too. */
   readonly orphansByDefault?: boolean;
   /** A deletion answers with the object instead of a `Status`. */

@@ -155,6 +155,46 @@ describe.each(programs)('%s and kinds that people define', (program) => {
     expect((await by('two', '[{name: x, count: 3}]')).out).toContain('conflict with "one"');
   });
 
+  test('has its number of replicas where the kind says', async () => {
+    const fleet = CRD.replaceAll('widgets', 'fleets')
+      .replaceAll('widget', 'fleet')
+      .replaceAll('Widget', 'Fleet')
+      .replace('[wd]', '[fl]')
+      .replace('specReplicasPath: .spec.replicas', 'specReplicasPath: .spec.free.size')
+      .replace(
+        'statusReplicasPath: .status.replicas',
+        'statusReplicasPath: .status.at.sea, labelSelectorPath: .status.selector',
+      );
+    expect((await apply(fleet)).code).toBe(0);
+    await kubectl.succeeds('wait', '--for=condition=Established', 'crd/fleets.example.com');
+    const one = widget('{color: red, replicas: 5}', 'one').replace('Widget', 'Fleet');
+    expect((await apply(one)).code).toBe(0);
+    const path = '/apis/example.com/v1/namespaces/default/fleets/one/scale';
+    expect((await kubectl.run('get', '--raw', path)).out).toContain(
+      'the spec replicas field ".spec.free.size" does not exist',
+    );
+    expect(await kubectl.succeeds('scale', 'fleet', 'one', '--replicas=3')).toContain('scaled');
+    expect(cluster.get('fleets', 'one')).toMatchObject({ spec: { replicas: 5, free: { size: 3 } } });
+    const status = { status: { at: { sea: 2 }, selector: 'app=boat' } };
+    await kubectl.succeeds(
+      'patch',
+      'fleet',
+      'one',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify(status),
+    );
+    expect(JSON.parse(await kubectl.succeeds('get', '--raw', path))).toMatchObject({
+      spec: { replicas: 3 },
+      status: { replicas: 2, selector: 'app=boat' },
+    });
+    expect((await kubectl.run('scale', 'fleet', 'one', '--replicas=9', '--current-replicas=5')).out).toContain(
+      'Expected replicas to be 5, was 3',
+    );
+    await kubectl.succeeds('delete', 'crd', 'fleets.example.com');
+  });
+
   test('all its versions are served, each by its own schema', async () => {
     const older = `
   - name: v1beta1

@@ -57,7 +57,7 @@ function customDefinition(crd: KubeObject, version: JsonObject, names: JsonObjec
   const kind = stringAt(names, 'kind') ?? '';
   const schema = objectAt(version, 'schema', 'openAPIV3Schema');
   const reversed = group.split('.').toReversed().join('.');
-  const replicas = stringAt(version, 'subresources', 'scale', 'specReplicasPath');
+  const replicas = replicasPaths(version);
   const selectorPath = stringAt(version, 'subresources', 'scale', 'labelSelectorPath');
   const selector = selectorPath === undefined ? undefined : jsonPath(selectorPath);
   const strings = (key: string): string[] => listAt(names, key).filter((item) => typeof item === 'string');
@@ -78,9 +78,10 @@ function customDefinition(crd: KubeObject, version: JsonObject, names: JsonObjec
     ...(isOnly ? {} : { conversion: conversionOf(`${group}/${name}`, stored, shape, schema) }),
     status: at(version, 'subresources', 'status') !== undefined,
     generation: true,
-    ...(replicas === '.spec.replicas'
-      ? { scaleSelector: (object: KubeObject) => textOf(selector?.(object)) ?? '' }
-      : {}),
+    ...(replicas && {
+      replicasPaths: replicas,
+      scaleSelector: (object: KubeObject) => textOf(selector?.(object)) ?? '',
+    }),
     nameFaults: dnsSubdomainFaults,
     columns: columnsOf(version),
     setDefaults: (object) => setSchemaDefaults(object, schema),
@@ -95,6 +96,13 @@ function customDefinition(crd: KubeObject, version: JsonObject, names: JsonObjec
         }),
     warnings: () => (version['deprecated'] === true ? [deprecation(version, group, kind)] : []),
   };
+}
+
+/** `.spec.deep.count` as its members; `undefined`: the kind has no `/scale`. */
+function replicasPaths(version: JsonObject): ResourceDefinition['replicasPaths'] {
+  const pathOf = (name: string) => stringAt(version, 'subresources', 'scale', name)?.split('.').slice(1);
+  const [spec, status] = [pathOf('specReplicasPath'), pathOf('statusReplicasPath')];
+  return spec === undefined || status === undefined ? undefined : { spec, status };
 }
 
 /** What metadata is, the server says for every kind. */

@@ -6,7 +6,7 @@ import { applyPatch, patchTypeOf } from '../patch/index.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { scale } from '../schema/autoscaling.ts';
 import { decode } from '../schema/decode.ts';
-import { methodNotAllowed, unsupportedMediaType } from '../status.ts';
+import { internalError, methodNotAllowed, unsupportedMediaType } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { ObjectKey } from '../store/options.ts';
 import { invalidObject } from '../validate/invalid-object.ts';
@@ -33,22 +33,44 @@ export async function answerScale(
       const type = patchTypeOf(exchange.contentType);
       if (type === 'apply') throw unsupportedMediaType('application/json-patch+json, application/merge-patch+json');
       const { value } = parseJsonBody(await exchange.body());
-      return setScale(exchange, store, definition, object, applyPatch(type, scaleOf(definition, object), value, scale));
+      // What is not there yet is what a patch may bring.
+      const before = scaleOf(definition, object, specReplicas(definition, object) ?? 0);
+      return setScale(exchange, store, definition, object, applyPatch(type, before, value, scale));
     }
     default:
       throw methodNotAllowed();
   }
 }
 
-function scaleOf(definition: ResourceDefinition, object: KubeObject): JsonObject {
+const PATHS = { spec: ['spec', 'replicas'], status: ['status', 'replicas'] } as const;
+
+function specReplicas({ replicasPaths = PATHS }: ResourceDefinition, object: KubeObject): number | undefined {
+  return numberAt(object, ...replicasPaths.spec);
+}
+
+/** An object of a kind that others define may lack what the kind's own `specReplicasPath` names. */
+function replicasOf(definition: ResourceDefinition, object: KubeObject): number {
+  const replicas = specReplicas(definition, object);
+  if (replicas === undefined && definition.replicasPaths !== undefined) {
+    const path = definition.replicasPaths.spec.join('.');
+    throw internalError(`the spec replicas field ".${path}" does not exist`);
+  }
+  return replicas ?? 0;
+}
+
+function scaleOf(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  replicas = replicasOf(definition, object),
+): JsonObject {
   const { name, namespace = '', uid = '', resourceVersion = '', creationTimestamp = '' } = object.metadata;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: numberAt(object, 'spec', 'replicas') ?? 0 },
+    spec: { replicas },
     status: {
-      replicas: numberAt(object, 'status', 'replicas') ?? 0,
+      replicas: numberAt(object, ...(definition.replicasPaths ?? PATHS).status) ?? 0,
       selector: definition.scaleSelector?.(object) ?? '',
     },
   };
@@ -70,7 +92,9 @@ function setScale(
     ]);
   }
   const next = structuredClone(object);
-  ensureObject(next, 'spec')['replicas'] = replicas;
+  const path = (definition.replicasPaths ?? PATHS).spec;
+  const parent = path.slice(0, -1).reduce<JsonObject>((object, key) => ensureObject(object, key), next);
+  parent[path.at(-1) ?? ''] = replicas;
   const metadata = wanted['metadata'] as Partial<KubeObject['metadata']> | undefined;
   next.metadata.uid = metadata?.uid ?? '';
   next.metadata.resourceVersion = metadata?.resourceVersion ?? '';
