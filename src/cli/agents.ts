@@ -56,6 +56,22 @@ export class Agents {
     throw cliErrors.make('E_CLI_SEVERAL_AGENTS', { detail: `${nodes}, and none has ${texts.join(' or ')}` });
   }
 
+  /** The agent that has the endpoint with this number, which each agent gives out for itself: E_CLI_SEVERAL_AGENTS. */
+  async ofEndpoint(id: number): Promise<ApiClient> {
+    const [first, ...others] = this.all;
+    if (first !== undefined && others.length === 0) return first.client;
+    const told = await this.ask((client) => client.endpoints());
+    const having = told.filter(({ answer }) => answer.some((endpoint) => endpoint.id === id)).map(({ node }) => node);
+    const found = having.length === 1 ? this.all.find(({ node }) => node === having[0]) : undefined;
+    if (found !== undefined) return found.client;
+    const { cliErrors } = await import('./errors.ts');
+    const detail =
+      having.length === 0
+        ? `${this.all.map(({ node }) => node).join(', ')}, and none has endpoint ${id}`
+        : `${having.join(', ')}, and each has an endpoint ${id}`;
+    throw cliErrors.make('E_CLI_SEVERAL_AGENTS', { detail });
+  }
+
   told<T extends object>(node: string, row: T): Told<T> {
     return this.are === 'several' ? { node, ...row } : row;
   }

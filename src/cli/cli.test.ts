@@ -217,12 +217,12 @@ describe('exit codes', () => {
   test('of several agents one is to be named for what only one can answer', async () => {
     const { asked } = await beside('node-2', {}, async () => ({
       asked: await Promise.all([
-        membrane(['endpoint', 'get', '7']),
+        membrane(['endpoint', 'get', '8']),
         membrane(['endpoint', 'get', '7', '--node', 'node-2']),
       ]),
     }));
     expect(asked.map(({ code }) => code)).toEqual([3, 4]);
-    expect(asked[0].err).toMatch(/node-1, node-2, and none has endpoint 7 \[E_CLI_SEVERAL_AGENTS\]/);
+    expect(asked[0].err).toMatch(/node-1, node-2, and none has endpoint 8 \[E_CLI_SEVERAL_AGENTS\]/);
   });
 });
 
@@ -288,6 +288,13 @@ describe('several agents', () => {
     const nobodys = await ask(...asked, 'world', '--to', '203.0.113.9');
     expect(nobodys.err).toMatch(/node-1, node-2, and none has world or 203.0.113.9 \[E_CLI_SEVERAL_AGENTS\]/);
     expect((await both('endpoint', 'get', 'tenant-a/other')).out).toMatch(/^Endpoint: +9/);
+    expect((await both('endpoint', 'get', '9')).out).toMatch(/^Endpoint: +9\nPod: +tenant-a\/other/);
+    const twice = await beside(
+      'node-2',
+      { endpoints: [endpoint] },
+      async () => await membrane(['endpoint', 'get', '7']),
+    );
+    expect(twice.err).toMatch(/node-1, node-2, and each has an endpoint 7 \[E_CLI_SEVERAL_AGENTS\]/);
     const footprints = JSON.parse((await both('footprint', '-o', 'json')).out) as unknown;
     expect(footprints).toMatchObject([{ node: 'node-1' }, { node: 'node-2' }]);
   });

@@ -43,7 +43,8 @@ export function register(program: Command, { out, connectAll }: CommandContext):
     .argument('<id|namespace/pod>', 'which one', endpointRef)
     .action(async (ref: ReturnType<typeof endpointRef>) => {
       const agents = await connectAll();
-      const found = await (await agents.of([refText(ref)])).endpoint(ref);
+      const agent = await ('id' in ref ? agents.ofEndpoint(ref.id) : agents.of([podOf(ref)]));
+      const found = await agent.endpoint(ref);
       if (out.json) return await out.value(found);
       const { counters } = found;
       const { DROP_REASON_TEXTS } = await import('../../model/index.ts');
@@ -75,10 +76,6 @@ export function register(program: Command, { out, connectAll }: CommandContext):
         ['Flows not told', counters?.missedEvents],
       ]);
     });
-}
-
-function refText(ref: ReturnType<typeof endpointRef>): string {
-  return 'id' in ref ? `endpoint ${ref.id}` : podOf(ref);
 }
 
 const IN_FORCE = {
