@@ -11,11 +11,16 @@ export function notReady(from: End, to: End, { endpoints }: TraceContext): DropR
   return isClosed(to) ? 'peer-not-ready' : undefined;
 }
 
-/** Is a pod's packet carried to a pod of another node? What is not a pod's goes by the routes of the node. */
+/**
+ * Is a pod's packet carried to a pod of another node? Only to one that is known to be at an address of the overlay. What is
+ * not a pod's goes by the routes of the node.
+ */
 export function hasRoute(from: End, to: End, context: TraceContext): boolean {
-  if (from.identity.kind !== 'pod' || to.identity.kind !== 'pod' || context.overlay) return true;
+  if (from.identity.kind !== 'pod' || to.identity.kind !== 'pod') return true;
   const [here, there] = [nodeOf(from, context), nodeOf(to, context)];
-  return here === undefined || there === undefined || here === there;
+  if (here === undefined || there === undefined || here === there) return true;
+  const remote = here === context.nodeName ? to : from;
+  return context.overlay && remote.addr !== undefined && context.book.ownerOf(remote.addr)?.tunnel != null;
 }
 
 /** The node of a pod; undefined: nobody knows. */

@@ -72,6 +72,8 @@ describe('policy trace', () => {
       node.intent.pods,
       podRow('elsewhere', { app: 'elsewhere' }, { nodeName: 'node-2', podIPs: ['10.244.2.1'] }),
     );
+    node.put(node.intent.nodes, nodeRow('node-3', [], ['10.244.3.0/24']));
+    node.put(node.intent.pods, podRow('nowhere', { app: 'nowhere' }, { nodeName: 'node-3', podIPs: ['10.244.3.1'] }));
     node.put(node.intent.services, API_SPEC, HEADLESS);
     node.put(node.intent.slices, PEERS);
     node.put(node.intent.policies, onlyFrom('backend', 'backend', 'frontend'));
@@ -217,6 +219,14 @@ describe('policy trace', () => {
     }
     expect(ask({ from: asked.to, to: asked.from })).toMatchObject({ verdict: 'denied' });
     expect(ask(asked, true)).toMatchObject({ verdict: 'allowed', steps: [{}, { direction: 'ingress' }] });
+    expect(ask({ from: asked.to, to: asked.from }, true).steps.at(-1)).not.toHaveProperty('drop');
+    // Of a node without an address that the overlay could find it at.
+    for (const ends of [
+      { from: 'shop/frontend', to: 'shop/nowhere' },
+      { from: 'shop/nowhere', to: 'shop/frontend' },
+    ]) {
+      expect(ask(ends, true)).toMatchObject({ verdict: 'denied', steps: [{}, { drop: 'no-route' }] });
+    }
   });
 
   it('judges a headless service pod by pod', () => {
