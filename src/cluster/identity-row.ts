@@ -10,3 +10,5 @@ export type IdentityRow = { readonly pod: NamespacedName } & (
   | { readonly state: 'assigned'; readonly identity: PodIdentity }
   | { readonly state: 'refused'; readonly why: string }
 );
+
+export type WaitingRow = Exclude<IdentityRow, { readonly state: 'assigned' }>;

@@ -2,7 +2,7 @@ export { AddressBook, type AddressOwner } from './address-book.ts';
 export { Cluster, type ClusterOptions } from './cluster.ts';
 export { RangeIndex } from './cluster-ranges.ts';
 export { HostPods } from './host-pods.ts';
-export type { IdentityRow } from './identity-row.ts';
+export type { IdentityRow, WaitingRow } from './identity-row.ts';
 export { Intent } from './intent.ts';
 export type { IpcacheRow } from './ipcache-row.ts';
 export { lintWorld } from './lint-world.ts';

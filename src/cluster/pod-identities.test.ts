@@ -81,10 +81,10 @@ describe('the row of a pod’s identity', () => {
     intent.pods.set(podRow('web', { app: 'web' }));
     intent.pods.set(podRow('late', { app: 'late' }));
     follow();
-    expect([...identities.waiting.keys()]).toEqual(['shop/late']);
+    expect(identities.waiting.map(({ pod }) => pod)).toEqual(['shop/late']);
     expect(follow()).toEqual([]);
     intent.pods.delete(namespacedName({ namespace: 'shop', name: 'late' }));
     expect(follow()).toEqual(['shop/late']);
-    expect(identities.waiting.size).toBe(0);
+    expect(identities.waiting.length).toBe(0);
   });
 });

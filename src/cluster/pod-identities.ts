@@ -2,7 +2,7 @@ import { errorMessage, isMembraneError, type NamespacedName, namespacedName } fr
 import { type IdentityNumbers, LabelFilter, type LabelRule } from '../identity/index.ts';
 import type { IdentityId, PodIdentity, PodRow } from '../model/index.ts';
 import { type ReadonlyTable, Table, type TableReader } from '../table/index.ts';
-import type { IdentityRow } from './identity-row.ts';
+import type { IdentityRow, WaitingRow } from './identity-row.ts';
 import type { Intent } from './intent.ts';
 import { isWorkload, workloadOf } from './pod-workload.ts';
 
@@ -46,10 +46,10 @@ export class PodIdentities {
     return row?.state === 'assigned' ? row.identity : undefined;
   }
 
-  /** Pods without a number, and why. */
-  get waiting(): ReadonlyMap<NamespacedName, string> {
+  /** Pods without a number. */
+  get waiting(): readonly WaitingRow[] {
     const found = Array.from(this.#waiting, (pod) => this.#rows.get(pod));
-    return new Map(found.flatMap((row) => (row === undefined || row.state === 'assigned' ? [] : [[row.pod, row.why]])));
+    return found.flatMap((row) => (row === undefined || row.state === 'assigned' ? [] : [row]));
   }
 
   /** `selectedKeys`: label keys that policies select by; they are part of an identity, whatever the rules say. */

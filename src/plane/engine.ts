@@ -107,6 +107,11 @@ export class Engine implements Service {
     this.#passes.kick();
   }
 
+  /** A pass is under way: what is decided and what the kernel has may differ. */
+  get busy(): boolean {
+    return this.#passes.busy;
+  }
+
   /** Resolves when nothing is left to do now. */
   async idle(): Promise<void> {
     do {
@@ -149,7 +154,7 @@ export class Engine implements Service {
     const settled = this.#o.allocator.settle();
     // Who gets one of them next must have no word that its former owner had: conntrack remembers those.
     if (settled) installer.unshare();
-    const waiting = settled && cluster.identities.waiting.size > 0;
+    const waiting = settled && cluster.identities.waiting.length > 0;
     if (roomier || waiting || repository.cidrs.generation !== this.#prefixes) this.kick();
     if (installer.retired > 0) this.#passes.later(300);
     if (installer.short) this.#passes.later(1_000);

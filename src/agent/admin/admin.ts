@@ -34,7 +34,7 @@ import {
   tunnelTraffic,
 } from '../../datapath/index.ts';
 import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
-import type { FlowMessage } from '../../model/index.ts';
+import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import type { EndpointTable, Engine, PolicyFollower, PolicyInstaller } from '../../plane/index.ts';
@@ -48,7 +48,7 @@ import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
 import { disbeliefs } from './disbeliefs.ts';
 import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
-import { identityViews } from './identities.ts';
+import { identityNumbers, identityViews } from './identities.ts';
 import { lintView } from './lint.ts';
 import { peerViews } from './peers.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
@@ -163,6 +163,14 @@ export class Admin implements AdminApi {
       )
       .map((row) => policyView(row, context))
       .toArray();
+  }
+
+  /** How these stand, by name; those that are gone are missing. */
+  policiesNamed(keys: ReadonlySet<PolicyKey>): ReadonlyMap<PolicyKey, PolicyView> {
+    const context = this.#policyContext();
+    const { intent } = this.#o;
+    const rows = Array.from(keys).flatMap((key) => intent.policies.get(key) ?? []);
+    return new Map(rows.map((row) => [policyKey(row), policyView(row, context)]));
   }
 
   async trace(request: TraceRequest): Promise<TraceView> {
@@ -291,12 +299,8 @@ export class Admin implements AdminApi {
     );
     const { problem: untold, slices } = this.#o.teller;
     add('told', untold === undefined ? [] : [untold], `other nodes are told of this node's pods in ${slices} objects`);
-    const starved = Array.from(this.#o.identities.waiting, ([pod, problem]) => `pod ${pod}: ${problem}`);
-    add(
-      'identities',
-      starved.length > 5 ? [...starved.slice(0, 5), `and ${starved.length - 5} more pods`] : starved,
-      'every pod has one',
-    );
+    const numbers = identityNumbers(this.#o.identities.waiting);
+    add('identities', numbers.problems, numbers.fine);
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
     const { waits } = this.#o.switchover;
     add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');

@@ -1,5 +1,5 @@
 import type { IdentityView } from '../../api/index.ts';
-import type { Intent } from '../../cluster/index.ts';
+import type { Intent, WaitingRow } from '../../cluster/index.ts';
 import type { EndpointWords } from '../../datapath/index.ts';
 import { type IdentityNumbers, RESERVED_IDENTITIES } from '../../identity/index.ts';
 import { type Identity, identityLabels, type ReservedName } from '../../model/index.ts';
@@ -74,4 +74,19 @@ function holders(name: ReservedName, { intent, nodeName }: IdentityViewContext):
     default:
       return 0;
   }
+}
+
+const MOST_NAMED = 5;
+
+/** What is wrong with pods that have no number: one that was asked for is on its way. */
+export function identityNumbers(waiting: readonly WaitingRow[]): {
+  readonly problems: readonly string[];
+  readonly fine: string;
+} {
+  const refused = waiting.filter(({ state }) => state === 'refused');
+  const named = refused.slice(0, MOST_NAMED).map(({ pod, why }) => `pod ${pod}: ${why}`);
+  const more = refused.length > MOST_NAMED ? [`and ${refused.length - MOST_NAMED} more pods`] : [];
+  const awaited = waiting.length - refused.length;
+  const pods = awaited === 1 ? '1 pod is' : `${awaited} pods are`;
+  return { problems: [...named, ...more], fine: awaited === 0 ? 'every pod has one' : `${pods} waiting for one` };
 }

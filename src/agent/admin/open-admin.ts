@@ -15,6 +15,7 @@ import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
 import { registerAgentMetrics } from './agent-metrics.ts';
 import { footprintView } from './footprint.ts';
+import { PolicyLog } from './policy-log.ts';
 import { measureWhatIf } from './what-if.ts';
 
 export type AdminParts = {
@@ -30,7 +31,7 @@ export type AdminParts = {
 
 /** The servers that tell of this agent. */
 export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Service[]> {
-  const { config, kernel, registry, state, log } = node;
+  const { config, kernel, registry, state, clock, log } = node;
   const { plane, endpoints, services, upkeep, hub, objects } = parts;
   const { reflection } = objects;
   const { identities, book, elsewhere } = plane.cluster;
@@ -61,7 +62,16 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     footprint: footprintOf(node, parts),
     doctor: doctorOf(node, parts),
   });
+  const { policies, engine } = plane;
+  const policyLog = new PolicyLog({
+    takeChanges: () => policies.takeChanges(),
+    standing: (keys) => admin.policiesNamed(keys),
+    isBusy: () => engine.busy,
+    clock,
+    log,
+  });
   return [
+    policyLog,
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
     new AdminServer({ admin, socketPath: config.adminSocket, log }),
   ];

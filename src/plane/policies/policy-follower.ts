@@ -42,6 +42,7 @@ export class PolicyFollower {
   readonly #room: { readonly prefixes: NamespaceRoom; readonly selectors: NamespaceRoom };
   readonly #problems = new Map<PolicyKey, readonly PolicyProblem[]>();
   readonly #takenUp = new Map<PolicyKey, number>();
+  #changes = new Set<PolicyKey>();
   /** Of which object they were told. */
   readonly #told = new Map<PolicyKey, string>();
   /** Policies that have no room, and whether they may have it by now. */
@@ -85,6 +86,13 @@ export class PolicyFollower {
     return { changed: taken.size + served };
   }
 
+  /** What was read or went since the last call, for who tells of it. */
+  takeChanges(): ReadonlySet<PolicyKey> {
+    const changes = this.#changes;
+    this.#changes = new Set();
+    return changes;
+  }
+
   /** When it was last read, milliseconds since the epoch. */
   takenUpAt(key: PolicyKey): number | undefined {
     return this.#takenUp.get(key);
@@ -97,6 +105,7 @@ export class PolicyFollower {
   #followOne(key: PolicyKey): void {
     const { intent, repository, kinds } = this.#o;
     this.#starved.delete(key);
+    this.#changes.add(key);
     const row = intent.get(key);
     if (row === undefined) {
       this.#takenUp.delete(key);
