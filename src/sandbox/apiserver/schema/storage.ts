@@ -2,6 +2,7 @@ import { objectReference } from './core.ts';
 import { any, boolean, fields, list, listBy, map, quantity, string, strings, struct, time } from './dsl.ts';
 import { labelSelector, objectFields } from './meta.ts';
 import { typedLocalObjectReference } from './volume.ts';
+import { OPAQUE_SOURCES } from './volume-sources.ts';
 
 const CORE = 'io.k8s.api.core.v1';
 const STORAGE = 'io.k8s.api.storage.v1';
@@ -36,32 +37,6 @@ export const persistentVolumeClaim = struct(`${CORE}.PersistentVolumeClaim`, {
   }),
 });
 
-/** Kinds of volumes of which only the name is known here. */
-const SOURCES = [
-  'awsElasticBlockStore',
-  'azureDisk',
-  'azureFile',
-  'cephfs',
-  'cinder',
-  'csi',
-  'fc',
-  'flexVolume',
-  'flocker',
-  'gcePersistentDisk',
-  'glusterfs',
-  'hostPath',
-  'iscsi',
-  'local',
-  'nfs',
-  'photonPersistentDisk',
-  'portworxVolume',
-  'quobyte',
-  'rbd',
-  'scaleIO',
-  'storageos',
-  'vsphereVolume',
-];
-
 export const persistentVolume = struct(`${CORE}.PersistentVolume`, {
   ...objectFields,
   spec: struct(`${CORE}.PersistentVolumeSpec`, {
@@ -69,7 +44,7 @@ export const persistentVolume = struct(`${CORE}.PersistentVolume`, {
     ...fields(strings, 'accessModes', 'mountOptions'),
     claimRef: objectReference,
     ...fields(string, 'persistentVolumeReclaimPolicy', 'storageClassName', 'volumeMode', 'volumeAttributesClassName'),
-    ...fields(any, 'nodeAffinity', ...SOURCES),
+    ...fields(any, 'nodeAffinity', 'hostPath', 'local', 'nfs', ...OPAQUE_SOURCES),
   }),
   status: struct(`${CORE}.PersistentVolumeStatus`, {
     ...fields(string, 'phase', 'message', 'reason'),

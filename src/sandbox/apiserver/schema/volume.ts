@@ -14,6 +14,7 @@ import {
   struct,
 } from './dsl.ts';
 import { labelSelector, objectMeta } from './meta.ts';
+import { OPAQUE_SOURCES } from './volume-sources.ts';
 
 const CORE = 'io.k8s.api.core.v1';
 
@@ -75,31 +76,6 @@ const claimSpec = source('PersistentVolumeClaimSpec', {
   dataSourceRef: typedLocalObjectReference,
 });
 
-/** Sources whose members no part of the sandbox reads are kept as they are. */
-const OPAQUE_SOURCES = [
-  'awsElasticBlockStore',
-  'azureDisk',
-  'azureFile',
-  'cephfs',
-  'cinder',
-  'csi',
-  'fc',
-  'flexVolume',
-  'flocker',
-  'gcePersistentDisk',
-  'gitRepo',
-  'glusterfs',
-  'image',
-  'iscsi',
-  'photonPersistentDisk',
-  'portworxVolume',
-  'quobyte',
-  'rbd',
-  'scaleIO',
-  'storageos',
-  'vsphereVolume',
-];
-
 export const volume = struct(
   `${CORE}.Volume`,
   {
@@ -115,7 +91,7 @@ export const volume = struct(
     ephemeral: source('EphemeralVolumeSource', {
       volumeClaimTemplate: source('PersistentVolumeClaimTemplate', { metadata: objectMeta, spec: claimSpec }),
     }),
-    ...fields(any, ...OPAQUE_SOURCES),
+    ...fields(any, 'gitRepo', 'image', ...OPAQUE_SOURCES),
   },
   { required: ['name'], retainKeys: true },
 );
