@@ -1,6 +1,7 @@
 import { cliStart } from './cli-start.ts';
 import { cluster } from './cluster/index.ts';
 import { footprint } from './footprint.ts';
+import { nodes } from './nodes/index.ts';
 import { overlayCost } from './overlay-cost.ts';
 import { policyCompute } from './policy-compute.ts';
 import { programCost } from './program-cost.ts';
@@ -20,5 +21,6 @@ export const FAMILIES: readonly Family[] = [
   policyCompute,
   cliStart,
   cluster,
+  nodes,
   services,
 ];

@@ -18,7 +18,10 @@ const SERVER = 'server';
 type Child = ChildProcessByStdio<null, Readable, null>;
 type PodEvent = (pod: string, netns: string) => Promise<void>;
 
-/** A sandbox with one node, its agent, and a pod that answers UDP. */
+/** Default: one node, which has the server. */
+export type BenchShape = { readonly nodes?: number; readonly serverNode?: string };
+
+/** A sandbox with its agents, and a pod that answers UDP. */
 export class BenchCluster implements AsyncDisposable {
   readonly sandbox = new SandboxCluster();
   /** Called when a pod's namespace is there and the CNI plugin is about to run. */
@@ -26,10 +29,11 @@ export class BenchCluster implements AsyncDisposable {
   #interrupted: Disposable | undefined;
   #server = '';
 
-  static async up(): Promise<BenchCluster> {
+  static async up({ nodes = 1, serverNode = NODE }: BenchShape = {}): Promise<BenchCluster> {
     buildNetload();
     const cluster = new BenchCluster();
     await cluster.sandbox.up({
+      nodes,
       logLevel: 'warn',
       // Its probes would be flows of somebody else's in every count.
       dns: false,
@@ -38,7 +42,7 @@ export class BenchCluster implements AsyncDisposable {
     // Not before: what is up until then may be somebody else's, which must not be taken down.
     cluster.#interrupted = onInterrupt(() => cluster[Symbol.asyncDispose]());
     try {
-      await cluster.#prepare();
+      await cluster.#prepare(serverNode);
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
@@ -46,9 +50,9 @@ export class BenchCluster implements AsyncDisposable {
     return cluster;
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(node: string): Promise<void> {
     this.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-    this.create(podManifest(SERVER, { role: SERVER }, [NETLOAD, 'echo', '0.0.0.0', String(PORT)]));
+    this.create(podManifest(SERVER, { role: SERVER }, { node, command: [NETLOAD, 'echo', '0.0.0.0', String(PORT)] }));
     this.create(serverPolicy({ role: 'client' }));
     await this.sandbox.waitReady({ timeoutMs: 30_000 });
     this.#server = await this.addressOf(SERVER);
@@ -158,13 +162,17 @@ function resourceOf(object: object): string {
   return resource;
 }
 
-export function podManifest(name: string, labels: Readonly<Record<string, string>>, command?: readonly string[]) {
+export function podManifest(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  { node = NODE, command }: { readonly node?: string; readonly command?: readonly string[] } = {},
+) {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace: NAMESPACE, labels },
     spec: {
-      nodeName: NODE,
+      nodeName: node,
       terminationGracePeriodSeconds: 0,
       containers: [{ name: 'main', image: 'pause', ...(command === undefined ? {} : { command }) }],
     },

@@ -77,7 +77,12 @@ async function said(watcher: Netload, what: 'up' | 'down'): Promise<number> {
   return fromNs(time);
 }
 
-function row(name: string, limit: number, times: Awaited<ReturnType<typeof changes>>, note: string): Row {
+export function propagationRow(
+  name: string,
+  limit: number,
+  times: Awaited<ReturnType<typeof changes>>,
+  note: string,
+): Row {
   const all = [...times.allowed, ...times.denied];
   const of = (values: readonly number[]) =>
     `${summary(values).value.toFixed(1)} / ${summary(values, 0.99).value.toFixed(1)}`;
@@ -96,14 +101,17 @@ export async function policyPropagate(cluster: BenchCluster, report: Report, cli
   const times = await changes(cluster, client, (allowed) =>
     cluster.sandbox.patch(key, { spec: serverPolicy({ role: allowed ? 'client' : 'nobody' }).spec }),
   );
-  report(row('policy.propagate', 100, times, `, ${POLICIES} policies, ${IDENTITIES} identities`));
+  report(propagationRow('policy.propagate', 100, times, `, ${POLICIES} policies, ${IDENTITIES} identities`));
 }
 
 /** The client gets and loses the label that the policy asks for. */
-export async function labelChange(cluster: BenchCluster, report: Report, client: string): Promise<void> {
+export async function changeTimes(cluster: BenchCluster, client: string): Promise<Awaited<ReturnType<typeof changes>>> {
   const key = { resource: 'pods', namespace: NAMESPACE, name: client };
-  const times = await changes(cluster, client, (allowed) =>
+  return await changes(cluster, client, (allowed) =>
     cluster.sandbox.patch(key, { metadata: { labels: { role: allowed ? 'client' : 'nobody' } } }),
   );
-  report(row('label.change', 25, times, ''));
+}
+
+export async function labelChange(cluster: BenchCluster, report: Report, client: string): Promise<void> {
+  report(propagationRow('label.change', 25, await changeTimes(cluster, client), ''));
 }
