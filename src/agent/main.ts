@@ -1,12 +1,13 @@
 import { flushCompileCache } from 'node:module';
+import type { Settings } from '../base/configuration.ts';
 import { errorMessage, isMembraneError, Lifecycle, type Logger } from '../base/index.ts';
 import { createLogger } from '../base/logging.ts';
 import { cleanup } from './boot/index.ts';
 import { agentErrors } from './errors.ts';
 import { startAgent } from './modules.ts';
-import { type AgentConfig, configKeys, readConfig, type Settings, takeLock, variableOf } from './node/index.ts';
+import { type AgentConfig, configKeys, readConfig, takeLock } from './node/index.ts';
 
-export { configKeys, variableOf };
+export { configKeys };
 
 export type RunAgentOptions = {
   /** Default: the environment alone. */

@@ -12,6 +12,7 @@ delete process.env.NODE_COMPILE_CACHE;
 const { run } = await import('./run.ts');
 await run(process.argv, {
   agent: () => import('../agent/main.ts'),
+  operator: () => import('../operator/main.ts'),
   cni: () => import('../agent/boot/cni-files.ts'),
   sandbox: () => import('../sandbox/commands.ts'),
   attacks: () => import('../demonstration/index.ts'),

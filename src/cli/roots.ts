@@ -10,7 +10,14 @@ export type AgentRoot = {
   readonly configKeys: () => readonly ConfigKey[];
 };
 
-/** One key of the agent's configuration. */
+export type OperatorRoot = {
+  readonly runOperator: (options: {
+    settings: { file?: string | undefined; flags: Readonly<Record<string, unknown>> };
+  }) => Promise<number>;
+  readonly configKeys: () => readonly ConfigKey[];
+};
+
+/** One key of the configuration of the agent or of the operator. */
 export type ConfigKey = {
   readonly name: string;
   readonly values: string;
@@ -70,6 +77,7 @@ export type DemoRoot = {
 
 export type Roots = {
   readonly agent: () => Promise<AgentRoot>;
+  readonly operator: () => Promise<OperatorRoot>;
   readonly cni: () => Promise<CniRoot>;
   readonly sandbox: () => Promise<SandboxRoot>;
   readonly attacks: () => Promise<AttacksRoot>;

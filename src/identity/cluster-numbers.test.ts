@@ -23,7 +23,7 @@ function scene(options: { namespaceShare?: number } = {}) {
   let broken = false;
   const put = (id: IdentityId, of: Workload, parts: Partial<IdentityObject> = {}): void => {
     version += 1;
-    const common = { uid: `u${version}`, namespace: '', name: String(id), heldBy: '', retiring: false };
+    const common = { uid: `u${version}`, namespace: '', name: String(id), retiring: false };
     objects.set(id, { ...common, ...objects.get(id), ...parts, id, workload: of, resourceVersion: String(version) });
   };
   const isNow = ({ id, resourceVersion }: IdentityObject) => objects.get(id)?.resourceVersion === resourceVersion;
@@ -33,26 +33,24 @@ function scene(options: { namespaceShare?: number } = {}) {
   };
   const requests: string[] = [];
   const store: IdentityStore = {
-    node: 'node-1',
     create: async (id, of) =>
       answer(() => {
         requests.push(`create ${of.labels.get('app')}`);
         if (objects.has(id)) return false;
-        put(id, of, { heldBy: 'node-1' });
+        put(id, of);
         return true;
       }),
     get: async (id) => answer(() => objects.get(id)),
     keep: async (object) =>
       answer(() => {
         if (!isNow(object) || object.workload === undefined) return false;
-        put(object.id, object.workload, { heldBy: '', retiring: false });
+        put(object.id, object.workload, { retiring: false });
         return true;
       }),
-    remove: async (object) => answer(() => isNow(object) && objects.delete(object.id)),
   };
   const clock = new FakeClock();
   const placements = new Placements({ store, clock });
-  const numbers = new ClusterNumbers({ placements, clock, grace: 1_000, ...options });
+  const numbers = new ClusterNumbers({ placements, ...options });
   const lifecycle = new Lifecycle({ log: silentLogger });
   /** The watch brings everything. */
   const watch = (): void => {
@@ -118,15 +116,12 @@ describe('a number of the cluster', () => {
     expect(requests).toEqual(['create web']);
   });
 
-  it('that everybody may use needs no request; one that another node has alone does', async () => {
-    const { put, numbers, requests, start, objects, acquire } = scene();
+  it('that the API shows needs no request', async () => {
+    const { put, numbers, requests, start } = scene();
     put(placeOf(workload('web')), workload('web'));
-    put(placeOf(workload('db')), workload('db'), { heldBy: 'node-2' });
     await start();
     expect(numbers.acquire(workload('web'), true).id).toBe(placeOf(workload('web')));
     expect(requests).toEqual([]);
-    expect(await acquire(workload('db'))).toBe(placeOf(workload('db')));
-    expect(objects.get(placeOf(workload('db')))?.heldBy).toBe('');
   });
 
   it('of a pod of another node is not asked for here', async () => {
@@ -135,7 +130,7 @@ describe('a number of the cluster', () => {
     expect(() => numbers.acquire(workload('web'), false)).toThrow();
     await answered();
     expect(requests).toEqual([]);
-    put(placeOf(workload('web')), workload('web'), { heldBy: 'node-2' });
+    put(placeOf(workload('web')), workload('web'));
     watch();
     numbers.follow();
     expect(numbers.acquire(workload('web'), false).id).toBe(placeOf(workload('web')));
@@ -155,65 +150,88 @@ describe('a number of the cluster', () => {
     expect(await acquire(workload('new'))).toBe(placeOf(workload('new')));
   });
 
-  it('that nobody here uses any more goes after its grace, when this node has it alone', async () => {
-    const { numbers, start, acquire, watch, pass, clock, objects, answered, put } = scene();
-    const shared = placeOf(workload('shared'));
-    put(shared, workload('shared'));
-    await start();
-    const [mine, theirs] = [await acquire(workload('web')), await acquire(workload('shared'))];
-    watch();
-    pass();
-    for (const id of [mine, theirs]) numbers.release(identityId(id));
-    await clock.advance(999);
-    expect(pass().left).toEqual([]);
-    await clock.advance(2);
-    expect(pass().left).toEqual([mine]);
-    await answered();
-    expect([...objects.keys()]).toEqual([shared]);
-    // The watch is late: what is deleted is not used again for that.
-    pass();
-    expect(() => numbers.acquire(workload('web'), true)).toThrow();
-    watch();
-    await answered();
-    pass();
-    expect(numbers.acquire(workload('web'), true).id).toBe(mine);
-  });
-
-  it('is not deleted that somebody took meanwhile', async () => {
-    const { numbers, start, acquire, watch, pass, clock, objects, answered, put } = scene();
-    await start();
-    const id = identityId(await acquire(workload('web')));
-    watch();
-    pass();
-    numbers.release(id);
-    put(id, workload('web'), { heldBy: '' });
-    await clock.advance(2_000);
-    expect(pass().left).toEqual([id]);
-    await answered();
-    expect(objects.has(id)).toBe(true);
-    watch();
-    pass();
-    expect(numbers.acquire(workload('web'), true).id).toBe(id);
-  });
-
-  it('of a namespace that has its share is given back for the next, and refused when none rests', async () => {
-    const { numbers, start, acquire, watch, pass, answered } = scene({ namespaceShare: 2 / 65_280 });
+  it('of a namespace that has its share is refused, also while some are only to go, until they are gone', async () => {
+    const { numbers, start, acquire, watch, pass, objects, put } = scene({ namespaceShare: 2 / 65_280 });
     await start();
     const first = identityId(await acquire(workload('one')));
     await acquire(workload('two'));
     watch();
     pass();
-    expect(() => numbers.acquire(workload('three'), true)).toThrow(
-      expect.objectContaining({ code: 'E_IDENTITY_SHARE' }),
-    );
+    const third = () => numbers.acquire(workload('three'), true);
+    const refused = expect.objectContaining({ code: 'E_IDENTITY_SHARE' });
+    expect(third).toThrow(refused);
     numbers.release(first);
-    expect(() => numbers.acquire(workload('three'), true)).toThrow(
-      expect.objectContaining({ code: 'E_IDENTITY_RESTING' }),
-    );
+    put(first, workload('one'), { retiring: true });
+    watch();
     expect(pass().left).toEqual([first]);
-    await answered();
+    expect(third).toThrow(refused);
+    objects.delete(first);
+    watch();
+    pass();
     expect(await acquire(workload('three'))).toBe(placeOf(workload('three')));
     expect(await acquire(workload('other', 'another'))).toBe(placeOf(workload('other', 'another')));
+  });
+});
+
+describe('a number that is to be deleted', () => {
+  const marked = async () => {
+    const all = scene();
+    const id = placeOf(workload('web'));
+    await all.start();
+    all.put(id, workload('web'));
+    all.watch();
+    all.pass();
+    const mark = (): number => {
+      all.put(id, workload('web'), { retiring: true });
+      all.watch();
+      return Number(all.objects.get(id)?.resourceVersion);
+    };
+    return { ...all, id, mark };
+  };
+
+  it('means nobody once the kernel has heard of it, which is told then', async () => {
+    const { numbers, id, mark } = await marked();
+    expect(numbers.heard).toBe(0);
+    const version = mark();
+    numbers.follow();
+    expect(numbers.expire().map((each) => each.id)).toEqual([id]);
+    expect([numbers.get(id), numbers.heard]).toEqual([undefined, 0]);
+    numbers.settle();
+    expect(numbers.heard).toBe(version);
+  });
+
+  it('is kept by who uses it, and that it was heard of is not told before', async () => {
+    const { numbers, objects, acquire, pass, answered, watch, id, mark } = await marked();
+    await acquire(workload('web'));
+    const version = mark();
+    expect(pass()).toEqual({ lost: [], left: [] });
+    expect(numbers.heard).toBe(0);
+    await answered();
+    expect(objects.get(id)?.retiring).toBe(false);
+    watch();
+    pass();
+    expect([numbers.heard, numbers.users(id)]).toEqual([version, 1]);
+  });
+
+  it('is kept by who asks for it then, and what was answered before the mark is asked for again', async () => {
+    const { numbers, objects, pass, answered, id, mark, put, watch } = await marked();
+    objects.delete(id);
+    watch();
+    pass();
+    expect(() => numbers.acquire(workload('web'), true)).toThrow();
+    await answered();
+    // Here the answer is there, and not taken: the mark comes first.
+    put(id, workload('web'));
+    const version = mark();
+    numbers.follow();
+    expect(numbers.acquire(workload('web'), true).id).toBe(id);
+    numbers.expire();
+    numbers.settle();
+    expect(numbers.heard).toBe(0);
+    pass();
+    await answered();
+    pass();
+    expect([objects.get(id)?.retiring, numbers.heard]).toEqual([false, version]);
   });
 });
 
@@ -252,17 +270,6 @@ describe('an object that somebody deleted or replaced', () => {
     await answered();
     numbers.follow();
     expect(numbers.acquire(workload('web'), true).id).not.toBe(id);
-  });
-
-  it('is kept by who uses it when it is to go', async () => {
-    const { start, acquire, watch, pass, objects, put, answered } = scene();
-    await start();
-    const id = identityId(await acquire(workload('web')));
-    put(id, workload('web'), { retiring: true });
-    watch();
-    expect(pass()).toEqual({ lost: [], left: [] });
-    await answered();
-    expect(objects.get(id)?.retiring).toBe(false);
   });
 });
 

@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, isMembraneError, Signal, systemClock } from '../base/index.ts';
+import { errorMessage, isMembraneError, Signal } from '../base/index.ts';
 import {
   type IdentityId,
   type IdentityObject,
@@ -18,73 +18,85 @@ import {
   recordOf,
   type SavedNumbers,
 } from './identity-records.ts';
-import { isFor, isOf, isStanding } from './placement.ts';
-import type { Placements } from './placements.ts';
+import { isOf } from './placement.ts';
+import type { Placed, Placements } from './placements.ts';
 import { probes } from './probes.ts';
-import { CLUSTER_RANGE } from './reserved.ts';
-
-const SIZE = CLUSTER_RANGE.last - CLUSTER_RANGE.first + 1;
+import { CLUSTER_RANGE, type IdentityRange } from './reserved.ts';
 
 export type ClusterNumbersOptions = {
   readonly placements: Placements;
-  readonly clock?: Pick<Clock, 'now'>;
-  /** How long a number that this node has alone stays without users before it is given back, in ms. Default 10 minutes. */
-  readonly grace?: number;
   /** Part of all numbers that the workloads of one namespace may hold; above 0 to 1, the default. */
   readonly namespaceShare?: number;
+  /** That `placements` gives numbers of. */
+  readonly range?: IdentityRange;
 };
 
 type Held = {
   readonly identity: PodIdentity;
   readonly key: string;
   users: number;
-  unusedSince: number;
   /** This node may use it, whatever the watch shows until it brings news of it. */
   isNew: boolean;
 };
 
-type Returned = { readonly held: Held; readonly object: IdentityObject; isGone: boolean };
+/** The latest mark that was looked at, and how many placements had begun by then: these may not have seen it. */
+type Marks = { readonly version: number; readonly begun: number };
 
 /**
  * The cluster's numbers, as this node knows them: `objects` says who each stands for, and follows the API. What it says
  * needs no request; for a workload that it does not know, `placements` asks. What stands there is one moment of the
- * server, in which a workload's number is found as everybody finds it (`placement.ts`).
+ * server, in which a workload's number is found as everybody finds it (`placement.ts`). One that is to be deleted is kept
+ * by whoever uses it, and means nobody to all others: `heard` tells the collector that it does.
  */
 export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
   /** Written by whoever follows the API. */
   readonly objects = new Table<IdentityObject>(({ name }) => name);
   readonly changed = new Signal();
+  /** `heard` is another. */
+  readonly heardMore = new Signal();
   readonly #placements: Placements;
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #grace: number;
+  readonly #range: IdentityRange;
   readonly #reader: TableReader;
   readonly #mostHeld: number;
   readonly known = new Table<PodIdentity>(({ id }) => String(id));
   readonly #known = new Map<IdentityId, Held>();
   /** Of those that have users. */
   readonly #usedByKey = new Map<string, Held>();
+  /** Whose each number is that is known, or shown and to be deleted. */
+  readonly #owners = new Map<IdentityId, string>();
+  /** How many numbers each has. */
   readonly #namespaces = new Map<string, number>();
-  /** In use, and the API does not say so (any more): to be asked for again. */
+  /** In use, and the API does not say so (any more), or says that they are to go: to be asked for again. */
   readonly #doubted = new Set<Held>();
-  /** This node has them alone, and nobody here uses them; longest unused first. */
-  readonly #resting = new Set<Held>();
-  /** Namespaces that have no number left, and for how many of their pods. */
-  readonly #needy = new Map<string, number>();
-  /** Given back: to be deleted as soon as they have left the kernel, or deleted and still shown. */
-  readonly #returned = new Map<IdentityId, Returned>();
+  /** Answered while the API shows that they are to go: whoever asked uses them in this pass, or nobody does. */
+  readonly #late = new Set<Held>();
   /** Mean nobody any more, but the kernel may not have heard of it. */
   readonly #leaving = new Map<IdentityId, Held>();
   #lost = new Set<IdentityId>();
   #changes = new Map<IdentityId, IdentityRecord | undefined>();
+  #marks: Marks = { version: 0, begun: 0 };
+  #heard = 0;
 
   constructor(options: ClusterNumbersOptions) {
-    const { placements, clock = systemClock, grace = 600_000, namespaceShare: share = 1 } = options;
-    this.#clock = clock;
-    this.#grace = grace;
+    const { placements, namespaceShare: share = 1, range = CLUSTER_RANGE } = options;
     this.#placements = placements;
+    this.#range = range;
     this.#reader = this.objects.reader();
-    this.#mostHeld = share < 1 ? Math.max(1, Math.floor(SIZE * share)) : Number.POSITIVE_INFINITY;
+    this.#mostHeld = share < 1 ? Math.max(1, Math.floor(this.#size * share)) : Number.POSITIVE_INFINITY;
     for (const signal of [placements.changed, this.objects.changed]) signal.listen(() => this.changed.emit());
+  }
+
+  /** All numbers that there are. */
+  get #size(): number {
+    return this.#range.last - this.#range.first + 1;
+  }
+
+  /**
+   * The resource version up to which it has heard which numbers are to be deleted, 0 before the first: those that still
+   * are mean nobody on this node, and nobody here is about to use one.
+   */
+  get heard(): number {
+    return this.#heard;
   }
 
   get synced(): boolean {
@@ -92,9 +104,8 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
   }
 
   follow(): ReadonlySet<IdentityId> {
-    for (const { object, isGone } of this.#placements.takeRemovals()) this.#removed(object, isGone);
     for (const name of this.#reader.drain()) this.#look(name);
-    for (const { id, key, workload } of this.#placements.take()) this.#answer(id, key, workload);
+    for (const answer of this.#placements.take()) this.#answer(answer);
     for (const { key, identity } of this.#doubted) this.#placements.ask(key, identity.workload);
     const lost = this.#lost;
     this.#lost = new Set();
@@ -105,7 +116,7 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     const key = workloadKey(workload);
     const held = this.#usedByKey.get(key) ?? this.#find(key, isOwn) ?? this.#ask(key, workload, isOwn);
     held.users += 1;
-    this.#resting.delete(held);
+    if (this.#isMarked(held)) this.#doubted.add(held);
     this.#usedByKey.set(key, held);
     return held.identity;
   }
@@ -120,35 +131,25 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     if (this.#usedByKey.get(held.key) === held) this.#usedByKey.delete(held.key);
     if (this.#doubted.delete(held)) this.#placements.forget(held.key);
     if (this.#known.get(id) !== held) return;
-    held.unusedSince = this.#clock.now();
-    if (!held.isNew && this.#object(id) === undefined) this.#forget(held);
-    else this.#rest(held);
+    const isGone = !held.isNew && this.#object(id) === undefined;
+    if (isGone || this.#isMarked(held)) this.#forget(held);
   }
 
   expire(): PodIdentity[] {
-    const now = this.#clock.now();
-    for (const held of this.#resting) {
-      if (now - held.unusedSince < this.#grace) break;
-      this.#giveBack(held);
+    for (const held of this.#late) {
+      if (held.users === 0 && this.#known.get(held.identity.id) === held && this.#isMarked(held)) this.#forget(held);
     }
-    for (const [namespace, count] of this.#needy)
-      this.#restingOf(namespace)
-        .slice(0, count)
-        .forEach((held) => this.#giveBack(held));
-    this.#needy.clear();
+    this.#late.clear();
     return Array.from(this.#leaving.values(), ({ identity }) => identity);
   }
 
   settle(): boolean {
     const settled = this.#leaving.size > 0;
-    for (const id of this.#leaving.keys()) {
-      this.#changes.set(id, undefined);
-      const returned = this.#returned.get(id);
-      if (returned?.isGone === false) this.#placements.remove(returned.object);
-    }
+    for (const id of this.#leaving.keys()) this.#changes.set(id, undefined);
     // Who has the number now is taken in by the next pass.
     this.#reader.touch(Array.from(this.#leaving.keys(), String));
     this.#leaving.clear();
+    this.#hear();
     if (settled) this.changed.emit();
     return settled;
   }
@@ -196,18 +197,24 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     const id = identityId(Number(name));
     const object = this.#object(id);
     const known = this.#known.get(id);
-    if (this.#leaving.has(id) || this.#isReturned(id, object)) return;
+    const version = Number(object?.retiring === true ? object.resourceVersion : 0);
+    if (version > this.#marks.version) this.#marks = { version, begun: this.#placements.begun };
+    if (!this.#leaving.has(id)) this.#take(id, object, known);
+    this.#own(id);
+  }
+
+  #take(id: IdentityId, object: IdentityObject | undefined, known: Held | undefined): void {
     if (object?.workload === undefined) {
       if (known === undefined) return;
       if (known.users > 0) this.#doubted.add(known);
       else if (!known.isNew) this.#forget(known);
     } else if (known === undefined) {
-      this.#rest(this.#add({ kind: 'pod', id, workload: object.workload }));
+      if (!object.retiring) this.#add({ kind: 'pod', id, workload: object.workload });
     } else if (isOf(object, known.key)) {
       known.isNew = false;
-      if (object.retiring && known.users > 0) this.#doubted.add(known);
-      else this.#trust(known);
-      this.#rest(known);
+      if (!object.retiring) this.#trust(known);
+      else if (known.users > 0) this.#doubted.add(known);
+      else this.#forget(known);
     } else if (known.isNew && known.users > 0) {
       // Of before it was placed, or of after it was lost.
       this.#doubted.add(known);
@@ -215,11 +222,12 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
   }
 
   /** A number was asked for, and this is it. What cannot be taken in at once is asked for again by who waits. */
-  #answer(id: IdentityId, key: string, workload: Workload): void {
+  #answer({ id, key, workload, turn }: Placed): void {
     const used = this.#usedByKey.get(key);
     if (used !== undefined) {
-      this.#trust(used);
       if (used.identity.id === id) {
+        // An answer from before the mark says nothing of it.
+        if (turn > this.#marks.begun || !this.#isMarked(used)) this.#trust(used);
         used.isNew = !this.#isShown(used);
         return;
       }
@@ -227,9 +235,10 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     }
     if (this.#leaving.has(id)) return;
     const known = this.#known.get(id);
-    if (known === undefined) this.#add({ kind: 'pod', id, workload }).isNew = true;
-    else if (known.key === key) known.isNew = true;
-    else this.#forget(known);
+    if (known !== undefined && known.key !== key) return this.#forget(known);
+    const held = known ?? this.#add({ kind: 'pod', id, workload });
+    held.isNew = true;
+    if (this.#isMarked(held)) this.#late.add(held);
   }
 
   #object(id: IdentityId): IdentityObject | undefined {
@@ -241,17 +250,33 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     return object !== undefined && isOf(object, key);
   }
 
+  #hear(): void {
+    const { version, begun } = this.#marks;
+    if (version <= this.#heard || !this.#placements.areTaken(begun) || this.#isContested()) return;
+    this.#heard = version;
+    this.heardMore.emit();
+  }
+
+  /** The API shows that it is to be deleted. */
+  #isMarked({ identity }: Held): boolean {
+    return this.#object(identity.id)?.retiring === true;
+  }
+
+  /** Something here uses what is to be deleted, and has not kept it yet. */
+  #isContested(): boolean {
+    for (const held of this.#doubted) if (this.#isMarked(held)) return true;
+    return false;
+  }
+
   /** Where the API showed it at one moment, behind others that were all there. */
   #find(key: string, isOwn: boolean): Held | undefined {
-    for (const id of probes(key, CLUSTER_RANGE)) {
+    for (const id of probes(key, this.#range)) {
       const known = this.#known.get(id);
-      const object = this.#object(id);
       if (known === undefined) return undefined;
-      if (known.key === key) {
-        const isUsable = known.isNew || object === undefined || isFor(object, this.#placements.node);
-        return !isOwn || isUsable ? known : undefined;
-      }
-      if (isOwn && (object === undefined || !isStanding(object))) return undefined;
+      const object = this.#object(id);
+      const stands = object?.retiring === false;
+      if (known.key === key) return !isOwn || known.isNew || object === undefined || stands ? known : undefined;
+      if (isOwn && !stands) return undefined;
     }
     return undefined;
   }
@@ -262,17 +287,13 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     const pod = `a pod of namespace ${JSON.stringify(namespace)}`;
     if (!isOwn) throw identityErrors.make('E_IDENTITY_ASKED', { detail: `${pod} on another node` });
     const held = this.#namespaces.get(namespace) ?? 0;
-    for (const { held: leaving, isGone } of this.#returned.values()) {
-      if (leaving.key === key && !isGone) throw identityErrors.make('E_IDENTITY_RESTING', { detail: pod });
-    }
-    if (held >= this.#mostHeld) {
-      this.#need(namespace, pod);
+    if (held >= this.#mostHeld && !this.#isShownFor(key)) {
       throw identityErrors.make('E_IDENTITY_SHARE', {
         detail: `namespace ${JSON.stringify(namespace)} has ${held} numbers, which is all that one namespace may have`,
       });
     }
-    if (this.#known.size >= SIZE)
-      throw identityErrors.make('E_IDENTITY_EXHAUSTED', { detail: `all ${SIZE}, for ${pod}` });
+    if (this.#owners.size >= this.#size && !this.#isShownFor(key))
+      throw identityErrors.make('E_IDENTITY_EXHAUSTED', { detail: `all ${this.#size}, for ${pod}` });
     this.#placements.ask(key, workload);
     const failure = this.#placements.failure(key);
     if (isMembraneError(failure, 'E_IDENTITY_EXHAUSTED')) throw failure;
@@ -280,66 +301,23 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     throw identityErrors.make('E_IDENTITY_ASKED', { detail });
   }
 
+  /** It has a number that is to be deleted: to keep it costs nobody another. */
+  #isShownFor(key: string): boolean {
+    for (const id of probes(key, this.#range)) {
+      const object = this.#object(id);
+      if (object === undefined) return false;
+      if (isOf(object, key)) return true;
+    }
+    return false;
+  }
+
   #add(identity: PodIdentity): Held {
-    const held: Held = {
-      identity,
-      key: workloadKey(identity.workload),
-      users: 0,
-      unusedSince: this.#clock.now(),
-      isNew: false,
-    };
+    const held: Held = { identity, key: workloadKey(identity.workload), users: 0, isNew: false };
     this.#known.set(identity.id, held);
     this.known.set(identity);
     this.#changes.set(identity.id, recordOf(identity));
-    this.#count(identity, 1);
+    this.#own(identity.id);
     return held;
-  }
-
-  /** Throws when one that rests can be given back for it. */
-  #need(namespace: string, pod: string): void {
-    const asked = this.#needy.get(namespace) ?? 0;
-    const returned = this.#returned.values().filter(({ held, isGone }) => !isGone && namespaceOf(held) === namespace);
-    if (this.#restingOf(namespace).length + returned.toArray().length <= asked) return;
-    this.#needy.set(namespace, asked + 1);
-    throw identityErrors.make('E_IDENTITY_RESTING', { detail: pod });
-  }
-
-  #restingOf(namespace: string): Held[] {
-    return Array.from(this.#resting).filter((held) => namespaceOf(held) === namespace);
-  }
-
-  #rest(held: Held): void {
-    const isAlone = this.#object(held.identity.id)?.heldBy === this.#placements.node;
-    if (held.users === 0 && isAlone) this.#resting.add(held);
-    else this.#resting.delete(held);
-  }
-
-  /** Its object goes when the kernel knows it no more. Not while it is being asked for. */
-  #giveBack(held: Held): void {
-    const { id } = held.identity;
-    const object = this.#object(id);
-    if (object === undefined || this.#placements.isAsked(held.key)) return;
-    this.#forget(held);
-    this.#count(held.identity, 1);
-    this.#returned.set(id, { held, object, isGone: false });
-  }
-
-  #removed({ id }: IdentityObject, isGone: boolean): void {
-    const returned = this.#returned.get(id);
-    if (returned === undefined) return;
-    this.#count(returned.held.identity, -1);
-    if (isGone) returned.isGone = true;
-    else this.#returned.delete(id);
-    this.#reader.touch([String(id)]);
-  }
-
-  /** What is shown of it is still what was given back. */
-  #isReturned(id: IdentityId, object: IdentityObject | undefined): boolean {
-    const returned = this.#returned.get(id);
-    if (returned === undefined) return false;
-    if (!returned.isGone || object?.uid === returned.object.uid) return true;
-    this.#returned.delete(id);
-    return false;
   }
 
   #trust(held: Held): void {
@@ -349,20 +327,30 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
   #forget(held: Held): void {
     const { identity, key } = held;
     this.#trust(held);
-    this.#resting.delete(held);
     this.#known.delete(identity.id);
     this.known.delete(String(identity.id));
     if (this.#usedByKey.get(key) === held) this.#usedByKey.delete(key);
     this.#leaving.set(identity.id, held);
     if (held.users > 0) this.#lost.add(identity.id);
-    this.#count(identity, -1);
+    this.#own(identity.id);
   }
 
-  #count({ workload: { namespace } }: PodIdentity, by: number): void {
+  /** Counts a number for the namespace that has it now. */
+  #own(id: IdentityId): void {
+    const before = this.#owners.get(id);
+    const after = (this.#known.get(id)?.identity ?? this.#object(id))?.workload?.namespace;
+    if (before === after) return;
+    if (before !== undefined) this.#count(before, -1);
+    if (after === undefined) this.#owners.delete(id);
+    else {
+      this.#owners.set(id, after);
+      this.#count(after, 1);
+    }
+  }
+
+  #count(namespace: string, by: number): void {
     const count = (this.#namespaces.get(namespace) ?? 0) + by;
     if (count > 0) this.#namespaces.set(namespace, count);
     else this.#namespaces.delete(namespace);
   }
 }
-
-const namespaceOf = ({ identity }: Held): string => identity.workload.namespace;

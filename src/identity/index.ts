@@ -4,6 +4,13 @@ export {
 } from './allocator.ts';
 export { CidrIdentities } from './cidr-identities.ts';
 export { ClusterNumbers } from './cluster-numbers.ts';
+export {
+  type CollectedStore,
+  type CollectionSettings,
+  type CollectionView,
+  IdentityCollection,
+  type Round,
+} from './collection.ts';
 export type { IdentityNumbers } from './identity-numbers.ts';
 export type { SavedNumbers } from './identity-records.ts';
 export { LabelFilter, type LabelRule } from './label-filter.ts';

@@ -8,16 +8,12 @@ import { CLUSTER_RANGE, type IdentityRange } from './reserved.ts';
  * one moment, or throws, and then nobody knows whether it did.
  */
 export type IdentityStore = {
-  /** Who asks. */
-  readonly node: string;
-  /** False: there is one of this number. What is created is held by `node`. */
+  /** False: there is one of this number. */
   readonly create: (id: IdentityId, workload: Workload) => Promise<boolean>;
   /** As it is at this moment, not from a cache. */
   readonly get: (id: IdentityId) => Promise<IdentityObject | undefined>;
-  /** Takes back that it is to be deleted, and that somebody has it alone. False: it is another by now, or gone. */
+  /** Takes back that it is to be deleted. False: it is another by now, or gone. */
   readonly keep: (object: IdentityObject) => Promise<boolean>;
-  /** False: it is another by now. */
-  readonly remove: (object: IdentityObject) => Promise<boolean>;
 };
 
 /** Deletions and other placements come between; more often than that nobody is unlucky. */
@@ -27,10 +23,9 @@ const MOST_ATTEMPTS = 20;
  * The number of a workload, the same for whoever asks, however many do at once: the first of its probes that no other
  * workload has. Nobody coordinates that. Two workloads never have one number, because that is the name of one object.
  * One workload never has two: of whoever stands behind others all of these are there, since nothing is deleted over which
- * somebody's probes pass (ADR 19). Whoever needs an object that may be deleted, for himself or to pass over
- * it, takes that back (one that is held only who does not hold it); and whoever placed one behind others looks at these again, because one may have been deleted by
- * somebody who did not see the new object yet. What then stands in the wrong place means nothing to anybody, and is
- * collected. E_IDENTITY_EXHAUSTED, E_IDENTITY_CONTENDED, and what the store throws; then it may simply be tried again.
+ * somebody's probes pass (ADR 19). Whoever needs an object that is to be deleted, for himself or to pass over it, takes
+ * that back; and whoever placed one behind others looks at these again, because one may have been deleted by somebody who
+ * did not see the new object yet. What then stands in the wrong place means nothing to anybody, and is collected. E_IDENTITY_EXHAUSTED, E_IDENTITY_CONTENDED, and what the store throws; then it may simply be tried again.
  */
 export async function placeIdentity(
   workload: Workload,
@@ -64,7 +59,7 @@ async function attempt(placing: Placing): Promise<IdentityId | undefined> {
       const found = await store.get(id);
       if (found === undefined) return undefined;
       isOwn = isOf(found, key);
-      if (!(isOwn ? isFor(found, store.node) : isStanding(found)) && !(await store.keep(found))) return undefined;
+      if (found.retiring && !(await store.keep(found))) return undefined;
     }
     if (isOwn) return (await areOthers(passed, placing)) ? id : undefined;
     passed.push(id);
@@ -76,15 +71,8 @@ async function attempt(placing: Placing): Promise<IdentityId | undefined> {
 
 async function areOthers(ids: readonly IdentityId[], { store, key }: Placing): Promise<boolean> {
   const found = await Promise.all(ids.map(async (id) => await store.get(id)));
-  return found.every((object) => object !== undefined && isStanding(object) && !isOf(object, key));
+  return found.every((object) => object !== undefined && !object.retiring && !isOf(object, key));
 }
-
-/** Nobody may delete it unless somebody says so before. */
-export const isStanding = ({ retiring, heldBy }: IdentityObject): boolean => !retiring && heldBy === '';
-
-/** The node may use it as it is. */
-export const isFor = ({ retiring, heldBy }: IdentityObject, node: string): boolean =>
-  !retiring && (heldBy === '' || heldBy === node);
 
 /** Of one that cannot be read nobody knows whose it is: not ours. */
 export function isOf({ workload }: Pick<IdentityObject, 'workload'>, key: string): boolean {

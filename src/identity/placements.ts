@@ -1,11 +1,18 @@
 import { Backoff, type Clock, type Lifecycle, type Service, Signal } from '../base/index.ts';
-import type { IdentityId, IdentityObject, Workload } from '../model/index.ts';
+import type { IdentityId, Workload } from '../model/index.ts';
 import { type IdentityStore, placeIdentity } from './placement.ts';
+import type { IdentityRange } from './reserved.ts';
 
 /** Requests under way at once: one tenant's churn must not take the API server's attention from everybody's. */
 const MOST_AT_ONCE = 8;
 
-export type Placed = { readonly key: string; readonly workload: Workload; readonly id: IdentityId };
+export type Placed = {
+  readonly key: string;
+  readonly workload: Workload;
+  readonly id: IdentityId;
+  /** Which one it was of all that were begun. */
+  readonly turn: number;
+};
 
 type Asked = {
   readonly key: string;
@@ -16,10 +23,11 @@ type Asked = {
   isWanted: boolean;
 };
 
-/** What became of an object that nobody needs. */
-export type Removal = { readonly object: IdentityObject; readonly isGone: boolean };
-
-export type PlacementsOptions = { readonly store: IdentityStore; readonly clock: Pick<Clock, 'sleep'> };
+export type PlacementsOptions = {
+  readonly store: IdentityStore;
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly range?: IdentityRange;
+};
 
 /**
  * Asks for numbers beside the passes, one request for each workload at a time, namespaces in turn. What fails is tried
@@ -32,8 +40,11 @@ export class Placements implements Service {
   readonly #asked = new Map<string, Asked>();
   readonly #queues = new Map<string, Asked[]>();
   #answers: Placed[] = [];
-  #removals: Removal[] = [];
   #running = 0;
+  #begun = 0;
+  /** Of those begun, the ones whose answer is not there yet, or not taken. */
+  readonly #open = new Set<number>();
+  #untaken: number[] = [];
   #signal: AbortSignal | undefined;
 
   constructor(options: PlacementsOptions) {
@@ -47,18 +58,15 @@ export class Placements implements Service {
 
   async stop(): Promise<void> {}
 
-  /** Whose the numbers are that this asks for. */
-  get node(): string {
-    return this.#o.store.node;
+  /** How many were begun, ever. */
+  get begun(): number {
+    return this.#begun;
   }
 
-  isAsked(key: string): boolean {
-    return this.#asked.has(key);
-  }
-
-  /** Deletes it, if it is as it was seen. */
-  remove(object: IdentityObject): void {
-    if (this.#signal?.aborted === false) void this.#remove(object);
+  /** Whatever the first `count` saw of the numbers is known to who takes the answers. */
+  areTaken(count: number): boolean {
+    for (const turn of this.#open) if (turn <= count) return false;
+    return true;
   }
 
   /** Once more for who asked before changes nothing. */
@@ -82,21 +90,8 @@ export class Placements implements Service {
   take(): readonly Placed[] {
     const answers = this.#answers;
     this.#answers = [];
+    for (const turn of this.#untaken.splice(0)) this.#open.delete(turn);
     return answers;
-  }
-
-  /** Since the last time. */
-  takeRemovals(): readonly Removal[] {
-    const removals = this.#removals;
-    this.#removals = [];
-    return removals;
-  }
-
-  async #remove(object: IdentityObject): Promise<void> {
-    // One whose answer is lost shows in the watch.
-    const isGone = await this.#o.store.remove(object).catch(() => false);
-    this.#removals.push({ object, isGone });
-    this.changed.emit();
   }
 
   #enqueue(asked: Asked): void {
@@ -130,15 +125,19 @@ export class Placements implements Service {
 
   async #place(asked: Asked, signal: AbortSignal): Promise<void> {
     const { key, workload, backoff } = asked;
+    this.#begun += 1;
+    const turn = this.#begun;
+    this.#open.add(turn);
     try {
-      const id = await placeIdentity(workload, this.#o.store);
+      const id = await placeIdentity(workload, this.#o.store, this.#o.range);
       if (this.#asked.get(key) === asked) this.#asked.delete(key);
-      this.#answers.push({ key, workload, id });
+      this.#answers.push({ key, workload, id, turn });
     } catch (error) {
       asked.failure = error;
       asked.isWanted = false;
     } finally {
       this.#running -= 1;
+      this.#untaken.push(turn);
     }
     this.changed.emit();
     this.#work();

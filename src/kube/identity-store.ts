@@ -1,5 +1,5 @@
 import { isMembraneError } from '../base/index.ts';
-import type { IdentityStore } from '../identity/index.ts';
+import type { CollectedStore, IdentityStore } from '../identity/index.ts';
 import type { IdentityId, IdentityObject, Workload } from '../model/index.ts';
 import type { KubeClient, ObjectRef } from './client.ts';
 import { IDENTITY, identityObject, readIdentity } from './resources/identity.ts';
@@ -11,18 +11,15 @@ const TIMEOUT_MS = 10_000;
 const refOf = (id: IdentityId): ObjectRef => ({ resource: IDENTITY, name: String(id) });
 
 /** The numbers of the cluster as objects of its API. */
-export class IdentityObjects implements IdentityStore {
+export class IdentityObjects implements IdentityStore, CollectedStore {
   readonly #client: KubeClient;
-  readonly node: string;
 
-  /** `node`: who holds what is created. */
-  constructor(client: KubeClient, node: string) {
+  constructor(client: KubeClient) {
     this.#client = client;
-    this.node = node;
   }
 
   readonly create = async (id: IdentityId, workload: Workload): Promise<boolean> => {
-    const body = identityObject(id, workload, this.node);
+    const body = identityObject(id, workload);
     const request = { method: 'POST', path: collectionPath(IDENTITY), body, timeoutMs: TIMEOUT_MS } as const;
     return await wasDone(this.#client.request(request));
   };
@@ -36,13 +33,18 @@ export class IdentityObjects implements IdentityStore {
     }
   };
 
-  readonly keep = async ({ id, resourceVersion }: IdentityObject): Promise<boolean> =>
-    await wasDone(this.#client.patch(refOf(id), { metadata: { resourceVersion }, heldBy: null, retiring: null }));
+  readonly keep = async (object: IdentityObject): Promise<boolean> => await this.#mark(object, null);
+
+  readonly retire = async (object: IdentityObject): Promise<boolean> => await this.#mark(object, true);
 
   readonly remove = async ({ id, resourceVersion, uid }: IdentityObject): Promise<boolean> => {
     const body = { preconditions: { uid, resourceVersion } };
     return await wasDone(this.#client.request({ method: 'DELETE', path: objectPath(IDENTITY, '', String(id)), body }));
   };
+
+  async #mark({ id, resourceVersion }: IdentityObject, retiring: true | null): Promise<boolean> {
+    return await wasDone(this.#client.patch(refOf(id), { metadata: { resourceVersion }, retiring }));
+  }
 }
 
 /** False: it is there already, is another by now, or gone. */

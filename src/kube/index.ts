@@ -1,11 +1,14 @@
 export { findConnection, inClusterConnection, type KubeConnection, loadKubeconfig } from './access/index.ts';
 export { KubeClient, type Selection } from './client.ts';
 export { IdentityObjects } from './identity-store.ts';
+export { LeaseObject, type LeaseRecord, microTime } from './lease.ts';
 export { NodeSliceObjects } from './node-slice-store.ts';
+export { IdentityReceipts } from './receipt-store.ts';
 export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflector.ts';
 export {
   ENDPOINT_SLICE,
   IDENTITY,
+  IDENTITY_RECEIPT,
   NAMESPACE,
   NODE,
   NODE_ENDPOINT_SLICE,

@@ -63,6 +63,7 @@ export {
   type ReservedIdentity,
 } from './identity.ts';
 export type { IdentityObject } from './identity-object.ts';
+export type { IdentityReceipt } from './identity-receipt.ts';
 export {
   DEFAULT_RULE,
   type EndpointId,

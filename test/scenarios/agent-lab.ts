@@ -7,10 +7,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import { variableOf } from '../../src/agent/main.ts';
 import { type ApiClient, apiClient } from '../../src/api/index.ts';
-import { silentLogger } from '../../src/base/index.ts';
+import { variableOf } from '../../src/base/configuration.ts';
+import { Lifecycle, silentLogger } from '../../src/base/index.ts';
 import { removePins } from '../../src/datapath/index.ts';
+import { readConfig } from '../../src/operator/config.ts';
+import { startOperator } from '../../src/operator/modules.ts';
 import { type ApiServer, createApiServer, type JsonObject, kubeconfig } from '../../src/sandbox/apiserver/index.ts';
 import { applyManifest, readManifest } from '../../src/sandbox/cluster/manifest.ts';
 import { manifestFiles } from '../../src/sandbox/cluster/manifest-files.ts';
@@ -114,6 +116,7 @@ export class AgentLab {
   #api: ApiServer | undefined;
   #bridge: Bridge | undefined;
   #agent: ChildProcess | undefined;
+  readonly #operator = new Lifecycle({ log: silentLogger });
   #ended: Promise<number | null> = Promise.resolve(null);
   #port = 0;
   #count = 0;
@@ -193,6 +196,19 @@ export class AgentLab {
       },
       240_000,
     );
+  }
+
+  /** The operator, in this process, as quick as it may be; until `down`. */
+  async startOperator(): Promise<void> {
+    const file = `${this.dir}/operator.kubeconfig`;
+    const server = `http://127.0.0.1:${this.#port}`;
+    writeFileSync(file, kubeconfig({ server, ca: 'none: plain HTTP on loopback', token: TOKEN }));
+    const flags = {
+      kubeconfig: file,
+      identity: { interval: 0.2, rest: 0.1, namespaceShare: 0.01 },
+      metrics: { port: 0 },
+    };
+    await startOperator(readConfig({ env: {}, flags }), this.#operator, silentLogger);
   }
 
   /** What the agent asked of the server, since the beginning. */
@@ -400,6 +416,7 @@ export class AgentLab {
   }
 
   async down(): Promise<void> {
+    await this.#operator.stop();
     await this.stopAgent('SIGKILL');
     this.#bridge?.close();
     await this.#api?.close();

@@ -432,7 +432,7 @@ describe('an agent with other settings', () => {
     const told = await lab.addPod('told', { app: 'told' });
     await eventually('others are told of it', () => asked('nodeendpointslices', 'create'));
     await lab.removePod(told);
-    // Of single objects only where several nodes meet, and where some are changed or given back.
+    // Of single objects only where several nodes meet, and where some are changed or are to go.
     const onOne = ['get', 'update', 'patch', 'delete'];
     const rights = AGENT_ROLE.flatMap(({ resources, verbs }) =>
       resources.flatMap((resource) => verbs.map((verb) => [resource, verb] as const)),

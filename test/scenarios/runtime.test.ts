@@ -14,6 +14,7 @@ describe('a container runtime', () => {
 
   beforeAll(async () => {
     await lab.up();
+    await lab.startOperator();
     await lab.startAgent({ identity: { namespaceShare: 0.01 } });
   });
   afterAll(async () => {

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments, parse as parseYaml } from 'yaml';
 import { parseConfig } from '../../src/agent/node/config.ts';
+import { readConfig as readOperatorConfig } from '../../src/operator/config.ts';
 import { readValues } from './values.ts';
 
 type KubeObject = {
@@ -54,8 +56,9 @@ describe('the chart', () => {
 
   it('uses every value', () => {
     const used = [...templates.join('').matchAll(/\.Values\.([\w.]+)/g)].map(([, path = '']) => path);
-    const { image, ...others } = values;
-    const known = [...Object.keys(image).map((key) => `image.${key}`), ...Object.keys(others)];
+    const { image, operator, ...others } = values;
+    const within = (name: string, section: object) => Object.keys(section).map((key) => `${name}.${key}`);
+    const known = [...within('image', image), ...within('operator', operator), ...Object.keys(others)];
     expect(new Set(used)).toEqual(new Set(known));
   });
 });
@@ -65,6 +68,10 @@ describe('the manifests', () => {
     const text = applied['ConfigMap membrane/membrane']?.data?.['agent.yaml'] ?? '';
     const config = parseYaml(text) as Record<string, unknown>;
     expect(parseConfig({ nodeName: 'node-1', ...config })).toMatchObject({ cniSocket: '/run/membrane/cni.sock' });
+    const file = join(mkdtempSync(join(tmpdir(), 'membrane-deploy-')), 'operator.yaml');
+    writeFileSync(file, applied['ConfigMap membrane/membrane']?.data?.['operator.yaml'] ?? 'none');
+    // Its role names the Lease, too.
+    expect(readOperatorConfig({ file, env: {} }).lease.name).toBe('membrane-operator');
   });
 
   it('are all of the namespace, of the whole cluster, or of kube-system', () => {

@@ -1,4 +1,4 @@
-import { AGENT_ROLE, NODE_SETUP_ROLE } from './rights.ts';
+import { AGENT_ROLE, LEASE_ROLE, NODE_SETUP_ROLE, OPERATOR_ROLE } from './rights.ts';
 import { Setting } from './setting.ts';
 
 const NAME = 'membrane';
@@ -23,6 +23,10 @@ export const namespaceObject = {
     labels: { ...LABELS, 'pod-security.kubernetes.io/enforce': 'privileged' },
   },
 };
+
+const OPERATOR = 'membrane-operator';
+const OPERATOR_LABELS = { ...LABELS, 'app.kubernetes.io/name': OPERATOR };
+const OPERATOR_ACCOUNT = { kind: 'ServiceAccount', name: OPERATOR, namespace };
 
 const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(NAME, local) };
 
@@ -50,11 +54,31 @@ const rights = [
   },
 ];
 
+const operatorRights = [
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(OPERATOR, local) },
+  { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta(OPERATOR), rules: OPERATOR_ROLE },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: meta(OPERATOR),
+    roleRef: bound('ClusterRole', OPERATOR),
+    subjects: [OPERATOR_ACCOUNT],
+  },
+  { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: meta(OPERATOR, local), rules: LEASE_ROLE },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    metadata: meta(OPERATOR, local),
+    roleRef: bound('Role', OPERATOR),
+    subjects: [OPERATOR_ACCOUNT],
+  },
+];
+
 const config = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: meta(NAME, local),
-  data: { 'agent.yaml': Setting.file('config') },
+  data: { 'agent.yaml': Setting.file('config'), 'operator.yaml': Setting.file('operator.config') },
 };
 
 type Volume = { readonly path: string | Setting; readonly type?: string };
@@ -147,9 +171,55 @@ const daemonSet = {
   },
 };
 
+const operator = {
+  name: 'operator',
+  ...image,
+  args: ['operator', '--config', '/etc/membrane/operator.yaml'],
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    runAsNonRoot: true,
+    runAsUser: 65534,
+    capabilities: { drop: ['ALL'] },
+    seccompProfile: { type: 'RuntimeDefault' },
+  },
+  resources: Setting.value('operator.resources'),
+  volumeMounts: [
+    { name: 'config', mountPath: '/etc/membrane', readOnly: true },
+    { name: 'cache', mountPath: '/opt/membrane/build/cache' },
+  ],
+};
+
+/** A pod like others, that needs nothing of its node: one works, and another takes over within the life of a Lease. */
+const deployment = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { ...meta(OPERATOR, local), labels: OPERATOR_LABELS },
+  spec: {
+    replicas: Setting.value('operator.replicas'),
+    selector: { matchLabels: { 'app.kubernetes.io/name': OPERATOR } },
+    template: {
+      metadata: { labels: OPERATOR_LABELS },
+      spec: {
+        serviceAccountName: OPERATOR,
+        imagePullSecrets: Setting.value('image.pullSecrets'),
+        priorityClassName: 'system-cluster-critical',
+        nodeSelector: Setting.value('nodeSelector'),
+        terminationGracePeriodSeconds: 30,
+        containers: [operator],
+        volumes: [
+          { name: 'config', configMap: { name: NAME } },
+          { name: 'cache', emptyDir: {} },
+        ],
+      },
+    },
+  },
+};
+
 /** By file, in the order in which they are to be made. */
 export const OBJECTS: Readonly<Record<string, readonly object[]>> = {
-  'rbac.yaml': [account, ...rights],
+  'rbac.yaml': [account, ...rights, ...operatorRights],
   'config.yaml': [config],
   'daemonset.yaml': [daemonSet],
+  'operator.yaml': [deployment],
 };

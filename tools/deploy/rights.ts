@@ -12,11 +12,11 @@ export const AGENT_ROLE: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: FOLLOWED },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: FOLLOWED },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies', 'servicecidrs'], verbs: FOLLOWED },
-  // Numbers are given without a coordinator, so whoever gives them may also take one back.
+  // Numbers are given without a coordinator.
   {
     apiGroups: ['membrane.io'],
     resources: ['identities'],
-    verbs: [...FOLLOWED, 'create', 'get', 'patch', 'delete'],
+    verbs: [...FOLLOWED, 'create', 'get', 'patch'],
   },
   // What a node tells of its own pods, and reads of those of others.
   {
@@ -24,7 +24,27 @@ export const AGENT_ROLE: readonly Rule[] = [
     resources: ['nodeendpointslices'],
     verbs: [...FOLLOWED, 'create', 'get', 'update', 'delete'],
   },
+  // What a node has heard of numbers that are to be deleted; it never deletes one itself.
+  { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['create', 'patch'] },
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+];
+
+/** What an operator may do in all of the cluster. Only it deletes numbers. */
+export const OPERATOR_ROLE: readonly Rule[] = [
+  { apiGroups: [''], resources: ['nodes', 'pods'], verbs: FOLLOWED },
+  { apiGroups: ['membrane.io'], resources: ['identities'], verbs: [...FOLLOWED, 'patch', 'delete'] },
+  { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['list'] },
+];
+
+/** In its own namespace: the Lease by which operators agree who works. */
+export const LEASE_ROLE: readonly Rule[] = [
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    resourceNames: ['membrane-operator'],
+    verbs: ['get', 'update'],
+  },
 ];
 
 /** In kube-system: where kubeadm noted the range of services, for clusters without ServiceCIDR objects. */

@@ -11,6 +11,11 @@ const schema = z.strictObject({
     pullSecrets: z.array(z.unknown()),
   }),
   config: z.record(z.string(), z.unknown()),
+  operator: z.strictObject({
+    replicas: z.int().min(0),
+    config: z.record(z.string(), z.unknown()),
+    resources: z.record(z.string(), z.unknown()),
+  }),
   resources: z.record(z.string(), z.unknown()),
   priorityClassName: z.string(),
   tolerations: z.array(z.unknown()),

@@ -1,15 +1,17 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { configKeys } from '../../src/agent/main.ts';
+import { configKeys as agentKeys } from '../../src/agent/main.ts';
 import { everyCommand } from '../../src/cli/testkit.ts';
 import { DROP_REASON_TEXTS } from '../../src/model/index.ts';
+import { configKeys as operatorKeys } from '../../src/operator/main.ts';
 import { errorSections } from './error-tables.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
 const commands = await everyCommand();
 const sections = await errorSections();
+const configKeys = () => [...agentKeys(), ...operatorKeys()];
 const keys = new Set(configKeys().flatMap(({ name }) => [name, name.split('.')[0] ?? name]));
 const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { scripts: object };
 

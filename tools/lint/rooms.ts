@@ -108,6 +108,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     why: 'who tells how it is does not act',
   },
   'agent/boot': { sees: ['base', 'datapath', 'endpoint', 'api', 'agent/node', 'agent/endpoints', 'agent/doctor'] },
+  operator: {
+    sees: [...WORDS, 'identity', 'kube', 'api'],
+    why: 'the operator knows the API and what follows from it; it runs on no node in particular',
+  },
   sandbox: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],
     why: 'the sandbox starts the agent as a program and knows nothing of who uses it',
@@ -169,7 +173,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
  * What of a room others may import: its index, what is generated, what is made for tests, and apart from the index what loads a
  * package that not everybody needs (prom-client, pino, yaml, hono) or is there for who loads little (the API's client).
  */
-export const SURFACE = /^(index|metrics|logging|yaml|manifest|client|server|testkit)\.ts$|^gen\//;
+export const SURFACE = /^(index|metrics|logging|yaml|configuration|manifest|client|server|testkit)\.ts$|^gen\//;
 
 /** What of a room those within it may import. */
 export const COMMON = /^(errors|settings)\.ts$|^gen\//;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ConfigFailures, parseSettings } from '../../base/configuration.ts';
 import { LOG_LEVELS } from '../../base/index.ts';
 import { MAP_SPECS } from '../../datapath/index.ts';
 import { isAddr, Prefix } from '../../net/index.ts';
@@ -36,9 +37,6 @@ const identitySchema = z
       .describe(
         'Which pod labels make an identity: the first rule that a label matches decides. Default: all but those that controllers write anew for each pod or revision.',
       ),
-    grace: seconds
-      .default(600)
-      .describe('Seconds that a number without users stays with its workload, unless another needs it.'),
     namespaceShare: z
       .number()
       .min(0.01)
@@ -315,19 +313,20 @@ export type AgentConfig = Readonly<
   }
 >;
 
+export const configFailures: ConfigFailures = {
+  unreadable: (detail, cause) => agentErrors.make('E_AGENT_CONFIG_FILE', { detail, cause }),
+  invalid: (detail) => agentErrors.make('E_AGENT_CONFIG', { detail }),
+};
+
 /** E_AGENT_CONFIG names every key that is wrong. */
 export function parseConfig(value: unknown): AgentConfig {
-  const parsed = configSchema.safeParse(value);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
-    throw agentErrors.make('E_AGENT_CONFIG', { detail: problems.join('; ') });
-  }
-  const stateDir = parsed.data.stateDir ?? `/run/membrane/${parsed.data.nodeName}`;
+  const parsed = parseSettings(value, configSchema, configFailures);
+  const stateDir = parsed.stateDir ?? `/run/membrane/${parsed.nodeName}`;
   return deepFreeze({
-    ...parsed.data,
+    ...parsed,
     stateDir,
-    pinDir: parsed.data.pinDir ?? `/sys/fs/bpf/membrane/${parsed.data.nodeName}`,
-    adminSocket: parsed.data.adminSocket ?? `${stateDir}/admin.sock`,
+    pinDir: parsed.pinDir ?? `/sys/fs/bpf/membrane/${parsed.nodeName}`,
+    adminSocket: parsed.adminSocket ?? `${stateDir}/admin.sock`,
   });
 }
 

@@ -1,6 +1,5 @@
 /** What this node is, what its owner wants of it, and what an agent keeps for its next life. */
 export type { AgentConfig } from './config.ts';
-export { configKeys } from './config-keys.ts';
 export { makeDirectory } from './directory.ts';
 export { takeLock } from './lock.ts';
 export {
@@ -15,5 +14,5 @@ export { type AgentNode, nodeService, openNode } from './node.ts';
 export { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
 export { OVERLAY_DEVICE, overlaySpec, podMtu } from './overlay-device.ts';
 export { reservedNumbers } from './reserved-numbers.ts';
-export { readConfig, type Settings, variableOf } from './settings.ts';
+export { configKeys, readConfig } from './settings.ts';
 export type { StateFiles } from './state-files.ts';

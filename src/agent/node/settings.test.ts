@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configKeys } from './config-keys.ts';
-import { readConfig, variableOf } from './settings.ts';
+import { variableOf } from '../../base/configuration.ts';
+import { configKeys, readConfig } from './settings.ts';
 
 let folder: string;
 beforeAll(() => {

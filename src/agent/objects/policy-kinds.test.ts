@@ -152,6 +152,7 @@ describe('the reflection', () => {
       client,
       intent,
       identities,
+      announced: Promise.resolve(),
       nodeName: 'node-1',
       kinds,
       services: false,

@@ -23,6 +23,8 @@ export type ReflectionOptions = {
   readonly client: KubeClient;
   readonly intent: Intent;
   readonly identities: Table<IdentityObject>;
+  /** Before it, no number is looked at: nobody would ask this node before he gives it to another workload. */
+  readonly announced: Promise<void>;
   /** Whose pods are read: of others its own node tells what there is to know. */
   readonly nodeName: string;
   readonly log: Logger;
@@ -46,18 +48,19 @@ export class Reflection implements Service {
   readonly #follows: readonly Follow[];
 
   constructor(options: ReflectionOptions) {
-    const { client, intent, identities, nodeName, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
+    const { client, intent, identities, announced, nodeName, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
     this.#client = client;
     const follow = <T extends ObjectRow, K extends string>(
       resource: Resource<T>,
       table: Table<T, K>,
-      selection: Selection = {},
+      { selection = {}, after = Promise.resolve() }: { selection?: Selection; after?: Promise<void> } = {},
     ): Follow => {
       const reflector = new Reflector({ client, resource, selection, log, watchSeconds });
       return {
         kind: resource.kind,
         status: () => reflector.status(),
         run: async (signal) => {
+          await Promise.race([after, aborted(signal)]);
           for await (const batch of reflector.batches(signal)) {
             table.apply(batch, resource.kind);
           }
@@ -68,9 +71,9 @@ export class Reflection implements Service {
       follow(NAMESPACE, intent.namespaces),
       follow(NODE, intent.nodes),
       ...kinds.map((kind) => follow(policyResource(kind), intent.policies)),
-      follow(IDENTITY, identities),
+      follow(IDENTITY, identities, { after: announced }),
       follow(NODE_ENDPOINT_SLICE, intent.nodeSlices),
-      follow(POD, intent.pods, { fieldSelector: `spec.nodeName=${nodeName}` }),
+      follow(POD, intent.pods, { selection: { fieldSelector: `spec.nodeName=${nodeName}` } }),
       ...(services ? [follow(SERVICE, intent.services), follow(ENDPOINT_SLICE, intent.slices)] : []),
     ];
   }
@@ -90,6 +93,13 @@ export class Reflection implements Service {
   async stop(): Promise<void> {
     this.#client.close();
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
 }
 
 const MOST_NAMED = 5;

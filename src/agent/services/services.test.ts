@@ -88,6 +88,7 @@ beforeEach(async () => {
     intent,
     identities: new Table<IdentityObject>(({ name }) => name),
     nodeName: FAKE_NODE,
+    announced: Promise.resolve(),
     log: silentLogger,
     services: true,
     watchSeconds: 30,

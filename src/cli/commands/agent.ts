@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { printConfigKeys } from '../config-keys.ts';
 import type { CommandContext } from '../context.ts';
-import type { ConfigKey } from '../roots.ts';
 
 type Options = {
   readonly config?: string;
@@ -29,8 +29,7 @@ export function register(program: Command, { out, roots, exit }: CommandContext)
     .addHelpText('after', SOURCES)
     .action(async ({ config, cleanup = false, helpConfig = false, ...options }: Options) => {
       const { runAgent, configKeys } = await roots.agent();
-      if (helpConfig)
-        return await (out.json ? out.value(configKeys()) : out.line(configKeys().map(described).join('\n')));
+      if (helpConfig) return await printConfigKeys(out, configKeys());
       exit(await runAgent({ settings: { file: config, flags: flagsOf(options) }, cleanup }));
     });
 }
@@ -38,8 +37,4 @@ export function register(program: Command, { out, roots, exit }: CommandContext)
 function flagsOf({ nodeName, kubeconfig, apiServer }: Options): Record<string, string> {
   const flags = { nodeName, kubeconfig: kubeconfig === undefined ? undefined : resolve(kubeconfig), apiServer };
   return Object.fromEntries(Object.entries(flags).filter((pair): pair is [string, string] => pair[1] !== undefined));
-}
-
-function described({ name, values, default: value, description }: ConfigKey): string {
-  return `${name}: ${value ?? ''}\n    ${values}\n    ${description}`;
 }

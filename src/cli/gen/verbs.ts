@@ -12,6 +12,7 @@ export const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   identity: () => import('../commands/identity.ts'),
   node: () => import('../commands/node.ts'),
   observe: () => import('../commands/observe.ts'),
+  operator: () => import('../commands/operator.ts'),
   policy: () => import('../commands/policy.ts'),
   sandbox: () => import('../commands/sandbox.ts'),
   service: () => import('../commands/service.ts'),

@@ -31,18 +31,16 @@ const name = z
 
 const head = z.object({
   metadata: metadata.extend({ name, resourceVersion: z.string().default('') }),
-  heldBy: z.string().nullish(),
   retiring: z.boolean().nullish(),
 });
 type Head = z.output<typeof head>;
 
-const rowOf = ({ metadata: meta, heldBy, retiring }: Head, workload: Workload | undefined): IdentityObject => ({
+const rowOf = ({ metadata: meta, retiring }: Head, workload: Workload | undefined): IdentityObject => ({
   uid: meta.uid,
   namespace: '',
   name: meta.name,
   id: identityId(Number(meta.name)),
   workload,
-  heldBy: heldBy ?? '',
   retiring: retiring === true,
   resourceVersion: meta.resourceVersion,
 });
@@ -68,13 +66,12 @@ export function readIdentity(object: unknown): IdentityObject {
   return rowOf(head.parse(object), parsed.success ? workloadOf(parsed.data.spec) : undefined);
 }
 
-export function identityObject(id: number, workload: Workload, heldBy: string): object {
+export function identityObject(id: number, workload: Workload): object {
   const { labels, namespaceLabels, namedPorts, ...facts } = workload;
   return {
     apiVersion: MEMBRANE_GROUP,
     kind: IDENTITY.kind,
     metadata: { name: String(id) },
-    heldBy,
     spec: {
       ...facts,
       labels: Object.fromEntries(labels),

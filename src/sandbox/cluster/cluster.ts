@@ -43,6 +43,7 @@ import { Holds } from './holds.ts';
 import { applyManifest, readManifest } from './manifest.ts';
 import { manifestFiles } from './manifest-files.ts';
 import type { NodeAgent } from './node-agent.ts';
+import { Operator } from './operator.ts';
 import { type PodCommand, podCommand } from './pod-exec.ts';
 import { readPodLog } from './pod-log.ts';
 import { podStreams } from './pod-streams.ts';
@@ -63,6 +64,7 @@ type Running = {
   readonly plane: ControlPlane;
   readonly access: ApiAccess;
   readonly nodes: ClusterNodes;
+  readonly operator: Operator;
   control: Server | undefined;
 };
 
@@ -104,7 +106,7 @@ export class SandboxCluster implements Sandbox {
     if (running !== undefined) {
       this.#holds.openAll();
       running.plane.stop();
-      await running.nodes.stop();
+      await Promise.all([running.operator.kill('SIGKILL'), running.nodes.stop()]);
       running.control?.close();
       await running.plane.close();
     }
@@ -214,6 +216,11 @@ export class SandboxCluster implements Sandbox {
     return this.#up().nodes.get(node).agent;
   }
 
+  /** To kill, and to start again. */
+  get operator(): Operator {
+    return this.#up().operator;
+  }
+
   async killAgent(node: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.agent(node).kill(signal);
   }
@@ -315,7 +322,8 @@ export class SandboxCluster implements Sandbox {
     const { kubeconfigPath } = this;
     const access = new ApiAccess(api, { certificate, token, port: options.port, kubeconfigPath });
     const nodes = new ClusterNodes({ plane, access, cgroup, holds: this.#holds, sandbox: options, log }, places);
-    this.#running = { plane, access, nodes, control: undefined };
+    const operator = new Operator({ kubeconfig: kubeconfigPath, cgroup, log, config: options.operatorConfig });
+    this.#running = { plane, access, nodes, operator, control: undefined };
     await access.open(places);
 
     for (const path of await manifestFiles([CRDS])) applyManifest(api.store, await readManifest(path), path);
@@ -324,6 +332,7 @@ export class SandboxCluster implements Sandbox {
     progress('starting nodes');
     plane.start();
     await nodes.start();
+    if (options.agent ?? true) await operator.start();
     if (options.control === true) this.#running.control = await serveControl(this);
     await this.#nodesReady(plane, options.signal);
     for (const path of options.manifests ?? []) {

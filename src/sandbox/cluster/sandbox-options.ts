@@ -25,6 +25,8 @@ export type SandboxOptions = {
   readonly logLevel?: LogLevel;
   /** Merged over the configuration of every agent. */
   readonly agentConfig?: Readonly<Record<string, unknown>>;
+  /** Merged over that of the operator, which runs where agents do. */
+  readonly operatorConfig?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (step: string) => void;
   /** Gives `up` up at its next step; what was made is removed. */
   readonly signal?: AbortSignal;

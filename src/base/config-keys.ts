@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { configSchema } from './config.ts';
 
-/** One key of the agent's configuration, as people write it. */
+/** One key of a configuration, as people write it. */
 export type ConfigKey = {
   /** With the keys above it: `metrics.port`. */
   readonly name: string;
@@ -28,9 +27,9 @@ type Schema = {
 };
 
 /** Every key, in the order of the schema; of a section those in it. */
-export function configKeys(): ConfigKey[] {
+export function keysOf(schema: z.ZodType): ConfigKey[] {
   // What a transform makes of a value is no JSON; asked for is what is written.
-  return keysIn(z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Schema, '');
+  return keysIn(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema, '');
 }
 
 function keysIn({ properties = {} }: Schema, above: string): ConfigKey[] {

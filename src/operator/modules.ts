@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { metricsServer } from '../api/index.ts';
+import { type Lifecycle, type Logger, type Service, systemClock } from '../base/index.ts';
+import { createRegistry } from '../base/metrics.ts';
+import { IdentityCollection } from '../identity/index.ts';
+import { findConnection, IdentityObjects, IdentityReceipts, KubeClient, LeaseObject } from '../kube/index.ts';
+import { ClusterView } from './cluster-view.ts';
+import { Collector } from './collector.ts';
+import type { OperatorConfig } from './config.ts';
+import { LeaderElection } from './leader-election.ts';
+import { CollectorMetrics } from './metrics.ts';
+
+/** One operator, wired by hand. */
+export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle, log: Logger): Promise<void> {
+  const connection = findConnection(config);
+  const client = new KubeClient(connection);
+  const clock = systemClock;
+  const registry = createRegistry();
+  const metrics = new CollectorMetrics(registry);
+  const view = new ClusterView({ client, watchSeconds: config.watchSeconds, clock, log });
+  const { grace, rest, interval, namespaceShare } = config.identity;
+  const receipts = new IdentityReceipts(client);
+  const collection = (): IdentityCollection =>
+    new IdentityCollection({
+      store: new IdentityObjects(client),
+      receipts: async () => await receipts.list(),
+      clock,
+      grace: grace * 1_000,
+      rest: rest * 1_000,
+      namespaceShare: namespaceShare / 100,
+    });
+  const collector = new Collector({ collection, view, metrics, intervalMs: interval * 1_000, clock, log });
+  const { name, namespace = connection.namespace, seconds } = config.lease;
+  const identity = `${hostname()}_${randomUUID()}`;
+  const lease = new LeaseObject(client, { name, namespace });
+  const election = new LeaderElection({ lease, identity, seconds, clock, log });
+  const leading: Service = {
+    start: async (life) =>
+      life.spawn('leader election', async (signal) => {
+        await election.run(async (term) => {
+          metrics.leads(true);
+          await collector.run(term).finally(() => metrics.leads(false));
+        }, signal);
+      }),
+    stop: async () => client.close(),
+  };
+  await lifecycle.start(...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []), view, leading);
+  log.info({ server: client.server, lease: `${namespace}/${name}`, identity }, 'operator runs');
+}
