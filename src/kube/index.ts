@@ -8,7 +8,6 @@ export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflecto
 export {
   ENDPOINT_SLICE,
   IDENTITY,
-  IDENTITY_RECEIPT,
   NAMESPACE,
   NODE,
   NODE_ENDPOINT_SLICE,

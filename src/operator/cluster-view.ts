@@ -1,6 +1,14 @@
 import type { Clock, Lifecycle, Logger, Service } from '../base/index.ts';
-import { IDENTITY, type KubeClient, NODE, POD, Reflector, type ReflectorStatus, type Resource } from '../kube/index.ts';
-import type { IdentityObject, NodeRow, ObjectRow, PodRow } from '../model/index.ts';
+import {
+  IDENTITY,
+  type KubeClient,
+  NODE,
+  NODE_ENDPOINT_SLICE,
+  Reflector,
+  type ReflectorStatus,
+  type Resource,
+} from '../kube/index.ts';
+import type { IdentityId, IdentityObject, NodeEndpointSlice, NodeRow, ObjectRow } from '../model/index.ts';
 import { Table } from '../table/index.ts';
 
 export type ClusterViewOptions = {
@@ -13,7 +21,8 @@ export type ClusterViewOptions = {
 /** What the operator knows of the cluster, by watching it. */
 export class ClusterView implements Service {
   readonly identities = new Table<IdentityObject>(({ name }) => name);
-  readonly pods = new Table<PodRow>(({ uid }) => uid);
+  /** What nodes tell of their pods. */
+  readonly slices = new Table<NodeEndpointSlice>(({ name }) => name);
   readonly nodes = new Table<NodeRow>(({ name }) => name);
   readonly #o: ClusterViewOptions;
   /** Since when a node that is asked about is known not to be there. */
@@ -26,7 +35,7 @@ export class ClusterView implements Service {
 
   /** What is not there does not exist. */
   get synced(): boolean {
-    return this.identities.synced && this.pods.synced && this.nodes.synced;
+    return this.identities.synced && this.slices.synced && this.nodes.synced;
   }
 
   /** Why something may be out of date; empty: nothing is. */
@@ -40,7 +49,16 @@ export class ClusterView implements Service {
   async start(lifecycle: Lifecycle): Promise<void> {
     this.#follow(lifecycle, IDENTITY, this.identities);
     this.#follow(lifecycle, NODE, this.nodes);
-    this.#follow(lifecycle, POD, this.pods);
+    this.#follow(lifecycle, NODE_ENDPOINT_SLICE, this.slices);
+  }
+
+  /** Numbers that nodes say that their pods have. */
+  get used(): ReadonlySet<IdentityId> {
+    const used = new Set<IdentityId>();
+    for (const { endpoints } of this.slices.rows.values()) {
+      for (const { own } of endpoints) if (own !== undefined) used.add(own.identity);
+    }
+    return used;
   }
 
   /** A node that is new, or was deleted a moment ago, may not have been heard of: it counts. */

@@ -3,7 +3,6 @@ import type { IdentityCollection, Round } from '../identity/index.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Term } from './leader-election.ts';
 import type { CollectorMetrics } from './metrics.ts';
-import { usedNumbers } from './used-numbers.ts';
 
 export type CollectorOptions = {
   readonly collection: () => IdentityCollection;
@@ -46,9 +45,8 @@ export class Collector {
   }
 
   async #round(collection: IdentityCollection, check: () => void): Promise<Round> {
-    const { identities, pods } = this.#o.view;
+    const { used, identities } = this.#o.view;
     const objects = identities.rows;
-    const used = usedNumbers(objects.values(), pods.rows.values());
     const isNode = (name: string): boolean => this.#o.view.isNode(name);
     const round = await collection.round({ objects, used, isNode }, check);
     this.#o.metrics.looked({ ...round, total: objects.size, used: used.size });

@@ -25,18 +25,21 @@ const objectsIn = (text: string): KubeObject[] =>
 const keyOf = ({ kind, metadata: { namespace = '', name } }: KubeObject) => `${kind} ${namespace}/${name}`;
 const byKey = (objects: KubeObject[]) => Object.fromEntries(objects.map((object) => [keyOf(object), object]));
 
-/** What `kubectl apply -k deploy/` would apply, by kubectl's own word. */
-const applied = byKey(objectsIn(execFileSync('kubectl', ['kustomize', DEPLOY], { encoding: 'utf8' })));
+/** What `kubectl apply -k` would apply of deploy/ and deploy/admission, by kubectl's own word. */
+const kustomized = (folder: string) => objectsIn(execFileSync('kubectl', ['kustomize', folder], { encoding: 'utf8' }));
+const applied = byKey([...kustomized(DEPLOY), ...kustomized(join(DEPLOY, 'admission'))]);
 
 const templates = globSync('helm/templates/*.yaml', { cwd: DEPLOY }).map((path) =>
   readFileSync(join(DEPLOY, path), 'utf8'),
 );
 
-/** Every form that an expression of a template may have: there are these four, and each stands for a whole value in JSON. */
+/** Every form that an expression of a template may have: there are these five, and each stands for a whole value in JSON. */
 function valueOf(expression: string): unknown {
   const at = (path: string) =>
     path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], values);
   if (expression === '.Release.Namespace | toJson') return 'membrane';
+  const placed = /^printf (".*") \.Release\.Namespace \| toJson$/.exec(expression);
+  if (placed !== null) return (JSON.parse(placed[1] ?? '') as string).replace('%s', 'membrane');
   const one = /^\.Values\.([\w.]+)( \| toJson)( \| toJson)?$/.exec(expression);
   if (one !== null) return one[3] === undefined ? at(one[1] ?? '') : JSON.stringify(at(one[1] ?? ''));
   const both = /^printf "%s:%s" \.Values\.([\w.]+) \.Values\.([\w.]+) \| toJson$/.exec(expression);
@@ -47,7 +50,9 @@ function valueOf(expression: string): unknown {
 describe('the chart', () => {
   it('has the objects of the manifests, whatever kubectl makes of these', () => {
     const rendered = templates.map((text) =>
-      text.replaceAll(/\{\{ (.*?) \}\}/g, (_, expression: string) => JSON.stringify(valueOf(expression))),
+      text
+        .replaceAll(/^\{\{- (if .*|end) \}\}$/gm, '')
+        .replaceAll(/\{\{ (.*?) \}\}/g, (_, expression: string) => JSON.stringify(valueOf(expression))),
     );
     const { 'Namespace /membrane': _, ...manifests } = applied;
     const crds = globSync('helm/crds/*.yaml', { cwd: DEPLOY }).map((path) => readFileSync(join(DEPLOY, path), 'utf8'));

@@ -5,7 +5,7 @@
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { namespaceObject, OBJECTS } from './objects.ts';
+import { ADMISSION, namespaceObject, OBJECTS } from './objects.ts';
 import { type Setting, settled } from './setting.ts';
 import { readValues } from './values.ts';
 
@@ -25,18 +25,25 @@ function files(): Map<string, string> {
   const crds = globSync('crds/*.yaml', { cwd: DEPLOY }).toSorted();
   const manifests = [['namespace.yaml', [namespaceObject]] as const, ...all].map(concrete);
   const copies = crds.map((path) => [`helm/${path}`, readFileSync(join(DEPLOY, path), 'utf8')] as const);
-  const kustomization = {
-    apiVersion: 'kustomize.config.k8s.io/v1beta1',
-    kind: 'Kustomization',
-    resources: [...crds, ...manifests.map(([name]) => name)],
-  };
+  const [, policy] = concrete(['policy.yaml', ADMISSION]);
+  const [, policyTemplate] = template(['admission.yaml', ADMISSION]);
   return new Map([
     ...manifests,
     ...all.map(template),
     ...copies,
-    ['kustomization.yaml', text([kustomization])],
+    ['kustomization.yaml', kustomization([...crds, ...manifests.map(([name]) => name)])],
+    ['admission/policy.yaml', policy],
+    ['admission/kustomization.yaml', kustomization(['policy.yaml'])],
+    ['helm/templates/admission.yaml', `${IF_KNOWN}\n${policyTemplate}{{- end }}\n`],
     ['helm/Chart.yaml', text([chart()])],
   ]);
+}
+
+/** Helm asks the server; kustomize cannot, so that it is a folder of its own there. */
+const IF_KNOWN = '{{- if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy" }}';
+
+function kustomization(resources: readonly string[]): string {
+  return text([{ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources }]);
 }
 
 function chart(): object {

@@ -1,3 +1,4 @@
+import { admission } from './admission.ts';
 import { AGENT_ROLE, LEASE_ROLE, NODE_SETUP_ROLE, OPERATOR_ROLE } from './rights.ts';
 import { Setting } from './setting.ts';
 
@@ -215,6 +216,9 @@ const deployment = {
     },
   },
 };
+
+/** Optional: API servers before 1.30 do not know the kind. */
+export const ADMISSION = admission(meta('membrane-agents'));
 
 /** By file, in the order in which they are to be made. */
 export const OBJECTS: Readonly<Record<string, readonly object[]>> = {

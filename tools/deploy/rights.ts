@@ -31,7 +31,8 @@ export const AGENT_ROLE: readonly Rule[] = [
 
 /** What an operator may do in all of the cluster. Only it deletes numbers. */
 export const OPERATOR_ROLE: readonly Rule[] = [
-  { apiGroups: [''], resources: ['nodes', 'pods'], verbs: FOLLOWED },
+  { apiGroups: [''], resources: ['nodes'], verbs: FOLLOWED },
+  { apiGroups: ['membrane.io'], resources: ['nodeendpointslices'], verbs: FOLLOWED },
   { apiGroups: ['membrane.io'], resources: ['identities'], verbs: [...FOLLOWED, 'patch', 'delete'] },
   { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['list'] },
 ];

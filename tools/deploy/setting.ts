@@ -35,6 +35,13 @@ export class Setting {
     return new Setting('{{ .Release.Namespace | toJson }}', () => name);
   }
 
+  /** Where `%s` stands in a text. */
+  static withNamespace(format: string, name: string): Setting {
+    return new Setting(`{{ printf ${JSON.stringify(format)} .Release.Namespace | toJson }}`, () =>
+      format.replace('%s', name),
+    );
+  }
+
   of(values: Values): unknown {
     return this.#read(values);
   }

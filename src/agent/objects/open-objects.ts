@@ -36,5 +36,9 @@ export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsPar
   const ranges = isAsked ? [new ServiceRanges({ read, ranges: intent.serviceRanges, clock, log })] : [];
   const events = new ObjectEvents({ client, problems, node, clock, log });
   const teller = new EndpointsTeller({ store: new NodeSliceObjects(client), plane, node, clock, log });
-  return { reflection, teller, servers: [events, identities.placements, identities.receipt, reflection, teller, ...ranges] };
+  return {
+    reflection,
+    teller,
+    servers: [events, identities.placements, identities.receipt, reflection, teller, ...ranges],
+  };
 }

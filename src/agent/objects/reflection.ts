@@ -48,7 +48,17 @@ export class Reflection implements Service {
   readonly #follows: readonly Follow[];
 
   constructor(options: ReflectionOptions) {
-    const { client, intent, identities, announced, nodeName, log, services, kinds = POLICY_KINDS, watchSeconds } = options;
+    const {
+      client,
+      intent,
+      identities,
+      announced,
+      nodeName,
+      log,
+      services,
+      kinds = POLICY_KINDS,
+      watchSeconds,
+    } = options;
     this.#client = client;
     const follow = <T extends ObjectRow, K extends string>(
       resource: Resource<T>,

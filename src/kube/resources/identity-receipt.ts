@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { IdentityReceipt } from '../../model/index.ts';
-import { MEMBRANE_GROUP } from './identity.ts';
 import { metadata } from './meta.ts';
-import { defineResource } from './resource.ts';
+import { defineResource, MEMBRANE_GROUP } from './resource.ts';
 
 /** Whoever cannot be understood has heard of nothing. */
 const heard = z.coerce.number().int().min(0).catch(0);

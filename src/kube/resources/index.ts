@@ -1,6 +1,5 @@
 export { ENDPOINT_SLICE } from './endpoint-slice.ts';
 export { IDENTITY } from './identity.ts';
-export { IDENTITY_RECEIPT } from './identity-receipt.ts';
 export { NAMESPACE } from './namespace.ts';
 export { NODE } from './node.ts';
 export { NODE_ENDPOINT_SLICE, nodeEndpointSliceObject } from './node-endpoint-slice.ts';

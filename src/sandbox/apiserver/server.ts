@@ -8,6 +8,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, errorMessage, type Logger, systemClock } from '../../base/index.ts';
+import { AdmissionPolicies } from './admission/policies.ts';
 import { AdminToken } from './auth/admin-token.ts';
 import { Authorizer } from './auth/authorizer.ts';
 import { makeInitialRoles } from './auth/bootstrap.ts';
@@ -115,6 +116,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log: options.log,
     podLog: options.podLog,
     access: { authorizer, tokens, admin },
+    policies: new AdmissionPolicies(store),
     signal: closing.signal,
   });
   const servers: HttpServer[] = [];

@@ -17,9 +17,14 @@ export type ApiAccessOptions = {
   readonly token: string;
   /** On 127.0.0.1 of the machine. Default 6443, or a free one when somebody has it. */
   readonly port: number | undefined;
-  /** The operator's; every node has one of its own. */
+  /** Of whoever runs the sandbox; our own programs have others. */
   readonly kubeconfigPath: string;
 };
+
+/** Where deploy/ has its accounts. */
+export const PRODUCT_NAMESPACE = 'membrane';
+/** As long as tokens may be good: nobody renews them, and their key ends with the sandbox. */
+const TOKEN_SECONDS = 2 ** 32;
 
 const SERVICE = 'kubernetes.default';
 
@@ -32,7 +37,7 @@ export function apiNames(): string[] {
 
 /**
  * The API on loopback of the machine and in every node's namespace, on loopback and on the node's address, and nowhere else;
- * with the kubeconfig files, which hold the token, for root only.
+ * with the kubeconfig files, which hold tokens, for root only.
  */
 export class ApiAccess {
   readonly #api: ApiServer;
@@ -49,7 +54,7 @@ export class ApiAccess {
   async open(nodes: readonly NodePlace[]): Promise<void> {
     const { kubeconfigPath } = this.#o;
     this.#port = await this.#listenOnLoopback();
-    await writeFile(kubeconfigPath, this.#kubeconfig(this.#port), { mode: 0o600 });
+    await this.#write(kubeconfigPath, this.#port, this.#o.token);
     for (const node of nodes) await this.openNode(node);
   }
 
@@ -58,7 +63,6 @@ export class ApiAccess {
     for (const ip of ['127.0.0.1', node.ip]) {
       await this.#api.listen({ fd: listenInNetns(node.netnsPath, ip, API_PORT), tls });
     }
-    await writeFile(node.kubeconfig, this.#kubeconfig(API_PORT), { mode: 0o600 });
   }
 
   /** As when the server has died: nobody is connected, and nobody answers, until it is opened again. */
@@ -66,9 +70,26 @@ export class ApiAccess {
     await this.#api.disconnect();
   }
 
-  #kubeconfig(port: number): string {
-    const { certificate, token } = this.#o;
-    return kubeconfig({ server: `https://127.0.0.1:${port}`, ca: certificate.ca, token });
+  /** Writes the file by which the operator reaches it: it may do what deploy/ lets it, and nothing else. */
+  async admitOperator(path: string): Promise<void> {
+    await this.#write(path, this.#port ?? API_PORT, this.#tokenOf({ name: 'membrane-operator' }));
+  }
+
+  /** The same for an agent. Its Node must be there: the token says whose agent it is. */
+  async admitAgent({ name: node, kubeconfig: path }: NodePlace): Promise<void> {
+    await this.#write(path, API_PORT, this.#tokenOf({ name: 'membrane', node }));
+  }
+
+  /** Of an account of deploy/; on a cluster a kubelet brings it to the pod. */
+  #tokenOf({ name, node }: { readonly name: string; readonly node?: string }): string {
+    const bound = node === undefined ? {} : { bound: { kind: 'Node', name: node } as const };
+    const request = { expirationSeconds: TOKEN_SECONDS, ...bound };
+    return this.#api.tokens.issue({ namespace: PRODUCT_NAMESPACE, name }, request).token;
+  }
+
+  async #write(path: string, port: number, token: string): Promise<void> {
+    const { ca } = this.#o.certificate;
+    await writeFile(path, kubeconfig({ server: `https://127.0.0.1:${port}`, ca, token }), { mode: 0o600 });
   }
 
   async #listenOnLoopback(): Promise<number> {

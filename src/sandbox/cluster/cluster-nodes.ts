@@ -80,6 +80,7 @@ export class ClusterNodes {
   }
 
   async #startOne(node: SandboxNode): Promise<void> {
-    await node.start({ withAgent: this.#o.sandbox.agent ?? true });
+    const { access, sandbox } = this.#o;
+    await node.start((sandbox.agent ?? true) ? access : undefined);
   }
 }

@@ -59,6 +59,8 @@ const READY_TIMEOUT_MS = 60_000;
 
 /** What the product defines of its own; on a cluster its operator applies it. */
 const CRDS = join(REPOSITORY, 'deploy/crds');
+/** Its accounts, and what these may do. */
+const RIGHTS = ['namespace.yaml', 'rbac.yaml', 'admission/policy.yaml'].map((name) => join(REPOSITORY, 'deploy', name));
 
 type Running = {
   readonly plane: ControlPlane;
@@ -322,17 +324,20 @@ export class SandboxCluster implements Sandbox {
     const { kubeconfigPath } = this;
     const access = new ApiAccess(api, { certificate, token, port: options.port, kubeconfigPath });
     const nodes = new ClusterNodes({ plane, access, cgroup, holds: this.#holds, sandbox: options, log }, places);
-    const operator = new Operator({ kubeconfig: kubeconfigPath, cgroup, log, config: options.operatorConfig });
+    const operator = new Operator({ access, cgroup, log, config: options.operatorConfig });
     this.#running = { plane, access, nodes, operator, control: undefined };
     await access.open(places);
 
-    for (const path of await manifestFiles([CRDS])) applyManifest(api.store, await readManifest(path), path);
-    if (options.dns ?? options.agent ?? true) addClusterDns(api.store);
+    const withAgent = options.agent ?? true;
+    for (const path of await manifestFiles([CRDS, ...(withAgent ? RIGHTS : [])])) {
+      applyManifest(api.store, await readManifest(path), path);
+    }
+    if (options.dns ?? withAgent) addClusterDns(api.store);
 
     progress('starting nodes');
     plane.start();
     await nodes.start();
-    if (options.agent ?? true) await operator.start();
+    if (withAgent) await operator.start();
     if (options.control === true) this.#running.control = await serveControl(this);
     await this.#nodesReady(plane, options.signal);
     for (const path of options.manifests ?? []) {

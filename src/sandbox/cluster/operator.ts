@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Logger } from '../../base/index.ts';
 import { type Cgroup, inCgroupArgv, REPOSITORY, STATE_DIR } from '../machine/index.ts';
+import { type ApiAccess, PRODUCT_NAMESPACE } from './api-access.ts';
 import { KeptProcess } from './kept-process.ts';
 
 export type OperatorOptions = {
-  readonly kubeconfig: string;
+  readonly access: ApiAccess;
   /** The sandbox's own. */
   readonly cgroup: Cgroup;
   readonly log: Logger;
@@ -38,8 +39,11 @@ export class Operator {
   }
 
   async start(): Promise<void> {
-    const { kubeconfig, config } = this.#options;
-    const own = { kubeconfig, metrics: { enabled: false }, log: { file: join(STATE_DIR, 'operator.log') } };
+    const kubeconfig = join(STATE_DIR, 'operator.kubeconfig');
+    const { access, config } = this.#options;
+    await access.admitOperator(kubeconfig);
+    const lease = { namespace: PRODUCT_NAMESPACE };
+    const own = { kubeconfig, lease, metrics: { enabled: false }, log: { file: join(STATE_DIR, 'operator.log') } };
     await writeFile(this.#file, stringify({ ...own, ...config }), { mode: 0o600 });
     this.#process.start();
   }

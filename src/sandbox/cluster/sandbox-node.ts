@@ -3,6 +3,7 @@ import type { Logger } from '../../base/index.ts';
 import { type Pod, podKey } from '../client/index.ts';
 import { Kubelet } from '../kubelet/index.ts';
 import { type Cgroup, CLUSTER_DNS_IP, CLUSTER_DOMAIN, type NodePlace, REPOSITORY } from '../machine/index.ts';
+import type { ApiAccess } from './api-access.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Holds } from './holds.ts';
 import { NodeAgent } from './node-agent.ts';
@@ -50,9 +51,12 @@ export class SandboxNode {
     this.agent = new NodeAgent({ node: place, cgroup, alone, log, config, logLevel });
   }
 
-  async start(options: { withAgent: boolean }): Promise<void> {
-    await this.kubelet.start({ waitForNetwork: options.withAgent });
-    if (options.withAgent) await this.agent.start();
+  /** `access`: as whom its agent speaks to the API; without it there is no agent. */
+  async start(access: ApiAccess | undefined): Promise<void> {
+    await this.kubelet.start({ waitForNetwork: access !== undefined });
+    if (access === undefined) return;
+    await access.admitAgent(this.place);
+    await this.agent.start();
   }
 
   /** Ends the agent and every pod at once; nothing is detached (see `Kubelet.stop`). */

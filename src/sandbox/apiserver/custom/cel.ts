@@ -59,7 +59,7 @@ export function validateRules(value: Json, schema: JsonSchema, field: string, ol
 const shown = (value: Json): Json => (isObject(value) ? 'object' : Array.isArray(value) ? 'array' : value);
 
 /** As the language has it: integers are of another kind than other numbers. */
-function celValue(value: Json, schema: Json | undefined): unknown {
+export function celValue(value: Json, schema: Json | undefined): unknown {
   const part = isObject(schema) ? schema : {};
   if (typeof value === 'number') return part['type'] === 'number' || !Number.isInteger(value) ? value : BigInt(value);
   if (Array.isArray(value)) return value.map((item) => celValue(item, part['items']));

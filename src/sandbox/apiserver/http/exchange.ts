@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json } from '../json.ts';
 import { type ParsedBody, parseJsonBody, parseYamlBody } from '../parse.ts';
 import { bodyTooLarge, unsupportedMediaType } from '../status.ts';
-import type { WriteOptions } from '../store/options.ts';
+import type { DeleteOptions, WriteOptions } from '../store/options.ts';
 import { decodeProtobuf } from './protobuf.ts';
 
 /** As the real server limits it. */
@@ -16,6 +16,8 @@ export class Exchange {
   readonly query: URLSearchParams;
   /** Has the last word about what is written; see `WriteOptions`. */
   admit: WriteOptions['admit'];
+  /** The same of what is deleted. */
+  admitDeletion: DeleteOptions['admit'];
   readonly #warnings = new Set<string>();
 
   constructor(request: IncomingMessage, response: ServerResponse) {

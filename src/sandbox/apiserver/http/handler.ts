@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '../../../base/index.ts';
+import type { AdmissionPolicies } from '../admission/policies.ts';
 import { forbidEscalation } from '../auth/escalation.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { User } from '../auth/user.ts';
@@ -42,6 +43,7 @@ export type HandlerOptions = {
   readonly log: Logger;
   readonly podLog: PodLog | undefined;
   readonly access: ReviewContext;
+  readonly policies: AdmissionPolicies;
   /** Aborted when the server closes. */
   readonly signal: AbortSignal;
 };
@@ -70,7 +72,16 @@ export class Handler {
 
   async handle(exchange: Exchange, user: User): Promise<void> {
     const { authorizer } = this.#options.access;
-    exchange.admit = (definition, object) => forbidEscalation(authorizer, user, definition, object);
+    const { policies } = this.#options;
+    exchange.admit = ({ definition, object, old, subresource = '', dryRun }) => {
+      forbidEscalation(authorizer, user, definition, object);
+      const operation = old === undefined ? 'CREATE' : 'UPDATE';
+      policies.review({ operation, definition, subresource, object, old, user, dryRun }, exchange.warn);
+    };
+    exchange.admitDeletion = ({ definition, old, dryRun }) => {
+      const of = { definition, subresource: '', object: undefined, old, user, dryRun };
+      policies.review({ operation: 'DELETE', ...of }, exchange.warn);
+    };
     try {
       const steps = pathSteps(exchange.path);
       const info = parseRequestInfo(steps);

@@ -110,6 +110,7 @@ export async function deleteOptionsOf(exchange: Exchange): Promise<DeleteOptions
   const dryRun = Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : [];
   const orphans = query.get('orphanDependents') ?? given['orphanDependents'];
   return {
+    admit: exchange.admitDeletion,
     gracePeriodSeconds: seconds === undefined || seconds === null ? undefined : graceOf(seconds),
     dryRun: isDryRun([...query.getAll('dryRun'), ...dryRun]),
     propagationPolicy: propagationOf(query.get('propagationPolicy') ?? given['propagationPolicy'], orphans),

@@ -1,4 +1,5 @@
 import type { ResourceDefinition } from '../resource.ts';
+import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './admission-policies.ts';
 import { namespaces, nodes } from './cluster.ts';
 import { configMaps, leases, secrets, serviceAccounts } from './config.ts';
 import { customResourceDefinitions } from './custom-resource-definitions.ts';
@@ -48,5 +49,7 @@ export const resources: readonly ResourceDefinition[] = [
   clusterRoleBindings,
   podDisruptionBudgets,
   customResourceDefinitions,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
   ...storedOnly,
 ];

@@ -107,7 +107,8 @@ export class ApiStore {
     this.#complete?.(this, definition, object);
     prepareCreate(definition, object, this.#clock.now());
     checkNew(definition, object);
-    options.admit?.(definition, object);
+    const { subresource, dryRun = false } = options;
+    options.admit?.({ definition, object, old: undefined, subresource, dryRun });
     this.#warn(definition, object, options);
     if (this.#stored(definition, object.metadata) !== undefined) throw alreadyExists(definition, object.metadata.name);
     if (definition.resource === 'services') this.#addresses.assign(object, undefined, options.dryRun === true);
@@ -142,7 +143,7 @@ export class ApiStore {
       trackUpdate(definition, next, old, options.fieldManager, subresource ?? '', this.#clock.now());
     }
     checkChanged(definition, next, old, subresource);
-    options.admit?.(definition, next);
+    options.admit?.({ definition, object: next, old, subresource, dryRun: options.dryRun === true });
     if (subresource === undefined) this.#warn(definition, next, options);
     if (definition.resource === 'services') this.#addresses.assign(next, old, options.dryRun === true);
     if (options.dryRun === true || equal(next, old)) return next;
@@ -223,6 +224,7 @@ export class ApiStore {
   delete(resource: string | ResourceDefinition, key: ObjectKey, options: DeleteOptions = {}): Deletion {
     const definition = this.#definitionOf(resource);
     const { object } = this.require(definition, key);
+    options.admit?.({ definition, old: object, dryRun: options.dryRun === true });
     const decision = decideDeletion(definition, object, options, this.#clock.now());
     if (options.dryRun === true) return { object, gone: decision.gone };
     if (decision.gone) return { object: this.#remove(definition, object), gone: true };

@@ -7,6 +7,16 @@ export type ObjectKey = { readonly namespace?: string | undefined; readonly name
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
+/** What is about to be stored. */
+export type Written = {
+  readonly definition: ResourceDefinition;
+  readonly object: KubeObject;
+  /** Undefined: it is new. */
+  readonly old: KubeObject | undefined;
+  readonly subresource: string | undefined;
+  readonly dryRun: boolean;
+};
+
 export type WriteOptions = {
   /** Everything is checked and answered, nothing is stored. */
   readonly dryRun?: boolean | undefined;
@@ -19,7 +29,7 @@ export type WriteOptions = {
   /** Server-side apply: take fields over from other managers. */
   readonly force?: boolean | undefined;
   /** Has the last word before an object is stored; throws ApiError. */
-  readonly admit?: ((definition: ResourceDefinition, object: KubeObject) => void) | undefined;
+  readonly admit?: ((written: Written) => void) | undefined;
   /** Called for each warning that the client should see. */
   readonly warn?: ((message: string) => void) | undefined;
   /** `status` or another part of the object: that is written, and nothing else. */
@@ -34,6 +44,8 @@ export type DeleteOptions = {
   readonly propagationPolicy?: PropagationPolicy | undefined;
   readonly gracePeriodSeconds?: number | undefined;
   readonly dryRun?: boolean | undefined;
+  /** Has the last word before an object is deleted; throws ApiError. */
+  readonly admit?: ((deleted: Omit<Written, 'object' | 'subresource'>) => void) | undefined;
   readonly preconditions?:
     | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
     | undefined;

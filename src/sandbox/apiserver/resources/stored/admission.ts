@@ -1,13 +1,8 @@
 import { dnsSubdomainFaults } from '../../../../model/index.ts';
-import { listAt, stringAt } from '../../json.ts';
-import { ageColumn, column, fieldColumn, nameColumn } from '../../print/columns.ts';
+import { listAt } from '../../json.ts';
+import { ageColumn, column, nameColumn } from '../../print/columns.ts';
 import type { ResourceDefinition } from '../../resource.ts';
-import {
-  mutatingWebhookConfiguration,
-  validatingAdmissionPolicy,
-  validatingAdmissionPolicyBinding,
-  validatingWebhookConfiguration,
-} from '../../schema/admission.ts';
+import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from '../../schema/admission.ts';
 import type { StructSchema } from '../../schema/dsl.ts';
 import { noEffect } from './no-effect.ts';
 
@@ -42,37 +37,3 @@ export const validatingWebhookConfigurations = webhooks(
   validatingWebhookConfiguration,
 );
 export const mutatingWebhookConfigurations = webhooks('MutatingWebhookConfiguration', mutatingWebhookConfiguration);
-
-export const validatingAdmissionPolicies: ResourceDefinition = {
-  ...common,
-  resource: 'validatingadmissionpolicies',
-  singular: 'validatingadmissionpolicy',
-  kind: 'ValidatingAdmissionPolicy',
-  schema: validatingAdmissionPolicy,
-  status: true,
-  columns: [
-    nameColumn,
-    column('Validations', (object) => listAt(object, 'spec', 'validations').length, { type: 'integer' }),
-    column('ParamKind', (object) => {
-      const kind = stringAt(object, 'spec', 'paramKind', 'kind');
-      return kind === undefined ? '<unset>' : `${stringAt(object, 'spec', 'paramKind', 'apiVersion') ?? ''}/${kind}`;
-    }),
-    ageColumn,
-  ],
-  warnings: noEffect('ValidatingAdmissionPolicy', 'nothing is refused by it'),
-};
-
-export const validatingAdmissionPolicyBindings: ResourceDefinition = {
-  ...common,
-  resource: 'validatingadmissionpolicybindings',
-  singular: 'validatingadmissionpolicybinding',
-  kind: 'ValidatingAdmissionPolicyBinding',
-  schema: validatingAdmissionPolicyBinding,
-  columns: [
-    nameColumn,
-    fieldColumn('PolicyName', ['spec', 'policyName'], ''),
-    column('ParamRef', (object) => stringAt(object, 'spec', 'paramRef', 'name') ?? '<unset>'),
-    ageColumn,
-  ],
-  warnings: noEffect('ValidatingAdmissionPolicyBinding', 'nothing is refused by it'),
-};

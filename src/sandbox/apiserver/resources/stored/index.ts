@@ -1,10 +1,5 @@
 import type { ResourceDefinition } from '../../resource.ts';
-import {
-  mutatingWebhookConfigurations,
-  validatingAdmissionPolicies,
-  validatingAdmissionPolicyBindings,
-  validatingWebhookConfigurations,
-} from './admission.ts';
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './admission.ts';
 import { horizontalPodAutoscalers } from './autoscalers.ts';
 import { horizontalPodAutoscalersV1 } from './autoscalers-v1.ts';
 import { ingressClasses, ingresses } from './ingresses.ts';
@@ -25,6 +20,4 @@ export const storedOnly: readonly ResourceDefinition[] = [
   limitRanges,
   validatingWebhookConfigurations,
   mutatingWebhookConfigurations,
-  validatingAdmissionPolicies,
-  validatingAdmissionPolicyBindings,
 ];

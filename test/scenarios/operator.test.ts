@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiClient } from '../../src/api/index.ts';
+import { errorMessage } from '../../src/base/index.ts';
+import { findConnection, KubeClient } from '../../src/kube/index.ts';
+import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
+import { waitForMachine } from '../../src/sandbox/testkit.ts';
+import { eventually } from './agent-lab.ts';
+
+/** What is done once for the cluster, and who may do what: two nodes, each with the rights of deploy/ and no others. */
+describe('a cluster of two nodes', () => {
+  const cluster = new SandboxCluster();
+  /** The 0.01 percent of all numbers. */
+  const SHARE = 6;
+
+  beforeAll(async () => {
+    await waitForMachine();
+    await cluster.up({
+      nodes: 2,
+      dns: false,
+      agentConfig: { identity: { namespaceShare: 0.01 } },
+      operatorConfig: {
+        identity: { interval: 0.2, rest: 0.1, namespaceShare: 0.01 },
+        lease: { seconds: 3, namespace: 'membrane' },
+      },
+    });
+  });
+  afterAll(() => cluster.down());
+
+  /** What the API answers the agent of node-1, by the credentials that this has. */
+  const answer = async (method: 'PATCH' | 'DELETE' | 'GET', path: string, body?: object): Promise<string> => {
+    const { kubeconfig } = cluster.node('node-1');
+    const { server } = findConnection({ kubeconfig: cluster.kubeconfigPath });
+    const client = new KubeClient(findConnection({ kubeconfig, apiServer: server.origin }));
+    const contentType = 'application/merge-patch+json';
+    try {
+      return JSON.stringify(
+        await client.request({ method, path, ...(body === undefined ? {} : { body, contentType }) }),
+      );
+    } catch (error) {
+      return errorMessage(error);
+    } finally {
+      client.close();
+    }
+  };
+  const OURS = '/apis/membrane.io/v1alpha1';
+  const receipt = async (node: string): Promise<string> =>
+    await answer('PATCH', `${OURS}/identityreceipts/${node}`, { spec: { heard: '1' } });
+  const endpoint = async () => {
+    const socketPath = join(cluster.node('node-1').agentDir, 'admin.sock');
+    return (await apiClient({ socketPath }).endpoints()).find(({ pod }) => pod === 'restless');
+  };
+  const relabel = async (app: string): Promise<void> =>
+    await cluster.patch({ resource: 'pods', namespace: 'tenant', name: 'restless' }, { metadata: { labels: { app } } });
+  const numbers = async () =>
+    (await cluster.list('identities')).filter(({ spec }) => JSON.stringify(spec).includes('"tenant"'));
+
+  it('lets an agent write what is of its own node, and say nothing for others', async () => {
+    const denied = "ValidatingAdmissionPolicy 'membrane-agents' with binding 'membrane-agents' denied request: ";
+    expect(await receipt('node-1')).toContain('"heard":"1"');
+    expect(await receipt('node-2')).toContain(`${denied}an agent writes the receipt of its own node, which is node-1`);
+    await cluster.apply(
+      JSON.stringify({
+        apiVersion: 'membrane.io/v1alpha1',
+        kind: 'Identity',
+        metadata: { name: '300' },
+        spec: { cluster: 'default', namespace: 'none', serviceAccount: 'default' },
+      }),
+    );
+    const patch = async (fields: object): Promise<string> => await answer('PATCH', `${OURS}/identities/300`, fields);
+    expect(await patch({ retiring: true })).toContain(`${denied}an agent makes numbers and keeps them`);
+    expect(await patch({ metadata: { finalizers: ['example.com/never'] } })).toContain(`${denied}a number has no`);
+    expect(await answer('DELETE', `${OURS}/identities/300`)).toContain('cannot delete resource "identities"');
+    expect(await answer('GET', '/api/v1/secrets')).toContain('cannot list resource "secrets"');
+  });
+
+  it('gives numbers back that a tenant has used up, as soon as there is an operator again', async () => {
+    await cluster.operator.kill('SIGKILL');
+    const container = { name: 'main', image: 'pause' };
+    const spec = { nodeName: 'node-1', terminationGracePeriodSeconds: 0, containers: [container] };
+    const metadata = { name: 'restless', namespace: 'tenant', labels: { app: 'v0' } };
+    await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'tenant' } }));
+    await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec }));
+    await cluster.waitReady({ pods: ['tenant/restless'] });
+    for (let index = 1; index < SHARE; index += 1) {
+      await relabel(`v${index}`);
+      await eventually('it has its number', async () => (await numbers()).length === index + 1);
+    }
+    await relabel('one-too-many');
+    await eventually('it is closed', async () => (await endpoint())?.state !== 'ready');
+    expect((await numbers()).length).toBe(SHARE);
+    await cluster.operator.start();
+    await eventually('it is open', async () => {
+      const found = await endpoint();
+      return found?.state === 'ready' && found.labels.includes('k8s:app=one-too-many');
+    });
+    // Both nodes have heard of every one of them.
+    await eventually('the others are deleted', async () => (await numbers()).length < SHARE);
+    const receipts = await cluster.list('identityreceipts');
+    expect(receipts.map(({ spec: said }) => said).every((said) => JSON.stringify(said) !== '{"heard":"0"}')).toBe(true);
+  });
+
+  it('has an operator again when one dies', async () => {
+    const before = cluster.operator.pid ?? expect.fail();
+    process.kill(before, 'SIGKILL');
+    await eventually('there is another', () => cluster.operator.pid !== undefined && cluster.operator.pid !== before);
+  });
+});
