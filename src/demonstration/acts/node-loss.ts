@@ -136,7 +136,7 @@ async function routesTo(stage: Stage, { podCidr }: NodePlace): Promise<string> {
 }
 
 async function* removed(stage: Stage, scene: Scene): AsyncGenerator<AttackLine> {
-  const { node, server, client } = scene;
+  const { node, server, client, stranger } = scene;
   const [from, to] = await Promise.all([server, client].map((pod) => stage.whenReady(NAMESPACE, pod.name)));
   const said = { identity: from?.identity ?? 0, reach: to?.identity ?? 0 };
   const had = await objectsOf(stage, node);
@@ -162,23 +162,23 @@ async function* removed(stage: Stage, scene: Scene): AsyncGenerator<AttackLine> 
     held: had.length > 2 && route !== '',
     decidedBy: 'kubectl get nodes, pods, leases; membrane node list; ip route',
   };
-  yield await toNobody(stage, { server, client });
+  yield await toNobody(stage, { server, stranger });
   yield await strangerAt(stage, scene, said);
 }
 
-/** What is sent to a pod that was there. */
-async function toNobody(stage: Stage, { server, client }: Pick<Scene, 'server' | 'client'>): Promise<AttackLine> {
+/** What is sent to a pod that was there, by one whose kernel has no connection with it: that would send on its own, too. */
+async function toNobody(stage: Stage, { server, stranger }: Pick<Scene, 'server' | 'stranger'>): Promise<AttackLine> {
   const one: FrameCase = {
     name: 'nobody',
-    tried: `${podName(client)} goes on sending to the address of ${podName(server)}`,
+    tried: `${podName(stranger)} sends to the address of ${podName(server)}`,
     reason: 'no-endpoint',
     frames: (marker) => [
-      podFrame(client, server.ip, udp(40_000, PORT, marker)),
-      podFrame(client, server.ip, ping(3, marker)),
+      podFrame(stranger, server.ip, udp(40_000, PORT, marker)),
+      podFrame(stranger, server.ip, ping(3, marker)),
     ],
   };
   const places = [{ name: 'world', netns: stage.worldNetns, devices: [uplinkPort(stage.node)] }];
-  const outcome = await sendCase(stage, { source: podSource(stage, client), one, places });
+  const outcome = await sendCase(stage, { source: podSource(stage, stranger), one, places });
   return {
     id: '22.nobody',
     claim: 'and nothing leaves for its pods any more',
