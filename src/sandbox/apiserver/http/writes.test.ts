@@ -232,7 +232,7 @@ describe('server-side apply', () => {
 
   test('needs a field manager', async () => {
     await using api = await TestServer.start();
-    expect((await api.patch(`${CONFIG_MAPS}/c`, 'apply', { apiVersion: 'v1', kind: 'ConfigMap' })).status).toBe(400);
+    expect((await api.patch(`${CONFIG_MAPS}/c`, 'apply', { apiVersion: 'v1', kind: 'ConfigMap' })).status).toBe(422);
   });
 });
 

@@ -1,3 +1,4 @@
+import { required } from '../../../model/index.ts';
 import { isObject, type Json, type JsonObject, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { parseJsonBody, parseYamlBody } from '../parse.ts';
@@ -7,6 +8,7 @@ import { badRequest, isApiError } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { DeleteOptions, FieldValidation, ObjectKey, PropagationPolicy, WriteOptions } from '../store/options.ts';
 import type { Selection } from '../store/selection.ts';
+import { invalidObject } from '../validate/invalid-object.ts';
 import type { Exchange } from './exchange.ts';
 import type { Lister } from './list.ts';
 
@@ -87,9 +89,8 @@ export async function patchObject(
   const options = writeOptionsOf(exchange, subresource);
   if (type === 'apply') {
     if (exchange.query.get('fieldManager') === null) {
-      throw badRequest(
-        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-      );
+      const faults = [required('fieldManager', 'is required for apply patch')];
+      throw invalidObject('PatchOptions', 'meta.k8s.io', '', faults);
     }
     const { value, duplicates } = parseYamlBody(body);
     return store.apply(definition, key, value, { ...options, duplicates });

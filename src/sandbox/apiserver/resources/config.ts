@@ -61,7 +61,7 @@ export const configMaps: ResourceDefinition = {
   shortNames: ['cm'],
   schema: configMap,
   nameFaults: dnsSubdomainFaults,
-  columns: [nameColumn, column('Data', (object) => String(countOf(object, 'data', 'binaryData'))), ageColumn],
+  columns: [nameColumn, column('Data', (object) => countOf(object, 'data', 'binaryData')), ageColumn],
   validate: validateData(['data', 'binaryData']),
   validateUpdate: validateDataUpdate(['data', 'binaryData']),
 };
@@ -76,12 +76,7 @@ export const secrets: ResourceDefinition = {
   schema: secret,
   nameFaults: dnsSubdomainFaults,
   selectableFields: { ...metadataFields, type: (object) => stringAt(object, 'type') ?? '' },
-  columns: [
-    nameColumn,
-    fieldColumn('Type', ['type']),
-    column('Data', (object) => String(countOf(object, 'data'))),
-    ageColumn,
-  ],
+  columns: [nameColumn, fieldColumn('Type', ['type']), column('Data', (object) => countOf(object, 'data')), ageColumn],
   setDefaults: (object) => {
     setDefault(object, 'type', 'Opaque');
     const plain = stringMapAt(object, 'stringData');
