@@ -9,6 +9,7 @@ const programs = {
   'membrane-cni': 'cni',
   'membrane-frame': 'src/demonstration/tools/frame',
   'membrane-pod': 'src/sandbox/kubelet/pod-init',
+  'scenario-server': 'test/scenarios/services/programs/server',
 } as const;
 const flags = ['-std=gnu11', '-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', '-fstack-protector-strong'];
 

@@ -10,6 +10,8 @@ import { eventually } from './eventually.ts';
 import { Talker, type TalkerKind } from './talker.ts';
 
 const PROGRAMS = join(import.meta.dirname, 'programs');
+/** See programs/server. */
+const SERVER = join(import.meta.dirname, '../../../build/scenario-server');
 
 /** Pods have an environment of their own. */
 const COMPILED = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '' };
@@ -112,8 +114,7 @@ export class Scene {
   /** A pod that serves, ready unless it is wanted early; its address. */
   async pod(name: string, wish: PodWish = {}): Promise<string> {
     const { serves = [], env = {}, graceSeconds = 0, hostNetwork = false, ports = [], probe, nodeName } = wish;
-    const command =
-      serves.length === 0 ? ['sleep', 'infinity'] : [process.execPath, join(PROGRAMS, 'server.ts'), ...serves];
+    const command = serves.length === 0 ? ['sleep', 'infinity'] : [SERVER, ...serves];
     // Without a probe a pod is ready before its server listens.
     const check = probe === undefined ? firstTcp(serves) : { httpGet: { port: probe, path: '/ready' } };
     const readinessProbe = check && { ...check, periodSeconds: 1, failureThreshold: 1 };
@@ -122,7 +123,7 @@ export class Scene {
       image: 'host',
       command,
       ports,
-      env: Object.entries({ ...COMPILED, ...env }).map(([key, value]) => ({ name: key, value })),
+      env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
       ...(readinessProbe && { readinessProbe }),
     };
     await this.apply(
