@@ -22,12 +22,6 @@ export class FewByKey<K, T extends object> {
     return this.#items.has(key);
   }
 
-  /** The only one that has the key; undefined: none or several have. */
-  only(key: K): T | undefined {
-    const found = this.#items.get(key);
-    return found instanceof Set ? undefined : found;
-  }
-
   /** In the order in which they came. */
   of(key: K): readonly T[] {
     const found = this.#items.get(key);

@@ -5,6 +5,7 @@ import { nodes } from './nodes/index.ts';
 import { overlayCost } from './overlay-cost.ts';
 import { policyCompute } from './policy-compute.ts';
 import { programCost } from './program-cost.ts';
+import { remote } from './remote/index.ts';
 import type { Family } from './row.ts';
 import { scaleEntries } from './scale-entries.ts';
 import { services } from './services/index.ts';
@@ -22,5 +23,6 @@ export const FAMILIES: readonly Family[] = [
   cliStart,
   cluster,
   nodes,
+  remote,
   services,
 ];

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IDENTITIES, namespaceOf, POLICIES, policyManifest, TENANTS, workload } from '../large-cluster.ts';
+import { RemoteIdentities } from '../remote/remote-objects.ts';
 import type { Report, Row } from '../row.ts';
 import { summary } from '../stats.ts';
 import {
@@ -14,30 +15,14 @@ import {
 
 /** Enough for a 99th percentile to be more than the second worst of an agent that is still cold. */
 const CHANGES = 400;
-/** Where pods are that nobody runs: the agent knows them as peers only. */
-const ELSEWHERE = 'node-elsewhere';
 
 /** Objects of a large cluster, of which this node runs none: what the agent must compute with, not what it must start. */
 export async function populateCluster(cluster: BenchCluster): Promise<void> {
   for (let tenant = 0; tenant < TENANTS; tenant += 1) {
     cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespaceOf(tenant) } });
   }
-  for (let index = 0; index < IDENTITIES; index += 1) {
-    const { namespace, labels } = workload(index);
-    const name = `peer-${index}`;
-    cluster.create({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace, labels: Object.fromEntries(labels) },
-      spec: {
-        nodeName: ELSEWHERE,
-        containers: [{ name: 'main', image: 'pause', ports: [{ name: 'http', containerPort: 8080 }] }],
-      },
-    });
-    const ip = `10.${245 + (index >> 12)}.${(index >> 6) & 63}.${(index & 63) + 1}`;
-    cluster.sandbox.store.patchStatus('pods', { namespace, name }, { phase: 'Running', podIP: ip, podIPs: [{ ip }] });
-    if (index % 100 === 0) await sleep(0);
-  }
+  const identities = new RemoteIdentities(cluster.sandbox.store);
+  for (let index = 0; index < IDENTITIES; index += 1) identities.create(workload(index));
   for (let index = 0; index < POLICIES; index += 1) {
     cluster.create(policyManifest(index));
     if (index % 100 === 0) await sleep(0);
