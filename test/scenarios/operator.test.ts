@@ -1,9 +1,11 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiClient } from '../../src/api/index.ts';
 import { errorMessage } from '../../src/base/index.ts';
 import { findConnection, KubeClient } from '../../src/kube/index.ts';
 import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
+import { STATE_DIR } from '../../src/sandbox/machine/index.ts';
 import { waitForMachine } from '../../src/sandbox/testkit.ts';
 import { eventually } from './agent-lab.ts';
 
@@ -57,6 +59,9 @@ describe('a cluster of two nodes', () => {
 
   it('lets an agent write what is of its own node, and say nothing for others', async () => {
     const denied = "ValidatingAdmissionPolicy 'membrane-agents' with binding 'membrane-agents' denied request: ";
+    for (const file of [cluster.node('node-1').kubeconfig, join(STATE_DIR, 'operator.kubeconfig')]) {
+      expect(statSync(file).mode & 0o777, file).toBe(0o600);
+    }
     expect(await receipt('node-1')).toContain('"heard":"1"');
     expect(await receipt('node-2')).toContain(`${denied}an agent writes the receipt of its own node, which is node-1`);
     await cluster.apply(
