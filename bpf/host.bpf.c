@@ -4,6 +4,7 @@
 #include "lib/overlay.h"
 #include "lib/service_established.h"
 #include "lib/service_past.h"
+#include "lib/stack.h"
 #include "lib/to_node.h"
 
 /* Whom a frame is for, as linux/if_packet.h has it. */
@@ -127,6 +128,10 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 	if (flow->destination.kind == SIDE_HOST && belongs_to_node(skb, flow))
 		return 0;
 	reason = service_turn(flow, &rewrite, SERVICE_OUTSIDE);
+	/* Of a connection that another proxy has turned. */
+	if (CONFIG(enable_stack) && reason == DROP_CT_MIDSTREAM &&
+	    flow->destination.kind == SIDE_HOST)
+		return 0;
 	if (reason || !flow->service)
 		return reason;
 	if (p->kind == PACKET_ERROR)
@@ -211,6 +216,9 @@ VERIFIED_ONCE int to_local_pod(struct __sk_buff *skb, struct flow *flow, int *ac
 	}
 	if (reason)
 		return reason;
+	/* Only the stack knows whom the pod had asked. */
+	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK))
+		return 0;
 	*action = deliver_to_pod(skb, ETH_P_IP, p->destination.v4, flow->destination.ifindex);
 	return 0;
 }
@@ -283,7 +291,7 @@ int from_netdev(struct __sk_buff *skb)
 	}
 	nobody = nobody_at(&flow.destination);
 	if (flow.destination.kind == SIDE_OTHER && !CONFIG(enable_services) && !nobody)
-		return TC_ACT_OK;
+		goto stack;
 	/* The node's own packets may have IP options, and what it forwards is not for pods; both
 	 * are the stack's to judge. */
 	if (reason) {
@@ -315,7 +323,7 @@ int from_netdev(struct __sk_buff *skb)
 		goto out;
 	}
 	if (flow.destination.kind == SIDE_OTHER)
-		return TC_ACT_OK;
+		goto stack;
 	if (flow.destination.kind == SIDE_HOST) {
 		if (reason)
 			return TC_ACT_OK;
@@ -327,12 +335,66 @@ int from_netdev(struct __sk_buff *skb)
 	}
 	if (reason)
 		goto out;
+	if (CONFIG(enable_stack) && action == TC_ACT_OK)
+		goto stack;
 forwarded:
 	if (CONFIG(enable_counters) && action != TC_ACT_OK)
 		count(DROP_NONE, DIRECTION_INGRESS, skb->len);
 	return action;
+stack:
+	/* It may leave the stack under another address. */
+	if (CONFIG(enable_stack))
+		stack_note(skb, &flow);
+	return TC_ACT_OK;
 out:
 	return drop(skb, &flow, reason);
+}
+
+/* Gives a pod's packet the node's address and the port of its connection. Returns a drop reason. */
+VERIFIED_ONCE int masquerade(struct __sk_buff *skb, const struct flow *flow)
+{
+	struct rewrite rewrite = {.source = 1};
+	int reason;
+
+	if (!flow)
+		return DROP_INTERNAL;
+	rewrite.old_addr = flow->packet.source.v4;
+	rewrite.new_addr = CONFIG(node_ipv4.v4);
+	rewrite.old_port = flow->packet.source_port;
+	rewrite.new_port = flow->nat_port;
+	reason = own_fragment_id(skb, &flow->packet);
+	return reason ? reason : rewrite_packet(skb, flow, &rewrite);
+}
+
+/* Is the packet under the address of the node for the sake of another proxy? */
+static __always_inline bool is_masqueraded(const struct flow *flow)
+{
+	struct endpoint_value *own = bpf_map_lookup_elem(&endpoints, &flow->packet.source);
+
+	return !own || own->endpoint != flow->source.endpoint;
+}
+
+/* What a pod sent up the stack and the node forwards now: egress policy is asked about whom it goes
+ * to, and it leaves under the node's address. Returns a drop reason. */
+static __always_inline int leaves_stack(struct __sk_buff *skb, struct flow *flow)
+{
+	struct ct_entry *entry;
+	int reason = stack_leaves(skb, flow);
+
+	if (reason || !flow->service)
+		return reason;
+	if (is_masqueraded(flow))
+		/* Its connection is the stack's. */
+		return flow->packet.kind == PACKET_ERROR
+			       ? 0
+			       : may_open(flow, false, opener_port(&flow->packet, true));
+	entry = stack_entry(flow);
+	if (entry && !entry->stack)
+		flow->service = 0;
+	reason = judge(skb, flow, true);
+	if (reason || !flow->nat_port || flow->is_reply)
+		return reason;
+	return masquerade(skb, flow);
 }
 
 /* At the egress of a device of the node, about what the node itself sends: nothing goes out to an
@@ -350,12 +412,29 @@ int to_netdev(struct __sk_buff *skb)
 	int reason;
 
 	flow.hook = HOOK_TO_NETDEV;
-	/* What came in somewhere was judged and translated there. */
-	if (skb->ingress_ifindex || skb->protocol != bpf_htons(ETH_P_IP))
+	/* What came in somewhere was judged and translated there, unless another proxy may have
+	 * translated it since. */
+	if ((skb->ingress_ifindex && !CONFIG(enable_stack)) || skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_OK;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return TC_ACT_OK;
 	reason = parse_ipv4(skb, &ip, p);
+	if (CONFIG(enable_stack) && skb->ingress_ifindex) {
+		resolve(&p->source, &flow.source);
+		/* Only pods have come under a policy, and what is under the node's address may be
+		 * a pod's. */
+		if (flow.source.kind == SIDE_OTHER)
+			return TC_ACT_OK;
+		if (!reason) {
+			fragment = bpf_ntohs(ip.frag_off) & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK);
+			reason = fragment ? parse_fragment(skb, p, fragment & IP_OFFSET_MASK, ip.id,
+							   flow.source.endpoint)
+					  : parse_l4(skb, p);
+		}
+		if (!reason)
+			reason = leaves_stack(skb, &flow);
+		return reason ? drop(skb, &flow, reason) : TC_ACT_OK;
+	}
 	resolve(&p->destination, &flow.destination);
 	if (nobody_at(&flow.destination)) {
 		resolve(&p->source, &flow.source);

@@ -12,6 +12,7 @@
 #include "lib/service_established.h"
 #include "lib/service_hairpin.h"
 #include "lib/service_past.h"
+#include "lib/stack.h"
 #include "lib/unfinished.h"
 
 /* Down to the transport header. `sender`: the endpoint, 0 for whoever sends through the node's
@@ -146,6 +147,18 @@ int judge_from_pod(struct __sk_buff *skb)
 			goto out;
 	}
 	resolve(&p->destination, &flow.destination);
+	if (CONFIG(enable_stack) && stack_takes(&flow)) {
+		if (unfinished_elsewhere(skb, p))
+			reason = DROP_UNFINISHED_CHECKSUM;
+		else if (forges_tunnel(&flow))
+			reason = DROP_FORGED_TUNNEL;
+		else
+			reason = judge(skb, &flow, true);
+		if (reason)
+			goto out;
+		stack_note(skb, &flow);
+		goto forwarded;
+	}
 	if (CONFIG(enable_services)) {
 		reason = service_turn(&flow, &rewrite, SERVICE_INSIDE);
 		if (reason)
@@ -183,10 +196,19 @@ int judge_from_pod(struct __sk_buff *skb)
 	}
 	if (reason)
 		goto out;
-	if (CONFIG(enable_services) && flow.service && flow.is_reply) {
+	if (CONFIG(enable_services) && is_translated(&flow) && flow.is_reply) {
 		reason = service_answer(&flow, &rewrite);
 		if (reason)
 			goto out;
+	}
+	/* To a pod of this node that was asked through the stack. */
+	if (CONFIG(enable_stack) && (flow.service & FLOW_STACK)) {
+		if (unfinished_elsewhere(skb, p)) {
+			reason = DROP_UNFINISHED_CHECKSUM;
+			goto out;
+		}
+		stack_note(skb, &flow);
+		goto forwarded;
 	}
 	/* Under the pod's own address the stack forwards, and says so itself. */
 	if (flow.nat_port && flow.destination.kind == SIDE_OTHER && p->ttl <= 1) {
@@ -210,12 +232,23 @@ static __always_inline int identify_sender(struct __sk_buff *skb, struct flow *f
 	struct side *source = &flow->source;
 
 	resolve(&flow->packet.source, source);
+	if (CONFIG(enable_stack) && skb->ingress_ifindex) {
+		int reason = stack_sender(skb, flow);
+
+		if (reason || source->kind == SIDE_POD ||
+		    (flow->packet.kind == PACKET_ANSWERS && (flow->service & FLOW_STACK)))
+			return reason;
+	}
 	/* A pod's packets come through its own program or not at all. */
 	if (source->kind == SIDE_POD)
 		return DROP_SPOOFED_IP;
 	/* What the node itself sends has come in by no device; what it forwards has, and is not the
 	 * node. */
 	if (!skb->ingress_ifindex) {
+		/* A process that answers for a service of another proxy. */
+		if (CONFIG(enable_stack) && flow->packet.kind != PACKET_ERROR &&
+		    stack_answers(flow))
+			return 0;
 		source->kind = SIDE_HOST;
 		source->identity = IDENTITY_HOST;
 		return 0;
@@ -263,8 +296,10 @@ int judge_to_pod(struct __sk_buff *skb)
 		/* The connection is with whom the quoted packet went to; the error may be a
 		 * router's, or the node's own about a connection that it forwards or translates. */
 		resolve(&p->source, &flow.source);
-		/* What pods of this node say to each other never comes this way. */
-		if (flow.source.kind == SIDE_POD) {
+		/* What pods of this node say to each other comes this way through a service of
+		 * another proxy only. */
+		if (!(CONFIG(enable_stack) && stack_quotes(&flow)) &&
+		    flow.source.kind == SIDE_POD) {
 			reason = DROP_ICMP_UNRELATED;
 			goto out;
 		}
@@ -273,7 +308,7 @@ int judge_to_pod(struct __sk_buff *skb)
 	if (reason)
 		goto out;
 	/* A process of the node that answers for a service. */
-	if (CONFIG(enable_services) && flow.service && flow.is_reply) {
+	if (CONFIG(enable_services) && is_translated(&flow) && flow.is_reply) {
 		reason = service_answer(&flow, &rewrite);
 		if (!reason)
 			reason = rewrite_packet(skb, &flow, &rewrite);

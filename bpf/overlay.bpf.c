@@ -4,6 +4,7 @@
  * its sender is and whom he was allowed to reach; it is believed as far as its node may say so. */
 #include "lib/fragment.h"
 #include "lib/overlay.h"
+#include "lib/stack.h"
 #include "lib/to_node.h"
 
 /* What a packet says, in words of skb->cb: the stack has no room for it beside the rest. */
@@ -98,6 +99,9 @@ static __always_inline int answer_node(struct __sk_buff *skb, struct flow *flow,
 		return reason;
 	if (flow->packet.kind == PACKET_OPENS)
 		return DROP_WRONG_DESTINATION;
+	/* To a client that another proxy has masqueraded. */
+	if (CONFIG(enable_stack))
+		stack_asked(flow);
 	if (flow->packet.kind != PACKET_ERROR)
 		flow->packet.kind = PACKET_ANSWERS;
 	return judge(skb, flow, true);
@@ -123,7 +127,12 @@ static __always_inline int to_pod_here(struct __sk_buff *skb, struct flow *flow,
 	const struct packet *p = &flow->packet;
 	int reason = judge(skb, flow, true);
 
-	if (!reason && CONFIG(enable_services) && flow->service && flow->is_reply)
+	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK)) {
+		/* Only the stack knows whom the pod had asked. */
+		*action = TC_ACT_OK;
+		return reason;
+	}
+	if (!reason && CONFIG(enable_services) && is_translated(flow) && flow->is_reply)
 		reason = as_frontend(skb, flow);
 	if (reason)
 		return reason;
@@ -224,12 +233,22 @@ int from_overlay(struct __sk_buff *skb)
 		reason = to_pod_here(skb, &flow, &action);
 	if (reason)
 		goto out;
+	if (CONFIG(enable_stack) && action == TC_ACT_OK)
+		stack_note(skb, &flow);
 forwarded:
 	if (CONFIG(enable_counters))
 		count(DROP_NONE, DIRECTION_INGRESS, skb->len);
 	return action;
 out:
 	return drop(skb, &flow, reason);
+}
+
+/* Apart for the sake of the stack. */
+VERIFIED_ONCE int is_encapsulated(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = {};
+
+	return bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0) == 0;
 }
 
 /* The frame is a node's: peers take one with the MAC address of their own device for a loop. */
@@ -250,13 +269,16 @@ int to_overlay(struct __sk_buff *skb)
 {
 	struct flow flow = {.hook = HOOK_TO_OVERLAY};
 	struct packet *p = &flow.packet;
+	__u32 identity = IDENTITY_REMOTE_NODE;
 	struct iphdr ip;
 	__u16 fragment;
 	int reason;
 
-	/* What came in somewhere was judged and encapsulated there; what was not, and what is not
-	 * IPv4, says nothing of where it goes, and the device drops it. */
-	if (skb->ingress_ifindex || skb->protocol != bpf_htons(ETH_P_IP))
+	/* What came in somewhere was judged and encapsulated there, unless it was another proxy's
+	 * to translate; what was not, and what is not IPv4, says nothing of where it goes, and the
+	 * device drops it. */
+	if ((skb->ingress_ifindex && (!CONFIG(enable_stack) || is_encapsulated(skb))) ||
+	    skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_OK;
 	if (!load_ipv4(skb, &ip))
 		return TC_ACT_SHOT;
@@ -272,10 +294,15 @@ int to_overlay(struct __sk_buff *skb)
 		reason = parse_l4(skb, p);
 	if (reason)
 		goto out;
-	if (flow.source.kind != SIDE_HOST) {
+	if (CONFIG(enable_stack) && skb->ingress_ifindex && flow.source.kind != SIDE_OTHER) {
+		if (flow.source.kind == SIDE_POD)
+			identity = flow.source.identity;
+		reason = stack_sender(skb, &flow);
+	} else if (flow.source.kind != SIDE_HOST) {
 		reason = DROP_SPOOFED_IP;
-		goto out;
 	}
+	if (reason)
+		goto out;
 	reason = nobody_at(&flow.destination);
 	if (reason)
 		goto out;
@@ -292,7 +319,7 @@ int to_overlay(struct __sk_buff *skb)
 	if (!reason)
 		reason = stamp_frame(skb);
 	if (!reason)
-		reason = tunnel_state(skb, flow.destination.tunnel, IDENTITY_REMOTE_NODE,
+		reason = tunnel_state(skb, flow.destination.tunnel, identity,
 				      flow.destination.identity);
 	if (reason)
 		goto out;

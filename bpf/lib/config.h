@@ -21,8 +21,9 @@ struct config {
 	__u8 enable_services __tag(bool);    /* ClusterIP, node ports and their like */
 	__u8 enable_refusals __tag(bool); /* the world is told at once that a node port has none */
 	__u8 enable_overlay
-	__tag(bool);  /* pods of other nodes, with their identity in the packet */
-	__u8 pad0[1]; /* zero */
+	__tag(bool);		       /* pods of other nodes, with their identity in the packet */
+	__u8 enable_stack __tag(bool); /* services are another proxy's: what pods send to them
+				  passes the node's stack, and is judged where it leaves that */
 
 	/* The endpoint; zero in programs of the node. */
 	__u32 endpoint __tag(endpoint);

@@ -21,6 +21,7 @@ enum flow_service {
 	FLOW_HAIRPIN = 2, /* to the pod that sent it, which needs nobody's leave */
 	FLOW_CHOSEN = 4,  /* its backend was chosen for this packet */
 	FLOW_OPENED = 8,  /* its entry of conntrack was made for this packet */
+	FLOW_STACK = 16,  /* passes the node's stack, where another proxy may translate it */
 };
 
 struct side {
@@ -50,6 +51,12 @@ struct flow {
 	__be16 nat_port; /* source port to masquerade with; 0: none */
 	__be16 came_to;	 /* port of the node that the packet came to for a pod; 0: none */
 };
+
+/* Does a service of ours translate it, and not the node's stack? */
+static __always_inline bool is_translated(const struct flow *flow)
+{
+	return flow->service & ~FLOW_STACK;
+}
 
 static __always_inline __u32 ct_now(void)
 {

@@ -137,6 +137,7 @@ static __always_inline void ct_fill(struct ct_entry *entry, const struct flow *f
 	entry->timeout = ct_timeout(p, flags);
 	entry->expires = ct_now() + entry->timeout;
 	entry->nat_port = flow->nat_port;
+	entry->stack = CONFIG(enable_stack) && (flow->service & FLOW_STACK) ? 1 : 0;
 	if (flow->side == 0) {
 		entry->endpoint[0] = holder_of(flow->source.endpoint, &p->source);
 		entry->endpoint[1] = holder_of(flow->destination.endpoint, &p->destination);
@@ -225,7 +226,7 @@ static __always_inline __u8 ct_first_flags(const struct flow *flow, bool midstre
 
 	if (flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST)
 		flags |= CT_HOST;
-	if (CONFIG(enable_services) && flow->service)
+	if ((CONFIG(enable_services) || CONFIG(enable_stack)) && flow->service)
 		flags |= CT_SERVICE;
 	if (!midstream && (flow->source.kind == SIDE_OTHER || flow->packet.protocol == IPPROTO_TCP))
 		flags |= CT_OPENING;
@@ -287,6 +288,8 @@ static __always_inline bool needs_snat(const struct flow *flow)
 {
 	if (flow->destination.kind != SIDE_OTHER || flow->packet.ethertype != ETH_P_IP)
 		return false;
+	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK))
+		return CONFIG(enable_masquerade) && flow->hook == HOOK_TO_NETDEV;
 	if (CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD)
 		return !CONFIG(enable_overlay) || !flow->destination.tunnel;
 	return CONFIG(enable_services) && flow->hook == HOOK_FROM_NETDEV && flow->service;
@@ -361,11 +364,32 @@ static __always_inline bool ct_same_way(const struct ct_entry *entry, const stru
 	       (flow->hook == HOOK_FROM_OVERLAY ? flow->source.tunnel : 0);
 }
 
-/* Was the verdict about whom the packet says that it is of? */
+/* Was the verdict about whom the packet says that it is of? Neither in the overlay nor behind
+ * another proxy does its address say that. */
 static __always_inline bool ct_same_sender(const struct ct_entry *entry, const struct flow *flow)
 {
-	return !CONFIG(enable_overlay) || flow->hook != HOOK_FROM_OVERLAY ||
-	       entry->identity[flow->side & 1] == flow->source.identity;
+	bool may_differ =
+		(CONFIG(enable_overlay) && flow->hook == HOOK_FROM_OVERLAY) ||
+		(CONFIG(enable_stack) && flow->hook == HOOK_TO_POD && (flow->service & FLOW_STACK));
+
+	return !may_differ || entry->identity[flow->side & 1] == flow->source.identity;
+}
+
+/* How the packets of a connection are translated. */
+static __always_inline void ct_service(struct flow *flow, const struct ct_entry *entry)
+{
+	if (CONFIG(enable_stack) && entry->stack)
+		flow->service |= FLOW_STACK;
+	else if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
+		flow->service |= FLOW_TRANSLATED;
+}
+
+/* Does another connection of the same opener have the packet's ports, one of the two through the
+ * stack and one past it? Their answers could not be told apart. */
+static __always_inline bool ct_crosses_stack(const struct ct_entry *entry, const struct flow *flow)
+{
+	return CONFIG(enable_stack) && entry->opener == flow->side &&
+	       !(entry->flags & CT_CLOSING) && !entry->stack != !(flow->service & FLOW_STACK);
 }
 
 /* Judges one packet whose two ends are known. Returns a drop reason, or 0 and flow->nat_port.
@@ -406,6 +430,8 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 	    p->protocol != IPPROTO_ICMP &&
 	    (!own || ((entry->flags & CT_SERVICE) && entry->opener == side)))
 		return DROP_SERVICE_CONFLICT;
+	if (own && p->kind != PACKET_ERROR && ct_crosses_stack(entry, flow))
+		return DROP_SERVICE_CONFLICT;
 
 	switch (p->kind) {
 	case PACKET_OPENS:
@@ -434,8 +460,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 			return DROP_ICMP_UNRELATED;
 		flow->is_reply = entry->opener != side;
 		flow->nat_port = entry->nat_port;
-		if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
-			flow->service |= FLOW_TRANSLATED;
+		ct_service(flow, entry);
 		reason = judged ? 0 : ct_rejudge(skb, flow);
 		return !reason && !flow->is_reply && needs_snat(flow) ? ct_keep_port(flow) : reason;
 	default:
@@ -448,8 +473,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 
 	flow->is_reply = entry->opener != side;
 	flow->nat_port = entry->nat_port;
-	if (CONFIG(enable_services) && (entry->flags & CT_SERVICE))
-		flow->service |= FLOW_TRANSLATED;
+	ct_service(flow, entry);
 	if (!judged) {
 		reason = ct_rejudge(skb, flow);
 		if (reason)

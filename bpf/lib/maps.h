@@ -97,6 +97,13 @@ struct {
 	__type(value, struct ct_key);
 } world_openings SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct passage);
+} passages SEC(".maps");
+
 /* A row an entry of conntrack, at most. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -86,6 +86,8 @@ static __always_inline bool has_route(const struct flow *flow)
 {
 	if (CONFIG(enable_services) && flow->service && flow->source.kind == SIDE_OTHER)
 		return true;
+	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK))
+		return true;
 	return flow->destination.kind != SIDE_OTHER ||
 	       !identity_is_cluster(flow->destination.identity) ||
 	       (CONFIG(enable_overlay) && flow->destination.tunnel);
@@ -120,6 +122,12 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 		return reversed ? DROP_PEER_NOT_READY : DROP_NOT_READY;
 	if (!responder->word)
 		return reversed ? DROP_NOT_READY : DROP_PEER_NOT_READY;
+	/* Whom a service leads to is judged where it leaves the stack; and a pod that is led to
+	 * itself needs nobody's leave. */
+	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK) &&
+	    (responder->identity == IDENTITY_SERVICE_RANGE ||
+	     (opener->endpoint && opener->endpoint == responder->endpoint)))
+		return 0;
 	if (!CONFIG(enable_policy))
 		return has_route(flow) ? 0 : DROP_NO_ROUTE;
 	query.protocol = flow->packet.protocol;

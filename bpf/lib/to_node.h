@@ -64,13 +64,16 @@ VERIFIED_ONCE int to_node(struct __sk_buff *skb, struct flow *flow, int *action)
 	if (reason)
 		return reason;
 	destination = rewrite.new_addr;
-	if (CONFIG(enable_services) && flow->service) {
+	if (CONFIG(enable_services) && is_translated(flow)) {
 		reason = service_answer(flow, &rewrite);
 		if (!reason)
 			reason = rewrite_packet(skb, flow, &rewrite);
 		if (reason)
 			return reason;
 	}
+	/* Only the stack knows whom the pod had asked. */
+	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK))
+		return 0;
 	if (kind == SIDE_OTHER)
 		return route_out(skb, flow, action);
 	*action = deliver_to_pod(skb, ETH_P_IP, destination, flow->destination.ifindex);

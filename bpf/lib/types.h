@@ -193,7 +193,8 @@ struct ct_entry {
 	__be16 nat_port; /* source port (ICMP: id) on the node's address towards the world; 0: not
 			    translated. Worth something only while its row in `snat` says so */
 	__u8 strange;	 /* somebody outside answered the SYN who did not mean it */
-	__u8 pad;	 /* zero */
+	__u8 stack __tag(bool); /* with CT_SERVICE: its packets pass the node's stack, where another
+				   proxy may translate them */
 	__u32 identity[2] __tag(identity); /* identity of each side when the verdict was
 				     taken, for events */
 	__u32 rule[2] __tag(rule) __tag(by enum direction); /* the rules that allowed it */
@@ -211,6 +212,19 @@ enum ct_flag {
 	CT_SERVICE = 64,  /* packets are translated between a service's frontend and this backend */
 	CT_OPENING = 128, /* TCP, and whatever the world opens: the opener has not spoken again
 			     after the first answer */
+};
+
+/* The last packet that went up the stack on this CPU: what it was, for whoever sees it come out
+ * under another address. */
+struct passage {
+	union addr source;
+	__u32 ifindex __tag(ifindex);	/* where it came in */
+	__be16 id;			/* of the IP header, as are ttl and protocol */
+	__u16 endpoint __tag(endpoint); /* of the pod that sent it; 0: none */
+	__u8 ttl;
+	__u8 protocol;
+	__u8 answers __tag(bool); /* of a connection that another has opened */
+	__u8 pad[5];		  /* zero */
 };
 
 /* Reverse translation of masqueraded connections: what comes back to the node's address and this
@@ -498,6 +512,7 @@ _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");
 _Static_assert(sizeof(struct ct_entry) == 64, "ct_entry");
+_Static_assert(sizeof(struct passage) == 32, "passage");
 _Static_assert(sizeof(struct snat_value) == 24, "snat_value");
 _Static_assert(sizeof(struct event) == 80, "event");
 _Static_assert(sizeof(struct service_key) == 24, "service_key");

@@ -15,11 +15,6 @@ export const agentErrors = errorTable({
     what: 'another agent serves this node',
     remedy: 'Stop it first, or give this one a stateDir and a pinDir of its own.',
   },
-  E_AGENT_KUBE_PROXY: {
-    what: 'services are off beside a kube-proxy, whose rules pods do not pass',
-    remedy:
-      'Set "enableServices: true", or "allowUnreachableServices: true" when no pod needs a service by its address; what a kube-proxy left is removed by "kube-proxy --cleanup".',
-  },
   E_AGENT_UPLINK: {
     what: 'the uplink cannot be determined',
     remedy: 'Set "uplink" to the name of the device that leads out of the node.',

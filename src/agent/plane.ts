@@ -43,7 +43,7 @@ export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers):
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
       registers: [registry],
     }),
-    serviceRanges: config.enableServices ? config.serviceCIDRs : [],
+    serviceRanges: config.serviceCIDRs,
     services: config.enableServices ? servicesOfNode({ config, maps: serviceMaps(maps), state, registry }) : undefined,
     clock,
     log,

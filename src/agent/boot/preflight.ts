@@ -4,7 +4,6 @@ import { metricsServer } from '../../api/index.ts';
 import { errorMessage } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
 import { Netdev } from '../../datapath/index.ts';
-import { proxyFacts, whyUnserved } from '../doctor/index.ts';
 import { agentErrors } from '../errors.ts';
 import { type AgentConfig, makeDirectory } from '../node/index.ts';
 
@@ -15,7 +14,7 @@ const SOCKET_PATH_MAX = 107;
 
 /**
  * What can be wrong with a configuration beyond its own words, looked at before anything is attached: an agent that ends
- * must leave the node as it was. E_AGENT_SOCKET, E_AGENT_CGROUP, E_AGENT_DEVICES, E_AGENT_KUBE_PROXY, E_API_METRICS_*.
+ * must leave the node as it was. E_AGENT_SOCKET, E_AGENT_CGROUP, E_AGENT_DEVICES, E_API_METRICS_*.
  */
 export async function preflight(config: AgentConfig): Promise<void> {
   if (config.cniSocket === config.adminSocket) {
@@ -24,22 +23,10 @@ export async function preflight(config: AgentConfig): Promise<void> {
   for (const path of [config.cniSocket, config.adminSocket]) requireSocketPath(path);
   if (config.enableServices && config.cgroup !== undefined) requireCgroup(config.cgroup);
   await requireDevices(config.devices ?? []);
-  if (!config.enableServices && !config.allowUnreachableServices) await requireNoKubeProxy();
   if (!config.metrics.enabled) return;
   const probe = metricsServer(createRegistry(), config.metrics);
   await probe.start();
   await probe.stop();
-}
-
-/**
- * Pods are connected past the node's packet filter: what a kube-proxy writes there is never asked, and to ask it would
- * have policy judge the service's address in place of the backend that it chooses.
- */
-async function requireNoKubeProxy(): Promise<void> {
-  // A packet filter that cannot be read is doctor's to tell of.
-  const facts = await proxyFacts().catch(() => undefined);
-  const why = facts === undefined ? undefined : whyUnserved(facts);
-  if (why !== undefined) throw agentErrors.make('E_AGENT_KUBE_PROXY', { detail: why });
 }
 
 function requireSocketPath(path: string): void {

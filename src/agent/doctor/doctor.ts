@@ -1,7 +1,7 @@
 import type { DoctorReport } from '../../api/index.ts';
 import type { PodRow } from '../../model/index.ts';
 import type { LintFinding } from '../../policy/index.ts';
-import type { Ports } from '../node/index.ts';
+import { type Ports, proxyFacts } from '../node/index.ts';
 import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';
 import { hookFacts, type WatchedDevice } from './hook-facts.ts';
@@ -18,7 +18,6 @@ import { judgeProxy } from './judge-proxy.ts';
 import { judgeServices } from './judge-services.ts';
 import { judgeSockets } from './judge-sockets.ts';
 import { judgeSysctls } from './judge-sysctls.ts';
-import { proxyFacts } from './proxy-facts.ts';
 import { section } from './section.ts';
 import { type SocketPlace, socketFacts } from './socket-facts.ts';
 import { readSysctls } from './sysctls.ts';

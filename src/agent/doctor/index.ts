@@ -1,6 +1,4 @@
 /** What on this node weakens Membrane. */
 export type { Doctor } from './doctor.ts';
-export { whyUnserved } from './judge-proxy.ts';
 export { loopbackWatch } from './loopback-watch.ts';
 export { nodeDoctor } from './node-doctor.ts';
-export { proxyFacts } from './proxy-facts.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { FilterChain } from '../../datapath/index.ts';
-import { judgeProxy, whyUnserved } from './judge-proxy.ts';
+import { judgeProxy } from './judge-proxy.ts';
 import { bad } from './samples.ts';
 
 const chain = (name: string, table = 'nat'): FilterChain => ({ engine: 'nft', family: 'ip', table, chain: name });
@@ -29,19 +29,10 @@ it('virtual servers and a kube-proxy that runs', () => {
   ]);
 });
 
-it('with services off says who is served and who is not, and what to set', () => {
+it('with services off says that all are served by it, and how to take over', () => {
   const facts = { chains: [chain('KUBE-SERVICES')], ipvs: 1, processes: [42] };
   const findings = judgeProxy(facts, { enabled: false });
-  expect(findings.map(({ severity }) => severity)).toEqual(['critical', 'critical', 'critical']);
-  expect(findings[0]?.evidence).toContain('pods reach no service by its address');
+  expect(findings.map(({ severity }) => severity)).toEqual(['info', 'info', 'info']);
+  expect(findings[0]?.evidence).toContain('they serve pods');
   for (const { remedy } of findings) expect(remedy).toContain('enableServices: true');
-});
-
-it.each([
-  [{ chains: [chain('KUBE-SERVICES')], ipvs: 0, processes: [] }, /1 chains of kube-proxy: KUBE-SERVICES/],
-  [{ chains: [], ipvs: 2, processes: [] }, /2 virtual servers/],
-  [{ chains: [], ipvs: 0, processes: [42] }, /process 42/],
-  [{ chains: [chain('KUBE-FIREWALL'), chain('DOCKER')], ipvs: 0, processes: [] }, /^undefined$/],
-])('an agent without services is wrong beside %j', (facts, expected) => {
-  expect(String(whyUnserved(facts))).toMatch(expected);
 });

@@ -210,15 +210,16 @@ export const configSchema = z.strictObject({
   enableMasquerade: z.boolean().default(true).describe("Pods reach the world under the node's address."),
   enableFragments: z.boolean().default(true).describe('IPv4 fragments; off: dropped.'),
   enableIcmpErrors: z.boolean().default(true).describe('ICMP errors about known connections.'),
-  enableServices: z.boolean().default(true).describe('ClusterIP, NodePort and their like, without kube-proxy.'),
+  enableServices: z
+    .boolean()
+    .default(true)
+    .describe(
+      "ClusterIP, NodePort and their like, without kube-proxy. Off: what pods send to services passes the node's stack, where a kube-proxy turns it, and policy is asked about the backend.",
+    ),
   refuseWithoutBackends: z
     .boolean()
     .default(true)
     .describe('The world is refused at once at a node port whose service has no backends; off: it gets no answer.'),
-  allowUnreachableServices: z
-    .boolean()
-    .default(false)
-    .describe('With enableServices off: start beside a kube-proxy, although pods reach none of its services.'),
   cgroup: path
     .optional()
     .describe(

@@ -13,6 +13,7 @@ export {
 export { type AgentNode, nodeService, openNode } from './node.ts';
 export { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
 export { OVERLAY_DEVICE, overlaySpec, podMtu } from './overlay-device.ts';
+export { isKubeProxys, type ProxyFacts, proxyFacts } from './proxy-facts.ts';
 export { reservedNumbers } from './reserved-numbers.ts';
 export { configKeys, readConfig } from './settings.ts';
 export type { StateFiles } from './state-files.ts';

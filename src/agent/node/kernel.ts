@@ -22,6 +22,7 @@ import { NodeAddresses } from './node-addresses.ts';
 import { mapSizes, nodeConfig } from './node-config.ts';
 import { findUplink, type Uplink } from './node-facts.ts';
 import { openOverlayDevice } from './overlay-device.ts';
+import { hasProxy, proxyFacts } from './proxy-facts.ts';
 
 const PROGRAMS = ['endpoint', 'judge', 'host', 'overlay', 'sock', 'xdp', 'sockets', 'conntrack'] as const;
 type ProgramFile = (typeof PROGRAMS)[number];
@@ -63,6 +64,8 @@ export async function openKernel(config: AgentConfig, log: Logger): Promise<Kern
     uplink,
     ports: masqueradePorts ?? UNRESERVED_PORTS,
     overlay: overlay?.ifindex ?? ifindex(0),
+    // A packet filter that cannot be read is doctor's to tell of.
+    besideProxy: await proxyFacts().then(hasProxy, () => false),
   });
   const generation = await Generation.open({ pinDir: config.pinDir, sizes: mapSizes(config.maps), config: base });
   const { maps } = generation;

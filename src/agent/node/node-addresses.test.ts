@@ -8,6 +8,7 @@ it('the node has every address but 127/8 and IPv6', () => {
     ({ address, family, internal, netmask: '', mac: '', cidr: null, scopeid: 0 }) as const;
   const interfaces: ReturnType<typeof networkInterfaces> = {
     lo: [at('127.0.0.1', true), at('127.8.0.1', true), at('10.99.0.1', true), at('::1', true, 'IPv6')],
+    'kube-ipvs0': [at('10.96.0.1', false)],
     eth0: [at('172.18.0.2', false), at('172.18.0.77', false), at('fe80::1', false, 'IPv6')],
   };
   expect(nodeAddresses(interfaces)).toEqual(['10.99.0.1', '172.18.0.2', '172.18.0.77']);

@@ -7,7 +7,13 @@ import { GATEWAY, GATEWAY_MAC, type Uplink } from './node-facts.ts';
 import { socketShares } from './socket-shares.ts';
 import { switchesOf } from './switches.ts';
 
-export type NodeConfigParts = { readonly uplink: Uplink; readonly ports: Ports; readonly overlay: Ifindex };
+export type NodeConfigParts = {
+  readonly uplink: Uplink;
+  readonly ports: Ports;
+  readonly overlay: Ifindex;
+  /** Another proxy's rules are here: what it has turned goes on its way. */
+  readonly besideProxy: boolean;
+};
 
 /** A translated connection has a row for each direction: where it has an entry of conntrack, it has room for both. */
 export function mapSizes(maps: AgentConfig['maps']): MapSizes {
@@ -15,10 +21,11 @@ export function mapSizes(maps: AgentConfig['maps']): MapSizes {
 }
 
 /** The constants that are the same in every program of the node. `ports`: to masquerade with; `overlay`: its device, 0: none. */
-export function nodeConfig(config: AgentConfig, { uplink, ports, overlay }: NodeConfigParts): Config {
+export function nodeConfig(config: AgentConfig, { uplink, ports, overlay, besideProxy }: NodeConfigParts): Config {
   return {
     ...ZERO_CONFIG,
     ...switchesOf(config),
+    enableStack: !config.enableServices || besideProxy,
     gatewayMac: GATEWAY_MAC,
     gatewayIpv4: GATEWAY,
     nodeIpv4: uplink.addr,

@@ -10,14 +10,17 @@ test('every switch of the datapath is said', () => {
 });
 
 test.each([
-  [{}, ['enableIpv6', 'enableOverlay']],
-  [{ enableEvents: false, enableFragments: false }, ['enableIpv6', 'enableOverlay', 'enableEvents', 'enableFragments']],
+  [{}, ['enableIpv6', 'enableOverlay', 'enableStack']],
+  [
+    { enableEvents: false, enableFragments: false },
+    ['enableIpv6', 'enableOverlay', 'enableStack', 'enableEvents', 'enableFragments'],
+  ],
   [{ enableServices: false }, ['enableIpv6', 'enableOverlay', 'enableServices', 'enableRefusals']],
   [
     { refuseWithoutBackends: false, cidrSelects: [] },
-    ['enableIpv6', 'enableOverlay', 'enableCidrSelects', 'enableRefusals'],
+    ['enableIpv6', 'enableOverlay', 'enableStack', 'enableCidrSelects', 'enableRefusals'],
   ],
-  [{ policyEnforcement: 'never' }, ['enableIpv6', 'enableOverlay', 'enablePolicy']],
+  [{ policyEnforcement: 'never' }, ['enableIpv6', 'enableOverlay', 'enableStack', 'enablePolicy']],
 ])('%j turns off what it says', (changes, off) => {
   const switches = of(changes);
   expect(SWITCHES.filter((name) => !switches[name])).toEqual(SWITCHES.filter((name) => off.includes(name)));

@@ -9,6 +9,7 @@ export function switchesOf(config: AgentConfig): Readonly<Record<Switch, boolean
   return {
     ...named(config),
     enableIpv6: config.enableIPv6,
+    enableStack: !config.enableServices,
     enableOverlay: config.routing === 'tunnel',
     enableCidrSelects: config.cidrSelects.length > 0,
     enablePolicy: config.policyEnforcement !== 'never',

@@ -28,7 +28,7 @@ export type ReflectionOptions = {
   /** Whose pods are read: of others its own node tells what there is to know. */
   readonly nodeName: string;
   readonly log: Logger;
-  /** Services and their slices are read too. */
+  /** Slices of services are read too. */
   readonly services: boolean;
   /** Of policies. */
   readonly kinds?: readonly PolicyKind[];
@@ -84,7 +84,9 @@ export class Reflection implements Service {
       follow(IDENTITY, identities, { after: announced }),
       follow(NODE_ENDPOINT_SLICE, intent.nodeSlices),
       follow(POD, intent.pods, { selection: { fieldSelector: `spec.nodeName=${nodeName}` } }),
-      ...(services ? [follow(SERVICE, intent.services), follow(ENDPOINT_SLICE, intent.slices)] : []),
+      // Which addresses are of services counts whoever serves them.
+      follow(SERVICE, intent.services),
+      ...(services ? [follow(ENDPOINT_SLICE, intent.slices)] : []),
     ];
   }
 

@@ -394,6 +394,8 @@ export type CtEntry = {
   readonly natPort: number;
   /** somebody outside answered the SYN who did not mean it */
   readonly strange: number;
+  /** with CT_SERVICE: its packets pass the node's stack, where another proxy may translate them */
+  readonly stack: boolean;
   /** identity of each side when the verdict was taken, for events */
   readonly identity: readonly [IdentityId, IdentityId];
   /** by direction; the rules that allowed it */
@@ -415,6 +417,7 @@ export function decodeCtEntry(view: DataView, offset = 0): CtEntry {
     way: [view.getUint32(offset + 28, true), view.getUint32(offset + 32, true)],
     natPort: view.getUint16(offset + 36),
     strange: view.getUint8(offset + 38),
+    stack: view.getUint8(offset + 39) !== 0,
     identity: [view.getUint32(offset + 40, true) as IdentityId, view.getUint32(offset + 44, true) as IdentityId],
     rule: [view.getUint32(offset + 48, true) as RuleId, view.getUint32(offset + 52, true) as RuleId],
     sequence: [view.getUint32(offset + 56, true), view.getUint32(offset + 60, true)],
@@ -435,6 +438,7 @@ export function writeCtEntry(view: DataView, offset: number, value: CtEntry): vo
   view.setUint32(offset + 32, value.way[1], true);
   view.setUint16(offset + 36, value.natPort);
   view.setUint8(offset + 38, value.strange);
+  view.setUint8(offset + 39, value.stack ? 1 : 0);
   view.setUint32(offset + 40, value.identity[0], true);
   view.setUint32(offset + 44, value.identity[1], true);
   view.setUint32(offset + 48, value.rule[0], true);
@@ -453,6 +457,61 @@ export const ctEntryCodec: Codec<CtEntry> = {
   size: 64,
   write: writeCtEntry,
   decode: decodeCtEntry,
+};
+
+/**
+ * The last packet that went up the stack on this CPU: what it was, for whoever sees it come out under another
+ * address.
+ */
+export type Passage = {
+  readonly source: Addr;
+  /** where it came in */
+  readonly ifindex: Ifindex;
+  /** of the IP header, as are ttl and protocol */
+  readonly id: number;
+  /** of the pod that sent it; 0: none */
+  readonly endpoint: EndpointId;
+  readonly ttl: number;
+  readonly protocol: number;
+  /** of a connection that another has opened */
+  readonly answers: boolean;
+};
+
+export const PASSAGE_SIZE = 32;
+
+export function decodePassage(view: DataView, offset = 0): Passage {
+  return {
+    source: readAddr(view, offset),
+    ifindex: view.getUint32(offset + 16, true) as Ifindex,
+    id: view.getUint16(offset + 20),
+    endpoint: view.getUint16(offset + 22, true) as EndpointId,
+    ttl: view.getUint8(offset + 24),
+    protocol: view.getUint8(offset + 25),
+    answers: view.getUint8(offset + 26) !== 0,
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writePassage(view: DataView, offset: number, value: Passage): void {
+  writeAddr(view, offset, value.source);
+  view.setUint32(offset + 16, value.ifindex, true);
+  view.setUint16(offset + 20, value.id);
+  view.setUint16(offset + 22, value.endpoint, true);
+  view.setUint8(offset + 24, value.ttl);
+  view.setUint8(offset + 25, value.protocol);
+  view.setUint8(offset + 26, value.answers ? 1 : 0);
+}
+
+export function encodePassage(value: Passage): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(32);
+  writePassage(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const passageCodec: Codec<Passage> = {
+  size: 32,
+  write: writePassage,
+  decode: decodePassage,
 };
 
 /**

@@ -26,6 +26,11 @@ export type Config = {
   readonly enableRefusals: boolean;
   /** pods of other nodes, with their identity in the packet */
   readonly enableOverlay: boolean;
+  /**
+   * services are another proxy's: what pods send to them passes the node's stack, and is judged where it leaves
+   * that
+   */
+  readonly enableStack: boolean;
   readonly endpoint: EndpointId;
   /** host side of the veth pair */
   readonly ifindex: Ifindex;
@@ -96,6 +101,7 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     enableServices: view.getUint8(offset + 8) !== 0,
     enableRefusals: view.getUint8(offset + 9) !== 0,
     enableOverlay: view.getUint8(offset + 10) !== 0,
+    enableStack: view.getUint8(offset + 11) !== 0,
     endpoint: view.getUint32(offset + 12, true) as EndpointId,
     ifindex: view.getUint32(offset + 16, true) as Ifindex,
     ipv4: readAddrOrNull(view, offset + 24),
@@ -139,6 +145,7 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint8(offset + 8, value.enableServices ? 1 : 0);
   view.setUint8(offset + 9, value.enableRefusals ? 1 : 0);
   view.setUint8(offset + 10, value.enableOverlay ? 1 : 0);
+  view.setUint8(offset + 11, value.enableStack ? 1 : 0);
   view.setUint32(offset + 12, value.endpoint, true);
   view.setUint32(offset + 16, value.ifindex, true);
   writeAddrOrNull(view, offset + 24, value.ipv4);
@@ -193,6 +200,7 @@ export const ZERO_CONFIG: Config = {
   enableServices: false,
   enableRefusals: false,
   enableOverlay: false,
+  enableStack: false,
   endpoint: 0 as EndpointId,
   ifindex: 0 as Ifindex,
   ipv4: null,
@@ -235,6 +243,7 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   enableServices: "ClusterIP, node ports and their like",
   enableRefusals: "the world is told at once that a node port has none",
   enableOverlay: "pods of other nodes, with their identity in the packet",
+  enableStack: "services are another proxy's: what pods send to them passes the node's stack, and is judged where it leaves that",
   endpoint: "",
   ifindex: "host side of the veth pair",
   ipv4: "v4-mapped; zero: none",

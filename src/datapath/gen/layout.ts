@@ -3,7 +3,7 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '7228532f827071b9';
+export const LAYOUT_HASH = '534c2dbaae32424b';
 
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 45;
@@ -29,6 +29,7 @@ export const MAP_SPECS = {
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 12, maxEntries: 524288, flags: 1 },
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   netns_endpoints: { name: 'netns_endpoints', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 16384, flags: 1 },
+  passages: { name: 'passages', type: 'perCpuArray', keySize: 4, valueSize: 32, maxEntries: 1, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
   policy_peers: { name: 'policy_peers', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   policy_revisions: { name: 'policy_revisions', type: 'array', keySize: 4, valueSize: 12, maxEntries: 131072, flags: 0 },
@@ -48,7 +49,7 @@ export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
   affinity: 'a70c398a',
   affinity_usage: 'dec62b8c',
   backends: 'ce902add',
-  conntrack: '1c8c6569',
+  conntrack: 'fa208934',
   counters: '30680763',
   ct_usage: '2866523d',
   drops: '4f6132ac',
@@ -56,11 +57,12 @@ export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
   endpoints: 'ba370548',
   event_accounts: '6511798a',
   event_state: '0d874bf2',
-  events: '4c83d69d',
+  events: '770dc390',
   fragments: 'c199cba2',
   ipcache: 'd501ee9e',
   judges: '2866523d',
   netns_endpoints: '92986235',
+  passages: 'b99f6045',
   policy: '5814c847',
   policy_peers: '4a90b2eb',
   policy_revisions: 'd1907c0b',

@@ -28,6 +28,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   ipcache: 'desired',
   judges: 'programs',
   netns_endpoints: 'apart',
+  passages: 'apart',
   policy: 'desired',
   policy_peers: 'desired',
   policy_revisions: 'desired',
@@ -36,7 +37,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   snat: 'connections',
   sock_accounts: 'apart',
   sock_origins: 'apart',
-  translations: 'connections',
+  translations: 'apart',
   world_openings: 'connections',
 };
 

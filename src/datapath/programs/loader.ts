@@ -21,6 +21,7 @@ const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   policy_peers: (c) => c.enablePolicy,
   fragments: (c) => c.enableFragments,
   snat: (c) => c.enableMasquerade || c.enableServices,
+  passages: (c) => c.enableStack,
   events: (c) => c.enableEvents,
   event_state: (c) => c.enableEvents,
   event_accounts: (c) => c.enableEvents,

@@ -1,6 +1,33 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { listNftChains, listXtablesChains } from '../../datapath/index.ts';
-import type { ProxyFacts } from './judge-proxy.ts';
+import { type FilterChain, listNftChains, listXtablesChains } from '../../datapath/index.ts';
+
+/** What another proxy for services has on this node. */
+export type ProxyFacts = {
+  readonly chains: readonly FilterChain[];
+  /** Virtual servers of IPVS. */
+  readonly ipvs: number;
+  /** Processes named kube-proxy in the node's network namespace. */
+  readonly processes: readonly number[];
+};
+
+/** Kubelet makes these for itself, some only when it is old: no service goes through them. */
+const OF_KUBELET = new Set([
+  'KUBE-FIREWALL',
+  'KUBE-KUBELET-CANARY',
+  'KUBE-IPTABLES-HINT',
+  'KUBE-MARK-DROP',
+  'KUBE-MARK-MASQ',
+  'KUBE-POSTROUTING',
+]);
+
+export function isKubeProxys({ table, chain }: FilterChain): boolean {
+  return table === 'kube-proxy' || (chain.startsWith('KUBE-') && !OF_KUBELET.has(chain));
+}
+
+/** Does anybody else turn packets to services here, or may what he has turned still be under way? */
+export function hasProxy({ chains, ipvs, processes }: ProxyFacts): boolean {
+  return chains.some(isKubeProxys) || ipvs > 0 || processes.length > 0;
+}
 
 /** Throws what reading the packet filter throws. */
 export async function proxyFacts(): Promise<ProxyFacts> {
