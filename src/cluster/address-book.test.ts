@@ -112,6 +112,18 @@ describe('the rows of the ipcache', () => {
     expect(rows()['10.244.1.2/32']).toEqual([RESERVED_IDS['service-range'], 0]);
   });
 
+  test('a range of pods within one of services decides as long as it is there', () => {
+    const { book, rows } = bookOf();
+    const services = [prefix('10.244.0.0/16')];
+    book.followRanges({ services, pods: [prefix('10.244.1.0/24')] });
+    book.changes();
+    expect(rows()).toMatchObject({ '10.244.1.2/32': [256, 0] });
+    book.followRanges({ services, pods: [] });
+    expect([...book.changes()]).toContainEqual(['10.244.1.2/32', undefined]);
+    book.followRanges({ services, pods: [prefix('10.244.1.0/24')] });
+    expect(book.changes().get('10.244.1.2/32')?.value.identity).toBe(256);
+  });
+
   test('whatever changes: what it said of that adds up to all that there is', () => {
     const addrs = ['10.244.1.2', '10.244.1.3', '10.244.2.2', '172.18.0.3', '10.96.0.1'].map(parseAddr);
     const addr = fc.constantFrom(...addrs);

@@ -146,9 +146,9 @@ export class AddressBook {
         if (wide.some((range) => range.contains(prefix))) this.#changed.add(text);
       }
     }
-    // Pods may be in ranges of pods: only what is the services' decides about an address.
-    const isServices = (prefix: Prefix) =>
-      [before, this.#ranges].some((one) => one.rows().get(prefix.toString())?.value.identity === SERVICES);
+    // Pods may be in ranges of pods: only what is the services', or was, decides about an address. Where a range of pods
+    // within one of services comes or goes, that is what lies around it.
+    const isServices = (prefix: Prefix) => [before, this.#ranges].some((one) => one.of(prefix) === SERVICES);
     this.#touchWithin(changed.filter(isServices));
   }
 
