@@ -9,6 +9,7 @@ const SIZE = { columns: 101, rows: 41 };
 export class Terminal {
   readonly #pty = new Pty();
   readonly #exited: Promise<number>;
+  readonly #drained: Promise<unknown>;
   #shown = '';
 
   constructor(argv: readonly string[], env: NodeJS.ProcessEnv) {
@@ -17,6 +18,7 @@ export class Terminal {
     const child = spawn('setsid', ['--ctty', '--', ...argv], { stdio: [slave, slave, slave], env });
     this.#pty.closeSlave();
     this.#exited = once(child, 'exit').then(([code, signal]) => Number(code ?? `-${String(signal).length}`));
+    this.#drained = once(this.#pty.output, 'end');
     this.#pty.output.on('data', (chunk: Buffer) => {
       this.#shown += chunk.toString();
     });
@@ -39,9 +41,10 @@ export class Terminal {
     this.#pty.resize(columns, rows);
   }
 
-  /** The exit code, once it has ended. */
+  /** The exit code, once it has ended and all that it said is shown. */
   async ended(): Promise<number> {
     const code = await this.#exited;
+    await this.#drained;
     this.#pty.close();
     return code;
   }
