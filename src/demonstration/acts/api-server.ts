@@ -13,6 +13,7 @@ import {
   type Stage,
 } from '../stage/index.ts';
 import { startCount, startSend } from '../tools/index.ts';
+import { admitClientsOnly } from './clients-only.ts';
 
 const NAMESPACE = 'silence';
 const PORT = 8080;
@@ -26,17 +27,7 @@ const HOST = '.91';
 type Scene = { readonly server: Actor; readonly client: Actor; readonly guest: Actor; readonly stranger: Actor };
 
 async function build(stage: Stage): Promise<Scene> {
-  await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-  await stage.apply({
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name: 'server', namespace: NAMESPACE },
-    spec: {
-      podSelector: { matchLabels: { role: 'server' } },
-      policyTypes: ['Ingress'],
-      ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
-    },
-  });
+  await admitClientsOnly(stage, NAMESPACE);
   const node = stage.nodes.otherThan(stage.node) ?? stage.node;
   const pod = (name: string, role: string, where = stage.node) =>
     stage.startPod({ namespace: NAMESPACE, name, labels: { role }, node: where });

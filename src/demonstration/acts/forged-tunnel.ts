@@ -24,6 +24,7 @@ import {
   sumDrops,
 } from '../stage/index.ts';
 import { probe, startServe } from '../tools/index.ts';
+import { admitClientsOnly } from './clients-only.ts';
 
 const NAMESPACE = 'tunnel';
 const PORT = 8080;
@@ -41,17 +42,7 @@ type Scene = {
 };
 
 async function build(stage: Stage, node: NodePlace): Promise<Scene> {
-  await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-  await stage.apply({
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name: 'server', namespace: NAMESPACE },
-    spec: {
-      podSelector: { matchLabels: { role: 'server' } },
-      policyTypes: ['Ingress'],
-      ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
-    },
-  });
+  await admitClientsOnly(stage, NAMESPACE);
   const [client, server] = await Promise.all([
     stage.startPod({ namespace: NAMESPACE, name: 'client', labels: { role: 'client' } }),
     stage.startPod({ namespace: NAMESPACE, name: 'server', labels: { role: 'server' }, node }),

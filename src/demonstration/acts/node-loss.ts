@@ -19,6 +19,7 @@ import {
   sendCase,
 } from '../stage/index.ts';
 import { startCount, startSend } from '../tools/index.ts';
+import { admitClientsOnly } from './clients-only.ts';
 
 const NAMESPACE = 'guests';
 const PORT = 8080;
@@ -37,17 +38,7 @@ async function build(stage: Stage): Promise<Scene> {
   await stage.sandbox.waitReady({ pods: [] });
   await stage.nodes.find();
   const node = stage.nodes.named(name);
-  await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-  await stage.apply({
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name: 'server', namespace: NAMESPACE },
-    spec: {
-      podSelector: { matchLabels: { role: 'server' } },
-      policyTypes: ['Ingress'],
-      ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
-    },
-  });
+  await admitClientsOnly(stage, NAMESPACE);
   const pod = (role: string, where?: NodePlace) =>
     stage.startPod({ namespace: NAMESPACE, name: role, labels: { role }, ...(where && { node: where }) });
   const [server, client, stranger] = await Promise.all([pod('server', node), pod('client'), pod('stranger')]);

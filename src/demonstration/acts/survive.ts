@@ -4,6 +4,7 @@ import { namespacedName, systemClock } from '../../base/index.ts';
 import { newMarker, ping, podFrame, syn, udp } from '../frames/index.ts';
 import { type Actor, type AttackLine, dropCounts, dropsText, joinSeen, plural, type Stage } from '../stage/index.ts';
 import { startConnect, startCount, startSend, startServe } from '../tools/index.ts';
+import { admitClientsOnly } from './clients-only.ts';
 
 const NAMESPACE = 'survive';
 const PORT = 8080;
@@ -45,17 +46,7 @@ export type SurviveOptions = { readonly kills?: number };
 
 /** 7. The agent may die: the datapath does not notice. */
 export async function* survive(stage: Stage, options: SurviveOptions = {}): AsyncGenerator<AttackLine> {
-  await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-  await stage.apply({
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name: 'server', namespace: NAMESPACE },
-    spec: {
-      podSelector: { matchLabels: { role: 'server' } },
-      policyTypes: ['Ingress'],
-      ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
-    },
-  });
+  await admitClientsOnly(stage, NAMESPACE);
   const pod = (role: string) => stage.startPod({ namespace: NAMESPACE, name: role, labels: { role } });
   const [client, server, stranger] = await Promise.all([pod('client'), pod('server'), pod('stranger')]);
   try {
