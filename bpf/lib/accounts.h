@@ -70,7 +70,7 @@ static __always_inline void count_refusal(const struct drop_key *key)
 /* True when the payer may write one more. Half of the ring is for those who stay within a 64th
  * of their rate: whoever writes more finds it closed, so that many busy ones, or many pods of one
  * tenant, do not take the word from the others. */
-static __always_inline bool event_may(struct event_account *account)
+static __always_inline bool event_may(struct event_account *account, enum event_share share)
 {
 	__u32 window = bpf_ktime_get_coarse_ns() >> 30, used;
 
@@ -78,45 +78,49 @@ static __always_inline bool event_may(struct event_account *account)
 		return true;
 	if (account->window != window) {
 		account->window = window;
-		account->used = 0;
+		__builtin_memset(account->used, 0, sizeof(account->used));
 	}
-	used = account->used;
+	used = account->used[share];
 	if (used >= CONFIG(event_rate))
 		return false;
 	if (used >= (CONFIG(event_rate) + 63) / 64 &&
 	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >
 		    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2)
 		return false;
-	__sync_fetch_and_add(&account->used, 1);
+	__sync_fetch_and_add(&account->used[share], 1);
 	return true;
 }
 
 /* An event that is not written: for want of room in the ring, or of the payer's share. `row`: that
- * of the payer's drops, if this is one; it is this CPU's own, and costs no lock. */
+ * of the payer's drops, if this is one; it is this CPU's own, and costs no lock. Without one it may
+ * be a socket's program that counts, see add_whole(). */
 static __always_inline void event_missed(struct event_account *account, struct drop_counter *row,
 					 bool lost)
 {
 	__u32 zero = 0;
 	struct event_state *state = bpf_map_lookup_elem(&event_state, &zero);
+	__u64 *sum = state && lost ? &state->lost : state ? &state->suppressed : 0;
 
-	if (row)
+	if (row) {
 		row->untold += 1;
-	else
-		__sync_fetch_and_add(&account->missed, 1);
-	if (state && lost)
-		state->lost += 1;
-	else if (state)
-		state->suppressed += 1;
+		if (sum)
+			*sum += 1;
+		return;
+	}
+	__sync_fetch_and_add(&account->missed, 1);
+	if (sum)
+		add_whole(sum);
 }
 
 /* True when the payer's share has room for one more event, which is taken. */
-static __always_inline bool event_take(__u32 payer, struct drop_counter *row)
+static __always_inline bool event_take(__u32 payer, enum event_share share,
+				       struct drop_counter *row)
 {
 	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
 
 	if (!account)
 		return false;
-	if (event_may(account))
+	if (event_may(account, share))
 		return true;
 	event_missed(account, row, false);
 	return false;

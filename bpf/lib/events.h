@@ -66,9 +66,18 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 /* Apart for the sake of those who let pass what they tell of. */
 VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
 {
-	if (flow && CONFIG(enable_events) && event_take(event_payer(flow), 0))
+	if (flow && CONFIG(enable_events) && event_take(event_payer(flow), EVENT_SHARE_PASSED, 0))
 		event_write(skb, flow, type, reason);
 	return 0;
+}
+
+/* What policy drops, anybody may cause at will, and not what he sends that no pod may. */
+static __always_inline enum event_share event_share_of(__u8 reason)
+{
+	return reason == DROP_POLICY_EGRESS || reason == DROP_POLICY_INGRESS ||
+			       reason == DROP_REVOKED
+		       ? EVENT_SHARE_DENIED
+		       : EVENT_SHARE_BROKEN;
 }
 
 /* Most of a flood is not written: that much is known without a call. */
@@ -77,7 +86,7 @@ static __always_inline void tell_drop(struct __sk_buff *skb, const struct flow *
 {
 	__u32 payer = event_payer(flow);
 
-	if (event_take(payer, payer >> 1 == key->endpoint ? row : 0))
+	if (event_take(payer, event_share_of(key->reason), payer >> 1 == key->endpoint ? row : 0))
 		event_write(skb, flow, EVENT_DROP, key->reason);
 }
 

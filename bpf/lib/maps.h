@@ -239,7 +239,7 @@ typedef __u32 event_account_index __tag(by enum direction);
  * nobody's. */
 struct event_account {
 	__u32 window; /* second, of 2^30 ns, that `used` belongs to */
-	__u32 used;
+	__u32 used[EVENT_SHARES] __tag(by enum event_share);
 	__u64 missed; /* events that were not written, but for those in `drops` */
 };
 
@@ -261,4 +261,4 @@ struct {
 } judges SEC(".maps");
 
 _Static_assert(sizeof(struct event_state) == 16, "event_state");
-_Static_assert(sizeof(struct event_account) == 16, "event_account");
+_Static_assert(sizeof(struct event_account) == 24, "event_account");

@@ -45,7 +45,7 @@ static __always_inline void tell_refusal(struct bpf_sock_addr *ctx, const union 
 
 	resolve_frontend(addr, &destination);
 	payer = refusal_payer(pod, is_node);
-	event = event_take(payer, 0) ? event_reserve(payer) : 0;
+	event = event_take(payer, EVENT_SHARE_DENIED, 0) ? event_reserve(payer) : 0;
 	if (!event)
 		return;
 	__builtin_memset(event, 0, sizeof(*event));

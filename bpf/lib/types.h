@@ -448,6 +448,16 @@ struct drop_key {
 	__u8 direction __tag(enum direction); /* seen from the endpoint */
 };
 
+/* What an endpoint may tell of in a second it may of each of these apart: a pod that floods with
+ * the one does not hide what it does of another. */
+enum event_share {
+	EVENT_SHARE_PASSED = 0, /* connections that were let pass, and their end */
+	EVENT_SHARE_DENIED = 1, /* what policy dropped or a socket was refused */
+	EVENT_SHARE_BROKEN = 2, /* dropped for any other reason: forged, malformed, over quota */
+};
+
+#define EVENT_SHARES 3
+
 enum event_type {
 	EVENT_OPEN = 1,	 /* a new connection was allowed */
 	EVENT_DROP = 2,	 /* a packet was dropped */

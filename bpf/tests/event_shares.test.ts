@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { endpointId } from '../../src/model/index.ts';
 import { parseAddr } from '../../src/net/index.ts';
 import { fromPod, fromWorld, udp } from './frames.ts';
-import { WORLD } from './lab.ts';
-import { A, B, CHAOS, Pair } from './pair.ts';
+import { allow, WORLD } from './lab.ts';
+import { A, B, BACKEND, CHAOS, CLIENT, Pair, SERVICE, UDP } from './pair.ts';
 
 const RECORD = 88;
 const RING = 64 * 1024;
@@ -36,6 +36,23 @@ describe('one endpoint that floods the ring', () => {
     expect(pair.datapath.missedEvents(3)).toBe(0);
     const { lost, suppressed } = pair.datapath.eventLoss();
     expect(lost + suppressed).toBe(pair.datapath.missedEvents(1));
+  });
+
+  test('does not hide what else it does: what it opens, and what it forges', async () => {
+    const a = [allow('egress', BACKEND, UDP, SERVICE)];
+    using pair = await Pair.create({ a, config: { eventRate: RATE }, sizes: { events: RING } });
+    pair.own(pair.a);
+    pair.own(pair.b);
+    pair.datapath.events();
+    flood(pair, 20_000);
+    const forged = { ip: { source: parseAddr('10.244.1.99') } };
+    for (const frame of [fromPod(pair.a, B, udp(CLIENT, SERVICE)), fromPod(pair.a, B, udp(CLIENT, SERVICE), forged)])
+      pair.datapath.run(pair.a.programs.fromPod, frame, { repeat: 1 });
+
+    const told = pair.datapath.events();
+    expect(told.filter(({ type }) => type === 'open')).toHaveLength(1);
+    expect(told.filter(({ reason }) => reason === 'spoofed-ip')).toHaveLength(1);
+    expect(told.filter(({ reason }) => reason === 'policy-egress').length + pair.datapath.missedEvents(1)).toBe(20_000);
   });
 
   test('from outside: what comes for one pod is on its account, and not on that of what it sends', async () => {

@@ -56,6 +56,15 @@ function emitStruct(struct: Struct, layout: Layout): Emitted {
     `  decode: decode${name},`,
     '};',
   ];
+  if (struct.name === 'event') {
+    lines.push(
+      '',
+      '/** Where each field stands: of most records nobody asks for all of them. */',
+      'export const EVENT_OFFSETS = {',
+      ...fields.map(({ field }) => `  ${camel(field.name)}: ${field.offset},`),
+      '} as const;',
+    );
+  }
   if (struct.name === 'config') {
     lines.push(
       '',

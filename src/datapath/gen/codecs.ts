@@ -1512,6 +1512,29 @@ export const eventCodec: Codec<Event> = {
   decode: decodeEvent,
 };
 
+/** Where each field stands: of most records nobody asks for all of them. */
+export const EVENT_OFFSETS = {
+  timestamp: 0,
+  source: 8,
+  destination: 24,
+  sourcePort: 40,
+  destinationPort: 42,
+  sourceIdentity: 44,
+  destinationIdentity: 48,
+  sourceEndpoint: 52,
+  destinationEndpoint: 54,
+  rule: 56,
+  length: 64,
+  ifindex: 68,
+  ethertype: 72,
+  type: 74,
+  reason: 75,
+  hook: 76,
+  protocol: 77,
+  tcpFlags: 78,
+  isReply: 79,
+} as const;
+
 /** Events that were not written, all of them. */
 export type EventState = {
   /** the ring was full */
@@ -1555,36 +1578,39 @@ export const eventStateCodec: Codec<EventState> = {
 export type EventAccount = {
   /** second, of 2^30 ns, that `used` belongs to */
   readonly window: number;
-  readonly used: number;
+  /** by event_share */
+  readonly used: readonly [number, number, number];
   /** events that were not written, but for those in `drops` */
   readonly missed: bigint;
 };
 
-export const EVENT_ACCOUNT_SIZE = 16;
+export const EVENT_ACCOUNT_SIZE = 24;
 
 export function decodeEventAccount(view: DataView, offset = 0): EventAccount {
   return {
     window: view.getUint32(offset, true),
-    used: view.getUint32(offset + 4, true),
-    missed: view.getBigUint64(offset + 8, true),
+    used: [view.getUint32(offset + 4, true), view.getUint32(offset + 8, true), view.getUint32(offset + 12, true)],
+    missed: view.getBigUint64(offset + 16, true),
   };
 }
 
 /** The bytes at `offset` must be zero. */
 export function writeEventAccount(view: DataView, offset: number, value: EventAccount): void {
   view.setUint32(offset, value.window, true);
-  view.setUint32(offset + 4, value.used, true);
-  view.setBigUint64(offset + 8, value.missed, true);
+  view.setUint32(offset + 4, value.used[0], true);
+  view.setUint32(offset + 8, value.used[1], true);
+  view.setUint32(offset + 12, value.used[2], true);
+  view.setBigUint64(offset + 16, value.missed, true);
 }
 
 export function encodeEventAccount(value: EventAccount): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(16);
+  const bytes = new Uint8Array(24);
   writeEventAccount(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const eventAccountCodec: Codec<EventAccount> = {
-  size: 16,
+  size: 24,
   write: writeEventAccount,
   decode: decodeEventAccount,
 };

@@ -3,7 +3,7 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '534c2dbaae32424b';
+export const LAYOUT_HASH = 'fe6245fbec751e5a';
 
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 45;
@@ -22,7 +22,7 @@ export const MAP_SPECS = {
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
   endpoints: { name: 'endpoints', type: 'hash', keySize: 16, valueSize: 12, maxEntries: 16384, flags: 0 },
-  event_accounts: { name: 'event_accounts', type: 'array', keySize: 4, valueSize: 16, maxEntries: 131072, flags: 0 },
+  event_accounts: { name: 'event_accounts', type: 'array', keySize: 4, valueSize: 24, maxEntries: 131072, flags: 0 },
   event_state: { name: 'event_state', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 1, flags: 0 },
   events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 1048576, flags: 0 },
   fragments: { name: 'fragments', type: 'lruHash', keySize: 8, valueSize: 48, maxEntries: 32768, flags: 0 },
@@ -46,31 +46,31 @@ export type MapName = keyof typeof MAP_SPECS;
 
 /** What the rows of a map mean, for the name of its pin: others are written by others. */
 export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
-  affinity: 'a70c398a',
-  affinity_usage: 'dec62b8c',
-  backends: 'ce902add',
-  conntrack: 'fa208934',
-  counters: '30680763',
-  ct_usage: '2866523d',
-  drops: '4f6132ac',
-  endpoint_words: '6ac6a578',
-  endpoints: 'ba370548',
-  event_accounts: '6511798a',
-  event_state: '0d874bf2',
-  events: '770dc390',
-  fragments: 'c199cba2',
-  ipcache: 'd501ee9e',
-  judges: '2866523d',
-  netns_endpoints: '92986235',
-  passages: 'b99f6045',
-  policy: '5814c847',
-  policy_peers: '4a90b2eb',
-  policy_revisions: 'd1907c0b',
-  service_slots: '3d853d6d',
-  services: 'f06fb56d',
-  snat: 'b2201136',
-  sock_accounts: 'a7c61bb0',
-  sock_origins: 'eb0bda70',
-  translations: 'f7fbb598',
-  world_openings: '80ff3a27',
+  affinity: '0afc0b4f',
+  affinity_usage: '4dbde161',
+  backends: '392e1254',
+  conntrack: '69c53181',
+  counters: 'f12a0041',
+  ct_usage: 'f274e222',
+  drops: '84c3d3e0',
+  endpoint_words: 'eca7013a',
+  endpoints: '2e8a460f',
+  event_accounts: '3ae8fab9',
+  event_state: 'ca992cb6',
+  events: '50bb653b',
+  fragments: 'a679e6d0',
+  ipcache: '499bc004',
+  judges: 'f274e222',
+  netns_endpoints: 'cbc0dd45',
+  passages: 'b65a2c1f',
+  policy: '685ae2b1',
+  policy_peers: '6ca139f1',
+  policy_revisions: '17ab2f39',
+  service_slots: '416433ff',
+  services: '1423cab4',
+  snat: 'd9971d19',
+  sock_accounts: '65831018',
+  sock_origins: '2a3f5e9b',
+  translations: '92d61109',
+  world_openings: '34db0b31',
 };

@@ -13,7 +13,7 @@ import type { MapSet } from './map-set.ts';
 import { PerCpuMap } from './per-cpu-map.ts';
 import { u32Codec } from './scalar-codecs.ts';
 
-const UNUSED: EventAccount = { window: 0, used: 0, missed: 0n };
+const UNUSED: EventAccount = { window: 0, used: [0, 0, 0], missed: 0n };
 const REASONS = Object.keys(DROP_REASON) as DropReason[];
 const DIRECTIONS = Object.keys(DIRECTION) as Direction[];
 

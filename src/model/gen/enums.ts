@@ -85,6 +85,17 @@ export const TRANSLATION_FLAG = {
 } as const;
 export type TranslationFlag = keyof typeof TRANSLATION_FLAG;
 
+/**
+ * What an endpoint may tell of in a second it may of each of these apart: a pod that floods with the one does not
+ * hide what it does of another.
+ */
+export const EVENT_SHARE = {
+  passed: 0,
+  denied: 1,
+  broken: 2,
+} as const;
+export type EventShare = keyof typeof EVENT_SHARE;
+
 export const EVENT_TYPE = {
   open: 1,
   drop: 2,

@@ -26,6 +26,7 @@ export const SOCK_NAMED = 4;
 export const SOCK_OTHERS = 0;
 export const SOCK_ALL = 18446744073709551615n;
 export const BACKEND_DIRECT = 4294967295;
+export const EVENT_SHARES = 3;
 export const CB_ENDPOINT = 0;
 export const CB_IFINDEX = 1;
 export const WORLD_OPENINGS = 16384;
