@@ -43,6 +43,7 @@ export {
   type EndpointsMap,
   type EndpointWord,
   type EndpointWords,
+  EVENT_RECORD,
   type EventLoss,
   EventRing,
   endpointsMap,

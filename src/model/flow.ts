@@ -54,6 +54,8 @@ export type FlowDenial = {
   readonly policies: readonly string[];
   /** One sentence. */
   readonly reason: string;
+  /** By what was in force when it came, or, where that is not remembered, by what is in force when it is looked at. */
+  readonly judged?: 'then' | 'later';
   /** The rule that would have allowed it, had the fewest of its conditions failed. */
   readonly nearestMiss?: {
     readonly policy: string;

@@ -24,9 +24,18 @@ export class BootClock {
 
   /** Milliseconds since the epoch for nanoseconds of CLOCK_BOOTTIME. */
   toWall(bootNs: number): number {
+    return this.#booted() + bootNs / 1e6;
+  }
+
+  /** The other way round. */
+  toBoot(wallMs: number): number {
+    return (wallMs - this.#booted()) * 1e6;
+  }
+
+  #booted(): number {
     const now = this.#clock.now();
     if (Math.abs(now - this.#sampledAt) > SAMPLE_EVERY_MS) this.#sample(now);
-    return this.#bootedAt + bootNs / 1e6;
+    return this.#bootedAt;
   }
 
   #sample(now: number): void {

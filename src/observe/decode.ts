@@ -38,17 +38,17 @@ export type DatapathEvent = {
 
 export type WorkloadName = { readonly namespace: string; readonly pod: string };
 
-/** What the agent knows now about the numbers in an event. Everything may be unknown. */
+/** What the numbers in an event meant at `time` (ms since the epoch). Everything may be unknown. */
 export type FlowLookup = {
   /** `k8s:app=web`, sorted. */
-  readonly labels: (identity: number) => readonly string[] | undefined;
-  readonly endpoint: (id: number) => WorkloadName | undefined;
-  /** The pod of another node that owns the address *and* has this identity: an address alone proves nothing. */
-  readonly address: (addr: string, identity: number) => WorkloadName | undefined;
+  readonly labels: (identity: number, time: number) => readonly string[] | undefined;
+  readonly endpoint: (id: number, time: number) => WorkloadName | undefined;
+  /** The pod of another node that owned the address *and* had this identity: an address alone proves nothing. */
+  readonly address: (addr: string, identity: number, time: number) => WorkloadName | undefined;
   /** `NetworkPolicy tenant-a/backend ingress[0]` */
-  readonly rule: (id: number) => string | undefined;
+  readonly rule: (id: number, time: number) => string | undefined;
   /** Why policy dropped it. */
-  readonly denial: (event: DatapathEvent) => FlowDenial | undefined;
+  readonly denial: (event: DatapathEvent, time: number) => FlowDenial | undefined;
 };
 
 export type DecodeContext = {
@@ -67,31 +67,35 @@ const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 
 /** The event with names instead of numbers. */
-export function decodeFlow(event: DatapathEvent, context: DecodeContext): Flow {
-  const { lookup } = context;
-  const icmp = event.protocol === PROTOCOL_NUMBERS.ICMP || event.protocol === PROTOCOL_NUMBERS.ICMPv6;
-  const isIp = event.ethertype === IPV4 || event.ethertype === IPV6 || event.ethertype === 0;
-  const ports = isIp && !icmp;
+export function decodeFlow(event: DatapathEvent, { node, lookup, toWall }: DecodeContext): Flow {
   const dropped = event.type === 'drop';
-  const denial = dropped ? lookup.denial(event) : undefined;
+  const time = toWall(event.timestamp);
+  const denial = dropped ? lookup.denial(event, time) : undefined;
+  const protocol = protocolOf(event.ethertype, event.protocol);
+  const port = (number: number) => (hasPorts(event.ethertype, event.protocol) ? number : 0);
+  const end = (what: Omit<EndNumbers, 'time'>) => flowEnd({ ...what, port: port(what.port), time }, lookup);
   return {
-    time: context.toWall(event.timestamp),
-    node: context.node,
+    time,
+    node,
     type: event.type,
     verdict: dropped ? 'dropped' : 'forwarded',
     ...(dropped ? { dropReason: event.reason } : {}),
     direction: directionOf(event.hook),
-    source: flowEnd(event.source, ports ? event.sourcePort : 0, event.sourceIdentity, event.sourceEndpoint, lookup),
-    destination: flowEnd(
-      event.destination,
-      ports ? event.destinationPort : 0,
-      event.destinationIdentity,
-      event.destinationEndpoint,
-      lookup,
-    ),
-    protocol: isIp ? ipProtocol(event) : (ETHERTYPE_NAMES.get(event.ethertype) ?? hex(event.ethertype)),
-    tcpFlags: event.protocol === PROTOCOL_NUMBERS.TCP && isIp ? tcpFlagNames(event.tcpFlags) : [],
-    rules: rulesOf(event.rule, lookup),
+    source: end({
+      addr: event.source,
+      port: event.sourcePort,
+      identity: event.sourceIdentity,
+      endpoint: event.sourceEndpoint,
+    }),
+    destination: end({
+      addr: event.destination,
+      port: event.destinationPort,
+      identity: event.destinationIdentity,
+      endpoint: event.destinationEndpoint,
+    }),
+    protocol,
+    tcpFlags: tcpFlagsOf(event.ethertype, event.protocol, event.tcpFlags),
+    rules: rulesOf(event.rule, lookup, time),
     ...(denial === undefined ? {} : { denial }),
     isReply: event.isReply,
     length: event.length,
@@ -100,30 +104,46 @@ export function decodeFlow(event: DatapathEvent, context: DecodeContext): Flow {
   };
 }
 
-function directionOf(hook: FlowHook): Direction {
+export function directionOf(hook: FlowHook): Direction {
   return hook === 'from-pod' || hook === 'socket' ? 'egress' : 'ingress';
 }
 
-function flowEnd(addr: string, port: number, identity: number, endpoint: number, lookup: FlowLookup): FlowEnd {
-  const name = endpoint === 0 ? lookup.address(addr, identity) : lookup.endpoint(endpoint);
+type EndNumbers = {
+  readonly addr: string;
+  readonly port: number;
+  readonly identity: number;
+  readonly endpoint: number;
+  readonly time: number;
+};
+
+function flowEnd({ addr, port, identity, endpoint, time }: EndNumbers, lookup: FlowLookup): FlowEnd {
+  const name = endpoint === 0 ? lookup.address(addr, identity, time) : lookup.endpoint(endpoint, time);
   return {
     addr,
     ...(port === 0 ? {} : { port }),
     identity,
-    labels: identity === 0 ? [] : (lookup.labels(identity) ?? []),
+    labels: identity === 0 ? [] : (lookup.labels(identity, time) ?? []),
     ...(name === undefined ? {} : { namespace: name.namespace, pod: name.pod }),
     ...(endpoint === 0 ? {} : { endpoint }),
   };
 }
 
-/** IPv6 that was dropped before its headers were read has no protocol number. */
-function ipProtocol(event: DatapathEvent): string {
-  if (event.protocol !== 0) return protocolName(event.protocol);
-  return event.ethertype === IPV6 ? 'IPv6' : 'IPv4';
+const isIp = (ethertype: number): boolean => ethertype === IPV4 || ethertype === IPV6 || ethertype === 0;
+
+/** Of what is no IP the protocol number says nothing; ICMP has a type where others have ports. */
+export function hasPorts(ethertype: number, protocol: number): boolean {
+  return isIp(ethertype) && protocol !== PROTOCOL_NUMBERS.ICMP && protocol !== PROTOCOL_NUMBERS.ICMPv6;
 }
 
-function rulesOf([ingress, egress]: readonly [number, number], lookup: FlowLookup): FlowRules {
-  const text = (id: number) => (id === 0 ? undefined : (lookup.rule(id) ?? `rule ${id} (gone)`));
+/** IPv6 that was dropped before its headers were read has no protocol number. */
+export function protocolOf(ethertype: number, protocol: number): string {
+  if (!isIp(ethertype)) return ETHERTYPE_NAMES.get(ethertype) ?? hex(ethertype);
+  if (protocol !== 0) return protocolName(protocol);
+  return ethertype === IPV6 ? 'IPv6' : 'IPv4';
+}
+
+export function rulesOf([ingress, egress]: readonly [number, number], lookup: FlowLookup, time: number): FlowRules {
+  const text = (id: number) => (id === 0 ? undefined : (lookup.rule(id, time) ?? `rule ${id} (gone)`));
   const ingressRule = text(ingress);
   const egressRule = text(egress);
   return {
@@ -132,7 +152,8 @@ function rulesOf([ingress, egress]: readonly [number, number], lookup: FlowLooku
   };
 }
 
-function tcpFlagNames(flags: number): TcpFlag[] {
+export function tcpFlagsOf(ethertype: number, protocol: number, flags: number): readonly TcpFlag[] {
+  if (protocol !== PROTOCOL_NUMBERS.TCP || !isIp(ethertype)) return [];
   return TCP_FLAGS.filter((_, bit) => (flags & (1 << bit)) !== 0);
 }
 

@@ -2,8 +2,8 @@ import type { Flow, FlowEnd, FlowFilter } from '../model/index.ts';
 
 type Test = (flow: Flow) => boolean;
 
-/** Compiled once a reader: a filter that asks for nothing costs nothing. */
-export function compileFilter(filter: FlowFilter): Test {
+/** Compiled once a reader; undefined for a filter that asks for nothing. */
+export function compileFilter(filter: FlowFilter): Test | undefined {
   const tests: Test[] = [
     ...any(filter.fromPod, (wanted) => (flow) => isPod(flow.source, wanted)),
     ...any(filter.toPod, (wanted) => (flow) => isPod(flow.destination, wanted)),
@@ -19,7 +19,14 @@ export function compileFilter(filter: FlowFilter): Test {
     ...any(filter.port, (port) => (flow) => flow.source.port === port || flow.destination.port === port),
     ...any(filter.protocol, (wanted) => (flow) => flow.protocol.toLowerCase() === wanted.toLowerCase()),
   ];
-  return (flow) => tests.every((test) => test(flow));
+  return tests.length === 0 ? undefined : (flow) => tests.every((test) => test(flow));
+}
+
+/** Every flow that the filter lets through has an end in one of these; undefined: it may be any. */
+export function namespacesOf({ namespace, pod, fromPod, toPod }: FlowFilter): readonly string[] | undefined {
+  const ofPods = [pod, fromPod, toPod].find((wanted) => wanted !== undefined && wanted.length > 0);
+  if (namespace !== undefined && namespace.length > 0) return namespace;
+  return ofPods?.map((wanted) => (wanted.includes('/') ? wanted.slice(0, wanted.indexOf('/')) : 'default'));
 }
 
 /** One test that holds when one of the values does; none when the field was not given. */

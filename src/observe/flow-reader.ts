@@ -1,21 +1,31 @@
-import type { Flow, FlowMessage } from '../model/index.ts';
+import type { FlowLossPlace } from '../model/index.ts';
+import { isKept, type Kept } from './flow-block.ts';
+
+/** What waits for a reader: a record, or how many are missing there. */
+export type Waiting = Kept | { readonly place: FlowLossPlace; readonly count: number };
+
+export type FlowReaderOptions = {
+  readonly matches: (view: DataView, at: number) => boolean;
+  /** Records that may wait. */
+  readonly capacity: number;
+  /** Bytes of a record. */
+  readonly size: number;
+};
 
 /**
- * The queue of one reader. The writer never waits: when the queue is full, flows are counted instead of kept, and the
- * reader is told how many at the place where they are missing.
+ * The queue of one reader, of places in the store. The writer never waits: when the queue is full, or the store has no room
+ * for what waits any more, flows are counted instead, and the reader is told how many at the place where they are missing.
  */
 export class FlowReader {
-  readonly #matches: (flow: Flow) => boolean;
-  readonly #capacity: number;
-  #queue: FlowMessage[] = [];
-  /** Lost since the last message that was queued. */
+  readonly #o: FlowReaderOptions;
+  #queue: Waiting[] = [];
+  /** Lost since the last record that was queued. */
   #missing = 0;
   #lost = 0;
   #wake: (() => void) | undefined;
 
-  constructor(options: { matches: (flow: Flow) => boolean; capacity: number }) {
-    this.#matches = options.matches;
-    this.#capacity = options.capacity;
+  constructor(options: FlowReaderOptions) {
+    this.#o = options;
   }
 
   /** Flows that this reader did not get because it was slow. */
@@ -23,37 +33,56 @@ export class FlowReader {
     return this.#lost;
   }
 
-  offer(message: FlowMessage): void {
-    if (message.kind === 'flow' && !this.#matches(message.flow)) return;
-    // Notes of loss elsewhere are few (one a batch) and exact counts depend on them: one beyond the bound is merged.
-    if (this.#queue.length >= this.#capacity) {
-      if (message.kind === 'flow') {
-        this.#missing += 1;
-        this.#lost += 1;
-      } else {
-        this.#merge(message);
-      }
+  offer(kept: Kept): void {
+    if (!this.#o.matches(kept.block.view, kept.index * this.#o.size)) return;
+    if (this.#queue.length >= this.#o.capacity) {
+      this.#miss();
       return;
     }
     this.#noteMissing();
-    this.#queue.push(message);
+    this.#queue.push(kept);
     this.#wake?.();
   }
 
-  /** What is queued, at least one message; empty when the signal is aborted. */
-  async take(signal: AbortSignal): Promise<FlowMessage[]> {
+  /** Notes of loss elsewhere are few (one a look) and exact counts depend on them: one beyond the bound is merged. */
+  note(place: FlowLossPlace, count: number): void {
+    const last = this.#queue.at(-1);
+    if (this.#queue.length < this.#o.capacity) {
+      this.#noteMissing();
+      this.#queue.push({ place, count });
+    } else if (last !== undefined && 'place' in last && last.place === place) {
+      this.#queue[this.#queue.length - 1] = { place, count: last.count + count };
+    } else this.#queue.push({ place, count });
+    this.#wake?.();
+  }
+
+  /** At most `most` of what is queued, at least one; empty when the signal is aborted. What is gone from the store is counted. */
+  async take(most: number, signal: AbortSignal): Promise<Waiting[]> {
     while (this.#queue.length === 0 && this.#missing === 0) {
       if (signal.aborted) return [];
       await this.#woken(signal);
     }
     if (signal.aborted) return [];
-    const taken = this.#queue;
-    this.#queue = [];
-    if (this.#missing > 0) {
-      taken.push({ kind: 'lost', place: 'reader', count: this.#missing });
-      this.#missing = 0;
-    }
-    return taken;
+    const taken = this.#queue.length <= most ? this.#queue : this.#queue.slice(0, most);
+    this.#queue = this.#queue.length <= most ? [] : this.#queue.slice(most);
+    if (this.#queue.length > 0 || this.#missing === 0) return taken;
+    return [...taken, { place: 'reader', count: this.#takeMissing() }];
+  }
+
+  /** One that was taken had gone from the store meanwhile. */
+  gone(count: number): void {
+    this.#lost += count;
+  }
+
+  #miss(): void {
+    this.#missing += 1;
+    this.#lost += 1;
+  }
+
+  #takeMissing(): number {
+    const missing = this.#missing;
+    this.#missing = 0;
+    return missing;
   }
 
   async #woken(signal: AbortSignal): Promise<void> {
@@ -67,17 +96,26 @@ export class FlowReader {
   }
 
   #noteMissing(): void {
-    if (this.#missing === 0) return;
-    this.#queue.push({ kind: 'lost', place: 'reader', count: this.#missing });
-    this.#missing = 0;
+    if (this.#missing > 0) this.#queue.push({ place: 'reader', count: this.#takeMissing() });
   }
+}
 
-  #merge(note: Extract<FlowMessage, { kind: 'lost' }>): void {
-    const last = this.#queue.at(-1);
-    if (last?.kind === 'lost' && last.place === note.place) {
-      this.#queue[this.#queue.length - 1] = { ...last, count: last.count + note.count };
-    } else {
-      this.#queue.push(note);
+/** What of it is still in the store, in order; where some is not, how many. */
+export function stillThere(taken: readonly Waiting[]): { readonly there: readonly Waiting[]; readonly gone: number } {
+  const there: Waiting[] = [];
+  let gone = 0;
+  let run = 0;
+  for (const one of taken) {
+    const isGone = 'block' in one && !isKept(one);
+    if (isGone) {
+      gone += 1;
+      run += 1;
+      continue;
     }
+    if (run > 0) there.push({ place: 'reader', count: run });
+    run = 0;
+    there.push(one);
   }
+  if (run > 0) there.push({ place: 'reader', count: run });
+  return { there, gone };
 }

@@ -1,97 +1,137 @@
-import type { Flow, FlowMessage } from '../model/index.ts';
-import { FlowShelf, type Kept } from './flow-shelf.ts';
+import { FlowBlock, type Kept } from './flow-block.ts';
+import { type RecordLayout, recordAccount } from './record.ts';
 
-/** Notes of loss, which are no endpoint's. */
-const NOTES = -1;
+/** Records of a block, unless the store is so small that some accounts would have none. */
+const BLOCK = 64;
+const LEAST_BLOCKS = 256;
+/** Later ones are added to the last. */
+const MAX_NOTES = 1_024;
+
+/** So many flows did not come here, about then (ns of the boot clock). */
+export type Missing = { readonly time: number; readonly count: number };
+
+export type FlowStoreOptions = {
+  /** Records; memory is taken as they come, `layout.size` bytes and a few more for each. */
+  readonly capacity: number;
+  readonly layout: RecordLayout;
+};
+
+/** Blocks of one account, the oldest first. */
+type Shelf = { readonly blocks: FlowBlock[]; size: number };
 
 /**
- * The latest flows of each endpoint, in order, with notes where the kernel lost some. When there is no room, whoever has
- * more than an equal share loses the oldest of its own; what goes is counted.
+ * The latest records of each account (an endpoint, and what it opens apart from what comes for it), as bytes. When there is
+ * no room, whoever has more than an equal share loses the oldest of its own; what goes is counted.
  */
 export class FlowStore {
-  readonly #capacity: number;
-  readonly #shelves = new Map<number, FlowShelf>();
+  readonly layout: RecordLayout;
+  readonly #perBlock: number;
+  readonly #maxBlocks: number;
+  readonly #shelves = new Map<number, Shelf>();
+  #notes: Missing[] = [];
+  #blocks = 0;
   #size = 0;
-  #pushed = 0;
   #overwritten = 0;
+  #newest = 0;
 
-  constructor(options: { capacity: number }) {
-    this.#capacity = options.capacity;
+  constructor({ capacity, layout }: FlowStoreOptions) {
+    this.layout = layout;
+    this.#perBlock = Math.max(1, Math.min(BLOCK, Math.floor(capacity / LEAST_BLOCKS)));
+    this.#maxBlocks = Math.max(1, Math.floor(capacity / this.#perBlock));
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Flows that are no longer kept. */
+  get capacity(): number {
+    return this.#maxBlocks * this.#perBlock;
+  }
+
+  /** Records that are no longer kept. */
   get overwritten(): number {
     return this.#overwritten;
   }
 
-  push(message: FlowMessage): void {
-    const owner = message.kind === 'flow' ? accountOf(message.flow) : NOTES;
-    if (this.#size >= this.#capacity) this.#makeRoom(owner);
-    const shelf = this.#shelves.get(owner) ?? new FlowShelf();
-    this.#shelves.set(owner, shelf);
-    this.#pushed += 1;
-    shelf.push({ order: this.#pushed, message });
+  /** Where the kernel lost some, oldest first. */
+  get missing(): readonly Missing[] {
+    return this.#notes;
+  }
+
+  /** ns of the boot clock. */
+  get oldest(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { blocks } of this.#shelves.values()) oldest = Math.min(oldest, blocks[0]?.oldest ?? oldest);
+    return oldest;
+  }
+
+  blocks(): FlowBlock[] {
+    return [...this.#shelves.values()].flatMap(({ blocks }) => blocks);
+  }
+
+  /** A copy of what stands at word `at`. */
+  push(words: Uint32Array, view: DataView, at: number): Kept {
+    const account = recordAccount(this.layout, view, at * 4);
+    let shelf = this.#shelves.get(account);
+    if (shelf === undefined) {
+      shelf = { blocks: [], size: 0 };
+      this.#shelves.set(account, shelf);
+    }
+    let block = shelf.blocks.at(-1);
+    if (block === undefined || block.isFull) {
+      block = this.#emptyBlock(shelf);
+      shelf.blocks.push(block);
+    }
+    const index = block.count;
+    block.push(words, at);
+    shelf.size += 1;
     this.#size += 1;
+    this.#newest = Math.max(this.#newest, block.newest);
+    return { block, generation: block.generation, index };
   }
 
-  /**
-   * The newest `count` flows that match, oldest first, with the notes of loss between them. Fewer than asked for, though
-   * older ones were overwritten: begins with a note of how many.
-   */
-  latest(count: number, matches: (flow: Flow) => boolean): FlowMessage[] {
-    if (count <= 0) return [];
-    const found: FlowMessage[] = [];
-    let flows = 0;
-    for (const message of this.#newestFirst()) {
-      if (flows >= count) break;
-      if (message.kind === 'flow') {
-        if (!matches(message.flow)) continue;
-        flows += 1;
-      }
-      found.push(message);
+  /** `count` more were lost before they came here, just now. */
+  note(count: number): void {
+    const last = this.#notes.at(-1);
+    if (this.#notes.length >= MAX_NOTES || last?.time === this.#newest) {
+      this.#notes.pop();
+      this.#notes.push({ time: this.#newest, count: count + (last?.count ?? 0) });
+    } else this.#notes.push({ time: this.#newest, count });
+  }
+
+  #emptyBlock(owner: Shelf): FlowBlock {
+    if (this.#blocks < this.#maxBlocks) {
+      this.#blocks += 1;
+      return new FlowBlock(this.layout, this.#perBlock);
     }
-    if (flows < count && this.#overwritten > 0) found.push({ kind: 'lost', place: 'store', count: this.#overwritten });
-    return found.reverse();
+    const share = Math.ceil(this.#maxBlocks / this.#shelves.size);
+    const from = owner.blocks.length >= share ? owner : this.#largest(owner);
+    const block = from.blocks.shift() ?? new FlowBlock(this.layout, this.#perBlock);
+    this.#overwritten += block.count;
+    this.#size -= block.count;
+    from.size -= block.count;
+    block.clear();
+    this.#forgetEmpty(owner);
+    this.#forgetNotes();
+    return block;
   }
 
-  /** Each shelf is in order: sorting them together costs little. */
-  #newestFirst(): FlowMessage[] {
-    const all: Kept[] = [];
-    for (const shelf of this.#shelves.values()) shelf.copyTo(all);
-    return all.sort((a, b) => b.order - a.order).map(({ message }) => message);
-  }
-
-  #makeRoom(owner: number): void {
-    const own = this.#shelves.get(owner);
-    const share = Math.ceil(this.#capacity / (this.#shelves.size + (own === undefined ? 1 : 0)));
-    const [from, shelf] = own !== undefined && own.size >= share ? ([owner, own] as const) : this.#largest();
-    const gone = shelf?.takeOldest();
-    if (gone === undefined) return;
-    if (gone.message.kind === 'flow') this.#overwritten += 1;
-    this.#size -= 1;
-    if (shelf?.size === 0) this.#shelves.delete(from);
-  }
-
-  #largest(): readonly [number, FlowShelf | undefined] {
-    let largest: readonly [number, FlowShelf | undefined] = [NOTES, undefined];
-    for (const [owner, shelf] of this.#shelves) {
-      if (shelf.size > (largest[1]?.size ?? 0)) largest = [owner, shelf];
-    }
+  #largest(owner: Shelf): Shelf {
+    let largest = owner;
+    for (const shelf of this.#shelves.values()) if (shelf.blocks.length > largest.blocks.length) largest = shelf;
     return largest;
   }
-}
 
-/** As in the kernel (bpf/lib/events.h, refusal.h): of who opened, or of the pod that something from outside is for. */
-function accountOf({ hook, isReply, source, destination }: Flow): number {
-  // Of no pod and not of the node: nobody's, who must not push out what the node's own processes did.
-  if (hook === 'socket')
-    return source.endpoint === undefined && source.identity === 0 ? 0 : (source.endpoint ?? 0) * 2 + 1;
-  const sender = hook === 'from-pod' ? (source.endpoint ?? 0) : 0;
-  const receiver = destination.endpoint ?? 0;
-  const [opener, other] = isReply ? [receiver, sender] : [sender, receiver];
-  return opener === 0 ? other * 2 : opener * 2 + 1;
+  #forgetEmpty(owner: Shelf): void {
+    for (const [account, shelf] of this.#shelves)
+      if (shelf.blocks.length === 0 && shelf !== owner) this.#shelves.delete(account);
+  }
+
+  /** Of a time of which nothing is kept any more nobody asks what was lost. */
+  #forgetNotes(): void {
+    if (this.#notes.length === 0) return;
+    const { oldest } = this;
+    const first = this.#notes.findIndex(({ time }) => time >= oldest);
+    this.#notes = first === -1 ? [] : this.#notes.slice(first);
+  }
 }

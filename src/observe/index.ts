@@ -1,3 +1,5 @@
 export { BootClock } from './boot-clock.ts';
-export { type DatapathEvent, type DecodeContext, decodeFlow, type FlowLookup } from './decode.ts';
-export { FlowHub } from './flow-hub.ts';
+export type { DatapathEvent } from './decode.ts';
+export { type FlowClock, FlowHub, type FlowQuery, type FlowStats } from './flow-hub.ts';
+export { type NamesNow, PastNames } from './past-names.ts';
+export type { RecordLayout } from './record.ts';

@@ -1,5 +1,6 @@
 import { cliStart } from './cli-start.ts';
 import { cluster } from './cluster/index.ts';
+import { flows } from './flows.ts';
 import { footprint } from './footprint.ts';
 import { nodes } from './nodes/index.ts';
 import { overlayCost } from './overlay-cost.ts';
@@ -18,6 +19,7 @@ export const FAMILIES: readonly Family[] = [
   wire,
   scaleEntries,
   wireScale,
+  flows,
   footprint,
   policyCompute,
   cliStart,

@@ -1,10 +1,10 @@
 import { type Clock, type Lifecycle, nameParts, type Service } from '../../base/index.ts';
 import type { AddressBook } from '../../cluster/index.ts';
-import { type EndpointWords, EventRing, type MapSet, readEventLoss } from '../../datapath/index.ts';
+import { EVENT_RECORD, EventRing, type MapSet, readEventLoss } from '../../datapath/index.ts';
 import { reservedIdentity } from '../../identity/index.ts';
 import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../../model/index.ts';
 import { isAddr, parseAddr } from '../../net/index.ts';
-import { BootClock, type DecodeContext, decodeFlow, FlowHub, type FlowLookup } from '../../observe/index.ts';
+import { BootClock, FlowHub, type NamesNow, PastNames } from '../../observe/index.ts';
 import type { EndpointTable, PolicyInstaller } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import { Denials } from './denials.ts';
@@ -19,7 +19,6 @@ export type FlowsOptions = {
   readonly endpoints: EndpointTable;
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
-  readonly words: EndpointWords;
   readonly installer: Pick<PolicyInstaller, 'get' | 'lookUp'>;
   readonly clock: Clock;
 };
@@ -29,24 +28,21 @@ export class Flows implements Service {
   readonly hub: FlowHub;
   readonly #o: FlowsOptions;
   readonly #ring: EventRing;
-  readonly #context: DecodeContext;
   #lossSeen: number;
   #lossReadAt = 0;
 
   constructor(options: FlowsOptions) {
     this.#o = options;
-    this.hub = new FlowHub({ storeSize: options.buffer });
     this.#ring = new EventRing(options.maps.get('events'), options.maps.spec('events').maxEntries);
-    const clock = new BootClock();
-    this.#context = { node: options.node, lookup: this.#lookup(), toWall: (ns) => clock.toWall(ns) };
+    const { node, buffer, clock } = options;
+    this.hub = openHub({ node, storeSize: buffer, clock, names: this.#names() });
     this.#lossSeen = this.#loss();
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
     lifecycle.spawn('flow events', async (signal) => {
-      for await (const events of this.#ring.batches(signal)) {
-        if (events.length > 0) this.hub.publish(events.map((event) => decodeFlow(event, this.#context)));
-        if (events.length === 0 || performance.now() - this.#lossReadAt >= LOSS_EVERY_MS) this.#noteLoss();
+      for await (const taken of this.#ring.looks(signal, this.hub)) {
+        if (taken === 0 || performance.now() - this.#lossReadAt >= LOSS_EVERY_MS) this.#noteLoss();
       }
     });
   }
@@ -67,7 +63,7 @@ export class Flows implements Service {
     this.#lossSeen = loss;
   }
 
-  #lookup(): FlowLookup {
+  #names(): NamesNow {
     const { repository, endpoints, book } = this.#o;
     const denials = new Denials(this.#o);
     return {
@@ -89,6 +85,23 @@ export class Flows implements Service {
       denial: (event) => denials.of(event),
     };
   }
+}
+
+export function openHub(options: {
+  readonly node: string;
+  readonly storeSize: number;
+  readonly clock: Clock;
+  readonly names: NamesNow;
+}): FlowHub {
+  const { node, storeSize, clock, names } = options;
+  const boot = new BootClock({ clock });
+  return new FlowHub({
+    node,
+    storeSize,
+    layout: EVENT_RECORD,
+    names: new PastNames(EVENT_RECORD, names),
+    clock: { now: () => clock.now(), toWall: (ns) => boot.toWall(ns), toBoot: (ms) => boot.toBoot(ms) },
+  });
 }
 
 export function labelsOf(repository: PolicyRepository, id: IdentityId): readonly string[] | undefined {

@@ -287,9 +287,16 @@ export const configSchema = z.strictObject({
     .min(0)
     .default(8_000)
     .describe(
-      'Flow events a second about connections that one endpoint opens, and as many about those that come to it from outside; what is above is counted. Beyond a 64th of it, only while half of the ring is free. 0: no limit.',
+      'Flow events a second about connections that one endpoint opens, and as many about those that come to it from outside; what is above is counted; each for what is let pass, what policy denies and what is broken. Beyond a 64th of it, only while half of the ring is free. 0: no limit.',
     ),
-  flowBuffer: z.int().min(16).max(1_000_000).default(8192).describe('Flows kept for "membrane observe".'),
+  flowBuffer: z
+    .int()
+    .min(16)
+    .max(16_777_216)
+    .default(1_048_576)
+    .describe(
+      'Flows kept for those who ask later; memory is taken as they come, some 90 bytes each. When it is full, whoever has most loses the oldest.',
+    ),
   mtu: z
     .int()
     .min(576)

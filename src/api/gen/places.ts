@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = 'NHHk8lL27FoyA_2pwwGG6Xcki0iDCN4JGanggUrmafs';
+export const SCHEMAS_ID = 'Ly658no8LFd_yjNtDLNYysEmoueEgfBfTaWkjpqFodg';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },

@@ -17,6 +17,7 @@ const denial = z.object({
   by: z.enum(['policies', 'enforcement', 'rule', 'closed', 'changed']),
   policies: z.array(z.string()),
   reason: z.string(),
+  judged: z.enum(['then', 'later']).optional(),
   nearestMiss: z.object({ policy: z.string(), rule: z.string(), wants: z.string(), because: z.string() }).optional(),
 });
 

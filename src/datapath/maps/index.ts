@@ -19,6 +19,7 @@ export {
 export { EndpointAccounts } from './endpoint-accounts.ts';
 export { type EndpointWord, type EndpointWords, KernelEndpointWords } from './endpoint-words.ts';
 export { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
+export { EVENT_RECORD } from './event-record.ts';
 export { type IpcacheMap, ipcacheMap } from './ipcache-map.ts';
 export { dumpMap, type TypedMap } from './map.ts';
 export { copyMap, copyMissing } from './map-copy.ts';

@@ -27,6 +27,8 @@ const packet = buildPacket({
   transport: { kind: 'tcp', sourcePort: 4000, destinationPort: 80, flags: ['SYN'] },
 });
 
+const push = () => undefined;
+
 describe('EventRing', () => {
   let datapath: TestDatapath;
   let endpoint: LoadedEndpoint;
@@ -85,8 +87,8 @@ describe('EventRing', () => {
     using ring = new EventRing(datapath.maps.get('events'), RING);
     const batches: number[] = [];
     const reading = (async () => {
-      for await (const events of ring.batches(controller.signal, { pauseMs: 5, soonMs: 2 ** 30, quietMs: 2 ** 30 }))
-        batches.push(events.length);
+      const pace = { pauseMs: 5, soonMs: 2 ** 30, quietMs: 2 ** 30 };
+      for await (const count of ring.looks(controller.signal, { push }, pace)) batches.push(count);
     })();
     await setTimeout(20);
     for (const round of [1, 2, 3]) {
@@ -104,8 +106,8 @@ describe('EventRing', () => {
     using ring = new EventRing(datapath.maps.get('events'), RING);
     datapath.run(endpoint.fromPod, packet);
     const batches: number[] = [];
-    for await (const events of ring.batches(controller.signal, { pauseMs: 5, soonMs: 5, quietMs: 2 ** 30 })) {
-      batches.push(events.length);
+    for await (const count of ring.looks(controller.signal, { push }, { pauseMs: 5, soonMs: 5, quietMs: 2 ** 30 })) {
+      batches.push(count);
       if (batches.length === 3) controller.abort();
     }
     expect(batches).toEqual([1, 0, 0]);

@@ -24,7 +24,7 @@ export class EventRing implements Disposable {
   readonly #producer: Mapping;
   readonly #consumerPosition: BigUint64Array;
   readonly #producerPosition: BigUint64Array;
-  readonly #headers: Uint32Array;
+  readonly #words: Uint32Array;
   readonly #records: DataView;
   readonly #mask: number;
   readonly #map: MapFd;
@@ -38,12 +38,12 @@ export class EventRing implements Disposable {
     this.#producer = Mapping.of(map.number, { offset: page, length: page + 2 * size, writable: false });
     this.#consumerPosition = new BigUint64Array(this.#consumer.buffer, 0, 1);
     this.#producerPosition = new BigUint64Array(this.#producer.buffer, 0, 1);
-    this.#headers = new Uint32Array(this.#producer.buffer, page);
+    this.#words = new Uint32Array(this.#producer.buffer, page);
     this.#records = new DataView(this.#producer.buffer, page);
     this.#mask = size - 1;
   }
 
-  /** Records that were not an event this program knows. */
+  /** Records that were no event of this size. */
   get undecodable(): number {
     return this.#undecodable;
   }
@@ -51,41 +51,47 @@ export class EventRing implements Disposable {
   /** Events that are there now, oldest first, at most MAX_BATCH. */
   drain(): Event[] {
     const events: Event[] = [];
-    const start = Number(Atomics.load(this.#consumerPosition, 0));
-    const end = Number(Atomics.load(this.#producerPosition, 0));
-    let at = start;
-    while (at < end && events.length < MAX_BATCH) {
-      const offset = at % (this.#mask + 1);
-      const header = Atomics.load(this.#headers, offset / 4);
-      if ((header & BUSY) !== 0) break;
-      const length = header & 0x3fff_ffff;
-      if ((header & DISCARDED) === 0) this.#decode(offset + HEADER, length, events);
-      at += (length + HEADER + 7) & ~7;
-    }
-    if (at !== start) Atomics.store(this.#consumerPosition, 0, BigInt(at));
+    this.take((_, at) => events.push(decodeEvent(this.#records, at * 4)));
     return events;
   }
 
-  #decode(offset: number, length: number, into: Event[]): void {
-    if (length !== EVENT_SIZE) {
-      this.#undecodable += 1;
-      return;
+  /**
+   * Gives `into` each record that is there now, at most MAX_BATCH, oldest first: at word `at` of `words`, which is always the
+   * same memory and has something else there afterwards. Returns how many.
+   */
+  take(into: (words: Uint32Array, at: number) => void): number {
+    let taken = 0;
+    const start = Number(Atomics.load(this.#consumerPosition, 0));
+    const end = Number(Atomics.load(this.#producerPosition, 0));
+    let at = start;
+    while (at < end && taken < MAX_BATCH) {
+      const offset = at % (this.#mask + 1);
+      const header = Atomics.load(this.#words, offset / 4);
+      if ((header & BUSY) !== 0) break;
+      const length = header & 0x3fff_ffff;
+      if ((header & DISCARDED) === 0) {
+        taken += 1;
+        if (length === EVENT_SIZE) into(this.#words, (offset + HEADER) / 4);
+        else this.#undecodable += 1;
+      }
+      at += (length + HEADER + 7) & ~7;
     }
-    try {
-      into.push(decodeEvent(this.#records, offset));
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      this.#undecodable += 1;
-    }
+    if (at !== start) Atomics.store(this.#consumerPosition, 0, BigInt(at));
+    return taken;
   }
 
-  /** What came, until the signal is aborted; an empty batch where nothing more did, and another when no window is open. */
-  async *batches(signal: AbortSignal, pace: typeof PACE = PACE): AsyncGenerator<Event[]> {
+  /** What came, taken by `into`, until the signal is aborted: how many; 0 where nothing more did, and once more when no window is open. */
+  async *looks(
+    signal: AbortSignal,
+    into: { readonly begin?: () => void; readonly push: (words: Uint32Array, at: number) => void },
+    pace: typeof PACE = PACE,
+  ): AsyncGenerator<number> {
     let waitMs = pace.soonMs;
     while (!signal.aborted) {
-      const events = this.drain();
-      yield events;
-      if (events.length > 0 || this.#hasMore) {
+      into.begin?.();
+      const taken = this.take((words, at) => into.push(words, at));
+      yield taken;
+      if (taken > 0 || this.#hasMore) {
         await pause(pace.pauseMs, signal);
         waitMs = pace.soonMs;
       } else {
