@@ -44,6 +44,25 @@ struct {
 	__type(value, struct ipcache_value);
 } ipcache SEC(".maps");
 
+/* Whose each identity is (struct tenant_share_key and above it, in types.h); written by the agent
+ * through mmap. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TENANT_ROWS);
+	__type(key, __u32);
+	__type(value, __u64);
+} tenants SEC(".maps");
+
+/* Exports that are imported. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1048576);
+	__type(key, struct tenant_share_key);
+	__type(value, struct tenant_share);
+} tenant_shares SEC(".maps");
+
 /* What the revision in an endpoint's word stands for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

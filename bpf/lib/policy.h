@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The verdict of policy about a new connection: egress at the opener, ingress at the one it opens
- * to. */
+/* The verdict about a new connection: of the tenants of both ends, then of policy, egress at the
+ * opener and ingress at the one it opens to. */
 #pragma once
 
 #include "flow.h"
 #include "identity.h"
 #include "maps.h"
+#include "tenant.h"
 
 struct policy_query {
 	__u32 revision;
@@ -111,6 +112,7 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 {
 	const struct side *opener, *responder;
 	struct policy_query query = {.port = port};
+	int reason;
 
 	if (!flow)
 		return DROP_INTERNAL;
@@ -128,6 +130,9 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 	    (responder->identity == IDENTITY_SERVICE_RANGE ||
 	     (opener->endpoint && opener->endpoint == responder->endpoint)))
 		return 0;
+	reason = tenant_refuses(opener->identity, responder->identity, flow->packet.protocol, port);
+	if (reason)
+		return reason;
 	if (!CONFIG(enable_policy))
 		return has_route(flow) ? 0 : DROP_NO_ROUTE;
 	query.protocol = flow->packet.protocol;

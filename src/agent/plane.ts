@@ -8,7 +8,7 @@ import { servicesOfNode } from './services/index.ts';
 /** The plane of this node: on its kernel's maps, with the numbering of its earlier life. */
 export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers): Promise<Plane> {
   const { config, kernel, state, numbers, registry, clock, log } = node;
-  const { maps, words, base } = kernel;
+  const { maps, words, tenants, base } = kernel;
   const cidrs = numbers.restore(allocator, log);
   if (!numbers.trusted) {
     // Without the numbering nobody can say what the words and tables of an earlier life mean.
@@ -23,6 +23,7 @@ export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers):
       ipcache: ipcacheMap(maps),
       policy: base.enablePolicy ? policyMaps(maps) : noPolicyMaps(),
       words,
+      tenants,
     },
     ipcacheRows: maps.spec('ipcache').maxEntries,
     numbering: {
@@ -33,6 +34,7 @@ export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers):
     },
     policy: { enforcement: config.policyEnforcement, allowLocalhost: config.allowLocalhost },
     limits: config.policyLimits,
+    tenancy: config.tenancy,
     cidrSelects: config.cidrSelects,
     labelRules: config.identity.labelFilter,
     podCIDR: config.podCIDR,

@@ -14,4 +14,5 @@ export type { PeerView } from './views/peer.ts';
 export type { PolicyFilter, PolicyView } from './views/policy.ts';
 export type { ServiceList, ServiceView } from './views/service.ts';
 export type { AgentStatus, Check } from './views/status.ts';
+export type { TenantRef, TenantView } from './views/tenant.ts';
 export type { TraceRequest, TraceView } from './views/trace.ts';

@@ -14,6 +14,7 @@ import { peerSchema } from './views/peer.ts';
 import { policyFilterSchema, policySchema } from './views/policy.ts';
 import { serviceListSchema } from './views/service.ts';
 import { statusSchema } from './views/status.ts';
+import { type TenantRef, tenantRefSchema, tenantSchema } from './views/tenant.ts';
 import { traceRequestSchema, traceSchema } from './views/trace.ts';
 
 /**
@@ -41,6 +42,13 @@ export const ROUTES = {
   trace: { ...read('/v1/trace', traceSchema), method: 'POST', params: traceRequestSchema },
   /** E_AGENT_PROPOSAL when what is proposed is no policy. */
   lint: { ...read('/v1/lint', lintSchema), method: 'POST', params: lintRequestSchema },
+  /** With one of no name for namespaces that no Tenant claims. */
+  tenants: read('/v1/tenants', z.array(tenantSchema)),
+  tenant: find('/v1/tenant', {
+    params: tenantRefSchema,
+    answer: tenantSchema,
+    looksFor: ({ name }: TenantRef) => `tenant ${name}`,
+  }),
   connections: stream('/v1/connections', connectionSchema),
   nodes: read('/v1/nodes', z.array(nodeSchema)),
   /** Asks the other nodes whether they answer, which takes half a second where one does not. */

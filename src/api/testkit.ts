@@ -45,6 +45,7 @@ export function fakeAdmin(told: Partial<FakeState> = {}, observe?: AdminApi['obs
         'id' in ref ? endpoint.id === ref.id : endpoint.namespace === ref.namespace && endpoint.pod === ref.pod,
       ),
     identity: async ({ id }) => state.identities.find((identity) => identity.id === id),
+    tenant: async ({ name }) => state.tenants?.find((tenant) => tenant.name === name),
     policies: async (filter) =>
       state.policies.filter(
         ({ kind, namespace = '', name }) =>
@@ -111,6 +112,7 @@ function emptyState(): FakeState {
     connections: [],
     nodes: [],
     peers: [],
+    tenants: [],
     services: { enabled: false, items: [] },
     footprint: {
       programs: [],

@@ -95,12 +95,12 @@ describe('a program of a later version', () => {
 
   test('is told that the agent is of another version where it asks what that does not know', async () => {
     await agent();
-    const { status, error } = await ask('GET', '/v1/tenants');
+    const { status, error } = await ask('GET', '/v1/quarantines');
     expect([status, error]).toEqual([
       404,
       expect.objectContaining({
         code: 'E_API_UNKNOWN',
-        message: expect.stringContaining('GET /v1/tenants'),
+        message: expect.stringContaining('GET /v1/quarantines'),
         remedy: expect.stringContaining('the same version as the agent'),
       }),
     ]);

@@ -10,6 +10,7 @@ import {
   policyKey,
   type ServiceSpec,
   type SliceSpec,
+  type TenantRow,
 } from '../model/index.ts';
 import type { Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../policy/index.ts';
@@ -28,6 +29,7 @@ export class Intent {
   readonly nodes = table<NodeRow>();
   /** What each node tells of its pods, this one included. */
   readonly nodeSlices = table<NodeEndpointSlice>();
+  readonly tenants = table<TenantRow>();
   readonly policies: Table<PolicyObject, PolicyKey>;
   readonly services = new Table<ServiceSpec, NamespacedName>(namespacedName);
   readonly slices = new Table<SliceSpec, NamespacedName>(namespacedName);
@@ -43,8 +45,8 @@ export class Intent {
 
   /** Before this, no decision: what is missing may only not have arrived yet. */
   get synced(): boolean {
-    const { serviceRanges, pods, namespaces, nodes, nodeSlices, policies } = this;
-    return [serviceRanges, pods, namespaces, nodes, nodeSlices, policies].every(({ synced }) => synced);
+    const { serviceRanges, pods, namespaces, nodes, nodeSlices, tenants, policies } = this;
+    return [serviceRanges, pods, namespaces, nodes, nodeSlices, tenants, policies].every(({ synced }) => synced);
   }
 
   /** Before this, no decision about services. Pods among them: one in the host network has the address of its node. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type EndpointId, endpointId, identityId, policyRevision } from '../model/index.ts';
 import { type PolicyTableRow } from '../model/testkit.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
+import { UNASSIGNED_ROW } from '../tenant/index.ts';
 import {
   type CollectResult,
   type Event,
@@ -34,6 +35,8 @@ import { MapSet, type MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec } from './maps/scalar-codecs.ts';
+import { KernelTenantRows } from './maps/tenant-rows.ts';
+import { type TenantSharesMap, tenantSharesMap } from './maps/tenant-shares-map.ts';
 import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
@@ -79,6 +82,7 @@ const SMALL: MapSizes = {
   services: 256,
   service_slots: 1024,
   backends: 256,
+  tenant_shares: 256,
   affinity_usage: 64,
   sock_origins: 64,
   sock_accounts: 64,
@@ -103,6 +107,8 @@ export type LoadedEndpoint = { readonly id: EndpointId; readonly fromPod: ProgFd
 export class TestDatapath implements Disposable {
   readonly maps: MapSet;
   readonly words: KernelEndpointWords;
+  readonly tenants: KernelTenantRows;
+  readonly shares: TenantSharesMap;
   readonly endpoints: EndpointsMap;
   readonly ipcache: IpcacheMap;
   readonly conntrack: ConntrackMap;
@@ -117,6 +123,10 @@ export class TestDatapath implements Disposable {
   constructor(options: { readonly sizes?: MapSizes } = {}) {
     this.maps = new MapSet({ pinDir: undefined, sizes: { ...SMALL, ...options.sizes } });
     this.words = KernelEndpointWords.of(this.maps.get('endpoint_words'));
+    this.tenants = KernelTenantRows.of(this.maps.get('tenants'));
+    this.shares = tenantSharesMap(this.maps);
+    // Whoever is not said to be somebody's is nobody's.
+    this.tenants.set(identityId(0), UNASSIGNED_ROW);
     this.endpoints = endpointsMap(this.maps);
     this.ipcache = ipcacheMap(this.maps);
     this.conntrack = conntrackMap(this.maps);
@@ -261,6 +271,7 @@ export class TestDatapath implements Disposable {
     for (const owned of this.#owned.splice(0)) owned[Symbol.dispose]();
     this.#ring.close();
     this.words.close();
+    this.tenants.close();
     this.maps.close();
   }
 

@@ -15,5 +15,6 @@ export {
   policyResource,
   type Resource,
   SERVICE,
+  TENANT,
 } from './resources/index.ts';
 export { readServiceRanges, type ServiceRangesReading } from './service-ranges.ts';

@@ -186,6 +186,27 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     remedy:
       "Nothing to do for single ones: the address has a new owner or its labels changed. If it lasts, look whether the agent of the sender's node runs.",
   },
+  'tenant-boundary': {
+    text: 'the pods are of two tenants, which share nothing for this',
+    remedy:
+      'Ask `membrane policy trace` whose both pods are. No policy opens this: one tenant exports the service, the other imports it.',
+  },
+  'tenant-closed': {
+    text: 'the namespace of one of the pods is closed: two tenants claim it, or none where each needs one',
+    remedy: 'Ask `membrane tenant list` why; let exactly one Tenant claim the namespace.',
+  },
+  'tenant-unknown': {
+    text: 'this node has not heard yet whose one of the pods is',
+    remedy: 'Wait for the agent; if it lasts, look at `membrane status`.',
+  },
+  'tenant-world': {
+    text: 'the boundary of the tenant is closed to what is outside of the cluster',
+    remedy: 'Whoever may change the Tenant sets `spec.boundary.world: Open`.',
+  },
+  'tenant-nodes': {
+    text: 'the boundary of the tenant is closed between its pods and nodes',
+    remedy: 'Whoever may change the Tenant sets `spec.boundary.nodes: Open`.',
+  },
   internal: {
     text: 'the datapath failed where it must not',
     remedy: 'Report this with the output of `membrane doctor`.',

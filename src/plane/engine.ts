@@ -24,6 +24,7 @@ import type { PolicyFollower } from './policies/policy-follower.ts';
 import type { PolicyInstaller } from './policies/policy-installer.ts';
 import { shortfallEvents } from './policies/shortfall-events.ts';
 import { shortfallOf } from './policies/shortfalls.ts';
+import type { Floor } from './tenants/floor.ts';
 
 const NODE = endpointId(0);
 /** How often what happens without an event (grace periods, addresses of the node) is looked at. */
@@ -40,6 +41,7 @@ export type EngineOptions = {
   readonly local: LocalAddresses;
   readonly words: EndpointWords;
   readonly outside: OutsideWords;
+  readonly floor: Floor;
   /** IPv4 addresses of the node's devices now. */
   readonly nodeAddresses: () => readonly Addr[];
   /** Writes what of the numbering has changed; called before any number is stated to the kernel. */
@@ -64,6 +66,8 @@ export class Engine implements Service {
   readonly adopted = new Signal();
   #adopted = false;
   #prefixes = -1;
+  /** Verdicts of an earlier life may be about owners that are others by now. */
+  #mustRenew = false;
 
   constructor(options: EngineOptions) {
     this.#o = options;
@@ -84,7 +88,7 @@ export class Engine implements Service {
   /** What must be in the maps before anything else. */
   async open(): Promise<void> {
     await this.#o.installer.start(this.#o.clock.now());
-    this.#o.outside.open();
+    this.#mustRenew = this.#o.outside.open();
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
@@ -144,6 +148,7 @@ export class Engine implements Service {
     this.#o.saveNumbers();
     this.#adopt();
 
+    this.#followTenants();
     await this.#install(prefixesChanged);
     await this.#reconcileOutside();
     this.#reconcileLocal();
@@ -158,6 +163,15 @@ export class Engine implements Service {
     if (roomier || waiting || repository.cidrs.generation !== this.#prefixes) this.kick();
     if (installer.retired > 0) this.#passes.later(300);
     if (installer.short) this.#passes.later(1_000);
+  }
+
+  /** Before anything states an identity. Who belongs to whom is in no word: where it changes, all are judged anew. */
+  #followTenants(): void {
+    const { floor, installer, outside, clock } = this.#o;
+    // Should the agent die between the two, the next one finds words that are not settled.
+    const moved = floor.follow(() => outside.unsettle('all'));
+    if (moved || this.#mustRenew) installer.renew(clock.now());
+    this.#mustRenew = false;
   }
 
   /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */

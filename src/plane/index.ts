@@ -9,3 +9,4 @@ export type { DirectionState, PolicyInstaller } from './policies/policy-installe
 export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/shortfalls.ts';
 export type { PlaneServices, PlaneServicesOptions } from './services/plane-services.ts';
 export type { WrittenService } from './services/service-engine.ts';
+export type { Floor } from './tenants/floor.ts';

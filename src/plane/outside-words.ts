@@ -25,10 +25,11 @@ export class OutsideWords {
     this.#o = options;
   }
 
-  /** Words of an earlier life stay, unless something was left half done. */
-  open(): void {
+  /** Words of an earlier life stay, unless something was left half done: returns whether it was. */
+  open(): boolean {
     const open = OUTSIDE_WORDS.filter((id) => this.#o.words.get(id)?.identity !== SETTLED);
     this.#store(open, { settled: true });
+    return open.length > 0;
   }
 
   /** To be called before an address, or every address, gets another owner. */

@@ -6,11 +6,13 @@ import {
   type IpcacheMap,
   type PolicyMaps,
   PolicyTables,
+  type TenantRows,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import type { CidrIdentities, IdentityNumbers, LabelRule } from '../identity/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind, PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
+import type { TenancySettings } from '../tenant/index.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
@@ -22,6 +24,7 @@ import { PolicyInstaller } from './policies/policy-installer.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
 import type { NumberReserve } from './revisions/index.ts';
 import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from './services/plane-services.ts';
+import { Floor } from './tenants/floor.ts';
 
 /** What the kernel reads, and what an earlier life of the plane left in it. */
 export type PlaneMaps = {
@@ -29,6 +32,7 @@ export type PlaneMaps = {
   readonly ipcache: IpcacheMap;
   readonly policy: PolicyMaps;
   readonly words: EndpointWords;
+  readonly tenants: TenantRows;
 };
 
 /** What numbers mean, also to the next life. */
@@ -53,6 +57,7 @@ export type PlaneOptions = {
   /** Defaults as `PolicyRepository` has them. */
   readonly policy?: Omit<RepositoryOptions, 'cidrs' | 'cidrSelects'>;
   readonly limits: PolicyLimits;
+  readonly tenancy: TenancySettings;
   /** Default: all that there are. */
   readonly kinds?: readonly PolicyKind[];
   readonly cidrSelects: readonly ('pods' | 'nodes')[];
@@ -86,6 +91,7 @@ export type Plane = {
   readonly installer: PolicyInstaller;
   readonly local: LocalAddresses;
   readonly ipcache: IpcacheReconciler;
+  readonly floor: Floor;
   readonly engine: Engine;
   readonly services: PlaneServices | undefined;
   /** To be said by whoever changes endpoints. */
@@ -146,6 +152,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     numbers: numbering.revisions,
     named: () => words.entries().map(([, { revision }]) => revision),
   });
+  const floor = new Floor({ intent, numbers: allocator, rows: maps.tenants, settings: options.tenancy });
   const engine = new Engine({
     cluster,
     endpoints,
@@ -156,6 +163,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     ipcache,
     local,
     words,
+    floor,
     outside: new OutsideWords({ words, freshRevision: () => installer.freshRevision() }),
     problems,
     nodeAddresses,
@@ -166,8 +174,8 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     log,
   });
   // Of services it wants to know nothing but their addresses.
-  const { pods, namespaces, nodes, nodeSlices, policies: objects } = intent;
-  const news = [pods, namespaces, nodes, nodeSlices, objects, intent.services, intent.serviceRanges].map(
+  const { pods, namespaces, nodes, nodeSlices, tenants, policies: objects } = intent;
+  const news = [pods, namespaces, nodes, nodeSlices, tenants, objects, intent.services, intent.serviceRanges].map(
     ({ changed }) => changed,
   );
   for (const signal of [...news, allocator.changed, endpointsChanged, installer.built])
@@ -186,6 +194,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     installer,
     local,
     ipcache,
+    floor,
     engine,
     services,
     endpointsChanged,

@@ -5,6 +5,7 @@ import { FakeClock } from '../base/testkit.ts';
 import { OtherNodes } from '../cluster/others-testkit.ts';
 import { type EndpointWord, isOutside, MAP_SPECS, PolicyTables } from '../datapath/index.ts';
 import { WordArray } from '../datapath/maps/endpoint-words.ts';
+import { TenantRows } from '../datapath/maps/tenant-rows.ts';
 import { endpointsCodecs, FakeMap, fakePolicyMaps, ipcacheCodecs } from '../datapath/maps/testkit.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
 import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
@@ -32,6 +33,7 @@ export class FakeKernel {
   readonly ipcache = new FakeMap(MAP_SPECS.ipcache, ipcacheCodecs);
   readonly policy: ReturnType<typeof fakePolicyMaps>;
   readonly words = new WatchedWords();
+  readonly tenants = new TenantRows();
   numbers: unknown;
   /** Policy revisions below may have been given out. */
   revisions = 1;
@@ -83,6 +85,7 @@ export function fakePlaneOptions(kernel: FakeKernel, clock: Clock, options: Fake
       },
     },
     limits,
+    tenancy: { unassigned: 'Open', systemNamespaces: ['kube-system'] },
     cidrSelects: ['pods', 'nodes'],
     saveEndpoint: () => undefined,
     serviceRanges: [],
@@ -99,9 +102,11 @@ export async function fakeNode(
   const options = fakePlaneOptions(kernel, clock, more);
   const { allocator, cidrs } = options.numbering;
   const plane = await openPlane(options);
-  const { intent, endpoints, cluster, repository, policies, installer, engine } = plane;
+  const { intent, endpoints, cluster, repository, policies, installer, floor, engine } = plane;
   const { identities, book, elsewhere } = cluster;
 
+  // Most have none.
+  intent.tenants.apply({ upserts: [], deletes: [], synced: true });
   await engine.open();
   const others = new OtherNodes({ intent, allocator });
   const settle = async (): Promise<void> => {
@@ -149,6 +154,7 @@ export async function fakeNode(
     cidrs,
     repository,
     installer,
+    floor,
     intent,
     identities,
     book,
@@ -170,9 +176,11 @@ export async function fakeNode(
     tableOf,
     /** All kinds have been listed once. */
     sync: () =>
-      [intent.pods, intent.namespaces, intent.nodes, intent.nodeSlices, intent.policies].forEach((table) => {
-        table.apply({ upserts: [], deletes: [], synced: true });
-      }),
+      [intent.pods, intent.namespaces, intent.nodes, intent.nodeSlices, intent.tenants, intent.policies].forEach(
+        (table) => {
+          table.apply({ upserts: [], deletes: [], synced: true });
+        },
+      ),
   };
 }
 

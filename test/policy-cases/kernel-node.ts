@@ -71,9 +71,9 @@ export class KernelNode implements Disposable {
   }
 
   #maps(): Pick<PlaneOptions, 'maps' | 'ipcacheRows'> {
-    const { maps, endpoints, ipcache, words } = this.#datapath;
+    const { maps, endpoints, ipcache, words, tenants } = this.#datapath;
     return {
-      maps: { endpoints, ipcache, words, policy: policyMaps(maps) },
+      maps: { endpoints, ipcache, words, tenants, policy: policyMaps(maps) },
       ipcacheRows: maps.spec('ipcache').maxEntries,
     };
   }

@@ -95,6 +95,7 @@ export class NodePlane {
     this.#connect(world.pods.filter((pod) => allPods || pod.node === node));
     const { engine, repository, intent } = this.plane;
     intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
+    intent.tenants.apply({ upserts: [], deletes: [], synced: true });
     engine.kick();
     await engine.idle();
     this.#others.follow(repository.selectedLabelKeys());

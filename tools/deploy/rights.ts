@@ -18,6 +18,8 @@ export const AGENT_ROLE: readonly Rule[] = [
     resources: ['identities'],
     verbs: [...FOLLOWED, 'create', 'get', 'patch'],
   },
+  // Who belongs together.
+  { apiGroups: ['membrane.io'], resources: ['tenants'], verbs: FOLLOWED },
   // What a node tells of its own pods, and reads of those of others.
   {
     apiGroups: ['membrane.io'],

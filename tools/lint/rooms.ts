@@ -7,7 +7,7 @@ export type Room = {
 };
 
 const WORDS = ['base', 'net', 'table', 'model'];
-const DECISIONS = ['identity', 'policy', 'cluster', 'service', 'endpoint'];
+const DECISIONS = ['identity', 'policy', 'cluster', 'service', 'endpoint', 'tenant'];
 const ADAPTERS = ['kube', 'datapath', 'observe'];
 
 /**
@@ -35,6 +35,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   cluster: { sees: [...WORDS, 'identity', 'policy'], why: 'who is where follows from what the cluster is meant to be' },
   service: { sees: WORDS },
   endpoint: { sees: WORDS },
+  tenant: { sees: ['base', 'model'], why: 'who belongs to whom follows from Tenant objects alone' },
   kube: { sees: [...WORDS, ...DECISIONS] },
   'kube/access': { sees: ['base'], why: 'where an API server is and who we are to it says nothing of what is asked' },
   datapath: { sees: [...WORDS, ...DECISIONS] },

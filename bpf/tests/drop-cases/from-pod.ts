@@ -26,6 +26,7 @@ import {
 import { Services, VIP } from '../service-lab.ts';
 import { A, A6, B, B6, type DropCase, patched } from './case.ts';
 import { NOBODY_FROM_POD } from './nobody.ts';
+import { TENANT_CASES } from './tenants.ts';
 
 const SYN = tcp(40_000, 8080, 'SYN');
 const FOREIGN_MAC = parseMac('0a:58:0a:f4:01:63');
@@ -610,4 +611,5 @@ export const FROM_POD_CASES: readonly DropCase[] = [
   ...errors,
   ...world,
   ...services,
+  ...TENANT_CASES,
 ];

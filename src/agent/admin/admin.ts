@@ -18,6 +18,8 @@ import type {
   PolicyFilter,
   PolicyView,
   ServiceList,
+  TenantRef,
+  TenantView,
   TraceRequest,
   TraceView,
 } from '../../api/index.ts';
@@ -37,7 +39,7 @@ import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
-import type { EndpointTable, Engine, PolicyFollower, PolicyInstaller } from '../../plane/index.ts';
+import type { EndpointTable, Engine, Floor, PolicyFollower, PolicyInstaller } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
@@ -54,6 +56,7 @@ import { peerViews } from './peers.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
 import { policyStanding } from './policy-standing.ts';
 import { serviceList } from './services.ts';
+import { tenantViews } from './tenants.ts';
 import { trace } from './trace.ts';
 
 export type AdminOptions = {
@@ -70,6 +73,7 @@ export type AdminOptions = {
   readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
+  readonly floor: Pick<Floor, 'membership'>;
   readonly engine: Engine;
   readonly reflection: Reflection;
   /** Undefined: services are off. */
@@ -185,6 +189,14 @@ export class Admin implements AdminApi {
 
   async lint(request: LintRequest): Promise<LintView> {
     return lintView(request, { ...this.#o, cluster: this.#o.config.clusterName });
+  }
+
+  async tenants(): Promise<TenantView[]> {
+    return tenantViews({ ...this.#o, membership: this.#o.floor.membership });
+  }
+
+  async tenant({ name }: TenantRef): Promise<TenantView | undefined> {
+    return (await this.tenants()).find((tenant) => tenant.name === name);
   }
 
   connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]> {

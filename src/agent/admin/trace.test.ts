@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TraceRequest } from '../../api/index.ts';
 import { finish, namespacedName } from '../../base/index.ts';
 import { namespaceRow, nodeRow, onlyFrom, podRow, policyRow } from '../../cluster/samples.ts';
@@ -6,6 +6,7 @@ import { type Frontend, frontendKey } from '../../model/index.ts';
 import { Prefix, parseAddr } from '../../net/index.ts';
 import { FAKE_NODE, fakeNode } from '../../plane/testkit.ts';
 import { sampleEndpoint, sampleFrontend, sampleName, sampleService, sampleSlice } from '../../service/samples.ts';
+import { tenantRow } from '../../tenant/testkit.ts';
 import { trace } from './trace.ts';
 
 const CLUSTER_IP = parseAddr('10.96.0.10');
@@ -107,6 +108,53 @@ describe('policy trace', () => {
     const judged = steps.filter(({ service }) => service === undefined);
     expect([verdict, judged]).toEqual(['denied', [expect.objectContaining({ verdict: 'denied', drop })]]);
     expect(judged[0]?.reason).toMatch(`dropped as ${drop}: `);
+  });
+
+  describe('of two tenants', () => {
+    const claim = (name: string, ...names: string[]) => tenantRow(name, { claims: { names, prefix: undefined } });
+    const stranger = podRow('stranger', { app: 'frontend' }, { namespace: 'ledger' });
+    afterAll(async () => {
+      node.drop(node.intent.tenants, ...node.intent.tenants.rows.values());
+      node.drop(node.intent.pods, stranger);
+      await node.settle();
+    });
+
+    it('says that no policy opens it, whatever is proposed', async () => {
+      node.put(node.intent.namespaces, namespaceRow('ledger'));
+      node.put(node.intent.pods, stranger);
+      node.connect(4, stranger);
+      node.put(node.intent.tenants, claim('shop', 'shop'), claim('billing', 'ledger'));
+      await node.settle();
+      const proposed = [
+        {
+          apiVersion: 'networking.k8s.io/v1',
+          kind: 'NetworkPolicy',
+          metadata: { name: 'all', namespace: 'shop' },
+          spec: { podSelector: {}, ingress: [{}], policyTypes: ['Ingress'] },
+        },
+      ];
+      const denied = { verdict: 'denied', steps: [{ direction: 'egress', drop: 'tenant-boundary' }] };
+      const answer = ask({ from: 'ledger/stranger', to: 'shop/backend', port: 8080, proposed });
+      expect(answer).toMatchObject({ ...denied, proposed: denied });
+      expect(answer.steps[0]?.reason).toBe(
+        'tenant billing and tenant shop are apart, and nothing is shared between them for this; no policy opens it',
+      );
+      expect(ask({ from: 'shop/frontend', to: 'shop/backend', port: 8080 }).verdict).toBe('allowed');
+      expect(ask({ from: 'shop/frontend', to: 'world' }).steps).toMatchObject([{ drop: 'tenant-world' }]);
+      expect(ask({ from: 'world', to: 'shop/other' }).steps).toMatchObject([
+        { direction: 'ingress', drop: 'tenant-world' },
+      ]);
+      expect(ask({ from: 'shop/frontend', to: 'node-2' }).steps).toMatchObject([{ drop: 'tenant-nodes' }]);
+      expect(ask({ from: 'host', to: 'shop/other' }).verdict, 'probes').toBe('allowed');
+    });
+
+    it('says why a namespace is closed', async () => {
+      node.put(node.intent.tenants, claim('shop', 'shop'), claim('thief', 'shop'));
+      await node.settle();
+      expect(ask({ to: 'shop/backend', port: 8080 }).steps).toMatchObject([
+        { drop: 'tenant-closed', reason: 'namespace shop is claimed by tenants shop, thief; no policy opens it' },
+      ]);
+    });
   });
 
   it('judges a service by who serves it', () => {

@@ -3,6 +3,7 @@ import { type Direction, formatRule, identityLabels, policyKey, type RuleOrigin 
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
 import { type InForceAnswer, judgeInForce } from '../../plane/index.ts';
 import { explain, type NearestMiss, partyOf } from '../../policy/index.ts';
+import { askFloor } from '../../tenant/index.ts';
 import { agentErrors } from '../errors.ts';
 import { type Proposal, readProposal } from './proposal.ts';
 import { destinationOf, dropStep, pretender, type Route, routeOf } from './trace-destination.ts';
@@ -96,6 +97,8 @@ function withAllLabels({ identity, workload }: End): End['identity'] {
 function judge(from: End, to: End, { protocol, port, proposal }: Asked, context: TraceContext): Step[] {
   const closed = notReady(from, to, context);
   if (closed !== undefined) return [dropStep('egress', closed)];
+  const floor = floorStep(from, to, context);
+  if (floor !== undefined) return [floor];
   const steps: Step[] = [];
   for (const direction of ['egress', 'ingress'] as const) {
     // Asked by the datapath after the sender's policies.
@@ -122,6 +125,15 @@ function judge(from: End, to: End, { protocol, port, proposal }: Asked, context:
     if (answer.verdict === 'deny') break;
   }
   return steps;
+}
+
+/** What the tenants of both ends forbid, whatever policies say. */
+function floorStep(from: End, to: End, { floor }: TraceContext): Step | undefined {
+  const refusal = askFloor({ opener: from.identity, responder: to.identity }, floor.membership);
+  if (refusal === undefined) return undefined;
+  const direction = from.identity.kind === 'pod' ? 'egress' : 'ingress';
+  const { reason: drop, text: reason } = refusal;
+  return { direction, verdict: 'denied', enforced: false, drop, reason: `${reason}; no policy opens it` };
 }
 
 function stepOf(direction: Direction, { verdict, reason, text, nearestMiss, pending }: InForceAnswer): Step {

@@ -116,6 +116,22 @@ const policyLimitsSchema = z
       ),
   })
   .prefault({});
+
+const tenancySchema = z
+  .strictObject({
+    unassigned: z
+      .enum(['Open', 'Closed'])
+      .default('Open')
+      .describe(
+        'What becomes of namespaces that no Tenant claims. Open: they are together, with those of the system; Closed: their pods reach nobody. The same on every node.',
+      ),
+    systemNamespaces: z
+      .array(z.string().min(1))
+      .prefault(['kube-system', 'kube-public', 'kube-node-lease', 'membrane-system'])
+      .describe('Namespaces of the cluster itself, which no Tenant can claim. The same on every node.'),
+  })
+  .prefault({});
+
 /** DEFAULT_SOCKET of cni/membrane-cni.c: one agent a node needs no setting on either side. */
 const CNI_SOCKET = '/run/membrane/cni.sock';
 
@@ -202,6 +218,7 @@ export const configSchema = z.strictObject({
     .default('always')
     .describe('always: processes of the node reach its pods unless a policy denies the host explicitly.'),
   policyLimits: policyLimitsSchema,
+  tenancy: tenancySchema,
   enableIPv6: z
     .literal(false, 'IPv6 is not supported yet')
     .default(false)

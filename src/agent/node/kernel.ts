@@ -6,6 +6,7 @@ import {
   ensureBpffs,
   Generation,
   KernelEndpointWords,
+  KernelTenantRows,
   LinkList,
   type MapSet,
   Netdev,
@@ -41,6 +42,7 @@ export type Kernel = {
   readonly generation: Generation;
   readonly maps: MapSet;
   readonly words: KernelEndpointWords;
+  readonly tenants: KernelTenantRows;
   readonly running: RunningPrograms;
   /** False: programs of an earlier life go on with its maps until the new ones hold what the API says. */
   readonly mayReplace: () => boolean;
@@ -70,6 +72,7 @@ export async function openKernel(config: AgentConfig, log: Logger): Promise<Kern
   const generation = await Generation.open({ pinDir: config.pinDir, sizes: mapSizes(config.maps), config: base });
   const { maps } = generation;
   const words = KernelEndpointWords.of(maps.get('endpoint_words'));
+  const tenants = KernelTenantRows.of(maps.get('tenants'));
   const specs = readSpecs();
   const running = new RunningPrograms({ maps, base });
   // All are loaded once before any is attached: what the kernel refuses must cost nobody anything.
@@ -85,9 +88,10 @@ export async function openKernel(config: AgentConfig, log: Logger): Promise<Kern
     generation,
     maps,
     words,
+    tenants,
     running,
     mayReplace: () => generation.isComplete,
-    close: () => [words, netdev, news.links, news.addresses, generation].forEach((open) => open.close()),
+    close: () => [words, tenants, netdev, news.links, news.addresses, generation].forEach((open) => open.close()),
   };
 }
 

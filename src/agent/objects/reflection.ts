@@ -14,6 +14,7 @@ import {
   type Resource,
   SERVICE,
   type Selection,
+  TENANT,
 } from '../../kube/index.ts';
 import type { IdentityObject, ObjectRow } from '../../model/index.ts';
 import { POLICY_KINDS, type PolicyKind } from '../../policy/index.ts';
@@ -80,6 +81,7 @@ export class Reflection implements Service {
     this.#follows = [
       follow(NAMESPACE, intent.namespaces),
       follow(NODE, intent.nodes),
+      follow(TENANT, intent.tenants),
       ...kinds.map((kind) => follow(policyResource(kind), intent.policies)),
       follow(IDENTITY, identities, { after: announced }),
       follow(NODE_ENDPOINT_SLICE, intent.nodeSlices),

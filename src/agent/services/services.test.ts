@@ -72,6 +72,7 @@ beforeEach(async () => {
   intent = plane.intent;
   // Nobody is asked for those here.
   intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
+  intent.tenants.apply({ upserts: [], deletes: [], synced: true });
   const { problems } = plane;
   const events = new ObjectEvents({ client, problems, node: FAKE_NODE, clock: systemClock, log: silentLogger });
   if (plane.services === undefined) throw new Error('the plane was asked to serve');

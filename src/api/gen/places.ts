@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = 'Ly658no8LFd_yjNtDLNYysEmoueEgfBfTaWkjpqFodg';
+export const SCHEMAS_ID = 'Ov1U2NkXzKH4JtZD0kogUmBnYBG7Thcr1kmFIJIPq3E';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },
@@ -14,6 +14,8 @@ export const PLACES = {
   policies: { method: 'GET', path: '/v1/policies', kind: 'one' },
   trace: { method: 'POST', path: '/v1/trace', kind: 'one' },
   lint: { method: 'POST', path: '/v1/lint', kind: 'one' },
+  tenants: { method: 'GET', path: '/v1/tenants', kind: 'one' },
+  tenant: { method: 'GET', path: '/v1/tenant', kind: 'maybe' },
   connections: { method: 'GET', path: '/v1/connections', kind: 'stream' },
   nodes: { method: 'GET', path: '/v1/nodes', kind: 'one' },
   peers: { method: 'GET', path: '/v1/peers', kind: 'one' },

@@ -17,5 +17,6 @@ export const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   sandbox: () => import('../commands/sandbox.ts'),
   service: () => import('../commands/service.ts'),
   status: () => import('../commands/status.ts'),
+  tenant: () => import('../commands/tenant.ts'),
   version: () => import('../commands/version.ts'),
 };

@@ -323,6 +323,76 @@ export const policyValueCodec: Codec<PolicyValue> = {
   decode: decodePolicyValue,
 };
 
+/** What one tenant lets in of another: these pods, to that port of those. */
+export type TenantShareKey = {
+  readonly opener: IdentityId;
+  readonly responder: IdentityId;
+  /** of the pod, not of the service */
+  readonly port: number;
+  readonly protocol: number;
+};
+
+export const TENANT_SHARE_KEY_SIZE = 12;
+
+export function decodeTenantShareKey(view: DataView, offset = 0): TenantShareKey {
+  return {
+    opener: view.getUint32(offset, true) as IdentityId,
+    responder: view.getUint32(offset + 4, true) as IdentityId,
+    port: view.getUint16(offset + 8),
+    protocol: view.getUint8(offset + 10),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeTenantShareKey(view: DataView, offset: number, value: TenantShareKey): void {
+  view.setUint32(offset, value.opener, true);
+  view.setUint32(offset + 4, value.responder, true);
+  view.setUint16(offset + 8, value.port);
+  view.setUint8(offset + 10, value.protocol);
+}
+
+export function encodeTenantShareKey(value: TenantShareKey): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(12);
+  writeTenantShareKey(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const tenantShareKeyCodec: Codec<TenantShareKey> = {
+  size: 12,
+  write: writeTenantShareKey,
+  decode: decodeTenantShareKey,
+};
+
+export type TenantShare = {
+  /** tick from which it is over, whether the agent lives or not; 0: it has no end */
+  readonly until: number;
+};
+
+export const TENANT_SHARE_SIZE = 4;
+
+export function decodeTenantShare(view: DataView, offset = 0): TenantShare {
+  return {
+    until: view.getUint32(offset, true),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeTenantShare(view: DataView, offset: number, value: TenantShare): void {
+  view.setUint32(offset, value.until, true);
+}
+
+export function encodeTenantShare(value: TenantShare): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4);
+  writeTenantShare(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const tenantShareCodec: Codec<TenantShare> = {
+  size: 4,
+  write: writeTenantShare,
+  decode: decodeTenantShare,
+};
+
 /**
  * The two ends of a connection in an order that does not depend on the packet's direction (the smaller address,
  * then port, is side 0), so that one look-up finds the entry from either end. ICMP queries: both ports are the id.

@@ -3,10 +3,11 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'fe6245fbec751e5a';
+export const LAYOUT_HASH = '23c96fa590c36bfd';
 
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 45;
+export const DROP_REASON_COUNT = 50;
+export const TENANT_FLAG_MASK = 31;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
@@ -17,7 +18,7 @@ export const MAP_SPECS = {
   affinity_usage: { name: 'affinity_usage', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 90, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 100, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65539, flags: 0 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -38,6 +39,8 @@ export const MAP_SPECS = {
   snat: { name: 'snat', type: 'hash', keySize: 24, valueSize: 24, maxEntries: 262144, flags: 1 },
   sock_accounts: { name: 'sock_accounts', type: 'hash', keySize: 8, valueSize: 16, maxEntries: 16400, flags: 1 },
   sock_origins: { name: 'sock_origins', type: 'hash', keySize: 8, valueSize: 96, maxEntries: 262144, flags: 1 },
+  tenant_shares: { name: 'tenant_shares', type: 'hash', keySize: 12, valueSize: 4, maxEntries: 1048576, flags: 1 },
+  tenants: { name: 'tenants', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
   translations: { name: 'translations', type: 'hash', keySize: 40, valueSize: 32, maxEntries: 524288, flags: 1 },
   world_openings: { name: 'world_openings', type: 'array', keySize: 4, valueSize: 40, maxEntries: 16384, flags: 0 },
 } as const satisfies Record<string, MapSpec>;
@@ -46,31 +49,33 @@ export type MapName = keyof typeof MAP_SPECS;
 
 /** What the rows of a map mean, for the name of its pin: others are written by others. */
 export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
-  affinity: '0afc0b4f',
-  affinity_usage: '4dbde161',
-  backends: '392e1254',
-  conntrack: '69c53181',
-  counters: 'f12a0041',
-  ct_usage: 'f274e222',
-  drops: '84c3d3e0',
-  endpoint_words: 'eca7013a',
-  endpoints: '2e8a460f',
-  event_accounts: '3ae8fab9',
-  event_state: 'ca992cb6',
-  events: '50bb653b',
-  fragments: 'a679e6d0',
-  ipcache: '499bc004',
-  judges: 'f274e222',
-  netns_endpoints: 'cbc0dd45',
-  passages: 'b65a2c1f',
-  policy: '685ae2b1',
-  policy_peers: '6ca139f1',
-  policy_revisions: '17ab2f39',
-  service_slots: '416433ff',
-  services: '1423cab4',
-  snat: 'd9971d19',
-  sock_accounts: '65831018',
-  sock_origins: '2a3f5e9b',
-  translations: '92d61109',
-  world_openings: '34db0b31',
+  affinity: '963cb1d3',
+  affinity_usage: 'dbdfe3de',
+  backends: 'cae782cc',
+  conntrack: 'bc8225e6',
+  counters: '7a07f50b',
+  ct_usage: 'd88c49d0',
+  drops: '06bf892e',
+  endpoint_words: '4c0d813c',
+  endpoints: 'fd708ca1',
+  event_accounts: 'd710bb63',
+  event_state: '0e4f306c',
+  events: 'cd9870ae',
+  fragments: '2a414402',
+  ipcache: '51d5ca83',
+  judges: 'd88c49d0',
+  netns_endpoints: 'f7587d29',
+  passages: '43758f15',
+  policy: 'caa4e68c',
+  policy_peers: '11370f59',
+  policy_revisions: 'b21886ab',
+  service_slots: 'ae9d463e',
+  services: 'f6a41ff0',
+  snat: 'c41198f9',
+  sock_accounts: 'e8960568',
+  sock_origins: '09bb769a',
+  tenant_shares: '2e9504f8',
+  tenants: '4c0d813c',
+  translations: '253eba13',
+  world_openings: '4f526f3e',
 };

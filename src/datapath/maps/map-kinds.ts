@@ -37,6 +37,8 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   snat: 'connections',
   sock_accounts: 'apart',
   sock_origins: 'apart',
+  tenant_shares: 'desired',
+  tenants: 'desired',
   translations: 'apart',
   world_openings: 'connections',
 };

@@ -7,3 +7,4 @@ export { POD } from './pod.ts';
 export { policyResource } from './policy.ts';
 export { collectionPath, objectPath, type Resource } from './resource.ts';
 export { SERVICE } from './service.ts';
+export { TENANT } from './tenant.ts';

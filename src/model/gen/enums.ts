@@ -41,6 +41,15 @@ export const VERDICT_NAMES: readonly (Verdict | undefined)[] = [
   'allow',
 ];
 
+export const TENANT_FLAG = {
+  known: 1,
+  closed: 2,
+  'no-world': 4,
+  'no-to-nodes': 8,
+  'no-from-nodes': 16,
+} as const;
+export type TenantFlag = keyof typeof TENANT_FLAG;
+
 export const CT_FLAG = {
   replied: 1,
   closing: 2,
@@ -187,6 +196,11 @@ export const DROP_REASON = {
   'unknown-node': 42,
   'forged-identity': 43,
   'stale-destination': 44,
+  'tenant-boundary': 45,
+  'tenant-closed': 46,
+  'tenant-unknown': 47,
+  'tenant-world': 48,
+  'tenant-nodes': 49,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -236,4 +250,9 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'unknown-node',
   'forged-identity',
   'stale-destination',
+  'tenant-boundary',
+  'tenant-closed',
+  'tenant-unknown',
+  'tenant-world',
+  'tenant-nodes',
 ];

@@ -204,6 +204,16 @@ export class PolicyInstaller {
     this.#revisions.unshare();
   }
 
+  /** The same tables under other numbers: every connection of this node's pods is judged anew. */
+  renew(now: number): void {
+    this.#revisions.unshare();
+    for (const [id, before] of this.#installed) {
+      const pair = this.#revisions.take(before.pair.tables);
+      this.#revisions.leave(before.pair, now);
+      this.#installed.set(id, { ...before, pair, revision: pair.revision });
+    }
+  }
+
   /** Something found no memory and is to be tried again soon. */
   get short(): boolean {
     return this.#builder.short;

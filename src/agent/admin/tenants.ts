@@ -1,0 +1,70 @@
+import type { TenantView } from '../../api/index.ts';
+import type { Intent } from '../../cluster/index.ts';
+import type { IdentityNumbers } from '../../identity/index.ts';
+import type { TenantRow } from '../../model/index.ts';
+import { type Belonging, type Membership, SYSTEM_TENANT } from '../../tenant/index.ts';
+
+export type TenantViewContext = {
+  readonly intent: Pick<Intent, 'namespaces'>;
+  readonly allocator: Pick<IdentityNumbers, 'identities'>;
+  readonly membership: Membership;
+};
+
+type Namespaces = TenantView['namespaces'];
+
+/** Whose the cluster's namespaces are, as this node's datapath has it: each Tenant, the system, and what nobody claims. */
+export function tenantViews({ intent, allocator, membership }: TenantViewContext): TenantView[] {
+  const namespaces = Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort();
+  const counts = new Map<string, number>();
+  for (const { workload } of allocator.identities()) {
+    counts.set(workload.namespace, (counts.get(workload.namespace) ?? 0) + 1);
+  }
+  const identitiesOf = (own: Namespaces): number => own.reduce((sum, { name }) => sum + (counts.get(name) ?? 0), 0);
+  const owned = Map.groupBy(namespaces, (namespace) => ownerOf(membership.of(namespace)));
+  const rest = (name: string, key: string): TenantView => {
+    const own = (owned.get(key) ?? []).map((namespace) => namespaceView(namespace, membership));
+    return { name, namespaces: own, identities: identitiesOf(own), problems: [] };
+  };
+  const tenants = Array.from(membership.tenants.values()).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [
+    ...tenants.map((tenant) => tenantView(tenant, { namespaces, identitiesOf, membership })),
+    ...(membership.tenants.has(SYSTEM_TENANT) ? [] : [rest(SYSTEM_TENANT, 'system')]),
+    rest('', 'nobody'),
+  ];
+}
+
+type Whole = {
+  readonly namespaces: readonly string[];
+  readonly identitiesOf: (own: Namespaces) => number;
+  readonly membership: Membership;
+};
+
+function tenantView(tenant: TenantRow, { namespaces, identitiesOf, membership }: Whole): TenantView {
+  const claimed = namespaces.filter((namespace) => membership.claimants(namespace).includes(tenant));
+  const isSystem = (namespace: string): boolean => membership.of(namespace).state === 'system';
+  const own = claimed.filter((namespace) => !isSystem(namespace)).map((one) => namespaceView(one, membership));
+  return {
+    name: tenant.name,
+    ...(tenant.closed === undefined ? {} : { closed: tenant.closed }),
+    boundary: { ...tenant.boundary },
+    namespaces: own,
+    identities: identitiesOf(own),
+    problems: [
+      ...(tenant.closed === undefined ? [] : [tenant.closed]),
+      ...(tenant.claims === undefined ? ['what it claims cannot be read'] : []),
+      ...own.flatMap(({ closed }) => closed ?? []),
+      ...claimed.filter(isSystem).map((namespace) => `namespace ${namespace} is the cluster's own`),
+    ],
+  };
+}
+
+function namespaceView(name: string, membership: Membership): Namespaces[number] {
+  const found = membership.of(name);
+  return { name, ...(found.state === 'closed' ? { closed: found.why } : {}) };
+}
+
+function ownerOf(belonging: Belonging): string {
+  if (belonging.state === 'tenant') return `tenant ${belonging.tenant.name}`;
+  if (belonging.state === 'closed') return belonging.tenants.length > 0 ? 'claimed' : 'nobody';
+  return belonging.state === 'system' ? 'system' : 'nobody';
+}

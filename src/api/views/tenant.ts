@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { count } from './fields.ts';
+
+export const tenantSchema = z.object({
+  /** Of the Tenant; `system` for the cluster's own namespaces, empty for those that no Tenant claims. */
+  name: z.string(),
+  /** Why all of its namespaces are closed; absent: they are not. */
+  closed: z.string().optional(),
+  /** Absent: of the cluster's own namespaces and those of nobody policies decide. */
+  boundary: z.object({ world: z.string(), nodes: z.string() }).optional(),
+  /** That exist, and are its own or claimed by it. */
+  namespaces: z.array(
+    z.object({
+      name: z.string(),
+      /** Why its pods reach nobody; absent: they are the tenant's. */
+      closed: z.string().optional(),
+    }),
+  ),
+  /** Of its pods, that this node knows. */
+  identities: count,
+  /** What it claims and cannot have. */
+  problems: z.array(z.string()),
+});
+export type TenantView = z.infer<typeof tenantSchema>;
+
+export const tenantRefSchema = z.strictObject({ name: z.string().max(253) });
+export type TenantRef = z.output<typeof tenantRefSchema>;

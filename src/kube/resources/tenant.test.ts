@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { TENANT } from './tenant.ts';
+
+const object = (spec: unknown, meta = {}) => ({ metadata: { name: 'shop', uid: 'u', ...meta }, spec });
+const CLAIMS = { names: ['checkout'], prefix: 'shop-' };
+const CLOSED = { world: 'Closed', nodes: 'ProbesOnly' };
+
+test('what a Tenant leaves out is as closed as it can be', () => {
+  expect(TENANT.parse(object({ namespaces: CLAIMS }))).toEqual({
+    uid: 'u',
+    namespace: '',
+    name: 'shop',
+    claims: CLAIMS,
+    boundary: CLOSED,
+    closed: undefined,
+  });
+  expect(TENANT.parse(object({ namespaces: { prefix: 'shop-' }, boundary: { world: 'Open' } }))).toMatchObject({
+    claims: { names: [], prefix: 'shop-' },
+    boundary: { world: 'Open', nodes: 'ProbesOnly' },
+  });
+});
+
+test.each([
+  ['a mode of a newer version', { mode: 'Rehearse' }, 'spec.mode'],
+  ['a boundary of a newer version', { boundary: { world: 'Sometimes' } }, 'spec.boundary.world'],
+  ['what is not known at all', { quarantine: true }, 'spec'],
+  ['a part of the boundary that is not known', { boundary: { moon: 'Closed' } }, 'spec.boundary'],
+  ['another way to claim', { namespaces: { ...CLAIMS, selector: {} } }, 'spec.namespaces'],
+])('one that says %s keeps what it claims, closed', (_what, more, path) => {
+  const row = TENANT.parse(object({ namespaces: CLAIMS, ...more }));
+  expect(row).toMatchObject({ claims: CLAIMS, boundary: CLOSED });
+  expect(row.closed).toMatch(new RegExp(`^${path} is not understood: `));
+});
+
+test.each([
+  ['nothing', undefined],
+  ['no claims', {}],
+  ['claims that are none', { namespaces: { names: [1] } }],
+  ['an empty prefix', { namespaces: { prefix: '' } }],
+])('of one that says %s nobody can say what it claims', (_what, spec) =>
+  expect(TENANT.parse(object(spec))).toMatchObject({ claims: undefined, closed: expect.any(String) }),
+);
+
+test('one that is being deleted is closed', () => {
+  const row = TENANT.parse(object({ namespaces: CLAIMS }, { deletionTimestamp: '2026-01-01T00:00:00Z' }));
+  expect(row).toMatchObject({ claims: CLAIMS, closed: 'it is being deleted' });
+});

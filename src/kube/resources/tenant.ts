@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { TENANT_NODES, TENANT_WORLDS, type TenantRow } from '../../model/index.ts';
+import { listOf, metadata } from './meta.ts';
+import { defineResource, MEMBRANE_GROUP } from './resource.ts';
+
+const claims = z.object({
+  names: listOf(z.string().min(1)),
+  prefix: z.string().min(1).optional(),
+});
+
+/** Strict: what a newer version says may be a limit, and is not to be passed over. */
+const spec = z.strictObject({
+  namespaces: claims.strict(),
+  boundary: z
+    .strictObject({
+      inside: z.literal('Delegate').default('Delegate'),
+      world: z.enum(TENANT_WORLDS).default('Closed'),
+      nodes: z.enum(TENANT_NODES).default('ProbesOnly'),
+    })
+    .prefault({}),
+  mode: z.literal('Enforce').default('Enforce'),
+});
+
+const head = z.object({ metadata, spec: z.unknown() });
+
+/** One that says something that is not understood keeps what it claims, closed. */
+const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
+  const read = spec.safeParse(said);
+  const claimed = read.success ? read.data.namespaces : claimsOf(said);
+  const boundary = read.success ? read.data.boundary : ({ world: 'Closed', nodes: 'ProbesOnly' } as const);
+  const isLeaving = meta.deletionTimestamp !== null && meta.deletionTimestamp !== undefined;
+  return {
+    uid: meta.uid,
+    namespace: '',
+    name: meta.name,
+    claims: claimed === undefined ? undefined : { names: claimed.names, prefix: claimed.prefix },
+    boundary: { world: boundary.world, nodes: boundary.nodes },
+    closed: read.success ? (isLeaving ? 'it is being deleted' : undefined) : problemOf(read.error),
+  };
+});
+
+function claimsOf(said: unknown): z.output<typeof claims> | undefined {
+  const read = z.object({ namespaces: claims }).safeParse(said);
+  return read.success ? read.data.namespaces : undefined;
+}
+
+function problemOf({ issues }: z.ZodError): string {
+  const [first] = issues;
+  const path = ['spec', ...(first?.path ?? [])].join('.');
+  return `${path} is not understood: ${first?.message ?? ''}`;
+}
+
+export const TENANT = defineResource<TenantRow>({
+  kind: 'Tenant',
+  groupPath: `/apis/${MEMBRANE_GROUP}`,
+  plural: 'tenants',
+  namespaced: false,
+  unreadable: 'keep',
+  schema,
+});

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { namespaceRow, podRow } from '../../cluster/samples.ts';
+import { type IdentityId, identityId, type TenantRow } from '../../model/index.ts';
+import { judgeRows, tenantRow } from '../../tenant/testkit.ts';
+import { FakeKernel, fakeNode } from '../testkit.ts';
+
+const front = podRow('front', { app: 'front' });
+const back = podRow('back', { app: 'back' }, { namespace: 'ledger' });
+const remote = podRow('remote', { app: 'remote' }, { namespace: 'ledger', nodeName: 'node-2' });
+
+const claims = (name: string, ...names: string[]): TenantRow =>
+  tenantRow(name, { claims: { names, prefix: undefined } });
+
+async function twoNamespaces(kernel = new FakeKernel(), tenants: readonly TenantRow[] = []) {
+  const node = await fakeNode(kernel);
+  node.put(node.intent.namespaces, namespaceRow('shop'), namespaceRow('ledger'));
+  node.put(node.intent.pods, front, back, remote);
+  node.put(node.intent.tenants, ...tenants);
+  node.connect(1, front);
+  node.connect(2, back);
+  node.sync();
+  await node.settle();
+  return node;
+}
+type Node = Awaited<ReturnType<typeof twoNamespaces>>;
+
+const numberOf = (node: Node, pod: { namespace: string; name: string }): IdentityId =>
+  node.identityOf(`${pod.namespace}/${pod.name}` as never)?.id ?? identityId(0);
+
+/** What the kernel says of a connection between the two. */
+function judged(node: Node, from: typeof front, to: typeof front): string | undefined {
+  const { tenants } = node.kernel;
+  const rowOf = (pod: typeof front) => tenants.get(numberOf(node, pod)) || tenants.get(identityId(0));
+  return judgeRows({ row: rowOf(from) }, { row: rowOf(to) });
+}
+
+const revisionOf = (node: Node, id: number): number => node.word(id)?.revision ?? 0;
+
+describe('the floor of a node', () => {
+  it('lets everybody be together while there is no Tenant', async () => {
+    const node = await twoNamespaces();
+    expect(judged(node, front, back)).toBeUndefined();
+    expect(
+      judgeRows(
+        { row: node.kernel.tenants.get(identityId(9_999)) || node.kernel.tenants.get(identityId(0)) },
+        { row: 1n },
+      ),
+    ).toBeUndefined();
+  });
+
+  it('says whose each identity is, here and elsewhere', async () => {
+    const node = await twoNamespaces(new FakeKernel(), [claims('shop', 'shop')]);
+    expect(judged(node, front, back)).toBe('tenant-boundary');
+    expect(judged(node, remote, front)).toBe('tenant-boundary');
+    expect(judged(node, back, remote)).toBeUndefined();
+    expect(node.kernel.tenants.get(identityId(0)), 'who is not known is nobody’s').toBe(0n);
+  });
+
+  it('says it before a word states the identity', async () => {
+    const kernel = new FakeKernel();
+    const missing: number[] = [];
+    kernel.words.onSet = (_endpoint, { identity }) => {
+      if (identity >= 256 && kernel.tenants.get(identity) === 0n) missing.push(identity);
+    };
+    await twoNamespaces(kernel, [claims('shop', 'shop')]);
+    expect(missing).toEqual([]);
+  });
+
+  it('turns every word when whose somebody is changes, and none otherwise', async () => {
+    const node = await twoNamespaces();
+    const turns: (() => void)[] = [];
+    for (const change of [
+      () => node.put(node.intent.tenants, claims('shop', 'shop')),
+      () => node.put(node.intent.tenants, claims('shop', 'shop', 'ledger')),
+      () => node.drop(node.intent.tenants, claims('shop')),
+    ]) {
+      turns.push(change);
+      const before = [revisionOf(node, 1), revisionOf(node, 2)];
+      const outside = new Map(node.outside().map(([id, { revision }]) => [id, revision]));
+      change();
+      await node.settle();
+      expect([revisionOf(node, 1), revisionOf(node, 2)].some((revision) => before.includes(revision))).toBe(false);
+      expect(node.outside().every(([id, { revision }]) => outside.get(id) !== revision)).toBe(true);
+      const settled = [revisionOf(node, 1), revisionOf(node, 2)];
+      await node.settle();
+      expect([revisionOf(node, 1), revisionOf(node, 2)]).toEqual(settled);
+    }
+    const settled = [revisionOf(node, 1), revisionOf(node, 2)];
+    node.put(node.intent.pods, podRow('new', { app: 'new' }));
+    node.connect(3, podRow('new', { app: 'new' }));
+    await node.settle();
+    expect([revisionOf(node, 1), revisionOf(node, 2)], 'who comes changes nothing for others').toEqual(settled);
+  });
+
+  it('keeps the same rows and words over a restart', async () => {
+    const kernel = new FakeKernel();
+    const tenants = [claims('shop', 'shop'), claims('money', 'ledger')];
+    const before = await twoNamespaces(kernel, tenants);
+    const rows = kernel.tenants.entries();
+    const words = [before.word(1), before.word(2)];
+    const after = await twoNamespaces(kernel, [...tenants].reverse());
+    expect(kernel.tenants.entries()).toEqual(rows);
+    expect([after.word(1), after.word(2)]).toEqual(words);
+  });
+
+  it('judges anew what an earlier life left half done', async () => {
+    const kernel = new FakeKernel();
+    const first = await twoNamespaces(kernel);
+    const words = [first.word(1), first.word(2)];
+    // It died when the rows were written and the words were not.
+    const { set } = kernel.words;
+    kernel.words.set = () => {
+      throw new Error('killed');
+    };
+    first.put(first.intent.tenants, claims('shop', 'shop'));
+    await first.settle().catch(() => undefined);
+    kernel.words.set = set;
+    for (const [id, word] of first.outside()) kernel.words.set(id, { ...word, identity: identityId(0) });
+    kernel.tenants.set(numberOf(first, front), 0x7_0001n);
+    const second = await twoNamespaces(kernel, [claims('shop', 'shop')]);
+    expect(second.word(1)?.revision).not.toBe(words[0]?.revision);
+    expect(second.word(2)?.revision).not.toBe(words[1]?.revision);
+    expect(judged(second, front, back)).toBe('tenant-boundary');
+  });
+
+  it('forgets whose an identity was that means nobody any more', async () => {
+    const node = await twoNamespaces(new FakeKernel(), [claims('money', 'ledger')]);
+    const id = numberOf(node, back);
+    expect(node.kernel.tenants.get(id)).not.toBe(0n);
+    node.drop(node.intent.pods, back);
+    await node.settle();
+    const words = node.word(1);
+    await node.clock.advance(3_600_000);
+    await node.settle();
+    expect(node.word(1), 'which is nothing to others').toEqual(words);
+    expect(node.identityOf('ledger/back' as never)).toBeUndefined();
+    expect(node.kernel.tenants.get(id)).toBe(0n);
+  });
+});

@@ -1,0 +1,97 @@
+import type { Intent } from '../../cluster/index.ts';
+import type { TenantRows } from '../../datapath/index.ts';
+import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
+import { type IdentityId, identityId } from '../../model/index.ts';
+import type { TableReader } from '../../table/index.ts';
+import {
+  type FloorRow,
+  floorRow,
+  Membership,
+  NOT_SAID,
+  type TenancySettings,
+  UNASSIGNED_ROW,
+} from '../../tenant/index.ts';
+
+export type FloorOptions = {
+  readonly intent: Pick<Intent, 'tenants'>;
+  readonly numbers: Pick<IdentityNumbers, 'known' | 'get'>;
+  readonly rows: TenantRows;
+  readonly settings: TenancySettings;
+};
+
+/** Whose identities are that nobody has said anything of. */
+const EVERYBODY_ELSE = identityId(RESERVED_IDS.unknown);
+
+/**
+ * Keeps the kernel's floor at what Tenant objects say: whose each identity is. An identity belongs to one namespace, and
+ * so to one tenant; moving it is one store.
+ */
+export class Floor {
+  readonly #o: FloorOptions;
+  readonly #tenants: TableReader;
+  readonly #known: TableReader;
+  #membership: Membership;
+  #isUnsure = true;
+
+  constructor(options: FloorOptions) {
+    this.#o = options;
+    this.#tenants = options.intent.tenants.reader();
+    this.#known = options.numbers.known.reader();
+    this.#membership = new Membership([], options.settings);
+  }
+
+  /** Of the objects that were followed last. */
+  get membership(): Membership {
+    return this.#membership;
+  }
+
+  /**
+   * Writes what is new or other. `before` is called first when it changes what is said of somebody that connections may be
+   * with; returns whether it did: then verdicts are to be taken anew.
+   */
+  follow(before: () => void): boolean {
+    const { intent, settings, rows } = this.#o;
+    const changed = this.#tenants.drain();
+    if (changed.size > 0 || this.#isUnsure) {
+      this.#membership = new Membership(intent.tenants.rows.values(), settings);
+    }
+    const everybody = changed.size > 0 || this.#isUnsure;
+    const ids = everybody ? this.#allIds() : Array.from(this.#known.drain(), (text) => identityId(Number(text)));
+    if (everybody) this.#known.drain();
+    this.#isUnsure = false;
+    const fallback = this.#membership.isTrivial ? UNASSIGNED_ROW : NOT_SAID;
+    const formerFallback = rows.get(EVERYBODY_ELSE);
+    const writes: (readonly [IdentityId, FloorRow])[] = [];
+    let moves = false;
+    for (const id of ids) {
+      const wanted = this.#wanted(id);
+      const found = rows.get(id);
+      if (found === wanted) continue;
+      writes.push([id, wanted]);
+      // Nobody has it any more.
+      if (wanted === NOT_SAID) continue;
+      const former = found === NOT_SAID ? formerFallback : found;
+      moves ||= former !== NOT_SAID && former !== wanted;
+    }
+    moves ||= formerFallback !== NOT_SAID && formerFallback !== fallback;
+    if (moves) before();
+    // What is not said is closed before anything else is said, and open after it.
+    if (fallback === NOT_SAID) rows.set(EVERYBODY_ELSE, fallback);
+    for (const [id, row] of writes) rows.set(id, row);
+    if (fallback !== NOT_SAID && formerFallback !== fallback) rows.set(EVERYBODY_ELSE, fallback);
+    return moves;
+  }
+
+  #allIds(): Set<IdentityId> {
+    const { numbers, rows } = this.#o;
+    const ids = new Set(Array.from(numbers.known.rows.keys(), (text) => identityId(Number(text))));
+    for (const [id] of rows.entries()) if (id !== EVERYBODY_ELSE) ids.add(id);
+    return ids;
+  }
+
+  #wanted(id: IdentityId): FloorRow {
+    const identity = this.#o.numbers.get(id);
+    if (identity === undefined) return NOT_SAID;
+    return floorRow(this.#membership.of(identity.workload.namespace), this.#o.settings.unassigned);
+  }
+}

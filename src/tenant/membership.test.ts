@@ -1,0 +1,89 @@
+import { describe, expect, it, test } from 'vitest';
+import { Membership, type TenancySettings } from './membership.ts';
+import { SYSTEM_TENANT, tenantNumber } from './number.ts';
+import { tenantRow } from './testkit.ts';
+
+const OPEN: TenancySettings = { unassigned: 'Open', systemNamespaces: ['kube-system'] };
+const claim = (name: string, names: readonly string[], prefix?: string) =>
+  tenantRow(name, { claims: { names, prefix } });
+const whose = (membership: Membership, namespace: string): string => {
+  const found = membership.of(namespace);
+  return found.state === 'tenant' ? found.tenant.name : found.state;
+};
+
+describe('Membership', () => {
+  const shop = claim('shop', ['checkout'], 'shop-');
+  const billing = claim('billing', ['ledger'], 'billing-');
+
+  test.each([
+    ['checkout', 'shop'],
+    ['shop-web', 'shop'],
+    ['shop-', 'shop'],
+    ['shop', 'unassigned'],
+    ['shopping', 'unassigned'],
+    ['my-shop-web', 'unassigned'],
+    ['ledger', 'billing'],
+    ['billing-api', 'billing'],
+    ['kube-system', 'system'],
+    ['', 'unassigned'],
+    ['constructor', 'unassigned'],
+  ])('%s is of %s', (namespace, owner) => expect(whose(new Membership([shop, billing], OPEN), namespace)).toBe(owner));
+
+  it('closes what two claim, and says who, and nothing else of theirs', () => {
+    const thief = claim('thief', ['shop-web', 'thief']);
+    const membership = new Membership([shop, thief], OPEN);
+    expect(membership.of('shop-web')).toEqual({
+      state: 'closed',
+      tenants: ['shop', 'thief'],
+      why: 'namespace shop-web is claimed by tenants shop, thief',
+    });
+    expect([whose(membership, 'shop-db'), whose(membership, 'thief')]).toEqual(['shop', 'thief']);
+  });
+
+  it('closes what two prefixes claim, one in the other', () => {
+    const membership = new Membership([shop, claim('db', [], 'shop-db-')], OPEN);
+    expect([whose(membership, 'shop-db-1'), whose(membership, 'shop-db')]).toEqual(['closed', 'shop']);
+  });
+
+  it('takes one that its own tenant claims twice for that one’s', () => {
+    expect(whose(new Membership([claim('shop', ['shop-web', 'shop-web'], 'shop-')], OPEN), 'shop-web')).toBe('shop');
+  });
+
+  it('gives nobody a namespace of the system', () => {
+    const membership = new Membership([claim('thief', ['kube-system'], 'kube-')], OPEN);
+    expect([whose(membership, 'kube-system'), whose(membership, 'kube-public')]).toEqual(['system', 'thief']);
+  });
+
+  it('closes what nobody claims where that is said', () => {
+    const membership = new Membership([shop], { ...OPEN, unassigned: 'Closed' });
+    expect(membership.of('other')).toMatchObject({ state: 'closed', why: 'no tenant claims namespace other' });
+    expect(whose(membership, 'kube-system')).toBe('system');
+    expect(new Membership([], { ...OPEN, unassigned: 'Closed' }).isTrivial).toBe(false);
+  });
+
+  it('closes what a tenant claims that is being deleted or not understood', () => {
+    const membership = new Membership([{ ...shop, closed: 'it is being deleted' }], OPEN);
+    expect(membership.of('shop-web')).toMatchObject({ why: 'tenant shop is closed: it is being deleted' });
+    expect(whose(membership, 'other')).toBe('unassigned');
+  });
+
+  it('closes everything that is not claimed while nobody can say what one claims', () => {
+    const membership = new Membership([shop, tenantRow('newer', { claims: undefined })], OPEN);
+    expect([whose(membership, 'other'), whose(membership, 'shop-web')]).toEqual(['closed', 'shop']);
+  });
+
+  it('closes a tenant that calls itself the system', () => {
+    expect(whose(new Membership([claim(SYSTEM_TENANT, ['mine'])], OPEN), 'mine')).toBe('closed');
+  });
+
+  it('closes what a tenant without claims to anything would have: nothing', () => {
+    expect(whose(new Membership([claim('none', [], '')], OPEN), 'other')).toBe('unassigned');
+  });
+});
+
+test('numbers follow from names', () => {
+  expect(tenantNumber('shop')).toBe(tenantNumber('shop'));
+  const numbers = new Set(Array.from({ length: 20_000 }, (_, i) => tenantNumber(`t${i}`)));
+  expect(numbers.size).toBe(20_000);
+  expect(Array.from(numbers).every((number) => number > 1n && number < 1n << 48n)).toBe(true);
+});

@@ -1,0 +1,44 @@
+import { TENANT_FLAG } from '../model/gen/enums.ts';
+import { TENANT_FLAG_BITS } from '../model/gen/numbers.ts';
+import type { ReservedName, TenantRow } from '../model/index.ts';
+import type { FloorRow } from './floor.ts';
+
+/** A Tenant that claims nothing, as its object's defaults have it, with what differs. */
+export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRow {
+  return {
+    uid: `uid-${name}`,
+    namespace: '',
+    name,
+    claims: { names: [], prefix: undefined },
+    boundary: { world: 'Closed', nodes: 'ProbesOnly' },
+    closed: undefined,
+    ...more,
+  };
+}
+
+/** An end of a connection, as the datapath knows it: a pod by its row, others by what they are. */
+export type KernelEnd = { readonly row: FloorRow } | { readonly reserved: ReservedName };
+
+const isNode = (name: ReservedName): boolean => name === 'remote-node' || name === 'kube-apiserver';
+
+/** bpf/lib/tenant.h without shares, for tests that have no kernel; the program itself is held to the same cases. */
+export function judgeRows(opener: KernelEnd, responder: KernelEnd): string | undefined {
+  const has = (row: FloorRow, flag: number): boolean => (row & BigInt(flag)) !== 0n;
+  const number = (row: FloorRow): bigint => row >> BigInt(TENANT_FLAG_BITS);
+  if ('row' in opener && 'row' in responder) {
+    if (!has(opener.row, TENANT_FLAG.known) || !has(responder.row, TENANT_FLAG.known)) return 'tenant-unknown';
+    if (has(opener.row | responder.row, TENANT_FLAG.closed)) return 'tenant-closed';
+    return number(opener.row) === number(responder.row) ? undefined : 'tenant-boundary';
+  }
+  const pod = 'row' in opener ? opener : 'row' in responder ? responder : undefined;
+  if (pod === undefined) return undefined;
+  if (!has(pod.row, TENANT_FLAG.known)) return 'tenant-unknown';
+  const opens = pod === opener;
+  const other = 'reserved' in opener ? opener.reserved : 'reserved' in responder ? responder.reserved : 'unknown';
+  if (other === 'host' && !opens) return undefined;
+  if (has(pod.row, TENANT_FLAG.closed)) return 'tenant-closed';
+  if (other === 'host' || isNode(other)) {
+    return has(pod.row, opens ? TENANT_FLAG['no-to-nodes'] : TENANT_FLAG['no-from-nodes']) ? 'tenant-nodes' : undefined;
+  }
+  return has(pod.row, TENANT_FLAG['no-world']) ? 'tenant-world' : undefined;
+}

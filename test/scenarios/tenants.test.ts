@@ -1,0 +1,178 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ApiClient, apiClient } from '../../src/api/index.ts';
+import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
+import { waitForMachine } from '../../src/sandbox/testkit.ts';
+import { eventually } from './services/eventually.ts';
+
+const TCP = 8080;
+const SERVES = `exec socat TCP-LISTEN:${TCP},fork,reuseaddr,backlog=64 EXEC:cat`;
+const IDLES = 'exec sleep infinity';
+
+const namespace = (name: string): string => `
+apiVersion: v1
+kind: Namespace
+metadata: { name: ${name} }
+---`;
+
+const pod = (own: string, name: string, node: string, command: string): string => `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, namespace: ${own}, labels: { app: ${name} } }
+spec:
+  nodeName: ${node}
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: main
+      image: sandbox/none
+      command: [sh, -c, '${command}']
+---`;
+
+const tenant = (name: string, claims: string): string => `
+apiVersion: membrane.io/v1alpha1
+kind: Tenant
+metadata: { name: ${name} }
+spec: { namespaces: ${claims} }
+---`;
+
+/** A tenant opens itself to everybody, as far as it can. */
+const allowAll = (own: string): string => `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: allow-all, namespace: ${own} }
+spec: { podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}] }
+---`;
+
+const cluster = new SandboxCluster();
+let isUp = false;
+
+beforeAll(async () => {
+  await waitForMachine();
+  await cluster.up({ nodes: 2, dns: false });
+  isUp = true;
+  await cluster.apply(
+    [
+      ...['shop-web', 'shop-db', 'billing', 'other'].map(namespace),
+      pod('shop-web', 'client', 'node-1', IDLES),
+      pod('shop-db', 'server', 'node-2', SERVES),
+      pod('billing', 'near', 'node-1', SERVES),
+      pod('billing', 'far', 'node-2', SERVES),
+      pod('other', 'plain', 'node-2', SERVES),
+      ...['shop-web', 'shop-db', 'billing', 'other'].map(allowAll),
+    ].join(''),
+  );
+  await cluster.waitReady();
+  for (const [own, name] of EVERYBODY) await eventually(`the client reaches ${name}`, () => reaches(own, name));
+});
+
+afterAll(async () => {
+  if (isUp) await cluster.down();
+});
+
+const EVERYBODY = [
+  ['shop-db', 'server'],
+  ['billing', 'near'],
+  ['billing', 'far'],
+  ['other', 'plain'],
+] as const;
+
+const agent = (node: string): ApiClient => apiClient({ socketPath: join(cluster.node(node).agentDir, 'admin.sock') });
+
+async function ip(own: string, name: string): Promise<string> {
+  const found = await cluster.get({ resource: 'pods', namespace: own, name });
+  return (found?.['status'] as { podIP?: string } | undefined)?.podIP ?? '';
+}
+
+async function ask(from: readonly [string, string], to: readonly [string, string]): Promise<boolean> {
+  const line = `echo hello | socat -t2 - TCP:${await ip(...to)}:${TCP},connect-timeout=1`;
+  return (await cluster.exec(...from, ['sh', '-c', line], { timeoutMs: 20_000 })).stdout === 'hello\n';
+}
+const CLIENT = ['shop-web', 'client'] as const;
+const reaches = async (own: string, name: string): Promise<boolean> => await ask(CLIENT, [own, name]);
+const whom = async (): Promise<string[]> => {
+  const answers: string[] = [];
+  for (const [own, name] of EVERYBODY) if (await reaches(own, name)) answers.push(name);
+  return answers;
+};
+/** Both nodes have it. */
+const known = async (what: string, holds: (client: ApiClient) => Promise<boolean>): Promise<void> => {
+  for (const node of ['node-1', 'node-2']) await eventually(`${node}: ${what}`, async () => await holds(agent(node)));
+};
+const has =
+  (name: string, ...namespaces: string[]) =>
+  async (client: ApiClient): Promise<boolean> => {
+    const found = (await client.tenants()).find((row) => row.name === name);
+    return (
+      found?.namespaces.flatMap((one) => (one.closed === undefined ? [one.name] : [])).join() === namespaces.join()
+    );
+  };
+
+test('a Tenant is apart from all others although every policy allows everything, and whole within', async () => {
+  await cluster.apply(tenant('shop', '{ prefix: shop- }'));
+  await known('shop has its namespaces', has('shop', 'shop-db', 'shop-web'));
+  expect(await whom()).toEqual(['server']);
+  expect(await ask(['billing', 'near'], CLIENT).catch(() => false)).toBe(false);
+  expect(await ask(['billing', 'near'], ['shop-db', 'server']), 'from another node').toBe(false);
+  expect(await ask(['billing', 'near'], ['other', 'plain']), 'who is in no tenant').toBe(true);
+  const drops = await agent('node-1').metrics();
+  expect(drops).toMatch(/reason="tenant-boundary",direction="egress"\} [1-9]/);
+});
+
+test('labels of pods and namespaces open nothing', async () => {
+  const labels = { 'membrane.io/tenant': 'shop', 'kubernetes.io/metadata.name': 'shop-web', app: 'server' };
+  await cluster.patch({ resource: 'pods', namespace: 'billing', name: 'near' }, { metadata: { labels } });
+  await cluster.patch({ resource: 'namespaces', name: 'billing' }, { metadata: { labels: { tenant: 'shop' } } });
+  expect(await whom()).toEqual(['server']);
+  expect(await ask(['billing', 'near'], ['shop-db', 'server'])).toBe(false);
+});
+
+test('a namespace that two claim is closed, for the thief as well, and what else they have is theirs', async () => {
+  await cluster.apply(tenant('thief', '{ names: [billing, shop-db] }'));
+  await known('it has what nobody else claims', has('thief', 'billing'));
+  expect(await whom()).toEqual([]);
+  expect(await ask(['billing', 'near'], ['shop-db', 'server'])).toBe(false);
+  expect(await ask(['billing', 'near'], ['billing', 'far'])).toBe(true);
+  const { steps } = await agent('node-1').trace({
+    from: 'billing/near',
+    to: 'shop-db/server',
+    port: TCP,
+    protocol: 'TCP',
+  });
+  expect(steps).toMatchObject([
+    { drop: 'tenant-closed', reason: expect.stringContaining('claimed by tenants shop, thief') },
+  ]);
+  await cluster.delete({ resource: 'tenants', name: 'thief' });
+  await known('the owner has it back', has('shop', 'shop-db', 'shop-web'));
+  expect(await whom()).toEqual(['server']);
+});
+
+test('what is established ends when its namespace becomes a tenant’s', async () => {
+  await cluster.delete({ resource: 'tenants', name: 'shop' });
+  const gone = async (client: ApiClient) => (await client.tenants()).every(({ name }) => name !== 'shop');
+  await known('there is no tenant', gone);
+  const talk = `(while echo tick; do sleep 0.02; done | socat - TCP:${await ip('other', 'plain')}:${TCP} >/tmp/heard) >/dev/null 2>&1 &`;
+  const heard = async (): Promise<number> =>
+    Number((await cluster.exec(...CLIENT, ['sh', '-c', 'wc -l </tmp/heard'], { timeoutMs: 20_000 })).stdout);
+  await cluster.exec(...CLIENT, ['sh', '-c', talk], { timeoutMs: 20_000 });
+  await eventually('it is answered', async () => (await heard()) > 20);
+  await cluster.apply(tenant('shop', '{ prefix: shop- }'));
+  await known('shop has its namespaces', has('shop', 'shop-db', 'shop-web'));
+  const before = await heard();
+  expect(await whom()).toEqual(['server']);
+  expect(await heard()).toBe(before);
+});
+
+test('the floor holds while no agent lives', async () => {
+  for (const node of ['node-1', 'node-2']) await cluster.killAgent(node);
+  expect(await whom()).toEqual(['server']);
+});
+
+test.each([
+  ['names and prefix of nothing', tenant('bad', '{}')],
+  ['an empty prefix', tenant('bad', '{ prefix: "" }')],
+  ['a label', tenant('bad', '{ selector: {} }')],
+  ['the name of the system', tenant('system', '{ prefix: x- }')],
+  ['a name that is no namespace’s', tenant('bad', '{ names: [Shop_Web] }')],
+])('the API refuses %s', async (_what, manifest) => {
+  await expect(cluster.apply(manifest)).rejects.toThrow();
+});
