@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The floor under all policy: who belongs to whom. Asked before policy about a new connection, on the
- * sender's node and on the receiver's; what it refuses no policy allows. */
+/* The floor under all policy: who belongs to whom. Asked before policy about a new connection, on
+ * the sender's node and on the receiver's; what it refuses no policy allows. */
 #pragma once
 
 #include "flow.h"
@@ -48,8 +48,8 @@ static __always_inline int tenant_outside(__u64 tenant, __u32 other, bool pod_op
 	return tenant & TENANT_NO_WORLD ? DROP_TENANT_WORLD : 0;
 }
 
-/* Do the tenants of both let the one open to the other, whatever policy says? Returns a drop reason,
- * 0 when they do. Apart for the sake of the stack. */
+/* Do the tenants of both let the one open to the other, whatever policy says? Returns a drop
+ * reason, 0 when they do. Apart for the sake of the stack. */
 VERIFIED_ONCE int tenant_refuses(__u32 opener, __u32 responder, __u8 protocol, __be16 port)
 {
 	bool opener_pod = identity_is_cluster(opener);

@@ -159,20 +159,20 @@ enum verdict {
 	VERDICT_ALLOW = 1,
 };
 
-/* Whose an identity is: the tenant's number, and what its boundary says of those who are no pods. Apart
- * from policy, so that it holds whatever becomes of that. The number follows from the tenant's name
- * alone: it is the same on every node and in every life of the agent. 0: nobody said yet; then row
- * IDENTITY_UNKNOWN, which is nobody's identity, says whose such an identity is. */
+/* Whose an identity is: the tenant's number, and what its boundary says of those who are no pods.
+ * Apart from policy, so that it holds whatever becomes of that. The number follows from the
+ * tenant's name alone: it is the same on every node and in every life of the agent. 0: nobody said
+ * yet; then row IDENTITY_UNKNOWN, which is nobody's identity, says whose such an identity is. */
 #define TENANT_NUMBER(row) ((row) >> TENANT_FLAG_BITS)
 #define TENANT_FLAG_BITS 16
 #define TENANT_ROWS (IDENTITY_CLUSTER_MAX + 1)
 
 enum tenant_flag {
-	TENANT_KNOWN = 1,   /* of every row that is written */
-	TENANT_CLOSED = 2,  /* nobody's: it reaches no one, itself neither, and only its node's probes
-			       reach it */
-	TENANT_NO_WORLD = 4,	  /* nothing to or from what is outside of the cluster */
-	TENANT_NO_TO_NODES = 8,	  /* opens nothing to nodes */
+	TENANT_KNOWN = 1,	/* of every row that is written */
+	TENANT_CLOSED = 2,	/* nobody's: it reaches no one, itself neither, and only its node's
+				   probes      reach it */
+	TENANT_NO_WORLD = 4,	/* nothing to or from what is outside of the cluster */
+	TENANT_NO_TO_NODES = 8, /* opens nothing to nodes */
 	TENANT_NO_FROM_NODES = 16, /* other nodes open nothing to it; its own one may */
 };
 
@@ -186,7 +186,8 @@ struct tenant_share_key {
 };
 
 struct tenant_share {
-	__u32 until; /* tick from which it is over, whether the agent lives or not; 0: it has no end */
+	__u32 until; /* tick from which it is over, whether the agent lives or not; 0: it has no end
+		      */
 };
 
 /* The clock of conntrack: CLOCK_MONOTONIC in ticks of 2^30 ns (1.07 s). */

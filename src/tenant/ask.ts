@@ -72,7 +72,7 @@ function groupOf(belonging: Belonging, together: boolean): string {
 }
 
 /** `tenant shop`, `the cluster's own namespaces`. */
-export function tenantText(belonging: Belonging): string {
+function tenantText(belonging: Belonging): string {
   switch (belonging.state) {
     case 'tenant':
       return `tenant ${belonging.tenant.name}`;

@@ -1,4 +1,4 @@
-export { askFloor, type FloorRefusal, tenantText } from './ask.ts';
+export { askFloor } from './ask.ts';
 export { type FloorRow, floorRow, NOT_SAID, UNASSIGNED_ROW } from './floor.ts';
 export { type Belonging, Membership, type TenancySettings } from './membership.ts';
-export { SYSTEM_TENANT, tenantNumber } from './number.ts';
+export { SYSTEM_TENANT } from './number.ts';

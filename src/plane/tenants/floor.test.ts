@@ -108,13 +108,12 @@ describe('the floor of a node', () => {
     const first = await twoNamespaces(kernel);
     const words = [first.word(1), first.word(2)];
     // It died when the rows were written and the words were not.
-    const { set } = kernel.words;
-    kernel.words.set = () => {
+    kernel.words.onSet = () => {
       throw new Error('killed');
     };
     first.put(first.intent.tenants, claims('shop', 'shop'));
     await first.settle().catch(() => undefined);
-    kernel.words.set = set;
+    kernel.words.onSet = () => undefined;
     for (const [id, word] of first.outside()) kernel.words.set(id, { ...word, identity: identityId(0) });
     kernel.tenants.set(numberOf(first, front), 0x7_0001n);
     const second = await twoNamespaces(kernel, [claims('shop', 'shop')]);
