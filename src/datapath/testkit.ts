@@ -12,6 +12,10 @@ import {
   type SnatValue,
   snatKeyCodec,
   snatValueCodec,
+  type TenantShare,
+  type TenantShareKey,
+  tenantShareCodec,
+  tenantShareKeyCodec,
 } from './gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from './gen/config.ts';
 import type { ProgFd } from './kernel/fd.ts';
@@ -36,7 +40,6 @@ import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec } from './maps/scalar-codecs.ts';
 import { KernelTenantRows } from './maps/tenant-rows.ts';
-import { type TenantSharesMap, tenantSharesMap } from './maps/tenant-shares-map.ts';
 import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
@@ -108,7 +111,6 @@ export class TestDatapath implements Disposable {
   readonly maps: MapSet;
   readonly words: KernelEndpointWords;
   readonly tenants: KernelTenantRows;
-  readonly shares: TenantSharesMap;
   readonly endpoints: EndpointsMap;
   readonly ipcache: IpcacheMap;
   readonly conntrack: ConntrackMap;
@@ -124,7 +126,6 @@ export class TestDatapath implements Disposable {
     this.maps = new MapSet({ pinDir: undefined, sizes: { ...SMALL, ...options.sizes } });
     this.words = KernelEndpointWords.of(this.maps.get('endpoint_words'));
     this.tenants = KernelTenantRows.of(this.maps.get('tenants'));
-    this.shares = tenantSharesMap(this.maps);
     // Whoever is not said to be somebody's is nobody's.
     this.tenants.set(identityId(0), UNASSIGNED_ROW);
     this.endpoints = endpointsMap(this.maps);
@@ -139,6 +140,12 @@ export class TestDatapath implements Disposable {
   get snat(): TypedMap<SnatKey, SnatValue> {
     const codecs = { key: snatKeyCodec, value: snatValueCodec };
     return new KernelMap(this.maps.get('snat'), this.maps.spec('snat'), codecs);
+  }
+
+  /** What tenants let in of one another. */
+  get shares(): TypedMap<TenantShareKey, TenantShare> {
+    const codecs = { key: tenantShareKeyCodec, value: tenantShareCodec };
+    return new KernelMap(this.maps.get('tenant_shares'), this.maps.spec('tenant_shares'), codecs);
   }
 
   /** Entries of conntrack, by who pays for them. */
