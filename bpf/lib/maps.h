@@ -123,6 +123,14 @@ struct {
 	__type(value, struct passage);
 } passages SEC(".maps");
 
+/* Of the devices of pods, from their first packet up the stack on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, POD_DEVICES);
+	__type(key, __u32);
+	__type(value, __u64);
+} pod_devices SEC(".maps");
+
 /* A row an entry of conntrack, at most. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -177,9 +177,12 @@ static __always_inline int route_out(struct __sk_buff *skb, const struct flow *f
 {
 	int reason = decrement_ttl(skb, flow->packet.ttl);
 
-	if (!reason)
-		*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
-	return reason;
+	if (reason)
+		return reason;
+	if (CONFIG(enable_stack))
+		skb->mark |= MARK_JUDGED;
+	*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
+	return 0;
 }
 
 /* From a pod to the world. Returns a drop reason or, with *action, what the program returns. */

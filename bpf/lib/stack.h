@@ -9,6 +9,22 @@
 #include "lb.h"
 #include "overlay.h"
 
+/* Says whose the device is that a pod's packet came in by, and whether the packet is judged already
+ * whatever it will look like: it may wait in the stack for long. */
+static __always_inline void stack_mark(struct __sk_buff *skb, const struct flow *flow)
+{
+	__u32 place = skb->ifindex % POD_DEVICES;
+	__u64 owned = (__u64)flow->source.endpoint << 32 | skb->ifindex;
+	__u64 *device = bpf_map_lookup_elem(&pod_devices, &place);
+
+	if (flow->is_reply)
+		skb->mark |= MARK_JUDGED;
+	else
+		skb->mark &= ~MARK_JUDGED;
+	if (device && *device != owned)
+		*device = owned;
+}
+
 /* Remembers what goes up the stack now, for whoever sees it come out. */
 VERIFIED_ONCE int stack_note(struct __sk_buff *skb, const struct flow *flow)
 {
@@ -16,7 +32,11 @@ VERIFIED_ONCE int stack_note(struct __sk_buff *skb, const struct flow *flow)
 	struct passage *passage = bpf_map_lookup_elem(&passages, &zero);
 	struct iphdr ip;
 
-	if (!flow || !passage || bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+	if (!flow)
+		return 0;
+	if (flow->hook == HOOK_FROM_POD)
+		stack_mark(skb, flow);
+	if (!passage || bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return 0;
 	addr_set_v4(&passage->source, ip.saddr);
 	passage->ifindex = skb->ifindex;
@@ -24,7 +44,6 @@ VERIFIED_ONCE int stack_note(struct __sk_buff *skb, const struct flow *flow)
 	passage->ttl = ip.ttl;
 	passage->protocol = ip.protocol;
 	passage->endpoint = flow->hook == HOOK_FROM_POD ? flow->source.endpoint : 0;
-	passage->answers = flow->is_reply;
 	return 0;
 }
 
@@ -149,12 +168,36 @@ VERIFIED_ONCE int stack_answers(struct flow *flow)
 	return true;
 }
 
+/* Which pod sent what leaves under the node's address: the one behind the device that it came in
+ * by. Sets flow->source where there is one that is to be asked about. Returns a drop reason. */
+static __always_inline int stack_pod(struct __sk_buff *skb, struct flow *flow)
+{
+	__u32 place = skb->ingress_ifindex % POD_DEVICES;
+	__u64 *device = bpf_map_lookup_elem(&pod_devices, &place);
+	struct side *source = &flow->source;
+	__u64 owned;
+
+	if (!device || (skb->mark & MARK_JUDGED))
+		return 0;
+	owned = *(volatile __u64 *)device;
+	if (!owned)
+		return 0;
+	/* The place is of another device. */
+	if ((__u32)owned != skb->ingress_ifindex)
+		return DROP_UNKNOWN_SENDER;
+	source->kind = SIDE_POD;
+	source->endpoint = owned >> 32;
+	source->ifindex = (__u32)owned;
+	source->word = endpoint_word(source->endpoint);
+	source->identity = WORD_IDENTITY(source->word);
+	return source->word ? 0 : DROP_NOT_READY;
+}
+
 /* What the node forwards out of a device that is no pod's, under the address of a pod or its own:
  * who sent it, and whether it may go there at all. Returns a drop reason; flow->service stays 0
  * when policy need not be asked. */
 VERIFIED_ONCE int stack_leaves(struct __sk_buff *skb, struct flow *flow)
 {
-	struct passage *passage;
 	struct packet *p;
 	int reason;
 
@@ -164,12 +207,9 @@ VERIFIED_ONCE int stack_leaves(struct __sk_buff *skb, struct flow *flow)
 	if (flow->source.kind == SIDE_HOST) {
 		/* An answer under the frontend's address was judged when it went up; and what a
 		 * pod opens, if it is masqueraded already, is judged without its connection. */
-		passage = stack_passage(skb);
-		if (!passage || !passage->endpoint || passage->answers)
-			return 0;
-		resolve(&passage->source, &flow->source);
-		if (flow->source.endpoint != passage->endpoint)
-			return DROP_SPOOFED_IP;
+		reason = stack_pod(skb, flow);
+		if (reason || flow->source.kind == SIDE_HOST)
+			return reason;
 	} else if (flow->source.ifindex != skb->ingress_ifindex) {
 		return DROP_SPOOFED_IP;
 	}

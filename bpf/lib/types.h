@@ -254,9 +254,18 @@ struct passage {
 	__u16 endpoint __tag(endpoint); /* of the pod that sent it; 0: none */
 	__u8 ttl;
 	__u8 protocol;
-	__u8 answers __tag(bool); /* of a connection that another has opened */
-	__u8 pad[5];		  /* zero */
+	__u8 pad[6]; /* zero */
 };
+
+/* Whose a device is, so that what comes out of the stack under the node's address is known by the
+ * device that it came in by: endpoint << 32 | ifindex, in one word; 0: nobody's yet. A device has
+ * the place that the low bits of its number say. */
+#define POD_DEVICES 65536
+
+/* skb->mark of a pod's packet whose verdict stands, although its source is the node's address: a
+ * bit that no proxy for services uses (kube-proxy has 0x4000 and 0x8000). It lives in the node's
+ * network namespace only: the kernel clears the mark of what comes from another. */
+#define MARK_JUDGED 0x10000000
 
 /* Reverse translation of masqueraded connections: what comes back to the node's address and this
  * port. The row is the title to the port: made where there is none, taken away by who ends the

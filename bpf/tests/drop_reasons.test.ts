@@ -4,6 +4,7 @@ import { A, A6, B, B6, type DropCase } from './drop-cases/case.ts';
 import { FROM_NETDEV_CASES } from './drop-cases/from-netdev.ts';
 import { FROM_OVERLAY_CASES } from './drop-cases/from-overlay.ts';
 import { FROM_POD_CASES } from './drop-cases/from-pod.ts';
+import { TO_NETDEV_CASES } from './drop-cases/to-netdev.ts';
 import { TO_POD_CASES } from './drop-cases/to-pod.ts';
 import { Lab } from './lab.ts';
 
@@ -11,6 +12,7 @@ const HOOKS = [
   { hook: 'from_pod', cases: FROM_POD_CASES, counted: 'a', direction: 'egress' },
   { hook: 'to_pod', cases: TO_POD_CASES, counted: 'b', direction: 'ingress' },
   { hook: 'from_netdev', cases: FROM_NETDEV_CASES, counted: 'node', direction: 'ingress' },
+  { hook: 'to_netdev', cases: TO_NETDEV_CASES, counted: 'node', direction: 'egress' },
 ] as const;
 
 /** Reasons that no packet can bring about from outside. */

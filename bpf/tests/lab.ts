@@ -8,7 +8,7 @@ import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import type { MapSizes } from '../../src/datapath/maps/map-set.ts';
 import { OUTSIDE_WORDS, outsideOf } from '../../src/datapath/maps/outside.ts';
 import { endpointRow, ipcacheRow } from '../../src/datapath/maps/testkit.ts';
-import { type Action, type LoadedEndpoint, TestDatapath } from '../../src/datapath/testkit.ts';
+import { type Action, type LoadedEndpoint, type RunOptions, TestDatapath } from '../../src/datapath/testkit.ts';
 import type { DropReason } from '../../src/model/gen/enums.ts';
 import { type Direction, endpointId, identityId, ifindex, ruleId } from '../../src/model/index.ts';
 import { type PolicyTableRow } from '../../src/model/testkit.ts';
@@ -76,6 +76,8 @@ export type Outcome = {
   /** `pass`, `redirect`, or the reason of the drop. */
   readonly verdict: Exclude<Action, 'drop'> | DropReason;
   readonly packet: Uint8Array;
+  /** skb->mark as the program left it. */
+  readonly mark: number;
   readonly events: readonly Event[];
 };
 
@@ -219,12 +221,12 @@ export class Lab implements Disposable {
     return { passed: retval === XDP_PASS, packet: data };
   }
 
-  run(program: ProgFd, frame: Uint8Array, ingressIfindex: number, cb: readonly number[] = []): Outcome {
+  run(program: ProgFd, frame: Uint8Array, ingressIfindex: number, options: RunOptions = {}): Outcome {
     this.datapath.events();
-    const { action, packet } = this.datapath.run(program, frame, { ingressIfindex, cb });
+    const { action, packet, mark } = this.datapath.run(program, frame, { ingressIfindex, ...options });
     const events = this.datapath.events();
     const verdict = action === 'drop' ? (events.find((event) => event.type === 'drop')?.reason ?? 'none') : action;
-    return { action, verdict, packet, events };
+    return { action, verdict, packet, mark, events };
   }
 
   /** The one conntrack entry there is. */

@@ -54,7 +54,7 @@ export class OverlayLab extends Lab {
 
   /** A packet comes from another node. */
   arriveFrom(envelope: Envelope, frame: Uint8Array): Outcome {
-    return this.run(this.#probe.of('arrives', this.#device.from_overlay), frame, 1, wordsOf(envelope));
+    return this.run(this.#probe.of('arrives', this.#device.from_overlay), frame, 1, { cb: wordsOf(envelope) });
   }
 
   /** From the other node's pod. */

@@ -122,8 +122,8 @@ describe('a pod asks a service that another proxy turns', () => {
 });
 
 describe('what a pod sends beyond the node', () => {
-  const leave = (pair: Pair, from: Addr, to: Addr, transport: TransportSpec, options = DOWN) =>
-    pair.run(pair.netdev.to_netdev, fromWorld(from, to, transport, options), DEVICE);
+  const leave = (pair: Pair, from: Addr, to: Addr, transport: TransportSpec, options = DOWN, mark = 0) =>
+    pair.run(pair.netdev.to_netdev, fromWorld(from, to, transport, options), DEVICE, { mark });
 
   test('is judged where it leaves, by whom it goes to, and masqueraded there', async () => {
     using pair = await beside({ a: [allow('egress', 2, TCP, 443)] });
@@ -159,6 +159,37 @@ describe('what a pod sends beyond the node', () => {
     up(pair, pair.a, CLUSTER_IP, tcp(CLIENT, 80, 'SYN'));
     expect(leave(pair, NODE, WORLD, tcp(50_000, 443, 'SYN')).verdict).toBe('pass');
     expect(leave(pair, NODE, WORLD, tcp(50_000, 444, 'SYN')).verdict).toBe('policy-egress');
+  });
+
+  test('whatever else went up before it leaves, and however often', async () => {
+    using pair = await beside({ a: [allow('egress', 2, TCP, 443), OPEN.ingress] });
+    const { mark } = up(pair, pair.a, CLUSTER_IP, tcp(CLIENT, 80, 'SYN'));
+    expect(up(pair, pair.a, CLUSTER_IP, tcp(CLIENT + 1, 80, 'SYN')).verdict).toBe('pass');
+    pair.arrive(fromWorld(WORLD, NODE, tcp(1, 22, 'SYN')));
+    const late = (port: number) => leave(pair, NODE, WORLD, tcp(50_000, port, 'SYN'), DOWN, mark).verdict;
+    expect([late(443), late(444), late(443)]).toEqual(['pass', 'policy-egress', 'pass']);
+    pair.close(pair.a);
+    expect(late(443)).toBe('not-ready');
+  });
+
+  test('an answer that looks like the node’s is not asked about again, an opening under its mark is', async () => {
+    using pair = await beside({ a: [OPEN.ingress] });
+    expect(pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'), UP)).verdict).toBe('pass');
+    expect(down(pair, pair.a, WORLD, tcp(CLIENT, SERVICE, 'SYN')).verdict).toBe('pass');
+    const { mark, verdict } = up(pair, pair.a, WORLD, tcp(SERVICE, CLIENT, 'SYN', 'ACK'));
+    expect(verdict).toBe('pass');
+    const answer = tcp(NODE_PORT, CLIENT, 'SYN', 'ACK');
+    expect(leave(pair, NODE, WORLD, answer, DOWN, mark).verdict).toBe('pass');
+    expect(leave(pair, NODE, WORLD, answer).verdict, 'what lost its mark is asked about').toBe('policy-egress');
+    const opened = pair.run(pair.a.programs.fromPod, fromPod(pair.a, CLUSTER_IP, tcp(CLIENT, 80, 'SYN'), UP), 0, {
+      mark,
+    });
+    expect([opened.verdict, opened.mark & mark]).toEqual(['pass', 0]);
+  });
+
+  test('what another device forwards under the node’s address is none of our business', async () => {
+    using pair = await beside({ a: [] });
+    expect(leave(pair, NODE, WORLD, tcp(50_000, 444, 'SYN')).verdict).toBe('pass');
   });
 
   test('a service that nobody turned leaves nowhere, nor does VXLAN', async () => {

@@ -38,7 +38,7 @@ import { KernelMap, type TypedMap } from './maps/map.ts';
 import { MapSet, type MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
-import { u32Codec } from './maps/scalar-codecs.ts';
+import { u32Codec, u64Codec } from './maps/scalar-codecs.ts';
 import { KernelTenantRows } from './maps/tenant-rows.ts';
 import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
@@ -146,6 +146,12 @@ export class TestDatapath implements Disposable {
   get shares(): TypedMap<TenantShareKey, TenantShare> {
     const codecs = { key: tenantShareKeyCodec, value: tenantShareCodec };
     return new KernelMap(this.maps.get('tenant_shares'), this.maps.spec('tenant_shares'), codecs);
+  }
+
+  /** Devices of pods by their place: endpoint << 32 | ifindex. */
+  get podDevices(): TypedMap<number, bigint> {
+    const codecs = { key: u32Codec, value: u64Codec };
+    return new KernelMap(this.maps.get('pod_devices'), this.maps.spec('pod_devices'), codecs);
   }
 
   /** Entries of conntrack, by who pays for them. */

@@ -207,6 +207,11 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     text: 'the boundary of the tenant is closed between its pods and nodes',
     remedy: 'Whoever may change the Tenant sets `spec.boundary.nodes: Open`.',
   },
+  'unknown-sender': {
+    text: 'a packet was to leave under the address of the node, and which pod has sent it cannot be told',
+    remedy:
+      'Nothing to do for single ones: two devices of this node have numbers that are 65,536 apart. If it lasts, start the pod anew.',
+  },
   internal: {
     text: 'the datapath failed where it must not',
     remedy: 'Report this with the output of `membrane doctor`.',

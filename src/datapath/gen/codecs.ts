@@ -543,8 +543,6 @@ export type Passage = {
   readonly endpoint: EndpointId;
   readonly ttl: number;
   readonly protocol: number;
-  /** of a connection that another has opened */
-  readonly answers: boolean;
 };
 
 export const PASSAGE_SIZE = 32;
@@ -557,7 +555,6 @@ export function decodePassage(view: DataView, offset = 0): Passage {
     endpoint: view.getUint16(offset + 22, true) as EndpointId,
     ttl: view.getUint8(offset + 24),
     protocol: view.getUint8(offset + 25),
-    answers: view.getUint8(offset + 26) !== 0,
   };
 }
 
@@ -569,7 +566,6 @@ export function writePassage(view: DataView, offset: number, value: Passage): vo
   view.setUint16(offset + 22, value.endpoint, true);
   view.setUint8(offset + 24, value.ttl);
   view.setUint8(offset + 25, value.protocol);
-  view.setUint8(offset + 26, value.answers ? 1 : 0);
 }
 
 export function encodePassage(value: Passage): Uint8Array<ArrayBuffer> {

@@ -3,10 +3,10 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '23c96fa590c36bfd';
+export const LAYOUT_HASH = 'f0eb5a3bfd7e2bf9';
 
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 50;
+export const DROP_REASON_COUNT = 51;
 export const TENANT_FLAG_MASK = 31;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
@@ -18,7 +18,7 @@ export const MAP_SPECS = {
   affinity_usage: { name: 'affinity_usage', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 100, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 102, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65539, flags: 0 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -31,6 +31,7 @@ export const MAP_SPECS = {
   judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
   netns_endpoints: { name: 'netns_endpoints', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 16384, flags: 1 },
   passages: { name: 'passages', type: 'perCpuArray', keySize: 4, valueSize: 32, maxEntries: 1, flags: 0 },
+  pod_devices: { name: 'pod_devices', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
   policy_peers: { name: 'policy_peers', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   policy_revisions: { name: 'policy_revisions', type: 'array', keySize: 4, valueSize: 12, maxEntries: 131072, flags: 0 },
@@ -49,33 +50,34 @@ export type MapName = keyof typeof MAP_SPECS;
 
 /** What the rows of a map mean, for the name of its pin: others are written by others. */
 export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
-  affinity: '963cb1d3',
-  affinity_usage: 'dbdfe3de',
-  backends: 'cae782cc',
-  conntrack: 'bc8225e6',
-  counters: '7a07f50b',
-  ct_usage: 'd88c49d0',
-  drops: '06bf892e',
-  endpoint_words: '4c0d813c',
-  endpoints: 'fd708ca1',
-  event_accounts: 'd710bb63',
-  event_state: '0e4f306c',
-  events: 'cd9870ae',
-  fragments: '2a414402',
-  ipcache: '51d5ca83',
-  judges: 'd88c49d0',
-  netns_endpoints: 'f7587d29',
-  passages: '43758f15',
-  policy: 'caa4e68c',
-  policy_peers: '11370f59',
-  policy_revisions: 'b21886ab',
-  service_slots: 'ae9d463e',
-  services: 'f6a41ff0',
-  snat: 'c41198f9',
-  sock_accounts: 'e8960568',
-  sock_origins: '09bb769a',
-  tenant_shares: '2e9504f8',
-  tenants: '4c0d813c',
-  translations: '253eba13',
-  world_openings: '4f526f3e',
+  affinity: '897a12b7',
+  affinity_usage: '11eef873',
+  backends: 'a93f0efb',
+  conntrack: 'd7abfd4f',
+  counters: '3c832687',
+  ct_usage: '353d3c57',
+  drops: 'e96e5024',
+  endpoint_words: 'c37d6111',
+  endpoints: 'd834e982',
+  event_accounts: 'd877bb6b',
+  event_state: '54ca1ac6',
+  events: 'aba95065',
+  fragments: 'e4ed31fa',
+  ipcache: '3c80db5b',
+  judges: '353d3c57',
+  netns_endpoints: '8e45798f',
+  passages: '69fdb781',
+  pod_devices: 'c37d6111',
+  policy: '1b36d9a2',
+  policy_peers: 'a3997358',
+  policy_revisions: '79adcd18',
+  service_slots: '748f555f',
+  services: 'b2fca806',
+  snat: '9fc78cea',
+  sock_accounts: '4a1f37c8',
+  sock_origins: '8953d265',
+  tenant_shares: '8d14f115',
+  tenants: 'c37d6111',
+  translations: '16edae71',
+  world_openings: '12de03bc',
 };

@@ -29,6 +29,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   judges: 'programs',
   netns_endpoints: 'apart',
   passages: 'apart',
+  pod_devices: 'apart',
   policy: 'desired',
   policy_peers: 'desired',
   policy_revisions: 'desired',

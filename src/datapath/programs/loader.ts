@@ -22,6 +22,7 @@ const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
   fragments: (c) => c.enableFragments,
   snat: (c) => c.enableMasquerade || c.enableServices,
   passages: (c) => c.enableStack,
+  pod_devices: (c) => c.enableStack,
   events: (c) => c.enableEvents,
   event_state: (c) => c.enableEvents,
   event_accounts: (c) => c.enableEvents,

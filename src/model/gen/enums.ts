@@ -201,6 +201,7 @@ export const DROP_REASON = {
   'tenant-unknown': 47,
   'tenant-world': 48,
   'tenant-nodes': 49,
+  'unknown-sender': 50,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -255,4 +256,5 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'tenant-unknown',
   'tenant-world',
   'tenant-nodes',
+  'unknown-sender',
 ];

@@ -1,11 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, onTestFinished } from 'vitest';
 import type { Finding } from '../../../src/api/index.ts';
-import { kubeProxyRules } from '../../../src/demonstration/stage/kube-proxy-rules.ts';
+import { type IptablesService, kubeProxyRules } from '../../../src/demonstration/stage/kube-proxy-rules.ts';
 import { parseAddr } from '../../../src/net/index.ts';
 import { REPOSITORY } from '../../../src/sandbox/machine/paths.ts';
+import { WORLD_BRIDGE, worldArgv } from '../../../src/sandbox/machine/topology.ts';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
 import type { Place, Scene } from './scene.ts';
@@ -14,6 +15,8 @@ import { nameIn } from './talker.ts';
 const PORTS = [{ port: 80, targetPort: 8080 }];
 const CLIENT = '198.51.100.7';
 const OTHER = '203.0.113.3';
+/** Serves in the world. */
+const OUTSIDE = '198.51.100.5';
 
 /** Whose services are: read whenever the agent starts. */
 const config = { enableServices: false };
@@ -47,11 +50,14 @@ async function beside(): Promise<{ scene: Scene; clusterIp: string; nodePort: st
     scene.pod('a', { serves: ['tcp:8080'], labels: { app: 'web' } }),
   ]);
   const service = { protocol: 'TCP' as const, clusterIp: parseAddr(clusterIp), port: 80, nodePort };
-  const rules = kubeProxyRules('10.244.0.0/16', [{ ...service, backend: { ip: parseAddr(ip), port: 8080 } }]);
-  const file = join(lab.node.dir, 'kube-proxy.rules');
-  await writeFile(file, rules);
-  expect(await scene.run('node', iptables('iptables-restore', file))).toMatchObject({ code: 0 });
+  await turnBy(scene, { ...service, backend: { ip: parseAddr(ip), port: 8080 } });
   return { scene, clusterIp, nodePort: `${lab.node.ip}:${nodePort}` };
+}
+
+async function turnBy(scene: Scene, ...services: readonly IptablesService[]): Promise<void> {
+  const file = join(lab.node.dir, 'kube-proxy.rules');
+  await writeFile(file, kubeProxyRules('10.244.0.0/16', services));
+  expect(await scene.run('node', iptables('iptables-restore', file))).toMatchObject({ code: 0 });
 }
 
 async function chainsFinding(): Promise<Finding | undefined> {
@@ -149,3 +155,70 @@ it('is taken over from and given back to while connections go on', async () => {
   await scene.unanswered('client', `${clusterIp}:80`);
   for (const talker of [...theirs, ours]) expect(await talker.ask(2_000)).toBe('silence');
 });
+
+/** Datagrams to a server in the world, by what they say. */
+function listenInWorld(address: string, port: number): string[] {
+  const [file = '', ...argv] = worldArgv(['socat', '-u', `UDP-RECV:${port},bind=${address}`, '-']);
+  const server = spawn(file, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const heard: string[] = [];
+  server.stdout.on('data', (chunk: Buffer) => heard.push(...chunk.toString().trim().split('\n')));
+  onTestFinished(() => void server.kill());
+  return heard;
+}
+
+it('nothing that waits for the next hop’s MAC address leaves unjudged', async () => {
+  await serveOurselves(false);
+  const scene = await lab.scene();
+  await scene.pod('client', { labels: { app: 'client' } });
+  const service = { protocol: 'UDP', clusterIp: parseAddr('10.96.7.7'), port: 53, nodePort: 30_153 } as const;
+  await turnBy(scene, { ...service, backend: { ip: parseAddr(OUTSIDE), port: 7000 } });
+  const heard = listenInWorld(OUTSIDE, 7000);
+  const said = (what: string) => heard.filter((word) => word.startsWith(what));
+  const node = async (line: string) => expect(await scene.run('node', ['sh', '-c', line])).toMatchObject({ code: 0 });
+  const world = async (line: string) => await lab.cluster.worldExec(['sh', '-c', line]);
+  const say = async (...words: readonly string[]) => {
+    const target = `UDP:${lab.node.ip}:${service.nodePort}`;
+    const lines = words.map((word) => `echo ${word} | socat -u - ${target}`);
+    expect(await scene.run('client', ['sh', '-c', lines.join('\n')])).toMatchObject({ code: 0 });
+  };
+  /** What is said while the world's address is not known, and goes on its way together. */
+  const sayWaiting = async (...words: readonly string[]) => {
+    await world(`ip link set ${WORLD_BRIDGE} arp off`);
+    try {
+      await node('ip neigh flush dev eth0');
+      await say(...words);
+    } finally {
+      await world(`ip link set ${WORLD_BRIDGE} arp on`);
+    }
+  };
+  await node('sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=200');
+  await eventually('the world is reached', async () => {
+    await say('open');
+    return heard.includes('open');
+  });
+  await sayWaiting('allowed-1', 'allowed-2', 'allowed-3');
+  await eventually('what is allowed waits and arrives', async () => said('allowed').length === 3);
+
+  const to = [{ ipBlock: { cidr: `${OUTSIDE}/32` } }];
+  await policy(scene, 'client', {
+    podSelector: { matchLabels: { app: 'client' } },
+    policyTypes: ['Egress'],
+    egress: [{ to, ports: [{ protocol: 'UDP', port: 7001 }] }],
+  });
+  const before = await dropsOf('policy-egress');
+  await eventually('the policy holds', async () => {
+    await say('probe');
+    return (await dropsOf('policy-egress')) > before;
+  });
+  const denied = await dropsOf('policy-egress');
+  await sayWaiting('denied-1', 'denied-2', 'denied-3');
+  const judged = async () => (await dropsOf('policy-egress')) - denied;
+  await eventually('their way has ended', async () => (await judged()) + said('denied').length === 3);
+  expect(said('denied')).toEqual([]);
+});
+
+async function dropsOf(reason: string): Promise<number> {
+  const lines = (await lab.api.metrics()).split('\n');
+  const found = lines.filter((line) => line.startsWith(`membrane_datapath_packets_total{reason="${reason}"`));
+  return found.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
