@@ -14,6 +14,7 @@ export type Selection = {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
 };
+export type WatchOptions = Selection & { signal?: AbortSignal; timeoutSeconds: number; idleMs: number };
 export type Page = { readonly items: readonly unknown[]; readonly resourceVersion: string; readonly continue?: string };
 
 const listSchema = z.object({
@@ -54,7 +55,9 @@ export class KubeClient {
     const response = await this.#transport.open(request);
     const body = await readJson(response, { maxBytes: this.#maxBodyBytes, what });
     const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) throw failureOf(body, status, what).error;
+    if (status < 200 || status > 299) {
+      throw failureOf(body, { httpStatus: status, retryAfter: response.headers['retry-after'], what });
+    }
     return body;
   }
 
@@ -138,22 +141,39 @@ export class KubeClient {
    */
   async *watch(
     resource: Collection,
-    options: Selection & { resourceVersion: string; signal?: AbortSignal; timeoutSeconds: number; idleMs: number },
+    options: WatchOptions & { resourceVersion: string },
+  ): AsyncGenerator<readonly WatchEvent[]> {
+    yield* this.#events(resource, options, { resourceVersion: options.resourceVersion });
+  }
+
+  /**
+   * All that there is as events, then a bookmark that `isWhole`, then changes as `watch` tells them: no page is held as a
+   * whole, here or there. Consistent as a list is. E_KUBE_INVALID from a server that has no streamed lists (KEP-3157).
+   */
+  async *watchList(resource: Collection, options: WatchOptions): AsyncGenerator<readonly WatchEvent[]> {
+    yield* this.#events(resource, options, { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' });
+  }
+
+  async *#events(
+    resource: Collection,
+    options: WatchOptions,
+    from: Readonly<Record<string, string | boolean>>,
   ): AsyncGenerator<readonly WatchEvent[]> {
     const path = collectionPath(resource, options.namespace);
-    const { labelSelector, fieldSelector, resourceVersion, timeoutSeconds } = options;
+    const { labelSelector, fieldSelector, timeoutSeconds } = options;
     const what = `WATCH ${path}`;
     const response = await this.#transport.open({
       method: 'GET',
       path,
-      query: { watch: 1, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector, fieldSelector },
+      query: { watch: 1, allowWatchBookmarks: true, ...from, timeoutSeconds, labelSelector, fieldSelector },
       timeoutMs: WATCH_OPEN_MS,
       idleMs: options.idleMs,
       ...withSignal(options.signal),
     });
     const status = response.statusCode ?? 0;
     if (status !== 200) {
-      throw failureOf(await readJson(response, { maxBytes: this.#maxBodyBytes, what }), status, what).error;
+      const body = await readJson(response, { maxBytes: this.#maxBodyBytes, what });
+      throw failureOf(body, { httpStatus: status, retryAfter: response.headers['retry-after'], what });
     }
     yield [];
     yield* watchEvents(response, what);

@@ -12,13 +12,18 @@ type Watcher = { collection: string; response: http.ServerResponse };
 /** What the server does instead of answering properly. Each counts down by one a request; `undefined` = always good. */
 export type FakeFaults = {
   /** Answer this many requests with this status. */
-  status?: { code: number; times: number; reason?: string };
+  status?: { code: number; times: number; reason?: string; retryAfter?: number };
   /** Break this many connections before answering. */
   resets?: number;
   /** Say nothing at all to this many requests. */
   silent?: number;
   /** Nothing of what changes goes to those who watch, and no watch ends. */
   swallow?: boolean;
+  /**
+   * Streamed lists: `unknown` refuses them as a server before KEP-3157 does, `endless` never says that all was told, `cut`
+   * ends in the middle, this often. Default: served.
+   */
+  streams?: 'unknown' | 'endless' | { cut: number };
 };
 
 /**
@@ -127,7 +132,8 @@ export class FakeApiServer {
     if (this.#misbehaves(request, response)) return;
     const url = new URL(request.url ?? '/', 'http://fake');
     if (url.pathname === '/version') return sendJson(response, 200, { gitVersion: 'v1.0.0-fake' });
-    if (url.searchParams.get('watch')) this.#watch(url, response);
+    if (url.searchParams.get('sendInitialEvents') === 'true') this.#stream(url, response);
+    else if (url.searchParams.get('watch')) this.#watch(url, response);
     else this.#list(url, response);
   }
 
@@ -144,6 +150,7 @@ export class FakeApiServer {
     }
     if (status === undefined || status.times <= 0) return false;
     status.times -= 1;
+    if (status.retryAfter !== undefined) response.setHeader('retry-after', String(status.retryAfter));
     sendStatus(response, status.code, status.reason);
     return true;
   }
@@ -159,6 +166,25 @@ export class FakeApiServer {
     });
   }
 
+  #stream(url: URL, response: http.ServerResponse): void {
+    const { streams } = this.faults;
+    if (streams === 'unknown') return sendStatus(response, 422, 'Invalid');
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.flushHeaders();
+    const cut = typeof streams === 'object' && streams.cut > 0 ? streams : undefined;
+    if (cut !== undefined) cut.cut -= 1;
+    const all = [...this.#collection(url.pathname).values()];
+    for (const object of cut === undefined ? all : all.slice(0, all.length / 2)) {
+      response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+    }
+    if (cut !== undefined) return void response.end();
+    this.#keep(url, response);
+    if (streams === 'endless') return;
+    const annotations = { 'k8s.io/initial-events-end': 'true' };
+    const object = { metadata: { resourceVersion: String(this.#version), annotations } };
+    response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+  }
+
   #watch(url: URL, response: http.ServerResponse): void {
     const from = Number(url.searchParams.get('resourceVersion') ?? 0);
     if (from < this.#oldest) return sendStatus(response, 410, 'Expired');
@@ -167,6 +193,10 @@ export class FakeApiServer {
     for (const change of this.#history) {
       if (change.version > from && change.collection === url.pathname) response.write(`${change.line}\n`);
     }
+    this.#keep(url, response);
+  }
+
+  #keep(url: URL, response: http.ServerResponse): void {
     const watcher = { collection: url.pathname, response };
     this.#watchers.add(watcher);
     response.on('close', () => this.#watchers.delete(watcher));

@@ -8,6 +8,13 @@ import type { WatchEvent } from './watch.ts';
 
 type Entry<T> = { readonly resourceVersion: string; readonly row: T };
 
+export type Replacement<T> = {
+  add(object: unknown): void;
+  /** It went while the list was told. */
+  remove(object: unknown): void;
+  finish(): CacheChanges<T>;
+};
+
 export type CacheChanges<T> = {
   readonly upserts: readonly T[];
   readonly deletes: readonly T[];
@@ -48,8 +55,11 @@ export class ReflectorCache<T extends ObjectRow> {
     return Array.from(this.#rejected, ([key, problem]) => ({ key, problem }));
   }
 
-  /** Takes a whole list in pieces. Nothing changes before `finish`; a list that breaks off is simply forgotten. */
-  beginReplace(): { add(object: unknown): void; finish(): CacheChanges<T> } {
+  /**
+   * Takes a whole list in pieces; of an object that comes twice the later one counts. Nothing changes before `finish`; a
+   * list that breaks off is simply forgotten.
+   */
+  beginReplace(): Replacement<T> {
     const next = new Map<string, Entry<T>>();
     const rejected = new Map<string, string>();
     let nameless = 0;
@@ -62,6 +72,8 @@ export class ReflectorCache<T extends ObjectRow> {
           return;
         }
         const known = this.#entries.get(head.key);
+        rejected.delete(head.key);
+        next.delete(head.key);
         if (known !== undefined && known.resourceVersion === head.resourceVersion && head.resourceVersion !== '') {
           next.set(head.key, known);
           return;
@@ -72,6 +84,11 @@ export class ReflectorCache<T extends ObjectRow> {
           rejected.set(head.key, parsed.problem);
           if (known !== undefined && this.#resource.unreadable === 'keep') next.set(head.key, known);
         }
+      },
+      remove: (object) => {
+        const key = headOf(object)?.key ?? '';
+        rejected.delete(key);
+        next.delete(key);
       },
       finish: () => {
         const before = this.#entries;

@@ -73,6 +73,7 @@ describe('list and watch', () => {
   });
 
   test('a list of many pages becomes one batch', async () => {
+    server.faults = { streams: 'unknown' };
     for (let i = 0; i < 25; i += 1) server.put(PODS, pod(`p${i}`));
     const { batches } = follow({ pageSize: 10 });
     await expect.poll(() => batches[0]?.upserts.length).toBe(25);
@@ -80,6 +81,7 @@ describe('list and watch', () => {
   });
 
   test('a page that is too large is asked for in smaller pieces', async () => {
+    server.faults = { streams: 'unknown' };
     for (let i = 0; i < 20; i += 1) server.put(PODS, pod(`p${i}`, { labels: { big: 'x'.repeat(10_000) } }));
     const { names } = follow();
     await expect.poll(() => names().length).toBe(20);
@@ -118,7 +120,75 @@ describe('list and watch', () => {
   });
 });
 
+describe('a streamed list', () => {
+  const isList = (line: string): boolean => !line.includes('watch=');
+
+  test('is one batch, without any page', async () => {
+    for (let i = 0; i < 25; i += 1) server.put(PODS, pod(`p${i}`));
+    const { batches, names } = follow({ pageSize: 10 });
+    await expect.poll(() => batches[0]?.upserts.length).toBe(25);
+    expect(batches[0]?.synced).toBe(true);
+    expect(server.requests.filter(isList)).toEqual([]);
+    server.put(PODS, pod('later'));
+    await expect.poll(names).toContain('later');
+  });
+
+  test.each([
+    ['does not know it', 'unknown'],
+    ['never says that this was all', 'endless'],
+  ] as const)('a server that %s is asked for pages, and not again for a stream', async (_, streams) => {
+    server.faults = { streams };
+    server.put(PODS, pod('one'));
+    const { names, batches, reflector } = follow({ idleMs: 200 });
+    await expect.poll(names).toEqual(['one']);
+    expect(batches[0]?.upserts).toHaveLength(1);
+    server.put('/api/v1/other', pod('x'));
+    server.compact();
+    server.endWatches();
+    await expect.poll(() => reflector.status().lists).toBeGreaterThanOrEqual(2);
+    expect(server.requests.filter((line) => line.includes('sendInitialEvents'))).toHaveLength(1);
+  });
+
+  test('that ends in the middle is not taken for the whole: what is known stays', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) server.put(PODS, pod(name));
+    const { names, batches, reflector } = follow();
+    await expect.poll(names).toEqual(['a', 'b', 'c', 'd']);
+    server.faults = { streams: { cut: 1 } };
+    server.put('/api/v1/other', pod('x'));
+    server.compact();
+    server.endWatches();
+    await expect.poll(() => reflector.status().lists).toBe(2);
+    expect(batches.flatMap(({ deletes }) => deletes)).toEqual([]);
+  });
+
+  test('tells what changes and goes while it is told', () => {
+    const cache = new ReflectorCache<PodRow>(POD);
+    const at = (name: string, resourceVersion: string, ip: string) => {
+      const { metadata, status } = pod(name, { ip });
+      return { metadata: { ...metadata, resourceVersion }, status };
+    };
+    const replacement = cache.beginReplace();
+    for (const name of ['stays', 'changes', 'goes']) replacement.add(at(name, '1', '10.0.0.1'));
+    replacement.add(at('changes', '2', '10.0.0.2'));
+    replacement.remove(at('goes', '3', '10.0.0.1'));
+    const told = replacement.finish().upserts.map(({ name, podIPs }) => `${name} ${podIPs.join()}`);
+    expect(told.sort()).toEqual(['changes 10.0.0.2', 'stays 10.0.0.1']);
+  });
+});
+
 describe('faults', () => {
+  test('a server that says when it wants to be asked again is left alone until then', async () => {
+    const clock = new FakeClock(1_000);
+    server.faults = { status: { code: 429, times: 1, retryAfter: 7 } };
+    server.put(PODS, pod('one'));
+    const { names, reflector } = follow({ clock });
+    await expect.poll(() => reflector.status().problem ?? '').toMatch('fake 429');
+    await clock.advance(6_900);
+    expect(server.requests).toHaveLength(1);
+    await clock.advance(100);
+    await expect.poll(names).toEqual(['one']);
+  });
+
   test('410: lists again and reports exactly the difference', async () => {
     server.put(PODS, pod('keeps'));
     server.put(PODS, pod('goes'));

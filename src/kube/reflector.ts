@@ -12,6 +12,8 @@ import type { KubeClient, Selection } from './client.ts';
 import { kubeErrors } from './errors.ts';
 import { ReflectorCache } from './reflector-cache.ts';
 import { collectionPath, type Resource } from './resources/resource.ts';
+import { retryAfterOf } from './response.ts';
+import { WholeList } from './whole-list.ts';
 
 /** An object that could not be understood. What becomes of the row that was known before says its resource. */
 export type RejectedObject = { readonly key: string; readonly problem: string };
@@ -50,7 +52,7 @@ export type ReflectorOptions<T extends ObjectRow> = {
   readonly log?: Logger;
   readonly clock?: Clock;
   readonly backoff?: Backoff;
-  /** Objects a page. Default 250: half the peak of memory that 500 cost, in the same time. */
+  /** Objects a page, from a server that has no streamed lists. Default 250: half the peak of memory that 500 cost, in the same time. */
   readonly pageSize?: number;
   /**
    * How long the server keeps one watch. Default 30. Longer silence means that the connection is dead, however open it
@@ -76,6 +78,7 @@ export class Reflector<T extends ObjectRow> {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   readonly #cache: ReflectorCache<T>;
+  readonly #wholeList: WholeList<T>;
   readonly #watchSeconds: number;
   readonly #idleMs: number;
   #heardAt: number | undefined;
@@ -93,6 +96,9 @@ export class Reflector<T extends ObjectRow> {
     this.#cache = new ReflectorCache(options.resource);
     this.#watchSeconds = options.watchSeconds ?? WATCH_SECONDS;
     this.#idleMs = options.idleMs ?? this.#watchSeconds * 1_000 + GRACE_MS;
+    const { client, resource, selection, pageSize } = options;
+    const heard = (): void => this.#heard();
+    this.#wholeList = new WholeList({ client, resource, selection, pageSize, idleMs: this.#idleMs, heard });
   }
 
   status(): ReflectorStatus {
@@ -135,7 +141,7 @@ export class Reflector<T extends ObjectRow> {
         if (signal.aborted) return;
         if (this.#clock.now() - startedAt > 60_000) this.#backoff.reset();
         this.#onFailure(error);
-        await this.#pause(signal);
+        await this.#pause(signal, retryAfterOf(error));
       }
     }
   }
@@ -163,24 +169,15 @@ export class Reflector<T extends ObjectRow> {
     return kubeErrors.make('E_KUBE_NO_KIND', { detail: collectionPath(this.#options.resource) });
   }
 
-  async #pause(signal: AbortSignal): Promise<void> {
-    await this.#clock.sleep(this.#backoff.next(), signal).catch(() => undefined);
+  /** `atLeast`: ms that a server asks for that is too busy. */
+  async #pause(signal: AbortSignal, atLeast = 0): Promise<void> {
+    await this.#clock.sleep(Math.max(this.#backoff.next(), atLeast), signal).catch(() => undefined);
   }
 
   async #list(signal: AbortSignal): Promise<ReflectorBatch<T>> {
-    const { client, resource, selection, pageSize } = this.#options;
-    const replacement = this.#cache.beginReplace();
-    let version = '';
-    for await (const page of client.list(resource, {
-      ...selection,
-      ...(pageSize ? { limit: pageSize } : {}),
-      signal,
-    })) {
-      for (const object of page.items) replacement.add(object);
-      version = page.resourceVersion;
-    }
-    const changes = replacement.finish();
-    this.#resourceVersion = version;
+    const listed = await this.#wholeList.read(() => this.#cache.beginReplace(), signal);
+    const { resourceVersion, ...changes } = listed;
+    this.#resourceVersion = resourceVersion;
     this.#lists += 1;
     this.#synced = true;
     this.#heard();

@@ -39,17 +39,34 @@ const statusSchema = z.object({
   details: z.object({ retryAfterSeconds: z.number().optional() }).nullish(),
 });
 
-export type KubeFailure = { readonly error: MembraneError; readonly retryAfterMs?: number };
+/** Errors of a server that said when it wants to be asked again. */
+const retries = new WeakMap<Error, number>();
+
+/** Milliseconds for which the server that answered so wants to be left alone; undefined: it did not say. */
+export function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof Error ? retries.get(error) : undefined;
+}
+
+export type FailedAnswer = {
+  /** Of the answer that carries it. */
+  readonly httpStatus: number;
+  /** Its header `retry-after`: all that a server says that is too busy for a `Status`. */
+  readonly retryAfter?: string | undefined;
+  readonly what: string;
+};
 
 /** The error that a `Status` object or an HTTP status stands for. */
-export function failureOf(status: unknown, httpStatus: number, what: string): KubeFailure {
+export function failureOf(status: unknown, { httpStatus, retryAfter, what }: FailedAnswer): MembraneError {
   const parsed = statusSchema.safeParse(status);
   const body = parsed.success ? parsed.data : {};
   const code = codeOfStatus(body.code ?? httpStatus);
   const detail = `${what}: ${body.message ?? `HTTP ${httpStatus}`}`;
-  const seconds = body.details?.retryAfterSeconds;
-  return {
-    error: kubeErrors.make(body.reason === 'Expired' || body.reason === 'Gone' ? 'E_KUBE_GONE' : code, { detail }),
-    ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1000 }),
-  };
+  const isGone = body.reason === 'Expired' || body.reason === 'Gone';
+  const error = kubeErrors.make(isGone ? 'E_KUBE_GONE' : code, { detail });
+  const seconds = body.details?.retryAfterSeconds ?? Number(retryAfter);
+  if (seconds > 0) retries.set(error, Math.min(seconds, MOST_PATIENCE_S) * 1_000);
+  return error;
 }
+
+/** Whoever says more does not mean it, or may not be obeyed: what is known would be older than the kernel may go on with. */
+const MOST_PATIENCE_S = 60;

@@ -139,9 +139,41 @@ describe('reflector', () => {
 
   test('pages', async () => {
     for (let i = 0; i < 23; i += 1) await createPod(`p${i}`);
-    const { rows, reflector } = follow(POD, 5);
-    await expect.poll(() => rows.size).toBe(23);
-    expect(reflector.status().lists).toBe(1);
+    const names = new Set<string>();
+    let pages = 0;
+    for await (const page of client.list(POD, { limit: 5 })) {
+      pages += 1;
+      for (const item of page.items) names.add(POD.parse(item).name);
+    }
+    expect([pages, names.size]).toEqual([5, 23]);
+  });
+
+  test('a streamed list: everything, then what changes, as of one moment', async () => {
+    for (let i = 0; i < 23; i += 1) await createPod(`p${i}`);
+    const told: string[] = [];
+    const asked = { timeoutSeconds: 30, idleMs: 30_000, signal: stop.signal };
+    for await (const events of client.watchList(POD, asked)) {
+      for (const event of events) {
+        if (event.type === 'BOOKMARK') told.push(event.isWhole === true ? 'whole' : 'bookmark');
+        else if (event.type !== 'UNREADABLE') told.push(`${event.type} ${POD.parse(event.object).name}`);
+      }
+      if (told.length === 24) await createPod('later');
+      if (told.length === 25) break;
+    }
+    expect(told.slice(0, 23).sort()).toEqual(Array.from({ length: 23 }, (_, i) => `ADDED p${i}`).sort());
+    expect(told.slice(23)).toEqual(['whole', 'ADDED later']);
+  });
+
+  test('one that is longer than a connection takes at once is told to its end', async () => {
+    const { store } = server;
+    const annotations = { filler: 'x'.repeat(200_000) };
+    for (let i = 0; i < 200; i += 1) {
+      const object = podObject(`p${i}`);
+      store.create('pods', { ...object, metadata: { ...object.metadata, annotations } }, { namespace: 'default' });
+    }
+    const { rows, reflector } = follow(POD);
+    await expect.poll(() => rows.size).toBe(200);
+    expect(reflector.status()).toMatchObject({ lists: 1, objects: 200 });
   });
 
   test('a history that was forgotten while it was away costs a list, and nothing else', async () => {

@@ -7,7 +7,8 @@ import { transportError } from './transport.ts';
 
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: unknown }
-  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string }
+  /** `isWhole`: everything that there was when a streamed list began has been told. */
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly isWhole?: true }
   /** An event that could not be read: the watch goes on, the reader should list again when it matters. */
   | { readonly type: 'UNREADABLE'; readonly problem: string };
 
@@ -15,7 +16,11 @@ export type WatchEvent =
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
 const eventSchema = z.object({ type: z.string(), object: z.unknown() });
-const bookmarkSchema = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
+const bookmarkSchema = z.object({
+  metadata: z.object({ resourceVersion: z.string(), annotations: z.record(z.string(), z.unknown()).nullish() }),
+});
+/** Source: KEP-3157. */
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /** Reads a watch's body. Each group is what one piece of the network brought. */
 export async function* watchEvents(response: IncomingMessage, what: string): AsyncGenerator<readonly WatchEvent[]> {
@@ -51,10 +56,12 @@ function parseEvent(line: SplitLine, what: string): WatchEvent[] {
       return [{ type, object }];
     case 'BOOKMARK': {
       const bookmark = bookmarkSchema.safeParse(object);
-      return bookmark.success ? [{ type, resourceVersion: bookmark.data.metadata.resourceVersion }] : [];
+      if (!bookmark.success) return [];
+      const { resourceVersion, annotations } = bookmark.data.metadata;
+      return [{ type, resourceVersion, ...(annotations?.[INITIAL_EVENTS_END] === 'true' && { isWhole: true }) }];
     }
     case 'ERROR':
-      throw failureOf(object, 500, what).error;
+      throw failureOf(object, { httpStatus: 500, what });
     default:
       return [];
   }

@@ -1,5 +1,5 @@
 import { badRequest } from '../status.ts';
-import type { StoredEvent } from '../storage/stored.ts';
+import type { Stored, StoredEvent } from '../storage/stored.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { Selection } from '../store/selection.ts';
 import type { Exchange } from './exchange.ts';
@@ -92,11 +92,31 @@ export function streamWatch(exchange: Exchange, context: WatchContext): void {
 
   response.writeHead(200, { ...exchange.headers('application/json'), 'Transfer-Encoding': 'chunked' });
   response.flushHeaders();
-  for (const stored of initial) write(presenter.initial(stored));
-  if (initialEvents) bookmark(true);
-  sink = (event) => {
-    const type = selection.eventType(event);
-    if (type !== undefined) write(presenter.change(type, event));
+  const tell = async (): Promise<void> => {
+    if (!(await writeInitial(response, initial, presenter)) || ended) return;
+    if (initialEvents) bookmark(true);
+    sink = (event) => {
+      const type = selection.eventType(event);
+      if (type !== undefined) write(presenter.change(type, event));
+    };
+    for (const event of early) sink(event);
   };
-  for (const event of early) sink(event);
+  void tell();
+}
+
+/** As fast as the client reads: what there is may be more than is kept for a slow one. False: it left. */
+async function writeInitial(
+  response: Exchange['response'],
+  initial: readonly Stored[],
+  presenter: EventPresenter,
+): Promise<boolean> {
+  for (const stored of initial) {
+    if (response.destroyed || response.writableEnded) return false;
+    if (response.write(presenter.initial(stored))) continue;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    response.once('drain', resolve).once('close', resolve);
+    await promise;
+    response.off('drain', resolve).off('close', resolve);
+  }
+  return !response.destroyed && !response.writableEnded;
 }
