@@ -165,9 +165,10 @@ export class AddressBook {
     return new Map(Array.from(changed, (text) => [text, this.#rowOf(text)]));
   }
 
-  /** All rows that the ipcache should have, by prefix in canonical text: for who knows nothing yet. */
+  /** All rows that the ipcache should have, by prefix in canonical text: for who knows nothing yet. `changes` begins anew. */
   desired(): ReadonlyMap<string, IpcacheRow> {
     this.#place();
+    this.#changed = new Set();
     const hosts = Array.from(this.#owned.keys(), hostText);
     const texts = new Set([...EVERYWHERE.keys(), ...this.#ranges.rows().keys(), ...this.#prefixes.keys(), ...hosts]);
     return new Map(

@@ -43,8 +43,36 @@ export function addrFamily(addr: Addr): Family {
   return addr.includes(':') ? 6 : 4;
 }
 
+/**
+ * Of IPv4 as a number, of what is canonical already. Lists of a hundred thousand addresses pass through here: the library
+ * checks the text by regular expressions once more, which costs thirty times as much.
+ */
+function ipv4Number(addr: string): number {
+  let value = 0;
+  let part = 0;
+  for (let i = 0; i < addr.length; i += 1) {
+    const code = addr.charCodeAt(i);
+    if (code === DOT) {
+      value = value * 256 + part;
+      part = 0;
+    } else part = part * 10 + (code - ZERO);
+  }
+  return value * 256 + part;
+}
+
+const DOT = 46;
+const ZERO = 48;
+
+function ipv4Text(value: number): Addr {
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}` as Addr;
+}
+
 /** Network byte order, 4 or 16 bytes. */
 export function addrBytes(addr: Addr): Uint8Array {
+  if (addrFamily(addr) === 4) {
+    const value = ipv4Number(addr);
+    return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+  }
   return Uint8Array.from(ipaddr.parse(addr).toByteArray());
 }
 
@@ -60,6 +88,10 @@ export function addrBytes16(addr: Addr): Uint8Array {
 
 /** From 4 or 16 bytes in network order; a v4-mapped IPv6 address becomes IPv4. */
 export function addrFromBytes(bytes: Uint8Array): Addr {
+  if (bytes.length === 4) {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes;
+    return ipv4Text(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
+  }
   const parsed = ipaddr.fromByteArray([...bytes]);
   if (parsed instanceof ipaddr.IPv6) {
     return (parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String()) as Addr;
@@ -69,12 +101,14 @@ export function addrFromBytes(bytes: Uint8Array): Addr {
 
 /** The address as an unsigned integer of 32 or 128 bits. */
 export function addrValue(addr: Addr): bigint {
+  if (addrFamily(addr) === 4) return BigInt(ipv4Number(addr));
   return addrBytes(addr).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }
 
 /** 128-bit values of v4-mapped addresses become IPv4. */
 export function addrFromValue(family: Family, value: bigint): Addr {
-  const bytes = new Uint8Array(family === 4 ? 4 : 16);
+  if (family === 4) return ipv4Text(Number(value));
+  const bytes = new Uint8Array(16);
   let rest = value;
   for (let i = bytes.length - 1; i >= 0; i -= 1) {
     bytes[i] = Number(rest & 0xffn);

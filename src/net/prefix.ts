@@ -15,6 +15,7 @@ export class Prefix {
   readonly length: number;
   /** Value of the last address: comparing is several times as fast as shifting. */
   readonly #last: bigint;
+  #network: Addr | undefined;
   #text: string | undefined;
 
   private constructor(family: Family, value: bigint, length: number) {
@@ -31,7 +32,9 @@ export class Prefix {
     if (!Number.isInteger(length) || length < 0 || length > bits) {
       throw netErrors.make('E_NET_PREFIX', { detail: `length ${length} of ${addr} is not within 0 to ${bits}` });
     }
-    return Prefix.#masked(family, addrValue(addr), length);
+    const prefix = Prefix.#masked(family, addrValue(addr), length);
+    if (length === bits) prefix.#network = addr;
+    return prefix;
   }
 
   /**
@@ -83,7 +86,8 @@ export class Prefix {
 
   /** First address of the prefix. */
   get network(): Addr {
-    return addrFromValue(this.family, this.value);
+    this.#network ??= addrFromValue(this.family, this.value);
+    return this.#network;
   }
 
   /** How many addresses it holds. */

@@ -73,8 +73,7 @@ export class IpcacheReconciler {
   }
 
   #wanted(book: Pick<AddressBook, 'changes' | 'desired'>): Wanted {
-    const changes = book.changes();
-    if (!this.#isUnsure) return changes;
+    if (!this.#isUnsure) return book.changes();
     const desired = book.desired();
     const gone = Array.from(this.#actual.keys()).filter((text) => !desired.has(text));
     return new Map<string, IpcacheRow | undefined>([
