@@ -108,7 +108,10 @@ describe('a pod with a hostPort', () => {
     await eventually('the scheduler says why', async () =>
       (await scene.events('second')).join().includes('free ports'),
     );
-    // Past the scheduler the older one keeps it, and the other is told.
+    // Past the scheduler the older one keeps it, and the other is told. Of one second's pods the uid decides.
+    const { metadata } = (await lab.cluster.get({ resource: 'pods', namespace: scene.namespace, name: 'first' })) ?? {};
+    const nextSecond = Date.parse(String(metadata?.creationTimestamp)) + 1_000;
+    await eventually('the first is older than any to come', async () => Date.now() >= nextSecond);
     await scene.pod('third', { ...web(), nodeName: 'node-1' });
     await eventually('an event says so', async () =>
       (await scene.events('third')).join().includes(`HostPortTaken: tcp ${lab.node.ip}:${PORT} belongs to pod`),
