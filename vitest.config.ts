@@ -12,8 +12,11 @@ declare module 'vitest' {
   }
 }
 
-/** Files that run side by side. Not more than four, whatever the machine: each may hold programs, see docs/adr/0005. */
-const WORKERS = Math.min(4, Math.max(2, availableParallelism()));
+/**
+ * Files that run side by side: half of the time of the long ones is waiting for what a node does every few seconds. Not more
+ * than four, whatever the machine: each may hold programs, see docs/adr/0005.
+ */
+const WORKERS = Math.min(4, 2 * availableParallelism());
 
 /**
  * Two projects: `unit` needs neither root nor a kernel feature; `kernel` creates namespaces, loads programs and starts

@@ -47,6 +47,8 @@ bpftool=bpftool
 dig=bind9-dnsutils
 wrk=wrk
 strace=strace
+fish=fish
+zsh=zsh
 /usr/lib/*/libseccomp.so.2=libseccomp2
 "
 packages_check="$packages_run
