@@ -54,6 +54,8 @@ zsh=zsh
 packages_check="$packages_run
 bpftool=bpftool
 clang-format=clang-format
+protoc=protobuf-compiler
+/usr/include/google/protobuf/timestamp.proto=libprotobuf-dev
 "
 packages_bench="$packages_run
 iperf3=iperf3
@@ -128,6 +130,8 @@ fi
 stamp=node_modules/.membrane-lock
 if ! cmp -s package-lock.json "$stamp" || [ ! -x node_modules/.bin/node ]; then
 	say "installing npm dependencies"
+	# A tree that was copied as hard links (cp -al) must not say of its sisters what is installed there.
+	rm -f "$stamp" node_modules/.package-lock.json
 	# Not npm ci: it refuses a lock file without the packages of other platforms, which not every registry has.
 	npm install --no-save --no-audit --no-fund --loglevel=error >&2 || die "npm install failed; is the npm registry reachable?"
 	node_modules/.bin/node --version >/dev/null 2>&1 ||

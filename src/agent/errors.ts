@@ -30,7 +30,7 @@ export const agentErrors = errorTable({
   },
   E_AGENT_SOCKET: {
     what: 'a socket of the agent cannot be made',
-    remedy: 'Set "cniSocket" and "adminSocket" to two paths in directories that belong to root.',
+    remedy: 'Set "cniSocket", "adminSocket" and "hubbleSocket" to different paths in directories that belong to root.',
   },
   E_AGENT_CNI_FILES: {
     what: 'the files for the container runtime cannot be put in place',

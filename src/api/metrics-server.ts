@@ -1,8 +1,8 @@
 import http from 'node:http';
-import { isIP } from 'node:net';
 import { boundSilent, errorMessage } from '../base/index.ts';
 import type { Registry } from '../base/metrics.ts';
 import { apiErrors } from './errors.ts';
+import { isLoopback } from './loopback.ts';
 
 export type MetricsServerOptions = {
   /** An IP address. Default 127.0.0.1. */
@@ -63,9 +63,4 @@ export function metricsServer(
       return bound === null || typeof bound === 'string' ? undefined : { host: bound.address, port: bound.port };
     },
   };
-}
-
-/** Names are refused: `localhost` is what a resolver says it is. */
-function isLoopback(host: string): boolean {
-  return (isIP(host) === 4 && host.startsWith('127.')) || host === '::1';
 }

@@ -5,6 +5,8 @@ import type { AdminApi } from './admin.ts';
 import { createAdminApp } from './app.ts';
 import { listenOnSocket } from './socket.ts';
 
+export { type HubblePeer, HubbleServer, type HubbleTls } from './hubble/index.ts';
+
 const MAX_SILENT = 64;
 
 export type AdminServerOptions = {

@@ -10,6 +10,7 @@ export {
   isMembraneError,
   MembraneError,
 } from './errors.ts';
+export { escapeText, safeJson } from './escape.ts';
 export { flatText } from './flat-text.ts';
 export { at, isObject, type Json, type JsonObject, listAt, numberAt, objectAt, stringAt } from './json.ts';
 export { Lifecycle, type Service } from './lifecycle.ts';

@@ -1,6 +1,13 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** A socket, or a session of HTTP/2. */
+type Connection = {
+  readonly destroyed: boolean;
+  readonly once: (event: 'close', listener: () => void) => unknown;
+  readonly destroy: () => unknown;
+};
+
 /**
  * Connections that have not said what they want. Of more than `most` the longest silent is closed: it is a stuck peer's,
  * not the next one's, whom a plain limit on connections would refuse.
@@ -8,14 +15,14 @@ import type { Socket } from 'node:net';
 export class SilentConnections {
   readonly #most: number;
   /** Longest silent first. */
-  readonly #sockets = new Set<Socket>();
-  readonly #watched = new WeakSet<Socket>();
+  readonly #sockets = new Set<Connection>();
+  readonly #watched = new WeakSet<Connection>();
 
   constructor(most: number) {
     this.#most = most;
   }
 
-  add(socket: Socket): void {
+  add(socket: Connection): void {
     if (socket.destroyed) return;
     this.#sockets.add(socket);
     // Once for each connection, however often it speaks and falls silent.
@@ -26,7 +33,7 @@ export class SilentConnections {
   }
 
   /** It has said all of it. */
-  spoke(socket: Socket): void {
+  spoke(socket: Connection): void {
     this.#sockets.delete(socket);
   }
 }

@@ -56,6 +56,9 @@ export type FlowQuery = {
 
 /** What is decoded for one reader before others get their turn. */
 const TAKEN_AT_ONCE = 256;
+/** Of the rate: a minute. */
+const SAMPLE_EVERY_MS = 1_000;
+const SAMPLES = 60;
 
 /** Where records go: into the store as they are, and, decoded, to whoever asks. */
 export class FlowHub {
@@ -73,6 +76,7 @@ export class FlowHub {
   /** Of readers that are gone. */
   #lostReader = 0;
   #now = 0;
+  #samples: { readonly time: number; readonly seen: number }[] = [];
 
   constructor(options: FlowHubOptions) {
     this.#o = options;
@@ -86,6 +90,7 @@ export class FlowHub {
   /** Before the records of one look at the ring. */
   begin(): void {
     this.#now = this.#o.clock.now();
+    this.#sample();
     this.#names.begin(this.#now, () => this.#o.clock.toWall(this.#store.oldest));
   }
 
@@ -124,6 +129,19 @@ export class FlowHub {
     };
   }
 
+  /** Flows a second, of the last minute. */
+  rate(): number {
+    const [oldest] = this.#samples;
+    const newest = { time: this.#o.clock.now(), seen: this.#seen };
+    if (oldest === undefined || newest.time <= oldest.time) return 0;
+    return ((newest.seen - oldest.seen) * 1_000) / (newest.time - oldest.time);
+  }
+
+  /** Of pods that flows are of, sorted. */
+  namespaces(): readonly string[] {
+    return this.#names.namespaces();
+  }
+
   /**
    * Stored flows first, in the order of time, then, with `follow`, all that come: none twice, none missing without a note.
    * E_OBSERVE_READERS.
@@ -139,6 +157,15 @@ export class FlowHub {
     } finally {
       if (reader !== undefined) this.#close(reader);
     }
+  }
+
+  /** A clock that was set begins anew. */
+  #sample(): void {
+    const last = this.#samples.at(-1);
+    if (last !== undefined && this.#now >= last.time && this.#now - last.time < SAMPLE_EVERY_MS) return;
+    if (last !== undefined && this.#now < last.time) this.#samples = [];
+    this.#samples.push({ time: this.#now, seen: this.#seen });
+    if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
   #open(matches: (view: DataView, at: number) => boolean): FlowReader {

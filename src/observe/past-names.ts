@@ -139,6 +139,11 @@ export class PastNames implements FlowLookup {
     );
   }
 
+  namespaces(): string[] {
+    const all = [this.#endpoints, this.#addresses].flatMap((history) => [...history.entries()]);
+    return [...new Set(all.flatMap(([, versions]) => versions.map(({ value }) => value.namespace)))].sort();
+  }
+
   #seeEndpoint(id: number, now: number): void {
     if (this.#freshEndpoints[id] === 1) return;
     this.#freshEndpoints[id] = 1;

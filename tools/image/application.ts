@@ -44,7 +44,7 @@ export function runtimeLibraries(repository: string): string[] {
 /** Our own: sources as they are, since Node.js runs them so, and what was built for the kernel and for runtimes. */
 export function copyOwn(repository: string, root: string): void {
   const home = join(root, HOME);
-  const sources = globSync('src/**/*.{ts,json}', {
+  const sources = globSync('src/**/*.{ts,js,json}', {
     cwd: repository,
     exclude: (path) => /\.(test|contract)\.ts$|testkit|fake\.ts$|samples\.ts$/.test(path),
   });

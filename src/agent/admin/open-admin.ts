@@ -15,6 +15,7 @@ import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
 import { registerAgentMetrics } from './agent-metrics.ts';
 import { footprintView } from './footprint.ts';
+import { openHubble } from './hubble.ts';
 import { PolicyLog } from './policy-log.ts';
 import { measureWhatIf } from './what-if.ts';
 
@@ -37,10 +38,11 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   const { identities, book, elsewhere } = plane.cluster;
   const { maps, words } = kernel;
   registerAgentMetrics(registry, { ...plane, maps, book, elsewhere, collection: upkeep.collection, hub, reflection });
+  const version = await packageVersion();
   const admin = new Admin({
     ...plane,
     config,
-    version: await packageVersion(),
+    version,
     programConfig: kernel.base,
     identities,
     book,
@@ -73,6 +75,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   return [
     policyLog,
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
+    ...openHubble(node, { plane, hub, version }),
     new AdminServer({ admin, socketPath: config.adminSocket, log }),
   ];
 }

@@ -13,7 +13,7 @@ import { pinsBelow } from './preflight.ts';
  * serves the node.
  */
 export async function cleanup(config: AgentConfig): Promise<string[]> {
-  const { stateDir, pinDir, cniSocket, adminSocket } = config;
+  const { stateDir, pinDir, cniSocket, adminSocket, hubbleSocket } = config;
   const removed: string[] = [];
   const hadState = existsSync(stateDir);
   const lock = takeLock(stateDir);
@@ -25,7 +25,8 @@ export async function cleanup(config: AgentConfig): Promise<string[]> {
     const pins = pinsBelow(pinDir).size;
     removePins(pinDir);
     if (pins > 0) removed.push(`${pins} pinned maps, programs and links below ${pinDir}`);
-    for (const path of [cniSocket, adminSocket, deferredFolder(cniSocket)]) if (remove(path)) removed.push(path);
+    for (const path of [cniSocket, adminSocket, hubbleSocket, deferredFolder(cniSocket)])
+      if (remove(path)) removed.push(path);
     if (releaseMasqueradePorts()) removed.push('the reservation of masquerade ports');
   } finally {
     lock.release();

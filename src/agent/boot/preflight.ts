@@ -17,10 +17,14 @@ const SOCKET_PATH_MAX = 107;
  * must leave the node as it was. E_AGENT_SOCKET, E_AGENT_CGROUP, E_AGENT_DEVICES, E_API_METRICS_*.
  */
 export async function preflight(config: AgentConfig): Promise<void> {
-  if (config.cniSocket === config.adminSocket) {
-    throw agentErrors.make('E_AGENT_SOCKET', { detail: `cniSocket and adminSocket are both ${config.cniSocket}` });
+  const { cniSocket, adminSocket, hubbleSocket } = config;
+  const sockets = { cniSocket, adminSocket, hubbleSocket };
+  for (const [name, path] of Object.entries(sockets)) {
+    const other = Object.entries(sockets).find(([key, value]) => key !== name && value === path);
+    if (other !== undefined)
+      throw agentErrors.make('E_AGENT_SOCKET', { detail: `${name} and ${other[0]} are both ${path}` });
+    requireSocketPath(path);
   }
-  for (const path of [config.cniSocket, config.adminSocket]) requireSocketPath(path);
   if (config.enableServices && config.cgroup !== undefined) requireCgroup(config.cgroup);
   await requireDevices(config.devices ?? []);
   if (!config.metrics.enabled) return;

@@ -62,6 +62,30 @@ const metricsSchema = z
   })
   .prefault({});
 
+const hubbleSchema = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe("Tell flows to Hubble's clients, on a socket and, with a port, over TCP."),
+    host: z
+      .string()
+      .refine(isAddr, 'must be an IP address')
+      .default('127.0.0.1')
+      .describe('Address to tell them at; other than loopback only to clients with a certificate.'),
+    port: z.int().min(0).max(65_535).optional().describe('TCP port, 4244 by custom; 0: any free one. Default: none.'),
+    certFile: path.optional().describe("The server's certificate, PEM; looked at again when it changes."),
+    keyFile: path.optional().describe('Its key.'),
+    clientCaFile: path.optional().describe('Of the certificates that clients must show.'),
+    serverName: z.string().optional().describe("By which name the certificate knows every node's server."),
+  })
+  .refine(
+    ({ certFile, keyFile, clientCaFile }) =>
+      new Set([certFile, keyFile, clientCaFile].map((file) => typeof file)).size === 1,
+    'certFile, keyFile and clientCaFile go together',
+  )
+  .prefault({});
+
 const logSchema = z
   .strictObject({
     level: z.enum(LOG_LEVELS).default('info').describe('The least that is logged.'),
@@ -179,6 +203,9 @@ export const configSchema = z.strictObject({
     .describe('Where --cleanup removes the plugin that `membrane cni install` put.'),
   cniConfDir: path.default('/etc/cni/net.d').describe('Where it removes the configuration that names it.'),
   adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
+  hubbleSocket: path
+    .optional()
+    .describe("Where Hubble's clients ask on the node itself. Default <stateDir>/hubble.sock."),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
   routing: z
     .enum(['tunnel', 'native'])
@@ -322,6 +349,7 @@ export const configSchema = z.strictObject({
     .describe("Of the pods' devices. Default: the uplink's, less what routing adds to each packet."),
   maps: mapsSchema,
   metrics: metricsSchema,
+  hubble: hubbleSchema,
   log: logSchema,
   identity: identitySchema,
 });
@@ -331,10 +359,11 @@ type Parsed = z.output<typeof configSchema>;
 
 /** Complete and frozen. */
 export type AgentConfig = Readonly<
-  Omit<Parsed, 'stateDir' | 'pinDir' | 'adminSocket'> & {
+  Omit<Parsed, 'stateDir' | 'pinDir' | 'adminSocket' | 'hubbleSocket'> & {
     stateDir: string;
     pinDir: string;
     adminSocket: string;
+    hubbleSocket: string;
   }
 >;
 
@@ -352,6 +381,7 @@ export function parseConfig(value: unknown): AgentConfig {
     stateDir,
     pinDir: parsed.pinDir ?? `/sys/fs/bpf/membrane/${parsed.nodeName}`,
     adminSocket: parsed.adminSocket ?? `${stateDir}/admin.sock`,
+    hubbleSocket: parsed.hubbleSocket ?? `${stateDir}/hubble.sock`,
   });
 }
 

@@ -1,0 +1,50 @@
+import { type HubblePeer, HubbleServer, type HubbleTls } from '../../api/server.ts';
+import type { Service } from '../../base/index.ts';
+import type { FlowHub } from '../../observe/index.ts';
+import type { Plane } from '../../plane/index.ts';
+import type { AgentConfig, AgentNode } from '../node/index.ts';
+
+export type HubbleParts = {
+  readonly plane: Pick<Plane, 'intent'>;
+  readonly hub: FlowHub;
+  readonly version: string;
+};
+
+/** What tells flows to Hubble's clients. */
+export function openHubble({ config, log }: AgentNode, { plane, hub, version }: HubbleParts): readonly Service[] {
+  const { hubble, hubbleSocket, clusterName: cluster, nodeName: node } = config;
+  if (!hubble.enabled) return [];
+  const { nodes } = plane.intent;
+  const tls = tlsOf(hubble);
+  const waiting = new Set<() => void>();
+  nodes.changed.listen(() => waiting.forEach((changed) => changed()));
+  const server: HubbleServer = new HubbleServer({
+    source: {
+      hub,
+      cluster,
+      node,
+      version,
+      peers: () => Array.from(nodes.rows.values(), ({ name, addresses }) => peerOf(name, addresses, server.port)),
+      onPeers: (changed, signal) => {
+        waiting.add(changed);
+        signal.addEventListener('abort', () => waiting.delete(changed), { once: true });
+      },
+      serverName: tls === undefined ? undefined : (hubble.serverName ?? node),
+    },
+    socketPath: hubbleSocket,
+    tcp: hubble.port === undefined ? undefined : { host: hubble.host, port: hubble.port, tls },
+    log,
+  });
+  return [server];
+}
+
+/** Every node is taken to serve as this one does. */
+function peerOf(name: string, [address]: readonly string[], port: number | undefined): HubblePeer {
+  if (address === undefined || port === undefined) return { name, address: '' };
+  return { name, address: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}` };
+}
+
+function tlsOf({ certFile, keyFile, clientCaFile }: AgentConfig['hubble']): HubbleTls | undefined {
+  if (certFile === undefined || keyFile === undefined || clientCaFile === undefined) return undefined;
+  return { certFile, keyFile, clientCaFile };
+}

@@ -1,0 +1,188 @@
+import { readFileSync, statSync } from 'node:fs';
+import http2, { type Http2SecureServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import type { Server } from 'node:net';
+import {
+  errorMessage,
+  type Lifecycle,
+  type Logger,
+  type Service,
+  SilentConnections,
+  systemClock,
+} from '../../base/index.ts';
+import { isLoopback } from '../loopback.ts';
+import { listenOnSocket } from '../socket.ts';
+import { hubbleErrors } from './errors.ts';
+import type { Handler } from './router.ts';
+import type { HubbleSource } from './source.ts';
+
+/** Clients that ask nothing; of more the longest silent goes. */
+const MAX_SILENT = 64;
+const MAX_CONNECTIONS = 256;
+/** What one client may ask at a time. */
+const MAX_STREAMS = 32;
+/** Certificates are replaced while they hold. */
+const LOOK_AT_FILES_MS = 10_000;
+
+export type HubbleTls = { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string };
+
+export type HubbleServerOptions = {
+  readonly source: HubbleSource;
+  readonly socketPath: string;
+  /** Also over TCP; without TLS only on loopback (E_HUBBLE_HOST). `port` 0: any free one. */
+  readonly tcp?: { readonly host: string; readonly port: number; readonly tls?: HubbleTls | undefined } | undefined;
+  readonly log: Logger;
+};
+
+/**
+ * Hubble's observer API: on a unix socket that only its owner (root) opens, and, where that is wanted, over TCP for clients with
+ * a certificate of the CA. What speaks the protocol is loaded when somebody first asks.
+ */
+export class HubbleServer implements Service {
+  readonly #o: HubbleServerOptions;
+  readonly #stopping = new AbortController();
+  readonly #servers: (Http2Server | Http2SecureServer)[] = [];
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #release: (() => Promise<void>) | undefined;
+  #handler: Promise<Handler> | undefined;
+
+  constructor(options: HubbleServerOptions) {
+    this.#o = options;
+  }
+
+  /** Undefined before the start, and where nothing listens on TCP. */
+  get port(): number | undefined {
+    const bound = this.#servers[1]?.address();
+    return bound === null || bound === undefined || typeof bound === 'string' ? undefined : bound.port;
+  }
+
+  /** E_API_AGENT_RUNNING, E_API_SOCKET; E_HUBBLE_HOST, E_HUBBLE_PORT, E_HUBBLE_TLS. */
+  async start(lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
+    const { socketPath, tcp } = this.#o;
+    if (tcp !== undefined && tcp.tls === undefined && !isLoopback(tcp.host))
+      throw hubbleErrors.make('E_HUBBLE_HOST', { detail: tcp.host });
+    const local = this.#prepared(http2.createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } }));
+    this.#release = await listenOnSocket(local, socketPath);
+    if (tcp !== undefined) await this.#listen(tcp, lifecycle);
+  }
+
+  /** Ends streams, closes connections, removes the socket. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the agent stops'));
+    await this.#release?.();
+    // Readers of streams get a moment to take their last words.
+    const force = setTimeout(() => this.#sessions.forEach((session) => session.destroy()), 500);
+    for (const session of this.#sessions) session.close();
+    await Promise.all(this.#servers.splice(0).map(closed));
+    clearTimeout(force);
+  }
+
+  async #listen(tcp: NonNullable<HubbleServerOptions['tcp']>, lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
+    const { host, port, tls } = tcp;
+    const settings = { maxConcurrentStreams: MAX_STREAMS };
+    const server = this.#prepared(tls === undefined ? http2.createServer({ settings }) : secureServer(tls, settings));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once('error', reject);
+    (server as Server).listen({ host, port }, resolve);
+    try {
+      await promise;
+    } catch (cause) {
+      throw hubbleErrors.make('E_HUBBLE_PORT', { detail: `${host}:${port}: ${errorMessage(cause)}`, cause });
+    }
+    if (tls === undefined) return;
+    lifecycle.spawn(
+      'certificate of flows',
+      async (signal) => await this.#renew(server as Http2SecureServer, tls, signal),
+    );
+  }
+
+  #prepared<S extends Http2Server | Http2SecureServer>(server: S): S {
+    const silent = new SilentConnections(MAX_SILENT);
+    (server as Server).maxConnections = MAX_CONNECTIONS;
+    server.on('request', (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => {
+      void this.#answer(request, response);
+    });
+    server.on('session', (session: ServerHttp2Session) => {
+      let open = 0;
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+      // Whatever a client sends that is no HTTP/2 ends its own connection.
+      session.on('error', () => undefined);
+      silent.add(session);
+      session.on('stream', (stream) => {
+        open += 1;
+        silent.spoke(session);
+        stream.on('error', () => undefined);
+        stream.once('close', () => {
+          open -= 1;
+          if (open === 0) silent.add(session);
+        });
+      });
+    });
+    server.on('sessionError', () => undefined);
+    this.#servers.push(server);
+    return server;
+  }
+
+  async #answer(request: http2.Http2ServerRequest, response: http2.Http2ServerResponse): Promise<void> {
+    const { source, log } = this.#o;
+    this.#handler ??= import('./router.ts').then(({ hubbleHandler }) =>
+      hubbleHandler(source, this.#stopping.signal, log),
+    );
+    try {
+      await (await this.#handler)(request, response);
+    } catch (error) {
+      log.error({ error: errorMessage(error) }, 'flows could not be served');
+      response.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    }
+  }
+
+  /** A file that cannot be used leaves the last one that could. */
+  async #renew(server: Http2SecureServer, tls: HubbleTls, signal: AbortSignal): Promise<void> {
+    let seen = stampOf(tls);
+    while (!signal.aborted) {
+      await systemClock.sleep(LOOK_AT_FILES_MS, signal).catch(() => undefined);
+      const now = stampOf(tls);
+      if (signal.aborted || now === seen) continue;
+      seen = now;
+      try {
+        server.setSecureContext(secrets(tls));
+      } catch (error) {
+        this.#o.log.error(
+          { error: errorMessage(error) },
+          'the new certificate of flows cannot be used; the last goes on',
+        );
+      }
+    }
+  }
+}
+
+function secureServer(tls: HubbleTls, settings: http2.Settings): Http2SecureServer {
+  try {
+    return http2.createSecureServer({
+      ...secrets(tls),
+      settings,
+      minVersion: 'TLSv1.2',
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
+  } catch (cause) {
+    throw hubbleErrors.make('E_HUBBLE_TLS', { detail: errorMessage(cause), cause });
+  }
+}
+
+function secrets({ certFile, keyFile, clientCaFile }: HubbleTls) {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile), ca: readFileSync(clientCaFile) };
+}
+
+function stampOf({ certFile, keyFile, clientCaFile }: HubbleTls): string {
+  return [certFile, keyFile, clientCaFile]
+    .map((path) => statSync(path, { throwIfNoEntry: false }))
+    .map((stat) => (stat === undefined ? 'none' : `${stat.ino} ${stat.mtimeMs}`))
+    .join(', ');
+}
+
+async function closed(server: Http2Server | Http2SecureServer): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  await promise;
+}

@@ -1,0 +1,126 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from '@connectrpc/connect';
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
+import { nodeName } from './flow-message.ts';
+import { flowResponses } from './flows.ts';
+import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
+import { Observer } from './gen/observer/observer_pb.js';
+import { Peer } from './gen/peer/peer_pb.js';
+import { NodeState } from './gen/relay/relay_pb.js';
+import { peerChanges } from './peers.ts';
+import type { HubbleSource } from './source.ts';
+
+/** Of one request: filters are long, and nothing else is. */
+const MAX_REQUEST_BYTES = 1024 * 1024;
+
+/** By what name clients ask whether the observer serves: Hubble's own, the service's, and none. */
+const HEALTHY: ReadonlySet<string> = new Set(['', 'hubble.server.Observer', Observer.typeName, Peer.typeName]);
+
+export type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => Promise<void>;
+
+/** What answers gRPC, gRPC-Web and Connect. `ending` is aborted when the server stops. */
+export function hubbleHandler(source: HubbleSource, ending: AbortSignal, log: Logger): Handler {
+  const router = createConnectRouter({
+    readMaxBytes: MAX_REQUEST_BYTES,
+    acceptCompression: [compressionGzip],
+    shutdownSignal: ending,
+    interceptors: [knownErrors(log)],
+  });
+  observer(router, source);
+  router.service(Peer, { notify: (_request, { signal }) => peerChanges(source, signal) });
+  health(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return async (request, response) => {
+    const handler = handlers.get(request.url.split('?', 1)[0] ?? '');
+    if (handler === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    try {
+      const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
+      await universalResponseToNodeResponse(await handler(asked), response);
+    } catch (error) {
+      // Answers are made by then: what fails is to send them to somebody who went away.
+      log.debug({ method: handler.method.name, error: errorMessage(error) }, 'a reader of flows is gone');
+    }
+  };
+}
+
+function health(router: ConnectRouter): void {
+  router.service(Health, {
+    check: ({ service }) => ({ status: servingStatus(service) }),
+    async *watch({ service }, { signal }) {
+      yield { status: HEALTHY.has(service) ? Serving.SERVING : Serving.SERVICE_UNKNOWN };
+      await aborted(signal);
+    },
+  });
+}
+
+function observer(router: ConnectRouter, source: HubbleSource): void {
+  const { hub, cluster, node, version, serverName } = source;
+  const counts = () => {
+    const { stored, capacity, seen } = hub.stats();
+    const uptimeNs = BigInt(Math.round(performance.now() * 1e6));
+    return { numFlows: BigInt(stored), maxFlows: BigInt(capacity), seenFlows: BigInt(seen), uptimeNs, version };
+  };
+  router.service(Observer, {
+    getFlows: (request, { signal }) => flowResponses(source, request, signal),
+    serverStatus: () => ({ ...counts(), flowsRate: hub.rate() }),
+    getNodes: () => ({
+      nodes: [
+        {
+          ...counts(),
+          name: nodeName(cluster, node),
+          address: source.peers().find(({ name }) => name === node)?.address ?? '',
+          state: NodeState.NODE_CONNECTED,
+          tls: { enabled: serverName !== undefined, serverName: serverName ?? '' },
+        },
+      ],
+    }),
+    getNamespaces: () => ({ namespaces: hub.namespaces().map((namespace) => ({ cluster, namespace })) }),
+  });
+}
+
+function servingStatus(service: string): Serving {
+  if (HEALTHY.has(service)) return Serving.SERVING;
+  throw new ConnectError(`there is no service ${JSON.stringify(service)}`, Code.NotFound);
+}
+
+/** Errors of our own tables are for whoever asked: he gets the remedy, too. Others are ours. */
+function knownErrors(log: Logger): Interceptor {
+  const told = (error: unknown): unknown => {
+    if (isMembraneError(error)) {
+      const code = isMembraneError(error, 'E_OBSERVE_READERS') ? Code.ResourceExhausted : Code.FailedPrecondition;
+      return new ConnectError(`${error.code}: ${error.message}. ${error.remedy}`, code);
+    }
+    if (!(error instanceof ConnectError)) log.error({ error: errorMessage(error) }, 'flows could not be told');
+    return error;
+  };
+  const each = async function* <T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* messages;
+    } catch (error) {
+      throw told(error);
+    }
+  };
+  return (next) => async (request) => {
+    try {
+      const response = await next(request);
+      return response.stream ? { ...response, message: each(response.message) } : response;
+    } catch (error) {
+      throw told(error);
+    }
+  };
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+}
