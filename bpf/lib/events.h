@@ -71,11 +71,13 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 	return 0;
 }
 
-/* What policy drops, anybody may cause at will, and not what he sends that no pod may. */
+/* What policy or the floor of tenants drops anybody may cause at will, apart from what no pod may
+ * send. */
 static __always_inline enum event_share event_share_of(__u8 reason)
 {
 	return reason == DROP_POLICY_EGRESS || reason == DROP_POLICY_INGRESS ||
-			       reason == DROP_REVOKED
+			       reason == DROP_REVOKED ||
+			       (reason >= DROP_TENANT_BOUNDARY && reason <= DROP_TENANT_NODES)
 		       ? EVENT_SHARE_DENIED
 		       : EVENT_SHARE_BROKEN;
 }
