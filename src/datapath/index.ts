@@ -82,8 +82,10 @@ export {
   suits,
   TABLE_SERIALS,
   TenantRows,
+  type TenantSharesMap,
   type Traffic,
   type TunnelTraffic,
+  tenantSharesMap,
   tunnelTraffic,
 } from './maps/index.ts';
 export {

@@ -12,10 +12,6 @@ import {
   type SnatValue,
   snatKeyCodec,
   snatValueCodec,
-  type TenantShare,
-  type TenantShareKey,
-  tenantShareCodec,
-  tenantShareKeyCodec,
 } from './gen/codecs.ts';
 import { type Config, ZERO_CONFIG } from './gen/config.ts';
 import type { ProgFd } from './kernel/fd.ts';
@@ -40,6 +36,7 @@ import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec, u64Codec } from './maps/scalar-codecs.ts';
 import { KernelTenantRows } from './maps/tenant-rows.ts';
+import { type TenantSharesMap, tenantSharesMap } from './maps/tenant-shares-map.ts';
 import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
@@ -143,9 +140,8 @@ export class TestDatapath implements Disposable {
   }
 
   /** What tenants let in of one another. */
-  get shares(): TypedMap<TenantShareKey, TenantShare> {
-    const codecs = { key: tenantShareKeyCodec, value: tenantShareCodec };
-    return new KernelMap(this.maps.get('tenant_shares'), this.maps.spec('tenant_shares'), codecs);
+  get shares(): TenantSharesMap {
+    return tenantSharesMap(this.maps);
   }
 
   /** Devices of pods by their place: endpoint << 32 | ifindex. */

@@ -153,6 +153,16 @@ export {
   type SliceSpec,
   type TrafficPolicy,
 } from './service.ts';
-export { TENANT_NODES, TENANT_WORLDS, type TenantBoundary, type TenantClaims, type TenantRow } from './tenant-row.ts';
+export {
+  SYSTEM_SERVICES,
+  type SystemService,
+  TENANT_NODES,
+  TENANT_WORLDS,
+  type TenantBoundary,
+  type TenantClaims,
+  type TenantExport,
+  type TenantImport,
+  type TenantRow,
+} from './tenant-row.ts';
 export type { Decision, Reason, Verdict } from './verdict.ts';
 export { type NamedPort, type Workload, workloadKey } from './workload.ts';

@@ -20,6 +20,8 @@ export type ServiceSpec = {
   /** Of the load balancer's status; names are left out. */
   readonly ingressIPs: readonly string[];
   readonly ports: readonly ServicePort[];
+  /** Labels of its pods; absent: somebody else writes its slices. */
+  readonly selector?: Readonly<Record<string, string>>;
   /** Seconds that a client stays with its backend; 0: no affinity. */
   readonly affinitySeconds: number;
   readonly internalTrafficPolicy: TrafficPolicy;
@@ -39,6 +41,8 @@ export type ServicePort = {
   readonly port: number;
   /** 0: none. */
   readonly nodePort: number;
+  /** Of its pods, or the name of one of theirs; absent: `port`. */
+  readonly targetPort?: number | string;
 };
 
 /** What of an EndpointSlice steers traffic. */

@@ -1,3 +1,4 @@
+import type { NamespacedName } from '../base/index.ts';
 import type { ObjectRow } from './object-row.ts';
 
 export const TENANT_WORLDS = ['Closed', 'Open'] as const;
@@ -14,11 +15,39 @@ export type TenantBoundary = {
 /** Which namespaces a tenant says are its own: those of these names, and all whose names begin so. */
 export type TenantClaims = { readonly names: readonly string[]; readonly prefix: string | undefined };
 
+/** A Service that a tenant lets others in to. */
+export type TenantExport = {
+  readonly name: string;
+  /** `namespace/name`. */
+  readonly service: NamespacedName;
+  /** Of the Service, by name or number; undefined: all. */
+  readonly ports: readonly (string | number)[] | undefined;
+  /** Names of tenants. */
+  readonly to: readonly string[];
+  /** Milliseconds since the epoch, from which it is over; undefined: it has no end. */
+  readonly expires: number | undefined;
+};
+
+/** What a tenant's pods use of another's exports. */
+export type TenantImport = {
+  readonly tenant: string;
+  readonly export: string;
+  /** Only pods with these labels. */
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+export const SYSTEM_SERVICES = ['dns'] as const;
+export type SystemService = (typeof SYSTEM_SERVICES)[number];
+
 /** What is kept of a Tenant. */
 export type TenantRow = ObjectRow & {
   /** Undefined: it cannot be said what it claims. */
   readonly claims: TenantClaims | undefined;
   readonly boundary: TenantBoundary;
+  readonly exports: readonly TenantExport[];
+  readonly imports: readonly TenantImport[];
+  /** Of the cluster's own, that its pods use. */
+  readonly systemServices: readonly SystemService[];
   /** Why its namespaces are closed: it is being deleted, or says something that is not understood. */
   readonly closed: string | undefined;
 };

@@ -25,6 +25,7 @@ import type { PolicyInstaller } from './policies/policy-installer.ts';
 import { shortfallEvents } from './policies/shortfall-events.ts';
 import { shortfallOf } from './policies/shortfalls.ts';
 import type { Floor } from './tenants/floor.ts';
+import type { Shares } from './tenants/shares.ts';
 
 const NODE = endpointId(0);
 /** How often what happens without an event (grace periods, addresses of the node) is looked at. */
@@ -42,6 +43,7 @@ export type EngineOptions = {
   readonly words: EndpointWords;
   readonly outside: OutsideWords;
   readonly floor: Floor;
+  readonly shares: Shares;
   /** IPv4 addresses of the node's devices now. */
   readonly nodeAddresses: () => readonly Addr[];
   /** Writes what of the numbering has changed; called before any number is stated to the kernel. */
@@ -167,11 +169,15 @@ export class Engine implements Service {
 
   /** Before anything states an identity. Who belongs to whom is in no word: where it changes, all are judged anew. */
   #followTenants(): void {
-    const { floor, installer, outside, clock } = this.#o;
+    const { floor, shares, installer, outside, clock } = this.#o;
     // Should the agent die between the two, the next one finds words that are not settled.
-    const moved = floor.follow(() => outside.unsettle('all'));
-    if (moved || this.#mustRenew) installer.renew(clock.now());
+    const before = (): void => outside.unsettle('all');
+    const moved = floor.follow(before);
+    const ended = shares.follow(floor.membership, clock.now(), before);
+    if (moved || ended || this.#mustRenew) installer.renew(clock.now());
     this.#mustRenew = false;
+    const { nextEnd } = shares;
+    if (nextEnd !== undefined) this.#passes.later(Math.min(Math.max(0, nextEnd - clock.now()), ROUTINE_MS));
   }
 
   /** A full map costs the addresses that did not fit their names; it must not cost the pods of this node theirs. */

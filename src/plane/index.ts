@@ -10,3 +10,4 @@ export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/short
 export type { PlaneServices, PlaneServicesOptions } from './services/plane-services.ts';
 export type { WrittenService } from './services/service-engine.ts';
 export type { Floor } from './tenants/floor.ts';
+export type { Shares } from './tenants/shares.ts';

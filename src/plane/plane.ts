@@ -7,6 +7,7 @@ import {
   type PolicyMaps,
   PolicyTables,
   type TenantRows,
+  type TenantSharesMap,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import type { CidrIdentities, IdentityNumbers, LabelRule } from '../identity/index.ts';
@@ -25,6 +26,7 @@ import type { PolicyLimits } from './policies/policy-limits.ts';
 import type { NumberReserve } from './revisions/index.ts';
 import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from './services/plane-services.ts';
 import { Floor } from './tenants/floor.ts';
+import { Shares } from './tenants/shares.ts';
 
 /** What the kernel reads, and what an earlier life of the plane left in it. */
 export type PlaneMaps = {
@@ -33,6 +35,7 @@ export type PlaneMaps = {
   readonly policy: PolicyMaps;
   readonly words: EndpointWords;
   readonly tenants: TenantRows;
+  readonly tenantShares: TenantSharesMap;
 };
 
 /** What numbers mean, also to the next life. */
@@ -92,6 +95,7 @@ export type Plane = {
   readonly local: LocalAddresses;
   readonly ipcache: IpcacheReconciler;
   readonly floor: Floor;
+  readonly shares: Shares;
   readonly engine: Engine;
   readonly services: PlaneServices | undefined;
   /** To be said by whoever changes endpoints. */
@@ -153,6 +157,9 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     named: () => words.entries().map(([, { revision }]) => revision),
   });
   const floor = new Floor({ intent, numbers: allocator, rows: maps.tenants, settings: options.tenancy });
+  const { systemServices } = options.tenancy;
+  const shares = new Shares({ intent, numbers: allocator, map: maps.tenantShares, systemServices });
+  await shares.load();
   const engine = new Engine({
     cluster,
     endpoints,
@@ -164,6 +171,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     local,
     words,
     floor,
+    shares,
     outside: new OutsideWords({ words, freshRevision: () => installer.freshRevision() }),
     problems,
     nodeAddresses,
@@ -195,6 +203,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     local,
     ipcache,
     floor,
+    shares,
     engine,
     services,
     endpointsChanged,

@@ -1,11 +1,12 @@
 /** One node's engine on maps in memory: everything of the agent that decides, without a kernel and without an API server. */
 
-import { type Clock, type NamespacedName, silentLogger } from '../base/index.ts';
+import { type Clock, type NamespacedName, namespacedName, silentLogger } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
 import { OtherNodes } from '../cluster/others-testkit.ts';
 import { type EndpointWord, isOutside, MAP_SPECS, PolicyTables } from '../datapath/index.ts';
 import { WordArray } from '../datapath/maps/endpoint-words.ts';
 import { TenantRows } from '../datapath/maps/tenant-rows.ts';
+import { tenantSharesCodecs } from '../datapath/maps/tenant-shares-map.ts';
 import { endpointsCodecs, FakeMap, fakePolicyMaps, ipcacheCodecs } from '../datapath/maps/testkit.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
 import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
@@ -34,6 +35,7 @@ export class FakeKernel {
   readonly policy: ReturnType<typeof fakePolicyMaps>;
   readonly words = new WatchedWords();
   readonly tenants = new TenantRows();
+  readonly tenantShares = new FakeMap(MAP_SPECS.tenant_shares, tenantSharesCodecs);
   numbers: unknown;
   /** Policy revisions below may have been given out. */
   revisions = 1;
@@ -85,7 +87,11 @@ export function fakePlaneOptions(kernel: FakeKernel, clock: Clock, options: Fake
       },
     },
     limits,
-    tenancy: { unassigned: 'Open', systemNamespaces: ['kube-system'] },
+    tenancy: {
+      unassigned: 'Open',
+      systemNamespaces: ['kube-system'],
+      systemServices: { dns: namespacedName({ namespace: 'kube-system', name: 'kube-dns' }) },
+    },
     cidrSelects: ['pods', 'nodes'],
     saveEndpoint: () => undefined,
     serviceRanges: [],
@@ -102,7 +108,7 @@ export async function fakeNode(
   const options = fakePlaneOptions(kernel, clock, more);
   const { allocator, cidrs } = options.numbering;
   const plane = await openPlane(options);
-  const { intent, endpoints, cluster, repository, policies, installer, floor, engine } = plane;
+  const { intent, endpoints, cluster, repository, policies, installer, floor, shares, engine } = plane;
   const { identities, book, elsewhere } = cluster;
 
   // Most have none.
@@ -155,6 +161,7 @@ export async function fakeNode(
     repository,
     installer,
     floor,
+    shares,
     intent,
     identities,
     book,

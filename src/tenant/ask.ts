@@ -8,13 +8,21 @@ export type FloorRefusal = {
   readonly text: string;
 };
 
-export type FloorQuestion = { readonly opener: Identity; readonly responder: Identity };
+export type FloorQuestion = {
+  readonly opener: Identity;
+  readonly responder: Identity;
+  /** Whether both tenants let the one open to the other there. */
+  readonly isShared?: () => boolean;
+};
 
 /**
  * The floor's answer about a new connection, as its users are told it; undefined: policy decides. Says the same as
  * bpf/lib/tenant.h in other words, on purpose.
  */
-export function askFloor({ opener, responder }: FloorQuestion, membership: Membership): FloorRefusal | undefined {
+export function askFloor(
+  { opener, responder, isShared = () => false }: FloorQuestion,
+  membership: Membership,
+): FloorRefusal | undefined {
   const from = sideOf(opener, membership);
   const to = sideOf(responder, membership);
   if (from.kind !== 'pod' && to.kind !== 'pod') return undefined;
@@ -24,7 +32,10 @@ export function askFloor({ opener, responder }: FloorQuestion, membership: Membe
       return { reason: 'tenant-closed', text: side.belonging.why };
     }
   }
-  if (from.kind === 'pod' && to.kind === 'pod') return between(from.belonging, to.belonging, membership);
+  if (from.kind === 'pod' && to.kind === 'pod') {
+    const refusal = between(from.belonging, to.belonging, membership);
+    return refusal !== undefined && isShared() ? undefined : refusal;
+  }
   const opens = from.kind === 'pod';
   const pod = opens ? from : to;
   const other = opens ? to : from;

@@ -13,7 +13,7 @@ import {
 import { askFloor } from './ask.ts';
 import { floorRow } from './floor.ts';
 import { Membership, type TenancySettings } from './membership.ts';
-import { judgeRows, type KernelEnd, tenantRow } from './testkit.ts';
+import { judgeRows, type KernelEnd, SYSTEM_SERVICES, tenantRow } from './testkit.ts';
 
 const NAMESPACES = ['a', 'a-1', 'a-2', 'ab', 'b', 'b-1', 'c', 'kube-system', 'kube-public'];
 const PREFIXES = ['a', 'a-', 'a-1', 'b-', 'c', 'kube-', 'nobody-'];
@@ -31,9 +31,10 @@ const tenants = fc.uniqueArray(
   { selector: ({ name }) => name },
 );
 const settings = fc.record({
-  unassigned: fc.constantFrom('Open', 'Closed'),
-  systemNamespaces: fc.constantFrom(['kube-system'], []),
-}) as fc.Arbitrary<TenancySettings>;
+  unassigned: fc.constantFrom<'Open' | 'Closed'>('Open', 'Closed'),
+  systemNamespaces: fc.constantFrom<readonly string[]>(['kube-system'], []),
+  systemServices: fc.constant(SYSTEM_SERVICES),
+});
 const end = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...NAMESPACES).map((namespace) => ({ namespace })) },
   { weight: 1, arbitrary: fc.constantFrom(...OTHERS).map((reserved) => ({ reserved })) },
@@ -111,7 +112,11 @@ test('the rows of the kernel, what users are told and the documentation say the 
 });
 
 test('without a Tenant everybody is together', () => {
-  const chosen: TenancySettings = { unassigned: 'Open', systemNamespaces: ['kube-system'] };
+  const chosen: TenancySettings = {
+    unassigned: 'Open',
+    systemNamespaces: ['kube-system'],
+    systemServices: SYSTEM_SERVICES,
+  };
   const membership = new Membership([], chosen);
   const rows = new Set(NAMESPACES.map((namespace) => floorRow(membership.of(namespace), chosen.unassigned)));
   expect(rows.size).toBe(1);

@@ -2,3 +2,4 @@ export { askFloor } from './ask.ts';
 export { type FloorRow, floorRow, NOT_SAID, UNASSIGNED_ROW } from './floor.ts';
 export { type Belonging, Membership, type TenancySettings } from './membership.ts';
 export { SYSTEM_TENANT } from './number.ts';
+export { type Imported, importedBy, type Share, type ShareKey, shareKey } from './sharing.ts';

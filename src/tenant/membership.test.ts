@@ -1,9 +1,13 @@
 import { describe, expect, it, test } from 'vitest';
 import { Membership, type TenancySettings } from './membership.ts';
 import { SYSTEM_TENANT, tenantNumber } from './number.ts';
-import { tenantRow } from './testkit.ts';
+import { SYSTEM_SERVICES, tenantRow } from './testkit.ts';
 
-const OPEN: TenancySettings = { unassigned: 'Open', systemNamespaces: ['kube-system'] };
+const OPEN: TenancySettings = {
+  unassigned: 'Open',
+  systemNamespaces: ['kube-system'],
+  systemServices: SYSTEM_SERVICES,
+};
 const claim = (name: string, names: readonly string[], prefix?: string) =>
   tenantRow(name, { claims: { names, prefix } });
 const whose = (membership: Membership, namespace: string): string => {

@@ -1,4 +1,5 @@
-import type { TenantRow } from '../model/index.ts';
+import type { NamespacedName } from '../base/index.ts';
+import type { SystemService, TenantRow } from '../model/index.ts';
 import { SYSTEM_TENANT, tenantNumber } from './number.ts';
 
 export type TenancySettings = {
@@ -6,6 +7,8 @@ export type TenancySettings = {
   readonly unassigned: 'Open' | 'Closed';
   /** The cluster's own, by name: no Tenant can claim them. */
   readonly systemNamespaces: readonly string[];
+  /** Services of these that tenants may use. */
+  readonly systemServices: Readonly<Record<SystemService, NamespacedName>>;
 };
 
 /** Whose a namespace is. */

@@ -1,7 +1,10 @@
+import { namespacedName } from '../base/index.ts';
 import { TENANT_FLAG } from '../model/gen/enums.ts';
 import { TENANT_FLAG_BITS } from '../model/gen/numbers.ts';
 import type { ReservedName, TenantRow } from '../model/index.ts';
 import type { FloorRow } from './floor.ts';
+
+export const SYSTEM_SERVICES = { dns: namespacedName({ namespace: 'kube-system', name: 'kube-dns' }) };
 
 /** A Tenant that claims nothing, as its object's defaults have it, with what differs. */
 export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRow {
@@ -11,6 +14,9 @@ export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRo
     name,
     claims: { names: [], prefix: undefined },
     boundary: { world: 'Closed', nodes: 'ProbesOnly' },
+    exports: [],
+    imports: [],
+    systemServices: ['dns'],
     closed: undefined,
     ...more,
   };

@@ -39,7 +39,7 @@ export class TraceEngine implements Engine {
     const pod = flow.from.kind === 'pod' ? flow.from.pod : flow.to.kind === 'pod' ? flow.to.pod : undefined;
     const own = this.#nodes.get(pod?.node ?? '');
     if (pod === undefined || own === undefined || this.#world === undefined) throw new Error('setUp first');
-    const { intent, cluster, repository, endpoints, installer, floor } = own.plane;
+    const { intent, cluster, repository, endpoints, installer, floor, shares } = own.plane;
     const asked = flow.frontend ?? { addr: flow.to.addr, port: flow.port };
     const protocol = protocolOf(flow);
     const { verdict, steps } = trace(
@@ -55,6 +55,7 @@ export class TraceEngine implements Engine {
         endpoints,
         installer,
         floor,
+        shares,
         nodeAddresses: () => this.#world?.nodes.find(({ name }) => name === pod.node)?.addrs ?? [],
         serviceAt: (place) => served(flow).find((frontend) => frontendKey(frontend) === place),
       },

@@ -28,12 +28,22 @@ spec:
       command: [sh, -c, '${command}']
 ---`;
 
-const tenant = (name: string, claims: string): string => `
+const tenant = (name: string, claims: string, more = ''): string => `
 apiVersion: membrane.io/v1alpha1
 kind: Tenant
 metadata: { name: ${name} }
-spec: { namespaces: ${claims} }
+spec: { namespaces: ${claims}${more} }
 ---`;
+
+/** Of `far`, and of nobody else of its namespace. */
+const SERVICE = `
+apiVersion: v1
+kind: Service
+metadata: { name: far, namespace: billing }
+spec: { selector: { app: far }, ports: [{ name: web, port: 80, targetPort: ${TCP} }] }
+---`;
+const EXPORTS = ', exports: [{ name: far, service: billing/far, ports: [web], to: [shop] }]';
+const IMPORTS = ', imports: [{ tenant: billing, export: far }]';
 
 /** A tenant opens itself to everybody, as far as it can. */
 const allowAll = (own: string): string => `
@@ -84,7 +94,11 @@ async function ip(own: string, name: string): Promise<string> {
 }
 
 async function ask(from: readonly [string, string], to: readonly [string, string]): Promise<boolean> {
-  const line = `echo hello | socat -t2 - TCP:${await ip(...to)}:${TCP},connect-timeout=1`;
+  return await askAt(from, `${await ip(...to)}:${TCP}`);
+}
+
+async function askAt(from: readonly [string, string], place: string): Promise<boolean> {
+  const line = `echo hello | socat -t2 - TCP:${place},connect-timeout=1`;
   return (await cluster.exec(...from, ['sh', '-c', line], { timeoutMs: 20_000 })).stdout === 'hello\n';
 }
 const CLIENT = ['shop-web', 'client'] as const;
@@ -160,6 +174,45 @@ test('what is established ends when its namespace becomes a tenant’s', async (
   const before = await heard();
   expect(await whom()).toEqual(['server']);
   expect(await heard()).toBe(before);
+});
+
+/** Ticks that the client hears back, one every 20 ms. */
+async function talkTo(place: string): Promise<() => Promise<number>> {
+  const file = `/tmp/heard-${place.replaceAll(/[^0-9]/g, '-')}`;
+  const talk = `(while echo tick; do sleep 0.02; done | socat - TCP:${place} >${file}) >/dev/null 2>&1 &`;
+  const heard = async (): Promise<number> =>
+    Number((await cluster.exec(...CLIENT, ['sh', '-c', `wc -l <${file}`], { timeoutMs: 20_000 })).stdout);
+  await cluster.exec(...CLIENT, ['sh', '-c', talk], { timeoutMs: 20_000 });
+  await eventually(`${place} answers`, async () => (await heard()) > 20);
+  return heard;
+}
+
+test('what one tenant exports and another imports is open, by the Service and by its pods, and nothing else', async () => {
+  await cluster.apply(SERVICE);
+  await cluster.apply(tenant('billing', '{ names: [billing] }', EXPORTS));
+  await known('billing has its namespace', has('billing', 'billing'));
+  expect(await whom(), 'half of it is nothing').toEqual(['server']);
+  await cluster.apply(tenant('shop', '{ prefix: shop- }', IMPORTS));
+  await eventually('the import holds', async () => await reaches('billing', 'far'));
+  const service = await cluster.get({ resource: 'services', namespace: 'billing', name: 'far' });
+  const vip = `${(service?.['spec'] as { clusterIP?: string } | undefined)?.clusterIP ?? ''}:80`;
+  expect(await askAt(CLIENT, vip), 'by the Service').toBe(true);
+  expect(await whom()).toEqual(['server', 'far']);
+  expect(await ask(['billing', 'far'], ['shop-db', 'server']), 'the other way').toBe(false);
+  const trace = { from: 'shop-web/client', to: 'billing/far', protocol: 'TCP' } as const;
+  expect(await agent('node-1').trace({ ...trace, port: TCP })).toMatchObject({ verdict: 'allowed' });
+  expect(await agent('node-1').trace({ ...trace, port: TCP + 1 })).toMatchObject({
+    steps: [{ drop: 'tenant-boundary' }],
+  });
+
+  const heard = [await talkTo(vip), await talkTo(`${await ip('billing', 'far')}:${TCP}`)];
+  await cluster.apply(tenant('billing', '{ names: [billing] }'));
+  await known('nothing is shared', async (client) =>
+    (await client.tenants()).every(({ sharedRows = 0 }) => sharedRows === 0),
+  );
+  const before = await Promise.all(heard.map(async (count) => await count()));
+  expect(await whom(), 'withdrawn').toEqual(['server']);
+  expect(await Promise.all(heard.map(async (count) => await count()))).toEqual(before);
 });
 
 test('the floor holds while no agent lives', async () => {

@@ -39,7 +39,7 @@ import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
-import type { EndpointTable, Engine, Floor, PolicyFollower, PolicyInstaller } from '../../plane/index.ts';
+import type { EndpointTable, Engine, Floor, PolicyFollower, PolicyInstaller, Shares } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
@@ -74,6 +74,7 @@ export type AdminOptions = {
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
   readonly floor: Pick<Floor, 'membership'>;
+  readonly shares: Shares;
   readonly engine: Engine;
   readonly reflection: Reflection;
   /** Undefined: services are off. */

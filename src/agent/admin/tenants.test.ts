@@ -17,12 +17,14 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
   node.sync();
   await node.settle();
   const { membership } = node.floor;
+  const nothingShared = { exports: [], imports: [], sharedRows: 0 };
   const stolen = { name: 'shop-db', closed: 'namespace shop-db is claimed by tenants shop, thief' };
   expect(tenantViews({ ...node, membership })).toEqual([
     {
       name: 'shop',
       boundary: { world: 'Closed', nodes: 'ProbesOnly' },
       namespaces: [stolen, { name: 'shop-web' }],
+      ...nothingShared,
       identities: 1,
       problems: [stolen.closed, "namespace kube-system is the cluster's own"],
     },
@@ -30,6 +32,7 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
       name: 'thief',
       boundary: { world: 'Closed', nodes: 'ProbesOnly' },
       namespaces: [stolen],
+      ...nothingShared,
       identities: 0,
       problems: [stolen.closed],
     },

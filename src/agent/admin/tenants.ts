@@ -2,18 +2,20 @@ import type { TenantView } from '../../api/index.ts';
 import type { Intent } from '../../cluster/index.ts';
 import type { IdentityNumbers } from '../../identity/index.ts';
 import type { TenantRow } from '../../model/index.ts';
+import type { Shares } from '../../plane/index.ts';
 import { type Belonging, type Membership, SYSTEM_TENANT } from '../../tenant/index.ts';
 
 export type TenantViewContext = {
   readonly intent: Pick<Intent, 'namespaces'>;
   readonly allocator: Pick<IdentityNumbers, 'identities'>;
   readonly membership: Membership;
+  readonly shares: Pick<Shares, 'problemsOf' | 'countOf'>;
 };
 
 type Namespaces = TenantView['namespaces'];
 
 /** Whose the cluster's namespaces are, as this node's datapath has it: each Tenant, the system, and what nobody claims. */
-export function tenantViews({ intent, allocator, membership }: TenantViewContext): TenantView[] {
+export function tenantViews({ intent, allocator, membership, shares }: TenantViewContext): TenantView[] {
   const namespaces = Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort();
   const counts = new Map<string, number>();
   for (const { workload } of allocator.identities()) {
@@ -27,7 +29,7 @@ export function tenantViews({ intent, allocator, membership }: TenantViewContext
   };
   const tenants = Array.from(membership.tenants.values()).sort((a, b) => (a.name < b.name ? -1 : 1));
   return [
-    ...tenants.map((tenant) => tenantView(tenant, { namespaces, identitiesOf, membership })),
+    ...tenants.map((tenant) => tenantView(tenant, { namespaces, identitiesOf, membership, shares })),
     ...(membership.tenants.has(SYSTEM_TENANT) ? [] : [rest(SYSTEM_TENANT, 'system')]),
     rest('', 'nobody'),
   ];
@@ -37,9 +39,10 @@ type Whole = {
   readonly namespaces: readonly string[];
   readonly identitiesOf: (own: Namespaces) => number;
   readonly membership: Membership;
+  readonly shares: TenantViewContext['shares'];
 };
 
-function tenantView(tenant: TenantRow, { namespaces, identitiesOf, membership }: Whole): TenantView {
+function tenantView(tenant: TenantRow, { namespaces, identitiesOf, membership, shares }: Whole): TenantView {
   const claimed = namespaces.filter((namespace) => membership.claimants(namespace).includes(tenant));
   const isSystem = (namespace: string): boolean => membership.of(namespace).state === 'system';
   const own = claimed.filter((namespace) => !isSystem(namespace)).map((one) => namespaceView(one, membership));
@@ -48,8 +51,17 @@ function tenantView(tenant: TenantRow, { namespaces, identitiesOf, membership }:
     ...(tenant.closed === undefined ? {} : { closed: tenant.closed }),
     boundary: { ...tenant.boundary },
     namespaces: own,
+    exports: tenant.exports.map(({ name, service, to, expires }) => ({
+      name,
+      service,
+      to: [...to],
+      ...(expires === undefined ? {} : { expires: new Date(expires).toISOString() }),
+    })),
+    imports: tenant.imports.map(({ tenant: from, export: name }) => ({ tenant: from, export: name })),
+    sharedRows: shares.countOf(tenant.name),
     identities: identitiesOf(own),
     problems: [
+      ...shares.problemsOf(tenant.name),
       ...(tenant.closed === undefined ? [] : [tenant.closed]),
       ...(tenant.claims === undefined ? ['what it claims cannot be read'] : []),
       ...own.flatMap(({ closed }) => closed ?? []),

@@ -97,7 +97,7 @@ function withAllLabels({ identity, workload }: End): End['identity'] {
 function judge(from: End, to: End, { protocol, port, proposal }: Asked, context: TraceContext): Step[] {
   const closed = notReady(from, to, context);
   if (closed !== undefined) return [dropStep('egress', closed)];
-  const floor = floorStep(from, to, context);
+  const floor = floorStep(from, to, { protocol, port, proposal }, context);
   if (floor !== undefined) return [floor];
   const steps: Step[] = [];
   for (const direction of ['egress', 'ingress'] as const) {
@@ -128,8 +128,13 @@ function judge(from: End, to: End, { protocol, port, proposal }: Asked, context:
 }
 
 /** What the tenants of both ends forbid, whatever policies say. */
-function floorStep(from: End, to: End, { floor }: TraceContext): Step | undefined {
-  const refusal = askFloor({ opener: from.identity, responder: to.identity }, floor.membership);
+function floorStep(from: End, to: End, { protocol, port }: Asked, { floor, shares }: TraceContext): Step | undefined {
+  const [opener, responder] = [from.identity, to.identity];
+  const isShared = (): boolean =>
+    protocol !== 'ICMP' &&
+    port !== undefined &&
+    shares.has({ opener: opener.id, responder: responder.id, protocol, port });
+  const refusal = askFloor({ opener, responder, isShared }, floor.membership);
   if (refusal === undefined) return undefined;
   const direction = from.identity.kind === 'pod' ? 'egress' : 'ingress';
   const { reason: drop, text: reason } = refusal;

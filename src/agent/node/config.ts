@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ConfigFailures, parseSettings } from '../../base/configuration.ts';
-import { LOG_LEVELS } from '../../base/index.ts';
+import { LOG_LEVELS, type NamespacedName } from '../../base/index.ts';
 import { MAP_SPECS } from '../../datapath/index.ts';
 import { isAddr, Prefix } from '../../net/index.ts';
 import { MAGLEV_SIZES } from '../../service/index.ts';
@@ -153,6 +153,16 @@ const tenancySchema = z
       .array(z.string().min(1))
       .prefault(['kube-system', 'kube-public', 'kube-node-lease', 'membrane-system'])
       .describe('Namespaces of the cluster itself, which no Tenant can claim. The same on every node.'),
+    systemServices: z
+      .strictObject({
+        dns: z
+          .string()
+          .regex(/^[^/]+\/[^/]+$/, 'must be namespace/name')
+          .default('kube-system/kube-dns')
+          .transform((text) => text as NamespacedName)
+          .describe('The Service of the DNS of the cluster, which tenants reach that have dns in `systemServices`.'),
+      })
+      .prefault({}),
   })
   .prefault({});
 

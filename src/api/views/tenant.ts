@@ -16,6 +16,12 @@ export const tenantSchema = z.object({
       closed: z.string().optional(),
     }),
   ),
+  exports: z
+    .array(z.object({ name: z.string(), service: z.string(), to: z.array(z.string()), expires: z.string().optional() }))
+    .optional(),
+  imports: z.array(z.object({ tenant: z.string(), export: z.string() })).optional(),
+  /** Rows of the kernel that hold for what it imports: a pair of identities and a port each. */
+  sharedRows: count.optional(),
   /** Of its pods, that this node knows. */
   identities: count,
   /** What it claims and cannot have. */

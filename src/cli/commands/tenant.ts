@@ -40,6 +40,14 @@ export function register(program: Command, { out, connect }: CommandContext): vo
           'Namespaces',
           found.namespaces.map(({ name: own, closed }) => (closed === undefined ? own : `${own} (closed)`)),
         ],
+        [
+          'Exports',
+          found.exports?.map(
+            ({ name, service, to, expires }) =>
+              `${name}: ${service} to ${to.join(', ')}${expires === undefined ? '' : ` until ${expires}`}`,
+          ),
+        ],
+        ['Imports', found.imports?.map(({ tenant: from, export: own }) => `${from}/${own}`)],
         ['Identities', found.identities],
         ['Problems', found.problems],
       ]);
@@ -47,10 +55,10 @@ export function register(program: Command, { out, connect }: CommandContext): vo
 }
 
 /** Of namespaces without a boundary there is nothing to say. */
-const stateOf = ({ boundary, closed, problems }: TenantView): string | undefined => {
+const stateOf = ({ boundary, closed, namespaces }: TenantView): string | undefined => {
   if (boundary === undefined) return undefined;
   if (closed !== undefined) return 'closed';
-  return problems.length === 0 ? 'apart' : 'closed in part';
+  return namespaces.some((own) => own.closed !== undefined) ? 'closed in part' : 'apart';
 };
 
 const nameOf = ({ name }: TenantView): string => (name === '' ? '(none)' : name);

@@ -38,4 +38,5 @@ export { EventRing } from './ring.ts';
 export { type ServiceMaps, serviceMapSizes, serviceMaps, sockOriginsMap } from './service-maps.ts';
 export { SocketAccounts, sockAccountsMap } from './socket-accounts.ts';
 export { KernelTenantRows, TenantRows } from './tenant-rows.ts';
+export { type TenantSharesMap, tenantSharesMap } from './tenant-shares-map.ts';
 export { type TunnelTraffic, tunnelTraffic } from './tunnel-traffic.ts';

@@ -34,7 +34,7 @@ describe('Service', () => {
       clusterIPs: ['10.96.0.1'],
       externalIPs: ['192.0.2.1'],
       ingressIPs: ['192.0.2.9'],
-      ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30_000 }],
+      ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30_000, targetPort: 'web' }],
       affinitySeconds: 60,
       internalTrafficPolicy: 'Local',
       externalTrafficPolicy: 'Local',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ServiceSpec } from '../../model/index.ts';
-import { exact, listOf, metadata } from './meta.ts';
+import { exact, labelMap, listOf, metadata } from './meta.ts';
 import { defineResource } from './resource.ts';
 
 const PROXY_NAME = 'service.kubernetes.io/service-proxy-name';
@@ -28,6 +28,7 @@ const port = z.object({
   // Numbers that make no sense are judged where the service can be told so.
   port: number,
   nodePort: number,
+  targetPort: z.union([z.int(), z.string()]).nullish(),
 });
 
 const schema = z
@@ -40,6 +41,7 @@ const schema = z
         clusterIPs: listOf(z.string()),
         externalIPs: listOf(z.string()),
         ports: listOf(port),
+        selector: labelMap,
         sessionAffinity: z.string().nullish(),
         sessionAffinityConfig: z
           .object({ clientIP: z.object({ timeoutSeconds: z.number().nullish() }).nullish() })
@@ -70,7 +72,10 @@ const schema = z
       externalIPs: exact(spec.externalIPs),
       // A balancer that is a proxy wants the traffic itself (KEP-1860).
       ingressIPs: exact(ingress.flatMap(({ ip, ipMode }) => (ip === '' || ipMode === 'Proxy' ? [] : [ip]))),
-      ports: spec.ports,
+      ports: spec.ports.map(({ targetPort, ...rest }) =>
+        targetPort === null || targetPort === undefined || targetPort === 0 ? rest : { ...rest, targetPort },
+      ),
+      ...(Object.keys(spec.selector).length === 0 ? {} : { selector: spec.selector }),
       affinitySeconds: spec.sessionAffinity === 'ClientIP' ? Math.max(0, Math.min(86_400, timeout)) : 0,
       internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster',
       externalTrafficPolicy: spec.externalTrafficPolicy ?? 'Cluster',

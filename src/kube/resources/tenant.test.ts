@@ -12,6 +12,9 @@ test('what a Tenant leaves out is as closed as it can be', () => {
     name: 'shop',
     claims: CLAIMS,
     boundary: CLOSED,
+    exports: [],
+    imports: [],
+    systemServices: ['dns'],
     closed: undefined,
   });
   expect(TENANT.parse(object({ namespaces: { prefix: 'shop-' }, boundary: { world: 'Open' } }))).toMatchObject({
@@ -20,7 +23,35 @@ test('what a Tenant leaves out is as closed as it can be', () => {
   });
 });
 
+test('exports end at the beginning of the day that they say, and a selector is labels', () => {
+  const exports = [
+    { name: 'api', service: 'shop-web/api', ports: ['http', 8443], to: ['billing'], expires: '2027-01-01' },
+  ];
+  const imports = [
+    { tenant: 'billing', export: 'ledger', for: { podSelector: { matchLabels: { app: 'api' } } } },
+    { tenant: 'billing', export: 'all' },
+  ];
+  expect(TENANT.parse(object({ namespaces: CLAIMS, exports, imports, systemServices: [] }))).toMatchObject({
+    exports: [{ ...exports[0], expires: Date.UTC(2027, 0, 1) }],
+    imports: [
+      { tenant: 'billing', export: 'ledger', labels: { app: 'api' } },
+      { tenant: 'billing', export: 'all', labels: {} },
+    ],
+    systemServices: [],
+  });
+});
+
 test.each([
+  [
+    'a selector of a newer version',
+    { imports: [{ tenant: 'a', export: 'b', for: { podSelector: { matchExpressions: [] } } }] },
+    'spec.imports.0.for.podSelector',
+  ],
+  [
+    'a time that is none',
+    { exports: [{ name: 'a', service: 'b/c', to: [], expires: 'soon' }] },
+    'spec.exports.0.expires',
+  ],
   ['a mode of a newer version', { mode: 'Rehearse' }, 'spec.mode'],
   ['a boundary of a newer version', { boundary: { world: 'Sometimes' } }, 'spec.boundary.world'],
   ['what is not known at all', { quarantine: true }, 'spec'],

@@ -1,11 +1,31 @@
 import { z } from 'zod';
-import { TENANT_NODES, TENANT_WORLDS, type TenantRow } from '../../model/index.ts';
-import { listOf, metadata } from './meta.ts';
+import type { NamespacedName } from '../../base/index.ts';
+import { SYSTEM_SERVICES, TENANT_NODES, TENANT_WORLDS, type TenantRow } from '../../model/index.ts';
+import { labelMap, listOf, metadata } from './meta.ts';
 import { defineResource, MEMBRANE_GROUP } from './resource.ts';
 
 const claims = z.object({
   names: listOf(z.string().min(1)),
   prefix: z.string().min(1).optional(),
+});
+
+const exported = z.strictObject({
+  name: z.string().min(1),
+  service: z.string().regex(/^[^/]+\/[^/]+$/, 'must be namespace/name'),
+  ports: z.array(z.union([z.int(), z.string()])).optional(),
+  to: z.array(z.string()),
+  /** A day begins at midnight, UTC. */
+  expires: z
+    .string()
+    .refine((text) => !Number.isNaN(Date.parse(text)), 'must be a date')
+    .transform((text) => Date.parse(text))
+    .optional(),
+});
+
+const imported = z.strictObject({
+  tenant: z.string(),
+  export: z.string(),
+  for: z.strictObject({ podSelector: z.strictObject({ matchLabels: labelMap }) }).optional(),
 });
 
 /** Strict: what a newer version says may be a limit, and is not to be passed over. */
@@ -18,6 +38,12 @@ const spec = z.strictObject({
       nodes: z.enum(TENANT_NODES).default('ProbesOnly'),
     })
     .prefault({}),
+  exports: listOf(exported),
+  imports: listOf(imported),
+  systemServices: z
+    .array(z.enum(SYSTEM_SERVICES))
+    .nullish()
+    .transform((list) => list ?? SYSTEM_SERVICES),
   mode: z.literal('Enforce').default('Enforce'),
 });
 
@@ -35,9 +61,28 @@ const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
     name: meta.name,
     claims: claimed === undefined ? undefined : { names: claimed.names, prefix: claimed.prefix },
     boundary: { world: boundary.world, nodes: boundary.nodes },
+    ...(read.success ? sharesOf(read.data) : { exports: [], imports: [], systemServices: [] }),
     closed: read.success ? (isLeaving ? 'it is being deleted' : undefined) : problemOf(read.error),
   };
 });
+
+function sharesOf(said: z.output<typeof spec>): Pick<TenantRow, 'exports' | 'imports' | 'systemServices'> {
+  return {
+    exports: said.exports.map(({ name, service, ports, to, expires }) => ({
+      name,
+      service: service as NamespacedName,
+      ports,
+      to,
+      expires,
+    })),
+    imports: said.imports.map(({ tenant, export: name, for: pods }) => ({
+      tenant,
+      export: name,
+      labels: pods?.podSelector.matchLabels ?? {},
+    })),
+    systemServices: said.systemServices,
+  };
+}
 
 function claimsOf(said: unknown): z.output<typeof claims> | undefined {
   const read = z.object({ namespaces: claims }).safeParse(said);

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { type NamespacedName, namespacedName } from '../../base/index.ts';
+import { namespaceRow, podRow } from '../../cluster/samples.ts';
+import type { ServiceSpec, TenantExport, TenantRow } from '../../model/index.ts';
+import { tenantRow } from '../../tenant/testkit.ts';
+import { FakeKernel, fakeNode } from '../testkit.ts';
+
+const front = podRow('front', { app: 'front' });
+const back = podRow('back', { app: 'back' }, { namespace: 'ledger' });
+const LEDGER: TenantExport = {
+  name: 'api',
+  service: 'ledger/api' as NamespacedName,
+  ports: undefined,
+  to: ['shop'],
+  expires: undefined,
+};
+const claims = (...names: string[]) => ({ names, prefix: undefined });
+const shop = tenantRow('shop', {
+  claims: claims('shop'),
+  imports: [{ tenant: 'billing', export: 'api', labels: {} }],
+  systemServices: [],
+});
+const billing = (change: Partial<TenantExport> = {}): TenantRow =>
+  tenantRow('billing', { claims: claims('ledger'), exports: [{ ...LEDGER, ...change }], systemServices: [] });
+const api = (selector: Record<string, string>, port = 80): ServiceSpec => ({
+  uid: 'u',
+  namespace: 'ledger',
+  name: 'api',
+  createdAt: '',
+  type: 'ClusterIP',
+  clusterIPs: ['10.96.0.7'],
+  externalIPs: [],
+  ingressIPs: [],
+  ports: [{ name: '', protocol: 'TCP', port, nodePort: 0 }],
+  selector,
+  affinitySeconds: 0,
+  internalTrafficPolicy: 'Cluster',
+  externalTrafficPolicy: 'Cluster',
+  healthCheckNodePort: 0,
+  hasSourceRanges: false,
+  foreign: false,
+});
+
+async function twoTenants(kernel = new FakeKernel(), exporter = billing()) {
+  const node = await fakeNode(kernel);
+  node.put(node.intent.namespaces, namespaceRow('shop'), namespaceRow('ledger'));
+  node.put(node.intent.pods, front, back);
+  node.put(node.intent.tenants, shop, exporter);
+  node.intent.services.apply({ upserts: [api({ app: 'back' })], deletes: [], synced: true });
+  node.connect(1, front);
+  node.connect(2, back);
+  node.sync();
+  await node.settle();
+  return node;
+}
+type Node = Awaited<ReturnType<typeof twoTenants>>;
+
+const idOf = (node: Node, pod: typeof front): number => node.identityOf(namespacedName(pod))?.id ?? 0;
+const rows = async (node: Node) => (await node.kernel.tenantShares.entries()).map(([key]) => key);
+const expected = (node: Node, port = 80) => [
+  { opener: idOf(node, front), responder: idOf(node, back), port, protocol: 6 },
+];
+const words = (node: Node) => [node.word(1)?.revision, node.word(2)?.revision];
+
+describe('the shares of a node', () => {
+  it('are what both tenants say', async () => {
+    const node = await twoTenants();
+    expect(await rows(node)).toEqual(expected(node));
+  });
+
+  it.each([
+    ['the export goes', (node: Node) => node.put(node.intent.tenants, { ...billing(), exports: [] })],
+    ['the import goes', (node: Node) => node.put(node.intent.tenants, { ...shop, imports: [] })],
+    ['the Service goes', (node: Node) => node.intent.services.delete('ledger/api' as NamespacedName)],
+    ['the Service selects others', (node: Node) => node.intent.services.set(api({ app: 'other' }))],
+    ['the exporter goes', (node: Node) => node.drop(node.intent.tenants, billing())],
+  ])('go when %s, and every connection is judged anew', async (_what, change) => {
+    const node = await twoTenants();
+    const before = words(node);
+    change(node);
+    await node.settle();
+    expect(await rows(node)).toEqual([]);
+    expect(words(node).some((revision) => before.includes(revision))).toBe(false);
+  });
+
+  it('follow the ports of the Service', async () => {
+    const node = await twoTenants();
+    node.intent.services.set(api({ app: 'back' }, 81));
+    await node.settle();
+    expect(await rows(node)).toEqual(expected(node, 81));
+  });
+
+  it('are there for pods that come later, and cost those that are there nothing', async () => {
+    const node = await twoTenants();
+    const before = words(node);
+    node.put(node.intent.pods, podRow('cart', { app: 'cart' }));
+    await node.settle();
+    expect(await rows(node)).toHaveLength(2);
+    expect(words(node)).toEqual(before);
+  });
+
+  it('are over at their time, without an event', async () => {
+    const kernel = new FakeKernel();
+    const node = await twoTenants(kernel);
+    node.put(node.intent.tenants, billing({ expires: node.clock.now() + 60_000 }));
+    await node.settle();
+    expect(await rows(node)).toEqual(expected(node));
+    expect((await kernel.tenantShares.entries())[0]?.[1].until).toBeGreaterThan(0);
+    const before = words(node);
+    await node.clock.advance(60_000);
+    await node.settle();
+    expect(await rows(node)).toEqual([]);
+    expect(words(node)).not.toEqual(before);
+  });
+
+  it('stay over a restart, and those that nobody says any more go', async () => {
+    const kernel = new FakeKernel();
+    const first = await twoTenants(kernel);
+    const before = words(first);
+    expect(words(await twoTenants(kernel))).toEqual(before);
+    const third = await twoTenants(kernel, { ...billing(), exports: [] });
+    expect(await rows(third)).toEqual([]);
+    expect(words(third).some((revision) => before.includes(revision))).toBe(false);
+  });
+});

@@ -1,0 +1,210 @@
+import { isMembraneError, type NamespacedName, nameParts } from '../../base/index.ts';
+import type { Intent } from '../../cluster/index.ts';
+import { monotonicTick, type TenantSharesMap } from '../../datapath/index.ts';
+import type { IdentityNumbers } from '../../identity/index.ts';
+import { type PodIdentity, type SystemService, TICK_BITS } from '../../model/index.ts';
+import { PROTOCOL_NUMBERS } from '../../net/index.ts';
+import type { TableReader } from '../../table/index.ts';
+import { type Imported, importedBy, type Membership, type Share, type ShareKey, shareKey } from '../../tenant/index.ts';
+
+export type SharesOptions = {
+  readonly intent: Pick<Intent, 'tenants' | 'services'>;
+  readonly numbers: Pick<IdentityNumbers, 'known' | 'get'>;
+  readonly map: TenantSharesMap;
+  readonly systemServices: Readonly<Record<SystemService, NamespacedName>>;
+};
+
+const TICK_MS = 2 ** TICK_BITS / 1e6;
+const NOTHING: ReadonlyMap<string, Share> = new Map();
+/** Between two readings of the same moment by two clocks. */
+const SAME_TICKS = 2;
+
+const rowKey = ({ opener, responder, port, protocol }: ShareKey) => ({
+  opener,
+  responder,
+  port,
+  protocol: PROTOCOL_NUMBERS[protocol],
+});
+
+/** Keeps the kernel's shares at what tenants export to each other and import; a tenant's are looked at when what they follow from changes. */
+export class Shares {
+  readonly #o: SharesOptions;
+  readonly #tenants: TableReader<NamespacedName>;
+  readonly #services: TableReader<NamespacedName>;
+  readonly #known: TableReader;
+  readonly #byNamespace = new Map<string, Map<string, PodIdentity>>();
+  readonly #namespaceOf = new Map<string, string>();
+  #imported = new Map<string, Imported>();
+  /** Of an earlier life, until the first look. */
+  #found: (readonly [Parameters<TenantSharesMap['delete']>[0], number])[] | undefined;
+  /** Written into the kernel. */
+  readonly #written = new Set<string>();
+  #problem: string | undefined;
+  #dirty: Set<string> | 'all' = 'all';
+
+  constructor(options: SharesOptions) {
+    this.#o = options;
+    this.#tenants = options.intent.tenants.reader();
+    this.#services = options.intent.services.reader();
+    this.#known = options.numbers.known.reader();
+  }
+
+  /** Reads what an earlier life left. */
+  async load(): Promise<void> {
+    this.#found = (await this.#o.map.entries()).map(([key, { until }]) => [key, until]);
+  }
+
+  /** What of a tenant's imports does not hold, and why. */
+  problemsOf(tenant: string): readonly string[] {
+    const own = this.#imported.get(tenant)?.problems ?? [];
+    return this.#problem === undefined ? own : [...own, this.#problem];
+  }
+
+  countOf(tenant: string): number {
+    return this.#imported.get(tenant)?.shares.size ?? 0;
+  }
+
+  /** Both tenants let the one open to the other, there, and the kernel knows it. */
+  has(key: ShareKey): boolean {
+    return this.#written.has(shareKey(key));
+  }
+
+  /** When the next one is over, ms since the epoch. */
+  get nextEnd(): number | undefined {
+    const next = this.#imported.values().reduce((least, { nextEnd }) => Math.min(least, nextEnd), Infinity);
+    return next === Infinity ? undefined : next;
+  }
+
+  /**
+   * Brings the kernel there. `before` is called first when something is taken away that connections may be by; returns
+   * whether it was: then verdicts are to be taken anew.
+   */
+  follow(membership: Membership, now: number, before: () => void): boolean {
+    // Rows of an earlier life hold until it is known what there is.
+    if (!this.#o.intent.services.synced) return false;
+    this.#touch(membership, now);
+    const dirty =
+      this.#dirty === 'all' ? new Set([...membership.tenants.keys(), ...this.#imported.keys()]) : this.#dirty;
+    this.#dirty = new Set();
+    const added: Share[] = [];
+    const removed: Share[] = [];
+    for (const name of dirty) {
+      const former = this.#imported.get(name)?.shares ?? NOTHING;
+      const imported = this.#importedBy(name, membership, now);
+      if (imported === undefined) this.#imported.delete(name);
+      else this.#imported.set(name, imported);
+      const shares = imported?.shares ?? NOTHING;
+      for (const [key, share] of former) if (!shares.has(key)) removed.push(share);
+      for (const [key, share] of shares)
+        if (former.get(key)?.expires !== share.expires || !former.has(key)) added.push(share);
+    }
+    const left = this.#takeFound(added, now);
+    const ends = removed.some(({ opener, responder }) => this.#isKnown(opener) && this.#isKnown(responder));
+    const sooner = left.length > 0;
+    if (ends || sooner) before();
+    for (const share of removed) this.#remove(share);
+    for (const key of left) this.#o.map.delete(key);
+    this.#write(added, now);
+    return ends || sooner;
+  }
+
+  /** Who is to be looked at again. */
+  #touch(membership: Membership, now: number): void {
+    if (this.#tenants.drain().size > 0) this.#dirty = 'all';
+    const namespaces = new Set<string>();
+    for (const text of this.#known.drain()) this.#followIdentity(text, namespaces);
+    const services = this.#services.drain();
+    if (this.#dirty === 'all') return;
+    const dirty = this.#dirty;
+    for (const namespace of namespaces) {
+      const owner = membership.of(namespace);
+      if (owner.state === 'tenant') dirty.add(owner.tenant.name);
+    }
+    for (const [tenant, imported] of this.#imported) {
+      const concerns = (key: NamespacedName): boolean => services.has(key) || namespaces.has(nameParts(key).namespace);
+      if (imported.nextEnd <= now || Array.from(imported.services).some(concerns)) dirty.add(tenant);
+    }
+  }
+
+  #followIdentity(text: string, namespaces: Set<string>): void {
+    const identity = this.#o.numbers.known.get(text);
+    const former = this.#namespaceOf.get(text);
+    if (former !== undefined) {
+      namespaces.add(former);
+      this.#byNamespace.get(former)?.delete(text);
+      this.#namespaceOf.delete(text);
+    }
+    if (identity === undefined) return;
+    const { namespace } = identity.workload;
+    namespaces.add(namespace);
+    this.#namespaceOf.set(text, namespace);
+    const own = this.#byNamespace.get(namespace) ?? new Map<string, PodIdentity>();
+    own.set(text, identity);
+    this.#byNamespace.set(namespace, own);
+  }
+
+  #importedBy(name: string, membership: Membership, now: number): Imported | undefined {
+    const tenant = membership.tenants.get(name);
+    if (tenant === undefined) return undefined;
+    return importedBy(tenant, {
+      membership,
+      service: (key) => this.#o.intent.services.get(key),
+      identitiesOf: (namespace) => this.#byNamespace.get(namespace)?.values() ?? [],
+      namespacesOf: (wanted) =>
+        this.#byNamespace.keys().filter((namespace) => {
+          const owner = membership.of(namespace);
+          return owner.state === 'tenant' && owner.tenant.name === wanted;
+        }),
+      systemServices: this.#o.systemServices,
+      now,
+    });
+  }
+
+  /** Rows of an earlier life that are not wanted, or not for so long. */
+  #takeFound(wanted: readonly Share[], now: number) {
+    const found = this.#found ?? [];
+    this.#found = undefined;
+    if (found.length === 0) return [];
+    const text = ({ opener, responder, port, protocol }: (typeof found)[number][0]): string =>
+      [opener, responder, port, protocol].join();
+    const ends = new Map(wanted.map((share) => [text(rowKey(share)), untilOf(share, now)]));
+    return found.flatMap(([key, until]) => {
+      const end = ends.get(text(key));
+      return end !== undefined && isNoSooner(end, until) ? [] : [key];
+    });
+  }
+
+  #isKnown(id: Share['opener']): boolean {
+    return this.#o.numbers.get(id) !== undefined;
+  }
+
+  #remove(share: Share): void {
+    this.#o.map.delete(rowKey(share));
+    this.#written.delete(shareKey(share));
+  }
+
+  /** What finds no room does not hold. */
+  #write(shares: readonly Share[], now: number): void {
+    if (shares.length === 0) return;
+    this.#problem = undefined;
+    for (const share of shares) {
+      try {
+        this.#o.map.set(rowKey(share), { until: untilOf(share, now) });
+        this.#written.add(shareKey(share));
+      } catch (error) {
+        if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
+        this.#problem = error.message;
+        return;
+      }
+    }
+  }
+}
+
+/** In the clock of the kernel; 0: without an end. */
+function untilOf({ expires }: Share, now: number): number {
+  return expires === undefined ? 0 : Math.max(1, monotonicTick() + Math.floor((expires - now) / TICK_MS));
+}
+
+function isNoSooner(end: number, until: number): boolean {
+  return end === 0 || (until !== 0 && end >= until - SAME_TICKS);
+}
