@@ -20,10 +20,11 @@ export type FakeFaults = {
   /** Nothing of what changes goes to those who watch, and no watch ends. */
   swallow?: boolean;
   /**
-   * Streamed lists: `unknown` refuses them as a server before KEP-3157 does, `endless` never says that all was told, `cut`
+   * Streamed lists: `unknown` refuses them as a server before KEP-3157 does, `refused` and `failing` as one whose etcd has no
+   * progress to tell of (instead of a stream, or in it), `endless` never says that all was told, `cut`
    * ends in the middle, this often. Default: served.
    */
-  streams?: 'unknown' | 'endless' | { cut: number };
+  streams?: 'unknown' | 'refused' | 'failing' | 'endless' | { cut: number };
 };
 
 /**
@@ -169,8 +170,13 @@ export class FakeApiServer {
   #stream(url: URL, response: http.ServerResponse): void {
     const { streams } = this.faults;
     if (streams === 'unknown') return sendStatus(response, 422, 'Invalid');
+    if (streams === 'refused') return sendStatus(response, 500, 'InternalError');
     response.writeHead(200, { 'content-type': 'application/json' });
     response.flushHeaders();
+    if (streams === 'failing') {
+      const object = { kind: 'Status', status: 'Failure', code: 500, reason: 'InternalError', message: 'no progress' };
+      return void response.end(`${JSON.stringify({ type: 'ERROR', object })}\n`);
+    }
     const cut = typeof streams === 'object' && streams.cut > 0 ? streams : undefined;
     if (cut !== undefined) cut.cut -= 1;
     const all = [...this.#collection(url.pathname).values()];

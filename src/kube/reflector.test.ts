@@ -149,6 +149,15 @@ describe('a streamed list', () => {
     expect(server.requests.filter((line) => line.includes('sendInitialEvents'))).toHaveLength(1);
   });
 
+  test.each(['refused', 'failing'] as const)('a stream that is %s is no reason to know nothing', async (streams) => {
+    server.faults = { streams };
+    server.put(PODS, pod('one'));
+    const { names, reflector } = follow();
+    await expect.poll(names).toEqual(['one']);
+    expect(reflector.status()).toMatchObject({ synced: true });
+    expect(reflector.status().problem).toBeUndefined();
+  });
+
   test('that ends in the middle is not taken for the whole: what is known stays', async () => {
     for (const name of ['a', 'b', 'c', 'd']) server.put(PODS, pod(name));
     const { names, batches, reflector } = follow();

@@ -24,7 +24,7 @@ const STREAM_SECONDS = 600;
 
 /**
  * All objects of one kind at one moment: as a stream where the server has that (KEP-3157: neither side holds a page of
- * them), in pages elsewhere. A stream that does not come to its end is nothing, and pages are asked for instead.
+ * them), in pages elsewhere. A stream that is refused, for whatever reason, or does not come to its end is nothing: pages are asked for.
  */
 export class WholeList<T extends ObjectRow> {
   readonly #o: WholeListOptions<T>;
@@ -44,12 +44,12 @@ export class WholeList<T extends ObjectRow> {
     try {
       return await this.#stream(replacement, signal);
     } catch (error) {
-      const isUnknown = isMembraneError(error, 'E_KUBE_INVALID');
-      const isSilent = isMembraneError(error, 'E_KUBE_SILENT');
-      // Whoever does not know what was asked for, or begins and never says that this was all, will not learn it.
-      if (isUnknown || isSilent) this.#streams = false;
-      if (isUnknown || isSilent || isMembraneError(error, 'E_KUBE_RESPONSE')) return undefined;
-      throw error;
+      // Who is not there answers no other question either.
+      if (!isMembraneError(error) || isMembraneError(error, 'E_KUBE_UNREACHABLE')) throw error;
+      // Whoever does not know what was asked for, or begins and never says that this was all, will not learn it. Others
+      // may have reasons that pass, or that we shall never know: etcd before 3.4.25 has no progress to ask for.
+      if (isMembraneError(error, 'E_KUBE_INVALID') || isMembraneError(error, 'E_KUBE_SILENT')) this.#streams = false;
+      return undefined;
     }
   }
 
