@@ -12,8 +12,9 @@
 #define PACKET_OTHERHOST 3
 #define VLAN_ID_MASK 0x0fff
 
-/* To a backend that is not on this node: under the node's address, so that answers come back here.
- * Returns a drop reason, or 0 and the action. */
+/* To a backend that is not on this node: under the node's address, so that answers come back here;
+ * through the overlay they do, and a client from outside keeps his own. Returns a drop reason, or 0
+ * and the action. */
 VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *action)
 {
 	struct rewrite rewrite = {.source = 1};
@@ -21,10 +22,16 @@ VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *a
 
 	if (!flow || !action)
 		return DROP_INTERNAL;
-	if (!flow->nat_port)
-		return DROP_NO_ROUTE;
 	if (unfinished_elsewhere(skb, &flow->packet))
 		return DROP_UNFINISHED_CHECKSUM;
+	if (!flow->nat_port) {
+		if (!CONFIG(enable_overlay) || !flow->destination.tunnel)
+			return DROP_NO_ROUTE;
+		reason = decrement_ttl(skb, flow->packet.ttl);
+		return reason ? reason
+			      : encapsulate(skb, flow->destination.tunnel, IDENTITY_WORLD,
+					    flow->destination.identity, action);
+	}
 	rewrite.old_addr = flow->packet.source.v4;
 	rewrite.new_addr = CONFIG(node_ipv4.v4);
 	rewrite.old_port = flow->packet.source_port;

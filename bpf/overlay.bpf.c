@@ -35,17 +35,30 @@ static __always_inline struct ipcache_value *ipcache_row(const union addr *addr)
 	return bpf_map_lookup_elem(&ipcache, &key);
 }
 
-/* Who sent it: a node says of its own pods, known here or not yet, who they are, and of its own
- * addresses that they are a node's. Everything else is this node's to know. Fills flow->source,
- * whose address is resolved. Returns a drop reason. */
+/* May this address be that of a client outside, who came to a port of another node? Who it is then
+ * is this node's to know, not the other's to say. */
+static __always_inline bool may_be_outside(const struct flow *flow)
+{
+	__be32 addr = flow->packet.source.v4;
+
+	return identity_is_outside(flow->source.identity) && !v4_is_loopback(addr) &&
+	       !v4_is_multicast(addr) && addr != CONFIG(gateway_ipv4);
+}
+
+/* Who sent it: a node says of its own pods, known here or not yet, who they are, of its own
+ * addresses that they are a node's, and of clients outside that they came to it. Everything else is
+ * this node's to know. Fills flow->source, whose address is resolved. Returns a drop reason. */
 VERIFIED_ONCE int believe(struct __sk_buff *skb, struct flow *flow)
 {
 	struct ipcache_value *node, *source;
 	union addr outer;
 	__be32 tunnel;
 
+	__u32 here;
+
 	if (!flow)
 		return DROP_INTERNAL;
+	here = flow->source.identity;
 	flow->source.identity = IDENTITY_UNKNOWN;
 	addr_set_v4(&outer, skb->cb[CB_NODE]);
 	node = ipcache_row(&outer);
@@ -56,6 +69,11 @@ VERIFIED_ONCE int believe(struct __sk_buff *skb, struct flow *flow)
 	if (flow->source.kind != SIDE_OTHER)
 		return DROP_SPOOFED_IP;
 	source = ipcache_row(&flow->packet.source);
+	if (skb->cb[CB_IDENTITY] == IDENTITY_WORLD && (!source || !source->tunnel)) {
+		flow->source.identity = here;
+		flow->source.tunnel = tunnel;
+		return may_be_outside(flow) ? 0 : DROP_SPOOFED_IP;
+	}
 	if (!source || source->tunnel != tunnel)
 		return DROP_SPOOFED_IP;
 	if (identity_is_node(source->identity)) {
@@ -82,10 +100,19 @@ static __always_inline int check_reach(const struct flow *flow, __u32 reach)
 			return DROP_PEER_NOT_READY;
 		return reach == flow->destination.identity ? 0 : DROP_STALE_DESTINATION;
 	case SIDE_HOST:
+		/* Clients outside come for pods, and through no node for another. */
+		if (identity_is_outside(flow->source.identity))
+			return DROP_WRONG_DESTINATION;
 		return identity_is_node(reach) ? 0 : DROP_STALE_DESTINATION;
 	default:
 		reason = nobody_at(&flow->destination);
-		return reason ? reason : DROP_WRONG_DESTINATION;
+		if (reason)
+			return reason;
+		return identity_is_cluster(flow->source.identity) &&
+				       identity_is_outside(flow->destination.identity) &&
+				       reach == IDENTITY_WORLD
+			       ? 0
+			       : DROP_WRONG_DESTINATION;
 	}
 }
 
@@ -120,13 +147,74 @@ VERIFIED_ONCE int as_frontend(struct __sk_buff *skb, const struct flow *flow)
 	return reason ? reason : rewrite_packet(skb, flow, &rewrite);
 }
 
+/* An error from outside is about a connection of somebody outside, or nobody's: any router may send
+ * it. Returns a drop reason. */
+VERIFIED_ONCE int about_outside(struct __sk_buff *skb, struct flow *flow)
+{
+	__be32 tunnel;
+	int reason;
+
+	if (!flow)
+		return DROP_INTERNAL;
+	reason = parse_quoted(skb, &flow->packet, false);
+	if (reason)
+		return reason;
+	tunnel = flow->source.tunnel;
+	resolve(&flow->packet.source, &flow->source);
+	if (flow->source.kind != SIDE_OTHER || !identity_is_outside(flow->source.identity))
+		return DROP_ICMP_UNRELATED;
+	flow->source.tunnel = tunnel;
+	return 0;
+}
+
+/* To a client outside, who came to this node for a pod of another. Only an answer, from there:
+ * nobody is sent on to the world. Returns a drop reason, or 0 and the action. */
+VERIFIED_ONCE int answer_outside(struct __sk_buff *skb, struct flow *flow, int *action)
+{
+	struct ct_entry *entry;
+	int reason;
+
+	if (!flow || !action)
+		return DROP_INTERNAL;
+	if (!CONFIG(enable_services) || flow->packet.kind == PACKET_OPENS)
+		return DROP_WRONG_DESTINATION;
+	entry = stack_entry(flow);
+	if (!entry || entry->opener == flow->side || entry->nat_port ||
+	    !(entry->flags & CT_SERVICE) || entry->stack)
+		return DROP_WRONG_DESTINATION;
+	if (flow->packet.kind != PACKET_ERROR)
+		flow->packet.kind = PACKET_ANSWERS;
+	reason = judge(skb, flow, true);
+	if (reason)
+		return reason;
+	if (unfinished_elsewhere(skb, &flow->packet))
+		return DROP_UNFINISHED_CHECKSUM;
+	reason = as_frontend(skb, flow);
+	return reason ? reason : route_out(skb, flow, action);
+}
+
+/* Has the packet of a client outside the ports of another connection that he has with the pod, by
+ * another way? Nobody shall end that by writing his address in a packet to another node. */
+static __always_inline bool crosses_way(struct flow *flow)
+{
+	struct ct_entry *entry = stack_entry(flow);
+	__u8 side = flow->side & 1;
+
+	return entry && entry->way[side] != flow->source.tunnel &&
+	       entry->endpoint[side ^ 1] == flow->destination.endpoint &&
+	       !(entry->flags & (CT_CLOSING | CT_OPENING));
+}
+
 /* To a pod of this node. What goes through a service was translated where its client is. Returns a
  * drop reason, or 0 and the action. */
 static __always_inline int to_pod_here(struct __sk_buff *skb, struct flow *flow, int *action)
 {
 	const struct packet *p = &flow->packet;
-	int reason = judge(skb, flow, true);
+	int reason;
 
+	if (identity_is_outside(flow->source.identity) && crosses_way(flow))
+		return DROP_SERVICE_CONFLICT;
+	reason = judge(skb, flow, true);
 	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK)) {
 		/* Only the stack knows whom the pod had asked. */
 		*action = TC_ACT_OK;
@@ -158,13 +246,15 @@ static __always_inline __u32 established(struct __sk_buff *skb, struct flow *flo
 	other = side ^ 1;
 	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
 	if (!entry || entry->way[side] != skb->cb[CB_NODE] ||
-	    entry->identity[side] != skb->cb[CB_IDENTITY] ||
+	    identity_on_wire(entry->identity[side]) != skb->cb[CB_IDENTITY] ||
 	    entry->identity[other] != skb->cb[CB_REACH] || !pod_of(entry->endpoint[other]))
 		return 0;
 	outside = entry->endpoint[side];
 	if (pod_of(outside) || !ct_established(entry, side, outside, endpoint_word(outside), now))
 		return 0;
 	ct_renew(entry, now);
+	if (skb->cb[CB_IDENTITY] == IDENTITY_WORLD)
+		tcp_note(entry, side, p);
 	return entry->way[other];
 }
 
@@ -224,11 +314,14 @@ int from_overlay(struct __sk_buff *skb)
 	resolve(&p->destination, &flow.destination);
 	reason = check_reach(&flow, skb->cb[CB_REACH]);
 	if (!reason && p->kind == PACKET_ERROR)
-		reason = parse_quoted(skb, p, true);
+		reason = identity_is_outside(flow.source.identity) ? about_outside(skb, &flow)
+								   : parse_quoted(skb, p, true);
 	if (reason)
 		goto out;
 	if (flow.destination.kind == SIDE_HOST)
 		reason = answer_node(skb, &flow, &action);
+	else if (flow.destination.kind == SIDE_OTHER)
+		reason = answer_outside(skb, &flow, &action);
 	else
 		reason = to_pod_here(skb, &flow, &action);
 	if (reason)

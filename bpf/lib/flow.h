@@ -4,6 +4,7 @@
 #pragma once
 
 #include "packet.h"
+#include "reserved.h"
 #include "types.h"
 
 #define TC_ACT_OK 0
@@ -51,6 +52,12 @@ struct flow {
 	__be16 nat_port; /* source port to masquerade with; 0: none */
 	__be16 came_to;	 /* port of the node that the packet came to for a pod; 0: none */
 };
+
+/* Somebody outside of the cluster, by whatever prefix he is known. */
+static __always_inline bool identity_is_outside(__u32 identity)
+{
+	return identity == IDENTITY_WORLD || identity >= IDENTITY_CIDR_MIN;
+}
 
 /* Does a service of ours translate it, and not the node's stack? */
 static __always_inline bool is_translated(const struct flow *flow)

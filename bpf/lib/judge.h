@@ -283,7 +283,9 @@ VERIFIED_ONCE int ct_rejudge(struct __sk_buff *skb, struct flow *flow)
 }
 
 /* Goes out of the node under the node's address: a pod's packet to the world, and one from outside
- * to a backend elsewhere, whose answers have to come back here. */
+ * to a backend elsewhere, whose answers have to come back here. Through the overlay they do, so
+ * that whoever is outside of the cluster keeps his address; of a node others believe that only
+ * when it is said by the node itself. */
 static __always_inline bool needs_snat(const struct flow *flow)
 {
 	if (flow->destination.kind != SIDE_OTHER || flow->packet.ethertype != ETH_P_IP)
@@ -292,7 +294,10 @@ static __always_inline bool needs_snat(const struct flow *flow)
 		return CONFIG(enable_masquerade) && flow->hook == HOOK_TO_NETDEV;
 	if (CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD)
 		return !CONFIG(enable_overlay) || !flow->destination.tunnel;
-	return CONFIG(enable_services) && flow->hook == HOOK_FROM_NETDEV && flow->service;
+	if (!CONFIG(enable_services) || flow->hook != HOOK_FROM_NETDEV || !flow->service)
+		return false;
+	return !CONFIG(enable_overlay) || !flow->destination.tunnel || flow->nat_port ||
+	       !identity_is_outside(flow->source.identity);
 }
 
 /* A packet of a connection that leaves the node goes under a port that is this connection's, or not
@@ -422,9 +427,11 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 		own = entry->nat_port == flow->came_to && entry->opener == other;
 	judged = own && entry->stamp[side] == flow->source.word &&
 		 entry->stamp[other] == flow->destination.word && ct_same_sender(entry, flow);
-	/* A node is answered by the way it came. */
+	/* A node, and who came to one from outside, is answered by the way he came. */
 	if (CONFIG(enable_overlay) && own && entry->opener == other && p->kind != PACKET_OPENS &&
-	    flow->destination.kind == SIDE_OTHER && identity_is_node(flow->destination.identity))
+	    flow->destination.kind == SIDE_OTHER &&
+	    (identity_is_node(flow->destination.identity) ||
+	     identity_is_outside(flow->destination.identity)))
 		flow->destination.tunnel = entry->way[other];
 	if (CONFIG(enable_services) && !settled && p->ethertype == ETH_P_IP &&
 	    p->protocol != IPPROTO_ICMP &&

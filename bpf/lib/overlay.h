@@ -14,11 +14,17 @@ struct vxlan_metadata {
 #define GBP_MASK 0xffff
 #define OVERLAY_TTL 64
 
+/* As whom a packet names an identity: numbers of prefixes are a node's own. */
+static __always_inline __u32 identity_on_wire(__u32 identity)
+{
+	return identity >= IDENTITY_CIDR_MIN ? IDENTITY_WORLD : identity;
+}
+
 /* Says where the packet goes and what it shall carry. Returns a drop reason. */
 static __always_inline int tunnel_state(struct __sk_buff *skb, __be32 node, __u32 source,
 					__u32 destination)
 {
-	struct vxlan_metadata group = {.gbp = destination & GBP_MASK};
+	struct vxlan_metadata group = {.gbp = identity_on_wire(destination) & GBP_MASK};
 	struct bpf_tunnel_key key = {};
 
 	key.tunnel_id = source;

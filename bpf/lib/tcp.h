@@ -13,10 +13,12 @@
 /* How much of what it sends with the SYN an opener may have acknowledged by the answer. */
 #define TCP_FAST_OPEN 65536
 
-/* Of pods and nodes elsewhere the node that sends them through the overlay says who they are. */
+/* Of pods and nodes elsewhere the node that sends them through the overlay says who they are; of
+ * clients outside it knows no more than their address. */
 static __always_inline bool source_is_claimed(const struct flow *flow)
 {
-	return flow->source.kind == SIDE_OTHER && flow->hook != HOOK_FROM_OVERLAY;
+	return flow->source.kind == SIDE_OTHER &&
+	       (flow->hook != HOOK_FROM_OVERLAY || identity_is_outside(flow->source.identity));
 }
 
 static __always_inline bool tcp_fits(const struct ct_entry *entry, __u8 side, __u32 sequence)

@@ -107,6 +107,75 @@ describe('an established connection', () => {
   });
 });
 
+describe('a client outside, who came to a port of another node', () => {
+  const SEEN = 1 << 24;
+  const OUTSIDE = { from: STRANGER, identity: 2 } as const;
+  const back = { node: OTHER_NODE, identity: 301, reach: 2 };
+  const reply = (lab: OverlayLab, ...flags: Parameters<typeof tcp>[2][]) =>
+    lab.envelopeOf(lab.b, fromPod(lab.b, STRANGER, tcp(SERVICE, CLIENT, ...flags)));
+
+  test.each([2, SEEN])('is judged by his own address (%s) and answered through that node', async (identity) => {
+    using lab = await OverlayLab.create({ b: [allow('ingress', identity, TCP, SERVICE)] });
+    if (identity === SEEN) lab.identify(`${STRANGER}/32`, SEEN);
+    expect(lab.hear(tcp(CLIENT, SERVICE, 'SYN'), OUTSIDE).verdict).toBe('redirect');
+    expect(reply(lab, 'SYN', 'ACK')).toEqual(back);
+    for (let i = 0; i < 3; i += 1) {
+      expect(lab.hear(tcp(CLIENT, SERVICE, 'ACK'), OUTSIDE).verdict).toBe('redirect');
+      expect(reply(lab, 'ACK', 'PSH')).toEqual(back);
+    }
+    lab.turn(STRANGER);
+    expect(reply(lab, 'ACK'), 'judged anew').toEqual(back);
+    const error = icmpError(STRANGER, B, tcp(CLIENT, SERVICE, 'ACK'));
+    expect(lab.envelopeOf(lab.b, fromPod(lab.b, STRANGER, error))).toEqual(back);
+    const router = icmpError(B, STRANGER, tcp(SERVICE, CLIENT, 'ACK'));
+    expect(lab.hear(router, { ...OUTSIDE, from: WORLD }).verdict).toBe('redirect');
+    await lab.open(lab.b, []);
+    expect(lab.hear(tcp(CLIENT, SERVICE, 'ACK'), OUTSIDE).verdict).toBe('policy-ingress');
+    expect(lab.send(lab.b, fromPod(lab.b, STRANGER, tcp(SERVICE, CLIENT, 'ACK'))).verdict).toBe('revoked');
+  });
+
+  test('is nobody whom a policy of another prefix lets in', async () => {
+    using lab = await OverlayLab.create({ b: [allow('ingress', SEEN, TCP, SERVICE), allow('ingress', 6)] });
+    lab.identify(`${WORLD}/32`, SEEN);
+    expect(lab.hear(tcp(CLIENT, SERVICE, 'SYN'), OUTSIDE).verdict).toBe('policy-ingress');
+    expect(lab.hear(tcp(CLIENT, SERVICE, 'SYN'), { ...OUTSIDE, from: WORLD }).verdict).toBe('redirect');
+  });
+
+  test('does not end what he has open by another way', async () => {
+    using lab = await OverlayLab.create();
+    lab.join(parseAddr('172.18.0.4'), '10.244.3.0/24');
+    const other = { ...OUTSIDE, node: parseAddr('172.18.0.4') };
+    lab.hear(tcp(CLIENT, SERVICE, 'SYN'), OUTSIDE);
+    expect(lab.hear(tcp(CLIENT, SERVICE, 'SYN'), other).verdict, 'half open is not open').toBe('redirect');
+    lab.hear(tcp(CLIENT, SERVICE, 'SYN'), OUTSIDE);
+    reply(lab, 'SYN', 'ACK');
+    lab.hear(tcp(CLIENT, SERVICE, 'ACK'), OUTSIDE);
+    for (const flags of [['SYN'], ['ACK'], ['RST']] as const) {
+      expect(lab.hear(tcp(CLIENT, SERVICE, ...flags), other).verdict).toBe('service-conflict');
+    }
+    expect(reply(lab, 'ACK')).toEqual(back);
+  });
+
+  test('sends no errors about connections between pods', async () => {
+    using lab = await OverlayLab.create();
+    lab.hear(udp(CLIENT, SERVICE));
+    lab.send(lab.b, fromPod(lab.b, REMOTE_POD, udp(SERVICE, CLIENT)));
+    const error = icmpError(B, REMOTE_POD, udp(SERVICE, CLIENT));
+    expect(lab.hear(error, { ...OUTSIDE, from: WORLD }).verdict).toBe('icmp-unrelated');
+    expect(lab.hear(error).verdict, 'as the pod itself does').toBe('redirect');
+  });
+
+  test('ends only what fits its sequence numbers', async () => {
+    using lab = await OverlayLab.create();
+    lab.hear(tcp(CLIENT, SERVICE, 'SYN'), OUTSIDE);
+    reply(lab, 'SYN', 'ACK');
+    lab.hear(tcp(CLIENT, SERVICE, 'ACK'), OUTSIDE);
+    const reset = { ...tcp(CLIENT, SERVICE, 'RST'), sequence: 0x7000_0000 };
+    lab.hear(reset, OUTSIDE);
+    expect((await lab.entry())[1].flags & 2, 'not closing').toBe(0);
+  });
+});
+
 test('fragments and errors get to whom they are for', async () => {
   using lab = await OverlayLab.create();
   const [first, rest] = fragmentsOf(REMOTE_POD, B, udp(CLIENT, SERVICE, new Uint8Array(64)), 24);

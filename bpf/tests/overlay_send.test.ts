@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { parseAddr } from '../../src/net/index.ts';
 import { fragmentsOf, fromPod, fromWorld, icmpError, ping, pong, tcp, udp } from './frames.ts';
 import { allow, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
 import { NEW_POD, OverlayLab, REMOTE } from './overlay-lab.ts';
@@ -147,10 +148,56 @@ test('a client of a service is known to a backend of another node as who he is',
   });
 });
 
-test('a node port takes a client of the world to a backend of another node, and back', async () => {
+describe('a node port takes a client of the world to a backend of another node', () => {
+  const request = (...flags: Parameters<typeof tcp>[2][]) => fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, ...flags));
+  const asked = async (prefix?: number) => {
+    const lab = await OverlayLab.create();
+    if (prefix !== undefined) lab.identify(`${WORLD}/32`, prefix);
+    new Services(lab).set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [REMOTE_POD] });
+    expect(lab.envelopeAtNetdev(request('SYN'))).toEqual({ node: OTHER_NODE, identity: 2, reach: REMOTE });
+    return lab;
+  };
+  const answer = (...flags: Parameters<typeof tcp>[2][]) => tcp(SERVICE, CLIENT, ...flags);
+
+  test.each([undefined, 1 << 24])('under his own address, and his answers back (prefix %s)', async (prefix) => {
+    using lab = await asked(prefix);
+    const sent = lab.arrive(request('SYN'));
+    const greeting = { from: `${WORLD}:${CLIENT}`, to: `${REMOTE_POD}:${SERVICE}`, sums: [true, true] };
+    expect(seen(sent)).toEqual({ verdict: 'redirect', ...greeting });
+    expect((await lab.entry())[1].natPort).toBe(0);
+    const home = {
+      verdict: 'redirect',
+      from: `${NODE}:${NODE_PORT}`,
+      to: `${WORLD}:${CLIENT}`,
+      sums: [true, true],
+    };
+    expect(seen(lab.hear(answer('SYN', 'ACK'), { to: WORLD, reach: 2 }))).toEqual(home);
+    expect(lab.envelopeAtNetdev(request('ACK'))).toEqual({ node: OTHER_NODE, identity: 2, reach: REMOTE });
+    expect(seen(lab.hear(answer('ACK'), { to: WORLD, reach: 2 }))).toEqual(home);
+  });
+
+  test('whom nobody else may answer, nor otherwise', async () => {
+    using lab = await asked();
+    const from = (what: Parameters<OverlayLab['hear']>[1]) =>
+      lab.hear(answer('SYN', 'ACK'), { to: WORLD, reach: 2, ...what }).verdict;
+    expect(from({ reach: 301 })).toBe('wrong-destination');
+    expect(from({ from: NEW_POD })).toBe('wrong-destination');
+    expect(from({ from: OTHER_NODE, identity: 6 })).toBe('wrong-destination');
+    expect(lab.hear(tcp(SERVICE, CLIENT, 'SYN'), { to: WORLD, reach: 2 }).verdict).toBe('wrong-destination');
+    expect(lab.hear(tcp(SERVICE, CLIENT + 1, 'SYN', 'ACK'), { to: WORLD, reach: 2 }).verdict).toBe('wrong-destination');
+    lab.join(parseAddr('172.18.0.4'), '10.244.3.0/24');
+    lab.identify(`${REMOTE_POD}/32`, REMOTE, 0, parseAddr('172.18.0.4'));
+    lab.turnWorld();
+    expect(from({ node: parseAddr('172.18.0.4') }), 'the address is another node’s now').toBe('icmp-unrelated');
+  });
+});
+
+test('a process of another node is taken there under the address of this one, and back', async () => {
   using lab = await OverlayLab.create();
+  const third = parseAddr('172.18.0.4');
+  lab.join(third, '10.244.3.0/24');
   new Services(lab).set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [REMOTE_POD] });
-  const request = fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'));
+  const request = fromWorld(third, NODE, tcp(CLIENT, NODE_PORT, 'SYN'));
   expect(lab.envelopeAtNetdev(request)).toEqual({ node: OTHER_NODE, identity: 6, reach: REMOTE });
   const [, { natPort }] = await lab.entry();
   const answer = tcp(SERVICE, natPort, 'SYN', 'ACK');
@@ -158,7 +205,7 @@ test('a node port takes a client of the world to a backend of another node, and 
   expect(seen(lab.hear(answer, { to: NODE, reach: 6 }))).toEqual({
     verdict: 'redirect',
     from: `${NODE}:${NODE_PORT}`,
-    to: `${WORLD}:${CLIENT}`,
+    to: `${third}:${CLIENT}`,
     sums: [true, true],
   });
 });

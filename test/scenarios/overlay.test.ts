@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiClient, apiClient } from '../../src/api/index.ts';
 import { buildPacket, macOfAddr, parseAddr, parseMac } from '../../src/net/index.ts';
 import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
@@ -8,8 +8,11 @@ import { eventually } from './services/eventually.ts';
 
 /** An address of the world (see src/sandbox/machine/topology.ts). */
 const OUTSIDER = '198.51.100.5';
+const STRANGER = '203.0.113.7';
 const NAMESPACE = 'across';
 const [TCP, UDP] = [8080, 9090];
+/** Node ports: of any node, and of the backend's own. */
+const [CLUSTER, LOCAL] = [30_090, 30_091];
 
 const pod = (name: string, app: string, node: string, command: string): string => `
 apiVersion: v1
@@ -27,6 +30,19 @@ spec:
 const SERVES = `socat UDP-RECVFROM:${UDP},fork,reuseaddr EXEC:cat & exec socat TCP-LISTEN:${TCP},fork,reuseaddr,backlog=64 "SYSTEM:echo seen \\$SOCAT_PEERADDR; cat"`;
 const IDLES = 'exec sleep infinity';
 
+const nodePort = (name: string, policy: string, port: number): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: ${NAMESPACE} }
+spec:
+  type: NodePort
+  externalTrafficPolicy: ${policy}
+  selector: { reach: outside }
+  ports:
+    - { name: tcp, protocol: TCP, port: 80, targetPort: ${TCP}, nodePort: ${port} }
+    - { name: udp, protocol: UDP, port: 80, targetPort: ${UDP}, nodePort: ${port} }
+---`;
+
 const MANIFEST = `
 apiVersion: v1
 kind: Namespace
@@ -37,6 +53,7 @@ kind: Service
 metadata: { name: server, namespace: ${NAMESPACE} }
 spec: { selector: { app: server }, ports: [{ port: 80, targetPort: ${TCP} }] }
 ---
+${nodePort('cluster', 'Cluster', CLUSTER)}${nodePort('local', 'Local', LOCAL)}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: server, namespace: ${NAMESPACE} }
@@ -163,16 +180,89 @@ test('a process of a node reaches pods of the other as that node, if policy says
   await eventually('the policy holds again', async () => (await ask('client', await ip('server'))).includes('seen'));
 });
 
+describe('a client outside who comes to a node for a pod of the other', () => {
+  const world = async (from: string, node: string, port: number, talk = 'echo hello') => {
+    const line = `${talk} | socat -t2 - TCP:${cluster.node(node).ip}:${port},bind=${from},connect-timeout=2`;
+    return (await cluster.worldExec(['sh', '-c', line], { timeoutMs: 60_000 })).stdout;
+  };
+  const hello = `seen ${OUTSIDER}\nhello\n`;
+
+  beforeAll(async () => {
+    await cluster.apply(`${pod('public', 'public', 'node-2', SERVES).replace('app: public', 'app: public, reach: outside')}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: public, namespace: ${NAMESPACE} }
+spec:
+  podSelector: { matchLabels: { app: public } }
+  policyTypes: [Ingress]
+  ingress: [{ from: [{ ipBlock: { cidr: ${OUTSIDER}/32 } }] }]
+`);
+    await cluster.waitReady();
+    await eventually('it is served', async () => (await world(OUTSIDER, 'node-1', CLUSTER)) === hello);
+  });
+
+  test('is known there by his own address, to policy and to the pod', async () => {
+    for (const node of ['node-1', 'node-2']) expect(await world(OUTSIDER, node, CLUSTER)).toBe(hello);
+    const before = await dropped('node-2', 'policy-ingress');
+    expect(await world(STRANGER, 'node-1', CLUSTER)).toBe('');
+    expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
+    const port = { target: `${cluster.node('node-1').ip}:${CLUSTER}`, bind: OUTSIDER };
+    const line = `echo hello | socat -t2 - UDP:${port.target},bind=${port.bind}`;
+    expect((await cluster.worldExec(['sh', '-c', line], { timeoutMs: 20_000 })).stdout).toBe('hello\n');
+  });
+
+  test('where only a pod of the node may serve, reaches none elsewhere', async () => {
+    expect(await world(OUTSIDER, 'node-2', LOCAL)).toBe(hello);
+    expect(await world(OUTSIDER, 'node-1', LOCAL)).toBe('');
+  });
+
+  test('sends and gets long streams whole', async () => {
+    const stream = await world(OUTSIDER, 'node-1', CLUSTER, 'head -c 5000000 /dev/zero | tr "\\0" x');
+    expect(stream.length).toBe(5_000_000 + `seen ${OUTSIDER}\n`.length);
+  });
+
+  test('goes on where the agents are gone meanwhile', async () => {
+    const talk = world(OUTSIDER, 'node-1', CLUSTER, 'for i in $(seq 40); do echo hello; sleep 0.1; done');
+    for (const node of ['node-1', 'node-2']) {
+      await cluster.killAgent(node);
+      await cluster.startAgent(node);
+    }
+    expect((await talk).split('\n')).toHaveLength(42);
+  });
+
+  test('is nobody who says so without a node', async () => {
+    const said = await forged({ from: OUTSIDER, to: await ip('public'), identity: 2, reach: 'public' });
+    const send = (bind: string) => `echo ${said} | base64 -d | socat -u - UDP:${cluster.node('node-2').ip}:8472${bind}`;
+    const before = await dropped('node-2', 'unknown-node');
+    await cluster.worldExec(['sh', '-c', send(`,bind=${STRANGER}`)], { timeoutMs: 20_000 });
+    await eventually('its node drops it', async () => (await dropped('node-2', 'unknown-node')) > before);
+    const ofPods = await dropped('node-1', 'forged-tunnel');
+    await cluster.exec(NAMESPACE, 'client', ['sh', '-c', send('')], { timeoutMs: 20_000 });
+    await eventually('a pod is stopped at home', async () => (await dropped('node-1', 'forged-tunnel')) > ofPods);
+  });
+});
+
 /** A VXLAN packet with the client's identity, to the server. */
-async function forged(): Promise<string> {
-  const [from, to] = [parseAddr(await ip('client')), parseAddr(await ip('server'))];
-  const endpoints = await agent('node-1').endpoints();
-  const client = endpoints.find(({ pod: name }) => name === 'client');
-  const server = (await agent('node-2').endpoints()).find(({ pod: name }) => name === 'server');
+async function trusted(): Promise<string> {
+  const client = (await agent('node-1').endpoints()).find(({ pod: name }) => name === 'client');
+  return await forged({
+    from: await ip('client'),
+    to: await ip('server'),
+    identity: client?.identity ?? 0,
+    reach: 'server',
+  });
+}
+
+type Forgery = { readonly from: string; readonly to: string; readonly identity: number; readonly reach: string };
+
+/** A VXLAN packet, base64; `reach`: the pod of node-2 that is named as the one to reach. */
+async function forged({ from: source, to: destination, identity, reach }: Forgery): Promise<string> {
+  const [from, to] = [parseAddr(source), parseAddr(destination)];
+  const server = (await agent('node-2').endpoints()).find(({ pod: name }) => name === reach);
   const header = Buffer.alloc(8);
   header.writeUInt8(0x88, 0);
   header.writeUInt16BE(server?.identity ?? 0, 2);
-  header.writeUInt32BE((client?.identity ?? 0) << 8, 4);
+  header.writeUInt32BE(identity << 8, 4);
   const frame = buildPacket({
     ethernet: { source: macOfAddr(from), destination: parseMac('0a:58:a9:fe:01:01') },
     network: { kind: 'ipv4', source: from, destination: to },
@@ -184,7 +274,7 @@ async function forged(): Promise<string> {
 test('VXLAN with a trusted identity is dropped that no node has sent', async () => {
   const node = cluster.node('node-2').ip;
   const send = (bind: string) => `base64 -d | socat -u - UDP:${node}:8472${bind}`;
-  const packet = await forged();
+  const packet = await trusted();
   const before = await dropped('node-2', 'unknown-node');
   await cluster.worldExec(['sh', '-c', `echo ${packet} | ${send(`,bind=${OUTSIDER}`)}`], { timeoutMs: 20_000 });
   await eventually('the node drops it', async () => (await dropped('node-2', 'unknown-node')) > before);

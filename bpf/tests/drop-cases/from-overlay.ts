@@ -98,6 +98,53 @@ export const FROM_OVERLAY_CASES: readonly OverlayDropCase[] = [
       run: (lab) => lab.hear(SYN, { from }),
     }),
   ),
+  ...[A, NODE, REMOTE_POD, OTHER_NODE, NEW_POD].map(
+    (from): OverlayDropCase => ({
+      name: `from ${from} as a client outside`,
+      reason: from === A || from === NODE ? 'spoofed-ip' : 'forged-identity',
+      counted: 'node',
+      run: (lab) => lab.hear(SYN, { from, identity: 2 }),
+    }),
+  ),
+  ...['127.0.0.1', '0.0.0.0', '224.0.0.1', '169.254.1.1'].map(
+    (from): OverlayDropCase => ({
+      name: `from ${from} as a client outside`,
+      reason: 'spoofed-ip',
+      counted: 'node',
+      run: (lab) => lab.hear(SYN, { from: parseAddr(from), identity: 2 }),
+    }),
+  ),
+  ...(['pod', 'node', 'service'] as const).map(
+    (whose): OverlayDropCase => ({
+      name: `from an address of a third ${whose} as a client outside`,
+      reason: 'spoofed-ip',
+      counted: 'node',
+      run: (lab) => {
+        lab.join(THIRD_NODE, '10.244.3.0/24');
+        lab.identify('10.96.0.0/12', 254);
+        const from = { pod: parseAddr('10.244.3.7'), node: THIRD_NODE, service: parseAddr('10.96.0.1') }[whose];
+        return lab.hear(SYN, { from, identity: 2 });
+      },
+    }),
+  ),
+  {
+    name: 'a client outside from who is no node',
+    reason: 'unknown-node',
+    counted: 'node',
+    run: (lab) => lab.hear(SYN, { node: A, from: WORLD, identity: 2 }),
+  },
+  {
+    name: 'a client outside for this node’s own processes, or what left under its address',
+    reason: 'wrong-destination',
+    counted: 'node',
+    run: (lab) => lab.hear(udp(53, 40_000), { from: WORLD, identity: 2, to: NODE, reach: 6 }),
+  },
+  {
+    name: 'a client outside for another one',
+    reason: 'wrong-destination',
+    counted: 'node',
+    run: (lab) => lab.hear(SYN, { from: WORLD, identity: 2, to: parseAddr('203.0.113.9'), reach: 2 }),
+  },
   {
     name: 'allowed to reach the address’s former owner',
     reason: 'stale-destination',

@@ -144,7 +144,7 @@ function throughService(from: End, frontend: Frontend, context: TraceContext): R
   const backends = isOutside(from) ? frontend.externalBackends : frontend.backends;
   const step = serviceStep(frontend, backends);
   if (backends.length === 0) return { steps: [step, dropStep('egress', 'no-backend')], ends: [] };
-  // A client from outside reaches a backend of another node under this node's address.
+  // A client from outside reaches a backend of another node under this node's address, unless the overlay takes him there.
   const [own] = context.nodeAddresses();
   const us =
     context.intent.nodes.get(namespacedName({ name: context.nodeName }))?.isApiServer === true
@@ -152,7 +152,7 @@ function throughService(from: End, frontend: Frontend, context: TraceContext): R
       : 'remote-node';
   const fromHere = (): End => ({ ...resolveEnd(us, context), name: `${from.name}, as this node`, addr: own });
   const ends = backends.map((backend) => ({
-    from: isOutside(from) && !backend.local ? fromHere() : from,
+    from: isOutside(from) && !backend.local && !isCarried(parseAddr(backend.addr), context) ? fromHere() : from,
     to: {
       ...resolveAddr(parseAddr(backend.addr), context),
       name: `service ${frontend.service} at ${backend.addr}:${backend.port}`,
@@ -160,6 +160,11 @@ function throughService(from: End, frontend: Frontend, context: TraceContext): R
     port: backend.port,
   }));
   return { steps: [step], ends };
+}
+
+function isCarried(addr: Addr, { overlay, book }: TraceContext): boolean {
+  const known = book.ownerOf(addr);
+  return overlay && known?.tunnel != null && known.owner?.kind === 'pod';
 }
 
 function serviceStep({ kind, addr, port, service }: Frontend, backends: readonly Backend[]): Step {

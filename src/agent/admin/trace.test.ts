@@ -38,6 +38,19 @@ const SERVED = [
     })),
     { kind: 'NodePort', addr: parseAddr('::'), port: 30_080, service: sampleName('shop/api') },
   ),
+  sampleFrontend(
+    [
+      {
+        addr: parseAddr('10.244.2.1'),
+        port: 8080,
+        protocol: 'TCP',
+        state: 'ready',
+        pod: sampleName('shop/elsewhere'),
+        local: false,
+      },
+    ],
+    { kind: 'NodePort', addr: parseAddr('::'), port: 30_081, service: sampleName('shop/api') },
+  ),
 ];
 
 const API_SPEC = sampleService({
@@ -222,6 +235,19 @@ describe('policy trace', () => {
       expect(ask({ from: 'shop/frontend', to, port: 30_080 }).verdict).toBe('allowed');
     },
   );
+
+  it('judges a client outside by his own address where the overlay takes him to the pod', async () => {
+    const ingress = [{ from: [{ ipBlock: { cidr: '203.0.113.0/24' } }] }];
+    const spec = { podSelector: { matchLabels: { app: 'elsewhere' } }, ingress };
+    node.put(node.intent.policies, policyRow('elsewhere', spec));
+    await node.settle();
+    const from = (addr: string, overlay: boolean) =>
+      ask({ from: addr, to: '172.18.0.2', port: 30_081 }, overlay).verdict;
+    expect([from('203.0.113.9', true), from('198.51.100.9', true)]).toEqual(['allowed', 'denied']);
+    expect(from('203.0.113.9', false), 'under the address of the node').toBe('denied');
+    node.drop(node.intent.policies, policyRow('elsewhere', spec));
+    await node.settle();
+  });
 
   it.each([
     ['node to node', { from: 'host', to: 'remote-node' }],

@@ -139,7 +139,7 @@ describe.each(['disabled', 'native'] as const)('node ports of backends elsewhere
   });
 
   test.each([
-    ['a pod of another node', 'node-1', REMOTE, 'remote sees 172.18.0.2'],
+    ['a pod of another node', 'node-1', REMOTE, `remote sees ${CLIENT}`],
     ['a pod of this node', 'node-2', REMOTE, `remote sees ${CLIENT}`],
     ['a process of this node', 'node-1', HOST, `host sees ${CLIENT}`],
     ['a process of another node', 'node-2', HOST, 'host sees 172.18.0.3'],
