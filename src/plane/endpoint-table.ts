@@ -1,3 +1,4 @@
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 import {
   type Attachment,
   attachmentKey,
@@ -20,6 +21,8 @@ export type Endpoint = {
 export class EndpointTable {
   readonly #byId = new Map<EndpointId, Endpoint>();
   readonly #byAttachment = new Map<string, EndpointId>();
+  readonly #byPod = new Map<NamespacedName, Set<EndpointId>>();
+  #changed = new Set<EndpointId>();
   readonly #waiters = new Map<EndpointId, Set<() => void>>();
 
   get size(): number {
@@ -40,7 +43,20 @@ export class EndpointTable {
   }
 
   ofPod(namespace: string, name: string): Endpoint | undefined {
-    return this.#byId.values().find(({ record: { pod } }) => pod.namespace === namespace && pod.name === name);
+    const [id] = this.idsOfPod(namespacedName({ namespace, name }));
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  /** Several while a pod goes and another comes under its name. */
+  idsOfPod(pod: NamespacedName): Iterable<EndpointId> {
+    return this.#byPod.get(pod) ?? [];
+  }
+
+  /** Those that came, went or changed since the last call; for the one who brings them into the kernel. */
+  drain(): ReadonlySet<EndpointId> {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
   }
 
   values(): Endpoint[] {
@@ -50,6 +66,11 @@ export class EndpointTable {
   add(record: EndpointRecord, state: EndpointState): void {
     this.#byId.set(record.id, { record, state, detail: undefined });
     this.#byAttachment.set(attachmentKey(record.attachment), record.id);
+    const pod = namespacedName(record.pod);
+    const ids = this.#byPod.get(pod);
+    if (ids === undefined) this.#byPod.set(pod, new Set([record.id]));
+    else ids.add(record.id);
+    this.#changed.add(record.id);
   }
 
   /** E_ENDPOINT_TRANSITION. */
@@ -57,19 +78,28 @@ export class EndpointTable {
     const endpoint = this.#byId.get(id);
     if (endpoint === undefined) return;
     const state = nextState(id, endpoint.state, event);
+    if (state === endpoint.state && detail === endpoint.detail) return;
     this.#byId.set(id, { ...endpoint, state, detail });
+    this.#changed.add(id);
     if (state === 'ready' || state === 'disconnecting') this.#wake(id);
   }
 
   replaceRecord(record: EndpointRecord): void {
     const endpoint = this.#byId.get(record.id);
-    if (endpoint !== undefined) this.#byId.set(record.id, { ...endpoint, record });
+    if (endpoint === undefined) return;
+    this.#byId.set(record.id, { ...endpoint, record });
+    this.#changed.add(record.id);
   }
 
   remove(id: EndpointId): void {
     const endpoint = this.#byId.get(id);
     if (endpoint === undefined) return;
     this.#byId.delete(id);
+    this.#changed.add(id);
+    const pod = namespacedName(endpoint.record.pod);
+    const ids = this.#byPod.get(pod);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#byPod.delete(pod);
     const key = attachmentKey(endpoint.record.attachment);
     if (this.#byAttachment.get(key) === id) this.#byAttachment.delete(key);
     this.#wake(id);

@@ -83,6 +83,34 @@ describe('Engine', () => {
     expect(new Set(Array.from(seen, (word) => word.split(' ')[0])).size).toBe(1);
   });
 
+  it('looks at what changed, however many endpoints there are', async () => {
+    const node = await fakeNode();
+    const pods = Array.from({ length: 100 }, (_, index) => podRow(`pod-${index}`, { app: `app-${index % 10}` }));
+    node.put(node.intent.namespaces, namespaceRow('shop'));
+    node.put(node.intent.pods, ...pods);
+    node.put(node.intent.policies, onlyFrom('app-1', 'app-1', 'app-2'));
+    pods.forEach((pod, index) => {
+      node.connect(index + 1, pod);
+    });
+    node.sync();
+    await node.settle();
+    await node.settle();
+    const looks = vi.spyOn(node.kernel.words, 'get');
+    const lookedAt = async (): Promise<EndpointId[]> => {
+      await node.settle();
+      const ids = new Set(looks.mock.calls.map(([id]) => id).filter((id) => !isOutside(id)));
+      looks.mockClear();
+      return [...ids];
+    };
+    expect(await lookedAt()).toEqual([]);
+    node.put(node.intent.nodes, nodeRow('node-2', ['172.18.0.3'], ['10.244.2.0/24']));
+    expect(await lookedAt()).toEqual([]);
+    node.put(node.intent.pods, podRow('pod-7', { app: 'other' }));
+    expect(await lookedAt()).toEqual([8]);
+    node.put(node.intent.policies, onlyFrom('app-1', 'app-1', 'app-3'));
+    expect((await lookedAt()).length).toBe(10);
+  });
+
   it('relabels by one store, after the other tables know the new identity', async () => {
     const node = await shop();
     const stores: number[] = [];

@@ -5,19 +5,23 @@ import {
   isMembraneError,
   type Lifecycle,
   type Logger,
+  type NamespacedName,
   type Service,
   Signal,
 } from '../base/index.ts';
 import type { Cluster, ObjectProblems } from '../cluster/index.ts';
-import type { EndpointValue, EndpointWords } from '../datapath/index.ts';
-import { type EndpointRecord, isConnected, mayOpen } from '../endpoint/index.ts';
+import type { EndpointWords } from '../datapath/index.ts';
+import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
 import type { IdentityNumbers } from '../identity/index.ts';
-import { endpointId, type IdentityId, ifindex, type PodIdentity, type PolicyRevision } from '../model/index.ts';
+import type { EndpointId, IdentityId, PodIdentity } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
+import type { TableReader } from '../table/index.ts';
 import type { Endpoint, EndpointTable } from './endpoint-table.ts';
 import type { IpcacheReconciler } from './ipcache-reconciler.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { LocalIdentities } from './local-identities.ts';
+import { LocalRows } from './local-rows.ts';
 import type { OutsideWords } from './outside-words.ts';
 import { Passes, type PassTimes } from './passes.ts';
 import type { PolicyFollower } from './policies/policy-follower.ts';
@@ -27,7 +31,6 @@ import { shortfallOf } from './policies/shortfalls.ts';
 import type { Floor } from './tenants/floor.ts';
 import type { Shares } from './tenants/shares.ts';
 
-const NODE = endpointId(0);
 /** How often what happens without an event (grace periods, addresses of the node) is looked at. */
 const ROUTINE_MS = 30_000;
 
@@ -59,7 +62,7 @@ export type EngineOptions = {
 /**
  * The one place where decisions become kernel state, in an order in which every moment is safe: rows of a new identity
  * are in all tables before an address or a word states it; what is removed is unstated first. Events of one turn of the
- * event loop make one pass; passes never overlap.
+ * event loop make one pass; passes never overlap. A pass costs what changed since the last one, not what there is.
  */
 export class Engine implements Service {
   readonly #o: EngineOptions;
@@ -68,12 +71,21 @@ export class Engine implements Service {
   readonly adopted = new Signal();
   #adopted = false;
   #prefixes = -1;
+  /** Of what addresses of this node have by prefix. */
+  #localPrefixes = -1;
+  readonly #who = new LocalIdentities();
+  readonly #rows: LocalRows;
+  readonly #pods: readonly TableReader<NamespacedName>[];
+  /** Endpoints to be looked at: until a pass has brought them to the kernel. */
+  #changed = new Set<EndpointId>();
   /** Verdicts of an earlier life may be about owners that are others by now. */
   #mustRenew = false;
 
   constructor(options: EngineOptions) {
     this.#o = options;
-    const { log, passTimes: times } = options;
+    const { cluster, log, passTimes: times } = options;
+    this.#rows = new LocalRows(cluster.book);
+    this.#pods = [cluster.intent.pods.reader(), cluster.identities.rows.reader()];
     this.#passes = new Passes({ pass: async () => await this.#pass(), failure: 'pass failed', log, times });
   }
 
@@ -142,12 +154,16 @@ export class Engine implements Service {
     }
     await inSlices(this.#o.policies.follow());
     cluster.follow(clock.now());
-    for (const { id } of this.#o.allocator.expire()) repository.removeIdentity(id);
+    for (const { id } of this.#o.allocator.expire()) {
+      repository.removeIdentity(id);
+      installer.touch(id);
+    }
     const { generation } = repository.cidrs;
     const prefixesChanged = generation !== this.#prefixes && cluster.book.followPrefixes();
     this.#prefixes = generation;
     // A number must be on disk before the kernel hears of it: after a crash it must not mean another workload.
     this.#o.saveNumbers();
+    this.#follow();
     this.#adopt();
 
     this.#followTenants();
@@ -156,8 +172,8 @@ export class Engine implements Service {
     this.#reconcileLocal();
     this.#storeWords();
     this.#o.outside.settle();
-    this.#dropUnused();
-    const roomier = await installer.sweep(clock.now(), this.#namedRevisions());
+    for (const id of this.#who.takeUnused()) installer.drop(id, clock.now());
+    const roomier = await installer.sweep(clock.now(), this.#who.revisions);
     const settled = this.#o.allocator.settle();
     // Who gets one of them next must have no word that its former owner had: conntrack remembers those.
     if (settled) installer.unshare();
@@ -193,10 +209,40 @@ export class Engine implements Service {
   }
 
   #reconcileLocal(): void {
-    const { ipcache, local, outside } = this.#o;
-    const desired = this.#localAddresses();
-    outside.unsettle(local.moves(desired).filter((addr) => !ipcache.isNobodys(addr)));
-    local.reconcile(desired);
+    const { ipcache, local, outside, repository, nodeAddresses } = this.#o;
+    this.#drainEndpoints();
+    this.#rows.setNode(nodeAddresses());
+    const { generation } = repository.cidrs;
+    if (generation !== this.#localPrefixes) this.#rows.touchAll();
+    this.#localPrefixes = generation;
+    local.reconcile(this.#rows, (moved) => outside.unsettle(moved.filter((addr) => !ipcache.isNobodys(addr))));
+  }
+
+  #drainEndpoints(): void {
+    const { endpoints } = this.#o;
+    for (const id of endpoints.drain()) {
+      this.#changed.add(id);
+      this.#rows.setEndpoint(id, endpoints.get(id));
+    }
+  }
+
+  /** Endpoints that changed, or whose pod did, and who they are now. */
+  #follow(): void {
+    const { endpoints, installer, repository } = this.#o;
+    this.#drainEndpoints();
+    for (const reader of this.#pods) {
+      for (const pod of reader.drain()) for (const id of endpoints.idsOfPod(pod)) this.#changed.add(id);
+    }
+    for (const id of this.#changed) this.#note(id);
+    for (const id of repository.drainDirty()) installer.touch(id);
+  }
+
+  #note(id: EndpointId): void {
+    const { endpoints, words, installer } = this.#o;
+    const endpoint = endpoints.get(id);
+    const part = endpoint && { identity: this.identityOf(endpoint)?.id, word: words.get(id) };
+    const come = this.#who.set(id, part);
+    if (come !== undefined) installer.touch(come);
   }
 
   /** Once: what an earlier life had in force goes on until the tables that are wanted are there. */
@@ -227,21 +273,16 @@ export class Engine implements Service {
   }
 
   /**
-   * Makes the tables of all identities that endpoints here have. Endpoints that stay who they are go over to their new
+   * Makes the tables of identities that endpoints here have. Endpoints that stay who they are go over to their new
    * tables at once; when prefixes changed only where they close, because then the ipcache must follow first.
    */
   async #install(prefixesChanged: boolean): Promise<void> {
-    const { endpoints, installer, repository, clock } = this.#o;
-    repository.drainDirty();
-    const wanted = new Set<IdentityId>();
-    for (const endpoint of endpoints.values()) {
-      const identity = mayOpen(endpoint.state) ? this.identityOf(endpoint) : undefined;
-      if (identity !== undefined) wanted.add(identity.id);
-    }
-    await installer.prepare(wanted);
+    const { installer, repository, clock } = this.#o;
+    const isHere = (id: IdentityId): boolean => this.#who.has(id);
+    await installer.prepare(isHere);
     await installer.build();
-    for (const id of wanted) {
-      const installed = installer.install(id, clock.now());
+    for (const [id, installed] of installer.install(isHere, clock.now())) {
+      for (const endpoint of this.#who.endpointsOf(id)) this.#changed.add(endpoint);
       if (Object.values(installed.states).every(({ problem }) => problem === undefined)) continue;
       for (const { subject, problem } of shortfallEvents(installed, repository.policiesFor(id))) {
         this.#o.problems.report(subject, [problem]);
@@ -252,9 +293,9 @@ export class Engine implements Service {
 
   /** Of endpoints that stay who they are; `closing`: only where a direction is to close. */
   #storeWordsOfSame({ closing }: { closing: boolean }): void {
-    const { endpoints, words, installer } = this.#o;
-    for (const endpoint of endpoints.values()) {
-      const identity = mayOpen(endpoint.state) ? this.identityOf(endpoint) : undefined;
+    const { words, installer } = this.#o;
+    for (const endpoint of this.#changedOnes()) {
+      const identity = this.identityOf(endpoint);
       if (identity === undefined || words.get(endpoint.record.id)?.identity !== identity.id) continue;
       const states = Object.values(installer.get(identity.id)?.states ?? {});
       if (!closing || states.some(({ inForce }) => inForce === 'closed')) this.#storeWord(endpoint);
@@ -262,7 +303,17 @@ export class Engine implements Service {
   }
 
   #storeWords(): void {
-    for (const endpoint of this.#o.endpoints.values()) if (mayOpen(endpoint.state)) this.#storeWord(endpoint);
+    // What changes from here on is the next pass's.
+    const changed = this.#changed;
+    for (const endpoint of this.#changedOnes()) this.#storeWord(endpoint);
+    for (const id of changed) this.#note(id);
+    this.#changed = new Set();
+  }
+
+  /** Those that may have a word. */
+  #changedOnes(): Endpoint[] {
+    const found = Array.from(this.#changed, (id) => this.#o.endpoints.get(id));
+    return found.filter((endpoint) => endpoint !== undefined && mayOpen(endpoint.state)) as Endpoint[];
   }
 
   #storeWord(endpoint: Endpoint): void {
@@ -295,39 +346,5 @@ export class Engine implements Service {
     const bound = { ...record, pod: { ...record.pod, uid } };
     this.#o.saveEndpoint(bound);
     this.#o.endpoints.replaceRecord(bound);
-  }
-
-  #dropUnused(): void {
-    const { endpoints, words, installer, clock } = this.#o;
-    const stated = new Set<IdentityId>();
-    for (const endpoint of endpoints.values()) {
-      const word = words.get(endpoint.record.id);
-      const wanted = this.identityOf(endpoint);
-      if (word !== undefined) stated.add(word.identity);
-      if (wanted !== undefined) stated.add(wanted.id);
-    }
-    for (const [id] of installer.entries().toArray()) if (!stated.has(id)) installer.drop(id, clock.now());
-  }
-
-  #namedRevisions(): Set<PolicyRevision> {
-    const { endpoints, words } = this.#o;
-    const named = endpoints.values().flatMap(({ record }) => words.get(record.id)?.revision ?? []);
-    return new Set(named);
-  }
-
-  #localAddresses(): Map<Addr, EndpointValue> {
-    const { endpoints, nodeAddresses } = this.#o;
-    const { book } = this.#o.cluster;
-    const desired = new Map<Addr, EndpointValue>();
-    for (const addr of nodeAddresses()) {
-      const cidrIdentity = book.cidrIdentityOf('node', addr);
-      desired.set(addr, { endpoint: NODE, ifindex: ifindex(0), cidrIdentity });
-    }
-    for (const { state, record } of endpoints.values()) {
-      if (!isConnected(state)) continue;
-      const cidrIdentity = book.cidrIdentityOf('pod', record.addr);
-      desired.set(record.addr, { endpoint: record.id, ifindex: record.hostIfindex, cidrIdentity });
-    }
-    return desired;
   }
 }

@@ -1,5 +1,6 @@
 import type { EndpointsMap, EndpointValue } from '../datapath/index.ts';
 import type { Addr } from '../net/index.ts';
+import type { LocalChanges, LocalRows } from './local-rows.ts';
 
 const same = (a: EndpointValue, b: EndpointValue): boolean =>
   a.endpoint === b.endpoint && a.ifindex === b.ifindex && a.cidrIdentity === b.cidrIdentity;
@@ -8,6 +9,8 @@ const same = (a: EndpointValue, b: EndpointValue): boolean =>
 export class LocalAddresses {
   readonly #map: EndpointsMap;
   readonly #actual = new Map<Addr, EndpointValue>();
+  /** Everything is to be compared, not only what changed. */
+  #isUnsure = true;
 
   constructor(map: EndpointsMap) {
     this.#map = map;
@@ -16,6 +19,7 @@ export class LocalAddresses {
   /** Reads what an earlier life left. */
   async load(): Promise<void> {
     this.#actual.clear();
+    this.#isUnsure = true;
     for (const [addr, value] of await this.#map.entries()) this.#actual.set(addr, value);
   }
 
@@ -30,26 +34,35 @@ export class LocalAddresses {
   }
 
   /**
-   * Addresses that `desired` takes from the outside or from the node, or gives to the node: connections with them name no
-   * endpoint. Those with a pod do, and so are judged anew by themselves when it goes.
+   * Writes what is new or other of `rows`; after a failure the next call compares everything. `before` is told first of
+   * addresses that go from the outside or from the node to somebody else, or to the node: connections with them name no
+   * endpoint. Those with a pod do, and so are judged anew by themselves when it goes. E_DATAPATH_MAP_FULL.
    */
-  moves(desired: ReadonlyMap<Addr, EndpointValue>): Addr[] {
-    const gone = Array.from(this.#actual).filter(([addr, { endpoint }]) => endpoint === 0 && !desired.has(addr));
-    const come = Array.from(desired).filter(([addr, { endpoint }]) => {
+  reconcile(rows: Pick<LocalRows, 'changes' | 'desired'>, before: (moved: readonly Addr[]) => void): void {
+    const wanted = this.#isUnsure ? this.#withGone(rows.desired()) : rows.changes();
+    this.#isUnsure = true;
+    before(this.#moves(wanted));
+    for (const [addr, value] of wanted) if (value === undefined && this.#actual.has(addr)) this.remove(addr);
+    for (const [addr, value] of wanted) {
       const actual = this.#actual.get(addr);
-      return actual === undefined || (actual.endpoint === 0) !== (endpoint === 0);
-    });
-    return [...gone, ...come].map(([addr]) => addr);
-  }
-
-  /** E_DATAPATH_MAP_FULL. */
-  reconcile(desired: ReadonlyMap<Addr, EndpointValue>): void {
-    for (const addr of this.#actual.keys()) if (!desired.has(addr)) this.remove(addr);
-    for (const [addr, value] of desired) {
-      const actual = this.#actual.get(addr);
-      if (actual !== undefined && same(actual, value)) continue;
+      if (value === undefined || (actual !== undefined && same(actual, value))) continue;
       this.#map.set(addr, value);
       this.#actual.set(addr, value);
     }
+    this.#isUnsure = false;
+  }
+
+  #withGone(desired: LocalChanges): LocalChanges {
+    const gone = Array.from(this.#actual.keys()).filter((addr) => !desired.has(addr));
+    return new Map([...desired, ...gone.map((addr): [Addr, undefined] => [addr, undefined])]);
+  }
+
+  #moves(wanted: LocalChanges): Addr[] {
+    const moved = Array.from(wanted).filter(([addr, value]) => {
+      const actual = this.#actual.get(addr);
+      if (value === undefined) return actual?.endpoint === 0;
+      return actual === undefined || (actual.endpoint === 0) !== (value.endpoint === 0);
+    });
+    return moved.map(([addr]) => addr);
   }
 }

@@ -424,7 +424,9 @@ describe('an agent with other settings', () => {
     const asked = (resource: string, verb: string) =>
       lab.requests.some((request) => {
         const [, method, path = '', query = ''] = /^(\S+) ([^?]*)\??(.*)$/.exec(request) ?? [];
-        const reads = query.includes('watch=') ? 'watch' : 'list';
+        // A streamed list is what a list is to a server that has none.
+        const isList = !query.includes('watch=') || query.includes('sendInitialEvents=');
+        const reads = isList && verb === 'list' ? 'list' : 'watch';
         return path.endsWith(`/${resource}`) && (method === 'POST' ? 'create' : reads) === verb;
       });
     await lab.createPodObject('numbered', { app: 'numbered' });

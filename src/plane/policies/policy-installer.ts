@@ -67,6 +67,13 @@ export class PolicyInstaller {
   readonly #builder: TableBuilder;
   readonly #revisions: Revisions;
   readonly #installed = new Map<IdentityId, Installed>();
+  /** Whose tables are asked for, by identity and the other way round. */
+  readonly #rules = new Map<IdentityId, readonly RuleSet[]>();
+  readonly #usersOf = new Map<RuleSet, Set<IdentityId>>();
+  /** Their rules may be others. */
+  #touched = new Set<IdentityId>();
+  /** What is in force for them is to be decided again. */
+  #due = new Set<IdentityId>();
 
   constructor(options: PolicyInstallerOptions) {
     this.#o = options;
@@ -156,17 +163,56 @@ export class PolicyInstaller {
     this.#installed.set(id, { pair: taken, revision: taken.revision, states: { ingress: state(0), egress: state(1) } });
   }
 
-  /** Asks for the tables of these identities, and brings peers that joined or left into all that are there. */
-  async prepare(wanted: ReadonlySet<IdentityId>): Promise<void> {
-    const sets = new Set<RuleSet>();
-    // Of identities that are on their way out, too: a word still names them.
-    for (const id of new Set([...wanted, ...this.#installed.keys()])) {
-      if (this.#o.repository.identity(id)?.kind !== 'pod') continue;
-      const rules = this.#o.repository.rulesOf(id);
-      for (const direction of DIRECTIONS) if (!rules[direction].trivial) sets.add(rules[direction]);
+  /** The identity has come to this node, or its rules may be others. */
+  touch(id: IdentityId): void {
+    this.#touched.add(id);
+  }
+
+  /**
+   * Asks for the tables of what was touched, and brings peers that joined or left into all that are there. `isHere`: some
+   * endpoint has the identity; of those on their way out a word still names the tables.
+   */
+  async prepare(isHere: (id: IdentityId) => boolean): Promise<void> {
+    const touched = this.#touched;
+    this.#touched = new Set();
+    for (const id of touched) {
+      if (!isHere(id) && !this.#installed.has(id)) continue;
+      this.#ask(id);
+      this.#due.add(id);
     }
-    this.#builder.want(sets);
     await this.#builder.follow();
+  }
+
+  #ask(id: IdentityId): void {
+    const { repository } = this.#o;
+    const rules = repository.identity(id)?.kind === 'pod' ? repository.rulesOf(id) : undefined;
+    const sets = DIRECTIONS.flatMap((direction) => {
+      const set = rules?.[direction];
+      return set === undefined || set.trivial ? [] : [set];
+    });
+    const before = this.#rules.get(id) ?? [];
+    if (sets.length === 0) this.#rules.delete(id);
+    else this.#rules.set(id, sets);
+    // The new ones first: what both have stays held.
+    for (const set of sets) this.#use(set, id);
+    for (const set of before) if (!sets.includes(set)) this.#leave(set, id);
+  }
+
+  #use(set: RuleSet, id: IdentityId): void {
+    const users = this.#usersOf.get(set);
+    if (users !== undefined) users.add(id);
+    else {
+      this.#usersOf.set(set, new Set([id]));
+      this.#builder.want(set);
+    }
+  }
+
+  #leave(set: RuleSet, id: IdentityId): void {
+    const users = this.#usersOf.get(set);
+    users?.delete(id);
+    if (users?.size !== 0) return;
+    this.#usersOf.delete(set);
+    this.#builder.unwant(set);
   }
 
   /** Makes tables: the small ones now, the others beside the passes. */
@@ -174,8 +220,20 @@ export class PolicyInstaller {
     await this.#builder.build();
   }
 
-  /** Decides what is in force for the identity from now on. */
-  install(id: IdentityId, now: number): Installed {
+  /** Decides what is in force from now on for each identity that is here and of which it may be something else. */
+  install(isHere: (id: IdentityId) => boolean, now: number): ReadonlyMap<IdentityId, Installed> {
+    for (const set of this.#builder.drainTurned()) {
+      for (const id of this.#usersOf.get(set) ?? []) this.#due.add(id);
+    }
+    const due = this.#due;
+    const installed = new Map<IdentityId, Installed>();
+    for (const id of due) if (isHere(id)) installed.set(id, this.#installOne(id, now));
+    // Not before: should it fail, they are decided by the next pass.
+    this.#due = new Set();
+    return installed;
+  }
+
+  #installOne(id: IdentityId, now: number): Installed {
     const before = this.#installed.get(id);
     const rules = this.#o.repository.rulesOf(id);
     const states = {
@@ -195,6 +253,8 @@ export class PolicyInstaller {
   drop(id: IdentityId, now: number): void {
     const before = this.#installed.get(id);
     this.#installed.delete(id);
+    for (const set of this.#rules.get(id) ?? []) this.#leave(set, id);
+    this.#rules.delete(id);
     this.#o.repository.forget(id);
     if (before !== undefined) this.#revisions.leave(before.pair, now);
   }
@@ -211,6 +271,7 @@ export class PolicyInstaller {
       const pair = this.#revisions.take(before.pair.tables);
       this.#revisions.leave(before.pair, now);
       this.#installed.set(id, { ...before, pair, revision: pair.revision });
+      this.#due.add(id);
     }
   }
 
@@ -225,7 +286,7 @@ export class PolicyInstaller {
   }
 
   /** Deletes what no word names. True when that may have made room for a table that waits for some. */
-  async sweep(now: number, named: ReadonlySet<PolicyRevision>): Promise<boolean> {
+  async sweep(now: number, named: Pick<ReadonlySet<PolicyRevision>, 'has'>): Promise<boolean> {
     await this.#revisions.sweep(now, named);
     await this.#builder.sweep(now);
     return this.#builder.pending;

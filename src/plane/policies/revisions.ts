@@ -75,7 +75,7 @@ export class Revisions {
   }
 
   /** Deletes pairs whose time has come and that no word names. */
-  async sweep(now: number, named: ReadonlySet<PolicyRevision>): Promise<void> {
+  async sweep(now: number, named: Pick<ReadonlySet<PolicyRevision>, 'has'>): Promise<void> {
     await this.#pairs.sweep(now, ({ revision }) => named.has(revision));
   }
 

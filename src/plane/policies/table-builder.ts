@@ -61,7 +61,14 @@ export class TableBuilder {
   readonly #sets: VersionedSets<WrittenTable>;
   readonly #refusals: Refusals<RuleSet>;
   readonly #offers = new Map<RuleSet, Set<PolicyTableId>>();
-  #wanted: ReadonlySet<RuleSet> = new Set();
+  readonly #wanted = new Set<RuleSet>();
+  readonly #waiting = new Set<Built>();
+  /** Nobody wants them any more; a pair may still name their tables. */
+  readonly #leaving = new Set<Built>();
+  /** Tables that maybe nothing names or wants any more. */
+  readonly #doubtful = new Set<WrittenTable>();
+  /** Rule sets of which became something else. */
+  #turned = new Set<RuleSet>();
   readonly #serials: FreshNumbers;
   #worker: Promise<void> | undefined;
   #taken = 0;
@@ -71,7 +78,10 @@ export class TableBuilder {
   constructor(options: TableBuilderOptions) {
     this.#o = options;
     for (const [id, table] of options.leftovers) {
-      if (serialOf(id) > LAST_FLOOR) this.#written.set(id, { id, table, uses: 0 });
+      if (serialOf(id) <= LAST_FLOOR) continue;
+      const written = { id, table, uses: 0 };
+      this.#written.set(id, written);
+      this.#doubtful.add(written);
     }
     // What names a table is a pair, which goes by a grace of its own.
     this.#sets = new VersionedSets({ remove: async (tables) => await this.#remove(tables), graceMs: 0 });
@@ -114,21 +124,34 @@ export class TableBuilder {
     return this.#refusals.short;
   }
 
-  /** These are the rule sets that endpoints need; what is not among them is given up. */
-  want(sets: ReadonlySet<RuleSet>): void {
+  /** Endpoints need its table. */
+  want(set: RuleSet): void {
     const { repository } = this.#o;
-    this.#wanted = sets;
-    for (const set of sets) {
-      if (this.#built.has(set)) continue;
-      repository.hold(set);
-      const weight = repository
-        .weights(set)
-        .values()
-        .reduce((sum, own) => sum + own, 0);
-      const fresh = { written: undefined, problem: undefined, without: [], size: 0 };
-      this.#built.set(set, { set, state: 'waiting', weight, ...fresh });
-    }
-    this.#giveUp();
+    this.#wanted.add(set);
+    if (this.#built.has(set)) return;
+    repository.hold(set);
+    const weight = repository
+      .weights(set)
+      .values()
+      .reduce((sum, own) => sum + own, 0);
+    const fresh = { written: undefined, problem: undefined, without: [], size: 0 };
+    const built: Built = { set, state: 'waiting', weight, ...fresh };
+    this.#built.set(set, built);
+    this.#turn(built, 'waiting');
+  }
+
+  /** Nobody needs it any more. */
+  unwant(set: RuleSet): void {
+    this.#wanted.delete(set);
+    const built = this.#built.get(set);
+    if (built !== undefined) this.#leaving.add(built);
+  }
+
+  /** Rule sets of which became something else since the last call. */
+  drainTurned(): ReadonlySet<RuleSet> {
+    const turned = this.#turned;
+    this.#turned = new Set();
+    return turned;
   }
 
   /** A table of an earlier life that may be the one of this set. */
@@ -148,18 +171,21 @@ export class TableBuilder {
   /** One pair less. */
   unuse(id: PolicyTableId): void {
     const written = this.#written.get(id);
-    if (written !== undefined) written.uses -= 1;
+    if (written === undefined) return;
+    written.uses -= 1;
+    this.#doubtful.add(written);
   }
 
   /** Brings peers that joined or left into the tables that are there, before anything states them. */
   async follow(): Promise<void> {
+    this.#giveUp();
     for (const set of this.#o.repository.drainChanged()) {
       const built = this.#built.get(set);
       if (built !== undefined) await this.#extend(built);
     }
     for (const set of this.#refusals.retry()) {
       const built = this.#built.get(set);
-      if (built?.state === 'refused') built.state = 'waiting';
+      if (built?.state === 'refused') this.#turn(built, 'waiting');
       else if (built !== undefined) await this.#extend(built);
     }
   }
@@ -167,15 +193,14 @@ export class TableBuilder {
   /** Makes the small tables that are waited for; the large ones, and what takes too long, go on beside the passes. */
   async build(): Promise<void> {
     const began = performance.now();
-    const waiting = Array.from(this.#built.values()).filter(({ state }) => state === 'waiting');
-    waiting.sort((a, b) => a.weight - b.weight);
+    const waiting = Array.from(this.#waiting).sort((a, b) => a.weight - b.weight);
     for (const built of waiting) {
       if (built.weight > SMALL || performance.now() - began > PASS_MS) break;
       // Beside the passes somebody may have taken it meanwhile.
       if (built.state === 'waiting') await this.#make(built);
     }
     if (this.#worker !== undefined || this.#stopped) return;
-    if (!waiting.some(({ state }) => state === 'waiting')) return;
+    if (this.#waiting.size === 0) return;
     this.#worker = this.#work().catch((error: unknown) => {
       this.#worker = undefined;
       this.#failure = errorMessage(error);
@@ -197,15 +222,38 @@ export class TableBuilder {
   /** Deletes tables that nothing names and nobody wants. */
   async sweep(now: number): Promise<void> {
     this.#giveUp();
+    this.#retire(now);
+    await this.#sets.sweep(now);
+  }
+
+  #retire(now: number): void {
+    if (this.#doubtful.size === 0) return;
     const current = new Set(Array.from(this.#built.values(), ({ written }) => written));
     for (const offered of this.#offers.values()) {
       for (const id of offered) current.add(this.#written.get(id));
     }
-    for (const written of this.#written.values()) {
+    for (const written of this.#doubtful) {
       if (written.uses > 0 || current.has(written)) this.#sets.keep(written);
       else this.#sets.retire(written, now);
     }
-    await this.#sets.sweep(now);
+    this.#doubtful.clear();
+  }
+
+  #turn(built: Built, state: Built['state']): void {
+    built.state = state;
+    if (state === 'waiting') this.#waiting.add(built);
+    else this.#waiting.delete(built);
+    this.#turned.add(built.set);
+  }
+
+  /** Nobody offers them any more. */
+  #withdrawOffers(set: RuleSet): void {
+    for (const id of this.#offers.get(set) ?? []) this.#doubt(this.#written.get(id));
+    this.#offers.delete(set);
+  }
+
+  #doubt(written: WrittenTable | undefined): void {
+    if (written !== undefined) this.#doubtful.add(written);
   }
 
   /** Could not be deleted yet. */
@@ -222,10 +270,14 @@ export class TableBuilder {
 
   /** What is still named stays, and follows its peers, until something else is in force. */
   #giveUp(): void {
-    for (const built of this.#built.values()) {
-      if (this.#wanted.has(built.set) || (built.written?.uses ?? 0) > 0) continue;
+    for (const built of this.#leaving) {
+      if (!this.#wanted.has(built.set) && (built.written?.uses ?? 0) > 0) continue;
+      this.#leaving.delete(built);
+      if (this.#wanted.has(built.set)) continue;
       this.#built.delete(built.set);
-      this.#offers.delete(built.set);
+      this.#waiting.delete(built);
+      this.#withdrawOffers(built.set);
+      this.#doubt(built.written);
       this.#refusals.accept(built.set);
       this.#o.repository.release(built.set);
     }
@@ -233,7 +285,7 @@ export class TableBuilder {
 
   async #work(): Promise<void> {
     for (;;) {
-      const waiting = Array.from(this.#built.values()).filter(({ state }) => state === 'waiting');
+      const waiting = Array.from(this.#waiting);
       const [first] = waiting;
       if (first === undefined || this.#stopped) {
         // In the same turn as the last look: a table that came to wait in between would wait for the next pass.
@@ -250,28 +302,35 @@ export class TableBuilder {
 
   async #make(built: Built): Promise<void> {
     const { set } = built;
-    built.state = 'building';
+    this.#turn(built, 'building');
     try {
       const { table, without } = await this.#compile(built);
       if (this.#built.get(set) !== built) return;
       this.#checkShare(built, table.size);
       built.size = table.size;
+      this.#doubt(built.written);
       built.written = this.#adopted(set, table) ?? (await this.#write(table));
+      this.#sets.keep(built.written);
+      // It may have been given up meanwhile.
+      this.#doubt(built.written);
       built.without = without;
       built.problem = without.length === 0 ? undefined : tooLarge(without, this.#o.limits.table);
-      built.state = 'ready';
+      this.#turn(built, 'ready');
       this.#refusals.accept(set);
       await this.#extend(built);
     } catch (error) {
-      built.state = 'waiting';
+      const isThere = this.#built.get(set) === built;
+      // What has nothing to do with the table is thrown on, and it waits.
+      if (isThere) this.#turn(built, 'waiting');
       const problem = refusal(set, error);
       built.problem = problem;
-      built.state = 'refused';
+      this.#turn(built, 'refused');
+      this.#doubt(built.written);
       built.written = undefined;
       built.size = 0;
-      this.#refuse(set, problem, error);
+      if (isThere) this.#refuse(set, problem, error);
     } finally {
-      this.#offers.delete(set);
+      this.#withdrawOffers(set);
     }
   }
 
@@ -323,7 +382,7 @@ export class TableBuilder {
     if (built.state === 'refused') {
       // Who left may make it fit.
       set.changed.clear();
-      built.state = 'waiting';
+      this.#turn(built, 'waiting');
       return;
     }
     if (built.state !== 'ready' || !(written?.table instanceof CompiledTable)) return;
@@ -332,21 +391,27 @@ export class TableBuilder {
     set.changed.clear();
     const peers = await inSlices(table.regroup(changed));
     if (table.size > this.#o.limits.table) {
-      built.state = 'waiting';
+      this.#turn(built, 'waiting');
       return;
     }
     try {
       this.#checkShare(built, table.size);
       await this.#o.tables.extend(written.id, peers);
       built.size = table.size;
-      if (built.without.length === 0) built.problem = undefined;
+      if (built.without.length === 0) this.#say(built, undefined);
       this.#refusals.accept(set);
     } catch (error) {
       const problem = refusal(set, error);
-      built.problem = problem;
+      this.#say(built, problem);
       this.#refuse(set, problem, error);
       for (const [peer, group] of peers) if (group !== 0) set.changed.add(peer);
     }
+  }
+
+  #say(built: Built, problem: MembraneError | undefined): void {
+    if (built.problem === problem) return;
+    built.problem = problem;
+    this.#turned.add(built.set);
   }
 
   #refuse(set: RuleSet, problem: MembraneError, error: unknown): void {
