@@ -7,7 +7,7 @@ type FakeObject = {
   metadata: { namespace?: string; name: string; resourceVersion?: string } & Record<string, unknown>;
 };
 type Change = { version: number; collection: string; line: string };
-type Watcher = { collection: string; response: http.ServerResponse };
+type Watcher = { collection: string; response: http.ServerResponse; isList: boolean };
 
 /** What the server does instead of answering properly. Each counts down by one a request; `undefined` = always good. */
 export type FakeFaults = {
@@ -63,8 +63,9 @@ export class FakeApiServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  /** Those of streamed lists are not among them. */
   get watches(): number {
-    return this.#watchers.size;
+    return this.#watchers.values().reduce((sum, { isList }) => sum + (isList ? 0 : 1), 0);
   }
 
   /** Creates or replaces. `collection` is a path, e.g. `/api/v1/pods`. */
@@ -184,7 +185,7 @@ export class FakeApiServer {
       response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
     }
     if (cut !== undefined) return void response.end();
-    this.#keep(url, response);
+    this.#keep(url, response, true);
     if (streams === 'endless') return;
     const annotations = { 'k8s.io/initial-events-end': 'true' };
     const object = { metadata: { resourceVersion: String(this.#version), annotations } };
@@ -199,11 +200,11 @@ export class FakeApiServer {
     for (const change of this.#history) {
       if (change.version > from && change.collection === url.pathname) response.write(`${change.line}\n`);
     }
-    this.#keep(url, response);
+    this.#keep(url, response, false);
   }
 
-  #keep(url: URL, response: http.ServerResponse): void {
-    const watcher = { collection: url.pathname, response };
+  #keep(url: URL, response: http.ServerResponse, isList: boolean): void {
+    const watcher = { collection: url.pathname, response, isList };
     this.#watchers.add(watcher);
     response.on('close', () => this.#watchers.delete(watcher));
   }

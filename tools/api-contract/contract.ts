@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { KubeConnection } from '../../src/kube/index.ts';
 import { type KubeRequest, KubeTransport } from '../../src/kube/transport.ts';
@@ -13,12 +14,15 @@ type Step = {
   readonly body?: unknown;
   readonly status: number;
   readonly answer?: unknown;
+  readonly until?: unknown;
   readonly events?: readonly unknown[];
   readonly keep?: Readonly<Record<string, string>>;
 };
 export type Case = { readonly case: string; readonly steps: readonly Step[] };
 
 export const CASES = parse(readFileSync(join(import.meta.dirname, 'cases.yaml'), 'utf8')) as readonly Case[];
+
+const PATIENCE_MS = 30_000;
 
 type Answer = { readonly status: number; readonly body: unknown; readonly lines: readonly unknown[] };
 
@@ -45,9 +49,15 @@ export class Contract {
   async run({ steps }: Case): Promise<string[]> {
     const wrong: string[] = [];
     for (const step of steps) {
-      const { ask, status, answer, events, keep = {}, ...how } = this.#filled(step);
+      const { ask, status, answer, until, events, keep = {}, ...how } = this.#filled(step);
       const [method = '', path = ''] = ask.split(' ');
-      const got = await this.#send(method as KubeRequest['method'], path, how);
+      const send = async () => await this.#send(method as KubeRequest['method'], path, how);
+      let got = await send();
+      const deadline = Date.now() + PATIENCE_MS;
+      while (until !== undefined && differences(until, got.body).length > 0 && Date.now() < deadline) {
+        await sleep(100);
+        got = await send();
+      }
       const found = [
         ...differences(status, got.status, 'status'),
         ...(answer === undefined ? [] : differences(answer, got.body)),

@@ -68,6 +68,7 @@ function customDefinition(crd: KubeObject, version: JsonObject, names: JsonObjec
     group,
     version: name,
     resource: stringAt(names, 'plural') ?? '',
+    custom: true,
     singular: stringAt(names, 'singular') ?? kind.toLowerCase(),
     kind,
     namespaced: stringAt(crd, 'spec', 'scope') === 'Namespaced',

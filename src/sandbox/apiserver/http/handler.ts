@@ -14,6 +14,7 @@ import { Selection } from '../store/selection.ts';
 import { Discovery, verbsOf } from './discovery.ts';
 import type { Exchange } from './exchange.ts';
 import { Lister } from './list.ts';
+import { checkListOptions, isWatch } from './list-options.ts';
 import { answerMeta } from './meta-routes.ts';
 import { negotiateForm } from './negotiate.ts';
 import { presentList, presentObject } from './present.ts';
@@ -140,7 +141,8 @@ export class Handler {
       fieldSelector: query.get('fieldSelector') ?? '',
     });
     if (method === 'GET' || method === 'HEAD') {
-      if (query.get('watch') === 'true' || query.get('watch') === '1') {
+      checkListOptions(query);
+      if (isWatch(query)) {
         const { signal } = this.#options;
         streamWatch(exchange, { store: this.#store, selection, form, now: () => clock.now(), signal });
         return;

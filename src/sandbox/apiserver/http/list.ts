@@ -54,23 +54,10 @@ export class Lister {
   }
 
   #checkVersion(query: URLSearchParams): void {
-    const match = query.get('resourceVersionMatch') ?? '';
-    const version = query.get('resourceVersion') ?? '';
-    if (match !== '' && version === '') {
-      throw badRequest(
-        'resourceVersionMatch is forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-      );
-    }
-    if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
-      throw badRequest(`resourceVersionMatch: Unsupported value: ${JSON.stringify(match.slice(0, 64))}`);
-    }
-    const asked = numberOf(version, 'resourceVersion');
+    const asked = numberOf(query.get('resourceVersion'), 'resourceVersion');
     const current = this.#store.storage.revision;
     if (asked > current) throw tooLargeResourceVersion(asked, current);
-    if (match === 'Exact' && asked !== current) {
-      if (asked === 0) throw badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
-      throw goneTooOld(asked, current);
-    }
+    if (query.get('resourceVersionMatch') === 'Exact' && asked !== current) throw goneTooOld(asked, current);
   }
 }
 

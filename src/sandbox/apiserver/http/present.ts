@@ -12,6 +12,16 @@ function partial(object: KubeObject, version: string): JsonObject {
   return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
 }
 
+/**
+ * An item of a list. Of a kind that is built in it says neither kind nor apiVersion, which the list says for all; items of
+ * custom kinds carry both. Source: API conventions, "Lists and Simple kinds"; kubernetes/kubernetes#3030.
+ */
+function itemJson(definition: ResourceDefinition, stored: Stored): string {
+  if (definition.custom === true) return stored.json;
+  const { kind, apiVersion, ...item } = stored.object;
+  return JSON.stringify(item);
+}
+
 export function presentObject(definition: ResourceDefinition, object: KubeObject, form: Form, now: number): string {
   switch (form.as) {
     case 'json':
@@ -37,7 +47,7 @@ export function presentList(
   switch (form.as) {
     case 'json': {
       const head = JSON.stringify({ kind: `${definition.kind}List`, apiVersion: apiVersionOf(definition), metadata });
-      return `${head.slice(0, -1)},"items":[${items.map((stored) => stored.json).join(',')}]}`;
+      return `${head.slice(0, -1)},"items":[${items.map((stored) => itemJson(definition, stored)).join(',')}]}`;
     }
     case 'partial':
       return JSON.stringify({

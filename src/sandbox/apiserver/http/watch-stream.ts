@@ -1,4 +1,3 @@
-import { badRequest } from '../status.ts';
 import type { Stored, StoredEvent } from '../storage/stored.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { Selection } from '../store/selection.ts';
@@ -29,9 +28,6 @@ export function streamWatch(exchange: Exchange, context: WatchContext): void {
   const bookmarks = query.get('allowWatchBookmarks') === 'true' || query.get('allowWatchBookmarks') === '1';
   const initialEvents = query.get('sendInitialEvents') === 'true';
   const asked = query.get('resourceVersion') ?? '';
-  if (initialEvents && (query.get('resourceVersionMatch') !== 'NotOlderThan' || !bookmarks)) {
-    throw badRequest('sendInitialEvents needs allowWatchBookmarks=true and resourceVersionMatch=NotOlderThan');
-  }
   const revision = numberOf(asked, 'resourceVersion');
   const replayAll = initialEvents || (revision === 0 && query.get('sendInitialEvents') !== 'false');
   const presenter = new EventPresenter(selection.definition, context.form, context.now);
@@ -94,7 +90,7 @@ export function streamWatch(exchange: Exchange, context: WatchContext): void {
   response.flushHeaders();
   const tell = async (): Promise<void> => {
     if (!(await writeInitial(response, initial, presenter)) || ended) return;
-    if (initialEvents) bookmark(true);
+    if (initialEvents && bookmarks) bookmark(true);
     sink = (event) => {
       const type = selection.eventType(event);
       if (type !== undefined) write(presenter.change(type, event));

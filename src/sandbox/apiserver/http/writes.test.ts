@@ -25,7 +25,7 @@ describe('create', () => {
     expect((await api.post(`${PODS}?dryRun=All`, podOf('a'))).status).toBe(201);
     expect((await api.get(`${PODS}/a`)).status).toBe(404);
     expect((await api.post(`${PODS}?dryRun=All`, podOf('A_'))).status).toBe(422);
-    expect((await api.post(`${PODS}?dryRun=Some`, podOf('a'))).status).toBe(400);
+    expect((await api.post(`${PODS}?dryRun=Some`, podOf('a'))).status).toBe(422);
   });
 
   test('says which namespace is missing', async () => {

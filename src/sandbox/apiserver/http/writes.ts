@@ -1,30 +1,38 @@
-import { required } from '../../../model/index.ts';
+import { type FieldError, invalid, notSupported, required } from '../../../model/index.ts';
 import { isObject, type Json, type JsonObject, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { parseJsonBody, parseYamlBody } from '../parse.ts';
 import { patchTypeOf } from '../patch/index.ts';
 import type { ResourceDefinition } from '../resource.ts';
-import { badRequest, isApiError } from '../status.ts';
+import { badRequest, isApiError, unsupportedMediaType } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
 import type { DeleteOptions, FieldValidation, ObjectKey, PropagationPolicy, WriteOptions } from '../store/options.ts';
 import type { Selection } from '../store/selection.ts';
 import { invalidObject } from '../validate/invalid-object.ts';
 import type { Exchange } from './exchange.ts';
 import type { Lister } from './list.ts';
+import { invalidOptions } from './list-options.ts';
 
-const FIELD_VALIDATIONS = new Set(['Strict', 'Warn', 'Ignore']);
+const FIELD_VALIDATIONS = ['', 'Ignore', 'Strict', 'Warn'];
+
+/** What the options of a request are called, by its method. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+  DELETE: 'DeleteOptions',
+};
 
 export function writeOptionsOf(exchange: Exchange, subresource: string | undefined): WriteOptions {
   const { query } = exchange;
   // The default of the real server since 1.27.
   const fieldValidation = query.get('fieldValidation') || 'Warn';
-  if (!FIELD_VALIDATIONS.has(fieldValidation)) {
-    throw badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(fieldValidation.slice(0, 64))}: supported values: "", "Ignore", "Strict", "Warn"`,
-    );
+  if (!FIELD_VALIDATIONS.includes(fieldValidation)) {
+    const faults = [notSupported('fieldValidation', fieldValidation.slice(0, 64), FIELD_VALIDATIONS)];
+    throw invalidOptions(optionsOf(exchange), faults);
   }
   return {
-    dryRun: isDryRun(query.getAll('dryRun')),
+    dryRun: isDryRun(exchange, query.getAll('dryRun')),
     fieldManager: query.get('fieldManager') || defaultManager(exchange),
     fieldValidation: fieldValidation as FieldValidation,
     force: query.get('force') === 'true',
@@ -39,13 +47,17 @@ function defaultManager(exchange: Exchange): string {
   return (exchange.header('user-agent') ?? '').split('/')[0]?.slice(0, 128) || 'unknown';
 }
 
-function isDryRun(values: readonly string[]): boolean {
+function isDryRun(exchange: Exchange, values: readonly string[]): boolean {
   const given = values.filter((value) => value !== '');
   const unknown = given.find((value) => value !== 'All');
   if (unknown !== undefined) {
-    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(unknown.slice(0, 64))}: supported values: "All"`);
+    throw invalidOptions(optionsOf(exchange), [notSupported('dryRun', unknown.slice(0, 64), ['All'])]);
   }
   return given.length > 0;
+}
+
+function optionsOf({ method }: Exchange): string {
+  return OPTIONS[method] ?? 'ListOptions';
 }
 
 export async function createObject(
@@ -74,6 +86,11 @@ export async function updateObject(
   if (name !== key.name) {
     throw badRequest(`the name of the object (${name.slice(0, 253)}) does not match the name on the URL (${key.name})`);
   }
+  // Kinds that are built in may be replaced unseen, most of them.
+  if (definition.custom === true && (stringAt(value, 'metadata', 'resourceVersion') ?? '') === '') {
+    const faults = [invalid('metadata.resourceVersion', 0, 'must be specified for an update')];
+    throw invalidObject(definition.kind, definition.group, key.name, faults);
+  }
   return store.update(definition, value, { ...writeOptionsOf(exchange, subresource), duplicates, key });
 }
 
@@ -85,6 +102,12 @@ export async function patchObject(
   subresource: string | undefined,
 ): Promise<{ object: KubeObject; created: boolean }> {
   const type = patchTypeOf(exchange.contentType);
+  // It needs the Go type of the object.
+  if (type === 'strategic' && definition.custom === true) {
+    throw unsupportedMediaType(
+      'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+    );
+  }
   const body = await exchange.body();
   const options = writeOptionsOf(exchange, subresource);
   if (type === 'apply') {
@@ -113,7 +136,7 @@ export async function deleteOptionsOf(exchange: Exchange): Promise<DeleteOptions
   return {
     admit: exchange.admitDeletion,
     gracePeriodSeconds: seconds === undefined || seconds === null ? undefined : graceOf(seconds),
-    dryRun: isDryRun([...query.getAll('dryRun'), ...dryRun]),
+    dryRun: isDryRun(exchange, [...query.getAll('dryRun'), ...dryRun]),
     propagationPolicy: propagationOf(query.get('propagationPolicy') ?? given['propagationPolicy'], orphans),
     preconditions: {
       uid: stringAt(preconditions, 'uid'),
@@ -122,20 +145,23 @@ export async function deleteOptionsOf(exchange: Exchange): Promise<DeleteOptions
   };
 }
 
-const PROPAGATION_POLICIES: readonly PropagationPolicy[] = ['Foreground', 'Background', 'Orphan'];
+const PROPAGATION_POLICIES: readonly PropagationPolicy[] = ['Background', 'Foreground', 'Orphan'];
 
 /** `orphans`: the older way to say it. */
 function propagationOf(policy: Json | undefined, orphans: Json | undefined): PropagationPolicy | undefined {
-  if (policy === undefined || policy === null || policy === '') {
-    if (orphans === undefined || orphans === null || orphans === '') return undefined;
+  const isSaid = (value: Json | undefined): boolean => value !== undefined && value !== null && value !== '';
+  if (!isSaid(policy)) {
+    if (!isSaid(orphans)) return undefined;
     return orphans === true || orphans === 'true' ? 'Orphan' : 'Background';
   }
+  const shown = typeof policy === 'string' ? policy.slice(0, 64) : '';
+  const refuse = (fault: FieldError): Error => invalidOptions('DeleteOptions', [fault]);
+  if (isSaid(orphans)) {
+    throw refuse(invalid('propagationPolicy', shown, 'orphanDependents and deletionPropagation cannot be both set'));
+  }
   const found = PROPAGATION_POLICIES.find((name) => name === policy);
-  if (found !== undefined) return found;
-  const supported = PROPAGATION_POLICIES.map((name) => JSON.stringify(name)).join(', ');
-  throw badRequest(
-    `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy).slice(0, 64)}: supported values: ${supported}, "nil"`,
-  );
+  if (found === undefined) throw refuse(notSupported('propagationPolicy', shown, [...PROPAGATION_POLICIES, 'nil']));
+  return found;
 }
 
 function graceOf(value: Json): number {

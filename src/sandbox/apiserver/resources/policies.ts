@@ -15,6 +15,7 @@ export function policyDefinition({ names: { plural, ...names }, validate, warnin
   return {
     ...names,
     resource: plural,
+    custom: true,
     schema: struct(`${reversed}.${names.version}.${names.kind}`, { ...objectFields, spec: any }),
     generation: true,
     nameFaults: dnsSubdomainFaults,
