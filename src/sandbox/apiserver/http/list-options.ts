@@ -28,14 +28,17 @@ function watchFaults(query: URLSearchParams): FieldError[] {
       ? [forbiddenField(MATCH, `${name} requires setting ${MATCH} to NotOlderThan`)]
       : [notSupported(MATCH, match, ['NotOlderThan'])];
   }
-  return match === '' ? [] : [forbiddenField(MATCH, `${MATCH} is forbidden for watch unless sendInitialEvents is provided`)];
+  return match === ''
+    ? []
+    : [forbiddenField(MATCH, `${MATCH} is forbidden for watch unless sendInitialEvents is provided`)];
 }
 
 function listFaults(query: URLSearchParams): FieldError[] {
   const match = query.get(MATCH) ?? '';
   const version = query.get('resourceVersion') ?? '';
   const faults: FieldError[] = [];
-  if (query.has('sendInitialEvents')) faults.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  if (query.has('sendInitialEvents'))
+    faults.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
   if (match === '') return faults;
   if (version === '') faults.push(forbiddenField(MATCH, `${MATCH} is forbidden unless resourceVersion is provided`));
   if ((query.get('continue') ?? '') !== '') {

@@ -18,8 +18,7 @@ function partial(object: KubeObject, version: string): JsonObject {
  */
 function itemJson(definition: ResourceDefinition, stored: Stored): string {
   if (definition.custom === true) return stored.json;
-  const { kind, apiVersion, ...item } = stored.object;
-  return JSON.stringify(item);
+  return JSON.stringify({ ...stored.object, kind: undefined, apiVersion: undefined });
 }
 
 export function presentObject(definition: ResourceDefinition, object: KubeObject, form: Form, now: number): string {
