@@ -18,3 +18,11 @@ export {
   TENANT,
 } from './resources/index.ts';
 export { readServiceRanges, type ServiceRangesReading } from './service-ranges.ts';
+export {
+  KEPT_TENANT,
+  type KeptTenant,
+  TENANT_FINALIZER,
+  type TenantCondition,
+  TenantObjects,
+  type TenantStatus,
+} from './tenant-store.ts';

@@ -50,4 +50,6 @@ export type TenantRow = ObjectRow & {
   readonly systemServices: readonly SystemService[];
   /** Why its namespaces are closed: it is being deleted, or says something that is not understood. */
   readonly closed: string | undefined;
+  /** It is being deleted: what somebody else claims is his. */
+  readonly isLeaving: boolean;
 };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ConfigFailures, gatherSettings, keysOf, parseSettings, type Settings } from '../base/configuration.ts';
 import { LOG_LEVELS } from '../base/index.ts';
 import { isAddr } from '../net/index.ts';
+import { tenancySchema } from '../tenant/index.ts';
 import { operatorErrors } from './errors.ts';
 
 const path = z.string().regex(/^\//, 'must be an absolute path');
@@ -85,6 +86,7 @@ const configSchema = z.strictObject({
     .describe('Seconds that the API server keeps one watch; 5 s of silence more and it is asked anew.'),
   lease: leaseSchema,
   identity: identitySchema,
+  tenancy: tenancySchema,
   metrics: metricsSchema,
   log: logSchema,
 });

@@ -4,12 +4,21 @@ import { metricsServer } from '../api/index.ts';
 import { type Lifecycle, type Logger, type Service, systemClock } from '../base/index.ts';
 import { createRegistry } from '../base/metrics.ts';
 import { IdentityCollection } from '../identity/index.ts';
-import { findConnection, IdentityObjects, IdentityReceipts, KubeClient, LeaseObject } from '../kube/index.ts';
+import {
+  findConnection,
+  IdentityObjects,
+  IdentityReceipts,
+  KubeClient,
+  LeaseObject,
+  TenantObjects,
+} from '../kube/index.ts';
 import { ClusterView } from './cluster-view.ts';
 import { Collector } from './collector.ts';
 import type { OperatorConfig } from './config.ts';
 import { LeaderElection } from './leader-election.ts';
 import { CollectorMetrics } from './metrics.ts';
+import { TenantKeeper } from './tenant-keeper.ts';
+import { TenantView } from './tenant-view.ts';
 
 /** One operator, wired by hand. */
 export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle, log: Logger): Promise<void> {
@@ -31,6 +40,15 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
       namespaceShare: namespaceShare / 100,
     });
   const collector = new Collector({ collection, view, metrics, intervalMs: interval * 1_000, clock, log });
+  const tenants = new TenantView({ client, watchSeconds: config.watchSeconds, clock, log });
+  const keeper = new TenantKeeper({
+    view: tenants,
+    store: new TenantObjects(client),
+    settings: config.tenancy,
+    intervalMs: 500,
+    clock,
+    log,
+  });
   const { name, namespace = connection.namespace, seconds } = config.lease;
   const identity = `${hostname()}_${randomUUID()}`;
   const lease = new LeaseObject(client, { name, namespace });
@@ -40,11 +58,16 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
       life.spawn('leader election', async (signal) => {
         await election.run(async (term) => {
           metrics.leads(true);
-          await collector.run(term).finally(() => metrics.leads(false));
+          await Promise.all([collector.run(term), keeper.run(term)]).finally(() => metrics.leads(false));
         }, signal);
       }),
     stop: async () => client.close(),
   };
-  await lifecycle.start(...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []), view, leading);
+  await lifecycle.start(
+    ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
+    view,
+    tenants,
+    leading,
+  );
   log.info({ server: client.server, lease: `${namespace}/${name}`, identity }, 'operator runs');
 }

@@ -26,7 +26,7 @@ const tenants = fc.uniqueArray(
     prefix: fc.option(fc.constantFrom(...PREFIXES), { nil: undefined }),
     world: fc.constantFrom(...TENANT_WORLDS),
     nodes: fc.constantFrom(...TENANT_NODES),
-    closed: fc.option(fc.constant('it is being deleted'), { nil: undefined, freq: 8 }),
+    closed: fc.option(fc.constantFrom('it is being deleted', 'not understood'), { nil: undefined, freq: 8 }),
   }),
   { selector: ({ name }) => name },
 );
@@ -51,8 +51,10 @@ function oracle({ tenants: all, settings: { unassigned, systemNamespaces } }: Sa
         tenant.claims?.names.includes(namespace) === true ||
         (tenant.claims?.prefix !== undefined && namespace.startsWith(tenant.claims.prefix)),
     );
-    const [only] = claims;
-    if (claims.length > 1) return 'closed';
+    const staying = claims.filter(({ isLeaving }) => !isLeaving);
+    const counting = staying.length > 0 ? staying : claims;
+    const [only] = counting;
+    if (counting.length > 1) return 'closed';
     if (only !== undefined) return only.closed !== undefined || only.name === 'system' ? 'closed' : only;
     return unassigned === 'Open' ? 'nobody' : 'closed';
   };
@@ -95,7 +97,12 @@ test('the rows of the kernel, what users are told and the documentation say the 
   fc.assert(
     fc.property(tenants, settings, end, end, (drawn, chosen, from, to) => {
       const rows = drawn.map(({ name, names, prefix, world, nodes, closed }) =>
-        tenantRow(name, { claims: { names, prefix }, boundary: { world, nodes }, closed }),
+        tenantRow(name, {
+          claims: { names, prefix },
+          boundary: { world, nodes },
+          closed,
+          isLeaving: closed === 'it is being deleted',
+        }),
       );
       const membership = new Membership(rows, chosen);
       const kernel = (one: End): KernelEnd =>

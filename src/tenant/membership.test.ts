@@ -66,9 +66,15 @@ describe('Membership', () => {
   });
 
   it('closes what a tenant claims that is being deleted or not understood', () => {
-    const membership = new Membership([{ ...shop, closed: 'it is being deleted' }], OPEN);
+    const leaving = { ...shop, closed: 'it is being deleted', isLeaving: true };
+    const membership = new Membership([leaving], OPEN);
     expect(membership.of('shop-web')).toMatchObject({ why: 'tenant shop is closed: it is being deleted' });
     expect(whose(membership, 'other')).toBe('unassigned');
+    const heir = new Membership([leaving, claim('heir', ['shop-web'])], OPEN);
+    expect([whose(heir, 'shop-web'), whose(heir, 'shop-db')], 'but for what another claims').toEqual([
+      'heir',
+      'closed',
+    ]);
   });
 
   it('closes everything that is not claimed while nobody can say what one claims', () => {

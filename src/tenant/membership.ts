@@ -67,14 +67,16 @@ export class Membership {
     return found;
   }
 
-  /** Who claim it, in the order of their names. */
+  /** Who claim it, in the order of their names: of those that are being deleted only where there are no others. */
   claimants(namespace: string): readonly TenantRow[] {
     const found = new Set(this.#byName.get(namespace));
     const longest = Math.min(namespace.length, this.#longestPrefix);
     for (let length = 1; length <= longest; length += 1) {
       for (const tenant of this.#byPrefix.get(namespace.slice(0, length)) ?? []) found.add(tenant);
     }
-    return Array.from(found).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const staying = Array.from(found).filter(({ isLeaving }) => !isLeaving);
+    const claimants = staying.length > 0 ? staying : Array.from(found);
+    return claimants.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   #decide(namespace: string): Belonging {

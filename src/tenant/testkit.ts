@@ -18,6 +18,7 @@ export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRo
     imports: [],
     systemServices: ['dns'],
     closed: undefined,
+    isLeaving: false,
     ...more,
   };
 }

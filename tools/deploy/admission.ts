@@ -73,3 +73,44 @@ export const admission = (metadata: object): readonly object[] => [
     spec: { policyName: 'membrane-agents', validationActions: ['Deny'] },
   },
 ];
+
+/** Whether the namespace that is made is one that the Tenant claims. */
+const CLAIMED =
+  '(has(params.spec.namespaces.names) && object.metadata.name in params.spec.namespaces.names) || (has(params.spec.namespaces.prefix) && object.metadata.name.startsWith(params.spec.namespaces.prefix))';
+
+/**
+ * A namespace is a tenant's by its name, from its first moment on. So whoever makes one of a name that a tenant claims needs
+ * the verb `assign` on that Tenant: else he would be inside.
+ */
+export const tenantAdmission = (metadata: { readonly name: string }): readonly object[] => [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: {
+      failurePolicy: 'Fail',
+      paramKind: { apiVersion: 'membrane.io/v1alpha1', kind: 'Tenant' },
+      matchConstraints: {
+        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['namespaces'] }],
+      },
+      validations: [
+        {
+          expression: `!(${CLAIMED}) || authorizer.group('membrane.io').resource('tenants').name(params.metadata.name).check('assign').allowed()`,
+          messageExpression:
+            "'namespaces of this name are those of tenant ' + params.metadata.name + ': to make one needs the verb assign on it'",
+          reason: 'Forbidden',
+        },
+      ],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: {
+      policyName: metadata.name,
+      validationActions: ['Deny'],
+      paramRef: { selector: {}, parameterNotFoundAction: 'Allow' },
+    },
+  },
+];

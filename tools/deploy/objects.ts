@@ -1,4 +1,4 @@
-import { admission } from './admission.ts';
+import { admission, tenantAdmission } from './admission.ts';
 import { AGENT_ROLE, LEASE_ROLE, NODE_SETUP_ROLE, OPERATOR_ROLE } from './rights.ts';
 import { Setting } from './setting.ts';
 
@@ -218,7 +218,7 @@ const deployment = {
 };
 
 /** Optional: API servers before 1.30 do not know the kind. */
-export const ADMISSION = admission(meta('membrane-agents'));
+export const ADMISSION = [...admission(meta('membrane-agents')), ...tenantAdmission(meta('membrane-tenants'))];
 
 /** By file, in the order in which they are to be made. */
 export const OBJECTS: Readonly<Record<string, readonly object[]>> = {

@@ -37,6 +37,10 @@ export const OPERATOR_ROLE: readonly Rule[] = [
   { apiGroups: ['membrane.io'], resources: ['nodeendpointslices'], verbs: FOLLOWED },
   { apiGroups: ['membrane.io'], resources: ['identities'], verbs: [...FOLLOWED, 'patch', 'delete'] },
   { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['list'] },
+  // What tenants have, and that none goes before its namespaces.
+  { apiGroups: [''], resources: ['namespaces', 'services'], verbs: FOLLOWED },
+  { apiGroups: ['membrane.io'], resources: ['tenants'], verbs: [...FOLLOWED, 'patch'] },
+  { apiGroups: ['membrane.io'], resources: ['tenants/status'], verbs: ['patch'] },
 ];
 
 /** In its own namespace: the Lease by which operators agree who works. */

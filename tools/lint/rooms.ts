@@ -110,7 +110,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   'agent/boot': { sees: ['base', 'datapath', 'endpoint', 'api', 'agent/node', 'agent/endpoints', 'agent/doctor'] },
   operator: {
-    sees: [...WORDS, 'identity', 'kube', 'api'],
+    sees: [...WORDS, 'identity', 'tenant', 'kube', 'api'],
     why: 'the operator knows the API and what follows from it; it runs on no node in particular',
   },
   sandbox: {

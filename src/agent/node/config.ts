@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type ConfigFailures, parseSettings } from '../../base/configuration.ts';
-import { LOG_LEVELS, type NamespacedName } from '../../base/index.ts';
+import { LOG_LEVELS } from '../../base/index.ts';
 import { MAP_SPECS } from '../../datapath/index.ts';
 import { isAddr, Prefix } from '../../net/index.ts';
 import { MAGLEV_SIZES } from '../../service/index.ts';
+import { tenancySchema } from '../../tenant/index.ts';
 import { agentErrors } from '../errors.ts';
 
 const path = z.string().regex(/^\//, 'must be an absolute path');
@@ -138,31 +139,6 @@ const policyLimitsSchema = z
       .describe(
         'Selectors of pods as peers, and values in them, that the policies of one namespace may have. Beyond it the rules of a policy that select pods admit nobody.',
       ),
-  })
-  .prefault({});
-
-const tenancySchema = z
-  .strictObject({
-    unassigned: z
-      .enum(['Open', 'Closed'])
-      .default('Open')
-      .describe(
-        'What becomes of namespaces that no Tenant claims. Open: they are together, with those of the system; Closed: their pods reach nobody. The same on every node.',
-      ),
-    systemNamespaces: z
-      .array(z.string().min(1))
-      .prefault(['kube-system', 'kube-public', 'kube-node-lease', 'membrane-system'])
-      .describe('Namespaces of the cluster itself, which no Tenant can claim. The same on every node.'),
-    systemServices: z
-      .strictObject({
-        dns: z
-          .string()
-          .regex(/^[^/]+\/[^/]+$/, 'must be namespace/name')
-          .default('kube-system/kube-dns')
-          .transform((text) => text as NamespacedName)
-          .describe('The Service of the DNS of the cluster, which tenants reach that have dns in `systemServices`.'),
-      })
-      .prefault({}),
   })
   .prefault({});
 

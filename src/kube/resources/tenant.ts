@@ -47,7 +47,7 @@ const spec = z.strictObject({
   mode: z.literal('Enforce').default('Enforce'),
 });
 
-const head = z.object({ metadata, spec: z.unknown() });
+const head = z.object({ metadata, spec: z.unknown().optional() });
 
 /** One that says something that is not understood keeps what it claims, closed. */
 const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
@@ -63,6 +63,7 @@ const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
     boundary: { world: boundary.world, nodes: boundary.nodes },
     ...(read.success ? sharesOf(read.data) : { exports: [], imports: [], systemServices: [] }),
     closed: read.success ? (isLeaving ? 'it is being deleted' : undefined) : problemOf(read.error),
+    isLeaving,
   };
 });
 

@@ -116,7 +116,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log: options.log,
     podLog: options.podLog,
     access: { authorizer, tokens, admin },
-    policies: new AdmissionPolicies(store),
+    policies: new AdmissionPolicies(store, authorizer),
     signal: closing.signal,
   });
   const servers: HttpServer[] = [];

@@ -1,6 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { celValue } from '../custom/cel.ts';
 import { type Json, listAt, stringAt } from '../json.ts';
+import { type Authorization, registerAuthorization } from './authorization.ts';
 
 type Program = (context: Record<string, unknown>) => unknown;
 
@@ -8,6 +9,7 @@ const environment = new Environment({ homogeneousAggregateLiterals: false, enabl
 for (const name of ['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables']) {
   environment.registerVariable(name, 'dyn');
 }
+registerAuthorization(environment);
 /** By text: a policy is asked about many requests. */
 const programs = new Map<string, Program>();
 const MAX_PROGRAMS = 1_000;
@@ -40,7 +42,11 @@ export class Scope {
   readonly #context: Record<string, unknown>;
 
   /** `variables`: as the policy defines them, each of which sees those before it; a value is made when it is asked for. */
-  constructor(values: Readonly<Record<string, Json | undefined>>, variables: readonly Json[]) {
+  constructor(
+    values: Readonly<Record<string, Json | undefined>>,
+    variables: readonly Json[],
+    authorizer: Authorization,
+  ) {
     const known = {};
     for (const variable of variables) {
       const expression = stringAt(variable, 'expression') ?? '';
@@ -52,7 +58,7 @@ export class Scope {
       Object.defineProperty(known, stringAt(variable, 'name') ?? '', { enumerable: true, get });
     }
     const entries = Object.entries(values).map(([name, value]) => [name, celValue(value ?? null, undefined)]);
-    this.#context = { ...Object.fromEntries(entries), variables: known };
+    this.#context = { ...Object.fromEntries(entries), variables: known, authorizer };
   }
 
   evaluate(expression: string): Outcome {

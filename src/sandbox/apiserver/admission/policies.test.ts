@@ -140,3 +140,31 @@ test('one that cannot be is refused, and none locks its author out', async () =>
   expect((await api.post(PODS, podOf('a'))).status).toBe(422);
   expect((await api.delete(`${GROUP}/validatingadmissionpolicies/p`)).status).toBe(200);
 });
+
+test('an expression asks what the one who asks may do besides', async () => {
+  await policy({
+    validations: [
+      {
+        expression:
+          "authorizer.group('apps').resource('deployments').subresource('scale').namespace('default').name(object.metadata.name).check('get').allowed()",
+      },
+    ],
+  });
+  const { store, tokens } = api.server;
+  store.create('serviceaccounts', { metadata: ACCOUNT });
+  const subjects = [{ kind: 'ServiceAccount', ...ACCOUNT }];
+  const rules = [
+    { apiGroups: [''], resources: ['pods'], verbs: ['create'] },
+    { apiGroups: ['apps'], resources: ['deployments/scale'], resourceNames: ['mine'], verbs: ['get'] },
+  ];
+  store.create('roles', { metadata: { name: 'some', namespace: 'default' }, rules });
+  store.create('rolebindings', {
+    metadata: { name: 'some', namespace: 'default' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'some' },
+    subjects,
+  });
+  const authorization = `Bearer ${tokens.issue(ACCOUNT).token}`;
+  expect((await api.post(PODS, podOf('mine'), { authorization })).status).toBe(201);
+  expect((await api.post(PODS, podOf('other'), { authorization })).status).toBe(422);
+  expect((await api.post(PODS, podOf('other'))).status, 'who may do everything').toBe(201);
+});

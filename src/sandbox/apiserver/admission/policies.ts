@@ -1,9 +1,11 @@
+import type { Authorizer } from '../auth/authorizer.ts';
 import { type Json, listAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { apiVersionOf } from '../resource.ts';
 import { isEmptySelector, selectorHolds } from '../selector/object-selector.ts';
 import { ApiError, qualifiedResource } from '../status.ts';
 import type { ApiStore } from '../store/api-store.ts';
+import { Authorization } from './authorization.ts';
 import { Scope } from './expressions.ts';
 import { isMatched } from './match.ts';
 import { type AdmissionRequest, requestObject, subjectOf } from './request.ts';
@@ -18,9 +20,11 @@ type Denial = Bound & { readonly message: string; readonly reason: string };
 /** Asks the ValidatingAdmissionPolicies that are bound at this moment. */
 export class AdmissionPolicies {
   readonly #store: ApiStore;
+  readonly #authorizer: Pick<Authorizer, 'decide'>;
 
-  constructor(store: ApiStore) {
+  constructor(store: ApiStore, authorizer: Pick<Authorizer, 'decide'>) {
     this.#store = store;
+    this.#authorizer = authorizer;
   }
 
   /** Throws ApiError when one denies it; `warn` is told where a binding only wants that. */
@@ -59,7 +63,8 @@ export class AdmissionPolicies {
         namespaceObject: namespace,
         params: param,
       };
-      const scope = new Scope(values, listAt(policy, 'spec', 'variables'));
+      const asking = new Authorization(this.#authorizer, request.user);
+      const scope = new Scope(values, listAt(policy, 'spec', 'variables'), asking);
       const conditions = scope.conditions(listAt(policy, 'spec', 'matchConditions'));
       if (conditions === 'do not hold') continue;
       if (conditions !== 'hold') yield* failed(conditions.failure);

@@ -1,0 +1,130 @@
+import { expect, test } from 'vitest';
+import { silentLogger } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
+import { KEPT_TENANT, type KeptTenant, TENANT_FINALIZER, type TenantStatus } from '../kube/index.ts';
+import { TenantKeeper } from './tenant-keeper.ts';
+import { TenantView } from './tenant-view.ts';
+
+const SETTINGS = {
+  unassigned: 'Open',
+  systemNamespaces: ['kube-system'],
+  systemServices: { dns: 'kube-system/kube-dns' as never },
+} as const;
+
+type Said = { readonly spec: object; readonly finalizers?: readonly string[]; readonly deleted?: boolean };
+
+/** Tenants and namespaces as an API server has them, and a keeper that has had its turn after each change. */
+async function keeping(said: Readonly<Record<string, Said>>, namespaces: readonly string[]) {
+  const clock = new FakeClock(1_000_000);
+  const view = new TenantView({ client: undefined as never, watchSeconds: 30, clock, log: silentLogger });
+  const objects = new Map<
+    string,
+    { -readonly [K in keyof Said]: Said[K] } & { status?: TenantStatus; writes: number }
+  >();
+  const show = (name: string): void => {
+    const object = objects.get(name);
+    if (object === undefined) return view.tenants.delete(name);
+    const { spec, finalizers, deleted, status } = object;
+    const metadata = {
+      name,
+      generation: 1,
+      finalizers,
+      ...(deleted === true && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
+    };
+    view.tenants.set(KEPT_TENANT.parse(JSON.parse(JSON.stringify({ metadata, spec, status }))));
+  };
+  const write = (name: string, change: object): boolean => {
+    const object = objects.get(name);
+    if (object === undefined) return false;
+    Object.assign(object, change, { writes: object.writes + 1 });
+    if (object.deleted === true && object.finalizers?.length === 0) objects.delete(name);
+    show(name);
+    return true;
+  };
+  const store = {
+    setFinalizers: async ({ name }: KeptTenant, finalizers: readonly string[]) => write(name, { finalizers }),
+    setStatus: async ({ name }: KeptTenant, status: TenantStatus) => write(name, { status }),
+  };
+  const put = (name: string, one: Said): void => {
+    objects.set(name, { finalizers: [], writes: 0, ...objects.get(name), ...one });
+    show(name);
+  };
+  for (const [name, one] of Object.entries(said)) put(name, one);
+  const row = (name: string) => ({ uid: name, namespace: '', name, labels: {} });
+  view.namespaces.apply({ upserts: namespaces.map(row), deletes: [], synced: true });
+  view.services.apply({ upserts: [], deletes: [], synced: true });
+  view.tenants.apply({ upserts: [], deletes: [], synced: true });
+  const stop = new AbortController();
+  const keeper = new TenantKeeper({ view, store, settings: SETTINGS, intervalMs: 500, clock, log: silentLogger });
+  const running = keeper.run({ signal: stop.signal, check: () => undefined });
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 8; i += 1) await clock.advance(500);
+  };
+  await settle();
+  return {
+    objects,
+    put,
+    settle,
+    leave: (namespace: string) => view.namespaces.delete(namespace),
+    conditions: (name: string) =>
+      Object.fromEntries(
+        (objects.get(name)?.status?.conditions ?? []).map(({ type, status, message }) => [type, message || status]),
+      ),
+    end: async () => {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+const claim = (...names: string[]): Said => ({ spec: { namespaces: { names }, systemServices: [] } });
+
+test('says what a tenant has and has not, once', async () => {
+  const kept = await keeping({ shop: claim('web', 'db', 'kube-system', 'later'), thief: claim('db') }, [
+    'web',
+    'db',
+    'kube-system',
+  ]);
+  expect(kept.objects.get('shop')).toMatchObject({ finalizers: [TENANT_FINALIZER], status: { namespaces: ['web'] } });
+  expect(kept.conditions('shop')).toEqual({
+    MembershipClear: "namespace db is claimed by tenants shop, thief; namespace kube-system is the cluster's own",
+    ImportsResolved: 'True',
+  });
+  const { writes } = kept.objects.get('shop') ?? {};
+  await kept.settle();
+  expect(kept.objects.get('shop')?.writes).toBe(writes);
+  await kept.end();
+});
+
+test('says which imports are not shared', async () => {
+  const spec = { namespaces: { names: ['web'] }, systemServices: [], imports: [{ tenant: 'billing', export: 'api' }] };
+  const kept = await keeping({ shop: { spec } }, ['web']);
+  expect(kept.conditions('shop')).toEqual({
+    MembershipClear: 'True',
+    ImportsResolved: 'import billing/api: tenant billing exports nothing of this name to shop',
+  });
+  await kept.end();
+});
+
+test('keeps one that is being deleted until its namespaces are gone', async () => {
+  const kept = await keeping({ shop: { ...claim('web'), finalizers: ['else.io/x'] } }, ['web']);
+  expect(kept.objects.get('shop')?.finalizers).toEqual(['else.io/x', TENANT_FINALIZER]);
+  kept.put('shop', { ...claim('web'), deleted: true });
+  await kept.settle();
+  expect(kept.objects.get('shop')?.finalizers).toContain(TENANT_FINALIZER);
+  expect(kept.conditions('shop')['MembershipClear']).toContain('it is being deleted');
+  kept.leave('web');
+  await kept.settle();
+  expect(kept.objects.get('shop')?.finalizers).toEqual(['else.io/x']);
+  await kept.end();
+});
+
+test('lets one go whose namespaces another claims', async () => {
+  const kept = await keeping({ shop: claim('web') }, ['web']);
+  kept.put('shop', { ...claim('web'), deleted: true });
+  kept.put('heir', claim('web'));
+  await kept.settle();
+  expect(kept.objects.has('shop')).toBe(false);
+  expect(kept.objects.get('heir')).toMatchObject({ status: { namespaces: ['web'] } });
+  await kept.end();
+});

@@ -1,0 +1,150 @@
+import { Backoff, type Clock, errorMessage, isMembraneError, type Logger, type NamespacedName } from '../base/index.ts';
+import {
+  type KeptTenant,
+  TENANT_FINALIZER,
+  type TenantCondition,
+  type TenantObjects,
+  type TenantStatus,
+} from '../kube/index.ts';
+import type { ServiceSpec } from '../model/index.ts';
+import { claimStanding, importedBy, Membership, type TenancySettings } from '../tenant/index.ts';
+import type { Term } from './leader-election.ts';
+import type { TenantView } from './tenant-view.ts';
+
+const MOST_TOLD = 10;
+const ROUTINE_MS = 30_000;
+
+export type TenantKeeperOptions = {
+  readonly view: TenantView;
+  readonly store: Pick<TenantObjects, 'setFinalizers' | 'setStatus'>;
+  readonly settings: TenancySettings;
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/**
+ * Says on each Tenant what it has, and keeps one that is being deleted while namespaces are its own: closed is what they are
+ * then, and nobody's and open is what they would be without it.
+ */
+export class TenantKeeper {
+  readonly #o: TenantKeeperOptions;
+
+  constructor(options: TenantKeeperOptions) {
+    this.#o = options;
+  }
+
+  async run({ signal, check }: Term): Promise<void> {
+    const { view, intervalMs, clock, log } = this.#o;
+    const backoff = new Backoff({ initial: 1_000, max: 60_000 });
+    // Of a term before this one nothing is known.
+    let seen = -1;
+    let lookedAt = 0;
+    while (!signal.aborted) {
+      let pauseMs = intervalMs;
+      try {
+        const { changes } = view;
+        // Exports end without a change.
+        const isDue = changes !== seen || clock.now() - lookedAt >= ROUTINE_MS;
+        if (view.synced && isDue && (await this.#round(check))) {
+          seen = changes;
+          lookedAt = clock.now();
+        }
+        backoff.reset();
+      } catch (error) {
+        if (signal.aborted || isMembraneError(error, 'E_OPERATOR_NOT_LEADING')) return;
+        pauseMs = Math.max(intervalMs, backoff.next());
+        log.warn({ error: errorMessage(error), retryInMs: Math.round(pauseMs) }, 'what tenants have is not written');
+      }
+      await clock.sleep(pauseMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** False: something was another by then, and is to be looked at again. */
+  async #round(check: () => void): Promise<boolean> {
+    const { view, settings } = this.#o;
+    const rows = Array.from(view.tenants.rows.values());
+    const membership = new Membership(
+      rows.map(({ tenant }) => tenant),
+      settings,
+    );
+    let done = true;
+    for (const row of rows) done = (await this.#keep(row, membership, check)) && done;
+    return done;
+  }
+
+  async #keep(row: KeptTenant, membership: Membership, check: () => void): Promise<boolean> {
+    const { view, store, clock } = this.#o;
+    const existing = view.namespaces.rows.values().map(({ name }) => name);
+    const standing = claimStanding(row.tenant, existing, membership);
+    const has = row.finalizers.includes(TENANT_FINALIZER);
+    const isEmpty = standing.namespaces.length + standing.closed.length === 0;
+    const wants = row.isLeaving ? has && !isEmpty : true;
+    if (has !== wants) {
+      check();
+      const others = row.finalizers.filter((name) => name !== TENANT_FINALIZER);
+      return await store.setFinalizers(row, wants ? [...others, TENANT_FINALIZER] : others);
+    }
+    const imports = importProblems(row, membership, {
+      service: (key) => view.services.get(key),
+      settings: this.#o.settings,
+      now: clock.now(),
+    });
+    const next = statusOf(row, { ...standing, imports }, new Date(clock.now()).toISOString());
+    if (JSON.stringify(next) === JSON.stringify(row.status)) return true;
+    check();
+    return await store.setStatus(row, next);
+  }
+}
+
+type Context = {
+  readonly service: (key: NamespacedName) => ServiceSpec | undefined;
+  readonly settings: TenancySettings;
+  readonly now: number;
+};
+
+/** Whatever pods there are. */
+function importProblems(
+  { tenant }: KeptTenant,
+  membership: Membership,
+  { service, settings, now }: Context,
+): readonly string[] {
+  const { systemServices } = settings;
+  const nobody = { identitiesOf: () => [], namespacesOf: () => [] };
+  return importedBy(tenant, { ...nobody, membership, service, systemServices, now }).problems;
+}
+
+type Standing = {
+  readonly namespaces: readonly string[];
+  readonly problems: readonly string[];
+  readonly imports: readonly string[];
+};
+
+function statusOf(row: KeptTenant, { namespaces, problems, imports }: Standing, now: string): TenantStatus {
+  const { generation } = row;
+  const condition = (
+    type: TenantCondition['type'],
+    wrong: readonly string[],
+    good: string,
+    bad: string,
+  ): TenantCondition => {
+    const status = wrong.length === 0 ? 'True' : 'False';
+    const former = row.status?.conditions.find((one) => one.type === type);
+    return {
+      type,
+      status,
+      reason: status === 'True' ? good : bad,
+      message: wrong.slice(0, MOST_TOLD).join('; '),
+      observedGeneration: generation,
+      lastTransitionTime: former?.status === status ? former.lastTransitionTime : now,
+    };
+  };
+  return {
+    observedGeneration: generation,
+    namespaces,
+    conditions: [
+      condition('MembershipClear', row.isLeaving ? [...problems, 'it is being deleted'] : problems, 'Clear', 'Closed'),
+      condition('ImportsResolved', imports, 'Resolved', 'NotShared'),
+    ],
+  };
+}
