@@ -5,7 +5,15 @@ import type { AdminApi } from './admin.ts';
 import { createAdminApp } from './app.ts';
 import { listenOnSocket } from './socket.ts';
 
-export { type HubblePeer, HubbleServer, type HubbleTls } from './hubble/index.ts';
+export {
+  type HubblePeer,
+  HubbleServer,
+  type HubbleSource,
+  type HubbleTeller,
+  type HubbleTls,
+  openNodeTeller,
+  openRelayTeller,
+} from './hubble/index.ts';
 
 const MAX_SILENT = 64;
 

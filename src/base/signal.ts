@@ -9,6 +9,10 @@ export class Signal {
     this.#listeners.add(listener);
   }
 
+  unlisten(listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
   emit(): void {
     for (const listener of this.#listeners) listener();
   }

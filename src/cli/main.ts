@@ -13,6 +13,7 @@ const { run } = await import('./run.ts');
 await run(process.argv, {
   agent: () => import('../agent/main.ts'),
   operator: () => import('../operator/main.ts'),
+  relay: () => import('../relay/main.ts'),
   cni: () => import('../agent/boot/cni-files.ts'),
   sandbox: () => import('../sandbox/commands.ts'),
   attacks: () => import('../demonstration/index.ts'),

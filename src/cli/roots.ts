@@ -17,7 +17,14 @@ export type OperatorRoot = {
   readonly configKeys: () => readonly ConfigKey[];
 };
 
-/** One key of the configuration of the agent or of the operator. */
+export type RelayRoot = {
+  readonly runRelay: (options: {
+    settings: { file?: string | undefined; flags: Readonly<Record<string, unknown>> };
+  }) => Promise<number>;
+  readonly configKeys: () => readonly ConfigKey[];
+};
+
+/** One key of the configuration of the agent, the operator or the relay. */
 export type ConfigKey = {
   readonly name: string;
   readonly values: string;
@@ -78,6 +85,7 @@ export type DemoRoot = {
 export type Roots = {
   readonly agent: () => Promise<AgentRoot>;
   readonly operator: () => Promise<OperatorRoot>;
+  readonly relay: () => Promise<RelayRoot>;
   readonly cni: () => Promise<CniRoot>;
   readonly sandbox: () => Promise<SandboxRoot>;
   readonly attacks: () => Promise<AttacksRoot>;

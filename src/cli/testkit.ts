@@ -7,7 +7,15 @@ export function idleContext(): CommandContext {
   const nobody = (): never => {
     throw new Error('not called');
   };
-  const roots = { agent: nobody, operator: nobody, cni: nobody, sandbox: nobody, attacks: nobody, demo: nobody };
+  const roots = {
+    agent: nobody,
+    operator: nobody,
+    relay: nobody,
+    cni: nobody,
+    sandbox: nobody,
+    attacks: nobody,
+    demo: nobody,
+  };
   return createContext({ globals: () => ({}), roots, version: '0', wholeProgram: nobody });
 }
 

@@ -5,13 +5,14 @@ import { configKeys as agentKeys } from '../../src/agent/main.ts';
 import { everyCommand } from '../../src/cli/testkit.ts';
 import { DROP_REASON_TEXTS } from '../../src/model/index.ts';
 import { configKeys as operatorKeys } from '../../src/operator/main.ts';
+import { configKeys as relayKeys } from '../../src/relay/main.ts';
 import { errorSections } from './error-tables.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
 const commands = await everyCommand();
 const sections = await errorSections();
-const configKeys = () => [...agentKeys(), ...operatorKeys()];
+const configKeys = () => [...agentKeys(), ...operatorKeys(), ...relayKeys()];
 const keys = new Set(configKeys().flatMap(({ name }) => [name, name.split('.')[0] ?? name]));
 const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { scripts: object };
 

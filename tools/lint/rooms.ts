@@ -113,6 +113,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, 'identity', 'tenant', 'kube', 'api'],
     why: 'the operator knows the API and what follows from it; it runs on no node in particular',
   },
+  relay: {
+    sees: ['base', 'net', 'api'],
+    why: 'a relay knows nodes by what they tell, and nothing else',
+  },
   sandbox: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],
     why: 'the sandbox starts the agent as a program and knows nothing of who uses it',

@@ -1,4 +1,4 @@
-import { type HubblePeer, HubbleServer, type HubbleTls } from '../../api/server.ts';
+import { type HubblePeer, HubbleServer, type HubbleSource, type HubbleTls, openNodeTeller } from '../../api/server.ts';
 import type { Service } from '../../base/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import type { Plane } from '../../plane/index.ts';
@@ -18,19 +18,20 @@ export function openHubble({ config, log }: AgentNode, { plane, hub, version }: 
   const tls = tlsOf(hubble);
   const waiting = new Set<() => void>();
   nodes.changed.listen(() => waiting.forEach((changed) => changed()));
-  const server: HubbleServer = new HubbleServer({
-    source: {
-      hub,
-      cluster,
-      node,
-      version,
-      peers: () => Array.from(nodes.rows.values(), ({ name, addresses }) => peerOf(name, addresses, server.port)),
-      onPeers: (changed, signal) => {
-        waiting.add(changed);
-        signal.addEventListener('abort', () => waiting.delete(changed), { once: true });
-      },
-      serverName: tls === undefined ? undefined : (hubble.serverName ?? node),
+  const source: HubbleSource = {
+    hub,
+    cluster,
+    node,
+    version,
+    peers: () => Array.from(nodes.rows.values(), ({ name, addresses }) => peerOf(name, addresses, server.port)),
+    onPeers: (changed, signal) => {
+      waiting.add(changed);
+      signal.addEventListener('abort', () => waiting.delete(changed), { once: true });
     },
+    serverName: tls === undefined ? undefined : (hubble.serverName ?? node),
+  };
+  const server = new HubbleServer({
+    teller: async () => await openNodeTeller(source),
     socketPath: hubbleSocket,
     tcp: hubble.port === undefined ? undefined : { host: hubble.host, port: hubble.port, tls },
     log,

@@ -13,7 +13,7 @@ import { isLoopback } from '../loopback.ts';
 import { listenOnSocket } from '../socket.ts';
 import { hubbleErrors } from './errors.ts';
 import type { Handler } from './router.ts';
-import type { HubbleSource } from './source.ts';
+import type { HubbleTeller } from './teller.ts';
 
 /** Clients that ask nothing; of more the longest silent goes. */
 const MAX_SILENT = 64;
@@ -26,8 +26,10 @@ const LOOK_AT_FILES_MS = 10_000;
 export type HubbleTls = { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string };
 
 export type HubbleServerOptions = {
-  readonly source: HubbleSource;
-  readonly socketPath: string;
+  /** Asked when somebody first asks: what speaks the protocol is not loaded before. */
+  readonly teller: () => Promise<HubbleTeller>;
+  /** Undefined: over TCP only. */
+  readonly socketPath: string | undefined;
   /** Also over TCP; without TLS only on loopback (E_HUBBLE_HOST). `port` 0: any free one. */
   readonly tcp?: { readonly host: string; readonly port: number; readonly tls?: HubbleTls | undefined } | undefined;
   readonly log: Logger;
@@ -42,6 +44,7 @@ export class HubbleServer implements Service {
   readonly #stopping = new AbortController();
   readonly #servers: (Http2Server | Http2SecureServer)[] = [];
   readonly #sessions = new Set<ServerHttp2Session>();
+  #tcp: Http2Server | Http2SecureServer | undefined;
   #release: (() => Promise<void>) | undefined;
   #handler: Promise<Handler> | undefined;
 
@@ -51,7 +54,7 @@ export class HubbleServer implements Service {
 
   /** Undefined before the start, and where nothing listens on TCP. */
   get port(): number | undefined {
-    const bound = this.#servers[1]?.address();
+    const bound = this.#tcp?.address();
     return bound === null || bound === undefined || typeof bound === 'string' ? undefined : bound.port;
   }
 
@@ -60,8 +63,10 @@ export class HubbleServer implements Service {
     const { socketPath, tcp } = this.#o;
     if (tcp !== undefined && tcp.tls === undefined && !isLoopback(tcp.host))
       throw hubbleErrors.make('E_HUBBLE_HOST', { detail: tcp.host });
-    const local = this.#prepared(http2.createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } }));
-    this.#release = await listenOnSocket(local, socketPath);
+    if (socketPath !== undefined) {
+      const local = this.#prepared(http2.createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } }));
+      this.#release = await listenOnSocket(local, socketPath);
+    }
     if (tcp !== undefined) await this.#listen(tcp, lifecycle);
   }
 
@@ -80,6 +85,7 @@ export class HubbleServer implements Service {
     const { host, port, tls } = tcp;
     const settings = { maxConcurrentStreams: MAX_STREAMS };
     const server = this.#prepared(tls === undefined ? http2.createServer({ settings }) : secureServer(tls, settings));
+    this.#tcp = server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
     (server as Server).listen({ host, port }, resolve);
@@ -124,16 +130,20 @@ export class HubbleServer implements Service {
   }
 
   async #answer(request: http2.Http2ServerRequest, response: http2.Http2ServerResponse): Promise<void> {
-    const { source, log } = this.#o;
-    this.#handler ??= import('./router.ts').then(({ hubbleHandler }) =>
-      hubbleHandler(source, this.#stopping.signal, log),
-    );
+    const { log } = this.#o;
+    this.#handler ??= this.#open();
     try {
       await (await this.#handler)(request, response);
     } catch (error) {
       log.error({ error: errorMessage(error) }, 'flows could not be served');
       response.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
     }
+  }
+
+  async #open(): Promise<Handler> {
+    const { teller, log } = this.#o;
+    const { hubbleHandler } = await import('./router.ts');
+    return hubbleHandler(await teller(), this.#stopping.signal, log);
   }
 
   /** A file that cannot be used leaves the last one that could. */

@@ -15,6 +15,7 @@ import { type GetFlowsRequestSchema, Observer } from './gen/observer/observer_pb
 import { ChangeNotificationType, Peer } from './gen/peer/peer_pb.js';
 import { NodeState } from './gen/relay/relay_pb.js';
 import { HubbleServer } from './hubble-server.ts';
+import { nodeTeller } from './node-teller.ts';
 import type { HubblePeer } from './source.ts';
 
 /** What `hubble observe` asks for by itself. */
@@ -61,15 +62,16 @@ describe('the observer API, over gRPC on its socket', () => {
     peers = [{ name: 'node-1', address: '10.0.0.1:4244' }];
     changed = new Set();
     server = new HubbleServer({
-      source: {
-        hub,
-        cluster: 'test',
-        node: 'node-1',
-        version: '1.2.3',
-        peers: () => peers,
-        onPeers: (call) => changed.add(call),
-        serverName: undefined,
-      },
+      teller: async () =>
+        nodeTeller({
+          hub,
+          cluster: 'test',
+          node: 'node-1',
+          version: '1.2.3',
+          peers: () => peers,
+          onPeers: (call) => changed.add(call),
+          serverName: undefined,
+        }),
       socketPath: join(folder, 'hubble.sock'),
       tcp: { host: '127.0.0.1', port: 0 },
       log: silentLogger,
@@ -371,7 +373,7 @@ describe('the observer API, over gRPC on its socket', () => {
 
   it('refuses to tell other machines without knowing whom', async () => {
     const open = new HubbleServer({
-      source: {} as never,
+      teller: async () => await Promise.reject(new Error('nobody may ask')),
       socketPath: join(folder, 'other.sock'),
       tcp: { host: '0.0.0.0', port: 0 },
       log: silentLogger,

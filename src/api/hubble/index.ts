@@ -1,2 +1,25 @@
+import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
+import type { HubbleSource } from './source.ts';
+import type { HubbleTeller } from './teller.ts';
+
 export { HubbleServer, type HubbleTls } from './hubble-server.ts';
 export type { HubblePeer, HubbleSource } from './source.ts';
+export type { HubbleTeller } from './teller.ts';
+
+/** What speaks the protocol is loaded when somebody asks. */
+export async function openNodeTeller(source: HubbleSource): Promise<HubbleTeller> {
+  const { nodeTeller } = await import('./node-teller.ts');
+  return nodeTeller(source);
+}
+
+/** The nodes behind a relay, which are to be started, and what tells of their flows. */
+export async function openRelayTeller(
+  options: NodeLinksOptions & { readonly version: string },
+): Promise<{ readonly links: NodeLinks; readonly teller: HubbleTeller }> {
+  const [{ NodeLinks: Links }, { relayTeller }] = await Promise.all([
+    import('./relay/node-links.ts'),
+    import('./relay/relay-teller.ts'),
+  ]);
+  const links = new Links(options);
+  return { links, teller: relayTeller(links, options.version) };
+}

@@ -6,14 +6,10 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
-import { nodeName } from './flow-message.ts';
-import { flowResponses } from './flows.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
 import { Observer } from './gen/observer/observer_pb.js';
 import { Peer } from './gen/peer/peer_pb.js';
-import { NodeState } from './gen/relay/relay_pb.js';
-import { peerChanges } from './peers.ts';
-import type { HubbleSource } from './source.ts';
+import type { HubbleTeller } from './teller.ts';
 
 /** Of one request: filters are long, and nothing else is. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
@@ -24,15 +20,14 @@ const HEALTHY: ReadonlySet<string> = new Set(['', 'hubble.server.Observer', Obse
 export type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => Promise<void>;
 
 /** What answers gRPC, gRPC-Web and Connect. `ending` is aborted when the server stops. */
-export function hubbleHandler(source: HubbleSource, ending: AbortSignal, log: Logger): Handler {
+export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Logger): Handler {
   const router = createConnectRouter({
     readMaxBytes: MAX_REQUEST_BYTES,
     acceptCompression: [compressionGzip],
     shutdownSignal: ending,
     interceptors: [knownErrors(log)],
   });
-  observer(router, source);
-  router.service(Peer, { notify: (_request, { signal }) => peerChanges(source, signal) });
+  observer(router, teller);
   health(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return async (request, response) => {
@@ -61,29 +56,15 @@ function health(router: ConnectRouter): void {
   });
 }
 
-function observer(router: ConnectRouter, source: HubbleSource): void {
-  const { hub, cluster, node, version, serverName } = source;
-  const counts = () => {
-    const { stored, capacity, seen } = hub.stats();
-    const uptimeNs = BigInt(Math.round(performance.now() * 1e6));
-    return { numFlows: BigInt(stored), maxFlows: BigInt(capacity), seenFlows: BigInt(seen), uptimeNs, version };
-  };
+function observer(router: ConnectRouter, teller: HubbleTeller): void {
   router.service(Observer, {
-    getFlows: (request, { signal }) => flowResponses(source, request, signal),
-    serverStatus: () => ({ ...counts(), flowsRate: hub.rate() }),
-    getNodes: () => ({
-      nodes: [
-        {
-          ...counts(),
-          name: nodeName(cluster, node),
-          address: source.peers().find(({ name }) => name === node)?.address ?? '',
-          state: NodeState.NODE_CONNECTED,
-          tls: { enabled: serverName !== undefined, serverName: serverName ?? '' },
-        },
-      ],
-    }),
-    getNamespaces: () => ({ namespaces: hub.namespaces().map((namespace) => ({ cluster, namespace })) }),
+    getFlows: (request, { signal }) => teller.flows(request, signal),
+    serverStatus: async () => await teller.status(),
+    getNodes: async () => await teller.nodes(),
+    getNamespaces: async () => await teller.namespaces(),
   });
+  const { peers } = teller;
+  if (peers !== undefined) router.service(Peer, { notify: (_request, { signal }) => peers(signal) });
 }
 
 function servingStatus(service: string): Serving {

@@ -14,6 +14,7 @@ export const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   observe: () => import('../commands/observe.ts'),
   operator: () => import('../commands/operator.ts'),
   policy: () => import('../commands/policy.ts'),
+  relay: () => import('../commands/relay.ts'),
   sandbox: () => import('../commands/sandbox.ts'),
   service: () => import('../commands/service.ts'),
   status: () => import('../commands/status.ts'),

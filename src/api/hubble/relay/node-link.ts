@@ -1,0 +1,69 @@
+import { type Client, createClient } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { Health, HealthCheckResponse_ServingStatus as Serving } from '../gen/grpc/health/v1/health_pb.js';
+import { Observer } from '../gen/observer/observer_pb.js';
+
+/** With which a relay shows who it is, and knows nodes by. PEM. */
+export type LinkSecrets = { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer };
+
+export type NodeLinkOptions = {
+  /** `cluster/node` */
+  readonly name: string;
+  /** `10.0.0.1:4244` */
+  readonly address: string;
+  /** Name in the node's certificate; undefined: plain text. */
+  readonly serverName: string | undefined;
+  readonly secrets: LinkSecrets | undefined;
+};
+
+/** How long a node may take to answer what is not a stream. */
+export const ANSWER_MS = 5_000;
+
+/** The way to one node, over one connection. */
+export class NodeLink implements Disposable {
+  readonly name: string;
+  readonly address: string;
+  readonly serverName: string | undefined;
+  readonly observer: Client<typeof Observer>;
+  readonly #health: Client<typeof Health>;
+  readonly #sessions: Http2SessionManager;
+  #isConnected = false;
+
+  constructor({ name, address, serverName, secrets }: NodeLinkOptions) {
+    this.name = name;
+    this.address = address;
+    this.serverName = serverName;
+    const isSecure = serverName !== undefined;
+    const baseUrl = `${isSecure ? 'https' : 'http'}://${address}`;
+    const nodeOptions = isSecure ? { ...secrets, servername: serverName } : {};
+    this.#sessions = new Http2SessionManager(
+      baseUrl,
+      { pingIntervalMs: 10_000, pingTimeoutMs: ANSWER_MS },
+      nodeOptions,
+    );
+    const transport = createGrpcTransport({ baseUrl, nodeOptions, sessionManager: this.#sessions });
+    this.observer = createClient(Observer, transport);
+    this.#health = createClient(Health, transport);
+  }
+
+  /** As of the last look. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Whether the node answers that it serves. */
+  async look(signal: AbortSignal): Promise<boolean> {
+    try {
+      const { status } = await this.#health.check({ service: Observer.typeName }, { signal, timeoutMs: ANSWER_MS });
+      this.#isConnected = status === Serving.SERVING;
+    } catch {
+      this.#isConnected = false;
+    }
+    return this.#isConnected;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isConnected = false;
+    this.#sessions.abort();
+  }
+}

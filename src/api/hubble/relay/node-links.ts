@@ -1,0 +1,136 @@
+import net from 'node:net';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import {
+  Backoff,
+  type Clock,
+  errorMessage,
+  type Lifecycle,
+  type Logger,
+  type Service,
+  Signal,
+} from '../../../base/index.ts';
+import { type ChangeNotification, ChangeNotificationType, Peer } from '../gen/peer/peer_pb.js';
+import { type LinkSecrets, NodeLink } from './node-link.ts';
+
+/** Between two looks at each node. */
+const LOOK_EVERY_MS = 2_000;
+const LIST_MS = 2_000;
+
+export type NodeLinksOptions = {
+  /** Who says which nodes there are: a socket's path, or `host:port`. */
+  readonly peerService: string;
+  readonly secrets: () => LinkSecrets | undefined;
+  /** How the asked server is known, over TCP with TLS. */
+  readonly serverName?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/** The nodes that there are, and a way to each. While nobody says which there are, the last that were said stay. */
+export class NodeLinks implements Service {
+  /** Nodes came or went, or answer, or do not any more. */
+  readonly changed = new Signal();
+  readonly #o: NodeLinksOptions;
+  readonly #links = new Map<string, NodeLink>();
+
+  constructor(options: NodeLinksOptions) {
+    this.#o = options;
+  }
+
+  get all(): readonly NodeLink[] {
+    return [...this.#links.values()];
+  }
+
+  async start(lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
+    lifecycle.spawn('nodes of the cluster', async (signal) => await this.#follow(signal));
+    lifecycle.spawn('health of nodes', async (signal) => {
+      while (!signal.aborted) {
+        await this.look(signal);
+        await this.#o.clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+      }
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const link of this.#links.values()) link[Symbol.dispose]();
+    this.#links.clear();
+  }
+
+  async look(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.all.map(async (link) => {
+        const before = link.isConnected;
+        if ((await link.look(signal)) !== before) this.changed.emit();
+      }),
+    );
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ max: 5_000 });
+    while (!signal.aborted) {
+      try {
+        const told = new Set<string>();
+        const peers = createClient(Peer, this.#transport());
+        const stream = new AbortController();
+        try {
+          for await (const change of peers.notify({}, { signal })) {
+            if (told.size === 0) this.#forgetOthers(told, AbortSignal.any([signal, stream.signal]));
+            backoff.reset();
+            told.add(change.name);
+            this.#apply(change);
+          }
+        } finally {
+          stream.abort();
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#o.log.warn(
+          { peerService: this.#o.peerService, error: errorMessage(error) },
+          'nobody says which nodes there are',
+        );
+      }
+      await this.#o.clock.sleep(backoff.next(), signal).catch(() => undefined);
+    }
+  }
+
+  /** Nobody says where the list of those that there are ends, and it comes at once: who is not in it is gone. */
+  #forgetOthers(told: ReadonlySet<string>, signal: AbortSignal): void {
+    const forget = () => {
+      for (const [name, link] of this.#links) {
+        if (told.has(name)) continue;
+        this.#links.delete(name);
+        link[Symbol.dispose]();
+        this.changed.emit();
+      }
+    };
+    void this.#o.clock.sleep(LIST_MS, signal).then(forget, () => undefined);
+  }
+
+  #apply({ name, address, type, tls }: ChangeNotification): void {
+    const known = this.#links.get(name);
+    if (type === ChangeNotificationType.PEER_DELETED) this.#links.delete(name);
+    const isSame = known?.address === address && known.serverName === tls?.serverName;
+    if (type !== ChangeNotificationType.PEER_DELETED && isSame) return;
+    known?.[Symbol.dispose]();
+    if (type !== ChangeNotificationType.PEER_DELETED && address !== '') {
+      const serverName = tls?.serverName;
+      this.#links.set(name, new NodeLink({ name, address, serverName, secrets: this.#o.secrets() }));
+    }
+    this.changed.emit();
+  }
+
+  #transport() {
+    const { peerService: path, serverName, secrets } = this.#o;
+    if (path.startsWith('/'))
+      return createGrpcTransport({
+        baseUrl: 'http://localhost',
+        nodeOptions: { createConnection: () => net.connect({ path }) },
+      });
+    if (serverName === undefined) return createGrpcTransport({ baseUrl: `http://${path}` });
+    return createGrpcTransport({
+      baseUrl: `https://${path}`,
+      nodeOptions: { ...secrets(), servername: serverName },
+    });
+  }
+}

@@ -1,0 +1,168 @@
+import { create } from '@bufbuild/protobuf';
+import { errorMessage } from '../../../base/index.ts';
+import { milliseconds, timestamp } from '../flow-message.ts';
+import { flowQuery } from '../flows.ts';
+import {
+  type GetFlowsRequest,
+  GetFlowsRequestSchema,
+  type GetFlowsResponse,
+  GetFlowsResponseSchema,
+} from '../gen/observer/observer_pb.js';
+import { NodeState } from '../gen/relay/relay_pb.js';
+import type { NodeLink } from './node-link.ts';
+import type { NodeLinks } from './node-links.ts';
+import { TimeMerge } from './time-merge.ts';
+
+/** What is stored: so long the others wait for a node that says nothing. */
+const PATIENCE_MS = 3_000;
+/** What happens: so long it is kept back for what other nodes saw before. */
+const HOLD_MS = 500;
+/** Until a node whose stream broke is asked again. */
+const AGAIN_MS = 1_000;
+
+/** A node sent what is another's. */
+class Lie extends Error {}
+
+/** One reader of all nodes' flows. */
+export class RelayFlows {
+  readonly #links: NodeLinks;
+  readonly #request: GetFlowsRequest;
+  readonly #merge: TimeMerge<GetFlowsResponse>;
+  readonly #ended = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #reading = new Map<NodeLink, AbortController>();
+  #again: NodeJS.Timeout | undefined;
+  /** News about nodes, which go before flows. */
+  readonly #news: GetFlowsResponse[] = [];
+
+  constructor(links: NodeLinks, request: GetFlowsRequest, signal: AbortSignal) {
+    this.#links = links;
+    this.#request = request;
+    this.#signal = AbortSignal.any([signal, this.#ended.signal]);
+    this.#merge = new TimeMerge({
+      timeOf,
+      holdMs: request.follow ? HOLD_MS : 0,
+      patienceMs: request.follow ? 0 : PATIENCE_MS,
+      now: () => performance.now(),
+    });
+  }
+
+  async *read(): AsyncGenerator<GetFlowsResponse> {
+    // What cannot be understood is refused here, once, and not by each node.
+    flowQuery(this.#request, '');
+    const { number, first, follow } = this.#request;
+    const most = follow || number === 0n ? Number.POSITIVE_INFINITY : Number(number);
+    const unheard = () => this.#join();
+    try {
+      this.#join(true);
+      if (follow) this.#links.changed.listen(unheard);
+      if (most !== Number.POSITIVE_INFINITY && !first) yield* this.#last(most);
+      else yield* this.#inOrder(most);
+    } finally {
+      this.#links.changed.unlisten(unheard);
+      clearTimeout(this.#again);
+      this.#ended.abort();
+    }
+  }
+
+  async *#inOrder(most: number): AsyncGenerator<GetFlowsResponse> {
+    let left = most;
+    while (!this.#signal.aborted) {
+      yield* this.#news.splice(0);
+      for (const response of this.#merge.take()) {
+        if (response.responseTypes.case === 'flow') left -= 1;
+        yield response;
+        if (left <= 0) return;
+      }
+      if (this.#merge.isOver && !this.#request.follow) break;
+      if (this.#news.length === 0) await this.#merge.changed(this.#signal);
+    }
+    yield* this.#news.splice(0);
+  }
+
+  /** Each node gives its last so many; the last of all are among them. */
+  async *#last(most: number): AsyncGenerator<GetFlowsResponse> {
+    const flows: GetFlowsResponse[] = [];
+    for await (const response of this.#inOrder(Number.POSITIVE_INFINITY)) {
+      if (response.responseTypes.case !== 'flow') yield response;
+      else flows.push(response);
+      if (flows.length >= 2 * most + 1_024) flows.splice(0, flows.length - most);
+    }
+    yield* flows.slice(-most);
+  }
+
+  /** Reads of every node that answers, and of none that is gone. */
+  #join(isFirst = false): void {
+    const now = new Set(this.#links.all);
+    for (const [link, reading] of this.#reading) {
+      if (now.has(link)) continue;
+      this.#reading.delete(link);
+      reading.abort();
+      this.#tell(NodeState.NODE_GONE, [link.name]);
+    }
+    const silent = [...now].filter(({ isConnected }) => !isConnected).map(({ name }) => name);
+    const found = [...now].filter((link) => link.isConnected && !this.#reading.has(link));
+    if (found.length > 0)
+      this.#tell(
+        NodeState.NODE_CONNECTED,
+        found.map(({ name }) => name),
+      );
+    if (isFirst && silent.length > 0) this.#tell(NodeState.NODE_UNAVAILABLE, silent);
+    for (const link of found) this.#read(link, !isFirst);
+    this.#merge.wake();
+    if (isFirst && this.#reading.size === 0 && !this.#request.follow) this.#ended.abort();
+  }
+
+  /** `isLater`: what a node that comes has stored, its readers have seen of before, or never asked for. */
+  #read(link: NodeLink, isLater: boolean): void {
+    const reading = new AbortController();
+    this.#reading.set(link, reading);
+    const signal = AbortSignal.any([this.#signal, reading.signal]);
+    const { since: _, ...rest } = this.#request;
+    const request = isLater ? create(GetFlowsRequestSchema, { ...rest, number: 0n }) : this.#request;
+    const own = ofNode(link, link.observer.getFlows(request, { signal }));
+    this.#merge.add(own, signal).then(
+      () => this.#lost(link, undefined),
+      (error: unknown) => this.#lost(link, error),
+    );
+  }
+
+  /** Its stream is over: read again in a while, if it still answers and has not spoken for others. */
+  #lost(link: NodeLink, error: unknown): void {
+    if (this.#signal.aborted || !this.#reading.has(link)) return;
+    const { follow } = this.#request;
+    if (error !== undefined) this.#tell(NodeState.NODE_ERROR, [link.name], errorMessage(error));
+    else if (follow) this.#tell(NodeState.NODE_UNAVAILABLE, [link.name], 'its stream has ended');
+    this.#merge.wake();
+    if (!follow || error instanceof Lie) return;
+    this.#reading.delete(link);
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined;
+      if (!this.#signal.aborted) this.#join();
+    }, AGAIN_MS);
+  }
+
+  #tell(stateChange: NodeState, nodeNames: readonly string[], message = ''): void {
+    this.#news.push(
+      create(GetFlowsResponseSchema, {
+        nodeName: nodeNames[0] ?? '',
+        time: timestamp(Date.now()),
+        responseTypes: { case: 'nodeStatus', value: { stateChange, nodeNames: [...nodeNames], message } },
+      }),
+    );
+  }
+}
+
+/** A node speaks for itself and for no other. */
+async function* ofNode(link: NodeLink, responses: AsyncIterable<GetFlowsResponse>): AsyncGenerator<GetFlowsResponse> {
+  for await (const response of responses) {
+    const { responseTypes } = response;
+    if (responseTypes.case === 'nodeStatus') continue;
+    if (responseTypes.case === 'flow' && responseTypes.value.nodeName !== link.name)
+      throw new Lie(`it sends flows of ${JSON.stringify(responseTypes.value.nodeName)}`);
+    response.nodeName = link.name;
+    yield response;
+  }
+}
+
+const timeOf = ({ time }: GetFlowsResponse): number => (time === undefined ? 0 : milliseconds(time));

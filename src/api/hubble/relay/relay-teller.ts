@@ -1,0 +1,66 @@
+import { NodeState } from '../gen/relay/relay_pb.js';
+import type { HubbleTeller } from '../teller.ts';
+import { ANSWER_MS, type NodeLink } from './node-link.ts';
+import type { NodeLinks } from './node-links.ts';
+import { RelayFlows } from './relay-flows.ts';
+
+const options = { timeoutMs: ANSWER_MS };
+
+/** Of the flows of all nodes. */
+export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
+  return {
+    flows: (request, signal) => new RelayFlows(links, request, signal).read(),
+    status: async () => {
+      const { answers, silent } = await askAll(links, async ({ observer }) => await observer.serverStatus({}, options));
+      const sum = (of: (answer: (typeof answers)[number]['answer']) => bigint) =>
+        answers.reduce((total, { answer }) => total + of(answer), 0n);
+      return {
+        numFlows: sum(({ numFlows }) => numFlows),
+        maxFlows: sum(({ maxFlows }) => maxFlows),
+        seenFlows: sum(({ seenFlows }) => seenFlows),
+        flowsRate: answers.reduce((total, { answer }) => total + answer.flowsRate, 0),
+        uptimeNs: BigInt(Math.round(performance.now() * 1e6)),
+        numConnectedNodes: answers.length,
+        numUnavailableNodes: silent.length,
+        unavailableNodes: silent.map(({ name }) => name),
+        version,
+      };
+    },
+    nodes: async () => {
+      const { answers, silent } = await askAll(links, async ({ observer }) => await observer.getNodes({}, options));
+      const tls = (serverName: string | undefined) => ({
+        enabled: serverName !== undefined,
+        serverName: serverName ?? '',
+      });
+      const common = ({ name, address, serverName }: NodeLink) => ({ name, address, tls: tls(serverName) });
+      const connected = answers.map(({ link, answer: { nodes } }) => {
+        const { version: ofNode = '', uptimeNs = 0n, numFlows = 0n, maxFlows = 0n, seenFlows = 0n } = nodes[0] ?? {};
+        const counts = { version: ofNode, uptimeNs, numFlows, maxFlows, seenFlows };
+        return { ...common(link), ...counts, state: NodeState.NODE_CONNECTED };
+      });
+      const rest = silent.map((link) => ({ ...common(link), state: NodeState.NODE_UNAVAILABLE }));
+      return { nodes: [...connected, ...rest].toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+    },
+    namespaces: async () => {
+      const { answers } = await askAll(links, async ({ observer }) => await observer.getNamespaces({}, options));
+      const all = answers.flatMap(({ answer: { namespaces } }) =>
+        namespaces.map(({ cluster, namespace }) => [`${cluster}/${namespace}`, { cluster, namespace }] as const),
+      );
+      const sorted = [...new Map(all)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      return { namespaces: sorted.map(([, namespace]) => namespace) };
+    },
+    peers: undefined,
+  };
+}
+
+/** Those that do not answer hold up nobody for longer than ANSWER_MS. */
+async function askAll<T>(links: NodeLinks, ask: (link: NodeLink) => Promise<T>) {
+  const asked = await Promise.all(
+    links.all.map(async (link) => {
+      if (!link.isConnected) return { link, answer: undefined };
+      return { link, answer: await ask(link).catch(() => undefined) };
+    }),
+  );
+  const answers = asked.flatMap(({ link, answer }) => (answer === undefined ? [] : [{ link, answer }]));
+  return { answers, silent: asked.filter(({ answer }) => answer === undefined).map(({ link }) => link) };
+}

@@ -1,0 +1,20 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type {
+  GetFlowsRequest,
+  GetFlowsResponse,
+  GetNamespacesResponseSchema,
+  GetNodesResponseSchema,
+  ServerStatusResponseSchema,
+} from './gen/observer/observer_pb.js';
+import type { ChangeNotification } from './gen/peer/peer_pb.js';
+
+/** What answers Hubble's clients: a node of its own flows, a relay of all nodes'. */
+export type HubbleTeller = {
+  /** In the order of time. ConnectError for what cannot be asked. */
+  readonly flows: (request: GetFlowsRequest, signal: AbortSignal) => AsyncIterable<GetFlowsResponse>;
+  readonly status: () => Promise<MessageInitShape<typeof ServerStatusResponseSchema>>;
+  readonly nodes: () => Promise<MessageInitShape<typeof GetNodesResponseSchema>>;
+  readonly namespaces: () => Promise<MessageInitShape<typeof GetNamespacesResponseSchema>>;
+  /** Undefined: who asks for nodes is to ask a node. */
+  readonly peers: ((signal: AbortSignal) => AsyncIterable<ChangeNotification>) | undefined;
+};

@@ -1,0 +1,163 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
+import { TestHub } from '../../observe/testkit.ts';
+import { Observer } from './gen/observer/observer_pb.js';
+import { HubbleServer } from './hubble-server.ts';
+import { nodeTeller } from './node-teller.ts';
+import { NodeLinks } from './relay/node-links.ts';
+
+describe('the observer API with TLS', () => {
+  let folder: string;
+  let server: HubbleServer;
+  const lifecycle = new Lifecycle({ log: silentLogger });
+  const file = (name: string) => join(folder, name);
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+
+  function authority(name: string): void {
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.crt`,
+    );
+  }
+
+  function certificate(name: string, of: string, dns: string): void {
+    writeFileSync(file(`${name}.ext`), `subjectAltName=DNS:${dns}`);
+    openssl(
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-subj',
+      `/CN=${dns}`,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+    );
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      `${of}.crt`,
+      '-CAkey',
+      `${of}.key`,
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      `${name}.ext`,
+      '-out',
+      `${name}.crt`,
+    );
+  }
+
+  const secrets = (name: string) => ({
+    cert: readFileSync(file(`${name}.crt`)),
+    key: readFileSync(file(`${name}.key`)),
+    ca: readFileSync(file('ca.crt')),
+  });
+
+  const status = async (options: Readonly<Record<string, unknown>>) =>
+    await createClient(
+      Observer,
+      createGrpcTransport({
+        baseUrl: `https://127.0.0.1:${server.port}`,
+        nodeOptions: { servername: 'node-1.test', ...options },
+      }),
+    ).serverStatus({});
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'membrane-tls-'));
+    authority('ca');
+    authority('others');
+    certificate('server', 'ca', 'node-1.test');
+    certificate('client', 'ca', 'client.test');
+    certificate('stranger', 'others', 'client.test');
+    const hub = new TestHub();
+    hub.publish({});
+    server = new HubbleServer({
+      teller: async () =>
+        nodeTeller({
+          hub,
+          cluster: 'test',
+          node: 'node-1',
+          version: '1.2.3',
+          peers: () => [{ name: 'node-1', address: `127.0.0.1:${server.port}` }],
+          onPeers: () => undefined,
+          serverName: 'node-1.test',
+        }),
+      socketPath: file('hubble.sock'),
+      tcp: {
+        host: '127.0.0.1',
+        port: 0,
+        tls: { certFile: file('server.crt'), keyFile: file('server.key'), clientCaFile: file('ca.crt') },
+      },
+      log: silentLogger,
+    });
+    await lifecycle.start(server);
+  });
+  afterAll(async () => {
+    await lifecycle.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('serves who shows a certificate of the CA, and nobody else', async () => {
+    expect(await status(secrets('client'))).toMatchObject({ version: '1.2.3' });
+    const { ca } = secrets('client');
+    await expect(status({ ca })).rejects.toThrow();
+    await expect(status({ ...secrets('stranger'), ca })).rejects.toThrow();
+    await expect(status({ ...secrets('client'), servername: 'node-2.test' })).rejects.toThrow();
+  });
+
+  it('is asked so by a relay, which knows the node by its certificate', async () => {
+    const links = new NodeLinks({
+      peerService: file('hubble.sock'),
+      secrets: () => secrets('client'),
+      clock: systemClock,
+      log: silentLogger,
+    });
+    const life = new Lifecycle({ log: silentLogger });
+    await life.start(links);
+    await expect
+      .poll(() => links.all.map(({ name, isConnected }) => [name, isConnected]))
+      .toEqual([['test/node-1', true]]);
+    await life.stop();
+  });
+
+  it('refuses files that do not belong together', async () => {
+    const broken = new HubbleServer({
+      teller: async () => await Promise.reject(new Error('nobody may ask')),
+      socketPath: undefined,
+      tcp: {
+        host: '127.0.0.1',
+        port: 0,
+        tls: { certFile: file('server.crt'), keyFile: file('client.key'), clientCaFile: file('ca.crt') },
+      },
+      log: silentLogger,
+    });
+    await expect(broken.start(lifecycle)).rejects.toMatchObject({ code: 'E_HUBBLE_TLS' });
+  });
+});
