@@ -1,5 +1,5 @@
 import { type Logger, namespacedName } from '../base/index.ts';
-import type { IdentityNumbers, LabelRule } from '../identity/index.ts';
+import type { ClusterNumbers, LabelRule } from '../identity/index.ts';
 import type { PodRow } from '../model/index.ts';
 import type { Prefix } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
@@ -17,7 +17,7 @@ import { RefusedPods } from './refused-pods.ts';
 
 export type ClusterOptions = {
   readonly intent: Intent;
-  readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release' | 'get' | 'known'>;
+  readonly allocator: Pick<ClusterNumbers, 'follow' | 'acquire' | 'release' | 'get' | 'known'>;
   readonly repository: PolicyRepository;
   readonly problems: ObjectProblems;
   /** Of this node. */

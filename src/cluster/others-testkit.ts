@@ -1,7 +1,7 @@
-/** The agents of other nodes, as far as this one can tell: they number their pods, and tell of them. */
+/** The agents of other nodes, as far as this one can tell: they have their pods numbered, and tell of them. */
 
 import { type NamespacedName, namespacedName } from '../base/index.ts';
-import type { IdentityNumbers, LabelRule } from '../identity/index.ts';
+import type { ClusterNumbers, LabelRule } from '../identity/index.ts';
 import {
   type NodeEndpoint,
   type NodeEndpointSlice,
@@ -16,7 +16,7 @@ import { PodIdentities } from './pod-identities.ts';
 
 export type OtherNodesOptions = {
   readonly intent: Pick<Intent, 'namespaces' | 'nodes' | 'nodeSlices'>;
-  readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release'>;
+  readonly allocator: Pick<ClusterNumbers, 'follow' | 'acquire' | 'release' | 'expire' | 'settle'>;
   readonly cluster?: string;
   readonly rules?: readonly LabelRule[];
 };
@@ -36,8 +36,10 @@ export class OtherNodes {
 
   /** Tells what is so now, where it is not what was told before. */
   follow(selectedKeys: ReadonlySet<string>): void {
-    const { intent } = this.#o;
+    const { intent, allocator } = this.#o;
     this.#identities.follow(selectedKeys);
+    allocator.expire();
+    allocator.settle();
     const told = Map.groupBy(this.pods.rows.values(), ({ nodeName }) => nodeName);
     for (const node of new Set([...told.keys(), ...this.#told.keys()])) {
       const nodeUid = intent.nodes.get(namespacedName({ name: node }))?.uid ?? '';

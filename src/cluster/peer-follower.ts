@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../base/index.ts';
-import { type IdentityNumbers, RESERVED_IDS } from '../identity/index.ts';
+import { type ClusterNumbers, RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
 import { isAddr, parseAddr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
@@ -10,7 +10,7 @@ import { tunnelOf } from './node-tunnel.ts';
 
 export type PeerFollowerOptions = {
   readonly intent: Pick<Intent, 'nodes'>;
-  readonly numbers: Pick<IdentityNumbers, 'get' | 'known'>;
+  readonly numbers: Pick<ClusterNumbers, 'get' | 'known'>;
   readonly repository: Pick<PolicyRepository, 'upsertIdentity'>;
   readonly book: Pick<AddressBook, 'setNode'>;
   readonly nodeName: string;

@@ -1,5 +1,5 @@
 import { errorMessage, isMembraneError, type NamespacedName, namespacedName } from '../base/index.ts';
-import { type IdentityNumbers, LabelFilter, type LabelRule } from '../identity/index.ts';
+import { type ClusterNumbers, LabelFilter, type LabelRule } from '../identity/index.ts';
 import type { IdentityId, PodIdentity, PodRow } from '../model/index.ts';
 import { type ReadonlyTable, Table, type TableReader } from '../table/index.ts';
 import type { IdentityRow, WaitingRow } from './identity-row.ts';
@@ -9,7 +9,7 @@ import { isWorkload, workloadOf } from './pod-workload.ts';
 export type PodIdentitiesOptions = {
   readonly intent: Pick<Intent, 'pods' | 'namespaces'>;
   /** Who gives the numbers. */
-  readonly allocator: Pick<IdentityNumbers, 'follow' | 'acquire' | 'release'>;
+  readonly allocator: Pick<ClusterNumbers, 'follow' | 'acquire' | 'release'>;
   readonly cluster: string;
   readonly rules?: readonly LabelRule[] | undefined;
 };
@@ -96,10 +96,10 @@ export class PodIdentities {
     if (row === undefined || namespace === undefined || !isWorkload(row)) return undefined;
     try {
       const workload = this.#filter.reduce(workloadOf(row, namespace, cluster));
-      const identity = allocator.acquire(workload, true);
+      const identity = allocator.acquire(workload);
       return { pod, state: 'assigned', identity };
     } catch (error) {
-      const state = isForNow(error) ? 'pending' : 'refused';
+      const state = isMembraneError(error, 'E_IDENTITY_ASKED') ? 'pending' : 'refused';
       return { pod, state, why: errorMessage(error) };
     }
   }
@@ -119,9 +119,6 @@ export class PodIdentities {
     return new LabelFilter({ ...(rules === undefined ? {} : { rules }), selectedKeys });
   }
 }
-
-const isForNow = (error: unknown): boolean =>
-  isMembraneError(error, 'E_IDENTITY_RESTING') || isMembraneError(error, 'E_IDENTITY_ASKED');
 
 function isSame(before: IdentityRow | undefined, after: IdentityRow): boolean {
   if (before?.state === 'assigned' && after.state === 'assigned') return before.identity === after.identity;

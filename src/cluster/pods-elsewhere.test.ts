@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { namespacedName } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
-import { CidrIdentities, IdentityAllocator, RESERVED_IDS } from '../identity/index.ts';
-import { identityId, labelMap, type NodeEndpoint, type PodIdentity } from '../model/index.ts';
+import { CidrIdentities, ClusterNumbers, Placements, RESERVED_IDS } from '../identity/index.ts';
+import { StoredObjects } from '../identity/objects-testkit.ts';
+import { sampleWorkload } from '../identity/samples.ts';
+import { type IdentityObject, identityId, type NodeEndpoint } from '../model/index.ts';
 import { parseAddr } from '../net/index.ts';
 import { AddressBook } from './address-book.ts';
 import { Intent } from './intent.ts';
@@ -27,19 +29,32 @@ const NODES = [
 /** What node-1 makes of what others tell. Numbers 256 and 257 mean somebody. */
 function scene() {
   const intent = new Intent();
-  const clock = new FakeClock();
-  const numbers = new IdentityAllocator({ clock, range: { first: 256, last: 300 }, grace: 0 });
-  const acquire = (app: string): PodIdentity =>
-    numbers.acquire({
-      namespace: 'shop',
-      namespaceLabels: labelMap({}),
-      labels: labelMap({ app }),
-      serviceAccount: 'default',
-      cluster: 'default',
-      namedPorts: [],
-    });
-  acquire('a');
-  acquire('b');
+  const numbers = new ClusterNumbers({
+    placements: new Placements({ store: new StoredObjects(), clock: new FakeClock() }),
+  });
+  const stands = (id: number, app: string): IdentityObject => {
+    const name = String(id);
+    const workload = sampleWorkload({ app });
+    return {
+      uid: `uid-${name}`,
+      namespace: '',
+      name,
+      id: identityId(id),
+      workload,
+      retiring: false,
+      resourceVersion: '1',
+    };
+  };
+  /** What the API shows now, and passes in which the kernel hears of it. */
+  const show = (...objects: readonly IdentityObject[]): void => {
+    const { rows } = numbers.objects;
+    const deletes = Array.from(rows.values()).filter(({ name }) => objects.every((object) => object.name !== name));
+    numbers.objects.apply({ upserts: [...objects], deletes, synced: true });
+    numbers.follow();
+    numbers.expire();
+  };
+  const both = [stands(256, 'a'), stands(257, 'b')];
+  show(...both);
   const book = new AddressBook({ cidrs: new CidrIdentities(), cidrSelects: [] });
   const problems = new ObjectProblems();
   const owners = new RangeOwners();
@@ -56,7 +71,7 @@ function scene() {
     elsewhere.follow();
     return Object.fromEntries(elsewhere.disbelieved);
   };
-  return { intent, numbers, acquire, book, problems, elsewhere, at, why };
+  return { intent, stands, show, both, book, problems, elsewhere, at, why };
 }
 
 const name = (pod: string) => namespacedName({ namespace: 'shop', name: pod });
@@ -159,13 +174,12 @@ describe('nobody has, and all else stays as it is', () => {
   });
 
   test('a pod whose number means nobody, until it does', () => {
-    const { intent, acquire, numbers, at, why } = scene();
+    const { intent, stands, show, both, at, why } = scene();
     intent.nodeSlices.set(nodeSlice('node-2', [endpoint('a', 258, '10.244.2.7')]));
     expect([at('10.244.2.7'), why()]).toEqual([[undefined], { '10.244.2.7': 'unknown-identity' }]);
-    const { id } = acquire('c');
+    show(...both, stands(258, 'c'));
     expect([at('10.244.2.7'), why()]).toEqual([['shop/a 258 172.18.0.3'], {}]);
-    numbers.release(id);
-    numbers.expire();
+    show(...both);
     expect([at('10.244.2.7'), why()]).toEqual([[undefined], { '10.244.2.7': 'unknown-identity' }]);
   });
 

@@ -1,5 +1,5 @@
 import { type NamespacedName, namespacedName } from '../base/index.ts';
-import type { IdentityNumbers } from '../identity/index.ts';
+import type { ClusterNumbers } from '../identity/index.ts';
 import type { IdentityId, NodeEndpointSlice, PodIdentity } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import { FewByKey, type TableReader } from '../table/index.ts';
@@ -17,7 +17,7 @@ export type Disbelief = (typeof DISBELIEFS)[number];
 
 export type PodsElsewhereOptions = {
   readonly intent: Pick<Intent, 'nodes' | 'nodeSlices'>;
-  readonly numbers: Pick<IdentityNumbers, 'get' | 'known'>;
+  readonly numbers: Pick<ClusterNumbers, 'get' | 'known'>;
   readonly book: Pick<AddressBook, 'setPod'>;
   readonly owners: RangeOwners;
   readonly problems: ObjectProblems;

@@ -72,11 +72,11 @@ function scene(options: { namespaceShare?: number } = {}) {
   const acquire = async (of: Workload): Promise<number> => {
     numbers.follow();
     try {
-      return numbers.acquire(of, true).id;
+      return numbers.acquire(of).id;
     } catch {
       await answered();
       numbers.follow();
-      return numbers.acquire(of, true).id;
+      return numbers.acquire(of).id;
     }
   };
   const start = async (): Promise<void> => {
@@ -104,13 +104,11 @@ describe('a number of the cluster', () => {
     const { numbers, answered, requests, start, watch, pass } = scene();
     await start();
     for (let again = 0; again < 3; again += 1) {
-      expect(() => numbers.acquire(workload('web'), true)).toThrow(
-        expect.objectContaining({ code: 'E_IDENTITY_ASKED' }),
-      );
+      expect(() => numbers.acquire(workload('web'))).toThrow(expect.objectContaining({ code: 'E_IDENTITY_ASKED' }));
     }
     await answered();
     numbers.follow();
-    expect(numbers.acquire(workload('web'), true).id).toBe(placeOf(workload('web')));
+    expect(numbers.acquire(workload('web')).id).toBe(placeOf(workload('web')));
     watch();
     expect(pass()).toEqual({ lost: [], left: [] });
     expect(requests).toEqual(['create web']);
@@ -120,20 +118,8 @@ describe('a number of the cluster', () => {
     const { put, numbers, requests, start } = scene();
     put(placeOf(workload('web')), workload('web'));
     await start();
-    expect(numbers.acquire(workload('web'), true).id).toBe(placeOf(workload('web')));
+    expect(numbers.acquire(workload('web')).id).toBe(placeOf(workload('web')));
     expect(requests).toEqual([]);
-  });
-
-  it('of a pod of another node is not asked for here', async () => {
-    const { numbers, requests, start, answered, put, watch } = scene();
-    await start();
-    expect(() => numbers.acquire(workload('web'), false)).toThrow();
-    await answered();
-    expect(requests).toEqual([]);
-    put(placeOf(workload('web')), workload('web'));
-    watch();
-    numbers.follow();
-    expect(numbers.acquire(workload('web'), false).id).toBe(placeOf(workload('web')));
   });
 
   it('is usable while the API is away, and a new one is waited for', async () => {
@@ -157,7 +143,7 @@ describe('a number of the cluster', () => {
     await acquire(workload('two'));
     watch();
     pass();
-    const third = () => numbers.acquire(workload('three'), true);
+    const third = () => numbers.acquire(workload('three'));
     const refused = expect.objectContaining({ code: 'E_IDENTITY_SHARE' });
     expect(third).toThrow(refused);
     numbers.release(first);
@@ -218,13 +204,13 @@ describe('a number that is to be deleted', () => {
     objects.delete(id);
     watch();
     pass();
-    expect(() => numbers.acquire(workload('web'), true)).toThrow();
+    expect(() => numbers.acquire(workload('web'))).toThrow();
     await answered();
     // Here the answer is there, and not taken: the mark comes first.
     put(id, workload('web'));
     const version = mark();
     numbers.follow();
-    expect(numbers.acquire(workload('web'), true).id).toBe(id);
+    expect(numbers.acquire(workload('web')).id).toBe(id);
     numbers.expire();
     numbers.settle();
     expect(numbers.heard).toBe(0);
@@ -260,7 +246,7 @@ describe('an object that somebody deleted or replaced', () => {
     put(id, workload('thief'));
     watch();
     expect([...numbers.follow()]).toEqual([id]);
-    expect(() => numbers.acquire(workload('web'), true)).toThrow();
+    expect(() => numbers.acquire(workload('web'))).toThrow();
     numbers.release(id);
     expect(numbers.expire().map((each) => each.id)).toEqual([id]);
     expect(numbers.get(id)).toBeUndefined();
@@ -269,7 +255,7 @@ describe('an object that somebody deleted or replaced', () => {
     expect(numbers.get(id)?.workload).toEqual(workload('thief'));
     await answered();
     numbers.follow();
-    expect(numbers.acquire(workload('web'), true).id).not.toBe(id);
+    expect(numbers.acquire(workload('web')).id).not.toBe(id);
   });
 });
 
@@ -284,7 +270,7 @@ describe('what numbers meant to an earlier life', () => {
     expect(after.numbers.synced).toBe(false);
     after.watch();
     after.numbers.follow();
-    expect(after.numbers.acquire(workload('web'), true).id).toBe(ids[0]);
+    expect(after.numbers.acquire(workload('web')).id).toBe(ids[0]);
     expect(after.numbers.expire().map(({ id }) => Number(id))).toEqual([ids[1]]);
     expect(after.numbers.settle()).toBe(true);
     expect([...after.numbers.changes]).toEqual([[ids[1], undefined]]);

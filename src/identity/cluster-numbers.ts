@@ -9,7 +9,6 @@ import {
 } from '../model/index.ts';
 import { Table, type TableReader } from '../table/index.ts';
 import { identityErrors } from './errors.ts';
-import type { IdentityNumbers } from './identity-numbers.ts';
 import {
   type IdentityChanges,
   type IdentityRecord,
@@ -46,11 +45,15 @@ type Marks = { readonly version: number; readonly begun: number };
  * The cluster's numbers, as this node knows them: `objects` says who each stands for, and follows the API. What it says
  * needs no request; for a workload that it does not know, `placements` asks. What stands there is one moment of the
  * server, in which a workload's number is found as everybody finds it (`placement.ts`). One that is to be deleted is kept
- * by whoever uses it, and means nobody to all others: `heard` tells the collector that it does.
+ * by whoever uses it, and means nobody to all others: `heard` tells the collector that it does. A number means one workload
+ * here until a pass has taken it out of everything (`expire`, `settle`), and another only after that.
  */
-export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
+export class ClusterNumbers implements SavedNumbers {
   /** Written by whoever follows the API. */
   readonly objects = new Table<IdentityObject>(({ name }) => name);
+  /** All that are known, used or not, by number in text; for who follows what becomes of them. */
+  readonly known = new Table<PodIdentity>(({ id }) => String(id));
+  /** There may be another answer now for who was told to wait, or something for `follow`. */
   readonly changed = new Signal();
   /** `heard` is another. */
   readonly heardMore = new Signal();
@@ -58,7 +61,6 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
   readonly #range: IdentityRange;
   readonly #reader: TableReader;
   readonly #mostHeld: number;
-  readonly known = new Table<PodIdentity>(({ id }) => String(id));
   readonly #known = new Map<IdentityId, Held>();
   /** Of those that have users. */
   readonly #usedByKey = new Map<string, Held>();
@@ -99,10 +101,12 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     return this.#heard;
   }
 
+  /** False: what numbers mean is not known yet; no decision before. */
   get synced(): boolean {
     return this.objects.synced;
   }
 
+  /** Takes in what others have decided. Returns numbers that mean nobody any more: whoever has one asks anew. */
   follow(): ReadonlySet<IdentityId> {
     for (const name of this.#reader.drain()) this.#look(name);
     for (const answer of this.#placements.take()) this.#answer(answer);
@@ -112,15 +116,20 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     return lost;
   }
 
-  acquire(workload: Workload, isOwn: boolean): PodIdentity {
+  /**
+   * The identity of a workload of this node (as `LabelFilter.reduce` gives it), with one more user. E_IDENTITY_ASKED: not
+   * yet, ask again in the pass after `changed`; others: no. Either leaves everything as it was.
+   */
+  acquire(workload: Workload): PodIdentity {
     const key = workloadKey(workload);
-    const held = this.#usedByKey.get(key) ?? this.#find(key, isOwn) ?? this.#ask(key, workload, isOwn);
+    const held = this.#usedByKey.get(key) ?? this.#find(key) ?? this.#ask(key, workload);
     held.users += 1;
     if (this.#isMarked(held)) this.#doubted.add(held);
     this.#usedByKey.set(key, held);
     return held.identity;
   }
 
+  /** One user less. The identity stays known until `expire` returns it. */
   release(id: IdentityId): void {
     const held = this.#leaving.get(id) ?? this.#known.get(id);
     if (held === undefined || held.users === 0) {
@@ -135,6 +144,7 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     if (isGone || this.#isMarked(held)) this.#forget(held);
   }
 
+  /** What means nobody any more: to be removed from policy and from the kernel. Returned again until `settle`. */
   expire(): PodIdentity[] {
     for (const held of this.#late) {
       if (held.users === 0 && this.#known.get(held.identity.id) === held && this.#isMarked(held)) this.#forget(held);
@@ -143,6 +153,7 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     return Array.from(this.#leaving.values(), ({ identity }) => identity);
   }
 
+  /** Nothing in the kernel means what `expire` returned. True when there was something. */
   settle(): boolean {
     const settled = this.#leaving.size > 0;
     for (const id of this.#leaving.keys()) this.#changes.set(id, undefined);
@@ -158,6 +169,7 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
     return this.#known.get(id)?.identity;
   }
 
+  /** 0 for an identity that is only known. */
   users(id: IdentityId): number {
     return this.#known.get(id)?.users ?? 0;
   }
@@ -269,23 +281,22 @@ export class ClusterNumbers implements IdentityNumbers, SavedNumbers {
   }
 
   /** Where the API showed it at one moment, behind others that were all there. */
-  #find(key: string, isOwn: boolean): Held | undefined {
+  #find(key: string): Held | undefined {
     for (const id of probes(key, this.#range)) {
       const known = this.#known.get(id);
       if (known === undefined) return undefined;
       const object = this.#object(id);
       const stands = object?.retiring === false;
-      if (known.key === key) return !isOwn || known.isNew || object === undefined || stands ? known : undefined;
-      if (isOwn && !stands) return undefined;
+      if (known.key === key) return known.isNew || object === undefined || stands ? known : undefined;
+      if (!stands) return undefined;
     }
     return undefined;
   }
 
   /** Throws. */
-  #ask(key: string, workload: Workload, isOwn: boolean): never {
+  #ask(key: string, workload: Workload): never {
     const { namespace } = workload;
     const pod = `a pod of namespace ${JSON.stringify(namespace)}`;
-    if (!isOwn) throw identityErrors.make('E_IDENTITY_ASKED', { detail: `${pod} on another node` });
     const held = this.#namespaces.get(namespace) ?? 0;
     if (held >= this.#mostHeld && !this.#isShownFor(key)) {
       throw identityErrors.make('E_IDENTITY_SHARE', {

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
-import { type IdentityId, type IdentityObject, identityId, type Workload, workloadKey } from '../model/index.ts';
+import { type IdentityId, identityId, type Workload, workloadKey } from '../model/index.ts';
 import { ClusterNumbers } from './cluster-numbers.ts';
 import { type CollectionSettings, type CollectionView, IdentityCollection } from './collection.ts';
-import { type Step, StoredObjects } from './objects-testkit.ts';
+import { type Step, StoredObjects, WatchedObjects } from './objects-testkit.ts';
 import { placeIdentity } from './placement.ts';
 import { Placements } from './placements.ts';
 import { probes } from './probes.ts';
@@ -142,32 +142,6 @@ describe('collecting', () => {
 
 const RANGE: IdentityRange = { first: 256, last: 258 };
 
-/** What a watch of these objects has brought by now: everything that happened, in its order, but later. */
-class Watched {
-  readonly rows = new Map<string, IdentityObject>();
-  readonly #store: StoredObjects;
-  #next = 0;
-
-  constructor(store: StoredObjects) {
-    this.#store = store;
-  }
-
-  /** The next ones, at most so many. */
-  hear(most: number): { upserts: IdentityObject[]; deletes: IdentityObject[] } {
-    const upserts = new Map<string, IdentityObject>();
-    const deletes = new Map<string, IdentityObject>();
-    for (const { type, object } of this.#store.events.slice(this.#next, this.#next + most)) {
-      upserts.delete(object.name);
-      if (type === 'put') upserts.set(object.name, object);
-      else deletes.set(object.name, object);
-      if (type === 'put') this.rows.set(object.name, object);
-      else this.rows.delete(object.name);
-    }
-    this.#next = Math.min(this.#next + most, this.#store.events.length);
-    return { upserts: [...upserts.values()], deletes: [...deletes.values()] };
-  }
-}
-
 type Wish = { readonly app: number; readonly passes: number; readonly hears: number };
 
 /** A node as its engine asks: pods come and go, what the watch brings comes late, and the kernel hears of it once a pass. */
@@ -178,14 +152,14 @@ class Node {
   readonly #name: string;
   readonly #store: StoredObjects;
   readonly #step: Step;
-  readonly #watched: Watched;
+  readonly #watched: WatchedObjects;
   readonly #placements: Placements;
 
   constructor(name: string, store: StoredObjects, step: Step) {
     this.#name = name;
     this.#store = store;
     this.#step = step;
-    this.#watched = new Watched(store);
+    this.#watched = new WatchedObjects(store);
     const clock = { now: () => 0, sleep: async () => void (await step()) };
     this.#placements = new Placements({ store, clock, range: RANGE });
     this.numbers = new ClusterNumbers({ placements: this.#placements, range: RANGE });
@@ -217,7 +191,7 @@ class Node {
 
   #acquire(app: number, key: string): IdentityId | undefined {
     try {
-      const { id } = this.numbers.acquire(workload(app), true);
+      const { id } = this.numbers.acquire(workload(app));
       this.used.set(id, key);
       return id;
     } catch {
@@ -278,7 +252,7 @@ describe('however requests of many come between each other, fail, or their answe
             const settings = { grace: 0, rest: 0, namespaceShare: 1 };
             const { receipts } = store;
             const collection = new IdentityCollection({ ...settings, store, receipts, clock, range: RANGE });
-            const watched = new Watched(store);
+            const watched = new WatchedObjects(store);
             for (let round = 0; round < rounds; round += 1) {
               await step();
               watched.hear(4);

@@ -15,10 +15,6 @@ export const identityErrors = errorTable({
     remedy:
       'Exclude labels that differ from pod to pod with the label filter, or delete workloads; a number without pods is taken back when another is needed.',
   },
-  E_IDENTITY_RESTING: {
-    what: 'no identity number is free yet, one that rests is being taken back',
-    remedy: 'Nothing: it is tried again at once.',
-  },
   E_IDENTITY_SHARE: {
     what: 'a namespace has all the identity numbers that it may have',
     remedy:

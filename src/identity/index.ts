@@ -1,7 +1,3 @@
-export {
-  /** @public */
-  IdentityAllocator,
-} from './allocator.ts';
 export { CidrIdentities } from './cidr-identities.ts';
 export { ClusterNumbers } from './cluster-numbers.ts';
 export {
@@ -11,7 +7,6 @@ export {
   IdentityCollection,
   type Round,
 } from './collection.ts';
-export type { IdentityNumbers } from './identity-numbers.ts';
 export type { SavedNumbers } from './identity-records.ts';
 export { LabelFilter, type LabelRule } from './label-filter.ts';
 export type { Members } from './members.ts';

@@ -70,3 +70,29 @@ export class StoredObjects implements IdentityStore, CollectedStore {
     return this.byId.get(id)?.resourceVersion === resourceVersion;
   }
 }
+
+/** What a watch of these objects has brought by now: everything that happened, in its order, but later. */
+export class WatchedObjects {
+  readonly rows = new Map<string, IdentityObject>();
+  readonly #store: StoredObjects;
+  #next = 0;
+
+  constructor(store: StoredObjects) {
+    this.#store = store;
+  }
+
+  /** The next ones, at most so many. */
+  hear(most = Number.POSITIVE_INFINITY): { upserts: IdentityObject[]; deletes: IdentityObject[] } {
+    const upserts = new Map<string, IdentityObject>();
+    const deletes = new Map<string, IdentityObject>();
+    for (const { type, object } of this.#store.events.slice(this.#next, this.#next + most)) {
+      upserts.delete(object.name);
+      if (type === 'put') upserts.set(object.name, object);
+      else deletes.set(object.name, object);
+      if (type === 'put') this.rows.set(object.name, object);
+      else this.rows.delete(object.name);
+    }
+    this.#next = Math.min(this.#next + most, this.#store.events.length);
+    return { upserts: [...upserts.values()], deletes: [...deletes.values()] };
+  }
+}

@@ -63,7 +63,7 @@ describe('Engine', () => {
   });
 
   it('never states a number that was taken back under a revision that its former owner had', async () => {
-    const node = await fakeNode(new FakeKernel(), { numbers: 2 });
+    const node = await fakeNode(new FakeKernel(4096, { first: 256, last: 257 }));
     node.put(node.intent.namespaces, namespaceRow('shop'));
     node.put(node.intent.pods, podRow('steady', { app: 'steady' }), podRow('restless', { app: 'v0' }));
     node.connect(1, podRow('steady'));

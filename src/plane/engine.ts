@@ -12,7 +12,7 @@ import {
 import type { Cluster, ObjectProblems } from '../cluster/index.ts';
 import type { EndpointWords } from '../datapath/index.ts';
 import { type EndpointRecord, mayOpen } from '../endpoint/index.ts';
-import type { IdentityNumbers } from '../identity/index.ts';
+import type { ClusterNumbers } from '../identity/index.ts';
 import type { EndpointId, IdentityId, PodIdentity } from '../model/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
@@ -37,7 +37,7 @@ const ROUTINE_MS = 30_000;
 export type EngineOptions = {
   readonly cluster: Cluster;
   readonly endpoints: EndpointTable;
-  readonly allocator: IdentityNumbers;
+  readonly allocator: ClusterNumbers;
   readonly repository: PolicyRepository;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;

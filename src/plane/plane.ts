@@ -10,7 +10,7 @@ import {
   type TenantSharesMap,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
-import type { CidrIdentities, IdentityNumbers, LabelRule } from '../identity/index.ts';
+import type { CidrIdentities, ClusterNumbers, LabelRule } from '../identity/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind, PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
 import type { TenancySettings } from '../tenant/index.ts';
@@ -40,7 +40,7 @@ export type PlaneMaps = {
 
 /** What numbers mean, also to the next life. */
 export type Numbering = {
-  readonly allocator: IdentityNumbers;
+  readonly allocator: ClusterNumbers;
   readonly cidrs: CidrIdentities;
   /** Called before any number is stated to the kernel. */
   readonly save: () => void;
@@ -87,7 +87,7 @@ export type Plane = {
   readonly intent: Intent;
   readonly endpoints: EndpointTable;
   readonly problems: ObjectProblems;
-  readonly allocator: IdentityNumbers;
+  readonly allocator: ClusterNumbers;
   readonly cluster: Cluster;
   readonly repository: PolicyRepository;
   readonly policies: PolicyFollower;

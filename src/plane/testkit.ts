@@ -9,7 +9,8 @@ import { TenantRows } from '../datapath/maps/tenant-rows.ts';
 import { tenantSharesCodecs } from '../datapath/maps/tenant-shares-map.ts';
 import { endpointsCodecs, FakeMap, fakePolicyMaps, ipcacheCodecs } from '../datapath/maps/testkit.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
-import { CidrIdentities, IdentityAllocator } from '../identity/index.ts';
+import { CidrIdentities, type IdentityRange } from '../identity/index.ts';
+import { NumberedCluster } from '../identity/numbers-testkit.ts';
 import {
   type Direction,
   EMPTY_TABLE,
@@ -23,12 +24,12 @@ import {
 } from '../model/index.ts';
 import { type Addr, parseAddr } from '../net/index.ts';
 import type { Table, TableBatch } from '../table/index.ts';
-import { openPlane, type PlaneOptions } from './plane.ts';
+import { openPlane, type Plane, type PlaneOptions } from './plane.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
 
 export const FAKE_NODE = 'node-1';
 
-/** What outlives an agent: maps, words, and the numbering on disk. */
+/** What outlives an agent: maps, words, the numbering on disk, and the objects that say what numbers mean. */
 export class FakeKernel {
   readonly endpoints = new FakeMap(MAP_SPECS.endpoints, endpointsCodecs);
   readonly ipcache = new FakeMap(MAP_SPECS.ipcache, ipcacheCodecs);
@@ -41,7 +42,10 @@ export class FakeKernel {
   revisions = 1;
   prefixes: Record<string, number> = {};
 
-  constructor(policyRows = 4096) {
+  readonly cluster: NumberedCluster;
+
+  constructor(policyRows = 4096, numbers?: IdentityRange) {
+    this.cluster = new NumberedCluster(numbers);
     this.policy = fakePolicyMaps({ policy: policyRows, policy_peers: policyRows });
   }
 }
@@ -58,12 +62,12 @@ export class WatchedWords extends WordArray {
 
 export const LIMITS: PolicyLimits = { table: 65_536, namespace: 131_072, selectors: 4_096 };
 
-export type FakeNodeOptions = { readonly limits?: PolicyLimits; readonly numbers?: number };
+export type FakeNodeOptions = { readonly limits?: PolicyLimits };
 
 /** A plane that has this in place of a kernel and a disk. */
 export function fakePlaneOptions(kernel: FakeKernel, clock: Clock, options: FakeNodeOptions = {}) {
-  const { limits = LIMITS, numbers = 65_280 } = options;
-  const allocator = new IdentityAllocator({ clock, range: { first: 256, last: 255 + numbers } });
+  const { limits = LIMITS } = options;
+  const allocator = kernel.cluster.join(FAKE_NODE, clock);
   if (kernel.numbers !== undefined) allocator.restore(kernel.numbers);
   const cidrs = new CidrIdentities({ remembered: kernel.prefixes });
   return {
@@ -114,13 +118,8 @@ export async function fakeNode(
   // Most have none.
   intent.tenants.apply({ upserts: [], deletes: [], synced: true });
   await engine.open();
-  const others = new OtherNodes({ intent, allocator });
-  const settle = async (): Promise<void> => {
-    engine.kick();
-    await engine.idle();
-    others.follow(repository.selectedLabelKeys());
-    await engine.idle();
-  };
+  const others = new OtherNodes({ intent, allocator: kernel.cluster.join('others', clock) });
+  const settle = async (): Promise<void> => await settlePlane(kernel, plane, others);
   // This node's agent is shown its own pods only; of the others it is told by their nodes.
   const apply = <T extends ObjectRow, K extends string>(
     table: Table<T, K>,
@@ -189,6 +188,17 @@ export async function fakeNode(
         },
       ),
   };
+}
+
+/** Until neither the node nor the others nor who gives the numbers has anything left to do. */
+export async function settlePlane({ cluster }: FakeKernel, plane: Plane, others: OtherNodes): Promise<void> {
+  const { engine, repository } = plane;
+  do {
+    engine.kick();
+    await engine.idle();
+    others.follow(repository.selectedLabelKeys());
+    await engine.idle();
+  } while (await cluster.settle());
 }
 
 const is = (table: unknown, other: unknown): boolean => table === other;

@@ -1,5 +1,5 @@
-import { IdentityAllocator } from '../../src/identity/index.ts';
-import { labelMap, type PodIdentity, policyKey, type Workload } from '../../src/model/index.ts';
+import { CLUSTER_RANGE } from '../../src/identity/reserved.ts';
+import { identityId, labelMap, type PodIdentity, policyKey, type Workload } from '../../src/model/index.ts';
 import { type PolicyRepository, readPolicy } from '../../src/policy/index.ts';
 
 export const POLICIES = 1000;
@@ -67,8 +67,9 @@ export function installPolicy(repository: PolicyRepository, index: number, ports
 
 /** Identities and policies of the whole cluster. */
 export function populate(repository: PolicyRepository): PodIdentity[] {
-  const allocator = new IdentityAllocator({ grace: 0 });
-  const identities = Array.from({ length: IDENTITIES }, (_, index) => allocator.acquire(workload(index)));
+  const identities = Array.from({ length: IDENTITIES }, (_, index): PodIdentity => {
+    return { kind: 'pod', id: identityId(CLUSTER_RANGE.first + index), workload: workload(index) };
+  });
   for (const identity of identities) repository.upsertIdentity(identity);
   for (let index = 0; index < POLICIES; index += 1) installPolicy(repository, index);
   return identities;

@@ -5,7 +5,7 @@ import { type EndpointRecord, hostIfnameOf, podMacOf } from '../../src/endpoint/
 import { type EndpointId, ifindex, type NodeRow } from '../../src/model/index.ts';
 import type { Addr } from '../../src/net/index.ts';
 import { openPlane, type Plane, type PlaneOptions } from '../../src/plane/index.ts';
-import { type FakeKernel, fakePlaneOptions } from '../../src/plane/testkit.ts';
+import { type FakeKernel, fakePlaneOptions, settlePlane } from '../../src/plane/testkit.ts';
 import { ENTRIES, entriesRow } from './entries-kind.ts';
 import { TableFeed } from './table-feed.ts';
 import { podKey, type World, type WorldPod } from './world.ts';
@@ -31,7 +31,6 @@ export class NodePlane {
   readonly #o: NodePlaneOptions;
   readonly #clock: FakeClock;
   readonly #feeds;
-  /** They number their pods with this one's numbering. */
   readonly #others: OtherNodes;
   readonly #words: EndpointWords;
   readonly #records = new Map<string, EndpointRecord>();
@@ -41,7 +40,7 @@ export class NodePlane {
     this.#o = options;
     this.#clock = clock;
     const { pods, namespaces, nodes, policies } = plane.intent;
-    this.#others = new OtherNodes({ intent: plane.intent, allocator: plane.allocator });
+    this.#others = new OtherNodes({ intent: plane.intent, allocator: options.kernel.cluster.join('others', clock) });
     this.#feeds = {
       pods: new TableFeed(pods),
       others: new TableFeed(this.#others.pods),
@@ -72,7 +71,7 @@ export class NodePlane {
   }
 
   async follow(world: World): Promise<void> {
-    const { node, allPods } = this.#o;
+    const { node, kernel, allPods } = this.#o;
     const feeds = this.#feeds;
     await this.#clock.advance(BETWEEN_WORLDS_MS);
     feeds.nodes.bring(
@@ -93,14 +92,11 @@ export class NodePlane {
     );
     feeds.policies.bring(world.policies, (entries, key) => entriesRow(key, entries));
     this.#connect(world.pods.filter((pod) => allPods || pod.node === node));
-    const { engine, repository, intent } = this.plane;
+    const { engine, intent } = this.plane;
     intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
     intent.tenants.apply({ upserts: [], deletes: [], synced: true });
-    engine.kick();
-    await engine.idle();
-    this.#others.follow(repository.selectedLabelKeys());
-    await engine.idle();
-    const { problem } = this.plane.engine;
+    await settlePlane(kernel, this.plane, this.#others);
+    const { problem } = engine;
     if (problem !== undefined) throw new Error(`the plane of ${node}: ${problem}`);
     this.#expectInForce();
   }

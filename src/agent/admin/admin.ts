@@ -35,7 +35,7 @@ import {
   SWITCHES,
   tunnelTraffic,
 } from '../../datapath/index.ts';
-import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
+import { type ClusterNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
@@ -66,7 +66,7 @@ export type AdminOptions = {
   readonly intent: Intent;
   readonly endpoints: EndpointTable;
   readonly identities: PodIdentities;
-  readonly allocator: IdentityNumbers;
+  readonly allocator: ClusterNumbers;
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly elsewhere: PodsElsewhere;

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from '../../base/metrics.ts';
 import { type AddressBook, DISBELIEFS, type PodsElsewhere } from '../../cluster/index.ts';
 import { type MapSet, readCounters } from '../../datapath/index.ts';
 import { ENDPOINT_STATES } from '../../endpoint/index.ts';
-import type { IdentityNumbers } from '../../identity/index.ts';
+import type { ClusterNumbers } from '../../identity/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import type {
   DirectionState,
@@ -18,7 +18,7 @@ import type { Collection } from '../upkeep/index.ts';
 export type MetricsSources = {
   readonly maps: MapSet;
   readonly endpoints: EndpointTable;
-  readonly allocator: IdentityNumbers;
+  readonly allocator: ClusterNumbers;
   readonly installer: PolicyInstaller;
   readonly policies: Pick<PolicyFollower, 'problems'>;
   readonly book: Pick<AddressBook, 'unplaced'>;

@@ -1,7 +1,7 @@
 import type { IdentityView } from '../../api/index.ts';
 import type { Intent, WaitingRow } from '../../cluster/index.ts';
 import type { EndpointWords } from '../../datapath/index.ts';
-import { type IdentityNumbers, RESERVED_IDENTITIES } from '../../identity/index.ts';
+import { type ClusterNumbers, RESERVED_IDENTITIES } from '../../identity/index.ts';
 import { type Identity, identityLabels, type ReservedName } from '../../model/index.ts';
 import type { EndpointTable } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
@@ -10,7 +10,7 @@ export type IdentityViewContext = {
   readonly nodeName: string;
   readonly intent: Pick<Intent, 'nodes'>;
   readonly endpoints: EndpointTable;
-  readonly allocator: Pick<IdentityNumbers, 'identities' | 'users'>;
+  readonly allocator: Pick<ClusterNumbers, 'identities' | 'users'>;
   readonly repository: Pick<PolicyRepository, 'cidrs'>;
   readonly words: EndpointWords;
 };

@@ -1,13 +1,13 @@
 import type { TenantView } from '../../api/index.ts';
 import type { Intent } from '../../cluster/index.ts';
-import type { IdentityNumbers } from '../../identity/index.ts';
+import type { ClusterNumbers } from '../../identity/index.ts';
 import type { TenantRow } from '../../model/index.ts';
 import type { Shares } from '../../plane/index.ts';
 import { type Belonging, type Membership, SYSTEM_TENANT } from '../../tenant/index.ts';
 
 export type TenantViewContext = {
   readonly intent: Pick<Intent, 'namespaces'>;
-  readonly allocator: Pick<IdentityNumbers, 'identities'>;
+  readonly allocator: Pick<ClusterNumbers, 'identities'>;
   readonly membership: Membership;
   readonly shares: Pick<Shares, 'problemsOf' | 'countOf'>;
 };

@@ -1,6 +1,6 @@
 import type { Intent } from '../../cluster/index.ts';
 import type { TenantRows } from '../../datapath/index.ts';
-import { type IdentityNumbers, RESERVED_IDS } from '../../identity/index.ts';
+import { type ClusterNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import { type IdentityId, identityId } from '../../model/index.ts';
 import type { TableReader } from '../../table/index.ts';
 import {
@@ -14,7 +14,7 @@ import {
 
 export type FloorOptions = {
   readonly intent: Pick<Intent, 'tenants'>;
-  readonly numbers: Pick<IdentityNumbers, 'known' | 'get'>;
+  readonly numbers: Pick<ClusterNumbers, 'known' | 'get'>;
   readonly rows: TenantRows;
   readonly settings: TenancySettings;
 };

@@ -1,7 +1,7 @@
 import { isMembraneError, type NamespacedName, nameParts } from '../../base/index.ts';
 import type { Intent } from '../../cluster/index.ts';
 import { monotonicTick, type TenantSharesMap } from '../../datapath/index.ts';
-import type { IdentityNumbers } from '../../identity/index.ts';
+import type { ClusterNumbers } from '../../identity/index.ts';
 import { type PodIdentity, type SystemService, TICK_BITS } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
 import type { TableReader } from '../../table/index.ts';
@@ -9,7 +9,7 @@ import { type Imported, importedBy, type Membership, type Share, type ShareKey, 
 
 export type SharesOptions = {
   readonly intent: Pick<Intent, 'tenants' | 'services'>;
-  readonly numbers: Pick<IdentityNumbers, 'known' | 'get'>;
+  readonly numbers: Pick<ClusterNumbers, 'known' | 'get'>;
   readonly map: TenantSharesMap;
   readonly systemServices: Readonly<Record<SystemService, NamespacedName>>;
 };
