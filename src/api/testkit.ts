@@ -82,7 +82,11 @@ async function* storedFlows(
   request: ObserveRequest,
   ending: AbortSignal,
 ): AsyncGenerator<readonly FlowMessage[]> {
-  if (request.last > 0) yield flows.slice(-request.last);
+  const { last, first, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = request;
+  const isBounded = [first, request.since, request.until].some((bound) => bound !== undefined);
+  const within = flows.filter((one) => one.kind !== 'flow' || (one.flow.time >= since && one.flow.time <= until));
+  if (last !== undefined && last > 0) yield within.slice(-last);
+  else if (last === undefined && isBounded) yield within.slice(0, first);
   if (!request.follow || ending.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   ending.addEventListener('abort', () => resolve(), { once: true });

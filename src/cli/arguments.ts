@@ -38,3 +38,17 @@ export function gatherOneOf<T extends string>(values: readonly T[]) {
     return [...before, known];
   };
 }
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** So long ago (`30s`, `5m`, `2h`, `1d`), or a time as RFC 3339 writes it; in ms since the epoch. */
+export function moment(text: string): number {
+  const ago = /^(\d{1,9})(s|m|h|d)$/.exec(text);
+  if (ago !== null) return Date.now() - Number(ago[1]) * (UNITS_MS[ago[2] ?? ''] ?? 0);
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (Number.isNaN(time))
+    throw new InvalidArgumentError('Write it as 30s, 5m, 2h or 1d ago, or as 2026-01-31T12:00:00Z.');
+  return time;
+}

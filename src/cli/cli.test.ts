@@ -181,6 +181,9 @@ describe('exit codes', () => {
     ['a drop reason that does not exist', ['observe', '--reason', 'policy'], 2],
     ['a protocol that does not exist', ['observe', '--protocol', 'tpc'], 2],
     ['a protocol by its EtherType', ['observe', '--protocol', '0x88cc'], 0],
+    ['a time that is none', ['observe', '--since', 'yesterday'], 2],
+    ['the first and the last', ['observe', '--first', '3', '--last', '3'], 2],
+    ['the first, and what comes', ['observe', '--first', '3', '-f'], 2],
     ['a trace without a port', ['policy', 'trace', '--from', 'host', '--to', 'a/b'], 2],
     ['a pod without a namespace', ['sandbox', 'exec', 'web', '--', 'id'], 2],
     ['no command', [], 2],
@@ -558,6 +561,15 @@ describe('output', () => {
       '22:13:20.000 DROPPED tenant-b/web\\x1b]0;owned\\x07\\u202e:40000 (301) -> 198.51.100.1:8080 (world) TCP SYN ' +
         'policy-ingress by NetworkPolicy tenant-a/web\n... 3 flows lost: the datapath was faster than the agent\n',
     );
+  });
+
+  test('flows of a time', async () => {
+    const dropped = async (...args: string[]) => (await membrane(['observe', ...args])).out.includes('DROPPED');
+    expect(await dropped('--since', '2023-11-14T22:13:20Z')).toBe(true);
+    expect(await dropped('--since', '2023-11-14T22:13:20.001Z')).toBe(false);
+    expect(await dropped('--since', '5m')).toBe(false);
+    expect(await dropped('--until', '2023-11-14T22:13:20Z', '--first', '1')).toBe(true);
+    expect(await dropped('--until', '2023-11-14T22:13:19Z')).toBe(false);
   });
 
   test('flows that no rule names: the nearest miss, else what isolates', async () => {

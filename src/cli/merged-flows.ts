@@ -1,10 +1,7 @@
 import type { ApiClient, ObserveLine } from '../api/index.ts';
 import type { Agent } from './agents.ts';
 
-type ObserveRequest = NonNullable<Parameters<ApiClient['observe']>[0]> & {
-  readonly last: number;
-  readonly follow: boolean;
-};
+type ObserveRequest = NonNullable<Parameters<ApiClient['observe']>[0]> & { readonly follow: boolean };
 
 export type FlowOfNode = { readonly node: string; readonly message: ObserveLine };
 
@@ -15,7 +12,7 @@ export async function* mergedFlows(
   signal: AbortSignal,
 ): AsyncGenerator<FlowOfNode> {
   const streams = agents.map((agent) => flowsOf(agent, request, signal));
-  if (!request.follow && streams.length > 1) yield* lastOf(await Promise.all(streams.map(gathered)), request.last);
+  if (!request.follow && streams.length > 1) yield* ofAll(await Promise.all(streams.map(gathered)), request);
   else yield* interleaved(streams);
 }
 
@@ -33,12 +30,13 @@ async function gathered(stream: AsyncGenerator<FlowOfNode>): Promise<FlowOfNode[
   return all;
 }
 
-/** What was lost is told first: it has no time of its own. */
-function lastOf(streams: readonly FlowOfNode[][], last: number): FlowOfNode[] {
+/** What was lost is told first: it has no time of its own. Each agent gave as many as were asked for. */
+function ofAll(streams: readonly FlowOfNode[][], { last, first }: ObserveRequest): FlowOfNode[] {
   const all = streams.flat();
   const time = ({ message }: FlowOfNode) => (message.kind === 'flow' ? message.flow.time : 0);
   const flows = all.filter(({ message }) => message.kind === 'flow').sort((a, b) => time(a) - time(b));
-  return [...all.filter(({ message }) => message.kind === 'lost'), ...(last === 0 ? [] : flows.slice(-last))];
+  const from = last === undefined ? 0 : Math.max(0, flows.length - last);
+  return [...all.filter(({ message }) => message.kind === 'lost'), ...flows.slice(from, first ?? flows.length)];
 }
 
 /** Ends when all have ended; one that fails ends all. */

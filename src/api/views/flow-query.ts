@@ -23,8 +23,13 @@ const flowFilterSchema = z.strictObject({
 
 export const observeRequestSchema = z.strictObject({
   filter: flowFilterSchema.default({}),
-  /** How many stored flows to send first, the newest ones that match. */
-  last: z.number().int().min(0).max(1_000_000).default(0),
+  /** How many stored flows to send first, the newest ones that match. Neither this nor a time: none. */
+  last: z.number().int().min(0).max(16_777_216).optional(),
+  /** Instead: the oldest so many. */
+  first: z.number().int().min(0).max(16_777_216).optional(),
+  /** ms since the epoch, both included. */
+  since: z.number().optional(),
+  until: z.number().optional(),
   /** Go on with what happens from now. */
   follow: z.boolean().default(false),
 });

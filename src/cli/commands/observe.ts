@@ -1,15 +1,22 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FlowFilter } from '../../model/index.ts';
-import { gather, gatherNumbers, gatherOneOf, wholeNumber } from '../arguments.ts';
+import { gather, gatherNumbers, gatherOneOf, moment, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { escapeText, flowLine } from '../output/index.ts';
 
-type Options = FlowFilter & { readonly follow: boolean; readonly last?: number };
+type Options = FlowFilter & {
+  readonly follow: boolean;
+  readonly last?: number;
+  readonly first?: number;
+  readonly since?: number;
+  readonly until?: number;
+};
 
 const VERDICTS = ['forwarded', 'dropped'] as const;
 const TYPES = ['open', 'close', 'renew', 'drop'] as const;
 /** What a person wants to see without asking for a number. */
 const DEFAULT_LAST = 20;
+const MOST = 16_777_216;
 
 export function register(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
   program
@@ -21,8 +28,15 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
     .option(
       '--last <n>',
       `begin with the last n flows (default: ${DEFAULT_LAST}, with --follow none)`,
-      wholeNumber(0, 1_000_000),
+      wholeNumber(0, MOST),
     )
+    .addOption(
+      new Option('--first <n>', 'the oldest n flows instead')
+        .argParser(wholeNumber(0, MOST))
+        .conflicts(['last', 'follow']),
+    )
+    .option('--since <time>', 'not older than 30s, 5m, 2h or 1d, or than a time like 2026-01-31T12:00:00Z', moment)
+    .option('--until <time>', 'not younger', moment)
     .option('--from-pod <namespace/pod>', 'sent by this pod', gather)
     .option('--to-pod <namespace/pod>', 'sent to this pod', gather)
     .option('--pod <namespace/pod>', 'either end is this pod', gather)
@@ -36,11 +50,13 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
     .option('--reason <name>', 'dropped for this reason, e.g. policy-ingress', gather)
     .option('--port <n>', 'either end has this port', gatherNumbers(0, 65_535))
     .option('--protocol <name>', 'TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number', gatherProtocols)
-    .action(async ({ follow, last, ...filter }: Options) => {
+    .action(async ({ follow, last, first, since, until, ...filter }: Options) => {
       await checkReasons(filter.reason ?? []);
       const agents = await connectAll();
       const signal = onInterrupt();
-      const request = { filter, follow, last: last ?? (follow ? 0 : DEFAULT_LAST) };
+      const isBounded = [first, since, until].some((bound) => bound !== undefined);
+      const most = last ?? (isBounded || follow ? undefined : DEFAULT_LAST);
+      const request = { filter, follow, last: most, first, since, until };
       // Nothing to see may be a slip of the pen, and whoever follows would wait for ever.
       if (follow && !out.json) {
         const begun = await agents.ask((client) => hasAny(client.observe({ filter, follow: false, last: 1 }, signal)));
@@ -62,7 +78,7 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
           await out.line(where + text);
         }
       }
-      if (flows === 0 && !follow && !out.json && request.last > 0) await out.line('no flow matches');
+      if (flows === 0 && !follow && !out.json && last !== 0) await out.line('no flow matches');
     });
 }
 
