@@ -20,7 +20,7 @@ function bookOf(options: { cidrSelects?: ('pods' | 'nodes')[]; maxAddresses?: nu
   const cidrs = new CidrIdentities();
   for (const text of prefixes) cidrs.acquire(prefix(text));
   const book = new AddressBook({ cidrs, cidrSelects: [], ...options });
-  book.setNode(namespacedName({ name: 'n2' }), [parseAddr('172.18.0.3')], RESERVED_IDS['remote-node']);
+  book.setNode(namespacedName({ name: 'n2' }), [parseAddr('172.18.0.3')]);
   book.setPod(A, claim('x/a', 256));
   book.followPrefixes();
   const rows = () =>
@@ -146,8 +146,7 @@ describe('the rows of the ipcache', () => {
           for (const round of rounds) {
             for (const one of round) {
               if (one.kind === 'pod') book.setPod(one.addr, one.id === null ? undefined : claim('x/a', one.id));
-              else if (one.kind === 'node')
-                book.setNode(namespacedName({ name: 'n2' }), one.addrs, RESERVED_IDS['remote-node']);
+              else if (one.kind === 'node') book.setNode(namespacedName({ name: 'n2' }), one.addrs);
               else if (one.kind === 'ranges') book.followRanges(one);
               else {
                 if (held.delete(one.named)) cidrs.release(prefix(one.named));

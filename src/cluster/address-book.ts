@@ -1,7 +1,7 @@
-import type { NamespacedName } from '../base/index.ts';
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 import { type CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
-import { type Addr, addrFamily, Prefix } from '../net/index.ts';
+import { type Addr, addrFamily, isAddr, Prefix, parseAddr } from '../net/index.ts';
 import { type ClusterRanges, RangeIndex } from './cluster-ranges.ts';
 import type { IpcacheRow } from './ipcache-row.ts';
 
@@ -62,6 +62,7 @@ export class AddressBook {
   readonly #owned = new Map<Addr, Owned>();
   readonly #addressesOf = new Map<NamespacedName, readonly Addr[]>();
   readonly #unplaced = new Set<Addr>();
+  #apiServers: ReadonlySet<Addr> = new Set();
   #placed = 0;
   #prefixes = new Map<string, { readonly prefix: Prefix; readonly id: IdentityId }>();
   #ranges = new RangeIndex({ services: [], pods: [] });
@@ -96,14 +97,14 @@ export class AddressBook {
   }
 
   /** All addresses of a node. */
-  setNode(node: NamespacedName, addrs: readonly Addr[], identity: IdentityId, tunnel: Addr | null = null): void {
+  setNode(node: NamespacedName, addrs: readonly Addr[], tunnel: Addr | null = null): void {
     for (const addr of this.#addressesOf.get(node) ?? []) {
       this.#owned.get(addr)?.nodes?.delete(node);
       this.#dirty.add(addr);
     }
     if (addrs.length === 0) this.#addressesOf.delete(node);
     else this.#addressesOf.set(node, addrs);
-    const claim: Claim = { owner: { kind: 'node', key: node }, identity, tunnel };
+    const claim: Claim = { owner: { kind: 'node', key: node }, identity: RESERVED_IDS['remote-node'], tunnel };
     for (const addr of addrs) {
       const owned = this.#owned.get(addr) ?? { pod: undefined, nodes: undefined, isPlaced: false };
       owned.nodes ??= new Map();
@@ -113,10 +114,27 @@ export class AddressBook {
     }
   }
 
+  /** All addresses at which API servers answer, on a node or outside. */
+  setApiServers(addrs: Iterable<Addr>): void {
+    const before = this.#apiServers;
+    this.#apiServers = new Set(addrs);
+    this.#touchApiServers(before.symmetricDifference(this.#apiServers));
+  }
+
+  /** At how many addresses API servers answer. */
+  get apiServers(): number {
+    return this.#apiServers.size;
+  }
+
+  /** Whether an API server answers at one of a node's addresses, as its object has them. */
+  hasApiServer(addresses: readonly string[]): boolean {
+    return addresses.some((text) => isAddr(text) && this.#apiServers.has(parseAddr(text)));
+  }
+
   /** The owner of an address and its identity, as the ipcache states it. */
   ownerOf(addr: Addr): Claim | undefined {
     const owned = this.#owned.get(addr);
-    return owned && ownerIn(owned);
+    return owned && this.#claimTo(addr, owned);
   }
 
   /** Second identity, by prefix, of an address of this kind; 0: none. */
@@ -150,6 +168,7 @@ export class AddressBook {
     // within one of services comes or goes, that is what lies around it.
     const isServices = (prefix: Prefix) => [before, this.#ranges].some((one) => one.of(prefix) === SERVICES);
     this.#touchWithin(changed.filter(isServices));
+    this.#touchApiServers(this.#apiServers);
   }
 
   /** The identity of the range of the cluster that the address lies in, if it does. */
@@ -177,6 +196,13 @@ export class AddressBook {
         return row === undefined ? [] : [[text, row]];
       }),
     );
+  }
+
+  #touchApiServers(addrs: Iterable<Addr>): void {
+    for (const addr of addrs) {
+      if (!this.#owned.has(addr)) this.#owned.set(addr, { pod: undefined, nodes: undefined, isPlaced: false });
+      this.#dirty.add(addr);
+    }
   }
 
   #touchWithin(prefixes: readonly Prefix[]): void {
@@ -208,7 +234,7 @@ export class AddressBook {
   /** Takes the row of an address without an owner back. */
   #forget(addr: Addr): boolean {
     const owned = this.#owned.get(addr);
-    if (owned === undefined || ownerIn(owned) !== undefined) return owned === undefined;
+    if (owned === undefined || this.#claimTo(addr, owned) !== undefined) return owned === undefined;
     this.#owned.delete(addr);
     this.#unplaced.delete(addr);
     if (owned.isPlaced) this.#placed -= 1;
@@ -240,7 +266,7 @@ export class AddressBook {
 
   #ownedRow(addr: Addr): IpcacheRow | undefined {
     const owned = this.#owned.get(addr);
-    const claim = owned?.isPlaced === true ? ownerIn(owned) : undefined;
+    const claim = owned?.isPlaced === true ? this.#claimTo(addr, owned) : undefined;
     if (claim === undefined) return undefined;
     const { owner, identity, tunnel } = claim;
     // A pod cannot have the address of a service, whatever its node says.
@@ -249,6 +275,14 @@ export class AddressBook {
       prefix: Prefix.host(addr),
       value: { identity, cidrIdentity: this.cidrIdentityOf(owner.kind, addr), tunnel },
     };
+  }
+
+  /** An API server is where no pod can be: the cluster's own ranges are nobody else's, whatever somebody says of it. */
+  #claimTo(addr: Addr, { pod, nodes }: Owned): Claim | undefined {
+    const node = nodes === undefined || nodes.size === 0 ? undefined : [...nodes.values()].at(-1);
+    if (!this.#apiServers.has(addr)) return node ?? pod;
+    if (node !== undefined) return { ...node, identity: API_SERVER.identity };
+    return pod ?? (this.rangeOf(addr) === undefined ? API_SERVER : undefined);
   }
 
   #named(text: string): IpcacheRow | undefined {
@@ -260,9 +294,12 @@ export class AddressBook {
 
 const SERVICES = RESERVED_IDS['service-range'];
 
-function ownerIn({ pod, nodes }: Owned): Claim | undefined {
-  return (nodes === undefined || nodes.size === 0 ? undefined : [...nodes.values()].at(-1)) ?? pod;
-}
+/** One that is on no node. */
+const API_SERVER: Claim = {
+  owner: { kind: 'node', key: namespacedName({ namespace: 'default', name: 'kubernetes' }) },
+  identity: RESERVED_IDS['kube-apiserver'],
+  tunnel: null,
+};
 
 type Named = ReadonlyMap<string, { readonly prefix: Prefix; readonly id: IdentityId }>;
 

@@ -62,7 +62,7 @@ describe('the ranges of the cluster', () => {
       book.setPod(parseAddr(text), { owner: pod, identity: identityId(300), tunnel: null });
     }
     const node = namespacedName({ name: 'n' });
-    book.setNode(node, ['10.244.1.1', '10.96.0.8'].map(parseAddr), RESERVED_IDS['remote-node']);
+    book.setNode(node, ['10.244.1.1', '10.96.0.8'].map(parseAddr));
     expect(['10.244.2.7', '10.96.0.9', '10.244.1.1', '10.96.0.8'].map(at)).toEqual([
       300,
       SERVICES,

@@ -4,6 +4,7 @@ import type { PodRow } from '../model/index.ts';
 import type { Prefix } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import { AddressBook } from './address-book.ts';
+import { ApiServers } from './api-servers.ts';
 import type { IdentityRow } from './identity-row.ts';
 import type { Intent } from './intent.ts';
 import type { ObjectProblems } from './object-problems.ts';
@@ -42,6 +43,7 @@ export class Cluster {
   readonly #repository: PolicyRepository;
   readonly #refused: RefusedPods;
   readonly #peers: PeerFollower;
+  readonly #apiServers: ApiServers;
   readonly #ranges: RangeFollower;
 
   constructor(options: ClusterOptions) {
@@ -54,6 +56,7 @@ export class Cluster {
     this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });
     const { book } = this;
     this.#peers = new PeerFollower({ intent, numbers: allocator, repository, book, nodeName });
+    this.#apiServers = new ApiServers({ intent, book });
     const owners = new RangeOwners();
     this.elsewhere = new PodsElsewhere({ intent, numbers: allocator, book, owners, problems, nodeName });
     const { podCIDR, remembered } = options;
@@ -66,6 +69,7 @@ export class Cluster {
     this.identities.follow(this.#repository.selectedLabelKeys());
     this.#refused.follow();
     this.#peers.follow();
+    this.#apiServers.follow();
     this.elsewhere.follow();
     this.#ranges.follow(now);
   }

@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../base/index.ts';
-import { type ClusterNumbers, RESERVED_IDS } from '../identity/index.ts';
+import type { ClusterNumbers } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
 import { isAddr, parseAddr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
@@ -45,8 +45,7 @@ export class PeerFollower {
   #followNode(name: NamespacedName): void {
     const { intent, book, nodeName } = this.#o;
     const node = intent.nodes.get(name);
-    if (node === undefined || name === nodeName) return book.setNode(name, [], RESERVED_IDS['remote-node']);
-    const identity = RESERVED_IDS[node.isApiServer ? 'kube-apiserver' : 'remote-node'];
-    book.setNode(name, node.addresses.filter(isAddr).map(parseAddr), identity, tunnelOf(node));
+    if (node === undefined || name === nodeName) return book.setNode(name, []);
+    book.setNode(name, node.addresses.filter(isAddr).map(parseAddr), tunnelOf(node));
   }
 }

@@ -186,7 +186,7 @@ describe('nobody has, and all else stays as it is', () => {
   test('the address of a node that a pod elsewhere claims', () => {
     const { intent, book, at } = scene();
     intent.nodes.set(nodeRow('node-2', ['172.18.0.3'], ['172.18.0.0/24']));
-    book.setNode(namespacedName({ name: 'node-3' }), [parseAddr('172.18.0.4')], RESERVED_IDS['remote-node']);
+    book.setNode(namespacedName({ name: 'node-3' }), [parseAddr('172.18.0.4')]);
     intent.nodeSlices.set(nodeSlice('node-2', [endpoint('a', 256, '172.18.0.4')]));
     expect(at('172.18.0.4')).toEqual([`node-3 ${RESERVED_IDS['remote-node']} null`]);
   });

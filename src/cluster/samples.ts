@@ -39,7 +39,6 @@ export const nodeRow = (name: string, addresses: string[], podCIDRs: string[]): 
   labels: {},
   addresses,
   podCIDRs,
-  isApiServer: false,
 });
 
 export const policyRow = (name: string, spec: unknown): PolicyObject => ({

@@ -5,6 +5,4 @@ export type NodeRow = ObjectRow & {
   /** Addresses of type InternalIP, then ExternalIP. */
   readonly addresses: readonly string[];
   readonly podCIDRs: readonly string[];
-  /** True when the node's labels say that it runs the control plane. */
-  readonly isApiServer: boolean;
 };

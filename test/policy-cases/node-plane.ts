@@ -2,14 +2,14 @@ import { FakeClock } from '../../src/base/testkit.ts';
 import { OtherNodes } from '../../src/cluster/others-testkit.ts';
 import type { EndpointWords } from '../../src/datapath/index.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../../src/endpoint/index.ts';
-import { type EndpointId, ifindex, type NodeRow } from '../../src/model/index.ts';
+import { type EndpointId, ifindex, type NodeRow, type SliceSpec } from '../../src/model/index.ts';
 import type { Addr } from '../../src/net/index.ts';
 import { openPlane, type Plane, type PlaneOptions } from '../../src/plane/index.ts';
 import { type FakeKernel, fakePlaneOptions, settlePlane } from '../../src/plane/testkit.ts';
 import { ENTRIES, entriesRow } from './entries-kind.ts';
 import { TableFeed } from './table-feed.ts';
 import { podKey, type World, type WorldPod } from './world.ts';
-import { namespaceRowOf, nodeRowOf, podRowOf } from './world-rows.ts';
+import { apiServerSliceOf, namespaceRowOf, nodeRowOf, podRowOf } from './world-rows.ts';
 
 export type NodePlaneOptions = {
   readonly node: string;
@@ -39,13 +39,14 @@ export class NodePlane {
     this.plane = plane;
     this.#o = options;
     this.#clock = clock;
-    const { pods, namespaces, nodes, policies } = plane.intent;
+    const { pods, namespaces, nodes, policies, slices } = plane.intent;
     this.#others = new OtherNodes({ intent: plane.intent, allocator: options.kernel.cluster.join('others', clock) });
     this.#feeds = {
       pods: new TableFeed(pods),
       others: new TableFeed(this.#others.pods),
       namespaces: new TableFeed(namespaces),
       nodes: new TableFeed(nodes),
+      slices: new TableFeed(slices),
       policies: new TableFeed(policies),
     };
     this.#words = (options.maps?.maps ?? options.kernel).words;
@@ -77,6 +78,10 @@ export class NodePlane {
     feeds.nodes.bring(
       world.nodes.map((own) => [own.name, JSON.stringify(nodeRowOf(own, world.pods))]),
       (text) => JSON.parse(text) as NodeRow,
+    );
+    feeds.slices.bring(
+      [['default/kubernetes', JSON.stringify(apiServerSliceOf(world.nodes))]],
+      (text) => JSON.parse(text) as SliceSpec,
     );
     feeds.namespaces.bring(world.namespaces, (labels, name) => namespaceRowOf(name, labels));
     const { own = [], others = [] } = Object.groupBy(world.pods, (pod) =>

@@ -1,4 +1,4 @@
-import type { LabelMap, NamespaceRow, NodeRow, PodRow } from '../../src/model/index.ts';
+import type { LabelMap, NamespaceRow, NodeRow, PodRow, SliceSpec } from '../../src/model/index.ts';
 import { Prefix } from '../../src/net/index.ts';
 import { podKey, type WorldNode, type WorldPod } from './world.ts';
 
@@ -28,7 +28,7 @@ export function namespaceRowOf(name: string, labels: LabelMap): NamespaceRow {
 }
 
 /** Its ranges are the addresses that the case gives to its pods. */
-export function nodeRowOf({ name, addrs, apiserver }: WorldNode, pods: readonly WorldPod[]): NodeRow {
+export function nodeRowOf({ name, addrs }: WorldNode, pods: readonly WorldPod[]): NodeRow {
   const own = pods.filter(({ node, hostNetwork }) => node === name && !hostNetwork);
   return {
     uid: `uid-${name}`,
@@ -37,6 +37,29 @@ export function nodeRowOf({ name, addrs, apiserver }: WorldNode, pods: readonly 
     labels: {},
     addresses: addrs,
     podCIDRs: own.flatMap((pod) => pod.addrs.map((addr) => Prefix.host(addr).toString())),
-    isApiServer: apiserver,
+  };
+}
+
+/** What API servers tell of themselves. */
+export function apiServerSliceOf(nodes: readonly WorldNode[]): SliceSpec {
+  const endpoint = {
+    ready: true,
+    serving: true,
+    terminating: false,
+    nodeName: '',
+    pod: '',
+    zones: [],
+    nodes: [],
+  } as const;
+  return {
+    uid: 'uid-kubernetes',
+    namespace: 'default',
+    name: 'kubernetes',
+    service: 'kubernetes',
+    addressType: 'IPv4',
+    ports: [{ name: 'https', protocol: 'TCP', port: 6443 }],
+    endpoints: nodes.flatMap(({ addrs, apiserver }) =>
+      apiserver ? addrs.map((address) => ({ ...endpoint, address })) : [],
+    ),
   };
 }

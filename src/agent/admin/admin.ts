@@ -206,7 +206,7 @@ export class Admin implements AdminApi {
   }
 
   async nodes(): Promise<NodeView[]> {
-    const { intent, config, maps } = this.#o;
+    const { intent, config, book, maps } = this.#o;
     const drops = await nodeDrops(maps);
     return Array.from(intent.nodes.rows.values(), (row) => ({
       name: row.name,
@@ -214,7 +214,9 @@ export class Admin implements AdminApi {
       addresses: [...row.addresses],
       podCIDRs: [...row.podCIDRs],
       identity:
-        RESERVED_IDS[row.name === config.nodeName ? 'host' : row.isApiServer ? 'kube-apiserver' : 'remote-node'],
+        row.name === config.nodeName
+          ? RESERVED_IDS.host
+          : RESERVED_IDS[book.hasApiServer(row.addresses) ? 'kube-apiserver' : 'remote-node'],
       ...(row.name === config.nodeName && { drops }),
     }));
   }

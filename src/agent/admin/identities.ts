@@ -1,5 +1,5 @@
 import type { IdentityView } from '../../api/index.ts';
-import type { Intent, WaitingRow } from '../../cluster/index.ts';
+import type { AddressBook, Intent, WaitingRow } from '../../cluster/index.ts';
 import type { EndpointWords } from '../../datapath/index.ts';
 import { type ClusterNumbers, RESERVED_IDENTITIES } from '../../identity/index.ts';
 import { type Identity, identityLabels, type ReservedName } from '../../model/index.ts';
@@ -9,6 +9,7 @@ import type { PolicyRepository } from '../../policy/index.ts';
 export type IdentityViewContext = {
   readonly nodeName: string;
   readonly intent: Pick<Intent, 'nodes'>;
+  readonly book: Pick<AddressBook, 'apiServers' | 'hasApiServer'>;
   readonly endpoints: EndpointTable;
   readonly allocator: Pick<ClusterNumbers, 'identities' | 'users'>;
   readonly repository: Pick<PolicyRepository, 'cidrs'>;
@@ -59,7 +60,7 @@ function workloadFields({
 }
 
 /** How many nodes, or places, somebody with a reserved identity can be at; the others are there for flows of other systems. */
-function holders(name: ReservedName, { intent, nodeName }: IdentityViewContext): number {
+function holders(name: ReservedName, { intent, book, nodeName }: IdentityViewContext): number {
   const others = intent.nodes.rows.values().filter((row) => row.name !== nodeName);
   switch (name) {
     case 'host':
@@ -68,9 +69,9 @@ function holders(name: ReservedName, { intent, nodeName }: IdentityViewContext):
     case 'service-range':
       return 1;
     case 'remote-node':
-      return others.filter(({ isApiServer }) => !isApiServer).toArray().length;
+      return others.filter(({ addresses }) => !book.hasApiServer(addresses)).toArray().length;
     case 'kube-apiserver':
-      return others.filter(({ isApiServer }) => isApiServer).toArray().length;
+      return book.apiServers;
     default:
       return 0;
   }

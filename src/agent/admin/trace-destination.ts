@@ -146,10 +146,7 @@ function throughService(from: End, frontend: Frontend, context: TraceContext): R
   if (backends.length === 0) return { steps: [step, dropStep('egress', 'no-backend')], ends: [] };
   // A client from outside reaches a backend of another node under this node's address, unless the overlay takes him there.
   const [own] = context.nodeAddresses();
-  const us =
-    context.intent.nodes.get(namespacedName({ name: context.nodeName }))?.isApiServer === true
-      ? 'kube-apiserver'
-      : 'remote-node';
+  const us = own !== undefined && context.book.hasApiServer([own]) ? 'kube-apiserver' : 'remote-node';
   const fromHere = (): End => ({ ...resolveEnd(us, context), name: `${from.name}, as this node`, addr: own });
   const ends = backends.map((backend) => ({
     from: isOutside(from) && !backend.local && !isCarried(parseAddr(backend.addr), context) ? fromHere() : from,

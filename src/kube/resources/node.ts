@@ -18,7 +18,6 @@ const schema = z
       labels: meta.labels,
       addresses: [...new Set([...ofType('InternalIP'), ...ofType('ExternalIP')])],
       podCIDRs: spec.podCIDRs.length > 0 ? spec.podCIDRs : spec.podCIDR ? [spec.podCIDR] : [],
-      isApiServer: 'node-role.kubernetes.io/control-plane' in meta.labels,
     };
   });
 

@@ -109,7 +109,7 @@ test('labels named like properties of objects are labels', () => {
 
 test('node addresses: internal first, names left out', () => {
   const row = NODE.parse({
-    metadata: { name: 'n', labels: { 'node-role.kubernetes.io/control-plane': '' } },
+    metadata: { name: 'n' },
     spec: { podCIDR: '10.244.1.0/24' },
     status: {
       addresses: [
@@ -122,7 +122,6 @@ test('node addresses: internal first, names left out', () => {
   expect(row).toMatchObject({
     addresses: ['172.18.0.2', '203.0.113.1'],
     podCIDRs: ['10.244.1.0/24'],
-    isApiServer: true,
   });
 });
 

@@ -20,7 +20,6 @@ const node = (addresses: readonly string[]): NodeRow => ({
   labels: {},
   addresses,
   podCIDRs: [],
-  isApiServer: false,
 });
 
 type Agent = Awaited<ReturnType<typeof serviceNode>>;
