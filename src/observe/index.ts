@@ -1,3 +1,4 @@
+export { type AgentNotice, AgentNotices } from './agent-notices.ts';
 export { BootClock } from './boot-clock.ts';
 export type { DatapathEvent } from './decode.ts';
 export { type FlowClock, FlowHub, type FlowQuery, type FlowStats } from './flow-hub.ts';

@@ -71,6 +71,9 @@ it("tells Hubble's clients what happens, in their words and in ours", async () =
   await lab.stage.deletePod('tenant-b', 'other');
   expect(await last()).toMatchObject([{ source: { podName: 'other', namespace: 'tenant-b' } }]);
   expect((await observer.getNamespaces({})).namespaces.map(({ namespace }) => namespace)).toContain('tenant-b');
+  const done: (string | undefined)[] = [];
+  for await (const { agentEvent } of observer.getAgentEvents({})) done.push(agentEvent?.notification.case);
+  expect(new Set(done)).toEqual(new Set(['agentStart', 'policyUpdate', 'endpointUpdate']));
   const { flows } = await lab.stage.api.status();
   expect((await observer.serverStatus({})).seenFlows).toBeGreaterThanOrEqual(BigInt(flows.seen));
 });

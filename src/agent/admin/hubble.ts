@@ -1,25 +1,31 @@
 import { type HubblePeer, HubbleServer, type HubbleSource, type HubbleTls, openNodeTeller } from '../../api/server.ts';
 import type { Service } from '../../base/index.ts';
-import type { FlowHub } from '../../observe/index.ts';
+import { AgentNotices, type FlowHub } from '../../observe/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentConfig, AgentNode } from '../node/index.ts';
+import { noticeWatch } from './notice-watch.ts';
 
 export type HubbleParts = {
-  readonly plane: Pick<Plane, 'intent'>;
+  readonly plane: Pick<Plane, 'intent' | 'endpoints'>;
   readonly hub: FlowHub;
   readonly version: string;
 };
 
 /** What tells flows to Hubble's clients. */
-export function openHubble({ config, log }: AgentNode, { plane, hub, version }: HubbleParts): readonly Service[] {
+export function openHubble(
+  { config, clock, log }: AgentNode,
+  { plane, hub, version }: HubbleParts,
+): readonly Service[] {
   const { hubble, hubbleSocket, clusterName: cluster, nodeName: node } = config;
   if (!hubble.enabled) return [];
   const { nodes } = plane.intent;
+  const notices = new AgentNotices();
   const tls = tlsOf(hubble);
   const waiting = new Set<() => void>();
   nodes.changed.listen(() => waiting.forEach((changed) => changed()));
   const source: HubbleSource = {
     hub,
+    notices,
     cluster,
     node,
     version,
@@ -36,7 +42,7 @@ export function openHubble({ config, log }: AgentNode, { plane, hub, version }: 
     tcp: hubble.port === undefined ? undefined : { host: hubble.host, port: hubble.port, tls },
     log,
   });
-  return [server];
+  return [noticeWatch(plane, notices, clock), server];
 }
 
 /** Every node is taken to serve as this one does. */

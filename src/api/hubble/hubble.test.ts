@@ -8,10 +8,18 @@ import { type Client, Code, ConnectError, createClient } from '@connectrpc/conne
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { AgentNotices } from '../../observe/index.ts';
 import { TestHub } from '../../observe/testkit.ts';
-import { DropReason, type Flow, type FlowFilterSchema, LostEventSource, Verdict } from './gen/flow/flow_pb.js';
+import {
+  AgentEventType,
+  DropReason,
+  type Flow,
+  type FlowFilterSchema,
+  LostEventSource,
+  Verdict,
+} from './gen/flow/flow_pb.js';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
-import { type GetFlowsRequestSchema, Observer } from './gen/observer/observer_pb.js';
+import { type GetAgentEventsRequestSchema, type GetFlowsRequestSchema, Observer } from './gen/observer/observer_pb.js';
 import { ChangeNotificationType, Peer } from './gen/peer/peer_pb.js';
 import { NodeState } from './gen/relay/relay_pb.js';
 import { HubbleServer } from './hubble-server.ts';
@@ -42,6 +50,7 @@ const DROPPED = { type: 'drop', reason: 'policy-ingress', hook: 'to-pod', rule: 
 describe('the observer API, over gRPC on its socket', () => {
   let folder: string;
   let hub: TestHub;
+  let notices: AgentNotices;
   let server: HubbleServer;
   let lifecycle: Lifecycle;
   let peers: HubblePeer[];
@@ -58,6 +67,7 @@ describe('the observer API, over gRPC on its socket', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'membrane-hubble-'));
     hub = new TestHub({ names, maxReaders: 8 });
+    notices = new AgentNotices();
     lifecycle = new Lifecycle({ log: silentLogger });
     peers = [{ name: 'node-1', address: '10.0.0.1:4244' }];
     changed = new Set();
@@ -65,6 +75,7 @@ describe('the observer API, over gRPC on its socket', () => {
       teller: async () =>
         nodeTeller({
           hub,
+          notices,
           cluster: 'test',
           node: 'node-1',
           version: '1.2.3',
@@ -350,6 +361,37 @@ describe('the observer API, over gRPC on its socket', () => {
     odd.end(Buffer.from([0, 0, 0, 0, 9, 0xff, 0xff]));
     broken.destroy();
     expect(await observer.serverStatus({})).toMatchObject({ version: '1.2.3' });
+  });
+
+  it('tells what the agent did, the last, the first and what comes', async () => {
+    const read = async (request: MessageInitShape<typeof GetAgentEventsRequestSchema>, most = 100) => {
+      const events: string[] = [];
+      for await (const { agentEvent, nodeName } of observer.getAgentEvents(request)) {
+        const { case: kind, value } = agentEvent?.notification ?? {};
+        const what = kind === 'policyUpdate' ? value?.labels[0] : kind === 'endpointUpdate' ? value?.podName : kind;
+        events.push(`${nodeName} ${AgentEventType[agentEvent?.type ?? 0]} ${what}`);
+        if (events.length === 3 && most === 4)
+          notices.add({ time: 4, kind: 'policy-deleted', policy: 'NetworkPolicy a/b' });
+        if (events.length === most) break;
+      }
+      return events;
+    };
+    notices.add({ time: 1, kind: 'started' });
+    notices.add({ time: 2, kind: 'policy-updated', policy: 'NetworkPolicy a/b' });
+    notices.add({ time: 3, kind: 'endpoint-created', id: 7, namespace: 'a', pod: 'web' });
+    const all = [
+      'test/node-1 AGENT_STARTED agentStart',
+      'test/node-1 POLICY_UPDATED NetworkPolicy a/b',
+      'test/node-1 ENDPOINT_CREATED web',
+    ];
+    expect(await read({})).toEqual(all);
+    expect(await read({ number: 2n })).toEqual(all.slice(1));
+    expect(await read({ number: 1n, first: true })).toEqual(all.slice(0, 1));
+    expect(await read({ since: { seconds: 0n, nanos: 3_000_000 } })).toEqual(all.slice(2));
+    expect(await read({ number: 3n, follow: true }, 4)).toEqual([
+      ...all,
+      'test/node-1 POLICY_DELETED NetworkPolicy a/b',
+    ]);
   });
 
   it('tells which nodes there are, and what becomes of them', async () => {

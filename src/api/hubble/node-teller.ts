@@ -1,3 +1,4 @@
+import { agentEvents } from './agent-events.ts';
 import { nodeName } from './flow-message.ts';
 import { flowResponses } from './flows.ts';
 import { NodeState } from './gen/relay/relay_pb.js';
@@ -28,6 +29,7 @@ export function nodeTeller(source: HubbleSource): HubbleTeller {
       ],
     }),
     namespaces: async () => ({ namespaces: hub.namespaces().map((namespace) => ({ cluster, namespace })) }),
+    events: (request, signal) => agentEvents(source, request, signal),
     peers: (signal) => peerChanges(source, signal),
   };
 }

@@ -1,5 +1,12 @@
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { Code, ConnectError, type ConnectRouter, createConnectRouter, type Interceptor } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  type HandlerContext,
+  type Interceptor,
+} from '@connectrpc/connect';
 import {
   compressionGzip,
   universalRequestFromNodeRequest,
@@ -7,7 +14,7 @@ import {
 } from '@connectrpc/connect-node';
 import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
-import { Observer } from './gen/observer/observer_pb.js';
+import { type GetAgentEventsRequest, Observer } from './gen/observer/observer_pb.js';
 import { Peer } from './gen/peer/peer_pb.js';
 import type { HubbleTeller } from './teller.ts';
 
@@ -57,13 +64,16 @@ function health(router: ConnectRouter): void {
 }
 
 function observer(router: ConnectRouter, teller: HubbleTeller): void {
+  const { events, peers } = teller;
   router.service(Observer, {
+    ...(events === undefined
+      ? {}
+      : { getAgentEvents: (request: GetAgentEventsRequest, { signal }: HandlerContext) => events(request, signal) }),
     getFlows: (request, { signal }) => teller.flows(request, signal),
     serverStatus: async () => await teller.status(),
     getNodes: async () => await teller.nodes(),
     getNamespaces: async () => await teller.namespaces(),
   });
-  const { peers } = teller;
   if (peers !== undefined) router.service(Peer, { notify: (_request, { signal }) => peers(signal) });
 }
 

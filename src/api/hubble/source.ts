@@ -1,4 +1,4 @@
-import type { FlowHub } from '../../observe/index.ts';
+import type { AgentNotices, FlowHub } from '../../observe/index.ts';
 
 /** A node of the cluster, as others reach its flows. */
 export type HubblePeer = {
@@ -10,6 +10,7 @@ export type HubblePeer = {
 /** Whose flows are served. */
 export type HubbleSource = {
   readonly hub: Pick<FlowHub, 'observe' | 'stats' | 'namespaces' | 'rate'>;
+  readonly notices: Pick<AgentNotices, 'read'>;
   readonly cluster: string;
   readonly node: string;
   readonly version: string;

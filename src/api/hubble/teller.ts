@@ -1,5 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type {
+  GetAgentEventsRequest,
+  GetAgentEventsResponse,
   GetFlowsRequest,
   GetFlowsResponse,
   GetNamespacesResponseSchema,
@@ -15,6 +17,10 @@ export type HubbleTeller = {
   readonly status: () => Promise<MessageInitShape<typeof ServerStatusResponseSchema>>;
   readonly nodes: () => Promise<MessageInitShape<typeof GetNodesResponseSchema>>;
   readonly namespaces: () => Promise<MessageInitShape<typeof GetNamespacesResponseSchema>>;
+  /** Undefined: who asks what an agent did is to ask that agent. */
+  readonly events:
+    | ((request: GetAgentEventsRequest, signal: AbortSignal) => AsyncIterable<GetAgentEventsResponse>)
+    | undefined;
   /** Undefined: who asks for nodes is to ask a node. */
   readonly peers: ((signal: AbortSignal) => AsyncIterable<ChangeNotification>) | undefined;
 };

@@ -6,6 +6,7 @@ import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
+import { AgentNotices } from '../../observe/index.ts';
 import { TestHub } from '../../observe/testkit.ts';
 import { Observer } from './gen/observer/observer_pb.js';
 import { HubbleServer } from './hubble-server.ts';
@@ -102,6 +103,7 @@ describe('the observer API with TLS', () => {
       teller: async () =>
         nodeTeller({
           hub,
+          notices: new AgentNotices(),
           cluster: 'test',
           node: 'node-1',
           version: '1.2.3',

@@ -49,6 +49,7 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
       const sorted = [...new Map(all)].toSorted(([a], [b]) => (a < b ? -1 : 1));
       return { namespaces: sorted.map(([, namespace]) => namespace) };
     },
+    events: undefined,
     peers: undefined,
   };
 }

@@ -7,6 +7,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../../base/index.ts';
+import { AgentNotices } from '../../../observe/index.ts';
 import { TestHub } from '../../../observe/testkit.ts';
 import { milliseconds } from '../flow-message.ts';
 import { type GetFlowsRequestSchema, Observer } from '../gen/observer/observer_pb.js';
@@ -91,6 +92,7 @@ describe('a relay', () => {
       teller: async () =>
         nodeTeller({
           hub,
+          notices: new AgentNotices(),
           cluster: 'test',
           node: as,
           version: '1',
