@@ -18,6 +18,7 @@ import {
   staleAddress,
   survive,
   takeover,
+  tenants,
   unfinished,
   unknownPod,
   unserved,
@@ -82,6 +83,7 @@ export const ATTACKS: readonly Attack[] = [
     nodes: 2,
     run: nodeLoss,
   },
+  { number: 23, name: 'tenants', title: 'Two tenants whose policies allow everything', run: tenants },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

@@ -109,6 +109,7 @@ export class Engine implements Service {
     await this.open();
     lifecycle.spawn('engine routine', async (signal) => {
       while (!signal.aborted) {
+        this.#o.floor.doubt();
         this.kick();
         await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
       }

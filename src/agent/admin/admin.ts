@@ -73,7 +73,7 @@ export type AdminOptions = {
   readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
-  readonly floor: Pick<Floor, 'membership'>;
+  readonly floor: Pick<Floor, 'membership' | 'differences'>;
   readonly shares: Shares;
   readonly engine: Engine;
   readonly reflection: Reflection;
@@ -317,6 +317,8 @@ export class Admin implements AdminApi {
     const numbers = identityNumbers(this.#o.identities.waiting);
     add('identities', numbers.problems, numbers.fine);
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
+    const { floor, shares } = this.#o;
+    add('tenants', floor.differences().slice(0, 5), `${floor.membership.tenants.size} tenants, ${shares.size} rows of what they share`);
     const { waits } = this.#o.switchover;
     add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
     const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];

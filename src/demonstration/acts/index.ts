@@ -16,6 +16,7 @@ export { disabledProtocols, spoof } from './spoof.ts';
 export { staleAddress } from './stale-address.ts';
 export { survive } from './survive.ts';
 export { takeover } from './takeover.ts';
+export { tenants } from './tenants.ts';
 export { unfinished } from './unfinished.ts';
 export { unknownPod } from './unknown-pod.ts';
 export { unserved } from './unserved.ts';

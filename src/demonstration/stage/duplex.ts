@@ -14,6 +14,8 @@ import type { Actor, Stage } from './stage.ts';
 
 const TCP_PORT = 8080;
 const UDP_PORT = 5353;
+/** Of the pod that is asked. */
+export const DUPLEX_PORTS = { tcp: TCP_PORT, udp: UDP_PORT } as const;
 /** Packets a second and direction. */
 const UDP_RATE = 1_000;
 const TCP_RATE = 200;

@@ -10,7 +10,7 @@ export {
   sumDrops,
   totalDrops,
 } from './drops.ts';
-export { type Arrived, Duplex } from './duplex.ts';
+export { type Arrived, DUPLEX_PORTS, Duplex } from './duplex.ts';
 export { type FrameSource, judgeCase, type Place, placesOf, podSource, runCases, sendCase } from './frame-trial.ts';
 export { type AttackLine, joinSeen, plural } from './line.ts';
 export { joinNeighbour, type Neighbour } from './neighbour.ts';

@@ -287,4 +287,5 @@ const RESOURCES: Readonly<Record<string, string>> = {
   NetworkPolicy: 'networkpolicies',
   Service: 'services',
   EndpointSlice: 'endpointslices',
+  Tenant: 'tenants',
 };

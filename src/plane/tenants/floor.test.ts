@@ -122,6 +122,27 @@ describe('the floor of a node', () => {
     expect(judged(second, front, back)).toBe('tenant-boundary');
   });
 
+  it('finds and puts right what somebody else has written, and has connections judged anew', async () => {
+    const node = await twoNamespaces(new FakeKernel(), [claims('shop', 'shop')]);
+    expect(node.floor.differences()).toEqual([]);
+    const { tenants } = node.kernel;
+    tenants.set(numberOf(node, back), tenants.get(numberOf(node, front)));
+    tenants.set(identityId(60_000), tenants.get(numberOf(node, front)));
+    tenants.set(identityId(0), tenants.get(numberOf(node, remote)));
+    expect(node.floor.differences()).toEqual([
+      `the kernel says of identity ${numberOf(node, back)}, of namespace ledger, otherwise than the Tenants`,
+      'the kernel says of identity 60000, which nobody has, otherwise than the Tenants',
+      'the kernel lets identities be together that nobody has said anything of',
+    ]);
+    expect(judged(node, front, back)).toBeUndefined();
+    const before = [revisionOf(node, 1), revisionOf(node, 2)];
+    node.floor.doubt();
+    await node.settle();
+    expect(node.floor.differences()).toEqual([]);
+    expect(judged(node, front, back)).toBe('tenant-boundary');
+    expect([revisionOf(node, 1), revisionOf(node, 2)].some((revision) => before.includes(revision))).toBe(false);
+  });
+
   it('forgets whose an identity was that means nobody any more', async () => {
     const node = await twoNamespaces(new FakeKernel(), [claims('money', 'ledger')]);
     const id = numberOf(node, back);

@@ -82,6 +82,24 @@ export class Floor {
     return moves;
   }
 
+  /** The next `follow` compares everything with the kernel, whoever may have written there. */
+  doubt(): void {
+    this.#isUnsure = true;
+  }
+
+  /** Where the kernel says otherwise than Tenant objects, as the plane followed them last. */
+  differences(): string[] {
+    const { rows, numbers } = this.#o;
+    const wrong = Array.from(this.#allIds()).filter((id) => rows.get(id) !== this.#wanted(id));
+    const texts = wrong.map((id) => {
+      const namespace = numbers.get(id)?.workload.namespace;
+      const who = namespace === undefined ? 'which nobody has' : `of namespace ${namespace}`;
+      return `the kernel says of identity ${id}, ${who}, otherwise than the Tenants`;
+    });
+    const isOpen = rows.get(EVERYBODY_ELSE) !== NOT_SAID && !this.#membership.isTrivial;
+    return isOpen ? [...texts, 'the kernel lets identities be together that nobody has said anything of'] : texts;
+  }
+
   #allIds(): Set<IdentityId> {
     const { numbers, rows } = this.#o;
     const ids = new Set(Array.from(numbers.known.rows.keys(), (text) => identityId(Number(text))));

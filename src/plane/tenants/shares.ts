@@ -64,6 +64,11 @@ export class Shares {
     return this.#imported.get(tenant)?.shares.size ?? 0;
   }
 
+  /** Rows in the kernel. */
+  get size(): number {
+    return this.#written.size;
+  }
+
   /** Both tenants let the one open to the other, there, and the kernel knows it. */
   has(key: ShareKey): boolean {
     return this.#written.has(shareKey(key));

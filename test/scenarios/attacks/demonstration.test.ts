@@ -177,6 +177,14 @@ describe('the demonstration', () => {
     expect(lab.cluster.nodes.map(({ name }) => name)).toEqual(['node-1', 'node-2']);
   });
 
+  it('lets two tenants whose policies allow everything share what both say, and nothing else', async () => {
+    const lines = await lab.lines('tenants');
+    expect(broken(lines)).toEqual([]);
+    const names = ['allow-all', 'labels', 'within', 'thief', 'shared', 'withdrawn'];
+    expect(lines.map((line) => line.id)).toEqual(names.map((name) => `23.${name}`));
+    for (const line of lines.slice(0, 2)) expect(line.decidedBy).toContain('tenant-boundary');
+  });
+
   it('leaves nothing of an attack behind', async () => {
     const names = async (resource: string) =>
       (await lab.cluster.list(resource)).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).toSorted();

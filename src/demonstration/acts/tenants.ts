@@ -1,0 +1,232 @@
+import type { TenantView } from '../../api/index.ts';
+import type { JsonObject } from '../../sandbox/index.ts';
+import { newMarker, ping, podFrame, syn, udp } from '../frames/index.ts';
+import {
+  type Actor,
+  type AttackLine,
+  DUPLEX_PORTS,
+  Duplex,
+  dropCounts,
+  dropsSince,
+  dropsText,
+  joinSeen,
+  plural,
+  type Stage,
+  sumDrops,
+} from '../stage/index.ts';
+import { startCount, startSend } from '../tools/index.ts';
+
+const SHOP = 'floor-shop';
+const BILLING = 'floor-billing';
+const PORT = 8080;
+const RATE = 1_000;
+/** For how long nothing may arrive any more, in ms. */
+const SILENCE_MS = 500;
+
+type Scene = { readonly server: Actor; readonly client: Actor; readonly stranger: Actor };
+
+/** Two namespaces whose owners allow everything to everybody. */
+async function build(stage: Stage): Promise<Scene> {
+  for (const namespace of [SHOP, BILLING]) {
+    await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    await stage.apply({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'allow-all', namespace },
+      spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [{}], egress: [{}] },
+    });
+  }
+  const elsewhere = stage.nodes.otherThan(stage.node) ?? stage.node;
+  const pod = (namespace: string, name: string, node = stage.node) =>
+    stage.startPod({ namespace, name, labels: { role: name }, node });
+  const [server, client, stranger] = await Promise.all([
+    pod(SHOP, 'server', elsewhere),
+    pod(SHOP, 'client'),
+    pod(BILLING, 'stranger'),
+  ]);
+  return { server, client, stranger };
+}
+
+async function setTenant(stage: Stage, name: string, spec: JsonObject): Promise<void> {
+  await stage.apply({
+    apiVersion: 'membrane.io/v1alpha1',
+    kind: 'Tenant',
+    metadata: { name },
+    spec,
+  });
+}
+
+/** Every agent says so of its own datapath. */
+async function agreed(stage: Stage, what: string, holds: (tenants: readonly TenantView[]) => boolean): Promise<void> {
+  for (const node of stage.nodes.all) {
+    await stage.until(`${node.name}: ${what}`, async () =>
+      holds(await stage.nodes.api(node).tenants()) ? true : undefined,
+    );
+  }
+}
+
+const isOpen = (tenants: readonly TenantView[], tenant: string, namespace: string): boolean =>
+  tenants.some(
+    ({ name, namespaces }) =>
+      name === tenant && namespaces.some((one) => one.name === namespace && one.closed === undefined),
+  );
+
+/** Frames of one pod to another, over and over, counted where they arrive. */
+async function stream(stage: Stage, from: Actor, to: Actor) {
+  const marker = newMarker();
+  const counter = stage.own(await startCount(to.netns, { devices: ['eth0'], patterns: { marker }, seconds: 300 }));
+  const frames = [syn(40_000, PORT, marker), udp(40_000, PORT, marker), ping(9, marker)].map((transport) =>
+    podFrame(from, to.ip, transport),
+  );
+  const sender = stage.own(startSend(from.netns, frames, { count: 0, rate: RATE, seconds: 300 }));
+  return {
+    sent: async () => (await sender.report()).sent,
+    arrived: async () => (await counter.report()).matches['marker'] ?? 0,
+  };
+}
+type Flow = Awaited<ReturnType<typeof stream>>;
+
+/** How many are sent, and how many of all arrive, while nothing should. */
+async function silence(stage: Stage, flow: Flow): Promise<{ readonly sent: number; readonly arrived: number }> {
+  // What was on its way when the change was said may still be counted.
+  await stage.settle();
+  const before = { sent: await flow.sent(), arrived: await flow.arrived() };
+  await stage.settle(SILENCE_MS);
+  return { sent: (await flow.sent()) - before.sent, arrived: (await flow.arrived()) - before.arrived };
+}
+
+const flows = async (stage: Stage, what: string, flow: Flow): Promise<void> => {
+  const before = await flow.arrived();
+  await stage.until(what, async () => ((await flow.arrived()) > before ? true : undefined));
+};
+
+/** 23. What lies between tenants, and what their own policies, labels and claims do to it. */
+export async function* tenants(stage: Stage): AsyncGenerator<AttackLine> {
+  const scene = await build(stage);
+  const { server, client, stranger } = scene;
+  const foreign = await stream(stage, stranger, server);
+  const own = await stream(stage, client, server);
+  await flows(stage, 'the stranger arrives, while there is no Tenant', foreign);
+  await setTenant(stage, SHOP, { namespaces: { names: [SHOP] } });
+  await setTenant(stage, BILLING, { namespaces: { names: [BILLING] } });
+  await agreed(stage, 'both have their namespace', (all) => isOpen(all, SHOP, SHOP) && isOpen(all, BILLING, BILLING));
+
+  yield await quiet(stage, scene, foreign, {
+    id: '23.allow-all',
+    claim: 'policies that allow everything open nothing between two tenants',
+    tried:
+      'NetworkPolicies of both namespaces allow all; a pod of the one floods a pod of the other, which it reached before',
+  });
+  const relabelled = { metadata: { labels: { role: 'client', 'membrane.io/tenant': SHOP } } };
+  await stage.sandbox.patch({ resource: 'pods', namespace: BILLING, name: 'stranger' }, relabelled);
+  await stage.sandbox.patch({ resource: 'namespaces', name: BILLING }, { metadata: { labels: { tenant: SHOP } } });
+  yield await quiet(stage, scene, foreign, {
+    id: '23.labels',
+    claim: 'nor do labels that a tenant gives its pods and its namespace',
+    tried: 'the pod and its namespace get the labels of the other tenant',
+  });
+  const within = await own.arrived();
+  await flows(stage, 'the client goes on', own);
+  yield {
+    id: '23.within',
+    claim: 'within a tenant policies decide, as always',
+    tried: 'a pod of the same namespace sends the same',
+    expected: 'it arrives',
+    seen: `${plural((await own.arrived()) - within, 'frame')} arrived`,
+    held: (await own.arrived()) > within,
+    decidedBy: 'NetworkPolicy allow-all',
+  };
+  await setTenant(stage, 'floor-thief', { namespaces: { names: [SHOP] } });
+  await agreed(
+    stage,
+    'the namespace is closed',
+    (all) => !isOpen(all, SHOP, SHOP) && !isOpen(all, 'floor-thief', SHOP),
+  );
+  yield await quiet(stage, scene, foreign, {
+    id: '23.thief',
+    claim: 'a namespace that a second Tenant claims is closed, for the thief as well',
+    tried: 'a third Tenant claims the namespace of the first',
+  });
+  await stage.sandbox.delete({ resource: 'tenants', name: 'floor-thief' });
+  await agreed(stage, 'the owner has it again', (all) => isOpen(all, SHOP, SHOP));
+  await flows(stage, 'the client arrives again', own);
+  yield* sharing(stage, scene);
+}
+
+type Said = Pick<AttackLine, 'id' | 'claim' | 'tried'>;
+
+async function quiet(stage: Stage, { server, stranger }: Scene, flow: Flow, said: Said): Promise<AttackLine> {
+  const drops = async () => sumDrops(await dropCounts(stage, stranger), await dropCounts(stage, server));
+  const before = await drops();
+  const { sent, arrived } = await silence(stage, flow);
+  return {
+    ...said,
+    expected: '0 packets',
+    seen: `${plural(sent, 'frame')} sent, ${arrived} arrived`,
+    held: sent > 0 && arrived === 0,
+    decidedBy: dropsText(dropsSince(before, await drops())) || 'nothing dropped',
+  };
+}
+
+/** Exported and imported, then withdrawn while packets flow both ways. */
+async function* sharing(stage: Stage, { server, client: neighbour, stranger }: Scene): AsyncGenerator<AttackLine> {
+  await stage.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: SHOP, name: 'server' },
+    spec: {
+      selector: { role: 'server' },
+      ports: [
+        { name: 'tcp', port: DUPLEX_PORTS.tcp, protocol: 'TCP' },
+        { name: 'udp', port: DUPLEX_PORTS.udp, protocol: 'UDP' },
+      ],
+    },
+  });
+  const exports = [{ name: 'server', service: `${SHOP}/server`, to: [BILLING] }];
+  const exporting = (on: boolean) =>
+    setTenant(stage, SHOP, { namespaces: { names: [SHOP] }, exports: on ? exports : [] });
+  const importing = { namespaces: { names: [BILLING] }, imports: [{ tenant: SHOP, export: 'server' }] };
+  const rows = (all: readonly TenantView[]): number => all.find(({ name }) => name === BILLING)?.sharedRows ?? 0;
+  await setTenant(stage, BILLING, importing);
+  await exporting(true);
+  await agreed(stage, 'the export is imported', (all) => rows(all) > 0);
+
+  const other = await stream(stage, stranger, neighbour);
+  const duplex = await Duplex.open(stage, stranger, server);
+  const open = await duplex.arrived();
+  const begin = performance.now();
+  await exporting(false);
+  await agreed(stage, 'nothing is shared', (all) => rows(all) === 0);
+  const tookMs = performance.now() - begin;
+  await stage.settle(5);
+  const [atChange, sentAtChange] = await Promise.all([duplex.arrived(), duplex.sent()]);
+  await stage.settle(SILENCE_MS);
+  const [after, sentAfter] = await Promise.all([duplex.arrived(), duplex.sent()]);
+  await duplex.close();
+  const sum = ({ udpForward, udpReply, tcpForward, tcpReply }: typeof after): number =>
+    udpForward + udpReply + tcpForward + tcpReply;
+  const late = sum(after) - sum(atChange);
+  const others = await other.arrived();
+  yield {
+    id: '23.shared',
+    claim: 'what one tenant exports and the other imports is open, and nothing beside it',
+    tried:
+      'a Service is exported and imported; TCP and UDP flow to its pod, and the same is sent to another pod of its namespace',
+    expected: 'both ways with the one, 0 packets at the other',
+    seen: `${sum(open)} arrived, ${others} at the other pod`,
+    held: sum(open) > 0 && (await other.sent()) > 0 && others === 0,
+    decidedBy: 'tenant-boundary, and the shares of both tenants',
+  };
+  yield {
+    id: '23.withdrawn',
+    claim: 'an export that is withdrawn ends what is established, at its next packet',
+    tried: 'the export is taken back while TCP and UDP flow both ways',
+    expected: 'from then on 0 packets at either end, replies included',
+    seen: joinSeen([
+      `in force after ${tookMs.toFixed(0)} ms`,
+      `then ${plural(sentAfter - sentAtChange, 'frame')} sent, ${late} arrived`,
+    ]),
+    held: sentAfter > sentAtChange && late === 0,
+    decidedBy: 'tenant-boundary',
+  };
+}
