@@ -318,7 +318,11 @@ export class Admin implements AdminApi {
     add('identities', numbers.problems, numbers.fine);
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
     const { floor, shares } = this.#o;
-    add('tenants', floor.differences().slice(0, 5), `${floor.membership.tenants.size} tenants, ${shares.size} rows of what they share`);
+    add(
+      'tenants',
+      floor.differences().slice(0, 5),
+      `${floor.membership.tenants.size} tenants, ${shares.size} rows of what they share`,
+    );
     const { waits } = this.#o.switchover;
     add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
     const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
