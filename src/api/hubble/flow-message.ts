@@ -112,8 +112,9 @@ function traceReason({ isReply }: FlowRecord): TraceReason {
   return isReply ? TraceReason.REPLY : TraceReason.ESTABLISHED;
 }
 
-function matched({ rules, direction }: FlowRecord): number {
-  return rules[direction] === undefined ? MATCHED.none : MATCHED.rule;
+/** One event is told of both ends: either's rule counts. */
+function matched({ rules }: FlowRecord): number {
+  return rules.egress === undefined && rules.ingress === undefined ? MATCHED.none : MATCHED.rule;
 }
 
 /** Which policies let it pass, by direction; or which denied it by a rule of theirs. */
@@ -125,12 +126,12 @@ function policies({ verdict, rules, denial }: FlowRecord) {
   return denial.direction === 'egress' ? { egressDeniedBy: by } : { ingressDeniedBy: by };
 }
 
-/** `NetworkPolicy tenant-a/backend ingress[0]`, `ClusterNetworkPolicy baseline` */
+/** `NetworkPolicy tenant-a/backend, ingress rule 0`, `ClusterNetworkPolicy baseline` */
 function policyOf(text: string): MessageInitShape<typeof PolicySchema>[] {
-  const [kind = '', place = ''] = text.split(' ');
-  const slash = place.indexOf('/');
-  if (place === '' || kind === 'rule') return [];
-  return [{ kind, namespace: slash === -1 ? '' : place.slice(0, slash), name: place.slice(slash + 1) }];
+  const found = /^(?!rule )(\S+) (?:([^\s,/]+)\/)?([^\s,/]+)(?:,|$)/.exec(text);
+  if (found === null) return [];
+  const [, kind = '', namespace = '', name = ''] = found;
+  return [{ kind, namespace, name }];
 }
 
 /** What Hubble has no field for, as JSON: a type that every client can print. */

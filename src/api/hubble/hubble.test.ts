@@ -34,6 +34,7 @@ const DEFAULT_MASK = [
 ].flatMap((paths) => paths.split(','));
 
 const names = {
+  rule: () => 'NetworkPolicy a/p, ingress rule 0',
   labels: (identity: number) => (identity === 300 ? ['k8s:app=web', 'k8s:tier=front'] : ['reserved:world']),
   endpoint: (id: number) => ({ namespace: id % 2 === 1 ? 'shop' : 'bank', pod: `web-${id}` }),
   denial: () =>
@@ -162,7 +163,7 @@ describe('the observer API, over gRPC on its socket', () => {
       eventType: { type: 5 },
       isReply: false,
       ingressAllowedBy: [{ kind: 'NetworkPolicy', namespace: 'a', name: 'p' }],
-      Summary: 'TCP Flags: SYN, ACK; allowed by NetworkPolicy a/p ingress[0]',
+      Summary: 'TCP Flags: SYN, ACK; allowed by NetworkPolicy a/p, ingress rule 0',
     });
     expect(dropped).toMatchObject({
       verdict: Verdict.DROPPED,
