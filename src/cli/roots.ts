@@ -53,14 +53,20 @@ export type SandboxUpOptions = {
   /** Manifests to apply, files or folders. */
   readonly files: readonly string[];
   readonly imageMap?: string | undefined;
+  /** Beside others, in a private view of the machine. */
+  readonly name?: string | undefined;
+  /** It is the one of a view. */
+  readonly inView: boolean;
 };
 
 export type SandboxRoot = {
   readonly up: (options: SandboxUpOptions) => Promise<number>;
-  readonly down: () => Promise<number>;
+  readonly down: (name?: string) => Promise<number>;
+  /** Runs a command where the sandbox of a name is. */
+  readonly enter: (options: { name: string; command: readonly string[] }) => Promise<number>;
   readonly exec: (options: { namespace: string; pod: string; command: readonly string[] }) => Promise<number>;
   /** Path of the file; throws when no sandbox runs. */
-  readonly kubeconfigPath: () => string;
+  readonly kubeconfigPath: (name?: string) => string;
 };
 
 export type AttacksRoot = {

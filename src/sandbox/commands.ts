@@ -15,15 +15,8 @@ import {
 import { sandboxErrors } from './errors.ts';
 import { aborted, interruption } from './interruption.ts';
 import { type ImageTable, parseImageMap } from './kubelet/index.ts';
-import {
-  exitCode,
-  processRecords,
-  REPOSITORY,
-  requireBuilt,
-  STATE_DIR,
-  sweep,
-  takeMachineLock,
-} from './machine/index.ts';
+import { processRecords, REPOSITORY, requireBuilt, STATE_DIR, sweep, takeMachineLock } from './machine/index.ts';
+import { ended, membraneArgv, NamedSandbox } from './named-sandbox.ts';
 
 /** The verbs of `membrane sandbox`. Each gives the program's exit code. */
 
@@ -35,6 +28,10 @@ export type UpOptions = {
   readonly files: readonly string[];
   /** File of what images stand for. */
   readonly imageMap?: string | undefined;
+  /** Beside others, in a private view of the machine. */
+  readonly name?: string | undefined;
+  /** It is the one of a view: whoever made that says how it is reached. */
+  readonly inView: boolean;
 };
 
 const KUBECONFIG = join(STATE_DIR, 'kubeconfig');
@@ -52,7 +49,10 @@ export async function up(options: UpOptions): Promise<number> {
   await rehearseManifests(manifests);
   requireBuilt();
   const imageMap = options.imageMap === undefined ? undefined : readImageMap(options.imageMap);
-  if (options.detach) return upDetached(options);
+  const named = options.name === undefined ? undefined : new NamedSandbox(options.name);
+  if (named !== undefined && process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
+  if (options.detach) return upDetached(options, named);
+  if (named !== undefined) return upNamed(options, named);
   const signal = interruption();
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const cluster = new SandboxCluster();
@@ -67,7 +67,7 @@ export async function up(options: UpOptions): Promise<number> {
     });
     say(`- ${await readiness(cluster, signal)}`);
     cluster.markReady(READY_FILE);
-    say(`\nThe sandbox is up. Ctrl-C or \`membrane sandbox down\` ends it.\n\n  export KUBECONFIG=${KUBECONFIG}\n`);
+    if (!options.inView) say(howToUse('membrane sandbox down', KUBECONFIG));
     await aborted(signal);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -75,6 +75,23 @@ export async function up(options: UpOptions): Promise<number> {
     await cluster.down();
   }
   return 0;
+}
+
+const howToUse = (down: string, kubeconfig: string): string =>
+  `\nThe sandbox is up. Ctrl-C or \`${down}\` ends it.\n\n  export KUBECONFIG=${kubeconfig}\n`;
+
+async function upNamed(options: UpOptions, named: NamedSandbox): Promise<number> {
+  const signal = interruption();
+  const argv = membraneArgv('sandbox', 'up', '--in-view', ...upArguments(options));
+  const code = await named.run(argv, signal, (kubeconfig) => {
+    process.stdout.write(`${howToUse(`membrane sandbox down --name ${named.name}`, kubeconfig)}\n`);
+  });
+  return signal.aborted ? 0 : code;
+}
+
+function upArguments({ nodes, files, imageMap }: UpOptions): string[] {
+  const map = imageMap === undefined ? [] : ['--image-map', imageMap];
+  return ['--nodes', String(nodes), ...files.flatMap((file) => ['--file', file]), ...map];
 }
 
 /** Throws E_SANDBOX_IMAGE_MAP. */
@@ -98,8 +115,12 @@ async function readiness(cluster: SandboxCluster, signal: AbortSignal): Promise<
   return String(line);
 }
 
-export async function down(): Promise<number> {
+export async function down(name?: string): Promise<number> {
   if (process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
+  if (name !== undefined) {
+    await new NamedSandbox(name).down(DOWN_GRACE_MS);
+    return 0;
+  }
   await processRecords().end(DOWN_GRACE_MS);
   const lock = await takeMachineLock({ waitMs: DOWN_LOCK_MS });
   if (lock === undefined) {
@@ -116,35 +137,36 @@ export async function exec(options: { namespace: string; pod: string; command: r
   return runArgv(podCommand(target, options.command), { stdio: 'inherit' });
 }
 
+/** Runs a command where a sandbox of a name is: with its network, its agents' sockets, its kubeconfig, and us on its path. */
+export async function enter({ name, command }: { name: string; command: readonly string[] }): Promise<number> {
+  const argv = new NamedSandbox(name).enterArgv(command);
+  const own = { KUBECONFIG, PATH: `${REPOSITORY}:${process.env['PATH'] ?? ''}` };
+  const child = spawn(argv[0] ?? '', argv.slice(1), { stdio: 'inherit', env: { ...process.env, ...own } });
+  return await ended(child);
+}
+
 /** Throws E_SANDBOX_NOT_RUNNING. */
-export function kubeconfigPath(): string {
+export function kubeconfigPath(name?: string): string {
+  if (name !== undefined) return new NamedSandbox(name).kubeconfigPath;
   if (!existsSync(KUBECONFIG)) throw sandboxErrors.make('E_SANDBOX_NOT_RUNNING');
   return KUBECONFIG;
 }
 
 /** Starts the same command as a process of its own and returns when its sandbox is ready, or has failed. */
-async function upDetached(options: UpOptions): Promise<number> {
-  const [other] = processRecords().alive();
-  if (other !== undefined) throw sandboxErrors.make('E_SANDBOX_RUNNING', { detail: `pid ${other.process.pid}` });
-  rmSync(READY_FILE, { force: true });
+async function upDetached(options: UpOptions, named: NamedSandbox | undefined): Promise<number> {
+  const other = named === undefined ? processRecords().alive()[0]?.process.pid : named.pid;
+  if (other !== undefined) throw sandboxErrors.make('E_SANDBOX_RUNNING', { detail: `pid ${other}` });
+  const readyFile = named?.readyFile ?? READY_FILE;
+  rmSync(readyFile, { force: true });
   const folder = mkdtempSync(join(tmpdir(), 'membrane-sandbox-'));
   const log = join(folder, 'output');
-  const files = options.files.flatMap((file) => ['--file', file]);
-  const map = options.imageMap === undefined ? [] : ['--image-map', options.imageMap];
-  const args = [
-    join(REPOSITORY, 'src/cli/main.ts'),
-    'sandbox',
-    'up',
-    '--nodes',
-    String(options.nodes),
-    ...files,
-    ...map,
-  ];
+  const name = named === undefined ? [] : ['--name', named.name];
+  const [file = '', ...args] = membraneArgv('sandbox', 'up', ...name, ...upArguments(options));
   const output = openSync(log, 'a', 0o600);
-  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', output, output] });
+  const child = spawn(file, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
   try {
-    const code = await Promise.race([ended(child), readyFile(child)]);
+    const code = await Promise.race([ended(child).then((code) => code || 1), becameReady(child, readyFile)]);
     (code === 0 ? process.stdout : process.stderr).write(readFileSync(log, 'utf8'));
     return code;
   } finally {
@@ -153,17 +175,10 @@ async function upDetached(options: UpOptions): Promise<number> {
   }
 }
 
-function ended(child: ChildProcess): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  child.once('error', reject);
-  child.once('exit', (code, signal) => resolve(exitCode(code, signal) || 1));
-  return promise;
-}
-
-async function readyFile(child: ChildProcess): Promise<number> {
+async function becameReady(child: ChildProcess, file: string): Promise<number> {
   for (const started = Date.now(); Date.now() - started < DETACH_TIMEOUT_MS; await sleep(50)) {
     if (child.exitCode !== null || child.signalCode !== null) return new Promise(() => undefined);
-    if (existsSync(READY_FILE)) return 0;
+    if (existsSync(file)) return 0;
   }
   child.kill('SIGTERM');
   throw sandboxErrors.make('E_SANDBOX_TIMEOUT', { detail: `${DETACH_TIMEOUT_MS / 1_000} s` });

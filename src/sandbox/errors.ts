@@ -15,7 +15,7 @@ export const sandboxErrors = errorTable({
   },
   E_SANDBOX_RUNNING: {
     what: 'a sandbox is running on this machine already',
-    remedy: 'Use it, or end it with `membrane sandbox down`.',
+    remedy: 'Use it, end it with `membrane sandbox down`, or start another beside it: `membrane sandbox up --name X`.',
   },
   E_SANDBOX_NOT_RUNNING: {
     what: 'no sandbox is running on this machine',

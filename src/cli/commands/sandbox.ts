@@ -1,6 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { gather, type PodName, podName, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
+
+const NAME = ['--name <name>', 'the one of this name, beside others'] as const;
 
 export function register(program: Command, { out, roots, exit, onInterrupt }: CommandContext): void {
   const sandbox = program
@@ -14,16 +16,28 @@ export function register(program: Command, { out, roots, exit, onInterrupt }: Co
     .option('-d, --detach', 'return once it is up', false)
     .option('-f, --file <path>', 'manifest or folder to apply (repeatable)', gather, [])
     .option('--image-map <file>', 'YAML map of image patterns to commands of this machine')
-    .action(async (options: { nodes: number; detach: boolean; file: string[]; imageMap?: string }) => {
-      const { up } = await roots.sandbox();
-      const { nodes, detach, file: files, imageMap } = options;
-      exit(await up({ nodes, detach, files, imageMap }));
-    });
+    .option('--name <name>', 'beside others: with a network, mounts and agents that only it sees')
+    .addOption(new Option('--in-view').default(false).hideHelp())
+    .action(
+      async (options: {
+        nodes: number;
+        detach: boolean;
+        file: string[];
+        imageMap?: string;
+        name?: string;
+        inView: boolean;
+      }) => {
+        const { up } = await roots.sandbox();
+        const { file: files, imageMap, name, ...rest } = options;
+        exit(await up({ ...rest, files, imageMap, name }));
+      },
+    );
 
   sandbox
     .command('down')
     .description('stop it and remove everything that it made')
-    .action(async () => exit(await (await roots.sandbox()).down()));
+    .option(...NAME)
+    .action(async ({ name }: { name?: string }) => exit(await (await roots.sandbox()).down(name)));
 
   sandbox
     .command('exec')
@@ -31,9 +45,20 @@ export function register(program: Command, { out, roots, exit, onInterrupt }: Co
     .usage('<namespace/pod> -- <command> [args...]')
     .argument('<pod>', 'namespace/name', podName)
     .argument('<command...>', 'what to run')
-    .action(async (pod: PodName, command: string[]) => {
-      exit(await (await roots.sandbox()).exec({ ...pod, command }));
+    .option(...NAME)
+    .action(async (pod: PodName, command: string[], { name }: { name?: string }) => {
+      const { exec, enter } = await roots.sandbox();
+      const inside = ['membrane', 'sandbox', 'exec', `${pod.namespace}/${pod.pod}`, '--', ...command];
+      exit(await (name === undefined ? exec({ ...pod, command }) : enter({ name, command: inside })));
     });
+
+  sandbox
+    .command('enter')
+    .description('run a command where a sandbox of a name is: with its network, its agents, its kubeconfig')
+    .usage('<name> -- <command> [args...]')
+    .argument('<name>', 'of the sandbox')
+    .argument('<command...>', 'what to run; membrane is this one')
+    .action(async (name: string, command: string[]) => exit(await (await roots.sandbox()).enter({ name, command })));
 
   sandbox
     .command('attack')
@@ -64,8 +89,9 @@ export function register(program: Command, { out, roots, exit, onInterrupt }: Co
   sandbox
     .command('kubeconfig')
     .description('print the path of the kubeconfig')
-    .action(async () => {
-      const path = (await roots.sandbox()).kubeconfigPath();
+    .option(...NAME)
+    .action(async ({ name }: { name?: string }) => {
+      const path = (await roots.sandbox()).kubeconfigPath(name);
       await (out.json ? out.value({ path }) : out.line(path));
     });
 }

@@ -9,6 +9,8 @@ export { connectInNetns, listenInNetns } from './netns-socket.ts';
 export { nodeArgv } from './node-exec.ts';
 export { MAX_NODES, MOST_NODES, type NodePlace, nodePlace } from './node-place.ts';
 export { REPOSITORY, STATE_DIR, safeSegment, WORLD } from './paths.ts';
+export { ProcessRecords } from './process-record.ts';
 export { Pty } from './pty.ts';
 export { processRecords, removeNode, sweep } from './sweep.ts';
 export { addNode, buildTopology, mountBpf, uplinkPort, WORLD_BRIDGE, worldArgv } from './topology.ts';
+export { newViewArgv, View } from './view.ts';
