@@ -1,4 +1,4 @@
-import { type NamespacedName, namespacedName } from '../base/index.ts';
+import type { NamespacedName } from '../base/index.ts';
 import { type CidrIdentities, RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
 import { type Addr, addrFamily, isAddr, Prefix, parseAddr } from '../net/index.ts';
@@ -114,16 +114,11 @@ export class AddressBook {
     }
   }
 
-  /** All addresses at which API servers answer, on a node or outside. */
+  /** All addresses at which API servers answer: what a node is known by there. */
   setApiServers(addrs: Iterable<Addr>): void {
     const before = this.#apiServers;
     this.#apiServers = new Set(addrs);
-    this.#touchApiServers(before.symmetricDifference(this.#apiServers));
-  }
-
-  /** At how many addresses API servers answer. */
-  get apiServers(): number {
-    return this.#apiServers.size;
+    for (const addr of before.symmetricDifference(this.#apiServers)) this.#dirty.add(addr);
   }
 
   /** Whether an API server answers at one of a node's addresses, as its object has them. */
@@ -168,7 +163,6 @@ export class AddressBook {
     // within one of services comes or goes, that is what lies around it.
     const isServices = (prefix: Prefix) => [before, this.#ranges].some((one) => one.of(prefix) === SERVICES);
     this.#touchWithin(changed.filter(isServices));
-    this.#touchApiServers(this.#apiServers);
   }
 
   /** The identity of the range of the cluster that the address lies in, if it does. */
@@ -196,13 +190,6 @@ export class AddressBook {
         return row === undefined ? [] : [[text, row]];
       }),
     );
-  }
-
-  #touchApiServers(addrs: Iterable<Addr>): void {
-    for (const addr of addrs) {
-      if (!this.#owned.has(addr)) this.#owned.set(addr, { pod: undefined, nodes: undefined, isPlaced: false });
-      this.#dirty.add(addr);
-    }
   }
 
   #touchWithin(prefixes: readonly Prefix[]): void {
@@ -277,12 +264,11 @@ export class AddressBook {
     };
   }
 
-  /** An API server is where no pod can be: the cluster's own ranges are nobody else's, whatever somebody says of it. */
+  /** An API server that is on no node is somebody outside, as its address says: to the overlay that is another matter. */
   #claimTo(addr: Addr, { pod, nodes }: Owned): Claim | undefined {
     const node = nodes === undefined || nodes.size === 0 ? undefined : [...nodes.values()].at(-1);
-    if (!this.#apiServers.has(addr)) return node ?? pod;
-    if (node !== undefined) return { ...node, identity: API_SERVER.identity };
-    return pod ?? (this.rangeOf(addr) === undefined ? API_SERVER : undefined);
+    if (node === undefined) return pod;
+    return this.#apiServers.has(addr) ? { ...node, identity: RESERVED_IDS['kube-apiserver'] } : node;
   }
 
   #named(text: string): IpcacheRow | undefined {
@@ -293,13 +279,6 @@ export class AddressBook {
 }
 
 const SERVICES = RESERVED_IDS['service-range'];
-
-/** One that is on no node. */
-const API_SERVER: Claim = {
-  owner: { kind: 'node', key: namespacedName({ namespace: 'default', name: 'kubernetes' }) },
-  identity: RESERVED_IDS['kube-apiserver'],
-  tunnel: null,
-};
 
 type Named = ReadonlyMap<string, { readonly prefix: Prefix; readonly id: IdentityId }>;
 

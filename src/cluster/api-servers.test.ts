@@ -52,24 +52,25 @@ function world() {
   return { intent, book, servers, said };
 }
 
-test('an API server has an identity of its own, on a node or outside, for as long as it says so', () => {
+test('a node is an API server where one says that it answers, for as long as it says so', () => {
   const { book, intent, servers, said } = world();
-  const at = said(slice('kubernetes', '172.18.0.3', '192.0.2.7'));
-  expect(['172.18.0.3', '172.18.1.3', '192.0.2.7'].map(at)).toEqual([SERVER, NODE, SERVER]);
+  const at = said(slice('kubernetes', '172.18.0.3'));
+  expect(['172.18.0.3', '172.18.1.3'].map(at)).toEqual([SERVER, NODE]);
   expect(book.desired().get('172.18.0.3/32')?.value.tunnel).toBe('172.18.0.3');
-  expect(book.desired().get('192.0.2.7/32')?.value.tunnel).toBeNull();
-  const moved = said(slice('kubernetes', '192.0.2.8'));
-  expect(['172.18.0.3', '192.0.2.7', '192.0.2.8'].map(moved)).toEqual([NODE, undefined, SERVER]);
+  expect(said(slice('kubernetes', '172.18.1.3'))('172.18.0.3')).toBe(NODE);
   intent.slices.delete(namespacedName({ namespace: 'default', name: 'kubernetes' }));
   servers.follow();
-  expect(book.desired().has('192.0.2.8/32')).toBe(false);
+  expect(book.desired().get('172.18.1.3/32')?.value.identity).toBe(NODE);
 });
 
-test('nobody becomes one who is a pod, or could be, and not by a slice that anybody may write', () => {
-  const { book, said } = world();
-  const at = said(slice('kubernetes', '10.244.1.2', '10.244.1.3', '10.96.0.5', 'example.org'));
-  expect(['10.244.1.2', '10.244.1.3', '10.96.0.5'].map(at)).toEqual([256, undefined, undefined]);
-  book.followRanges({ pods: [], services: [] });
-  expect(book.desired().get('10.244.1.3/32')?.value.identity).toBe(SERVER);
-  expect(said(slice('kubernetes-2', '192.0.2.9'))('192.0.2.9')).toBeUndefined();
+test('nobody else becomes one, nor by a slice that anybody may write', () => {
+  const { said } = world();
+  const at = said(slice('kubernetes', '10.244.1.2', '10.244.1.3', '10.96.0.5', '192.0.2.7', 'example.org'));
+  expect(['10.244.1.2', '10.244.1.3', '10.96.0.5', '192.0.2.7'].map(at)).toEqual([
+    256,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(said(slice('kubernetes-2', '172.18.0.3'))('172.18.0.3')).toBe(NODE);
 });

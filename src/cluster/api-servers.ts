@@ -10,7 +10,7 @@ import type { Intent } from './intent.ts';
  */
 const KEPT = namespacedName({ namespace: 'default', name: 'kubernetes' });
 
-/** From what API servers say of themselves to the book: nodes or not, where they answer. */
+/** From what API servers say of themselves to the book: where they answer. */
 export class ApiServers {
   readonly #slices: Intent['slices'];
   readonly #reader: TableReader;

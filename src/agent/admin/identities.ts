@@ -9,7 +9,7 @@ import type { PolicyRepository } from '../../policy/index.ts';
 export type IdentityViewContext = {
   readonly nodeName: string;
   readonly intent: Pick<Intent, 'nodes'>;
-  readonly book: Pick<AddressBook, 'apiServers' | 'hasApiServer'>;
+  readonly book: Pick<AddressBook, 'hasApiServer'>;
   readonly endpoints: EndpointTable;
   readonly allocator: Pick<ClusterNumbers, 'identities' | 'users'>;
   readonly repository: Pick<PolicyRepository, 'cidrs'>;
@@ -71,7 +71,7 @@ function holders(name: ReservedName, { intent, book, nodeName }: IdentityViewCon
     case 'remote-node':
       return others.filter(({ addresses }) => !book.hasApiServer(addresses)).toArray().length;
     case 'kube-apiserver':
-      return book.apiServers;
+      return others.filter(({ addresses }) => book.hasApiServer(addresses)).toArray().length;
     default:
       return 0;
   }
