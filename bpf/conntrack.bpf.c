@@ -27,7 +27,8 @@ struct {
 struct collect_context {
 	struct collect_result result;
 	__u32 now;
-	__u32 common; /* what accounts have beyond their guaranteed part */
+	__u32 common;	 /* what accounts have beyond their guaranteed part */
+	__u32 elsewhere; /* the same of pods elsewhere */
 };
 
 static __always_inline bool owner_is_gone(__u16 endpoint)
@@ -186,6 +187,10 @@ static long settle_one(__u32 account, struct collect_context *context)
 		*usage = context->common;
 		return 0;
 	}
+	if (account == ACCOUNT_ELSEWHERE) {
+		*usage = context->elsewhere;
+		return 0;
+	}
 	if (account == ACCOUNT_OPENINGS)
 		return 0;
 	if (census->before > census->found)
@@ -195,6 +200,11 @@ static long settle_one(__u32 account, struct collect_context *context)
 		*usage = used = census->found;
 	if (account == ACCOUNT_NODE || account == ACCOUNT_WORLD)
 		return 0;
+	if (account_is_elsewhere(account)) {
+		if (used > CONFIG(ct_elsewhere_guaranteed))
+			context->elsewhere += used - CONFIG(ct_elsewhere_guaranteed);
+		return 0;
+	}
 	/* The guaranteed part is for who is there. */
 	if (owner_is_gone(account))
 		context->common += used;
@@ -220,10 +230,11 @@ int collect(struct collect_result *result)
 		collect_affinity();
 	}
 	if (CONFIG(ct_quota)) {
-		/* Last the common account, which is the sum of others. */
+		/* Last the common accounts, which are sums of others. */
 		bpf_loop(MAX_ENDPOINTS, settle_one, &context, 0);
 		settle_one(ACCOUNT_WORLD, &context);
 		settle_one(ACCOUNT_COMMON, &context);
+		settle_one(ACCOUNT_ELSEWHERE, &context);
 	}
 	*result = context.result;
 	return 0;

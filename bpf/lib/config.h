@@ -54,6 +54,11 @@ struct config {
 	__u32 ct_world;	     /* the same for the world */
 	__u32 ct_openings;   /* of the world's, how many may be half open: the oldest make room; at
 				most WORLD_OPENINGS */
+	/* What pods of other nodes may have opened. */
+	__u32 ct_elsewhere_guaranteed; /* each, to which no other comes but by the hash of words */
+	__u32 ct_elsewhere_quota;      /* each at most */
+	__u32 ct_elsewhere;	       /* all together beyond what is guaranteed */
+	__u32 pad2;		       /* zero */
 	/* Sockets that services turned, see struct sock_account. */
 	__u32 sock_quota;      /* that one network namespace may have; 0: nothing is counted */
 	__u32 sock_guaranteed; /* of a pod's, how many no other can take away */
@@ -63,7 +68,7 @@ struct config {
 				  counted, not written; 0: no limit */
 };
 
-_Static_assert(sizeof(struct config) == 168, "config");
+_Static_assert(sizeof(struct config) == 184, "config");
 
 const volatile struct config config;
 

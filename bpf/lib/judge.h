@@ -186,14 +186,14 @@ static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
 	if (entry)
 		ct_remove(&flow->key);
 	*again = false;
-	reason = ct_charge(&flow->source);
+	reason = ct_charge(flow);
 	if (reason)
 		return reason;
 	if (!port)
 		return 0;
 	reason = snat_allocate(flow);
 	if (reason)
-		ct_release(ct_account(flow->source.endpoint, flow->source.identity));
+		ct_refund(flow);
 	return reason;
 }
 
@@ -212,7 +212,7 @@ VERIFIED_ONCE int ct_insert(const struct flow *flow, __u8 flags, bool again)
 	/* The table is full, or another packet of the same connection was quicker on another CPU.
 	 */
 	if (!again) {
-		ct_release(ct_account(flow->source.endpoint, flow->source.identity));
+		ct_refund(flow);
 		if (HAS_MAPPINGS)
 			mapping_drop(flow);
 	}
@@ -347,7 +347,7 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 		return reason;
 	flags = ct_first_flags(flow, midstream);
 	if (CONFIG(ct_quota) && flow->source.kind == SIDE_OTHER && (flags & CT_OPENING))
-		opening_enter(&flow->key);
+		opening_enter(flow);
 	reason = ct_reserve(flow, needs_snat(flow), &again);
 	if (!reason)
 		reason = ct_insert(flow, flags, again);

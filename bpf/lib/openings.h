@@ -5,8 +5,9 @@
 
 #include "removal.h"
 
-/* Ends the connection whose place this one takes, if that one is half open still. */
-VERIFIED_ONCE int opening_enter(const struct ct_key *key)
+/* Ends the connection whose place this one takes, if that one is half open still. What pods
+ * elsewhere open is no matter of the world's. */
+VERIFIED_ONCE int opening_enter(const struct flow *flow)
 {
 	__u32 index = ACCOUNT_OPENINGS;
 	__u32 *cursor = bpf_map_lookup_elem(&ct_usage, &index);
@@ -14,7 +15,7 @@ VERIFIED_ONCE int opening_enter(const struct ct_key *key)
 	struct ct_key *place;
 	__u8 opener;
 
-	if (!key || !cursor || !CONFIG(ct_openings))
+	if (!flow || !cursor || !CONFIG(ct_openings) || identity_is_cluster(flow->source.identity))
 		return 0;
 	index = __sync_fetch_and_add(cursor, 1) % CONFIG(ct_openings);
 	place = bpf_map_lookup_elem(&world_openings, &index);
@@ -26,6 +27,6 @@ VERIFIED_ONCE int opening_enter(const struct ct_key *key)
 		if (ct_account(entry->endpoint[opener], entry->identity[opener]) == ACCOUNT_WORLD)
 			ct_remove(place);
 	}
-	*place = *key;
+	*place = flow->key;
 	return 0;
 }

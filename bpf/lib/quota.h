@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Who pays for an entry of conntrack, from the packet that made it until the entry is gone. An
- * endpoint has a part that is guaranteed to it, and beyond that shares what is common; the node and
- * the world have accounts of their own. Together they are less than the table. */
+ * endpoint has a part that is guaranteed to it, and beyond that shares what is common; so has a pod
+ * of another node, by the hash of its address, in a part of theirs. The node and the world have
+ * accounts of their own. Together they are less than the table. */
 #pragma once
 
 #include "identity.h"
 #include "usage.h"
 
-/* `endpoint`: as a side or an entry of conntrack has it. */
-static __always_inline __u32 ct_account(__u16 endpoint, __u32 identity)
+/* `holder`: as an entry of conntrack has it. Only through the overlay somebody has the identity of
+ * a pod elsewhere: whoever just writes an address pays as the world. */
+static __always_inline __u32 ct_account(__u16 holder, __u32 identity)
 {
-	if (pod_of(endpoint))
-		return endpoint;
+	if (pod_of(holder) || identity_is_cluster(identity))
+		return holder;
 	return identity == IDENTITY_HOST ? ACCOUNT_NODE : ACCOUNT_WORLD;
 }
 
@@ -36,8 +38,13 @@ static __always_inline bool account_take(__u32 account, __u32 limit)
 	return false;
 }
 
+static __always_inline bool account_is_elsewhere(__u32 account)
+{
+	return account >= FIRST_OUTSIDE && account < MAX_ENDPOINTS;
+}
+
 /* Returns a drop reason. */
-VERIFIED_ONCE int account_charge(__u32 account)
+static __always_inline int account_charge(__u32 account)
 {
 	__u32 *usage, old;
 
@@ -49,10 +56,15 @@ VERIFIED_ONCE int account_charge(__u32 account)
 	if (!usage)
 		return DROP_INTERNAL;
 	old = __sync_fetch_and_add(usage, 1);
-	if (old < CONFIG(ct_guaranteed))
+	if (account_is_elsewhere(account)) {
+		if (old < CONFIG(ct_elsewhere_guaranteed) ||
+		    (old < CONFIG(ct_elsewhere_quota) &&
+		     account_take(ACCOUNT_ELSEWHERE, CONFIG(ct_elsewhere))))
+			return 0;
+	} else if (old < CONFIG(ct_guaranteed) ||
+		   (old < CONFIG(ct_quota) && account_take(ACCOUNT_COMMON, CONFIG(ct_common)))) {
 		return 0;
-	if (old < CONFIG(ct_quota) && account_take(ACCOUNT_COMMON, CONFIG(ct_common)))
-		return 0;
+	}
 	account_give(account);
 	return DROP_CT_QUOTA;
 }
@@ -61,19 +73,42 @@ static __always_inline void account_release(__u32 account)
 {
 	__u32 old = account_give(account);
 
-	if (account != ACCOUNT_NODE && account != ACCOUNT_WORLD && old > CONFIG(ct_guaranteed))
+	if (account == ACCOUNT_NODE || account == ACCOUNT_WORLD)
+		return;
+	if (account_is_elsewhere(account)) {
+		if (old > CONFIG(ct_elsewhere_guaranteed))
+			account_give(ACCOUNT_ELSEWHERE);
+	} else if (old > CONFIG(ct_guaranteed)) {
 		account_give(ACCOUNT_COMMON);
+	}
 }
 
-/* Takes one connection from whoever opens it. Returns a drop reason. */
-static __always_inline int ct_charge(const struct side *opener)
+/* The account of a packet's source, which opens a connection. */
+static __always_inline __u32 ct_opener(const struct flow *flow)
 {
-	return CONFIG(ct_quota) ? account_charge(ct_account(opener->endpoint, opener->identity))
-				: 0;
+	return ct_account(holder_of(flow->source.endpoint, &flow->packet.source),
+			  flow->source.identity);
+}
+
+/* Takes one connection from whoever opens it. Apart for the sake of the stack, as is the other way.
+ * Returns a drop reason. */
+VERIFIED_ONCE int ct_charge(const struct flow *flow)
+{
+	if (!flow)
+		return DROP_INTERNAL;
+	return CONFIG(ct_quota) ? account_charge(ct_opener(flow)) : 0;
 }
 
 static __always_inline void ct_release(__u32 account)
 {
 	if (CONFIG(ct_quota))
 		account_release(account);
+}
+
+/* Gives back what ct_charge has taken. */
+VERIFIED_ONCE int ct_refund(const struct flow *flow)
+{
+	if (flow)
+		ct_release(ct_opener(flow));
+	return 0;
 }

@@ -54,13 +54,15 @@ union addr {
 #define OUTSIDE_BITS 10
 #define OUTSIDE_FACTOR 0x9e3779b97f4a7c15ULL /* of the hash: 2^64 / golden ratio */
 
-/* Who a conntrack entry is charged to, as an index of ct_usage: the endpoint that opened it, or one
- * of these. */
+/* Who a conntrack entry is charged to, as an index of ct_usage: the endpoint that opened it, of a
+ * pod elsewhere the number of the word of its address (FIRST_OUTSIDE and above), or one of these.
+ */
 #define ACCOUNT_NODE 0 /* processes of the node */
 #define ACCOUNT_WORLD MAX_ENDPOINTS
-#define ACCOUNT_COMMON (MAX_ENDPOINTS + 1)   /* beyond what is guaranteed to each endpoint */
-#define ACCOUNT_OPENINGS (MAX_ENDPOINTS + 2) /* no account: the next place in world_openings */
-#define ACCOUNT_COUNT (MAX_ENDPOINTS + 3)
+#define ACCOUNT_COMMON (MAX_ENDPOINTS + 1)    /* beyond what is guaranteed to each endpoint */
+#define ACCOUNT_OPENINGS (MAX_ENDPOINTS + 2)  /* no account: the next place in world_openings */
+#define ACCOUNT_ELSEWHERE (MAX_ENDPOINTS + 3) /* the same of pods elsewhere */
+#define ACCOUNT_COUNT (MAX_ENDPOINTS + 4)
 
 /* Who owns a local address. Looked up for new connections only. */
 struct endpoint_value {

@@ -50,6 +50,9 @@ export function quota(connections: number): Partial<Config> {
     ctCommon: 0,
     ctNode: connections,
     ctWorld: connections,
+    ctElsewhereGuaranteed: connections,
+    ctElsewhereQuota: connections,
+    ctElsewhere: 0,
     ctOpenings: connections * 2,
   };
 }

@@ -74,6 +74,12 @@ export type Config = {
   readonly ctWorld: number;
   /** of the world's, how many may be half open: the oldest make room; at most WORLD_OPENINGS */
   readonly ctOpenings: number;
+  /** each, to which no other comes but by the hash of words */
+  readonly ctElsewhereGuaranteed: number;
+  /** each at most */
+  readonly ctElsewhereQuota: number;
+  /** all together beyond what is guaranteed */
+  readonly ctElsewhere: number;
   /** that one network namespace may have; 0: nothing is counted */
   readonly sockQuota: number;
   /** of a pod's, how many no other can take away */
@@ -86,7 +92,7 @@ export type Config = {
   readonly eventRate: number;
 };
 
-export const CONFIG_SIZE = 168;
+export const CONFIG_SIZE = 184;
 
 export function decodeConfig(view: DataView, offset = 0): Config {
   return {
@@ -124,11 +130,14 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     ctNode: view.getUint32(offset + 132, true),
     ctWorld: view.getUint32(offset + 136, true),
     ctOpenings: view.getUint32(offset + 140, true),
-    sockQuota: view.getUint32(offset + 144, true),
-    sockGuaranteed: view.getUint32(offset + 148, true),
-    sockNode: view.getUint32(offset + 152, true),
-    sockCommon: view.getUint32(offset + 156, true),
-    eventRate: view.getUint32(offset + 160, true),
+    ctElsewhereGuaranteed: view.getUint32(offset + 144, true),
+    ctElsewhereQuota: view.getUint32(offset + 148, true),
+    ctElsewhere: view.getUint32(offset + 152, true),
+    sockQuota: view.getUint32(offset + 160, true),
+    sockGuaranteed: view.getUint32(offset + 164, true),
+    sockNode: view.getUint32(offset + 168, true),
+    sockCommon: view.getUint32(offset + 172, true),
+    eventRate: view.getUint32(offset + 176, true),
   };
 }
 
@@ -168,21 +177,24 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint32(offset + 132, value.ctNode, true);
   view.setUint32(offset + 136, value.ctWorld, true);
   view.setUint32(offset + 140, value.ctOpenings, true);
-  view.setUint32(offset + 144, value.sockQuota, true);
-  view.setUint32(offset + 148, value.sockGuaranteed, true);
-  view.setUint32(offset + 152, value.sockNode, true);
-  view.setUint32(offset + 156, value.sockCommon, true);
-  view.setUint32(offset + 160, value.eventRate, true);
+  view.setUint32(offset + 144, value.ctElsewhereGuaranteed, true);
+  view.setUint32(offset + 148, value.ctElsewhereQuota, true);
+  view.setUint32(offset + 152, value.ctElsewhere, true);
+  view.setUint32(offset + 160, value.sockQuota, true);
+  view.setUint32(offset + 164, value.sockGuaranteed, true);
+  view.setUint32(offset + 168, value.sockNode, true);
+  view.setUint32(offset + 172, value.sockCommon, true);
+  view.setUint32(offset + 176, value.eventRate, true);
 }
 
 export function encodeConfig(value: Config): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(168);
+  const bytes = new Uint8Array(184);
   writeConfig(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const configCodec: Codec<Config> = {
-  size: 168,
+  size: 184,
   write: writeConfig,
   decode: decodeConfig,
 };
@@ -223,6 +235,9 @@ export const ZERO_CONFIG: Config = {
   ctNode: 0,
   ctWorld: 0,
   ctOpenings: 0,
+  ctElsewhereGuaranteed: 0,
+  ctElsewhereQuota: 0,
+  ctElsewhere: 0,
   sockQuota: 0,
   sockGuaranteed: 0,
   sockNode: 0,
@@ -266,6 +281,9 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   ctNode: "that processes of the node may have opened",
   ctWorld: "the same for the world",
   ctOpenings: "of the world's, how many may be half open: the oldest make room; at most WORLD_OPENINGS",
+  ctElsewhereGuaranteed: "each, to which no other comes but by the hash of words",
+  ctElsewhereQuota: "each at most",
+  ctElsewhere: "all together beyond what is guaranteed",
   sockQuota: "that one network namespace may have; 0: nothing is counted",
   sockGuaranteed: "of a pod's, how many no other can take away",
   sockNode: "the same for the node's own namespace, and for those of nobody",
