@@ -44,17 +44,28 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
   const { hub } = flows;
   const apiServer = connection.server;
-  const admin = await openAdmin(node, { plane, devices, endpoints, services, objects, hub, upkeep, apiServer });
+  const admin = await openAdmin(node, {
+    plane,
+    devices,
+    endpoints,
+    services,
+    objects,
+    hub,
+    upkeep,
+    overlay,
+    apiServer,
+  });
 
   await lifecycle.start(
     nodeService(node),
     services.hooks,
     plane.engine,
     devices,
-    ...overlay,
+    ...overlay.services,
     endpoints.closed,
     upkeep.switchover,
     upkeep.health,
+    upkeep.startGarbage,
     ...services.servers,
     ...objects.servers,
     ...flows.servers,

@@ -14,6 +14,7 @@ import { isRunAs } from './pod-workload.ts';
 import { PodsElsewhere } from './pods-elsewhere.ts';
 import { RangeFollower } from './range-follower.ts';
 import { RangeOwners } from './range-owners.ts';
+import { RangeProblems } from './range-problems.ts';
 import { RefusedPods } from './refused-pods.ts';
 
 export type ClusterOptions = {
@@ -40,6 +41,7 @@ export class Cluster {
   readonly identities: PodIdentities;
   readonly book: AddressBook;
   readonly elsewhere: PodsElsewhere;
+  readonly rangeProblems: RangeProblems;
   readonly #repository: PolicyRepository;
   readonly #refused: RefusedPods;
   readonly #peers: PeerFollower;
@@ -59,6 +61,7 @@ export class Cluster {
     this.#apiServers = new ApiServers({ intent, book });
     const owners = new RangeOwners();
     this.elsewhere = new PodsElsewhere({ intent, numbers: allocator, book, owners, problems, nodeName });
+    this.rangeProblems = new RangeProblems({ intent, owners, problems, nodeName });
     const { podCIDR, remembered } = options;
     const { elsewhere } = this;
     this.#ranges = new RangeFollower({ intent, elsewhere, owners, book, podCIDR, ...(remembered && { remembered }) });
@@ -72,6 +75,7 @@ export class Cluster {
     this.#apiServers.follow();
     this.elsewhere.follow();
     this.#ranges.follow(now);
+    this.rangeProblems.follow();
   }
 
   /** The row of the pod that a runtime runs under this name, if it is the one that the API knows. */

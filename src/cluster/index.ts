@@ -14,3 +14,4 @@ export type { PodIdentities } from './pod-identities.ts';
 export { podRangesOf } from './pod-ranges.ts';
 export { DISBELIEFS, type Disbelief, type PodsElsewhere } from './pods-elsewhere.ts';
 export { type PrefixLimits, prefixLimits } from './prefix-limits.ts';
+export type { RangeProblems } from './range-problems.ts';

@@ -3,10 +3,12 @@ import type { IdentityCollection, Round } from '../identity/index.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Term } from './leader-election.ts';
 import type { CollectorMetrics } from './metrics.ts';
+import type { ReceiptSweep } from './receipt-sweep.ts';
 
 export type CollectorOptions = {
   readonly collection: () => IdentityCollection;
   readonly view: ClusterView;
+  readonly sweep: () => ReceiptSweep;
   readonly metrics: CollectorMetrics;
   readonly intervalMs: number;
   readonly clock: Clock;
@@ -28,11 +30,13 @@ export class Collector {
     const { view, clock, intervalMs, metrics, log } = this.#o;
     // Of this term only: what was seen before it began says nothing of how long it has been so.
     const collection = this.#o.collection();
+    const sweep = this.#o.sweep();
     const backoff = new Backoff({ initial: 1_000, max: 60_000 });
     while (!signal.aborted) {
       let pauseMs = intervalMs;
       try {
         if (view.synced) this.#tell(await this.#round(collection, check));
+        await sweep.look(check);
         backoff.reset();
       } catch (error) {
         if (signal.aborted || isMembraneError(error, 'E_OPERATOR_NOT_LEADING')) return;

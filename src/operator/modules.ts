@@ -17,6 +17,7 @@ import { Collector } from './collector.ts';
 import type { OperatorConfig } from './config.ts';
 import { LeaderElection } from './leader-election.ts';
 import { CollectorMetrics } from './metrics.ts';
+import { ReceiptSweep } from './receipt-sweep.ts';
 import { TenantKeeper } from './tenant-keeper.ts';
 import { TenantView } from './tenant-view.ts';
 
@@ -39,7 +40,8 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
       rest: rest * 1_000,
       namespaceShare: namespaceShare / 100,
     });
-  const collector = new Collector({ collection, view, metrics, intervalMs: interval * 1_000, clock, log });
+  const sweep = (): ReceiptSweep => new ReceiptSweep({ receipts, view, clock, log });
+  const collector = new Collector({ collection, sweep, view, metrics, intervalMs: interval * 1_000, clock, log });
   const tenants = new TenantView({ client, watchSeconds: config.watchSeconds, clock, log });
   const keeper = new TenantKeeper({
     view: tenants,

@@ -28,7 +28,8 @@ type Wanted = ReadonlyMap<string, IpcacheRow | undefined>;
 /** Keeps the kernel's ipcache at what is desired, by differences against what it is known to hold. */
 export class IpcacheReconciler {
   readonly #map: IpcacheMap;
-  readonly #actual = new Map<string, IpcacheRow>();
+  /** Without their prefixes, which a hundred thousand times are a tenth of what an agent takes. */
+  readonly #actual = new Map<string, IpcacheValue>();
   /** Of `#actual`. */
   readonly #actualRanges = new Map<string, Prefix>();
   #ranges: RangeIndex | undefined;
@@ -55,7 +56,7 @@ export class IpcacheReconciler {
   /** Ranges of pods that the kernel's table has. */
   get podRanges(): readonly Prefix[] {
     return Array.from(this.#actualRanges).flatMap(([text, prefix]) =>
-      this.#actual.get(text)?.value.identity === RESERVED_IDS['pod-range'] ? [prefix] : [],
+      this.#actual.get(text)?.identity === RESERVED_IDS['pod-range'] ? [prefix] : [],
     );
   }
 
@@ -88,8 +89,8 @@ export class IpcacheReconciler {
     const gone: IpcacheRow[] = [];
     for (const [text, row] of wanted) {
       const actual = this.#actual.get(text);
-      if (row === undefined && actual !== undefined) gone.push(actual);
-      if (row !== undefined && (actual === undefined || !same(actual.value, row.value))) upserts.push(row);
+      if (row === undefined && actual !== undefined) gone.push({ prefix: Prefix.parse(text), value: actual });
+      if (row !== undefined && (actual === undefined || !same(actual, row.value))) upserts.push(row);
     }
     // The cluster's own ranges first, whatever else finds no room. Then the most specific: an exception that is missing
     // would be judged as the prefix around it.
@@ -128,7 +129,8 @@ export class IpcacheReconciler {
     outside: Pick<OutsideWords, 'unsettle'>,
   ): void {
     const come = upserts.filter((row) => {
-      const before = this.#actual.get(row.prefix.toString());
+      const value = this.#actual.get(row.prefix.toString());
+      const before = value && { prefix: row.prefix, value };
       if (before === undefined && isHost(row) && this.#rangeOf(row.prefix) !== undefined) return false;
       return ownerChanges(before, row);
     });
@@ -151,7 +153,7 @@ export class IpcacheReconciler {
   /** The kernel holds it. */
   #note(text: string, row: IpcacheRow | undefined): void {
     if (row === undefined) this.#actual.delete(text);
-    else this.#actual.set(text, row);
+    else this.#actual.set(text, row.value);
     const isIn = row !== undefined && isRange(row);
     if (!isIn && !this.#actualRanges.has(text)) return;
     if (isIn) this.#actualRanges.set(text, row.prefix);

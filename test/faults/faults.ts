@@ -42,6 +42,25 @@ export function allFaults(cluster: SandboxCluster, random: Random): readonly Fau
       },
     },
     {
+      name: 'operator killed',
+      happen: async () => {
+        await cluster.operator.kill('SIGKILL');
+        await during(0, 5_000);
+        await cluster.operator.start();
+      },
+    },
+    {
+      // Longer than its lease at times: it must not go on when it wakes up.
+      name: 'operator stopped',
+      happen: async () => {
+        const { pid } = cluster.operator;
+        if (pid === undefined) return;
+        process.kill(pid, 'SIGSTOP');
+        await during(200, 6_000);
+        process.kill(pid, 'SIGCONT');
+      },
+    },
+    {
       name: 'API server gone',
       happen: async () => {
         await cluster.stopApi();

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { installCni } from '../../src/agent/boot/cni-files.ts';
+import { OVERLAY_DEVICE } from '../../src/agent/node/index.ts';
 import { type MapName, TcxLink } from '../../src/datapath/index.ts';
 import { mapPin } from '../../src/datapath/maps/map-set.ts';
 import { AGENT_ROLE } from '../../tools/deploy/rights.ts';
@@ -442,6 +443,26 @@ describe('an agent with other settings', () => {
     expect(rights.filter(([resource, verb]) => !onOne.includes(verb) && !asked(resource, verb))).toEqual([]);
     await lab.deletePodObject('numbered');
     await lab.request('DELETE', '/api/v1/namespaces/default/services/refused');
+  });
+
+  it('removes the device of the overlay and its routes, too', async () => {
+    await lab.apply('/api/v1/nodes', {
+      metadata: { name: 'far' },
+      spec: { podCIDR: '10.244.77.0/24', podCIDRs: ['10.244.77.0/24'] },
+    });
+    const status = { addresses: [{ type: 'InternalIP', address: '172.18.0.77' }] };
+    await lab.request('PATCH', '/api/v1/nodes/far/status', { status }, 'application/merge-patch+json');
+    await lab.startAgent({ routing: 'tunnel' });
+    await eventually('there is a way to other nodes', async () =>
+      (await lab.inNode('ip', 'route')).includes('10.244.77.0/24'),
+    );
+    expect((await lab.admin().status()).checks.find(({ name }) => name === 'routing')?.detail).toContain('tunnel');
+    await lab.stopAgent('SIGTERM');
+    expect(await lab.inNode('ip', 'link')).toContain(OVERLAY_DEVICE);
+    expect(await lab.runAgentOnce('--cleanup')).toContain(`the device ${OVERLAY_DEVICE}`);
+    expect(await lab.inNode('ip', 'link')).not.toContain(OVERLAY_DEVICE);
+    expect(await lab.inNode('ip', 'route')).not.toContain('10.244.77.');
+    await lab.request('DELETE', '/api/v1/nodes/far');
   });
 
   it('closes a pod whose policy does not fit, says so everywhere, and isolates others all the same', async () => {

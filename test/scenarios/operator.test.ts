@@ -30,11 +30,15 @@ describe('a cluster of two nodes', () => {
   afterAll(() => cluster.down());
 
   /** What the API answers the agent of node-1, by the credentials that this has. */
-  const answer = async (method: 'PATCH' | 'DELETE' | 'GET', path: string, body?: object): Promise<string> => {
+  const answer = async (
+    method: 'PATCH' | 'DELETE' | 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: object,
+  ): Promise<string> => {
     const { kubeconfig } = cluster.node('node-1');
     const { server } = findConnection({ kubeconfig: cluster.kubeconfigPath });
     const client = new KubeClient(findConnection({ kubeconfig, apiServer: server.origin }));
-    const contentType = 'application/merge-patch+json';
+    const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     try {
       return JSON.stringify(
         await client.request({ method, path, ...(body === undefined ? {} : { body, contentType }) }),
@@ -77,6 +81,43 @@ describe('a cluster of two nodes', () => {
     expect(await patch({ metadata: { finalizers: ['example.com/never'] } })).toContain(`${denied}a number has no`);
     expect(await answer('DELETE', `${OURS}/identities/300`)).toContain('cannot delete resource "identities"');
     expect(await answer('GET', '/api/v1/secrets')).toContain('cannot list resource "secrets"');
+  });
+
+  it('lets no agent say where pods of other nodes are', async () => {
+    const denied = 'denied request: an agent writes what its own node tells, which is node-1';
+    const path = (name: string): string => `${OURS}/nodeendpointslices/${name}`;
+    const slice = async (node: string, index: number): Promise<object> => {
+      const { uid } = (await cluster.get({ resource: 'nodes', name: node }))?.metadata ?? expect.fail();
+      return {
+        apiVersion: 'membrane.io/v1alpha1',
+        kind: 'NodeEndpointSlice',
+        metadata: { name: `${node}.${index}`, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node, uid }] },
+        spec: { node, slice: index, endpoints: [] },
+      };
+    };
+    const create = async (object: object): Promise<string> =>
+      await answer('POST', `${OURS}/nodeendpointslices?fieldValidation=Strict&dryRun=All`, object);
+    expect(await create(await slice('node-1', 77))).toContain('"name":"node-1.77"');
+    expect(await create(await slice('node-2', 77))).toContain(denied);
+    // One that is there is no more his, and he cannot take it over.
+    await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'elsewhere' } }));
+    const container = { name: 'main', image: 'pause' };
+    const spec = { nodeName: 'node-2', terminationGracePeriodSeconds: 0, containers: [container] };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'one', namespace: 'elsewhere' }, spec };
+    await cluster.apply(JSON.stringify(pod));
+    await eventually('node-2 tells of it', async () =>
+      (await cluster.list('nodeendpointslices')).some(({ metadata }) => metadata.name.startsWith('node-2.')),
+    );
+    const [other] = (await cluster.list('nodeendpointslices')).filter(({ metadata }) =>
+      metadata.name.startsWith('node-2.'),
+    );
+    const { name } = other?.metadata ?? expect.fail();
+    expect(await answer('PATCH', path(name), { spec: { endpoints: [] } })).toContain('cannot patch');
+    expect(await answer('PUT', path(name), { ...other })).toContain(denied);
+    expect(await answer('PUT', path(name), { ...other, spec: { node: 'node-1', slice: 0, endpoints: [] } })).toMatch(
+      /denied request|must be|the name is that of the node/,
+    );
+    expect(await answer('DELETE', path(name))).toContain(denied);
   });
 
   it('gives numbers back that a tenant has used up, as soon as there is an operator again', async () => {

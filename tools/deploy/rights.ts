@@ -36,7 +36,7 @@ export const OPERATOR_ROLE: readonly Rule[] = [
   { apiGroups: [''], resources: ['nodes'], verbs: FOLLOWED },
   { apiGroups: ['membrane.io'], resources: ['nodeendpointslices'], verbs: FOLLOWED },
   { apiGroups: ['membrane.io'], resources: ['identities'], verbs: [...FOLLOWED, 'patch', 'delete'] },
-  { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['list'] },
+  { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['list', 'delete'] },
   // What tenants have, and that none goes before its namespaces.
   { apiGroups: [''], resources: ['namespaces', 'services'], verbs: FOLLOWED },
   { apiGroups: ['membrane.io'], resources: ['tenants'], verbs: [...FOLLOWED, 'patch'] },

@@ -24,7 +24,7 @@ import type {
   TraceView,
 } from '../../api/index.ts';
 import { namespacedName } from '../../base/index.ts';
-import type { AddressBook, Intent, PodIdentities, PodsElsewhere } from '../../cluster/index.ts';
+import type { AddressBook, Intent, PodIdentities, PodsElsewhere, RangeProblems } from '../../cluster/index.ts';
 import {
   type Config,
   conntrackMap,
@@ -55,9 +55,15 @@ import { lintView } from './lint.ts';
 import { peerViews } from './peers.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
 import { policyStanding } from './policy-standing.ts';
+import { rangeTexts } from './ranges.ts';
 import { serviceList } from './services.ts';
 import { tenantViews } from './tenants.ts';
 import { trace } from './trace.ts';
+
+const ROUTING: Readonly<Record<AgentConfig['routing'], string>> = {
+  tunnel: 'tunnel: packets to other nodes say who sends and whom he may reach',
+  native: 'native: pods of other nodes are not reached',
+};
 
 export type AdminOptions = {
   readonly config: AgentConfig;
@@ -70,6 +76,9 @@ export type AdminOptions = {
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly elsewhere: PodsElsewhere;
+  readonly rangeProblems: Pick<RangeProblems, 'found'>;
+  /** What of the ways of this node's own processes to pods of other nodes is not there. */
+  readonly ways: () => string | undefined;
   readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
@@ -312,6 +321,9 @@ export class Admin implements AdminApi {
       [...(unplaced === 0 ? [] : [lost]), ...disbeliefs(this.#o.elsewhere.disbelieved)],
       `${size} of pods and nodes elsewhere`,
     );
+    add('ranges', rangeTexts(this.#o.rangeProblems.found), 'of pods, services and nodes meet nowhere');
+    const ways = this.#o.ways();
+    add('routing', ways === undefined ? [] : [ways], ROUTING[this.#o.config.routing]);
     const { problem: untold, slices } = this.#o.teller;
     add('told', untold === undefined ? [] : [untold], `other nodes are told of this node's pods in ${slices} objects`);
     const numbers = identityNumbers(this.#o.identities.waiting);

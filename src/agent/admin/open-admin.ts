@@ -10,6 +10,7 @@ import { nodeDoctor } from '../doctor/index.ts';
 import type { Endpoints } from '../endpoints/index.ts';
 import type { AgentNode } from '../node/index.ts';
 import type { Objects } from '../objects/index.ts';
+import type { Overlay } from '../overlay/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
@@ -27,6 +28,7 @@ export type AdminParts = {
   readonly objects: Objects;
   readonly hub: FlowHub;
   readonly upkeep: Upkeep;
+  readonly overlay: Overlay;
   readonly apiServer: URL;
 };
 
@@ -35,7 +37,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   const { config, kernel, registry, state, clock, log } = node;
   const { plane, endpoints, services, upkeep, hub, objects } = parts;
   const { reflection } = objects;
-  const { identities, book, elsewhere } = plane.cluster;
+  const { identities, book, elsewhere, rangeProblems } = plane.cluster;
   const { maps, words } = kernel;
   registerAgentMetrics(registry, { ...plane, maps, book, elsewhere, collection: upkeep.collection, hub, reflection });
   const version = await packageVersion();
@@ -47,6 +49,8 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     identities,
     book,
     elsewhere,
+    rangeProblems,
+    ways: () => parts.overlay.paths?.problem,
     teller: objects.teller,
     reflection,
     services: services.services,

@@ -6,10 +6,15 @@ import type { NodeDevices } from '../devices/index.ts';
 import { type AgentNode, overlaySpec } from '../node/index.ts';
 import { OverlayPaths } from './overlay-paths.ts';
 
-/** Nothing where packets to other nodes' pods do not go through a tunnel. */
-export function openOverlay(node: AgentNode, { intent }: Plane, devices: NodeDevices): Service[] {
+export type Overlay = {
+  readonly services: readonly Service[];
+  /** Undefined where packets to other nodes' pods do not go through a tunnel. */
+  readonly paths: OverlayPaths | undefined;
+};
+
+export function openOverlay(node: AgentNode, { intent }: Plane, devices: NodeDevices): Overlay {
   const { config, kernel, clock, log } = node;
-  if (config.routing !== 'tunnel') return [];
+  if (config.routing !== 'tunnel') return { services: [], paths: undefined };
   const { base, uplink } = kernel;
   const netdev = new OverlayNetdev();
   const paths = new OverlayPaths({
@@ -26,5 +31,5 @@ export function openOverlay(node: AgentNode, { intent }: Plane, devices: NodeDev
     clock,
     log,
   });
-  return [paths, { start: async () => undefined, stop: async () => netdev.close() }];
+  return { services: [paths, { start: async () => undefined, stop: async () => netdev.close() }], paths };
 }

@@ -5,6 +5,7 @@ import type { Addr, Prefix } from '../../net/index.ts';
 
 /** How soon a device that somebody took away is there again. */
 const LOOK_MS = 10_000;
+const MOST_NAMED = 3;
 
 export type OverlayPathsOptions = {
   readonly netdev: Pick<OverlayNetdev, 'raise' | 'route'>;
@@ -25,10 +26,16 @@ export type OverlayPathsOptions = {
 export class OverlayPaths implements Service {
   readonly #o: OverlayPathsOptions;
   #wake = new AbortController();
+  #problem: string | undefined;
 
   constructor(options: OverlayPathsOptions) {
     this.#o = options;
     options.changed.listen(() => this.#wake.abort());
+  }
+
+  /** What of the ways is not there; undefined: all are. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   async look(): Promise<void> {
@@ -40,7 +47,14 @@ export class OverlayPaths implements Service {
       return;
     }
     await netdev.raise(link);
-    await netdev.route(link.ifindex, ranges(), source);
+    const taken = await netdev.route(link.ifindex, ranges(), source);
+    const problem =
+      taken.length === 0
+        ? undefined
+        : `somebody else has a route to ${taken.slice(0, MOST_NAMED).join(', ')}${taken.length > MOST_NAMED ? ` and ${taken.length - MOST_NAMED} more` : ''}, where pods of other nodes are: it stays, and the node's own processes do not reach them ("ip route show" says whose it is)`;
+    if (problem !== this.#problem && problem !== undefined)
+      log.warn({ problem }, 'a way to pods of other nodes is taken');
+    this.#problem = problem;
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {

@@ -6,12 +6,14 @@ import type { AgentNode } from '../node/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import { Collection } from './conntrack-collector.ts';
 import { DatapathHealth } from './datapath-health.ts';
+import { StartGarbage } from './start-garbage.ts';
 import { Switchover } from './switchover.ts';
 
 export type Upkeep = {
   readonly collection: Collection;
   readonly switchover: Switchover;
   readonly health: DatapathHealth;
+  readonly startGarbage: StartGarbage;
 };
 
 export type UpkeepParts = {
@@ -43,5 +45,5 @@ export function openUpkeep(node: AgentNode, { plane, devices, endpoints, service
     isWritten: () => engine.converged && installer.building === 0 && (plane.services?.engine.converged ?? true),
   });
   const health = new DatapathHealth({ ...both, sockets: hooks, changed: plane.endpointsChanged, registry });
-  return { collection, switchover, health };
+  return { collection, switchover, health, startGarbage: new StartGarbage({ engine, clock }) };
 }

@@ -31,7 +31,7 @@ export const LINK_INFO = { kind: 1, data: 2 } as const;
 export const IFF_UP = 1;
 
 /** Attributes of routes. */
-export const RTA = { destination: 1, out: 4, gateway: 5, prefSource: 7 } as const;
+export const RTA = { destination: 1, out: 4, gateway: 5, priority: 6, prefSource: 7 } as const;
 export const SCOPE = { universe: 0, link: 253 } as const;
 export const RT_TABLE_MAIN = 254;
 /** Who put a route there (iproute2's rt_protos: "static"). */

@@ -1,5 +1,5 @@
 /** The rtnetlink messages of the overlay. Attribute numbers: include/uapi/linux/{if_link,rtnetlink}.h. */
-import type { Ifindex } from '../../model/index.ts';
+import { type Ifindex, ifindex } from '../../model/index.ts';
 import { type Addr, addrBytes, addrFromBytes, type Mac, macBytes, Prefix } from '../../net/index.ts';
 import type { Change } from './netlink.ts';
 import {
@@ -91,12 +91,15 @@ export function isOverlay(reply: Reply, spec: OverlaySpec): boolean {
   );
 }
 
-/** What processes of the node send to a range of pods elsewhere goes out there, from `source`. */
+/**
+ * What processes of the node send to a range of pods elsewhere goes out there, from `source`. One that is somebody else's is
+ * never replaced: the kernel compares neither device nor source when it looks for the one to replace.
+ */
 export function rangeRoute(range: Prefix, index: Ifindex, source: Addr): Change {
   return {
     what: `add the route to ${range.toString()}`,
     type: RTM.newRoute,
-    flags: NLM.create | NLM.replace,
+    flags: NLM.create | NLM.exclusive,
     payload: concatBytes(
       routeHeader(AF_INET, range.length, SCOPE.link),
       attribute(RTA.destination, addrBytes(range.network)),
@@ -120,24 +123,36 @@ export function removeRangeRoute(range: Prefix, index: Ifindex): Change {
   };
 }
 
-/** The ranges that have a route through a device, and where from, among all routes. */
-export function rangeRoutesAt(
-  index: Ifindex,
-  replies: readonly Reply[],
-): { range: Prefix; source: Addr | undefined }[] {
+/** A route of the main table. */
+export type RangeRoute = {
+  readonly range: Prefix;
+  /** Undefined: through several devices, or to nowhere. */
+  readonly out: Ifindex | undefined;
+  readonly source: Addr | undefined;
+  /** The least wins; there is one route of each. */
+  readonly metric: number;
+};
+
+/** The routes to ranges of IPv4 in the main table. */
+export function rangeRoutes(replies: readonly Reply[]): RangeRoute[] {
   return replies.flatMap(({ payload }) => {
     const attributes = parseAttributes(payload.subarray(12));
-    const out = attributes.get(RTA.out);
     const to = attributes.get(RTA.destination);
     const [family, length = 0, , , table] = payload;
-    if (family !== AF_INET || table !== RT_TABLE_MAIN || to === undefined || out === undefined) return [];
-    if (new DataView(out.buffer, out.byteOffset).getUint32(0, true) !== index) return [];
+    if (family !== AF_INET || table !== RT_TABLE_MAIN || to === undefined) return [];
     const source = attributes.get(RTA.prefSource);
+    const out = number(attributes.get(RTA.out));
     return [
       {
         range: Prefix.of(addrFromBytes(to), length),
+        out: out === undefined ? undefined : ifindex(out),
         source: source === undefined ? undefined : addrFromBytes(source),
+        metric: number(attributes.get(RTA.priority)) ?? 0,
       },
     ];
   });
+}
+
+function number(bytes: Uint8Array | undefined): number | undefined {
+  return bytes === undefined ? undefined : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }

@@ -65,3 +65,40 @@ test('routes are what is wanted and no more', async () => {
   await netdev.route(index, [], SOURCE);
   expect(routes()).toEqual([]);
 });
+
+test('a route that somebody else has to a range stays his, and is told of', async () => {
+  const link = await netdev.ensure(SPEC);
+  await netdev.raise(link);
+  const { ifindex: index } = link;
+  const ranges = ['10.244.2.0/24', '10.244.3.0/24'].map((text) => Prefix.parse(text));
+  ip('link', 'add', 'mbr-foreign', 'type', 'dummy');
+  try {
+    ip('link', 'set', 'mbr-foreign', 'up');
+    ip('route', 'add', '10.244.2.0/24', 'dev', 'mbr-foreign');
+    expect((await netdev.route(index, ranges, SOURCE)).map(String)).toEqual(['10.244.2.0/24']);
+    expect(ip('route', 'show', '10.244.2.0/24')).toContain('dev mbr-foreign');
+    expect(routes()).toEqual([`10.244.3.0/24 proto static scope link src ${SOURCE}`]);
+    // One of another metric is beside ours.
+    ip('route', 'replace', '10.244.3.0/24', 'dev', 'mbr-foreign', 'metric', '50');
+    ip('route', 'del', '10.244.2.0/24', 'dev', 'mbr-foreign');
+    expect(await netdev.route(index, ranges, SOURCE)).toEqual([]);
+    expect(routes()).toHaveLength(2);
+  } finally {
+    ip('link', 'del', 'mbr-foreign');
+  }
+});
+
+test('a route from another source becomes the one that is wanted', async () => {
+  const link = await netdev.ensure(SPEC);
+  await netdev.raise(link);
+  const ranges = [Prefix.parse('10.244.2.0/24')];
+  const other = parseAddr('172.18.0.9');
+  ip('address', 'add', `${other}/32`, 'dev', 'lo');
+  try {
+    await netdev.route(link.ifindex, ranges, other);
+    expect(await netdev.route(link.ifindex, ranges, SOURCE)).toEqual([]);
+    expect(routes()).toEqual([`10.244.2.0/24 proto static scope link src ${SOURCE}`]);
+  } finally {
+    ip('address', 'del', `${other}/32`, 'dev', 'lo');
+  }
+});

@@ -9,9 +9,10 @@ import {
   isOverlay,
   newOverlay,
   type OverlaySpec,
+  type RangeRoute,
   raiseOverlay,
   rangeRoute,
-  rangeRoutesAt,
+  rangeRoutes,
   removeRangeRoute,
   setMtu,
 } from './overlay-message.ts';
@@ -57,16 +58,25 @@ export class OverlayNetdev implements Disposable {
     return found !== undefined;
   }
 
-  /** Makes these the ranges with a route through the device, no others. Throws E_DATAPATH_NETLINK. */
-  async route(index: Ifindex, ranges: readonly Prefix[], source: Addr): Promise<void> {
-    const there = rangeRoutesAt(index, await this.#socket.dump(RTM.getRoute, new Uint8Array(12)));
-    const gone = there.filter(({ range }) => !ranges.some((wanted) => wanted.equals(range)));
-    const come = ranges.filter((wanted) => !there.some((one) => one.source === source && one.range.equals(wanted)));
+  /**
+   * Makes these the ranges with a route through the device, no others. Where somebody else has a route to a range it stays
+   * his: these are returned. Throws E_DATAPATH_NETLINK.
+   */
+  async route(index: Ifindex, ranges: readonly Prefix[], source: Addr): Promise<readonly Prefix[]> {
+    const all = rangeRoutes(await this.#socket.dump(RTM.getRoute, new Uint8Array(12)));
+    const own = all.filter(({ out }) => out === index);
+    const taken = new Set(
+      all.filter(({ out, metric }) => out !== index && metric === 0).map(({ range }) => range.toString()),
+    );
+    const isRight = (one: RangeRoute, wanted: Prefix): boolean => one.source === source && one.range.equals(wanted);
+    const gone = own.filter((one) => !ranges.some((wanted) => isRight(one, wanted)));
+    const come = ranges.filter((wanted) => !taken.has(wanted.toString()) && !own.some((one) => isRight(one, wanted)));
     const changes = [
       ...gone.map(({ range }) => removeRangeRoute(range, index)),
       ...come.map((range) => rangeRoute(range, index, source)),
     ];
     if (changes.length > 0) await this.#socket.change(...changes);
+    return ranges.filter((range) => taken.has(range.toString()));
   }
 
   close(): void {
