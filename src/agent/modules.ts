@@ -43,6 +43,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const flows = openFlows(node, plane);
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
   const { hub } = flows;
+  const ways = (): string | undefined => overlay.paths?.problem;
   const apiServer = connection.server;
   const admin = await openAdmin(node, {
     plane,
@@ -52,7 +53,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     objects,
     hub,
     upkeep,
-    overlay,
+    ways,
     apiServer,
   });
 

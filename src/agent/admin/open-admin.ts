@@ -10,7 +10,6 @@ import { nodeDoctor } from '../doctor/index.ts';
 import type { Endpoints } from '../endpoints/index.ts';
 import type { AgentNode } from '../node/index.ts';
 import type { Objects } from '../objects/index.ts';
-import type { Overlay } from '../overlay/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
@@ -28,7 +27,8 @@ export type AdminParts = {
   readonly objects: Objects;
   readonly hub: FlowHub;
   readonly upkeep: Upkeep;
-  readonly overlay: Overlay;
+  /** What of the ways of this node's own processes to pods of other nodes is not there. */
+  readonly ways: () => string | undefined;
   readonly apiServer: URL;
 };
 
@@ -50,7 +50,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     book,
     elsewhere,
     rangeProblems,
-    ways: () => parts.overlay.paths?.problem,
+    ways: parts.ways,
     teller: objects.teller,
     reflection,
     services: services.services,

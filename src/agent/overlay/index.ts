@@ -1,2 +1,2 @@
 /** The node's way to pods of other nodes. */
-export { type Overlay, openOverlay } from './open-overlay.ts';
+export { openOverlay } from './open-overlay.ts';

@@ -71,9 +71,9 @@ test('a route that somebody else has to a range stays his, and is told of', asyn
   await netdev.raise(link);
   const { ifindex: index } = link;
   const ranges = ['10.244.2.0/24', '10.244.3.0/24'].map((text) => Prefix.parse(text));
-  ip('link', 'add', 'mbr-foreign', 'type', 'dummy');
+  ip('link', 'add', 'mbr-foreign', 'type', 'veth', 'peer', 'name', 'mbr-peer');
   try {
-    ip('link', 'set', 'mbr-foreign', 'up');
+    for (const name of ['mbr-foreign', 'mbr-peer']) ip('link', 'set', name, 'up');
     ip('route', 'add', '10.244.2.0/24', 'dev', 'mbr-foreign');
     expect((await netdev.route(index, ranges, SOURCE)).map(String)).toEqual(['10.244.2.0/24']);
     expect(ip('route', 'show', '10.244.2.0/24')).toContain('dev mbr-foreign');
