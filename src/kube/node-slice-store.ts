@@ -8,6 +8,8 @@ type Content = Pick<NodeEndpointSlice, 'node' | 'slice' | 'nodeUid' | 'endpoints
 /** Other nodes wait for it. */
 const TIMEOUT_MS = 10_000;
 
+const NOBODYS_UID = '00000000-0000-0000-0000-000000000000';
+
 const refOf = (name: string): ObjectRef => ({ resource: NODE_ENDPOINT_SLICE, name });
 
 /** What a node tells of its pods, as objects of the API. */
@@ -27,6 +29,21 @@ export class NodeSliceObjects {
         ? ({ method: 'POST', path: collectionPath(NODE_ENDPOINT_SLICE) } as const)
         : ({ method: 'PUT', path: objectPath(NODE_ENDPOINT_SLICE, '', name) } as const);
     return NODE_ENDPOINT_SLICE.parse(await this.#client.request({ ...request, body, timeoutMs: TIMEOUT_MS }));
+  }
+
+  /** Whether the server would take one of that node from us. Nothing is written. */
+  async mayWrite(node: string): Promise<boolean> {
+    const body = nodeEndpointSliceObject({ node, slice: 0, nodeUid: NOBODYS_UID, endpoints: [] });
+    const path = collectionPath(NODE_ENDPOINT_SLICE);
+    try {
+      await this.#client.request({ method: 'POST', path, query: { dryRun: 'All' }, body, timeoutMs: TIMEOUT_MS });
+      return true;
+    } catch (error) {
+      if (isMembraneError(error, 'E_KUBE_FORBIDDEN')) return false;
+      // It is there: the server would have taken it.
+      if (isMembraneError(error, 'E_KUBE_CONFLICT')) return true;
+      throw error;
+    }
   }
 
   /** As it is now, with nobody in it where it cannot be read; undefined: there is none. */

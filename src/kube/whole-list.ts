@@ -4,6 +4,7 @@ import type { KubeClient, Selection } from './client.ts';
 import { kubeErrors } from './errors.ts';
 import type { CacheChanges, Replacement } from './reflector-cache.ts';
 import type { Resource } from './resources/resource.ts';
+import { retryAfterOf } from './response.ts';
 
 export type WholeListOptions<T extends ObjectRow> = {
   readonly client: KubeClient;
@@ -29,6 +30,7 @@ const STREAM_SECONDS = 600;
 export class WholeList<T extends ObjectRow> {
   readonly #o: WholeListOptions<T>;
   #streams = true;
+  #isPutOff = false;
 
   constructor(options: WholeListOptions<T>) {
     this.#o = options;
@@ -46,6 +48,9 @@ export class WholeList<T extends ObjectRow> {
     } catch (error) {
       // Who is not there answers no other question either.
       if (!isMembraneError(error) || isMembraneError(error, 'E_KUBE_UNREACHABLE')) throw error;
+      // Who is too busy is asked again when he says; a second time it may be the stream that he cannot give.
+      this.#isPutOff = !this.#isPutOff && retryAfterOf(error) !== undefined;
+      if (this.#isPutOff) throw error;
       // Whoever does not know what was asked for, or begins and never says that this was all, will not learn it. Others
       // may have reasons that pass, or that we shall never know: etcd before 3.4.25 has no progress to ask for.
       if (isMembraneError(error, 'E_KUBE_INVALID') || isMembraneError(error, 'E_KUBE_SILENT')) this.#streams = false;

@@ -99,6 +99,9 @@ describe('a cluster of two nodes', () => {
       await answer('POST', `${OURS}/nodeendpointslices?fieldValidation=Strict&dryRun=All`, object);
     expect(await create(await slice('node-1', 77))).toContain('"name":"node-1.77"');
     expect(await create(await slice('node-2', 77))).toContain(denied);
+    const socketPath = join(cluster.node('node-1').agentDir, 'admin.sock');
+    const { findings } = await apiClient({ socketPath, timeoutMs: 60_000 }).doctor();
+    expect(findings.find(({ check }) => check === 'admission')).toMatchObject({ severity: 'ok' });
     // One that is there is no more his, and he cannot take it over.
     await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'elsewhere' } }));
     const container = { name: 'main', image: 'pause' };

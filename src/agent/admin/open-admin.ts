@@ -129,6 +129,7 @@ function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
     serviceCgroup: () => services.hooks.cgroup,
     datapath: () => upkeep.health.problems(),
     apiServer,
+    mayForge: async (name) => await parts.objects.slices.mayWrite(name),
     masqueradePorts,
     refusedServices: () => plane.services?.engine.refused,
     counted: () => counted(parts),

@@ -5,6 +5,7 @@ import { type Ports, proxyFacts } from '../node/index.ts';
 import { apiFacts } from './api-facts.ts';
 import type { ProbeTarget } from './api-probe.ts';
 import { hookFacts, type WatchedDevice } from './hook-facts.ts';
+import { judgeAdmission } from './judge-admission.ts';
 import { judgeApi } from './judge-api.ts';
 import { judgeDatapath } from './judge-datapath.ts';
 import { judgeHooks } from './judge-hooks.ts';
@@ -37,6 +38,8 @@ export type DoctorOptions = {
   readonly datapath: () => readonly string[];
   readonly sockets: () => Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
+  /** Whether the API server would take from this agent what a node tells that it is not. */
+  readonly mayForge: () => Promise<boolean>;
   /** Undefined: pods of other nodes are not reached through a tunnel. */
   readonly overlay: () => OverlayFacts | undefined;
   /** In force; undefined: nothing is masqueraded. */
@@ -77,6 +80,7 @@ export class Doctor {
       ),
       section('masquerade ports', async () => judgePorts(masqueradePorts)),
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
+      section('admission', async () => judgeAdmission(await this.#o.mayForge())),
       section('overlay', async () => judgeOverlay(this.#o.overlay())),
       section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets())),
       section('pods', async () => judgePods(pods())),

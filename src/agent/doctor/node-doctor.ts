@@ -27,6 +27,7 @@ export type NodeDoctorOptions = {
   /** How what runs in the kernel differs from what should. */
   readonly datapath: () => readonly string[];
   readonly apiServer: URL;
+  readonly mayForge: (node: string) => Promise<boolean>;
   readonly masqueradePorts: Ports | undefined;
   readonly refusedServices: () => ReadonlyMap<string, string> | undefined;
   /** Of maps that the agent keeps count of anyway; the others are walked. */
@@ -34,6 +35,8 @@ export type NodeDoctorOptions = {
 };
 
 const SMALLER = 'Name fewer peers and ports, or raise policyLimits or maps.policy: until then it closes.';
+/** No node has the name, or should. */
+const NOBODY = 'membrane-doctor.invalid';
 const BOTH = ['ingress', 'egress'] as const;
 
 /** The doctor of this agent's node. */
@@ -55,6 +58,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
     refusedServices: options.refusedServices,
     masqueradePorts: options.masqueradePorts,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },
+    mayForge: async () => await options.mayForge(NOBODY),
     overlay: () => overlayFacts(options),
   });
 }

@@ -13,6 +13,8 @@ export type ObjectsParts = { readonly plane: Plane; readonly identities: Identit
 export type Objects = {
   readonly reflection: Reflection;
   readonly teller: EndpointsTeller;
+  /** What this agent may say of nodes. */
+  readonly slices: Pick<NodeSliceObjects, 'mayWrite'>;
   readonly servers: readonly Service[];
 };
 
@@ -35,10 +37,12 @@ export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsPar
   const isAsked = !intent.serviceRanges.synced;
   const ranges = isAsked ? [new ServiceRanges({ read, ranges: intent.serviceRanges, clock, log })] : [];
   const events = new ObjectEvents({ client, problems, node, clock, log });
-  const teller = new EndpointsTeller({ store: new NodeSliceObjects(client), plane, node, clock, log });
+  const slices = new NodeSliceObjects(client);
+  const teller = new EndpointsTeller({ store: slices, plane, node, clock, log });
   return {
     reflection,
     teller,
+    slices,
     servers: [events, identities.placements, identities.receipt, reflection, teller, ...ranges],
   };
 }
