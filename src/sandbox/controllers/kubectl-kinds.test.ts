@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { objectAt } from '../apiserver/index.ts';
-import { Kubectl, kubectls } from '../kubectl-testkit.ts';
+import { describeKubectl } from '../kubectl-cluster-testkit.ts';
 import { settled } from '../testkit.ts';
-import { TEST_TOKEN, TestCluster } from './testkit.ts';
 
 const STORED = `
 apiVersion: v1
@@ -69,33 +68,15 @@ webhooks:
   admissionReviewVersions: [v1]
 `;
 
-const programs = kubectls();
-if (programs.length === 0) test.skip('kubectl: not installed', () => undefined);
-
-describe.each(programs)('%s and what people bring', (program) => {
-  let cluster: TestCluster;
-  let kubectl: Kubectl;
-  let end: () => Promise<void>;
-
-  beforeAll(async () => {
-    cluster = new TestCluster();
-    end = cluster.keepPodsRunning();
-    kubectl = await Kubectl.connect(program, cluster.api, TEST_TOKEN);
-  });
-  afterAll(async () => {
-    await end?.();
-    await kubectl?.close();
-    await cluster?.[Symbol.asyncDispose]();
-  });
-
+describeKubectl('%s and what people bring', (at) => {
   test('kinds that nobody acts on are kept, each with a word about it', async () => {
-    const file = await kubectl.file('stored.yaml', STORED);
-    const out = await kubectl.succeeds('apply', '-f', file);
+    const file = await at.kubectl.file('stored.yaml', STORED);
+    const out = await at.kubectl.succeeds('apply', '-f', file);
     const kinds = [...STORED.matchAll(/^kind: (\w+)/gm)].map(([, kind]) => kind);
     expect(kinds).toHaveLength(10);
     for (const kind of kinds) expect(out).toMatch(new RegExp(`Warning: the sandbox only stores an? ${kind}: `));
     expect(out.match(/ created$/gm)).toHaveLength(10);
-    expect((await kubectl.succeeds('apply', '-f', file)).match(/ unchanged$/gm)).toHaveLength(10);
+    expect((await at.kubectl.succeeds('apply', '-f', file)).match(/ unchanged$/gm)).toHaveLength(10);
   });
 
   test.each([
@@ -110,7 +91,7 @@ describe.each(programs)('%s and what people bring', (program) => {
     ['limits', /small\s+20\d\d-/],
     ['validatingwebhookconfigurations', /guard\s+1\s+/],
   ])('get %s', async (kind, row) => {
-    expect(await kubectl.succeeds('get', kind)).toMatch(row);
+    expect(await at.kubectl.succeeds('get', kind)).toMatch(row);
   });
 
   test.each([
@@ -121,26 +102,28 @@ describe.each(programs)('%s and what people bring', (program) => {
     ['limits', 'small'],
     ['sc', 'standard'],
   ])('describe %s', async (kind, name) => {
-    expect(await kubectl.succeeds('describe', kind, name)).toMatch(new RegExp(`Name:\\s+${name}`));
+    expect(await at.kubectl.succeeds('describe', kind, name)).toMatch(new RegExp(`Name:\\s+${name}`));
   });
 
   test('unknown fields and bad values are refused as in a cluster', async () => {
-    const file = await kubectl.file(
+    const file = await at.kubectl.file(
       'bad.yaml',
       STORED.replace('pathType: Prefix', 'pathType: Some').replace('value: 1000', 'valu: 1000\nvalue: 1'),
     );
-    const { code, out } = await kubectl.run('apply', '-f', file);
+    const { code, out } = await at.kubectl.run('apply', '-f', file);
     expect(code).toBe(1);
     expect(out).toContain('unknown field "valu"');
     expect(out).toContain('spec.rules[0].http.paths[0].pathType: Unsupported value: "Some"');
   });
 
   test('made by create', async () => {
-    await kubectl.succeeds('create', 'quota', 'q', '--hard=pods=3,requests.cpu=500m');
-    expect(cluster.get('resourcequotas', 'q')).toMatchObject({ spec: { hard: { pods: '3', 'requests.cpu': '500m' } } });
-    await kubectl.succeeds('create', 'priorityclass', 'p', '--value=7', '--description=seven');
+    await at.kubectl.succeeds('create', 'quota', 'q', '--hard=pods=3,requests.cpu=500m');
+    expect(at.cluster.get('resourcequotas', 'q')).toMatchObject({
+      spec: { hard: { pods: '3', 'requests.cpu': '500m' } },
+    });
+    await at.kubectl.succeeds('create', 'priorityclass', 'p', '--value=7', '--description=seven');
     const rule = 'shop.test/cart*=web:80,tls=certificate';
-    const made = await kubectl.run(
+    const made = await at.kubectl.run(
       'create',
       'ingress',
       'i',
@@ -149,7 +132,7 @@ describe.each(programs)('%s and what people bring', (program) => {
       '--default-backend=d:http',
     );
     expect([made.code, made.out]).toEqual([0, expect.stringContaining('only stores an Ingress: ')]);
-    expect(cluster.get('ingresses', 'i')['spec']).toEqual({
+    expect(at.cluster.get('ingresses', 'i')['spec']).toEqual({
       ingressClassName: 'nginx',
       defaultBackend: { service: { name: 'd', port: { name: 'http' } } },
       rules: [
@@ -163,19 +146,19 @@ describe.each(programs)('%s and what people bring', (program) => {
       tls: [{ hosts: ['shop.test'], secretName: 'certificate' }],
     });
     // Zero is a number, and not the lack of one.
-    await kubectl.succeeds('create', 'pdb', 'none', '--selector=app=none', '--max-unavailable=0');
-    expect(cluster.get('poddisruptionbudgets', 'none')).toMatchObject({ spec: { maxUnavailable: 0 } });
-    await kubectl.succeeds('create', 'deployment', 'idle', '--image=pause:1', '--replicas=0');
-    expect(cluster.get('deployments', 'idle')).toMatchObject({ spec: { replicas: 0 } });
-    await kubectl.succeeds('delete', 'deployment', 'idle');
-    await kubectl.succeeds('create', 'pdb', 'b', '--selector=app=none', '--min-available=50%');
-    expect(cluster.get('poddisruptionbudgets', 'b')).toMatchObject({
+    await at.kubectl.succeeds('create', 'pdb', 'none', '--selector=app=none', '--max-unavailable=0');
+    expect(at.cluster.get('poddisruptionbudgets', 'none')).toMatchObject({ spec: { maxUnavailable: 0 } });
+    await at.kubectl.succeeds('create', 'deployment', 'idle', '--image=pause:1', '--replicas=0');
+    expect(at.cluster.get('deployments', 'idle')).toMatchObject({ spec: { replicas: 0 } });
+    await at.kubectl.succeeds('delete', 'deployment', 'idle');
+    await at.kubectl.succeeds('create', 'pdb', 'b', '--selector=app=none', '--min-available=50%');
+    expect(at.cluster.get('poddisruptionbudgets', 'b')).toMatchObject({
       spec: { minAvailable: '50%', selector: { matchLabels: { app: 'none' } } },
     });
   });
 
   test('an autoscaler is made in the version that kubectl speaks, and is one thing in both', async () => {
-    const { code, out } = await kubectl.run(
+    const { code, out } = await at.kubectl.run(
       'autoscale',
       'deployment',
       'scaled',
@@ -184,16 +167,16 @@ describe.each(programs)('%s and what people bring', (program) => {
       '--cpu-percent=30',
     );
     expect([code, out]).toEqual([1, expect.stringContaining('deployments.apps "scaled" not found')]);
-    await kubectl.succeeds('create', 'deployment', 'scaled', '--image=pause:1', '--replicas=0');
-    const made = await kubectl.run('autoscale', 'deployment', 'scaled', '--min=2', '--max=4', '--cpu-percent=30');
+    await at.kubectl.succeeds('create', 'deployment', 'scaled', '--image=pause:1', '--replicas=0');
+    const made = await at.kubectl.run('autoscale', 'deployment', 'scaled', '--min=2', '--max=4', '--cpu-percent=30');
     expect(made).toEqual({ code: 0, out: expect.stringMatching(/autoscaled\nWarning: .*nothing is scaled/) });
     const target = { type: 'Utilization', averageUtilization: 30 };
-    expect(cluster.get('horizontalpodautoscalers', 'scaled')).toMatchObject({
+    expect(at.cluster.get('horizontalpodautoscalers', 'scaled')).toMatchObject({
       apiVersion: 'autoscaling/v2',
       spec: { minReplicas: 2, maxReplicas: 4, metrics: [{ type: 'Resource', resource: { name: 'cpu', target } }] },
     });
     const first = 'horizontalpodautoscalers.v1.autoscaling/scaled';
-    expect(JSON.parse(await kubectl.succeeds('get', first, '-o', 'json'))).toMatchObject({
+    expect(JSON.parse(await at.kubectl.succeeds('get', first, '-o', 'json'))).toMatchObject({
       apiVersion: 'autoscaling/v1',
       spec: { minReplicas: 2, maxReplicas: 4, targetCPUUtilizationPercentage: 30 },
     });
@@ -202,14 +185,14 @@ describe.each(programs)('%s and what people bring', (program) => {
       resource: { name: 'memory', target: { type: 'AverageValue', averageValue: '1Gi' } },
     };
     const metrics = [{ type: 'Resource', resource: { name: 'cpu', target } }, memory];
-    await kubectl.succeeds('patch', 'hpa/scaled', '--type=merge', '-p', JSON.stringify({ spec: { metrics } }));
-    await kubectl.succeeds('patch', first, '--type=merge', '-p', '{"spec":{"targetCPUUtilizationPercentage":70}}');
+    await at.kubectl.succeeds('patch', 'hpa/scaled', '--type=merge', '-p', JSON.stringify({ spec: { metrics } }));
+    await at.kubectl.succeeds('patch', first, '--type=merge', '-p', '{"spec":{"targetCPUUtilizationPercentage":70}}');
     // What the first version cannot say is not lost when it is written.
-    expect(cluster.get('horizontalpodautoscalers', 'scaled')).toMatchObject({
+    expect(at.cluster.get('horizontalpodautoscalers', 'scaled')).toMatchObject({
       spec: { metrics: [{ resource: { target: { averageUtilization: 70 } } }, memory] },
     });
-    expect(await kubectl.succeeds('get', first)).toMatch(/cpu: <unknown>\/70%, memory: <unknown>\/1Gi\s+2\s+4/);
-    await kubectl.succeeds('delete', first, 'deployment/scaled');
+    expect(await at.kubectl.succeeds('get', first)).toMatch(/cpu: <unknown>\/70%, memory: <unknown>\/1Gi\s+2\s+4/);
+    await at.kubectl.succeeds('delete', first, 'deployment/scaled');
   });
 
   test('a pod is copied, whatever is in it', async () => {
@@ -237,8 +220,8 @@ spec:
     ports: [{containerPort: 80, name: http}]
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 `;
-    await kubectl.succeeds('apply', '-f', await kubectl.file('full.yaml', text));
-    await kubectl.succeeds(
+    await at.kubectl.succeeds('apply', '-f', await at.kubectl.file('full.yaml', text));
+    await at.kubectl.succeeds(
       'debug',
       'full',
       '--copy-to=copy',
@@ -246,70 +229,74 @@ spec:
       '--share-processes=false',
       '--set-image=c=pause:2',
     );
-    const original = structuredClone(cluster.get('pods', 'full'));
-    const copy = structuredClone(cluster.get('pods', 'copy'));
+    const original = structuredClone(at.cluster.get('pods', 'full'));
+    const copy = structuredClone(at.cluster.get('pods', 'copy'));
     Object.assign(objectAt(original, 'spec', 'containers', 0) ?? {}, { image: 'pause:2' });
     for (const pod of [original, copy]) delete objectAt(pod, 'spec')?.['nodeName'];
     expect(copy['spec']).toEqual(original['spec']);
-    await kubectl.succeeds('delete', 'pod', 'full', 'copy', '--force');
+    await at.kubectl.succeeds('delete', 'pod', 'full', 'copy', '--force');
   });
 
   test('what is not applied any more is pruned', async () => {
     const map = (name: string): string =>
       `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, labels: {set: few}}\ndata: {a: b}\n---\n`;
-    const two = await kubectl.file('two.yaml', map('one') + map('other'));
-    const one = await kubectl.file('one.yaml', map('one'));
-    await kubectl.succeeds('apply', '-f', two);
-    expect(await kubectl.succeeds('apply', '--prune', '-l', 'set=few', '-f', one)).toContain('configmap/other pruned');
-    expect(cluster.names('configmaps', 'set=few')).toEqual(['one']);
-    await kubectl.succeeds('delete', '-f', one);
-    kubectl.env = { ...kubectl.env, KUBECTL_APPLYSET: 'true' };
-    await kubectl.succeeds('apply', '--prune', '--applyset=kept', '-n', 'default', '-f', two);
-    const pruned = await kubectl.succeeds('apply', '--prune', '--applyset=kept', '-n', 'default', '-f', one);
+    const two = await at.kubectl.file('two.yaml', map('one') + map('other'));
+    const one = await at.kubectl.file('one.yaml', map('one'));
+    await at.kubectl.succeeds('apply', '-f', two);
+    expect(await at.kubectl.succeeds('apply', '--prune', '-l', 'set=few', '-f', one)).toContain(
+      'configmap/other pruned',
+    );
+    expect(at.cluster.names('configmaps', 'set=few')).toEqual(['one']);
+    await at.kubectl.succeeds('delete', '-f', one);
+    at.kubectl.env = { ...at.kubectl.env, KUBECTL_APPLYSET: 'true' };
+    await at.kubectl.succeeds('apply', '--prune', '--applyset=kept', '-n', 'default', '-f', two);
+    const pruned = await at.kubectl.succeeds('apply', '--prune', '--applyset=kept', '-n', 'default', '-f', one);
     expect(pruned).toContain('configmap/other pruned');
-    expect(cluster.names('configmaps', 'set=few')).toEqual(['one']);
-    await kubectl.succeeds('delete', '-f', one, '--wait=false');
+    expect(at.cluster.names('configmaps', 'set=few')).toEqual(['one']);
+    await at.kubectl.succeeds('delete', '-f', one, '--wait=false');
   });
 
   test('what the sandbox does not have is refused as by a cluster without it', async () => {
-    expect((await kubectl.run('top', 'nodes')).out).toContain('Metrics API not available');
-    expect((await kubectl.run('certificate', 'approve', 'a')).out).toContain(
+    expect((await at.kubectl.run('top', 'nodes')).out).toContain('Metrics API not available');
+    expect((await at.kubectl.run('certificate', 'approve', 'a')).out).toContain(
       `the server doesn't have a resource type "certificatesigningrequests"`,
     );
   });
 
   test('a cron job is made, shown, and tried by hand', async () => {
     const args = ['--image=pause:1', '--schedule=*/5 * * * *', '--', 'sleep', '60'];
-    expect(await kubectl.succeeds('create', 'cronjob', 'tick', ...args)).toContain('cronjob.batch/tick created');
-    expect(await kubectl.succeeds('get', 'cronjob')).toMatch(/tick\s+\*\/5 \* \* \* \*\s+<none>\s+False\s+0\s+<none>/);
-    expect(await kubectl.succeeds('create', 'job', 'now', '--from=cronjob/tick')).toContain('job.batch/now created');
-    expect(cluster.get('jobs', 'now').metadata).toMatchObject({
+    expect(await at.kubectl.succeeds('create', 'cronjob', 'tick', ...args)).toContain('cronjob.batch/tick created');
+    expect(await at.kubectl.succeeds('get', 'cronjob')).toMatch(
+      /tick\s+\*\/5 \* \* \* \*\s+<none>\s+False\s+0\s+<none>/,
+    );
+    expect(await at.kubectl.succeeds('create', 'job', 'now', '--from=cronjob/tick')).toContain('job.batch/now created');
+    expect(at.cluster.get('jobs', 'now').metadata).toMatchObject({
       annotations: { 'cronjob.kubernetes.io/instantiate': 'manual' },
       ownerReferences: [{ kind: 'CronJob', name: 'tick' }],
     });
-    await settled(cluster.store);
-    expect(await kubectl.succeeds('describe', 'cronjob', 'tick')).toMatch(/Active Jobs:\s+now/);
-    await kubectl.succeeds('delete', 'cronjob', 'tick');
+    await settled(at.cluster.store);
+    expect(await at.kubectl.succeeds('describe', 'cronjob', 'tick')).toMatch(/Active Jobs:\s+now/);
+    await at.kubectl.succeeds('delete', 'cronjob', 'tick');
   });
 
   test('a disruption budget holds evictions back', async () => {
-    await kubectl.succeeds('create', 'deployment', 'web', '--image=pause:1', '--replicas=3');
-    await kubectl.succeeds('rollout', 'status', 'deploy/web');
-    await kubectl.succeeds('create', 'pdb', 'web', '--selector=app=web', '--max-unavailable=1');
-    await settled(cluster.store);
-    expect(await kubectl.succeeds('get', 'pdb', 'web')).toMatch(/web\s+N\/A\s+1\s+1\s/);
-    const [first, second] = cluster.list('pods', 'app=web').map((pod) => pod.metadata.name);
+    await at.kubectl.succeeds('create', 'deployment', 'web', '--image=pause:1', '--replicas=3');
+    await at.kubectl.succeeds('rollout', 'status', 'deploy/web');
+    await at.kubectl.succeeds('create', 'pdb', 'web', '--selector=app=web', '--max-unavailable=1');
+    await settled(at.cluster.store);
+    expect(await at.kubectl.succeeds('get', 'pdb', 'web')).toMatch(/web\s+N\/A\s+1\s+1\s/);
+    const [first, second] = at.cluster.list('pods', 'app=web').map((pod) => pod.metadata.name);
     const evict = async (name = '') => {
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: 'default' } };
-      const file = await kubectl.file('eviction.json', JSON.stringify(body));
-      return kubectl.run('create', '--raw', `/api/v1/namespaces/default/pods/${name}/eviction`, '-f', file);
+      const file = await at.kubectl.file('eviction.json', JSON.stringify(body));
+      return at.kubectl.run('create', '--raw', `/api/v1/namespaces/default/pods/${name}/eviction`, '-f', file);
     };
-    cluster.store.patchStatus('pods', { namespace: 'default', name: first ?? '' }, { conditions: [] });
-    await settled(cluster.store);
+    at.cluster.store.patchStatus('pods', { namespace: 'default', name: first ?? '' }, { conditions: [] });
+    await settled(at.cluster.store);
     const refused = await evict(second);
     expect(refused.out).toContain("Cannot evict pod as it would violate the pod's disruption budget");
-    await kubectl.succeeds('patch', 'pdb', 'web', '--type=merge', '-p', '{"spec":{"maxUnavailable":2}}');
-    await settled(cluster.store);
+    await at.kubectl.succeeds('patch', 'pdb', 'web', '--type=merge', '-p', '{"spec":{"maxUnavailable":2}}');
+    await settled(at.cluster.store);
     expect((await evict(second)).code).toBe(0);
   });
 });
