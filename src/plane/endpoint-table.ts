@@ -15,6 +15,8 @@ export type Endpoint = {
   readonly state: EndpointState;
   /** What is missing while it is not ready. */
   readonly detail: string | undefined;
+  /** When it came into this state, ms of the table's clock. */
+  readonly since: number;
 };
 
 /** The endpoints of this node, keyed by id; a pod's name is a property, never a key. */
@@ -24,6 +26,12 @@ export class EndpointTable {
   readonly #byPod = new Map<NamespacedName, Set<EndpointId>>();
   #changed = new Set<EndpointId>();
   readonly #waiters = new Map<EndpointId, Set<() => void>>();
+  readonly #now: () => number;
+
+  /** `now`: ms of a clock that nobody sets. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   get size(): number {
     return this.#byId.size;
@@ -59,12 +67,17 @@ export class EndpointTable {
     return changed;
   }
 
+  /** How long it has been in its state, ms. */
+  ageOf({ since }: Endpoint): number {
+    return this.#now() - since;
+  }
+
   values(): Endpoint[] {
     return [...this.#byId.values()];
   }
 
   add(record: EndpointRecord, state: EndpointState): void {
-    this.#byId.set(record.id, { record, state, detail: undefined });
+    this.#byId.set(record.id, { record, state, detail: undefined, since: this.#now() });
     this.#byAttachment.set(attachmentKey(record.attachment), record.id);
     const pod = namespacedName(record.pod);
     const ids = this.#byPod.get(pod);
@@ -79,7 +92,8 @@ export class EndpointTable {
     if (endpoint === undefined) return;
     const state = nextState(id, endpoint.state, event);
     if (state === endpoint.state && detail === endpoint.detail) return;
-    this.#byId.set(id, { ...endpoint, state, detail });
+    const since = state === endpoint.state ? endpoint.since : this.#now();
+    this.#byId.set(id, { ...endpoint, state, detail, since });
     this.#changed.add(id);
     if (state === 'ready' || state === 'disconnecting') this.#wake(id);
   }

@@ -23,7 +23,6 @@ import type {
   TraceRequest,
   TraceView,
 } from '../../api/index.ts';
-import { namespacedName } from '../../base/index.ts';
 import type { AddressBook, Intent, PodIdentities, PodsElsewhere, RangeProblems } from '../../cluster/index.ts';
 import {
   type Config,
@@ -49,6 +48,7 @@ import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
 import { disbeliefs } from './disbeliefs.ts';
+import { endpointProgress } from './endpoint-progress.ts';
 import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
 import { identityNumbers, identityViews } from './identities.ts';
 import { lintView } from './lint.ts';
@@ -339,12 +339,8 @@ export class Admin implements AdminApi {
     add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
     const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
     add('records', unread, 'all of an earlier life could be read');
-    const closed = endpoints.values().filter(({ state }) => state !== 'ready');
-    add(
-      'endpoints',
-      closed.map(({ record, state, detail }) => `${namespacedName(record.pod)} is ${state}: ${detail ?? ''}`),
-      'all are enforced',
-    );
+    const progress = endpointProgress(endpoints.values(), (endpoint) => endpoints.ageOf(endpoint));
+    add('endpoints', progress.problems, progress.fine);
     return checks;
   }
 }
