@@ -70,7 +70,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   });
   const { policies, engine } = plane;
   const policyLog = new PolicyLog({
-    takeChanges: () => policies.takeChanges(),
+    takeChanges: policies.followChanges(),
     standing: (keys) => admin.policiesNamed(keys),
     isBusy: () => engine.busy,
     clock,

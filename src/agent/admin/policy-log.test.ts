@@ -39,7 +39,7 @@ async function told(room?: number) {
     return new Map(rows.map((row) => [policyKey(row), policyView(row, context)]));
   };
   const told = new PolicyLog({
-    takeChanges: () => policies.takeChanges(),
+    takeChanges: policies.followChanges(),
     standing: views,
     isBusy: () => busy,
     clock: new FakeClock(),

@@ -42,7 +42,8 @@ export class PolicyFollower {
   readonly #room: { readonly prefixes: NamespaceRoom; readonly selectors: NamespaceRoom };
   readonly #problems = new Map<PolicyKey, readonly PolicyProblem[]>();
   readonly #takenUp = new Map<PolicyKey, number>();
-  #changes = new Set<PolicyKey>();
+  /** Of each who tells of changes. */
+  readonly #changes: Set<PolicyKey>[] = [];
   /** Of which object they were told. */
   readonly #told = new Map<PolicyKey, string>();
   /** Policies that have no room, and whether they may have it by now. */
@@ -86,11 +87,15 @@ export class PolicyFollower {
     return { changed: taken.size + served };
   }
 
-  /** What was read or went since the last call, for who tells of it. */
-  takeChanges(): ReadonlySet<PolicyKey> {
-    const changes = this.#changes;
-    this.#changes = new Set();
-    return changes;
+  /** From now on: a function that gives what was read or went since it was last called. Without one nothing is kept. */
+  followChanges(): () => ReadonlySet<PolicyKey> {
+    const changes = new Set<PolicyKey>();
+    this.#changes.push(changes);
+    return () => {
+      const taken = new Set(changes);
+      changes.clear();
+      return taken;
+    };
   }
 
   /** When it was last read, milliseconds since the epoch. */
@@ -105,7 +110,7 @@ export class PolicyFollower {
   #followOne(key: PolicyKey): void {
     const { intent, repository, kinds } = this.#o;
     this.#starved.delete(key);
-    this.#changes.add(key);
+    for (const changes of this.#changes) changes.add(key);
     const row = intent.get(key);
     if (row === undefined) {
       this.#takenUp.delete(key);
