@@ -572,6 +572,29 @@ describe('output', () => {
     expect(await dropped('--until', '2023-11-14T22:13:19Z')).toBe(false);
   });
 
+  test('flows: a drop that repeats is one with a count, and so many lines as are asked for', async () => {
+    const before = admin.state.flows;
+    const other = { ...flow, time: flow.time - 60_000, destination: { ...flow.destination, port: 1 } };
+    const flood = Array.from({ length: 500 }, (_, n) => ({ ...flow, time: flow.time + n }));
+    admin.state.flows = [other, ...flood].map((one) => ({ kind: 'flow', flow: one }));
+    const [people, program, each] = [
+      await membrane(['observe']),
+      await membrane(['observe', '-o', 'json']),
+      await membrane(['observe', '--each', '--last', '1000']),
+    ];
+    admin.state.flows = before;
+    const lines = people.out.trimEnd().split('\n');
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).not.toContain(' x');
+    expect(lines[1]).toMatch(/policy-ingress .* x500 in /);
+    const rows = program.out.trimEnd().split('\n');
+    expect(rows.map((row) => JSON.parse(row) as unknown)).toMatchObject([
+      { destination: { port: 1 } },
+      { destination: { port: 8080 }, count: 500, first: flow.time, time: flow.time + 499 },
+    ]);
+    expect(each.out.trimEnd().split('\n')).toHaveLength(501);
+  });
+
   test('flows that no rule names: the nearest miss, else what isolates', async () => {
     const { rules: _, ...without } = flow;
     const web = 'NetworkPolicy tenant-a/web';

@@ -1,7 +1,7 @@
 import type { ApiClient, ObserveLine } from '../api/index.ts';
 import type { Agent } from './agents.ts';
 
-type ObserveRequest = NonNullable<Parameters<ApiClient['observe']>[0]> & { readonly follow: boolean };
+export type ObserveRequest = NonNullable<Parameters<ApiClient['observe']>[0]> & { readonly follow: boolean };
 
 export type FlowOfNode = { readonly node: string; readonly message: ObserveLine };
 

@@ -2,7 +2,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FlowFilter } from '../../model/index.ts';
 import { gather, gatherNumbers, gatherOneOf, moment, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
-import { escapeText, flowLine } from '../output/index.ts';
+import { duration, escapeText, flowLine, type Output } from '../output/index.ts';
+import type { ShownFlow } from '../repeated-drops.ts';
 
 type Options = FlowFilter & {
   readonly follow: boolean;
@@ -10,6 +11,7 @@ type Options = FlowFilter & {
   readonly first?: number;
   readonly since?: number;
   readonly until?: number;
+  readonly each: boolean;
 };
 
 const VERDICTS = ['forwarded', 'dropped'] as const;
@@ -37,6 +39,7 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
     )
     .option('--since <time>', 'not older than 30s, 5m, 2h or 1d, or than a time like 2026-01-31T12:00:00Z', moment)
     .option('--until <time>', 'not younger', moment)
+    .option('--each', 'each drop by itself, not those that repeat as one with a count', false)
     .option('--from-pod <namespace/pod>', 'sent by this pod', gather)
     .option('--to-pod <namespace/pod>', 'sent to this pod', gather)
     .option('--pod <namespace/pod>', 'either end is this pod', gather)
@@ -50,7 +53,7 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
     .option('--reason <name>', 'dropped for this reason, e.g. policy-ingress', gather)
     .option('--port <n>', 'either end has this port', gatherNumbers(0, 65_535))
     .option('--protocol <name>', 'TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number', gatherProtocols)
-    .action(async ({ follow, last, first, since, until, ...filter }: Options) => {
+    .action(async ({ follow, last, first, since, until, each, ...filter }: Options) => {
       await checkReasons(filter.reason ?? []);
       const agents = await connectAll();
       const signal = onInterrupt();
@@ -64,22 +67,32 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
           await out.line(out.tone('dim', 'no flow so far matches; waiting for the first'));
         }
       }
-      let flows = 0;
-      const { mergedFlows } = await import('../merged-flows.ts');
-      for await (const { node, message } of mergedFlows(agents.all, request, signal)) {
-        if (message.kind === 'flow') flows += 1;
-        if (out.json) await out.jsonLine(message.kind === 'flow' ? message.flow : agents.told(node, message));
-        else {
-          const where = agents.are === 'several' ? `${out.tone('dim', escapeText(node))} ` : '';
-          const text =
-            message.kind === 'flow'
-              ? flowLine(out, message.flow)
-              : out.tone('warn', LOST[message.place](message.count));
-          await out.line(where + text);
+      const show = async ({ node, message, count, first: begin }: ShownFlow): Promise<void> => {
+        const repeats = count === undefined ? {} : { count, first: begin };
+        if (out.json) {
+          await out.jsonLine(message.kind === 'flow' ? { ...message.flow, ...repeats } : agents.told(node, message));
+          return;
         }
+        const where = agents.are === 'several' ? `${out.tone('dim', escapeText(node))} ` : '';
+        const text =
+          message.kind === 'flow'
+            ? flowLine(out, message.flow) + repeatText(out, count, begin, message.flow.time)
+            : out.tone('warn', LOST[message.place](message.count));
+        await out.line(where + text);
+      };
+      const { shownFlows } = await import('../shown-flows.ts');
+      let flows = 0;
+      for await (const shown of shownFlows(agents.all, { ...request, each }, signal)) {
+        if (shown.message.kind === 'flow') flows += 1;
+        await show(shown);
       }
       if (flows === 0 && !follow && !out.json && last !== 0) await out.line('no flow matches');
     });
+}
+
+function repeatText(out: Output, count: number | undefined, first: number | undefined, time: number): string {
+  if (count === undefined) return '';
+  return out.tone('bold', ` x${count}`) + (first === undefined ? '' : ` in ${duration(Math.max(0, time - first))}`);
 }
 
 async function hasAny(messages: AsyncIterable<{ readonly kind: 'flow' | 'lost' }>): Promise<boolean> {
