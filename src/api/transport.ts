@@ -7,8 +7,8 @@ import type { Problem } from './views/problem.ts';
 
 export type TransportOptions = {
   readonly socketPath: string;
-  /** Until an answer begins, and between two pieces of it. Default 10 s. */
-  readonly timeoutMs?: number;
+  /** Until an answer begins, and between two pieces of it; a function is asked before each request. Default 10 s. */
+  readonly timeoutMs?: number | (() => number);
 };
 
 export type Send = {
@@ -22,6 +22,7 @@ export type Send = {
 export type Check = (value: unknown) => unknown;
 type CheckFor = (schemas: string | undefined) => Promise<Check>;
 
+const TIMEOUT_MS = 10_000;
 /** A stream says `alive` every 15 s: three missed and the agent is gone. */
 const STREAM_SILENCE_MS = 50_000;
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -29,15 +30,16 @@ const MAX_LINE_BYTES = 1024 * 1024;
 /** HTTP on an agent's socket. Throws MembraneError: E_API_UNREACHABLE, E_API_RESPONSE, or the agent's own. */
 export class Transport {
   readonly #socketPath: string;
-  readonly #timeoutMs: number;
+  readonly #timeoutMs: () => number;
 
   constructor(options: TransportOptions) {
     this.#socketPath = options.socketPath;
-    this.#timeoutMs = options.timeoutMs ?? 10_000;
+    const { timeoutMs = TIMEOUT_MS } = options;
+    this.#timeoutMs = typeof timeoutMs === 'number' ? () => timeoutMs : timeoutMs;
   }
 
   async json(send: Send, checkFor: CheckFor): Promise<unknown> {
-    const response = await this.#open(send, this.#timeoutMs);
+    const response = await this.#open(send, this.#timeoutMs());
     const value = jsonOf(await readAll(response), send.path);
     return (await checkFor(schemasOf(response)))(value);
   }

@@ -3,6 +3,10 @@ import { type ApiClient, apiClient } from '../../api/index.ts';
 import { namespacedName } from '../../base/index.ts';
 import { type NodePlace, nodePlace, type Sandbox, stringAt } from '../../sandbox/index.ts';
 import { attackErrors } from '../errors.ts';
+import { patience } from '../tools/index.ts';
+
+/** An agent that just started has much to do, and several of them are on one machine. */
+const ANSWER_MS = 30_000;
 
 type PodName = { readonly namespace: string; readonly name: string };
 
@@ -47,7 +51,9 @@ export class StageNodes {
   }
 
   api({ name, agentDir }: NodePlace): ApiClient {
-    const api = this.#apis.get(name) ?? apiClient({ socketPath: join(agentDir, 'admin.sock') });
+    const api =
+      this.#apis.get(name) ??
+      apiClient({ socketPath: join(agentDir, 'admin.sock'), timeoutMs: () => patience(ANSWER_MS) });
     this.#apis.set(name, api);
     return api;
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ApiClient, EndpointView, ServiceView } from '../../api/index.ts';
-import { isMembraneError, namespacedName, systemClock } from '../../base/index.ts';
+import { errorMessage, isMembraneError, namespacedName, systemClock } from '../../base/index.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
 import { type Addr, type Mac, macOfAddr, parseAddr } from '../../net/index.ts';
 import {
@@ -261,15 +261,25 @@ export class Stage {
     return await this.actor(namespace, name);
   }
 
-  /** Polls until `look` finds something. Throws E_ATTACK_STAGE after `timeoutMs`, or when the attack is interrupted. */
+  /**
+   * Polls until `look` finds something. An agent that does not answer is asked again: it may be starting, or the machine busy.
+   * Throws E_ATTACK_STAGE after `timeoutMs`, stretched by what the machine's load is by then, or when the attack is interrupted.
+   */
   async until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = TIMEOUT_MS): Promise<T> {
-    const deadline = Date.now() + patience(timeoutMs);
+    const begin = Date.now();
     for (let pause = POLL_MS.first; ; pause = Math.min(pause * POLL_MS.growth, POLL_MS.most)) {
       this.signal.throwIfAborted();
-      const found = await look();
+      let cause: unknown;
+      const found = await look().catch((error: unknown) => {
+        if (!isMembraneError(error, 'E_API_UNREACHABLE')) throw error;
+        cause = error;
+        return undefined;
+      });
       if (found !== undefined) return found;
-      if (Date.now() > deadline) {
-        throw attackErrors.make('E_ATTACK_STAGE', { detail: `waited ${timeoutMs} ms until ${what}` });
+      const waited = Date.now() - begin;
+      if (waited > patience(timeoutMs)) {
+        const why = cause === undefined ? '' : `: ${errorMessage(cause)}`;
+        throw attackErrors.make('E_ATTACK_STAGE', { detail: `waited ${waited} ms until ${what}${why}`, cause });
       }
       await systemClock.sleep(pause);
     }
