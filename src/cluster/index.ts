@@ -12,6 +12,7 @@ export { tunnelOf } from './node-tunnel.ts';
 export { type ObjectProblem, ObjectProblems, type ObjectSubject } from './object-problems.ts';
 export type { PodIdentities } from './pod-identities.ts';
 export { podRangesOf } from './pod-ranges.ts';
+export { isRunAs } from './pod-workload.ts';
 export { DISBELIEFS, type Disbelief, type PodsElsewhere } from './pods-elsewhere.ts';
 export { type PrefixLimits, prefixLimits } from './prefix-limits.ts';
 export type { RangeProblems } from './range-problems.ts';

@@ -6,9 +6,17 @@ import { parseAddr } from '../../net/index.ts';
 import { sampleName } from '../../service/samples.ts';
 import { HostPortPods, type LocalPod } from './host-port-pods.ts';
 
-const row = (more: { uid?: string; phase?: string; hostNetwork?: boolean } = {}): PodRow =>
+type More = { uid?: string; phase?: string; hostNetwork?: boolean; annotations?: Record<string, string> };
+
+const row = (more: More = {}): PodRow =>
   POD.parse({
-    metadata: { namespace: 'a', name: 'web', uid: more.uid ?? 'u1', creationTimestamp: '2026-01-01T00:00:00Z' },
+    metadata: {
+      namespace: 'a',
+      name: 'web',
+      uid: more.uid ?? 'u1',
+      annotations: more.annotations ?? {},
+      creationTimestamp: '2026-01-01T00:00:00Z',
+    },
     spec: {
       hostNetwork: more.hostNetwork ?? false,
       containers: [{ ports: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }] }],
@@ -35,6 +43,15 @@ function pods() {
 const LOCAL = { namespace: 'a', name: 'web', uid: 'u1', addr: parseAddr('10.244.1.2') };
 
 describe('HostPortPods', () => {
+  it('finds a static pod, which the runtime knows by the hash of its file', () => {
+    const { local, found, put } = pods();
+    local.push({ ...LOCAL, uid: 'hash' });
+    put(row());
+    expect([...found.refresh()]).toEqual([]);
+    put(row({ annotations: { 'kubernetes.io/config.mirror': 'hash', 'kubernetes.io/config.hash': 'hash' } }));
+    expect([...found.refresh()]).toEqual(['a/pod:web']);
+  });
+
   it('finds a pod once it is connected, at the address that it was given', () => {
     const { local, found, put } = pods();
     put(row());

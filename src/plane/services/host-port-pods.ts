@@ -1,5 +1,5 @@
 import { type NamespacedName, namespacedName } from '../../base/index.ts';
-import type { Intent } from '../../cluster/index.ts';
+import { type Intent, isRunAs } from '../../cluster/index.ts';
 import { type Addr, parseAddr } from '../../net/index.ts';
 import { type HostPortContext, type HostPortPod, hostPortOwner } from '../../service/index.ts';
 
@@ -87,7 +87,7 @@ export class HostPortPods {
     const found = new Map<NamespacedName, ClaimingPod>();
     for (const { namespace, name, uid, addr } of this.#o.localPods()) {
       const row = this.#o.intent.pods.get(namespacedName({ namespace, name }));
-      if (row === undefined || row.hostPorts.length === 0 || (uid !== undefined && uid !== row.uid)) continue;
+      if (row === undefined || row.hostPorts.length === 0 || !isRunAs(row, uid)) continue;
       // Whoever finished does not answer any more, and the scheduler gives its port to others.
       if (row.phase === 'Succeeded' || row.phase === 'Failed') continue;
       const { hostPorts, createdAt } = row;
