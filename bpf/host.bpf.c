@@ -141,6 +141,9 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 		return 0;
 	if (reason || !flow->service)
 		return reason;
+	/* The rest is with the node's stack, where nobody waits for it. */
+	if (p->fragment == FRAGMENT_TORN)
+		return DROP_FRAGMENT_UNKNOWN;
 	if (p->kind == PACKET_ERROR)
 		resolve(&p->source, &flow->source);
 	if (flow->source.kind != SIDE_OTHER)

@@ -29,6 +29,7 @@ VERIFIED_ONCE int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 
 {
 	struct fragment_key key = {};
 	struct fragment_value value = {}, *known;
+	bool same;
 	int reason;
 
 	if (!p)
@@ -37,15 +38,19 @@ VERIFIED_ONCE int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 
 		return DROP_FRAGMENTS_DISABLED;
 	key.account = account;
 	key.place = fragment_hash(p, id) % (account ? FRAGMENT_PLACES : FRAGMENT_PLACES_ELSEWHERE);
+	known = bpf_map_lookup_elem(&fragments, &key);
+	same = known && known->id == id && known->protocol == p->protocol &&
+	       addr_equal(&known->source, &p->source) &&
+	       addr_equal(&known->destination, &p->destination);
+	value.source = p->source;
+	value.destination = p->destination;
+	value.id = id;
+	value.protocol = p->protocol;
 	if (offset == 0) {
-		p->fragment = FRAGMENT_FIRST;
+		p->fragment = same && known->early ? FRAGMENT_TORN : FRAGMENT_FIRST;
 		reason = parse_l4(skb, p);
 		if (reason)
 			return reason;
-		value.source = p->source;
-		value.destination = p->destination;
-		value.id = id;
-		value.protocol = p->protocol;
 		value.port[0] = p->source_port;
 		value.port[1] = p->destination_port;
 		value.policy_port = p->policy_port;
@@ -59,11 +64,14 @@ VERIFIED_ONCE int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 
 	if ((p->protocol == IPPROTO_TCP && offset < 3) ||
 	    (p->protocol == IPPROTO_SCTP && offset < 2))
 		return DROP_MALFORMED;
-	known = bpf_map_lookup_elem(&fragments, &key);
-	if (!known || known->id != id || known->protocol != p->protocol ||
-	    !addr_equal(&known->source, &p->source) ||
-	    !addr_equal(&known->destination, &p->destination))
+	if (!same || known->early) {
+		/* What comes from outside for the node itself the stack may put together: if it was
+		 * for a pod behind a port of the node, the first one tells of the loss. */
+		value.early = 1;
+		if (!account && !same)
+			bpf_map_update_elem(&fragments, &key, &value, BPF_ANY);
 		return DROP_FRAGMENT_UNKNOWN;
+	}
 	p->fragment = FRAGMENT_LATER;
 	p->source_port = known->port[0];
 	p->destination_port = known->port[1];

@@ -71,6 +71,7 @@ enum fragment {
 	FRAGMENT_NONE = 0,
 	FRAGMENT_FIRST = 1,
 	FRAGMENT_LATER = 2,
+	FRAGMENT_TORN = 3, /* the first, which others overtook */
 };
 
 /* What a packet may do to the state of its connection. */

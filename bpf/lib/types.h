@@ -448,7 +448,8 @@ struct fragment_value {
 	__be16 policy_port; /* see struct packet */
 	__u8 protocol;
 	__u8 kind;   /* enum packet_kind */
-	__u8 pad[6]; /* zero */
+	__u8 early;  /* 1: the first was not seen yet; it has no ports */
+	__u8 pad[5]; /* zero */
 };
 
 /* Out of the program `collect`: what the run saw. */

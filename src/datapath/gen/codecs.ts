@@ -1239,6 +1239,8 @@ export type FragmentValue = {
   readonly protocol: number;
   /** enum packet_kind */
   readonly kind: number;
+  /** 1: the first was not seen yet; it has no ports */
+  readonly early: number;
 };
 
 export const FRAGMENT_VALUE_SIZE = 48;
@@ -1252,6 +1254,7 @@ export function decodeFragmentValue(view: DataView, offset = 0): FragmentValue {
     policyPort: view.getUint16(offset + 38),
     protocol: view.getUint8(offset + 40),
     kind: view.getUint8(offset + 41),
+    early: view.getUint8(offset + 42),
   };
 }
 
@@ -1265,6 +1268,7 @@ export function writeFragmentValue(view: DataView, offset: number, value: Fragme
   view.setUint16(offset + 38, value.policyPort);
   view.setUint8(offset + 40, value.protocol);
   view.setUint8(offset + 41, value.kind);
+  view.setUint8(offset + 42, value.early);
 }
 
 export function encodeFragmentValue(value: FragmentValue): Uint8Array<ArrayBuffer> {

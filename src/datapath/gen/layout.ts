@@ -3,7 +3,7 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '958c1312bc9ffe52';
+export const LAYOUT_HASH = '3a72b21f94d9df94';
 
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 51;
@@ -61,8 +61,8 @@ export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
   endpoints: '7e30e5ab',
   event_accounts: 'd7dde591',
   event_state: '0afd9a5d',
-  events: '1ea7a1e6',
-  fragments: '4408d8b7',
+  events: 'a4d515c0',
+  fragments: '509fcd71',
   ipcache: '67c3d6b9',
   judges: '222e08cd',
   netns_endpoints: '0195cb01',
