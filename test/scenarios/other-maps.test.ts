@@ -130,7 +130,7 @@ describe('an agent that finds other maps', () => {
     await lab.stopAgent('SIGKILL');
     for (const name of names)
       renameSync(`${lab.pinDir}/maps/${name}`, `${lab.pinDir}/maps/${name.replace(/_[0-9a-f]{8}$/, '_00000000')}`);
-    const ofAnother = `${lab.pinDir}/maps/tenants_00000000`;
+    const ofAnother = `${lab.pinDir}/maps/unheard-of_00000000`;
     {
       using unknown = createMap(MAP_SPECS.counters);
       objectPin(unknown, ofAnother);

@@ -226,9 +226,10 @@ function giveToken(store: ApiStore, { resource }: ResourceDefinition, object: Ku
 async function closeServer(server: HttpServer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
-  // Watches were told to end; what is still open is idle or stuck.
-  setImmediate(() => server.closeAllConnections());
-  await promise;
+  // Watches were told to end; what is still open is idle or stuck. Again and again: a client that was accepted is not among
+  // the connections before its TLS handshake is over.
+  const again = setInterval(() => server.closeAllConnections(), 10);
+  await promise.finally(() => clearInterval(again));
 }
 
 function forgetOldEvents(store: ApiStore, now: number): void {
