@@ -54,7 +54,7 @@ describe('an agent whose pins are removed', () => {
     await lab.startAgent();
     await holds();
     const late = await lab.addPod('late', { app: 'frontend' });
-    expect(await lab.ping(late, backend.ip)).toBe(true);
+    await eventually('a new pod is served', () => lab.ping(late, backend.ip));
     await lab.removePod(late);
     expect(await problems()).toEqual([]);
   });

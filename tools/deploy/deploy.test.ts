@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempDisposableSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -73,7 +73,8 @@ describe('the manifests', () => {
     const text = applied['ConfigMap membrane/membrane']?.data?.['agent.yaml'] ?? '';
     const config = parseYaml(text) as Record<string, unknown>;
     expect(parseConfig({ nodeName: 'node-1', ...config })).toMatchObject({ cniSocket: '/run/membrane/cni.sock' });
-    const file = join(mkdtempSync(join(tmpdir(), 'membrane-deploy-')), 'operator.yaml');
+    using folder = mkdtempDisposableSync(join(tmpdir(), 'membrane-deploy-'));
+    const file = join(folder.path, 'operator.yaml');
     writeFileSync(file, applied['ConfigMap membrane/membrane']?.data?.['operator.yaml'] ?? 'none');
     // Its role names the Lease, too.
     expect(readOperatorConfig({ file, env: {} }).lease.name).toBe('membrane-operator');
