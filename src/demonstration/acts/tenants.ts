@@ -52,7 +52,8 @@ async function setTenant(stage: Stage, name: string, spec: JsonObject): Promise<
     apiVersion: 'membrane.io/v1alpha1',
     kind: 'Tenant',
     metadata: { name },
-    spec,
+    // What the two share is theirs alone, and not what each has of the cluster's DNS.
+    spec: { systemServices: [], ...spec },
   });
 }
 
