@@ -86,7 +86,7 @@ export class OverlayLab extends Lab {
   }
 
   #envelope(program: ProgFd, frame: Uint8Array, ingressIfindex: number): Envelope | undefined {
-    const { cb } = this.datapath.run(this.#probe.of('leaves', program), frame, { ingressIfindex, repeat: 2 });
+    const { cb } = this.datapath.run(this.#probe.of('leaves', program), frame, { ingressIfindex });
     const [node = 0, identity = 0, reach = 0] = cb;
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32LE(node);
