@@ -83,12 +83,8 @@ class ChaosScene {
     // No policy isolates this namespace: what the backend sends reaches whoever has the address now.
     if (hard) await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     const backend = await stage.startPod({ namespace: TENANT, name: stage.fresh('backend'), labels: BACKEND });
-    const server = stage.own(
-      await startServe(backend.netns, { port: BACKEND_PORT, push: hard, rate: 50, seconds: 600 }),
-    );
-    const counter = stage.own(
-      await startCount(backend.netns, { devices: ['eth0'], patterns: { chaos: marker }, seconds: 600 }),
-    );
+    const server = stage.own(await startServe(backend.netns, { port: BACKEND_PORT, push: hard, rate: 50 }));
+    const counter = stage.own(await startCount(backend.netns, { devices: ['eth0'], patterns: { chaos: marker } }));
     const scene = new ChaosScene({ stage, hard, backend, server, counter, marker, namespace });
     await scene.#newFrontend();
     await scene.#talk();
@@ -119,9 +115,7 @@ class ChaosScene {
     const netns = await stage.until(`${name} has a namespace`, () => stage.netnsOf(namespace, name));
     const party = { ip: frontend.ip, mac: macOfAddr(frontend.ip) };
     const frames = chaosFrames(party, numbers, this.#marker);
-    const flood = stage.own(
-      startSend(netns, frames, { wait: true, up: true, count: 0, rate: FLOOD_RATE, seconds: 30 }),
-    );
+    const flood = stage.own(startSend(netns, frames, { wait: true, up: true, count: 0, rate: FLOOD_RATE }));
     const resend = this.#hard ? this.#keepSending(numbers, frontend) : undefined;
 
     const takeOver = async (): Promise<void> => {
@@ -198,7 +192,7 @@ class ChaosScene {
       nextSegment(this.#backend, mine, ['PSH', 'ACK'], payload),
       nextSegment(this.#backend, mine, ['ACK'], payload),
     ];
-    return this.#stage.own(startSend(this.#backend.netns, frames, { count: 0, rate: 500, seconds: 30 }));
+    return this.#stage.own(startSend(this.#backend.netns, frames, { count: 0, rate: 500 }));
   }
 }
 

@@ -64,7 +64,7 @@ async function* cut(stage: Stage, { node, server, client, stranger }: Scene): As
   const marker = newMarker();
   const counter = stage.own(await startCount(server.netns, { devices: ['eth0'], patterns: { marker } }));
   const frame = podFrame(stranger, server.ip, udp(40_000, PORT, marker));
-  const flood = stage.own(startSend(stranger.netns, [frame], { count: 0, rate: RATE, seconds: 120 }));
+  const flood = stage.own(startSend(stranger.netns, [frame], { count: 0, rate: RATE }));
   const before = await dropCounts(stage, server);
   const joined = await duplex.arrived();
   stage.afterwards(() => cutOff(stage, node, false));

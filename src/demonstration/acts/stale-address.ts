@@ -92,10 +92,8 @@ class StaleScene {
     await stage.apply(policy());
     const home = await stage.startPod({ namespace: NAMESPACE, name: 'home', labels: { role: 'home' } });
     const marker = newMarker();
-    const server = stage.own(await startServe(home.netns, { port: PORT, push: true, rate: 50, seconds: 600 }));
-    const counter = stage.own(
-      await startCount(home.netns, { devices: ['eth0'], patterns: { chaos: marker }, seconds: 600 }),
-    );
+    const server = stage.own(await startServe(home.netns, { port: PORT, push: true, rate: 50 }));
+    const counter = stage.own(await startCount(home.netns, { devices: ['eth0'], patterns: { chaos: marker } }));
     const scene = new StaleScene(stage, elsewhere, { home, server, counter, marker });
     await scene.#newFriend();
     await scene.#talk();
@@ -126,7 +124,7 @@ class StaleScene {
     await stage.createPod({ ...wish, node: this.#elsewhere });
     const netns = await stage.until(`${name} has a namespace`, () => stage.netnsOf(NAMESPACE, name));
     const frames = chaosFrames({ ip: friend.ip, mac: macOfAddr(friend.ip) }, numbers, this.#markers.in);
-    const flood = stage.own(startSend(netns, frames, { wait: true, up: true, count: 0, rate: RATE, seconds: 60 }));
+    const flood = stage.own(startSend(netns, frames, { wait: true, up: true, count: 0, rate: RATE }));
     const atChaos = stage.own(await startCount(netns, { devices: ['eth0'], wait: true, patterns: this.#out }));
     const takeOver = async (): Promise<void> => {
       await stage.deletePod(friend.namespace, friend.name);
@@ -209,7 +207,7 @@ class StaleScene {
       podFrame(this.home, ip, udp(50_002, PORT, fresh)),
       podFrame(this.home, ip, ping(7, fresh)),
     ];
-    return this.#stage.own(startSend(this.home.netns, frames, { count: 0, rate: RATE, seconds: 60 }));
+    return this.#stage.own(startSend(this.home.netns, frames, { count: 0, rate: RATE }));
   }
 }
 

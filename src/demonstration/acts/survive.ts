@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { namespacedName, systemClock } from '../../base/index.ts';
 import { newMarker, ping, podFrame, syn, udp } from '../frames/index.ts';
 import { type Actor, type AttackLine, dropCounts, dropsText, joinSeen, plural, type Stage } from '../stage/index.ts';
-import { startConnect, startCount, startSend, startServe } from '../tools/index.ts';
+import { type ConnectionReport, startConnect, startCount, startSend, startServe } from '../tools/index.ts';
 import { admitClientsOnly } from './clients-only.ts';
 
 const NAMESPACE = 'survive';
@@ -56,17 +56,21 @@ export async function* survive(stage: Stage, options: SurviveOptions = {}): Asyn
   }
 }
 
+function segmentsLost(ends: readonly ConnectionReport[]): number {
+  return ends.reduce((sum, end) => sum + Math.max(0, end.retransmits - end.duplicates), 0);
+}
+
 type Scene = { readonly client: Actor; readonly server: Actor; readonly stranger: Actor; readonly kills: number };
 
 async function* kill(stage: Stage, scene: Scene): AsyncGenerator<AttackLine> {
   const { client, server, stranger, kills } = scene;
   const markers = { allowed: newMarker(), denied: newMarker() };
   const devices = ['eth0'];
-  const atServer = stage.own(await startCount(server.netns, { devices, patterns: markers, seconds: 600 }));
-  const atClient = stage.own(await startCount(client.netns, { devices, patterns: markers, seconds: 600 }));
-  const tcpServer = stage.own(await startServe(server.netns, { port: PORT, push: true, rate: 200, seconds: 600 }));
-  const tcp = stage.own(startConnect(client.netns, { to: server.ip, port: PORT, rate: 200, seconds: 600 }));
-  const endless = { count: 0, seconds: 600 };
+  const atServer = stage.own(await startCount(server.netns, { devices, patterns: markers }));
+  const atClient = stage.own(await startCount(client.netns, { devices, patterns: markers }));
+  const tcpServer = stage.own(await startServe(server.netns, { port: PORT, push: true, rate: 200 }));
+  const tcp = stage.own(startConnect(client.netns, { to: server.ip, port: PORT, rate: 200 }));
+  const endless = { count: 0 };
   const allowed = stage.own(
     startSend(client.netns, [podFrame(client, server.ip, ping(7, markers.allowed))], { ...endless, rate: PING_RATE }),
   );
@@ -91,14 +95,22 @@ async function* kill(stage: Stage, scene: Scene): AsyncGenerator<AttackLine> {
   }
   const seconds = (systemClock.now() - begin) / 1_000;
   const [asked, forbidden] = await Promise.all([allowed.stop(), denied.stop()]);
-  await stage.settle(50);
+  // The last ones may still be under way, and so may the word that a segment had arrived already.
+  await stage.inTheEnd(
+    async () => {
+      const reports = await Promise.all([atServer.report(), atClient.report()]);
+      const ends = [await tcp.report(), ...(await tcpServer.report()).connections];
+      return reports.every(({ matches }) => (matches['allowed'] ?? 0) >= asked.sent) && segmentsLost(ends) === 0;
+    },
+    (isComplete) => isComplete,
+  );
   const [there, back, connection] = await Promise.all([atServer.stop(), atClient.stop(), tcp.stop()]);
   const served = await tcpServer.stop();
   const after = await inventory(stage);
   const [arrived, answered] = [there.matches['allowed'] ?? 0, back.matches['allowed'] ?? 0];
   const ends = [connection, ...served.connections];
   const retransmits = ends.reduce((sum, end) => sum + end.retransmits, 0);
-  const lostSegments = ends.reduce((sum, end) => sum + Math.max(0, end.retransmits - end.duplicates), 0);
+  const lostSegments = segmentsLost(ends);
   const leaked = there.matches['denied'] ?? 0;
   const tried = `SIGKILL under load, ${(seconds / kills).toFixed(1)} s until it serves again (${plural(kills, 'time')})`;
   yield {

@@ -75,11 +75,11 @@ const isOpen = (tenants: readonly TenantView[], tenant: string, namespace: strin
 /** Frames of one pod to another, over and over, counted where they arrive. */
 async function stream(stage: Stage, from: Actor, to: Actor) {
   const marker = newMarker();
-  const counter = stage.own(await startCount(to.netns, { devices: ['eth0'], patterns: { marker }, seconds: 300 }));
+  const counter = stage.own(await startCount(to.netns, { devices: ['eth0'], patterns: { marker } }));
   const frames = [syn(40_000, PORT, marker), udp(40_000, PORT, marker), ping(9, marker)].map((transport) =>
     podFrame(from, to.ip, transport),
   );
-  const sender = stage.own(startSend(from.netns, frames, { count: 0, rate: RATE, seconds: 300 }));
+  const sender = stage.own(startSend(from.netns, frames, { count: 0, rate: RATE }));
   return {
     sent: async () => (await sender.report()).sent,
     arrived: async () => (await counter.report()).matches['marker'] ?? 0,

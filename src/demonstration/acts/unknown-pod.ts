@@ -79,10 +79,8 @@ async function* arrive(stage: Stage, target: Actor): AsyncGenerator<AttackLine> 
     podFrame(party, parseAddr(stage.node.ip), udp(40_000, PORT, markers.node)),
     podFrame(party, target.ip, ping(1, markers.pod)),
   ];
-  const flood = stage.own(startSend(netns, frames, { wait: true, up: true, count: 0, rate: FLOOD_RATE, seconds: 60 }));
-  const atNewcomer = stage.own(
-    await startCount(netns, { devices: ['eth0'], wait: true, patterns: { inbound }, seconds: 60 }),
-  );
+  const flood = stage.own(startSend(netns, frames, { wait: true, up: true, count: 0, rate: FLOOD_RATE }));
+  const atNewcomer = stage.own(await startCount(netns, { devices: ['eth0'], wait: true, patterns: { inbound } }));
   await stage.sandbox.releaseNetwork(NAMESPACE, name);
   await stage.until('the flood has begun', async () => ((await flood.report()).sent > 0 ? true : undefined));
 

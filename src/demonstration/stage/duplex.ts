@@ -71,7 +71,7 @@ export class Duplex {
     const client = stage.own(
       startConnect(from.netns, { to: to.ip, port: TCP_PORT, sourcePort: tcpSource, rate: TCP_RATE }),
     );
-    const flow = { count: 0, rate: UDP_RATE, seconds: 120 };
+    const flow = { count: 0, rate: UDP_RATE };
     const forward = podFrame(from, to.ip, udp(udpSource, UDP_PORT, markers.forward));
     const reply = podFrame(to, from.ip, udp(UDP_PORT, udpSource, markers.reply));
     const asking = stage.own(startSend(from.netns, [forward], flow));

@@ -1,7 +1,7 @@
 import { uplinkPort } from '../../sandbox/index.ts';
 import { type FrameCase, newMarker } from '../frames/index.ts';
 import { type CountReport, type Seat, sendFrames, startCount } from '../tools/index.ts';
-import { type DropCounts, dropCounts, dropsSince, dropsText } from './drops.ts';
+import { type DropCounts, dropCounts, dropsSince, dropsText, totalDrops } from './drops.ts';
 import { type AttackLine, joinSeen, plural } from './line.ts';
 import type { Actor, Stage } from './stage.ts';
 
@@ -74,7 +74,7 @@ export async function sendCase(
   });
   const report = await sending;
   await stage.settle();
-  const after = await source.drops();
+  const after = await stage.inTheEnd(source.drops, (drops) => totalDrops(dropsSince(before, drops)) >= report.sent);
   const reports = await Promise.all(
     counters.map(async ({ name, counter }): Promise<[string, CountReport]> => [name, await counter.stop()]),
   );

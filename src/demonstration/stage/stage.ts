@@ -285,6 +285,16 @@ export class Stage {
     }
   }
 
+  /** What `look` sees once that is final, or in the end: not a matter of how long it took. */
+  async inTheEnd<T>(look: () => Promise<T>, isFinal: (seen: T) => boolean, timeoutMs = 2_000): Promise<T> {
+    const begin = Date.now();
+    for (;;) {
+      const seen = await look();
+      if (isFinal(seen) || Date.now() - begin > patience(timeoutMs)) return seen;
+      await this.settle(POLL_MS.most);
+    }
+  }
+
   /** Time for what is under way to arrive. */
   async settle(ms = patience(30)): Promise<void> {
     await systemClock.sleep(ms, this.signal);

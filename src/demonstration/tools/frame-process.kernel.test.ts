@@ -61,9 +61,23 @@ describe('membrane-frame', () => {
     expect(await sender.report()).toEqual(await sender.finished);
   });
 
+  it('answers everybody who asks at once', async () => {
+    const counter = await startCount(right, { devices: ['eth0'], patterns: { a: newMarker() } });
+    const sender = startSend(left, [frame(newMarker())], { count: 0 });
+    const server = await startServe(right, { port: 8082 });
+    const client = startConnect(left, { to, port: 8082 });
+    for (const tool of [counter, sender, server, client]) {
+      const all = await Promise.all(Array.from({ length: 20 }, async () => await tool.report()));
+      expect(all).toHaveLength(20);
+      await tool.stop();
+    }
+  });
+
   it('ends by itself when its time is over', async () => {
     const sender = startSend(left, [frame(newMarker())], { count: 0, rate: 100, seconds: 0.2 });
-    expect((await sender.finished).sent).toBeGreaterThan(0);
+    // Nobody shall take what it did by then for all that it was to do.
+    await expect(sender.finished).rejects.toThrow('its time was over');
+    await expect(sender.report()).rejects.toThrow('its time was over');
   });
 
   it('talks TCP, tells the numbers of a connection, and sees injected bytes', async () => {

@@ -2,9 +2,10 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { z } from 'zod';
-import { LineSplitter } from '../../base/index.ts';
+import { LineSplitter, type MembraneError } from '../../base/index.ts';
 import { inNetnsArgv, REPOSITORY } from '../../sandbox/index.ts';
 import { attackErrors } from '../errors.ts';
+import { patience } from './patience.ts';
 
 /** See frame/frame.h. */
 export const FRAME_TOOL = join(REPOSITORY, 'build/membrane-frame');
@@ -27,9 +28,15 @@ function netnsSeat(netns: string): Seat {
 
 type Waiter<T> = PromiseWithResolvers<T>;
 
+/** EXIT_TIME of frame/frame.h. */
+const EXIT_TIME = 3;
+/** However busy it is, a tool reads its orders many times a second. */
+const SILENCE_MS = 30_000;
+
 /**
  * One running `membrane-frame`. It ends when told, when its time is over, or with this process,
- * whichever is first. Rejections are MembraneError E_ATTACK_TOOL.
+ * whichever is first. Rejections are MembraneError E_ATTACK_TOOL; what a tool tells whose time was over before it was told
+ * to end is not the whole truth, and such a rejection.
  */
 export class FrameProcess<T> {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
@@ -39,6 +46,7 @@ export class FrameProcess<T> {
   readonly #what: string;
   #last: T | undefined;
   #ended = false;
+  #overdue = false;
   #stderr = '';
   /** The last report. */
   readonly finished: Promise<T>;
@@ -59,14 +67,15 @@ export class FrameProcess<T> {
       this.#stderr = (this.#stderr + text).slice(-1_000);
     });
     this.#child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
-    const onEnd = (): void => {
+    const onEnd = (code: number | null): void => {
       this.#ended = true;
+      this.#overdue = code === EXIT_TIME;
       for (const waiter of this.#waiting.splice(0)) this.#settle(waiter);
       this.#settle(finished);
     };
     this.#child.once('error', (error) => {
       this.#stderr = error.message;
-      onEnd();
+      onEnd(null);
     });
     this.#child.once('close', onEnd);
   }
@@ -83,19 +92,31 @@ export class FrameProcess<T> {
   async report(): Promise<T> {
     const line = this.next();
     if (!this.#ended) this.#child.stdin.write('\n');
-    return await line;
+    return await this.#promptly(line);
   }
 
   /** Ends it. Idempotent. */
   async stop(): Promise<T> {
     this.#child.stdin.end();
-    return await this.finished;
+    return await this.#promptly(this.finished);
   }
 
   /** For clean-up, where nothing can be said any more. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.finished.catch(() => undefined);
+  }
+
+  /** Rejects when the tool says nothing although it is alive. */
+  async #promptly(answer: Promise<T>): Promise<T> {
+    const silent = Promise.withResolvers<T>();
+    const ms = patience(SILENCE_MS);
+    const timer = setTimeout(() => silent.reject(this.#error(`said nothing for ${ms} ms`)), ms);
+    try {
+      return await Promise.race([answer, silent.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #read(chunk: Buffer): void {
@@ -107,7 +128,12 @@ export class FrameProcess<T> {
   }
 
   #settle(waiter: Waiter<T>): void {
-    if (this.#last !== undefined) waiter.resolve(this.#last);
-    else waiter.reject(attackErrors.make('E_ATTACK_TOOL', { detail: `${this.#what}: ${this.#stderr.trim()}` }));
+    if (this.#overdue) waiter.reject(this.#error('its time was over before it was told to end'));
+    else if (this.#last !== undefined) waiter.resolve(this.#last);
+    else waiter.reject(this.#error(this.#stderr.trim()));
+  }
+
+  #error(detail: string): MembraneError {
+    return attackErrors.make('E_ATTACK_TOOL', { detail: `${this.#what}: ${detail}` });
   }
 }

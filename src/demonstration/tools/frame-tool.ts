@@ -68,7 +68,7 @@ export type SendOptions = {
   readonly wait?: boolean;
   /** Do not wait for it to be up but set it up. */
   readonly up?: boolean;
-  /** The end, whatever happens. Default 60. */
+  /** The end, whatever happens. Default 3,600. */
   readonly seconds?: number;
   /**
    * `START:OFFSET`: the checksum of what is from byte START on is not there yet; whoever sends the frame out is to write
@@ -109,7 +109,7 @@ export type CountOptions = {
   readonly wait?: boolean;
   /** What to look for, by a name of letters, digits and `-`. */
   readonly patterns: Readonly<Record<string, Uint8Array>>;
-  /** Default 120. */
+  /** The end, whatever happens. Default 3,600. */
   readonly seconds?: number;
 };
 
@@ -119,7 +119,7 @@ export async function startCount(netns: string, options: CountOptions): Promise<
     ...(options.devices ?? []).flatMap((device) => option('device', device)),
     ...option('local', options.local),
     ...option('wait', options.wait),
-    ...option('seconds', options.seconds ?? 120),
+    ...option('seconds', options.seconds),
     ...Object.entries(options.patterns).flatMap(([name, bytes]) => option('match', `${name}=${toHex(bytes)}`)),
   ];
   const counter: Counter = new FrameProcess(netns, 'count', args, countReport);
@@ -136,7 +136,7 @@ export async function startServe(
     ...option('port', options.port),
     ...option('push', options.push),
     ...option('rate', options.rate),
-    ...option('seconds', options.seconds ?? 120),
+    ...option('seconds', options.seconds),
   ];
   const server: Server = new FrameProcess(netns, 'serve', args, serverReport);
   await server.next();
@@ -160,7 +160,7 @@ function connectArgs(options: ConnectOptions): string[] {
     ...option('source-port', options.sourcePort),
     ...option('rate', options.rate),
     ...option('timeout', patience(options.timeoutMs ?? 1_000) / 1_000),
-    ...option('seconds', options.seconds ?? 120),
+    ...option('seconds', options.seconds),
   ];
 }
 

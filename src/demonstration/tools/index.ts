@@ -1,6 +1,7 @@
 export type { FrameProcess, Seat } from './frame-process.ts';
 export {
   type Client,
+  type ConnectionReport,
   type Counter,
   type CountReport,
   probe,

@@ -29,7 +29,6 @@ export async function startAnswer(
     ...option('at', `${at}:${port}`),
     ...option('data', toHex(resolves ?? Buffer.from(text))),
     ...option('dns', resolves !== undefined),
-    ...option('seconds', 120),
   ];
   const answerer: Answerer = new FrameProcess(where, 'answer', args, seenReport);
   await answerer.next();

@@ -166,8 +166,7 @@ describe('the demonstration', () => {
     const lines = await lab.lines('api-server');
     expect(broken(lines)).toEqual([]);
     expect(lines.map((line) => line.id)).toEqual(['21.allowed', '21.forbidden', '21.waits', '21.catches-up']);
-    // Sometimes it waits for as long as its frames are sent, and nobody knows yet why.
-  }, 900_000);
+  });
 
   it('keeps nothing of a node that is removed', async () => {
     const lines = await lab.lines('node-loss');

@@ -5,7 +5,8 @@
  *
  * Every verb is bounded in time (--seconds) and talks JSON, one object a line, on standard output.
  * A newline on standard input asks for a report; the end of standard input is the order to stop, so
- * that nothing outlives whoever started it. The last line is always the final report.
+ * that nothing outlives whoever started it. The last line is always the final report. Exit code
+ * EXIT_TIME: its time was over before it had done what it was asked for.
  */
 #pragma once
 
@@ -23,6 +24,7 @@ enum {
 	MAX_CONNECTIONS = 64,
 	MAX_PAYLOAD = 1024,
 	MAX_ANSWER = 4096,
+	EXIT_TIME = 3,
 };
 
 struct bytes {

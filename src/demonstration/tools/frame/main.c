@@ -31,6 +31,7 @@ static const char USAGE[] =
 	"       all: [--seconds S]\n";
 
 static double started;
+static bool time_is_over;
 
 double now(void)
 {
@@ -54,17 +55,19 @@ void die(const char *format, ...)
 
 enum order read_order(void)
 {
-	char text[256];
-	ssize_t length = read(STDIN_FILENO, text, sizeof(text));
+	/* One at a time: two who ask in the same instant want two reports. */
+	char text;
+	ssize_t length = read(STDIN_FILENO, &text, sizeof(text));
 
 	if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR))
 		return ORDER_STOP;
-	return length > 0 && memchr(text, '\n', length) ? ORDER_REPORT : ORDER_NONE;
+	return length > 0 && text == '\n' ? ORDER_REPORT : ORDER_NONE;
 }
 
 bool is_over(const struct options *options)
 {
-	return now() - started >= options->seconds;
+	time_is_over = time_is_over || now() - started >= options->seconds;
+	return time_is_over;
 }
 
 static struct bytes parse_hex(const char *text, size_t limit)
@@ -172,7 +175,7 @@ static struct options parse_options(int argc, char **argv)
 		{"unfinished", required_argument, NULL, 'F'},
 		{NULL, 0, NULL, 0},
 	};
-	struct options options = {.count = 1, .rate = 2000, .seconds = 60, .timeout = 1};
+	struct options options = {.count = 1, .rate = 2000, .seconds = 3600, .timeout = 1};
 	int which;
 
 	while ((which = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -194,7 +197,7 @@ static struct options parse_options(int argc, char **argv)
 			options.rate = parse_number("rate", optarg, 1e6);
 			break;
 		case 's':
-			options.seconds = parse_number("seconds", optarg, 600);
+			options.seconds = parse_number("seconds", optarg, 86400);
 			break;
 		case 't':
 			options.timeout = parse_number("timeout", optarg, 600);
@@ -285,8 +288,11 @@ int main(int argc, char **argv)
 	fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].run(&options);
+		if (strcmp(argv[1], verbs[i].name) == 0) {
+			int code = verbs[i].run(&options);
+
+			return code == 0 && time_is_over ? EXIT_TIME : code;
+		}
 	fputs(USAGE, stderr);
 	return 2;
 }
