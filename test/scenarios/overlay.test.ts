@@ -155,6 +155,11 @@ test('a service has its backend on the other node, which sees the client', async
   expect(await ask('stranger', clusterIP, 80)).toBe('');
 });
 
+test('on nodes that nobody has touched every check of either agent is well', async () => {
+  const failing = async (node: string) => (await agent(node).status()).checks.filter(({ ok }) => !ok);
+  for (const node of ['node-1', 'node-2']) await expect.poll(() => failing(node)).toEqual([]);
+});
+
 test('a process of a node reaches pods of the other as that node, if policy says so', async () => {
   const line = async () =>
     (
@@ -228,6 +233,13 @@ spec:
       await cluster.startAgent(node);
     }
     expect((await talk).split('\n')).toHaveLength(42);
+    for (const node of ['node-1', 'node-2']) {
+      const ready = () => agent(node).status();
+      await eventually(
+        `the agent of ${node} serves`,
+        async () => (await ready().catch(() => undefined))?.ready === true,
+      );
+    }
   });
 
   test('is nobody who says so without a node', async () => {

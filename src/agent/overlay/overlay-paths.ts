@@ -51,7 +51,7 @@ export class OverlayPaths implements Service {
     const problem =
       taken.length === 0
         ? undefined
-        : `somebody else has a route to ${taken.slice(0, MOST_NAMED).join(', ')}${taken.length > MOST_NAMED ? ` and ${taken.length - MOST_NAMED} more` : ''}, where pods of other nodes are: it stays, and the node's own processes do not reach them ("ip route show" says whose it is)`;
+        : `somebody else has a route to ${taken.slice(0, MOST_NAMED).join(', ')}${taken.length > MOST_NAMED ? ` and ${taken.length - MOST_NAMED} more` : ''}, where pods of other nodes are: it stays, and the node's own processes reach them by that way or not at all, not through the tunnel ("ip route show" says whose it is; once it is deleted, the agent makes its own)`;
     if (problem !== this.#problem && problem !== undefined)
       log.warn({ problem }, 'a way to pods of other nodes is taken');
     this.#problem = problem;

@@ -55,7 +55,7 @@ export class ClusterNodes {
   /** One more, with the next number. Resolves when it starts, which is before it is ready. */
   async join(): Promise<NodePlace> {
     const place = nodePlace(Math.max(...this.places.map(({ index }) => index)) + 1);
-    await addNode(place, this.places);
+    await addNode(place);
     await this.#o.access.openNode(place);
     await this.#startOne(this.#make(place));
     return place;
@@ -68,7 +68,7 @@ export class ClusterNodes {
     const namespaces = kubelet.podNamespaces;
     await node.stop();
     this.#nodes.delete(name);
-    await removeNode(place, { namespaces, others: this.places, log: this.#o.log });
+    await removeNode(place, { namespaces, log: this.#o.log });
     this.#o.plane.store.delete('nodes', { name });
   }
 

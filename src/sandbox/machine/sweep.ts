@@ -66,12 +66,12 @@ export async function sweep(log: Logger, graceMs = 5_000): Promise<void> {
   log.debug({ namespaces: namespaces.length }, 'swept');
 }
 
-/** What a node that leaves has left: `namespaces` are its pods', by path, `others` the nodes that stay. Its processes have ended. */
+/** What a node that leaves has left: `namespaces` are its pods', by path. Its processes have ended. */
 export async function removeNode(
   node: NodePlace,
-  { namespaces, others, log }: { namespaces: readonly string[]; others: readonly NodePlace[]; log: Logger },
+  { namespaces, log }: { namespaces: readonly string[]; log: Logger },
 ): Promise<void> {
-  await disconnectNode(node, others);
+  await disconnectNode(node);
   await Cgroup.root().child(node.name).remove();
   await Promise.all(namespaces.map((path) => deleteNetns(basename(path))));
   await deleteNetns(node.netns);

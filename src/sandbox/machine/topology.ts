@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { attempt, run } from './command.ts';
+import { run } from './command.ts';
 import { createNetns, inNetnsArgv, ipBatch, netnsPath, setSysctls } from './netns.ts';
 import type { NodePlace } from './node-place.ts';
 import { BPF_MOUNT, WORLD } from './paths.ts';
@@ -43,22 +43,16 @@ export function uplinkPlan(node: NodePlace): string[] {
 }
 
 /**
- * `ip -batch` lines for the node's namespace. It has routes to the pods of other nodes, as a cloud's network would: what
- * comes that way is still judged by who sends it.
+ * `ip -batch` lines for the node's namespace. Without routes to the pods of other nodes: an agent leaves those that somebody
+ * else has as they are, and the node's own processes would not get through the tunnel.
  */
-export function nodePlan(node: NodePlace, nodes: readonly NodePlace[] = []): string[] {
-  const others = nodes.filter(({ index }) => index !== node.index);
+export function nodePlan(node: NodePlace): string[] {
   return [
     'link set lo up',
     `addr add ${node.ip}/16 dev eth0`,
     'link set eth0 up',
     `route add default via ${WORLD_IP} dev eth0`,
-    ...others.map(routeTo),
   ];
-}
-
-function routeTo({ podCidr, ip }: NodePlace): string {
-  return `route add ${podCidr} via ${ip} dev eth0`;
 }
 
 /**
@@ -89,31 +83,22 @@ export async function buildTopology(nodes: readonly NodePlace[]): Promise<void> 
   await createNetns(WORLD);
   await setSysctls(netnsPath(WORLD), WORLD_SYSCTLS);
   await ipBatch(WORLD, worldPlan());
-  for (const node of nodes) await buildNode(node, nodes);
-}
-
-async function buildNode(node: NodePlace, nodes: readonly NodePlace[]): Promise<void> {
-  await createNetns(node.netns);
-  await setSysctls(node.netnsPath, NODE_SYSCTLS);
-  await ipBatch(WORLD, uplinkPlan(node));
-  await ipBatch(node.netns, nodePlan(node, nodes));
-  await mkdir(node.dir, { recursive: true, mode: 0o700 });
+  for (const node of nodes) await addNode(node);
 }
 
 /** Connects one more with those that are there. */
-export async function addNode(node: NodePlace, others: readonly NodePlace[]): Promise<void> {
-  await buildNode(node, others);
-  for (const other of others) await ipBatch(other.netns, [routeTo(node)]);
+export async function addNode(node: NodePlace): Promise<void> {
+  await createNetns(node.netns);
+  await setSysctls(node.netnsPath, NODE_SYSCTLS);
+  await ipBatch(WORLD, uplinkPlan(node));
+  await ipBatch(node.netns, nodePlan(node));
+  await mkdir(node.dir, { recursive: true, mode: 0o700 });
 }
 
 /** Takes the way to a node away; what is in its namespace goes with that. */
-export async function disconnectNode(node: NodePlace, others: readonly NodePlace[]): Promise<void> {
+export async function disconnectNode(node: NodePlace): Promise<void> {
   // With the port its peer goes, the node's uplink; the world's route names the bridge.
   await ipBatch(WORLD, [`route del ${node.podCidr}`, `link del ${uplinkPort(node)}`]);
-  for (const { netns } of others) {
-    // Where an agent has put a route of its own in its place, it is gone already.
-    await attempt(['ip', '-n', netns, 'route', 'del', node.podCidr, 'via', node.ip]);
-  }
 }
 
 /** argv that runs something as the world. */
