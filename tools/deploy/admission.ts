@@ -3,6 +3,9 @@ import { Setting } from './setting.ts';
 const NODE = "request.userInfo.extra[?'authentication.kubernetes.io/node-name'][0].orValue('')";
 const MEMBRANE = { apiGroups: ['membrane.io'], apiVersions: ['*'] };
 
+/** The API server's default, said: `kubectl apply` replaces such a list whole, and would send it again each time. */
+const ANYWHERE = { scope: '*' } as const;
+
 /** As an expression of a policy has it: who asks is an agent. */
 const IS_AGENT = Setting.withNamespace("request.userInfo.username == 'system:serviceaccount:%s:membrane'", 'membrane');
 
@@ -55,6 +58,7 @@ export const admission = (metadata: object): readonly object[] => [
             ...MEMBRANE,
             operations: ['CREATE', 'UPDATE', 'DELETE'],
             resources: ['identities', 'identityreceipts', 'nodeendpointslices'],
+            ...ANYWHERE,
           },
         ],
       },
@@ -91,7 +95,9 @@ export const tenantAdmission = (metadata: { readonly name: string }): readonly o
       failurePolicy: 'Fail',
       paramKind: { apiVersion: 'membrane.io/v1alpha1', kind: 'Tenant' },
       matchConstraints: {
-        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['namespaces'] }],
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['namespaces'], ...ANYWHERE },
+        ],
       },
       validations: [
         {

@@ -18,7 +18,7 @@ const MARKED = /"@@(.*?)@@"|'@@(.*?)@@'/g;
 function files(): Map<string, string> {
   const values = readValues(join(DEPLOY, 'helm/values.yaml'));
   const concrete = ([name, objects]: readonly [string, readonly object[]]) =>
-    [name, text(objects.map((object) => settled(object, (setting) => setting.of(values))))] as const;
+    [name, text(objects.map((object) => settled(object, (setting) => said(setting.of(values)))))] as const;
   const template = ([name, objects]: readonly [string, readonly object[]]) =>
     [`helm/templates/${name}`, marksUndone(text(objects.map((object) => settled(object, marked))))] as const;
   const all = Object.entries(OBJECTS);
@@ -62,6 +62,11 @@ function chart(): object {
 function text(objects: readonly unknown[]): string {
   const options = { lineWidth: 0, aliasDuplicateObjects: false } as const;
   return HEAD + objects.map((object) => stringify(object, options)).join('---\n');
+}
+
+/** What is empty is left out: the API server drops it, and `kubectl apply` would send it again each time. */
+function said(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0 ? undefined : value;
 }
 
 function marked({ expression }: Setting): string {
