@@ -1,8 +1,11 @@
 import { equal, isObject, type Json, listAt, numberAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
+import { alignClusterIps } from '../validate/cluster-ips.ts';
 
 const hasClusterIp = (type: string): boolean => type !== 'ExternalName';
 const hasNodePorts = (type: string): boolean => type === 'NodePort' || type === 'LoadBalancer';
+const hasHealthPort = (spec: Json | undefined): boolean =>
+  stringAt(spec, 'type') === 'LoadBalancer' && stringAt(spec, 'externalTrafficPolicy') === 'Local';
 
 /**
  * What a change of the type makes meaningless goes, unless the client changed it in the same breath: then it is a
@@ -15,6 +18,7 @@ export function dropTypeDependentFields(next: KubeObject, old: KubeObject): void
   const drop = (...keys: string[]): void => {
     for (const key of keys) if (equal(spec[key], objectAt(old, 'spec')?.[key])) delete spec[key];
   };
+  alignClusterIps(spec, objectAt(old, 'spec'));
   if (hasClusterIp(oldType) && !hasClusterIp(type)) {
     drop('clusterIPs', 'clusterIP', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy');
   }
@@ -25,8 +29,9 @@ export function dropTypeDependentFields(next: KubeObject, old: KubeObject): void
     drop('externalTrafficPolicy');
   }
   if (oldType === 'LoadBalancer' && type !== 'LoadBalancer') {
-    drop('allocateLoadBalancerNodePorts', 'loadBalancerClass', 'healthCheckNodePort');
+    drop('allocateLoadBalancerNodePorts', 'loadBalancerClass');
   }
+  if (hasHealthPort(objectAt(old, 'spec')) && !hasHealthPort(spec)) drop('healthCheckNodePort');
 }
 
 /** Nothing that the new ones have is other than before. */

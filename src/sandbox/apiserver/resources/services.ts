@@ -17,6 +17,7 @@ import type { ResourceDefinition } from '../resource.ts';
 import { endpoints as endpointsSchema, service } from '../schema/core.ts';
 import { endpointSlice } from '../schema/extensions.ts';
 import { metadataFields } from '../selector/field-selector.ts';
+import { isSelectorless } from '../validate/cluster-ips.ts';
 import { specialIpFaults } from '../validate/ip.ts';
 import { validateService, validateServiceUpdate } from '../validate/service.ts';
 import { dropTypeDependentFields } from './service-update.ts';
@@ -28,8 +29,10 @@ function setServiceDefaults(object: KubeObject): void {
   const type = stringAt(spec, 'type');
   if (type !== 'ExternalName') {
     setDefault(spec, 'internalTrafficPolicy', 'Cluster');
-    setDefault(spec, 'ipFamilyPolicy', 'SingleStack');
-    setDefault(spec, 'ipFamilies', ['IPv4']);
+    const isFree = isSelectorless(spec);
+    setDefault(spec, 'ipFamilyPolicy', isFree ? 'RequireDualStack' : 'SingleStack');
+    const isSingle = stringAt(spec, 'ipFamilyPolicy') === 'SingleStack';
+    setDefault(spec, 'ipFamilies', isFree && !isSingle ? ['IPv4', 'IPv6'] : ['IPv4']);
   }
   if (type === 'NodePort' || type === 'LoadBalancer') setDefault(spec, 'externalTrafficPolicy', 'Cluster');
   if (type === 'LoadBalancer') setDefault(spec, 'allocateLoadBalancerNodePorts', true);
@@ -40,7 +43,6 @@ function setServiceDefaults(object: KubeObject): void {
   const clusterIp = stringAt(spec, 'clusterIP') ?? '';
   const clusterIps = listAt(spec, 'clusterIPs');
   if (clusterIp !== '' && clusterIps.length === 0) spec['clusterIPs'] = [clusterIp];
-  else if (clusterIp === '' && typeof clusterIps[0] === 'string') spec['clusterIP'] = clusterIps[0];
   for (const port of listAt(spec, 'ports')) {
     if (!isObject(port)) continue;
     setDefault(port, 'protocol', 'TCP');

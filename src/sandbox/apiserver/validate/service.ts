@@ -12,14 +12,16 @@ import {
   required,
   validateLabels,
 } from '../../../model/index.ts';
-import { at, equal, type Json, listAt, numberAt, stringAt } from '../json.ts';
+import { at, type Json, listAt, numberAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
+import { validateClusterIps, validateClusterIpsUpdate } from './cluster-ips.ts';
 import { specialIpFaults } from './ip.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 const AFFINITIES = ['ClientIP', 'None'];
 const TRAFFIC_POLICIES = ['Cluster', 'Local'];
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
 
 export function validateService(service: KubeObject): FieldError[] {
   const spec = at(service, 'spec');
@@ -31,9 +33,6 @@ export function validateService(service: KubeObject): FieldError[] {
     const name = stringAt(spec, 'externalName') ?? '';
     if (name === '') errors.push(required('spec.externalName'));
     else errors.push(...dnsSubdomainFaults(name.replace(/\.$/, '')).map((f) => invalid('spec.externalName', name, f)));
-    if ((stringAt(spec, 'clusterIP') ?? '') !== '') {
-      errors.push(forbiddenField('spec.clusterIPs[0]', 'may not be set for ExternalName services'));
-    }
   } else if (listAt(spec, 'ports').length === 0 && !headless) {
     errors.push(required('spec.ports'));
   }
@@ -46,13 +45,7 @@ export function validateService(service: KubeObject): FieldError[] {
   errors.push(...validatePorts(spec), ...validateLabels(at(spec, 'selector'), 'spec.selector'));
   errors.push(...oneOf(spec, 'sessionAffinity', AFFINITIES), ...oneOf(spec, 'internalTrafficPolicy', TRAFFIC_POLICIES));
   errors.push(...oneOf(spec, 'externalTrafficPolicy', TRAFFIC_POLICIES));
-  for (const [index, ip] of listAt(spec, 'clusterIPs').entries()) {
-    if (ip !== 'None' && (typeof ip !== 'string' || isIP(ip) === 0)) {
-      errors.push(
-        invalid(`spec.clusterIPs[${index}]`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
-      );
-    }
-  }
+  errors.push(...oneOf(spec, 'trafficDistribution', DISTRIBUTIONS), ...validateClusterIps(spec));
   for (const [index, ip] of listAt(spec, 'externalIPs').entries()) {
     if (typeof ip !== 'string' || isIP(ip) === 0) {
       errors.push(
@@ -60,7 +53,7 @@ export function validateService(service: KubeObject): FieldError[] {
       );
     } else errors.push(...specialIpFaults(ip).map((fault) => invalid(`spec.externalIPs[${index}]`, ip, fault)));
   }
-  errors.push(...validateAffinity(spec), ...validateExternalPolicy(spec, type));
+  errors.push(...validateAffinity(spec), ...validateExternalPolicy(spec, type), ...validateBalancer(spec, type));
   return errors;
 }
 
@@ -79,6 +72,36 @@ function validateExternalPolicy(spec: Json | undefined, type: string): FieldErro
   const isExternal = type === 'NodePort' || type === 'LoadBalancer';
   if (policy === undefined || isExternal || listAt(spec, 'externalIPs').length > 0) return [];
   return [invalid('spec.externalTrafficPolicy', policy, 'may only be set for externally-accessible services')];
+}
+
+/** What only a load balancer has. */
+function validateBalancer(spec: Json | undefined, type: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const ranges = listAt(spec, 'loadBalancerSourceRanges');
+  if (type !== 'LoadBalancer') {
+    const may = "may only be used when `type` is 'LoadBalancer'";
+    if (ranges.length > 0) errors.push(forbiddenField('spec.loadBalancerSourceRanges', may));
+    for (const key of ['loadBalancerClass', 'allocateLoadBalancerNodePorts']) {
+      if (at(spec, key) !== undefined) errors.push(forbiddenField(`spec.${key}`, may));
+    }
+  }
+  for (const [index, range] of ranges.entries()) {
+    if (typeof range === 'string' && isPrefix(range.trim())) continue;
+    const form = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+    errors.push(invalid(`spec.loadBalancerSourceRanges[${index}]`, range, form));
+  }
+  const port = numberAt(spec, 'healthCheckNodePort') ?? 0;
+  if (port !== 0 && !(type === 'LoadBalancer' && stringAt(spec, 'externalTrafficPolicy') === 'Local')) {
+    const may = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    errors.push(invalid('spec.healthCheckNodePort', port, may));
+  }
+  return errors;
+}
+
+function isPrefix(text: string): boolean {
+  const [ip = '', bits = ''] = text.split('/');
+  const most = { 4: 32, 6: 128 }[isIP(ip)];
+  return most !== undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= most;
 }
 
 function oneOf(spec: Json | undefined, key: string, allowed: readonly string[]): FieldError[] {
@@ -125,10 +148,12 @@ function validatePorts(spec: Json | undefined): FieldError[] {
   return errors;
 }
 
-/** The first cluster address stays as long as the service keeps having one. */
 export function validateServiceUpdate(next: KubeObject, old: KubeObject): FieldError[] {
-  const [type, oldType] = [stringAt(next, 'spec', 'type'), stringAt(old, 'spec', 'type')];
-  const [ips, oldIps] = [listAt(next, 'spec', 'clusterIPs'), listAt(old, 'spec', 'clusterIPs')];
-  if (type === 'ExternalName' || oldType === 'ExternalName' || oldIps.length === 0) return [];
-  return equal(ips[0], oldIps[0]) ? [] : [invalid('spec.clusterIPs[0]', ips, 'may not change once set')];
+  return [...validateClusterIpsUpdate(at(next, 'spec'), at(old, 'spec')), ...validateHealthPort(next, old)];
+}
+
+function validateHealthPort(next: KubeObject, old: KubeObject): FieldError[] {
+  const [port, before] = [next, old].map((one) => numberAt(one, 'spec', 'healthCheckNodePort') ?? 0);
+  const field = 'spec.healthCheckNodePort';
+  return port === before || port === 0 || before === 0 ? [] : [forbiddenField(field, 'field is immutable')];
 }

@@ -399,6 +399,28 @@ describe('Service', () => {
     [{ type: 'ExternalName', externalName: 'x.y', clusterIP: '10.96.0.9' }, 'spec.clusterIPs[0]: Forbidden'],
     [{ ports: [{ port: 1 }], externalIPs: ['127.0.0.1'] }, 'may not be in the loopback range'],
     [{ ports: [{ port: 1 }], externalTrafficPolicy: 'Local' }, 'may only be set for externally-accessible services'],
+    [{ ports: [{ port: 1 }], ipFamilies: ['IPv6'] }, 'spec.ipFamilies[0]: Invalid value: "IPv6": not configured'],
+    [{ ports: [{ port: 1 }], ipFamilies: ['IPv4', 'IPv4'] }, 'spec.ipFamilies[1]: Duplicate value: "IPv4"'],
+    [{ ports: [{ port: 1 }], ipFamilies: ['IPX'] }, 'spec.ipFamilies[0]: Unsupported value: "IPX"'],
+    [{ ports: [{ port: 1 }], ipFamilyPolicy: 'RequireDualStack' }, 'this cluster is not configured for dual-stack'],
+    [{ ports: [{ port: 1 }], ipFamilyPolicy: 'Both' }, 'spec.ipFamilyPolicy: Unsupported value: "Both"'],
+    [{ ports: [{ port: 1 }], ipFamilies: ['IPv4', 'IPv6'] }, 'when multiple IP families are specified'],
+    [{ ports: [{ port: 1 }], clusterIPs: ['10.96.0.9'] }, 'must be empty when `clusterIP` is not specified'],
+    [{ ports: [{ port: 1 }], clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.8'] }, 'first value must match `clusterIP`'],
+    [{ clusterIP: 'None', clusterIPs: ['None', '10.96.0.8'] }, "'None' must be the first and only value"],
+    [{ ports: [{ port: 1 }], clusterIP: 'auto' }, 'spec.clusterIPs[0]: Invalid value: "auto": must be a valid IP'],
+    [{ type: 'ExternalName', externalName: 'x.y', ipFamilies: ['IPv4'] }, 'spec.ipFamilies: Forbidden: may not be set'],
+    [{ ports: [{ port: 1 }], trafficDistribution: 'Close' }, 'Unsupported value: "Close": supported values: "Pref'],
+    [{ ports: [{ port: 1 }], loadBalancerSourceRanges: ['10.0.0.0/8'] }, "only be used when `type` is 'LoadBalancer'"],
+    [{ ports: [{ port: 1 }], loadBalancerClass: 'a/b' }, 'spec.loadBalancerClass: Forbidden: may only be used when'],
+    [
+      { type: 'LoadBalancer', ports: [{ port: 1 }], loadBalancerSourceRanges: ['10.0.0.0/33'] },
+      'spec.loadBalancerSourceRanges[0]: Invalid value: "10.0.0.0/33": must be a valid CIDR value',
+    ],
+    [
+      { type: 'NodePort', externalTrafficPolicy: 'Local', healthCheckNodePort: 30_999, ports: [{ port: 1 }] },
+      "spec.healthCheckNodePort: Invalid value: 30999: may only be set when `type` is 'LoadBalancer' and",
+    ],
     [
       {
         ports: [{ port: 1 }],
@@ -411,6 +433,34 @@ describe('Service', () => {
     await using api = await TestServer.start();
     const { status, body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
     expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+  });
+
+  test.each([
+    [{ clusterIP: '10.96.0.77' }, 'spec.clusterIPs[0]: Invalid value: ["10.96.0.77"]: may not change once set'],
+    [{ clusterIP: '10.96.0.77', clusterIPs: ['10.96.0.77'] }, 'may not change once set'],
+    [{ clusterIP: 'None' }, 'may not change once set'],
+    [{ clusterIPs: ['10.96.0.77'] }, 'first value must match `clusterIP`'],
+    [{ ipFamilies: ['IPv6'] }, 'not configured on this cluster'],
+  ])('keeps its address against %j', async (spec, message) => {
+    await using api = await TestServer.start();
+    await api.post(SERVICES, { metadata: { name: 'a' }, spec: { ports: [{ port: 80 }] } });
+    const { status, body } = await api.patch(`${SERVICES}/a`, 'merge', { spec });
+    expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
+    const { body: same } = await api.patch(`${SERVICES}/a`, 'merge', { spec: { clusterIP: null, clusterIPs: null } });
+    expect(same['spec']).toMatchObject({ clusterIP: expect.stringMatching(/^10\./), clusterIPs: [expect.anything()] });
+  });
+
+  test.each([
+    [{ clusterIP: 'None' }, { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'] }],
+    [
+      { clusterIP: 'None', selector: { a: 'b' } },
+      { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'] },
+    ],
+    [{ ipFamilyPolicy: 'PreferDualStack' }, { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4'] }],
+  ])('gets the families that the cluster has: %j', async (spec, expected) => {
+    await using api = await TestServer.start();
+    const { body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec: { ports: [{ port: 80 }], ...spec } });
+    expect(body['spec']).toMatchObject(expected);
   });
 
   test('has a port for health checks while its external policy is Local', async () => {
