@@ -49,6 +49,45 @@ static long prepare_one(__u32 account, void *unused)
 	return 0;
 }
 
+static long prepare_tenant(struct bpf_map *map, __u64 *number, struct tenant_account *account,
+			   void *unused)
+{
+	(void)map;
+	(void)number;
+	(void)unused;
+	for (int i = 0; i < TENANT_RESOURCES; i++) {
+		account->before[i] = account->used[i];
+		account->found[i] = 0;
+	}
+	return 0;
+}
+
+static long settle_tenant(struct bpf_map *map, __u64 *number, struct tenant_account *account,
+			  void *unused)
+{
+	(void)map;
+	(void)number;
+	(void)unused;
+	for (int i = 0; i < TENANT_RESOURCES; i++)
+		usage_settle(&account->used[i], account->before[i], account->found[i]);
+	return 0;
+}
+
+/* An entry that stays, or is no more. */
+static __always_inline void census_tenant(struct tenant_account *account, bool port, bool stays)
+{
+	if (!account)
+		return;
+	for (int i = 0; i < TENANT_RESOURCES; i++) {
+		if (i == TENANT_NAT_PORTS && !port)
+			break;
+		if (stays)
+			account->found[i] += 1;
+		else if (account->before[i])
+			account->before[i] -= 1;
+	}
+}
+
 static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry *entry,
 			struct collect_context *context)
 {
@@ -57,6 +96,8 @@ static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry
 	__u32 last_seen = entry->expires - entry->timeout;
 	bool gone = owner_is_gone(entry->endpoint[0]) || owner_is_gone(entry->endpoint[1]);
 	struct census *census = bpf_map_lookup_elem(&ct_census, &account);
+	bool limited, port = entry->nat_port;
+	struct tenant_account *tenant = tenant_account_of(entry->identity[opener], &limited);
 
 	(void)map;
 	context->result.scanned += 1;
@@ -68,11 +109,13 @@ static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry
 			context->result.removed += 1;
 			if (census && census->before)
 				census->before -= 1;
+			census_tenant(tenant, port, false);
 		}
 		return 0;
 	}
 	if (census)
 		census->found += 1;
+	census_tenant(tenant, port, true);
 	return 0;
 }
 
@@ -174,8 +217,6 @@ static __always_inline void collect_affinity(void)
 	bpf_for_each_map_elem(&affinity_usage, settle_usage, 0, 0);
 }
 
-/* What was there when the run began and is neither removed nor found was counted by mistake. What
- * came during the run may have been found or not: the count is never put below what there is. */
 static long settle_one(__u32 account, struct collect_context *context)
 {
 	struct census *census = bpf_map_lookup_elem(&ct_census, &account);
@@ -193,11 +234,7 @@ static long settle_one(__u32 account, struct collect_context *context)
 	}
 	if (account == ACCOUNT_OPENINGS)
 		return 0;
-	if (census->before > census->found)
-		__sync_fetch_and_sub(usage, census->before - census->found);
-	used = *(volatile __u32 *)usage;
-	if (used < census->found || (__s32)used < 0)
-		*usage = used = census->found;
+	used = usage_settle(usage, census->before, census->found);
 	if (account == ACCOUNT_NODE || account == ACCOUNT_WORLD)
 		return 0;
 	if (account_is_elsewhere(account)) {
@@ -220,6 +257,7 @@ int collect(struct collect_result *result)
 
 	if (CONFIG(ct_quota))
 		bpf_loop(ACCOUNT_COUNT, prepare_one, 0, 0);
+	bpf_for_each_map_elem(&tenant_accounts, prepare_tenant, 0, 0);
 	if (HAS_ROWS(conntrack))
 		bpf_for_each_map_elem(&conntrack, collect_one, &context, 0);
 	if (HAS_MAPPINGS && HAS_ROWS(snat))
@@ -236,6 +274,7 @@ int collect(struct collect_result *result)
 		settle_one(ACCOUNT_COMMON, &context);
 		settle_one(ACCOUNT_ELSEWHERE, &context);
 	}
+	bpf_for_each_map_elem(&tenant_accounts, settle_tenant, 0, 0);
 	*result = context.result;
 	return 0;
 }

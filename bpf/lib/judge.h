@@ -179,21 +179,20 @@ static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
 		flow->nat_port = *again ? flow->nat_port : 0;
 	}
 	if (*again && (!port || flow->nat_port)) {
-		if (CONFIG(enable_services))
+		reason = tenant_charge(flow->source.identity, TENANT_OPENS);
+		if (!reason && CONFIG(enable_services))
 			translation_remove(&flow->key, flow->side);
-		return 0;
+		return reason;
 	}
 	if (entry)
 		ct_remove(&flow->key);
 	*again = false;
-	reason = ct_charge(flow);
-	if (reason)
+	reason = ct_charge(flow, port);
+	if (reason || !port)
 		return reason;
-	if (!port)
-		return 0;
 	reason = snat_allocate(flow);
 	if (reason)
-		ct_refund(flow);
+		ct_refund(flow, true);
 	return reason;
 }
 
@@ -212,7 +211,7 @@ VERIFIED_ONCE int ct_insert(const struct flow *flow, __u8 flags, bool again)
 	/* The table is full, or another packet of the same connection was quicker on another CPU.
 	 */
 	if (!again) {
-		ct_refund(flow);
+		ct_refund(flow, flow->nat_port);
 		if (HAS_MAPPINGS)
 			mapping_drop(flow);
 	}
@@ -318,9 +317,15 @@ VERIFIED_ONCE int ct_keep_port(struct flow *flow)
 		return mapping_hold(flow);
 	/* The old one is held meanwhile: it is not to be found again. */
 	old = flow->nat_port;
-	reason = snat_allocate(flow);
+	reason = old ? 0 : tenant_charge(flow->source.identity, TENANT_HAS_PORT);
 	if (reason)
 		return reason;
+	reason = snat_allocate(flow);
+	if (reason) {
+		if (!old)
+			tenant_give_port(flow->source.identity);
+		return reason;
+	}
 	entry->nat_port = flow->nat_port;
 	entry->strange = 0;
 	flow->nat_port = old;

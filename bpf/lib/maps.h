@@ -54,6 +54,15 @@ struct {
 	__type(value, __u64);
 } tenants SEC(".maps");
 
+/* By tenant's number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct tenant_account);
+} tenant_accounts SEC(".maps");
+
 /* Exports that are imported. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

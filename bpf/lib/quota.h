@@ -2,10 +2,12 @@
 /* Who pays for an entry of conntrack, from the packet that made it until the entry is gone. An
  * endpoint has a part that is guaranteed to it, and beyond that shares what is common; so has a pod
  * of another node, by the hash of its address, in a part of theirs. The node and the world have
- * accounts of their own. Together they are less than the table. */
+ * accounts of their own. Together they are less than the table. What a tenant may have at most
+ * counts beside that. */
 #pragma once
 
 #include "identity.h"
+#include "tenant_account.h"
 #include "usage.h"
 
 /* `holder`: as an entry of conntrack has it. Only through the overlay somebody has the identity of
@@ -30,12 +32,7 @@ static __always_inline bool account_take(__u32 account, __u32 limit)
 {
 	__u32 *usage = bpf_map_lookup_elem(&ct_usage, &account);
 
-	if (!usage)
-		return false;
-	if (__sync_fetch_and_add(usage, 1) < limit)
-		return true;
-	account_give(account);
-	return false;
+	return usage && usage_take(usage, limit);
 }
 
 static __always_inline bool account_is_elsewhere(__u32 account)
@@ -90,25 +87,36 @@ static __always_inline __u32 ct_opener(const struct flow *flow)
 			  flow->source.identity);
 }
 
-/* Takes one connection from whoever opens it. Apart for the sake of the stack, as is the other way.
- * Returns a drop reason. */
-VERIFIED_ONCE int ct_charge(const struct flow *flow)
-{
-	if (!flow)
-		return DROP_INTERNAL;
-	return CONFIG(ct_quota) ? account_charge(ct_opener(flow)) : 0;
-}
-
 static __always_inline void ct_release(__u32 account)
 {
 	if (CONFIG(ct_quota))
 		account_release(account);
 }
 
-/* Gives back what ct_charge has taken. */
-VERIFIED_ONCE int ct_refund(const struct flow *flow)
+/* Takes one connection from whoever opens it, and from his tenant, with a port of the node if it
+ * needs one. Apart for the sake of the stack, as is the other way. Returns a drop reason. */
+VERIFIED_ONCE int ct_charge(const struct flow *flow, bool port)
 {
-	if (flow)
+	int reason;
+
+	if (!flow)
+		return DROP_INTERNAL;
+	/* First the opener himself: what he is refused uses up nothing of his tenant's. */
+	reason = CONFIG(ct_quota) ? account_charge(ct_opener(flow)) : 0;
+	if (reason)
+		return reason;
+	reason = tenant_charge(flow->source.identity,
+			       TENANT_OPENS | TENANT_HAS_CONNECTION | (port ? TENANT_HAS_PORT : 0));
+	if (reason)
 		ct_release(ct_opener(flow));
-	return 0;
+	return reason;
+}
+
+/* Gives back what ct_charge has taken. */
+VERIFIED_ONCE int ct_refund(const struct flow *flow, bool port)
+{
+	if (!flow)
+		return 0;
+	ct_release(ct_opener(flow));
+	return tenant_release(flow->source.identity, port);
 }

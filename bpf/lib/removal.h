@@ -11,9 +11,9 @@
 VERIFIED_ONCE int ct_remove(const struct ct_key *key)
 {
 	struct ct_entry *entry;
-	__u16 endpoint;
 	__be16 nat_port;
-	__u32 account;
+	__u32 identity;
+	__u16 holder;
 	__u8 opener, flags;
 
 	if (!key)
@@ -23,14 +23,15 @@ VERIFIED_ONCE int ct_remove(const struct ct_key *key)
 		return 0;
 	opener = entry->opener & 1;
 	flags = entry->flags;
-	account = ct_account(entry->endpoint[opener], entry->identity[opener]);
-	endpoint = pod_of(entry->endpoint[opener]);
+	identity = entry->identity[opener];
+	holder = entry->endpoint[opener];
 	nat_port = entry->nat_port;
 	if (bpf_map_delete_elem(&conntrack, key) < 0)
 		return 0;
-	ct_release(account);
+	ct_release(ct_account(holder, identity));
+	tenant_release(identity, nat_port);
 	if (HAS_MAPPINGS && nat_port)
-		mapping_end(key, opener, endpoint, nat_port);
+		mapping_end(key, opener, pod_of(holder), nat_port);
 	if (CONFIG(enable_services) && (flags & CT_SERVICE))
 		translation_remove(key, opener);
 	return 1;

@@ -6,19 +6,7 @@
 #include "flow.h"
 #include "identity.h"
 #include "maps.h"
-
-/* Of a pod's identity. One that nobody said anything of is whose the cluster says. */
-static __always_inline __u64 tenant_of(__u32 identity)
-{
-	__u64 *row = bpf_map_lookup_elem(&tenants, &identity);
-	__u64 found = row ? *(volatile __u64 *)row : 0;
-
-	if (found)
-		return found;
-	identity = IDENTITY_UNKNOWN;
-	row = bpf_map_lookup_elem(&tenants, &identity);
-	return row ? *(volatile __u64 *)row : 0;
-}
+#include "tenant_account.h"
 
 /* Do both tenants say that this pod may open to that one, to this port? */
 static __always_inline bool tenant_shared(__u32 opener, __u32 responder, __u8 protocol, __be16 port)

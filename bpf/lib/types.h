@@ -176,6 +176,32 @@ enum tenant_flag {
 	TENANT_NO_WORLD = 4,	/* nothing to or from what is outside of the cluster */
 	TENANT_NO_TO_NODES = 8, /* opens nothing to nodes */
 	TENANT_NO_FROM_NODES = 16, /* other nodes open nothing to it; its own one may */
+	TENANT_LIMITED = 32,	   /* it has an account */
+};
+
+/* What a tenant may have of the node at most, beside what each pod may. */
+enum tenant_resource {
+	TENANT_CONNECTIONS = 0, /* entries of conntrack that its pods opened, from wherever */
+	TENANT_NAT_PORTS = 1,	/* of these, who leave the node under a port of it */
+};
+
+#define TENANT_RESOURCES 2
+#define TENANT_UNLIMITED 0xffffffff
+
+/* Of a tenant that has limits, by its number. The agent writes what it may have before the first
+ * row of `tenants` says that there is one; the programs count, and the collector counts anew. */
+struct tenant_account {
+	__u64 turn __tag(number); /* ns, CLOCK_MONOTONIC: when one more new connection is due; far
+				     ahead: it was too fast */
+	__u32 interval; /* ns between two new connections, on average over a second; 0: as fast as
+			   it likes */
+	__u32 pad;	/* zero */
+	__u32 limit[TENANT_RESOURCES] __tag(by enum tenant_resource);
+	__u32 used[TENANT_RESOURCES] __tag(by enum tenant_resource);
+	__u32 before[TENANT_RESOURCES] __tag(
+		by enum tenant_resource); /* `used` when the collector's present run began, less
+					     what that has removed */
+	__u32 found[TENANT_RESOURCES] __tag(by enum tenant_resource); /* by that run */
 };
 
 /* What one tenant lets in of another: these pods, to that port of those. */
@@ -565,6 +591,7 @@ _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct tenant_share_key) == 12, "tenant_share_key");
 _Static_assert(sizeof(struct tenant_share) == 4, "tenant_share");
+_Static_assert(sizeof(struct tenant_account) == 48, "tenant_account");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");
 _Static_assert(sizeof(struct ct_entry) == 64, "ct_entry");
 _Static_assert(sizeof(struct passage) == 32, "passage");

@@ -18,3 +18,27 @@ static __always_inline __u32 usage_give(__u32 *usage)
 	}
 	return 0;
 }
+
+/* True when there was one left of `limit`. */
+static __always_inline bool usage_take(__u32 *usage, __u32 limit)
+{
+	if (__sync_fetch_and_add(usage, 1) < limit)
+		return true;
+	usage_give(usage);
+	return false;
+}
+
+/* After a walk over everything that is counted: what was there when it began (`before`, less what
+ * the walk took away) and was not found was counted by mistake. What came meanwhile may have been
+ * found or not: the count is never put below what there is. Returns it. */
+static __always_inline __u32 usage_settle(__u32 *usage, __u32 before, __u32 found)
+{
+	__u32 used;
+
+	if (before > found)
+		__sync_fetch_and_sub(usage, before - found);
+	used = *(volatile __u32 *)usage;
+	if (used < found || (__s32)used < 0)
+		*usage = used = found;
+	return used;
+}

@@ -1,5 +1,13 @@
 import { Histogram } from '../base/metrics.ts';
-import { endpointsMap, ipcacheMap, noPolicyMaps, policyMaps, serviceMaps, tenantSharesMap } from '../datapath/index.ts';
+import {
+  endpointsMap,
+  ipcacheMap,
+  noPolicyMaps,
+  policyMaps,
+  serviceMaps,
+  tenantAccountsMap,
+  tenantSharesMap,
+} from '../datapath/index.ts';
 import type { ClusterNumbers } from '../identity/index.ts';
 import { openPlane, type Plane } from '../plane/index.ts';
 import { type AgentNode, reservedNumbers } from './node/index.ts';
@@ -24,6 +32,7 @@ export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers):
       policy: base.enablePolicy ? policyMaps(maps) : noPolicyMaps(),
       words,
       tenants,
+      tenantAccounts: tenantAccountsMap(maps),
       tenantShares: tenantSharesMap(maps),
     },
     ipcacheRows: maps.spec('ipcache').maxEntries,

@@ -10,6 +10,7 @@ export type {
   ServiceSlot,
   ServiceSlotKey,
   ServiceValue,
+  TenantAccount,
 } from './gen/codecs.ts';
 export { CONFIG_DOCS, type Config, ZERO_CONFIG } from './gen/config.ts';
 export { MAP_SPECS, type MapName } from './gen/layout.ts';
@@ -47,11 +48,13 @@ export {
   type EventLoss,
   EventRing,
   endpointsMap,
+  type Holders,
   type IpcacheMap,
   ipcacheMap,
   isOutside,
   KernelEndpointWords,
   KernelTenantRows,
+  kernelHolders,
   MapRoom,
   type MapRows,
   MapSet,
@@ -81,10 +84,12 @@ export {
   sockAccountsMap,
   suits,
   TABLE_SERIALS,
+  type TenantAccountsMap,
   TenantRows,
   type TenantSharesMap,
   type Traffic,
   type TunnelTraffic,
+  tenantAccountsMap,
   tenantSharesMap,
   tunnelTraffic,
 } from './maps/index.ts';

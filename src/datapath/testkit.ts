@@ -35,6 +35,7 @@ import { MapSet, type MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec, u64Codec } from './maps/scalar-codecs.ts';
+import { type TenantAccountsMap, tenantAccountsMap } from './maps/tenant-accounts-map.ts';
 import { KernelTenantRows } from './maps/tenant-rows.ts';
 import { type TenantSharesMap, tenantSharesMap } from './maps/tenant-shares-map.ts';
 import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
@@ -82,6 +83,7 @@ const SMALL: MapSizes = {
   services: 256,
   service_slots: 1024,
   backends: 256,
+  tenant_accounts: 64,
   tenant_shares: 256,
   affinity_usage: 64,
   sock_origins: 64,
@@ -137,6 +139,11 @@ export class TestDatapath implements Disposable {
   get snat(): TypedMap<SnatKey, SnatValue> {
     const codecs = { key: snatKeyCodec, value: snatValueCodec };
     return new KernelMap(this.maps.get('snat'), this.maps.spec('snat'), codecs);
+  }
+
+  /** What tenants may have, and have. */
+  get tenantAccounts(): TenantAccountsMap {
+    return tenantAccountsMap(this.maps);
   }
 
   /** What tenants let in of one another. */

@@ -207,6 +207,21 @@ export const DROP_REASON_TEXTS: Readonly<Record<DropReason, DropReasonText>> = {
     text: 'the boundary of the tenant is closed between its pods and nodes',
     remedy: 'Whoever may change the Tenant sets `spec.boundary.nodes: Open`.',
   },
+  'tenant-connections': {
+    text: 'the tenant of the pod has as many connections open on this node as it may',
+    remedy:
+      'Ask `membrane tenant get` which of its pods has most; whoever may change the Tenant raises `spec.limits.connections`.',
+  },
+  'tenant-rate': {
+    text: 'the pods of the tenant open more connections a second on this node than they may',
+    remedy:
+      'Ask `membrane tenant get` which of its pods was refused most; whoever may change the Tenant raises `spec.limits.newConnectionsPerSecond`.',
+  },
+  'tenant-nat-ports': {
+    text: 'the tenant of the pod has as many ports of this node towards the world as it may',
+    remedy:
+      'Ask `membrane tenant get` which of its pods has most; whoever may change the Tenant raises `spec.limits.natPorts`.',
+  },
   'unknown-sender': {
     text: 'a packet was to leave under the address of the node, and which pod has sent it cannot be told',
     remedy:

@@ -155,6 +155,7 @@ export {
   type TrafficPolicy,
 } from './service.ts';
 export {
+  NO_LIMITS,
   SYSTEM_SERVICES,
   type SystemService,
   TENANT_NODES,
@@ -163,6 +164,7 @@ export {
   type TenantClaims,
   type TenantExport,
   type TenantImport,
+  type TenantLimits,
   type TenantRow,
 } from './tenant-row.ts';
 export type { Decision, Reason, Verdict } from './verdict.ts';

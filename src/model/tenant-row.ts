@@ -36,6 +36,22 @@ export type TenantImport = {
   readonly labels: Readonly<Record<string, string>>;
 };
 
+/** What a tenant may have at most; undefined: as much as its pods may. */
+export type TenantLimits = {
+  /** On each node: connections that its pods have opened. */
+  readonly connections: number | undefined;
+  /** On each node: as many at once, and then so many in each second. */
+  readonly newConnectionsPerSecond: number | undefined;
+  /** On each node: connections that leave it under its address. */
+  readonly natPorts: number | undefined;
+};
+
+export const NO_LIMITS: TenantLimits = {
+  connections: undefined,
+  newConnectionsPerSecond: undefined,
+  natPorts: undefined,
+};
+
 export const SYSTEM_SERVICES = ['dns'] as const;
 export type SystemService = (typeof SYSTEM_SERVICES)[number];
 
@@ -48,6 +64,7 @@ export type TenantRow = ObjectRow & {
   readonly imports: readonly TenantImport[];
   /** Of the cluster's own, that its pods use. */
   readonly systemServices: readonly SystemService[];
+  readonly limits: TenantLimits;
   /** Why its namespaces are closed: it is being deleted, or says something that is not understood. */
   readonly closed: string | undefined;
   /** It is being deleted: what somebody else claims is his. */

@@ -6,6 +6,7 @@ import {
   type IpcacheMap,
   type PolicyMaps,
   PolicyTables,
+  type TenantAccountsMap,
   type TenantRows,
   type TenantSharesMap,
 } from '../datapath/index.ts';
@@ -25,6 +26,7 @@ import { PolicyInstaller } from './policies/policy-installer.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
 import type { NumberReserve } from './revisions/index.ts';
 import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from './services/plane-services.ts';
+import { TenantAccounts } from './tenants/accounts.ts';
 import { Floor } from './tenants/floor.ts';
 import { Shares } from './tenants/shares.ts';
 
@@ -35,6 +37,7 @@ export type PlaneMaps = {
   readonly policy: PolicyMaps;
   readonly words: EndpointWords;
   readonly tenants: TenantRows;
+  readonly tenantAccounts: TenantAccountsMap;
   readonly tenantShares: TenantSharesMap;
 };
 
@@ -156,7 +159,9 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     numbers: numbering.revisions,
     named: () => words.entries().map(([, { revision }]) => revision),
   });
-  const floor = new Floor({ intent, numbers: allocator, rows: maps.tenants, settings: options.tenancy });
+  const accounts = new TenantAccounts(maps.tenantAccounts);
+  await accounts.load();
+  const floor = new Floor({ intent, numbers: allocator, rows: maps.tenants, accounts, settings: options.tenancy });
   const { systemServices } = options.tenancy;
   const shares = new Shares({ intent, numbers: allocator, map: maps.tenantShares, systemServices });
   await shares.load();

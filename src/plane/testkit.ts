@@ -5,6 +5,7 @@ import { FakeClock } from '../base/testkit.ts';
 import { OtherNodes } from '../cluster/others-testkit.ts';
 import { type EndpointWord, isOutside, MAP_SPECS, PolicyTables } from '../datapath/index.ts';
 import { WordArray } from '../datapath/maps/endpoint-words.ts';
+import { tenantAccountsCodecs } from '../datapath/maps/tenant-accounts-map.ts';
 import { TenantRows } from '../datapath/maps/tenant-rows.ts';
 import { tenantSharesCodecs } from '../datapath/maps/tenant-shares-map.ts';
 import { endpointsCodecs, FakeMap, fakePolicyMaps, ipcacheCodecs } from '../datapath/maps/testkit.ts';
@@ -36,6 +37,7 @@ export class FakeKernel {
   readonly policy: ReturnType<typeof fakePolicyMaps>;
   readonly words = new WatchedWords();
   readonly tenants = new TenantRows();
+  readonly tenantAccounts = new FakeMap(MAP_SPECS.tenant_accounts, tenantAccountsCodecs);
   readonly tenantShares = new FakeMap(MAP_SPECS.tenant_shares, tenantSharesCodecs);
   numbers: unknown;
   /** Policy revisions below may have been given out. */

@@ -1,6 +1,6 @@
 import { TENANT_FLAG } from '../model/gen/enums.ts';
 import { TENANT_FLAG_BITS } from '../model/gen/numbers.ts';
-import type { TenantBoundary } from '../model/index.ts';
+import type { TenantBoundary, TenantRow } from '../model/index.ts';
 import type { Belonging } from './membership.ts';
 import { SYSTEM_TENANT, tenantNumber, UNASSIGNED_NUMBER } from './number.ts';
 
@@ -11,6 +11,11 @@ export const NOT_SAID: FloorRow = 0n;
 
 const rowOf = (number: bigint, flags: number): FloorRow =>
   (number << BigInt(TENANT_FLAG_BITS)) | BigInt(flags | TENANT_FLAG.known);
+
+/** Whether two rows say the same of who may open to whom. */
+export function isSameSide(a: FloorRow, b: FloorRow): boolean {
+  return ((a ^ b) & ~BigInt(TENANT_FLAG.limited)) === 0n;
+}
 
 /** Of namespaces that no tenant has while that is not forbidden. */
 export const UNASSIGNED_ROW = rowOf(UNASSIGNED_NUMBER, 0);
@@ -29,8 +34,17 @@ export function floorRow(belonging: Belonging, unassigned: 'Open' | 'Closed'): F
     case 'system':
       return unassigned === 'Open' ? UNASSIGNED_ROW : rowOf(tenantNumber(SYSTEM_TENANT), 0);
     case 'tenant':
-      return rowOf(tenantNumber(belonging.tenant.name), boundaryFlags(belonging.tenant.boundary));
+      return rowOf(
+        tenantNumber(belonging.tenant.name),
+        boundaryFlags(belonging.tenant.boundary) | (hasAccount(belonging.tenant) ? TENANT_FLAG.limited : 0),
+      );
   }
+}
+
+/** Whether the datapath counts what it has. */
+export function hasAccount({ limits }: Pick<TenantRow, 'limits'>): boolean {
+  const { connections, newConnectionsPerSecond, natPorts } = limits;
+  return [connections, newConnectionsPerSecond, natPorts].some((limit) => limit !== undefined);
 }
 
 function boundaryFlags({ world, nodes }: TenantBoundary): number {

@@ -1,7 +1,7 @@
 export { askFloor } from './ask.ts';
-export { type FloorRow, floorRow, NOT_SAID, UNASSIGNED_ROW } from './floor.ts';
+export { type FloorRow, floorRow, hasAccount, isSameSide, NOT_SAID, UNASSIGNED_ROW } from './floor.ts';
 export { type Belonging, Membership, type TenancySettings } from './membership.ts';
-export { SYSTEM_TENANT } from './number.ts';
+export { SYSTEM_TENANT, tenantNumber } from './number.ts';
 export { tenancySchema } from './settings.ts';
 export { type Imported, importedBy, type Share, type ShareKey, shareKey } from './sharing.ts';
 export { type ClaimStanding, claimStanding } from './standing.ts';

@@ -1,7 +1,7 @@
 import { namespacedName } from '../base/index.ts';
 import { TENANT_FLAG } from '../model/gen/enums.ts';
 import { TENANT_FLAG_BITS } from '../model/gen/numbers.ts';
-import type { ReservedName, TenantRow } from '../model/index.ts';
+import { NO_LIMITS, type ReservedName, type TenantRow } from '../model/index.ts';
 import type { FloorRow } from './floor.ts';
 
 export const SYSTEM_SERVICES = { dns: namespacedName({ namespace: 'kube-system', name: 'kube-dns' }) };
@@ -17,6 +17,7 @@ export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRo
     exports: [],
     imports: [],
     systemServices: ['dns'],
+    limits: NO_LIMITS,
     closed: undefined,
     isLeaving: false,
     ...more,

@@ -71,9 +71,9 @@ export class KernelNode implements Disposable {
   }
 
   #maps(): Pick<PlaneOptions, 'maps' | 'ipcacheRows'> {
-    const { maps, endpoints, ipcache, words, tenants, shares } = this.#datapath;
+    const { maps, endpoints, ipcache, words, tenants, tenantAccounts, shares } = this.#datapath;
     return {
-      maps: { endpoints, ipcache, words, tenants, policy: policyMaps(maps), tenantShares: shares },
+      maps: { endpoints, ipcache, words, tenants, policy: policyMaps(maps), tenantAccounts, tenantShares: shares },
       ipcacheRows: maps.spec('ipcache').maxEntries,
     };
   }

@@ -1,5 +1,7 @@
-import { identityId } from '../../../src/model/index.ts';
-import { floorRow } from '../../../src/tenant/index.ts';
+import type { TenantAccount } from '../../../src/datapath/gen/codecs.ts';
+import { TENANT_UNLIMITED } from '../../../src/model/gen/numbers.ts';
+import { identityId, NO_LIMITS } from '../../../src/model/index.ts';
+import { floorRow, tenantNumber } from '../../../src/tenant/index.ts';
 import { tenantRow } from '../../../src/tenant/testkit.ts';
 import { fromPod, tcp } from '../frames.ts';
 import { NODE, WORLD } from '../lab.ts';
@@ -25,6 +27,17 @@ function sends(scene: Scene, to: typeof B, ofA: bigint, ofB: bigint) {
   return scene.lab.send(scene.a, fromPod(scene.a, to, SYN));
 }
 
+/** A tenant that has an account, with nothing in it. */
+function limited(scene: Scene, to: typeof B, account: Partial<TenantAccount>) {
+  const none = { turn: 0, interval: 0, used: [0, 0], before: [0, 0], found: [0, 0] } as const;
+  const limits = { ...NO_LIMITS, connections: 1 };
+  const tenant = tenantRow('shop', { limits, boundary: { world: 'Open', nodes: 'Open' } });
+  const full: TenantAccount = { ...none, limit: [TENANT_UNLIMITED, TENANT_UNLIMITED], ...account };
+  scene.lab.datapath.tenantAccounts.set(tenantNumber('shop'), full);
+  const row = floorRow({ state: 'tenant', tenant }, 'Open');
+  return sends(scene, to, row, row);
+}
+
 /** What the tenants of both ends forbid, whatever policies say. */
 export const TENANT_CASES: readonly DropCase[] = [
   { name: 'to a pod of another tenant', reason: 'tenant-boundary', run: (scene) => sends(scene, B, SHOP, BILLING) },
@@ -32,4 +45,19 @@ export const TENANT_CASES: readonly DropCase[] = [
   { name: 'to a pod that is not heard of', reason: 'tenant-unknown', run: (scene) => sends(scene, B, SHOP, 0n) },
   { name: 'to the world', reason: 'tenant-world', run: (scene) => sends(scene, WORLD, SHOP, SHOP) },
   { name: 'to a node', reason: 'tenant-nodes', run: (scene) => sends(scene, NODE, SHOP, SHOP) },
+  {
+    name: 'beyond the connections of its tenant',
+    reason: 'tenant-connections',
+    run: (scene) => limited(scene, B, { limit: [0, TENANT_UNLIMITED] }),
+  },
+  {
+    name: 'faster than its tenant may open',
+    reason: 'tenant-rate',
+    run: (scene) => limited(scene, B, { interval: 1_000, turn: Number.MAX_SAFE_INTEGER }),
+  },
+  {
+    name: 'to the world, beyond the ports of its tenant',
+    reason: 'tenant-nat-ports',
+    run: (scene) => limited(scene, WORLD, { limit: [TENANT_UNLIMITED, 0] }),
+  },
 ];

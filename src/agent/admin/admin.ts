@@ -29,13 +29,16 @@ import {
   conntrackMap,
   type EndpointAccounts,
   type EndpointWords,
+  kernelHolders,
   type MapSet,
   monotonicTick,
+  readDrops,
   SWITCHES,
+  type TenantAccount,
   tunnelTraffic,
 } from '../../datapath/index.ts';
 import { type ClusterNumbers, RESERVED_IDS } from '../../identity/index.ts';
-import { type FlowMessage, type PolicyKey, policyKey } from '../../model/index.ts';
+import { type FlowMessage, type PolicyKey, policyKey, type TenantRow } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import type { EndpointTable, Engine, Floor, PolicyFollower, PolicyInstaller, Shares } from '../../plane/index.ts';
@@ -82,7 +85,7 @@ export type AdminOptions = {
   readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
-  readonly floor: Pick<Floor, 'membership' | 'differences'>;
+  readonly floor: Pick<Floor, 'membership' | 'differences' | 'accountOf'>;
   readonly shares: Shares;
   readonly engine: Engine;
   readonly reflection: Reflection;
@@ -202,7 +205,16 @@ export class Admin implements AdminApi {
   }
 
   async tenants(): Promise<TenantView[]> {
-    return tenantViews({ ...this.#o, membership: this.#o.floor.membership });
+    const { floor, maps } = this.#o;
+    const accountOf = (tenant: TenantRow): TenantAccount | undefined => floor.accountOf(tenant);
+    const holders = kernelHolders(maps);
+    return await tenantViews({
+      ...this.#o,
+      membership: floor.membership,
+      accountOf,
+      holders,
+      drops: async () => await readDrops(maps),
+    });
   }
 
   async tenant({ name }: TenantRef): Promise<TenantView | undefined> {

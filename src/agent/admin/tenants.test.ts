@@ -1,8 +1,71 @@
 import { expect, test } from 'vitest';
 import { namespaceRow, podRow } from '../../cluster/samples.ts';
+import { type Direction, type DropReason, type EndpointId, endpointId } from '../../model/index.ts';
 import { fakeNode } from '../../plane/testkit.ts';
 import { tenantRow } from '../../tenant/testkit.ts';
 import { tenantViews } from './tenants.ts';
+
+const NOTHING_USED = {
+  accountOf: () => undefined,
+  holders: { connections: () => 0, ports: async () => new Map<EndpointId, number>() },
+  drops: async () => [],
+};
+
+test('names who has most of what a tenant is limited in, and who was refused most', async () => {
+  const node = await fakeNode();
+  node.put(node.intent.namespaces, namespaceRow('shop'), namespaceRow('other'));
+  const pods = ['flood', 'quiet', 'victim'].map((name) => podRow(name, { app: name }));
+  const foreign = podRow('foreign', {}, { namespace: 'other' });
+  node.put(node.intent.pods, ...pods, foreign);
+  for (const [index, pod] of [...pods, foreign].entries()) node.connect(index + 1, pod);
+  const limits = { connections: 100, newConnectionsPerSecond: 10, natPorts: 20 };
+  node.put(node.intent.tenants, tenantRow('shop', { claims: { names: ['shop'], prefix: undefined }, limits }));
+  node.sync();
+  await node.settle();
+  const [flood, quiet, victim, other] = [1, 2, 3, 4].map((id) => endpointId(id)) as [
+    EndpointId,
+    EndpointId,
+    EndpointId,
+    EndpointId,
+  ];
+  const drop = (endpoint: EndpointId, reason: DropReason, packets: number, direction: Direction = 'egress') => ({
+    endpoint,
+    reason,
+    direction,
+    packets,
+    bytes: 0,
+  });
+  const [view] = await tenantViews({
+    ...node,
+    membership: node.floor.membership,
+    accountOf: () => ({ turn: 0, interval: 1, limit: [100, 20], used: [100, 3], before: [0, 0], found: [0, 0] }),
+    holders: {
+      connections: (id) => ({ [flood]: 90, [victim]: 10, [other]: 5_000 })[id] ?? 0,
+      ports: async () =>
+        new Map([
+          [quiet, 3],
+          [other, 900],
+        ]),
+    },
+    drops: async () => [
+      drop(victim, 'tenant-connections', 40),
+      drop(victim, 'tenant-connections', 900, 'ingress'),
+      drop(flood, 'tenant-rate', 7),
+      drop(quiet, 'tenant-rate', 1),
+      drop(other, 'tenant-rate', 500),
+      drop(flood, 'policy-egress', 500),
+    ],
+  });
+  expect(view?.limits).toEqual([
+    { name: 'connections', limit: 100, used: 100, refused: 40, most: { pod: 'shop/flood', count: 90 } },
+    { name: 'newConnectionsPerSecond', limit: 10, refused: 8, most: { pod: 'shop/flood', count: 7 } },
+    { name: 'natPorts', limit: 20, used: 3, refused: 0, most: { pod: 'shop/quiet', count: 3 } },
+  ]);
+  expect(view?.problems).toEqual([
+    "connections is limited to 100, and 40 packets were refused for that; most of it is pod shop/flood's: 90",
+    "newConnectionsPerSecond is limited to 10, and 8 packets were refused for that; most of it is pod shop/flood's: 7",
+  ]);
+});
 
 test('says of each tenant what it has, and what it claims in vain', async () => {
   const node = await fakeNode();
@@ -19,7 +82,7 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
   const { membership } = node.floor;
   const nothingShared = { exports: [], imports: [], sharedRows: 0 };
   const stolen = { name: 'shop-db', closed: 'namespace shop-db is claimed by tenants shop, thief' };
-  expect(tenantViews({ ...node, membership })).toEqual([
+  expect(await tenantViews({ ...node, membership, ...NOTHING_USED })).toEqual([
     {
       name: 'shop',
       boundary: { world: 'Closed', nodes: 'ProbesOnly' },

@@ -4,18 +4,19 @@ import type { ClusterNumbers } from '../../identity/index.ts';
 import type { TenantRow } from '../../model/index.ts';
 import type { Shares } from '../../plane/index.ts';
 import { type Belonging, type Membership, SYSTEM_TENANT } from '../../tenant/index.ts';
+import { limitProblems, limitViews, type TenantLimitContext } from './tenant-limits.ts';
 
-export type TenantViewContext = {
+export type TenantViewContext = TenantLimitContext & {
   readonly intent: Pick<Intent, 'namespaces'>;
   readonly allocator: Pick<ClusterNumbers, 'identities'>;
-  readonly membership: Membership;
   readonly shares: Pick<Shares, 'problemsOf' | 'countOf'>;
 };
 
 type Namespaces = TenantView['namespaces'];
 
 /** Whose the cluster's namespaces are, as this node's datapath has it: each Tenant, the system, and what nobody claims. */
-export function tenantViews({ intent, allocator, membership, shares }: TenantViewContext): TenantView[] {
+export async function tenantViews(context: TenantViewContext): Promise<TenantView[]> {
+  const { intent, allocator, membership, shares } = context;
   const namespaces = Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort();
   const counts = new Map<string, number>();
   for (const { workload } of allocator.identities()) {
@@ -28,8 +29,9 @@ export function tenantViews({ intent, allocator, membership, shares }: TenantVie
     return { name, namespaces: own, identities: identitiesOf(own), problems: [] };
   };
   const tenants = Array.from(membership.tenants.values()).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const whole = { namespaces, identitiesOf, membership, shares };
   return [
-    ...tenants.map((tenant) => tenantView(tenant, { namespaces, identitiesOf, membership, shares })),
+    ...(await Promise.all(tenants.map(async (tenant) => await tenantView(tenant, whole, context)))),
     ...(membership.tenants.has(SYSTEM_TENANT) ? [] : [rest(SYSTEM_TENANT, 'system')]),
     rest('', 'nobody'),
   ];
@@ -42,7 +44,9 @@ type Whole = {
   readonly shares: TenantViewContext['shares'];
 };
 
-function tenantView(tenant: TenantRow, { namespaces, identitiesOf, membership, shares }: Whole): TenantView {
+async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitContext): Promise<TenantView> {
+  const { namespaces, identitiesOf, membership, shares } = whole;
+  const limits = await limitViews(tenant, context);
   const claimed = namespaces.filter((namespace) => membership.claimants(namespace).includes(tenant));
   const isSystem = (namespace: string): boolean => membership.of(namespace).state === 'system';
   const own = claimed.filter((namespace) => !isSystem(namespace)).map((one) => namespaceView(one, membership));
@@ -59,8 +63,10 @@ function tenantView(tenant: TenantRow, { namespaces, identitiesOf, membership, s
     })),
     imports: tenant.imports.map(({ tenant: from, export: name }) => ({ tenant: from, export: name })),
     sharedRows: shares.countOf(tenant.name),
+    ...(limits.length === 0 ? {} : { limits }),
     identities: identitiesOf(own),
     problems: [
+      ...limitProblems(limits),
       ...shares.problemsOf(tenant.name),
       ...(tenant.closed === undefined ? [] : [tenant.closed]),
       ...(tenant.claims === undefined ? ['what it claims cannot be read'] : []),

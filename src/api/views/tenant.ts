@@ -22,6 +22,22 @@ export const tenantSchema = z.object({
   imports: z.array(z.object({ tenant: z.string(), export: z.string() })).optional(),
   /** Rows of the kernel that hold for what it imports: a pair of identities and a port each. */
   sharedRows: count.optional(),
+  /** What it may have of this node at most, and has; absent: as much as its pods may. */
+  limits: z
+    .array(
+      z.object({
+        /** As in `spec.limits`. */
+        name: z.string(),
+        limit: count,
+        /** Absent: it is no number of something. */
+        used: count.optional(),
+        /** Packets of its pods on this node, as long as they are there. */
+        refused: count,
+        /** Whose most of what is used is, or of what was refused. */
+        most: z.object({ pod: z.string(), count }).optional(),
+      }),
+    )
+    .optional(),
   /** Of its pods, that this node knows. */
   identities: count,
   /** What it claims and cannot have. */

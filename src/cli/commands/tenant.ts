@@ -48,6 +48,7 @@ export function register(program: Command, { out, connect }: CommandContext): vo
           ),
         ],
         ['Imports', found.imports?.map(({ tenant: from, export: own }) => `${from}/${own}`)],
+        ['Limits', found.limits?.map(limitText)],
         ['Identities', found.identities],
         ['Problems', found.problems],
       ]);
@@ -62,3 +63,9 @@ const stateOf = ({ boundary, closed, namespaces }: TenantView): string | undefin
 };
 
 const nameOf = ({ name }: TenantView): string => (name === '' ? '(none)' : name);
+
+const limitText = ({ name, limit, used, refused, most }: NonNullable<TenantView['limits']>[number]): string => {
+  const share = used === undefined ? `${limit}` : `${used} of ${limit}`;
+  const who = most === undefined ? '' : `, most by ${most.pod} (${most.count})`;
+  return `${name}: ${share}, ${refused} refused${who}`;
+};

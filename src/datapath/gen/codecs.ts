@@ -323,6 +323,64 @@ export const policyValueCodec: Codec<PolicyValue> = {
   decode: decodePolicyValue,
 };
 
+/**
+ * Of a tenant that has limits, by its number. The agent writes what it may have before the first row of `tenants`
+ * says that there is one; the programs count, and the collector counts anew.
+ */
+export type TenantAccount = {
+  /** ns, CLOCK_MONOTONIC: when one more new connection is due; far ahead: it was too fast */
+  readonly turn: number;
+  /** ns between two new connections, on average over a second; 0: as fast as it likes */
+  readonly interval: number;
+  /** by tenant_resource */
+  readonly limit: readonly [number, number];
+  /** by tenant_resource */
+  readonly used: readonly [number, number];
+  /** by tenant_resource */
+  readonly before: readonly [number, number];
+  /** by tenant_resource; by that run */
+  readonly found: readonly [number, number];
+};
+
+export const TENANT_ACCOUNT_SIZE = 48;
+
+export function decodeTenantAccount(view: DataView, offset = 0): TenantAccount {
+  return {
+    turn: view.getUint32(offset + 4, true) * 4294967296 + view.getUint32(offset, true),
+    interval: view.getUint32(offset + 8, true),
+    limit: [view.getUint32(offset + 16, true), view.getUint32(offset + 20, true)],
+    used: [view.getUint32(offset + 24, true), view.getUint32(offset + 28, true)],
+    before: [view.getUint32(offset + 32, true), view.getUint32(offset + 36, true)],
+    found: [view.getUint32(offset + 40, true), view.getUint32(offset + 44, true)],
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeTenantAccount(view: DataView, offset: number, value: TenantAccount): void {
+  view.setBigUint64(offset, BigInt(value.turn), true);
+  view.setUint32(offset + 8, value.interval, true);
+  view.setUint32(offset + 16, value.limit[0], true);
+  view.setUint32(offset + 20, value.limit[1], true);
+  view.setUint32(offset + 24, value.used[0], true);
+  view.setUint32(offset + 28, value.used[1], true);
+  view.setUint32(offset + 32, value.before[0], true);
+  view.setUint32(offset + 36, value.before[1], true);
+  view.setUint32(offset + 40, value.found[0], true);
+  view.setUint32(offset + 44, value.found[1], true);
+}
+
+export function encodeTenantAccount(value: TenantAccount): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(48);
+  writeTenantAccount(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const tenantAccountCodec: Codec<TenantAccount> = {
+  size: 48,
+  write: writeTenantAccount,
+  decode: decodeTenantAccount,
+};
+
 /** What one tenant lets in of another: these pods, to that port of those. */
 export type TenantShareKey = {
   readonly opener: IdentityId;

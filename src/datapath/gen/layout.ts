@@ -3,11 +3,11 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '3a72b21f94d9df94';
+export const LAYOUT_HASH = 'dff4fa4a04af5aa8';
 
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 51;
-export const TENANT_FLAG_MASK = 31;
+export const DROP_REASON_COUNT = 54;
+export const TENANT_FLAG_MASK = 63;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
@@ -18,7 +18,7 @@ export const MAP_SPECS = {
   affinity_usage: { name: 'affinity_usage', type: 'hash', keySize: 4, valueSize: 8, maxEntries: 131072, flags: 1 },
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 102, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 108, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65540, flags: 0 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -40,6 +40,7 @@ export const MAP_SPECS = {
   snat: { name: 'snat', type: 'hash', keySize: 24, valueSize: 24, maxEntries: 262144, flags: 1 },
   sock_accounts: { name: 'sock_accounts', type: 'hash', keySize: 8, valueSize: 16, maxEntries: 16400, flags: 1 },
   sock_origins: { name: 'sock_origins', type: 'hash', keySize: 8, valueSize: 96, maxEntries: 262144, flags: 1 },
+  tenant_accounts: { name: 'tenant_accounts', type: 'hash', keySize: 8, valueSize: 48, maxEntries: 65536, flags: 1 },
   tenant_shares: { name: 'tenant_shares', type: 'hash', keySize: 12, valueSize: 4, maxEntries: 1048576, flags: 1 },
   tenants: { name: 'tenants', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
   translations: { name: 'translations', type: 'hash', keySize: 40, valueSize: 32, maxEntries: 524288, flags: 1 },
@@ -50,34 +51,35 @@ export type MapName = keyof typeof MAP_SPECS;
 
 /** What the rows of a map mean, for the name of its pin: others are written by others. */
 export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
-  affinity: '806c96d7',
-  affinity_usage: '04c7b357',
-  backends: 'd5a8029e',
-  conntrack: 'df213ef2',
-  counters: '2b609537',
-  ct_usage: '222e08cd',
-  drops: 'b8f140aa',
-  endpoint_words: 'c85fc689',
-  endpoints: '7e30e5ab',
-  event_accounts: 'd7dde591',
-  event_state: '0afd9a5d',
-  events: 'a4d515c0',
-  fragments: '509fcd71',
-  ipcache: '67c3d6b9',
-  judges: '222e08cd',
-  netns_endpoints: '0195cb01',
-  passages: 'a5872666',
-  pod_devices: 'c85fc689',
-  policy: '4cd5f376',
-  policy_peers: 'e7ca889e',
-  policy_revisions: 'cbf96d73',
-  service_slots: '6ca28dcf',
-  services: '3327cf2c',
-  snat: 'c9be7e30',
-  sock_accounts: 'a4cba1b6',
-  sock_origins: '0e2d0e53',
-  tenant_shares: '720c0acc',
-  tenants: 'c85fc689',
-  translations: 'd9da02cf',
-  world_openings: '0bed633a',
+  affinity: 'e72d399c',
+  affinity_usage: '9e490fec',
+  backends: '9a769a45',
+  conntrack: '4b306e6d',
+  counters: '15f9fd47',
+  ct_usage: 'b7d86d41',
+  drops: '04b4499d',
+  endpoint_words: '0651c183',
+  endpoints: '7860d488',
+  event_accounts: '6ad4454f',
+  event_state: '018e9ff3',
+  events: 'ae078e6d',
+  fragments: '32c11690',
+  ipcache: 'e910b268',
+  judges: 'b7d86d41',
+  netns_endpoints: 'a966a45f',
+  passages: '1b467600',
+  pod_devices: '0651c183',
+  policy: '6bf0a496',
+  policy_peers: 'c1fff424',
+  policy_revisions: 'e7bb014a',
+  service_slots: '98cb3f45',
+  services: 'ec030616',
+  snat: '9b700678',
+  sock_accounts: '84a7c15e',
+  sock_origins: '01462f0a',
+  tenant_accounts: 'd1358d7c',
+  tenant_shares: '4c4e38c0',
+  tenants: '0651c183',
+  translations: '5d62fa18',
+  world_openings: '1897d844',
 };

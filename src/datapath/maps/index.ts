@@ -20,6 +20,7 @@ export { EndpointAccounts } from './endpoint-accounts.ts';
 export { type EndpointWord, type EndpointWords, KernelEndpointWords } from './endpoint-words.ts';
 export { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
 export { EVENT_RECORD } from './event-record.ts';
+export { type Holders, kernelHolders } from './holders.ts';
 export { type IpcacheMap, ipcacheMap } from './ipcache-map.ts';
 export { dumpMap, type TypedMap } from './map.ts';
 export { copyMap, copyMissing } from './map-copy.ts';
@@ -37,6 +38,7 @@ export { type PolicyLeftovers, type PolicyLookup, PolicyTables } from './policy-
 export { EventRing } from './ring.ts';
 export { type ServiceMaps, serviceMapSizes, serviceMaps, sockOriginsMap } from './service-maps.ts';
 export { SocketAccounts, sockAccountsMap } from './socket-accounts.ts';
+export { type TenantAccountsMap, tenantAccountsMap } from './tenant-accounts-map.ts';
 export { KernelTenantRows, TenantRows } from './tenant-rows.ts';
 export { type TenantSharesMap, tenantSharesMap } from './tenant-shares-map.ts';
 export { type TunnelTraffic, tunnelTraffic } from './tunnel-traffic.ts';

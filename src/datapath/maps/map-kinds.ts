@@ -38,6 +38,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   snat: 'connections',
   sock_accounts: 'apart',
   sock_origins: 'apart',
+  tenant_accounts: 'desired',
   tenant_shares: 'desired',
   tenants: 'desired',
   translations: 'apart',

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { NO_LIMITS } from '../../model/index.ts';
 import { TENANT } from './tenant.ts';
 
 const object = (spec: unknown, meta = {}) => ({ metadata: { name: 'shop', uid: 'u', ...meta }, spec });
@@ -15,6 +16,7 @@ test('what a Tenant leaves out is as closed as it can be', () => {
     exports: [],
     imports: [],
     systemServices: ['dns'],
+    limits: NO_LIMITS,
     closed: undefined,
     isLeaving: false,
   });
@@ -42,6 +44,14 @@ test('exports end at the beginning of the day that they say, and a selector is l
   });
 });
 
+test('a limit is of what it names, and of nothing else', () => {
+  const limits = { connections: 0, newConnectionsPerSecond: 2_000 };
+  expect(TENANT.parse(object({ namespaces: CLAIMS, limits }))).toMatchObject({
+    closed: undefined,
+    limits: { ...NO_LIMITS, ...limits },
+  });
+});
+
 test.each([
   [
     'a selector of a newer version',
@@ -55,6 +65,8 @@ test.each([
   ],
   ['a mode of a newer version', { mode: 'Rehearse' }, 'spec.mode'],
   ['a boundary of a newer version', { boundary: { world: 'Sometimes' } }, 'spec.boundary.world'],
+  ['a limit of a newer version', { limits: { watts: 5 } }, 'spec.limits'],
+  ['a limit that is none', { limits: { newConnectionsPerSecond: 0 } }, 'spec.limits.newConnectionsPerSecond'],
   ['what is not known at all', { quarantine: true }, 'spec'],
   ['a part of the boundary that is not known', { boundary: { moon: 'Closed' } }, 'spec.boundary'],
   ['another way to claim', { namespaces: { ...CLAIMS, selector: {} } }, 'spec.namespaces'],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { NamespacedName } from '../../base/index.ts';
-import { SYSTEM_SERVICES, TENANT_NODES, TENANT_WORLDS, type TenantRow } from '../../model/index.ts';
+import { NO_LIMITS, SYSTEM_SERVICES, TENANT_NODES, TENANT_WORLDS, type TenantRow } from '../../model/index.ts';
 import { labelMap, listOf, metadata } from './meta.ts';
 import { defineResource, MEMBRANE_GROUP } from './resource.ts';
 
@@ -28,6 +28,14 @@ const imported = z.strictObject({
   for: z.strictObject({ podSelector: z.strictObject({ matchLabels: labelMap }) }).optional(),
 });
 
+const limit = (least: number, most: number) => z.int().min(least).max(most).optional();
+
+const limits = z.strictObject({
+  connections: limit(0, 1_000_000_000),
+  newConnectionsPerSecond: limit(1, 1_000_000),
+  natPorts: limit(0, 1_000_000_000),
+});
+
 /** Strict: what a newer version says may be a limit, and is not to be passed over. */
 const spec = z.strictObject({
   namespaces: claims.strict(),
@@ -44,6 +52,7 @@ const spec = z.strictObject({
     .array(z.enum(SYSTEM_SERVICES))
     .nullish()
     .transform((list) => list ?? SYSTEM_SERVICES),
+  limits: limits.prefault({}),
   mode: z.literal('Enforce').default('Enforce'),
 });
 
@@ -62,6 +71,7 @@ const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
     claims: claimed === undefined ? undefined : { names: claimed.names, prefix: claimed.prefix },
     boundary: { world: boundary.world, nodes: boundary.nodes },
     ...(read.success ? sharesOf(read.data) : { exports: [], imports: [], systemServices: [] }),
+    limits: read.success ? { ...NO_LIMITS, ...read.data.limits } : NO_LIMITS,
     closed: read.success ? (isLeaving ? 'it is being deleted' : undefined) : problemOf(read.error),
     isLeaving,
   };

@@ -47,8 +47,16 @@ export const TENANT_FLAG = {
   'no-world': 4,
   'no-to-nodes': 8,
   'no-from-nodes': 16,
+  limited: 32,
 } as const;
 export type TenantFlag = keyof typeof TENANT_FLAG;
+
+/** What a tenant may have of the node at most, beside what each pod may. */
+export const TENANT_RESOURCE = {
+  connections: 0,
+  'nat-ports': 1,
+} as const;
+export type TenantResource = keyof typeof TENANT_RESOURCE;
 
 export const CT_FLAG = {
   replied: 1,
@@ -202,6 +210,9 @@ export const DROP_REASON = {
   'tenant-world': 48,
   'tenant-nodes': 49,
   'unknown-sender': 50,
+  'tenant-connections': 51,
+  'tenant-rate': 52,
+  'tenant-nat-ports': 53,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -257,4 +268,7 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'tenant-world',
   'tenant-nodes',
   'unknown-sender',
+  'tenant-connections',
+  'tenant-rate',
+  'tenant-nat-ports',
 ];

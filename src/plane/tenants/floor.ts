@@ -1,21 +1,24 @@
 import type { Intent } from '../../cluster/index.ts';
-import type { TenantRows } from '../../datapath/index.ts';
+import type { TenantAccount, TenantRows } from '../../datapath/index.ts';
 import { type ClusterNumbers, RESERVED_IDS } from '../../identity/index.ts';
-import { type IdentityId, identityId } from '../../model/index.ts';
+import { type IdentityId, identityId, type TenantRow } from '../../model/index.ts';
 import type { TableReader } from '../../table/index.ts';
 import {
   type FloorRow,
   floorRow,
+  isSameSide,
   Membership,
   NOT_SAID,
   type TenancySettings,
   UNASSIGNED_ROW,
 } from '../../tenant/index.ts';
+import type { TenantAccounts } from './accounts.ts';
 
 export type FloorOptions = {
   readonly intent: Pick<Intent, 'tenants'>;
   readonly numbers: Pick<ClusterNumbers, 'known' | 'get'>;
   readonly rows: TenantRows;
+  readonly accounts: Pick<TenantAccounts, 'prepare' | 'prune' | 'get' | 'differences'>;
   readonly settings: TenancySettings;
 };
 
@@ -50,10 +53,11 @@ export class Floor {
    * with; returns whether it did: then verdicts are to be taken anew.
    */
   follow(before: () => void): boolean {
-    const { intent, settings, rows } = this.#o;
+    const { intent, settings, rows, accounts } = this.#o;
     const changed = this.#tenants.drain();
     if (changed.size > 0 || this.#isUnsure) {
       this.#membership = new Membership(intent.tenants.rows.values(), settings);
+      accounts.prepare(this.#membership);
     }
     const everybody = changed.size > 0 || this.#isUnsure;
     const ids = everybody ? this.#allIds() : Array.from(this.#known.drain(), (text) => identityId(Number(text)));
@@ -71,7 +75,7 @@ export class Floor {
       // Nobody has it any more.
       if (wanted === NOT_SAID) continue;
       const former = found === NOT_SAID ? formerFallback : found;
-      moves ||= former !== NOT_SAID && former !== wanted;
+      moves ||= former !== NOT_SAID && !isSameSide(former, wanted);
     }
     moves ||= formerFallback !== NOT_SAID && formerFallback !== fallback;
     if (moves) before();
@@ -79,7 +83,13 @@ export class Floor {
     if (fallback === NOT_SAID) rows.set(EVERYBODY_ELSE, fallback);
     for (const [id, row] of writes) rows.set(id, row);
     if (fallback !== NOT_SAID && formerFallback !== fallback) rows.set(EVERYBODY_ELSE, fallback);
+    if (everybody) accounts.prune(this.#membership);
     return moves;
+  }
+
+  /** What the datapath has counted of a tenant with limits. */
+  accountOf(tenant: TenantRow): TenantAccount | undefined {
+    return this.#o.accounts.get(tenant);
   }
 
   /** The next `follow` compares everything with the kernel, whoever may have written there. */
@@ -97,6 +107,7 @@ export class Floor {
       return `the kernel says of identity ${id}, ${who}, otherwise than the Tenants`;
     });
     const isOpen = rows.get(EVERYBODY_ELSE) !== NOT_SAID && !this.#membership.isTrivial;
+    texts.push(...this.#o.accounts.differences(this.#membership));
     return isOpen ? [...texts, 'the kernel lets identities be together that nobody has said anything of'] : texts;
   }
 
