@@ -1,11 +1,14 @@
+import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addrFamily, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
 import { type ArbitraryOptions, arbitraryCase } from '../../test/policy-cases/arbitrary.ts';
+import { caseFiles, readCase } from '../../test/policy-cases/case-file.ts';
 import { CompiledEngine } from '../../test/policy-cases/engine-compiled.ts';
 import { KernelEngine, KernelNodes } from '../../test/policy-cases/engine-kernel.ts';
 import { OracleEngine } from '../../test/policy-cases/engine-oracle.ts';
 import { TraceEngine } from '../../test/policy-cases/engine-trace.ts';
+import { runCase } from '../../test/policy-cases/run-case.ts';
 import type { Flow, World, WorldNode } from '../../test/policy-cases/world.ts';
 
 const FLOWS = 50;
@@ -41,6 +44,15 @@ test.each<[string, number, ArbitraryOptions]>([
     );
     // Both answers are common, or the test says little.
     expect(Math.min(seen.allow, seen.deny)).toBeGreaterThan((worlds * FLOWS) / 10);
+  },
+);
+
+const files = await caseFiles([path.join(import.meta.dirname, '../../test/policy-cases/fixtures')]);
+
+test.each(files.map((file) => [path.basename(file, '.yaml'), file]))(
+  'policy case %s, in the kernel',
+  async (_, file) => {
+    expect(await runCase(await readCase(file), () => new KernelEngine(nodes))).toEqual({ outcome: 'ok' });
   },
 );
 

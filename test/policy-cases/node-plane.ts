@@ -22,8 +22,11 @@ export type NodePlaneOptions = {
   readonly allPods: boolean;
 };
 
-/** Longer than anything rests: whatever a world leaves is gone with the next. */
-const BETWEEN_WORLDS_MS = 3_600_000;
+/**
+ * Longer than anything rests. A world is judged as it is when that is over: what it took away is not nobody's any more, as an
+ * address or a number of a pod that went is for a while whatever policies say, but whose the world says it is.
+ */
+const REST_MS = 3_600_000;
 
 /** The plane of a node, brought from one world to the next as an agent's is: by rows of objects, and pods that come and go. */
 export class NodePlane {
@@ -74,7 +77,6 @@ export class NodePlane {
   async follow(world: World): Promise<void> {
     const { node, kernel, allPods } = this.#o;
     const feeds = this.#feeds;
-    await this.#clock.advance(BETWEEN_WORLDS_MS);
     feeds.nodes.bring(
       world.nodes.map((own) => [own.name, JSON.stringify(nodeRowOf(own, world.pods))]),
       (text) => JSON.parse(text) as NodeRow,
@@ -100,6 +102,8 @@ export class NodePlane {
     const { engine, intent } = this.plane;
     intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
     intent.tenants.apply({ upserts: [], deletes: [], synced: true });
+    await settlePlane(kernel, this.plane, this.#others);
+    await this.#clock.advance(REST_MS);
     await settlePlane(kernel, this.plane, this.#others);
     const { problem } = engine;
     if (problem !== undefined) throw new Error(`the plane of ${node}: ${problem}`);
