@@ -109,6 +109,14 @@ test('a pod is known on another node by who it is, under its own address', async
   expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
 });
 
+test('nothing is wrong with either node', async () => {
+  for (const node of ['node-1', 'node-2']) {
+    const wrong = async () =>
+      (await agent(node).status()).checks.flatMap(({ ok, name, detail }) => (ok ? [] : [`${name}: ${detail}`]));
+    await expect.poll(wrong).toEqual([]);
+  }
+});
+
 test('what a node tells of its pods is put right, and nobody else is believed about them', async () => {
   const slices = (name: string) => ({ resource: 'nodeendpointslices', name });
   const addr = await ip('server');
