@@ -264,7 +264,7 @@ export class AddressBook {
     };
   }
 
-  /** An API server that is on no node is somebody outside, as its address says: to the overlay that is another matter. */
+  /** An API server that is on no node is somebody outside, as its address says: see `ApiServers`. */
   #claimTo(addr: Addr, { pod, nodes }: Owned): Claim | undefined {
     const node = nodes === undefined || nodes.size === 0 ? undefined : [...nodes.values()].at(-1);
     if (node === undefined) return pod;

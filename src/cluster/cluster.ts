@@ -58,7 +58,7 @@ export class Cluster {
     this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });
     const { book } = this;
     this.#peers = new PeerFollower({ intent, numbers: allocator, repository, book, nodeName });
-    this.#apiServers = new ApiServers({ intent, book });
+    this.#apiServers = new ApiServers({ intent, book, repository, nodeName });
     const owners = new RangeOwners();
     this.elsewhere = new PodsElsewhere({ intent, numbers: allocator, book, owners, problems, nodeName });
     this.rangeProblems = new RangeProblems({ intent, owners, problems, nodeName });
@@ -72,9 +72,9 @@ export class Cluster {
     this.identities.follow(this.#repository.selectedLabelKeys());
     this.#refused.follow();
     this.#peers.follow();
-    this.#apiServers.follow();
     this.elsewhere.follow();
     this.#ranges.follow(now);
+    this.#apiServers.follow();
     this.rangeProblems.follow();
   }
 

@@ -4,7 +4,7 @@ import { identityErrors } from './errors.ts';
 import { NumberPool } from './number-pool.ts';
 import { CIDR_RANGE, type IdentityRange } from './reserved.ts';
 
-type Held = { readonly identity: CidrIdentity; users: number };
+type Held = { identity: CidrIdentity; users: number };
 
 /** Local identities of the prefixes that policies name; an address has that of the longest prefix around it. */
 export class CidrIdentities {
@@ -42,11 +42,19 @@ export class CidrIdentities {
       });
     }
     this.#remembered.delete(prefix.toString());
-    const identity: CidrIdentity = { kind: 'cidr', id, prefix };
+    const identity: CidrIdentity = { kind: 'cidr', id, prefix, isApiServer: false };
     this.#byPrefix.set(prefix.toString(), { identity, users: 1 });
     this.#changes.set(prefix.toString(), id);
     this.#count(prefix, 1);
     return { identity, created: true };
+  }
+
+  /** What a prefix that is held is from now on: the same number, as an API server's or not. */
+  mark(prefix: Prefix, isApiServer: boolean): CidrIdentity {
+    const held = this.#byPrefix.get(prefix.toString());
+    if (held === undefined) throw identityErrors.make('E_IDENTITY_UNKNOWN', { detail: `mark of ${prefix.toString()}` });
+    held.identity = { ...held.identity, isApiServer };
+    return held.identity;
   }
 
   /** One user less; the identity when that was the last. */

@@ -54,8 +54,9 @@ export function entityIncludes(entity: Entity, identity: Identity): boolean {
       return !world;
     case 'remote-node':
       return name === 'remote-node' || name === 'kube-apiserver';
-    case 'host':
     case 'kube-apiserver':
+      return name === entity || (identity.kind === 'cidr' && identity.isApiServer);
+    case 'host':
       return name === entity;
   }
 }

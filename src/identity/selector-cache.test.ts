@@ -55,6 +55,7 @@ describe('SelectorCache', () => {
       kind: 'cidr',
       id: identityId(id),
       prefix: Prefix.parse(text),
+      isApiServer: false,
     });
     cache.upsert(samplePod(256));
     for (const identity of [
@@ -137,7 +138,7 @@ describe('SelectorCache', () => {
             } else {
               const id = identityId(16_777_216 + identities.size);
               if (identities.has(id)) continue;
-              const identity: Identity = { kind: 'cidr', id, prefix: step.prefix };
+              const identity: Identity = { kind: 'cidr', id, prefix: step.prefix, isApiServer: false };
               cache.upsert(identity);
               identities.set(id, identity);
             }
@@ -174,7 +175,10 @@ describe('SelectorCache', () => {
     for (let index = 0; index < 10_000; index += 1) {
       const selector: IdentitySelector = { kind: 'prefix', prefix: block(index), except: [] };
       cache.acquire(selector);
-      deltas.push(cache.upsert({ kind: 'cidr', id: identityId(16_777_216 + index), prefix: block(index) }).length);
+      deltas.push(
+        cache.upsert({ kind: 'cidr', id: identityId(16_777_216 + index), prefix: block(index), isApiServer: false })
+          .length,
+      );
       expect([...cache.members(selector)]).toEqual([16_777_216 + index]);
     }
     expect(Math.max(...deltas)).toBe(1);

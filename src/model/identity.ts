@@ -6,8 +6,16 @@ import { type NamedPort, type Workload, workloadLabels } from './workload.ts';
 
 export type PodIdentity = { readonly kind: 'pod'; readonly id: IdentityId; readonly workload: Workload };
 export type ReservedIdentity = { readonly kind: 'reserved'; readonly id: IdentityId; readonly name: ReservedName };
-/** The addresses of one prefix that no longer registered prefix covers. Valid on one node only. */
-export type CidrIdentity = { readonly kind: 'cidr'; readonly id: IdentityId; readonly prefix: Prefix };
+/**
+ * The addresses of one prefix that no longer registered prefix covers. Valid on one node only. `isApiServer`: of an address
+ * outside at which an API server answers.
+ */
+export type CidrIdentity = {
+  readonly kind: 'cidr';
+  readonly id: IdentityId;
+  readonly prefix: Prefix;
+  readonly isApiServer: boolean;
+};
 
 export type Identity = PodIdentity | ReservedIdentity | CidrIdentity;
 
@@ -32,7 +40,11 @@ function labelsOf(identity: Identity): Label[] {
         ? [reserved(identity.name), reserved('remote-node')]
         : [reserved(identity.name)];
     case 'cidr':
-      return [{ source: 'cidr', key: identity.prefix.toString(), value: '' }, reserved('world')];
+      return [
+        { source: 'cidr', key: identity.prefix.toString(), value: '' },
+        ...(identity.isApiServer ? [reserved('kube-apiserver')] : []),
+        reserved('world'),
+      ];
   }
 }
 

@@ -77,7 +77,8 @@ export class NodePlane {
   async follow(world: World): Promise<void> {
     const { node, kernel, allPods } = this.#o;
     const feeds = this.#feeds;
-    feeds.nodes.bring(
+    await this.#clock.advance(REST_MS);
+    const isOther = feeds.nodes.bring(
       world.nodes.map((own) => [own.name, JSON.stringify(nodeRowOf(own, world.pods))]),
       (text) => JSON.parse(text) as NodeRow,
     );
@@ -103,8 +104,10 @@ export class NodePlane {
     intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
     intent.tenants.apply({ upserts: [], deletes: [], synced: true });
     await settlePlane(kernel, this.plane, this.#others);
-    await this.#clock.advance(REST_MS);
-    await settlePlane(kernel, this.plane, this.#others);
+    if (isOther) {
+      await this.#clock.advance(REST_MS);
+      await settlePlane(kernel, this.plane, this.#others);
+    }
     const { problem } = engine;
     if (problem !== undefined) throw new Error(`the plane of ${node}: ${problem}`);
     this.#expectInForce();

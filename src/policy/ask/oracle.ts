@@ -118,7 +118,9 @@ function entityMatches(entity: Entity, party: Party): boolean {
     case 'remote-node':
       return party.kind === 'node' && party.role !== 'host';
     case 'kube-apiserver':
-      return party.kind === 'node' && party.role === 'kube-apiserver';
+      return party.kind === 'node'
+        ? party.role === 'kube-apiserver'
+        : party.kind === 'world' && party.isApiServer === true;
   }
 }
 

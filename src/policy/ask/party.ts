@@ -10,7 +10,7 @@ export type Party =
       readonly role: 'host' | 'remote-node' | 'kube-apiserver';
       readonly addr?: Addr | undefined;
     }
-  | { readonly kind: 'world'; readonly addr?: Addr | undefined };
+  | { readonly kind: 'world'; readonly addr?: Addr | undefined; readonly isApiServer?: boolean };
 
 /** The party behind an identity; a prefix is represented by its first address. */
 export function partyOf(identity: Identity, addr?: Addr): Party {
@@ -18,7 +18,7 @@ export function partyOf(identity: Identity, addr?: Addr): Party {
     case 'pod':
       return { kind: 'pod', workload: identity.workload, addr };
     case 'cidr':
-      return { kind: 'world', addr: addr ?? identity.prefix.network };
+      return { kind: 'world', addr: addr ?? identity.prefix.network, isApiServer: identity.isApiServer };
     case 'reserved':
       return identity.name === 'host' || identity.name === 'remote-node' || identity.name === 'kube-apiserver'
         ? { kind: 'node', role: identity.name, addr }

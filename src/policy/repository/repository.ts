@@ -60,6 +60,7 @@ export class PolicyRepository {
   /** Held for whoever asked, until they change or are forgotten. */
   readonly #asked = new Map<IdentityId, RuleSets>();
   readonly #tables = new WeakMap<RuleSet, CompiledTable>();
+  readonly #apiServers = new Map<string, Prefix>();
   #dirty = new Set<IdentityId>();
   #changed = new Set<RuleSet>();
   #serial = 0;
@@ -111,6 +112,26 @@ export class PolicyRepository {
     this.#apply(this.#cache.remove(id));
     this.forget(id);
     this.#dirty.delete(id);
+  }
+
+  /**
+   * Addresses outside at which API servers answer: each has an identity of its own, whether policies name it or not, and
+   * is what its prefix is besides. E_IDENTITY_EXHAUSTED: those before it in the list are.
+   */
+  setApiServers(prefixes: readonly Prefix[]): void {
+    const wanted = new Map(prefixes.map((prefix) => [prefix.toString(), prefix]));
+    for (const [text, prefix] of this.#apiServers) {
+      if (wanted.has(text)) continue;
+      this.#apiServers.delete(text);
+      this.#apply(this.#cache.upsert(this.cidrs.mark(prefix, false)));
+      this.#releasePrefixes([prefix]);
+    }
+    for (const [text, prefix] of wanted) {
+      if (this.#apiServers.has(text)) continue;
+      this.cidrs.acquire(prefix);
+      this.#apiServers.set(text, prefix);
+      this.#apply(this.#cache.upsert(this.cidrs.mark(prefix, true)));
+    }
   }
 
   identity(id: IdentityId): Identity | undefined {
@@ -345,7 +366,7 @@ export class PolicyRepository {
 
 function sameIdentity(a: Identity, b: Identity): boolean {
   if (a.kind === 'pod' && b.kind === 'pod') return a === b || workloadKey(a.workload) === workloadKey(b.workload);
-  if (a.kind === 'cidr' && b.kind === 'cidr') return a.prefix.equals(b.prefix);
+  if (a.kind === 'cidr' && b.kind === 'cidr') return a.prefix.equals(b.prefix) && a.isApiServer === b.isApiServer;
   return a.kind === 'reserved' && b.kind === 'reserved' && a.name === b.name;
 }
 
