@@ -36,6 +36,7 @@ type Libc = {
   readonly pipe2: (fds: Int32Array, flags: number) => number;
   readonly mount: (source: string, target: string, type: string, flags: number, data: string | null) => number;
   readonly sysconf: (name: number) => number | bigint;
+  readonly signalMask: (how: number, set: Uint8Array, old: Uint8Array | null) => number;
   readonly vsnprintf: (buffer: Uint8Array, size: number, format: Pointer, args: Pointer) => number;
 };
 
@@ -89,6 +90,7 @@ const libc = once((): Libc => {
     pipe2: lib.func('int pipe2(void*, int)'),
     mount: lib.func('int mount(const char*, const char*, const char*, unsigned long, const char*)'),
     sysconf: lib.func('long sysconf(int)'),
+    signalMask: lib.func('int pthread_sigmask(int, const void*, void*)'),
     vsnprintf: lib.func('int vsnprintf(void*, size_t, void*, void*)'),
   };
 });
@@ -339,6 +341,24 @@ export type LoadFailure = {
   readonly logs: ReadonlyMap<string, string>;
 };
 
+/** What glibc takes for a set of signals. */
+const SIGSET_BYTES = 128;
+const SIG_SETMASK = 2;
+
+/**
+ * Runs `action` while no signal comes to this thread; those for the process go to another, or wait. The verifier gives up
+ * when one is pending (EAGAIN), and libbpf's five attempts are soon over where a profiler or children that end send many.
+ */
+export function withoutSignals<T>(action: () => T): T {
+  const before = new Uint8Array(SIGSET_BYTES);
+  libc().signalMask(SIG_SETMASK, new Uint8Array(SIGSET_BYTES).fill(0xff), before);
+  try {
+    return action();
+  } finally {
+    libc().signalMask(SIG_SETMASK, before, null);
+  }
+}
+
 /** A libbpf object between open and close. Programs that shall outlive it are duplicated by `programFd`'s caller. */
 export class BpfObject implements Disposable {
   readonly #path: string;
@@ -426,7 +446,7 @@ export class BpfObject implements Disposable {
   /** Loads all chosen programs; `undefined` on success. */
   load(): LoadFailure | undefined {
     takeMessages();
-    const result = libbpf().load(this.#pointer);
+    const result = withoutSignals(() => libbpf().load(this.#pointer));
     if (result >= 0) return undefined;
     const logs = new Map<string, string>();
     for (const [program, buffer] of this.#logs) {

@@ -1,7 +1,7 @@
 /** bpf(2), one function a command. Layouts: union bpf_attr in the kernel's include/uapi/linux/bpf.h. Throws ErrnoError. */
 import { ErrnoError, hasErrno } from './errno.ts';
 import { type LinkFd, type MapFd, OwnedFd, type ProgFd } from './fd.ts';
-import { addressOf, bpf, bpfAsync } from './libbpf.ts';
+import { addressOf, bpf, bpfAsync, withoutSignals } from './libbpf.ts';
 import { MAP_TYPES, type MapSpec } from './map-spec.ts';
 
 /** One attr for all calls: they are synchronous. An ArrayBuffer of its own never moves. */
@@ -404,7 +404,10 @@ export function progLoad(type: number, instructions: Uint8Array): ProgFd {
   a.setUint32(4, instructions.length / 8, true);
   pointer(8, instructions);
   pointer(16, license);
-  return new OwnedFd('prog', bpf(5, attrBytes.subarray(0, 72), 'load a program'));
+  return new OwnedFd(
+    'prog',
+    withoutSignals(() => bpf(5, attrBytes.subarray(0, 72), 'load a program')),
+  );
 }
 
 /** Another descriptor of the same object, by kernel id. */

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,6 +104,29 @@ describe('loadPrograms', () => {
     expect(error.code).toBe('E_DATAPATH_VERIFIER');
     expect(error.message).toMatch(/invalid func unknown#65535/);
     expect(error.log.length).toBeGreaterThan(20);
+  });
+
+  it('is not disturbed by signals that come without end', async () => {
+    const seen = { signals: 0 };
+    const note = () => {
+      seen.signals += 1;
+    };
+    process.on('SIGUSR2', note);
+    const storm = spawn('sh', ['-c', `echo; while kill -USR2 ${process.pid}; do :; done`]);
+    const ended = once(storm, 'exit');
+    try {
+      await once(storm.stdout, 'data');
+      // It takes the verifier longer than any other.
+      const spec = readObjectSpec(OBJECT.replace('endpoint', 'judge'));
+      using maps = new MapSet({ pinDir: undefined, sizes: SIZES });
+      const programs = ['judge_from_pod'] as const;
+      for (let i = 0; i < 10; i += 1) loadPrograms({ spec, maps, config: CONFIG, programs }).judge_from_pod.close();
+      await expect.poll(() => seen.signals).toBeGreaterThan(0);
+    } finally {
+      storm.kill('SIGKILL');
+      await ended;
+      process.off('SIGUSR2', note);
+    }
   });
 
   it('says which program an object lacks', () => {
