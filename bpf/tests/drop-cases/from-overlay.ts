@@ -64,6 +64,26 @@ export const FROM_OVERLAY_CASES: readonly OverlayDropCase[] = [
     counted: 'node',
     run: (lab) => lab.hear(SYN, { identity: CIDR & 0xff_ffff }),
   },
+  ...[7, CIDR & 0xff_ffff].map(
+    (identity): OverlayDropCase => ({
+      name: `identity ${identity} for an API server that is on no node`,
+      reason: 'spoofed-ip',
+      counted: 'node',
+      run: (lab) => {
+        lab.identify(`${WORLD}/32`, CIDR);
+        return lab.hear(SYN, { from: WORLD, identity });
+      },
+    }),
+  ),
+  {
+    name: 'what such an API server sends as a node',
+    reason: 'unknown-node',
+    counted: 'node',
+    run: (lab) => {
+      lab.identify(`${WORLD}/32`, CIDR);
+      return lab.hear(SYN, { node: WORLD, identity: 7 });
+    },
+  },
   ...[REMOTE, 1, 2, 7].map(
     (identity): OverlayDropCase => ({
       name: `identity ${identity} for a node`,
