@@ -50,6 +50,8 @@ strace=strace
 fish=fish
 zsh=zsh
 /usr/lib/*/libseccomp.so.2=libseccomp2
+chromium=chromium
+/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core
 "
 packages_check="$packages_run
 bpftool=bpftool
@@ -60,6 +62,8 @@ protoc=protobuf-compiler
 packages_bench="$packages_run
 iperf3=iperf3
 bpftool=bpftool
+chromium=chromium
+/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core
 "
 case $purpose in
 run) wanted=$packages_run ;;
@@ -143,5 +147,6 @@ PATH=$PWD/node_modules/.bin:$PATH
 export PATH
 node tools/build-bpf.ts
 node tools/build-cni.ts
+node tools/build-ui.ts
 # Compiles what an agent is made of, as the launcher keeps it: one that has to begin with that is 20 MB larger all its life.
 ./membrane agent --help-config >/dev/null

@@ -14,6 +14,8 @@ export {
   openNodeTeller,
   openRelayTeller,
 } from './hubble/index.ts';
+export { isLoopback } from './loopback.ts';
+export { ndjsonStream } from './ndjson.ts';
 
 const MAX_SILENT = 64;
 

@@ -14,6 +14,7 @@ await run(process.argv, {
   agent: () => import('../agent/main.ts'),
   operator: () => import('../operator/main.ts'),
   relay: () => import('../relay/main.ts'),
+  ui: () => import('../ui/main.ts'),
   cni: () => import('../agent/boot/cni-files.ts'),
   sandbox: () => import('../sandbox/commands.ts'),
   attacks: () => import('../demonstration/index.ts'),

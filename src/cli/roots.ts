@@ -24,7 +24,15 @@ export type RelayRoot = {
   readonly configKeys: () => readonly ConfigKey[];
 };
 
-/** One key of the configuration of the agent, the operator or the relay. */
+export type UiRoot = {
+  readonly runUi: (options: {
+    settings: { file?: string | undefined; flags: Readonly<Record<string, unknown>> };
+    onServing: (url: string) => void;
+  }) => Promise<number>;
+  readonly configKeys: () => readonly ConfigKey[];
+};
+
+/** One key of the configuration of the agent, the operator, the relay or the page. */
 export type ConfigKey = {
   readonly name: string;
   readonly values: string;
@@ -92,6 +100,7 @@ export type Roots = {
   readonly agent: () => Promise<AgentRoot>;
   readonly operator: () => Promise<OperatorRoot>;
   readonly relay: () => Promise<RelayRoot>;
+  readonly ui: () => Promise<UiRoot>;
   readonly cni: () => Promise<CniRoot>;
   readonly sandbox: () => Promise<SandboxRoot>;
   readonly attacks: () => Promise<AttacksRoot>;

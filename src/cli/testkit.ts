@@ -11,6 +11,7 @@ export function idleContext(): CommandContext {
     agent: nobody,
     operator: nobody,
     relay: nobody,
+    ui: nobody,
     cni: nobody,
     sandbox: nobody,
     attacks: nobody,

@@ -22,11 +22,12 @@ export type DemoOptions = {
   readonly write?: (text: string) => void;
 };
 
-function whatNext(kubeconfig: string, backendIp: string): string {
+function whatNext({ kubeconfig, backendIp, page }: { kubeconfig: string; backendIp: string; page: string }): string {
   return `
 The sandbox is up. While every claim is tried here, and until Ctrl-C, in another terminal:
 
   export KUBECONFIG=${kubeconfig}
+  xdg-open ${page}    # who talks to whom, and why not
   kubectl get pods -A -o wide
   kubectl -n tenant-a label pod other role=frontend --overwrite    # lets it in
   ./membrane observe --follow --verdict dropped
@@ -42,7 +43,8 @@ The sandbox is up. While every claim is tried here, and until Ctrl-C, in another
 async function hints(cluster: SandboxCluster): Promise<string> {
   const backend = await cluster.get({ resource: 'pods', namespace: 'tenant-a', name: 'backend' });
   const ip = backend === undefined ? undefined : stringAt(backend, 'status', 'podIP');
-  return whatNext(cluster.kubeconfigPath, ip ?? 'BACKEND-IP');
+  const { kubeconfigPath: kubeconfig, pageUrl: page } = cluster;
+  return whatNext({ kubeconfig, backendIp: ip ?? 'BACKEND-IP', page });
 }
 
 /** Waits in small portions, so that an interruption is not kept waiting. */
@@ -70,7 +72,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const cluster = new SandboxCluster();
   const onProgress = (step: string): void => write(`- ${step}\n`);
   // Cleans up after itself when it fails; another sandbox on this machine is not ours to end.
-  await cluster.up({ nodes, manifests: await manifestFiles([EXAMPLE]), control: true, onProgress });
+  await cluster.up({ nodes, manifests: await manifestFiles([EXAMPLE]), control: true, page: true, onProgress });
   try {
     if (signal.aborted) return INTERRUPTED;
     onProgress('waiting for the pods of both tenants');

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,7 @@ import { sandboxErrors } from './errors.ts';
 import { aborted, interruption } from './interruption.ts';
 import { type ImageTable, parseImageMap } from './kubelet/index.ts';
 import { processRecords, REPOSITORY, requireBuilt, STATE_DIR, sweep, takeMachineLock } from './machine/index.ts';
-import { ended, membraneArgv, NamedSandbox } from './named-sandbox.ts';
+import { ended, membraneArgv, NamedSandbox, PAGE_FILE, type Reach } from './named-sandbox.ts';
 
 /** The verbs of `membrane sandbox`. Each gives the program's exit code. */
 
@@ -62,12 +62,14 @@ export async function up(options: UpOptions): Promise<number> {
       manifests,
       ...(imageMap !== undefined && { imageMap }),
       control: true,
+      page: true,
       signal,
       onProgress: (step) => say(`- ${step}`),
     });
     say(`- ${await readiness(cluster, signal)}`);
+    writeFileSync(PAGE_FILE, cluster.pageUrl, { mode: 0o600 });
     cluster.markReady(READY_FILE);
-    if (!options.inView) say(howToUse('membrane sandbox down', KUBECONFIG));
+    if (!options.inView) say(howToUse('membrane sandbox down', { kubeconfig: KUBECONFIG, page: cluster.pageUrl }));
     await aborted(signal);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -77,14 +79,14 @@ export async function up(options: UpOptions): Promise<number> {
   return 0;
 }
 
-const howToUse = (down: string, kubeconfig: string): string =>
-  `\nThe sandbox is up. Ctrl-C or \`${down}\` ends it.\n\n  export KUBECONFIG=${kubeconfig}\n`;
+const howToUse = (down: string, { kubeconfig, page }: Reach): string =>
+  `\nThe sandbox is up. Ctrl-C or \`${down}\` ends it.\n\n  export KUBECONFIG=${kubeconfig}\n\nWho talks to whom: ${page}\n`;
 
 async function upNamed(options: UpOptions, named: NamedSandbox): Promise<number> {
   const signal = interruption();
   const argv = membraneArgv('sandbox', 'up', '--in-view', ...upArguments(options));
-  const code = await named.run(argv, signal, (kubeconfig) => {
-    process.stdout.write(`${howToUse(`membrane sandbox down --name ${named.name}`, kubeconfig)}\n`);
+  const code = await named.run(argv, signal, (reach) => {
+    process.stdout.write(`${howToUse(`membrane sandbox down --name ${named.name}`, reach)}\n`);
   });
   return signal.aborted ? 0 : code;
 }

@@ -21,11 +21,17 @@ const FOLDERS = '/run/membrane-sandboxes';
 const RECORD = 'sandbox';
 const LOCK = '\0membrane-sandbox:';
 const LOOK_MS = 50;
+/** In a sandbox's state folder: where its page is. */
+export const PAGE_FILE = join(STATE_DIR, 'page');
+const PAGE = /^http:\/\/127\.0\.0\.1:(\d+)/;
 const SERVER = /https:\/\/127\.0\.0\.1:(\d+)/;
+
+/** How the machine reaches a sandbox. */
+export type Reach = { readonly kubeconfig: string; readonly page: string };
 
 /**
  * A sandbox beside others: it is the only one of a private view of the machine, with network, mounts, cgroup and processes
- * of its own. Its API server is reached at a port of the machine's loopback.
+ * of its own. Its API server and its page are reached at ports of the machine's loopback.
  */
 export class NamedSandbox {
   readonly name: string;
@@ -58,7 +64,7 @@ export class NamedSandbox {
    * Runs `argv`, which brings a sandbox up, in a view of this name to its end; `onReady` once it is up. Gives its exit code.
    * Throws E_SANDBOX_RUNNING.
    */
-  async run(argv: readonly string[], signal: AbortSignal, onReady: (kubeconfig: string) => void): Promise<number> {
+  async run(argv: readonly string[], signal: AbortSignal, onReady: (reach: Reach) => void): Promise<number> {
     const lock = await takeMachineLock({ name: `${LOCK}${this.name}` });
     if (lock === undefined) throw this.#isRunning();
     rmSync(this.#folder, { recursive: true, force: true });
@@ -97,21 +103,22 @@ export class NamedSandbox {
     return view.enterArgv(argv);
   }
 
-  /** Makes its API server reachable from the machine, once it is up and until it ends. */
-  async #serve(child: ChildProcess, over: AbortSignal, onReady: (kubeconfig: string) => void): Promise<void> {
+  /** Makes its API server and its page reachable from the machine, once it is up and until it ends. */
+  async #serve(child: ChildProcess, over: AbortSignal, onReady: (reach: Reach) => void): Promise<void> {
     for (;;) {
       if (over.aborted) return;
       const view = child.pid === undefined ? undefined : View.of(child.pid);
       if (view !== undefined && existsSync(view.path(join(STATE_DIR, 'ready')))) {
         const own = readFileSync(view.path(join(STATE_DIR, 'kubeconfig')), 'utf8');
         const door = await openDoor(view, Number(SERVER.exec(own)?.[1]));
-        over.addEventListener('abort', door.close, { once: true });
+        const pageDoor = await openDoor(view, Number(PAGE.exec(readFileSync(view.path(PAGE_FILE), 'utf8'))?.[1]));
+        for (const { close } of [door, pageDoor]) over.addEventListener('abort', close, { once: true });
         const text = own
           .replace(SERVER, `https://127.0.0.1:${door.port}`)
           .replaceAll(/\bmembrane-sandbox\b/g, this.name);
         writeFileSync(this.#kubeconfig, text, { mode: 0o600 });
         writeFileSync(this.readyFile, '', { mode: 0o600 });
-        onReady(this.#kubeconfig);
+        onReady({ kubeconfig: this.#kubeconfig, page: `http://127.0.0.1:${pageDoor.port}/` });
         return;
       }
       await sleep(LOOK_MS);

@@ -6,13 +6,14 @@ import { everyCommand } from '../../src/cli/testkit.ts';
 import { DROP_REASON_TEXTS } from '../../src/model/index.ts';
 import { configKeys as operatorKeys } from '../../src/operator/main.ts';
 import { configKeys as relayKeys } from '../../src/relay/main.ts';
+import { configKeys as uiKeys } from '../../src/ui/main.ts';
 import { errorSections } from './error-tables.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
 const commands = await everyCommand();
 const sections = await errorSections();
-const configKeys = () => [...agentKeys(), ...operatorKeys(), ...relayKeys()];
+const configKeys = () => [...agentKeys(), ...operatorKeys(), ...relayKeys(), ...uiKeys()];
 const keys = new Set(configKeys().flatMap(({ name }) => [name, name.split('.')[0] ?? name]));
 const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { scripts: object };
 

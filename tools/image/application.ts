@@ -6,7 +6,7 @@ import { run } from './command.ts';
 export const HOME = 'opt/membrane';
 const PROGRAM = 'node_modules/node/bin/node';
 
-type Lock = { readonly packages: Readonly<Record<string, { dev?: boolean; optional?: boolean }>> };
+type Lock = { readonly packages: Readonly<Record<string, { dev?: boolean; optional?: boolean; link?: boolean }>> };
 
 /** Node.js, which changes least, without the names of its functions. */
 export function copyNode(repository: string, root: string): void {
@@ -35,9 +35,11 @@ const isRead = (path: string): boolean => /LICEN[CS]E/i.test(path);
 
 export function runtimeLibraries(repository: string): string[] {
   const { packages } = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8')) as Lock;
-  return Object.entries(packages).flatMap(([folder, { dev }]) => {
+  return Object.entries(packages).flatMap(([folder, { dev, link }]) => {
     const isNode = /^node_modules\/node(-bin-setup)?$/.test(folder);
-    return folder === '' || dev === true || isNode || !existsSync(join(repository, folder)) ? [] : [folder];
+    // The page's workspace is bundled: what it is made of is not needed any more.
+    const isOwn = !folder.startsWith('node_modules/') || link === true;
+    return isOwn || dev === true || isNode || !existsSync(join(repository, folder)) ? [] : [folder];
   });
 }
 
@@ -48,7 +50,7 @@ export function copyOwn(repository: string, root: string): void {
     cwd: repository,
     exclude: (path) => /\.(test|contract)\.ts$|testkit|fake\.ts$|samples\.ts$/.test(path),
   });
-  const built = [...globSync('build/*.bpf.o', { cwd: repository }), 'build/membrane-cni'];
+  const built = [...globSync('build/*.bpf.o', { cwd: repository }), 'build/membrane-cni', 'build/ui'];
   for (const file of ['membrane', 'package.json', 'LICENSE', ...sources, ...built]) {
     cpSync(join(repository, file), join(home, file), { recursive: true });
   }

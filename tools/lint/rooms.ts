@@ -117,6 +117,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['base', 'net', 'api'],
     why: 'a relay knows nodes by what they tell, and nothing else',
   },
+  ui: {
+    sees: ['base', 'net', 'model', 'api'],
+    why: 'the page knows agents by what they tell, and nothing else',
+  },
   sandbox: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],
     why: 'the sandbox starts the agent as a program and knows nothing of who uses it',

@@ -19,5 +19,6 @@ export const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   service: () => import('../commands/service.ts'),
   status: () => import('../commands/status.ts'),
   tenant: () => import('../commands/tenant.ts'),
+  ui: () => import('../commands/ui.ts'),
   version: () => import('../commands/version.ts'),
 };

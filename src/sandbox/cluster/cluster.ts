@@ -44,6 +44,7 @@ import { applyManifest, readManifest } from './manifest.ts';
 import { manifestFiles } from './manifest-files.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { Operator } from './operator.ts';
+import { SandboxPage } from './page.ts';
 import { type PodCommand, podCommand } from './pod-exec.ts';
 import { readPodLog } from './pod-log.ts';
 import { podStreams } from './pod-streams.ts';
@@ -67,6 +68,7 @@ type Running = {
   readonly access: ApiAccess;
   readonly nodes: ClusterNodes;
   readonly operator: Operator;
+  readonly page: SandboxPage;
   control: Server | undefined;
 };
 
@@ -108,7 +110,7 @@ export class SandboxCluster implements Sandbox {
     if (running !== undefined) {
       this.#holds.openAll();
       running.plane.stop();
-      await Promise.all([running.operator.kill('SIGKILL'), running.nodes.stop()]);
+      await Promise.all([running.operator.kill('SIGKILL'), running.page.kill('SIGKILL'), running.nodes.stop()]);
       running.control?.close();
       await running.plane.close();
     }
@@ -218,6 +220,11 @@ export class SandboxCluster implements Sandbox {
     return this.#up().nodes.get(node).agent;
   }
 
+  /** Where `membrane ui` serves, if it was asked for. */
+  get pageUrl(): string {
+    return this.#up().page.url;
+  }
+
   /** To kill, and to start again. */
   get operator(): Operator {
     return this.#up().operator;
@@ -325,7 +332,8 @@ export class SandboxCluster implements Sandbox {
     const access = new ApiAccess(api, { certificate, token, port: options.port, kubeconfigPath });
     const nodes = new ClusterNodes({ plane, access, cgroup, holds: this.#holds, sandbox: options, log }, places);
     const operator = new Operator({ access, cgroup, log, config: options.operatorConfig });
-    this.#running = { plane, access, nodes, operator, control: undefined };
+    const page = new SandboxPage({ cgroup, log });
+    this.#running = { plane, access, nodes, operator, page, control: undefined };
     await access.open(places);
 
     const withAgent = options.agent ?? true;
@@ -340,6 +348,8 @@ export class SandboxCluster implements Sandbox {
     if (withAgent) await operator.start();
     if (options.control === true) this.#running.control = await serveControl(this);
     await this.#nodesReady(plane, options.signal);
+    // Agents that are not there yet it would not serve.
+    if (options.page === true) await page.start();
     for (const path of options.manifests ?? []) {
       progress(`applying ${path}`);
       await this.apply(await readManifest(path), path);

@@ -37,6 +37,8 @@ export type SandboxOptions = {
   readonly restartDelay?: KubeletOptions['restartDelay'];
   /** Take orders of other processes of root (see RemoteSandbox). Default false. */
   readonly control?: boolean;
+  /** Serve the page that shows flows, at 127.0.0.1:4280 or a free port. Default false. */
+  readonly page?: boolean;
   /** For experiments: called when a pod's network namespace is there and before the CNI plugin runs. */
   readonly beforeNetwork?: KubeletOptions['beforeNetwork'];
 };

@@ -1,0 +1,121 @@
+import type { Flow, FlowLossPlace } from '../model/index.ts';
+
+/** What the page and its server say to each other. Types alone: the page is bundled from here. JSON lines, times in ms since the epoch. */
+
+/** `tenant-a/web`, `reserved:world`, `node:10.0.0.1`, see `placeOf`. */
+export type PlaceKey = string;
+
+/** Whoever talks: a workload, or somebody who is none. Numbers hold for one stream. */
+export type Place = {
+  readonly id: number;
+  readonly key: PlaceKey;
+  readonly name: string;
+  /** Absent: no workload. */
+  readonly namespace?: string;
+};
+
+export type WorkloadView = {
+  readonly key: PlaceKey;
+  readonly namespace: string;
+  readonly name: string;
+  readonly pods: number;
+  readonly nodes: readonly string[];
+  /** Of any of its pods that is not ready: why. */
+  readonly trouble?: string;
+  /** By what is in force. `some`: not at every pod. */
+  readonly enforced: { readonly ingress: Extent; readonly egress: Extent };
+};
+export type Extent = 'all' | 'some' | 'none';
+
+export type ServiceSummary = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: string;
+  readonly ports: readonly string[];
+  /** Whose pods are backends. */
+  readonly backends: readonly PlaceKey[];
+  /** All of them, also those outside of the cluster. */
+  readonly backendCount: number;
+  readonly problems: readonly string[];
+};
+
+export type TenantSummary = {
+  /** Empty: namespaces that no Tenant claims. */
+  readonly name: string;
+  readonly closed?: string;
+  readonly namespaces: readonly string[];
+};
+
+export type NodeSummary = {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly version: string;
+  /** Absent: it answers. */
+  readonly silent?: string;
+};
+
+export type Inventory = {
+  readonly nodes: readonly NodeSummary[];
+  readonly tenants: readonly TenantSummary[];
+  readonly workloads: readonly WorkloadView[];
+  readonly services: readonly ServiceSummary[];
+  readonly policies: number;
+};
+
+/** A row of the table. `count`: so many drops, of which the flow is the newest, since `first`. */
+export type Row = {
+  readonly id: number;
+  readonly flow: Flow;
+  readonly from: PlaceKey;
+  readonly to: PlaceKey;
+  readonly count?: number;
+  readonly first?: number;
+  /** The drops differ in more than their time: ports, or, where there are very many, ends. */
+  readonly mixed?: boolean;
+};
+
+/** From, to, forwarded, dropped: how many within the window. */
+export type Edge = readonly [from: number, to: number, forwarded: number, dropped: number];
+
+/** A second and what came in it. */
+export type Moment = readonly [second: number, forwarded: number, dropped: number];
+
+export type Losses = Readonly<Record<FlowLossPlace, number>>;
+
+/** Since the stream began: listed + unlisted + muted + unmatched = all flows that came. */
+export type Counted = {
+  readonly listed: number;
+  /** Forwarded flows that came faster than a table can be read. Drops are always listed. */
+  readonly unlisted: number;
+  readonly muted: number;
+  readonly unmatched: number;
+};
+
+export type PageMessage =
+  | {
+      readonly kind: 'hello';
+      readonly version: string;
+      readonly cluster: string;
+      readonly who: string;
+      readonly now: number;
+    }
+  | { readonly kind: 'inventory'; readonly inventory: Inventory }
+  /** `edges` that changed; with `whole` all that there are. `moments` that are new or changed. */
+  | {
+      readonly kind: 'totals';
+      readonly until: number;
+      readonly places: readonly Place[];
+      readonly edges: readonly Edge[];
+      readonly whole: boolean;
+      readonly moments: readonly Moment[];
+    }
+  | { readonly kind: 'rows'; readonly rows: readonly Row[] }
+  | { readonly kind: 'counted'; readonly counted: Counted; readonly lost: Losses }
+  /** The past is told; or the server ends. */
+  | { readonly kind: 'end'; readonly more: boolean }
+  | { readonly kind: 'alive' }
+  | {
+      readonly kind: 'error';
+      readonly error: { readonly code: string; readonly message: string; readonly remedy: string };
+    };

@@ -1,0 +1,114 @@
+import { type Context, Hono } from 'hono';
+import { ndjsonStream } from '../api/server.ts';
+import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
+import { uiErrors } from './errors.ts';
+import { guard, HEADERS } from './guard.ts';
+import type { PageFile } from './page-files.ts';
+import { parseQuery, type Query } from './query.ts';
+import { type Viewer, type ViewRequest, type ViewSources, viewStream } from './view-stream.ts';
+
+const MOST_VIEWS = 32;
+const MOST_MUTES = 32;
+const WINDOWS_S = { least: 10, most: 900, usual: 60 };
+const HEARTBEAT = { everyMs: 15_000, line: { kind: 'alive' } };
+
+export type PageAppOptions = {
+  readonly files: ReadonlyMap<string, PageFile>;
+  readonly sources: ViewSources;
+  readonly viewer: Viewer;
+  readonly log: Logger;
+  /** Aborted when the server stops: ends the streams. */
+  readonly signal: AbortSignal;
+};
+
+/** The page and what it asks. Knows HTTP, and nothing of flows. */
+export function pageApp({ files, sources, viewer, log, signal }: PageAppOptions): Hono {
+  const app = new Hono();
+  let views = 0;
+  app.use(async (c, next) => {
+    await next();
+    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
+  });
+  app.use(guard);
+  app.get('/api/view', (c) => {
+    const request = requestOf(c);
+    if (views >= MOST_VIEWS) throw uiErrors.make('E_UI_FULL', { detail: String(MOST_VIEWS) });
+    views += 1;
+    const controller = new AbortController();
+    const ending = AbortSignal.any([signal, controller.signal]);
+    const onError = (error: unknown) => {
+      log.error({ error: errorMessage(error) }, 'a view failed');
+      return { kind: 'error', error: problemOf(error) };
+    };
+    const told = counted(viewStream(sources, request, viewer, ending), () => {
+      views -= 1;
+    });
+    const lines = ndjsonStream(told, { controller, onError, heartbeat: HEARTBEAT });
+    return c.body(lines, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  });
+  app.get('*', (c) => {
+    const file = files.get(c.req.path);
+    if (file === undefined) return c.text('there is no such page', 404);
+    const { body, type, isNamedByContent } = file;
+    const cache = isNamedByContent ? 'public, max-age=31536000, immutable' : 'no-cache';
+    return c.body(body, 200, { 'content-type': type, 'cache-control': cache });
+  });
+  app.all('*', (c) => c.text('nothing can be changed here', 405));
+  app.onError((error, c) => {
+    if (!isMembraneError(error)) log.error({ path: c.req.path, error: errorMessage(error) }, 'a request failed');
+    const status = statusOf(error);
+    // A page that failed to load says why as well.
+    return c.json({ error: problemOf(error) }, status);
+  });
+  return app;
+}
+
+/** However it ends, also before its first word. */
+async function* counted<T>(values: AsyncGenerator<T>, atEnd: () => void): AsyncGenerator<T> {
+  try {
+    yield* values;
+  } finally {
+    atEnd();
+  }
+}
+
+function requestOf(c: Context): ViewRequest {
+  const mutes = c.req.queries('mute') ?? [];
+  if (mutes.length > MOST_MUTES) throw uiErrors.make('E_UI_QUERY', { detail: `more than ${MOST_MUTES} mutes` });
+  const windowS = numberOf(c, 'window') ?? WINDOWS_S.usual;
+  if (windowS < WINDOWS_S.least || windowS > WINDOWS_S.most)
+    throw uiErrors.make('E_UI_QUERY', { detail: `window: ${WINDOWS_S.least} to ${WINDOWS_S.most} seconds` });
+  return {
+    query: queryOf(c.req.query('q') ?? ''),
+    // One that says nothing would mute everything.
+    mutes: mutes.filter((text) => text.trim() !== '').map(queryOf),
+    windowS,
+    until: numberOf(c, 'until'),
+  };
+}
+
+function queryOf(text: string): Query {
+  const query = parseQuery(text);
+  const [problem] = query.problems;
+  if (problem !== undefined) throw uiErrors.make('E_UI_QUERY', { detail: problem });
+  return query;
+}
+
+function numberOf(c: Context, name: string): number | undefined {
+  const text = c.req.query(name);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,16}(\.\d{1,6})?$/.test(text)) throw uiErrors.make('E_UI_QUERY', { detail: `${name} is not a number` });
+  return Number(text);
+}
+
+function problemOf(error: unknown) {
+  if (isMembraneError(error)) return { code: error.code, message: error.message, remedy: error.remedy };
+  // What it is may name what nobody else should know; the log has it.
+  return { code: 'E_UI_INTERNAL', message: 'the page failed', remedy: 'Its log says why.' };
+}
+
+function statusOf(error: unknown): 400 | 403 | 500 | 503 {
+  if (isMembraneError(error, 'E_UI_ORIGIN')) return 403;
+  if (isMembraneError(error, 'E_UI_FULL')) return 503;
+  return isMembraneError(error) ? 400 : 500;
+}

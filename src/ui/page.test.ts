@@ -1,0 +1,427 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Counted, Losses } from './messages.ts';
+import { PageStage, type Staged } from './testkit.ts';
+
+const CHROMIUM = ['/usr/lib/chromium/chromium', '/usr/bin/chromium'].find((path) => existsSync(path));
+/** To be looked at: what a test cannot judge. */
+const SHOTS = join(import.meta.dirname, '../../build/screenshots');
+if (CHROMIUM === undefined) console.warn('the page is not tried in a browser, this machine lacks chromium');
+
+const WEB = 'shop/web-7d4b9c6f5d-x2x7k';
+const API = 'shop/api-6c9f8d7b5c-kk2lp';
+const DB = 'shop/db-0';
+const TELLER = 'bank/teller-5f6d7c8b9d-zzx2q';
+const LEDGER = 'bank/ledger-0';
+const DNS = 'kube-system/coredns-5d78c9869d-2xw7m';
+/** What would run, steer a terminal, or turn what stands around it. */
+const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u001b[31m\u202e\u200b"\'&lt;';
+// oxlint-disable-next-line no-misleading-character-class: each of them by itself
+const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/;
+
+const PEOPLE: readonly Staged[] = [
+  ...[WEB, 'shop/web-7d4b9c6f5d-b4b4z', API, LEDGER, DNS].map(named),
+  { ...named(DB), enforced: { ingress: true, egress: true } },
+  { ...named(TELLER), enforced: { ingress: false, egress: false } },
+];
+
+function named(name: string): Staged {
+  const [namespace = '', pod = ''] = name.split('/');
+  return { namespace, pod };
+}
+
+describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
+  let browser: Browser;
+  let stage: PageStage;
+  /** Of all pages: what a browser or the page itself found wrong. */
+  const wrong: string[] = [];
+  const closing: (() => Promise<void>)[] = [];
+
+  beforeAll(async () => {
+    mkdirSync(SHOTS, { recursive: true });
+    browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
+    stage = await new PageStage(PEOPLE).start();
+    for (const { admin } of stage.agents) {
+      admin.state.tenants = [
+        { name: 'acme', namespaces: [{ name: 'shop' }], identities: 4, problems: [] },
+        { name: 'money', namespaces: [{ name: 'bank' }], identities: 2, problems: [] },
+        { name: 'system', namespaces: [{ name: 'kube-system' }], identities: 2, problems: [] },
+      ];
+      admin.state.services = { enabled: true, items: [serviceOf(stage.person(API).addr)] };
+    }
+    stage.denials.set(stage.person(API).addr, {
+      direction: 'ingress',
+      by: 'policies',
+      policies: ['NetworkPolicy shop/default-deny', 'NetworkPolicy shop/let-web-in'],
+      reason: '2 policies select shop/api, and none of their rules lets TCP 9090 in from bank/teller',
+      judged: 'then',
+      nearestMiss: {
+        policy: 'NetworkPolicy shop/let-web-in',
+        rule: 'ingress rule 0',
+        wants: 'port 8080',
+        because: 'it was 9090',
+      },
+    });
+    const now = Date.now();
+    for (let i = 0; i < 300; i += 1) traffic(now - 240_000 + i * 800, i);
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await stage?.stop();
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0).toReversed()) await close();
+    expect(wrong.splice(0)).toEqual([]);
+  });
+
+  function traffic(ms: number, i: number): void {
+    stage.flow(WEB, API, { ms });
+    if (i % 3 === 0) stage.flow(API, DB, { ms: ms + 3, destinationPort: 5432 });
+    if (i % 4 === 0) stage.flow(TELLER, LEDGER, { ms: ms + 5 });
+    if (i % 5 === 0) stage.drop(TELLER, API, { ms: ms + 7, destinationPort: 9090, sourcePort: 40_000 + i });
+    if (i % 7 === 0) stage.flow('shop/web-7d4b9c6f5d-b4b4z', DNS, { ms: ms + 9, protocol: 17, destinationPort: 53 });
+    if (i % 11 === 0) stage.drop(DB, 'world', { ms: ms + 11, hook: 'from-pod', reason: 'spoofed-ip' });
+    if (i % 6 === 0) stage.flow('world', WEB, { ms: ms + 12 });
+  }
+
+  /** `least`: so many flows are listed before it is looked at. */
+  async function open(path = '', options: BrowserContextOptions = {}, of = stage, least = 1): Promise<Page> {
+    const context = await browser.newContext({
+      viewport: { width: 1360, height: 860 },
+      reducedMotion: 'reduce',
+      ...options,
+    });
+    closing.push(async () => await context.close());
+    const page = await context.newPage();
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Canvas2D: Multiple readback'))
+        wrong.push(message.text());
+    });
+    page.on('pageerror', (error) => wrong.push(error.message));
+    // Nothing is asked of anybody else, not even for a font.
+    page.on('request', (request) => {
+      if (!request.url().startsWith(of.page.url)) wrong.push(`asks for ${request.url()}`);
+    });
+    await page.goto(of.page.url + path);
+    page.setDefaultTimeout(15_000);
+    await expect.poll(async () => (await counted(page)).listed, { timeout: 15_000 }).toBeGreaterThanOrEqual(least);
+    return page;
+  }
+
+  const shot = async (page: Page, name: string) => await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+  const rows = async (page: Page) =>
+    (await page.locator('.rows .row').allInnerTexts()).map((text) => text.replaceAll(/\s+/g, ' '));
+  const counted = async (page: Page) =>
+    JSON.parse((await page.locator('[data-counted]').getAttribute('data-counted')) ?? '{}') as Counted & Losses;
+  const search = (page: Page) => new URL(page.url()).searchParams;
+
+  it('shows a map of all tenants, and the flows beneath it', async () => {
+    const page = await open();
+    for (const name of ['api, 1 pod', 'web, 2 pods', 'ledger', 'coredns', 'world'])
+      await page.getByRole('button', { name }).first().waitFor();
+    await page.getByRole('button', { name: /^tenant acme, 3 places/ }).waitFor();
+    // Drops that repeat are one row, as many as came at a time: together all that there were.
+    const repeats = async () =>
+      (await rows(page))
+        .map((row) => Number(/dropped ?×(\d+) bank\/teller/.exec(row)?.[1] ?? 0))
+        .reduce((a, b) => a + b, 0);
+    await page.keyboard.press('2');
+    await page.locator('.table').evaluate((table) => table.scrollTo({ top: 0 }));
+    await expect.poll(repeats).toBeGreaterThanOrEqual(20);
+    await page.keyboard.press('1');
+    const { listed, unlisted, muted, unmatched, kernel, reader } = await counted(page);
+    const told = stage.agents.reduce((sum, { hub }) => sum + hub.stats().seen, 0);
+    expect([listed + unlisted + muted + unmatched, kernel + reader]).toEqual([told, 0]);
+    await expect.poll(async () => (await inked(page)).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await shot(page, 'map-light');
+    await page.getByRole('button', { name: /^Colours/ }).click();
+    await page.getByRole('button', { name: 'Colours: light' }).click();
+    await page.getByRole('button', { name: 'Colours: dark' }).waitFor();
+    await shot(page, 'map-dark');
+    await page.getByRole('button', { name: /^tenant acme/ }).click();
+    await page.getByRole('button', { name: 'web, 2 pods' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Unfold all' }).click();
+    await page.getByRole('button', { name: /web, 2 pods/ }).click();
+    const card = page.getByRole('complementary', { name: 'Place' });
+    await card.getByRole('button', { name: 'shop/api' }).waitFor();
+    expect(search(page).get('place')).toBe('shop/web');
+    await shot(page, 'place-dark');
+    await page.keyboard.press('Escape');
+    await card.waitFor({ state: 'detached' });
+    await page.getByText('1 that no policy selects').click();
+    await page.locator('.legend').getByRole('button', { name: 'bank/teller' }).click();
+    await card.getByText('everything: no policy selects it').first().waitFor();
+  });
+
+  it('says why a packet was dropped, and what came nearest', async () => {
+    const page = await open();
+    await page.locator('.rows .row', { hasText: 'policy-ingress' }).first().click();
+    const card = page.getByRole('complementary', { name: 'Flow' });
+    for (const text of [
+      'Dropped',
+      'none of their rules lets TCP 9090 in',
+      'NetworkPolicy shop/default-deny',
+      'port 8080',
+      'it was 9090',
+    ])
+      await card.getByText(text, { exact: false }).first().waitFor();
+    await card
+      .getByText('membrane policy trace --from bank/teller-5f6d7c8b9d-zzx2q --to shop/api-6c9f8d7b5c-kk2lp --port 9090')
+      .waitFor();
+    await shot(page, 'card');
+    await card.getByRole('button', { name: 'Only these two' }).click();
+    await expect.poll(async () => (await rows(page)).every((row) => row.includes('policy-ingress'))).toBe(true);
+    expect(search(page).get('q')).toBe(`from:${TELLER} to:${API}`);
+    await page.goBack();
+    await expect.poll(async () => (await rows(page)).length).toBeGreaterThan(5);
+    await page.locator('.rows .row', { hasText: 'spoofed-ip' }).first().click();
+    await card.getByText('spoofed-ip').first().waitFor();
+    await card.getByRole('button', { name: 'Mute' }).click();
+    await expect.poll(async () => (await rows(page)).filter((row) => row.includes('spoofed-ip'))).toEqual([]);
+    await expect.poll(async () => (await counted(page)).muted).toBe(28);
+    expect(search(page).getAll('mute')).toEqual([`from:${DB} to:192.0.2.7 reason:spoofed-ip`]);
+    await page.getByRole('button', { name: /^Remove the mute/ }).click();
+    await expect.poll(async () => (await counted(page)).muted).toBe(0);
+  });
+
+  it('filters by what the address says, and says what it cannot read', async () => {
+    const page = await open('?view=flows&q=ns:bank+-verdict:forwarded+or+port:53');
+    await page.getByRole('button', { name: 'Remove the filter port:53' }).waitFor();
+    const shown = await rows(page);
+    expect(shown.length).toBeGreaterThan(10);
+    for (const row of shown) expect(row).toMatch(/dropped.*bank\/teller|53\/UDP/);
+    await page.getByRole('button', { name: 'Remove the filter port:53' }).click();
+    expect(search(page).get('q')).toBe('ns:bank -verdict:forwarded');
+    await page.reload();
+    await expect.poll(async () => (await rows(page)).every((row) => row.includes('dropped'))).toBe(true);
+    await page.keyboard.press('/');
+    await page.keyboard.type(' verdct:x');
+    await page.getByText('there is no field "verdct"').waitFor();
+    expect(await page.getByRole('button', { name: 'Filter', exact: true }).isDisabled()).toBe(true);
+    await page.locator('#query').fill('type:open to:shop/db');
+    await page.keyboard.press('Enter');
+    await expect.poll(async () => (await rows(page)).every((row) => row.includes('5432/TCP'))).toBe(true);
+    await shot(page, 'flows');
+  });
+
+  it('shows what happens as it happens, and waits for who reads', async () => {
+    const page = await open('?view=flows&q=to:shop/db+-port:5432', {}, stage, 0);
+    expect(await rows(page)).toEqual([]);
+    stage.drop(LEDGER, DB, { destinationPort: 6_379 });
+    await expect.poll(async () => await rows(page)).toHaveLength(1);
+    await page.locator('.rows .row').click();
+    stage.drop(LEDGER, DB, { destinationPort: 6_380 });
+    await page.getByRole('button', { name: '1 newer' }).waitFor();
+    expect(await rows(page)).toHaveLength(1);
+    await page.getByRole('button', { name: '1 newer' }).click();
+    expect(await rows(page)).toEqual([expect.stringContaining('6380/TCP'), expect.stringContaining('6379/TCP')]);
+  });
+
+  it('is used by the keyboard alone', async () => {
+    const page = await open();
+    await page.keyboard.press('2');
+    await expect.poll(() => search(page).get('view')).toBe('flows');
+    await page.getByRole('grid').focus();
+    await page.keyboard.press('ArrowDown');
+    const card = page.getByRole('complementary', { name: 'Flow' });
+    await card.waitFor();
+    const first = await card.innerText();
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(async () => await card.innerText()).not.toBe(first);
+    await page.keyboard.press('Escape');
+    await card.waitFor({ state: 'detached' });
+    await page.keyboard.press('3');
+    await page.getByText('ClusterIP 10.96.0.7:80/TCP').waitFor();
+    await page.getByRole('button', { name: 'shop/api' }).click();
+    await page.getByText('shop/front').first().waitFor();
+    await shot(page, 'services');
+  });
+
+  it('goes back in time, and on', async () => {
+    const page = await open('?view=flows');
+    const slider = page.getByRole('slider', { name: 'Look at another time' });
+    expect(await slider.getAttribute('aria-valuetext')).toContain('now');
+    await page.getByRole('button', { name: 'A window back' }).click();
+    await page.getByRole('button', { name: 'A window back' }).click();
+    await expect.poll(() => Number(search(page).get('until'))).toBeGreaterThan(0);
+    const until = Number(search(page).get('until'));
+    const within = async () => {
+      const shown = await rows(page);
+      const text = (ms: number) => new Date(ms).toTimeString().slice(0, 8);
+      return (
+        shown.length > 10 &&
+        shown.every((row) => row.slice(0, 8) <= text(until) && row.slice(0, 8) >= text(until - 60_000))
+      );
+    };
+    await expect.poll(within).toBe(true);
+    await shot(page, 'past');
+    stage.flow(WEB, API, { destinationPort: 1_234 });
+    await slider.focus();
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(() => Number(search(page).get('until'))).toBeLessThan(until);
+    await page.getByRole('button', { name: 'go live' }).click();
+    await expect.poll(async () => (await rows(page))[0] ?? '').toContain('1234/TCP');
+    expect(search(page).get('until')).toBeNull();
+  });
+
+  it('has a name for everything that can be used, and no more width than a phone', async () => {
+    const page = await open('', { viewport: { width: 390, height: 844 }, hasTouch: true, colorScheme: 'dark' });
+    await page.getByRole('button', { name: /web, 2 pods/ }).waitFor();
+    expect(await nameless(page)).toEqual([]);
+    await shot(page, 'phone-map');
+    await page.getByRole('button', { name: 'Flows', exact: true }).tap();
+    await page.locator('.rows .row.dropped').first().tap();
+    await page.getByRole('complementary', { name: 'Flow' }).waitFor();
+    await shot(page, 'phone-card');
+    await page.getByRole('button', { name: 'Close' }).tap();
+    await shot(page, 'phone-flows');
+    for (const view of ['map', 'flows', 'services']) {
+      await page.goto(`${stage.page.url}?view=${view}`);
+      await page.waitForSelector('main > section');
+      expect(await page.evaluate('document.documentElement.scrollWidth'), view).toBeLessThanOrEqual(390);
+    }
+  });
+
+  it('is harmed by no name', async () => {
+    const people = ['a', 'b'].map((pod) => ({
+      namespace: `ns${HOSTILE}`,
+      pod: pod + HOSTILE,
+      labels: [`k8s:${HOSTILE}=${HOSTILE}`],
+    }));
+    const hostile = await new PageStage(people, { nodes: 1 }).start();
+    closing.push(async () => await hostile.stop());
+    const [one = '', other = ''] = people.map(({ namespace, pod }) => `${namespace}/${pod}`);
+    for (const { admin } of hostile.agents) {
+      const { status } = admin.state;
+      if (status !== undefined) admin.state.status = { ...status, cluster: HOSTILE, node: HOSTILE };
+      admin.state.tenants = [
+        { name: HOSTILE, closed: HOSTILE, namespaces: [{ name: `ns${HOSTILE}` }], identities: 1, problems: [HOSTILE] },
+      ];
+      const service = serviceOf(hostile.person(other).addr);
+      admin.state.services = {
+        enabled: true,
+        items: [{ ...service, namespace: HOSTILE, name: HOSTILE, problems: [{ reason: HOSTILE, message: HOSTILE }] }],
+      };
+    }
+    hostile.denials.set(hostile.person(other).addr, {
+      direction: 'ingress',
+      by: 'policies',
+      policies: [HOSTILE],
+      reason: HOSTILE,
+      nearestMiss: { policy: HOSTILE, rule: HOSTILE, wants: HOSTILE, because: HOSTILE },
+    });
+    hostile.drop(one, other);
+    hostile.flow(one, other);
+    const page = await open('', {}, hostile);
+    await page.locator('.rows .row.dropped').click();
+    await page.getByText('Nearest miss').waitFor();
+    await shot(page, 'hostile');
+    const seen = [await everything(page)];
+    for (const name of ['Only these two', 'Only this reason', 'Mute']) await page.getByRole('button', { name }).click();
+    await page.getByRole('button', { name: /^Remove the mute/ }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.goto(hostile.page.url);
+    await page.locator('.chip-place').first().click();
+    seen.push(await everything(page));
+    await page.keyboard.press('3');
+    await page.waitForSelector('.services article');
+    seen.push(await everything(page));
+    for (const { texts, elements, hacked } of seen) {
+      expect(hacked).toBe(false);
+      expect(elements).toEqual([]);
+      expect(texts.filter((text) => UNSAFE.test(text))).toEqual([]);
+      expect(texts.some((text) => text.includes('\\u202e'))).toBe(true);
+    }
+    wrong.splice(0, wrong.length, ...wrong.filter((text) => !text.includes('net::')));
+  });
+
+  it('says that an agent, or the server, does not answer, and goes on when it does', async () => {
+    const alone = await new PageStage(PEOPLE.slice(0, 2), { nodes: 1 }).start();
+    alone.flow(WEB, 'shop/web-7d4b9c6f5d-b4b4z');
+    const page = await open('', {}, alone);
+    const { url } = alone.page;
+    await alone.stop();
+    await page.getByRole('alert').getByText('does not answer').waitFor();
+    const again = await new PageStage(PEOPLE.slice(0, 2), { nodes: 1, port: Number(new URL(url).port) }).start();
+    closing.push(async () => await again.stop());
+    again.flow(WEB, 'shop/web-7d4b9c6f5d-b4b4z', { destinationPort: 4_321 });
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await expect.poll(async () => (await rows(page))[0] ?? '').toContain('4321/TCP');
+    // A browser says of each try that nobody answered.
+    wrong.splice(0, wrong.length, ...wrong.filter((text) => !/net::|Failed to load/.test(text)));
+  });
+
+  it('shows a thousand workloads', async () => {
+    const people = Array.from({ length: 1_000 }, (_, i) => ({
+      namespace: `team-${String(Math.floor(i / 50)).padStart(2, '0')}`,
+      pod: `svc${i}`,
+      enforced: { ingress: i % 9 !== 0, egress: i % 3 === 0 && i % 9 !== 0 },
+    }));
+    const large = await new PageStage(people).start();
+    closing.push(async () => await large.stop());
+    const name = (i: number) => `${people[i % 1_000]?.namespace}/${people[i % 1_000]?.pod}`;
+    for (let i = 0; i < 4_000; i += 1) {
+      const to = i % 4 === 0 ? i * 17 + 50 : i + 1;
+      if (i % 40 === 0) large.drop(name(i), name(to), { destinationPort: 22 });
+      else large.flow(name(i), name(to));
+    }
+    const page = await open('', {}, large);
+    await expect.poll(async () => await page.locator('.chip-place').count(), { timeout: 15_000 }).toBe(1_000);
+    await expect.poll(async () => (await inked(page)).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await shot(page, 'thousand');
+    await page.locator('.chip-place').nth(123).click();
+    await page.getByRole('complementary', { name: 'Place' }).waitFor();
+    await shot(page, 'thousand-one');
+    await page.getByRole('button', { name: 'Fold all' }).click();
+    await expect.poll(async () => await page.locator('.chip-place').count()).toBe(0);
+    await shot(page, 'thousand-folded');
+  });
+});
+
+/** The colours of the lines that are drawn on the map. */
+const inked = async (page: Page) =>
+  await page.evaluate<string[]>(`(() => {
+    const canvas = document.querySelector('.viewport canvas');
+    if (canvas === null || canvas.width === 0) return [];
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const found = new Set();
+    for (let i = 0; i < data.length; i += 4)
+      if (data[i + 3] > 100) found.add(data[i] > data[i + 1] ? 'dropped' : 'forwarded');
+    return [...found];
+  })()`);
+
+/** All that is written or said, and elements that nobody of us made. Parts of classes are ours. */
+const everything = async (page: Page) =>
+  await page.evaluate<{ texts: string[]; elements: string[]; hacked: boolean }>(`(() => {
+    const texts = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode() !== null) texts.push(walker.currentNode.textContent);
+    for (const element of document.querySelectorAll('#app *'))
+      for (const { name, value } of element.attributes) if (name !== 'class') texts.push(value);
+    const elements = [...document.querySelectorAll('#app script, #app iframe, #app img:not([src="/favicon.svg"])')];
+    return { texts, elements: elements.map(({ outerHTML }) => outerHTML), hacked: 'hacked' in window };
+  })()`);
+
+const nameless = async (page: Page) =>
+  await page.evaluate<string[]>(`[...document.querySelectorAll('button, input, select, [tabindex]')]
+    .filter((element) => !(element.getAttribute('aria-label') ?? element.textContent ?? '').trim())
+    .filter((element) => element.labels?.length !== 1)
+    .map(({ outerHTML }) => outerHTML)`);
+
+function serviceOf(address: string) {
+  return {
+    namespace: 'shop',
+    name: 'front',
+    type: 'ClusterIP',
+    state: 'applied' as const,
+    steering: [],
+    frontends: [
+      { kind: 'ClusterIP' as const, address: '10.96.0.7', port: 80, protocol: 'TCP', served: true, backends: 1 },
+    ],
+    backends: [{ address, port: 8080, protocol: 'TCP', state: 'ready' as const, local: true }],
+    backendCount: 1,
+    problems: [],
+  };
+}

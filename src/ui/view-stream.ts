@@ -1,0 +1,134 @@
+import { type Signal, systemClock } from '../base/index.ts';
+import type { Flow } from '../model/index.ts';
+import type { AgentList } from './agent-links.ts';
+import { type FlowFeed, type FlowListener, noLoss } from './flow-feed.ts';
+import { flowTest } from './flow-match.ts';
+import type { InventoryWatch } from './inventory.ts';
+import { Listing } from './listing.ts';
+import type { PageMessage } from './messages.ts';
+import { tellPast } from './past-flows.ts';
+import { placeOf } from './place.ts';
+import type { Query } from './query.ts';
+import { FlowTotals } from './totals.ts';
+
+/** A page draws no more often than anybody sees. */
+const TICK_MS = 250;
+const LIMITS = { forwarded: 50, kinds: 200 };
+/** What a table of the past, or one that just opened and is told of what is kept, begins with. */
+const FIRST_TICKS = 4;
+const FIRST_LIMITS = { forwarded: 1_000, kinds: 1_000 };
+
+/** Who looks, and what they may see of a flow: the whole of it, a part, or nothing. */
+export type Viewer = { readonly name: string; readonly sees: (flow: Flow) => Flow | undefined };
+
+export type ViewRequest = {
+  readonly query: Query;
+  /** A flow that matches any of them is counted and not shown. */
+  readonly mutes: readonly Query[];
+  readonly windowS: number;
+  /** ms since the epoch: the window that ends there, out of what agents keep. Undefined: now, and on. */
+  readonly until: number | undefined;
+};
+
+export type ViewSources = {
+  readonly agents: AgentList;
+  readonly feed: FlowFeed;
+  readonly inventory: InventoryWatch;
+  readonly version: string;
+};
+
+/** What one page is told, from the beginning to when it goes away. What a slow page does not take is summed up, not kept. */
+export async function* viewStream(
+  sources: ViewSources,
+  { query, mutes, windowS, until }: ViewRequest,
+  viewer: Viewer,
+  ending: AbortSignal,
+): AsyncGenerator<readonly PageMessage[]> {
+  const { agents, feed, inventory, version } = sources;
+  const matches = flowTest(query);
+  const muted = mutes.map(flowTest);
+  const totals = new FlowTotals(windowS);
+  const lost = noLoss();
+  const listing = new Listing(FIRST_LIMITS);
+  const listener: FlowListener = {
+    flow: (whole) => {
+      const flow = viewer.sees(whole);
+      if (flow === undefined) return;
+      if (!matches(flow)) listing.pass();
+      else if (muted.some((test) => test(flow))) listing.mute();
+      else {
+        const from = placeOf(flow.source);
+        const to = placeOf(flow.destination);
+        // A line of the map leads from whoever opened, also of what is told by an answer.
+        if (flow.isReply) totals.push(flow, to, from);
+        else totals.push(flow, from, to);
+        listing.push(flow, from, to);
+      }
+    },
+    lost: (place, count) => {
+      lost[place] += count;
+    },
+  };
+  const state = (now: number): PageMessage[] => {
+    const rows = listing.take();
+    const taken = totals.take(now);
+    return [
+      ...(taken.whole || taken.edges.length > 0 || taken.moments.length > 0
+        ? [{ kind: 'totals' as const, until: now, ...taken }]
+        : []),
+      ...(rows.length === 0 ? [] : [{ kind: 'rows' as const, rows }]),
+      { kind: 'counted' as const, counted: listing.counted, lost: { ...lost } },
+    ];
+  };
+  const endWatch = inventory.watch();
+  const news = new News(inventory.changed);
+  const ends = [endWatch, () => news.end()];
+  try {
+    await inventory.look();
+    const now = systemClock.now();
+    yield [{ kind: 'hello', version, cluster: inventory.cluster, who: viewer.name, now }];
+    yield [{ kind: 'inventory', inventory: inventory.now }];
+    if (until !== undefined) {
+      const more = await tellPast(agents.all, { since: until - windowS * 1_000, until, signal: ending }, listener);
+      yield [...state(until), { kind: 'end', more }];
+      return;
+    }
+    ends.push(feed.listen(listener));
+    let before = '';
+    for (let tick = 0; !ending.aborted; tick += 1) {
+      if (tick === FIRST_TICKS) listing.limit(LIMITS);
+      const messages = state(systemClock.now());
+      if (news.take()) messages.push({ kind: 'inventory', inventory: inventory.now });
+      // Nothing new: a quiet cluster sends nothing but a sign of life.
+      const text = messages.length === 1 ? JSON.stringify(messages) : '';
+      if (text === '' || text !== before) yield messages;
+      before = text;
+      await systemClock.sleep(TICK_MS, ending).catch(() => undefined);
+    }
+  } finally {
+    for (const end of ends) end();
+  }
+}
+
+class News {
+  readonly #signal: Signal;
+  #isNew = false;
+  readonly #note = (): void => {
+    this.#isNew = true;
+  };
+
+  constructor(signal: Signal) {
+    this.#signal = signal;
+    signal.listen(this.#note);
+  }
+
+  take(): boolean {
+    const isNew = this.#isNew;
+    this.#isNew = false;
+    return isNew;
+  }
+
+  end(): void {
+    this.#signal.unlisten(this.#note);
+  }
+}

@@ -1,0 +1,61 @@
+import { useEffect } from 'preact/hooks';
+import { address, go, VIEWS } from './address.ts';
+import { Card } from './card.tsx';
+import { FilterBar } from './filter-bar.tsx';
+import { FlowTable } from './flow-table.tsx';
+import { Header } from './header.tsx';
+import { MapView } from './map/map-view.tsx';
+import { select, selected } from './selection.ts';
+import { Services } from './services.tsx';
+import { Timeline } from './timeline.tsx';
+
+const TITLES = { map: 'Map', flows: 'Flows', services: 'Services' } as const;
+
+export function App() {
+  const { view, place } = address.value;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const isTyping = event.target instanceof HTMLInputElement && event.target.type !== 'range';
+      if (event.key === 'Escape') {
+        if (isTyping) return;
+        select(undefined);
+        if (address.peek().place !== undefined) go({ place: undefined });
+      }
+      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === '/') {
+        event.preventDefault();
+        document.querySelector<HTMLInputElement>('#query')?.focus();
+      }
+      const chosen = VIEWS[Number(event.key) - 1];
+      if (chosen !== undefined) go({ view: chosen });
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+  const hasCard = selected.value !== undefined || place !== undefined;
+  return (
+    <div class={`page view-${view}${hasCard ? ' with-card' : ''}`}>
+      <Header />
+      <nav class="views" aria-label="Views">
+        {VIEWS.map((name, index) => (
+          <button
+            key={name}
+            type="button"
+            aria-current={view === name ? 'page' : undefined}
+            title={`Key ${index + 1}`}
+            onClick={() => go({ view: name })}
+          >
+            {TITLES[name]}
+          </button>
+        ))}
+      </nav>
+      <FilterBar />
+      <Timeline />
+      <main>
+        {view === 'map' && <MapView />}
+        {view === 'services' ? <Services /> : <FlowTable />}
+      </main>
+      {hasCard && <Card />}
+    </div>
+  );
+}

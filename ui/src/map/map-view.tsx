@@ -1,0 +1,274 @@
+import { signal } from '@preact/signals';
+import { memo } from 'preact/compat';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { address, go, narrow } from '../address.ts';
+import { Name, plain } from '../name.tsx';
+import { termOf } from '../place-card.tsx';
+import { painted } from '../theme.ts';
+import { number } from '../words.ts';
+import { inventory, isLoading, pairs } from '../world.ts';
+import { fitted, steer, zoomed } from './camera.ts';
+import { islandsOf } from './islands.ts';
+import { type Box, type Chip, type IslandBox, layOut } from './layout.ts';
+import { anchorsOf, type Line, linesOf } from './lines.ts';
+import { type Camera, lineAt, paint } from './paint.ts';
+
+const folded = signal<ReadonlySet<string>>(new Set());
+const hovered = signal<string | undefined>(undefined);
+
+function fold(key: string): void {
+  const next = new Set(folded.value);
+  if (!next.delete(key)) next.add(key);
+  folded.value = next;
+}
+
+export function MapView() {
+  const view = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const world = useRef<HTMLDivElement>(null);
+  const camera = useRef<Camera>({ x: 0, y: 0, k: 1 });
+  const wasMoved = useRef(false);
+  const lines = useRef<readonly Line[]>([]);
+  const [size, setSize] = useState({ width: 1_000, height: 600 });
+
+  const told = inventory.value;
+  const talk = pairs.value;
+  // Who talks changes seldom, how much always: what is laid out follows the first only.
+  const talking = [...new Set(talk.flatMap(({ from, to }) => [from.key, to.key]))].sort().join('\n');
+  const aspect = size.width < 640 ? 0.7 : size.width / Math.max(1, size.height);
+  const closed = folded.value;
+  const layout = useMemo(
+    () => layOut(islandsOf(told, new Set(talking === '' ? [] : talking.split('\n'))), closed, Math.min(2.6, aspect)),
+    [told, talking, closed, Math.round(aspect * 4)],
+  );
+  const anchors = useMemo(() => anchorsOf(layout), [layout]);
+  const { place } = address.value;
+  const focus = hovered.value ?? place;
+
+  const redraw = (): void => {
+    const { x, y, k } = camera.current;
+    if (world.current !== null) {
+      world.current.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
+      world.current.style.setProperty('--far', String(Math.max(1, 0.62 / k)));
+      world.current.classList.toggle('far', k < 0.55);
+    }
+    if (canvas.current === null) return;
+    const near = focus === undefined ? [] : [anchors.get(focus)?.key ?? focus];
+    paint(canvas.current, lines.current, camera.current, new Set(near));
+  };
+  const frame = useRef(0);
+  const draw = useRef(redraw);
+  draw.current = redraw;
+  const later = (): void => {
+    if (frame.current !== 0) return;
+    frame.current = requestAnimationFrame(() => {
+      frame.current = 0;
+      draw.current();
+    });
+  };
+  const move = (next: Camera): void => {
+    camera.current = next;
+    wasMoved.current = true;
+    later();
+  };
+  const fit = (): void => {
+    camera.current = fitted(layout, size);
+    wasMoved.current = false;
+    later();
+  };
+  const colours = painted.value;
+  useEffect(() => {
+    lines.current = linesOf(talk, anchors, focus);
+    later();
+  }, [talk, anchors, focus, colours]);
+  // Nobody who found a place loses it because something came.
+  useEffect(() => {
+    if (!wasMoved.current) fit();
+  }, [layout.width, layout.height, size]);
+  useEffect(() => {
+    const element = view.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(() => setSize({ width: element.clientWidth, height: element.clientHeight }));
+    observer.observe(element);
+    const end = steer(element, {
+      camera: () => camera.current,
+      move,
+      click: (x, y) => {
+        const { k, x: left, y: top } = camera.current;
+        const line = lineAt(lines.current, { x: (x - left) / k, y: (y - top) / k }, k);
+        if (line === undefined) go({ place: undefined });
+        else narrow(...boxTerms(line));
+      },
+    });
+    return () => {
+      observer.disconnect();
+      end();
+      cancelAnimationFrame(frame.current);
+    };
+  }, []);
+
+  const unselected = told.workloads.filter(({ enforced }) => enforced.ingress === 'none' && enforced.egress === 'none');
+  const dropping = talk.filter(({ dropped }) => dropped > 0);
+  const centre = { x: size.width / 2, y: size.height / 2 };
+  return (
+    <section class="map" aria-label="Map">
+      <div ref={view} class="viewport">
+        <canvas ref={canvas} aria-hidden="true" />
+        <div ref={world} class="world" style={{ width: `${layout.width}px`, height: `${layout.height}px` }}>
+          <Islands islands={layout.islands} place={place} />
+        </div>
+        {layout.islands.length === 0 && <p class="empty">{isLoading.value ? 'Looking ...' : 'Nobody is here yet.'}</p>}
+      </div>
+      <div class="tools">
+        <button
+          type="button"
+          aria-label="Nearer"
+          title="Nearer"
+          onClick={() => move(zoomed(camera.current, 1.3, centre))}
+        >
+          +
+        </button>
+        <button
+          type="button"
+          aria-label="Further"
+          title="Further"
+          onClick={() => move(zoomed(camera.current, 1 / 1.3, centre))}
+        >
+          −
+        </button>
+        <button type="button" aria-label="All of it" title="All of it" onClick={fit}>
+          ⤢
+        </button>
+        <button
+          type="button"
+          onClick={() => {
+            folded.value = closed.size > 0 ? new Set() : new Set(layout.islands.map(({ key }) => key));
+          }}
+        >
+          {closed.size > 0 ? 'Unfold' : 'Fold'} all
+        </button>
+      </div>
+      <div class="legend">
+        <span class="forwarded">forwarded</span>
+        <span class="dropped">dropped{dropping.length > 0 ? `, ${number(dropping.length)} pairs` : ''}</span>
+        <details class="open">
+          <summary>{number(unselected.length)} that no policy selects</summary>
+          <ul>
+            {unselected.slice(0, 200).map(({ key }) => (
+              <li key={key}>
+                <button type="button" class="link" onClick={() => go({ place: key })}>
+                  <Name text={key} />
+                </button>
+              </li>
+            ))}
+          </ul>
+        </details>
+      </div>
+    </section>
+  );
+}
+
+/** What a line stands for, as a filter: a place, or all of a namespace, or of an island's. */
+function boxTerms({ from, to }: Line): string[] {
+  const of = (field: 'from' | 'to', key: string): string[] => {
+    const namespace = /^(?:ns|tenant):[^ ]* (.+)$/.exec(key)?.[1] ?? /^ns:([^ ]+)$/.exec(key)?.[1];
+    if (namespace !== undefined) return [termOf(field, `${namespace}/?`)];
+    if (!/^(tenant:|outside)/.test(key)) return [termOf(field, key)];
+    const names = inventory.peek().tenants.find(({ name }) => key === `tenant:${name}`)?.namespaces ?? [];
+    return names.length === 0 ? [] : [`${field}:${names.map((name) => `${name}/`).join(',')}`];
+  };
+  return [...of('from', from), ...of('to', to)];
+}
+
+type IslandsProps = { readonly islands: readonly IslandBox[]; readonly place: string | undefined };
+
+/** A thousand of them: drawn anew only when there are others, or another one is chosen. */
+const Islands = memo(({ islands, place }: IslandsProps) => (
+  <>
+    {islands.map((island) => (
+      <Island key={island.key} island={island} place={place} />
+    ))}
+  </>
+));
+
+const placed = ({ x, y, w, h }: Box) => ({ left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+
+function Island({ island, place }: { readonly island: IslandBox; readonly place: string | undefined }) {
+  const { key, title, closed, box, boxes, isFolded, size } = island;
+  const kind = key.startsWith('tenant:') ? 'tenant' : key.startsWith('ns:') ? 'namespace' : 'outside';
+  return (
+    <>
+      <div
+        class={`island ${kind}${isFolded ? ' folded' : ''}${closed === undefined ? '' : ' closed'}`}
+        style={placed(box)}
+      />
+      <button
+        type="button"
+        class="title"
+        style={{ left: `${box.x}px`, top: `${box.y}px`, width: `${box.w}px` }}
+        aria-expanded={!isFolded}
+        aria-label={`${kind} ${plain(title)}, ${size} ${size === 1 ? 'place' : 'places'}${closed === undefined ? '' : `, closed: ${plain(closed)}`}`}
+        title={plain(closed ?? `${isFolded ? 'Unfold' : 'Fold'} ${title}`)}
+        onClick={() => fold(key)}
+      >
+        <span aria-hidden="true">{isFolded ? '▸' : '▾'}</span> <Name text={title} />
+        <small>{size}</small>
+      </button>
+      {boxes.map(({ name, box: space, chips }) => (
+        <div key={name}>
+          {(boxes.length > 1 || (name !== title && name !== '')) && (
+            <div class="space" style={placed(space)}>
+              <Name text={name} />
+            </div>
+          )}
+          {chips.map((chip) => (
+            <ChipButton key={chip.key} chip={chip} isChosen={chip.key === place} />
+          ))}
+        </div>
+      ))}
+    </>
+  );
+}
+
+const ChipButton = memo(({ chip, isChosen }: { readonly chip: Chip; readonly isChosen: boolean }) => {
+  const { key, name, workload, isGone, isDot, box } = chip;
+  const { ingress, egress } = workload?.enforced ?? {};
+  const isOpen = ingress === 'none' && egress === 'none';
+  const words = [
+    key.replace('reserved:', ''),
+    ...(workload === undefined ? [] : [`${workload.pods} ${workload.pods === 1 ? 'pod' : 'pods'}`]),
+    ...(isOpen ? ['no policy selects it'] : []),
+    ...(isGone ? ['gone'] : []),
+    ...(workload?.trouble === undefined ? [] : [workload.trouble]),
+  ].join(', ');
+  const classes = [
+    'chip-place',
+    isDot && 'dot',
+    isOpen && 'open',
+    isGone && 'gone',
+    workload?.trouble !== undefined && 'trouble',
+    workload === undefined && 'other',
+  ];
+  return (
+    <button
+      type="button"
+      class={classes.filter(Boolean).join(' ')}
+      style={placed(box)}
+      aria-pressed={isChosen}
+      aria-label={plain(words)}
+      title={plain(words)}
+      onClick={() => go({ place: isChosen ? undefined : key })}
+      onMouseEnter={() => (hovered.value = key)}
+      onMouseLeave={() => (hovered.value = undefined)}
+      onFocus={() => (hovered.value = key)}
+      onBlur={() => (hovered.value = undefined)}
+    >
+      {!isDot && (
+        <>
+          <Name text={name} />
+          {workload !== undefined && workload.pods > 1 && <small>×{workload.pods}</small>}
+        </>
+      )}
+    </button>
+  );
+});

@@ -1,0 +1,47 @@
+import { go } from './address.ts';
+import { Name } from './name.tsx';
+import { number } from './words.ts';
+import { inventory } from './world.ts';
+
+export function Services() {
+  const { services } = inventory.value;
+  return (
+    <section class="services" aria-label="Services">
+      {services.length === 0 && <p class="empty">There is no Service, or the agents do not serve them.</p>}
+      {services.map((service) => (
+        <article key={`${service.namespace}/${service.name}`} class={service.problems.length > 0 ? 'trouble' : ''}>
+          <h3>
+            <Name text={`${service.namespace}/${service.name}`} /> <small>{service.type}</small>
+            {service.state !== 'applied' && <small class="state">{service.state}</small>}
+          </h3>
+          <ul class="ports">
+            {service.ports.map((port) => (
+              <li key={port}>
+                <code>
+                  <Name text={port} />
+                </code>
+              </li>
+            ))}
+          </ul>
+          <p>
+            {service.backendCount === 0 ? (
+              <span class="dropped">no backend</span>
+            ) : (
+              `${number(service.backendCount)} backends: `
+            )}
+            {service.backends.map((key) => (
+              <button key={key} type="button" class="chip" onClick={() => go({ place: key })}>
+                <Name text={key} />
+              </button>
+            ))}
+          </p>
+          {service.problems.map((problem) => (
+            <p key={problem} class="dropped">
+              <Name text={problem} />
+            </p>
+          ))}
+        </article>
+      ))}
+    </section>
+  );
+}

@@ -1,0 +1,143 @@
+import { batch, effect, signal } from '@preact/signals';
+import type { Counted, Inventory, Losses, PageMessage, Place, Row } from '../../src/ui/messages.ts';
+import { address } from './address.ts';
+import { type Ending, follow } from './stream.ts';
+
+/** More than anybody scrolls through; a filter or another time shows the rest. */
+const MOST_ROWS = 5_000;
+const MOST_MOMENTS = 900;
+
+export type Tally = { readonly forwarded: number; readonly dropped: number };
+export type Pair = Tally & { readonly from: Place; readonly to: Place };
+
+const NOTHING: Inventory = { nodes: [], tenants: [], workloads: [], services: [], policies: 0 };
+
+export const hello = signal<Extract<PageMessage, { kind: 'hello' }> | undefined>(undefined);
+export const inventory = signal<Inventory>(NOTHING);
+/** Newest first. */
+export const rows = signal<readonly Row[]>([]);
+export const pairs = signal<readonly Pair[]>([]);
+export const moments = signal<ReadonlyMap<number, Tally>>(new Map());
+export const counted = signal<Counted>({ listed: 0, unlisted: 0, muted: 0, unmatched: 0 });
+export const lost = signal<Losses>({ kernel: 0, store: 0, reader: 0 });
+/** Why nothing comes; undefined: it does. */
+export const broken = signal<Ending | undefined>(undefined);
+/** Of a past that is told: whether all of it is. */
+export const past = signal<'all' | 'newest' | undefined>(undefined);
+export const isLoading = signal(true);
+
+let places: Place[] = [];
+let edges = new Map<number, Tally>();
+const ID_BITS = 2 ** 20;
+
+function reset(keepShown: boolean): void {
+  places = [];
+  edges = new Map();
+  rows.value = [];
+  if (!keepShown) pairs.value = [];
+  past.value = undefined;
+  isLoading.value = true;
+}
+
+function take(messages: readonly PageMessage[]): void {
+  batch(() => {
+    const found: Row[] = [];
+    let isNew = false;
+    for (const message of messages) {
+      switch (message.kind) {
+        case 'hello':
+          hello.value = message;
+          break;
+        case 'inventory':
+          inventory.value = message.inventory;
+          break;
+        case 'totals':
+          isNew = true;
+          if (message.whole) edges = new Map();
+          for (const place of message.places) places[place.id] = place;
+          for (const [from, to, forwarded, dropped] of message.edges) {
+            if (forwarded + dropped === 0) edges.delete(from * ID_BITS + to);
+            else edges.set(from * ID_BITS + to, { forwarded, dropped });
+          }
+          if (message.moments.length > 0) addMoments(message.moments);
+          break;
+        case 'rows':
+          found.push(...message.rows);
+          break;
+        case 'counted':
+          counted.value = message.counted;
+          lost.value = message.lost;
+          isLoading.value = false;
+          break;
+        case 'end':
+          past.value = message.more ? 'newest' : 'all';
+          break;
+        case 'alive':
+        case 'error':
+          break;
+      }
+    }
+    if (found.length > 0) rows.value = newestFirst([...found.reverse(), ...rows.value]).slice(0, MOST_ROWS);
+    if (isNew) pairs.value = pairsNow();
+  });
+}
+
+/** Nodes are as late as they are: what comes of one may be older than what came of another. */
+function newestFirst(all: readonly Row[]): readonly Row[] {
+  const isOrdered = all.every(({ flow }, i) => i === 0 || flow.time <= (all[i - 1]?.flow.time ?? 0));
+  return isOrdered ? all : all.toSorted((a, b) => b.flow.time - a.flow.time);
+}
+
+function pairsNow(): Pair[] {
+  const all: Pair[] = [];
+  for (const [key, tally] of edges) {
+    const from = places[Math.floor(key / ID_BITS)];
+    const to = places[key % ID_BITS];
+    if (from !== undefined && to !== undefined) all.push({ from, to, ...tally });
+  }
+  return all;
+}
+
+/** Those of a time that was looked at before stay: the line goes on where it is. */
+function addMoments(told: readonly (readonly [number, number, number])[]): void {
+  const next = new Map(moments.value);
+  for (const [second, forwarded, dropped] of told) next.set(second, { forwarded, dropped });
+  if (next.size > 2 * MOST_MOMENTS) {
+    for (const second of [...next.keys()].sort((a, b) => a - b).slice(0, next.size - MOST_MOMENTS)) next.delete(second);
+  }
+  moments.value = next;
+}
+
+/** What of the address makes another stream of it. */
+const asked = (): string => {
+  const { query, mutes, windowS, until } = address.value;
+  return JSON.stringify([query, mutes, windowS, until]);
+};
+
+let questioned = '';
+let reading = new AbortController();
+effect(() => {
+  const now = asked();
+  if (now === questioned) return;
+  const [queryNow, mutesNow] = JSON.parse(now) as unknown[];
+  const [queryThen, mutesThen] = questioned === '' ? [] : (JSON.parse(questioned) as unknown[]);
+  // How many came in each second is another number by another filter.
+  const isOther = JSON.stringify([queryNow, mutesNow]) !== JSON.stringify([queryThen, mutesThen]);
+  questioned = now;
+  reading.abort();
+  reading = new AbortController();
+  const { signal: ending } = reading;
+  if (isOther) moments.value = new Map();
+  reset(true);
+  const events = {
+    begin: () => {
+      broken.value = undefined;
+      reset(true);
+    },
+    messages: take,
+    broken: (why: Ending) => {
+      if (!ending.aborted) broken.value = why;
+    },
+  };
+  void follow(address.peek(), events, ending);
+});
