@@ -4,6 +4,7 @@ import {
   chaos,
   crowd,
   disabledProtocols,
+  flood,
   footprints,
   forgedTunnel,
   intake,
@@ -84,6 +85,7 @@ export const ATTACKS: readonly Attack[] = [
     run: nodeLoss,
   },
   { number: 23, name: 'tenants', title: 'Two tenants whose policies allow everything', run: tenants },
+  { number: 24, name: 'flood', title: 'A tenant opens as much as it can, beside another', run: flood },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

@@ -157,6 +157,27 @@ describe('a number of the cluster', () => {
     expect(await acquire(workload('three'))).toBe(placeOf(workload('three')));
     expect(await acquire(workload('other', 'another'))).toBe(placeOf(workload('other', 'another')));
   });
+
+  it('of a tenant that has all it may have is refused in each of its namespaces, and nobody else’s', async () => {
+    const { numbers, start, acquire, watch, pass } = scene();
+    await start();
+    let limit = 2;
+    numbers.limitBy((namespace) => (namespace.startsWith('shop') ? { tenant: 'shop', limit } : undefined));
+    await acquire(workload('one', 'shop-web'));
+    const two = workload('two', 'shop-db');
+    await acquire(two);
+    watch();
+    pass();
+    for (const namespace of ['shop-web', 'shop-db', 'shop-new']) {
+      expect(() => numbers.acquire(workload('three', namespace))).toThrow(
+        expect.objectContaining({ code: 'E_IDENTITY_SHARE' }),
+      );
+    }
+    expect(await acquire(two), 'what it has').toBe(placeOf(two));
+    expect(await acquire(workload('three', 'other'))).toBe(placeOf(workload('three', 'other')));
+    limit = 3;
+    expect(await acquire(workload('three', 'shop-new'))).toBe(placeOf(workload('three', 'shop-new')));
+  });
 });
 
 describe('a number that is to be deleted', () => {

@@ -4,6 +4,7 @@ import {
   type IdentityObject,
   identityId,
   type PodIdentity,
+  type TenantShareOf,
   type Workload,
   workloadKey,
 } from '../model/index.ts';
@@ -61,6 +62,7 @@ export class ClusterNumbers implements SavedNumbers {
   readonly #range: IdentityRange;
   readonly #reader: TableReader;
   readonly #mostHeld: number;
+  #shareOf: TenantShareOf = () => undefined;
   readonly #known = new Map<IdentityId, Held>();
   /** Of those that have users. */
   readonly #usedByKey = new Map<string, Held>();
@@ -86,6 +88,11 @@ export class ClusterNumbers implements SavedNumbers {
     this.#reader = this.objects.reader();
     this.#mostHeld = share < 1 ? Math.max(1, Math.floor(this.#size * share)) : Number.POSITIVE_INFINITY;
     for (const signal of [placements.changed, this.objects.changed]) signal.listen(() => this.changed.emit());
+  }
+
+  /** What namespaces may have together, beside what each may. */
+  limitBy(shareOf: TenantShareOf): void {
+    this.#shareOf = shareOf;
   }
 
   /** All numbers that there are. */
@@ -303,6 +310,7 @@ export class ClusterNumbers implements SavedNumbers {
         detail: `namespace ${JSON.stringify(namespace)} has ${held} numbers, which is all that one namespace may have`,
       });
     }
+    this.#checkTenant(namespace, key);
     if (this.#owners.size >= this.#size && !this.#isShownFor(key))
       throw identityErrors.make('E_IDENTITY_EXHAUSTED', { detail: `all ${this.#size}, for ${pod}` });
     this.#placements.ask(key, workload);
@@ -310,6 +318,20 @@ export class ClusterNumbers implements SavedNumbers {
     if (isMembraneError(failure, 'E_IDENTITY_EXHAUSTED')) throw failure;
     const detail = failure === undefined ? pod : errorMessage(failure);
     throw identityErrors.make('E_IDENTITY_ASKED', { detail });
+  }
+
+  /** Throws E_IDENTITY_SHARE when the namespaces of its tenant have all that they may together. */
+  #checkTenant(namespace: string, key: string): void {
+    const share = this.#shareOf(namespace);
+    if (share === undefined) return;
+    const held = this.#namespaces
+      .entries()
+      .filter(([own]) => this.#shareOf(own)?.tenant === share.tenant)
+      .reduce((sum, [, count]) => sum + count, 0);
+    if (held < share.limit || this.#isShownFor(key)) return;
+    throw identityErrors.make('E_IDENTITY_SHARE', {
+      detail: `tenant ${share.tenant} has ${held} numbers, and may have ${share.limit}`,
+    });
   }
 
   /** It has a number that is to be deleted: to keep it costs nobody another. */

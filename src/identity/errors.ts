@@ -16,9 +16,9 @@ export const identityErrors = errorTable({
       'Exclude labels that differ from pod to pod with the label filter, or delete workloads; a number without pods is taken back when another is needed.',
   },
   E_IDENTITY_SHARE: {
-    what: 'a namespace has all the identity numbers that it may have',
+    what: 'a namespace, or a tenant, has all the identity numbers that it may have',
     remedy:
-      'Give its pods fewer distinct sets of labels, exclude labels that differ from pod to pod with the label filter, or raise identity.namespaceShare.',
+      'Give its pods fewer distinct sets of labels, exclude labels that differ from pod to pod with the label filter, or raise identity.namespaceShare, of a tenant `spec.limits.identities`.',
   },
   E_IDENTITY_SNAPSHOT: {
     what: 'the identity snapshot is not usable',

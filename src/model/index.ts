@@ -166,6 +166,8 @@ export {
   type TenantImport,
   type TenantLimits,
   type TenantRow,
+  type TenantShare,
+  type TenantShareOf,
 } from './tenant-row.ts';
 export type { Decision, Reason, Verdict } from './verdict.ts';
 export { type NamedPort, type Workload, workloadKey } from './workload.ts';

@@ -44,12 +44,23 @@ export type TenantLimits = {
   readonly newConnectionsPerSecond: number | undefined;
   /** On each node: connections that leave it under its address. */
   readonly natPorts: number | undefined;
+  /** Numbers of identities, in the cluster. */
+  readonly identities: number | undefined;
+  /** On each node: rows and peers of the policy maps. */
+  readonly policyRows: number | undefined;
 };
+
+/** What all namespaces of one tenant may have together of something. */
+export type TenantShare = { readonly tenant: string; readonly limit: number };
+/** Whose share a namespace's part counts for; undefined: its tenant has no limit. */
+export type TenantShareOf = (namespace: string) => TenantShare | undefined;
 
 export const NO_LIMITS: TenantLimits = {
   connections: undefined,
   newConnectionsPerSecond: undefined,
   natPorts: undefined,
+  identities: undefined,
+  policyRows: undefined,
 };
 
 export const SYSTEM_SERVICES = ['dns'] as const;

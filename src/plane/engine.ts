@@ -109,11 +109,18 @@ export class Engine implements Service {
     await this.open();
     lifecycle.spawn('engine routine', async (signal) => {
       while (!signal.aborted) {
-        this.#o.floor.doubt();
+        await this.#doubtTenants();
         this.kick();
         await this.#o.clock.sleep(ROUTINE_MS, signal).catch(() => undefined);
       }
     });
+  }
+
+  /** Whoever else may have written there. */
+  async #doubtTenants(): Promise<void> {
+    const { floor, shares, clock } = this.#o;
+    floor.doubt();
+    await shares.doubt(clock.now());
   }
 
   async stop(): Promise<void> {

@@ -11,9 +11,9 @@ export const planeErrors = errorTable({
     remedy: 'Name fewer peers and ports, use ranges and label selectors, or raise policyLimits.table.',
   },
   E_PLANE_POLICY_SHARE: {
-    what: 'a namespace asks for more than its share of the policy maps',
+    what: 'a namespace, or a tenant, asks for more than its share of the policy maps',
     remedy:
-      'Name fewer peers and ports in its policies, or raise policyLimits.namespace; until then they admit nobody.',
+      'Name fewer peers and ports in its policies, or raise policyLimits.namespace, of a tenant `spec.limits.policyRows`; until then they admit nobody.',
   },
   E_PLANE_PREFIXES_FULL: {
     what: 'the prefixes of a policy do not fit into the ipcache',

@@ -12,9 +12,10 @@ import {
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import type { CidrIdentities, ClusterNumbers, LabelRule } from '../identity/index.ts';
+import type { TenantShareOf } from '../model/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind, PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
-import type { TenancySettings } from '../tenant/index.ts';
+import { type TenancySettings, tenantShareOf } from '../tenant/index.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Engine } from './engine.ts';
 import { IpcacheReconciler } from './ipcache-reconciler.ts';
@@ -151,17 +152,20 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     remembered: ipcache.podRanges,
     log,
   });
+  const accounts = new TenantAccounts(maps.tenantAccounts);
+  await accounts.load();
+  const floor = new Floor({ intent, numbers: allocator, rows: maps.tenants, accounts, settings: options.tenancy });
+  const limitOf = (name: 'identities' | 'policyRows'): TenantShareOf => tenantShareOf(() => floor.membership, name);
+  allocator.limitBy(limitOf('identities'));
   const installer = new PolicyInstaller({
     tables,
     repository,
     limits,
+    shareOf: limitOf('policyRows'),
     leftovers,
     numbers: numbering.revisions,
     named: () => words.entries().map(([, { revision }]) => revision),
   });
-  const accounts = new TenantAccounts(maps.tenantAccounts);
-  await accounts.load();
-  const floor = new Floor({ intent, numbers: allocator, rows: maps.tenants, accounts, settings: options.tenancy });
   const { systemServices } = options.tenancy;
   const shares = new Shares({ intent, numbers: allocator, map: maps.tenantShares, systemServices });
   await shares.load();

@@ -3,5 +3,6 @@ export { type FloorRow, floorRow, hasAccount, isSameSide, NOT_SAID, UNASSIGNED_R
 export { type Belonging, Membership, type TenancySettings } from './membership.ts';
 export { SYSTEM_TENANT, tenantNumber } from './number.ts';
 export { tenancySchema } from './settings.ts';
+export { tenantShareOf } from './share.ts';
 export { type Imported, importedBy, type Share, type ShareKey, shareKey } from './sharing.ts';
 export { type ClaimStanding, claimStanding } from './standing.ts';

@@ -132,7 +132,7 @@ export class Admin implements AdminApi {
       policyEnforcement: config.policyEnforcement,
       policyRevision: Math.max(0, ...revisions),
       features: Object.fromEntries(SWITCHES.map((name) => [name, programConfig[name]])),
-      checks: this.#checks(),
+      checks: this.#checks(await this.#o.shares.differences(Date.now())),
       counts: {
         endpoints: all.length,
         endpointsReady: all.filter(({ state }) => state === 'ready').length,
@@ -296,7 +296,8 @@ export class Admin implements AdminApi {
     };
   }
 
-  #checks(): Check[] {
+  /** `foreignShares`: what somebody else has written of exports. */
+  #checks(foreignShares: readonly string[]): Check[] {
     const { reflection, engine, installer, policies, endpoints } = this.#o;
     const checks: Check[] = reflection.status().map(({ kind, status }) => ({
       name: `api ${kind}`,
@@ -344,7 +345,7 @@ export class Admin implements AdminApi {
     const { floor, shares } = this.#o;
     add(
       'tenants',
-      floor.differences().slice(0, 5),
+      [...floor.differences(), ...foreignShares].slice(0, 5),
       `${floor.membership.tenants.size} tenants, ${shares.size} rows of what they share`,
     );
     const { waits } = this.#o.switchover;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { namespaceRow, podRow } from '../../cluster/samples.ts';
-import { type Direction, type DropReason, type EndpointId, endpointId } from '../../model/index.ts';
+import { type Direction, type DropReason, type EndpointId, endpointId, NO_LIMITS } from '../../model/index.ts';
 import { fakeNode } from '../../plane/testkit.ts';
 import { tenantRow } from '../../tenant/testkit.ts';
 import { tenantViews } from './tenants.ts';
@@ -18,7 +18,7 @@ test('names who has most of what a tenant is limited in, and who was refused mos
   const foreign = podRow('foreign', {}, { namespace: 'other' });
   node.put(node.intent.pods, ...pods, foreign);
   for (const [index, pod] of [...pods, foreign].entries()) node.connect(index + 1, pod);
-  const limits = { connections: 100, newConnectionsPerSecond: 10, natPorts: 20 };
+  const limits = { ...NO_LIMITS, connections: 100, newConnectionsPerSecond: 10, natPorts: 20 };
   node.put(node.intent.tenants, tenantRow('shop', { claims: { names: ['shop'], prefix: undefined }, limits }));
   node.sync();
   await node.settle();

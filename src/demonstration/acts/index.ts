@@ -2,6 +2,7 @@ export { apiServer } from './api-server.ts';
 export { capture } from './capture.ts';
 export { chaos } from './chaos.ts';
 export { crowd } from './crowd.ts';
+export { flood } from './flood.ts';
 export { footprints } from './footprint.ts';
 export { forgedTunnel } from './forged-tunnel.ts';
 export { intake } from './intake.ts';

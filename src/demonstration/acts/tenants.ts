@@ -47,7 +47,7 @@ async function build(stage: Stage): Promise<Scene> {
   return { server, client, stranger };
 }
 
-async function setTenant(stage: Stage, name: string, spec: JsonObject): Promise<void> {
+export async function setTenant(stage: Stage, name: string, spec: JsonObject): Promise<void> {
   await stage.apply({
     apiVersion: 'membrane.io/v1alpha1',
     kind: 'Tenant',
@@ -58,7 +58,11 @@ async function setTenant(stage: Stage, name: string, spec: JsonObject): Promise<
 }
 
 /** Every agent says so of its own datapath. */
-async function agreed(stage: Stage, what: string, holds: (tenants: readonly TenantView[]) => boolean): Promise<void> {
+export async function agreed(
+  stage: Stage,
+  what: string,
+  holds: (tenants: readonly TenantView[]) => boolean,
+): Promise<void> {
   for (const node of stage.nodes.all) {
     await stage.until(`${node.name}: ${what}`, async () =>
       holds(await stage.nodes.api(node).tenants()) ? true : undefined,

@@ -42,6 +42,8 @@ const askReport = z.object({
   /** Whom the socket says that it talks to. */
   peer: z.string(),
   local: z.string(),
+  /** From the question to the end of the answer, or to when it was given up. */
+  tookMs: z.number(),
 });
 
 export type Question = {
@@ -62,6 +64,7 @@ export type Told = {
   readonly text: string;
   readonly peer: string;
   readonly local: string;
+  readonly tookMs: number;
 };
 
 const QUESTION = Uint8Array.from(Buffer.from('who is there?\n'));

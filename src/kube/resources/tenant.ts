@@ -34,6 +34,8 @@ const limits = z.strictObject({
   connections: limit(0, 1_000_000_000),
   newConnectionsPerSecond: limit(1, 1_000_000),
   natPorts: limit(0, 1_000_000_000),
+  identities: limit(1, 65_280),
+  policyRows: limit(0, 1_000_000_000),
 });
 
 /** Strict: what a newer version says may be a limit, and is not to be passed over. */

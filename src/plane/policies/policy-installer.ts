@@ -8,6 +8,7 @@ import {
   type PolicyRevision,
   type PolicyTableId,
   type PolicyTableValue,
+  type TenantShareOf,
 } from '../../model/index.ts';
 import type { Floor, PolicyRepository, RuleSet } from '../../policy/index.ts';
 import type { NumberReserve } from '../revisions/index.ts';
@@ -51,6 +52,7 @@ export type PolicyInstallerOptions = {
   readonly tables: PolicyTables;
   readonly repository: PolicyRepository;
   readonly limits: PolicyLimits;
+  readonly shareOf: TenantShareOf;
   readonly leftovers: PolicyLeftovers;
   /** Of revisions. */
   readonly numbers: NumberReserve;
@@ -77,11 +79,12 @@ export class PolicyInstaller {
 
   constructor(options: PolicyInstallerOptions) {
     this.#o = options;
-    const { tables, repository, limits, leftovers, numbers, named } = options;
+    const { tables, repository, limits, shareOf, leftovers, numbers, named } = options;
     this.#builder = new TableBuilder({
       tables,
       repository,
       limits,
+      shareOf,
       leftovers: leftovers.tables,
     });
     this.#revisions = new Revisions({ tables, builder: this.#builder, numbers, named });

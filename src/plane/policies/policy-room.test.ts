@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { type NamespacedName } from '../../base/index.ts';
 import { namespaceRow, onlyFrom, podRow, policyRow } from '../../cluster/samples.ts';
 import { datapathErrors } from '../../datapath/errors.ts';
-import { endpointId, identityId, policyKey } from '../../model/index.ts';
+import { endpointId, identityId, NO_LIMITS, policyKey } from '../../model/index.ts';
+import { tenantRow } from '../../tenant/testkit.ts';
 import { FakeKernel, fakeNode, LIMITS } from '../testkit.ts';
 import type { PolicyLimits } from './policy-limits.ts';
 
@@ -172,6 +173,36 @@ describe('bounds', () => {
     await node.settle();
     await node.later();
     expect(await node.table(1)).toEqual({ any: 80, peers: 1 });
+  });
+});
+
+describe('the limit of a tenant', () => {
+  it('is of all its namespaces, and closes nobody else’s', async () => {
+    const node = await tenants();
+    const other = podRow('other', { app: 'other' }, { namespace: 'tenant-b' });
+    const inTenantB = <T>(row: T): T => ({ ...row, namespace: 'tenant-b' });
+    const greedyTenant = (policyRows: number) =>
+      tenantRow('greedy', {
+        claims: { names: [], prefix: 'tenant-' },
+        limits: { ...NO_LIMITS, policyRows },
+      });
+    node.put(node.intent.namespaces, namespaceRow('tenant-b'));
+    node.put(node.intent.pods, other);
+    node.put(node.intent.tenants, greedyTenant(100));
+    node.connect(4, other);
+    node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 60)), ports('own', 'victim', 200));
+    await node.settle();
+    node.put(node.intent.policies, inTenantB(ports('more', 'other', 60)));
+    await node.settle();
+    const found = async () => [(await node.table(1)).any, (await node.table(2)).any, (await node.table(4)).any];
+    expect(await found()).toEqual([60, 200, 0]);
+    const problem = node.state('tenant-b/other')?.problem;
+    expect(problem).toMatchObject({ code: 'E_PLANE_POLICY_SHARE' });
+    expect(problem?.message).toMatch(/tenant greedy: 6\d of 100 rows and peers are in use/);
+    node.put(node.intent.policies, inTenantA(ports('big', 'greedy', 30)));
+    await node.settle();
+    await node.later();
+    expect(await found()).toEqual([30, 200, 60]);
   });
 });
 

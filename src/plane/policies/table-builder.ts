@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorMessage, inSlices, isMembraneError, type MembraneError, Signal } from '../../base/index.ts';
 import { type PolicyTables, policyTableNumber, serialOf, suits, TABLE_SERIALS } from '../../datapath/index.ts';
-import type { PolicyKey, PolicyTable, PolicyTableId } from '../../model/index.ts';
+import type { PolicyKey, PolicyTable, PolicyTableId, TenantShareOf } from '../../model/index.ts';
 import { CompiledTable, type PolicyRepository, type RuleSet } from '../../policy/index.ts';
 import { planeErrors } from '../errors.ts';
 import { FreshNumbers, Refusals, VersionedSets } from '../revisions/index.ts';
@@ -12,6 +12,8 @@ export type TableBuilderOptions = {
   readonly tables: PolicyTables;
   readonly repository: PolicyRepository;
   readonly limits: PolicyLimits;
+  /** What namespaces may have together, beside what each may. */
+  readonly shareOf: TenantShareOf;
   /** Tables that an earlier life left. */
   readonly leftovers: ReadonlyMap<PolicyTableId, PolicyTable>;
 };
@@ -424,15 +426,22 @@ export class TableBuilder {
   /** Throws E_PLANE_POLICY_SHARE when the set's namespace would have more than its share. */
   #checkShare(built: Built, size: number): void {
     const { namespace } = built.set;
-    const { namespace: limit } = this.#o.limits;
     if (namespace === undefined || size <= built.size) return;
-    const others = this.#built
-      .values()
-      .filter((other) => other !== built && other.set.namespace === namespace && this.#wanted.has(other.set))
-      .reduce((sum, other) => sum + other.size, 0);
-    if (others + size <= limit) return;
-    const detail = `namespace ${namespace}: ${others} of ${limit} rows and peers are in use, ${size} more are needed`;
-    throw planeErrors.make('E_PLANE_POLICY_SHARE', { detail });
+    const check = (who: string, limit: number, isOwn: (other: string) => boolean): void => {
+      const others = this.#built
+        .values()
+        .filter((other) => other !== built && other.set.namespace !== undefined && isOwn(other.set.namespace))
+        .filter((other) => this.#wanted.has(other.set))
+        .reduce((sum, other) => sum + other.size, 0);
+      if (others + size <= limit) return;
+      const detail = `${who}: ${others} of ${limit} rows and peers are in use, ${size} more are needed`;
+      throw planeErrors.make('E_PLANE_POLICY_SHARE', { detail });
+    };
+    check(`namespace ${namespace}`, this.#o.limits.namespace, (other) => other === namespace);
+    const { shareOf } = this.#o;
+    const share = shareOf(namespace);
+    if (share === undefined) return;
+    check(`tenant ${share.tenant}`, share.limit, (other) => shareOf(other)?.tenant === share.tenant);
   }
 }
 

@@ -122,4 +122,42 @@ describe('the shares of a node', () => {
     expect(await rows(third)).toEqual([]);
     expect(words(third).some((revision) => before.includes(revision))).toBe(false);
   });
+
+  it('that somebody else has written are told, and go, with the connections by them', async () => {
+    const node = await twoTenants();
+    const { tenantShares } = node.kernel;
+    const [own] = expected(node).map((key) => key as Parameters<typeof tenantShares.set>[0]);
+    if (own === undefined) throw new Error('nothing is shared');
+    const planted = { ...own, opener: own.responder, responder: own.opener };
+    tenantShares.set(planted, { until: 0 });
+    tenantShares.delete(own);
+    const before = words(node);
+    expect(await node.shares.differences(node.clock.now())).toEqual([
+      `the kernel lets identity ${planted.opener} open port 80 of identity ${planted.responder}, which no export and import say`,
+      '1 rows of what is exported and imported are not in the kernel as they should be',
+    ]);
+    await node.shares.doubt(node.clock.now());
+    await node.settle();
+    expect(await rows(node)).toEqual(expected(node));
+    expect(await node.shares.differences(node.clock.now())).toEqual([]);
+    expect(words(node).some((revision) => before.includes(revision))).toBe(false);
+    expect(node.shares.size).toBe(1);
+    const after = words(node);
+    await node.shares.doubt(node.clock.now());
+    await node.settle();
+    expect(words(node), 'and nothing where nobody has').toEqual(after);
+  });
+
+  it('are over when both say, whatever somebody else has written', async () => {
+    const node = await twoTenants();
+    node.put(node.intent.tenants, billing({ expires: node.clock.now() + 60_000 }));
+    await node.settle();
+    const { tenantShares } = node.kernel;
+    const [row] = await tenantShares.entries();
+    if (row === undefined) throw new Error('nothing is shared');
+    tenantShares.set(row[0], { until: 0 });
+    await node.shares.doubt(node.clock.now());
+    await node.settle();
+    expect((await tenantShares.entries())[0]?.[1].until).toBeGreaterThan(0);
+  });
 });

@@ -26,6 +26,9 @@ const rowKey = ({ opener, responder, port, protocol }: ShareKey) => ({
   protocol: PROTOCOL_NUMBERS[protocol],
 });
 
+const keyText = ({ opener, responder, port, protocol }: Parameters<TenantSharesMap['get']>[0]): string =>
+  [opener, responder, port, protocol].join();
+
 /** Keeps the kernel's shares at what tenants export to each other and import; a tenant's are looked at when what they follow from changes. */
 export class Shares {
   readonly #o: SharesOptions;
@@ -40,6 +43,8 @@ export class Shares {
   /** Written into the kernel. */
   readonly #written = new Set<string>();
   #problem: string | undefined;
+  /** Somebody else has written: everything is compared anew, and rows that nobody says go. */
+  #isUnsure = false;
   #dirty: Set<string> | 'all' = 'all';
 
   constructor(options: SharesOptions) {
@@ -80,6 +85,45 @@ export class Shares {
     return next === Infinity ? undefined : next;
   }
 
+  /** Looks for what somebody else has written into the kernel; the next `follow` puts it right. */
+  async doubt(now: number): Promise<void> {
+    const found = await this.#o.map.entries();
+    if (this.#compare(found, now).length === 0) return;
+    this.#found = found.map(([key, { until }]) => [key, until]);
+    this.#isUnsure = true;
+    this.#dirty = 'all';
+  }
+
+  /** Where the kernel says otherwise than exports and imports, as they were followed last. */
+  async differences(now: number): Promise<string[]> {
+    return this.#compare(await this.#o.map.entries(), now);
+  }
+
+  #compare(found: Awaited<ReturnType<TenantSharesMap['entries']>>, now: number): string[] {
+    // Until the first look what an earlier life left holds.
+    if (this.#found !== undefined) return [];
+    const wanted = this.#imported.values().flatMap(({ shares }) => shares.values());
+    const ends = new Map(
+      wanted
+        .filter((share) => this.#written.has(shareKey(share)))
+        .map((share) => [keyText(rowKey(share)), untilOf(share, now)]),
+    );
+    const wrong = found.filter(([key, { until }]) => {
+      const end = ends.get(keyText(key));
+      return end === undefined || !isNoSooner(end, until);
+    });
+    const missing = ends.size - (found.length - wrong.length);
+    return [
+      ...wrong.map(
+        ([{ opener, responder, port }]) =>
+          `the kernel lets identity ${opener} open port ${port} of identity ${responder}, which no export and import say`,
+      ),
+      ...(missing > 0
+        ? [`${missing} rows of what is exported and imported are not in the kernel as they should be`]
+        : []),
+    ];
+  }
+
   /**
    * Brings the kernel there. `before` is called first when something is taken away that connections may be by; returns
    * whether it was: then verdicts are to be taken anew.
@@ -91,10 +135,11 @@ export class Shares {
     const dirty =
       this.#dirty === 'all' ? new Set([...membership.tenants.keys(), ...this.#imported.keys()]) : this.#dirty;
     this.#dirty = new Set();
+    if (this.#isUnsure) this.#written.clear();
     const added: Share[] = [];
     const removed: Share[] = [];
     for (const name of dirty) {
-      const former = this.#imported.get(name)?.shares ?? NOTHING;
+      const former = (this.#isUnsure ? undefined : this.#imported.get(name)?.shares) ?? NOTHING;
       const imported = this.#importedBy(name, membership, now);
       if (imported === undefined) this.#imported.delete(name);
       else this.#imported.set(name, imported);
@@ -103,6 +148,7 @@ export class Shares {
       for (const [key, share] of shares)
         if (former.get(key)?.expires !== share.expires || !former.has(key)) added.push(share);
     }
+    this.#isUnsure = false;
     const left = this.#takeFound(added, now);
     const ends = removed.some(({ opener, responder }) => this.#isKnown(opener) && this.#isKnown(responder));
     const sooner = left.length > 0;
@@ -170,11 +216,9 @@ export class Shares {
     const found = this.#found ?? [];
     this.#found = undefined;
     if (found.length === 0) return [];
-    const text = ({ opener, responder, port, protocol }: (typeof found)[number][0]): string =>
-      [opener, responder, port, protocol].join();
-    const ends = new Map(wanted.map((share) => [text(rowKey(share)), untilOf(share, now)]));
+    const ends = new Map(wanted.map((share) => [keyText(rowKey(share)), untilOf(share, now)]));
     return found.flatMap(([key, until]) => {
-      const end = ends.get(text(key));
+      const end = ends.get(keyText(key));
       return end !== undefined && isNoSooner(end, until) ? [] : [key];
     });
   }

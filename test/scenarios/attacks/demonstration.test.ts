@@ -185,6 +185,14 @@ describe('the demonstration', () => {
     for (const line of lines.slice(0, 2)) expect(line.decidedBy).toContain('tenant-boundary');
   });
 
+  it('lets a tenant that floods lose what it earned, and nobody else anything', async () => {
+    const lines = await lab.lines('flood');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['24.tuples', '24.ports', '24.syns']);
+    const reasons = ['tenant-connections', 'tenant-nat-ports', 'tenant-rate'];
+    for (const [index, line] of lines.entries()) expect(line.decidedBy).toContain(reasons[index]);
+  });
+
   it('leaves nothing of an attack behind', async () => {
     const names = async (resource: string) =>
       (await lab.cluster.list(resource)).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).toSorted();

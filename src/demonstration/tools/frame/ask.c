@@ -21,6 +21,7 @@ struct result {
 	size_t length;
 	struct sockaddr_in peer;
 	struct sockaddr_in local;
+	double took; /* seconds, from the question to the end of the answer */
 };
 
 /* An address as the socket's family has it. */
@@ -70,7 +71,7 @@ static void print_result(const struct result *result)
 	print_hex(result->answer, result->length);
 	print_end("peer", &result->peer);
 	print_end("local", &result->local);
-	puts("}");
+	printf(",\"tookMs\":%.3f}\n", result->took * 1000);
 }
 
 /* Waits for the event until the time of the attempt is over. */
@@ -138,7 +139,7 @@ int run_ask(const struct options *options)
 	struct end to = end_of(options, &address), from, other = {};
 	int family = options->mapped ? AF_INET6 : AF_INET;
 	int fd = socket(family, (options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, 0);
-	double deadline = now() + options->timeout;
+	double began = now(), deadline = began + options->timeout;
 	struct result result = {.state = "silent"};
 	const char *error;
 
@@ -163,6 +164,7 @@ int run_ask(const struct options *options)
 		result.peer = unmapped(&other);
 	if (!error)
 		take_answer(options, fd, &result, deadline);
+	result.took = now() - began;
 	other.size = sizeof(other.v6);
 	getsockname(fd, (struct sockaddr *)&other.v4, &other.size);
 	result.local = unmapped(&other);
