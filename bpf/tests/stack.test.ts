@@ -71,6 +71,20 @@ describe('a pod asks a service that another proxy turns', () => {
     expect(answer(meant, 'SYN', 'ACK')).toEqual(['pass', 'pass']);
   });
 
+  test('and is told of as who it is, once that is proven', async () => {
+    using pair = await beside({ b: [allow('ingress', FRONTEND, TCP, SERVICE)] });
+    const ask = (port: number) => {
+      up(pair, pair.a, CLUSTER_IP, tcp(CLIENT, 80, 'SYN'));
+      return down(pair, pair.b, A, tcp(CLIENT, port, 'SYN')).events;
+    };
+    const sender = { sourceIdentity: FRONTEND, sourceEndpoint: pair.a.id };
+    expect(ask(SERVICE)).toMatchObject([{ type: 'open', ...sender }]);
+    expect(ask(SERVICE + 1)).toMatchObject([{ type: 'drop', reason: 'policy-ingress', ...sender }]);
+    pair.datapath.endpoints.set(A, endpointRow({ endpoint: endpointId(1), ifindex: ifindex(77) }));
+    const nobody = { sourceIdentity: 0, sourceEndpoint: 0 };
+    expect(ask(SERVICE)).toMatchObject([{ type: 'drop', reason: 'spoofed-ip', ...nobody }]);
+  });
+
   test('what was allowed is revoked in both directions', async () => {
     using pair = await beside();
     ask(pair, 'SYN');
