@@ -1,5 +1,5 @@
 import type { Lifecycle, Logger } from '../base/index.ts';
-import { findConnection, KubeClient } from '../kube/index.ts';
+import { findConnection, KubeClient, Reviews } from '../kube/index.ts';
 import { openAdmin } from './admin/index.ts';
 import { pinsBelow, preflight, removeNewPins } from './boot/index.ts';
 import { openDevices } from './devices/index.ts';
@@ -44,6 +44,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
   const { hub } = flows;
   const ways = (): string | undefined => overlay.paths?.problem;
+  const reviews = new Reviews(client);
   const apiServer = connection.server;
   const admin = await openAdmin(node, {
     plane,
@@ -55,6 +56,10 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     upkeep,
     ways,
     apiServer,
+    reviews: {
+      mayAccess: async (subject, question, signal) => await reviews.mayAccess(subject, question, signal),
+      ofToken: async (token) => await reviews.ofToken(token),
+    },
   });
 
   await lifecycle.start(

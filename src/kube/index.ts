@@ -17,6 +17,7 @@ export {
   SERVICE,
   TENANT,
 } from './resources/index.ts';
+export { Reviews } from './reviews.ts';
 export { readServiceRanges, type ServiceRangesReading } from './service-ranges.ts';
 export {
   KEPT_TENANT,

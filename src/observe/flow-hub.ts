@@ -8,6 +8,7 @@ import { FlowStore } from './flow-store.ts';
 import type { PastNames } from './past-names.ts';
 import { isDenied, isKnown, type RecordLayout } from './record.ts';
 import { RecordFlow } from './record-flow.ts';
+import type { Viewer } from './sight/index.ts';
 import type { Somebody } from './who.ts';
 
 export type FlowHubOptions = {
@@ -52,6 +53,8 @@ export type FlowQuery = {
   readonly since?: number;
   readonly until?: number;
   readonly follow?: boolean;
+  /** Whose eyes see them: filters hold of what these see, and nothing is told of what they do not. Undefined: all is seen. */
+  readonly viewer?: Viewer | undefined;
 };
 
 /** What is decoded for one reader before others get their turn. */
@@ -144,13 +147,24 @@ export class FlowHub {
 
   /**
    * Stored flows first, in the order of time, then, with `follow`, all that come: none twice, none missing without a note.
-   * E_OBSERVE_READERS.
+   * E_OBSERVE_READERS; with a viewer E_OBSERVE_FORBIDDEN, E_OBSERVE_REVOKED, E_OBSERVE_RIGHTS_UNKNOWN.
    */
   async *observe(query: FlowQuery, signal: AbortSignal): AsyncGenerator<readonly FlowMessage[]> {
-    const matches = this.#matcher(query);
+    const { viewer } = query;
+    if (viewer === undefined) return yield* this.#observe(query, signal);
+    try {
+      await viewer.open(verbsOf(query), this.namespaces());
+      yield* this.#observe(query, AbortSignal.any([signal, viewer.ended]));
+      if (!signal.aborted) viewer.ended.throwIfAborted();
+    } finally {
+      viewer.close();
+    }
+  }
+
+  async *#observe(query: FlowQuery, signal: AbortSignal): AsyncGenerator<readonly FlowMessage[]> {
     // Made together with the reader: what comes from here on is the reader's.
-    const scan = new FlowScan(this.#store, this.#wanted(query, matches));
-    const reader = query.follow === true ? this.#open(matches) : undefined;
+    const scan = new FlowScan(this.#store, this.#wanted(query, this.#matcher(query, 'list')));
+    const reader = query.follow === true ? this.#open(this.#matcher(query, 'watch')) : undefined;
     try {
       yield* this.#stored(scan, query, signal);
       if (reader !== undefined) yield* this.#live(reader, query, signal);
@@ -187,27 +201,33 @@ export class FlowHub {
     if (last === undefined && first === undefined && !all) return;
     if (last === 0 || first === 0) return;
     const from = last === undefined ? undefined : await scan.newest(last);
-    const notes = [...scan.missing(from?.since)];
-    const isShort = (from?.all ?? true) && this.#store.overwritten > 0;
+    // Of whom they were nobody knows: who may not see all is not told how many there were.
+    const isWhole = query.viewer?.seesAll('list') ?? true;
+    const notes = isWhole ? [...scan.missing(from?.since)] : [];
+    const isShort = isWhole && (from?.all ?? true) && this.#store.overwritten > 0;
     if (isShort) yield [{ kind: 'lost', place: 'store', count: this.#store.overwritten }];
     let left = first ?? Number.POSITIVE_INFINITY;
     const make = (view: DataView, at: number) => this.#decode(view, at);
     for await (const group of scan.inOrder(make, from?.since, from?.skip)) {
       if (signal.aborted) return;
-      const flows = group.slice(0, left);
+      const flows = group.flatMap((flow) => seen(query, 'list', flow) ?? []).slice(0, left);
       left -= flows.length;
       yield withNotes(flows, notes, this.#o.clock);
       if (left <= 0) return;
     }
     if (notes.length > 0) yield notes.map(({ count }) => ({ kind: 'lost', place: 'kernel', count }));
-    if (scan.lost > 0) yield [{ kind: 'lost', place: 'reader', count: scan.lost }];
+    if (scan.lost > 0 && isWhole) yield [{ kind: 'lost', place: 'reader', count: scan.lost }];
   }
 
-  async *#live(reader: FlowReader, { until }: FlowQuery, signal: AbortSignal): AsyncGenerator<readonly FlowMessage[]> {
+  async *#live(reader: FlowReader, query: FlowQuery, signal: AbortSignal): AsyncGenerator<readonly FlowMessage[]> {
+    const { until, viewer } = query;
+    const isWanted = wantedBy(query);
     while (!signal.aborted) {
       const { there, gone } = stillThere(await reader.take(TAKEN_AT_ONCE, signal));
       reader.gone(gone);
-      const messages = there.map((one) => this.#message(one));
+      const told = there.map((one) => this.#message(one));
+      const messages = viewer === undefined ? told : await seenLive(viewer, told, isWanted);
+      if (viewer?.ended.aborted) return;
       const isOver = (message: FlowMessage) => message.kind === 'flow' && message.flow.time > (until ?? Infinity);
       const end = messages.findIndex(isOver);
       if (end > 0 || (end === -1 && messages.length > 0)) yield end === -1 ? messages : messages.slice(0, end);
@@ -224,22 +244,25 @@ export class FlowHub {
     return decodeFlow(this.#o.layout.decode(view, at), this.#context);
   }
 
-  #matcher({ filter = {}, matches }: FlowQuery): (view: DataView, at: number) => boolean {
-    const filtered = compileFilter(filter);
+  /** What is not decided yet may be wanted, of what comes: it is looked at again before it is told. */
+  #matcher(query: FlowQuery, verb: 'list' | 'watch'): (view: DataView, at: number) => boolean {
+    const { viewer } = query;
+    const isWanted = wantedBy(query);
     const flow = new RecordFlow(this.#o.layout, this.#context);
-    if (filtered === undefined && matches === undefined) return () => true;
-    return (view, at) => {
-      flow.to(view, at);
-      return (filtered?.(flow) ?? true) && (matches?.(flow) ?? true);
-    };
+    if (viewer !== undefined)
+      return (view, at) => {
+        const shown = viewer.see(verb, flow.to(view, at));
+        return shown === 'undecided' ? verb === 'watch' : shown !== undefined && (isWanted?.(shown) ?? true);
+      };
+    return isWanted === undefined ? () => true : (view, at) => isWanted(flow.to(view, at));
   }
 
-  #wanted({ filter = {}, about, since, until }: FlowQuery, matches: (view: DataView, at: number) => boolean) {
+  #wanted({ filter = {}, about, since, until, viewer }: FlowQuery, matches: (view: DataView, at: number) => boolean) {
     const { toBoot } = this.#o.clock;
     return {
       since: since === undefined ? Number.NEGATIVE_INFINITY : toBoot(since),
       until: until === undefined ? Number.POSITIVE_INFINITY : toBoot(until),
-      about: this.#about(about ?? namespacesOf(filter)),
+      about: this.#about(about ?? namespacesOf(filter) ?? viewer?.namespaces('list')),
       matches,
     };
   }
@@ -255,6 +278,42 @@ export class FlowHub {
       this.#view = { words, view: new DataView(words.buffer, words.byteOffset, words.byteLength) };
     return this.#view.view;
   }
+}
+
+function verbsOf({ last, first, since, until, follow }: FlowQuery): ('list' | 'watch')[] {
+  const isStored = [last, first, since, until].some((bound) => bound !== undefined);
+  return [
+    ...(isStored || follow !== true ? (['list'] as const) : []),
+    ...(follow === true ? (['watch'] as const) : []),
+  ];
+}
+
+function wantedBy({ filter = {}, matches }: FlowQuery): ((flow: Flow) => boolean) | undefined {
+  const filtered = compileFilter(filter);
+  if (filtered === undefined) return matches;
+  return matches === undefined ? filtered : (flow) => filtered(flow) && matches(flow);
+}
+
+function seen({ viewer }: FlowQuery, verb: 'list' | 'watch', flow: Flow): Flow | undefined {
+  const shown = viewer === undefined ? flow : viewer.see(verb, flow);
+  return shown === 'undecided' ? undefined : shown;
+}
+
+async function seenLive(
+  viewer: Viewer,
+  told: readonly FlowMessage[],
+  isWanted: ((flow: Flow) => boolean) | undefined,
+): Promise<FlowMessage[]> {
+  await viewer.decide(
+    'watch',
+    told.flatMap((message) => (message.kind === 'flow' ? [message.flow] : [])),
+  );
+  return told.flatMap((message): FlowMessage[] => {
+    if (message.kind === 'lost') return message.place === 'reader' || viewer.seesAll('watch') ? [message] : [];
+    const shown = viewer.see('watch', message.flow);
+    if (shown === undefined || shown === 'undecided' || !(isWanted?.(shown) ?? true)) return [];
+    return [{ kind: 'flow', flow: shown }];
+  });
 }
 
 /** Notes stand where they were lost: those of before a flow are taken out and put there. */

@@ -4,3 +4,10 @@ export type { DatapathEvent } from './decode.ts';
 export { type FlowClock, FlowHub, type FlowQuery, type FlowStats } from './flow-hub.ts';
 export { type NamesNow, PastNames } from './past-names.ts';
 export type { RecordLayout } from './record.ts';
+export {
+  type AccessQuestion,
+  type AskAccess,
+  Rights,
+  type Subject,
+  Viewer,
+} from './sight/index.ts';

@@ -24,15 +24,22 @@ const listenSchema = z
       .string()
       .refine(isAddr, 'must be an IP address')
       .default('127.0.0.1')
-      .describe('Address to serve at; other than loopback only to clients with a certificate.'),
+      .describe('Address to serve at; other than loopback only with a certificate.'),
     port: z.int().min(0).max(65_535).default(4245).describe('TCP port; 0: any free one.'),
+    open: z
+      .boolean()
+      .default(false)
+      .describe('Whoever reaches the port sees all flows, without showing who he is; only on loopback.'),
     certFile: path.optional().describe("The server's certificate, PEM; looked at again when it changes."),
     keyFile: path.optional().describe('Its key.'),
-    clientCaFile: path.optional().describe('Of the certificates that clients must show.'),
+    clientCaFile: path
+      .optional()
+      .describe('Of certificates of users (CN is the name, O are groups), who see what their rights are.'),
   })
   .refine(
-    ({ certFile, keyFile, clientCaFile }) => together([certFile, keyFile, clientCaFile]),
-    'all three files go together',
+    ({ certFile, keyFile, clientCaFile }) =>
+      together([certFile, keyFile]) && (certFile !== undefined || clientCaFile === undefined),
+    'certFile and keyFile go together, and clientCaFile needs them',
   )
   .prefault({});
 
@@ -55,6 +62,10 @@ const configSchema = z.strictObject({
     .describe('Name in the certificate of that server, over TCP. Default: it is asked without TLS.'),
   nodes: nodesSchema,
   listen: listenSchema,
+  kubeconfig: path
+    .optional()
+    .describe('How to ask the API server whose a token is. Default: KUBECONFIG, or the service account of the pod.'),
+  apiServer: z.string().optional().describe('host:port or URL of the API server, whatever is said elsewhere.'),
   log: logSchema,
 });
 

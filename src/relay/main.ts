@@ -3,6 +3,7 @@ import { HubbleServer, openRelayTeller } from '../api/server.ts';
 import type { Settings } from '../base/configuration.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import { runProgram } from '../base/program.ts';
+import { findConnection, KubeClient, Reviews } from '../kube/index.ts';
 import { configKeys, type RelayConfig, readConfig } from './config.ts';
 
 export { configKeys };
@@ -28,13 +29,27 @@ async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Pr
   });
   // What cannot be read is said now, not when the first node comes.
   secretsOf(nodes);
-  const tls =
-    certFile === undefined || keyFile === undefined || clientCaFile === undefined
-      ? undefined
-      : { certFile, keyFile, clientCaFile };
-  const server = new HubbleServer({ teller: async () => teller, socketPath: undefined, tcp: { host, port, tls }, log });
+  const tls = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, clientCaFile };
+  const server = new HubbleServer({
+    teller: async () => teller,
+    socketPath: undefined,
+    tcp: { host, port, tls, isOpen: listen.open },
+    identify: listen.open ? undefined : identifyBy(config),
+    log,
+  });
   await lifecycle.start(links, server);
   log.info({ host, port: server.port, peerService }, 'relay serves');
+}
+
+/** A relay that asks nobody knows no tokens: it serves who shows a certificate. */
+function identifyBy({ kubeconfig, apiServer, listen }: RelayConfig) {
+  try {
+    const reviews = new Reviews(new KubeClient(findConnection({ kubeconfig, apiServer })));
+    return async (token: string) => await reviews.ofToken(token);
+  } catch (error) {
+    if (kubeconfig === undefined && listen.clientCaFile !== undefined) return undefined;
+    throw error;
+  }
 }
 
 /** Read anew for each node that comes: files are replaced while they hold. */

@@ -1,9 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
+import { Code, createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { installCni } from '../../src/agent/boot/cni-files.ts';
 import { OVERLAY_DEVICE } from '../../src/agent/node/index.ts';
+import { Observer } from '../../src/api/hubble/gen/observer/observer_pb.js';
 import { type MapName, TcxLink } from '../../src/datapath/index.ts';
 import { mapPin } from '../../src/datapath/maps/map-set.ts';
 import { AGENT_ROLE } from '../../tools/deploy/rights.ts';
@@ -29,6 +33,12 @@ function floodOf(from: LabPod, to: string, packets: number) {
     });
   });
 }
+
+const hubbleTransport = (path: string) =>
+  createGrpcTransport({
+    baseUrl: 'http://localhost',
+    nodeOptions: { createConnection: () => net.connect({ path }) },
+  });
 
 /** Some seconds of them, more on a slow machine. */
 const PACKETS = 2_000;
@@ -435,6 +445,13 @@ describe('an agent with other settings', () => {
     const told = await lab.addPod('told', { app: 'told' });
     await eventually('others are told of it', () => asked('nodeendpointslices', 'create'));
     await lab.removePod(told);
+    // Who asks for flows, and what he may see.
+    await expect(Array.fromAsync(lab.admin().observe({ last: 1, as: { user: 'nobody' } }))).rejects.toThrow(
+      /"nobody" cannot list resource "flows"/,
+    );
+    const observer = createClient(Observer, hubbleTransport(join(lab.dir, 'state/hubble.sock')));
+    const headers = { authorization: 'Bearer nonsense' };
+    await expect(observer.serverStatus({}, { headers })).rejects.toMatchObject({ code: Code.Unauthenticated });
     // Of single objects only where several nodes meet, and where some are changed or are to go.
     const onOne = ['get', 'update', 'patch', 'delete'];
     const rights = AGENT_ROLE.flatMap(({ resources, verbs }) =>

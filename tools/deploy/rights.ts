@@ -29,6 +29,9 @@ export const AGENT_ROLE: readonly Rule[] = [
   // What a node has heard of numbers that are to be deleted; it never deletes one itself.
   { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['create', 'patch'] },
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+  // Who asks for flows, and what he may see.
+  { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+  { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
 ];
 
 /** What an operator may do in all of the cluster. Only it deletes numbers. */

@@ -46,6 +46,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, ...DECISIONS, 'datapath/kernel', 'datapath/netlink', 'datapath/maps'],
   },
   observe: { sees: [...WORDS, ...DECISIONS] },
+  'observe/sight': { sees: ['base', 'model'], why: 'what somebody may see follows from a flow and from his rights' },
   plane: {
     sees: [...WORDS, ...DECISIONS, 'datapath'],
     why: 'what decides knows maps, and neither the API nor who asks',
@@ -114,8 +115,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     why: 'the operator knows the API and what follows from it; it runs on no node in particular',
   },
   relay: {
-    sees: ['base', 'net', 'api'],
-    why: 'a relay knows nodes by what they tell, and nothing else',
+    sees: ['base', 'net', 'kube', 'api'],
+    why: 'a relay knows nodes by what they tell, and asks the API server who asks it',
   },
   ui: {
     sees: ['base', 'net', 'model', 'api'],

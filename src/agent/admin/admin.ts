@@ -40,7 +40,7 @@ import {
 import { type ClusterNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import { type FlowMessage, type PolicyKey, policyKey, type TenantRow } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
-import type { FlowHub } from '../../observe/index.ts';
+import type { FlowHub, Rights } from '../../observe/index.ts';
 import type { EndpointTable, Engine, Floor, PolicyFollower, PolicyInstaller, Shares } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
@@ -94,6 +94,7 @@ export type AdminOptions = {
   /** Whose sockets are turned to backends; undefined: nobody's. */
   readonly serviceCgroup: () => string | undefined;
   readonly hub: FlowHub;
+  readonly rights: Rights;
   readonly maps: MapSet;
   readonly accounts: EndpointAccounts;
   readonly words: EndpointWords;
@@ -276,7 +277,9 @@ export class Admin implements AdminApi {
   }
 
   observe(request: ObserveRequest, signal: AbortSignal): AsyncIterable<readonly FlowMessage[]> {
-    return this.#o.hub.observe(request, signal);
+    const { hub, rights } = this.#o;
+    const { as, ...query } = request;
+    return hub.observe({ ...query, viewer: as && rights.viewer({ name: as.user, groups: as.groups }) }, signal);
   }
 
   #viewContext() {

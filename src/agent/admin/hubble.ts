@@ -1,20 +1,23 @@
 import { type HubblePeer, HubbleServer, type HubbleSource, type HubbleTls, openNodeTeller } from '../../api/server.ts';
 import type { Service } from '../../base/index.ts';
-import { AgentNotices, type FlowHub } from '../../observe/index.ts';
+import { AgentNotices, type FlowHub, type Rights } from '../../observe/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentConfig, AgentNode } from '../node/index.ts';
+import type { FlowReviews } from './flow-rights.ts';
 import { noticeWatch } from './notice-watch.ts';
 
 export type HubbleParts = {
   readonly plane: Pick<Plane, 'intent' | 'endpoints'>;
   readonly hub: FlowHub;
+  readonly rights: Rights;
+  readonly reviews: FlowReviews;
   readonly version: string;
 };
 
 /** What tells flows to Hubble's clients. */
 export function openHubble(
   { config, clock, log }: AgentNode,
-  { plane, hub, version }: HubbleParts,
+  { plane, hub, rights, reviews, version }: HubbleParts,
 ): readonly Service[] {
   const { hubble, hubbleSocket, clusterName: cluster, nodeName: node } = config;
   if (!hubble.enabled) return [];
@@ -25,6 +28,7 @@ export function openHubble(
   nodes.changed.listen(() => waiting.forEach((changed) => changed()));
   const source: HubbleSource = {
     hub,
+    rights,
     notices,
     cluster,
     node,
@@ -39,7 +43,8 @@ export function openHubble(
   const server = new HubbleServer({
     teller: async () => await openNodeTeller(source),
     socketPath: hubbleSocket,
-    tcp: hubble.port === undefined ? undefined : { host: hubble.host, port: hubble.port, tls },
+    tcp: hubble.port === undefined ? undefined : { host: hubble.host, port: hubble.port, tls, isOpen: hubble.open },
+    identify: reviews.ofToken,
     log,
   });
   return [noticeWatch(plane, notices, clock), server];
@@ -51,7 +56,7 @@ function peerOf(name: string, [address]: readonly string[], port: number | undef
   return { name, address: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}` };
 }
 
-function tlsOf({ certFile, keyFile, clientCaFile }: AgentConfig['hubble']): HubbleTls | undefined {
-  if (certFile === undefined || keyFile === undefined || clientCaFile === undefined) return undefined;
-  return { certFile, keyFile, clientCaFile };
+function tlsOf({ certFile, keyFile, clientCaFile, relayCaFile }: AgentConfig['hubble']): HubbleTls | undefined {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return { certFile, keyFile, clientCaFile, relayCaFile };
 }

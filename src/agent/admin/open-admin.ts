@@ -14,6 +14,7 @@ import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
 import { registerAgentMetrics } from './agent-metrics.ts';
+import { type FlowReviews, flowRights } from './flow-rights.ts';
 import { footprintView } from './footprint.ts';
 import { openHubble } from './hubble.ts';
 import { PolicyLog } from './policy-log.ts';
@@ -30,6 +31,7 @@ export type AdminParts = {
   /** What of the ways of this node's own processes to pods of other nodes is not there. */
   readonly ways: () => string | undefined;
   readonly apiServer: URL;
+  readonly reviews: FlowReviews;
 };
 
 /** The servers that tell of this agent. */
@@ -41,9 +43,11 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   const { maps, words } = kernel;
   registerAgentMetrics(registry, { ...plane, maps, book, elsewhere, collection: upkeep.collection, hub, reflection });
   const version = await packageVersion();
+  const rights = flowRights(plane, parts.reviews, clock);
   const admin = new Admin({
     ...plane,
     config,
+    rights,
     version,
     programConfig: kernel.base,
     identities,
@@ -79,7 +83,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   return [
     policyLog,
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
-    ...openHubble(node, { plane, hub, version }),
+    ...openHubble(node, { plane, hub, rights, reviews: parts.reviews, version }),
     new AdminServer({ admin, socketPath: config.adminSocket, log }),
   ];
 }

@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = 'hbOFOCKMUODl_lAN_1l7gNVEPr0erRySWUHFbmvnJ6w';
+export const SCHEMAS_ID = '4UWNb5dCEdTj-_EclU7V4salmvP7Xy4L-0rsJzXUUG4';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },

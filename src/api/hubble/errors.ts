@@ -2,9 +2,9 @@ import { errorTable } from '../../base/index.ts';
 
 export const hubbleErrors = errorTable({
   E_HUBBLE_HOST: {
-    what: 'flows would be served to other machines without knowing to whom',
+    what: 'flows would be served to other machines without knowing to whom, or for everybody to read',
     remedy:
-      'Set hubble.certFile, hubble.keyFile and hubble.clientCaFile, so that clients show a certificate, or use 127.0.0.1 or ::1 as hubble.host.',
+      'Set hubble.certFile and hubble.keyFile, and not hubble.open (of a relay: listen.certFile and its kin), or use 127.0.0.1 or ::1 as hubble.host.',
   },
   E_HUBBLE_PORT: {
     what: 'the port for flows cannot be opened',
@@ -12,6 +12,7 @@ export const hubbleErrors = errorTable({
   },
   E_HUBBLE_TLS: {
     what: 'the certificate for flows cannot be used',
-    remedy: 'Check that hubble.certFile, hubble.keyFile and hubble.clientCaFile are PEM files that belong together.',
+    remedy:
+      'Check that hubble.certFile and hubble.keyFile (of a relay: listen.certFile and listen.keyFile) are PEM files that belong together, and that the files of CAs hold certificates.',
   },
 });

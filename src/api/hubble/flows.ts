@@ -1,12 +1,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { FlowMessage } from '../../model/index.ts';
 import type { FlowQuery } from '../../observe/index.ts';
+import type { Caller } from './caller.ts';
 import { compileFilters } from './filter/flow-filter.ts';
 import { invalid } from './filter/invalid.ts';
 import { flowMessage, milliseconds, nodeName, timestamp } from './flow-message.ts';
 import { type GetFlowsRequest, type GetFlowsResponse, GetFlowsResponseSchema } from './gen/observer/observer_pb.js';
 import { Losses } from './lost.ts';
 import type { HubbleSource } from './source.ts';
+import { viewerOf } from './viewer.ts';
 
 /** InvalidArgument for what contradicts itself. */
 export function flowQuery(request: GetFlowsRequest, cluster: string): FlowQuery {
@@ -32,11 +34,13 @@ type Response = MessageInitShape<typeof GetFlowsResponseSchema>;
 
 /** Flows, and what is missing between them: told at most once a second, and never forgotten. */
 export async function* flowResponses(
-  { hub, cluster, node }: HubbleSource,
+  source: HubbleSource,
   request: GetFlowsRequest,
+  caller: Caller,
   signal: AbortSignal,
 ): AsyncGenerator<GetFlowsResponse> {
-  const query = flowQuery(request, cluster);
+  const { hub, cluster, node } = source;
+  const query = { ...flowQuery(request, cluster), viewer: viewerOf(source, caller) };
   const ended = new AbortController();
   const groups = hub.observe(query, AbortSignal.any([signal, ended.signal]));
   const losses = new Losses();

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import http2, { type Http2SecureServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { Server } from 'node:net';
@@ -11,6 +12,7 @@ import {
 } from '../../base/index.ts';
 import { isLoopback } from '../loopback.ts';
 import { listenOnSocket } from '../socket.ts';
+import type { Entrance, Identify } from './authenticate.ts';
 import { hubbleErrors } from './errors.ts';
 import type { Handler } from './router.ts';
 import type { HubbleTeller } from './teller.ts';
@@ -20,24 +22,43 @@ const MAX_SILENT = 64;
 const MAX_CONNECTIONS = 256;
 /** What one client may ask at a time. */
 const MAX_STREAMS = 32;
+const TRUSTED: Entrance = { kind: 'trusted' };
 /** Certificates are replaced while they hold. */
 const LOOK_AT_FILES_MS = 10_000;
 
-export type HubbleTls = { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string };
+export type HubbleTls = {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Of users, who see what their rights are. Undefined: none shows a certificate. */
+  readonly clientCaFile?: string | undefined;
+  /** Of relays and of nobody else: they see all, and say for whom they ask. */
+  readonly relayCaFile?: string | undefined;
+};
+
+export type HubbleTcp = {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly tls?: HubbleTls | undefined;
+  /** Whoever reaches it sees all; only on loopback. */
+  readonly isOpen?: boolean | undefined;
+};
 
 export type HubbleServerOptions = {
   /** Asked when somebody first asks: what speaks the protocol is not loaded before. */
   readonly teller: () => Promise<HubbleTeller>;
   /** Undefined: over TCP only. */
   readonly socketPath: string | undefined;
-  /** Also over TCP; without TLS only on loopback (E_HUBBLE_HOST). `port` 0: any free one. */
-  readonly tcp?: { readonly host: string; readonly port: number; readonly tls?: HubbleTls | undefined } | undefined;
+  /** Also over TCP; without TLS only on loopback (E_HUBBLE_HOST). */
+  readonly tcp?: HubbleTcp | undefined;
+  /** Whose a token is. Undefined: nobody shows one. */
+  readonly identify?: Identify | undefined;
   readonly log: Logger;
 };
 
 /**
- * Hubble's observer API: on a unix socket that only its owner (root) opens, and, where that is wanted, over TCP for clients with
- * a certificate of the CA. What speaks the protocol is loaded when somebody first asks.
+ * Hubble's observer API: on a unix socket that only its owner (root) opens, who sees all, and, where that is wanted, over TCP for
+ * whoever shows who he is. What speaks the protocol is loaded when somebody first asks.
  */
 export class HubbleServer implements Service {
   readonly #o: HubbleServerOptions;
@@ -47,6 +68,7 @@ export class HubbleServer implements Service {
   #tcp: Http2Server | Http2SecureServer | undefined;
   #release: (() => Promise<void>) | undefined;
   #handler: Promise<Handler> | undefined;
+  #relayCa: string | undefined;
 
   constructor(options: HubbleServerOptions) {
     this.#o = options;
@@ -61,10 +83,10 @@ export class HubbleServer implements Service {
   /** E_API_AGENT_RUNNING, E_API_SOCKET; E_HUBBLE_HOST, E_HUBBLE_PORT, E_HUBBLE_TLS. */
   async start(lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
     const { socketPath, tcp } = this.#o;
-    if (tcp !== undefined && tcp.tls === undefined && !isLoopback(tcp.host))
+    if (tcp !== undefined && (tcp.tls === undefined || tcp.isOpen === true) && !isLoopback(tcp.host))
       throw hubbleErrors.make('E_HUBBLE_HOST', { detail: tcp.host });
     if (socketPath !== undefined) {
-      const local = this.#prepared(http2.createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } }));
+      const local = this.#prepared(http2.createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } }), TRUSTED);
       this.#release = await listenOnSocket(local, socketPath);
     }
     if (tcp !== undefined) await this.#listen(tcp, lifecycle);
@@ -84,7 +106,12 @@ export class HubbleServer implements Service {
   async #listen(tcp: NonNullable<HubbleServerOptions['tcp']>, lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
     const { host, port, tls } = tcp;
     const settings = { maxConcurrentStreams: MAX_STREAMS };
-    const server = this.#prepared(tls === undefined ? http2.createServer({ settings }) : secureServer(tls, settings));
+    const entrance: Entrance = tcp.isOpen === true ? TRUSTED : { kind: 'port', relayCa: () => this.#relayCa };
+    this.#relayCa = tls === undefined ? undefined : textOf(tls.relayCaFile);
+    const server = this.#prepared(
+      tls === undefined ? http2.createServer({ settings }) : secureServer(tls, settings),
+      entrance,
+    );
     this.#tcp = server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
@@ -101,11 +128,11 @@ export class HubbleServer implements Service {
     );
   }
 
-  #prepared<S extends Http2Server | Http2SecureServer>(server: S): S {
+  #prepared<S extends Http2Server | Http2SecureServer>(server: S, entrance: Entrance): S {
     const silent = new SilentConnections(MAX_SILENT);
     (server as Server).maxConnections = MAX_CONNECTIONS;
     server.on('request', (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => {
-      void this.#answer(request, response);
+      void this.#answer(request, response, entrance);
     });
     server.on('session', (session: ServerHttp2Session) => {
       let open = 0;
@@ -129,11 +156,17 @@ export class HubbleServer implements Service {
     return server;
   }
 
-  async #answer(request: http2.Http2ServerRequest, response: http2.Http2ServerResponse): Promise<void> {
-    const { log } = this.#o;
+  async #answer(
+    request: http2.Http2ServerRequest,
+    response: http2.Http2ServerResponse,
+    entrance: Entrance,
+  ): Promise<void> {
+    const { log, identify } = this.#o;
     this.#handler ??= this.#open();
     try {
-      await (await this.#handler)(request, response);
+      const { authenticate } = await import('./authenticate.ts');
+      const caller = async () => await authenticate(request, entrance, identify);
+      await (await this.#handler)(request, response, caller);
     } catch (error) {
       log.error({ error: errorMessage(error) }, 'flows could not be served');
       response.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
@@ -156,6 +189,7 @@ export class HubbleServer implements Service {
       seen = now;
       try {
         server.setSecureContext(secrets(tls));
+        this.#relayCa = textOf(tls.relayCaFile);
       } catch (error) {
         this.#o.log.error(
           { error: errorMessage(error) },
@@ -173,19 +207,28 @@ function secureServer(tls: HubbleTls, settings: http2.Settings): Http2SecureServ
       settings,
       minVersion: 'TLSv1.2',
       requestCert: true,
-      rejectUnauthorized: true,
+      // Who shows none may show a token; one that does not hold is refused when it is shown.
+      rejectUnauthorized: false,
+      // A session that is taken up again shows no certificate.
+      secureOptions: constants.SSL_OP_NO_TICKET,
     });
   } catch (cause) {
     throw hubbleErrors.make('E_HUBBLE_TLS', { detail: errorMessage(cause), cause });
   }
 }
 
-function secrets({ certFile, keyFile, clientCaFile }: HubbleTls) {
-  return { cert: readFileSync(certFile), key: readFileSync(keyFile), ca: readFileSync(clientCaFile) };
+/** Without an authority of anybody no certificate of a client holds. */
+function secrets({ certFile, keyFile, clientCaFile, relayCaFile }: HubbleTls) {
+  const ca = [clientCaFile, relayCaFile].flatMap((path) => textOf(path) ?? []);
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile), ca };
 }
 
-function stampOf({ certFile, keyFile, clientCaFile }: HubbleTls): string {
-  return [certFile, keyFile, clientCaFile]
+const textOf = (path: string | undefined): string | undefined =>
+  path === undefined ? undefined : readFileSync(path, 'utf8');
+
+function stampOf({ certFile, keyFile, clientCaFile, relayCaFile }: HubbleTls): string {
+  return [certFile, keyFile, clientCaFile, relayCaFile]
+    .filter((path) => path !== undefined)
     .map((path) => statSync(path, { throwIfNoEntry: false }))
     .map((stat) => (stat === undefined ? 'none' : `${stat.ino} ${stat.mtimeMs}`))
     .join(', ');

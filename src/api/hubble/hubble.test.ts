@@ -85,7 +85,7 @@ describe('the observer API, over gRPC on its socket', () => {
           serverName: undefined,
         }),
       socketPath: join(folder, 'hubble.sock'),
-      tcp: { host: '127.0.0.1', port: 0 },
+      tcp: { host: '127.0.0.1', port: 0, isOpen: true },
       log: silentLogger,
     });
     await server.start(lifecycle);

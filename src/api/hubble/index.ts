@@ -2,7 +2,7 @@ import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
 
-export { HubbleServer, type HubbleTls } from './hubble-server.ts';
+export { HubbleServer, type HubbleTcp, type HubbleTls } from './hubble-server.ts';
 export type { HubblePeer, HubbleSource } from './source.ts';
 export type { HubbleTeller } from './teller.ts';
 

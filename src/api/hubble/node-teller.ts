@@ -1,26 +1,34 @@
 import { agentEvents } from './agent-events.ts';
+import type { Caller } from './caller.ts';
 import { nodeName } from './flow-message.ts';
 import { flowResponses } from './flows.ts';
 import { NodeState } from './gen/relay/relay_pb.js';
 import { peerChanges } from './peers.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
+import { requireAll, visibleNamespaces } from './viewer.ts';
 
 /** Of the flows of one node. */
 export function nodeTeller(source: HubbleSource): HubbleTeller {
   const { hub, cluster, node, version, serverName } = source;
-  const counts = () => {
+  /** How many flows there are says what others do: it is told to who may see them all. */
+  const counts = async (caller: Caller) => {
+    const isWhole = (await visibleNamespaces(source, caller)) === undefined;
     const { stored, capacity, seen } = hub.stats();
     const uptimeNs = BigInt(Math.round(performance.now() * 1e6));
-    return { numFlows: BigInt(stored), maxFlows: BigInt(capacity), seenFlows: BigInt(seen), uptimeNs, version };
+    const [numFlows, seenFlows] = isWhole ? [BigInt(stored), BigInt(seen)] : [0n, 0n];
+    return { isWhole, counts: { numFlows, maxFlows: BigInt(capacity), seenFlows, uptimeNs, version } };
   };
   return {
-    flows: (request, signal) => flowResponses(source, request, signal),
-    status: async () => ({ ...counts(), flowsRate: hub.rate() }),
-    nodes: async () => ({
+    flows: (request, caller, signal) => flowResponses(source, request, caller, signal),
+    status: async (caller) => {
+      const { isWhole, counts: counted } = await counts(caller);
+      return { ...counted, flowsRate: isWhole ? hub.rate() : 0 };
+    },
+    nodes: async (caller) => ({
       nodes: [
         {
-          ...counts(),
+          ...(await counts(caller)).counts,
           name: nodeName(cluster, node),
           address: source.peers().find(({ name }) => name === node)?.address ?? '',
           state: NodeState.NODE_CONNECTED,
@@ -28,8 +36,18 @@ export function nodeTeller(source: HubbleSource): HubbleTeller {
         },
       ],
     }),
-    namespaces: async () => ({ namespaces: hub.namespaces().map((namespace) => ({ cluster, namespace })) }),
-    events: (request, signal) => agentEvents(source, request, signal),
-    peers: (signal) => peerChanges(source, signal),
+    namespaces: async (caller) => {
+      const visible = await visibleNamespaces(source, caller);
+      const shown = hub.namespaces().filter((namespace) => visible?.has(namespace) ?? true);
+      return { namespaces: shown.map((namespace) => ({ cluster, namespace })) };
+    },
+    events: async function* (request, caller, signal) {
+      await requireAll(source, caller);
+      yield* agentEvents(source, request, signal);
+    },
+    peers: async function* (caller, signal) {
+      await requireAll(source, caller);
+      yield* peerChanges(source, signal);
+    },
   };
 }

@@ -4,6 +4,7 @@ import {
   ConnectError,
   type ConnectRouter,
   createConnectRouter,
+  createContextValues,
   type HandlerContext,
   type Interceptor,
 } from '@connectrpc/connect';
@@ -13,9 +14,11 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
+import { CALLER, type Caller } from './caller.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
 import { type GetAgentEventsRequest, Observer } from './gen/observer/observer_pb.js';
 import { Peer } from './gen/peer/peer_pb.js';
+import { whileHeld } from './held.ts';
 import type { HubbleTeller } from './teller.ts';
 
 /** Of one request: filters are long, and nothing else is. */
@@ -24,7 +27,11 @@ const MAX_REQUEST_BYTES = 1024 * 1024;
 /** By what name clients ask whether the observer serves: Hubble's own, the service's, and none. */
 const HEALTHY: ReadonlySet<string> = new Set(['', 'hubble.server.Observer', Observer.typeName, Peer.typeName]);
 
-export type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => Promise<void>;
+export type Handler = (
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  caller: () => Promise<Caller>,
+) => Promise<void>;
 
 /** What answers gRPC, gRPC-Web and Connect. `ending` is aborted when the server stops. */
 export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Logger): Handler {
@@ -37,14 +44,15 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
   observer(router, teller);
   health(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  return async (request, response) => {
+  return async (request, response, caller) => {
     const handler = handlers.get(request.url.split('?', 1)[0] ?? '');
     if (handler === undefined) {
       response.writeHead(404).end();
       return;
     }
     try {
-      const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
+      const values = createContextValues().set(CALLER, caller);
+      const asked = universalRequestFromNodeRequest(request, response, undefined, values);
       await universalResponseToNodeResponse(await handler(asked), response);
     } catch (error) {
       // Answers are made by then: what fails is to send them to somebody who went away.
@@ -68,13 +76,28 @@ function observer(router: ConnectRouter, teller: HubbleTeller): void {
   router.service(Observer, {
     ...(events === undefined
       ? {}
-      : { getAgentEvents: (request: GetAgentEventsRequest, { signal }: HandlerContext) => events(request, signal) }),
-    getFlows: (request, { signal }) => teller.flows(request, signal),
-    serverStatus: async () => await teller.status(),
-    getNodes: async () => await teller.nodes(),
-    getNamespaces: async () => await teller.namespaces(),
+      : {
+          getAgentEvents: (request: GetAgentEventsRequest, context: HandlerContext) =>
+            streamed(context, (caller, signal) => events(request, caller, signal)),
+        }),
+    getFlows: (request, context) => streamed(context, (caller, signal) => teller.flows(request, caller, signal)),
+    serverStatus: async (_request, context) => await teller.status(await whoAsks(context)),
+    getNodes: async (_request, context) => await teller.nodes(await whoAsks(context)),
+    getNamespaces: async (_request, context) => await teller.namespaces(await whoAsks(context)),
   });
-  if (peers !== undefined) router.service(Peer, { notify: (_request, { signal }) => peers(signal) });
+  if (peers !== undefined) router.service(Peer, { notify: (_request, context) => streamed(context, peers) });
+}
+
+async function whoAsks({ values }: HandlerContext): Promise<Caller> {
+  return await values.get(CALLER)();
+}
+
+async function* streamed<T>(
+  context: HandlerContext,
+  open: (caller: Caller, signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const caller = await whoAsks(context);
+  yield* whileHeld(caller, context.signal, (signal) => open(caller, signal));
 }
 
 function servingStatus(service: string): Serving {
@@ -82,12 +105,21 @@ function servingStatus(service: string): Serving {
   throw new ConnectError(`there is no service ${JSON.stringify(service)}`, Code.NotFound);
 }
 
+const CODES: ReadonlyMap<string, Code> = new Map([
+  ['E_OBSERVE_READERS', Code.ResourceExhausted],
+  ['E_OBSERVE_FORBIDDEN', Code.PermissionDenied],
+  ['E_OBSERVE_REVOKED', Code.PermissionDenied],
+  ['E_OBSERVE_RIGHTS_UNKNOWN', Code.Unavailable],
+]);
+
 /** Errors of our own tables are for whoever asked: he gets the remedy, too. Others are ours. */
 function knownErrors(log: Logger): Interceptor {
   const told = (error: unknown): unknown => {
     if (isMembraneError(error)) {
-      const code = isMembraneError(error, 'E_OBSERVE_READERS') ? Code.ResourceExhausted : Code.FailedPrecondition;
-      return new ConnectError(`${error.code}: ${error.message}. ${error.remedy}`, code);
+      return new ConnectError(
+        `${error.code}: ${error.message}. ${error.remedy}`,
+        CODES.get(error.code) ?? Code.FailedPrecondition,
+      );
     }
     if (!(error instanceof ConnectError)) log.error({ error: errorMessage(error) }, 'flows could not be told');
     return error;

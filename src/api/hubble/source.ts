@@ -1,4 +1,4 @@
-import type { AgentNotices, FlowHub } from '../../observe/index.ts';
+import type { AgentNotices, FlowHub, Rights } from '../../observe/index.ts';
 
 /** A node of the cluster, as others reach its flows. */
 export type HubblePeer = {
@@ -10,6 +10,8 @@ export type HubblePeer = {
 /** Whose flows are served. */
 export type HubbleSource = {
   readonly hub: Pick<FlowHub, 'observe' | 'stats' | 'namespaces' | 'rate'>;
+  /** Of those who do not see all; undefined: nobody else is told anything. */
+  readonly rights?: Pick<Rights, 'viewer'> | undefined;
   readonly notices: Pick<AgentNotices, 'read'>;
   readonly cluster: string;
   readonly node: string;

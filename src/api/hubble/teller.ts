@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Caller } from './caller.ts';
 import type {
   GetAgentEventsRequest,
   GetAgentEventsResponse,
@@ -12,15 +13,15 @@ import type { ChangeNotification } from './gen/peer/peer_pb.js';
 
 /** What answers Hubble's clients: a node of its own flows, a relay of all nodes'. */
 export type HubbleTeller = {
-  /** In the order of time. ConnectError for what cannot be asked. */
-  readonly flows: (request: GetFlowsRequest, signal: AbortSignal) => AsyncIterable<GetFlowsResponse>;
-  readonly status: () => Promise<MessageInitShape<typeof ServerStatusResponseSchema>>;
-  readonly nodes: () => Promise<MessageInitShape<typeof GetNodesResponseSchema>>;
-  readonly namespaces: () => Promise<MessageInitShape<typeof GetNamespacesResponseSchema>>;
+  /** In the order of time, as whoever asks may see them. ConnectError for what cannot be asked. */
+  readonly flows: (request: GetFlowsRequest, caller: Caller, signal: AbortSignal) => AsyncIterable<GetFlowsResponse>;
+  readonly status: (caller: Caller) => Promise<MessageInitShape<typeof ServerStatusResponseSchema>>;
+  readonly nodes: (caller: Caller) => Promise<MessageInitShape<typeof GetNodesResponseSchema>>;
+  readonly namespaces: (caller: Caller) => Promise<MessageInitShape<typeof GetNamespacesResponseSchema>>;
   /** Undefined: who asks what an agent did is to ask that agent. */
   readonly events:
-    | ((request: GetAgentEventsRequest, signal: AbortSignal) => AsyncIterable<GetAgentEventsResponse>)
+    | ((request: GetAgentEventsRequest, caller: Caller, signal: AbortSignal) => AsyncIterable<GetAgentEventsResponse>)
     | undefined;
   /** Undefined: who asks for nodes is to ask a node. */
-  readonly peers: ((signal: AbortSignal) => AsyncIterable<ChangeNotification>) | undefined;
+  readonly peers: ((caller: Caller, signal: AbortSignal) => AsyncIterable<ChangeNotification>) | undefined;
 };

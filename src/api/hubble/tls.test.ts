@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from '@connectrpc/connect';
+import { Code, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
-import { AgentNotices } from '../../observe/index.ts';
+import { AgentNotices, Rights, type Subject } from '../../observe/index.ts';
 import { TestHub } from '../../observe/testkit.ts';
 import { Observer } from './gen/observer/observer_pb.js';
 import { HubbleServer } from './hubble-server.ts';
@@ -16,6 +16,7 @@ import { NodeLinks } from './relay/node-links.ts';
 describe('the observer API with TLS', () => {
   let folder: string;
   let server: HubbleServer;
+  const asked: Subject[] = [];
   const lifecycle = new Lifecycle({ log: silentLogger });
   const file = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
@@ -41,7 +42,8 @@ describe('the observer API with TLS', () => {
   }
 
   function certificate(name: string, of: string, dns: string): void {
-    writeFileSync(file(`${name}.ext`), `subjectAltName=DNS:${dns}`);
+    const usage = name === 'server' ? 'serverAuth' : 'clientAuth';
+    writeFileSync(file(`${name}.ext`), `subjectAltName=DNS:${dns}\nextendedKeyUsage=${usage}`);
     openssl(
       'req',
       '-newkey',
@@ -94,6 +96,8 @@ describe('the observer API with TLS', () => {
     folder = mkdtempSync(join(tmpdir(), 'membrane-tls-'));
     authority('ca');
     authority('others');
+    authority('users');
+    certificate('user', 'users', 'alice');
     certificate('server', 'ca', 'node-1.test');
     certificate('client', 'ca', 'client.test');
     certificate('stranger', 'others', 'client.test');
@@ -104,6 +108,12 @@ describe('the observer API with TLS', () => {
         nodeTeller({
           hub,
           notices: new AgentNotices(),
+          rights: new Rights({
+            ask: async (subject) => asked.push(subject) < 0,
+            tenantOf: () => undefined,
+            namespaces: () => ['a'],
+            clock: systemClock,
+          }),
           cluster: 'test',
           node: 'node-1',
           version: '1.2.3',
@@ -115,7 +125,12 @@ describe('the observer API with TLS', () => {
       tcp: {
         host: '127.0.0.1',
         port: 0,
-        tls: { certFile: file('server.crt'), keyFile: file('server.key'), clientCaFile: file('ca.crt') },
+        tls: {
+          certFile: file('server.crt'),
+          keyFile: file('server.key'),
+          relayCaFile: file('ca.crt'),
+          clientCaFile: file('users.crt'),
+        },
       },
       log: silentLogger,
     });
@@ -126,11 +141,15 @@ describe('the observer API with TLS', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('serves who shows a certificate of the CA, and nobody else', async () => {
-    expect(await status(secrets('client'))).toMatchObject({ version: '1.2.3' });
+  it('shows all to a relay, to users what they may see, and nothing to anybody else', async () => {
+    expect(await status(secrets('client'))).toMatchObject({ version: '1.2.3', seenFlows: 1n });
     const { ca } = secrets('client');
-    await expect(status({ ca })).rejects.toThrow();
-    await expect(status({ ...secrets('stranger'), ca })).rejects.toThrow();
+    expect(await status({ ...secrets('user'), ca })).toMatchObject({ version: '1.2.3', seenFlows: 0n });
+    expect(asked).toContainEqual({ name: 'alice', groups: ['system:authenticated'] });
+    await expect(status({ ca })).rejects.toMatchObject({ code: Code.Unauthenticated });
+    await expect(status({ ...secrets('stranger'), ca })).rejects.toMatchObject({ code: Code.Unauthenticated });
+    // What a node shows as a server does not make a relay of it.
+    await expect(status({ ...secrets('server'), ca })).rejects.toMatchObject({ code: Code.Unauthenticated });
     await expect(status({ ...secrets('client'), servername: 'node-2.test' })).rejects.toThrow();
   });
 

@@ -30,6 +30,17 @@ export const observeRequestSchema = z.strictObject({
   /** ms since the epoch, both included. */
   since: z.number().optional(),
   until: z.number().optional(),
+  /** As somebody else may see them; he is taken to be in the group system:authenticated, as all are whom the API server knows. */
+  as: z
+    .strictObject({
+      user: z.string().min(1).max(512),
+      groups: z
+        .array(z.string().min(1).max(512))
+        .max(64)
+        .default([])
+        .transform((groups) => [...new Set([...groups, 'system:authenticated'])]),
+    })
+    .optional(),
   /** Go on with what happens from now. */
   follow: z.boolean().default(false),
 });

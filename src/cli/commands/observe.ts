@@ -12,6 +12,8 @@ type Options = FlowFilter & {
   readonly since?: number;
   readonly until?: number;
   readonly each: boolean;
+  readonly as?: string;
+  readonly asGroup?: readonly string[];
 };
 
 const VERDICTS = ['forwarded', 'dropped'] as const;
@@ -53,16 +55,21 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
     .option('--reason <name>', 'dropped for this reason, e.g. policy-ingress', gather)
     .option('--port <n>', 'either end has this port', gatherNumbers(0, 65_535))
     .option('--protocol <name>', 'TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number', gatherProtocols)
-    .action(async ({ follow, last, first, since, until, each, ...filter }: Options) => {
+    .option('--as <user>', 'as this user may see them, e.g. system:serviceaccount:shop:viewer')
+    .option('--as-group <group>', 'and as a member of this group', gather)
+    .action(async ({ as: user, asGroup: groups = [], follow, last, first, since, until, each, ...filter }: Options) => {
       await checkReasons(filter.reason ?? []);
       const agents = await connectAll();
       const signal = onInterrupt();
       const isBounded = [first, since, until].some((bound) => bound !== undefined);
       const most = last ?? (isBounded || follow ? undefined : DEFAULT_LAST);
-      const request = { filter, follow, last: most, first, since, until };
+      const as = user === undefined ? undefined : { user, groups: [...groups, ...accountGroups(user)] };
+      const request = { filter, follow, last: most, first, since, until, as };
       // Nothing to see may be a slip of the pen, and whoever follows would wait for ever.
       if (follow && !out.json) {
-        const begun = await agents.ask((client) => hasAny(client.observe({ filter, follow: false, last: 1 }, signal)));
+        const begun = await agents.ask((client) =>
+          hasAny(client.observe({ filter, follow: false, last: 1, as }, signal)),
+        );
         if (!begun.some(({ answer }) => answer)) {
           await out.line(out.tone('dim', 'no flow so far matches; waiting for the first'));
         }
@@ -93,6 +100,12 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
 function repeatText(out: Output, count: number | undefined, first: number | undefined, time: number): string {
   if (count === undefined) return '';
   return out.tone('bold', ` x${count}`) + (first === undefined ? '' : ` in ${duration(Math.max(0, time - first))}`);
+}
+
+/** Groups that a service account is in by its name. */
+function accountGroups(user: string): string[] {
+  const [, namespace] = /^system:serviceaccount:([^:]+):[^:]+$/.exec(user) ?? [];
+  return namespace === undefined ? [] : ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
 }
 
 async function hasAny(messages: AsyncIterable<{ readonly kind: 'flow' | 'lost' }>): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { errorMessage } from '../../../base/index.ts';
 import { milliseconds, timestamp } from '../flow-message.ts';
 import { flowQuery } from '../flows.ts';
@@ -23,21 +24,31 @@ const AGAIN_MS = 1_000;
 /** A node sent what is another's. */
 class Lie extends Error {}
 
+export type RelayRequest = {
+  readonly request: GetFlowsRequest;
+  /** For whom nodes are asked. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+};
+
 /** One reader of all nodes' flows. */
 export class RelayFlows {
   readonly #links: NodeLinks;
   readonly #request: GetFlowsRequest;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #merge: TimeMerge<GetFlowsResponse>;
   readonly #ended = new AbortController();
   readonly #signal: AbortSignal;
   readonly #reading = new Map<NodeLink, AbortController>();
   #again: NodeJS.Timeout | undefined;
+  #refused: ConnectError | undefined;
   /** News about nodes, which go before flows. */
   readonly #news: GetFlowsResponse[] = [];
 
-  constructor(links: NodeLinks, request: GetFlowsRequest, signal: AbortSignal) {
+  constructor(links: NodeLinks, { request, headers, signal }: RelayRequest) {
     this.#links = links;
     this.#request = request;
+    this.#headers = headers;
     this.#signal = AbortSignal.any([signal, this.#ended.signal]);
     this.#merge = new TimeMerge({
       timeOf,
@@ -58,6 +69,7 @@ export class RelayFlows {
       if (follow) this.#links.changed.listen(unheard);
       if (most !== Number.POSITIVE_INFINITY && !first) yield* this.#last(most);
       else yield* this.#inOrder(most);
+      if (this.#refused !== undefined) throw new ConnectError(this.#refused.rawMessage, this.#refused.code);
     } finally {
       this.#links.changed.unlisten(unheard);
       clearTimeout(this.#again);
@@ -120,7 +132,7 @@ export class RelayFlows {
     const signal = AbortSignal.any([this.#signal, reading.signal]);
     const { since: _, ...rest } = this.#request;
     const request = isLater ? create(GetFlowsRequestSchema, { ...rest, number: 0n }) : this.#request;
-    const own = ofNode(link, link.observer.getFlows(request, { signal }));
+    const own = ofNode(link, link.observer.getFlows(request, { signal, headers: this.#headers }));
     this.#merge.add(own, signal).then(
       () => this.#lost(link, undefined),
       (error: unknown) => this.#lost(link, error),
@@ -131,6 +143,12 @@ export class RelayFlows {
   #lost(link: NodeLink, error: unknown): void {
     if (this.#signal.aborted || !this.#reading.has(link)) return;
     const { follow } = this.#request;
+    // What he may see is the same on every node: who is refused by one is refused.
+    if (error instanceof ConnectError && error.code === Code.PermissionDenied) {
+      this.#refused ??= error;
+      this.#ended.abort();
+      return;
+    }
     if (error !== undefined) this.#tell(NodeState.NODE_ERROR, [link.name], errorMessage(error));
     else if (follow) this.#tell(NodeState.NODE_UNAVAILABLE, [link.name], 'its stream has ended');
     this.#merge.wake();

@@ -1,17 +1,21 @@
+import { type Caller, headersOf } from '../caller.ts';
 import { NodeState } from '../gen/relay/relay_pb.js';
 import type { HubbleTeller } from '../teller.ts';
 import { ANSWER_MS, type NodeLink } from './node-link.ts';
 import type { NodeLinks } from './node-links.ts';
 import { RelayFlows } from './relay-flows.ts';
 
-const options = { timeoutMs: ANSWER_MS };
+const asked = (caller: Caller) => ({ timeoutMs: ANSWER_MS, headers: headersOf(caller) });
 
 /** Of the flows of all nodes. */
 export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
   return {
-    flows: (request, signal) => new RelayFlows(links, request, signal).read(),
-    status: async () => {
-      const { answers, silent } = await askAll(links, async ({ observer }) => await observer.serverStatus({}, options));
+    flows: (request, caller, signal) => new RelayFlows(links, { request, headers: headersOf(caller), signal }).read(),
+    status: async (caller) => {
+      const { answers, silent } = await askAll(
+        links,
+        async ({ observer }) => await observer.serverStatus({}, asked(caller)),
+      );
       const sum = (of: (answer: (typeof answers)[number]['answer']) => bigint) =>
         answers.reduce((total, { answer }) => total + of(answer), 0n);
       return {
@@ -26,8 +30,11 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
         version,
       };
     },
-    nodes: async () => {
-      const { answers, silent } = await askAll(links, async ({ observer }) => await observer.getNodes({}, options));
+    nodes: async (caller) => {
+      const { answers, silent } = await askAll(
+        links,
+        async ({ observer }) => await observer.getNodes({}, asked(caller)),
+      );
       const tls = (serverName: string | undefined) => ({
         enabled: serverName !== undefined,
         serverName: serverName ?? '',
@@ -41,8 +48,8 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
       const rest = silent.map((link) => ({ ...common(link), state: NodeState.NODE_UNAVAILABLE }));
       return { nodes: [...connected, ...rest].toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
     },
-    namespaces: async () => {
-      const { answers } = await askAll(links, async ({ observer }) => await observer.getNamespaces({}, options));
+    namespaces: async (caller) => {
+      const { answers } = await askAll(links, async ({ observer }) => await observer.getNamespaces({}, asked(caller)));
       const all = answers.flatMap(({ answer: { namespaces } }) =>
         namespaces.map(({ cluster, namespace }) => [`${cluster}/${namespace}`, { cluster, namespace }] as const),
       );

@@ -101,7 +101,7 @@ describe('a relay', () => {
           serverName: undefined,
         }),
       socketPath: join(folder, `${name}.sock`),
-      tcp: { host: '127.0.0.1', port: 0 },
+      tcp: { host: '127.0.0.1', port: 0, isOpen: true },
       log: silentLogger,
     });
     await server.start(life);
@@ -138,7 +138,7 @@ describe('a relay', () => {
     relay = new HubbleServer({
       teller: async () => relayTeller(links, '2'),
       socketPath: undefined,
-      tcp: { host: '127.0.0.1', port: 0 },
+      tcp: { host: '127.0.0.1', port: 0, isOpen: true },
       log: silentLogger,
     });
     await lifecycle.start(links, relay);

@@ -1,0 +1,62 @@
+import type { Clock } from '../../base/index.ts';
+import type { AccessQuestion, AskAccess, Subject } from './access.ts';
+
+/** Answers that are kept; the oldest go. */
+const MOST = 65_536;
+/** Questions that are asked at a time. */
+const AT_ONCE = 16;
+const ANSWER_MS = 5_000;
+
+type Answer = { readonly allowed: Promise<boolean>; readonly askedAt: number };
+
+/** What the API server said of somebody lately, so that readers of the same rights ask once. */
+export class Answers {
+  readonly #ask: AskAccess;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, Answer>();
+  readonly #waiting: (() => void)[] = [];
+  #asking = 0;
+
+  constructor(ask: AskAccess, clock: Clock) {
+    this.#ask = ask;
+    this.#clock = clock;
+  }
+
+  /** Not older than `maxAgeMs`. Rejects when nobody answers, which is not kept. */
+  async of(subject: Subject, question: AccessQuestion, maxAgeMs: number): Promise<boolean> {
+    const key = JSON.stringify([subject, question]);
+    const known = this.#known.get(key);
+    const now = this.#clock.now();
+    // A clock that was set back makes an answer no younger.
+    if (known !== undefined && Math.abs(now - known.askedAt) < maxAgeMs) return await known.allowed;
+    const allowed = this.#fresh(subject, question);
+    this.#known.delete(key);
+    this.#known.set(key, { allowed, askedAt: now });
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= MOST) break;
+      this.#known.delete(oldest);
+    }
+    try {
+      return await allowed;
+    } catch (error) {
+      if (this.#known.get(key)?.allowed === allowed) this.#known.delete(key);
+      throw error;
+    }
+  }
+
+  async #fresh(subject: Subject, question: AccessQuestion): Promise<boolean> {
+    if (this.#asking >= AT_ONCE) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push(resolve);
+      await promise;
+    } else this.#asking += 1;
+    try {
+      return await this.#ask(subject, question, AbortSignal.timeout(ANSWER_MS));
+    } finally {
+      // Whoever waits takes the place over.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#asking -= 1;
+      else next();
+    }
+  }
+}
