@@ -18,6 +18,7 @@ export {
   TENANT,
 } from './resources/index.ts';
 export { Reviews } from './reviews.ts';
+export { type SecretData, SecretObject, type SecretRecord } from './secret-store.ts';
 export { readServiceRanges, type ServiceRangesReading } from './service-ranges.ts';
 export {
   KEPT_TENANT,

@@ -48,6 +48,16 @@ const identitySchema = z
   })
   .prefault({});
 
+const hubbleSchema = z
+  .strictObject({
+    certificates: z
+      .boolean()
+      .default(true)
+      .describe('Make the certificates by which relay and nodes know each other, and make them anew in time.'),
+    relayNamespace: name.default('kube-system').describe('Where the relay is, and the Secret with its certificate.'),
+  })
+  .prefault({});
+
 const metricsSchema = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Serve the metrics of the operator over HTTP, at /metrics.'),
@@ -87,6 +97,7 @@ const configSchema = z.strictObject({
   lease: leaseSchema,
   identity: identitySchema,
   tenancy: tenancySchema,
+  hubble: hubbleSchema,
   metrics: metricsSchema,
   log: logSchema,
 });

@@ -10,11 +10,13 @@ import {
   IdentityReceipts,
   KubeClient,
   LeaseObject,
+  SecretObject,
   TenantObjects,
 } from '../kube/index.ts';
 import { ClusterView } from './cluster-view.ts';
 import { Collector } from './collector.ts';
 import type { OperatorConfig } from './config.ts';
+import { HubbleKeeper } from './hubble-keeper.ts';
 import { LeaderElection } from './leader-election.ts';
 import { CollectorMetrics } from './metrics.ts';
 import { ReceiptSweep } from './receipt-sweep.ts';
@@ -52,6 +54,21 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
     log,
   });
   const { name, namespace = connection.namespace, seconds } = config.lease;
+  const { relayNamespace } = config.hubble;
+  const secret = (inside: string, of: string) => new SecretObject(client, { namespace: inside, name: of });
+  const certificates = config.hubble.certificates
+    ? [
+        new HubbleKeeper({
+          authority: secret(namespace, 'membrane-hubble-ca'),
+          nodes: secret(namespace, 'membrane-hubble-node'),
+          relay: secret(relayNamespace, 'hubble-relay'),
+          relayNamespace,
+          intervalMs: 60_000,
+          clock,
+          log,
+        }),
+      ]
+    : [];
   const identity = `${hostname()}_${randomUUID()}`;
   const lease = new LeaseObject(client, { name, namespace });
   const election = new LeaderElection({ lease, identity, seconds, clock, log });
@@ -60,7 +77,11 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
       life.spawn('leader election', async (signal) => {
         await election.run(async (term) => {
           metrics.leads(true);
-          await Promise.all([collector.run(term), keeper.run(term)]).finally(() => metrics.leads(false));
+          await Promise.all([
+            collector.run(term),
+            keeper.run(term),
+            ...certificates.map((one) => one.run(term)),
+          ]).finally(() => metrics.leads(false));
         }, signal);
       }),
     stop: async () => client.close(),

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments, parse as parseYaml } from 'yaml';
 import { parseConfig } from '../../src/agent/node/config.ts';
 import { readConfig as readOperatorConfig } from '../../src/operator/config.ts';
+import { NODE_NAME } from '../../src/operator/hubble-keeper.ts';
+import { readConfig as readRelayConfig } from '../../src/relay/config.ts';
 import { readValues } from './values.ts';
 
 type KubeObject = {
@@ -65,9 +67,14 @@ describe('the chart', () => {
 
   it('uses every value', () => {
     const used = [...templates.join('').matchAll(/\.Values\.([\w.]+)/g)].map(([, path = '']) => path);
-    const { image, operator, ...others } = values;
+    const { image, operator, relay, ...others } = values;
     const within = (name: string, section: object) => Object.keys(section).map((key) => `${name}.${key}`);
-    const known = [...within('image', image), ...within('operator', operator), ...Object.keys(others)];
+    const known = [
+      ...within('image', image),
+      ...within('operator', operator),
+      ...within('relay', relay),
+      ...Object.keys(others),
+    ];
     expect(new Set(used)).toEqual(new Set(known));
   });
 });
@@ -80,6 +87,15 @@ describe('the manifests', () => {
     using folder = mkdtempDisposableSync(join(tmpdir(), 'membrane-deploy-'));
     const file = join(folder.path, 'operator.yaml');
     writeFileSync(file, applied['ConfigMap membrane/membrane']?.data?.['operator.yaml'] ?? 'none');
+    const relayFile = join(folder.path, 'relay.yaml');
+    writeFileSync(relayFile, applied['ConfigMap kube-system/hubble-relay']?.data?.['relay.yaml'] ?? 'none');
+    const relay = readRelayConfig({ file: relayFile, env: {} });
+    expect(relay).toMatchObject({ peerService: 'hubble-peer.membrane.svc:4244', listen: { port: 4245, open: false } });
+    // Who asks is known by the name that the operator writes into the certificates of nodes.
+    expect([relay.peerServerName, (config['hubble'] as { serverName: string }).serverName]).toEqual([
+      NODE_NAME,
+      NODE_NAME,
+    ]);
     // Its role names the Lease, too.
     expect(readOperatorConfig({ file, env: {} }).lease.name).toBe('membrane-operator');
   });

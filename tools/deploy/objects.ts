@@ -1,5 +1,13 @@
 import { admission, tenantAdmission } from './admission.ts';
-import { AGENT_ROLE, LEASE_ROLE, NODE_SETUP_ROLE, OPERATOR_ROLE } from './rights.ts';
+import {
+  AGENT_ROLE,
+  CERTIFICATES_ROLE,
+  LEASE_ROLE,
+  NODE_SETUP_ROLE,
+  OPERATOR_ROLE,
+  RELAY_CERTIFICATE_ROLE,
+  RELAY_ROLE,
+} from './rights.ts';
 import { Setting } from './setting.ts';
 
 const NAME = 'membrane';
@@ -28,6 +36,16 @@ export const namespaceObject = {
 const OPERATOR = 'membrane-operator';
 const OPERATOR_LABELS = { ...LABELS, 'app.kubernetes.io/name': OPERATOR };
 const OPERATOR_ACCOUNT = { kind: 'ServiceAccount', name: OPERATOR, namespace };
+
+/** Where `hubble observe -P` looks for it, by its Service. */
+const RELAY = 'hubble-relay';
+const ofRelay = { namespace: 'kube-system' };
+const RELAY_LABELS = { ...LABELS, 'app.kubernetes.io/name': RELAY };
+/** Of an agent's flows; the relay's own. */
+const PORTS = { node: 4244, relay: 4245 } as const;
+const TLS_FOLDER = '/var/lib/membrane/hubble';
+/** In the certificate of every node; the operator writes it there. */
+const NODE_SERVER_NAME = 'node.hubble.membrane.io';
 
 const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(NAME, local) };
 
@@ -65,13 +83,38 @@ const operatorRights = [
     roleRef: bound('ClusterRole', OPERATOR),
     subjects: [OPERATOR_ACCOUNT],
   },
-  { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: meta(OPERATOR, local), rules: LEASE_ROLE },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'Role',
+    metadata: meta(OPERATOR, local),
+    rules: [...LEASE_ROLE, ...CERTIFICATES_ROLE],
+  },
   {
     apiVersion: `${RBAC}/v1`,
     kind: 'RoleBinding',
     metadata: meta(OPERATOR, local),
     roleRef: bound('Role', OPERATOR),
     subjects: [OPERATOR_ACCOUNT],
+  },
+  { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: meta(OPERATOR, ofRelay), rules: RELAY_CERTIFICATE_ROLE },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    metadata: meta(OPERATOR, ofRelay),
+    roleRef: bound('Role', OPERATOR),
+    subjects: [OPERATOR_ACCOUNT],
+  },
+];
+
+const relayRights = [
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(RELAY, ofRelay) },
+  { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta('membrane-relay'), rules: RELAY_ROLE },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: meta('membrane-relay'),
+    roleRef: bound('ClusterRole', 'membrane-relay'),
+    subjects: [{ kind: 'ServiceAccount', name: RELAY, ...ofRelay }],
   },
 ];
 
@@ -133,6 +176,7 @@ const agent = {
   livenessProbe: { exec: { command: ANSWERS }, periodSeconds: 60, timeoutSeconds: 10, failureThreshold: 5 },
   volumeMounts: [
     { name: 'config', mountPath: '/etc/membrane', readOnly: true },
+    { name: 'hubble', mountPath: TLS_FOLDER, readOnly: true },
     { name: 'cache', mountPath: '/opt/membrane/build/cache' },
     { name: 'run', mountPath: '/run/membrane' },
     { name: 'netns', mountPath: '/run/netns', mountPropagation: 'HostToContainer' },
@@ -165,6 +209,8 @@ const daemonSet = {
         volumes: [
           { name: 'config', configMap: { name: NAME } },
           { name: 'cache', emptyDir: {} },
+          // The operator makes it, which needs the agent of its node.
+          { name: 'hubble', secret: { secretName: 'membrane-hubble-node', optional: true } },
           ...Object.entries(HOST).map(([name, hostPath]) => ({ name, hostPath })),
         ],
       },
@@ -217,13 +263,91 @@ const deployment = {
   },
 };
 
+const relay = {
+  name: 'relay',
+  ...image,
+  args: ['relay', '--config', '/etc/membrane/relay.yaml'],
+  securityContext: operator.securityContext,
+  resources: Setting.value('relay.resources'),
+  ports: [{ name: 'grpc', containerPort: PORTS.relay }],
+  readinessProbe: { tcpSocket: { port: 'grpc' }, periodSeconds: 10 },
+  volumeMounts: [
+    { name: 'config', mountPath: '/etc/membrane', readOnly: true },
+    { name: 'hubble', mountPath: TLS_FOLDER, readOnly: true },
+    { name: 'cache', mountPath: '/opt/membrane/build/cache' },
+  ],
+};
+
+/** What it shows nodes and clients, and by which it knows nodes, is one certificate and one authority. */
+const relayConfig = {
+  peerService: `hubble-peer.%s.svc:${PORTS.node}`,
+  peerServerName: NODE_SERVER_NAME,
+  nodes: { certFile: `${TLS_FOLDER}/tls.crt`, keyFile: `${TLS_FOLDER}/tls.key`, caFile: `${TLS_FOLDER}/ca.crt` },
+  listen: { host: '0.0.0.0', port: PORTS.relay, certFile: `${TLS_FOLDER}/tls.crt`, keyFile: `${TLS_FOLDER}/tls.key` },
+};
+
+const relayObjects = [
+  {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: meta(RELAY, ofRelay),
+    data: { 'relay.yaml': Setting.withNamespace(JSON.stringify(relayConfig), NAMESPACE) },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: meta(RELAY, ofRelay),
+    spec: {
+      selector: { 'app.kubernetes.io/name': RELAY },
+      ports: [{ name: 'grpc', port: PORTS.relay, targetPort: 'grpc', appProtocol: 'grpc' }],
+    },
+  },
+  // An agent says which nodes there are: the one of the relay's own node, where it can be had.
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: meta('hubble-peer', local),
+    spec: {
+      selector: { 'app.kubernetes.io/name': NAME },
+      ports: [{ name: 'grpc', port: PORTS.node, targetPort: PORTS.node, appProtocol: 'grpc' }],
+    },
+  },
+  {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { ...meta(RELAY, ofRelay), labels: RELAY_LABELS },
+    spec: {
+      replicas: Setting.value('relay.replicas'),
+      selector: { matchLabels: { 'app.kubernetes.io/name': RELAY } },
+      template: {
+        metadata: { labels: RELAY_LABELS },
+        spec: {
+          serviceAccountName: RELAY,
+          imagePullSecrets: Setting.value('image.pullSecrets'),
+          nodeSelector: Setting.value('nodeSelector'),
+          terminationGracePeriodSeconds: 10,
+          securityContext: { fsGroup: 65534 },
+          containers: [relay],
+          volumes: [
+            { name: 'config', configMap: { name: RELAY } },
+            // It does not start before the operator has made it.
+            { name: 'hubble', secret: { secretName: RELAY } },
+            { name: 'cache', emptyDir: {} },
+          ],
+        },
+      },
+    },
+  },
+];
+
 /** Optional: API servers before 1.30 do not know the kind. */
 export const ADMISSION = [...admission(meta('membrane-agents')), ...tenantAdmission(meta('membrane-tenants'))];
 
 /** By file, in the order in which they are to be made. */
 export const OBJECTS: Readonly<Record<string, readonly object[]>> = {
-  'rbac.yaml': [account, ...rights, ...operatorRights],
+  'rbac.yaml': [account, ...rights, ...operatorRights, ...relayRights],
   'config.yaml': [config],
   'daemonset.yaml': [daemonSet],
   'operator.yaml': [deployment],
+  'relay.yaml': relayObjects,
 };

@@ -57,6 +57,24 @@ export const LEASE_ROLE: readonly Rule[] = [
   },
 ];
 
+/** The same: certificates of flows, with the keys of those who sign them. */
+export const CERTIFICATES_ROLE: readonly Rule[] = secrets('membrane-hubble-ca', 'membrane-hubble-node');
+
+/** In kube-system: the relay's. */
+export const RELAY_CERTIFICATE_ROLE: readonly Rule[] = secrets('hubble-relay');
+
+/** What a relay may do: ask who shows a token. What he may see nodes ask. */
+export const RELAY_ROLE: readonly Rule[] = [
+  { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+];
+
+function secrets(...resourceNames: readonly string[]): Rule[] {
+  return [
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+    { apiGroups: [''], resources: ['secrets'], resourceNames, verbs: ['get', 'update'] },
+  ];
+}
+
 /** In kube-system: where kubeadm noted the range of services, for clusters without ServiceCIDR objects. */
 export const NODE_SETUP_ROLE: readonly Rule[] = [
   { apiGroups: [''], resources: ['configmaps'], resourceNames: ['kubeadm-config'], verbs: ['get'] },

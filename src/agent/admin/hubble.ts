@@ -33,7 +33,10 @@ export function openHubble(
     cluster,
     node,
     version,
-    peers: () => Array.from(nodes.rows.values(), ({ name, addresses }) => peerOf(name, addresses, server.port)),
+    peers: () =>
+      Array.from(nodes.rows.values(), ({ name, addresses }) =>
+        peerOf(name, addresses, server.port ?? (hubble.port === 0 ? undefined : hubble.port)),
+      ),
     onPeers: (changed, signal) => {
       waiting.add(changed);
       signal.addEventListener('abort', () => waiting.delete(changed), { once: true });

@@ -1,5 +1,5 @@
 import { constants } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import http2, { type Http2SecureServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { Server } from 'node:net';
 import {
@@ -25,6 +25,7 @@ const MAX_STREAMS = 32;
 const TRUSTED: Entrance = { kind: 'trusted' };
 /** Certificates are replaced while they hold. */
 const LOOK_AT_FILES_MS = 10_000;
+const LOOK_FOR_FILES_MS = 1_000;
 
 export type HubbleTls = {
   readonly certFile: string;
@@ -89,7 +90,13 @@ export class HubbleServer implements Service {
       const local = this.#prepared(http2.createServer({ settings: { maxConcurrentStreams: MAX_STREAMS } }), TRUSTED);
       this.#release = await listenOnSocket(local, socketPath);
     }
-    if (tcp !== undefined) await this.#listen(tcp, lifecycle);
+    if (tcp === undefined) return;
+    if (tcp.tls === undefined || areThere(tcp.tls)) await this.#listen(tcp, lifecycle);
+    else
+      lifecycle.spawn(
+        'certificate of flows awaited',
+        async (signal) => await this.#listenLater(tcp, lifecycle, signal),
+      );
   }
 
   /** Ends streams, closes connections, removes the socket. */
@@ -101,6 +108,18 @@ export class HubbleServer implements Service {
     for (const session of this.#sessions) session.close();
     await Promise.all(this.#servers.splice(0).map(closed));
     clearTimeout(force);
+  }
+
+  /** Whoever makes certificates may be later than the first who shows one. */
+  async #listenLater(tcp: HubbleTcp, lifecycle: Pick<Lifecycle, 'spawn'>, signal: AbortSignal): Promise<void> {
+    const { tls } = tcp;
+    this.#o.log.info({ certFile: tls?.certFile }, 'flows are not told over TCP before there is a certificate');
+    while (tls !== undefined && !areThere(tls)) {
+      await systemClock.sleep(LOOK_FOR_FILES_MS, signal).catch(() => undefined);
+      if (signal.aborted) return;
+    }
+    await this.#listen(tcp, lifecycle);
+    this.#o.log.info({ port: this.port }, 'flows are told over TCP');
   }
 
   async #listen(tcp: NonNullable<HubbleServerOptions['tcp']>, lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
@@ -225,6 +244,10 @@ function secrets({ certFile, keyFile, clientCaFile, relayCaFile }: HubbleTls) {
 
 const textOf = (path: string | undefined): string | undefined =>
   path === undefined ? undefined : readFileSync(path, 'utf8');
+
+function areThere({ certFile, keyFile, clientCaFile, relayCaFile }: HubbleTls): boolean {
+  return [certFile, keyFile, clientCaFile, relayCaFile].every((path) => path === undefined || existsSync(path));
+}
 
 function stampOf({ certFile, keyFile, clientCaFile, relayCaFile }: HubbleTls): string {
   return [certFile, keyFile, clientCaFile, relayCaFile]

@@ -33,6 +33,8 @@ export class NodeLinks implements Service {
   readonly changed = new Signal();
   readonly #o: NodeLinksOptions;
   readonly #links = new Map<string, NodeLink>();
+  #known: LinkSecrets | undefined;
+  #stamp: string | undefined;
 
   constructor(options: NodeLinksOptions) {
     this.#o = options;
@@ -58,12 +60,40 @@ export class NodeLinks implements Service {
   }
 
   async look(signal: AbortSignal): Promise<void> {
+    this.#renew();
     await Promise.all(
       this.all.map(async (link) => {
         const before = link.isConnected;
         if ((await link.look(signal)) !== before) this.changed.emit();
       }),
     );
+  }
+
+  /** A connection shows what it was opened with: when that is replaced, so are the connections. */
+  #renew(): void {
+    const secrets = this.#secrets();
+    const stamp = stampOf(secrets);
+    if (stamp === this.#stamp) return;
+    const isFirst = this.#stamp === undefined;
+    this.#stamp = stamp;
+    if (isFirst) return;
+    for (const [name, link] of this.#links) {
+      if (link.serverName === undefined) continue;
+      const { address, serverName } = link;
+      link[Symbol.dispose]();
+      this.#links.set(name, new NodeLink({ name, address, serverName, secrets }));
+    }
+    this.changed.emit();
+  }
+
+  /** While files are being replaced, the last that could be read. */
+  #secrets(): LinkSecrets | undefined {
+    try {
+      this.#known = this.#o.secrets();
+    } catch (error) {
+      this.#o.log.warn({ error: errorMessage(error) }, 'the certificate for nodes cannot be read; the last goes on');
+    }
+    return this.#known;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -115,13 +145,13 @@ export class NodeLinks implements Service {
     known?.[Symbol.dispose]();
     if (type !== ChangeNotificationType.PEER_DELETED && address !== '') {
       const serverName = tls?.serverName;
-      this.#links.set(name, new NodeLink({ name, address, serverName, secrets: this.#o.secrets() }));
+      this.#links.set(name, new NodeLink({ name, address, serverName, secrets: this.#secrets() }));
     }
     this.changed.emit();
   }
 
   #transport() {
-    const { peerService: path, serverName, secrets } = this.#o;
+    const { peerService: path, serverName } = this.#o;
     if (path.startsWith('/'))
       return createGrpcTransport({
         baseUrl: 'http://localhost',
@@ -130,7 +160,10 @@ export class NodeLinks implements Service {
     if (serverName === undefined) return createGrpcTransport({ baseUrl: `http://${path}` });
     return createGrpcTransport({
       baseUrl: `https://${path}`,
-      nodeOptions: { ...secrets(), servername: serverName },
+      nodeOptions: { ...this.#secrets(), servername: serverName },
     });
   }
 }
+
+const stampOf = (secrets: LinkSecrets | undefined): string =>
+  secrets === undefined ? '' : [secrets.cert, secrets.key, secrets.ca].map((file) => file.toString('base64')).join(' ');
