@@ -1,11 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Counted, Losses } from './messages.ts';
-import { PageStage, type Staged } from './testkit.ts';
+import { CHROMIUM, PageStage, type Staged } from './testkit.ts';
 
-const CHROMIUM = ['/usr/lib/chromium/chromium', '/usr/bin/chromium'].find((path) => existsSync(path));
 /** To be looked at: what a test cannot judge. */
 const SHOTS = join(import.meta.dirname, '../../build/screenshots');
 if (CHROMIUM === undefined) console.warn('the page is not tried in a browser, this machine lacks chromium');
@@ -37,7 +36,8 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
   let stage: PageStage;
   /** Of all pages: what a browser or the page itself found wrong. */
   const wrong: string[] = [];
-  const closing: (() => Promise<void>)[] = [];
+  const contexts: BrowserContext[] = [];
+  const stages: PageStage[] = [];
 
   beforeAll(async () => {
     mkdirSync(SHOTS, { recursive: true });
@@ -72,7 +72,9 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await stage?.stop();
   });
   afterEach(async () => {
-    for (const close of closing.splice(0).toReversed()) await close();
+    // Pages first: they would say that nobody answers.
+    for (const context of contexts.splice(0)) await context.close();
+    for (const other of stages.splice(0)) await other.stop();
     expect(wrong.splice(0)).toEqual([]);
   });
 
@@ -93,7 +95,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       reducedMotion: 'reduce',
       ...options,
     });
-    closing.push(async () => await context.close());
+    contexts.push(context);
     const page = await context.newPage();
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Canvas2D: Multiple readback'))
@@ -291,7 +293,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       labels: [`k8s:${HOSTILE}=${HOSTILE}`],
     }));
     const hostile = await new PageStage(people, { nodes: 1 }).start();
-    closing.push(async () => await hostile.stop());
+    stages.push(hostile);
     const [one = '', other = ''] = people.map(({ namespace, pod }) => `${namespace}/${pod}`);
     for (const { admin } of hostile.agents) {
       const { status } = admin.state;
@@ -345,7 +347,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await alone.stop();
     await page.getByRole('alert').getByText('does not answer').waitFor();
     const again = await new PageStage(PEOPLE.slice(0, 2), { nodes: 1, port: Number(new URL(url).port) }).start();
-    closing.push(async () => await again.stop());
+    stages.push(again);
     again.flow(WEB, 'shop/web-7d4b9c6f5d-b4b4z', { destinationPort: 4_321 });
     await page.getByRole('alert').waitFor({ state: 'detached' });
     await expect.poll(async () => (await rows(page))[0] ?? '').toContain('4321/TCP');
@@ -360,7 +362,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       enforced: { ingress: i % 9 !== 0, egress: i % 3 === 0 && i % 9 !== 0 },
     }));
     const large = await new PageStage(people).start();
-    closing.push(async () => await large.stop());
+    stages.push(large);
     const name = (i: number) => `${people[i % 1_000]?.namespace}/${people[i % 1_000]?.pod}`;
     for (let i = 0; i < 4_000; i += 1) {
       const to = i % 4 === 0 ? i * 17 + 50 : i + 1;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminServer } from '../api/server.ts';
@@ -21,6 +21,11 @@ export type Person = {
   readonly labels: readonly string[];
   readonly enforced: { readonly ingress: boolean; readonly egress: boolean };
 };
+
+/** Undefined: this machine has none. */
+export const CHROMIUM: string | undefined = ['/usr/lib/chromium/chromium', '/usr/bin/chromium'].find((path) =>
+  existsSync(path),
+);
 
 export type Staged = Omit<Person, 'addr' | 'identity' | 'labels' | 'enforced' | 'node'> & Partial<Person>;
 
