@@ -172,6 +172,22 @@ describe('kubectl attach', () => {
     expect(await succeeds('logs', 'counts')).toBe('3000000\n');
   });
 
+  it('gives the one client of a container what it has said before he came', async () => {
+    const container = { name: 'c', image: 'busybox', stdin: true, stdinOnce: true };
+    const containers = [{ ...container, command: ['sh', '-c', 'echo early; cat'] }];
+    const metadata = { name: 'early', namespace: NAMESPACE };
+    const spec = { restartPolicy: 'Never', containers };
+    await lab.cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec }));
+    onTestFinished(() => lab.cluster.delete({ resource: 'pods', ...metadata }, 0));
+    await eventually('it has spoken', async () => (await kubectl('logs', 'early')).out.includes('early\n'));
+    const child = spawn(program, ['-n', NAMESPACE, 'attach', '-i', 'early'], {
+      env: environment(),
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    child.stdin.end('late\n');
+    expect(await text(child.stdout)).toBe('early\nlate\n');
+  });
+
   it('hears a container from then on, together with others, and leaves it as it was', async () => {
     const script = 'n=0; while sleep 0.1; do n=$((n + 1)); echo out $n; echo err $n >&2; done';
     const containers = [{ name: 'c', image: 'sandbox/none', command: ['sh', '-c', script] }];

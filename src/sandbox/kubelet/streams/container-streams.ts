@@ -6,6 +6,9 @@ import { pipeEnds, type StreamEnds, terminalEnds } from './stream-ends.ts';
 
 type Listener = { readonly [name in OutputName]: PassThrough };
 
+/** What is kept for the one client that a container is made for, in bytes. */
+const MOST_EARLY = 1 << 16;
+
 /** The standard streams of one run of a container: all it says goes into its log and to whoever is attached. */
 export class ContainerStreams {
   /** Resolves when nobody has a writing end any more. */
@@ -14,11 +17,15 @@ export class ContainerStreams {
   readonly #log: LogWriter;
   readonly #once: boolean;
   readonly #listeners = new Set<Listener>();
+  /** What it said before its one client came; `undefined`: there is none to wait for, or he was there. */
+  #early: { readonly name: OutputName; readonly chunk: Buffer }[] | undefined;
+  #isOver = false;
 
   constructor(container: Pick<Container, 'stdin' | 'stdinOnce' | 'tty'>, log: LogWriter) {
     this.#ends = container.tty ? terminalEnds(container) : pipeEnds(container);
     this.#log = log;
     this.#once = container.stdinOnce;
+    if (container.stdin && container.stdinOnce) this.#early = [];
     // A process may close its input whenever it likes.
     this.#ends.input?.on('error', () => undefined);
     this.ended = Promise.all(this.#ends.outputs.map(([name, output]) => this.#carry(name, output))).then(() =>
@@ -36,10 +43,19 @@ export class ContainerStreams {
     this.#ends.closeChild();
   }
 
-  /** From now on; to the end of the run, which is a good one whatever the exit code: that is in the pod's status. */
-  attach(options: { readonly stdin: boolean }): ExecProcess {
+  /**
+   * From now on; to the end of the run, which is a good one whatever the exit code: that is in the pod's status. Who comes first
+   * to a container made for one client (`kubectl run -i`) gets what it has said before as well. `undefined`: nothing comes
+   * any more.
+   */
+  attach(options: { readonly stdin: boolean }): ExecProcess | undefined {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    if (this.#isOver && early.length === 0) return undefined;
     const listener: Listener = { stdout: new PassThrough(), stderr: new PassThrough() };
-    this.#listeners.add(listener);
+    for (const { name, chunk } of early) listener[name].write(chunk);
+    if (this.#isOver) for (const output of Object.values(listener)) output.end();
+    else this.#listeners.add(listener);
     const stdin = options.stdin ? this.#typing() : undefined;
     return {
       stdin,
@@ -79,6 +95,7 @@ export class ContainerStreams {
     try {
       for await (const chunk of output) {
         this.#log.write(name, chunk);
+        this.#keepEarly(name, chunk);
         const full = [...this.#listeners].map((listener) => listener[name]).filter((to) => !to.write(chunk));
         await Promise.all(full.map((to) => streamDrained(to)));
       }
@@ -87,7 +104,16 @@ export class ContainerStreams {
     }
   }
 
+  #keepEarly(name: OutputName, chunk: Buffer): void {
+    const early = this.#early;
+    if (early === undefined) return;
+    early.push({ name, chunk });
+    let bytes = early.reduce((sum, one) => sum + one.chunk.length, 0);
+    while (bytes > MOST_EARLY) bytes -= early.shift()?.chunk.length ?? bytes;
+  }
+
   #end(): void {
+    this.#isOver = true;
     this.#log.end();
     this.#ends.input?.destroy();
     for (const listener of this.#listeners) for (const output of Object.values(listener)) output.end();
