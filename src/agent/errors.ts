@@ -47,7 +47,7 @@ export const agentErrors = errorTable({
   },
   E_AGENT_NOT_FOUND: {
     what: 'there is no such thing',
-    remedy: 'Look at "membrane endpoint list" and "membrane identity list".',
+    remedy: 'Look at "membrane endpoint list", "membrane service list" and "membrane identity list".',
   },
   E_AGENT_NOT_JUDGED: {
     what: 'Membrane does not judge this connection',

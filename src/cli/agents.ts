@@ -37,17 +37,21 @@ export class Agents {
   }
 
   /**
-   * The agent of the node that the first of these belongs to: `namespace/pod`, a pod's address or a node's name. Of
-   * several agents none may have any of them: E_CLI_SEVERAL_AGENTS.
+   * The agent of the node that the first of these belongs to: `namespace/pod`, an address of a pod or of the node, or its
+   * name. Of several agents none may have any of them: E_CLI_SEVERAL_AGENTS.
    */
   async of(texts: readonly string[]): Promise<ApiClient> {
     const [first, ...others] = this.all;
     if (first !== undefined && others.length === 0) return first.client;
-    const endpoints = await this.ask((client) => client.endpoints());
+    const told = await this.ask(async (client) => {
+      const [endpoints, nodes] = await Promise.all([client.endpoints(), client.nodes()]);
+      return { endpoints, addresses: nodes.filter(({ local }) => local).flatMap(({ addresses }) => addresses) };
+    });
     for (const text of texts) {
       const found = this.all.find(({ node }) => {
-        const own = endpoints.find((told) => told.node === node)?.answer ?? [];
-        return node === text || own.some((endpoint) => isOf(endpoint, text));
+        const own = told.find((one) => one.node === node)?.answer;
+        if (node === text || own?.addresses.includes(text) === true) return true;
+        return own?.endpoints.some((endpoint) => isOf(endpoint, text)) === true;
       });
       if (found !== undefined) return found.client;
     }

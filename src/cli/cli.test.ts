@@ -262,7 +262,7 @@ describe('several agents', () => {
     doctor: { findings: [{ severity: 'warning' as const, check: 'pods', evidence: 'raw sockets' }] },
     nodes: [
       { name: 'node-1', local: false, addresses: [], podCIDRs: [], identity: 6 },
-      { name: 'node-2', local: true, addresses: [], podCIDRs: [], identity: 1 },
+      { name: 'node-2', local: true, addresses: ['172.18.0.3'], podCIDRs: [], identity: 1 },
     ],
   };
   const both = (...args: string[]) => beside('node-2', told, async () => await membrane(args));
@@ -288,6 +288,9 @@ describe('several agents', () => {
     const over = { ...told, traces: new Map([['tenant-a/other tenant-a/web TCP 8080', trace]]) };
     const ask = (...args: string[]) => beside('node-2', over, async () => await membrane(args));
     expect((await ask(...asked, 'tenant-a/other', '--to', 'tenant-a/web')).out).toMatch(/^allowed/);
+    const own = { ...told, traces: new Map([['world 172.18.0.3 TCP 8080', trace]]) };
+    const toNode = async () => await membrane([...asked, 'world', '--to', '172.18.0.3']);
+    expect((await beside('node-2', own, toNode)).out).toMatch(/^allowed/);
     const nobodys = await ask(...asked, 'world', '--to', '203.0.113.9');
     expect(nobodys.err).toMatch(/node-1, node-2, and none has world or 203.0.113.9 \[E_CLI_SEVERAL_AGENTS\]/);
     expect((await both('endpoint', 'get', 'tenant-a/other')).out).toMatch(/^Endpoint: +9/);

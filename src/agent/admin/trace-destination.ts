@@ -21,7 +21,9 @@ import {
   resolveEnd,
   resolveService,
   type TraceContext,
+  thisNode,
 } from './trace-ends.ts';
+import { dropOfAddress, isOwnLoopback } from './trace-special.ts';
 
 type Step = TraceView['steps'][number];
 
@@ -116,6 +118,9 @@ export function routeOf(
       ends,
     };
   }
+  if (from.identity.kind === 'pod' && isOwnLoopback(to.addr)) return { steps: [], ends: [{ from, to: from, port }] };
+  const never = dropOfAddress(to.addr);
+  if (never !== undefined) return { steps: [dropStep('egress', never)], ends: [] };
   const frontend = frontendOf(from, { to, port }, protocol, context);
   if (frontend !== undefined) return throughService(from, frontend, context);
   const isOnItsWay = to.addr !== undefined && context.endpoints.ofAddress(to.addr) !== undefined;
@@ -145,9 +150,7 @@ function throughService(from: End, frontend: Frontend, context: TraceContext): R
   const step = serviceStep(frontend, backends);
   if (backends.length === 0) return { steps: [step, dropStep('egress', 'no-backend')], ends: [] };
   // A client from outside reaches a backend of another node under this node's address, unless the overlay takes him there.
-  const [own] = context.nodeAddresses();
-  const us = own !== undefined && context.book.hasApiServer([own]) ? 'kube-apiserver' : 'remote-node';
-  const fromHere = (): End => ({ ...resolveEnd(us, context), name: `${from.name}, as this node`, addr: own });
+  const fromHere = (): End => ({ ...thisNode(context), name: `${from.name}, as this node` });
   const ends = backends.map((backend) => ({
     from: isOutside(from) && !backend.local && !isCarried(parseAddr(backend.addr), context) ? fromHere() : from,
     to: {

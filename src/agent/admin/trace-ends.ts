@@ -115,6 +115,13 @@ export function known(repository: PolicyRepository, id: IdentityId): Identity | 
   return repository.identity(id) ?? reservedIdentity(id);
 }
 
+/** How other nodes know this one, and their pods what comes from its own processes. */
+export function thisNode(context: TraceContext): Pick<End, 'identity' | 'addr'> {
+  const [own] = context.nodeAddresses();
+  const name = own !== undefined && context.book.hasApiServer([own]) ? 'kube-apiserver' : 'remote-node';
+  return { identity: resolveEnd(name, context).identity, addr: own };
+}
+
 /** Somebody outside of the cluster. */
 export function isOutside({ identity }: End): boolean {
   return identity.kind === 'cidr' || (identity.kind === 'reserved' && identity.name.startsWith('world'));

@@ -1,5 +1,6 @@
+import { RESERVED_IDS } from '../../identity/index.ts';
 import type { DropReason } from '../../model/index.ts';
-import type { End, TraceContext } from './trace-ends.ts';
+import { type End, type TraceContext, thisNode } from './trace-ends.ts';
 
 /** Why nothing passes between them whatever policies say: a device of this node is closed. */
 export function notReady(from: End, to: End, { endpoints }: TraceContext): DropReason | undefined {
@@ -21,6 +22,13 @@ export function hasRoute(from: End, to: End, context: TraceContext): boolean {
   if (here === undefined || there === undefined || here === there) return true;
   const remote = here === context.nodeName ? to : from;
   return context.overlay && remote.addr !== undefined && context.book.ownerOf(remote.addr)?.tunnel != null;
+}
+
+/** The node's own processes are `host` to its own pods only; to those of other nodes they are that node. */
+export function asSeen(end: End, by: End, context: TraceContext): End {
+  if (end.identity.id !== RESERVED_IDS.host || by.identity.kind !== 'pod') return end;
+  const node = nodeOf(by, context);
+  return node === undefined || node === context.nodeName ? end : { ...thisNode(context), name: end.name };
 }
 
 /** The node of a pod; undefined: nobody knows. */

@@ -115,12 +115,34 @@ describe('policy trace', () => {
     ['the range itself', { to: 'pod-range' }, 'no-endpoint'],
     ['from outside to an address that no pod has', { from: 'world', to: '10.244.1.77' }, 'no-endpoint'],
     ['who pretends to be a service', { from: '10.96.7.7', to: 'shop/other' }, 'spoofed-ip'],
+    ['IPv6, which is not carried', { to: '2001:db8::1' }, 'ipv6-disabled'],
+    ['IPv6 from outside', { from: '2001:db8::1', to: 'shop/other' }, 'ipv6-disabled'],
+    ['multicast', { to: '224.0.0.251', protocol: 'UDP' }, 'multicast'],
+    ['broadcast', { to: '255.255.255.255', protocol: 'UDP' }, 'multicast'],
     ['who pretends to be a pod', { from: '10.244.1.77', to: 'shop/other' }, 'unencapsulated'],
   ] as const)('says that it is dropped, as the kernel does: %s', (_what, request, drop) => {
     const { verdict, steps } = ask(request);
     const judged = steps.filter(({ service }) => service === undefined);
     expect([verdict, judged]).toEqual(['denied', [expect.objectContaining({ verdict: 'denied', drop })]]);
     expect(judged[0]?.reason).toMatch(`dropped as ${drop}: `);
+  });
+
+  it.each(['127.0.0.1', '127.8.8.8', '0.0.0.0', '::1'])('knows that %s is the pod itself', (to) => {
+    expect(ask({ to })).toMatchObject({ verdict: 'allowed', steps: [{ reason: /never leaves the pod/ }] });
+    expect(() => ask({ from: 'host', to })).toThrow(expect.objectContaining({ code: 'E_AGENT_NOT_JUDGED' }));
+  });
+
+  it("takes the node's own processes for the host at its own pods, and for a node at those of others", async () => {
+    expect(ask({ from: 'host', to: 'shop/backend' }).verdict).toBe('allowed');
+    const policy = onlyFrom('elsewhere', 'elsewhere', 'frontend');
+    node.put(node.intent.policies, policy);
+    await node.settle();
+    for (const from of ['host', FAKE_NODE]) {
+      const { verdict, steps } = ask({ from, to: 'shop/elsewhere' }, true);
+      expect([verdict, JSON.stringify(steps)]).toEqual(['denied', expect.stringContaining('remote-node 172.18.0.2')]);
+    }
+    node.drop(node.intent.policies, policy);
+    await node.settle();
   });
 
   describe('of two tenants', () => {

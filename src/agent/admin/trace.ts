@@ -8,7 +8,8 @@ import { agentErrors } from '../errors.ts';
 import { type Proposal, readProposal } from './proposal.ts';
 import { destinationOf, dropStep, pretender, type Route, routeOf } from './trace-destination.ts';
 import { type End, resolveEnd, type TraceContext } from './trace-ends.ts';
-import { hasRoute, notReady } from './trace-path.ts';
+import { asSeen, hasRoute, notReady } from './trace-path.ts';
+import { dropOfAddress } from './trace-special.ts';
 
 type Step = TraceView['steps'][number];
 type Answer = Pick<TraceView, 'verdict' | 'steps'>;
@@ -23,7 +24,7 @@ const ECHO_REQUEST = 8 << 8;
 export function trace(request: TraceRequest, context: TraceContext): TraceView {
   const from = resolveEnd(request.from, context);
   const asked = destinationOf(request, context);
-  const drop = pretender(from.identity.id);
+  const drop = pretender(from.identity.id) ?? dropOfAddress(from.addr);
   const route: Route =
     drop === undefined
       ? routeOf(from, asked, request.protocol, context)
@@ -94,7 +95,8 @@ function withAllLabels({ identity, workload }: End): End['identity'] {
 }
 
 /** What policies say to it. */
-function judge(from: End, to: End, { protocol, port, proposal }: Asked, context: TraceContext): Step[] {
+function judge(opener: End, responder: End, { protocol, port, proposal }: Asked, context: TraceContext): Step[] {
+  const [from, to] = [asSeen(opener, responder, context), asSeen(responder, opener, context)];
   const closed = notReady(from, to, context);
   if (closed !== undefined) return [dropStep('egress', closed)];
   const floor = floorStep(from, to, { protocol, port, proposal }, context);

@@ -8,7 +8,7 @@ import {
   type RuleOrigin,
   selectorMatches,
 } from '../../model/index.ts';
-import { protocolName } from '../../net/index.ts';
+import { PROTOCOL_NUMBERS, protocolName } from '../../net/index.ts';
 import type { PolicySettings } from '../settings.ts';
 import { concerns, destinationPorts, hasCidr, judge, peerMatches, portMatches, type Question } from './oracle.ts';
 import type { Party } from './party.ts';
@@ -175,8 +175,14 @@ function portFailures(spec: PortSpec, question: Question): Failed[] {
       ? []
       : [{ condition: 'protocol', expected: protocolName(spec.protocol), found: protocolName(question.protocol) }];
   const sameNumber = portMatches(spec, { ...question, protocol: spec.protocol });
-  if (sameNumber) return protocol;
+  // Where the protocol is another the number may be no port: of ICMP it is a type.
+  if (sameNumber || (protocol.length > 0 && !hasPorts(question.protocol))) return protocol;
   return [...protocol, { condition: 'port', expected: portText(spec, question), found: String(question.port) }];
+}
+
+function hasPorts(protocol: number): boolean {
+  const withPorts: readonly number[] = [PROTOCOL_NUMBERS.TCP, PROTOCOL_NUMBERS.UDP, PROTOCOL_NUMBERS.SCTP];
+  return withPorts.includes(protocol);
 }
 
 function portText(spec: PortSpec, question: Question): string {
