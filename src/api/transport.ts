@@ -88,7 +88,10 @@ export class Transport {
     );
     request.setTimeout(timeoutMs, () =>
       request.destroy(
-        apiErrors.make('E_API_UNREACHABLE', { detail: `${this.#socketPath}: no answer in ${timeoutMs} ms` }),
+        apiErrors.make('E_API_UNREACHABLE', {
+          detail: `${this.#socketPath}: no answer in ${timeoutMs} ms`,
+          remedy: 'The agent is there and busy, or stopped: ask again, or look at its log.',
+        }),
       ),
     );
     request.on('error', reject);

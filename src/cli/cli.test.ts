@@ -291,6 +291,9 @@ describe('several agents', () => {
     const own = { ...told, traces: new Map([['world 172.18.0.3 TCP 8080', trace]]) };
     const toNode = async () => await membrane([...asked, 'world', '--to', '172.18.0.3']);
     expect((await beside('node-2', own, toNode)).out).toMatch(/^allowed/);
+    // Identities are the cluster's: whoever knows one may tell.
+    expect((await both('identity', 'get', '300')).out).toMatch(/^Identity: +300/);
+    expect((await both('identity', 'get', '999')).code).toBe(4);
     const nobodys = await ask(...asked, 'world', '--to', '203.0.113.9');
     expect(nobodys.err).toMatch(/node-1, node-2, and none has world or 203.0.113.9 \[E_CLI_SEVERAL_AGENTS\]/);
     expect((await both('endpoint', 'get', 'tenant-a/other')).out).toMatch(/^Endpoint: +9/);

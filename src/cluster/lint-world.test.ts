@@ -137,6 +137,8 @@ test('services without backends, also those of pods that are not ready', () => {
     service('unready'),
     service('none'),
     service('out', { type: 'ExternalName' }),
+    // Nobody is refused: its name is resolved to nobody.
+    service('headless', { clusterIPs: ['None'] }),
   );
   const slice = (of: string, ready: boolean) =>
     sampleSlice([sampleEndpoint('10.244.1.9', { ready, serving: ready })], {

@@ -50,7 +50,7 @@ function linted({ services, slices }: Intent): LintedService[] {
   }
   return Array.from(services.rows.values(), (service) => ({
     service: namespacedName(service),
-    wantsBackends: service.type !== 'ExternalName' && !service.foreign,
+    wantsBackends: service.type !== 'ExternalName' && !service.foreign && !service.clusterIPs.includes('None'),
     backends: counts.get(namespacedName(service)) ?? 0,
   }));
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { IdentityView } from '../../api/index.ts';
+import type { Agents } from '../agents.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 
-export function register(program: Command, { out, connect, connectAll }: CommandContext): void {
+export function register(program: Command, { out, connectAll }: CommandContext): void {
   const identity = program.command('identity').description('who there is: numeric identities and their labels');
 
   identity
@@ -37,7 +38,7 @@ export function register(program: Command, { out, connect, connectAll }: Command
     .description('one identity')
     .argument('<id>', 'its number', wholeNumber(0, 0xffff_ffff))
     .action(async (id: number) => {
-      const found = await (await connect()).identity({ id });
+      const found = await identityOf(await connectAll(), id);
       if (out.json) return await out.value(found);
       await out.fields([
         ['Identity', found.id],
@@ -51,6 +52,15 @@ export function register(program: Command, { out, connect, connectAll }: Command
         ['All labels', found.labels],
       ]);
     });
+}
+
+/** As the agent tells it that has the most pods with it: of several each knows what it needs to. Throws what one of them says. */
+async function identityOf({ all }: Agents, id: number): Promise<IdentityView> {
+  const told = await Promise.allSettled(all.map(async ({ client }) => await client.identity({ id })));
+  const found = told.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const [most] = found.toSorted((a, b) => b.endpoints - a.endpoints);
+  if (most !== undefined) return most;
+  throw told.find((one) => one.status === 'rejected')?.reason;
 }
 
 function portTexts({ namedPorts }: IdentityView): string[] | undefined {
