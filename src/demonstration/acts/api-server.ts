@@ -80,7 +80,11 @@ export async function* apiServer(stage: Stage): AsyncGenerator<AttackLine> {
   const ofGuest = await stream(stage, guest, server);
   const ofStranger = await stream(stage, stranger, server);
   await stage.until('the guest is let in', async () => ((await ofGuest.arrived()) > 0 ? true : undefined));
-  const before = { flow: await duplex.arrived(), drops: await dropCounts(stage, server) };
+  const before = {
+    flow: await duplex.arrived(),
+    drops: await dropCounts(stage, server),
+    clientDrops: await dropCounts(stage, client),
+  };
   stage.afterwards(() => stage.sandbox.startApi());
   await stage.sandbox.stopApi();
 
@@ -129,6 +133,7 @@ export async function* apiServer(stage: Stage): AsyncGenerator<AttackLine> {
   );
   const lost = lostOf(after);
   const connection = await duplex.client.report();
+  const clientDrops = dropsText(dropsSince(before.clientDrops, await dropCounts(stage, client)));
   const flows = Object.entries(during).every(([way, count]) => count > before.flow[way as keyof Arrived]);
   yield {
     id: '21.allowed',
@@ -138,6 +143,7 @@ export async function* apiServer(stage: Stage): AsyncGenerator<AttackLine> {
     seen: joinSeen([
       `${plural(unheard, 'kind')} of objects that the agent hears nothing of`,
       `${plural(sent, 'datagram')} sent, ${lost} lost`,
+      clientDrops === '' ? '' : `dropped at the client's device: ${clientDrops}`,
       text(after),
       `TCP connection ${connection.state}`,
     ]),

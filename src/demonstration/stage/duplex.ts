@@ -52,19 +52,21 @@ export class Duplex {
 
   static async open(stage: Stage, from: Actor, to: Actor): Promise<Duplex> {
     const markers = { forward: newMarker(), reply: newMarker() };
+    // What comes before either node has heard of the pod of the other is no loss of a flow.
+    const first = { forward: newMarker(), reply: newMarker() };
     const tcpSource = randomInt(20_000, 30_000);
     const udpSource = randomInt(20_000, 30_000);
     const ports = (a: number, b: number) => Uint8Array.of(a >> 8, a, b >> 8, b);
     const atServer = stage.own(
       await startCount(to.netns, {
         devices: ['eth0'],
-        patterns: { udp: markers.forward, tcp: ports(tcpSource, TCP_PORT) },
+        patterns: { udp: markers.forward, tcp: ports(tcpSource, TCP_PORT), first: first.forward },
       }),
     );
     const atClient = stage.own(
       await startCount(from.netns, {
         devices: ['eth0'],
-        patterns: { udp: markers.reply, tcp: ports(TCP_PORT, tcpSource) },
+        patterns: { udp: markers.reply, tcp: ports(TCP_PORT, tcpSource), first: first.reply },
       }),
     );
     const server = stage.own(await startServe(to.netns, { port: TCP_PORT, push: true, rate: TCP_RATE }));
@@ -72,15 +74,21 @@ export class Duplex {
       startConnect(from.netns, { to: to.ip, port: TCP_PORT, sourcePort: tcpSource, rate: TCP_RATE }),
     );
     const flow = { count: 0, rate: UDP_RATE };
-    const forward = podFrame(from, to.ip, udp(udpSource, UDP_PORT, markers.forward));
-    const reply = podFrame(to, from.ip, udp(UDP_PORT, udpSource, markers.reply));
-    const asking = stage.own(startSend(from.netns, [forward], flow));
-    const duplex = (senders: readonly Sender[]) => new Duplex({ atClient, atServer, server, client, senders });
+    const forward = (marker: Uint8Array) => podFrame(from, to.ip, udp(udpSource, UDP_PORT, marker));
+    const reply = (marker: Uint8Array) => podFrame(to, from.ip, udp(UDP_PORT, udpSource, marker));
+    const opens = async (what: string, by: Actor, frame: Uint8Array, counter: Counter): Promise<void> => {
+      const sender = stage.own(startSend(by.netns, [frame], flow));
+      await stage.until(what, async () => ((await counter.report()).matches['first'] === 0 ? undefined : true));
+      await sender.stop();
+    };
     // An answer before the question would be a question of its own.
-    await stage.until('the server is asked', async () =>
-      (await atServer.report()).matches['udp'] === 0 ? undefined : true,
-    );
-    const opened = duplex([asking, stage.own(startSend(to.netns, [reply], flow))]);
+    await opens('the server is asked', from, forward(first.forward), atServer);
+    await opens('the client is answered', to, reply(first.reply), atClient);
+    const senders = [
+      stage.own(startSend(from.netns, [forward(markers.forward)], flow)),
+      stage.own(startSend(to.netns, [reply(markers.reply)], flow)),
+    ];
+    const opened = new Duplex({ atClient, atServer, server, client, senders });
     await stage.until('the connection is busy', async () => {
       const { udpForward, udpReply, tcpForward, tcpReply } = await opened.arrived();
       return Math.min(udpForward, udpReply, tcpForward, tcpReply) > 10 ? true : undefined;
