@@ -10,11 +10,13 @@ import { remote } from './remote/index.ts';
 import type { Family } from './row.ts';
 import { scaleEntries } from './scale-entries.ts';
 import { services } from './services/index.ts';
+import { tenantCost } from './tenant-cost.ts';
 import { wire, wireScale } from './wire/index.ts';
 
 /** In the order of the report. */
 export const FAMILIES: readonly Family[] = [
   programCost,
+  tenantCost,
   overlayCost,
   wire,
   scaleEntries,

@@ -86,12 +86,13 @@ export function bystanders(count: number): readonly PolicyTableRow[] {
 
 /** Two pods of one node, the second open to the first on one port; no devices. */
 export class Scene implements Disposable {
-  readonly datapath = new TestDatapath({ sizes: SIZES });
+  readonly datapath: TestDatapath;
   readonly client: LoadedEndpoint;
   readonly server: LoadedEndpoint;
   #revision = 1;
 
-  constructor(config: Partial<Config> = {}) {
+  constructor(config: Partial<Config> = {}, sizes: MapSizes = {}) {
+    this.datapath = new TestDatapath({ sizes: { ...SIZES, ...sizes } });
     const load = (id: number, ipv4: Addr, device: number) =>
       this.datapath.loadEndpoint({
         ...DEFAULTS,
