@@ -21,9 +21,12 @@ struct config {
 	__u8 enable_services __tag(bool);    /* ClusterIP, node ports and their like */
 	__u8 enable_refusals __tag(bool); /* the world is told at once that a node port has none */
 	__u8 enable_overlay
-	__tag(bool);		       /* pods of other nodes, with their identity in the packet */
-	__u8 enable_stack __tag(bool); /* services are another proxy's: what pods send to them
-				  passes the node's stack, and is judged where it leaves that */
+	__tag(bool);			/* pods of other nodes, with their identity in the packet */
+	__u8 enable_stack __tag(bool);	/* services are another proxy's: what pods send to them
+				   passes the node's stack, and is judged where it leaves that */
+	__u8 enable_native __tag(bool); /* pods of other nodes, by the node's routes and known by
+					   their addresses only */
+	__u8 pad0[3];			/* zero */
 
 	/* The endpoint; zero in programs of the node. */
 	__u32 endpoint __tag(endpoint);
@@ -44,7 +47,7 @@ struct config {
 	__u16 snat_port_max; /* host order, included */
 	__u16 node_port_min; /* host order; node ports are looked for in this range only */
 	__u16 node_port_max; /* host order, included */
-	__u16 pad1[3];	     /* zero */
+	__u16 pad1[1];	     /* zero */
 	__u64 node_cookie __tag(number); /* of the node's own network namespace */
 	/* Conntrack entries; a connection counts until it is really gone. */
 	__u32 ct_quota;	     /* that one endpoint may have opened; 0: nothing is counted */

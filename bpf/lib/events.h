@@ -36,9 +36,11 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 	/* Pods, of here and elsewhere, send through their own devices: at others their address says
 	 * nothing about who it was, and is told as an address. At the overlay's nobody has an
 	 * identity before it is believed, and out of the stack comes a pod's under its own name
-	 * once it is known which one sent it. */
+	 * once it is known which one sent it. Without the overlay, who is elsewhere is who has the
+	 * address. */
 	claimed = flow->hook != HOOK_FROM_POD && flow->hook != HOOK_FROM_OVERLAY &&
-		  (flow->source.endpoint || identity_is_cluster(flow->source.identity)) &&
+		  (flow->source.endpoint ||
+		   (identity_is_cluster(flow->source.identity) && !CONFIG(enable_native))) &&
 		  !(CONFIG(enable_stack) && (flow->service & FLOW_STACK) && flow->source.endpoint &&
 		    reason != DROP_SPOOFED_IP);
 	event->timestamp = bpf_ktime_get_boot_ns();

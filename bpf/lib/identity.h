@@ -29,13 +29,14 @@ static __always_inline int nobody_at(const struct side *destination)
 }
 
 /* Why nobody is believed who comes from outside with such a source. Pods of other nodes come
- * through the overlay, which says who they are; an address alone does not. 0: it may be the
- * world's. */
+ * through the overlay, which says who they are; an address alone does not, unless there is nothing
+ * else to go by. 0: it may be who the ipcache says it is. */
 static __always_inline int pretender(const struct side *source)
 {
 	if (source->identity == IDENTITY_SERVICE_RANGE)
 		return DROP_SPOOFED_IP;
-	return source->identity == IDENTITY_POD_RANGE || identity_is_cluster(source->identity)
+	return source->identity == IDENTITY_POD_RANGE ||
+			       (identity_is_cluster(source->identity) && !CONFIG(enable_native))
 		       ? DROP_UNENCAPSULATED
 		       : 0;
 }

@@ -289,6 +289,10 @@ static __always_inline bool needs_snat(const struct flow *flow)
 {
 	if (flow->destination.kind != SIDE_OTHER || flow->packet.ethertype != ETH_P_IP)
 		return false;
+	/* Pods of other nodes know a pod by its address. */
+	if (CONFIG(enable_native) && flow->hook != HOOK_FROM_NETDEV &&
+	    identity_is_cluster(flow->destination.identity))
+		return false;
 	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK))
 		return CONFIG(enable_masquerade) && flow->hook == HOOK_TO_NETDEV;
 	if (CONFIG(enable_masquerade) && flow->hook == HOOK_FROM_POD)

@@ -80,9 +80,10 @@ VERIFIED_ONCE int policy_allows(struct policy_query *query)
 	return value && value->verdict == VERDICT_ALLOW;
 }
 
-/* Without the overlay no pod of another node can be reached from a pod. Asked before conntrack
- * remembers a yes, which would let the next packet out under the pod's own address. What the node
- * forwards to a service's backend goes under the node's address, by the node's routes. */
+/* With neither the overlay nor routes no pod of another node can be reached from a pod. Asked
+ * before conntrack remembers a yes, which would let the next packet out under the pod's own
+ * address. What the node forwards to a service's backend goes under the node's address, by the
+ * node's routes. */
 static __always_inline bool has_route(const struct flow *flow)
 {
 	if (CONFIG(enable_services) && flow->service && flow->source.kind == SIDE_OTHER)
@@ -90,7 +91,7 @@ static __always_inline bool has_route(const struct flow *flow)
 	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK))
 		return true;
 	return flow->destination.kind != SIDE_OTHER ||
-	       !identity_is_cluster(flow->destination.identity) ||
+	       !identity_is_cluster(flow->destination.identity) || CONFIG(enable_native) ||
 	       (CONFIG(enable_overlay) && flow->destination.tunnel);
 }
 

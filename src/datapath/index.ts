@@ -105,6 +105,8 @@ export {
   Netdev,
   NetworkNews,
   netnsCookie,
+  type NativeRoute,
+  NativeRoutes,
   OverlayNetdev,
   type OverlaySpec,
   type PodDevice,

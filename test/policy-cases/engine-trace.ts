@@ -47,6 +47,7 @@ export class TraceEngine implements Engine {
       {
         nodeName: pod.node,
         overlay: false,
+        native: false,
         intent,
         identities: cluster.identities,
         repository,

@@ -65,7 +65,9 @@ import { trace } from './trace.ts';
 
 const ROUTING: Readonly<Record<AgentConfig['routing'], string>> = {
   tunnel: 'tunnel: packets to other nodes say who sends and whom he may reach',
-  native: 'native: pods of other nodes are not reached',
+  native:
+    'native: pods of other nodes are known by their addresses alone, so whoever can write one on the network of the nodes is taken for the pod; routing: tunnel says who sends',
+  none: 'none: pods of other nodes are not reached',
 };
 
 export type AdminOptions = {
@@ -197,6 +199,7 @@ export class Admin implements AdminApi {
       ...this.#o,
       nodeName: config.nodeName,
       overlay: this.#o.programConfig.enableOverlay,
+      native: this.#o.programConfig.enableNative,
       serviceAt: (place) => services?.follower.at(place),
     });
   }

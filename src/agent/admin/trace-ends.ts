@@ -19,6 +19,8 @@ export type TraceContext = {
   readonly nodeName: string;
   /** Packets are carried to pods of other nodes. */
   readonly overlay: boolean;
+  /** They go by the node's routes. */
+  readonly native: boolean;
   readonly intent: Intent;
   readonly identities: PodIdentities;
   readonly elsewhere: Pick<PodsElsewhere, 'get'>;

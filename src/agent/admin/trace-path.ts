@@ -21,6 +21,7 @@ export function hasRoute(from: End, to: End, context: TraceContext): boolean {
   const [here, there] = [nodeOf(from, context), nodeOf(to, context)];
   if (here === undefined || there === undefined || here === there) return true;
   const remote = here === context.nodeName ? to : from;
+  if (context.native) return true;
   return context.overlay && remote.addr !== undefined && context.book.ownerOf(remote.addr)?.tunnel != null;
 }
 

@@ -102,7 +102,7 @@ describe('policy trace', () => {
     const serviceAt = (place: string) => SERVED.find((one) => frontendKey(one) === place);
     const nodeAddresses = () => [parseAddr('172.18.0.2')];
     const asked: TraceRequest = { from: 'shop/frontend', to: 'world', port: 80, protocol: 'TCP', ...request };
-    return trace(asked, { ...node, nodeName: FAKE_NODE, overlay, serviceAt, nodeAddresses });
+    return trace(asked, { ...node, nodeName: FAKE_NODE, overlay, native: false, serviceAt, nodeAddresses });
   };
 
   it.each([

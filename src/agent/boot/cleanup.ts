@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Netdev, OverlayNetdev, removePins } from '../../datapath/index.ts';
+import { NativeRoutes, Netdev, OverlayNetdev, removePins } from '../../datapath/index.ts';
 import { endpointOfIfname } from '../../endpoint/index.ts';
 import { deferredFolder, removePodPins } from '../endpoints/index.ts';
 import { type AgentConfig, OVERLAY_DEVICE, releaseMasqueradePorts, takeLock } from '../node/index.ts';
@@ -22,6 +22,8 @@ export async function cleanup(config: AgentConfig): Promise<string[]> {
     const devices = await removeDevices(pinDir);
     if (devices > 0) removed.push(`${devices} devices of pods`);
     if (await removeOverlay()) removed.push(`the device ${OVERLAY_DEVICE}`);
+    const routes = await removeRoutes();
+    if (routes > 0) removed.push(`${routes} routes to pods of other nodes`);
     const pins = pinsBelow(pinDir).size;
     removePins(pinDir);
     if (pins > 0) removed.push(`${pins} pinned maps, programs and links below ${pinDir}`);
@@ -54,6 +56,11 @@ async function removeDevices(pinDir: string): Promise<number> {
 async function removeOverlay(): Promise<boolean> {
   using netdev = new OverlayNetdev();
   return await netdev.remove(OVERLAY_DEVICE);
+}
+
+async function removeRoutes(): Promise<number> {
+  using routes = new NativeRoutes();
+  return await routes.remove();
 }
 
 function remove(path: string): boolean {

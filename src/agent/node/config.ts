@@ -203,10 +203,10 @@ export const configSchema = z.strictObject({
     .describe("Where Hubble's clients ask on the node itself. Default <stateDir>/hubble.sock."),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
   routing: z
-    .enum(['tunnel', 'native'])
-    .default('native')
+    .enum(['tunnel', 'native', 'none'])
+    .default('none')
     .describe(
-      'tunnel: to pods of other nodes through VXLAN, which carries who sends and whom he may reach; native: pods of other nodes are not reached.',
+      "tunnel: to pods of other nodes through VXLAN, which carries who sends and whom he may reach; native: by the node's routes, where they are known by their addresses alone, so that whoever can write one on the network of the nodes is taken for the pod; none: pods of other nodes are not reached.",
     ),
   tunnelPort: z
     .int()

@@ -1,4 +1,4 @@
-import { type Link, OverlayNetdev, type OverlaySpec } from '../../datapath/index.ts';
+import { type Link, NativeRoutes, OverlayNetdev, type OverlaySpec } from '../../datapath/index.ts';
 import type { AgentConfig } from './config.ts';
 import { GATEWAY_MAC, type Uplink } from './node-facts.ts';
 
@@ -16,8 +16,15 @@ export function overlaySpec(config: Pick<AgentConfig, 'tunnelPort'>, uplink: Pic
   return { name: OVERLAY_DEVICE, mac: GATEWAY_MAC, mtu: uplink.mtu - VXLAN_BYTES, port: config.tunnelPort };
 }
 
-/** The overlay's device, down where it is new; removed, and undefined, where packets do not go that way. E_DATAPATH_NETLINK. */
+/**
+ * The overlay's device, down where it is new; removed, and undefined, where packets do not go that way. So are the routes of
+ * another way. E_DATAPATH_NETLINK.
+ */
 export async function openOverlayDevice(config: AgentConfig, uplink: Uplink): Promise<Link | undefined> {
+  if (config.routing !== 'native') {
+    using routes = new NativeRoutes();
+    await routes.remove();
+  }
   using netdev = new OverlayNetdev();
   if (config.routing === 'tunnel') return await netdev.ensure(overlaySpec(config, uplink));
   await netdev.remove(OVERLAY_DEVICE);

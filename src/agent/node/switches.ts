@@ -11,6 +11,7 @@ export function switchesOf(config: AgentConfig): Readonly<Record<Switch, boolean
     enableIpv6: config.enableIPv6,
     enableStack: !config.enableServices,
     enableOverlay: config.routing === 'tunnel',
+    enableNative: config.routing === 'native',
     enableCidrSelects: config.cidrSelects.length > 0,
     enablePolicy: config.policyEnforcement !== 'never',
     enableRefusals: config.enableServices && config.refuseWithoutBackends,

@@ -1,9 +1,10 @@
 import type { Service } from '../../base/index.ts';
 import { podRangesOf, tunnelOf } from '../../cluster/index.ts';
-import { OverlayNetdev } from '../../datapath/index.ts';
+import { type NativeRoute, NativeRoutes, OverlayNetdev } from '../../datapath/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { NodeDevices } from '../devices/index.ts';
 import { type AgentNode, overlaySpec } from '../node/index.ts';
+import { keepLooking } from './keep-looking.ts';
 import { OverlayPaths } from './overlay-paths.ts';
 
 export type Overlay = {
@@ -12,24 +13,49 @@ export type Overlay = {
   readonly paths: OverlayPaths | undefined;
 };
 
-export function openOverlay(node: AgentNode, { intent }: Plane, devices: NodeDevices): Overlay {
+export function openOverlay(node: AgentNode, plane: Plane, devices: NodeDevices): Overlay {
   const { config, kernel, clock, log } = node;
-  if (config.routing !== 'tunnel') return { services: [], paths: undefined };
+  const { intent } = plane;
+  if (config.routing === 'native') return { services: [nativeRouting(node, plane)], paths: undefined };
+  if (config.routing === 'none') return { services: [], paths: undefined };
   const { base, uplink } = kernel;
   const netdev = new OverlayNetdev();
   const paths = new OverlayPaths({
     netdev,
     ensure: async () => await netdev.ensure(overlaySpec(config, uplink), base.overlayIfindex),
     isGuarded: (device) => devices.isGuarded(device),
-    ranges: () =>
-      Array.from(intent.nodes.rows.values())
-        .filter((one) => one.name !== config.nodeName && tunnelOf(one) !== null)
-        .flatMap(podRangesOf)
-        .filter((range) => range.family === 4),
+    ranges: () => rangesElsewhere(node, plane).map(({ range }) => range),
     changed: intent.nodes.changed,
     source: uplink.addr,
     clock,
     log,
   });
   return { services: [paths, { start: async () => undefined, stop: async () => netdev.close() }], paths };
+}
+
+/** IPv4 ranges of pods, and the node that has each. */
+function rangesElsewhere({ config }: AgentNode, { intent }: Plane): NativeRoute[] {
+  const others = Array.from(intent.nodes.rows.values()).filter(({ name }) => name !== config.nodeName);
+  return others.flatMap((row) => {
+    const via = tunnelOf(row);
+    const ranges = podRangesOf(row).filter(({ family }) => family === 4);
+    return via === null ? [] : ranges.map((range) => ({ range, via }));
+  });
+}
+
+/** Without a tunnel: a route for each range through its node. */
+function nativeRouting(node: AgentNode, plane: Plane): Service {
+  const { kernel, clock } = node;
+  const routes = new NativeRoutes();
+  const look = async () => await routes.lay(kernel.uplink.ifindex, distinct(rangesElsewhere(node, plane)));
+  return {
+    start: async (lifecycle) => await keepLooking(lifecycle, { look, changed: plane.intent.nodes.changed, clock }),
+    stop: async () => routes[Symbol.dispose](),
+  };
+}
+
+/** What two nodes give out is at neither. */
+function distinct(routes: readonly NativeRoute[]): NativeRoute[] {
+  const byRange = Map.groupBy(routes, ({ range }) => range.toString());
+  return Array.from(byRange.values()).flatMap((same) => (same.length === 1 ? same : []));
 }

@@ -2,9 +2,8 @@ import type { Clock, Lifecycle, Logger, Service, Signal } from '../../base/index
 import type { Link, OverlayNetdev } from '../../datapath/index.ts';
 import type { Ifindex } from '../../model/index.ts';
 import type { Addr, Prefix } from '../../net/index.ts';
+import { keepLooking } from './keep-looking.ts';
 
-/** How soon a device that somebody took away is there again. */
-const LOOK_MS = 10_000;
 const MOST_NAMED = 3;
 
 export type OverlayPathsOptions = {
@@ -25,12 +24,10 @@ export type OverlayPathsOptions = {
 /** Keeps the way of the node's own processes to pods of other nodes: the overlay's device up, and a route for each range. */
 export class OverlayPaths implements Service {
   readonly #o: OverlayPathsOptions;
-  #wake = new AbortController();
   #problem: string | undefined;
 
   constructor(options: OverlayPathsOptions) {
     this.#o = options;
-    options.changed.listen(() => this.#wake.abort());
   }
 
   /** What of the ways is not there; undefined: all are. */
@@ -58,14 +55,7 @@ export class OverlayPaths implements Service {
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
-    await this.look();
-    lifecycle.spawn('ways to pods of other nodes', async (signal) => {
-      while (!signal.aborted) {
-        const either = AbortSignal.any([signal, this.#wake.signal]);
-        await this.#o.clock.sleep(LOOK_MS, either).catch(() => undefined);
-        this.#wake = new AbortController();
-        if (!signal.aborted) await this.look();
-      }
-    });
+    const { changed, clock } = this.#o;
+    await keepLooking(lifecycle, { look: async () => await this.look(), changed, clock });
   }
 }

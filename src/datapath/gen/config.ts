@@ -31,6 +31,8 @@ export type Config = {
    * that
    */
   readonly enableStack: boolean;
+  /** pods of other nodes, by the node's routes and known by their addresses only */
+  readonly enableNative: boolean;
   readonly endpoint: EndpointId;
   /** host side of the veth pair */
   readonly ifindex: Ifindex;
@@ -108,8 +110,9 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     enableRefusals: view.getUint8(offset + 9) !== 0,
     enableOverlay: view.getUint8(offset + 10) !== 0,
     enableStack: view.getUint8(offset + 11) !== 0,
-    endpoint: view.getUint32(offset + 12, true) as EndpointId,
-    ifindex: view.getUint32(offset + 16, true) as Ifindex,
+    enableNative: view.getUint8(offset + 12) !== 0,
+    endpoint: view.getUint32(offset + 16, true) as EndpointId,
+    ifindex: view.getUint32(offset + 20, true) as Ifindex,
     ipv4: readAddrOrNull(view, offset + 24),
     ipv6: readAddrOrNull(view, offset + 40),
     mac: readMacOrNull(view, offset + 56),
@@ -155,8 +158,9 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint8(offset + 9, value.enableRefusals ? 1 : 0);
   view.setUint8(offset + 10, value.enableOverlay ? 1 : 0);
   view.setUint8(offset + 11, value.enableStack ? 1 : 0);
-  view.setUint32(offset + 12, value.endpoint, true);
-  view.setUint32(offset + 16, value.ifindex, true);
+  view.setUint8(offset + 12, value.enableNative ? 1 : 0);
+  view.setUint32(offset + 16, value.endpoint, true);
+  view.setUint32(offset + 20, value.ifindex, true);
   writeAddrOrNull(view, offset + 24, value.ipv4);
   writeAddrOrNull(view, offset + 40, value.ipv6);
   writeMacOrNull(view, offset + 56, value.mac);
@@ -213,6 +217,7 @@ export const ZERO_CONFIG: Config = {
   enableRefusals: false,
   enableOverlay: false,
   enableStack: false,
+  enableNative: false,
   endpoint: 0 as EndpointId,
   ifindex: 0 as Ifindex,
   ipv4: null,
@@ -259,6 +264,7 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   enableRefusals: "the world is told at once that a node port has none",
   enableOverlay: "pods of other nodes, with their identity in the packet",
   enableStack: "services are another proxy's: what pods send to them passes the node's stack, and is judged where it leaves that",
+  enableNative: "pods of other nodes, by the node's routes and known by their addresses only",
   endpoint: "",
   ifindex: "host side of the veth pair",
   ipv4: "v4-mapped; zero: none",

@@ -3,7 +3,7 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'dff4fa4a04af5aa8';
+export const LAYOUT_HASH = '00a44a4884278c55';
 
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 54;
@@ -62,7 +62,7 @@ export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
   endpoints: '7860d488',
   event_accounts: '6ad4454f',
   event_state: '018e9ff3',
-  events: 'ae078e6d',
+  events: '93b27a1d',
   fragments: '32c11690',
   ipcache: 'e910b268',
   judges: 'b7d86d41',

@@ -38,9 +38,9 @@ export const RT_TABLE_MAIN = 254;
 const RTPROT_STATIC = 4;
 const RTN_UNICAST = 1;
 
-/** struct rtmsg of a route in the main table, to a prefix of `length` bits. */
-export function routeHeader(family: number, length: number, scope: number): Uint8Array {
-  return Uint8Array.of(family, length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST, 0, 0, 0, 0);
+/** struct rtmsg of a route in the main table, to a prefix of `length` bits. `protocol`: who put it there. */
+export function routeHeader(family: number, length: number, scope: number, protocol = RTPROT_STATIC): Uint8Array {
+  return Uint8Array.of(family, length, 0, 0, RT_TABLE_MAIN, protocol, scope, RTN_UNICAST, 0, 0, 0, 0);
 }
 
 const HEADER = 16;

@@ -26,7 +26,7 @@ function agentConfig(node: NodePlace, { cgroup, alone, logLevel = 'info' }: Node
     adminSocket: join(node.agentDir, 'admin.sock'),
     uplink: 'eth0',
     cgroup: cgroup.path,
-    routing: alone ? 'native' : 'tunnel',
+    routing: alone ? 'none' : 'tunnel',
     metrics: { host: '127.0.0.1', port: 9963 },
     log: { level: logLevel, file: join(node.dir, 'agent.log') },
   };
