@@ -106,7 +106,7 @@ test('routes are there for as long as their node is, and come again', async () =
   await eventually('the route is there again', async () => (await routes()) === own);
 });
 
-test('with the address changes who is let in, also in what goes on', async () => {
+test('with a pod’s labels changes who it is on the other node', async () => {
   const server = { resource: 'pods', namespace: NAMESPACE, name: 'client' };
   await cluster.patch(server, { metadata: { labels: { app: 'other' } } });
   await eventually('it is not let in any more', async () => (await ask('client', await ip('server'))) === '');

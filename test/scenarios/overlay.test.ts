@@ -303,6 +303,36 @@ test('VXLAN with a trusted identity is dropped that no node has sent', async () 
   await eventually('its own node drops a pod’s', async () => (await dropped('node-1', 'forged-tunnel')) > forgedBefore);
 });
 
+test('a second node with a range costs the pods of that range their way, and only that, until it is gone', async () => {
+  const to = await ip('server');
+  const range = `${to.split('.').slice(0, 3).join('.')}.0/24`;
+  await cluster.apply(`
+apiVersion: v1
+kind: Node
+metadata: { name: node-9 }
+spec: { podCIDR: ${range}, podCIDRs: [${range}] }
+`);
+  const before = await dropped('node-1', 'no-endpoint');
+  await eventually(
+    'nobody is believed about the range',
+    async () => (await ask('client', to)) === '' && (await dropped('node-1', 'no-endpoint')) > before,
+  );
+  const told = async () => (await agent('node-1').status()).checks.find(({ name }) => name === 'ranges');
+  await expect.poll(told).toMatchObject({ ok: false, detail: expect.stringContaining('node-9') });
+  const own = `echo hello | socat -t2 - TCP:${to}:${TCP},connect-timeout=2`;
+  const { stdout } = await cluster.nodeExec('node-2', ['sh', '-c', own], { timeoutMs: 20_000 });
+  expect(stdout, 'on its own node it is known').toContain('hello');
+  await eventually('the object says so', async () =>
+    (await cluster.list('events', 'default')).some(
+      ({ reason, involvedObject }) =>
+        reason === 'RangeConflict' && (involvedObject as { name?: string } | undefined)?.name?.startsWith('node-'),
+    ),
+  );
+  await cluster.delete({ resource: 'nodes', name: 'node-9' });
+  await eventually('it has its range for itself', async () => (await ask('client', to)).includes('seen'));
+  await expect.poll(async () => (await told())?.ok).toBe(true);
+});
+
 test('what was meant for who had other labels does not reach him while the sender’s agent is stopped', async () => {
   const to = await ip('server');
   const pid = (await cluster.agentPid('node-1')) ?? 0;

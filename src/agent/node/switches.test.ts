@@ -10,17 +10,19 @@ test('every switch of the datapath is said', () => {
 });
 
 test.each([
-  [{}, ['enableIpv6', 'enableOverlay', 'enableStack']],
+  [{}, ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack']],
+  [{ routing: 'native' }, ['enableIpv6', 'enableOverlay', 'enableStack']],
+  [{ routing: 'tunnel' }, ['enableIpv6', 'enableNative', 'enableStack']],
   [
     { enableEvents: false, enableFragments: false },
-    ['enableIpv6', 'enableOverlay', 'enableStack', 'enableEvents', 'enableFragments'],
+    ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack', 'enableEvents', 'enableFragments'],
   ],
-  [{ enableServices: false }, ['enableIpv6', 'enableOverlay', 'enableServices', 'enableRefusals']],
+  [{ enableServices: false }, ['enableIpv6', 'enableOverlay', 'enableNative', 'enableServices', 'enableRefusals']],
   [
     { refuseWithoutBackends: false, cidrSelects: [] },
-    ['enableIpv6', 'enableOverlay', 'enableStack', 'enableCidrSelects', 'enableRefusals'],
+    ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack', 'enableCidrSelects', 'enableRefusals'],
   ],
-  [{ policyEnforcement: 'never' }, ['enableIpv6', 'enableOverlay', 'enableStack', 'enablePolicy']],
+  [{ policyEnforcement: 'never' }, ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack', 'enablePolicy']],
 ])('%j turns off what it says', (changes, off) => {
   const switches = of(changes);
   expect(SWITCHES.filter((name) => !switches[name])).toEqual(SWITCHES.filter((name) => off.includes(name)));
