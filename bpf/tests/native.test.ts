@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseAddr } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
-import { fromPod, fromWorld, ping, tcp, udp } from './frames.ts';
-import { allow, EVERYTHING, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
+import { fromPod, fromWorld, tcp, udp } from './frames.ts';
+import { allow, EVERYTHING, NODE, OPEN, OTHER_NODE, REMOTE_POD } from './lab.ts';
 import { A, B, Pair, SERVICE, TCP } from './pair.ts';
 
 /** As the lab's ipcache has it. */
