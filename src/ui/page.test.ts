@@ -9,6 +9,9 @@ import { CHROMIUM, PageStage, type Staged } from './testkit.ts';
 const SHOTS = join(import.meta.dirname, '../../build/screenshots');
 if (CHROMIUM === undefined) console.warn('the page is not tried in a browser, this machine lacks chromium');
 
+/** What is waited for is a state: beside much else a browser is slow. */
+const WAIT_MS = 60_000;
+
 const WEB = 'shop/web-7d4b9c6f5d-x2x7k';
 const API = 'shop/api-6c9f8d7b5c-kk2lp';
 const DB = 'shop/db-0';
@@ -107,8 +110,8 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       if (!request.url().startsWith(of.page.url)) wrong.push(`asks for ${request.url()}`);
     });
     await page.goto(of.page.url + path);
-    page.setDefaultTimeout(15_000);
-    await expect.poll(async () => (await counted(page)).listed, { timeout: 15_000 }).toBeGreaterThanOrEqual(least);
+    page.setDefaultTimeout(WAIT_MS);
+    await expect.poll(async () => (await counted(page)).listed, { timeout: WAIT_MS }).toBeGreaterThanOrEqual(least);
     return page;
   }
 
@@ -136,7 +139,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     const { listed, unlisted, muted, unmatched, kernel, reader } = await counted(page);
     const told = stage.agents.reduce((sum, { hub }) => sum + hub.stats().seen, 0);
     expect([listed + unlisted + muted + unmatched, kernel + reader]).toEqual([told, 0]);
-    await expect.poll(async () => (await inked(page)).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(async () => (await inked(page)).length, { timeout: WAIT_MS }).toBeGreaterThan(1);
     await shot(page, 'map-light');
     await page.getByRole('button', { name: /^Colours/ }).click();
     await page.getByRole('button', { name: 'Colours: light' }).click();
@@ -370,8 +373,8 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       else large.flow(name(i), name(to));
     }
     const page = await open('', {}, large);
-    await expect.poll(async () => await page.locator('.chip-place').count(), { timeout: 15_000 }).toBe(1_000);
-    await expect.poll(async () => (await inked(page)).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(async () => await page.locator('.chip-place').count(), { timeout: WAIT_MS }).toBe(1_000);
+    await expect.poll(async () => (await inked(page)).length, { timeout: WAIT_MS }).toBeGreaterThan(1);
     await shot(page, 'thousand');
     await page.locator('.chip-place').nth(123).click();
     await page.getByRole('complementary', { name: 'Place' }).waitFor();
