@@ -150,7 +150,7 @@ const ipOf = (service: JsonObject): string => stringAt(service, 'spec', 'cluster
 const nodePortOf = (service: JsonObject): number =>
   Number((listAt(service, 'spec', 'ports')[0] as JsonObject)['nodePort']);
 const eventually = async (wanted: Record<string, string[]>): Promise<void> =>
-  vi.waitFor(async () => expect(await served()).toEqual(wanted), { timeout: 5_000, interval: 10 });
+  vi.waitFor(async () => expect(await served()).toEqual(wanted), { timeout: 60_000, interval: 10 });
 const problems = (): string[] =>
   serviceList(intent, services, undefined).items.flatMap((item) => item.problems.map(({ reason }) => reason));
 
