@@ -4,6 +4,7 @@ import { flows } from './flows.ts';
 import { footprint } from './footprint.ts';
 import { nodes } from './nodes/index.ts';
 import { overlayCost } from './overlay-cost.ts';
+import { page } from './page.ts';
 import { policyCompute } from './policy-compute.ts';
 import { programCost } from './program-cost.ts';
 import { remote } from './remote/index.ts';
@@ -22,6 +23,7 @@ export const FAMILIES: readonly Family[] = [
   scaleEntries,
   wireScale,
   flows,
+  page,
   footprint,
   policyCompute,
   cliStart,
