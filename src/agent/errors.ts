@@ -57,6 +57,10 @@ export const agentErrors = errorTable({
     what: 'this is no policy that could be in force',
     remedy: 'Correct the file: `kubectl apply --dry-run=server -f FILE` says the same.',
   },
+  E_AGENT_TOO_MUCH: {
+    what: 'this asks about more pairs than one answer may be about',
+    remedy: 'Ask about one namespace or pod at a time, or about tenants: `membrane verify` without --from and --to.',
+  },
   E_AGENT_STATE: {
     what: 'the state directory cannot be used',
     remedy: 'It must be a directory that belongs to root, on a file system with space.',

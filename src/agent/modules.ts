@@ -10,6 +10,7 @@ import { type AgentConfig, nodeService, openNode } from './node/index.ts';
 import { openIdentities, openObjects } from './objects/index.ts';
 import { openOverlay } from './overlay/index.ts';
 import { openNodePlane } from './plane.ts';
+import { openProof } from './proof/index.ts';
 import { openServices } from './services/index.ts';
 import { openUpkeep } from './upkeep/index.ts';
 
@@ -46,6 +47,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const ways = (): string | undefined => overlay.paths?.problem;
   const reviews = new Reviews(client);
   const apiServer = connection.server;
+  const verifier = openProof(node, { plane, configOf: (record) => endpoints.programs.configOf(record) });
   const admin = await openAdmin(node, {
     plane,
     devices,
@@ -60,6 +62,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       mayAccess: async (subject, question, signal) => await reviews.mayAccess(subject, question, signal),
       ofToken: async (token) => await reviews.ofToken(token),
     },
+    verifier,
   });
 
   await lifecycle.start(

@@ -16,3 +16,4 @@ export type { ServiceList, ServiceView } from './views/service.ts';
 export type { AgentStatus, Check } from './views/status.ts';
 export type { TenantRef, TenantView } from './views/tenant.ts';
 export type { TraceRequest, TraceView } from './views/trace.ts';
+export type { VerifyRequest, VerifyView } from './views/verify.ts';

@@ -16,6 +16,7 @@ import { serviceListSchema } from './views/service.ts';
 import { statusSchema } from './views/status.ts';
 import { type TenantRef, tenantRefSchema, tenantSchema } from './views/tenant.ts';
 import { traceRequestSchema, traceSchema } from './views/trace.ts';
+import { verifyRequestSchema, verifySchema } from './views/verify.ts';
 
 /**
  * The admin API, version v1: JSON, and JSON lines for streams. Fields are only ever added: who reads an answer ignores what it
@@ -49,6 +50,8 @@ export const ROUTES = {
     answer: tenantSchema,
     looksFor: ({ name }: TenantRef) => `tenant ${name}`,
   }),
+  /** Who is apart from whom, for all packets, and whether the kernel of this node is as it is meant. */
+  verify: { ...read('/v1/verify', verifySchema), method: 'POST', params: verifyRequestSchema },
   connections: stream('/v1/connections', connectionSchema),
   nodes: read('/v1/nodes', z.array(nodeSchema)),
   /** Asks the other nodes whether they answer, which takes half a second where one does not. */

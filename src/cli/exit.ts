@@ -14,6 +14,7 @@ const USAGE = new Set([
   'E_CLI_USAGE',
   'E_CLI_FILE',
   'E_AGENT_PROPOSAL',
+  'E_AGENT_TOO_MUCH',
   'E_API_REQUEST',
   'E_API_AMBIGUOUS',
   'E_ATTACK_UNKNOWN',

@@ -192,6 +192,11 @@ export class AddressBook {
     );
   }
 
+  /** The row that a prefix in canonical text is to have. */
+  rowAt(text: string): IpcacheRow | undefined {
+    return this.#rowOf(text);
+  }
+
   #touchWithin(prefixes: readonly Prefix[]): void {
     const wide = prefixes.filter(({ length, bits }) => length < bits);
     for (const { length, bits, network } of prefixes) {

@@ -138,6 +138,11 @@ export class Engine implements Service {
     return this.#passes.busy;
   }
 
+  /** Passes that have begun: where it is the same as before and none is under way, nothing was written meanwhile. */
+  get begun(): number {
+    return this.#passes.begun;
+  }
+
   /** Resolves when nothing is left to do now. */
   async idle(): Promise<void> {
     do {

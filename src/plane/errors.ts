@@ -29,4 +29,8 @@ export const planeErrors = errorTable({
     remedy:
       'Raise maps.services, maps.service_slots or maps.backends; until there is room it goes on with what it still wants of its backends.',
   },
+  E_PLANE_UNSETTLED: {
+    what: 'what is written changes faster than it can be read',
+    remedy: 'Ask again; the metric of passes says how often policies, pods and tenants change.',
+  },
 });

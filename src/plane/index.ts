@@ -7,6 +7,8 @@ export { type InForceAnswer, type InForceContext, type InForceQuestion, judgeInF
 export { type PolicyFollower, type PolicyProblem, textOf } from './policies/policy-follower.ts';
 export type { DirectionState, PolicyInstaller } from './policies/policy-installer.ts';
 export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/shortfalls.ts';
+export type { Accounts, Proof, Prover } from './proof/prover.ts';
+export type { WrongRow } from './proof/who.ts';
 export type { PlaneServices, PlaneServicesOptions } from './services/plane-services.ts';
 export type { WrittenService } from './services/service-engine.ts';
 export type { Floor } from './tenants/floor.ts';

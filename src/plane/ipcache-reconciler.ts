@@ -44,6 +44,11 @@ export class IpcacheReconciler {
     return this.#actual.size;
   }
 
+  /** What the kernel is known to hold, by prefix in canonical text. */
+  entries(): MapIterator<[string, IpcacheValue]> {
+    return this.#actual.entries();
+  }
+
   /** Reads what an earlier life left. */
   async load(): Promise<void> {
     this.#actual.clear();

@@ -27,6 +27,11 @@ export class LocalAddresses {
     return this.#actual.get(addr);
   }
 
+  /** What the kernel is known to hold. */
+  entries(): MapIterator<[Addr, EndpointValue]> {
+    return this.#actual.entries();
+  }
+
   /** Before an address is given back: whatever is sent to it from now on meets nobody. */
   remove(addr: Addr): void {
     this.#map.delete(addr);

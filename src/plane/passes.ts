@@ -23,6 +23,7 @@ export class Passes {
   #wakeAt = Number.POSITIVE_INFINITY;
   #stopped = false;
   #problem: string | undefined;
+  #begun = 0;
 
   constructor(options: PassesOptions) {
     this.#o = options;
@@ -35,6 +36,11 @@ export class Passes {
 
   get busy(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** Passes that have begun. */
+  get begun(): number {
+    return this.#begun;
   }
 
   /** For a pass that goes on although something is wrong. */
@@ -79,6 +85,7 @@ export class Passes {
     while (this.#requestedAt !== undefined && !this.#stopped) {
       const startedAt = this.#requestedAt;
       this.#requestedAt = undefined;
+      this.#begun += 1;
       try {
         this.#problem = undefined;
         await this.#o.pass();

@@ -25,6 +25,7 @@ import type { PassTimes } from './passes.ts';
 import { PolicyFollower } from './policies/policy-follower.ts';
 import { PolicyInstaller } from './policies/policy-installer.ts';
 import type { PolicyLimits } from './policies/policy-limits.ts';
+import { Prover } from './proof/prover.ts';
 import type { NumberReserve } from './revisions/index.ts';
 import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from './services/plane-services.ts';
 import { TenantAccounts } from './tenants/accounts.ts';
@@ -101,6 +102,7 @@ export type Plane = {
   readonly floor: Floor;
   readonly shares: Shares;
   readonly engine: Engine;
+  readonly prover: Prover;
   readonly services: PlaneServices | undefined;
   /** To be said by whoever changes endpoints. */
   readonly endpointsChanged: Signal;
@@ -190,6 +192,19 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     clock,
     log,
   });
+  const prover = new Prover({
+    maps,
+    cluster,
+    allocator,
+    repository,
+    endpoints,
+    engine,
+    local,
+    ipcache,
+    floor,
+    shares,
+    tenancy: options.tenancy,
+  });
   // Of services it wants to know nothing but their addresses.
   const { pods, namespaces, nodes, nodeSlices, tenants, policies: objects } = intent;
   const news = [pods, namespaces, nodes, nodeSlices, tenants, objects, intent.services, intent.serviceRanges].map(
@@ -214,6 +229,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     floor,
     shares,
     engine,
+    prover,
     services,
     endpointsChanged,
   };

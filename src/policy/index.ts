@@ -3,9 +3,11 @@ export {
   explain,
   type Failed,
   hasCidr,
+  judge,
   type NearestMiss,
   type Party,
   partyOf,
+  peerMatches,
   type Question,
 } from './ask/index.ts';
 export {

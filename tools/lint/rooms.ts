@@ -7,7 +7,7 @@ export type Room = {
 };
 
 const WORDS = ['base', 'net', 'table', 'model'];
-const DECISIONS = ['identity', 'policy', 'cluster', 'service', 'endpoint', 'tenant'];
+const DECISIONS = ['identity', 'policy', 'cluster', 'service', 'endpoint', 'tenant', 'reach'];
 const ADAPTERS = ['kube', 'datapath', 'observe'];
 
 /**
@@ -36,6 +36,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   service: { sees: WORDS },
   endpoint: { sees: WORDS },
   tenant: { sees: ['base', 'model'], why: 'who belongs to whom follows from Tenant objects alone' },
+  reach: {
+    sees: ['base', 'net', 'model', 'policy', 'tenant'],
+    why: 'who reaches whom follows from what is said of it, whoever reads that and wherever',
+  },
   kube: { sees: [...WORDS, ...DECISIONS] },
   'kube/access': { sees: ['base'], why: 'where an API server is and who we are to it says nothing of what is asked' },
   datapath: { sees: [...WORDS, ...DECISIONS] },
@@ -91,6 +95,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'api', 'agent/node', 'agent/devices'],
     why: 'doctor looks for itself, whatever the agent believes',
   },
+  'agent/proof': {
+    sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'api', 'agent/node'],
+    why: 'a proof looks, and changes nothing',
+  },
   'agent/admin': {
     sees: [
       ...WORDS,
@@ -106,6 +114,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'agent/services',
       'agent/upkeep',
       'agent/doctor',
+      'agent/proof',
     ],
     why: 'who tells how it is does not act',
   },

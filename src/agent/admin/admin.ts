@@ -22,6 +22,8 @@ import type {
   TenantView,
   TraceRequest,
   TraceView,
+  VerifyRequest,
+  VerifyView,
 } from '../../api/index.ts';
 import type { AddressBook, Intent, PodIdentities, PodsElsewhere, RangeProblems } from '../../cluster/index.ts';
 import {
@@ -47,6 +49,7 @@ import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
 import type { AgentConfig, StateFiles } from '../node/index.ts';
 import { type EndpointsTeller, type Reflection, reflectorDetail, unreadableTexts } from '../objects/index.ts';
+import type { Verifier } from '../proof/index.ts';
 import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
@@ -62,6 +65,7 @@ import { rangeTexts } from './ranges.ts';
 import { serviceList } from './services.ts';
 import { tenantViews } from './tenants.ts';
 import { trace } from './trace.ts';
+import { resolveEnd, type TraceContext } from './trace-ends.ts';
 
 const ROUTING: Readonly<Record<AgentConfig['routing'], string>> = {
   tunnel: 'tunnel: packets to other nodes say who sends and whom he may reach',
@@ -108,6 +112,7 @@ export type AdminOptions = {
   readonly metricsText: () => Promise<string>;
   readonly footprint: () => Promise<FootprintView>;
   readonly doctor: Doctor;
+  readonly verifier: Verifier;
 };
 
 /** What the agent tells; asking changes nothing. */
@@ -194,14 +199,18 @@ export class Admin implements AdminApi {
   }
 
   async trace(request: TraceRequest): Promise<TraceView> {
-    const { services, config } = this.#o;
-    return trace(request, {
+    return trace(request, this.#traceContext());
+  }
+
+  #traceContext(): TraceContext {
+    const { services, config, programConfig } = this.#o;
+    return {
       ...this.#o,
       nodeName: config.nodeName,
-      overlay: this.#o.programConfig.enableOverlay,
-      native: this.#o.programConfig.enableNative,
+      overlay: programConfig.enableOverlay,
+      native: programConfig.enableNative,
       serviceAt: (place) => services?.follower.at(place),
-    });
+    };
   }
 
   async lint(request: LintRequest): Promise<LintView> {
@@ -223,6 +232,10 @@ export class Admin implements AdminApi {
 
   async tenant({ name }: TenantRef): Promise<TenantView | undefined> {
     return (await this.tenants()).find((tenant) => tenant.name === name);
+  }
+
+  async verify(request: VerifyRequest): Promise<VerifyView> {
+    return await this.#o.verifier.verify(request, (text) => resolveEnd(text, this.#traceContext()));
   }
 
   connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]> {

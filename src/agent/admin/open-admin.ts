@@ -10,6 +10,7 @@ import { nodeDoctor } from '../doctor/index.ts';
 import type { Endpoints } from '../endpoints/index.ts';
 import type { AgentNode } from '../node/index.ts';
 import type { Objects } from '../objects/index.ts';
+import type { Verifier } from '../proof/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
@@ -32,6 +33,7 @@ export type AdminParts = {
   readonly ways: () => string | undefined;
   readonly apiServer: URL;
   readonly reviews: FlowReviews;
+  readonly verifier: Verifier;
 };
 
 /** The servers that tell of this agent. */
@@ -71,6 +73,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     metricsText: () => registry.metrics(),
     footprint: footprintOf(node, parts),
     doctor: doctorOf(node, parts),
+    verifier: parts.verifier,
   });
   const { policies, engine } = plane;
   const policyLog = new PolicyLog({

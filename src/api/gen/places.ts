@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = '4UWNb5dCEdTj-_EclU7V4salmvP7Xy4L-0rsJzXUUG4';
+export const SCHEMAS_ID = 'XpyEHlRqzwrdtbDAAAGJBwh5Z5vk7mhoNaAifc59oUE';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },
@@ -16,6 +16,7 @@ export const PLACES = {
   lint: { method: 'POST', path: '/v1/lint', kind: 'one' },
   tenants: { method: 'GET', path: '/v1/tenants', kind: 'one' },
   tenant: { method: 'GET', path: '/v1/tenant', kind: 'maybe' },
+  verify: { method: 'POST', path: '/v1/verify', kind: 'one' },
   connections: { method: 'GET', path: '/v1/connections', kind: 'stream' },
   nodes: { method: 'GET', path: '/v1/nodes', kind: 'one' },
   peers: { method: 'GET', path: '/v1/peers', kind: 'one' },

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import type { TenantView } from '../../api/index.ts';
+import type { TenantView, VerifyView } from '../../api/index.ts';
 import type { CommandContext } from '../context.ts';
+import { EXIT } from '../exit.ts';
 
-export function register(program: Command, { out, connect }: CommandContext): void {
+export function register(program: Command, { out, connect, connectAll, exit }: CommandContext): void {
   const tenant = program.command('tenant').description('who belongs together: tenants and their namespaces');
 
   tenant
@@ -19,6 +20,33 @@ export function register(program: Command, { out, connect }: CommandContext): vo
           { title: 'NAMESPACES', value: (row) => row.namespaces.map(({ name }) => name).join(' '), shrink: true },
           { title: 'IDENTITIES', value: (row) => row.identities, align: 'right' },
           { title: 'PROBLEM', value: (row) => row.problems[0], shrink: true },
+        ],
+        'No tenants.',
+      );
+    });
+
+  tenant
+    .command('matrix')
+    .description(
+      'each tenant (rows open connections) against each: isolated, shared, together; exit 1 when one is broken',
+    )
+    .action(async () => {
+      const agents = await connectAll();
+      const views = (await agents.ask(async (client) => await client.verify({}))).map(({ answer }) => answer);
+      const pairs = matrixOf(views);
+      const isWhole = agents.silent.length === 0;
+      exit(isWhole && pairs.every(({ standing }) => standing !== 'broken') ? EXIT.good : EXIT.no);
+      if (out.json) return await out.value(pairs);
+      const names = Array.from(new Set(pairs.map(({ from }) => from)));
+      const standings = new Map(pairs.map(({ from, to, standing }) => [JSON.stringify([from, to]), standing]));
+      await out.list(
+        names,
+        [
+          { title: 'FROM / TO', value: nameText },
+          ...names.map((to) => ({
+            title: nameText(to),
+            value: (from: string) => (from === to ? '-' : standings.get(JSON.stringify([from, to]))),
+          })),
         ],
         'No tenants.',
       );
@@ -62,10 +90,29 @@ const stateOf = ({ boundary, closed, namespaces }: TenantView): string | undefin
   return namespaces.some((own) => own.closed !== undefined) ? 'closed in part' : 'apart';
 };
 
-const nameOf = ({ name }: TenantView): string => (name === '' ? '(none)' : name);
-
 const limitText = ({ name, limit, used, refused, most }: NonNullable<TenantView['limits']>[number]): string => {
   const share = used === undefined ? `${limit}` : `${used} of ${limit}`;
   const who = most === undefined ? '' : `, most by ${most.pod} (${most.count})`;
   return `${name}: ${share}, ${refused} refused${who}`;
 };
+
+const nameText = (name: string): string => (name === '' ? '(none)' : name);
+
+const nameOf = ({ name }: TenantView): string => nameText(name);
+
+type Pair = VerifyView['pairs'][number];
+
+/** From best to worst: of several nodes the worst counts. */
+const STANDINGS: readonly Pair['standing'][] = ['empty', 'isolated', 'shared', 'together', 'broken'];
+
+/** Every pair once, as the worst of the nodes has it. */
+export function matrixOf(views: readonly Pick<VerifyView, 'pairs'>[]): Pair[] {
+  const worst = new Map<string, Pair>();
+  for (const pair of views.flatMap(({ pairs }) => pairs)) {
+    const key = JSON.stringify([pair.from, pair.to]);
+    const known = worst.get(key);
+    if (known === undefined || STANDINGS.indexOf(pair.standing) > STANDINGS.indexOf(known.standing))
+      worst.set(key, pair);
+  }
+  return [...worst.values()];
+}

@@ -20,5 +20,6 @@ export const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   status: () => import('../commands/status.ts'),
   tenant: () => import('../commands/tenant.ts'),
   ui: () => import('../commands/ui.ts'),
+  verify: () => import('../commands/verify.ts'),
   version: () => import('../commands/version.ts'),
 };

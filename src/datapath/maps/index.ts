@@ -31,7 +31,7 @@ export { MapRoom, type MapRows } from './map-room.ts';
 export { compareShape, createMap, MapSet, type MapSetOptions, type MapSizes, mapPin } from './map-set.ts';
 export { type NetnsEndpointsMap, netnsEndpointsMap } from './netns-endpoints-map.ts';
 export { isOutside, OUTSIDE_WORDS, outsideOf } from './outside.ts';
-export { noPolicyMaps, type PolicyMaps, policyMaps } from './policy-maps.ts';
+export { noPolicyMaps, type PolicyMaps, policyMaps, policyRow } from './policy-maps.ts';
 export type { TablePair } from './policy-revisions.ts';
 export { policyTableNumber, serialOf, suits, TABLE_SERIALS } from './policy-table-number.ts';
 export { type PolicyLeftovers, type PolicyLookup, PolicyTables } from './policy-tables.ts';

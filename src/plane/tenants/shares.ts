@@ -69,6 +69,11 @@ export class Shares {
     return this.#imported.get(tenant)?.shares.size ?? 0;
   }
 
+  /** All that both sides say and that is not over. */
+  *all(): Generator<Share> {
+    for (const { shares } of this.#imported.values()) yield* shares.values();
+  }
+
   /** Rows in the kernel. */
   get size(): number {
     return this.#written.size;

@@ -1,0 +1,2 @@
+export { openProof } from './open-proof.ts';
+export type { Verifier } from './verify.ts';

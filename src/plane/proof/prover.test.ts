@@ -1,0 +1,179 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { arbitraryWorld } from '../../../test/policy-cases/arbitrary.ts';
+import { NodePlane } from '../../../test/policy-cases/node-plane.ts';
+import type { World } from '../../../test/policy-cases/world.ts';
+import { PolicyTables } from '../../datapath/index.ts';
+import {
+  EMPTY_TABLE,
+  type EndpointId,
+  endpointId,
+  type IdentityId,
+  identityId,
+  type PolicyTable,
+} from '../../model/index.ts';
+import type { Addr } from '../../net/index.ts';
+import { TableLookup } from '../../policy/ask/testkit.ts';
+import { judge, partyOf } from '../../policy/index.ts';
+import { FakeKernel } from '../testkit.ts';
+import type { Proof } from './prover.ts';
+
+type Node = { readonly kernel: FakeKernel; readonly plane: NodePlane };
+
+async function openNode(world: World): Promise<Node> {
+  const kernel = new FakeKernel(65_536);
+  const ids = new Map<Addr, EndpointId>();
+  const endpointAt = (addr: Addr): EndpointId => {
+    const id = ids.get(addr) ?? endpointId(ids.size + 1);
+    ids.set(addr, id);
+    return id;
+  };
+  const plane = await NodePlane.open(world, { node: 'n1', kernel, endpointAt, allPods: false });
+  await plane.follow(world);
+  return { kernel, plane };
+}
+
+/** Ports at which anything may change, and those around them. */
+function ports(world: World, tables: Iterable<PolicyTable>): number[] {
+  const found = new Set([0, 1, 0x0800, 0xffff]);
+  const add = (port: number): void => {
+    for (const near of [port - 1, port, port + 1]) if (near >= 0 && near <= 0xffff) found.add(near);
+  };
+  for (const { ports: specs } of Array.from(world.policies.values()).flat()) {
+    for (const spec of specs === 'any' ? [] : specs) if ('from' in spec) [spec.from, spec.to].forEach(add);
+  }
+  for (const { namedPorts } of world.pods) for (const { port } of namedPorts) add(port);
+  for (const { groups } of tables) {
+    for (const { port, portBits } of groups.flat()) [port, port + (1 << (16 - portBits))].forEach(add);
+  }
+  return [...found];
+}
+
+const PROTOCOLS = [1, 6, 17, 132, 47];
+
+/** Packet by packet: where what is in the maps says otherwise than the oracle, of everybody that the proof was about. */
+async function bruteForce(world: World, { kernel, plane }: Node, { accounts }: Proof): Promise<Set<string>> {
+  const { tables, revisions } = await new PolicyTables(kernel.policy).load();
+  const { repository } = plane.plane;
+  const wrong = new Set<string>();
+  const numbers = ports(world, tables.values());
+  for (const [, { identity, revision }] of accounts.rows.words) {
+    const subject = accounts.identities.get(identity);
+    const [ingress, egress] = revisions.get(revision) ?? [];
+    const none = EMPTY_TABLE;
+    const of = {
+      ingress: tables.get(ingress ?? (0 as never)) ?? none,
+      egress: tables.get(egress ?? (0 as never)) ?? none,
+    };
+    const lookup = new TableLookup(of);
+    if (subject?.kind !== 'pod') throw new Error(`identity ${identity} is no pod's`);
+    const entries = repository.entriesFor(identity);
+    for (const direction of ['ingress', 'egress'] as const) {
+      for (const peer of accounts.peers) {
+        const who = accounts.identities.get(peer.identity);
+        if (who === undefined) throw new Error(`nobody knows identity ${peer.identity}`);
+        const party = who.kind === 'cidr' ? ({ kind: 'world', addr: peer.addr } as const) : partyOf(who, peer.addr);
+        for (const protocol of PROTOCOLS) {
+          for (const port of numbers) {
+            const question = { subject: subject.workload, direction, peer: party, protocol, port };
+            const meant = judge(entries, repository.settings, question).verdict;
+            const found = lookup.judge({ direction, peer: peer.identity, peerCidr: peer.cidr, protocol, port }).verdict;
+            if (meant !== found) wrong.add(`${identity} ${direction} ${found}`);
+          }
+        }
+      }
+    }
+  }
+  return wrong;
+}
+
+const isFree = fc.noBias(arbitraryWorld());
+
+test('what planes write is what is meant, for all packets, in 120 worlds', async () => {
+  await fc.assert(
+    fc.asyncProperty(isFree, async (world) => {
+      fc.pre(world.settings.enforcement !== 'never');
+      const node = await openNode(world);
+      const proof = await node.plane.plane.prover.prove();
+      await node.plane.close();
+      expect(proof.accounts.wrong).toEqual([]);
+      expect(proof.differences).toEqual([]);
+    }),
+    { numRuns: 120 },
+  );
+});
+
+test('a row that somebody writes is found where it lets one packet pass or drops one, and nowhere else, in 30 worlds', async () => {
+  const damage = fc.record({
+    what: fc.constantFrom('verdict', 'delete', 'add', 'group', 'forget'),
+    at: fc.nat(1_000),
+    port: fc.constantFrom(0, 53, 80, 8080, 65_535),
+    protocol: fc.constantFrom(6, 17),
+    bits: fc.constantFrom(16, 15, 0),
+  });
+  let found = 0;
+  await fc.assert(
+    fc.asyncProperty(isFree, damage, async (world, { what, at, port, protocol, bits }) => {
+      fc.pre(world.settings.enforcement !== 'never');
+      const node = await openNode(world);
+      const { rows, peers } = node.kernel.policy;
+      const row = (await rows.entries()).at(at % Math.max(1, (await rows.entries()).length));
+      const peer = (await peers.entries()).at(at % Math.max(1, (await peers.entries()).length));
+      if (row !== undefined) {
+        const [key, value] = row;
+        if (what === 'verdict') rows.set(key, { ...value, verdict: value.verdict === 'allow' ? 'deny' : 'allow' });
+        if (what === 'delete') rows.delete(key);
+        if (what === 'add') {
+          const planted = { ...key, protocol, port: (port >> (16 - bits)) << (16 - bits), prefixlen: 80 + bits };
+          rows.set(planted, { ...value, verdict: 'allow' });
+        }
+      }
+      if (peer !== undefined && what === 'group') peers.set(peer[0], at % 4);
+      if (peer !== undefined && what === 'forget') peers.delete(peer[0]);
+      const proof = await node.plane.plane.prover.prove();
+      const wrong = await bruteForce(world, node, proof);
+      await node.plane.close();
+      const told = new Set(
+        proof.differences.map(({ direction, opener, responder, effect }) => {
+          const subject: IdentityId = direction === 'egress' ? opener.identity : responder.identity;
+          return `${subject} ${direction} ${effect === 'opens' ? 'allow' : 'deny'}`;
+        }),
+      );
+      // One speaks for all whom the same is said of.
+      const sorts = (texts: Iterable<string>): string[] =>
+        Array.from(new Set(Array.from(texts, (text) => text.replace(/^\d+ /, '')))).sort();
+      expect(sorts(told)).toEqual(sorts(wrong));
+      for (const text of told) expect(wrong).toContain(text);
+      found += told.size > 0 ? 1 : 0;
+    }),
+    { numRuns: 30 },
+  );
+  expect(found).toBeGreaterThan(3);
+});
+
+test('whoever somebody says that an address or a pod is', async () => {
+  const worlds = fc.sample(isFree, { numRuns: 50, seed: 7 });
+  const world = worlds.find(
+    ({ pods }) => pods.some(({ node }) => node === 'n1') && pods.some(({ node }) => node === 'n2'),
+  );
+  if (world === undefined) throw new Error('there is no such world');
+  const node = await openNode(world);
+  const { words, ipcache, endpoints } = node.kernel;
+  const [first] = words.entries().filter(([id]) => id < 100);
+  const [prefix] = (await ipcache.entries()).find(([one]) => one.length === one.bits) ?? [];
+  const [local] = await endpoints.entries();
+  if (first === undefined || prefix === undefined || local === undefined) throw new Error('the world is empty');
+  words.set(first[0], { ...first[1], identity: identityId(60_000) });
+  ipcache.set(prefix, { identity: identityId(60_001), cidrIdentity: identityId(0), tunnel: null });
+  endpoints.delete(local[0]);
+  const { accounts } = await node.plane.plane.prover.prove();
+  await node.plane.close();
+  const texts = accounts.wrong.map(({ row }) => row);
+  expect(texts).toEqual(
+    expect.arrayContaining([
+      `endpoint_words row: endpoint ${first[0]} is identity 60000`,
+      expect.stringContaining(`ipcache row: ${prefix.toString()} is identity 60001`),
+      `no endpoints row of ${local[0]}`,
+    ]),
+  );
+});

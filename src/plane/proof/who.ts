@@ -1,0 +1,98 @@
+import type { NamespacedName } from '../../base/index.ts';
+import type { AddressBook } from '../../cluster/index.ts';
+import { RESERVED_IDS } from '../../identity/index.ts';
+import type { EndpointId, IdentityId } from '../../model/index.ts';
+import { Prefix } from '../../net/index.ts';
+import { type Peer, sortedPrefixes, uncovered } from '../../reach/index.ts';
+import type { IpcacheReconciler } from '../ipcache-reconciler.ts';
+import type { LocalAddresses } from '../local-addresses.ts';
+import type { KernelRows } from './kernel-dump.ts';
+
+/** A row that says of somebody who he is, otherwise than it is meant. */
+export type WrongRow = { readonly row: string; readonly meant: string };
+
+export type WhoIsWho = {
+  /** Of the pods of this node that are known. */
+  readonly identityOf: (
+    endpoint: EndpointId,
+  ) => { readonly pod: NamespacedName; readonly identity: IdentityId | undefined } | undefined;
+  readonly local: LocalAddresses;
+  readonly book: AddressBook;
+  readonly ipcache: IpcacheReconciler;
+};
+
+/** Whose words and addresses are, row by row: everything else is said of identities. */
+export function wrongRows(kernel: KernelRows, { identityOf, local, book, ipcache }: WhoIsWho): WrongRow[] {
+  const wrong: WrongRow[] = [];
+  for (const [id, { identity }] of kernel.words) {
+    const meant = identityOf(id);
+    if (meant?.identity === identity) continue;
+    const is =
+      meant === undefined ? 'there is no such endpoint' : `${meant.pod} is identity ${meant.identity ?? 'unknown'}`;
+    wrong.push({ row: `endpoint_words row: endpoint ${id} is identity ${identity}`, meant: is });
+  }
+  const localMeant = new Map(local.entries());
+  for (const [addr, found] of kernel.endpoints) {
+    const meant = localMeant.get(addr);
+    localMeant.delete(addr);
+    if (meant?.endpoint === found.endpoint && meant.cidrIdentity === found.cidrIdentity) continue;
+    const text = (row: typeof found | undefined): string =>
+      row === undefined ? 'nobody of this node' : `endpoint ${row.endpoint}, CIDR identity ${row.cidrIdentity}`;
+    wrong.push({ row: `endpoints row: ${addr} is ${text(found)}`, meant: text(meant) });
+  }
+  for (const addr of localMeant.keys()) wrong.push({ row: `no endpoints row of ${addr}`, meant: 'it is of this node' });
+  const missing = new Set(Array.from(ipcache.entries(), ([text]) => text));
+  for (const [prefix, found] of kernel.ipcache) {
+    const text = prefix.toString();
+    missing.delete(text);
+    const meant = book.rowAt(text)?.value;
+    if (
+      meant?.identity === found.identity &&
+      meant.cidrIdentity === found.cidrIdentity &&
+      meant.tunnel === found.tunnel
+    )
+      continue;
+    const say = (row: typeof found | undefined): string =>
+      row === undefined
+        ? 'no such row'
+        : `identity ${row.identity}, CIDR identity ${row.cidrIdentity}, by ${row.tunnel ?? 'no node'}`;
+    wrong.push({ row: `ipcache row: ${text} is ${say(found)}`, meant: say(meant) });
+  }
+  for (const text of missing) wrong.push({ row: `no ipcache row of ${text}`, meant: 'there is to be one' });
+  return wrong;
+}
+
+const NONE = 0 as IdentityId;
+const NOBODY: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESERVED_IDS['pod-range']]);
+
+/** Everybody that the kernel would take some address for, and all `others`, each sort once. */
+export function peersOf(kernel: KernelRows, others: Iterable<IdentityId>): Peer[] {
+  const peers = new Map<string, Peer>();
+  const add = (peer: Peer): void => {
+    const key = `${peer.identity} ${peer.cidr}`;
+    if (peers.get(key)?.addr === undefined && !NOBODY.has(peer.identity)) peers.set(key, peer);
+  };
+  const identityOf = new Map(kernel.words.map(([id, { identity }]) => [id, identity]));
+  const local = new Set<string>();
+  for (const [addr, { endpoint, cidrIdentity }] of kernel.endpoints) {
+    local.add(addr);
+    const identity = (endpoint as number) === 0 ? RESERVED_IDS.host : identityOf.get(endpoint);
+    if (identity !== undefined) add({ identity, cidr: cidrIdentity, addr });
+  }
+  const sorted = Map.groupBy(
+    [...kernel.ipcache.map(([prefix]) => prefix), ...kernel.endpoints.map(([addr]) => Prefix.host(addr))],
+    ({ family }) => family,
+  );
+  const around = { 4: sortedPrefixes(sorted.get(4) ?? []), 6: sortedPrefixes(sorted.get(6) ?? []) };
+  for (const [prefix, { identity, cidrIdentity: cidr }] of kernel.ipcache) {
+    const isHost = prefix.length === prefix.bits;
+    const addr = isHost ? prefix.network : uncovered(prefix, around[prefix.family]);
+    // A pod of this node is found before the ipcache is asked.
+    if (addr !== undefined && !local.has(addr)) add({ identity, cidr, addr });
+  }
+  for (const identity of others) {
+    const key = `${identity} ${NONE}`;
+    if (!peers.has(key)) peers.set(key, { identity, cidr: NONE, addr: undefined });
+  }
+  return [...peers.values()];
+}

@@ -1,0 +1,8 @@
+export { type Cell, type Point, pointOf } from './cells.ts';
+export { cellText, decide, type FloorVerdict, type Pair, type Passage, passages } from './decide.ts';
+export { type Compared, type Difference, differences } from './differences.ts';
+export { type Intent, type IntentShare, IntentWorld } from './intent-world.ts';
+export { type KernelDump, type KernelShare, type KernelSubject, KernelWorld } from './kernel-world.ts';
+export { type Standing, type TenantMembers, type TenantPair, tenantPairs } from './matrix.ts';
+export { sortedPrefixes, uncovered } from './representative.ts';
+export type { Owner, Peer, PolicySide, SharedPort, World } from './world.ts';
