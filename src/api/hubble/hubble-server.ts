@@ -221,11 +221,13 @@ export class HubbleServer implements Service {
 
 function secureServer(tls: HubbleTls, settings: http2.Settings): Http2SecureServer {
   try {
+    const own = secrets(tls);
     return http2.createSecureServer({
-      ...secrets(tls),
+      ...own,
       settings,
       minVersion: 'TLSv1.2',
-      requestCert: true,
+      // Hubble's own client ends where it is asked for a certificate and has none.
+      requestCert: own.ca.length > 0,
       // Who shows none may show a token; one that does not hold is refused when it is shown.
       rejectUnauthorized: false,
       // A session that is taken up again shows no certificate.

@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Code, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -165,6 +166,25 @@ describe('the observer API with TLS', () => {
     await expect
       .poll(() => links.all.map(({ name, isConnected }) => [name, isConnected]))
       .toEqual([['test/node-1', true]]);
+    await life.stop();
+  });
+
+  it('asks for a certificate only where one can hold: Hubble’s own client ends if it is asked and has none', async () => {
+    const asks = async (port: number): Promise<boolean> => {
+      const client = ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_2', '-msg'];
+      const { stdout } = await promisify(execFile)('sh', ['-c', `openssl ${client.join(' ')} < /dev/null 2>&1; true`]);
+      expect(stdout).toContain('ServerHelloDone');
+      return stdout.includes('CertificateRequest');
+    };
+    const alone = new HubbleServer({
+      teller: async () => await Promise.reject(new Error('nobody may ask')),
+      socketPath: undefined,
+      tcp: { host: '127.0.0.1', port: 0, tls: { certFile: file('server.crt'), keyFile: file('server.key') } },
+      log: silentLogger,
+    });
+    const life = new Lifecycle({ log: silentLogger });
+    await life.start(alone);
+    expect([await asks(server.port), await asks(alone.port)]).toEqual([true, false]);
     await life.stop();
   });
 
