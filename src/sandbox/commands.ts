@@ -68,8 +68,9 @@ export async function up(options: UpOptions): Promise<number> {
     });
     say(`- ${await readiness(cluster, signal)}`);
     writeFileSync(PAGE_FILE, cluster.pageUrl, { mode: 0o600 });
-    cluster.markReady(READY_FILE);
+    // Who waits for the file reads what was said until then.
     if (!options.inView) say(howToUse('membrane sandbox down', { kubeconfig: KUBECONFIG, page: cluster.pageUrl }));
+    cluster.markReady(READY_FILE);
     await aborted(signal);
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -117,8 +117,9 @@ export class NamedSandbox {
           .replace(SERVER, `https://127.0.0.1:${door.port}`)
           .replaceAll(/\bmembrane-sandbox\b/g, this.name);
         writeFileSync(this.#kubeconfig, text, { mode: 0o600 });
-        writeFileSync(this.readyFile, '', { mode: 0o600 });
+        // Who waits for the file reads what was said until then.
         onReady({ kubeconfig: this.#kubeconfig, page: `http://127.0.0.1:${pageDoor.port}/` });
+        writeFileSync(this.readyFile, '', { mode: 0o600 });
         return;
       }
       await sleep(LOOK_MS);
