@@ -170,7 +170,7 @@ describe('the observer API with TLS', () => {
   });
 
   it('asks for a certificate only where one can hold: Hubble’s own client ends if it is asked and has none', async () => {
-    const asks = async (port: number): Promise<boolean> => {
+    const asks = async (port: number | undefined): Promise<boolean> => {
       const client = ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_2', '-msg'];
       const { stdout } = await promisify(execFile)('sh', ['-c', `openssl ${client.join(' ')} < /dev/null 2>&1; true`]);
       expect(stdout).toContain('ServerHelloDone');
