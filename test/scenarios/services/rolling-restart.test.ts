@@ -8,8 +8,11 @@ const lab = useLab();
 const REPLICAS = 3;
 const SECONDS = 20;
 
-/** Ends as an orderly server does: it goes on accepting for a while after it was told, and only then stops. */
-const ORDERLY = { graceSeconds: 10, env: { DRAIN_MS: '800' } };
+/**
+ * Ends as an orderly server does: it goes on accepting for a while after it was told, and only then stops. For long enough
+ * that a busy machine has heard of it by then.
+ */
+const ORDERLY = { graceSeconds: 20, env: { DRAIN_MS: '5000' } };
 
 /** One round of what a Deployment does: a new pod, ready, then an old one less, until all are new. */
 async function roll(scene: Scene, old: readonly string[], fresh: readonly string[]): Promise<void> {
