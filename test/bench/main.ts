@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/base/index.ts';
 import { FAMILIES } from './families.ts';
-import { handleInterrupts } from './interrupt.ts';
 import { type Family, format, HEADING, type Row, toJson } from './row.ts';
 
 const USAGE = `usage: npm run bench -- [--only NAME]... [--json FILE]
@@ -66,7 +65,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const rows: Row[] = [];
   let failed = 0;
-  handleInterrupts();
   process.stdout.write(`${HEADING}\n`);
   for (const { family, wanted, shown } of families) {
     const report = (row: Row): void => {

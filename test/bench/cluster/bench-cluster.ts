@@ -6,7 +6,6 @@ import type { Readable } from 'node:stream';
 import { type ApiClient, apiClient } from '../../../src/api/index.ts';
 import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
 import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
-import { onInterrupt } from '../interrupt.ts';
 import { buildNetload, NETLOAD } from '../wire/load.ts';
 
 export const NAMESPACE = 'bench';
@@ -26,7 +25,6 @@ export class BenchCluster implements AsyncDisposable {
   readonly sandbox = new SandboxCluster();
   /** Called when a pod's namespace is there and the CNI plugin is about to run. */
   beforeNetwork: PodEvent | undefined;
-  #interrupted: Disposable | undefined;
   #server = '';
 
   static async up({ nodes = 1, serverNode = NODE }: BenchShape = {}): Promise<BenchCluster> {
@@ -39,8 +37,6 @@ export class BenchCluster implements AsyncDisposable {
       dns: false,
       beforeNetwork: async (pod, netns) => cluster.beforeNetwork?.(pod.metadata.name, netns),
     });
-    // Not before: what is up until then may be somebody else's, which must not be taken down.
-    cluster.#interrupted = onInterrupt(() => cluster[Symbol.asyncDispose]());
     try {
       await cluster.#prepare(serverNode);
     } catch (error) {
@@ -101,7 +97,6 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#interrupted?.[Symbol.dispose]();
     await this.sandbox.down();
   }
 }

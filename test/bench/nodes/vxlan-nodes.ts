@@ -1,5 +1,4 @@
 import { ipBatch } from '../../../src/sandbox/machine/netns.ts';
-import { onInterrupt } from '../interrupt.ts';
 import { LoadedPath } from '../wire/load.ts';
 import { Namespaces } from '../wire/paths.ts';
 
@@ -11,7 +10,6 @@ const [VNI, PORT, MTU] = [100, 4789, 1450];
 export class VxlanNodes implements AsyncDisposable {
   readonly #namespaces = new Namespaces('vxlan');
   readonly #paths: LoadedPath[] = [];
-  readonly #interrupted = onInterrupt(() => this[Symbol.asyncDispose]());
 
   private constructor() {
     // See `up`.
@@ -68,7 +66,6 @@ export class VxlanNodes implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#interrupted[Symbol.dispose]();
     for (const path of this.#paths.splice(0)) await path[Symbol.asyncDispose]();
     await this.#namespaces.close();
   }

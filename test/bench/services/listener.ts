@@ -2,7 +2,6 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
-import { onInterrupt } from '../interrupt.ts';
 import { buildNetload, NETLOAD } from '../wire/load.ts';
 
 /** `server`: TCP; `sink`: UDP. See netload.c. */
@@ -11,7 +10,6 @@ export type Listening = { readonly kind: 'server' | 'sink'; readonly port: numbe
 /** A netload that waits for clients on every address of a namespace. */
 export class Listener implements Disposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #interrupted = onInterrupt(async () => this[Symbol.dispose]());
 
   private constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
     this.#child = child;
@@ -32,7 +30,6 @@ export class Listener implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#interrupted[Symbol.dispose]();
     this.#child.kill('SIGKILL');
   }
 }

@@ -1,7 +1,6 @@
 import { run } from '../../../src/sandbox/machine/command.ts';
 import { inNetnsArgv, ipBatch, netnsPath, setSysctls } from '../../../src/sandbox/machine/netns.ts';
 import { NODE_SYSCTLS } from '../../../src/sandbox/machine/topology.ts';
-import { onInterrupt } from '../interrupt.ts';
 import { Namespaces } from '../wire/paths.ts';
 import { type Client, clientIn } from './client.ts';
 import { Listener, type Listening } from './listener.ts';
@@ -14,7 +13,6 @@ export const NODE_ADDR = '172.18.0.2';
 export class RoutedNode implements AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #listeners: Listener[] = [];
-  readonly #interrupted = onInterrupt(() => this[Symbol.asyncDispose]());
   #netns = { pod: '', client: '', world: '', node: '' };
 
   private constructor(name: string) {
@@ -88,7 +86,6 @@ export class RoutedNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#interrupted[Symbol.dispose]();
     for (const listener of this.#listeners.splice(0)) listener[Symbol.dispose]();
     await this.#namespaces.close();
   }

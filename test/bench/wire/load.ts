@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { run } from '../../../src/sandbox/machine/command.ts';
 import { inNetnsArgv, netnsPath } from '../../../src/sandbox/machine/netns.ts';
-import { onInterrupt } from '../interrupt.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const SOURCE = join(import.meta.dirname, 'netload.c');
@@ -36,7 +35,6 @@ export type Path = {
 export class LoadedPath implements AsyncDisposable {
   readonly #path: Path;
   readonly #server: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #interrupted = onInterrupt(() => this[Symbol.asyncDispose]());
 
   private constructor(path: Path, server: ChildProcessByStdio<Writable, Readable, null>) {
     this.#path = path;
@@ -65,7 +63,6 @@ export class LoadedPath implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#interrupted[Symbol.dispose]();
     if (this.#server.exitCode === null) {
       const exit = once(this.#server, 'exit');
       this.#server.stdin.end();
