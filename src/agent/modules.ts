@@ -47,7 +47,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const ways = (): string | undefined => overlay.paths?.problem;
   const reviews = new Reviews(client);
   const apiServer = connection.server;
-  const verifier = openProof(node, { plane, configOf: (record) => endpoints.programs.configOf(record) });
+  const proofs = openProof(node, { plane, configOf: (record) => endpoints.programs.configOf(record) });
   const admin = await openAdmin(node, {
     plane,
     devices,
@@ -62,7 +62,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
       mayAccess: async (subject, question, signal) => await reviews.mayAccess(subject, question, signal),
       ofToken: async (token) => await reviews.ofToken(token),
     },
-    verifier,
+    proofs,
   });
 
   await lifecycle.start(
@@ -79,6 +79,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     ...objects.servers,
     ...flows.servers,
     upkeep.collection,
+    proofs.watch,
     loopbackWatch(node),
     ...endpoints.servers,
     // The last: who asks it whether the agent is ready must find the other sockets open.

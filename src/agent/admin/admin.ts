@@ -49,7 +49,7 @@ import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
 import type { AgentConfig, StateFiles } from '../node/index.ts';
 import { type EndpointsTeller, type Reflection, reflectorDetail, unreadableTexts } from '../objects/index.ts';
-import type { Verifier } from '../proof/index.ts';
+import type { ProofWatch, Verifier } from '../proof/index.ts';
 import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
@@ -113,6 +113,7 @@ export type AdminOptions = {
   readonly footprint: () => Promise<FootprintView>;
   readonly doctor: Doctor;
   readonly verifier: Verifier;
+  readonly watch: Pick<ProofWatch, 'standing'>;
 };
 
 /** What the agent tells; asking changes nothing. */
@@ -367,6 +368,8 @@ export class Admin implements AdminApi {
       [...floor.differences(), ...foreignShares].slice(0, 5),
       `${floor.membership.tenants.size} tenants, ${shares.size} rows of what they share`,
     );
+    const { problems, fine } = this.#o.watch.standing;
+    add('proof', problems, fine);
     const { waits } = this.#o.switchover;
     add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
     const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];

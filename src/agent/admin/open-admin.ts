@@ -10,7 +10,7 @@ import { nodeDoctor } from '../doctor/index.ts';
 import type { Endpoints } from '../endpoints/index.ts';
 import type { AgentNode } from '../node/index.ts';
 import type { Objects } from '../objects/index.ts';
-import type { Verifier } from '../proof/index.ts';
+import type { Proofs } from '../proof/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
 import { Admin } from './admin.ts';
@@ -33,7 +33,7 @@ export type AdminParts = {
   readonly ways: () => string | undefined;
   readonly apiServer: URL;
   readonly reviews: FlowReviews;
-  readonly verifier: Verifier;
+  readonly proofs: Proofs;
 };
 
 /** The servers that tell of this agent. */
@@ -73,7 +73,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     metricsText: () => registry.metrics(),
     footprint: footprintOf(node, parts),
     doctor: doctorOf(node, parts),
-    verifier: parts.verifier,
+    ...parts.proofs,
   });
   const { policies, engine } = plane;
   const policyLog = new PolicyLog({
@@ -135,6 +135,7 @@ function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
     refusedPolicies: () => allRefusedPolicies(installer, repository),
     serviceCgroup: () => services.hooks.cgroup,
     datapath: () => upkeep.health.problems(),
+    proof: () => parts.proofs.watch.standing,
     apiServer,
     mayForge: async (name) => await parts.objects.slices.mayWrite(name),
     masqueradePorts,

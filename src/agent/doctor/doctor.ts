@@ -15,6 +15,7 @@ import { judgeOverlay, type OverlayFacts } from './judge-overlay.ts';
 import { judgePods } from './judge-pods.ts';
 import { type ClosedPolicy, judgePolicies } from './judge-policies.ts';
 import { judgePorts } from './judge-ports.ts';
+import { judgeProof } from './judge-proof.ts';
 import { judgeProxy } from './judge-proxy.ts';
 import { judgeServices } from './judge-services.ts';
 import { judgeSockets } from './judge-sockets.ts';
@@ -36,6 +37,8 @@ export type DoctorOptions = {
   readonly maps: () => Promise<readonly MapFill[]>;
   /** How what runs in the kernel differs from what should. */
   readonly datapath: () => readonly string[];
+  /** What the last proof of this node says: its alarms, or how old it is. */
+  readonly proof: () => { readonly problems: readonly string[]; readonly fine: string };
   readonly sockets: () => Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
   /** Whether the API server would take from this agent what a node tells that it is not. */
@@ -90,6 +93,7 @@ export class Doctor {
       section('socket hooks', async () => judgeSockets(socketFacts({ ...sockets(), pinDir }))),
       section('services', async () => judgeServices(this.#o.refusedServices())),
       section('datapath', async () => judgeDatapath(this.#o.datapath())),
+      section('proof', async () => judgeProof(this.#o.proof())),
       section('maps', async () => judgeMaps(await maps())),
     ]);
     return { findings: sections.flat() };

@@ -26,6 +26,7 @@ export type NodeDoctorOptions = {
   readonly serviceCgroup: () => string | undefined;
   /** How what runs in the kernel differs from what should. */
   readonly datapath: () => readonly string[];
+  readonly proof: () => { readonly problems: readonly string[]; readonly fine: string };
   readonly apiServer: URL;
   readonly mayForge: (node: string) => Promise<boolean>;
   readonly masqueradePorts: Ports | undefined;
@@ -55,6 +56,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
     maps: () => mapFills(options),
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     datapath: options.datapath,
+    proof: options.proof,
     refusedServices: options.refusedServices,
     masqueradePorts: options.masqueradePorts,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },

@@ -1,2 +1,3 @@
-export { openProof } from './open-proof.ts';
+export { openProof, type Proofs } from './open-proof.ts';
+export type { ProofWatch } from './proof-watch.ts';
 export type { Verifier } from './verify.ts';

@@ -2,6 +2,7 @@ import type { Config } from '../../datapath/index.ts';
 import type { EndpointRecord } from '../../endpoint/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentNode } from '../node/index.ts';
+import { ProofWatch } from './proof-watch.ts';
 import { Verifier } from './verify.ts';
 
 type ProofParts = {
@@ -10,12 +11,14 @@ type ProofParts = {
   readonly configOf: (record: EndpointRecord) => Config;
 };
 
+export type Proofs = { readonly verifier: Verifier; readonly watch: ProofWatch };
+
 /** Who proves what holds on this node. */
-export function openProof(node: AgentNode, { plane, configOf }: ProofParts): Verifier {
-  const { config, kernel } = node;
-  const { prover, endpoints, repository } = plane;
+export function openProof(node: AgentNode, { plane, configOf }: ProofParts): Proofs {
+  const { config, kernel, registry, clock, log } = node;
+  const { prover, endpoints, engine, repository } = plane;
   const { specs, maps, base } = kernel;
-  return new Verifier({
+  const verifier = new Verifier({
     nodeName: config.nodeName,
     prover,
     endpoints,
@@ -25,4 +28,5 @@ export function openProof(node: AgentNode, { plane, configOf }: ProofParts): Ver
     base,
     configOf,
   });
+  return { verifier, watch: new ProofWatch({ verifier, engine, registry, clock, log }) };
 }

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import type { VerifyView } from '../../api/index.ts';
+import { errorTable, Lifecycle, silentLogger } from '../../base/index.ts';
+import { createRegistry } from '../../base/metrics.ts';
+import { FakeClock } from '../../base/testkit.ts';
+import { ProofWatch } from './proof-watch.ts';
+
+const errors = errorTable({ E_PLANE_UNSETTLED: { what: 'it changes all the time', remedy: 'Ask again.' } });
+
+const view = (parts: Partial<VerifyView> = {}): VerifyView => ({
+  node: 'node-1',
+  at: '2026-01-01T00:00:00.000Z',
+  revision: 1,
+  tookMs: 20,
+  good: true,
+  counts: { tenants: 0, identities: 0, endpoints: 0, policies: 0 },
+  pairs: [{ from: 'red', to: '', standing: 'isolated', shares: 0 }],
+  differences: [],
+  more: 0,
+  ...parts,
+});
+
+const alarm: VerifyView['differences'][number] = {
+  layer: 'policy',
+  effect: 'opens',
+  from: 'a/x',
+  to: 'b/y',
+  packets: 'TCP 8080',
+  pairs: 1,
+  rows: ['policy row: table 5, group 77, TCP 8080: allow (no rule)'],
+  meant: ['nothing'],
+};
+
+test('says what the last proof found, how old it is, and goes on saying it while there is no newer one', async () => {
+  const clock = new FakeClock(1_000_000);
+  const registry = createRegistry();
+  let answer = async (): Promise<VerifyView> => view();
+  const verifier = { verify: async () => await answer() };
+  const watch = new ProofWatch({ verifier, engine: { converged: true }, registry, clock, log: silentLogger });
+  expect(watch.standing).toEqual({ problems: [], fine: 'not proved yet' });
+  await watch.look();
+  await clock.advance(3_000);
+  expect(watch.standing).toEqual({
+    problems: [],
+    fine: 'the kernel is as it is meant, 1 pairs of tenants, proved 3 s ago',
+  });
+  answer = async () =>
+    view({ good: false, differences: [alarm], pairs: [{ from: 'red', to: '', standing: 'broken', shares: 0 }] });
+  await watch.look();
+  const problems = [
+    'red -> (none) is broken',
+    'policy, a/x -> b/y TCP 8080: policy row: table 5, group 77, TCP 8080: allow (no rule)',
+  ];
+  expect(watch.standing.problems).toEqual(problems);
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('membrane_proof_differences{layer="policy"} 1');
+  expect(metrics).toContain('membrane_proof_age_seconds 0');
+  answer = async () => {
+    throw errors.make('E_PLANE_UNSETTLED');
+  };
+  await watch.look();
+  expect(watch.standing.problems).toEqual(problems);
+  await clock.advance(301_000);
+  expect(watch.standing.problems).toEqual([...problems, 'the last proof is 301 s old']);
+  answer = async () => {
+    throw new Error('no memory');
+  };
+  await watch.look();
+  expect(watch.standing.problems).toEqual(['nothing can be proved: no memory']);
+});
+
+test('proves each minute once decisions are in the kernel, and says when it could not for long', async () => {
+  const clock = new FakeClock(1_000_000);
+  const engine = { converged: false };
+  const lifecycle = new Lifecycle({ log: silentLogger, clock });
+  let proofs = 0;
+  const verify = async (): Promise<VerifyView> => {
+    proofs += 1;
+    return view();
+  };
+  const watch = new ProofWatch({ verifier: { verify }, engine, registry: createRegistry(), clock, log: silentLogger });
+  await lifecycle.start(watch);
+  for (let i = 0; i < 61; i += 1) await clock.advance(5_000);
+  expect(proofs).toBe(0);
+  expect(watch.standing.problems).toEqual(['nothing could be proved since the agent began']);
+  engine.converged = true;
+  await clock.advance(5_000);
+  expect([proofs, watch.standing.problems]).toEqual([1, []]);
+  for (let i = 0; i < 3; i += 1) await clock.advance(60_000);
+  expect(proofs).toBe(4);
+  await lifecycle.stop();
+});

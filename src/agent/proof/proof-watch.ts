@@ -1,0 +1,116 @@
+import type { VerifyView } from '../../api/index.ts';
+import {
+  type Clock,
+  errorMessage,
+  isMembraneError,
+  type Lifecycle,
+  type Logger,
+  type Service,
+} from '../../base/index.ts';
+import type { Registry } from '../../base/metrics.ts';
+import type { Engine } from '../../plane/index.ts';
+import { proofMetrics } from './proof-metrics.ts';
+import type { Verifier } from './verify.ts';
+
+const EVERY_MS = 60_000;
+/** Before the first, and until decisions have reached the kernel. */
+const SOON_MS = 5_000;
+/** Of one processor at most: where a proof takes longer than a second they are rarer. */
+const SHARE = 1 / 60;
+/** Of these in a row that did not come to an end, nothing is known any more. */
+const MOST_MISSED = 5;
+
+export type ProofWatchOptions = {
+  readonly verifier: Pick<Verifier, 'verify'>;
+  readonly engine: Pick<Engine, 'converged'>;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/**
+ * Proves again and again that this node's kernel is as it is meant, and says where it is not. Whoever writes into its maps tells
+ * nobody, so there is nothing to wait for: the maps are read each minute, and more rarely where that takes long.
+ */
+export class ProofWatch implements Service {
+  readonly #o: ProofWatchOptions;
+  #last: VerifyView | undefined;
+  #failure: string | undefined;
+  #at = Number.NaN;
+  #began = Number.NaN;
+  #pauseMs = SOON_MS;
+  #told = '';
+
+  constructor(options: ProofWatchOptions) {
+    this.#o = options;
+    const { registry, clock } = options;
+    proofMetrics(registry, { clock, last: () => this.#last, at: () => this.#at });
+  }
+
+  /** What is wrong, and what there is to say when nothing is. A proof that is too old says nothing. */
+  get standing(): { readonly problems: readonly string[]; readonly fine: string } {
+    if (this.#failure !== undefined) return { problems: [this.#failure], fine: '' };
+    const now = this.#o.clock.now();
+    const isOld =
+      now - (this.#last === undefined ? this.#began : this.#at) > MOST_MISSED * Math.max(EVERY_MS, this.#pauseMs);
+    if (this.#last === undefined) {
+      return { problems: isOld ? ['nothing could be proved since the agent began'] : [], fine: 'not proved yet' };
+    }
+    const age = Math.round((now - this.#at) / 1_000);
+    const found = alarms(this.#last);
+    return {
+      problems: isOld ? [...found, `the last proof is ${age} s old`] : found,
+      fine: `the kernel is as it is meant, ${this.#last.pairs.length} pairs of tenants, proved ${age} s ago`,
+    };
+  }
+
+  async start(lifecycle: Lifecycle): Promise<void> {
+    lifecycle.spawn('proof', async (signal) => {
+      this.#began = this.#o.clock.now();
+      while (!signal.aborted) {
+        await this.#o.clock.sleep(this.#pauseMs, signal).catch(() => undefined);
+        if (signal.aborted) return;
+        if (!this.#o.engine.converged) continue;
+        await this.look();
+        this.#pauseMs = Math.max(EVERY_MS, (this.#last?.tookMs ?? 0) / SHARE);
+      }
+    });
+  }
+
+  /** Proves once. */
+  async look(): Promise<void> {
+    const { verifier, clock, log } = this.#o;
+    try {
+      this.#last = await verifier.verify({}, () => {
+        throw new TypeError('nobody in particular is asked for');
+      });
+      this.#at = clock.now();
+      this.#failure = undefined;
+    } catch (error) {
+      // Policies that change all the time: the last proof gets older, and says so.
+      if (isMembraneError(error, 'E_PLANE_UNSETTLED')) return;
+      this.#failure = `nothing can be proved: ${errorMessage(error)}`;
+      log.error({ error: this.#failure }, 'the proof failed');
+      return;
+    }
+    const found = alarms(this.#last);
+    const told = found.join('\n');
+    if (told !== this.#told && found.length > 0) log.error({ alarms: found }, 'the kernel is not as it is meant');
+    this.#told = told;
+  }
+}
+
+const MOST = 5;
+
+function alarms({ differences, more, pairs }: VerifyView): string[] {
+  const broken = pairs.flatMap(({ from, to, standing }) =>
+    standing === 'broken' ? [`${from || '(none)'} -> ${to || '(none)'} is broken`] : [],
+  );
+  const texts = differences.map(({ layer, from, to, packets, rows }) => {
+    const who = from === undefined ? '' : `, ${from} -> ${to}`;
+    return `${layer}${who}${packets === undefined ? '' : ` ${packets}`}: ${rows.join('; ')}`;
+  });
+  const all = [...broken, ...texts];
+  const rest = all.length - MOST + more;
+  return rest > 0 ? [...all.slice(0, MOST), `and ${rest} more`] : all;
+}
