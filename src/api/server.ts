@@ -6,13 +6,19 @@ import { createAdminApp } from './app.ts';
 import { listenOnSocket } from './socket.ts';
 
 export {
+  type Caller,
+  type ClusterFlowQuery,
+  type ClusterFlows,
+  type ClusterNode,
   type HubblePeer,
   HubbleServer,
   type HubbleSource,
   type HubbleTeller,
   type HubbleTls,
+  openClusterFlows,
   openNodeTeller,
   openRelayTeller,
+  type ShownRequest,
 } from './hubble/index.ts';
 export { isLoopback } from './loopback.ts';
 export { ndjsonStream } from './ndjson.ts';

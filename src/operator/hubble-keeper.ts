@@ -6,6 +6,8 @@ import type { Term } from './leader-election.ts';
 /** By which names nodes and the relay are known in their certificates: deploy/ says them, too. */
 export const NODE_NAME = 'node.hubble.membrane.io';
 export const RELAY_NAME = 'hubble-relay';
+/** The page is served by the relay's pods. */
+const PAGE_NAME = 'membrane-ui';
 
 type Store = Pick<SecretObject, 'get' | 'put'>;
 
@@ -59,7 +61,13 @@ export class HubbleKeeper {
       if (!(await authority.put(dataOf(authorities), 'Opaque', found?.resourceVersion))) return;
     }
     await this.#leaf(nodes, authorities, { commonName: NODE_NAME, dns: [NODE_NAME], usages: ['server'] }, check);
-    const names = [RELAY_NAME, `${RELAY_NAME}.${relayNamespace}`, `${RELAY_NAME}.${relayNamespace}.svc`];
+    const names = [RELAY_NAME, PAGE_NAME].flatMap((name) => [
+      name,
+      `${name}.${relayNamespace}`,
+      `${name}.${relayNamespace}.svc`,
+    ]);
+    // A forwarded port of the page is reached as localhost.
+    names.push('localhost');
     await this.#leaf(relay, authorities, { commonName: RELAY_NAME, dns: names, usages: ['client', 'server'] }, check);
   }
 

@@ -2,16 +2,12 @@ import { Backoff, errorMessage, type Logger, systemClock } from '../base/index.t
 import { FLOW_LOSS_PLACES, type Flow, type FlowLossPlace } from '../model/index.ts';
 import type { AgentLink, AgentList } from './agent-links.ts';
 import type { Losses } from './messages.ts';
+import type { FlowListener } from './reading.ts';
 
 /** What is kept for who comes next, and asked of the agents to begin with. */
 const RECENT = 16_384;
 /** The last page may come again: it was loaded anew. */
 const LINGER_MS = 10_000;
-
-export type FlowListener = {
-  readonly flow: (flow: Flow) => void;
-  readonly lost: (place: FlowLossPlace, count: number) => void;
-};
 
 /**
  * The flows of all agents, for however many look at them: each agent is asked once, and only while somebody looks. Whoever

@@ -61,6 +61,8 @@ export type Inventory = {
   readonly workloads: readonly WorkloadView[];
   readonly services: readonly ServiceSummary[];
   readonly policies: number;
+  /** Absent: workloads are all that there are. Else they are known by their flows only. */
+  readonly isPartial?: true;
 };
 
 /** A row of the table. `count`: so many drops, of which the flow is the newest, since `first`. */
@@ -97,7 +99,10 @@ export type PageMessage =
       readonly kind: 'hello';
       readonly version: string;
       readonly cluster: string;
+      /** Empty: everybody. */
       readonly who: string;
+      /** It can be ended. */
+      readonly hasLogin: boolean;
       readonly now: number;
     }
   | { readonly kind: 'inventory'; readonly inventory: Inventory }

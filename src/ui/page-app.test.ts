@@ -80,7 +80,8 @@ describe("the page's server", () => {
   });
 
   it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('changes nothing by %s', async (method) => {
-    expect((await ask(`${url}api/view`, { method })).status).toBe(405);
+    expect((await ask(`${url}api/view`, { method, headers: { origin: url.slice(0, -1) } })).status).toBe(405);
+    expect((await ask(`${url}api/view`, { method })).status).toBe(403);
   });
 
   it.each([

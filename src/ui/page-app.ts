@@ -1,47 +1,59 @@
+import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { ndjsonStream } from '../api/server.ts';
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
+import type { Door } from './door.ts';
 import { uiErrors } from './errors.ts';
-import { guard, HEADERS } from './guard.ts';
+import { type GuardOptions, guard, HEADERS } from './guard.ts';
+import { loginRoutes, sessionOf } from './login.ts';
 import type { PageFile } from './page-files.ts';
 import { parseQuery, type Query } from './query.ts';
-import { type Viewer, type ViewRequest, type ViewSources, viewStream } from './view-stream.ts';
+import { type ViewRequest, viewStream } from './view-stream.ts';
 
 const MOST_VIEWS = 32;
+/** Of one who had to say who he is. */
+const MOST_VIEWS_EACH = 8;
 const MOST_MUTES = 32;
 const WINDOWS_S = { least: 10, most: 900, usual: 60 };
 const HEARTBEAT = { everyMs: 15_000, line: { kind: 'alive' } };
 
 export type PageAppOptions = {
   readonly files: ReadonlyMap<string, PageFile>;
-  readonly sources: ViewSources;
-  readonly viewer: Viewer;
+  readonly door: Door;
+  readonly guarded: GuardOptions;
+  readonly version: string;
   readonly log: Logger;
   /** Aborted when the server stops: ends the streams. */
   readonly signal: AbortSignal;
 };
 
 /** The page and what it asks. Knows HTTP, and nothing of flows. */
-export function pageApp({ files, sources, viewer, log, signal }: PageAppOptions): Hono {
-  const app = new Hono();
-  let views = 0;
+export function pageApp({ files, door, guarded, version, log, signal }: PageAppOptions) {
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  const hasLogin = door.login !== undefined;
+  const views: string[] = [];
   app.use(async (c, next) => {
     await next();
     for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
   });
-  app.use(guard);
-  app.get('/api/view', (c) => {
+  app.use(guard(guarded));
+  if (door.login !== undefined) app.route('/api', loginRoutes(door.login, guarded));
+  app.get('/api/view', async (c) => {
     const request = requestOf(c);
-    if (views >= MOST_VIEWS) throw uiErrors.make('E_UI_FULL', { detail: String(MOST_VIEWS) });
-    views += 1;
+    const reading = await door.enter(c.env.incoming, sessionOf(c, guarded));
+    const { who } = reading;
+    const most = hasLogin ? MOST_VIEWS_EACH : MOST_VIEWS;
+    const own = views.filter((name) => name === who).length;
+    if (views.length >= MOST_VIEWS || own >= most) throw uiErrors.make('E_UI_FULL', { detail: `${own} of ${most}` });
+    views.push(who);
     const controller = new AbortController();
     const ending = AbortSignal.any([signal, controller.signal]);
     const onError = (error: unknown) => {
       log.error({ error: errorMessage(error) }, 'a view failed');
       return { kind: 'error', error: problemOf(error) };
     };
-    const told = counted(viewStream(sources, request, viewer, ending), () => {
-      views -= 1;
+    const told = counted(viewStream({ reading, version, hasLogin }, request, ending), () => {
+      views.splice(views.indexOf(who), 1);
     });
     const lines = ndjsonStream(told, { controller, onError, heartbeat: HEARTBEAT });
     return c.body(lines, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
@@ -107,8 +119,16 @@ function problemOf(error: unknown) {
   return { code: 'E_UI_INTERNAL', message: 'the page failed', remedy: 'Its log says why.' };
 }
 
-function statusOf(error: unknown): 400 | 403 | 500 | 503 {
-  if (isMembraneError(error, 'E_UI_ORIGIN')) return 403;
-  if (isMembraneError(error, 'E_UI_FULL')) return 503;
-  return isMembraneError(error) ? 400 : 500;
+const STATUS: Readonly<Record<string, 401 | 403 | 503>> = {
+  E_UI_ORIGIN: 403,
+  E_UI_FULL: 503,
+  E_UI_LOGIN: 401,
+  E_UI_TOKEN: 401,
+  E_HUBBLE_NOBODY: 401,
+  E_HUBBLE_FORBIDDEN: 403,
+  E_HUBBLE_AWAY: 503,
+};
+
+function statusOf(error: unknown): 400 | 401 | 403 | 500 | 503 {
+  return isMembraneError(error) ? (STATUS[error.code] ?? 400) : 500;
 }

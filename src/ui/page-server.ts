@@ -1,57 +1,59 @@
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { createAdaptorServer } from '@hono/node-server';
 import { isLoopback } from '../api/server.ts';
 import { boundSilent, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
-import type { AgentList } from './agent-links.ts';
+import type { Door } from './door.ts';
 import { uiErrors } from './errors.ts';
-import { FlowFeed } from './flow-feed.ts';
-import { InventoryWatch } from './inventory.ts';
 import { pageApp } from './page-app.ts';
 import { type PageFile, pageFiles } from './page-files.ts';
-import type { Viewer } from './view-stream.ts';
+import { keepCertificate, type PageTls, secretsOf } from './page-tls.ts';
 
 const MAX_SILENT = 64;
 
 export type PageServerOptions = {
-  readonly agents: AgentList;
-  readonly viewer: Viewer;
-  /** An address of loopback (E_UI_HOST). */
+  readonly door: Door;
+  /** Off loopback only with TLS and a door that asks who looks (E_UI_HOST). */
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** By which browsers reach it, beside those of loopback. */
+  readonly names?: readonly string[];
+  readonly tls?: PageTls | undefined;
   readonly version: string;
   readonly log: Logger;
   /** Default: what is built. */
   readonly files?: ReadonlyMap<string, PageFile>;
 };
 
-/** The page over plain HTTP on loopback. */
+/** The page over HTTP: plain on loopback, else with TLS. */
 export class PageServer implements Service {
   readonly #o: PageServerOptions;
   readonly #stopping = new AbortController();
-  readonly #feed: FlowFeed;
   #server: Server | undefined;
 
   constructor(options: PageServerOptions) {
     this.#o = options;
-    this.#feed = new FlowFeed(options);
   }
 
   /** Empty before the start. */
   get url(): string {
     const bound = this.#server?.address();
     if (bound === null || bound === undefined || typeof bound === 'string') return '';
-    return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}/`;
+    const scheme = this.#o.tls === undefined ? 'http' : 'https';
+    return `${scheme}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}/`;
   }
 
-  /** E_UI_HOST, E_UI_NOT_BUILT, E_UI_PORT. */
+  /** E_UI_HOST, E_UI_NOT_BUILT, E_UI_PORT, E_UI_TLS. */
   async start(lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
-    const { agents, viewer, host, port, version, log, files = await pageFiles() } = this.#o;
-    if (!isLoopback(host)) throw uiErrors.make('E_UI_HOST', { detail: host });
-    const inventory = new InventoryWatch(agents);
-    const sources = { agents, feed: this.#feed, inventory, version };
-    const app = pageApp({ files, sources, viewer, log, signal: this.#stopping.signal });
-    const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+    const { door, host, port, names = [], tls, version, log, files = await pageFiles() } = this.#o;
+    if (!isLoopback(host) && (tls === undefined || door.login === undefined))
+      throw uiErrors.make('E_UI_HOST', { detail: host });
+    const guarded = { names, isSecure: tls !== undefined };
+    const app = pageApp({ files, door, guarded, version, log, signal: this.#stopping.signal });
+    const how =
+      tls === undefined ? { createServer } : { createServer: createSecureServer, serverOptions: secretsOf(tls) };
+    const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, ...how }) as Server;
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;
     boundSilent(server, MAX_SILENT);
@@ -64,13 +66,12 @@ export class PageServer implements Service {
       throw uiErrors.make('E_UI_PORT', { detail: `${host}:${port}: ${errorMessage(cause)}`, cause });
     }
     this.#server = server;
-    inventory.start(lifecycle);
+    if (tls !== undefined) keepCertificate(server, tls, lifecycle, log);
   }
 
   /** Ends streams and closes connections. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the page ends'));
-    this.#feed.stop();
     const server = this.#server;
     if (server === undefined) return;
     this.#server = undefined;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Counted, Losses } from './messages.ts';
+import { between, ClusterStage } from './test-cluster.ts';
 import { CHROMIUM, PageStage, type Staged } from './testkit.ts';
 
 /** To be looked at: what a test cannot judge. */
@@ -40,7 +41,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
   /** Of all pages: what a browser or the page itself found wrong. */
   const wrong: string[] = [];
   const contexts: BrowserContext[] = [];
-  const stages: PageStage[] = [];
+  const stages: Pick<PageStage, 'stop'>[] = [];
 
   beforeAll(async () => {
     mkdirSync(SHOTS, { recursive: true });
@@ -341,6 +342,63 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     }
     wrong.splice(0, wrong.length, ...wrong.filter((text) => !text.includes('net::')));
   });
+
+  it('asks who looks at a cluster, shows what he may see, and forgets it when that is taken away', async () => {
+    const cluster = await new ClusterStage({ isSecure: true }).start();
+    stages.push(cluster);
+    cluster.tokens.set('token-of-shop', 'shopkeeper');
+    cluster.grant('shopkeeper list flows shop', 'shopkeeper watch flows shop');
+    cluster.hub.publish({ ...between(1, 3), type: 'drop', reason: 'policy-ingress' }, between(1, 2), between(2, 3));
+    const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, ignoreHTTPSErrors: true });
+    contexts.push(context);
+    const page = await context.newPage();
+    page.setDefaultTimeout(WAIT_MS);
+    page.on('pageerror', (error) => wrong.push(error.message));
+    page.on('request', (request) => {
+      if (!request.url().startsWith(cluster.url)) wrong.push(`asks for ${request.url()}`);
+    });
+    await page.goto(`${cluster.url}?window=900`);
+    const token = page.getByLabel('Token of Kubernetes');
+    await token.fill('made-up');
+    await shot(page, 'login');
+    expect(await nameless(page)).toEqual([]);
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('no token of the cluster').waitFor();
+    await token.fill('token-of-shop');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await expect.poll(async () => (await rows(page)).length, { timeout: WAIT_MS }).toBe(2);
+    await page.getByText('shopkeeper').first().waitFor();
+    await page
+      .getByRole('button', { name: /^shop\/pod-of-shop/ })
+      .first()
+      .waitFor();
+    await shot(page, 'cluster');
+    const { texts } = await everything(page);
+    expect(texts.filter((text) => /bank|club/.test(text))).toEqual([]);
+    // No script can read what it is known by.
+    expect(await page.evaluate('document.cookie')).toBe('');
+    const [cookie] = await context.cookies();
+    expect(cookie).toMatchObject({
+      name: '__Host-membrane',
+      httpOnly: true,
+      secure: true,
+      sameSite: 'Strict',
+      path: '/',
+    });
+    await page.reload();
+    await expect.poll(async () => (await rows(page)).length, { timeout: WAIT_MS }).toBe(2);
+    cluster.rights.clear();
+    await cluster.clock.advance(2_500);
+    await page.getByRole('alert').getByText('these flows are not for who asks').waitFor();
+    expect(await rows(page)).toEqual([]);
+    expect((await everything(page)).texts.filter((text) => text.includes('pod-of-'))).toEqual([]);
+    cluster.grant('shopkeeper list flows shop', 'shopkeeper watch flows shop');
+    await cluster.clock.advance(20_000);
+    await expect.poll(async () => (await rows(page)).length, { timeout: WAIT_MS }).toBe(2);
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await token.waitFor();
+    expect((await everything(page)).texts.filter((text) => text.includes('pod-of-'))).toEqual([]);
+  }, 180_000);
 
   it('says that an agent, or the server, does not answer, and goes on when it does', async () => {
     const alone = await new PageStage(PEOPLE.slice(0, 2), { nodes: 1 }).start();

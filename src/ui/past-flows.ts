@@ -1,6 +1,6 @@
 import type { Flow } from '../model/index.ts';
 import type { AgentLink } from './agent-links.ts';
-import type { FlowListener } from './flow-feed.ts';
+import type { FlowListener, PastRange } from './reading.ts';
 
 /** Of more than so many within the asked time the newest are told. */
 const MOST = 50_000;
@@ -8,7 +8,7 @@ const MOST = 50_000;
 /** Tells what agents keep of a time, in its order. Gives whether there is more. */
 export async function tellPast(
   agents: readonly AgentLink[],
-  { since, until, signal }: { readonly since: number; readonly until: number; readonly signal: AbortSignal },
+  { since, until, signal }: PastRange,
   listener: FlowListener,
 ): Promise<boolean> {
   const last = Math.ceil(MOST / Math.max(1, agents.length));

@@ -8,6 +8,7 @@ import type { FlowDenial } from '../model/index.ts';
 import type { DatapathEvent } from '../observe/index.ts';
 import { type EventChange, TestHub } from '../observe/testkit.ts';
 import { AgentLinks } from './agent-links.ts';
+import { OpenDoor } from './open-door.ts';
 import type { PageFile } from './page-files.ts';
 import { PageServer, type PageServerOptions } from './page-server.ts';
 
@@ -56,6 +57,7 @@ export class PageStage {
   readonly #folder = mkdtempSync(join(tmpdir(), 'membrane-ui-'));
   readonly #lifecycle = new Lifecycle({ log: silentLogger });
   readonly #links: AgentLinks;
+  readonly #door: OpenDoor;
 
   constructor(people: readonly Staged[], { nodes = 2, storeSize = 65_536, files, port = 0 }: StageOptions = {}) {
     this.people = people.map((person, i) => ({
@@ -98,9 +100,9 @@ export class PageStage {
       agentsDir: join(this.#folder, 'agents'),
       sandboxDir: join(this.#folder, 'sandbox'),
     });
+    this.#door = new OpenDoor({ agents: this.#links, log: silentLogger });
     this.options = {
-      agents: this.#links,
-      viewer: { name: 'test', sees: (flow) => flow },
+      door: this.#door,
       host: '127.0.0.1',
       port,
       version: '1',
@@ -112,7 +114,7 @@ export class PageStage {
 
   async start(): Promise<this> {
     for (const { server } of this.agents) await server.start();
-    await this.#lifecycle.start(this.#links, this.page);
+    await this.#lifecycle.start(this.#links, this.#door, this.page);
     return this;
   }
 

@@ -1,14 +1,11 @@
 import { type Signal, systemClock } from '../base/index.ts';
-import type { Flow } from '../model/index.ts';
-import type { AgentList } from './agent-links.ts';
-import { type FlowFeed, type FlowListener, noLoss } from './flow-feed.ts';
+import { noLoss } from './flow-feed.ts';
 import { flowTest } from './flow-match.ts';
-import type { InventoryWatch } from './inventory.ts';
 import { Listing } from './listing.ts';
 import type { PageMessage } from './messages.ts';
-import { tellPast } from './past-flows.ts';
 import { placeOf } from './place.ts';
 import type { Query } from './query.ts';
+import type { FlowListener, Reading } from './reading.ts';
 import { FlowTotals } from './totals.ts';
 
 /** A page draws no more often than anybody sees. */
@@ -17,9 +14,6 @@ const LIMITS = { forwarded: 50, kinds: 200 };
 /** What a table of the past, or one that just opened and is told of what is kept, begins with. */
 const FIRST_TICKS = 4;
 const FIRST_LIMITS = { forwarded: 1_000, kinds: 1_000 };
-
-/** Who looks, and what they may see of a flow: the whole of it, a part, or nothing. */
-export type Viewer = { readonly name: string; readonly sees: (flow: Flow) => Flow | undefined };
 
 export type ViewRequest = {
   readonly query: Query;
@@ -30,30 +24,29 @@ export type ViewRequest = {
   readonly until: number | undefined;
 };
 
-export type ViewSources = {
-  readonly agents: AgentList;
-  readonly feed: FlowFeed;
-  readonly inventory: InventoryWatch;
+export type ViewOptions = {
+  readonly reading: Reading;
   readonly version: string;
+  /** Whoever looks has to say who he is. */
+  readonly hasLogin: boolean;
 };
 
 /** What one page is told, from the beginning to when it goes away. What a slow page does not take is summed up, not kept. */
 export async function* viewStream(
-  sources: ViewSources,
+  { reading, version, hasLogin }: ViewOptions,
   { query, mutes, windowS, until }: ViewRequest,
-  viewer: Viewer,
-  ending: AbortSignal,
+  leaving: AbortSignal,
 ): AsyncGenerator<readonly PageMessage[]> {
-  const { agents, feed, inventory, version } = sources;
+  const { inventory, who } = reading;
+  const over = new AbortController();
+  const ending = AbortSignal.any([leaving, over.signal]);
   const matches = flowTest(query);
   const muted = mutes.map(flowTest);
   const totals = new FlowTotals(windowS);
   const lost = noLoss();
   const listing = new Listing(FIRST_LIMITS);
   const listener: FlowListener = {
-    flow: (whole) => {
-      const flow = viewer.sees(whole);
-      if (flow === undefined) return;
+    flow: (flow) => {
       if (!matches(flow)) listing.pass();
       else if (muted.some((test) => test(flow))) listing.mute();
       else {
@@ -68,6 +61,7 @@ export async function* viewStream(
     lost: (place, count) => {
       lost[place] += count;
     },
+    ended: (why) => over.abort(why),
   };
   const state = (now: number): PageMessage[] => {
     const rows = listing.take();
@@ -86,14 +80,14 @@ export async function* viewStream(
   try {
     await inventory.look();
     const now = systemClock.now();
-    yield [{ kind: 'hello', version, cluster: inventory.cluster, who: viewer.name, now }];
+    yield [{ kind: 'hello', version, cluster: inventory.cluster, who, hasLogin, now }];
     yield [{ kind: 'inventory', inventory: inventory.now }];
     if (until !== undefined) {
-      const more = await tellPast(agents.all, { since: until - windowS * 1_000, until, signal: ending }, listener);
+      const more = await reading.past({ since: until - windowS * 1_000, until, signal: ending }, listener);
       yield [...state(until), { kind: 'end', more }];
       return;
     }
-    ends.push(feed.listen(listener));
+    ends.push(reading.live(listener));
     let before = '';
     for (let tick = 0; !ending.aborted; tick += 1) {
       if (tick === FIRST_TICKS) listing.limit(LIMITS);
@@ -105,6 +99,7 @@ export async function* viewStream(
       before = text;
       await systemClock.sleep(TICK_MS, ending).catch(() => undefined);
     }
+    if (!leaving.aborted) over.signal.throwIfAborted();
   } finally {
     for (const end of ends) end();
   }

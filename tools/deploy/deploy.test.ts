@@ -8,6 +8,7 @@ import { parseConfig } from '../../src/agent/node/config.ts';
 import { readConfig as readOperatorConfig } from '../../src/operator/config.ts';
 import { NODE_NAME } from '../../src/operator/hubble-keeper.ts';
 import { readConfig as readRelayConfig } from '../../src/relay/config.ts';
+import { readConfig as readUiConfig } from '../../src/ui/config.ts';
 import { readValues } from './values.ts';
 
 type KubeObject = {
@@ -91,6 +92,11 @@ describe('the manifests', () => {
     writeFileSync(relayFile, applied['ConfigMap kube-system/hubble-relay']?.data?.['relay.yaml'] ?? 'none');
     const relay = readRelayConfig({ file: relayFile, env: {} });
     expect(relay).toMatchObject({ peerService: 'hubble-peer.membrane.svc:4244', listen: { port: 4245, open: false } });
+    const uiFile = join(folder.path, 'ui.yaml');
+    writeFileSync(uiFile, applied['ConfigMap kube-system/hubble-relay']?.data?.['ui.yaml'] ?? 'none');
+    const ui = readUiConfig({ file: uiFile, env: {} });
+    expect(ui).toMatchObject({ peerService: relay.peerService, nodes: relay.nodes, listen: { port: 4280 } });
+    expect([ui.listen.certFile, ui.listen.clientCaFile]).toEqual([relay.listen.certFile, undefined]);
     // Who asks is known by the name that the operator writes into the certificates of nodes.
     expect([relay.peerServerName, (config['hubble'] as { serverName: string }).serverName]).toEqual([
       NODE_NAME,

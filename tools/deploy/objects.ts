@@ -39,10 +39,12 @@ const OPERATOR_ACCOUNT = { kind: 'ServiceAccount', name: OPERATOR, namespace };
 
 /** Where `hubble observe -P` looks for it, by its Service. */
 const RELAY = 'hubble-relay';
+/** The page, in the pods of the relay. */
+const UI = 'membrane-ui';
 const ofRelay = { namespace: 'kube-system' };
 const RELAY_LABELS = { ...LABELS, 'app.kubernetes.io/name': RELAY };
-/** Of an agent's flows; the relay's own. */
-const PORTS = { node: 4244, relay: 4245 } as const;
+/** Of an agent's flows; the relay's own; the page's. */
+const PORTS = { node: 4244, relay: 4245, page: 4280 } as const;
 const TLS_FOLDER = '/var/lib/membrane/hubble';
 /** In the certificate of every node; the operator writes it there. */
 const NODE_SERVER_NAME = 'node.hubble.membrane.io';
@@ -286,12 +288,31 @@ const relayConfig = {
   listen: { host: '0.0.0.0', port: PORTS.relay, certFile: `${TLS_FOLDER}/tls.crt`, keyFile: `${TLS_FOLDER}/tls.key` },
 };
 
+/** The page asks nodes as the relay does, and serves who logs in. */
+const page = {
+  ...relay,
+  name: 'page',
+  args: ['ui', '--config', '/etc/membrane/ui.yaml'],
+  resources: Setting.value('relay.pageResources'),
+  ports: [{ name: 'https', containerPort: PORTS.page }],
+  readinessProbe: { tcpSocket: { port: 'https' }, periodSeconds: 10 },
+};
+
+const { listen: relayListen, ...relaySources } = relayConfig;
+const pageConfig = {
+  ...relaySources,
+  listen: { ...relayListen, port: PORTS.page, names: [UI, `${UI}.kube-system`, `${UI}.kube-system.svc`] },
+};
+
 const relayObjects = [
   {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: meta(RELAY, ofRelay),
-    data: { 'relay.yaml': Setting.withNamespace(JSON.stringify(relayConfig), NAMESPACE) },
+    data: {
+      'relay.yaml': Setting.withNamespace(JSON.stringify(relayConfig), NAMESPACE),
+      'ui.yaml': Setting.withNamespace(JSON.stringify(pageConfig), NAMESPACE),
+    },
   },
   {
     apiVersion: 'v1',
@@ -300,6 +321,17 @@ const relayObjects = [
     spec: {
       selector: { 'app.kubernetes.io/name': RELAY },
       ports: [{ name: 'grpc', port: PORTS.relay, targetPort: 'grpc', appProtocol: 'grpc' }],
+    },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: meta(UI, ofRelay),
+    spec: {
+      selector: { 'app.kubernetes.io/name': RELAY },
+      // A session is known to the pod that began it.
+      sessionAffinity: 'ClientIP',
+      ports: [{ name: 'https', port: 443, targetPort: 'https', appProtocol: 'https' }],
     },
   },
   // An agent says which nodes there are: the one of the relay's own node, where it can be had.
@@ -327,7 +359,7 @@ const relayObjects = [
           nodeSelector: Setting.value('nodeSelector'),
           terminationGracePeriodSeconds: 10,
           securityContext: { fsGroup: 65534 },
-          containers: [relay],
+          containers: [relay, page],
           volumes: [
             { name: 'config', configMap: { name: RELAY } },
             // It does not start before the operator has made it.

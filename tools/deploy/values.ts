@@ -16,7 +16,11 @@ const schema = z.strictObject({
     config: z.record(z.string(), z.unknown()),
     resources: z.record(z.string(), z.unknown()),
   }),
-  relay: z.strictObject({ replicas: z.int().min(0), resources: z.record(z.string(), z.unknown()) }),
+  relay: z.strictObject({
+    replicas: z.int().min(0),
+    resources: z.record(z.string(), z.unknown()),
+    pageResources: z.record(z.string(), z.unknown()),
+  }),
   resources: z.record(z.string(), z.unknown()),
   priorityClassName: z.string(),
   tolerations: z.array(z.unknown()),

@@ -128,8 +128,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     why: 'a relay knows nodes by what they tell, and asks the API server who asks it',
   },
   ui: {
-    sees: ['base', 'net', 'model', 'api'],
-    why: 'the page knows agents by what they tell, and nothing else',
+    sees: ['base', 'net', 'model', 'kube', 'api'],
+    why: 'the page knows agents by what they tell, and asks the API server who looks',
   },
   sandbox: {
     sees: [...WORDS, ...DECISIONS, ...ADAPTERS, 'api'],

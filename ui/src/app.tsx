@@ -4,10 +4,12 @@ import { Card } from './card.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { FlowTable } from './flow-table.tsx';
 import { Header } from './header.tsx';
+import { Login } from './login.tsx';
 import { MapView } from './map/map-view.tsx';
 import { select, selected } from './selection.ts';
 import { Services } from './services.tsx';
 import { Timeline } from './timeline.tsx';
+import { broken } from './world.ts';
 
 const TITLES = { map: 'Map', flows: 'Flows', services: 'Services' } as const;
 
@@ -32,6 +34,7 @@ export function App() {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
+  if (broken.value?.code === 'E_UI_LOGIN') return <Login />;
   const hasCard = selected.value !== undefined || place !== undefined;
   return (
     <div class={`page view-${view}${hasCard ? ' with-card' : ''}`}>

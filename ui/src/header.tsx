@@ -1,3 +1,4 @@
+import { logout } from './login.tsx';
 import { Name, plain } from './name.tsx';
 import { nextTheme, theme } from './theme.ts';
 import { number } from './words.ts';
@@ -6,8 +7,8 @@ import { broken, counted, hello, inventory, lost } from './world.ts';
 const MARKS = { system: '◐', light: '☀', dark: '☾' } as const;
 
 export function Header() {
-  const { nodes, policies, workloads } = inventory.value;
-  const cluster = hello.value?.cluster ?? '';
+  const { nodes, policies, workloads, isPartial } = inventory.value;
+  const { cluster = '', who = '', hasLogin = false } = hello.value ?? {};
   return (
     <header class="top">
       <h1>
@@ -34,9 +35,17 @@ export function Header() {
         ))}
       </ul>
       <span class="sums">
-        {number(workloads.length)} workloads · {number(policies)} policies
+        {isPartial !== true && `${number(workloads.length)} workloads · ${number(policies)} policies`}
       </span>
       <Loss />
+      {hasLogin && (
+        <span class="who">
+          <Name text={who} />
+          <button type="button" class="link" onClick={() => void logout()}>
+            Log out
+          </button>
+        </span>
+      )}
       <button
         type="button"
         class="quiet"

@@ -4,10 +4,16 @@ import { number } from './words.ts';
 import { inventory } from './world.ts';
 
 export function Services() {
-  const { services } = inventory.value;
+  const { services, isPartial } = inventory.value;
   return (
     <section class="services" aria-label="Services">
-      {services.length === 0 && <p class="empty">There is no Service, or the agents do not serve them.</p>}
+      {services.length === 0 && (
+        <p class="empty">
+          {isPartial === true
+            ? 'Of a cluster Services are not told here: see `membrane service list` on a node.'
+            : 'There is no Service, or the agents do not serve them.'}
+        </p>
+      )}
       {services.map((service) => (
         <article key={`${service.namespace}/${service.name}`} class={service.problems.length > 0 ? 'trouble' : ''}>
           <h3>

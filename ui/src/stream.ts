@@ -32,14 +32,15 @@ export async function follow(
         if (response.status < 500) return;
       } else {
         begin();
+        let last: Ending | undefined;
         for await (const told of linesOf(response, signal)) {
           failures = 0;
           messages(told);
           if (told.some(({ kind }) => kind === 'end')) return;
           const failed = told.find((message) => message.kind === 'error');
-          if (failed !== undefined) broken(failed.error);
+          if (failed !== undefined) last = failed.error;
         }
-        if (!signal.aborted) broken(GONE);
+        if (!signal.aborted) broken(last ?? GONE);
       }
     } catch {
       if (!signal.aborted) broken(GONE);

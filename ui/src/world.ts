@@ -111,8 +111,29 @@ function addMoments(told: readonly (readonly [number, number, number])[]): void 
 /** What of the address makes another stream of it. */
 const asked = (): string => {
   const { query, mutes, windowS, until } = address.value;
-  return JSON.stringify([query, mutes, windowS, until]);
+  return JSON.stringify([query, mutes, windowS, until, asks.value]);
 };
+
+/** What was shown is not for who looks now: nothing of it stays. */
+export function forget(): void {
+  batch(() => {
+    hello.value = undefined;
+    inventory.value = NOTHING;
+    moments.value = new Map();
+    counted.value = { listed: 0, unlisted: 0, muted: 0, unmatched: 0 };
+    lost.value = { kernel: 0, store: 0, reader: 0 };
+    reset(false);
+  });
+}
+
+/** Whoever looks is another, or has lost what he was shown by. */
+const REFUSED: ReadonlySet<string> = new Set(['E_UI_LOGIN', 'E_HUBBLE_NOBODY', 'E_HUBBLE_FORBIDDEN']);
+
+/** Counts how often it was asked anew, whatever the address. */
+const asks = signal(0);
+export function again(): void {
+  asks.value += 1;
+}
 
 let questioned = '';
 let reading = new AbortController();
@@ -136,7 +157,9 @@ effect(() => {
     },
     messages: take,
     broken: (why: Ending) => {
-      if (!ending.aborted) broken.value = why;
+      if (ending.aborted) return;
+      if (REFUSED.has(why.code)) forget();
+      broken.value = why;
     },
   };
   void follow(address.peek(), events, ending);

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import type { Http2ServerRequest } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { errorMessage } from '../../base/index.ts';
@@ -13,6 +14,9 @@ export type Entrance =
   /** Over TCP. `relayCa`: PEM, of relays and of nobody else. */
   | { readonly kind: 'port'; readonly relayCa: () => string | undefined };
 
+/** What a request shows, over HTTP/1.1 or 2. */
+type Shown = { readonly headers: IncomingHttpHeaders; readonly socket: Socket };
+
 /** Whose token it is; undefined: nobody's. Throws when nobody answers. */
 export type Identify = (token: string) => Promise<Subject | undefined>;
 
@@ -23,7 +27,7 @@ const AUTHENTICATED = 'system:authenticated';
  * certificate; or by how it came in. Who shows something that does not hold is refused, whatever else would let him in.
  */
 export async function authenticate(
-  request: Http2ServerRequest,
+  request: Shown,
   entrance: Entrance,
   identify: Identify | undefined,
 ): Promise<Caller> {
@@ -62,7 +66,7 @@ async function ofToken(token: string, identify: Identify | undefined): Promise<C
   return { seesAll: false, subject, stillHolds };
 }
 
-function shownBy({ socket }: Http2ServerRequest, entrance: Entrance): Caller {
+function shownBy({ socket }: Shown, entrance: Entrance): Caller {
   if (entrance.kind === 'trusted') return EVERYTHING;
   const shown = socket instanceof TLSSocket ? socket.getPeerCertificate(true) : undefined;
   if (shown === undefined || Object.keys(shown).length === 0)

@@ -1,7 +1,11 @@
+import type { Identify } from './authenticate.ts';
+import type { ClusterFlows } from './cluster-flows.ts';
 import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
 
+export type { Caller } from './caller.ts';
+export type { ClusterFlowQuery, ClusterFlows, ClusterNode, ShownRequest } from './cluster-flows.ts';
 export { HubbleServer, type HubbleTcp, type HubbleTls } from './hubble-server.ts';
 export type { HubblePeer, HubbleSource } from './source.ts';
 export type { HubbleTeller } from './teller.ts';
@@ -22,4 +26,15 @@ export async function openRelayTeller(
   ]);
   const links = new Links(options);
   return { links, teller: relayTeller(links, options.version) };
+}
+
+/** The flows of all nodes for programs of ours, and the nodes, which are to be started. */
+export async function openClusterFlows(
+  options: NodeLinksOptions & { readonly version: string; readonly identify: Identify | undefined },
+): Promise<{ readonly links: NodeLinks; readonly flows: ClusterFlows }> {
+  const [{ links, teller }, { ClusterFlows: Flows }] = await Promise.all([
+    openRelayTeller(options),
+    import('./cluster-flows.ts'),
+  ]);
+  return { links, flows: new Flows(teller, options.identify) };
 }

@@ -10,14 +10,15 @@ type Options = {
 };
 
 const SOURCES = `
-It shows the flows of everybody to anybody on this machine, and so only those of a sandbox.
+Of a sandbox it shows the flows of everybody to anybody on this machine, on loopback; of a cluster (peerService) to each who logs
+in what his rights are.
 Every key of the configuration has a variable, too: MEMBRANE_LISTEN_PORT is listen.port. Options count before variables, and
 these before the file.`;
 
 export function register(program: Command, { out, roots, exit }: CommandContext): void {
   program
     .command('ui')
-    .description('a page that shows who talks to whom, on loopback, in the foreground')
+    .description('a page that shows who talks to whom, in the foreground')
     .option('--config <file>', 'configuration, YAML')
     .option('--port <n>', 'TCP port; 0: any free one (default: 4280)', wholeNumber(0, 65_535))
     .option('--help-config', 'print every key of the configuration, with its default')

@@ -21,7 +21,7 @@ export type MapIsland = {
 export const OUTSIDE = 'outside';
 
 /** Every namespace is on one island: its tenant's, or, where it is nobody's, one of its own. Who is no workload is outside. */
-export function islandsOf({ tenants, workloads }: Inventory, talking: ReadonlySet<string>): MapIsland[] {
+export function islandsOf({ tenants, workloads, isPartial }: Inventory, talking: ReadonlySet<string>): MapIsland[] {
   const namespaces = new Map<string, MapPlace[]>();
   const put = (namespace: string, place: MapPlace): void => {
     const known = namespaces.get(namespace);
@@ -38,7 +38,7 @@ export function islandsOf({ tenants, workloads }: Inventory, talking: ReadonlySe
     if (known.has(key)) continue;
     const { name, namespace } = placeName(key);
     if (namespace === undefined) outside.push({ key, name, isGone: false });
-    else put(namespace, { key, name: name === '?' ? 'unknown' : name, isGone: true });
+    else put(namespace, { key, name: name === '?' ? 'unknown' : name, isGone: isPartial !== true });
   }
   for (const { namespaces: names } of tenants)
     for (const name of names) if (!namespaces.has(name)) namespaces.set(name, []);

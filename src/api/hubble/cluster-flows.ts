@@ -1,0 +1,107 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { errorMessage } from '../../base/index.ts';
+import type { FlowLossPlace, FlowMessage } from '../../model/index.ts';
+import { authenticate, type Identify } from './authenticate.ts';
+import type { Caller } from './caller.ts';
+import { hubbleErrors } from './errors.ts';
+import { timestamp } from './flow-message.ts';
+import { flowRecord } from './flow-record.ts';
+import { LostEventSource } from './gen/flow/flow_pb.js';
+import { GetFlowsRequestSchema, type GetFlowsResponse } from './gen/observer/observer_pb.js';
+import { NodeState } from './gen/relay/relay_pb.js';
+import { whileHeld } from './held.ts';
+import type { HubbleTeller } from './teller.ts';
+
+/** `last`: the newest so many, of those that are stored. Times in ms since the epoch. */
+export type ClusterFlowQuery = {
+  readonly last?: number;
+  readonly since?: number;
+  readonly until?: number;
+  readonly follow?: boolean;
+};
+
+export type ClusterNode = { readonly name: string; readonly version: string; readonly isConnected: boolean };
+
+/** As it came in. */
+export type ShownRequest = { readonly headers: IncomingHttpHeaders; readonly socket: Socket };
+
+const PORT = { kind: 'port', relayCa: () => undefined } as const;
+
+/**
+ * The flows of all nodes for one reader at a time, in our own words. Nodes judge what he may see, each end of each flow: what
+ * is not for him does not come here.
+ */
+export class ClusterFlows {
+  readonly #teller: HubbleTeller;
+  readonly #identify: Identify | undefined;
+
+  constructor(teller: HubbleTeller, identify: Identify | undefined) {
+    this.#teller = teller;
+    this.#identify = identify;
+  }
+
+  /** Who shows this: a token, or a certificate of users. E_HUBBLE_NOBODY, E_HUBBLE_AWAY. */
+  async whoShows({ headers, socket }: ShownRequest): Promise<Caller> {
+    try {
+      return await authenticate({ headers, socket }, PORT, this.#identify);
+    } catch (error) {
+      throw inOwnWords(error);
+    }
+  }
+
+  /** In the order of time, and what is missing. E_HUBBLE_*; a right or a token that is taken away ends it so. */
+  async *flows(caller: Caller, query: ClusterFlowQuery, signal: AbortSignal): AsyncGenerator<FlowMessage> {
+    const { last = 0, since, until, follow = false } = query;
+    const request = create(GetFlowsRequestSchema, {
+      number: BigInt(last),
+      follow,
+      ...(since === undefined ? {} : { since: timestamp(since) }),
+      ...(until === undefined ? {} : { until: timestamp(until) }),
+    });
+    try {
+      const open = (held: AbortSignal) => this.#teller.flows(request, caller, held);
+      for await (const response of whileHeld(caller, signal, open)) yield* messagesIn(response);
+    } catch (error) {
+      throw inOwnWords(error);
+    }
+  }
+
+  async nodes(caller: Caller): Promise<ClusterNode[]> {
+    const { nodes = [] } = await this.#teller.nodes(caller);
+    return nodes.map(({ name = '', version = '', state }) => ({
+      name: name.slice(name.indexOf('/') + 1),
+      version,
+      isConnected: state === NodeState.NODE_CONNECTED,
+    }));
+  }
+
+  /** Those whose stored flows he may see. */
+  async namespaces(caller: Caller): Promise<string[]> {
+    const { namespaces = [] } = await this.#teller.namespaces(caller);
+    return namespaces.map(({ namespace = '' }) => namespace);
+  }
+}
+
+const PLACES: ReadonlyMap<LostEventSource, FlowLossPlace> = new Map([
+  [LostEventSource.PERF_EVENT_RING_BUFFER, 'kernel'],
+  [LostEventSource.OBSERVER_EVENTS_QUEUE, 'reader'],
+]);
+
+function messagesIn({ responseTypes: { case: kind, value } }: GetFlowsResponse): FlowMessage[] {
+  if (kind === 'flow') return [{ kind: 'flow', flow: flowRecord(value) }];
+  if (kind !== 'lostEvents') return [];
+  return [{ kind: 'lost', place: PLACES.get(value.source) ?? 'reader', count: Number(value.numEventsLost) }];
+}
+
+function inOwnWords(error: unknown): unknown {
+  if (!(error instanceof ConnectError)) return error;
+  const make = { detail: error.rawMessage, cause: error };
+  if (error.code === Code.Unauthenticated) return hubbleErrors.make('E_HUBBLE_NOBODY', make);
+  if (error.code === Code.PermissionDenied) return hubbleErrors.make('E_HUBBLE_FORBIDDEN', make);
+  if (error.code === Code.Unavailable)
+    return hubbleErrors.make('E_HUBBLE_AWAY', { ...make, detail: errorMessage(error) });
+  return error;
+}

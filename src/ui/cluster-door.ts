@@ -1,0 +1,53 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import type { Caller, ClusterFlows } from '../api/server.ts';
+import { type Clock, isMembraneError } from '../base/index.ts';
+import { ClusterReading } from './cluster-reading.ts';
+import type { Door } from './door.ts';
+import { uiErrors } from './errors.ts';
+import { Sessions } from './sessions.ts';
+
+/**
+ * Of a cluster: who shows a token of Kubernetes, or a certificate where TLS ends here, looks with his own rights. What a session
+ * stands for is his token, which is looked at again for every stream, and while it runs.
+ */
+export function clusterDoor(flows: ClusterFlows, clock: Clock): Door {
+  const sessions = new Sessions(clock);
+  const nowhere = new Socket();
+  const byToken = async (token: string): Promise<Caller> =>
+    await flows.whoShows({ headers: { authorization: `Bearer ${token}` }, socket: nowhere });
+  const caller = async ({ headers, socket }: IncomingMessage, session: string | undefined): Promise<Caller> => {
+    const token = session === undefined ? undefined : sessions.tokenOf(session);
+    if (headers.authorization === undefined && token !== undefined) return await byToken(token);
+    return await flows.whoShows({ headers: shown(headers), socket });
+  };
+  return {
+    enter: async (request, session) => {
+      try {
+        return new ClusterReading(flows, await caller(request, session));
+      } catch (error) {
+        if (!isMembraneError(error, 'E_HUBBLE_NOBODY')) throw error;
+        if (session !== undefined) sessions.end(session);
+        throw uiErrors.make('E_UI_LOGIN', { cause: error });
+      }
+    },
+    login: {
+      begin: async (token) => {
+        try {
+          const known = await byToken(token);
+          const who = known.seesAll ? '' : known.subject.name;
+          return { session: sessions.begin(who, token), who };
+        } catch (error) {
+          if (!isMembraneError(error, 'E_HUBBLE_NOBODY')) throw error;
+          throw uiErrors.make('E_UI_TOKEN', { cause: error });
+        }
+      },
+      end: (session) => sessions.end(session),
+    },
+  };
+}
+
+/** Nobody asks for somebody else here. */
+function shown({ authorization }: IncomingHttpHeaders): IncomingHttpHeaders {
+  return authorization === undefined ? {} : { authorization };
+}

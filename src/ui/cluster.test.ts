@@ -1,0 +1,272 @@
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Lifecycle, silentLogger } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
+import type { PageMessage } from './messages.ts';
+import type { PageFile } from './page-files.ts';
+import { PageServer } from './page-server.ts';
+import { Sessions } from './sessions.ts';
+import { between, ClusterStage } from './test-cluster.ts';
+
+const FILES = new Map<string, PageFile>([
+  ['/', { body: new TextEncoder().encode('<!doctype html>'), type: 'text/html', isNamedByContent: false }],
+]);
+
+type Asked = https.RequestOptions & { readonly body?: string };
+
+describe("a cluster's page", () => {
+  let stage: ClusterStage;
+  let origin: string;
+  /** A minute that has all flows of these tests. */
+  let past: string;
+
+  beforeAll(async () => {
+    stage = await new ClusterStage({ files: FILES, names: ['page.example'], isSecure: true }).start();
+    origin = stage.url.slice(0, -1);
+    past = `api/view?until=${stage.began + 30_000}&window=60`;
+    stage.hub.publish(between(1, 2), between(2, 3), between(2, 1), {
+      ...between(1, 3),
+      type: 'drop',
+      reason: 'policy-ingress',
+    });
+  });
+  afterAll(async () => await stage.stop());
+  beforeEach(async () => {
+    // What was said of rights before is not known any more.
+    await stage.clock.advance(20_000);
+    stage.tokens.set('token-of-shop', 'shopkeeper').set('token-of-all', 'admin').set('token-of-none', 'nobody');
+    stage.grant('shopkeeper list flows shop', 'shopkeeper watch flows shop', 'shopkeeper get flows/identity bank');
+    stage.grant('admin list flows ', 'admin watch flows ', 'alice list flows bank', 'alice watch flows bank');
+  });
+  afterEach(() => {
+    stage.answers = true;
+  });
+
+  async function send(path: string, { body, ...options }: Asked = {}): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const agent = new https.Agent({ maxCachedSessions: 0 });
+    https
+      .request(stage.url + path, { ca: stage.secret('ca.crt'), servername: 'localhost', agent, ...options }, resolve)
+      .on('error', reject)
+      .end(body);
+    return await promise;
+  }
+  async function ask(path: string, options?: Asked) {
+    const answer = await send(path, options);
+    const parts: Buffer[] = [];
+    for await (const part of answer as AsyncIterable<Buffer>) parts.push(part);
+    return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts).toString() };
+  }
+  const login = async (token: string, headers: Readonly<Record<string, string>> = {}) =>
+    await ask('api/login', {
+      method: 'POST',
+      headers: { origin, 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ token }),
+    });
+  async function cookieOf(token: string): Promise<string> {
+    const { headers } = await login(token);
+    return (headers['set-cookie']?.[0] ?? '').split(';', 1)[0] ?? '';
+  }
+  const messagesIn = (body: string) =>
+    body
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as PageMessage);
+
+  it('asks who looks, and tells nobody else anything', async () => {
+    expect((await ask('')).status).toBe(200);
+    for (const headers of [{}, { cookie: '__Host-membrane=made-up' }, { authorization: 'Bearer made-up' }]) {
+      const { status, body } = await ask(past, { headers });
+      expect(status).toBe(401);
+      expect(JSON.parse(body)).toMatchObject({ error: { code: 'E_UI_LOGIN' } });
+      expect(body).not.toMatch(/shop|bank|node-1/);
+    }
+    // For whom a relay asks is believed of relays, by nodes.
+    const as = Buffer.from(JSON.stringify({ name: 'admin', groups: [] })).toString('base64url');
+    expect((await ask(past, { headers: { 'membrane-as': as } })).status).toBe(401);
+    const both = await ask(past, { headers: { 'membrane-as': as, authorization: 'Bearer token-of-shop' } });
+    expect(messagesIn(both.body)[0]).toMatchObject({ kind: 'hello', who: 'shopkeeper' });
+  });
+
+  it('gives who shows a token a cookie that no script reads and no other site sends', async () => {
+    const { status, headers, body } = await login('token-of-shop');
+    expect([status, JSON.parse(body)]).toEqual([200, { who: 'shopkeeper' }]);
+    const [cookie = ''] = headers['set-cookie'] ?? [];
+    expect(cookie).toMatch(/^__Host-membrane=[\w-]{43}; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
+    expect(cookie).not.toContain('token-of-shop');
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  it.each([
+    ['a token of nobody', 'made-up', {}, 401, 'E_UI_TOKEN'],
+    ['nothing', '', {}, 401, 'E_UI_TOKEN'],
+    ['what is no token', 'a b', {}, 401, 'E_UI_TOKEN'],
+    ['too much', 'a'.repeat(20_000), {}, 401, 'E_UI_TOKEN'],
+    ['much too much', 'a'.repeat(40_000), {}, 401, 'E_UI_TOKEN'],
+    ['another page', 'token-of-shop', { origin: 'https://evil.example' }, 403, 'E_UI_ORIGIN'],
+    ['a page without TLS', 'token-of-shop', { origin: 'http://localhost' }, 403, 'E_UI_ORIGIN'],
+    ['a page in a frame', 'token-of-shop', { origin: 'null' }, 403, 'E_UI_ORIGIN'],
+    ['another site', 'token-of-shop', { 'sec-fetch-site': 'cross-site' }, 403, 'E_UI_ORIGIN'],
+    ['a form', 'token-of-shop', { 'content-type': 'text/plain' }, 401, 'E_UI_TOKEN'],
+    ['another name of ours', 'token-of-shop', { host: 'evil.example' }, 403, 'E_UI_ORIGIN'],
+  ])('logs nobody in by %s', async (_, token, headers, status, code) => {
+    const answer = await login(token, headers);
+    expect([answer.status, JSON.parse(answer.body)]).toMatchObject([status, { error: { code } }]);
+    expect(answer.headers['set-cookie']).toBeUndefined();
+  });
+
+  it('changes no session for who does not say where he comes from', async () => {
+    const cookie = await cookieOf('token-of-shop');
+    for (const headers of [{}, { origin: 'https://evil.example' }, { origin, 'sec-fetch-site': 'same-site' }])
+      expect((await ask('api/logout', { method: 'POST', headers: { cookie, ...headers } })).status).toBe(403);
+    expect((await ask(past, { headers: { cookie } })).status).toBe(200);
+    const out = await ask('api/logout', { method: 'POST', headers: { cookie, origin } });
+    expect(out.headers['set-cookie']?.[0]).toMatch(/^__Host-membrane=; Max-Age=0; Path=\//);
+    expect((await ask(past, { headers: { cookie } })).status).toBe(401);
+  });
+
+  it('is reached by the names that it is given, and by no other', async () => {
+    const cookie = await cookieOf('token-of-shop');
+    for (const [host, status] of [
+      ['page.example', 200],
+      ['PAGE.example:8443', 200],
+      ['localhost:8443', 200],
+      ['page.example.evil.example', 403],
+      ['10.0.0.1', 403],
+    ] as const)
+      expect((await ask(past, { headers: { cookie, host } })).status, host).toBe(status);
+  });
+
+  it('shows each end to who may see it', async () => {
+    const { body } = await ask(past, { headers: { cookie: await cookieOf('token-of-shop') } });
+    const messages = messagesIn(body);
+    expect(messages[0]).toMatchObject({ kind: 'hello', who: 'shopkeeper', hasLogin: true });
+    const rows = messages.flatMap((message) => (message.kind === 'rows' ? message.rows : []));
+    expect(rows.map(({ from, to }) => [from, to])).toEqual([
+      ['shop/pod-of-shop', 'bank/pod-of-bank'],
+      ['bank/pod-of-bank', 'shop/pod-of-shop'],
+      ['shop/pod-of-shop', 'reserved:hidden'],
+    ]);
+    expect(rows[2]?.flow).toMatchObject({ verdict: 'dropped', dropReason: 'policy-ingress', protocol: 'TCP' });
+    expect(messages.findLast(({ kind }) => kind === 'counted')).toMatchObject({
+      counted: { listed: 3, unlisted: 0, muted: 0, unmatched: 0 },
+    });
+    expect(body).not.toMatch(/club|bank\/of-bank/);
+    // A filter says nothing of what is hidden either.
+    const asked = await ask(`${past}&q=to:club/`, { headers: { cookie: await cookieOf('token-of-shop') } });
+    expect(messagesIn(asked.body).filter(({ kind }) => kind === 'rows')).toEqual([]);
+    const all = await ask(past, { headers: { cookie: await cookieOf('token-of-all') } });
+    expect(all.body).toMatch(/bank\/of-bank/);
+  });
+
+  it('refuses who may see nothing', async () => {
+    const { body } = await ask(past, { headers: { cookie: await cookieOf('token-of-none') } });
+    expect(messagesIn(body).at(-1)).toMatchObject({ kind: 'error', error: { code: 'E_HUBBLE_FORBIDDEN' } });
+    expect(body).not.toMatch(/shop|bank|club/);
+  });
+
+  it('knows users by their certificates, and no others', async () => {
+    const shown = (name: string) => ({ cert: stage.secret(`${name}.crt`), key: stage.secret(`${name}.key`) });
+    const { body } = await ask(past, shown('alice'));
+    expect(messagesIn(body)[0]).toMatchObject({ kind: 'hello', who: 'alice' });
+    expect(body).not.toMatch(/pod-of-shop|pod-of-club/);
+    expect((await ask(past, shown('mallory'))).status).toBe(401);
+  });
+
+  /** What a live page is told, as it comes. */
+  async function live(headers: Readonly<Record<string, string>>) {
+    const answer = await send('api/view', { headers });
+    const told: string[] = [];
+    const ended = (async () => {
+      for await (const part of answer as AsyncIterable<Buffer>) told.push(part.toString());
+      return messagesIn(told.join('')).at(-1);
+    })();
+    ended.catch(() => undefined);
+    return { text: () => told.join(''), ended, leave: () => answer.destroy() };
+  }
+
+  it('ends what is looked at when the right to it is taken away, and shows nothing from then on', async () => {
+    const { text, ended } = await live({ cookie: await cookieOf('token-of-shop') });
+    await expect.poll(text).toContain('pod-of-bank');
+    await expect.poll(() => stage.hub.stats().readers).toBe(1);
+    stage.rights.delete('shopkeeper watch flows shop');
+    stage.rights.delete('shopkeeper list flows shop');
+    await stage.clock.advance(2_000);
+    expect(await ended).toMatchObject({ kind: 'error', error: { code: 'E_HUBBLE_FORBIDDEN' } });
+    await expect.poll(() => stage.hub.stats().readers).toBe(0);
+  });
+
+  it('shows what comes to who may see that only', async () => {
+    stage.rights.delete('shopkeeper list flows shop');
+    const { text, leave } = await live({ authorization: 'Bearer token-of-shop' });
+    await expect.poll(() => stage.hub.stats().readers).toBe(1);
+    expect(text()).not.toContain('pod-of-shop');
+    stage.hub.publish(between(3, 2), between(1, 2));
+    await expect.poll(text).toContain('pod-of-shop');
+    expect(text()).not.toContain('club');
+    leave();
+    await expect.poll(() => stage.hub.stats().readers).toBe(0);
+  });
+
+  it('ends what is looked at when the token is nobody’s any more, and the session with it', async () => {
+    const cookie = await cookieOf('token-of-shop');
+    const { ended } = await live({ cookie });
+    await expect.poll(() => stage.hub.stats().readers).toBe(1);
+    stage.tokens.delete('token-of-shop');
+    expect(await ended).toMatchObject({ kind: 'error', error: { code: 'E_HUBBLE_NOBODY' } });
+    expect((await ask(past, { headers: { cookie } })).status).toBe(401);
+  });
+
+  it('tells nothing while nobody says who somebody is', async () => {
+    const cookie = await cookieOf('token-of-shop');
+    stage.answers = false;
+    const { status, body } = await ask(past, { headers: { cookie } });
+    expect([status, JSON.parse(body)]).toMatchObject([503, { error: { code: 'E_HUBBLE_AWAY' } }]);
+    stage.answers = true;
+    expect((await ask(past, { headers: { cookie } })).status).toBe(200);
+  });
+
+  it('gives one person some of the pages, and the rest to others', async () => {
+    const views = await Promise.all(
+      Array.from({ length: 8 }, async () => await live({ authorization: 'Bearer token-of-all' })),
+    );
+    expect((await ask('api/view', { headers: { authorization: 'Bearer token-of-all' } })).status).toBe(503);
+    expect((await ask(past, { headers: { authorization: 'Bearer token-of-shop' } })).status).toBe(200);
+    for (const { leave } of views) leave();
+    await expect.poll(() => stage.hub.stats().readers).toBe(0);
+  });
+
+  it('is served to other machines with TLS only', async () => {
+    const door = {
+      enter: async () => await Promise.reject(new Error('nobody')),
+      login: { begin: async () => await Promise.reject(new Error('no')), end: () => undefined },
+    };
+    for (const host of ['0.0.0.0', '::', '10.0.0.1']) {
+      const server = new PageServer({ door, host, port: 0, version: '1', log: silentLogger, files: FILES });
+      await expect(server.start(new Lifecycle({ log: silentLogger }))).rejects.toMatchObject({ code: 'E_UI_HOST' });
+    }
+  });
+});
+
+describe('sessions', () => {
+  it('end by themselves, and are bounded by person and in all', async () => {
+    const clock = new FakeClock(0);
+    const sessions = new Sessions(clock);
+    const first = sessions.begin('a', 'token');
+    expect(sessions.tokenOf(first)).toBe('token');
+    expect(sessions.tokenOf(`${first}x`)).toBeUndefined();
+    const own = Array.from({ length: 16 }, () => sessions.begin('a', 'token'));
+    expect(sessions.tokenOf(first)).toBeUndefined();
+    const other = sessions.begin('b', 'other');
+    for (let i = 0; i < 100; i += 1) sessions.begin('a', 'token');
+    expect([sessions.tokenOf(own[15] ?? ''), sessions.tokenOf(other)]).toEqual([undefined, 'other']);
+    for (let i = 0; i < 2_000; i += 1) sessions.begin(`many-${i}`, 'token');
+    expect(sessions.tokenOf(other)).toBeUndefined();
+    const last = sessions.begin('c', 'token');
+    await clock.advance(12 * 3_600_000 - 1);
+    expect(sessions.tokenOf(last)).toBe('token');
+    await clock.advance(1);
+    expect(sessions.tokenOf(last)).toBeUndefined();
+  });
+});

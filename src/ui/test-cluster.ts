@@ -1,0 +1,185 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HubbleServer, openClusterFlows, openNodeTeller } from '../api/server.ts';
+import { Lifecycle, silentLogger, systemClock } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
+import { type AccessQuestion, AgentNotices, Rights, type Subject } from '../observe/index.ts';
+import { TestHub } from '../observe/testkit.ts';
+import { clusterDoor } from './cluster-door.ts';
+import type { PageFile } from './page-files.ts';
+import { PageServer } from './page-server.ts';
+
+/** Endpoint and identity 300 + i is a pod of the i-th namespace. */
+export const NAMESPACES = ['none', 'shop', 'bank', 'club'] as const;
+const ADDRESSES = ['', '10.244.1.1', '10.244.1.2', '10.244.1.3'] as const;
+
+const names = {
+  labels: (identity: number) =>
+    identity < 4
+      ? ['reserved:world']
+      : [`k8s:app=of-${NAMESPACES[identity - 300]}`, `k8s:io.kubernetes.pod.namespace=${NAMESPACES[identity - 300]}`],
+  endpoint: (id: number) => ({ namespace: NAMESPACES[id] ?? '', pod: `pod-of-${NAMESPACES[id]}` }),
+  rule: (id: number) => (id === 0 ? undefined : `NetworkPolicy ${NAMESPACES[id]}/of-${NAMESPACES[id]}, ingress rule 0`),
+};
+
+export const between = (source: number, destination: number) => ({
+  source: ADDRESSES[source] ?? '',
+  sourceEndpoint: source,
+  sourceIdentity: 300 + source,
+  destination: ADDRESSES[destination] ?? '',
+  destinationEndpoint: destination,
+  destinationIdentity: 300 + destination,
+  rule: [destination, source] as [number, number],
+});
+
+export type ClusterOptions = {
+  readonly files?: ReadonlyMap<string, PageFile>;
+  /** By which the page is reached, beside those of loopback. */
+  readonly names?: readonly string[];
+  /** Its certificates, made by openssl: `server`, `alice` of the authority of users, `mallory` of another. */
+  readonly isSecure?: boolean;
+};
+
+/** The page of a cluster of one node: its flows, its way to them and its judgement of rights are the real ones, the API server is a set. */
+export class ClusterStage {
+  readonly folder = mkdtempSync(join(tmpdir(), 'membrane-page-'));
+  readonly clock = new FakeClock(1_000_000);
+  /** ms since the epoch: flows come one each ms from here on. */
+  readonly began = Date.now();
+  readonly hub = new TestHub({
+    names,
+    clock: {
+      now: () => Date.now(),
+      toWall: (ns) => this.began + ns / 1e6,
+      toBoot: (ms) => (ms - this.began) * 1e6,
+    },
+  });
+  /** `shopkeeper list flows shop` */
+  readonly rights = new Set<string>();
+  readonly tokens = new Map<string, string>();
+  answers = true;
+  readonly #lifecycle = new Lifecycle({ log: silentLogger });
+  readonly #o: ClusterOptions;
+  #page: PageServer | undefined;
+
+  constructor(options: ClusterOptions = {}) {
+    this.#o = options;
+  }
+
+  get url(): string {
+    return this.#page?.url ?? '';
+  }
+
+  async start(): Promise<this> {
+    const socketPath = join(this.folder, 'hubble.sock');
+    const source = {
+      hub: this.hub,
+      rights: new Rights({
+        ask: async (subject, question) => this.#may(subject, question),
+        tenantOf: (namespace) => (namespace === 'none' ? undefined : `tenant-${namespace}`),
+        namespaces: () => NAMESPACES,
+        clock: this.clock,
+      }),
+      notices: new AgentNotices(),
+      cluster: 'test',
+      node: 'node-1',
+      version: '1',
+      peers: () => [{ name: 'node-1', address: `127.0.0.1:${open.port}` }],
+      onPeers: () => undefined,
+      serverName: undefined,
+    };
+    const teller = async () => await openNodeTeller(source);
+    const tcp = { host: '127.0.0.1', port: 0, isOpen: true };
+    const node = new HubbleServer({ teller, socketPath, log: silentLogger });
+    // As a relay reaches it: whoever comes is believed.
+    const open = new HubbleServer({ teller, socketPath: undefined, tcp, log: silentLogger });
+    const { links, flows } = await openClusterFlows({
+      peerService: socketPath,
+      secrets: () => undefined,
+      identify: async (token) => this.#identify(token),
+      clock: systemClock,
+      log: silentLogger,
+      version: '1',
+    });
+    const { files, names: reached = [], isSecure = false } = this.#o;
+    if (isSecure) this.#certify();
+    this.#page = new PageServer({
+      door: clusterDoor(flows, this.clock),
+      host: '127.0.0.1',
+      port: 0,
+      names: reached,
+      tls: isSecure
+        ? {
+            certFile: this.#file('server.crt'),
+            keyFile: this.#file('server.key'),
+            clientCaFile: this.#file('users.crt'),
+          }
+        : undefined,
+      version: '1',
+      log: silentLogger,
+      ...(files === undefined ? {} : { files }),
+    });
+    await this.#lifecycle.start(open, node, links, this.#page);
+    while (!links.all.some(({ isConnected }) => isConnected)) await systemClock.sleep(10);
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    await this.#lifecycle.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  grant(...texts: readonly string[]): void {
+    for (const text of texts) this.rights.add(text);
+  }
+
+  secret(name: string): Buffer {
+    return readFileSync(this.#file(name));
+  }
+
+  #file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  #identify(token: string): Subject | undefined {
+    if (!this.answers) throw new Error('the API server is away');
+    const name = this.tokens.get(token);
+    return name === undefined ? undefined : { name, groups: ['tenants'] };
+  }
+
+  #may({ name }: Subject, { verb, resource, subresource, namespace, name: object }: AccessQuestion): boolean {
+    if (!this.answers) throw new Error('the API server is away');
+    return this.rights.has(`${name} ${verb} ${resource}${subresource && `/${subresource}`} ${namespace}${object}`);
+  }
+
+  #certify(): void {
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe' });
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    for (const name of ['ca', 'users', 'others'])
+      openssl(
+        'req',
+        '-x509',
+        ...key,
+        '-days',
+        '2',
+        '-subj',
+        `/CN=${name}`,
+        '-keyout',
+        `${name}.key`,
+        '-out',
+        `${name}.crt`,
+      );
+    for (const [name, of] of [
+      ['server', 'ca'],
+      ['alice', 'users'],
+      ['mallory', 'others'],
+    ] as const) {
+      writeFileSync(this.#file(`${name}.ext`), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+      openssl('req', ...key, '-subj', `/O=tenants/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+      const signed = ['-CA', `${of}.crt`, '-CAkey', `${of}.key`, '-CAcreateserial', '-days', '2'];
+      openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-extfile', `${name}.ext`, '-out', `${name}.crt`);
+    }
+  }
+}
