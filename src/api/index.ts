@@ -12,6 +12,7 @@ export type { LintRequest, LintView } from './views/lint.ts';
 export type { NodeView } from './views/node.ts';
 export type { PeerView } from './views/peer.ts';
 export type { PolicyFilter, PolicyView } from './views/policy.ts';
+export type { ReplayRequest, ReplayView } from './views/replay.ts';
 export type { ServiceList, ServiceView } from './views/service.ts';
 export type { AgentStatus, Check } from './views/status.ts';
 export type { TenantRef, TenantView } from './views/tenant.ts';

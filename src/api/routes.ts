@@ -12,6 +12,7 @@ import { lintRequestSchema, lintSchema } from './views/lint.ts';
 import { nodeSchema } from './views/node.ts';
 import { peerSchema } from './views/peer.ts';
 import { policyFilterSchema, policySchema } from './views/policy.ts';
+import { replayRequestSchema, replaySchema } from './views/replay.ts';
 import { serviceListSchema } from './views/service.ts';
 import { statusSchema } from './views/status.ts';
 import { type TenantRef, tenantRefSchema, tenantSchema } from './views/tenant.ts';
@@ -41,6 +42,8 @@ export const ROUTES = {
   policies: { ...read('/v1/policies', z.array(policySchema)), params: policyFilterSchema },
   /** Fails when an end is not known. */
   trace: { ...read('/v1/trace', traceSchema), method: 'POST', params: traceRequestSchema },
+  /** What policies that are not in force would have done to flows that were. E_AGENT_PROPOSAL. */
+  replay: { ...read('/v1/replay', replaySchema), method: 'POST', params: replayRequestSchema },
   /** E_AGENT_PROPOSAL when what is proposed is no policy. */
   lint: { ...read('/v1/lint', lintSchema), method: 'POST', params: lintRequestSchema },
   /** With one of no name for namespaces that no Tenant claims. */

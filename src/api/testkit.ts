@@ -9,6 +9,7 @@ import type { ObserveRequest } from './views/flow-query.ts';
 import type { IdentityView } from './views/identity.ts';
 import type { LintView } from './views/lint.ts';
 import type { PolicyView } from './views/policy.ts';
+import type { ReplayView } from './views/replay.ts';
 import type { TraceView } from './views/trace.ts';
 
 /** Routes that are asked for nothing and answer at once. */
@@ -27,6 +28,7 @@ export type FakeState = { [Name in Plain]?: Awaited<ReturnType<Handler<Routes[Na
   policies: Readable<PolicyView>[];
   connections: Readable<ConnectionView>[];
   lint?: LintView;
+  replay?: Readable<ReplayView>;
   /** Key: `from to protocol port`. Others are not known. */
   traces: Map<string, TraceView>;
   flows: FlowMessage[];

@@ -561,6 +561,45 @@ describe('output', () => {
     expect([people.code, program.code, harmless.code]).toEqual([1, 1, 0]);
   });
 
+  test('what-if: who would stop, who would start, and what nobody can say; exit 1 for what stops', async () => {
+    const pair = { from: 'a/x', to: 'b/y', protocol: 'TCP', port: 80, last: 1, direction: 'ingress' } as const;
+    const stops = { ...pair, change: 'stops', flows: 41, policies: ['NetworkPolicy b/p'], reason: 'denied' } as const;
+    const view = {
+      node: 'node-1',
+      flows: { opened: 50, dropped: 3 },
+      lost: { kernel: 0, store: 7, reader: 0 },
+      pairs: [stops, { ...stops, change: 'opens', to: HOSTILE, flows: 2 }] as const,
+      beyond: { stops: 0, opens: 0 },
+      past: { judgedAnew: 1, gone: 1 },
+      unjudged: [],
+    };
+    const file = join(folder, 'change.yaml');
+    await writeFile(file, POLICY.replace(/^[^]*---/, ''));
+    admin.state.replay = view;
+    const asked = ['policy', 'what-if', '-f', file, '--since', '1h'];
+    const [people, program] = [await membrane(asked), await membrane([...asked, '-o', 'json'])];
+    admin.state.replay = { ...view, pairs: [] };
+    const harmless = await membrane(['policy', 'what-if', '--delete', 'b/p']);
+    admin.state.replay = { ...view, pairs: [], unjudged: [{ why: 'who knows', flows: 1 }] };
+    const unclear = await membrane(asked);
+    expect(people.out.split('\n').slice(0, 3)).toEqual([
+      'would deny 41 flows of 1 pair, would newly allow 2 of 1 pair',
+      '  deny  a/x -> b/y TCP 80  41 flows',
+      '        denied',
+    ]);
+    expect(people.out).not.toContain(HOSTILE);
+    expect(people.out).toMatch(/^ {2}7 more were not kept/m);
+    expect(JSON.parse(program.out)).toMatchObject({ stops: { flows: 41, pairs: 1 }, opens: { flows: 2 }, silent: [] });
+    expect(unclear.out).toMatch(/^ {2}not judged: 1 flow: who knows$/m);
+    expect([people.code, program.code, harmless.code, unclear.code]).toEqual([1, 1, 0, 1]);
+    await writeFile(file, POLICY);
+    const refused = [await membrane(asked), await membrane(['policy', 'what-if'])];
+    expect(refused.map(({ code, err }) => [code, /\[(E_\w+)\]/.exec(err)?.[1]])).toEqual([
+      [2, 'E_CLI_FILE'],
+      [2, 'E_CLI_USAGE'],
+    ]);
+  });
+
   test('flows: one a line, with the loss where it happened', async () => {
     const { out } = await membrane(['observe', '--last', '10'], { TZ: 'UTC' });
     expect(out).toBe(

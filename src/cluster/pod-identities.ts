@@ -104,6 +104,11 @@ export class PodIdentities {
     }
   }
 
+  /** Whether an identity tells of a label with this key. */
+  keeps(key: string): boolean {
+    return this.#filter.keeps(key);
+  }
+
   /** Label keys whose part in identities changes: pods that carry one are to be looked at. */
   #select(keys: ReadonlySet<string>): ReadonlySet<string> {
     const changed = keys.symmetricDifference(this.#selectedKeys);

@@ -1,4 +1,5 @@
 import { trace } from '../../src/agent/admin/trace.ts';
+import type { TraceContext } from '../../src/agent/admin/trace-ends.ts';
 import { endpointId, type Frontend, frontendKey } from '../../src/model/index.ts';
 import { type Addr, addrFamily, PROTOCOL_NUMBERS, type Protocol } from '../../src/net/index.ts';
 import { FakeKernel } from '../../src/plane/testkit.ts';
@@ -39,25 +40,12 @@ export class TraceEngine implements Engine {
     const pod = flow.from.kind === 'pod' ? flow.from.pod : flow.to.kind === 'pod' ? flow.to.pod : undefined;
     const own = this.#nodes.get(pod?.node ?? '');
     if (pod === undefined || own === undefined || this.#world === undefined) throw new Error('setUp first');
-    const { intent, cluster, repository, endpoints, installer, floor, shares } = own.plane;
     const asked = flow.frontend ?? { addr: flow.to.addr, port: flow.port };
     const protocol = protocolOf(flow);
     const { verdict, steps } = trace(
       { from: flow.from.addr, to: asked.addr, protocol, ...(protocol === 'ICMP' ? {} : { port: asked.port }) },
       {
-        nodeName: pod.node,
-        overlay: false,
-        native: false,
-        intent,
-        identities: cluster.identities,
-        repository,
-        book: cluster.book,
-        elsewhere: cluster.elsewhere,
-        endpoints,
-        installer,
-        floor,
-        shares,
-        nodeAddresses: () => this.#world?.nodes.find(({ name }) => name === pod.node)?.addrs ?? [],
+        ...traceContextOf(own, pod.node, this.#world),
         serviceAt: (place) => served(flow).find((frontend) => frontendKey(frontend) === place),
       },
     );
@@ -71,6 +59,23 @@ export class TraceEngine implements Engine {
     for (const plane of this.#nodes.values()) await plane.close();
     this.#nodes.clear();
   }
+}
+
+/** What the agent of that node would ask. */
+export function traceContextOf({ plane }: NodePlane, nodeName: string, world: World): TraceContext {
+  const { identities, book, elsewhere } = plane.cluster;
+  return {
+    ...plane,
+    identities,
+    book,
+    elsewhere,
+    nodeName,
+    overlay: false,
+    // Pods of other nodes are reached.
+    native: true,
+    nodeAddresses: () => world.nodes.find(({ name }) => name === nodeName)?.addrs ?? [],
+    serviceAt: () => undefined,
+  };
 }
 
 /** A trace asks for an echo, as the flows of cases do. */

@@ -126,6 +126,22 @@ const has =
     );
   };
 
+test('what-if says of the traffic that there was what a policy would stop, and each node of its own', async () => {
+  const closing = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'allow-all', namespace: 'shop-db' },
+    spec: { podSelector: {}, policyTypes: ['Ingress'] },
+  };
+  const seen = { change: 'stops', from: 'shop-web/client', to: 'shop-db/server', protocol: 'TCP', port: TCP };
+  for (const node of ['node-1', 'node-2']) {
+    const { pairs, unjudged } = await agent(node).replay({ proposed: [closing] });
+    expect([pairs, unjudged], node).toMatchObject([[{ ...seen, policies: ['NetworkPolicy shop-db/allow-all'] }], []]);
+    expect((await agent(node).replay({ proposed: [], deleted: [closing.metadata] })).pairs).toEqual([]);
+  }
+  expect(await reaches('shop-db', 'server'), 'nothing was written').toBe(true);
+});
+
 test('a Tenant is apart from all others although every policy allows everything, and whole within', async () => {
   await cluster.apply(tenant('shop', '{ prefix: shop- }'));
   await known('shop has its namespaces', has('shop', 'shop-db', 'shop-web'));

@@ -17,6 +17,8 @@ import type {
   PeerView,
   PolicyFilter,
   PolicyView,
+  ReplayRequest,
+  ReplayView,
   ServiceList,
   TenantRef,
   TenantView,
@@ -62,6 +64,7 @@ import { peerViews } from './peers.ts';
 import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
 import { policyStanding } from './policy-standing.ts';
 import { rangeTexts } from './ranges.ts';
+import { replayed } from './replay.ts';
 import { serviceList } from './services.ts';
 import { tenantViews } from './tenants.ts';
 import { trace } from './trace.ts';
@@ -216,6 +219,10 @@ export class Admin implements AdminApi {
 
   async lint(request: LintRequest): Promise<LintView> {
     return lintView(request, { ...this.#o, cluster: this.#o.config.clusterName });
+  }
+
+  async replay(request: ReplayRequest): Promise<ReplayView> {
+    return await replayed(request, { ...this.#traceContext(), hub: this.#o.hub });
   }
 
   async tenants(): Promise<TenantView[]> {

@@ -2,7 +2,7 @@ import type { LintRequest, LintView } from '../../api/index.ts';
 import { type Intent, lintWorld, type PodsElsewhere } from '../../cluster/index.ts';
 import { policyKey } from '../../model/index.ts';
 import { lint, type PolicyRepository } from '../../policy/index.ts';
-import { readProposal } from './proposal.ts';
+import { readPolicyObjects } from './proposal.ts';
 
 export type LintContext = {
   readonly intent: Intent;
@@ -15,7 +15,7 @@ export type LintContext = {
 export function lintView({ proposed }: LintRequest, { intent, elsewhere, repository, cluster }: LintContext): LintView {
   const { settings } = repository;
   if (proposed === undefined) return { findings: lint(lintWorld({ intent, elsewhere, settings, cluster })) };
-  const { policies } = readProposal(proposed);
+  const policies = readPolicyObjects(proposed);
   const names = new Set<string>(policies.map(policyKey));
   const found = lint(lintWorld({ intent, elsewhere, settings, cluster, proposed: policies }));
   return { findings: found.filter(({ object }) => names.has(object)) };

@@ -2,6 +2,7 @@ import type { Json } from '../../base/index.ts';
 import { at, stringAt } from '../../base/index.ts';
 import {
   fieldErrorMessage,
+  type PodSelector,
   type PolicyEntry,
   type PolicyKey,
   type PolicyObject,
@@ -10,31 +11,47 @@ import {
 import { POLICY_KINDS, readPolicy } from '../../policy/index.ts';
 import { agentErrors } from '../errors.ts';
 
-/** Policies that are in force nowhere: what would they say? */
+/** Policies as they might be: what would be in force then? */
 export class Proposal {
-  readonly policies: readonly PolicyObject[];
-  readonly #keys: ReadonlySet<PolicyKey>;
+  /** What each of them says instead of what it said; nothing of those that go. */
+  readonly #said: ReadonlyMap<PolicyKey, readonly PolicyEntry[]>;
   readonly #entries: readonly PolicyEntry[];
 
-  constructor(policies: readonly PolicyObject[]) {
-    this.policies = policies;
-    this.#keys = new Set(policies.map(policyKey));
-    this.#entries = policies.flatMap((policy) => readPolicy(policy).entries);
-  }
-
-  has(key: PolicyKey): boolean {
-    return this.#keys.has(key);
+  constructor(said: ReadonlyMap<PolicyKey, readonly PolicyEntry[]> = new Map()) {
+    this.#said = said;
+    this.#entries = [...said.values()].flat();
   }
 
   /** What is in force, without what it would replace, and itself. */
   over(inForce: readonly PolicyEntry[]): PolicyEntry[] {
-    return [...inForce.filter(({ origin }) => !this.#keys.has(policyKey(origin))), ...this.#entries];
+    return [...inForce.filter(({ origin }) => !this.#said.has(policyKey(origin))), ...this.#entries];
+  }
+
+  /** All selectors of pods in it. */
+  get selectors(): readonly PodSelector[] {
+    return this.#entries.flatMap(({ subject, peers }) => [
+      subject,
+      ...(peers === 'any' ? [] : peers.filter((peer) => peer.kind === 'pods')),
+    ]);
   }
 }
 
 /** As the API server would take them; what it would refuse is refused in its words. E_AGENT_PROPOSAL. */
-export function readProposal(objects: readonly unknown[]): Proposal {
-  return new Proposal(objects.map((object) => readObject(object as Json)));
+export function readProposal(objects: readonly unknown[], deleted: readonly PolicyKey[] = []): Proposal {
+  const said = new Map<PolicyKey, readonly PolicyEntry[]>();
+  const say = (key: PolicyKey, entries: readonly PolicyEntry[]): void => {
+    // Which of them would be in force, the order of writing decides.
+    if (said.has(key)) throw agentErrors.make('E_AGENT_PROPOSAL', { detail: `${key} is said twice` });
+    said.set(key, entries);
+  };
+  for (const policy of readPolicyObjects(objects)) say(policyKey(policy), readPolicy(policy).entries);
+  for (const key of deleted) say(key, []);
+  return new Proposal(said);
+}
+
+/** E_AGENT_PROPOSAL. */
+export function readPolicyObjects(objects: readonly unknown[]): PolicyObject[] {
+  return objects.map((object) => readObject(object as Json));
 }
 
 function readObject(object: Json): PolicyObject {

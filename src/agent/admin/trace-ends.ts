@@ -88,7 +88,11 @@ function hostAddr(name: string, { nodeAddresses }: TraceContext): Addr | undefin
   return name === 'host' ? nodeAddresses()[0] : undefined;
 }
 
-function resolvePod(pod: NamespacedName, { intent, identities, elsewhere, endpoints }: TraceContext): End | undefined {
+/** A pod of this node or of another, with all its labels where it is this node's. */
+export function resolvePod(
+  pod: NamespacedName,
+  { intent, identities, elsewhere, endpoints }: TraceContext,
+): End | undefined {
   const identity = identities.get(pod);
   if (identity === undefined) {
     const found = elsewhere.get(pod);

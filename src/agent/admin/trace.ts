@@ -1,21 +1,14 @@
 import type { TraceRequest, TraceView } from '../../api/index.ts';
-import { type Direction, formatRule, identityLabels, policyKey, type RuleOrigin } from '../../model/index.ts';
-import { PROTOCOL_NUMBERS } from '../../net/index.ts';
-import { type InForceAnswer, judgeInForce } from '../../plane/index.ts';
-import { explain, type NearestMiss, partyOf } from '../../policy/index.ts';
-import { askFloor } from '../../tenant/index.ts';
+import { identityLabels } from '../../model/index.ts';
 import { agentErrors } from '../errors.ts';
 import { type Proposal, readProposal } from './proposal.ts';
 import { destinationOf, dropStep, pretender, type Route, routeOf } from './trace-destination.ts';
 import { type End, resolveEnd, type TraceContext } from './trace-ends.ts';
-import { asSeen, hasRoute, notReady } from './trace-path.ts';
+import { judge } from './trace-judge.ts';
 import { dropOfAddress } from './trace-special.ts';
 
 type Step = TraceView['steps'][number];
 type Answer = Pick<TraceView, 'verdict' | 'steps'>;
-
-/** ICMP echo request: type 8, code 0. */
-const ECHO_REQUEST = 8 << 8;
 
 /**
  * What would happen to a new connection, by the same explanation that the datapath's tables are tested against; with
@@ -57,7 +50,9 @@ function answerOf(
 ): Answer {
   if (ends.length === 0) return { verdict: 'denied', steps: [...steps] };
   const judged = ends.map(({ from, to, port }) =>
-    isSame(from, to) ? [WITHIN_THE_POD] : judge(from, to, { protocol, port, proposal }, context),
+    isSame(from, to)
+      ? [WITHIN_THE_POD]
+      : judge(from, to, { protocol, port, proposal }, context).map(({ step }) => step),
   );
   const denied = judged.filter((list) => list.some(({ verdict }) => verdict === 'denied'));
   const [shown = []] = denied.length > 0 ? denied : judged;
@@ -81,89 +76,6 @@ const WITHIN_THE_POD: Step = {
 
 function isSame(from: End, to: End): boolean {
   return from.identity.kind === 'pod' && from.addr !== undefined && from.addr === to.addr;
-}
-
-type Asked = {
-  readonly protocol: TraceRequest['protocol'];
-  readonly port: number | undefined;
-  readonly proposal: Proposal | undefined;
-};
-
-/** A label that no policy selects by may be missing from an identity; a proposed one may select by it. */
-function withAllLabels({ identity, workload }: End): End['identity'] {
-  return identity.kind === 'pod' && workload !== undefined ? { ...identity, workload } : identity;
-}
-
-/** What policies say to it. */
-function judge(opener: End, responder: End, { protocol, port, proposal }: Asked, context: TraceContext): Step[] {
-  const [from, to] = [asSeen(opener, responder, context), asSeen(responder, opener, context)];
-  const closed = notReady(from, to, context);
-  if (closed !== undefined) return [dropStep('egress', closed)];
-  const floor = floorStep(from, to, { protocol, port, proposal }, context);
-  if (floor !== undefined) return [floor];
-  const steps: Step[] = [];
-  for (const direction of ['egress', 'ingress'] as const) {
-    // Asked by the datapath after the sender's policies.
-    if (direction === 'ingress' && !hasRoute(from, to, context)) return [...steps, dropStep('egress', 'no-route')];
-    const subject = direction === 'egress' ? from : to;
-    const peer = direction === 'egress' ? to : from;
-    if (subject.identity.kind !== 'pod') continue;
-    const { id, workload } = subject.identity;
-    const question = {
-      direction,
-      protocol: PROTOCOL_NUMBERS[protocol],
-      port: protocol === 'ICMP' ? ECHO_REQUEST : (port ?? 0),
-    };
-    const answer =
-      proposal === undefined
-        ? judgeInForce({ ...question, subject: subject.identity, peer: peer.identity, peerAddr: peer.addr }, context)
-        : // What is proposed is not in any table.
-          explain(proposal.over(context.repository.entriesFor(id)), context.repository.settings, {
-            ...question,
-            subject: subject.workload ?? workload,
-            peer: partyOf(withAllLabels(peer), peer.addr),
-          });
-    steps.push(stepOf(direction, answer));
-    if (answer.verdict === 'deny') break;
-  }
-  return steps;
-}
-
-/** What the tenants of both ends forbid, whatever policies say. */
-function floorStep(from: End, to: End, { protocol, port }: Asked, { floor, shares }: TraceContext): Step | undefined {
-  const [opener, responder] = [from.identity, to.identity];
-  const isShared = (): boolean =>
-    protocol !== 'ICMP' &&
-    port !== undefined &&
-    shares.has({ opener: opener.id, responder: responder.id, protocol, port });
-  const refusal = askFloor({ opener, responder, isShared }, floor.membership);
-  if (refusal === undefined) return undefined;
-  const direction = from.identity.kind === 'pod' ? 'egress' : 'ingress';
-  const { reason: drop, text: reason } = refusal;
-  return { direction, verdict: 'denied', enforced: false, drop, reason: `${reason}; no policy opens it` };
-}
-
-function stepOf(direction: Direction, { verdict, reason, text, nearestMiss, pending }: InForceAnswer): Step {
-  return {
-    direction,
-    verdict: word(verdict),
-    enforced: reason.kind !== 'not-isolated' && reason.kind !== 'not-enforced',
-    ...(reason.kind === 'rule' ? originFields(reason.origin) : {}),
-    reason: text,
-    ...(nearestMiss === undefined ? {} : { nearestMiss: missOf(nearestMiss) }),
-    ...(pending === undefined ? {} : { pending: { verdict: word(pending.verdict), reason: pending.text } }),
-  };
-}
-
-const word = (verdict: 'allow' | 'deny'): Step['verdict'] => (verdict === 'allow' ? 'allowed' : 'denied');
-
-function missOf({ origin, failed }: NearestMiss): { policy: string; rule: string; because: string } {
-  const because = failed.map(({ condition, expected, found }) => `${condition} is ${found}, expected ${expected}`);
-  return { ...originFields(origin), because: because.join('; ') };
-}
-
-function originFields(origin: RuleOrigin): { policy: string; rule: string } {
-  return { policy: policyKey(origin), rule: formatRule(origin) ?? '' };
 }
 
 function endView({ name, identity }: End): TraceView['from'] {
