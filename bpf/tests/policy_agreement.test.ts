@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addrFamily, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
 import { type ArbitraryOptions, arbitraryCase } from '../../test/policy-cases/arbitrary.ts';
+import { arbitraryTenancies } from '../../test/policy-cases/arbitrary-tenancy.ts';
 import { caseFiles, readCase } from '../../test/policy-cases/case-file.ts';
 import { CompiledEngine } from '../../test/policy-cases/engine-compiled.ts';
 import { KernelEngine, KernelNodes } from '../../test/policy-cases/engine-kernel.ts';
-import { OracleEngine } from '../../test/policy-cases/engine-oracle.ts';
+import { OracleEngine, verdictKind } from '../../test/policy-cases/engine-oracle.ts';
 import { TraceEngine } from '../../test/policy-cases/engine-trace.ts';
 import { runCase } from '../../test/policy-cases/run-case.ts';
 import type { Flow, World, WorldNode } from '../../test/policy-cases/world.ts';
@@ -46,6 +47,26 @@ test.each<[string, number, ArbitraryOptions]>([
     expect(Math.min(seen.allow, seen.deny)).toBeGreaterThan((worlds * FLOWS) / 10);
   },
 );
+
+test('floor AND policy: the oracle of both and the kernel agree, from one set of tenants to the next: 60 worlds', async () => {
+  const seen = { allow: 0, policy: 0, floor: 0 };
+  await fc.assert(
+    fc.asyncProperty(arbitraryTenancies({ worlds: 6, flows: 20 }), async (steps) => {
+      const [oracle, kernel] = [new OracleEngine(), new KernelEngine(nodes)];
+      for (const { world, flows } of steps) {
+        for (const engine of [oracle, kernel]) await engine.setUp(world);
+        for (const flow of flows) {
+          const [said, done] = [oracle.judge(flow), await kernel.verdict(flow)];
+          const kind = verdictKind(said);
+          expect(verdictKind(done), `${said.why} | ${done.why} | ${JSON.stringify([flow, world.tenancy])}`).toBe(kind);
+          seen[kind] += 1;
+        }
+      }
+    }),
+    { numRuns: 10, endOnFailure: true },
+  );
+  expect(Math.min(seen.allow, seen.policy, seen.floor)).toBeGreaterThan(20);
+});
 
 const files = await caseFiles([path.join(import.meta.dirname, '../../test/policy-cases/fixtures')]);
 

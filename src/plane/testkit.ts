@@ -36,7 +36,7 @@ export class FakeKernel {
   readonly ipcache = new FakeMap(MAP_SPECS.ipcache, ipcacheCodecs);
   readonly policy: ReturnType<typeof fakePolicyMaps>;
   readonly words = new WatchedWords();
-  readonly tenants = new TenantRows();
+  readonly tenants: TenantRows;
   readonly tenantAccounts = new FakeMap(MAP_SPECS.tenant_accounts, tenantAccountsCodecs);
   readonly tenantShares = new FakeMap(MAP_SPECS.tenant_shares, tenantSharesCodecs);
   numbers: unknown;
@@ -48,6 +48,8 @@ export class FakeKernel {
 
   constructor(policyRows = 4096, numbers?: IdentityRange) {
     this.cluster = new NumberedCluster(numbers);
+    // To look through all of them is much of what a world in memory costs.
+    this.tenants = numbers === undefined ? new TenantRows() : new TenantRows(new BigUint64Array(numbers.last + 1));
     this.policy = fakePolicyMaps({ policy: policyRows, policy_peers: policyRows });
   }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { askOracle, type FloorEnd } from '../../test/policy-cases/floor-oracle.ts';
 import {
   type Identity,
   identityId,
@@ -8,7 +9,6 @@ import {
   type ReservedName,
   TENANT_NODES,
   TENANT_WORLDS,
-  type TenantRow,
 } from '../model/index.ts';
 import { askFloor } from './ask.ts';
 import { floorRow } from './floor.ts';
@@ -40,40 +40,8 @@ const end = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...OTHERS).map((reserved) => ({ reserved })) },
 );
 type End = { readonly namespace: string } | { readonly reserved: ReservedName };
-type Said = { readonly tenants: readonly TenantRow[]; readonly settings: TenancySettings };
-
-/** The words of the documentation, one after the other; shares nothing with what it is compared with. */
-function oracle({ tenants: all, settings: { unassigned, systemNamespaces } }: Said, from: End, to: End): boolean {
-  const ownerOf = (namespace: string): TenantRow | 'system' | 'nobody' | 'closed' => {
-    if (systemNamespaces.includes(namespace)) return 'system';
-    const claims = all.filter(
-      (tenant) =>
-        tenant.claims?.names.includes(namespace) === true ||
-        (tenant.claims?.prefix !== undefined && namespace.startsWith(tenant.claims.prefix)),
-    );
-    const staying = claims.filter(({ isLeaving }) => !isLeaving);
-    const counting = staying.length > 0 ? staying : claims;
-    const [only] = counting;
-    if (counting.length > 1) return 'closed';
-    if (only !== undefined) return only.closed !== undefined || only.name === 'system' ? 'closed' : only;
-    return unassigned === 'Open' ? 'nobody' : 'closed';
-  };
-  if ('reserved' in from && 'reserved' in to) return true;
-  if ('reserved' in from && from.reserved === 'host') return true;
-  const [a, b] = [from, to].map((one) => ('namespace' in one ? ownerOf(one.namespace) : undefined));
-  if (a === 'closed' || b === 'closed') return false;
-  if (a !== undefined && b !== undefined) {
-    if (typeof a === 'object' || typeof b === 'object') return a === b;
-    return unassigned === 'Open' || a === b;
-  }
-  const owner = a ?? b;
-  if (typeof owner !== 'object') return true;
-  const { world, nodes } = owner.boundary;
-  const other = 'reserved' in from ? from.reserved : 'reserved' in to ? to.reserved : 'world';
-  if (other === 'world' || other === 'unmanaged') return world === 'Open';
-  if (nodes === 'Open') return true;
-  return a === undefined && world === 'Open';
-}
+const oracleEnd = (one: End): FloorEnd =>
+  'reserved' in one ? one : { namespace: one.namespace, labels: labelMap(), namedPorts: [] };
 
 const identityOf = (one: End): Identity =>
   'reserved' in one
@@ -107,7 +75,8 @@ test('the rows of the kernel, what users are told and the documentation say the 
       const membership = new Membership(rows, chosen);
       const kernel = (one: End): KernelEnd =>
         'reserved' in one ? one : { row: floorRow(membership.of(one.namespace), chosen.unassigned) };
-      const wanted = oracle({ tenants: rows, settings: chosen }, from, to);
+      const said = { tenants: rows, settings: chosen, services: [], now: 0 };
+      const wanted = askOracle(said, oracleEnd(from), oracleEnd(to), { protocol: 'TCP', port: 80 }) === 'open';
       const told = askFloor({ opener: identityOf(from), responder: identityOf(to) }, membership);
       expect(told === undefined).toBe(wanted);
       expect(judgeRows(kernel(from), kernel(to))).toBe(told?.reason);

@@ -29,8 +29,22 @@ export type KernelEnd = { readonly row: FloorRow } | { readonly reserved: Reserv
 
 const isNode = (name: ReservedName): boolean => name === 'remote-node' || name === 'kube-apiserver';
 
-/** bpf/lib/tenant.h without shares, for tests that have no kernel; the program itself is held to the same cases. */
-export function judgeRows(opener: KernelEnd, responder: KernelEnd): string | undefined {
+/**
+ * bpf/lib/tenant.h for tests that have no kernel; the program itself is held to the same cases. `isShared`: is there a row of
+ * `tenant_shares` that is not over?
+ */
+export function judgeRows(
+  opener: KernelEnd,
+  responder: KernelEnd,
+  isShared: () => boolean = () => false,
+): string | undefined {
+  const reason = judgeUnshared(opener, responder);
+  return reason === undefined || !SHARED_PAST.includes(reason) || !isShared() ? reason : undefined;
+}
+
+const SHARED_PAST = ['tenant-boundary', 'tenant-world', 'tenant-nodes'];
+
+function judgeUnshared(opener: KernelEnd, responder: KernelEnd): string | undefined {
   const has = (row: FloorRow, flag: number): boolean => (row & BigInt(flag)) !== 0n;
   const number = (row: FloorRow): bigint => row >> BigInt(TENANT_FLAG_BITS);
   if ('row' in opener && 'row' in responder) {

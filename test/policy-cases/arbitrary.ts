@@ -42,9 +42,9 @@ const KEYS = [
   'io.cilium.k8s.namespace.labels.app',
 ];
 const VALUES = ['a', 'b'];
-const NAMESPACES = ['x', 'y', 'z'];
-const PORTS = [0, 1, 53, 79, 80, 81, 443, 8080, 32767, 32768, 65534, 65535];
-const NAMES = ['http', 'dns'];
+export const NAMESPACES = ['x', 'y', 'z'];
+export const PORTS = [0, 1, 53, 79, 80, 81, 443, 8080, 32767, 32768, 65534, 65535];
+export const NAMES = ['http', 'dns'];
 const TRANSPORTS = [PROTOCOL_NUMBERS.TCP, PROTOCOL_NUMBERS.UDP, PROTOCOL_NUMBERS.SCTP];
 
 const NODES: readonly WorldNode[] = [

@@ -1,9 +1,18 @@
 import { PolicyTables } from '../../src/datapath/index.ts';
-import { RESERVED_IDS } from '../../src/identity/index.ts';
-import { EMPTY_TABLE, type EndpointId, endpointId, formatOrigin, identityId } from '../../src/model/index.ts';
+import { isCidrId, RESERVED_IDS, reservedIdentity } from '../../src/identity/index.ts';
+import {
+  EMPTY_TABLE,
+  type EndpointId,
+  endpointId,
+  formatOrigin,
+  IDENTITY_CLUSTER_MIN,
+  type IdentityId,
+  identityId,
+} from '../../src/model/index.ts';
 import { type Addr, Prefix } from '../../src/net/index.ts';
 import { FakeKernel } from '../../src/plane/testkit.ts';
 import { TableLookup } from '../../src/policy/ask/testkit.ts';
+import { judgeRows, type KernelEnd } from '../../src/tenant/testkit.ts';
 import { checkpoints, type Engine } from './engine.ts';
 import { NodePlane } from './node-plane.ts';
 import type { Flow, World } from './world.ts';
@@ -21,6 +30,11 @@ export class CompiledEngine implements Engine {
     for (const node of this.#nodes.values()) await node.follow(world);
   }
 
+  /** To a world in which only tenants and their Services are others. */
+  followTenancy(world: World): void {
+    for (const node of this.#nodes.values()) node.followTenancy(world);
+  }
+
   async verdict(flow: Flow) {
     return this.judge(flow);
   }
@@ -32,6 +46,8 @@ export class CompiledEngine implements Engine {
       const node = this.#nodes.get(own.pod.node);
       if (node === undefined) throw new Error(`${own.pod.node} is no node with pods`);
       const { identity: peer, cidrIdentity: peerCidr } = node.ownerOf(other.addr);
+      const refusal = node.floorRefusal(flow);
+      if (refusal !== undefined) return { verdict: 'deny', why: `floor, ${direction}: ${refusal}` };
       const lookup = node.tablesOf(own.addr);
       const { verdict, rule } = lookup.judge({ direction, peer, peerCidr, protocol: flow.protocol, port: flow.port });
       if (verdict === 'deny') {
@@ -47,6 +63,9 @@ export class CompiledEngine implements Engine {
     this.#nodes.clear();
   }
 }
+
+/** More than worlds ever have. */
+const NUMBERS = { first: IDENTITY_CLUSTER_MIN, last: 2_047 };
 
 type Owner = Pick<Awaited<ReturnType<FakeKernel['ipcache']['entries']>>[number][1], 'identity' | 'cidrIdentity'>;
 
@@ -64,7 +83,7 @@ class CompiledNode {
   }
 
   static async open(node: string, world: World): Promise<CompiledNode> {
-    const kernel = new FakeKernel(65_536);
+    const kernel = new FakeKernel(65_536, NUMBERS);
     const ids = new Map<Addr, EndpointId>();
     const endpointAt = (addr: Addr): EndpointId => {
       const id = ids.get(addr) ?? endpointId(ids.size + 1);
@@ -84,6 +103,27 @@ class CompiledNode {
       const pair = { ingress: tables.get(ingress) ?? EMPTY_TABLE, egress: tables.get(egress) ?? EMPTY_TABLE };
       this.#lookups.set(revision, new TableLookup(pair));
     }
+  }
+
+  followTenancy(world: World): void {
+    this.#plane.followTenancy(world);
+  }
+
+  /** What the kernel's floor says, from whom to whom and where. */
+  floorRefusal({ from, to, protocol, port }: Flow): string | undefined {
+    const [opener, responder] = [this.ownerOf(from.addr).identity, this.ownerOf(to.addr).identity];
+    const share = { opener, responder, port, protocol };
+    // When one is over is not asked: the plane has taken it away by then.
+    const isShared = (): boolean => this.#kernel.tenantShares.get(share) !== undefined;
+    return judgeRows(this.#endOf(opener), this.#endOf(responder), isShared);
+  }
+
+  #endOf(identity: IdentityId): KernelEnd {
+    const { tenants } = this.#kernel;
+    const reserved = reservedIdentity(identity);
+    if (reserved !== undefined) return { reserved: reserved.name };
+    if (isCidrId(identity)) return { reserved: 'world' };
+    return { row: tenants.get(identity) || tenants.get(RESERVED_IDS.unknown) };
   }
 
   /** The tables that the word of the endpoint at this address names. */

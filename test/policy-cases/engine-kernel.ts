@@ -76,6 +76,7 @@ export class KernelEngine implements Engine {
       return { verdict: 'allow', why: `${hook} let it pass` } as const;
     }
     const { reason } = result;
+    if (reason.startsWith('tenant-')) return { verdict: 'deny', why: `floor, ${hook}: ${reason}` } as const;
     if (reason !== 'policy-egress' && reason !== 'policy-ingress') {
       throw new Error(`${hook} dropped the packet for another reason than policy: ${reason}`);
     }

@@ -1,3 +1,4 @@
+import { namespacedName } from '../../src/base/index.ts';
 import { FakeClock } from '../../src/base/testkit.ts';
 import { OtherNodes } from '../../src/cluster/others-testkit.ts';
 import type { EndpointWords } from '../../src/datapath/index.ts';
@@ -42,7 +43,7 @@ export class NodePlane {
     this.plane = plane;
     this.#o = options;
     this.#clock = clock;
-    const { pods, namespaces, nodes, policies, slices } = plane.intent;
+    const { pods, namespaces, nodes, policies, slices, tenants, services } = plane.intent;
     this.#others = new OtherNodes({ intent: plane.intent, allocator: options.kernel.cluster.join('others', clock) });
     this.#feeds = {
       pods: new TableFeed(pods),
@@ -51,6 +52,8 @@ export class NodePlane {
       nodes: new TableFeed(nodes),
       slices: new TableFeed(slices),
       policies: new TableFeed(policies),
+      tenants: new TableFeed(tenants),
+      services: new TableFeed(services),
     };
     this.#words = (options.maps?.maps ?? options.kernel).words;
   }
@@ -69,6 +72,7 @@ export class NodePlane {
       policy: { enforcement, allowLocalhost },
       cidrSelects,
       kinds: [ENTRIES],
+      ...(world.tenancy === undefined ? {} : { tenancy: world.tenancy.settings }),
     });
     await plane.engine.open();
     return new NodePlane(plane, options, clock);
@@ -102,7 +106,7 @@ export class NodePlane {
     this.#connect(world.pods.filter((pod) => allPods || pod.node === node));
     const { engine, intent } = this.plane;
     intent.nodeSlices.apply({ upserts: [], deletes: [], synced: true });
-    intent.tenants.apply({ upserts: [], deletes: [], synced: true });
+    this.#say(world);
     await settlePlane(kernel, this.plane, this.#others);
     if (isOther) {
       await this.#clock.advance(REST_MS);
@@ -111,6 +115,26 @@ export class NodePlane {
     const { problem } = engine;
     if (problem !== undefined) throw new Error(`the plane of ${node}: ${problem}`);
     this.#expectInForce();
+  }
+
+  /** To a world in which only tenants and their Services are others, past the engine: at once, and at the price of that. */
+  followTenancy(world: World): void {
+    const { floor, shares } = this.plane;
+    this.#say(world);
+    floor.follow(() => undefined);
+    shares.follow(floor.membership, this.#clock.now(), () => undefined);
+  }
+
+  #say({ tenancy }: World): void {
+    const { tenants = [], services = [] } = tenancy ?? {};
+    this.#feeds.tenants.bring(
+      tenants.map((tenant) => [tenant.name, tenant]),
+      (tenant) => tenant,
+    );
+    this.#feeds.services.bring(
+      services.map((service) => [namespacedName(service), service]),
+      (service) => service,
+    );
   }
 
   /** What is not in force is judged otherwise than policies say, and rightly so: not what cases are about. */

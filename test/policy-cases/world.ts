@@ -1,6 +1,15 @@
-import type { FrontendKind, LabelMap, NamedPort, PolicyEntry, PolicyKey } from '../../src/model/index.ts';
+import type {
+  FrontendKind,
+  LabelMap,
+  NamedPort,
+  PolicyEntry,
+  PolicyKey,
+  ServiceSpec,
+  TenantRow,
+} from '../../src/model/index.ts';
 import { type Addr, parseAddr } from '../../src/net/index.ts';
 import type { PolicySettings } from '../../src/policy/index.ts';
+import type { TenancySettings } from '../../src/tenant/index.ts';
 
 export type WorldNode = { readonly name: string; readonly addrs: readonly Addr[]; readonly apiserver: boolean };
 
@@ -31,6 +40,13 @@ export type WorldService = {
   }[];
 };
 
+/** Tenants, and the Services that they share. The settings are those of a plane as long as it lives. */
+export type WorldTenancy = {
+  readonly settings: TenancySettings;
+  readonly tenants: readonly TenantRow[];
+  readonly services: readonly ServiceSpec[];
+};
+
 /** Everything that is true at one step of a case. */
 export type World = {
   readonly settings: PolicySettings;
@@ -39,6 +55,8 @@ export type World = {
   readonly pods: readonly WorldPod[];
   readonly services: readonly WorldService[];
   readonly policies: ReadonlyMap<PolicyKey, readonly PolicyEntry[]>;
+  /** Absent: there is no Tenant. */
+  readonly tenancy?: WorldTenancy;
 };
 
 /** One end of a flow. A host-network pod is its node. */
