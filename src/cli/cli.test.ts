@@ -650,6 +650,9 @@ describe('output', () => {
       { kind: 'flow', flow: { ...without, rules: {}, denial: { ...denial, nearestMiss } } },
       { kind: 'flow', flow: { ...without, rules: {}, denial } },
       { kind: 'flow', flow: { ...without, rules: {}, denial: { ...denial, by: 'enforcement', policies: [] } } },
+      // That the sender may send it is not why the receiver does not get it, whether that is explained or not.
+      { kind: 'flow', flow: { ...without, rules: { egress: 'NetworkPolicy a/out, egress rule 0' }, denial } },
+      { kind: 'flow', flow: { ...without, rules: { egress: 'NetworkPolicy a/out, egress rule 0' } } },
     ];
     const lines = (await membrane(['observe', '--last', '10'])).out.trimEnd().split('\n');
     admin.state.flows = before;
@@ -657,6 +660,8 @@ describe('output', () => {
       'policy-ingress, nearest: NetworkPolicy tenant-a/web wants port 9090',
       'policy-ingress by NetworkPolicy tenant-a/web and 1 more',
       'policy-ingress by policyEnforcement "always"',
+      'policy-ingress by NetworkPolicy tenant-a/web and 1 more',
+      'policy-ingress',
     ]);
   });
 

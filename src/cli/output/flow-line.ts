@@ -1,5 +1,5 @@
 import { namespacedName } from '../../base/index.ts';
-import type { Flow, FlowDenial, FlowEnd } from '../../model/index.ts';
+import type { Direction, Flow, FlowDenial, FlowEnd } from '../../model/index.ts';
 import { escapeText } from './escape.ts';
 import type { Output } from './output.ts';
 
@@ -45,13 +45,16 @@ export function endpointText({ addr, port }: { addr: string; port: number }): st
 
 function why(out: Output, flow: Flow): string {
   const reason = flow.dropReason === undefined ? '' : ` ${out.tone('bad', escapeText(flow.dropReason))}`;
-  const rules = (['egress', 'ingress'] as const).flatMap((direction) => {
-    const rule = flow.rules[direction];
-    return rule === undefined ? [] : [escapeText(rule)];
-  });
-  const by = rules.length === 0 ? '' : ` by ${[...new Set(rules)].join(' and ')}`;
-  return reason + by + (rules.length === 0 && flow.denial !== undefined ? denialText(flow.denial) : '');
+  // What one end allows is not why the other end's policies dropped it.
+  const side = flow.denial?.direction ?? REFUSER[flow.dropReason ?? ''];
+  const sides = side === undefined ? (['egress', 'ingress'] as const) : [side];
+  const rules = sides.flatMap((direction) => flow.rules[direction] ?? []).map(escapeText);
+  if (rules.length > 0) return `${reason} by ${[...new Set(rules)].join(' and ')}`;
+  return reason + (flow.denial === undefined ? '' : denialText(flow.denial));
 }
+
+/** Whose policies refused it. */
+const REFUSER: Readonly<Record<string, Direction>> = { 'policy-egress': 'egress', 'policy-ingress': 'ingress' };
 
 /** Characters of what a rule wants; `-o json` has all of it. */
 const WANTS = 60;

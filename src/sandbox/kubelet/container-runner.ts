@@ -72,7 +72,7 @@ type Refused = Extract<ContainerCommand, { kind: 'refused' }>;
 
 /** One container's life: start, hooks, probes, end, start again as the restart policy wants. */
 export class ContainerRunner {
-  readonly #options: ContainerRunnerOptions;
+  #options: ContainerRunnerOptions;
   readonly #backoff: RestartBackoff;
   readonly #actions: ProbeActions;
   readonly #stopping = new AbortController();
@@ -84,6 +84,8 @@ export class ContainerRunner {
   #gone = new AbortController();
   #target: ExecTarget | undefined;
   #streams: ContainerStreams | undefined;
+  /** Aborted when what is to be run is another image than what runs, or is tried. */
+  #redefined = new AbortController();
 
   constructor(options: ContainerRunnerOptions) {
     this.#options = options;
@@ -116,16 +118,28 @@ export class ContainerRunner {
     this.#policy = policy;
     const signal = AbortSignal.any([until, this.#stopping.signal]);
     while (!signal.aborted) {
+      this.#redefined = new AbortController();
+      const redefined = this.#redefined.signal;
+      const either = AbortSignal.any([signal, redefined]);
       const command = this.#command();
       if (command.kind === 'refused') {
-        await this.#refuse(command, signal);
+        await this.#refuse(command, either);
         continue;
       }
-      const ran = await this.#runOnce(command, signal);
-      if (signal.aborted || isFinal(policy, this.#record.state)) return;
-      await this.#waitForRestart(this.#backoff.next(ran), signal);
+      const ran = await this.#runOnce(command, signal, redefined);
+      if (signal.aborted || (!redefined.aborted && isFinal(policy, this.#record.state))) return;
+      // Another image has failed nothing yet.
+      await this.#waitForRestart(redefined.aborted ? 0 : this.#backoff.next(ran), either);
       if (!signal.aborted) this.#set({ restarts: this.#record.restarts + 1 });
     }
+  }
+
+  /** The one field of a container that may change: what runs is ended, and the new image begun whatever the policy says. */
+  setImage(image: string): void {
+    const { container } = this.#options;
+    if (image === container.image) return;
+    this.#options = { ...this.#options, container: { ...container, image } };
+    this.#redefined.abort();
   }
 
   /** Its preStop hook, its turn, SIGTERM, the grace, SIGKILL; it is not started again. */
@@ -219,7 +233,7 @@ export class ContainerRunner {
   }
 
   /** One start to its end; how long it ran, in ms. */
-  async #runOnce(command: Runnable, signal: AbortSignal): Promise<number> {
+  async #runOnce(command: Runnable, signal: AbortSignal, redefined: AbortSignal): Promise<number> {
     const { host, pod, container, sandbox, files, event, targetOf } = this.#options;
     const cgroup = sandbox.cgroup.child(`c-${container.name}`);
     const started = systemClock.now();
@@ -251,6 +265,9 @@ export class ContainerRunner {
     const process = await host.starts.run(start, { urgent: true });
     if (process === undefined) return 0;
     const name = container.name;
+    const graceMs = pod.spec.terminationGracePeriodSeconds * 1_000;
+    const onRedefined = (): void =>
+      void this.#end({ graceMs, force: host.shutdown }, `Container ${name} definition changed, will be restarted`);
     const running = await process.running;
     if (running) {
       const { privileges, workingDir, env } = command;
@@ -271,7 +288,10 @@ export class ContainerRunner {
         void this.#probe(started, AbortSignal.any([this.#gone.signal, signal, host.shutdown]));
       }
     }
+    redefined.addEventListener('abort', onRedefined, { once: true });
+    if (redefined.aborted) onRedefined();
     const exit = await process.exited;
+    redefined.removeEventListener('abort', onRedefined);
     this.#gone.abort();
     this.#process = undefined;
     this.#target = undefined;

@@ -1,4 +1,4 @@
-import { release } from 'node:os';
+import { availableParallelism, release, totalmem } from 'node:os';
 import { errorMessage, type Logger } from '../../base/index.ts';
 import type { ApiStore } from '../apiserver/index.ts';
 import { rfc3339, rfc3339Micro } from '../client/index.ts';
@@ -27,6 +27,13 @@ function nodeObject(node: NodePlace) {
   };
 }
 
+/** What the machine has, for whoever reads it: it is shared by all nodes, and nothing is held back of it. */
+const CAPACITY = {
+  cpu: String(availableParallelism()),
+  memory: `${Math.floor(totalmem() / 1_024)}Ki`,
+  pods: String(MAX_PODS),
+};
+
 const NETWORK_NOT_READY = 'container runtime network not ready: the CNI plugin does not answer STATUS';
 
 export function nodeStatus(node: NodePlace, ready: boolean, now: string, since: string) {
@@ -43,8 +50,8 @@ export function nodeStatus(node: NodePlace, ready: boolean, now: string, since: 
       { type: 'InternalIP', address: node.ip },
       { type: 'Hostname', address: node.name },
     ],
-    capacity: { pods: String(MAX_PODS) },
-    allocatable: { pods: String(MAX_PODS) },
+    capacity: CAPACITY,
+    allocatable: CAPACITY,
     conditions: [
       condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
       condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
@@ -57,7 +64,7 @@ export function nodeStatus(node: NodePlace, ready: boolean, now: string, since: 
       kernelVersion: release(),
       osImage: 'this machine',
       containerRuntimeVersion: 'membrane-sandbox://1',
-      kubeletVersion: 'v1.33.0',
+      kubeletVersion: 'v1.32.0',
       kubeProxyVersion: '',
       operatingSystem: 'linux',
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,

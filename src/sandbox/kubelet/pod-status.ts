@@ -177,7 +177,6 @@ export function podStatus(
     ...(pod.spec.ephemeralContainers.length > 0 && {
       ephemeralContainerStatuses: pod.spec.ephemeralContainers.map((c) => containerStatus(c, recordOf(record, c))),
     }),
-    qosClass: 'BestEffort',
   };
   return { status, conditions: kept };
 }

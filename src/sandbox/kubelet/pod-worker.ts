@@ -51,7 +51,7 @@ export class PodWorker {
     this.update(pod);
   }
 
-  /** A new version of the object: its deletion matters, its deadline, its ephemeral containers, and what its files are made of; the rest of the spec does not change. */
+  /** A new version of the object: its deletion matters, its deadline, its images, its ephemeral containers, and what its files are made of; the rest of the spec does not change. */
   update(pod: Pod): void {
     const { labels, annotations } = this.#pod.metadata;
     const { activeDeadlineSeconds } = pod.spec;
@@ -64,6 +64,7 @@ export class PodWorker {
       this.#host.objects.tell(pod);
     }
     if (pod.metadata.deletionTimestamp === undefined) {
+      for (const { name, image } of specContainers(pod)) this.#runners.get(name)?.setImage(image);
       this.#startEphemeral?.();
       return;
     }
@@ -243,7 +244,9 @@ export class PodWorker {
     await turn;
   }
 
-  #runner(container: Container): ContainerRunner {
+  #runner({ name }: Container): ContainerRunner {
+    const container = specContainers(this.#pod).find((one) => one.name === name);
+    if (container === undefined) throw new Error(`no container ${name} in ${podKey(this.#pod)}`);
     const runner = new ContainerRunner({
       host: this.#host,
       pod: this.#pod,
@@ -255,7 +258,7 @@ export class PodWorker {
       onChange: () => this.#publish(),
       event: (type, reason, message) => this.#event(type, reason, message),
     });
-    this.#runners.set(container.name, runner);
+    this.#runners.set(name, runner);
     return runner;
   }
 
@@ -330,4 +333,8 @@ export class PodWorker {
     const { namespace, name, uid } = this.#pod.metadata;
     this.#host.events.record({ kind: 'Pod', namespace, name, uid }, { type, reason, message });
   }
+}
+
+function specContainers({ spec }: Pod): readonly Container[] {
+  return [...spec.initContainers, ...spec.containers, ...spec.ephemeralContainers];
 }

@@ -330,6 +330,25 @@ describe('a container', () => {
     );
   });
 
+  it('is started again when its image changes, whatever it is that it does', async () => {
+    const resources = { requests: { cpu: '10m' }, limits: { cpu: '20m', memory: '8Mi' } };
+    const runs = { name: 'runs', ...sh('sleep 100000'), image: 'old/one', resources };
+    await start('changing', [runs, { name: 'ends', ...sh('exit 3') }, { name: 'absent', image: 'old/none' }], {
+      restartPolicy: 'Never',
+    });
+    await described('changing', /Reason:\s+ErrImageNeverPull/, /Exit Code:\s+3/, /QoS Class:\s+Burstable/);
+    await succeeds('set', 'image', 'pod/changing', 'runs=new/one', 'ends=new/two', 'absent=busybox');
+    await described(
+      'changing',
+      /Image:\s+new\/one\s[\s\S]*State:\s+Running[\s\S]*Restart Count:\s+1[\s\S]*Image:\s+new\/two/,
+      /Image:\s+busybox\s[\s\S]*Exit Code:\s+0/,
+      /Normal\s+Killing\s.*Container runs definition changed, will be restarted/,
+    );
+    const status = await succeeds('get', 'pod', 'changing', '-o', 'jsonpath={..restartCount}');
+    expect(status.split(' ').toSorted()).toEqual(['0', '0', '1']);
+    expect(await succeeds('describe', 'node')).toMatch(/cpu\s+\d+m \(\d+%\)/);
+  });
+
   it('is asked by its node, through a policy that denies all, with the headers of its probe', async () => {
     const deny = {
       apiVersion: 'networking.k8s.io/v1',

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { invalid } from '../../../model/index.ts';
 import { addrValue, Prefix, parseAddr } from '../../../net/index.ts';
-import { ensureObject, isObject, listAt, numberAt, stringAt } from '../json.ts';
+import { at, ensureObject, isObject, listAt, numberAt, objectAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { invalidObject } from '../validate/invalid-object.ts';
 import { NumberPool, staticBand } from './number-pool.ts';
@@ -98,11 +98,15 @@ export class ServiceAddresses {
     const taken = new Set<number>();
     // Ports of one number and different protocols share their node port, as the real server has it.
     const shared = new Map<number, number>();
+    const spec = objectAt(service, 'spec');
+    // A balancer that reaches pods by itself: what was given before stays, and what is asked for is given.
+    const needed = stringAt(spec, 'type') !== 'LoadBalancer' || at(spec, 'allocateLoadBalancerNodePorts') !== false;
     for (const [index, port] of listAt(service, 'spec', 'ports').entries()) {
       if (!isObject(port)) continue;
       const own = numberAt(port, 'port') ?? 0;
       const before = oldByPort.get(`${stringAt(port, 'protocol')}/${numberAt(port, 'port')}`);
       const asked = numberAt(port, 'nodePort') || numberAt(before, 'nodePort') || shared.get(own) || 0;
+      if (asked === 0 && !needed) continue;
       const number = asked === 0 ? this.#freePort(service, taken) : asked;
       const field = `spec.ports[${index}].nodePort`;
       if (!this.#ports.covers(number)) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type JsonObject, listAt, stringAt } from '../json.ts';
+import { at, type JsonObject, listAt, stringAt } from '../json.ts';
 import { PODS, POLICIES, podOf, policyOf, TestServer } from '../testkit.ts';
 
 const ingress = (rule: JsonObject): JsonObject => ({ podSelector: {}, ingress: [rule] });
@@ -461,6 +461,21 @@ describe('Service', () => {
     await using api = await TestServer.start();
     const { body } = await api.post(SERVICES, { metadata: { name: 'a' }, spec: { ports: [{ port: 80 }], ...spec } });
     expect(body['spec']).toMatchObject(expected);
+  });
+
+  test('has no node ports that its balancer does without, and keeps those that were asked for', async () => {
+    await using api = await TestServer.start();
+    const ports = [
+      { name: 'a', port: 80 },
+      { name: 'b', port: 81, nodePort: 30_100 },
+    ];
+    const spec = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false, ports };
+    const nodePorts = ({ body }: { body: JsonObject }) => listAt(body, 'spec', 'ports').map((p) => at(p, 'nodePort'));
+    expect(nodePorts(await api.post(SERVICES, { metadata: { name: 'a' }, spec }))).toEqual([undefined, 30_100]);
+    const change = async (to: JsonObject) => nodePorts(await api.patch(`${SERVICES}/a`, 'merge', { spec: to }));
+    const given = await change({ allocateLoadBalancerNodePorts: true });
+    expect(given).toEqual([expect.any(Number), 30_100]);
+    expect(await change({ allocateLoadBalancerNodePorts: false })).toEqual(given);
   });
 
   test('has a port for health checks while its external policy is Local', async () => {
