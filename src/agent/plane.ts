@@ -26,6 +26,7 @@ export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers):
     nodeName: config.nodeName,
     clusterName: config.clusterName,
     nodeAddresses: () => kernel.addresses.all,
+    sendsAs: config.routing === 'tunnel' ? kernel.uplink.addr : undefined,
     maps: {
       endpoints: endpointsMap(maps),
       ipcache: ipcacheMap(maps),

@@ -1,13 +1,14 @@
 import { type Logger, namespacedName } from '../base/index.ts';
 import type { ClusterNumbers, LabelRule } from '../identity/index.ts';
 import type { PodRow } from '../model/index.ts';
-import type { Prefix } from '../net/index.ts';
+import type { Addr, Prefix } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import { AddressBook } from './address-book.ts';
 import { ApiServers } from './api-servers.ts';
 import type { IdentityRow } from './identity-row.ts';
 import type { Intent } from './intent.ts';
 import type { ObjectProblems } from './object-problems.ts';
+import { OwnNode } from './own-node.ts';
 import { PeerFollower } from './peer-follower.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { isRunAs } from './pod-workload.ts';
@@ -24,6 +25,9 @@ export type ClusterOptions = {
   readonly problems: ObjectProblems;
   /** Of this node. */
   readonly nodeName: string;
+  /** Under which address packets go through the tunnel to other nodes; undefined: there is none. */
+  readonly sendsAs?: Addr | undefined;
+  readonly nodeAddresses: () => readonly Addr[];
   readonly clusterName: string;
   readonly labelRules?: readonly LabelRule[] | undefined;
   readonly cidrSelects: readonly ('pods' | 'nodes')[];
@@ -42,6 +46,7 @@ export class Cluster {
   readonly book: AddressBook;
   readonly elsewhere: PodsElsewhere;
   readonly rangeProblems: RangeProblems;
+  readonly ownNode: OwnNode;
   readonly #repository: PolicyRepository;
   readonly #refused: RefusedPods;
   readonly #peers: PeerFollower;
@@ -62,7 +67,8 @@ export class Cluster {
     const owners = new RangeOwners();
     this.elsewhere = new PodsElsewhere({ intent, numbers: allocator, book, owners, problems, nodeName });
     this.rangeProblems = new RangeProblems({ intent, owners, problems, nodeName });
-    const { podCIDR, remembered } = options;
+    const { podCIDR, remembered, sendsAs, nodeAddresses: addresses } = options;
+    this.ownNode = new OwnNode({ intent, problems, nodeName, sendsAs, addresses });
     const { elsewhere } = this;
     this.#ranges = new RangeFollower({ intent, elsewhere, owners, book, podCIDR, ...(remembered && { remembered }) });
   }
@@ -76,6 +82,7 @@ export class Cluster {
     this.#ranges.follow(now);
     this.#apiServers.follow();
     this.rangeProblems.follow();
+    this.ownNode.follow();
   }
 
   /** The row of the pod that a runtime runs under this name, if it is the one that the API knows. */

@@ -10,6 +10,7 @@ export { livingAddresses } from './living-addresses.ts';
 export { isSliceOf, planSlices, type SliceContent } from './node-slices.ts';
 export { tunnelOf } from './node-tunnel.ts';
 export { type ObjectProblem, ObjectProblems, type ObjectSubject } from './object-problems.ts';
+export type { OwnNode } from './own-node.ts';
 export type { PodIdentities } from './pod-identities.ts';
 export { podRangesOf } from './pod-ranges.ts';
 export { isRunAs } from './pod-workload.ts';

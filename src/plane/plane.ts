@@ -58,6 +58,8 @@ export type PlaneOptions = {
   readonly clusterName: string;
   /** IPv4 addresses of the node's devices now. */
   readonly nodeAddresses: () => readonly Addr[];
+  /** Under which address packets go through the tunnel to other nodes; undefined: there is none. */
+  readonly sendsAs?: Addr | undefined;
   readonly maps: PlaneMaps;
   /** Rows that the ipcache has room for. */
   readonly ipcacheRows: number;
@@ -146,6 +148,8 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     repository,
     problems,
     nodeName,
+    sendsAs: options.sendsAs,
+    nodeAddresses,
     clusterName: options.clusterName,
     labelRules: options.labelRules,
     cidrSelects,

@@ -27,7 +27,7 @@ import type {
   VerifyRequest,
   VerifyView,
 } from '../../api/index.ts';
-import type { AddressBook, Intent, PodIdentities, PodsElsewhere, RangeProblems } from '../../cluster/index.ts';
+import type { AddressBook, Intent, OwnNode, PodIdentities, PodsElsewhere, RangeProblems } from '../../cluster/index.ts';
 import {
   type Config,
   conntrackMap,
@@ -89,6 +89,7 @@ export type AdminOptions = {
   readonly book: AddressBook;
   readonly elsewhere: PodsElsewhere;
   readonly rangeProblems: Pick<RangeProblems, 'found'>;
+  readonly ownNode: Pick<OwnNode, 'problems'>;
   /** What of the ways of this node's own processes to pods of other nodes is not there. */
   readonly ways: () => string | undefined;
   readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
@@ -362,6 +363,7 @@ export class Admin implements AdminApi {
       `${size} of pods and nodes elsewhere`,
     );
     add('ranges', rangeTexts(this.#o.rangeProblems.found), 'of pods, services and nodes meet nowhere');
+    add('node', this.#o.ownNode.problems, 'other nodes find it where it is');
     const ways = this.#o.ways();
     add('routing', ways === undefined ? [] : [ways], ROUTING[this.#o.config.routing]);
     const { problem: untold, slices } = this.#o.teller;

@@ -41,7 +41,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   const { config, kernel, registry, state, clock, log } = node;
   const { plane, endpoints, services, upkeep, hub, objects } = parts;
   const { reflection } = objects;
-  const { identities, book, elsewhere, rangeProblems } = plane.cluster;
+  const { identities, book, elsewhere, rangeProblems, ownNode } = plane.cluster;
   const { maps, words } = kernel;
   registerAgentMetrics(registry, { ...plane, maps, book, elsewhere, collection: upkeep.collection, hub, reflection });
   const version = await packageVersion();
@@ -56,6 +56,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     book,
     elsewhere,
     rangeProblems,
+    ownNode,
     ways: parts.ways,
     teller: objects.teller,
     reflection,
