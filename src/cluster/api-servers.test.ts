@@ -136,3 +136,25 @@ test('nobody else becomes one, nor by a slice that anybody may write', () => {
   expect(['172.18.0.3', '192.0.2.7'].map(nobody)).toEqual([NODE, undefined]);
   expect(repository.cidrs.size).toBe(0);
 });
+
+test('says where API servers answer, by whom their addresses are of, and as long as it is so', () => {
+  const { intent, servers, follow } = world();
+  const ports = [{ name: 'https', protocol: 'TCP', port: 6443 }] as const;
+  const set = (...addresses: string[]): void => {
+    intent.slices.set({ ...slice('kubernetes', ...addresses), ports });
+    follow();
+  };
+  const responders = () => servers.ends.map(({ responder }) => responder);
+  set('172.18.0.2', '172.18.0.3', '172.18.1.3');
+  expect(servers.ends).toEqual([
+    { responder: RESERVED_IDS.host, protocol: 'TCP', port: 6443 },
+    { responder: SERVER, protocol: 'TCP', port: 6443 },
+  ]);
+  const before = servers.ends;
+  set('172.18.0.3', '172.18.0.2');
+  expect(servers.ends, 'the same array while it is so').toBe(before);
+  set('203.0.113.7');
+  expect(responders().map(isCidrId), 'outside').toEqual([true]);
+  set('10.244.1.2', '10.244.1.9', '10.96.0.1');
+  expect(responders(), 'pods and services are none, whoever says so').toEqual([]);
+});

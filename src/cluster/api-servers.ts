@@ -1,4 +1,6 @@
 import { namespacedName } from '../base/index.ts';
+import { RESERVED_IDS } from '../identity/index.ts';
+import type { IdentityId, ServicePort } from '../model/index.ts';
 import { type Addr, isAddr, Prefix, parseAddr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { TableReader } from '../table/index.ts';
@@ -11,10 +13,17 @@ import type { Intent } from './intent.ts';
  */
 const KEPT = namespacedName({ namespace: 'default', name: 'kubernetes' });
 
+/** Where one answers: whom its address is of, as the datapath has it. */
+export type ApiServerEnd = {
+  readonly responder: IdentityId;
+  readonly protocol: ServicePort['protocol'];
+  readonly port: number;
+};
+
 export type ApiServersOptions = {
   readonly intent: Pick<Intent, 'slices' | 'nodes'>;
   readonly book: Pick<AddressBook, 'setApiServers' | 'ownerOf' | 'rangeOf'>;
-  readonly repository: Pick<PolicyRepository, 'setApiServers'>;
+  readonly repository: Pick<PolicyRepository, 'setApiServers' | 'cidrs'>;
   readonly nodeName: string;
 };
 
@@ -28,10 +37,16 @@ export class ApiServers {
   readonly #o: ApiServersOptions;
   readonly #reader: TableReader;
   #addrs: readonly Addr[] = [];
+  #ends: readonly ApiServerEnd[] = [];
 
   constructor(options: ApiServersOptions) {
     this.#o = options;
     this.#reader = options.intent.slices.reader();
+  }
+
+  /** Where they answer, sorted; the same array until it is elsewhere. Whoever has an address of the cluster's pods is none. */
+  get ends(): readonly ApiServerEnd[] {
+    return this.#ends;
   }
 
   /** After whatever says whose addresses are. There are as many as API servers: all are looked at each time. */
@@ -51,5 +66,21 @@ export class ApiServers {
     const isOutside = (addr: Addr) =>
       book.ownerOf(addr) === undefined && book.rangeOf(addr) === undefined && !own.includes(addr);
     repository.setApiServers(this.#addrs.filter(isOutside).map((addr) => Prefix.host(addr)));
+    const whose = (addr: Addr): IdentityId | undefined => {
+      if (own.includes(addr)) return RESERVED_IDS.host;
+      if (isOutside(addr)) return repository.cidrs.of(addr)?.id;
+      return book.ownerOf(addr)?.owner.kind === 'node' ? RESERVED_IDS['kube-apiserver'] : undefined;
+    };
+    this.#setEnds(this.#addrs.map(whose).filter((id) => id !== undefined));
+  }
+
+  #setEnds(responders: readonly IdentityId[]): void {
+    const ports = this.#o.intent.slices.get(KEPT)?.ports ?? [];
+    const ends = Array.from(new Set(responders))
+      .sort((a, b) => a - b)
+      .flatMap((responder) =>
+        ports.flatMap(({ protocol, port }) => (port === null ? [] : [{ responder, protocol, port }])),
+      );
+    if (JSON.stringify(ends) !== JSON.stringify(this.#ends)) this.#ends = ends;
   }
 }

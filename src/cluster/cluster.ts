@@ -4,7 +4,7 @@ import type { PodRow } from '../model/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import { AddressBook } from './address-book.ts';
-import { ApiServers } from './api-servers.ts';
+import { type ApiServerEnd, ApiServers } from './api-servers.ts';
 import type { IdentityRow } from './identity-row.ts';
 import type { Intent } from './intent.ts';
 import type { ObjectProblems } from './object-problems.ts';
@@ -83,6 +83,11 @@ export class Cluster {
     this.#apiServers.follow();
     this.rangeProblems.follow();
     this.ownNode.follow();
+  }
+
+  /** Where API servers answer; the same array until it is elsewhere. */
+  get apiServers(): readonly ApiServerEnd[] {
+    return this.#apiServers.ends;
   }
 
   /** The row of the pod that a runtime runs under this name, if it is the one that the API knows. */

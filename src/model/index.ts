@@ -156,6 +156,7 @@ export {
 } from './service.ts';
 export {
   NO_LIMITS,
+  type SelectedSystemService,
   SYSTEM_SERVICES,
   type SystemService,
   TENANT_NODES,

@@ -63,8 +63,10 @@ export const NO_LIMITS: TenantLimits = {
   policyRows: undefined,
 };
 
-export const SYSTEM_SERVICES = ['dns'] as const;
+export const SYSTEM_SERVICES = ['dns', 'apiserver'] as const;
 export type SystemService = (typeof SYSTEM_SERVICES)[number];
+/** Those that a Service with a selector stands for; of API servers they themselves say where they answer. */
+export type SelectedSystemService = Exclude<SystemService, 'apiserver'>;
 
 /** What is kept of a Tenant. */
 export type TenantRow = ObjectRow & {

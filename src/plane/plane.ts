@@ -173,7 +173,13 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     named: () => words.entries().map(([, { revision }]) => revision),
   });
   const { systemServices } = options.tenancy;
-  const shares = new Shares({ intent, numbers: allocator, map: maps.tenantShares, systemServices });
+  const shares = new Shares({
+    intent,
+    numbers: allocator,
+    map: maps.tenantShares,
+    systemServices,
+    apiServers: () => cluster.apiServers,
+  });
   await shares.load();
   const engine = new Engine({
     cluster,

@@ -19,10 +19,14 @@ export type FloorQuestion = {
  * The floor's answer about a new connection, as its users are told it; undefined: policy decides. Says the same as
  * bpf/lib/tenant.h in other words, on purpose.
  */
-export function askFloor(
-  { opener, responder, isShared = () => false }: FloorQuestion,
-  membership: Membership,
-): FloorRefusal | undefined {
+export function askFloor(question: FloorQuestion, membership: Membership): FloorRefusal | undefined {
+  const { isShared = () => false } = question;
+  const refusal = askUnshared(question, membership);
+  // What is closed shares nothing.
+  return refusal === undefined || refusal.reason === 'tenant-closed' || !isShared() ? refusal : undefined;
+}
+
+function askUnshared({ opener, responder }: FloorQuestion, membership: Membership): FloorRefusal | undefined {
   const from = sideOf(opener, membership);
   const to = sideOf(responder, membership);
   if (from.kind !== 'pod' && to.kind !== 'pod') return undefined;
@@ -32,10 +36,7 @@ export function askFloor(
       return { reason: 'tenant-closed', text: side.belonging.why };
     }
   }
-  if (from.kind === 'pod' && to.kind === 'pod') {
-    const refusal = between(from.belonging, to.belonging, membership);
-    return refusal !== undefined && isShared() ? undefined : refusal;
-  }
+  if (from.kind === 'pod' && to.kind === 'pod') return between(from.belonging, to.belonging, membership);
   const opens = from.kind === 'pod';
   const pod = opens ? from : to;
   const other = opens ? to : from;

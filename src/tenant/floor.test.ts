@@ -80,6 +80,11 @@ test('the rows of the kernel, what users are told and the documentation say the 
       const told = askFloor({ opener: identityOf(from), responder: identityOf(to) }, membership);
       expect(told === undefined).toBe(wanted);
       expect(judgeRows(kernel(from), kernel(to))).toBe(told?.reason);
+      const shared = askFloor(
+        { opener: identityOf(from), responder: identityOf(to), isShared: () => true },
+        membership,
+      );
+      expect(judgeRows(kernel(from), kernel(to), () => true)).toBe(shared?.reason);
       refused += wanted ? 0 : 1;
     }),
     { numRuns: 20_000 },

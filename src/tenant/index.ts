@@ -4,5 +4,5 @@ export { type Belonging, Membership, type TenancySettings } from './membership.t
 export { SYSTEM_TENANT, tenantNumber } from './number.ts';
 export { tenancySchema } from './settings.ts';
 export { tenantShareOf } from './share.ts';
-export { type Imported, importedBy, type Share, type ShareKey, shareKey } from './sharing.ts';
+export { type Imported, importedBy, type Share, type SharedEnd, type ShareKey, shareKey } from './sharing.ts';
 export { type ClaimStanding, claimStanding } from './standing.ts';

@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../base/index.ts';
-import type { SystemService, TenantRow } from '../model/index.ts';
+import type { SelectedSystemService, TenantRow } from '../model/index.ts';
 import { SYSTEM_TENANT, tenantNumber } from './number.ts';
 
 export type TenancySettings = {
@@ -8,7 +8,7 @@ export type TenancySettings = {
   /** The cluster's own, by name: no Tenant can claim them. */
   readonly systemNamespaces: readonly string[];
   /** Services of these that tenants may use. */
-  readonly systemServices: Readonly<Record<SystemService, NamespacedName>>;
+  readonly systemServices: Readonly<Record<SelectedSystemService, NamespacedName>>;
 };
 
 /** Whose a namespace is. */

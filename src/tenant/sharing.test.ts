@@ -61,9 +61,10 @@ type Said = {
   readonly tenants: readonly TenantRow[];
   readonly services: readonly ServiceSpec[];
   readonly pods: readonly PodIdentity[];
+  readonly apiServers?: SharingWorld['apiServers'];
 };
 
-function worldOf({ tenants, services, pods }: Said): SharingWorld {
+function worldOf({ tenants, services, pods, apiServers }: Said): SharingWorld {
   const settings = { unassigned: 'Open', systemNamespaces: ['kube-system'], systemServices: SYSTEM_SERVICES } as const;
   const membership = new Membership(tenants, settings);
   const byKey = new Map(services.map((one) => [namespacedName(one), one]));
@@ -81,6 +82,7 @@ function worldOf({ tenants, services, pods }: Said): SharingWorld {
           }),
       ),
     systemServices: SYSTEM_SERVICES,
+    apiServers,
     now: NOW,
   };
 }
@@ -221,6 +223,19 @@ test('the DNS of the cluster is for tenants that say so', () => {
   const tenants = [{ ...shop, imports: [], systemServices: ['dns'] as const }];
   expect(sharesOf({ tenants, pods, services: [dns] })).toEqual(['300>600:53/UDP', '301>600:53/UDP']);
   expect(sharesOf({ tenants: [{ ...shop, imports: [] }], pods, services: [dns] })).toEqual([]);
+});
+
+test('API servers are for tenants that say so, where they say that they answer', () => {
+  const apiServers = [
+    { responder: identityId(7), protocol: 'TCP', port: 6443 },
+    { responder: identityId(1), protocol: 'TCP', port: 6443 },
+  ] as const;
+  const tenants = [{ ...shop, imports: [], systemServices: ['apiserver'] as const }];
+  const wanted = ['300>1:6443/TCP', '300>7:6443/TCP', '301>1:6443/TCP', '301>7:6443/TCP'];
+  expect(sharesOf({ tenants, apiServers })).toEqual(wanted);
+  expect(sharesOf({ tenants: [{ ...shop, imports: [] }], apiServers })).toEqual([]);
+  expect(problemOf({ tenants, apiServers: [] })).toBe('system service apiserver: no API server says where it answers');
+  expect(problemOf({ tenants }), 'who cannot tell says nothing').toBeUndefined();
 });
 
 test('says what the documentation says, in 10,000 worlds', () => {

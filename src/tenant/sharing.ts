@@ -5,12 +5,11 @@ import type {
   PodIdentity,
   ServicePort,
   ServiceSpec,
-  SystemService,
   TenantExport,
   TenantImport,
   TenantRow,
 } from '../model/index.ts';
-import type { Membership } from './membership.ts';
+import type { Membership, TenancySettings } from './membership.ts';
 
 /** These pods may open to this port of those: both tenants say so. */
 export type Share = {
@@ -22,6 +21,9 @@ export type Share = {
   /** Milliseconds since the epoch, from which it is over; undefined: it has no end. */
   readonly expires: number | undefined;
 };
+
+/** A port of somebody. */
+export type SharedEnd = Pick<Share, 'responder' | 'protocol' | 'port'>;
 
 export type ShareKey = Omit<Share, 'expires'>;
 
@@ -35,7 +37,9 @@ export type SharingWorld = {
   /** Namespaces with identities that are the tenant's. */
   readonly namespacesOf: (tenant: string) => Iterable<string>;
   /** Services of the cluster's own that tenants may use. */
-  readonly systemServices: Readonly<Record<SystemService, NamespacedName>>;
+  readonly systemServices: TenancySettings['systemServices'];
+  /** Where API servers answer; undefined: it is not known here. */
+  readonly apiServers: readonly SharedEnd[] | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 };
@@ -75,6 +79,11 @@ export function importedBy(tenant: TenantRow, world: SharingWorld): Imported {
     }
   }
   for (const name of tenant.systemServices) {
+    if (name === 'apiserver') {
+      const problem = addApiServers(tenant, world, shares);
+      if (problem !== undefined) problems.push(`system service ${name}: ${problem}`);
+      continue;
+    }
     const service = world.systemServices[name];
     const exported = { name, service, ports: undefined, to: [], expires: undefined };
     services.add(service);
@@ -84,6 +93,17 @@ export function importedBy(tenant: TenantRow, world: SharingWorld): Imported {
   if (shares.size <= MOST_SHARES) return { shares, services, problems, nextEnd: nextEndOf(shares) };
   const problem = `its imports need ${shares.size} rows, and a tenant may have ${MOST_SHARES}: none holds`;
   return { ...NOTHING, services, problems: [...problems, problem] };
+}
+
+/** All its pods, to where API servers say that they answer: on nodes and outside, whatever the boundary says of those. */
+function addApiServers(tenant: TenantRow, world: SharingWorld, shares: Map<string, Share>): string | undefined {
+  if (world.apiServers?.length === 0) return 'no API server says where it answers';
+  for (const own of world.namespacesOf(tenant.name)) {
+    for (const { id } of world.identitiesOf(own)) {
+      for (const end of world.apiServers ?? []) add(shares, { ...end, opener: id, expires: undefined });
+    }
+  }
+  return undefined;
 }
 
 function nextEndOf(shares: ReadonlyMap<string, Share>): number {

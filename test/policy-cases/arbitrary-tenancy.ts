@@ -3,6 +3,7 @@ import type { NamespacedName } from '../../src/base/index.ts';
 import { namespacedName } from '../../src/base/index.ts';
 import {
   type ServiceSpec,
+  SYSTEM_SERVICES,
   TENANT_NODES,
   TENANT_WORLDS,
   type TenantExport,
@@ -61,7 +62,7 @@ const tenant = (name: string, home: string, other: string): fc.Arbitrary<TenantR
         selector: (one) => one.name,
       }),
       imports: fc.array(imported(other), { minLength: 1, maxLength: 4 }),
-      systemServices: fc.subarray<'dns'>(['dns']),
+      systemServices: fc.subarray([...SYSTEM_SERVICES]),
       state: fc.oneof(
         { weight: 20, arbitrary: fc.constant('here') },
         { weight: 3, arbitrary: fc.constantFrom('leaving', 'closed', 'unclear') },
@@ -117,6 +118,7 @@ const arbitrarySettings: fc.Arbitrary<TenancySettings> = fc.record({
 /** `choice`: 0 leaves the flow as it is; others lead it to a port of a Service of its namespace, where there is one. */
 function serviceFlow(flow: Flow, { services }: WorldTenancy, choice: number): Flow {
   const { to } = flow;
+  if (to.kind === 'node' && choice > 3) return { ...flow, protocol: PROTOCOL_NUMBERS.TCP, port: 6443 };
   if (to.kind !== 'pod' || choice === 0) return flow;
   const ports = services.filter(({ namespace }) => namespace === to.pod.namespace).flatMap((one) => one.ports);
   const { protocol, port = 0, targetPort = port } = ports[choice % ports.length] ?? {};

@@ -41,10 +41,15 @@ export function askOracle(said: FloorSaid, from: FloorEnd, to: FloorEnd, at: Flo
   }
   const owner = a ?? b;
   if (typeof owner !== 'object') return 'open';
-  const { world, nodes } = owner.boundary;
+  const isApiServer = 'reserved' in to && to.reserved === 'kube-apiserver' && at.protocol === 'TCP' && at.port === 6443;
+  const answer = askOutside(owner, from, to);
+  return answer === 'refused' && isApiServer && owner.systemServices.includes('apiserver') ? 'shared' : answer;
+}
+
+function askOutside({ boundary: { world, nodes } }: TenantRow, from: FloorEnd, to: FloorEnd): FloorAnswer {
   const other = 'reserved' in from ? from.reserved : 'reserved' in to ? to.reserved : 'world';
   if (other === 'world' || other === 'unmanaged') return world === 'Open' ? 'open' : 'refused';
-  return nodes === 'Open' || (a === undefined && world === 'Open') ? 'open' : 'refused';
+  return nodes === 'Open' || ('reserved' in from && world === 'Open') ? 'open' : 'refused';
 }
 
 type Owner = TenantRow | 'system' | 'nobody' | 'closed';

@@ -53,7 +53,7 @@ const spec = z.strictObject({
   systemServices: z
     .array(z.enum(SYSTEM_SERVICES))
     .nullish()
-    .transform((list) => list ?? SYSTEM_SERVICES),
+    .transform((list) => list ?? ['dns' as const]),
   limits: limits.prefault({}),
   mode: z.literal('Enforce').default('Enforce'),
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type NamespacedName, namespacedName } from '../../base/index.ts';
-import { namespaceRow, podRow } from '../../cluster/samples.ts';
-import type { ServiceSpec, TenantExport, TenantRow } from '../../model/index.ts';
+import { namespaceRow, nodeRow, podRow } from '../../cluster/samples.ts';
+import { RESERVED_IDS } from '../../identity/index.ts';
+import type { ServiceSpec, SliceSpec, TenantExport, TenantRow } from '../../model/index.ts';
 import { tenantRow } from '../../tenant/testkit.ts';
 import { FakeKernel, fakeNode } from '../testkit.ts';
 
@@ -159,5 +160,36 @@ describe('the shares of a node', () => {
     await node.shares.doubt(node.clock.now());
     await node.settle();
     expect((await tenantShares.entries())[0]?.[1].until).toBeGreaterThan(0);
+  });
+
+  it('of API servers are where these say that they answer, and go with them', async () => {
+    const node = await twoTenants();
+    node.put(node.intent.tenants, { ...shop, imports: [], systemServices: ['apiserver'] });
+    const slice = (address: string): SliceSpec => ({
+      uid: 'k',
+      namespace: 'default',
+      name: 'kubernetes',
+      service: 'kubernetes',
+      addressType: 'IPv4',
+      ports: [{ name: 'https', protocol: 'TCP', port: 6443 }],
+      endpoints: [
+        { address, ready: true, serving: true, terminating: false, nodeName: '', pod: '', zones: [], nodes: [] },
+      ],
+    });
+    await node.settle();
+    expect(node.shares.problemsOf('shop')).toEqual(['system service apiserver: no API server says where it answers']);
+    node.put(node.intent.nodes, nodeRow('node-2', ['172.18.0.3'], []));
+    node.intent.slices.set(slice('172.18.0.3'));
+    await node.settle();
+    const row = { opener: idOf(node, front), responder: RESERVED_IDS['kube-apiserver'], port: 6443, protocol: 6 };
+    expect(await rows(node)).toEqual([row]);
+    const before = words(node);
+    node.intent.slices.delete('default/kubernetes' as NamespacedName);
+    await node.settle();
+    expect(await rows(node)).toEqual([]);
+    expect(
+      words(node).some((revision) => before.includes(revision)),
+      'who is connected is judged anew',
+    ).toBe(false);
   });
 });

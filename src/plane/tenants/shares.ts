@@ -2,16 +2,27 @@ import { isMembraneError, type NamespacedName, nameParts } from '../../base/inde
 import type { Intent } from '../../cluster/index.ts';
 import { monotonicTick, type TenantSharesMap } from '../../datapath/index.ts';
 import type { ClusterNumbers } from '../../identity/index.ts';
-import { type PodIdentity, type SystemService, TICK_BITS } from '../../model/index.ts';
+import { IDENTITY_CLUSTER_MAX, IDENTITY_CLUSTER_MIN, type PodIdentity, TICK_BITS } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
 import type { TableReader } from '../../table/index.ts';
-import { type Imported, importedBy, type Membership, type Share, type ShareKey, shareKey } from '../../tenant/index.ts';
+import {
+  type Imported,
+  importedBy,
+  type Membership,
+  type Share,
+  type SharedEnd,
+  type ShareKey,
+  shareKey,
+  type TenancySettings,
+} from '../../tenant/index.ts';
 
 export type SharesOptions = {
   readonly intent: Pick<Intent, 'tenants' | 'services'>;
   readonly numbers: Pick<ClusterNumbers, 'known' | 'get'>;
   readonly map: TenantSharesMap;
-  readonly systemServices: Readonly<Record<SystemService, NamespacedName>>;
+  readonly systemServices: TenancySettings['systemServices'];
+  /** Where API servers answer; another array when it is elsewhere. */
+  readonly apiServers: () => readonly SharedEnd[];
 };
 
 const TICK_MS = 2 ** TICK_BITS / 1e6;
@@ -25,6 +36,8 @@ const rowKey = ({ opener, responder, port, protocol }: ShareKey) => ({
   port,
   protocol: PROTOCOL_NUMBERS[protocol],
 });
+
+const isPodNumber = (id: number): boolean => id >= IDENTITY_CLUSTER_MIN && id <= IDENTITY_CLUSTER_MAX;
 
 const keyText = ({ opener, responder, port, protocol }: Parameters<TenantSharesMap['get']>[0]): string =>
   [opener, responder, port, protocol].join();
@@ -46,6 +59,7 @@ export class Shares {
   /** Somebody else has written: everything is compared anew, and rows that nobody says go. */
   #isUnsure = false;
   #dirty: Set<string> | 'all' = 'all';
+  #apiServers: readonly SharedEnd[] = [];
 
   constructor(options: SharesOptions) {
     this.#o = options;
@@ -166,7 +180,9 @@ export class Shares {
 
   /** Who is to be looked at again. */
   #touch(membership: Membership, now: number): void {
-    if (this.#tenants.drain().size > 0) this.#dirty = 'all';
+    const apiServers = this.#o.apiServers();
+    if (this.#tenants.drain().size > 0 || apiServers !== this.#apiServers) this.#dirty = 'all';
+    this.#apiServers = apiServers;
     const namespaces = new Set<string>();
     for (const text of this.#known.drain()) this.#followIdentity(text, namespaces);
     const services = this.#services.drain();
@@ -212,6 +228,7 @@ export class Shares {
           return owner.state === 'tenant' && owner.tenant.name === wanted;
         }),
       systemServices: this.#o.systemServices,
+      apiServers: this.#apiServers,
       now,
     });
   }
@@ -228,8 +245,9 @@ export class Shares {
     });
   }
 
+  /** Of pods that are gone nobody has a connection; API servers are no pods. */
   #isKnown(id: Share['opener']): boolean {
-    return this.#o.numbers.get(id) !== undefined;
+    return !isPodNumber(id) || this.#o.numbers.get(id) !== undefined;
   }
 
   #remove(share: Share): void {
