@@ -16,6 +16,7 @@ export {
   type HubbleTeller,
   type HubbleTls,
   openClusterFlows,
+  hearFlows,
   openNodeTeller,
   openRelayTeller,
   type ShownRequest,

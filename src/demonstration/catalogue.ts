@@ -5,6 +5,8 @@ import {
   crowd,
   disabledProtocols,
   flood,
+  flowFlood,
+  flowViews,
   footprints,
   forgedTunnel,
   intake,
@@ -86,6 +88,8 @@ export const ATTACKS: readonly Attack[] = [
   },
   { number: 23, name: 'tenants', title: 'Two tenants whose policies allow everything', run: tenants },
   { number: 24, name: 'flood', title: 'A tenant opens as much as it can, beside another', run: flood },
+  { number: 25, name: 'flow-views', title: 'The operator and two tenants look at the same moment', run: flowViews },
+  { number: 26, name: 'flow-flood', title: 'A pod floods whoever looks', run: flowFlood },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

@@ -1,5 +1,6 @@
 import type { Identify } from './authenticate.ts';
 import type { ClusterFlows } from './cluster-flows.ts';
+import type { HeardFlow } from './hubble-client.ts';
 import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
@@ -14,6 +15,15 @@ export type { HubbleTeller } from './teller.ts';
 export async function openNodeTeller(source: HubbleSource): Promise<HubbleTeller> {
   const { nodeTeller } = await import('./node-teller.ts');
   return nodeTeller(source);
+}
+
+/** What comes from now on, as whoever the token is of may see it. */
+export async function* hearFlows(
+  options: { readonly socketPath: string; readonly token: string },
+  signal: AbortSignal,
+): AsyncGenerator<HeardFlow> {
+  const client = await import('./hubble-client.ts');
+  yield* client.hearFlows(options, signal);
 }
 
 /** The nodes behind a relay, which are to be started, and what tells of their flows. */

@@ -3,6 +3,8 @@ export { capture } from './capture.ts';
 export { chaos } from './chaos.ts';
 export { crowd } from './crowd.ts';
 export { flood } from './flood.ts';
+export { flowFlood } from './flow-flood.ts';
+export { flowViews } from './flow-views.ts';
 export { footprints } from './footprint.ts';
 export { forgedTunnel } from './forged-tunnel.ts';
 export { intake } from './intake.ts';

@@ -12,6 +12,7 @@ export {
 } from './drops.ts';
 export { type Arrived, DUPLEX_PORTS, Duplex } from './duplex.ts';
 export { type FrameSource, judgeCase, type Place, placesOf, podSource, runCases, sendCase } from './frame-trial.ts';
+export { type Knockers, knockers } from './knockers.ts';
 export { type AttackLine, joinSeen, plural } from './line.ts';
 export { joinNeighbour, type Neighbour } from './neighbour.ts';
 export { ONLY_NET_RAW, rawOnly } from './raw-only.ts';

@@ -172,6 +172,24 @@ export class Stage {
     }
   }
 
+  /** As a pod of the account would show it. */
+  async tokenOf({ namespace, name }: PodName): Promise<string> {
+    const client = new KubeClient(loadKubeconfig(join(STATE_DIR, 'kubeconfig')));
+    try {
+      const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3_600 } };
+      const answer = (await client.request({ method: 'POST', path, body })) as { status: { token: string } };
+      return answer.status.token;
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Takes away at once what would be at the end. */
+  async remove(ref: ObjectRef): Promise<void> {
+    await this.sandbox.delete(ref, 0);
+  }
+
   /** Creates a pod that does nothing, and returns at once. */
   async createPod(wish: PodWish): Promise<void> {
     const { namespace, name, labels, annotations, ip, node = this.node } = wish;
@@ -308,4 +326,8 @@ const RESOURCES: Readonly<Record<string, string>> = {
   Service: 'services',
   EndpointSlice: 'endpointslices',
   Tenant: 'tenants',
+  ServiceAccount: 'serviceaccounts',
+  RoleBinding: 'rolebindings',
+  ClusterRole: 'clusterroles',
+  ClusterRoleBinding: 'clusterrolebindings',
 };

@@ -193,6 +193,18 @@ describe('the demonstration', () => {
     for (const [index, line] of lines.entries()) expect(line.decidedBy).toContain(reasons[index]);
   });
 
+  it('shows operator and tenants of the same moment what each may see, and ends what is taken away', async () => {
+    const lines = await lab.lines('flow-views');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['25.views', '25.taken-away']);
+  });
+
+  it('loses nobody’s flows to one pod that floods, and counts the flood', async () => {
+    const lines = await lab.lines('flow-flood');
+    expect(broken(lines)).toEqual([]);
+    expect(lines.map((line) => line.id)).toEqual(['26.others', '26.counted']);
+  });
+
   it('leaves nothing of an attack behind', async () => {
     const names = async (resource: string) =>
       (await lab.cluster.list(resource)).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).toSorted();
