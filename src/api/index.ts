@@ -18,3 +18,4 @@ export type { AgentStatus, Check } from './views/status.ts';
 export type { TenantRef, TenantView } from './views/tenant.ts';
 export type { TraceRequest, TraceView } from './views/trace.ts';
 export type { VerifyRequest, VerifyView } from './views/verify.ts';
+export type { WhyRequest, WhyView } from './views/why.ts';

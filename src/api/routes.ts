@@ -18,6 +18,7 @@ import { statusSchema } from './views/status.ts';
 import { type TenantRef, tenantRefSchema, tenantSchema } from './views/tenant.ts';
 import { traceRequestSchema, traceSchema } from './views/trace.ts';
 import { verifyRequestSchema, verifySchema } from './views/verify.ts';
+import { whyRequestSchema, whySchema } from './views/why.ts';
 
 /**
  * The admin API, version v1: JSON, and JSON lines for streams. Fields are only ever added: who reads an answer ignores what it
@@ -44,6 +45,8 @@ export const ROUTES = {
   trace: { ...read('/v1/trace', traceSchema), method: 'POST', params: traceRequestSchema },
   /** What policies that are not in force would have done to flows that were. E_AGENT_PROPOSAL. */
   replay: { ...read('/v1/replay', replaySchema), method: 'POST', params: replayRequestSchema },
+  /** Likewise, and what would let it pass. */
+  why: { ...read('/v1/why', whySchema), method: 'POST', params: whyRequestSchema },
   /** E_AGENT_PROPOSAL when what is proposed is no policy. */
   lint: { ...read('/v1/lint', lintSchema), method: 'POST', params: lintRequestSchema },
   /** With one of no name for namespaces that no Tenant claims. */

@@ -52,3 +52,16 @@ export function moment(text: string): number {
     throw new InvalidArgumentError('Write it as 30s, 5m, 2h or 1d ago, or as 2026-01-31T12:00:00Z.');
   return time;
 }
+
+export function portOrName(text: string): number | string {
+  return /^[a-z0-9-]*[a-z][a-z0-9-]*$/i.test(text) ? text : wholeNumber(0, 65_535)(text);
+}
+
+const TRANSPORTS = ['TCP', 'UDP', 'SCTP', 'ICMP'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+export function transport(text: string): Transport {
+  const known = TRANSPORTS.find((name) => name === text.toUpperCase());
+  if (known === undefined) throw new InvalidArgumentError(`One of ${TRANSPORTS.join(', ')} is expected.`);
+  return known;
+}

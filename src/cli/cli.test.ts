@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import type { EndpointView, Finding, ServiceList, TraceView } from '../api/index.ts';
 import { AdminServer } from '../api/server.ts';
 import { fakeAdmin } from '../api/testkit.ts';
@@ -539,6 +540,39 @@ describe('output', () => {
       const { code: refused, err } = await membrane(['policy', 'lint', '--file', file]);
       expect([refused, err]).toEqual([2, expect.stringContaining('[E_CLI_FILE]')]);
     }
+  });
+
+  test('why says what would let it pass and what else that opens, as YAML to apply, of two ends and of a flow', async () => {
+    const policy = { kind: 'NetworkPolicy', metadata: { name: 'allow-from-web' } };
+    const other = { from: 'tenant-b/api', to: 'tenant-a/web', packets: ['TCP 8080'] };
+    const asked: unknown[] = [];
+    admin.why = async (request) => {
+      asked.push(request);
+      return { trace: denied, change: { policies: [policy], opens: [other], closes: [], more: 0 } };
+    };
+    const ends = await membrane(['why', '--from', 'tenant-b/web', '--to', 'tenant-a/web', '--port', '8080']);
+    expect(ends.code).toBe(1);
+    expect(ends.out).toContain('# denied  tenant-b/web (identity 301) -> tenant-a/web');
+    expect(ends.out).toContain('# opens also: tenant-b/api -> tenant-a/web: TCP 8080\n---\nkind: NetworkPolicy\n');
+    expect(parse(ends.out)).toEqual(policy);
+    const reply = JSON.stringify({
+      isReply: true,
+      protocol: 'UDP',
+      source: { addr: '10.0.0.1', port: 53, namespace: 'a', pod: 'dns' },
+      destination: { addr: '10.0.0.2', port: 4000 },
+    });
+    await membrane(['why', reply]);
+    expect(asked.at(-1)).toEqual({ from: '10.0.0.2', to: 'a/dns', port: 53, protocol: 'UDP' });
+    admin.why = async () => ({ trace: denied, noChange: 'no NetworkPolicy opens it\u001b[2J' });
+    const nothing = await membrane(['why', reply]);
+    expect(nothing.out).toContain('# no NetworkPolicy opens it\\x1b[2J\n');
+    for (const wrong of [
+      ['why'],
+      ['why', '{}'],
+      ['why', '--from', 'a/b', '--to', 'a/c'],
+      ['why', reply, '--to', 'a/b'],
+    ])
+      expect((await membrane(wrong)).code).toBe(2);
   });
 
   test('lint: what, where, why and what to do; exit 1 for a likely mistake', async () => {

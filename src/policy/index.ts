@@ -9,6 +9,7 @@ export {
   partyOf,
   peerMatches,
   type Question,
+  selectsPod,
 } from './ask/index.ts';
 export {
   type BoundEntry,
@@ -17,6 +18,16 @@ export {
   DEFAULT_ALLOW,
   LOCALHOST_ALLOW,
 } from './compile/index.ts';
+export {
+  addressPeer,
+  type DraftPeer,
+  type DraftPort,
+  draftName,
+  draftOf,
+  type NetworkPolicyDraft,
+  peerOf,
+  podsOf,
+} from './draft/index.ts';
 export {
   kindNamed,
   networkPolicy,

@@ -1,4 +1,5 @@
 export { type Cell, type Point, pointOf } from './cells.ts';
+export { type Change, changes, without } from './changes.ts';
 export { cellText, decide, type FloorVerdict, type Pair, type Passage, passages } from './decide.ts';
 export { type Compared, type Difference, differences } from './differences.ts';
 export { type Intent, type IntentShare, IntentWorld } from './intent-world.ts';

@@ -58,6 +58,19 @@ export class IntentWorld implements World {
     }
   }
 
+  /** The same world with other entries of policies for each pod. */
+  with(entriesOf: (subject: Workload, entries: readonly PolicyEntry[]) => readonly PolicyEntry[]): IntentWorld {
+    const { identities, entriesFor } = this.#intent;
+    return new IntentWorld({
+      ...this.#intent,
+      entriesFor: (subject) => {
+        const identity = identities.get(subject);
+        const entries = entriesFor(subject);
+        return identity?.kind === 'pod' ? entriesOf(identity.workload, entries) : entries;
+      },
+    });
+  }
+
   owner(id: IdentityId): Owner | undefined {
     const identity = this.#intent.identities.get(id);
     if (identity?.kind !== 'pod') return undefined;

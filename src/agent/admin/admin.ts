@@ -26,7 +26,10 @@ import type {
   TraceView,
   VerifyRequest,
   VerifyView,
+  WhyRequest,
+  WhyView,
 } from '../../api/index.ts';
+import { namespacedName } from '../../base/index.ts';
 import type { AddressBook, Intent, OwnNode, PodIdentities, PodsElsewhere, RangeProblems } from '../../cluster/index.ts';
 import {
   type Config,
@@ -45,13 +48,21 @@ import { type ClusterNumbers, RESERVED_IDS } from '../../identity/index.ts';
 import { type FlowMessage, type PolicyKey, policyKey, type TenantRow } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub, Rights } from '../../observe/index.ts';
-import type { EndpointTable, Engine, Floor, PolicyFollower, PolicyInstaller, Shares } from '../../plane/index.ts';
+import type {
+  EndpointTable,
+  Engine,
+  Floor,
+  PolicyFollower,
+  PolicyInstaller,
+  Prover,
+  Shares,
+} from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
 import type { AgentConfig, StateFiles } from '../node/index.ts';
 import { type EndpointsTeller, type Reflection, reflectorDetail, unreadableTexts } from '../objects/index.ts';
-import type { ProofWatch, Verifier } from '../proof/index.ts';
+import { endName, type ProofWatch, podNames, type Verifier } from '../proof/index.ts';
 import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
@@ -69,6 +80,7 @@ import { serviceList } from './services.ts';
 import { tenantViews } from './tenants.ts';
 import { trace } from './trace.ts';
 import { resolveEnd, type TraceContext } from './trace-ends.ts';
+import { why } from './why.ts';
 
 const ROUTING: Readonly<Record<AgentConfig['routing'], string>> = {
   tunnel: 'tunnel: packets to other nodes say who sends and whom he may reach',
@@ -118,6 +130,7 @@ export type AdminOptions = {
   readonly doctor: Doctor;
   readonly verifier: Verifier;
   readonly watch: Pick<ProofWatch, 'standing'>;
+  readonly prover: Pick<Prover, 'prove'>;
 };
 
 /** What the agent tells; asking changes nothing. */
@@ -205,6 +218,17 @@ export class Admin implements AdminApi {
 
   async trace(request: TraceRequest): Promise<TraceView> {
     return trace(request, this.#traceContext());
+  }
+
+  async why(request: WhyRequest): Promise<WhyView> {
+    const { endpoints, prover } = this.#o;
+    return await why(request, { ...this.#traceContext(), prover }, (accounts) => {
+      const names = podNames(accounts, (id) => {
+        const pod = endpoints.get(id)?.record.pod;
+        return pod && namespacedName(pod);
+      });
+      return (peer) => endName(peer, accounts.identities.get(peer.identity), names.get(peer.identity));
+    });
   }
 
   #traceContext(): TraceContext {

@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = 'eZmwzN9z0hUDdmAIYY29FRXWMmv8KWU_JCU2Wyuw81o';
+export const SCHEMAS_ID = '60hxyyIKerfVVtkkhIN1y5870ZY9HQrHKUDskNsQ5g4';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },
@@ -14,6 +14,7 @@ export const PLACES = {
   policies: { method: 'GET', path: '/v1/policies', kind: 'one' },
   trace: { method: 'POST', path: '/v1/trace', kind: 'one' },
   replay: { method: 'POST', path: '/v1/replay', kind: 'one' },
+  why: { method: 'POST', path: '/v1/why', kind: 'one' },
   lint: { method: 'POST', path: '/v1/lint', kind: 'one' },
   tenants: { method: 'GET', path: '/v1/tenants', kind: 'one' },
   tenant: { method: 'GET', path: '/v1/tenant', kind: 'maybe' },

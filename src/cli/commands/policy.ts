@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { PolicyView } from '../../api/index.ts';
 import { nameParts, namespacedName, parseNamespacedName } from '../../base/index.ts';
-import { wholeNumber } from '../arguments.ts';
+import { portOrName, type Transport, transport } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { printTrace } from '../output/index.ts';
@@ -88,7 +88,7 @@ function registerTrace(policy: Command, { out, connectAll, exit }: CommandContex
     .requiredOption('--from <peer>', 'namespace/pod, node, IP address, identity:ID, host, world, ...')
     .requiredOption('--to <peer>', 'likewise, or service:namespace/name')
     .option('--port <n|name>', 'destination port, or its name at the pod or service', portOrName)
-    .addOption(new Option('--protocol <name>', 'TCP, UDP, SCTP or ICMP').default('TCP').argParser(protocol))
+    .addOption(new Option('--protocol <name>', 'TCP, UDP, SCTP or ICMP').default('TCP').argParser(transport))
     .option('-f, --file <path>', 'and what would it be with the policies of this file; nothing is written')
     .action(async ({ file, ...request }: TraceOptions) => {
       if (request.port === undefined && request.protocol !== 'ICMP') {
@@ -109,22 +109,9 @@ type TraceOptions = {
   readonly from: string;
   readonly to: string;
   readonly port?: number | string;
-  readonly protocol: TraceProtocol;
+  readonly protocol: Transport;
   readonly file?: string;
 };
-
-function portOrName(text: string): number | string {
-  return /^[a-z0-9-]*[a-z][a-z0-9-]*$/i.test(text) ? text : wholeNumber(0, 65_535)(text);
-}
-
-const PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'ICMP'] as const;
-type TraceProtocol = (typeof PROTOCOLS)[number];
-
-function protocol(text: string): TraceProtocol {
-  const known = PROTOCOLS.find((name) => name === text.toUpperCase());
-  if (known === undefined) throw new InvalidArgumentError(`One of ${PROTOCOLS.join(', ')} is expected.`);
-  return known;
-}
 
 function policyRef(text: string): { namespace: string; name: string } {
   const name = parseNamespacedName(text);

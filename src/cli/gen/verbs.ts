@@ -22,4 +22,5 @@ export const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   ui: () => import('../commands/ui.ts'),
   verify: () => import('../commands/verify.ts'),
   version: () => import('../commands/version.ts'),
+  why: () => import('../commands/why.ts'),
 };

@@ -2,36 +2,36 @@ import type { TraceView } from '../../api/index.ts';
 import { escapeText } from './escape.ts';
 import type { Output } from './output.ts';
 
-/** The verdict on one line, then who decided in each direction. */
-export async function printTrace(out: Output, trace: TraceView): Promise<void> {
+/** The verdict on one line, then who decided in each direction; `before` begins each line. */
+export async function printTrace(out: Output, trace: TraceView, before = ''): Promise<void> {
   const allowed = allowedIn(out);
   const end = ({ name, identity }: TraceView['from']) => `${escapeText(name)} (identity ${identity})`;
   const port = trace.port === undefined ? '' : `/${trace.port}`;
   await out.line(
-    `${allowed(trace.verdict)}  ${end(trace.from)} -> ${end(trace.to)}  ${escapeText(trace.protocol)}${port}`,
+    `${before}${allowed(trace.verdict)}  ${end(trace.from)} -> ${end(trace.to)}  ${escapeText(trace.protocol)}${port}`,
   );
-  await printSteps(out, trace.steps);
+  await printSteps(out, trace.steps, before);
   if (trace.proposed === undefined) return;
-  await out.line(`${allowed(trace.proposed.verdict)}  with the proposed policies`);
-  await printSteps(out, trace.proposed.steps);
+  await out.line(`${before}${allowed(trace.proposed.verdict)}  with the proposed policies`);
+  await printSteps(out, trace.proposed.steps, before);
 }
 
-async function printSteps(out: Output, steps: TraceView['steps']): Promise<void> {
+async function printSteps(out: Output, steps: TraceView['steps'], before: string): Promise<void> {
   const allowed = allowedIn(out);
   for (const step of steps) {
     await out.line(
-      `  ${(step.service === undefined ? step.direction : 'service').padEnd(8)} ${allowed(step.verdict)}  ${escapeText(step.reason)}`,
+      `${before}  ${(step.service === undefined ? step.direction : 'service').padEnd(8)} ${allowed(step.verdict)}  ${escapeText(step.reason)}`,
     );
     const rule = [step.policy, step.rule].filter((part) => part !== undefined).join(' ');
-    if (rule !== '') await out.line(`           by ${escapeText(rule)}`);
+    if (rule !== '') await out.line(`${before}           by ${escapeText(rule)}`);
     const { pending } = step;
     if (pending !== undefined) {
-      await out.line(`           once written: ${allowed(pending.verdict)}  ${escapeText(pending.reason)}`);
+      await out.line(`${before}           once written: ${allowed(pending.verdict)}  ${escapeText(pending.reason)}`);
     }
     const miss = step.nearestMiss;
     if (miss !== undefined) {
       await out.line(
-        `           nearest: ${escapeText(`${miss.policy} ${miss.rule}`)}, but ${escapeText(miss.because)}`,
+        `${before}           nearest: ${escapeText(`${miss.policy} ${miss.rule}`)}, but ${escapeText(miss.because)}`,
       );
     }
   }

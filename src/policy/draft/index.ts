@@ -1,0 +1,11 @@
+export {
+  addressPeer,
+  type DraftPeer,
+  type DraftPort,
+  draftName,
+  draftOf,
+  type NetworkPolicyDraft,
+  peerOf,
+  podsOf,
+} from './draft.ts';
+export type { DraftSelector } from './selector.ts';
