@@ -61,13 +61,13 @@ export async function* flowFlood(stage: Stage): AsyncGenerator<AttackLine> {
   await stage.until('the flood is more than can be told', async () =>
     (await dropped()) >= LEAST && (await missedOf(stage, flooder)) > before.missed ? true : undefined,
   );
-  let knocked = 0;
-  for (let nth = 0; nth < KNOCKS; nth += 1) {
-    const sent = others.map(([from, to]) =>
-      sendFrames(from.netns, [podFrame(from, to.ip, syn(40_000, FIRST_PORT + nth, newMarker()))]),
+  const knocks = others.map(([from, to]) => {
+    const frames = Array.from({ length: KNOCKS }, (_, nth) =>
+      podFrame(from, to.ip, syn(40_000, FIRST_PORT + nth, newMarker())),
     );
-    for (const report of await Promise.all(sent)) knocked += report.sent;
-  }
+    return sendFrames(from.netns, frames);
+  });
+  const knocked = (await Promise.all(knocks)).reduce((sum, report) => sum + report.sent, 0);
   const { sent } = await flood.stop();
   const drops = await stage.inTheEnd(
     async () => dropsSince(before.drops, await dropCounts(stage, flooder)),
