@@ -14,6 +14,7 @@ const MOST = 50_000;
 export class ClusterReading implements Reading {
   readonly who: string;
   readonly inventory: ClusterInventory;
+  readonly matrix = undefined;
   readonly #flows: ClusterFlows;
   readonly #caller: Caller;
 

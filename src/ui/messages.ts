@@ -94,6 +94,63 @@ export type Counted = {
   readonly unmatched: number;
 };
 
+/** What is proved of two tenants, the worst that any node says; see `verifySchema`. Empty name: namespaces that no Tenant claims. */
+export type MatrixCell = {
+  readonly from: string;
+  readonly to: string;
+  readonly standing: 'isolated' | 'shared' | 'together' | 'empty' | 'broken';
+  readonly shares: number;
+  /** Of what is shared. */
+  readonly example?: {
+    readonly from: string;
+    readonly to: string;
+    readonly packets: string;
+    readonly why: readonly string[];
+  };
+};
+
+export type MatrixView = {
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly at?: string;
+    readonly tookMs?: number;
+    readonly good?: boolean;
+    /** Why nothing is proved there. */
+    readonly silent?: string;
+  }[];
+  readonly tenants: readonly string[];
+  readonly cells: readonly MatrixCell[];
+  /** Where a kernel is not as it is meant. `packet`: the counter-example, and what became of it. */
+  readonly alarms: readonly {
+    readonly node: string;
+    readonly effect: string;
+    readonly from: string;
+    readonly to: string;
+    readonly packets: string;
+    readonly rows: readonly string[];
+    readonly meant: readonly string[];
+    readonly packet?: string;
+  }[];
+};
+
+/** What opens from one tenant to another. */
+export type ReachView = {
+  readonly from: string;
+  readonly to: string;
+  readonly reached: readonly {
+    readonly node: string;
+    readonly from: string;
+    readonly to: string;
+    readonly packets: string;
+    readonly why: readonly string[];
+    readonly packet?: string;
+  }[];
+  readonly more: number;
+  /** Pairs of identities that were decided. */
+  readonly pairs: number;
+  readonly silent: readonly string[];
+};
+
 export type PageMessage =
   | {
       readonly kind: 'hello';

@@ -3,6 +3,7 @@ import type { AgentList } from './agent-links.ts';
 import type { Door } from './door.ts';
 import { FlowFeed } from './flow-feed.ts';
 import { InventoryWatch } from './inventory.ts';
+import { Matrix } from './matrix.ts';
 import { tellPast } from './past-flows.ts';
 import type { Reading } from './reading.ts';
 
@@ -21,6 +22,7 @@ export class OpenDoor implements Door, Service {
     this.#reading = {
       who: '',
       inventory,
+      matrix: new Matrix(agents),
       live: (listener) => feed.listen(listener),
       past: async (range, listener) => await tellPast(agents.all, range, listener),
     };

@@ -58,6 +58,15 @@ export function pageApp({ files, door, guarded, version, log, signal }: PageAppO
     const lines = ndjsonStream(told, { controller, onError, heartbeat: HEARTBEAT });
     return c.body(lines, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   });
+  app.get('/api/verify', async (c) => {
+    const { matrix } = await door.enter(c.env.incoming, sessionOf(c, guarded));
+    if (matrix === undefined) throw uiErrors.make('E_UI_NOT_HERE');
+    const [from, to] = [c.req.query('from'), c.req.query('to')];
+    if ([from, to].some((name) => name !== undefined && name.length > 253))
+      throw uiErrors.make('E_UI_QUERY', { detail: 'no tenant is called so' });
+    const answer = from === undefined || to === undefined ? await matrix.look() : await matrix.ask(from, to);
+    return c.json(answer, 200, { 'cache-control': 'no-store' });
+  });
   app.get('*', (c) => {
     const file = files.get(c.req.path);
     if (file === undefined) return c.text('there is no such page', 404);
@@ -119,7 +128,8 @@ function problemOf(error: unknown) {
   return { code: 'E_UI_INTERNAL', message: 'the page failed', remedy: 'Its log says why.' };
 }
 
-const STATUS: Readonly<Record<string, 401 | 403 | 503>> = {
+const STATUS: Readonly<Record<string, 401 | 403 | 404 | 503>> = {
+  E_UI_NOT_HERE: 404,
   E_UI_ORIGIN: 403,
   E_UI_FULL: 503,
   E_UI_LOGIN: 401,
@@ -129,6 +139,6 @@ const STATUS: Readonly<Record<string, 401 | 403 | 503>> = {
   E_HUBBLE_AWAY: 503,
 };
 
-function statusOf(error: unknown): 400 | 401 | 403 | 500 | 503 {
+function statusOf(error: unknown): 400 | 401 | 403 | 404 | 500 | 503 {
   return isMembraneError(error) ? (STATUS[error.code] ?? 400) : 500;
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { VerifyView } from '../api/index.ts';
 import type { Counted, Losses } from './messages.ts';
 import { between, ClusterStage } from './test-cluster.ts';
 import { CHROMIUM, PageStage, type Staged } from './testkit.ts';
@@ -283,7 +284,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await shot(page, 'phone-card');
     await page.getByRole('button', { name: 'Close' }).tap();
     await shot(page, 'phone-flows');
-    for (const view of ['map', 'flows', 'services']) {
+    for (const view of ['map', 'flows', 'services', 'tenants']) {
       await page.goto(`${stage.page.url}?view=${view}`);
       await page.waitForSelector('main > section');
       expect(await page.evaluate('document.documentElement.scrollWidth'), view).toBeLessThanOrEqual(390);
@@ -341,6 +342,25 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       expect(texts.some((text) => text.includes('\\u202e'))).toBe(true);
     }
     wrong.splice(0, wrong.length, ...wrong.filter((text) => !text.includes('net::')));
+  });
+
+  it('shows which tenants are apart, and of two what opens, with the packet', async () => {
+    for (const { admin } of stage.agents)
+      admin.verify = async ({ from, to }) => proofOf(from === 'tenant:acme' && to === 'tenant:money');
+    const page = await open();
+    await page.keyboard.press('4');
+    await page.getByRole('button', { name: 'money to acme: isolated' }).waitFor();
+    await page.getByText('as it is meant').first().waitFor();
+    expect(await nameless(page)).toEqual([]);
+    await shot(page, 'tenants');
+    await page.getByRole('button', { name: 'acme to money: broken' }).click();
+    expect(search(page).get('pair')).toBe('acme~money');
+    await page.getByText('shop/web → bank/ledger, TCP 5432: dropped; sent: passed').first().waitFor();
+    await shot(page, 'tenants-broken');
+    await page.getByRole('button', { name: 'money to acme: isolated' }).click();
+    await page.getByText('No packet opens a connection: 8 pairs').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('complementary', { name: 'Pair' }).waitFor({ state: 'detached' });
   });
 
   it('asks who looks at a cluster, shows what he may see, and forgets it when that is taken away', async () => {
@@ -472,6 +492,41 @@ const nameless = async (page: Page) =>
     .filter((element) => !(element.getAttribute('aria-label') ?? element.textContent ?? '').trim())
     .filter((element) => element.labels?.length !== 1)
     .map(({ outerHTML }) => outerHTML)`);
+
+function proofOf(isReached: boolean): VerifyView {
+  const packet = {
+    from: 'shop/web',
+    to: 'bank/ledger',
+    protocol: 'TCP',
+    port: 5432,
+    claimed: 'dropped' as const,
+    sent: 'passed' as const,
+  };
+  const between = { from: 'shop/web', to: 'bank/ledger', packets: 'TCP 5432' };
+  return {
+    node: 'node-1',
+    at: new Date().toISOString(),
+    revision: 7,
+    tookMs: 12.5,
+    good: false,
+    counts: { tenants: 2, identities: 6, endpoints: 6, policies: 3 },
+    pairs: [
+      { from: 'acme', to: 'money', standing: 'broken', shares: 0 },
+      { from: 'money', to: 'acme', standing: 'isolated', shares: 0 },
+    ],
+    differences: [
+      { layer: 'policy', effect: 'opens', ...between, pairs: 1, rows: ['policy row 7'], meant: ['nothing'], packet },
+    ],
+    more: 0,
+    asked: {
+      from: 'acme',
+      to: 'money',
+      pairs: 4,
+      reached: isReached ? [{ ...between, why: ['policy row 7'], packet }] : [],
+      more: 0,
+    },
+  };
+}
 
 function serviceOf(address: string) {
   return {

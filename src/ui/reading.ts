@@ -1,6 +1,6 @@
 import type { Signal } from '../base/index.ts';
 import type { Flow, FlowLossPlace } from '../model/index.ts';
-import type { Inventory } from './messages.ts';
+import type { Inventory, MatrixView, ReachView } from './messages.ts';
 
 export type FlowListener = {
   readonly flow: (flow: Flow) => void;
@@ -27,6 +27,14 @@ export type InventorySource = {
 export type Reading = {
   readonly who: string;
   readonly inventory: InventorySource;
+  /** Who is apart from whom; undefined: that is not for who looks. */
+  readonly matrix:
+    | {
+        readonly look: () => Promise<MatrixView>;
+        /** What opens from one tenant to another. E_UI_FULL. */
+        readonly ask: (from: string, to: string) => Promise<ReachView>;
+      }
+    | undefined;
   /** What came lately, then what comes. Returns what ends it. */
   readonly live: (listener: FlowListener) => () => void;
   /** What is kept of a time, in its order. Gives whether there is more. */

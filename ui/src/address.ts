@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { parseQuery } from '../../src/ui/query.ts';
 
-export const VIEWS = ['map', 'flows', 'services'] as const;
+export const VIEWS = ['map', 'flows', 'services', 'tenants'] as const;
 export type View = (typeof VIEWS)[number];
 export const WINDOWS_S = [60, 300, 900] as const;
 
@@ -15,6 +15,8 @@ export type Address = {
   readonly until: number | undefined;
   /** A place on the map. */
   readonly place: string | undefined;
+  /** A cell of the matrix: `from~to`. */
+  readonly pair: string | undefined;
 };
 
 export const address = signal<Address>(read());
@@ -58,10 +60,11 @@ function read(): Address {
     windowS: WINDOWS_S.find((window) => window === windowS) ?? WINDOWS_S[0],
     until: Number.isFinite(until) && until > 0 ? until : undefined,
     place: params.get('place') ?? undefined,
+    pair: params.get('pair') ?? undefined,
   };
 }
 
-function urlOf({ view, query, mutes, windowS, until, place }: Address): string {
+function urlOf({ view, query, mutes, windowS, until, place, pair }: Address): string {
   const params = new URLSearchParams();
   if (view !== 'map') params.set('view', view);
   if (query !== '') params.set('q', query);
@@ -69,6 +72,7 @@ function urlOf({ view, query, mutes, windowS, until, place }: Address): string {
   if (windowS !== WINDOWS_S[0]) params.set('window', String(windowS));
   if (until !== undefined) params.set('until', String(until));
   if (place !== undefined) params.set('place', place);
+  if (pair !== undefined) params.set('pair', pair);
   const text = params.toString();
   return location.pathname + (text === '' ? '' : `?${text}`);
 }

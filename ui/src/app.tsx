@@ -8,10 +8,11 @@ import { Login } from './login.tsx';
 import { MapView } from './map/map-view.tsx';
 import { select, selected } from './selection.ts';
 import { Services } from './services.tsx';
+import { Tenants } from './tenants.tsx';
 import { Timeline } from './timeline.tsx';
 import { broken } from './world.ts';
 
-const TITLES = { map: 'Map', flows: 'Flows', services: 'Services' } as const;
+const TITLES = { map: 'Map', flows: 'Flows', services: 'Services', tenants: 'Tenants' } as const;
 
 export function App() {
   const { view, place } = address.value;
@@ -22,6 +23,7 @@ export function App() {
         if (isTyping) return;
         select(undefined);
         if (address.peek().place !== undefined) go({ place: undefined });
+        if (address.peek().pair !== undefined) go({ pair: undefined });
       }
       if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === '/') {
@@ -56,7 +58,7 @@ export function App() {
       <Timeline />
       <main>
         {view === 'map' && <MapView />}
-        {view === 'services' ? <Services /> : <FlowTable />}
+        {view === 'services' ? <Services /> : view === 'tenants' ? <Tenants /> : <FlowTable />}
       </main>
       {hasCard && <Card />}
     </div>

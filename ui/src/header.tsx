@@ -69,6 +69,7 @@ function Loss() {
   const { listed, unlisted, muted, unmatched } = counted.value;
   const { kernel, reader, store } = lost.value;
   const missing = kernel + reader;
+  const isOwn = hello.value?.hasLogin === true;
   const parts = [
     `${number(listed)} listed`,
     `${number(unlisted)} forwarded, too many to list`,
@@ -77,6 +78,7 @@ function Loss() {
     `lost in the kernel's ring: ${number(kernel)}`,
     `lost on the way here: ${number(reader)}`,
     `older ones no longer kept: ${number(store)}`,
+    ...(isOwn ? ['what nodes lost is told to who may see the flows of all namespaces'] : []),
   ];
   return (
     <span
@@ -87,7 +89,7 @@ function Loss() {
       <span class="sum">{number(listed + unlisted + muted + unmatched)} flows</span>
       {unlisted > 0 && <span>{number(unlisted)} not listed</span>}
       {muted > 0 && <span>{number(muted)} muted</span>}
-      <strong>{missing === 0 ? 'none lost' : `${number(missing)} lost`}</strong>
+      <strong>{missing > 0 ? `${number(missing)} lost` : isOwn ? 'no loss told' : 'none lost'}</strong>
     </span>
   );
 }

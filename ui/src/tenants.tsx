@@ -1,0 +1,242 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { MatrixCell, MatrixView, ReachView } from '../../src/ui/messages.ts';
+import { address, go } from './address.ts';
+import { Name, plain } from './name.tsx';
+import { number } from './words.ts';
+
+const MEANINGS = {
+  isolated: 'no packet of the one opens a connection to the other',
+  shared: 'only what the one exports and the other imports',
+  together: 'no floor lies between them: policies decide',
+  empty: 'one of them has no pods',
+  broken: 'the kernel lets pass what is not meant to',
+} as const;
+const WORDS = {
+  isolated: 'apart',
+  shared: 'shared',
+  together: 'policies',
+  empty: 'no pods',
+  broken: 'BROKEN',
+} as const;
+const AGAIN_MS = 30_000;
+
+type Answer<T> = { readonly value?: T; readonly problem?: string };
+
+/** Who is apart from whom, proved on every node for all packets; of a cell what opens. */
+export function Tenants() {
+  const [{ value, problem }, setAnswer] = useState<Answer<MatrixView>>({});
+  useEffect(() => {
+    const ending = new AbortController();
+    const look = async (): Promise<void> => {
+      const answer = await ask<MatrixView>('/api/verify', ending.signal);
+      if (!ending.signal.aborted) setAnswer(answer);
+    };
+    void look();
+    const timer = setInterval(() => void look(), AGAIN_MS);
+    return () => {
+      clearInterval(timer);
+      ending.abort();
+    };
+  }, []);
+  const { pair } = address.value;
+  return (
+    <section class="tenants" aria-label="Tenants">
+      {problem !== undefined && <p class="dropped">{plain(problem)}</p>}
+      {value === undefined ? problem === undefined && <p class="empty">proving ...</p> : <Proved view={value} />}
+      {pair !== undefined && <Pair key={pair} pair={pair} view={value} />}
+    </section>
+  );
+}
+
+function Proved({ view: { tenants, cells, nodes, alarms } }: { readonly view: MatrixView }) {
+  const known = new Map(cells.map((cell) => [pairOf(cell.from, cell.to), cell]));
+  return (
+    <>
+      <p class="note">
+        Rows open connections, columns are opened to. Decided for all packets, from what is in the kernel.
+      </p>
+      <div class="matrix">
+        <table>
+          <thead>
+            <tr>
+              <td />
+              {tenants.map((name) => (
+                <th key={name} scope="col">
+                  <Name text={title(name)} />
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {tenants.map((from) => (
+              <tr key={from}>
+                <th scope="row">
+                  <Name text={title(from)} />
+                </th>
+                {tenants.map((to) => (
+                  <td key={to}>
+                    {from === to ? '·' : <Cell cell={known.get(pairOf(from, to))} from={from} to={to} />}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <ul class="proofs" aria-label="Proofs">
+        {nodes.map(({ node, silent, tookMs, good }) => (
+          <li key={node} class={silent !== undefined || good === false ? 'dropped' : ''}>
+            <Name text={node} />:{' '}
+            {silent !== undefined ? (
+              <>
+                not proved, <Name text={silent} />
+              </>
+            ) : (
+              `${good === true ? 'as it is meant' : 'NOT as it is meant'}, ${number(tookMs ?? 0)} ms`
+            )}
+          </li>
+        ))}
+      </ul>
+      <Alarms alarms={alarms} />
+    </>
+  );
+}
+
+function Cell({
+  cell,
+  from,
+  to,
+}: {
+  readonly cell: MatrixCell | undefined;
+  readonly from: string;
+  readonly to: string;
+}) {
+  const standing = cell?.standing ?? 'empty';
+  const pair = pairOf(from, to);
+  return (
+    <button
+      type="button"
+      class={`cell ${standing}`}
+      aria-pressed={address.value.pair === pair}
+      aria-label={`${plain(title(from))} to ${plain(title(to))}: ${standing}`}
+      title={MEANINGS[standing]}
+      onClick={() => go({ pair })}
+    >
+      {WORDS[standing]}
+    </button>
+  );
+}
+
+function Alarms({ alarms }: { readonly alarms: MatrixView['alarms'] }) {
+  if (alarms.length === 0) return null;
+  return (
+    <section class="alarms">
+      <h3>Where the kernel is not as it is meant</h3>
+      <ul>
+        {alarms.map(({ node, effect, from, to, packets, rows, meant, packet }, index) => (
+          <li key={`${node} ${index}`}>
+            <Name text={`${node}: ${from} → ${to}, ${packets} (${effect})`} />
+            <br />
+            in the kernel <Name text={rows.join('; ')} />, meant <Name text={meant.join('; ')} />
+            {packet !== undefined && (
+              <>
+                <br />
+                <strong>
+                  <Name text={packet} />
+                </strong>
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** What opens from one to the other: a packet of each kind that does, as it was sent. */
+function Pair({ pair, view }: { readonly pair: string; readonly view: MatrixView | undefined }) {
+  const [from = '', to = ''] = pair.split('~');
+  const [{ value, problem }, setAnswer] = useState<Answer<ReachView>>({});
+  useEffect(() => {
+    const ending = new AbortController();
+    const asked = new URLSearchParams({ from, to });
+    void ask<ReachView>(`/api/verify?${asked.toString()}`, ending.signal).then((answer) => {
+      if (!ending.signal.aborted) setAnswer(answer);
+    });
+    return () => ending.abort();
+  }, [from, to]);
+  const cell = view?.cells.find((one) => pairOf(one.from, one.to) === pair);
+  return (
+    <aside class="reach" aria-label="Pair">
+      <button type="button" class="quiet close" onClick={() => go({ pair: undefined })} aria-label="Close">
+        ×
+      </button>
+      <h2>
+        <Name text={title(from)} /> → <Name text={title(to)} />
+      </h2>
+      {cell !== undefined && <p>{MEANINGS[cell.standing]}</p>}
+      {cell?.example !== undefined && (
+        <p>
+          shared: <Name text={`${cell.example.from} → ${cell.example.to}, ${cell.example.packets}`} />:{' '}
+          <Name text={cell.example.why.join('; ')} />
+        </p>
+      )}
+      {problem !== undefined && <p class="dropped">{plain(problem)}</p>}
+      {value === undefined ? (
+        problem === undefined && <p class="note">asking every node ...</p>
+      ) : (
+        <Reached view={value} />
+      )}
+    </aside>
+  );
+}
+
+function Reached({ view: { reached, more, pairs, silent } }: { readonly view: ReachView }) {
+  return (
+    <>
+      {silent.map((text) => (
+        <p key={text} class="dropped">
+          not proved: <Name text={text} />
+        </p>
+      ))}
+      {reached.length === 0 ? (
+        <p>No packet opens a connection: {number(pairs)} pairs were decided, each for all packets.</p>
+      ) : (
+        <ul>
+          {reached.map(({ node, from, to, packets, why, packet }, index) => (
+            <li key={`${node} ${index}`}>
+              <Name text={`${from} → ${to}, ${packets}`} />
+              <br />
+              <span class="note">
+                <Name text={`${node}: ${why.join('; ')}`} />
+              </span>
+              {packet !== undefined && (
+                <>
+                  <br />
+                  <strong>
+                    <Name text={packet} />
+                  </strong>
+                </>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+      {more > 0 && <p class="note">and {number(more)} more</p>}
+    </>
+  );
+}
+
+const title = (name: string): string => (name === '' ? '(nobody)' : name);
+const pairOf = (from: string, to: string): string => `${from}~${to}`;
+
+async function ask<T>(path: string, signal: AbortSignal): Promise<Answer<T>> {
+  try {
+    const response = await fetch(path, { signal });
+    if (response.ok) return { value: (await response.json()) as T };
+    const { error } = (await response.json()) as { error: { message: string; remedy: string } };
+    return { problem: `${error.message}. ${error.remedy}` };
+  } catch {
+    return { problem: 'the server of this page does not answer' };
+  }
+}
