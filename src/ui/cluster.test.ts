@@ -105,15 +105,38 @@ describe("a cluster's page", () => {
     ['too much', 'a'.repeat(20_000), {}, 401, 'E_UI_TOKEN'],
     ['much too much', 'a'.repeat(40_000), {}, 401, 'E_UI_TOKEN'],
     ['another page', 'token-of-shop', { origin: 'https://evil.example' }, 403, 'E_UI_ORIGIN'],
-    ['a page without TLS', 'token-of-shop', { origin: 'http://localhost' }, 403, 'E_UI_ORIGIN'],
+    [
+      'a page without TLS',
+      'token-of-shop',
+      { origin: 'http://localhost:8443', host: 'localhost:8443' },
+      403,
+      'E_UI_ORIGIN',
+    ],
     ['a page in a frame', 'token-of-shop', { origin: 'null' }, 403, 'E_UI_ORIGIN'],
     ['another site', 'token-of-shop', { 'sec-fetch-site': 'cross-site' }, 403, 'E_UI_ORIGIN'],
     ['a form', 'token-of-shop', { 'content-type': 'text/plain' }, 401, 'E_UI_TOKEN'],
     ['another name of ours', 'token-of-shop', { host: 'evil.example' }, 403, 'E_UI_ORIGIN'],
   ])('logs nobody in by %s', async (_, token, headers, status, code) => {
+    const before = stage.asked.length;
     const answer = await login(token, headers);
     expect([answer.status, JSON.parse(answer.body)]).toMatchObject([status, { error: { code } }]);
     expect(answer.headers['set-cookie']).toBeUndefined();
+    // Only what may be a token goes to the API server; more than that is not even read.
+    expect(stage.asked.slice(before)).toEqual(token === 'made-up' ? ['made-up'] : []);
+    if (token.length > 32_768) expect(answer.body).toContain('more than 32768 bytes');
+  });
+
+  it('asks the API server about some tokens at a time', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stage.held = promise;
+    const before = stage.asked.length;
+    const waiting = Array.from({ length: 8 }, async () => await login('token-of-shop'));
+    await expect.poll(() => stage.asked.length - before).toBe(8);
+    expect((await login('token-of-shop')).status).toBe(503);
+    stage.held = undefined;
+    resolve();
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
+    expect((await login('token-of-shop')).status).toBe(200);
   });
 
   it('changes no session for who does not say where he comes from', async () => {
@@ -233,6 +256,16 @@ describe("a cluster's page", () => {
     );
     expect((await ask('api/view', { headers: { authorization: 'Bearer token-of-all' } })).status).toBe(503);
     expect((await ask(past, { headers: { authorization: 'Bearer token-of-shop' } })).status).toBe(200);
+    // In all there are as many for a cluster as for a sandbox.
+    for (const person of ['a', 'b', 'c', 'd']) {
+      stage.tokens.set(`token-of-${person}`, person);
+      stage.grant(`${person} list flows `, `${person} watch flows `);
+      const own = person === 'd' ? 7 : 8;
+      if (person !== 'a')
+        for (let i = 0; i < own; i += 1) views.push(await live({ authorization: `Bearer token-of-${person}` }));
+    }
+    views.push(await live({ authorization: 'Bearer token-of-a' }));
+    expect((await ask('api/view', { headers: { authorization: 'Bearer token-of-a' } })).status).toBe(503);
     for (const { leave } of views) leave();
     await expect.poll(() => stage.hub.stats().readers).toBe(0);
   });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClusterFlows } from '../api/hubble/cluster-flows.ts';
@@ -10,8 +11,9 @@ import { ClusterReading } from './cluster-reading.ts';
 import { parseQuery } from './query.ts';
 import { viewStream } from './view-stream.ts';
 
-/** Of identity and endpoint; 0 is the world. Tenants have two namespaces each. */
-const PLACES = [1, 2, 3, 4, 5, 6] as const;
+/** Of identity and endpoint; 0 is the world. Tenants have two namespaces each. The last is always seen: its flow says that all came. */
+const PLACES = [1, 2, 3, 4, 5, 6, 7] as const;
+const LAST = 7;
 const IDENTITY = 300;
 const tenantOf = (place: number): number => Math.ceil(place / 2);
 
@@ -38,8 +40,18 @@ type Case = {
   readonly query: string;
 };
 
+const SENTINEL: Said = {
+  source: LAST,
+  destination: LAST,
+  type: 'open',
+  isReply: false,
+  protocol: 6,
+  port: 1,
+  otherPort: 30_000,
+};
+
 const sees = ({ list, listTenant }: May, place: number): boolean =>
-  list[place] === true || listTenant[tenantOf(place)] === true;
+  place === LAST || list[place] === true || listTenant[tenantOf(place)] === true;
 const names = (may: May, place: number): boolean =>
   may.getAll || may.get[place] === true || may.getTenant[tenantOf(place)] === true;
 
@@ -70,15 +82,18 @@ class World {
     });
   }
 
-  publish(flows: readonly Said[]): void {
-    for (const [i, { source, destination, type, isReply, protocol, port, otherPort }] of flows.entries()) {
+  /** Undefined: there was nothing then. */
+  publish(flows: readonly (Said | undefined)[], at = 0): void {
+    for (const [i, flow] of flows.entries()) {
+      if (flow === undefined) continue;
+      const { source, destination, type, isReply, protocol, port, otherPort } = flow;
       const [opener, other] = isReply ? [destination, source] : [source, destination];
       const ports = isReply ? [port, otherPort] : [otherPort, port];
       const hidesOpener = opener !== 0 && !sees(this.#may, opener) && !names(this.#may, opener);
       // The port that a hidden end chose is its own; that of what it opened is told.
       const chosen = hidesOpener ? otherPort + this.#secret.length : otherPort;
       this.#hub.publish({
-        timestamp: (i + 1) * 1e6,
+        timestamp: (at + i + 1) * 1e6,
         source: this.#address(source),
         sourceIdentity: source === 0 ? 2 : IDENTITY + source,
         sourceEndpoint: source,
@@ -97,7 +112,7 @@ class World {
     }
   }
 
-  async told(query: string): Promise<string> {
+  async told(query: string, coming: readonly (Said | undefined)[]): Promise<string> {
     const called = new Map(PLACES.map((place) => [this.#called(place), place]));
     const { list, get, listTenant, getTenant, getAll } = this.#may;
     const source = {
@@ -106,6 +121,7 @@ class World {
         ask: async (_, { verb, resource, namespace, name }: AccessQuestion) => {
           if (resource === 'tenants') return (verb === 'get' ? getTenant : listTenant)[Number(name.slice(-1))] === true;
           if (namespace === '') return verb === 'get' && getAll;
+          if (called.get(namespace) === LAST) return verb !== 'get';
           return (verb === 'get' ? get : list)[called.get(namespace) ?? 0] === true;
         },
         tenantOf: (namespace) => `tenant-${tenantOf(called.get(namespace) ?? 0)}`,
@@ -131,7 +147,28 @@ class World {
     } catch (error) {
       messages.push(error instanceof Error ? error.message : error);
     }
-    return JSON.stringify(messages);
+    return JSON.stringify([messages, await this.#live(reading, coming)]);
+  }
+
+  /** What is stored, and what comes while somebody looks. */
+  async #live(reading: ClusterReading, coming: readonly (Said | undefined)[]): Promise<unknown[]> {
+    const told: unknown[] = [];
+    const { promise: all, resolve, reject } = Promise.withResolvers<void>();
+    const end = reading.live({
+      flow: (flow) => {
+        told.push(flow);
+        if (flow.source.namespace === this.#called(LAST)) resolve();
+      },
+      lost: (place, count) => told.push([place, count]),
+      ended: reject,
+    });
+    while (this.#hub.stats().readers === 0) await setImmediate();
+    this.publish(coming, 100);
+    this.publish([SENTINEL], 200);
+    await all;
+    end();
+    while (this.#hub.stats().readers > 0) await setImmediate();
+    return told;
   }
 
   /** Whose flows he may see, or nobody's. */
@@ -215,13 +252,14 @@ describe('what somebody may not see', () => {
       fc.asyncProperty(cases, async ({ may, flows, unseen, query }) => {
         judged += flows.length;
         const [one, other] = [new World(may, 'one'), new World(may, 'another')];
-        one.publish(flows);
         // Of the other what he may see is the same at the same time, and all else is other flows, or none.
         const isSeen = ({ source, destination }: Said) =>
           [source, destination].some((place) => place !== 0 && sees(may, place));
         const hidden = unseen.filter((flow) => !isSeen(flow));
-        other.publish(flows.map((flow, i) => (isSeen(flow) ? flow : (hidden[i % Math.max(1, hidden.length)] ?? flow))));
-        const [told, toldOther] = [await one.told(query), await other.told(query)];
+        const otherwise = flows.map((flow, i) => (isSeen(flow) ? flow : hidden[i % 20]));
+        one.publish(flows);
+        other.publish(otherwise);
+        const [told, toldOther] = [await one.told(query, flows), await other.told(query, otherwise)];
         expect(told).toBe(toldOther);
         expect(told).not.toMatch(/one\d|another\d/);
       }),

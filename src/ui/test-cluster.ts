@@ -60,6 +60,10 @@ export class ClusterStage {
   readonly rights = new Set<string>();
   readonly tokens = new Map<string, string>();
   answers = true;
+  /** Tokens that were asked about. */
+  readonly asked: string[] = [];
+  /** An answer of the API server waits for it. */
+  held: Promise<void> | undefined;
   readonly #lifecycle = new Lifecycle({ log: silentLogger });
   readonly #o: ClusterOptions;
   #page: PageServer | undefined;
@@ -98,7 +102,11 @@ export class ClusterStage {
     const { links, flows } = await openClusterFlows({
       peerService: socketPath,
       secrets: () => undefined,
-      identify: async (token) => this.#identify(token),
+      identify: async (token) => {
+        this.asked.push(token);
+        await this.held;
+        return this.#identify(token);
+      },
       clock: systemClock,
       log: silentLogger,
       version: '1',

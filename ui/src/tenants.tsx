@@ -159,10 +159,12 @@ function Pair({ pair, view }: { readonly pair: string; readonly view: MatrixView
   const [{ value, problem }, setAnswer] = useState<Answer<ReachView>>({});
   useEffect(() => {
     const ending = new AbortController();
-    const asked = new URLSearchParams({ from, to });
-    void ask<ReachView>(`/api/verify?${asked.toString()}`, ending.signal).then((answer) => {
+    const look = async (): Promise<void> => {
+      const asked = new URLSearchParams({ from, to });
+      const answer = await ask<ReachView>(`/api/verify?${asked.toString()}`, ending.signal);
       if (!ending.signal.aborted) setAnswer(answer);
-    });
+    };
+    void look();
     return () => ending.abort();
   }, [from, to]);
   const cell = view?.cells.find((one) => pairOf(one.from, one.to) === pair);
