@@ -9,6 +9,12 @@ const ANYWHERE = { scope: '*' } as const;
 /** As an expression of a policy has it: who asks is an agent. */
 const IS_AGENT = Setting.withNamespace("request.userInfo.username == 'system:serviceaccount:%s:membrane'", 'membrane');
 
+/** Keeps and lets go by finalizers, and changes nothing else. */
+const IS_NOT_OPERATOR = Setting.withNamespace(
+  "request.userInfo.username != 'system:serviceaccount:%s:membrane-operator'",
+  'membrane',
+);
+
 type Validation = { readonly expression: string; readonly message?: string; readonly messageExpression?: string };
 
 const of = (resource: string, expression: string): string =>
@@ -118,5 +124,64 @@ export const tenantAdmission = (metadata: { readonly name: string }): readonly o
       validationActions: ['Deny'],
       paramRef: { selector: {}, parameterNotFoundAction: 'Allow' },
     },
+  },
+];
+
+/** As an expression of a policy has it: who asks is one of those that the Tenant named before this request. */
+const IS_OWNER = `oldObject.spec.?owners.orValue([]).exists(one,
+  one.kind == 'User' ? one.name == request.userInfo.username :
+  one.kind == 'Group' ? one.name in request.userInfo.?groups.orValue([]) :
+  request.userInfo.username == 'system:serviceaccount:' + one.namespace + ':' + one.name)`;
+
+/** Every field but these two is as it was, those too that a newer version has. */
+const OWNED = "['exports', 'imports']";
+const ONLY_SHARES = `object.spec.all(key, key in ${OWNED} || (key in oldObject.spec && object.spec[key] == oldObject.spec[key])) &&
+  oldObject.spec.all(key, key in ${OWNED} || key in object.spec)`;
+
+const isAsItWas = (path: string): string => `object.${path}.orValue([]) == oldObject.${path}.orValue([])`;
+
+/**
+ * RBAC knows no fields. Who may update Tenants and has not the verb `assign` on this one changes what it exports and imports,
+ * if it names him as an owner; else nothing. What keeps it while its namespaces are there is the operator's.
+ */
+export const ownerAdmission = (metadata: { readonly name: string }): readonly object[] => [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: {
+      failurePolicy: 'Fail',
+      matchConstraints: {
+        resourceRules: [{ ...MEMBRANE, operations: ['UPDATE'], resources: ['tenants'], ...ANYWHERE }],
+      },
+      matchConditions: [
+        { name: 'is-not-operator', expression: IS_NOT_OPERATOR },
+        {
+          name: 'may-not-assign',
+          expression:
+            "!authorizer.group('membrane.io').resource('tenants').name(oldObject.metadata.name).check('assign').allowed()",
+        },
+      ],
+      validations: [
+        {
+          expression: IS_OWNER,
+          messageExpression: "'tenant ' + oldObject.metadata.name + ' names others as its owners'",
+        },
+        {
+          expression: ONLY_SHARES,
+          message: 'its owners change what a tenant exports and imports; the rest needs the verb assign on it',
+        },
+        {
+          expression: [isAsItWas('metadata.?finalizers'), isAsItWas('metadata.?ownerReferences')].join(' && '),
+          message: 'finalizers and ownerReferences of a Tenant need the verb assign on it',
+        },
+      ].map((validation) => ({ ...validation, reason: 'Forbidden' })),
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: { policyName: metadata.name, validationActions: ['Deny'] },
   },
 ];

@@ -1,4 +1,4 @@
-import { admission, tenantAdmission } from './admission.ts';
+import { admission, ownerAdmission, tenantAdmission } from './admission.ts';
 import {
   AGENT_ROLE,
   CERTIFICATES_ROLE,
@@ -7,6 +7,7 @@ import {
   OPERATOR_ROLE,
   RELAY_CERTIFICATE_ROLE,
   RELAY_ROLE,
+  TENANT_OWNER_ROLE,
 } from './rights.ts';
 import { Setting } from './setting.ts';
 
@@ -117,6 +118,26 @@ const relayRights = [
     metadata: meta('membrane-relay'),
     roleRef: bound('ClusterRole', 'membrane-relay'),
     subjects: [{ kind: 'ServiceAccount', name: RELAY, ...ofRelay }],
+  },
+];
+
+const OWNER = 'membrane-tenant-owner';
+const TO_OWNER = { 'membrane.io/aggregate-to-tenant-owner': 'true' };
+
+/** Bound to nobody. Others add to it by its label. */
+const ownerRights = [
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRole',
+    metadata: meta(OWNER),
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: TO_OWNER }] },
+    rules: [],
+  },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRole',
+    metadata: { ...meta(`${OWNER}-shares`), labels: { ...LABELS, ...TO_OWNER } },
+    rules: TENANT_OWNER_ROLE,
   },
 ];
 
@@ -373,11 +394,15 @@ const relayObjects = [
 ];
 
 /** Optional: API servers before 1.30 do not know the kind. */
-export const ADMISSION = [...admission(meta('membrane-agents')), ...tenantAdmission(meta('membrane-tenants'))];
+export const ADMISSION = [
+  ...admission(meta('membrane-agents')),
+  ...tenantAdmission(meta('membrane-tenants')),
+  ...ownerAdmission(meta('membrane-tenant-owners')),
+];
 
 /** By file, in the order in which they are to be made. */
 export const OBJECTS: Readonly<Record<string, readonly object[]>> = {
-  'rbac.yaml': [account, ...rights, ...operatorRights, ...relayRights],
+  'rbac.yaml': [account, ...rights, ...operatorRights, ...relayRights, ...ownerRights],
   'config.yaml': [config],
   'daemonset.yaml': [daemonSet],
   'operator.yaml': [deployment],

@@ -63,6 +63,14 @@ export const CERTIFICATES_ROLE: readonly Rule[] = secrets('membrane-hubble-ca', 
 /** In kube-system: the relay's. */
 export const RELAY_CERTIFICATE_ROLE: readonly Rule[] = secrets('hubble-relay');
 
+/**
+ * What whoever owns a tenant may change of Tenants, as far as RBAC can say: admission leaves him the exports and imports of
+ * his own (`ownerAdmission`). What he may read is said by name, for each tenant.
+ */
+export const TENANT_OWNER_ROLE: readonly Rule[] = [
+  { apiGroups: ['membrane.io'], resources: ['tenants'], verbs: ['update', 'patch'] },
+];
+
 /** What a relay may do: ask who shows a token. What he may see nodes ask. */
 export const RELAY_ROLE: readonly Rule[] = [
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },

@@ -28,6 +28,13 @@ const imported = z.strictObject({
   for: z.strictObject({ podSelector: z.strictObject({ matchLabels: labelMap }) }).optional(),
 });
 
+/** Of whom an API server's admission asks, and nobody else. */
+const owner = z.strictObject({
+  kind: z.enum(['User', 'Group', 'ServiceAccount']),
+  name: z.string().min(1),
+  namespace: z.string().min(1).optional(),
+});
+
 const limit = (least: number, most: number) => z.int().min(least).max(most).optional();
 
 const limits = z.strictObject({
@@ -41,6 +48,7 @@ const limits = z.strictObject({
 /** Strict: what a newer version says may be a limit, and is not to be passed over. */
 const spec = z.strictObject({
   namespaces: claims.strict(),
+  owners: listOf(owner),
   boundary: z
     .strictObject({
       inside: z.literal('Delegate').default('Delegate'),

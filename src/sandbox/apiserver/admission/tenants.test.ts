@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { JsonObject } from '../json.ts';
-import { TestServer } from '../testkit.ts';
+import { TEST_TOKEN, TestServer } from '../testkit.ts';
 
 const DEPLOY = resolve(import.meta.dirname, '../../../../deploy');
 const objectsIn = (file: string): JsonObject[] =>
@@ -12,8 +12,7 @@ const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const TENANTS = '/apis/membrane.io/v1alpha1/tenants';
 const ACCOUNT = { namespace: 'default', name: 'team' };
 
-test('a namespace of a tenant’s name is made by who may assign it, and nobody else', async () => {
-  await using api = await TestServer.start();
+const install = async (api: TestServer): Promise<void> => {
   const made = async (path: string, object: JsonObject) => (await api.post(path, object)).status;
   for (const crd of objectsIn('crds/tenants.yaml')) {
     expect(await made('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd)).toBe(201);
@@ -22,6 +21,12 @@ test('a namespace of a tenant’s name is made by who may assign it, and nobody 
     const plural = object['kind'] === 'ValidatingAdmissionPolicy' ? 'policies' : 'policybindings';
     expect(await made(`${ADMISSION}/validatingadmission${plural}`, object)).toBe(201);
   }
+};
+
+test('a namespace of a tenant’s name is made by who may assign it, and nobody else', async () => {
+  await using api = await TestServer.start();
+  const made = async (path: string, object: JsonObject) => (await api.post(path, object)).status;
+  await install(api);
   const { store, tokens } = api.server;
   store.create('serviceaccounts', { metadata: ACCOUNT });
   const grant = (name: string, rules: JsonObject[]): void => {
@@ -51,4 +56,84 @@ test('a namespace of a tenant’s name is made by who may assign it, and nobody 
   grant('shop', [rule]);
   expect([await make('shop-new'), await make('checkout'), await make('ledger')]).toEqual([201, 201, 403]);
   expect(await made('/api/v1/namespaces', { metadata: { name: 'ledger' } }), 'the administrator').toBe(201);
+});
+
+describe('of a Tenant, who may update Tenants changes', () => {
+  const spec = {
+    namespaces: { names: ['shop'] },
+    owners: [
+      { kind: 'Group', name: 'shop-devs' },
+      { kind: 'ServiceAccount', namespace: 'default', name: 'deployer' },
+      { kind: 'User', name: 'ada' },
+    ],
+    limits: { connections: 10 },
+  };
+  const exports = [{ name: 'api', service: 'shop/api', to: ['billing'] }];
+
+  async function world(): Promise<AsyncDisposable & { change(as: As, patch: JsonObject): Promise<number> }> {
+    const api = await TestServer.start();
+    await install(api);
+    for (const object of objectsIn('rbac.yaml')) {
+      const name = (object['metadata'] as JsonObject)['name'] as string;
+      if (name.startsWith('membrane-tenant-owner')) api.server.store.create('clusterroles', object);
+    }
+    const subjects = [
+      ...['ada', 'eve'].map((name) => ({ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name })),
+      { kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: 'shop-devs' },
+      { kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: 'system:serviceaccounts' },
+    ];
+    const role = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'membrane-tenant-owner' };
+    api.server.store.create('clusterrolebindings', { metadata: { name: 'owners' }, roleRef: role, subjects });
+    expect((await api.post(TENANTS, { metadata: { name: 'shop' }, spec })).status).toBe(201);
+    return {
+      change: async (as, patch) => {
+        const headers = {
+          authorization: `Bearer ${TEST_TOKEN}`,
+          'content-type': 'application/merge-patch+json',
+          ...as,
+        };
+        const body = JSON.stringify(patch);
+        return (await fetch(`${api.url}${TENANTS}/shop`, { method: 'PATCH', headers, body })).status;
+      },
+      [Symbol.asyncDispose]: async () => await api[Symbol.asyncDispose](),
+    };
+  }
+
+  type As = Readonly<Record<string, string>>;
+  const user = (name: string, ...groups: string[]): As => ({
+    'impersonate-user': name,
+    ...(groups.length === 0 ? {} : { 'impersonate-group': groups.join() }),
+  });
+  const shares = { spec: { exports } };
+
+  test.each<[string, As]>([
+    ['a user', user('ada')],
+    ['one of a group', user('bob', 'shop-devs')],
+    ['an account', user('system:serviceaccount:default:deployer', 'system:serviceaccounts')],
+  ])('exports and imports, and nothing else, when it is an owner: %s', async (_who, as) => {
+    await using at = await world();
+    expect(await at.change(as, shares)).toBe(200);
+    expect(await at.change(as, { spec: { imports: [{ tenant: 'billing', export: 'x' }], exports: null } })).toBe(200);
+    const refused: JsonObject[] = [
+      { spec: { namespaces: { names: ['shop', 'billing'] } } },
+      { spec: { namespaces: { prefix: 'b' } } },
+      { spec: { boundary: { world: 'Open' } } },
+      { spec: { systemServices: ['dns', 'apiserver'] } },
+      { spec: { limits: null } },
+      { spec: { limits: { connections: 11 } } },
+      { spec: { owners: [...spec.owners, { kind: 'User', name: 'eve' }] } },
+      { spec: { exports, boundary: { nodes: 'Open' } } },
+      { metadata: { finalizers: ['example.com/keep'] } },
+    ];
+    for (const patch of refused) expect([patch, await at.change(as, patch)]).toEqual([patch, 403]);
+  });
+
+  test.each<[string, As]>([
+    ['a user', user('eve')],
+    ['an account of the owner’s name', user('system:serviceaccount:other:deployer', 'system:serviceaccounts')],
+  ])('nothing when it is none: %s', async (_who, as) => {
+    await using at = await world();
+    expect(await at.change(as, shares)).toBe(403);
+    expect(await at.change({}, { spec: { limits: null, boundary: { world: 'Open' } } }), 'who may assign').toBe(200);
+  });
 });
