@@ -1,3 +1,5 @@
+import { POLICY_KINDS } from '../../src/policy/index.ts';
+
 type Rule = {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
@@ -11,7 +13,12 @@ const FOLLOWED = ['list', 'watch'];
 export const AGENT_ROLE: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: FOLLOWED },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: FOLLOWED },
-  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies', 'servicecidrs'], verbs: FOLLOWED },
+  { apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: FOLLOWED },
+  ...POLICY_KINDS.map(({ names: { group, plural } }) => ({
+    apiGroups: [group],
+    resources: [plural],
+    verbs: FOLLOWED,
+  })),
   // Numbers are given without a coordinator.
   {
     apiGroups: ['membrane.io'],

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { identityId, policyTableId, ruleId } from '../../model/index.ts';
+import { endpointId, identityId, ifindex, policyTableId, ruleId } from '../../model/index.ts';
 import { Prefix, parseAddr } from '../../net/index.ts';
 import { addrFromValue } from '../../net/testkit.ts';
 import type { PolicyKey, PolicyValue } from '../gen/codecs.ts';
@@ -12,7 +12,7 @@ import { endpointsCodecs } from './endpoints-map.ts';
 import { ipcacheCodecs } from './ipcache-map.ts';
 import { CHUNK, type MapCodecs, type TypedMap } from './map.ts';
 import { policyCodecs, policyKey } from './policy-maps.ts';
-import { ipcacheRow } from './row-testkit.ts';
+import { endpointRow, ipcacheRow } from './row-testkit.ts';
 import { u32Codec, u64Codec } from './scalar-codecs.ts';
 
 export type MakeMap = <K, V>(spec: MapSpec, codecs: MapCodecs<K, V>) => TypedMap<K, V>;
@@ -78,7 +78,7 @@ export function describeTypedMap(name: string, make: MakeMap): void {
 
     it('keeps addresses', async () => {
       const map = make({ ...MAP_SPECS.endpoints, maxEntries: 16 }, endpointsCodecs);
-      const value = { endpoint: 7, ifindex: 9, cidrIdentity: 0 } as never;
+      const value = endpointRow({ endpoint: endpointId(7), ifindex: ifindex(9) });
       map.set(parseAddr('10.0.0.1'), value);
       map.set(parseAddr('fd00::1'), value);
       expect((await map.entries()).map(([addr]) => addr).toSorted()).toEqual(['10.0.0.1', 'fd00::1']);
