@@ -16,8 +16,9 @@ const collect = (schema: Schema): void => {
 };
 for (const { schema } of resources) collect(schema);
 
-test('every kind and every field of its specification is explained', () => {
-  const silent = resources.flatMap(({ schema, kind }) => {
+test('every kind of Kubernetes and every field of its specification is explained', () => {
+  const own = resources.filter(({ schema }) => schema.name.startsWith('io.k8s.'));
+  const silent = own.flatMap(({ schema, kind }) => {
     const spec = schema.fields['spec'];
     const of = spec?.type === 'struct' ? [schema, spec] : [schema];
     const missing = of.flatMap((type) =>
