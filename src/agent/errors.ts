@@ -61,6 +61,10 @@ export const agentErrors = errorTable({
     what: 'this asks about more pairs than one answer may be about',
     remedy: 'Ask about one namespace or pod at a time, or about tenants: `membrane verify` without --from and --to.',
   },
+  E_AGENT_TOO_LITTLE: {
+    what: 'what was seen says too little to suggest policies by',
+    remedy: 'Ask for a shorter time with --since, or take it for all that there is with --partial.',
+  },
   E_AGENT_STATE: {
     what: 'the state directory cannot be used',
     remedy: 'It must be a directory that belongs to root, on a file system with space.',

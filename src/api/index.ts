@@ -15,6 +15,7 @@ export type { PolicyFilter, PolicyView } from './views/policy.ts';
 export type { ReplayRequest, ReplayView } from './views/replay.ts';
 export type { ServiceList, ServiceView } from './views/service.ts';
 export type { AgentStatus, Check } from './views/status.ts';
+export type { SuggestRequest, SuggestView, Talk, TalksRequest, TalksView } from './views/suggest.ts';
 export type { TenantRef, TenantView } from './views/tenant.ts';
 export type { TraceRequest, TraceView } from './views/trace.ts';
 export type { VerifyRequest, VerifyView } from './views/verify.ts';

@@ -15,6 +15,7 @@ import { policyFilterSchema, policySchema } from './views/policy.ts';
 import { replayRequestSchema, replaySchema } from './views/replay.ts';
 import { serviceListSchema } from './views/service.ts';
 import { statusSchema } from './views/status.ts';
+import { suggestRequestSchema, suggestSchema, talksRequestSchema, talksSchema } from './views/suggest.ts';
 import { type TenantRef, tenantRefSchema, tenantSchema } from './views/tenant.ts';
 import { traceRequestSchema, traceSchema } from './views/trace.ts';
 import { verifyRequestSchema, verifySchema } from './views/verify.ts';
@@ -47,6 +48,10 @@ export const ROUTES = {
   replay: { ...read('/v1/replay', replaySchema), method: 'POST', params: replayRequestSchema },
   /** Likewise, and what would let it pass. */
   why: { ...read('/v1/why', whySchema), method: 'POST', params: whyRequestSchema },
+  /** Who talked with pods of a namespace at this node. */
+  talks: { ...read('/v1/talks', talksSchema), method: 'POST', params: talksRequestSchema },
+  /** The least policies that let that pass. E_AGENT_TOO_LITTLE. */
+  suggest: { ...read('/v1/suggest', suggestSchema), method: 'POST', params: suggestRequestSchema },
   /** E_AGENT_PROPOSAL when what is proposed is no policy. */
   lint: { ...read('/v1/lint', lintSchema), method: 'POST', params: lintRequestSchema },
   /** With one of no name for namespaces that no Tenant claims. */

@@ -24,6 +24,7 @@ export {
   type DraftPort,
   draftName,
   draftOf,
+  lasting,
   type NetworkPolicyDraft,
   peerOf,
   podsOf,

@@ -12,7 +12,7 @@ import { Observer } from '../../src/api/hubble/gen/observer/observer_pb.js';
 import { rawScene } from '../../src/demonstration/acts/spoof.ts';
 import { podFrame, syn, udp } from '../../src/demonstration/frames/frames.ts';
 import { tenantScene } from '../../src/demonstration/stage/tenants.ts';
-import { sendFrames } from '../../src/demonstration/tools/frame-tool.ts';
+import { probe, sendFrames, startServe } from '../../src/demonstration/tools/frame-tool.ts';
 import { useSandbox } from './attacks/lab.ts';
 
 const lab = useSandbox();
@@ -76,4 +76,44 @@ it("tells Hubble's clients what happens, in their words and in ours", async () =
   expect(new Set(done)).toEqual(new Set(['agentStart', 'policyUpdate', 'endpointUpdate']));
   const { flows } = await lab.stage.api.status();
   expect((await observer.serverStatus({})).seenFlows).toBeGreaterThanOrEqual(BigInt(flows.seen));
+});
+
+it('says what would let a connection pass, and it does; and suggests what was seen', async () => {
+  const { stage, cluster } = lab;
+  await stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'why' } });
+  const [frontend, backend] = await Promise.all(
+    ['frontend', 'backend'].map((name) => stage.startPod({ namespace: 'why', name, labels: { app: name } })),
+  );
+  if (frontend === undefined || backend === undefined) throw new Error('no pods');
+  const deny = { podSelector: { matchLabels: { app: 'backend' } }, policyTypes: ['Ingress'] };
+  const metadata = { name: 'deny', namespace: 'why' };
+  const since = Date.now();
+  stage.own(await startServe(backend.netns, { port: 7080 }));
+  expect(await probe(frontend.netns, { to: backend.ip, port: 7080 })).toMatchObject({ state: 'open' });
+
+  const seen = [await stage.api.talks({ namespace: 'why', since })];
+  const suggested = await stage.api.suggest({ namespace: 'why', since, seen, partial: false });
+  const [first] = suggested.suggestions.filter(({ policy }) => JSON.stringify(policy).includes('"Ingress"'));
+  expect(first?.policy).toMatchObject({
+    spec: {
+      podSelector: { matchLabels: { app: 'backend' } },
+      ingress: [
+        { from: [{ podSelector: { matchLabels: { app: 'frontend' } } }], ports: [{ protocol: 'TCP', port: 7080 }] },
+      ],
+    },
+  });
+  expect(first?.evidence).toEqual([
+    [expect.stringMatching(/^1 connection.*: why\/frontend -> why\/backend TCP 7080$/)],
+  ]);
+  expect(suggested.replay.allowed).toBe(suggested.replay.seen);
+  expect(suggested.closed).toBeGreaterThan(0);
+
+  await stage.apply({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata, spec: deny });
+  const question = { from: 'why/frontend', to: 'why/backend', port: 7080, protocol: 'TCP' as const };
+  await expect.poll(async () => (await stage.api.trace(question)).verdict).toBe('denied');
+  const { change } = await stage.api.why(question);
+  expect(change).toMatchObject({ policies: [{ kind: 'NetworkPolicy' }], opens: [], closes: [] });
+  for (const policy of change?.policies ?? []) await cluster.apply(JSON.stringify(policy));
+  await expect.poll(async () => (await stage.api.trace(question)).verdict).toBe('allowed');
+  expect(await probe(frontend.netns, { to: backend.ip, port: 7080 })).toMatchObject({ state: 'open' });
 });

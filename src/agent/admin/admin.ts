@@ -20,6 +20,10 @@ import type {
   ReplayRequest,
   ReplayView,
   ServiceList,
+  SuggestRequest,
+  SuggestView,
+  TalksRequest,
+  TalksView,
   TenantRef,
   TenantView,
   TraceRequest,
@@ -45,7 +49,7 @@ import {
   tunnelTraffic,
 } from '../../datapath/index.ts';
 import { type ClusterNumbers, RESERVED_IDS } from '../../identity/index.ts';
-import { type FlowMessage, type PolicyKey, policyKey, type TenantRow } from '../../model/index.ts';
+import { endpointId, type FlowMessage, type PolicyKey, policyKey, type TenantRow } from '../../model/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { FlowHub, Rights } from '../../observe/index.ts';
 import type {
@@ -77,6 +81,8 @@ import { policyStanding } from './policy-standing.ts';
 import { rangeTexts } from './ranges.ts';
 import { replayed } from './replay.ts';
 import { serviceList } from './services.ts';
+import { suggest } from './suggest.ts';
+import { talks } from './talks.ts';
 import { tenantViews } from './tenants.ts';
 import { trace } from './trace.ts';
 import { resolveEnd, type TraceContext } from './trace-ends.ts';
@@ -229,6 +235,21 @@ export class Admin implements AdminApi {
       });
       return (peer) => endName(peer, accounts.identities.get(peer.identity), names.get(peer.identity));
     });
+  }
+
+  async talks(request: TalksRequest): Promise<TalksView> {
+    const { hub, config, endpoints } = this.#o;
+    return await talks(request, {
+      hub,
+      node: config.nodeName,
+      startedAt: Date.parse(this.#startedAt),
+      connections: (signal) => this.connections(signal),
+      podOf: (id) => endpoints.get(endpointId(id))?.record.pod,
+    });
+  }
+
+  async suggest(request: SuggestRequest): Promise<SuggestView> {
+    return await suggest(request, { ...this.#o, nodeName: this.#o.config.nodeName });
   }
 
   #traceContext(): TraceContext {

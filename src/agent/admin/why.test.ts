@@ -1,51 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { named, open } from '../../../test/policy-cases/agent-world.ts';
 import { arbitraryCase } from '../../../test/policy-cases/arbitrary.ts';
-import { NodePlane } from '../../../test/policy-cases/node-plane.ts';
-import { type Flow, podKey, type World } from '../../../test/policy-cases/world.ts';
-import { endpointId, type IdentityId, type PolicyEntry } from '../../model/index.ts';
+import { type Flow, podKey } from '../../../test/policy-cases/world.ts';
+import type { IdentityId, PolicyEntry } from '../../model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS } from '../../net/index.ts';
-import { FakeKernel } from '../../plane/testkit.ts';
 import { judge, partyOf, readPolicy } from '../../policy/index.ts';
 import { readPolicyObjects } from './proposal.ts';
 import { type Considered, consider, type WhyContext } from './why.ts';
 
-const NODE = 'n1';
 const PORTS = [1, 2, 79, 80, 81, 82, 443, 444, 8080, 32767, 32768, 65534, 65535];
 const PROTOCOLS = { TCP: 6, UDP: 17, SCTP: 132, ICMP: 1 } as const;
 const ECHO_REQUEST = 8 << 8;
-
-async function open(world: World): Promise<{ readonly plane: NodePlane; readonly context: WhyContext }> {
-  const ids = new Map<Addr, number>();
-  const endpointAt = (addr: Addr) => {
-    const id = ids.get(addr) ?? ids.size + 1;
-    ids.set(addr, id);
-    return endpointId(id);
-  };
-  const plane = await NodePlane.open(world, { node: NODE, kernel: new FakeKernel(), endpointAt, allPods: true });
-  await plane.follow(world);
-  const { cluster, ...parts } = plane.plane;
-  const context = {
-    ...parts,
-    nodeName: NODE,
-    overlay: false,
-    native: false,
-    identities: cluster.identities,
-    book: cluster.book,
-    elsewhere: cluster.elsewhere,
-    nodeAddresses: () => world.nodes.find(({ name }) => name === NODE)?.addrs ?? [],
-    serviceAt: () => undefined,
-  };
-  return { plane, context };
-}
-
-/** Every namespace bears its name, as the API server sees to. */
-function named(world: World): World {
-  const namespaces = Array.from(world.namespaces, ([name, labels]) => {
-    return [name, new Map([...labels, ['kubernetes.io/metadata.name', name]])] as const;
-  });
-  return { ...world, namespaces: new Map(namespaces) };
-}
 
 /** Packet by packet: `opener>responder protocol/port opens|closes` of all that more entries change. */
 function bruteForce(added: readonly PolicyEntry[], { remedy }: Considered, { repository }: WhyContext): Set<string> {

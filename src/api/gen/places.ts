@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = '60hxyyIKerfVVtkkhIN1y5870ZY9HQrHKUDskNsQ5g4';
+export const SCHEMAS_ID = 'YGqpXNaiymdCrX7wdjNStVa9DCyUxWWZq9SJe3SMUxc';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },
@@ -15,6 +15,8 @@ export const PLACES = {
   trace: { method: 'POST', path: '/v1/trace', kind: 'one' },
   replay: { method: 'POST', path: '/v1/replay', kind: 'one' },
   why: { method: 'POST', path: '/v1/why', kind: 'one' },
+  talks: { method: 'POST', path: '/v1/talks', kind: 'one' },
+  suggest: { method: 'POST', path: '/v1/suggest', kind: 'one' },
   lint: { method: 'POST', path: '/v1/lint', kind: 'one' },
   tenants: { method: 'GET', path: '/v1/tenants', kind: 'one' },
   tenant: { method: 'GET', path: '/v1/tenant', kind: 'maybe' },

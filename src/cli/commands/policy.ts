@@ -6,6 +6,7 @@ import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { printTrace } from '../output/index.ts';
 import { registerLint } from './policy/lint.ts';
+import { registerSuggest } from './policy/suggest.ts';
 import { registerWhatIf } from './policy/what-if.ts';
 
 export function register(program: Command, context: CommandContext): void {
@@ -64,6 +65,7 @@ export function register(program: Command, context: CommandContext): void {
   registerTrace(policy, context);
   registerLint(policy, context);
   registerWhatIf(policy, context);
+  registerSuggest(policy, context);
 }
 
 const MOST_PODS = 3;

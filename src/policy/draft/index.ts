@@ -8,4 +8,4 @@ export {
   peerOf,
   podsOf,
 } from './draft.ts';
-export type { DraftSelector } from './selector.ts';
+export { type DraftSelector, lasting } from './selector.ts';
