@@ -15,6 +15,7 @@ export class ClusterReading implements Reading {
   readonly who: string;
   readonly inventory: ClusterInventory;
   readonly matrix = undefined;
+  readonly remedy = undefined;
   readonly #flows: ClusterFlows;
   readonly #caller: Caller;
 

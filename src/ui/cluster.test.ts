@@ -183,6 +183,15 @@ describe("a cluster's page", () => {
     expect(all.body).toMatch(/bank\/of-bank/);
   });
 
+  it('tells nobody what only a sandbox tells', async () => {
+    const why = 'api/why?node=node-1&from=shop/a&to=bank/b&protocol=TCP';
+    for (const path of ['api/verify', 'api/verify?from=a&to=b', why]) {
+      expect((await ask(path)).status).toBe(401);
+      const { status, body } = await ask(path, { headers: { authorization: 'Bearer token-of-all' } });
+      expect([status, JSON.parse(body)]).toMatchObject([404, { error: { code: 'E_UI_NOT_HERE' } }]);
+    }
+  });
+
   it('refuses who may see nothing', async () => {
     const { body } = await ask(past, { headers: { cookie: await cookieOf('token-of-none') } });
     expect(messagesIn(body).at(-1)).toMatchObject({ kind: 'error', error: { code: 'E_HUBBLE_FORBIDDEN' } });
@@ -261,8 +270,9 @@ describe("a cluster's page", () => {
       stage.tokens.set(`token-of-${person}`, person);
       stage.grant(`${person} list flows `, `${person} watch flows `);
       const own = person === 'd' ? 7 : 8;
+      const authorization = `Bearer token-of-${person}`;
       if (person !== 'a')
-        for (let i = 0; i < own; i += 1) views.push(await live({ authorization: `Bearer token-of-${person}` }));
+        views.push(...(await Promise.all(Array.from({ length: own }, async () => await live({ authorization })))));
     }
     views.push(await live({ authorization: 'Bearer token-of-a' }));
     expect((await ask('api/view', { headers: { authorization: 'Bearer token-of-a' } })).status).toBe(503);

@@ -151,6 +151,21 @@ export type ReachView = {
   readonly silent: readonly string[];
 };
 
+/** What would let a connection pass; see `whySchema`. */
+export type RemedyView = {
+  readonly verdict: 'allowed' | 'denied';
+  readonly steps: readonly { readonly direction: string; readonly verdict: string; readonly reason: string }[];
+  /** Why no policy would. */
+  readonly noChange?: string;
+  /** YAML that can be applied, and what it would open and end besides. */
+  readonly change?: {
+    readonly manifest: string;
+    readonly opens: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
+    readonly closes: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
+    readonly more: number;
+  };
+};
+
 export type PageMessage =
   | {
       readonly kind: 'hello';

@@ -6,6 +6,7 @@ import { InventoryWatch } from './inventory.ts';
 import { Matrix } from './matrix.ts';
 import { tellPast } from './past-flows.ts';
 import type { Reading } from './reading.ts';
+import { Remedy } from './remedy.ts';
 
 /** Of a sandbox, on loopback: everybody on the machine sees everything, and whatever is read is read once for all. */
 export class OpenDoor implements Door, Service {
@@ -17,12 +18,14 @@ export class OpenDoor implements Door, Service {
   constructor({ agents, log }: { readonly agents: AgentList; readonly log: Logger }) {
     const feed = new FlowFeed({ agents, log });
     const inventory = new InventoryWatch(agents);
+    const remedy = new Remedy(agents);
     this.#feed = feed;
     this.#inventory = inventory;
     this.#reading = {
       who: '',
       inventory,
       matrix: new Matrix(agents),
+      remedy: async (request) => await remedy.ask(request),
       live: (listener) => feed.listen(listener),
       past: async (range, listener) => await tellPast(agents.all, range, listener),
     };

@@ -130,6 +130,19 @@ describe("the page's server", () => {
     expect(JSON.parse(body)).toMatchObject({ error: { code: 'E_UI_QUERY', message: expect.stringContaining(why) } });
   });
 
+  it.each([
+    'why',
+    'why?node=node-1&from=a/b&to=c/d&protocol=GRE',
+    'why?node=node-1&from=a/b&to=c/d&protocol=TCP&port=65536',
+    'why?node=node-1&from=a/b&to=c/d&protocol=TCP&port=1&proposed=x',
+    `why?node=node-1&from=${'a'.repeat(600)}&to=c/d&protocol=TCP`,
+    'why?node=elsewhere&from=a/b&to=c/d&protocol=TCP',
+    `verify?from=${'a'.repeat(300)}&to=b`,
+  ])('asks no agent %s', async (path) => {
+    const { status, body } = await ask(`${url}api/${path}`);
+    expect([status, JSON.parse(body)]).toMatchObject([400, { error: { code: expect.stringMatching(/^E_UI_/) } }]);
+  });
+
   it('takes so many pages and no more, and the next when one has gone', async () => {
     const endings = Array.from({ length: 32 }, () => new AbortController());
     const open = await Promise.all(endings.map(async ({ signal }) => await fetch(`${url}api/view`, { signal })));

@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
+import { z } from 'zod';
 import { ndjsonStream } from '../api/server.ts';
 import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
 import type { Door } from './door.ts';
@@ -16,6 +17,19 @@ const MOST_VIEWS_EACH = 8;
 const MOST_MUTES = 32;
 const WINDOWS_S = { least: 10, most: 900, usual: 60 };
 const HEARTBEAT = { everyMs: 15_000, line: { kind: 'alive' } };
+
+const remedySchema = z.strictObject({
+  node: z.string().min(1).max(253),
+  from: z.string().min(1).max(512),
+  to: z.string().min(1).max(512),
+  protocol: z.enum(['TCP', 'UDP', 'SCTP', 'ICMP']),
+  port: z
+    .string()
+    .regex(/^\d{1,5}$/)
+    .transform(Number)
+    .pipe(z.int().max(65_535))
+    .optional(),
+});
 
 export type PageAppOptions = {
   readonly files: ReadonlyMap<string, PageFile>;
@@ -57,6 +71,13 @@ export function pageApp({ files, door, guarded, version, log, signal }: PageAppO
     });
     const lines = ndjsonStream(told, { controller, onError, heartbeat: HEARTBEAT });
     return c.body(lines, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  });
+  app.get('/api/why', async (c) => {
+    const { remedy } = await door.enter(c.env.incoming, sessionOf(c, guarded));
+    if (remedy === undefined) throw uiErrors.make('E_UI_NOT_HERE');
+    const request = remedySchema.safeParse(c.req.query());
+    if (!request.success) throw uiErrors.make('E_UI_QUERY', { detail: 'no connection is meant' });
+    return c.json(await remedy(request.data), 200, { 'cache-control': 'no-store' });
   });
   app.get('/api/verify', async (c) => {
     const { matrix } = await door.enter(c.env.incoming, sessionOf(c, guarded));

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { VerifyView } from '../api/index.ts';
+import type { VerifyView, WhyView } from '../api/index.ts';
 import type { Counted, Losses } from './messages.ts';
 import { between, ClusterStage } from './test-cluster.ts';
 import { CHROMIUM, PageStage, type Staged } from './testkit.ts';
@@ -306,6 +306,35 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       admin.state.tenants = [
         { name: HOSTILE, closed: HOSTILE, namespaces: [{ name: `ns${HOSTILE}` }], identities: 1, problems: [HOSTILE] },
       ];
+      const proof = proofOf(true);
+      admin.verify = async () => ({
+        ...proof,
+        pairs: [
+          {
+            from: HOSTILE,
+            to: 'b',
+            standing: 'shared',
+            shares: 1,
+            example: { from: HOSTILE, to: HOSTILE, packets: HOSTILE, why: [HOSTILE] },
+          },
+        ],
+        differences: proof.differences.map((one) => ({
+          ...one,
+          from: HOSTILE,
+          to: HOSTILE,
+          packets: HOSTILE,
+          rows: [HOSTILE],
+          meant: [HOSTILE],
+        })),
+        asked: {
+          ...proof.asked,
+          from: HOSTILE,
+          to: 'b',
+          pairs: 1,
+          more: 0,
+          reached: [{ from: HOSTILE, to: HOSTILE, packets: HOSTILE, why: [HOSTILE] }],
+        },
+      });
       const service = serviceOf(hostile.person(other).addr);
       admin.state.services = {
         enabled: true,
@@ -335,6 +364,11 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await page.keyboard.press('3');
     await page.waitForSelector('.services article');
     seen.push(await everything(page));
+    await page.keyboard.press('4');
+    await page.locator('.cell.shared').click();
+    await page.locator('.reach li').first().waitFor();
+    await shot(page, 'hostile-tenants');
+    seen.push(await everything(page));
     for (const { texts, elements, hacked } of seen) {
       expect(hacked).toBe(false);
       expect(elements).toEqual([]);
@@ -342,6 +376,29 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       expect(texts.some((text) => text.includes('\\u202e'))).toBe(true);
     }
     wrong.splice(0, wrong.length, ...wrong.filter((text) => !text.includes('net::')));
+  });
+
+  it('says which policy would let a packet pass, and what else that would open', async () => {
+    const asked: unknown[] = [];
+    for (const { admin } of stage.agents) {
+      admin.why = async (request) => {
+        asked.push(request);
+        return remedyOf(asked.length > 1 ? HOSTILE : 'let-teller-in');
+      };
+    }
+    const page = await open('?view=flows&q=port:9090');
+    await page.locator('.rows .row.dropped').first().click();
+    await page.getByRole('button', { name: 'What would allow it?' }).click();
+    await page.getByText('name: let-teller-in').waitFor();
+    await page.getByText('shop/other → shop/api: TCP 9090').waitFor();
+    await shot(page, 'remedy');
+    expect(asked).toEqual([{ from: TELLER, to: API, port: 9090, protocol: 'TCP' }]);
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.locator('.rows .row.dropped').first().click();
+    await page.getByRole('button', { name: 'What would allow it?' }).click();
+    await page.getByText('It would end:').waitFor();
+    const { texts, elements, hacked } = await everything(page);
+    expect([hacked, elements, texts.filter((text) => UNSAFE.test(text))]).toEqual([false, [], []]);
   });
 
   it('shows which tenants are apart, and of two what opens, with the packet', async () => {
@@ -492,6 +549,26 @@ const nameless = async (page: Page) =>
     .filter((element) => !(element.getAttribute('aria-label') ?? element.textContent ?? '').trim())
     .filter((element) => element.labels?.length !== 1)
     .map(({ outerHTML }) => outerHTML)`);
+
+function remedyOf(name: string): WhyView {
+  const end = { name, identity: 1_000, labels: [] };
+  return {
+    trace: {
+      verdict: 'denied',
+      from: end,
+      to: end,
+      port: 9090,
+      protocol: 'TCP',
+      steps: [{ direction: 'ingress', verdict: 'denied', enforced: true, reason: `no rule of ${name}` }],
+    },
+    change: {
+      policies: [{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'shop' } }],
+      opens: [{ from: 'shop/other', to: 'shop/api', packets: ['TCP 9090'] }],
+      closes: name === HOSTILE ? [{ from: HOSTILE, to: HOSTILE, packets: [HOSTILE] }] : [],
+      more: 0,
+    },
+  };
+}
 
 function proofOf(isReached: boolean): VerifyView {
   const packet = {

@@ -1,6 +1,7 @@
 import type { Signal } from '../base/index.ts';
 import type { Flow, FlowLossPlace } from '../model/index.ts';
-import type { Inventory, MatrixView, ReachView } from './messages.ts';
+import type { Inventory, MatrixView, ReachView, RemedyView } from './messages.ts';
+import type { RemedyRequest } from './remedy.ts';
 
 export type FlowListener = {
   readonly flow: (flow: Flow) => void;
@@ -35,6 +36,8 @@ export type Reading = {
         readonly ask: (from: string, to: string) => Promise<ReachView>;
       }
     | undefined;
+  /** What would let a connection pass; undefined: that is not for who looks. */
+  readonly remedy: ((request: RemedyRequest) => Promise<RemedyView>) | undefined;
   /** What came lately, then what comes. Returns what ends it. */
   readonly live: (listener: FlowListener) => () => void;
   /** What is kept of a time, in its order. Gives whether there is more. */

@@ -5,6 +5,7 @@ import type { Row } from '../../src/ui/messages.ts';
 import { term } from '../../src/ui/query.ts';
 import { go, mute, narrow } from './address.ts';
 import { Name, plain } from './name.tsx';
+import { Remedy } from './remedy.tsx';
 import { clock, endName, endTerm, number, portOf } from './words.ts';
 
 export function FlowCard({ row }: { readonly row: Row }) {
@@ -59,6 +60,7 @@ export function FlowCard({ row }: { readonly row: Row }) {
         </section>
       )}
       {dropReason !== undefined && <Reason reason={dropReason} isExplained={denial !== undefined} />}
+      <Remedy key={row.id} row={row} />
       {verdict === 'forwarded' && (
         <section>
           <h3>Allowed by</h3>

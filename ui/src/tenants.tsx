@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { MatrixCell, MatrixView, ReachView } from '../../src/ui/messages.ts';
 import { address, go } from './address.ts';
+import { type Answer, ask } from './ask.ts';
 import { Name, plain } from './name.tsx';
 import { number } from './words.ts';
 
@@ -19,8 +20,6 @@ const WORDS = {
   broken: 'BROKEN',
 } as const;
 const AGAIN_MS = 30_000;
-
-type Answer<T> = { readonly value?: T; readonly problem?: string };
 
 /** Who is apart from whom, proved on every node for all packets; of a cell what opens. */
 export function Tenants() {
@@ -231,14 +230,3 @@ function Reached({ view: { reached, more, pairs, silent } }: { readonly view: Re
 
 const title = (name: string): string => (name === '' ? '(nobody)' : name);
 const pairOf = (from: string, to: string): string => `${from}~${to}`;
-
-async function ask<T>(path: string, signal: AbortSignal): Promise<Answer<T>> {
-  try {
-    const response = await fetch(path, { signal });
-    if (response.ok) return { value: (await response.json()) as T };
-    const { error } = (await response.json()) as { error: { message: string; remedy: string } };
-    return { problem: `${error.message}. ${error.remedy}` };
-  } catch {
-    return { problem: 'the server of this page does not answer' };
-  }
-}

@@ -1,0 +1,41 @@
+import { stringify } from 'yaml';
+import type { WhyRequest } from '../api/index.ts';
+import type { AgentList } from './agent-links.ts';
+import { uiErrors } from './errors.ts';
+import type { RemedyView } from './messages.ts';
+
+const ASKED_AT_ONCE = 4;
+
+export type RemedyRequest = WhyRequest & {
+  /** That told of the flow: it has one of the ends. */
+  readonly node: string;
+};
+
+/** What would let a connection pass, as `membrane why` has it. */
+export class Remedy {
+  readonly #agents: AgentList;
+  #asking = 0;
+
+  constructor(agents: AgentList) {
+    this.#agents = agents;
+  }
+
+  /** E_UI_NODES, E_UI_FULL; or the agent's own error. */
+  async ask({ node, ...request }: RemedyRequest): Promise<RemedyView> {
+    const link = this.#agents.all.find((one) => one.node === node);
+    if (link === undefined) throw uiErrors.make('E_UI_NODES', { detail: `there is no ${JSON.stringify(node)}` });
+    if (this.#asking >= ASKED_AT_ONCE) throw uiErrors.make('E_UI_FULL', { detail: `${ASKED_AT_ONCE} are asked` });
+    this.#asking += 1;
+    try {
+      const { trace, change, noChange } = await link.client.why(request);
+      const steps = trace.steps.map(({ direction, verdict, reason }) => ({ direction, verdict, reason }));
+      const told = { verdict: trace.verdict, steps, ...(noChange === undefined ? {} : { noChange }) };
+      if (change === undefined) return told;
+      const { policies, opens, closes, more } = change;
+      const manifest = policies.map((policy) => `---\n${stringify(policy)}`).join('');
+      return { ...told, change: { manifest, opens, closes, more } };
+    } finally {
+      this.#asking -= 1;
+    }
+  }
+}
