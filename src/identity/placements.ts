@@ -81,6 +81,12 @@ export class Placements implements Service {
     return this.#asked.get(key)?.failure;
   }
 
+  /** Those that are asked for, and what was answered and is not taken yet. */
+  *pending(): Generator<Pick<Placed, 'key' | 'workload'>> {
+    yield* this.#asked.values();
+    yield* this.#answers;
+  }
+
   /** Nobody needs it any more. */
   forget(key: string): void {
     this.#asked.delete(key);

@@ -166,6 +166,7 @@ export class Engine implements Service {
       return;
     }
     await inSlices(this.#o.policies.follow());
+    this.#o.floor.read();
     cluster.follow(clock.now());
     for (const { id } of this.#o.allocator.expire()) {
       repository.removeIdentity(id);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { namespaceRow, podRow } from '../../cluster/samples.ts';
-import { type IdentityId, identityId, type TenantRow } from '../../model/index.ts';
+import { type IdentityId, identityId, NO_LIMITS, type TenantRow } from '../../model/index.ts';
 import { judgeRows, tenantRow } from '../../tenant/testkit.ts';
 import { FakeKernel, fakeNode } from '../testkit.ts';
 
@@ -156,4 +156,16 @@ describe('the floor of a node', () => {
     expect(node.identityOf('ledger/back' as never)).toBeUndefined();
     expect(node.kernel.tenants.get(id)).toBe(0n);
   });
+});
+
+it('is known before the first pod asks for a number: a tenant has no more of them than it may', async () => {
+  const node = await fakeNode();
+  node.put(node.intent.namespaces, namespaceRow('shop'));
+  node.put(node.intent.pods, ...['a', 'b', 'c'].map((app) => podRow(app, { app })));
+  const limits = { ...NO_LIMITS, identities: 1 };
+  node.put(node.intent.tenants, tenantRow('shop', { claims: { names: ['shop'], prefix: undefined }, limits }));
+  node.sync();
+  await node.settle();
+  const states = Array.from(node.identities.rows.rows.values(), ({ state }) => state).sort();
+  expect(states).toEqual(['assigned', 'refused', 'refused']);
 });

@@ -35,6 +35,7 @@ export class Floor {
   readonly #known: TableReader;
   #membership: Membership;
   #isUnsure = true;
+  #isChanged = false;
 
   constructor(options: FloorOptions) {
     this.#o = options;
@@ -43,7 +44,14 @@ export class Floor {
     this.#membership = new Membership([], options.settings);
   }
 
-  /** Of the objects that were followed last. */
+  /** Takes note of what Tenant objects say, before anything hangs on it: what a tenant may have, it may from the first pod on. */
+  read(): void {
+    if (this.#tenants.drain().size === 0 && !this.#isUnsure) return;
+    this.#isChanged = true;
+    this.#membership = new Membership(this.#o.intent.tenants.rows.values(), this.#o.settings);
+  }
+
+  /** Of the objects that were read last. */
   get membership(): Membership {
     return this.#membership;
   }
@@ -53,16 +61,14 @@ export class Floor {
    * with; returns whether it did: then verdicts are to be taken anew.
    */
   follow(before: () => void): boolean {
-    const { intent, settings, rows, accounts } = this.#o;
-    const changed = this.#tenants.drain();
-    if (changed.size > 0 || this.#isUnsure) {
-      this.#membership = new Membership(intent.tenants.rows.values(), settings);
-      accounts.prepare(this.#membership);
-    }
-    const everybody = changed.size > 0 || this.#isUnsure;
+    const { rows, accounts } = this.#o;
+    this.read();
+    const everybody = this.#isChanged || this.#isUnsure;
+    if (everybody) accounts.prepare(this.#membership);
     const ids = everybody ? this.#allIds() : Array.from(this.#known.drain(), (text) => identityId(Number(text)));
     if (everybody) this.#known.drain();
     this.#isUnsure = false;
+    this.#isChanged = false;
     const fallback = this.#membership.isTrivial ? UNASSIGNED_ROW : NOT_SAID;
     const formerFallback = rows.get(EVERYBODY_ELSE);
     const writes: (readonly [IdentityId, FloorRow])[] = [];
