@@ -147,7 +147,18 @@ describe('the observer API, over gRPC on its socket', () => {
 
   it('tells a flow as clients ask for it by themselves', async () => {
     hub.publish({ rule: [9, 0] }, DROPPED);
-    const [open, dropped] = await flows({ number: 20n, fieldMask: { paths: DEFAULT_MASK } });
+    const [allowed, asked] = await flows({ number: 2n, fieldMask: { paths: DEFAULT_MASK } });
+    expect(allowed?.ingressAllowedBy).toMatchObject([{ kind: 'NetworkPolicy', namespace: 'a', name: 'p' }]);
+    expect(asked).toMatchObject({
+      verdict: Verdict.DROPPED,
+      source: { namespace: 'shop', podName: 'web-1', identity: 300, labels: [] },
+      l4: { protocol: { case: 'TCP', value: { sourcePort: 40_000, destinationPort: 8080 } } },
+      nodeName: 'test/node-1',
+      Summary: expect.stringContaining('nearest NetworkPolicy bank/allow wants port 9090'),
+    });
+    expect(asked?.time).toBeDefined();
+    expect(asked?.extensions).toBeUndefined();
+    const [open, dropped] = await flows({ number: 20n });
     expect(open).toMatchObject({
       verdict: Verdict.FORWARDED,
       source: { namespace: 'shop', podName: 'web-1', identity: 300, labels: ['k8s:app=web', 'k8s:tier=front'] },
@@ -173,6 +184,33 @@ describe('the observer API, over gRPC on its socket', () => {
         'denied ingress: 2 policies isolate it (NetworkPolicy bank/a, NetworkPolicy bank/b); nearest NetworkPolicy bank/allow wants port 9090',
     });
     expect(dropped?.extensions?.typeUrl).toBe('type.googleapis.com/google.protobuf.StringValue');
+  });
+
+  it('sends of flows what a mask names, whole or in part, and passes over what it does not know', async () => {
+    hub.publish({ rule: [9, 0] }, { sourcePort: 2 });
+    const paths = [
+      'l4.TCP.destination_port',
+      'source',
+      'source.identity',
+      'later.version',
+      'verdict.x',
+      '',
+      'is_reply',
+    ];
+    const [first] = await flows({ number: 20n, first: true, fieldMask: { paths } });
+    expect(first).toMatchObject({
+      l4: { protocol: { case: 'TCP', value: { sourcePort: 0, destinationPort: 8080 } } },
+      source: { namespace: 'shop', podName: 'web-1', identity: 300, labels: ['k8s:app=web', 'k8s:tier=front'] },
+      verdict: Verdict.VERDICT_UNKNOWN,
+      Summary: '',
+      nodeName: '',
+      isReply: false,
+    });
+    expect(first?.l4?.protocol.value).not.toHaveProperty('flags.SYN');
+    expect(first?.destination).toBeUndefined();
+    const [udp] = await flows({ number: 1n, fieldMask: { paths: ['l4.UDP'] } });
+    expect(udp?.l4?.protocol.case).toBeUndefined();
+    expect(await lengths({ number: 2n, fieldMask: { paths: [] } })).toHaveLength(2);
   });
 
   it('escapes in its summary what would steer a terminal', async () => {

@@ -15,6 +15,7 @@ import {
 } from '@connectrpc/connect-node';
 import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
 import { CALLER, type Caller } from './caller.ts';
+import { masked } from './field-mask.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
 import { type GetAgentEventsRequest, Observer } from './gen/observer/observer_pb.js';
 import { Peer } from './gen/peer/peer_pb.js';
@@ -80,7 +81,9 @@ function observer(router: ConnectRouter, teller: HubbleTeller): void {
           getAgentEvents: (request: GetAgentEventsRequest, context: HandlerContext) =>
             streamed(context, (caller, signal) => events(request, caller, signal)),
         }),
-    getFlows: (request, context) => streamed(context, (caller, signal) => teller.flows(request, caller, signal)),
+    // Here for nodes and relays alike: whoever merges needs the whole flow.
+    getFlows: ({ fieldMask, ...request }, context) =>
+      streamed(context, (caller, signal) => masked(fieldMask, teller.flows(request, caller, signal))),
     serverStatus: async (_request, context) => await teller.status(await whoAsks(context)),
     getNodes: async (_request, context) => await teller.nodes(await whoAsks(context)),
     getNamespaces: async (_request, context) => await teller.namespaces(await whoAsks(context)),

@@ -1,0 +1,69 @@
+import { create, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf';
+import type { FieldMask } from '@bufbuild/protobuf/wkt';
+import { type Flow, FlowSchema } from './gen/flow/flow_pb.js';
+import type { GetFlowsResponse } from './gen/observer/observer_pb.js';
+
+/** A field that is wanted: whole, or these of its own. */
+type Wanted = { readonly field: DescField; readonly parts: readonly Wanted[] | undefined };
+
+/**
+ * Sent always: Hubble's client prints its column of types and the names of policies from these, and its own mask, which it
+ * sends unasked, has none of them.
+ */
+const ALWAYS = [
+  'policy_match_type',
+  'traffic_direction',
+  'drop_reason_desc',
+  'trace_observation_point',
+  'egress_allowed_by',
+  'ingress_allowed_by',
+  'egress_denied_by',
+  'ingress_denied_by',
+];
+
+/** Of flows only what is asked for; of all else, and without a mask, everything. */
+export async function* masked(
+  mask: FieldMask | undefined,
+  responses: AsyncIterable<GetFlowsResponse>,
+): AsyncGenerator<GetFlowsResponse> {
+  if (mask === undefined || mask.paths.length === 0) return yield* responses;
+  const wanted = wantedOf(
+    FlowSchema,
+    [...mask.paths, ...ALWAYS].map((path) => path.split('.')),
+  );
+  for await (const response of responses) {
+    const { responseTypes } = response;
+    if (responseTypes.case === 'flow')
+      response.responseTypes = { case: 'flow', value: copy(FlowSchema, responseTypes.value, wanted) as Flow };
+    yield response;
+  }
+}
+
+/** What no version known here has a client of a later one may ask for: it is not there, as it would be empty. */
+function wantedOf(schema: DescMessage, paths: readonly (readonly string[])[]): Wanted[] {
+  return Array.from(Map.groupBy(paths, ([name = '']) => name)).flatMap(([name, same]): Wanted[] => {
+    const field = schema.fields.find((one) => one.name === name);
+    if (field === undefined) return [];
+    const rests = same.map(([, ...rest]) => rest);
+    if (rests.some(({ length }) => length === 0)) return [{ field, parts: undefined }];
+    return field.fieldKind === 'message' ? [{ field, parts: wantedOf(field.message, rests) }] : [];
+  });
+}
+
+function copy(schema: DescMessage, from: Message, wanted: readonly Wanted[]): Message {
+  const to = create(schema);
+  // Names of members are the schema's, whatever message it is.
+  const [source, target] = [from, to] as unknown as [Record<string, unknown>, Record<string, unknown>];
+  for (const { field, parts } of wanted) {
+    const whole = (value: unknown): unknown =>
+      parts === undefined || field.fieldKind !== 'message' ? value : copy(field.message, value as Message, parts);
+    if (field.oneof === undefined) {
+      const value = source[field.localName];
+      if (value !== undefined) target[field.localName] = whole(value);
+      continue;
+    }
+    const held = source[field.oneof.localName] as { readonly case?: string; readonly value?: unknown };
+    if (held.case === field.localName) target[field.oneof.localName] = { case: held.case, value: whole(held.value) };
+  }
+  return to;
+}
