@@ -160,8 +160,9 @@ export const DROP_REASON_TEXTS = {
     hubble: 'STALE_OR_UNROUTABLE_IP',
   },
   unencapsulated: {
-    text: 'a packet from a pod of another node came without the tunnel',
-    remedy: 'Check that all nodes use the overlay, and look for a host that sends with the addresses of pods.',
+    text: 'a packet came without the tunnel, from an address of another node’s pods that no pod is known here to have',
+    remedy:
+      'With `routing: tunnel` check that all nodes use it, and look for a host that sends with the addresses of pods. With `routing: native` it may be a new pod that its node has not told of yet: what goes on is a host that forges it, or a node that does not tell (its check `told` of `membrane status`).',
     hubble: 'UNENCRYPTED_TRAFFIC',
   },
   'ttl-exceeded': {

@@ -78,6 +78,7 @@ test('nothing is wrong with either node, and which mode it is is said, with what
     await expect.poll(async () => (await checks()).filter(({ ok }) => !ok)).toEqual([]);
     const routing = (await checks()).find(({ name }) => name === 'routing')?.detail;
     expect(routing).toMatch(/^native: pods of other nodes are known by their addresses alone/);
+    expect(routing).toContain('what a new one sends is dropped (unencapsulated) until its node has told of it');
   }
 });
 

@@ -91,7 +91,7 @@ import { why } from './why.ts';
 const ROUTING: Readonly<Record<AgentConfig['routing'], string>> = {
   tunnel: 'tunnel: packets to other nodes say who sends and whom he may reach',
   native:
-    'native: pods of other nodes are known by their addresses alone, so whoever can write one on the network of the nodes is taken for the pod; routing: tunnel says who sends',
+    'native: pods of other nodes are known by their addresses alone, so whoever can write one on the network of the nodes is taken for the pod, and what a new one sends is dropped (unencapsulated) until its node has told of it; routing: tunnel says who sends',
   none: 'none: pods of other nodes are not reached',
 };
 

@@ -66,9 +66,10 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
 }
 
 function overlayFacts({ config, intent }: NodeDoctorOptions): OverlayFacts | undefined {
-  if (config.routing !== 'tunnel') return undefined;
+  if (config.routing === 'none') return undefined;
   const names = Array.from(intent.nodes.rows.values(), ({ name }) => name);
-  return { port: config.tunnelPort, peers: names.filter((name) => name !== config.nodeName).toSorted() };
+  const port = config.routing === 'tunnel' ? config.tunnelPort : undefined;
+  return { port, peers: names.filter((name) => name !== config.nodeName).toSorted() };
 }
 
 function nodeDevices({ guarded }: Pick<NodeDevices, 'guarded'>, config: AgentConfig): Map<string, WatchedDevice> {
