@@ -74,13 +74,14 @@ static long settle_tenant(struct bpf_map *map, __u64 *number, struct tenant_acco
 }
 
 /* An entry that stays, or is no more. */
-static __always_inline void census_tenant(struct tenant_account *account, bool port, bool stays)
+static __always_inline void census_tenant(struct tenant_account *account, bool paid, bool port,
+					  bool stays)
 {
 	if (!account)
 		return;
 	for (int i = 0; i < TENANT_RESOURCES; i++) {
-		if (i == TENANT_NAT_PORTS && !port)
-			break;
+		if (i == TENANT_NAT_PORTS ? !port : !paid)
+			continue;
 		if (stays)
 			account->found[i] += 1;
 		else if (account->before[i])
@@ -96,7 +97,7 @@ static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry
 	__u32 last_seen = entry->expires - entry->timeout;
 	bool gone = owner_is_gone(entry->endpoint[0]) || owner_is_gone(entry->endpoint[1]);
 	struct census *census = bpf_map_lookup_elem(&ct_census, &account);
-	bool limited, port = entry->nat_port;
+	bool limited, port = entry->nat_port, paid = ct_is_paid(entry->flags);
 	struct tenant_account *tenant = tenant_account_of(entry->identity[opener], &limited);
 
 	(void)map;
@@ -107,15 +108,15 @@ static long collect_one(struct bpf_map *map, struct ct_key *key, struct ct_entry
 
 		if (ct_remove(&copy)) {
 			context->result.removed += 1;
-			if (census && census->before)
+			if (paid && census && census->before)
 				census->before -= 1;
-			census_tenant(tenant, port, false);
+			census_tenant(tenant, paid, port, false);
 		}
 		return 0;
 	}
-	if (census)
+	if (paid && census)
 		census->found += 1;
-	census_tenant(tenant, port, true);
+	census_tenant(tenant, paid, port, true);
 	return 0;
 }
 

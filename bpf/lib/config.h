@@ -49,7 +49,7 @@ struct config {
 	__u16 node_port_max; /* host order, included */
 	__u16 pad1[1];	     /* zero */
 	__u64 node_cookie __tag(number); /* of the node's own network namespace */
-	/* Conntrack entries; a connection counts until it is really gone. */
+	/* Conntrack entries; a connection counts until it has ended. */
 	__u32 ct_quota;	     /* that one endpoint may have opened; 0: nothing is counted */
 	__u32 ct_guaranteed; /* of these, how many no other can take away */
 	__u32 ct_common;     /* that all endpoints together may have beyond that */
@@ -61,7 +61,9 @@ struct config {
 	__u32 ct_elsewhere_guaranteed; /* each, to which no other comes but by the hash of words */
 	__u32 ct_elsewhere_quota;      /* each at most */
 	__u32 ct_elsewhere;	       /* all together beyond what is guaranteed */
-	__u32 pad2;		       /* zero */
+	/* What has ended counts against nobody any more; so many of them are remembered, the oldest
+	 * make room. At most CLOSED_CONNECTIONS; 0: they count until they are gone. */
+	__u32 ct_closed;
 	/* Sockets that services turned, see struct sock_account. */
 	__u32 sock_quota;      /* that one network namespace may have; 0: nothing is counted */
 	__u32 sock_guaranteed; /* of a pod's, how many no other can take away */

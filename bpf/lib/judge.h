@@ -3,6 +3,7 @@
  * and what conntrack shall remember of it. */
 #pragma once
 
+#include "closed.h"
 #include "conntrack.h"
 #include "events.h"
 #include "identity.h"
@@ -61,7 +62,7 @@ static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *
 		    ((p->tcp_flags & TCP_RST) && believed))
 			flags |= CT_CLOSING;
 		/* Who was reset sends nothing more: what goes on is alive. */
-		else if (believed)
+		else if (believed && (flags & CT_CLOSING) && closed_leave(&flow->key))
 			flags &= ~CT_CLOSING;
 	}
 	if (entry->opener != flow->side)
@@ -73,8 +74,10 @@ static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *
 			ct_renew(entry, now);
 		return;
 	}
-	if ((flags & CT_CLOSING) && !(entry->flags & CT_CLOSING))
+	if ((flags & CT_CLOSING) && !(entry->flags & CT_CLOSING)) {
+		closed_enter(&flow->key);
 		emit(skb, flow, EVENT_CLOSE, 0);
+	}
 	entry->flags = flags;
 	entry->timeout = ct_timeout(p, flags);
 	entry->expires = now + entry->timeout;
@@ -164,8 +167,9 @@ static __always_inline bool ct_same_owner(const struct ct_entry *entry, const st
 }
 
 /* Takes what a new connection needs: a port if it leaves the node, and its place in the quota. A
- * connection that is opened again keeps both, without the service that it went through before, and
- * what was under its key goes, with the port that it had. Returns a drop reason. */
+ * connection that is opened again keeps both, but pays again if it had ended, without the service
+ * that it went through before, and what was under its key goes, with the port that it had. Returns
+ * a drop reason. */
 static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
 {
 	struct ct_entry *entry;
@@ -179,7 +183,9 @@ static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
 		flow->nat_port = *again ? flow->nat_port : 0;
 	}
 	if (*again && (!port || flow->nat_port)) {
-		reason = tenant_charge(flow->source.identity, TENANT_OPENS);
+		reason = ct_is_paid(entry->flags)
+				 ? tenant_charge(flow->source.identity, TENANT_OPENS)
+				 : ct_charge(flow, false);
 		if (!reason && CONFIG(enable_services))
 			translation_remove(&flow->key, flow->side);
 		return reason;
@@ -327,7 +333,7 @@ VERIFIED_ONCE int ct_keep_port(struct flow *flow)
 	reason = snat_allocate(flow);
 	if (reason) {
 		if (!old)
-			tenant_give_port(flow->source.identity);
+			tenant_release(flow->source.identity, TENANT_HAS_PORT);
 		return reason;
 	}
 	entry->nat_port = flow->nat_port;
@@ -362,6 +368,8 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 		reason = ct_insert(flow, flags, again);
 	if (reason)
 		return reason;
+	if (flags & CT_CLOSING)
+		closed_enter(&flow->key);
 	if (CONFIG(enable_services) && flow->service)
 		flow->service |= FLOW_OPENED;
 	emit(skb, flow, EVENT_OPEN, 0);

@@ -125,6 +125,16 @@ struct {
 	__type(value, struct ct_key);
 } world_openings SEC(".maps");
 
+#define CLOSED_CONNECTIONS 16384
+
+/* What ended last, in a circle. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CLOSED_CONNECTIONS);
+	__type(key, __u32);
+	__type(value, struct ct_key);
+} closed_connections SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

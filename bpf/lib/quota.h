@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Who pays for an entry of conntrack, from the packet that made it until the entry is gone. An
+/* Who pays for an entry of conntrack, from the packet that made it until the connection has ended,
+ * or the entry is gone without that. An
  * endpoint has a part that is guaranteed to it, and beyond that shares what is common; so has a pod
  * of another node, by the hash of its address, in a part of theirs. The node and the world have
  * accounts of their own. Together they are less than the table. What a tenant may have at most
@@ -87,6 +88,12 @@ static __always_inline __u32 ct_opener(const struct flow *flow)
 			  flow->source.identity);
 }
 
+/* Does anybody pay for an entry with these flags? Else it stands in closed_connections. */
+static __always_inline bool ct_is_paid(__u8 flags)
+{
+	return !(flags & CT_CLOSING) || !CONFIG(ct_closed);
+}
+
 static __always_inline void ct_release(__u32 account)
 {
 	if (CONFIG(ct_quota))
@@ -118,5 +125,6 @@ VERIFIED_ONCE int ct_refund(const struct flow *flow, bool port)
 	if (!flow)
 		return 0;
 	ct_release(ct_opener(flow));
-	return tenant_release(flow->source.identity, port);
+	return tenant_release(flow->source.identity,
+			      TENANT_HAS_CONNECTION | (port ? TENANT_HAS_PORT : 0));
 }

@@ -87,8 +87,8 @@ VERIFIED_ONCE int tenant_charge(__u32 identity, __u32 parts)
 	return DROP_TENANT_NAT_PORTS;
 }
 
-/* Gives back a connection of the opener's tenant, and its port if it had one. */
-VERIFIED_ONCE int tenant_release(__u32 identity, bool port)
+/* Gives back of the opener's tenant what `parts` says. */
+VERIFIED_ONCE int tenant_release(__u32 identity, __u32 parts)
 {
 	struct tenant_account *account;
 	bool limited;
@@ -96,18 +96,9 @@ VERIFIED_ONCE int tenant_release(__u32 identity, bool port)
 	account = tenant_account_of(identity, &limited);
 	if (!account)
 		return 0;
-	usage_give(&account->used[TENANT_CONNECTIONS]);
-	if (port)
+	if (parts & TENANT_HAS_CONNECTION)
+		usage_give(&account->used[TENANT_CONNECTIONS]);
+	if (parts & TENANT_HAS_PORT)
 		usage_give(&account->used[TENANT_NAT_PORTS]);
 	return 0;
-}
-
-/* Gives back a port alone. */
-static __always_inline void tenant_give_port(__u32 identity)
-{
-	bool limited;
-	struct tenant_account *account = tenant_account_of(identity, &limited);
-
-	if (account)
-		usage_give(&account->used[TENANT_NAT_PORTS]);
 }

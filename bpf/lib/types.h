@@ -62,7 +62,8 @@ union addr {
 #define ACCOUNT_COMMON (MAX_ENDPOINTS + 1)    /* beyond what is guaranteed to each endpoint */
 #define ACCOUNT_OPENINGS (MAX_ENDPOINTS + 2)  /* no account: the next place in world_openings */
 #define ACCOUNT_ELSEWHERE (MAX_ENDPOINTS + 3) /* the same of pods elsewhere */
-#define ACCOUNT_COUNT (MAX_ENDPOINTS + 4)
+#define ACCOUNT_CLOSED (MAX_ENDPOINTS + 4)    /* no account: the next place in closed_connections */
+#define ACCOUNT_COUNT (MAX_ENDPOINTS + 5)
 
 /* Who owns a local address. Looked up for new connections only. */
 struct endpoint_value {
@@ -262,7 +263,7 @@ struct ct_entry {
 
 enum ct_flag {
 	CT_REPLIED = 1, /* the other side has answered */
-	CT_CLOSING = 2, /* a RST that is to be believed, or FIN of both sides */
+	CT_CLOSING = 2, /* a RST that is to be believed, or FIN of both sides: nobody pays for it */
 	CT_HOST = 4,	/* the side without an endpoint is this node, not the world */
 	CT_MIDSTREAM =
 		8, /* made from a packet in mid-stream, with the leave of both sides' policies */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { ACCOUNT_ELSEWHERE } from '../../src/model/gen/numbers.ts';
+import type { TcpFlag } from '../../src/net/index.ts';
 import { fromPod, fromWorld, tcp, udp } from './frames.ts';
-import { quota, WORLD } from './lab.ts';
+import { quota, REMOTE_POD, WORLD } from './lab.ts';
 import { NEW_POD, OverlayLab } from './overlay-lab.ts';
 import { B, SERVICE } from './pair.ts';
 
@@ -48,4 +49,18 @@ test('half open connections of theirs push out none of the world’s', async () 
   for (const port of FLOOD) lab.hear(tcp(port, SERVICE, 'SYN'));
   const connections = await lab.datapath.connections();
   expect(connections.filter(({ source }) => source.addr === WORLD)).toHaveLength(1);
+});
+
+test('short connections of one of them, as many as he likes', async () => {
+  using lab = await OverlayLab.create({ config: LIMITS });
+  const answer = (port: number, ...flags: readonly TcpFlag[]) =>
+    lab.send(lab.b, fromPod(lab.b, REMOTE_POD, tcp(SERVICE, port, ...flags))).verdict;
+  for (const port of FLOOD) {
+    expect([port, lab.hear(tcp(port, SERVICE, 'SYN')).verdict]).toEqual([port, 'redirect']);
+    expect(answer(port, 'SYN', 'ACK')).toBe('redirect');
+    lab.hear(tcp(port, SERVICE, 'ACK'));
+    answer(port, 'FIN', 'ACK');
+    expect(lab.hear(tcp(port, SERVICE, 'FIN', 'ACK')).verdict).toBe('redirect');
+    expect(answer(port, 'ACK')).toBe('redirect');
+  }
 });

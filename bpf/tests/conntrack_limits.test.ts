@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { fromPod, fromWorld, ping, tcp, toPod, udp } from './frames.ts';
-import { NODE, quota, WORLD } from './lab.ts';
+import { CLOSED, NODE, quota, WORLD } from './lab.ts';
 import { B, Pair, SERVICE } from './pair.ts';
 
 const QUOTA = 3;
@@ -19,30 +19,6 @@ describe('the quota of an endpoint', () => {
     for (let port = 1; port <= QUOTA; port += 1) expect(pair.back(udp(port, 80)).verdict).toBe('redirect');
     expect(pair.back(tcp(80, 1, 'SYN', 'ACK')).verdict).toBe('redirect');
     expect(pair.forth(tcp(1, 80, 'ACK')).verdict).toBe('redirect');
-  });
-
-  test.each([
-    ['a reset', [['back', 'RST', 'ACK']]],
-    [
-      'FIN of both',
-      [
-        ['back', 'SYN', 'ACK'],
-        ['forth', 'FIN', 'ACK'],
-        ['back', 'FIN', 'ACK'],
-      ],
-    ],
-  ] as const)('%s gives one back when the entry goes', async (_name, steps) => {
-    using pair = await limited();
-    for (let port = 1; port <= QUOTA; port += 1) pair.forth(tcp(port, 80, 'SYN'));
-    for (const [who, ...flags] of steps) {
-      if (who === 'forth') pair.forth(tcp(1, 80, ...flags));
-      else pair.back(tcp(80, 1, ...flags));
-    }
-    expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('ct-quota');
-    await pair.expire((entry) => entry.timeout <= 10);
-    expect(pair.datapath.collect(quota(QUOTA)).removed).toBe(1);
-    expect(pair.forth(tcp(10, 80, 'SYN')).verdict).toBe('redirect');
-    expect(pair.forth(tcp(11, 80, 'SYN')).verdict).toBe('ct-quota');
   });
 
   test('a connection that is opened again costs nothing more', async () => {
@@ -78,6 +54,83 @@ describe('the quota of an endpoint', () => {
     expect([1, 2, 3, 4].map(arrive)).toEqual(['redirect', 'redirect', 'redirect', 'ct-quota']);
     expect([1, 2, 3, 4].map(receive)).toEqual(['pass', 'pass', 'pass', 'ct-quota']);
     expect(pair.back(udp(1, 2)).verdict).toBe('redirect');
+  });
+});
+
+describe('what has ended', () => {
+  const ENDS = {
+    'a reset': (pair: Pair, port: number) => pair.back(tcp(80, port, 'RST', 'ACK')),
+    'FIN of both': (pair: Pair, port: number) => {
+      pair.back(tcp(80, port, 'SYN', 'ACK'));
+      pair.forth(tcp(port, 80, 'FIN', 'ACK'));
+      return pair.back(tcp(80, port, 'FIN', 'ACK'));
+    },
+  } as const;
+  const ends = Object.entries(ENDS).map(([name, end]) => ({ name, end }));
+  const PORTS = Array.from({ length: 100 }, (_, index) => index + 1);
+  const open = (pair: Pair, port: number) => pair.forth(tcp(port, 80, 'SYN')).verdict;
+
+  test.each(ends)('costs nothing more: $name', async ({ end }) => {
+    using pair = await limited();
+    for (const port of PORTS) {
+      expect([port, open(pair, port)]).toEqual([port, 'redirect']);
+      end(pair, port);
+    }
+    for (let port = 1001; port <= 1000 + QUOTA; port += 1) expect(open(pair, port)).toBe('redirect');
+    expect(open(pair, 2000)).toBe('ct-quota');
+  });
+
+  test.each(ends)('is remembered while there is room, and nothing else makes room for it: $name', async ({ end }) => {
+    using pair = await limited();
+    expect(open(pair, 1000)).toBe('redirect');
+    for (const port of PORTS) {
+      open(pair, port);
+      end(pair, port);
+    }
+    const there = (await pair.datapath.connections()).map(({ source }) => source.port);
+    expect(there.toSorted((a, b) => a - b)).toEqual([...PORTS.slice(-CLOSED), 1000]);
+  });
+
+  test.each(ends)('costs again what it is opened again, once: $name', async ({ end }) => {
+    using pair = await limited();
+    for (let round = 0; round < 20; round += 1) {
+      expect(open(pair, 1)).toBe('redirect');
+      end(pair, 1);
+    }
+    for (let port = 1; port <= QUOTA; port += 1) expect(open(pair, port)).toBe('redirect');
+    expect(open(pair, 9)).toBe('ct-quota');
+  });
+
+  test('costs again when it goes on all the same, or stays what it was', async () => {
+    using pair = await limited();
+    for (let port = 1; port <= QUOTA; port += 1) {
+      open(pair, port);
+      pair.back(tcp(80, port, 'RST', 'ACK'));
+      pair.back(tcp(80, port, 'SYN', 'ACK'));
+    }
+    expect(open(pair, 9)).toBe('ct-quota');
+    pair.back(tcp(80, 1, 'RST', 'ACK'));
+    expect(open(pair, 9)).toBe('redirect');
+    // Nothing is left for it: it passes, as one of those that have ended.
+    expect(pair.forth(tcp(1, 80, 'ACK')).verdict).toBe('redirect');
+    expect(open(pair, 10)).toBe('ct-quota');
+    const closing = (await pair.datapath.connections()).filter(({ flags }) => flags.includes('closing'));
+    expect(closing.map(({ source }) => source.port)).toEqual([1]);
+  });
+
+  test('is no part of the census', async () => {
+    using pair = await limited();
+    for (const port of PORTS) {
+      open(pair, port);
+      ENDS['FIN of both'](pair, port);
+    }
+    open(pair, 1000);
+    pair.datapath.usage.set(pair.a.id, 99);
+    pair.datapath.collect(quota(QUOTA));
+    expect(pair.datapath.usage.get(pair.a.id)).toBe(1);
+    await pair.expire((entry) => entry.timeout <= 10);
+    expect(pair.datapath.collect(quota(QUOTA)).removed).toBe(CLOSED);
+    expect(pair.datapath.usage.get(pair.a.id)).toBe(1);
   });
 });
 

@@ -42,6 +42,9 @@ export const FULL: Config = {
   nodePortMax: NODE_PORTS.max,
 };
 
+/** So many connections that have ended are remembered. */
+export const CLOSED = 8;
+
 /** Every endpoint, the node and the world may have this many connections open. */
 export function quota(connections: number): Partial<Config> {
   return {
@@ -54,6 +57,7 @@ export function quota(connections: number): Partial<Config> {
     ctElsewhereQuota: connections,
     ctElsewhere: 0,
     ctOpenings: connections * 2,
+    ctClosed: CLOSED,
   };
 }
 

@@ -45,6 +45,7 @@ export {
   type ServiceScope,
 } from './gen/enums.ts';
 export {
+  CLOSED_CONNECTIONS,
   FIRST_OUTSIDE,
   IDENTITY_CIDR_MAX,
   IDENTITY_CIDR_MIN,

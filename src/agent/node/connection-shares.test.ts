@@ -10,11 +10,12 @@ it.each([
   { capacity: 1024, endpoints: 110, quota: 10_000 },
 ])('everybody together fits the table: %j', (options) => {
   const shares = connectionShares(options);
-  const { ctGuaranteed, ctCommon, ctNode, ctWorld, ctOpenings, ctQuota } = shares;
+  const { ctGuaranteed, ctCommon, ctNode, ctWorld, ctOpenings, ctQuota, ctClosed } = shares;
   const { ctElsewhere, ctElsewhereGuaranteed, ctElsewhereQuota } = shares;
   const here = ctGuaranteed * options.endpoints + ctCommon + ctNode;
   const elsewhere = ctElsewhereGuaranteed * OUTSIDE_WORDS + ctElsewhere;
-  expect(here + elsewhere + ctWorld).toBeLessThan(options.capacity);
+  expect(here + elsewhere + ctWorld + ctClosed).toBeLessThan(options.capacity);
+  expect(ctClosed).toBeGreaterThan(0);
   expect(ctElsewhereQuota).toBeLessThanOrEqual(ctElsewhereGuaranteed + ctElsewhere / 4);
   expect(ctElsewhereQuota).toBeGreaterThan(0);
   expect(ctOpenings).toBeLessThan(ctWorld);

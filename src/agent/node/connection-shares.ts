@@ -1,5 +1,5 @@
 import type { Config } from '../../datapath/index.ts';
-import { FIRST_OUTSIDE, MAX_ENDPOINTS, WORLD_OPENINGS } from '../../model/index.ts';
+import { CLOSED_CONNECTIONS, FIRST_OUTSIDE, MAX_ENDPOINTS, WORLD_OPENINGS } from '../../model/index.ts';
 
 export type ShareOptions = {
   /** Entries of conntrack. */
@@ -11,7 +11,7 @@ export type ShareOptions = {
 };
 
 /** Parts of the table. What is missing is room for what is counted late. */
-const PARTS = { guaranteed: 12, common: 8, world: 5, elsewhere: 4, node: 2, of: 32 } as const;
+const PARTS = { guaranteed: 12, common: 6, world: 5, elsewhere: 4, node: 2, closed: 2, of: 32 } as const;
 /** What one pod elsewhere may have of what is common to them. */
 const ONE_ELSEWHERE = 4;
 /** Of the world's part, how much may be half open. */
@@ -25,6 +25,7 @@ type Shares = Pick<
   | 'ctNode'
   | 'ctWorld'
   | 'ctOpenings'
+  | 'ctClosed'
   | 'ctElsewhere'
   | 'ctElsewhereGuaranteed'
   | 'ctElsewhereQuota'
@@ -47,5 +48,6 @@ export function connectionShares({ capacity, endpoints, quota }: ShareOptions): 
     ctElsewhereGuaranteed: guaranteed,
     ctElsewhereQuota: Math.min(Math.max(quota, guaranteed), guaranteed + Math.floor(elsewhere / ONE_ELSEWHERE)),
     ctOpenings: Math.min(WORLD_OPENINGS, Math.floor(world / HALF_OPEN)),
+    ctClosed: quota === 0 ? 0 : Math.min(CLOSED_CONNECTIONS, part(PARTS.closed)),
   };
 }

@@ -82,6 +82,8 @@ export type Config = {
   readonly ctElsewhereQuota: number;
   /** all together beyond what is guaranteed */
   readonly ctElsewhere: number;
+  /** Sockets that services turned, see struct sock_account. */
+  readonly ctClosed: number;
   /** that one network namespace may have; 0: nothing is counted */
   readonly sockQuota: number;
   /** of a pod's, how many no other can take away */
@@ -136,6 +138,7 @@ export function decodeConfig(view: DataView, offset = 0): Config {
     ctElsewhereGuaranteed: view.getUint32(offset + 144, true),
     ctElsewhereQuota: view.getUint32(offset + 148, true),
     ctElsewhere: view.getUint32(offset + 152, true),
+    ctClosed: view.getUint32(offset + 156, true),
     sockQuota: view.getUint32(offset + 160, true),
     sockGuaranteed: view.getUint32(offset + 164, true),
     sockNode: view.getUint32(offset + 168, true),
@@ -184,6 +187,7 @@ export function writeConfig(view: DataView, offset: number, value: Config): void
   view.setUint32(offset + 144, value.ctElsewhereGuaranteed, true);
   view.setUint32(offset + 148, value.ctElsewhereQuota, true);
   view.setUint32(offset + 152, value.ctElsewhere, true);
+  view.setUint32(offset + 156, value.ctClosed, true);
   view.setUint32(offset + 160, value.sockQuota, true);
   view.setUint32(offset + 164, value.sockGuaranteed, true);
   view.setUint32(offset + 168, value.sockNode, true);
@@ -243,6 +247,7 @@ export const ZERO_CONFIG: Config = {
   ctElsewhereGuaranteed: 0,
   ctElsewhereQuota: 0,
   ctElsewhere: 0,
+  ctClosed: 0,
   sockQuota: 0,
   sockGuaranteed: 0,
   sockNode: 0,
@@ -290,6 +295,7 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   ctElsewhereGuaranteed: "each, to which no other comes but by the hash of words",
   ctElsewhereQuota: "each at most",
   ctElsewhere: "all together beyond what is guaranteed",
+  ctClosed: "Sockets that services turned, see struct sock_account.",
   sockQuota: "that one network namespace may have; 0: nothing is counted",
   sockGuaranteed: "of a pod's, how many no other can take away",
   sockNode: "the same for the node's own namespace, and for those of nobody",

@@ -15,6 +15,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   affinity: 'apart',
   affinity_usage: 'apart',
   backends: 'desired',
+  closed_connections: 'connections',
   conntrack: 'connections',
   counters: 'apart',
   ct_usage: 'connections',
