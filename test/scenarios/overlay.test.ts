@@ -333,6 +333,33 @@ spec: { podCIDR: ${range}, podCIDRs: [${range}] }
   await expect.poll(async () => (await told())?.ok).toBe(true);
 });
 
+test('a node whose address is changed under it says so, is believed by nobody, and is itself again when that is right', async () => {
+  const node = { resource: 'nodes', name: 'node-2' };
+  const isAt = async (address: string) =>
+    await cluster.patchStatus(node, { addresses: [{ type: 'InternalIP', address }] });
+  const said = async () => (await agent('node-2').status()).checks.find(({ name }) => name === 'node');
+  const to = await ip('server');
+  const before = await dropped('node-1', 'unknown-node');
+  await isAt('172.18.0.99');
+  await expect.poll(said).toMatchObject({ ok: false, detail: expect.stringContaining('sends to other nodes as') });
+  const speak = ['sh', '-c', `echo hello | socat -t1 - UDP:${await ip('client')}:${UDP}`];
+  await eventually('the other drops what it sends', async () => {
+    await cluster.nodeExec('node-2', speak, { timeoutMs: 20_000 });
+    return (await dropped('node-1', 'unknown-node')) > before && (await ask('client', to)) === '';
+  });
+  const own = ['sh', '-c', `echo hello | socat -t2 - TCP:${to}:${TCP},connect-timeout=2`];
+  expect((await cluster.nodeExec('node-2', own, { timeoutMs: 20_000 })).stdout, 'its own pod').toContain('hello');
+  await eventually('the object says so', async () =>
+    (await cluster.list('events', 'default')).some(
+      ({ reason, involvedObject }) =>
+        reason === 'AddressConflict' && (involvedObject as { name?: string } | undefined)?.name === 'node-2',
+    ),
+  );
+  await isAt(cluster.node('node-2').ip);
+  await eventually('it is reached again', async () => (await ask('client', to)).includes('seen'));
+  await expect.poll(async () => (await said())?.ok).toBe(true);
+});
+
 test('what was meant for who had other labels does not reach him while the sender’s agent is stopped', async () => {
   const to = await ip('server');
   const pid = (await cluster.agentPid('node-1')) ?? 0;
