@@ -1,6 +1,6 @@
 import type { Lifecycle, Logger } from '../base/index.ts';
-import { findConnection, KubeClient, Reviews } from '../kube/index.ts';
-import { openAdmin } from './admin/index.ts';
+import { findConnection, KubeClient, NodeProofObjects, Reviews } from '../kube/index.ts';
+import { openAdmin, tenantRefusals } from './admin/index.ts';
 import { pinsBelow, preflight, removeNewPins } from './boot/index.ts';
 import { openDevices } from './devices/index.ts';
 import { loopbackWatch } from './doctor/index.ts';
@@ -47,7 +47,12 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const ways = (): string | undefined => overlay.paths?.problem;
   const reviews = new Reviews(client);
   const apiServer = connection.server;
-  const proofs = openProof(node, { plane, configOf: (record) => endpoints.programs.configOf(record) });
+  const proofs = openProof(node, {
+    plane,
+    configOf: (record) => endpoints.programs.configOf(record),
+    store: new NodeProofObjects(client),
+    limited: tenantRefusals(node.kernel.maps, plane),
+  });
   const admin = await openAdmin(node, {
     plane,
     devices,

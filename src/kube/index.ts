@@ -2,6 +2,7 @@ export { findConnection, inClusterConnection, type KubeConnection, loadKubeconfi
 export { KubeClient, type Selection } from './client.ts';
 export { IdentityObjects } from './identity-store.ts';
 export { LeaseObject, type LeaseRecord, microTime } from './lease.ts';
+export { NodeProofObjects } from './node-proof-store.ts';
 export { NodeSliceObjects } from './node-slice-store.ts';
 export { IdentityReceipts } from './receipt-store.ts';
 export { Reflector, type ReflectorBatch, type ReflectorStatus } from './reflector.ts';
@@ -11,6 +12,7 @@ export {
   NAMESPACE,
   NODE,
   NODE_ENDPOINT_SLICE,
+  NODE_PROOF,
   POD,
   policyResource,
   type Resource,

@@ -9,9 +9,18 @@ import { TENANT } from './resources/tenant.ts';
 /** Keeps a Tenant that is being deleted while it has namespaces: they would be nobody's, and open. */
 export const TENANT_FINALIZER = 'membrane.io/namespaces';
 
+const TENANT_CONDITIONS = [
+  'MembershipClear',
+  'ImportsResolved',
+  'BoundaryEnforced',
+  'Isolated',
+  'WithinLimits',
+] as const;
+const STATUSES = ['True', 'False', 'Unknown'] as const;
+
 export type TenantCondition = {
-  readonly type: 'MembershipClear' | 'ImportsResolved';
-  readonly status: 'True' | 'False';
+  readonly type: (typeof TENANT_CONDITIONS)[number];
+  readonly status: (typeof STATUSES)[number];
   readonly reason: string;
   readonly message: string;
   readonly observedGeneration: number;
@@ -21,6 +30,8 @@ export type TenantCondition = {
 export type TenantStatus = {
   readonly observedGeneration: number;
   readonly namespaces: readonly string[];
+  /** `2/3`: on so many nodes of so many the kernel is as this Tenant says. */
+  readonly enforced: string;
   readonly conditions: readonly TenantCondition[];
 };
 
@@ -36,8 +47,8 @@ export type KeptTenant = ObjectRow & {
 };
 
 const condition = z.object({
-  type: z.enum(['MembershipClear', 'ImportsResolved']),
-  status: z.enum(['True', 'False']),
+  type: z.enum(TENANT_CONDITIONS),
+  status: z.enum(STATUSES),
   reason: z.string(),
   message: z.string(),
   observedGeneration: z.int(),
@@ -46,6 +57,7 @@ const condition = z.object({
 const status = z.object({
   observedGeneration: z.int(),
   namespaces: z.array(z.string()),
+  enforced: z.string(),
   conditions: z.array(condition),
 });
 const kept = z.object({

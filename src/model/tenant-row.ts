@@ -70,6 +70,8 @@ export type SelectedSystemService = Exclude<SystemService, 'apiserver'>;
 
 /** What is kept of a Tenant. */
 export type TenantRow = ObjectRow & {
+  /** Another one, greater, with each change of what it says. 0: the server counts none. */
+  readonly generation: number;
   /** Undefined: it cannot be said what it claims. */
   readonly claims: TenantClaims | undefined;
   readonly boundary: TenantBoundary;

@@ -53,7 +53,7 @@ async function keeping(said: Readonly<Record<string, Said>>, namespaces: readonl
   const row = (name: string) => ({ uid: name, namespace: '', name, labels: {} });
   view.namespaces.apply({ upserts: namespaces.map(row), deletes: [], synced: true });
   view.services.apply({ upserts: [], deletes: [], synced: true });
-  view.tenants.apply({ upserts: [], deletes: [], synced: true });
+  for (const table of [view.tenants, view.nodes, view.proofs]) table.apply({ upserts: [], deletes: [], synced: true });
   const stop = new AbortController();
   const keeper = new TenantKeeper({ view, store, settings: SETTINGS, intervalMs: 500, clock, log: silentLogger });
   const running = keeper.run({ signal: stop.signal, check: () => undefined });
@@ -65,6 +65,9 @@ async function keeping(said: Readonly<Record<string, Said>>, namespaces: readonl
     objects,
     put,
     settle,
+    clock,
+    proofs: view.proofs,
+    nodes: view.nodes,
     leave: (namespace: string) => view.namespaces.delete(namespace),
     conditions: (name: string) =>
       Object.fromEntries(
@@ -86,7 +89,7 @@ test('says what a tenant has and has not, once', async () => {
     'kube-system',
   ]);
   expect(kept.objects.get('shop')).toMatchObject({ finalizers: [TENANT_FINALIZER], status: { namespaces: ['web'] } });
-  expect(kept.conditions('shop')).toEqual({
+  expect(kept.conditions('shop')).toMatchObject({
     MembershipClear: "namespace db is claimed by tenants shop, thief; namespace kube-system is the cluster's own",
     ImportsResolved: 'True',
   });
@@ -99,7 +102,7 @@ test('says what a tenant has and has not, once', async () => {
 test('says which imports are not shared', async () => {
   const spec = { namespaces: { names: ['web'] }, systemServices: [], imports: [{ tenant: 'billing', export: 'api' }] };
   const kept = await keeping({ shop: { spec } }, ['web']);
-  expect(kept.conditions('shop')).toEqual({
+  expect(kept.conditions('shop')).toMatchObject({
     MembershipClear: 'True',
     ImportsResolved: 'import billing/api: tenant billing exports nothing of this name to shop',
   });
@@ -126,5 +129,24 @@ test('lets one go whose namespaces another claims', async () => {
   await kept.settle();
   expect(kept.objects.has('shop')).toBe(false);
   expect(kept.objects.get('heir')).toMatchObject({ status: { namespaces: ['web'] } });
+  await kept.end();
+});
+
+test('says what nodes have proved, and that it does not know once that is old', async () => {
+  const kept = await keeping({ shop: claim('web') }, ['web']);
+  expect(kept.conditions('shop')['Isolated']).toBe('there are no nodes');
+  kept.nodes.set({ uid: 'n', namespace: '', name: 'node-1', addresses: [], podCidrs: [] } as never);
+  await kept.settle();
+  expect(kept.conditions('shop')['Isolated']).toContain('from node-1');
+  const told = { differing: [], open: [], limited: [] };
+  const tenants = new Map([['shop', 1]]);
+  kept.proofs.set({ uid: 'p', namespace: '', name: 'node-1', at: kept.clock.now(), tenants, ...told });
+  await kept.settle();
+  expect(kept.objects.get('shop')?.status?.enforced).toBe('1/1');
+  expect(kept.conditions('shop')['Isolated']).toContain('generation 1 is proved on 1 of 1 nodes');
+  for (let i = 0; i < 12; i += 1) await kept.clock.advance(30_000);
+  await kept.settle();
+  expect(kept.conditions('shop')['Isolated']).toContain('no proof of generation 1');
+  expect(kept.objects.get('shop')?.status?.enforced).toBe('0/1');
   await kept.end();
 });

@@ -9,10 +9,13 @@ import {
 import type { ServiceSpec } from '../model/index.ts';
 import { claimStanding, importedBy, Membership, type TenancySettings } from '../tenant/index.ts';
 import type { Term } from './leader-election.ts';
+import { type ProofStanding, proofStanding } from './proof-standing.ts';
 import type { TenantView } from './tenant-view.ts';
 
 const MOST_TOLD = 10;
 const ROUTINE_MS = 30_000;
+/** However many nodes there are. */
+const PROOFS_MS = 2_000;
 
 export type TenantKeeperOptions = {
   readonly view: TenantView;
@@ -39,15 +42,19 @@ export class TenantKeeper {
     const backoff = new Backoff({ initial: 1_000, max: 60_000 });
     // Of a term before this one nothing is known.
     let seen = -1;
+    let proofsSeen = -1;
     let lookedAt = 0;
     while (!signal.aborted) {
       let pauseMs = intervalMs;
       try {
-        const { changes } = view;
-        // Exports end without a change.
-        const isDue = changes !== seen || clock.now() - lookedAt >= ROUTINE_MS;
+        const { changes, proofChanges } = view;
+        const agoMs = clock.now() - lookedAt;
+        const isProved = proofChanges !== proofsSeen && agoMs >= PROOFS_MS;
+        // Exports end, and proofs get old, without a change.
+        const isDue = changes !== seen || isProved || agoMs >= ROUTINE_MS;
         if (view.synced && isDue && (await this.#round(check))) {
           seen = changes;
+          proofsSeen = proofChanges;
           lookedAt = clock.now();
         }
         backoff.reset();
@@ -90,7 +97,14 @@ export class TenantKeeper {
       settings: this.#o.settings,
       now: clock.now(),
     });
-    const next = statusOf(row, { ...standing, imports }, new Date(clock.now()).toISOString());
+    const proofs = proofStanding({
+      tenant: row.name,
+      generation: row.generation,
+      nodes: Array.from(view.nodes.rows.values(), ({ name }) => name).sort(),
+      proofOf: (node) => view.proofs.get(node),
+      now: clock.now(),
+    });
+    const next = statusOf(row, { ...standing, imports, proofs }, new Date(clock.now()).toISOString());
     if (JSON.stringify(next) === JSON.stringify(row.status)) return true;
     check();
     return await store.setStatus(row, next);
@@ -114,37 +128,45 @@ function importProblems(
   return importedBy(tenant, { ...nobody, membership, service, systemServices, apiServers: undefined, now }).problems;
 }
 
+type Said = Pick<TenantCondition, 'type' | 'status' | 'reason' | 'message'>;
+
 type Standing = {
   readonly namespaces: readonly string[];
   readonly problems: readonly string[];
   readonly imports: readonly string[];
+  readonly proofs: ProofStanding;
 };
 
-function statusOf(row: KeptTenant, { namespaces, problems, imports }: Standing, now: string): TenantStatus {
+function statusOf(row: KeptTenant, { namespaces, problems, imports, proofs }: Standing, now: string): TenantStatus {
   const { generation } = row;
-  const condition = (
-    type: TenantCondition['type'],
-    wrong: readonly string[],
-    good: string,
-    bad: string,
-  ): TenantCondition => {
-    const status = wrong.length === 0 ? 'True' : 'False';
+  const stamped = ({ type, status, reason, message }: Said): TenantCondition => {
     const former = row.status?.conditions.find((one) => one.type === type);
     return {
       type,
       status,
-      reason: status === 'True' ? good : bad,
-      message: wrong.slice(0, MOST_TOLD).join('; '),
+      reason,
+      message,
       observedGeneration: generation,
       lastTransitionTime: former?.status === status ? former.lastTransitionTime : now,
     };
   };
+  const condition = (type: Said['type'], wrong: readonly string[], good: string, bad: string): TenantCondition => {
+    const status = wrong.length === 0 ? 'True' : 'False';
+    return stamped({
+      type,
+      status,
+      reason: status === 'True' ? good : bad,
+      message: wrong.slice(0, MOST_TOLD).join('; '),
+    });
+  };
   return {
     observedGeneration: generation,
     namespaces,
+    enforced: proofs.enforced,
     conditions: [
       condition('MembershipClear', row.isLeaving ? [...problems, 'it is being deleted'] : problems, 'Clear', 'Closed'),
       condition('ImportsResolved', imports, 'Resolved', 'NotShared'),
+      ...proofs.conditions.map(stamped),
     ],
   };
 }

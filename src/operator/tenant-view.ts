@@ -5,11 +5,13 @@ import {
   type KeptTenant,
   type KubeClient,
   NAMESPACE,
+  NODE,
+  NODE_PROOF,
   Reflector,
   type Resource,
   SERVICE,
 } from '../kube/index.ts';
-import type { NamespaceRow, ObjectRow, ServiceSpec } from '../model/index.ts';
+import type { NamespaceRow, NodeProof, NodeRow, ObjectRow, ServiceSpec } from '../model/index.ts';
 import { Table } from '../table/index.ts';
 
 export type TenantViewOptions = {
@@ -24,16 +26,22 @@ export class TenantView implements Service {
   readonly tenants = new Table<KeptTenant>(({ name }) => name);
   readonly namespaces = new Table<NamespaceRow>(({ name }) => name);
   readonly services = new Table<ServiceSpec, NamespacedName>(namespacedName);
+  readonly nodes = new Table<NodeRow>(({ name }) => name);
+  readonly proofs = new Table<NodeProof>(({ name }) => name);
   readonly #o: TenantViewOptions;
   #changes = 0;
+  #proofChanges = 0;
 
   constructor(options: TenantViewOptions) {
     this.#o = options;
-    for (const { changed } of [this.tenants, this.namespaces, this.services]) {
+    for (const { changed } of [this.tenants, this.namespaces, this.services, this.nodes]) {
       changed.listen(() => {
         this.#changes += 1;
       });
     }
+    this.proofs.changed.listen(() => {
+      this.#proofChanges += 1;
+    });
   }
 
   /** Another number: something is other than it was. */
@@ -41,14 +49,21 @@ export class TenantView implements Service {
     return this.#changes;
   }
 
+  /** Of proofs: nodes say them again all the time. */
+  get proofChanges(): number {
+    return this.#proofChanges;
+  }
+
   get synced(): boolean {
-    return this.tenants.synced && this.namespaces.synced && this.services.synced;
+    return [this.tenants, this.namespaces, this.services, this.nodes, this.proofs].every(({ synced }) => synced);
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
     this.#follow(lifecycle, KEPT_TENANT, this.tenants);
     this.#follow(lifecycle, NAMESPACE, this.namespaces);
     this.#follow(lifecycle, SERVICE, this.services);
+    this.#follow(lifecycle, NODE, this.nodes);
+    this.#follow(lifecycle, NODE_PROOF, this.proofs);
   }
 
   #follow<T extends ObjectRow, K extends string>(

@@ -12,6 +12,7 @@ export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRo
     uid: `uid-${name}`,
     namespace: '',
     name,
+    generation: 1,
     claims: { names: [], prefix: undefined },
     boundary: { world: 'Closed', nodes: 'ProbesOnly' },
     exports: [],

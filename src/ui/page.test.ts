@@ -586,6 +586,7 @@ function proofOf(isReached: boolean): VerifyView {
     revision: 7,
     tookMs: 12.5,
     good: false,
+    tenants: [],
     counts: { tenants: 2, identities: 6, endpoints: 6, policies: 3 },
     pairs: [
       { from: 'acme', to: 'money', standing: 'broken', shares: 0 },

@@ -445,6 +445,8 @@ describe('an agent with other settings', () => {
     const told = await lab.addPod('told', { app: 'told' });
     await eventually('others are told of it', () => asked('nodeendpointslices', 'create'));
     await lab.removePod(told);
+    await lab.admin().verify({});
+    await eventually('the operator is told what was proved', () => asked('nodeproofs', 'create'));
     // Who asks for flows, and what he may see.
     await expect(Array.fromAsync(lab.admin().observe({ last: 1, as: { user: 'nobody' } }))).rejects.toThrow(
       /"nobody" cannot list resource "flows"/,

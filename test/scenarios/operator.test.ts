@@ -68,6 +68,11 @@ describe('a cluster of two nodes', () => {
     }
     expect(await receipt('node-1')).toContain('"heard":"1"');
     expect(await receipt('node-2')).toContain(`${denied}an agent writes the receipt of its own node, which is node-1`);
+    const proof = async (node: string): Promise<string> =>
+      await answer('PATCH', `${OURS}/nodeproofs/${node}`, { spec: { limited: [] } });
+    await eventually('both nodes have proved something', async () => (await cluster.list('nodeproofs')).length === 2);
+    expect(await proof('node-1')).toContain('"limited":[]');
+    expect(await proof('node-2')).toContain(`${denied}an agent says what its own node has proved, which is node-1`);
     await cluster.apply(
       JSON.stringify({
         apiVersion: 'membrane.io/v1alpha1',

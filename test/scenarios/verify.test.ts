@@ -10,6 +10,7 @@ import {
   policyMaps,
   tenantSharesMap,
 } from '../../src/datapath/index.ts';
+import type { TenantStatus } from '../../src/kube/index.ts';
 import { endpointId, identityId, ruleId } from '../../src/model/index.ts';
 import { Prefix, parseAddr } from '../../src/net/index.ts';
 import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
@@ -283,6 +284,38 @@ describe('what somebody writes into the kernel', () => {
       packets: `TCP ${TCP}`,
       packet: { claimed: 'passes', sent: 'passed' },
     });
+  });
+
+  test('is said on the Tenant with the packet, until it is proved again', async () => {
+    const status = async () => {
+      const found = await cluster.get({ resource: 'tenants', name: 'red' });
+      return found?.['status'] as TenantStatus | undefined;
+    };
+    const isolated = async () => (await status())?.conditions.find(({ type }) => type === 'Isolated');
+    const becomes = async (wanted: string): Promise<void> =>
+      await eventually(`Isolated is ${wanted}`, async () => (await isolated())?.status === wanted);
+    await becomes('True');
+    expect((await status())?.enforced).toBe('2/2');
+    const [opener, responder] = [await identityOf('blue', 'client'), await identityOf('red-all', 'server')].map(
+      identityId,
+    );
+    const key = { opener: opener ?? identityId(0), responder: responder ?? identityId(0), port: TCP, protocol: 6 };
+    await plant('node-1', async (maps) => {
+      const shares = tenantSharesMap(maps);
+      await eventually('it is found', async () => {
+        shares.set(key, { until: 0 });
+        return !(await agent('node-1').verify({})).good;
+      });
+      await becomes('False');
+      shares.delete(key);
+    });
+    const { message } = (await isolated()) ?? expect.fail();
+    expect(message).toContain(
+      `TCP ${TCP} from ${await ip('blue', 'client')} to ${await ip('red-all', 'server')} passed`,
+    );
+    expect((await status())?.enforced).toBe('1/2');
+    expect((await agent('node-1').verify({})).good).toBe(true);
+    await becomes('True');
   });
 
   test('whose an address is', async () => {

@@ -31,6 +31,10 @@ const VALIDATIONS: readonly Validation[] = [
     messageExpression: "'an agent writes the receipt of its own node, which is ' + variables.node",
   },
   {
+    expression: of('nodeproofs', 'variables.subject.metadata.name == variables.node'),
+    messageExpression: "'an agent says what its own node has proved, which is ' + variables.node",
+  },
+  {
     expression: of(
       'nodeendpointslices',
       '(object == null || object.spec.node == variables.node) && (oldObject == null || oldObject.spec.node == variables.node)',
@@ -63,7 +67,7 @@ export const admission = (metadata: object): readonly object[] => [
           {
             ...MEMBRANE,
             operations: ['CREATE', 'UPDATE', 'DELETE'],
-            resources: ['identities', 'identityreceipts', 'nodeendpointslices'],
+            resources: ['identities', 'identityreceipts', 'nodeendpointslices', 'nodeproofs'],
             ...ANYWHERE,
           },
         ],

@@ -33,6 +33,8 @@ export const AGENT_ROLE: readonly Rule[] = [
     resources: ['nodeendpointslices'],
     verbs: [...FOLLOWED, 'create', 'get', 'update', 'delete'],
   },
+  // What a node has proved.
+  { apiGroups: ['membrane.io'], resources: ['nodeproofs'], verbs: ['create', 'patch'] },
   // What a node has heard of numbers that are to be deleted; it never deletes one itself.
   { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['create', 'patch'] },
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
@@ -44,7 +46,7 @@ export const AGENT_ROLE: readonly Rule[] = [
 /** What an operator may do in all of the cluster. Only it deletes numbers. */
 export const OPERATOR_ROLE: readonly Rule[] = [
   { apiGroups: [''], resources: ['nodes'], verbs: FOLLOWED },
-  { apiGroups: ['membrane.io'], resources: ['nodeendpointslices'], verbs: FOLLOWED },
+  { apiGroups: ['membrane.io'], resources: ['nodeendpointslices', 'nodeproofs'], verbs: FOLLOWED },
   { apiGroups: ['membrane.io'], resources: ['identities'], verbs: [...FOLLOWED, 'patch', 'delete'] },
   { apiGroups: ['membrane.io'], resources: ['identityreceipts'], verbs: ['list', 'delete'] },
   // What tenants have, and that none goes before its namespaces.

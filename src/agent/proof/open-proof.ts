@@ -2,6 +2,7 @@ import type { Config } from '../../datapath/index.ts';
 import type { EndpointRecord } from '../../endpoint/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentNode } from '../node/index.ts';
+import { ProofTeller, type ProofTellerOptions } from './proof-teller.ts';
 import { ProofWatch } from './proof-watch.ts';
 import { Verifier } from './verify.ts';
 
@@ -9,14 +10,14 @@ type ProofParts = {
   readonly plane: Plane;
   /** Of the programs at the pod's device. */
   readonly configOf: (record: EndpointRecord) => Config;
-};
+} & Pick<ProofTellerOptions, 'store' | 'limited'>;
 
 export type Proofs = { readonly verifier: Verifier; readonly watch: ProofWatch };
 
 /** Who proves what holds on this node. */
-export function openProof(node: AgentNode, { plane, configOf }: ProofParts): Proofs {
+export function openProof(node: AgentNode, { plane, configOf, store, limited }: ProofParts): Proofs {
   const { config, kernel, registry, clock, log } = node;
-  const { prover, endpoints, engine, repository } = plane;
+  const { prover, endpoints, engine, repository, intent, floor } = plane;
   const { specs, maps, base } = kernel;
   const verifier = new Verifier({
     nodeName: config.nodeName,
@@ -28,5 +29,8 @@ export function openProof(node: AgentNode, { plane, configOf }: ProofParts): Pro
     base,
     configOf,
   });
-  return { verifier, watch: new ProofWatch({ verifier, engine, registry, clock, log }) };
+  const own = () => intent.nodes.rows.values().find(({ name }) => name === config.nodeName);
+  const teller = new ProofTeller({ store, node: own, limited, clock, log });
+  const tenancy = (): object => floor.membership;
+  return { verifier, watch: new ProofWatch({ verifier, engine, teller, tenancy, registry, clock, log }) };
 }

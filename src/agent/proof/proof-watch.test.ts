@@ -13,12 +13,16 @@ const view = (parts: Partial<VerifyView> = {}): VerifyView => ({
   revision: 1,
   tookMs: 20,
   good: true,
+  tenants: [],
   counts: { tenants: 0, identities: 0, endpoints: 0, policies: 0 },
   pairs: [{ from: 'red', to: '', standing: 'isolated', shares: 0 }],
   differences: [],
   more: 0,
   ...parts,
 });
+
+const TENANCY = {};
+const alone = { teller: { start: async () => undefined, tell: () => undefined }, tenancy: () => TENANCY };
 
 const alarm: VerifyView['differences'][number] = {
   layer: 'policy',
@@ -36,9 +40,9 @@ test('says what the last proof found, how old it is, and goes on saying it while
   const registry = createRegistry();
   let answer = async (): Promise<VerifyView> => view();
   const verifier = { verify: async () => await answer() };
-  const watch = new ProofWatch({ verifier, engine: { converged: true }, registry, clock, log: silentLogger });
+  const watch = new ProofWatch({ verifier, engine: { converged: true }, ...alone, registry, clock, log: silentLogger });
   expect(watch.standing).toEqual({ problems: [], fine: 'not proved yet' });
-  await watch.look();
+  await watch.prove();
   await clock.advance(3_000);
   expect(watch.standing).toEqual({
     problems: [],
@@ -46,7 +50,7 @@ test('says what the last proof found, how old it is, and goes on saying it while
   });
   answer = async () =>
     view({ good: false, differences: [alarm], pairs: [{ from: 'red', to: '', standing: 'broken', shares: 0 }] });
-  await watch.look();
+  await watch.prove();
   const problems = [
     'red -> (none) is broken',
     'policy, a/x -> b/y TCP 8080: policy row: table 5, group 77, TCP 8080: allow (no rule)',
@@ -55,30 +59,30 @@ test('says what the last proof found, how old it is, and goes on saying it while
   const metrics = await registry.metrics();
   expect(metrics).toContain('membrane_proof_differences{layer="policy"} 1');
   expect(metrics).toContain('membrane_proof_age_seconds 0');
-  answer = async () => {
-    throw errors.make('E_PLANE_UNSETTLED');
-  };
-  await watch.look();
-  expect(watch.standing.problems).toEqual(problems);
   await clock.advance(301_000);
   expect(watch.standing.problems).toEqual([...problems, 'the last proof is 301 s old']);
-  answer = async () => {
-    throw new Error('no memory');
-  };
-  await watch.look();
-  expect(watch.standing.problems).toEqual(['nothing can be proved: no memory']);
 });
 
 test('proves each minute once decisions are in the kernel, and says when it could not for long', async () => {
   const clock = new FakeClock(1_000_000);
   const engine = { converged: false };
   const lifecycle = new Lifecycle({ log: silentLogger, clock });
+  let tenancy = {};
+  let answer = async (): Promise<VerifyView> => view();
   let proofs = 0;
   const verify = async (): Promise<VerifyView> => {
     proofs += 1;
-    return view();
+    return await answer();
   };
-  const watch = new ProofWatch({ verifier: { verify }, engine, registry: createRegistry(), clock, log: silentLogger });
+  const watch = new ProofWatch({
+    verifier: { verify },
+    engine,
+    ...alone,
+    tenancy: () => tenancy,
+    registry: createRegistry(),
+    clock,
+    log: silentLogger,
+  });
   await lifecycle.start(watch);
   for (let i = 0; i < 61; i += 1) await clock.advance(5_000);
   expect(proofs).toBe(0);
@@ -86,7 +90,19 @@ test('proves each minute once decisions are in the kernel, and says when it coul
   engine.converged = true;
   await clock.advance(5_000);
   expect([proofs, watch.standing.problems]).toEqual([1, []]);
-  for (let i = 0; i < 3; i += 1) await clock.advance(60_000);
+  for (let i = 0; i < 36; i += 1) await clock.advance(5_000);
   expect(proofs).toBe(4);
+  tenancy = {};
+  await clock.advance(5_000);
+  expect(proofs).toBe(5);
+  await clock.advance(5_000);
+  expect(proofs).toBe(5);
+  const error = errors.make('E_PLANE_UNSETTLED');
+  answer = async () => await Promise.reject(error);
+  for (let i = 0; i < 24; i += 1) await clock.advance(5_000);
+  expect(watch.standing.problems).toEqual([]);
+  answer = async () => await Promise.reject(new Error('no memory'));
+  for (let i = 0; i < 24; i += 1) await clock.advance(5_000);
+  expect(watch.standing.problems).toEqual(['nothing can be proved: no memory']);
   await lifecycle.stop();
 });

@@ -10,6 +10,7 @@ import {
 import type { Registry } from '../../base/metrics.ts';
 import type { Engine } from '../../plane/index.ts';
 import { proofMetrics } from './proof-metrics.ts';
+import type { ProofTeller } from './proof-teller.ts';
 import type { Verifier } from './verify.ts';
 
 const EVERY_MS = 60_000;
@@ -17,12 +18,18 @@ const EVERY_MS = 60_000;
 const SOON_MS = 5_000;
 /** Of one processor at most: where a proof takes longer than a second they are rarer. */
 const SHARE = 1 / 60;
-/** Of these in a row that did not come to an end, nothing is known any more. */
-const MOST_MISSED = 5;
+/** However long one takes. */
+const MOST_REST_MS = 120_000;
+/** From then on a proof says nothing any more; the operator counts as well. */
+const MOST_AGE_MS = 300_000;
 
 export type ProofWatchOptions = {
   readonly verifier: Pick<Verifier, 'verify'>;
   readonly engine: Pick<Engine, 'converged'>;
+  /** Hears of each proof that came to an end. */
+  readonly teller: Pick<ProofTeller, 'start' | 'tell'>;
+  /** Another object after each change of Tenants. */
+  readonly tenancy: () => object;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -38,7 +45,8 @@ export class ProofWatch implements Service {
   #failure: string | undefined;
   #at = Number.NaN;
   #began = Number.NaN;
-  #pauseMs = SOON_MS;
+  #spentUntil = 0;
+  #tenancy: object | undefined;
   #told = '';
 
   constructor(options: ProofWatchOptions) {
@@ -51,8 +59,7 @@ export class ProofWatch implements Service {
   get standing(): { readonly problems: readonly string[]; readonly fine: string } {
     if (this.#failure !== undefined) return { problems: [this.#failure], fine: '' };
     const now = this.#o.clock.now();
-    const isOld =
-      now - (this.#last === undefined ? this.#began : this.#at) > MOST_MISSED * Math.max(EVERY_MS, this.#pauseMs);
+    const isOld = now - (this.#last === undefined ? this.#began : this.#at) > MOST_AGE_MS;
     if (this.#last === undefined) {
       return { problems: isOld ? ['nothing could be proved since the agent began'] : [], fine: 'not proved yet' };
     }
@@ -64,39 +71,58 @@ export class ProofWatch implements Service {
     };
   }
 
+  /** After a proof until the next may begin, ms. */
+  get #spentMs(): number {
+    return Math.min(MOST_REST_MS, (this.#last?.tookMs ?? 0) / SHARE);
+  }
+
   async start(lifecycle: Lifecycle): Promise<void> {
+    await this.#o.teller.start(lifecycle);
     lifecycle.spawn('proof', async (signal) => {
       this.#began = this.#o.clock.now();
+      let due = 0;
       while (!signal.aborted) {
-        await this.#o.clock.sleep(this.#pauseMs, signal).catch(() => undefined);
+        await this.#o.clock.sleep(SOON_MS, signal).catch(() => undefined);
         if (signal.aborted) return;
-        if (!this.#o.engine.converged) continue;
-        await this.look();
-        this.#pauseMs = Math.max(EVERY_MS, (this.#last?.tookMs ?? 0) / SHARE);
+        const now = this.#o.clock.now();
+        const isAsked = this.#o.tenancy() !== this.#tenancy && now >= this.#spentUntil;
+        if (!this.#o.engine.converged || (now < due && !isAsked)) continue;
+        await this.#look();
+        const spentMs = this.#spentMs;
+        this.#spentUntil = this.#o.clock.now() + spentMs;
+        due = now + Math.max(EVERY_MS, spentMs);
       }
     });
   }
 
-  /** Proves once. */
-  async look(): Promise<void> {
-    const { verifier, clock, log } = this.#o;
+  /** Proves at once, as somebody asks. E_PLANE_UNSETTLED. */
+  async prove(): Promise<VerifyView> {
+    const { verifier, clock, log, tenancy, teller } = this.#o;
+    const of = tenancy();
+    const proved = await verifier.verify({}, () => {
+      throw new TypeError('nobody in particular is asked for');
+    });
+    this.#last = proved;
+    this.#at = clock.now();
+    this.#tenancy = of;
+    this.#failure = undefined;
+    const found = alarms(proved);
+    const told = found.join('\n');
+    if (told !== this.#told && found.length > 0) log.error({ alarms: found }, 'the kernel is not as it is meant');
+    this.#told = told;
+    teller.tell(proved);
+    return proved;
+  }
+
+  async #look(): Promise<void> {
     try {
-      this.#last = await verifier.verify({}, () => {
-        throw new TypeError('nobody in particular is asked for');
-      });
-      this.#at = clock.now();
-      this.#failure = undefined;
+      await this.prove();
     } catch (error) {
       // Policies that change all the time: the last proof gets older, and says so.
       if (isMembraneError(error, 'E_PLANE_UNSETTLED')) return;
       this.#failure = `nothing can be proved: ${errorMessage(error)}`;
-      log.error({ error: this.#failure }, 'the proof failed');
-      return;
+      this.#o.log.error({ error: this.#failure }, 'the proof failed');
     }
-    const found = alarms(this.#last);
-    const told = found.join('\n');
-    if (told !== this.#told && found.length > 0) log.error({ alarms: found }, 'the kernel is not as it is meant');
-    this.#told = told;
   }
 }
 

@@ -74,7 +74,7 @@ export class Verifier {
             meant: [meant],
           }))
         : []),
-      ...(await this.#told(told, { examples, name, world: accounts.kernel })),
+      ...(await this.#told(told, { examples, name, tenantOf, world: accounts.kernel })),
     ];
     const broken = new Set(
       told
@@ -112,9 +112,9 @@ export class Verifier {
             { against: request.against, from: request.from, to: request.to },
             { examples, name, resolve },
           );
-    for (const packet of [
-      ...differences.map(({ packet: one }) => one),
-      ...(asked?.reached ?? []).map(({ packet: one }) => one),
+    for (const { packet, fromTenant, toTenant } of [
+      ...differences,
+      ...(asked?.reached ?? []).map(({ packet }) => ({ packet, fromTenant: undefined, toTenant: undefined })),
     ]) {
       if (packet?.sent === undefined || (packet.sent === 'passed') === (packet.claimed === 'passes')) continue;
       differences.push({
@@ -126,6 +126,8 @@ export class Verifier {
         pairs: 1,
         rows: [`the programs: ${packet.sent}${packet.detail === undefined ? '' : ` (${packet.detail})`}`],
         meant: [`the maps: ${packet.claimed}`],
+        ...(fromTenant !== undefined && { fromTenant }),
+        ...(toTenant !== undefined && { toTenant }),
         packet,
       });
     }
@@ -140,6 +142,7 @@ export class Verifier {
       revision: Math.max(0, ...revisions),
       tookMs: Math.round(tookMs * 10) / 10,
       good,
+      tenants: Array.from(accounts.generations, ([of, generation]) => ({ name: of, generation })),
       counts: {
         tenants: accounts.tenants.length - 2,
         identities: accounts.tenants.reduce((sum, { identities }) => sum + identities.length, 0),
@@ -158,13 +161,27 @@ export class Verifier {
     {
       examples,
       name,
+      tenantOf,
       world,
-    }: { readonly examples: CounterExamples; readonly name: (peer: Peer) => string; readonly world: World },
+    }: {
+      readonly examples: CounterExamples;
+      readonly name: (peer: Peer) => string;
+      readonly tenantOf: ReadonlyMap<IdentityId, string>;
+      readonly world: World;
+    },
   ): Promise<VerifyView['differences']> {
     const views: VerifyView['differences'] = [];
     for (const [index, difference] of told.entries()) {
       const packet = index < MOST_PACKETS ? await packetOf(examples, world, difference) : undefined;
-      views.push({ ...differenceView(difference, name), ...(packet !== undefined && { packet }) });
+      const [fromTenant, toTenant] = [difference.opener, difference.responder].map(({ identity }) =>
+        tenantOf.get(identity),
+      );
+      views.push({
+        ...differenceView(difference, name),
+        ...(fromTenant !== undefined && { fromTenant }),
+        ...(toTenant !== undefined && { toTenant }),
+        ...(packet !== undefined && { packet }),
+      });
     }
     return views;
   }

@@ -61,6 +61,9 @@ const difference = z.object({
   /** What in the kernel says so. */
   rows: z.array(z.string()),
   meant: z.array(z.string()),
+  /** Whose pods these are; empty: of namespaces that no Tenant claims; absent: they are no pods, or anybody's. */
+  fromTenant: z.string().optional(),
+  toTenant: z.string().optional(),
   packet: packet.optional(),
 });
 
@@ -72,6 +75,8 @@ export const verifySchema = z.object({
   tookMs: z.number(),
   /** False: something is broken or differs, or what was asked for is reached. */
   good: z.boolean(),
+  /** Tenant objects that were taken into account. */
+  tenants: z.array(z.object({ name: z.string(), generation: count })),
   counts: z.object({ tenants: count, identities: count, endpoints: count, policies: count }),
   pairs: z.array(pair),
   differences: z.array(difference),

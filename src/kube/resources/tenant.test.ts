@@ -10,6 +10,7 @@ test('what a Tenant leaves out is as closed as it can be', () => {
   expect(TENANT.parse(object({ namespaces: CLAIMS }))).toEqual({
     uid: 'u',
     namespace: '',
+    generation: 0,
     name: 'shop',
     claims: CLAIMS,
     boundary: CLOSED,

@@ -66,7 +66,7 @@ const spec = z.strictObject({
   mode: z.literal('Enforce').default('Enforce'),
 });
 
-const head = z.object({ metadata, spec: z.unknown().optional() });
+const head = z.object({ metadata: metadata.extend({ generation: z.int().default(0) }), spec: z.unknown().optional() });
 
 /** One that says something that is not understood keeps what it claims, closed. */
 const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
@@ -78,6 +78,7 @@ const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
     uid: meta.uid,
     namespace: '',
     name: meta.name,
+    generation: meta.generation,
     claims: claimed === undefined ? undefined : { names: claimed.names, prefix: claimed.prefix },
     boundary: { world: boundary.world, nodes: boundary.nodes },
     ...(read.success ? sharesOf(read.data) : { exports: [], imports: [], systemServices: [] }),

@@ -50,6 +50,8 @@ export type Accounts = {
   readonly intentShares: readonly IntentShare[];
   readonly peers: readonly Peer[];
   readonly tenants: readonly TenantMembers[];
+  /** Of Tenant objects, by name. */
+  readonly generations: ReadonlyMap<string, number>;
   readonly wrong: readonly WrongRow[];
 };
 
@@ -139,6 +141,7 @@ export class Prover {
         pods.map(({ id }) => id),
       ),
       tenants: membersOf(pods, membership),
+      generations: new Map(membership.tenants.values().map(({ name, generation }) => [name, generation])),
       wrong: wrongRows(rows, { identityOf: (id) => this.#identityOf(id), local, book: cluster.book, ipcache }),
     };
   }

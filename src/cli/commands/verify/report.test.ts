@@ -12,6 +12,7 @@ const view = (parts: Partial<VerifyView> = {}): VerifyView => ({
   revision: 7,
   tookMs: 3,
   good: true,
+  tenants: [],
   counts: { tenants: 2, identities: 4, endpoints: 3, policies: 1 },
   pairs: [
     { from: 'red', to: 'blue', standing: 'isolated', shares: 0 },

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import type { NodeProof } from '../../model/index.ts';
+import { listOf, metadata } from './meta.ts';
+import { defineResource, MEMBRANE_GROUP } from './resource.ts';
+
+const told = listOf(z.object({ tenant: z.string(), message: z.string() }));
+const spec = z.object({
+  at: z.string().transform((text) => {
+    const at = Date.parse(text);
+    return Number.isNaN(at) ? undefined : at;
+  }),
+  tenants: listOf(z.object({ name: z.string(), generation: z.int() })),
+  differing: told,
+  open: told,
+  limited: told,
+});
+const NOTHING = { at: undefined, tenants: [], differing: [], open: [], limited: [] };
+
+/** One that cannot be understood proves nothing. */
+export const NODE_PROOF = defineResource<NodeProof>({
+  kind: 'NodeProof',
+  groupPath: `/apis/${MEMBRANE_GROUP}`,
+  plural: 'nodeproofs',
+  namespaced: false,
+  unreadable: 'forget',
+  schema: z
+    .object({ metadata, spec: spec.catch(NOTHING) })
+    .transform(({ metadata: { uid, name }, spec: { tenants, ...said } }) => ({
+      uid,
+      namespace: '',
+      name,
+      ...said,
+      tenants: new Map(tenants.map((one) => [one.name, one.generation])),
+    })),
+});
