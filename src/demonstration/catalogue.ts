@@ -15,6 +15,7 @@ import {
   nat,
   nodeLoss,
   nodePort,
+  proof,
   reach,
   revoke,
   spoof,
@@ -90,6 +91,7 @@ export const ATTACKS: readonly Attack[] = [
   { number: 24, name: 'flood', title: 'A tenant opens as much as it can, beside another', run: flood },
   { number: 25, name: 'flow-views', title: 'The operator and two tenants look at the same moment', run: flowViews },
   { number: 26, name: 'flow-flood', title: 'A pod floods whoever looks', run: flowFlood },
+  { number: 27, name: 'proof', title: 'A row that somebody writes into the kernel', run: proof },
 ];
 
 /** By name or number; all when nothing is named. Throws E_ATTACK_UNKNOWN. */

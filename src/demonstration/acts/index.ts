@@ -13,6 +13,7 @@ export { loopback } from './loopback.ts';
 export { nat } from './nat.ts';
 export { nodeLoss } from './node-loss.ts';
 export { nodePort } from './node-port.ts';
+export { proof } from './proof.ts';
 export { reach } from './reach.ts';
 export { revoke } from './revoke.ts';
 export { disabledProtocols, spoof } from './spoof.ts';

@@ -18,5 +18,13 @@ export { joinNeighbour, type Neighbour } from './neighbour.ts';
 export { ONLY_NET_RAW, rawOnly } from './raw-only.ts';
 export { type Actor, Stage } from './stage.ts';
 export { stopAgent } from './stopped-agent.ts';
-export { BACKEND, BACKEND_PORT, DEBUG_PORT, FRONTEND, podName, tenantScene } from './tenants.ts';
+export {
+  BACKEND,
+  BACKEND_PORT,
+  DEBUG_PORT,
+  FRONTEND,
+  podName,
+  TENANTS,
+  tenantScene,
+} from './tenants.ts';
 export type { SeenFlow } from './witness.ts';
