@@ -43,7 +43,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const objects = openObjects(node, { plane, identities, client });
   const flows = openFlows(node, plane);
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
-  const { hub } = flows;
+  const { hub, wouldDrops } = flows;
   const ways = (): string | undefined => overlay.paths?.problem;
   const reviews = new Reviews(client);
   const apiServer = connection.server;
@@ -60,6 +60,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     services,
     objects,
     hub,
+    wouldDrops,
     upkeep,
     ways,
     apiServer,

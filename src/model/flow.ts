@@ -67,6 +67,17 @@ export type FlowDenial = {
   };
 };
 
+/** What would become of it by what is not in force yet. */
+export type FlowShadow = {
+  readonly change: 'would-drop';
+  /** A Tenant that observes. */
+  readonly by: 'tenant';
+  /** The drop reason that it would have. */
+  readonly reason: string;
+  /** One sentence. */
+  readonly text: string;
+};
+
 /** One record of what the datapath decided, as people see it. Plain data: it goes over the wire as JSON. */
 export type Flow = {
   /** Milliseconds since the epoch, with a fraction where the source has it. */
@@ -86,6 +97,7 @@ export type Flow = {
   readonly rules: FlowRules;
   /** Of packets that policy dropped. */
   readonly denial?: FlowDenial;
+  readonly shadow?: FlowShadow;
   readonly isReply: boolean;
   /** Bytes of the packet; 0 where there was none. */
   readonly length: number;

@@ -4,6 +4,10 @@ import type { ObjectRow } from './object-row.ts';
 export const TENANT_WORLDS = ['Closed', 'Open'] as const;
 export const TENANT_NODES = ['ProbesOnly', 'Open'] as const;
 
+/** `Observe`: nothing is refused; what would be is told of. */
+export const TENANT_MODES = ['Enforce', 'Observe'] as const;
+export type TenantMode = (typeof TENANT_MODES)[number];
+
 /** What a tenant's boundary says of those who are no pods. */
 export type TenantBoundary = {
   /** Outside of the cluster, in both directions. */
@@ -80,6 +84,8 @@ export type TenantRow = ObjectRow & {
   /** Of the cluster's own, that its pods use. */
   readonly systemServices: readonly SystemService[];
   readonly limits: TenantLimits;
+  /** Where it cannot be read: `Enforce`. */
+  readonly mode: TenantMode;
   /** Why its namespaces are closed: it is being deleted, or says something that is not understood. */
   readonly closed: string | undefined;
   /** It is being deleted: what somebody else claims is his. */

@@ -5,6 +5,7 @@ import {
   type FlowEnd,
   type FlowHook,
   type FlowRules,
+  type FlowShadow,
   type FlowType,
   TCP_FLAGS,
   type TcpFlag,
@@ -49,6 +50,8 @@ export type FlowLookup = {
   readonly rule: (id: number, time: number) => string | undefined;
   /** Why policy dropped it. */
   readonly denial: (event: DatapathEvent, time: number) => FlowDenial | undefined;
+  /** What would become of it by what is not in force yet. */
+  readonly shadow: (event: DatapathEvent) => FlowShadow | undefined;
 };
 
 export type DecodeContext = {
@@ -71,6 +74,7 @@ export function decodeFlow(event: DatapathEvent, { node, lookup, toWall }: Decod
   const dropped = event.type === 'drop';
   const time = toWall(event.timestamp);
   const denial = dropped ? lookup.denial(event, time) : undefined;
+  const shadow = dropped ? undefined : lookup.shadow(event);
   const protocol = protocolOf(event.ethertype, event.protocol);
   const port = (number: number) => (hasPorts(event.ethertype, event.protocol) ? number : 0);
   const end = (what: Omit<EndNumbers, 'time'>) => flowEnd({ ...what, port: port(what.port), time }, lookup);
@@ -97,6 +101,7 @@ export function decodeFlow(event: DatapathEvent, { node, lookup, toWall }: Decod
     tcpFlags: tcpFlagsOf(event.ethertype, event.protocol, event.tcpFlags),
     rules: rulesOf(event.rule, lookup, time),
     ...(denial === undefined ? {} : { denial }),
+    ...(shadow === undefined ? {} : { shadow }),
     isReply: event.isReply,
     length: event.length,
     ifindex: event.ifindex,

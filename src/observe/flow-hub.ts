@@ -18,6 +18,8 @@ export type FlowHubOptions = {
   readonly clock: FlowClock;
   /** Flows kept for those who come later; 80 bytes each as they come. */
   readonly storeSize: number;
+  /** Sees each record as it comes. */
+  readonly onRecord?: (view: DataView, at: number) => void;
   /** Flows that wait for one reader. Default 8,192. */
   readonly readerQueue?: number;
   /** Who may follow at a time. Default 128. */
@@ -106,6 +108,7 @@ export class FlowHub {
       return;
     }
     this.#seen += 1;
+    this.#o.onRecord?.(view, at * 4);
     this.#names.see(view, at * 4, this.#now);
     if (isDenied(layout, view, at * 4)) this.#names.seeDenied(view, at * 4, this.#now);
     const kept = this.#store.push(words, view, at);

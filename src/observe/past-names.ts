@@ -1,5 +1,5 @@
 import { IDENTITY_CLUSTER_MAX, IDENTITY_CLUSTER_MIN } from '../model/gen/numbers.ts';
-import type { FlowDenial } from '../model/index.ts';
+import type { FlowDenial, FlowShadow } from '../model/index.ts';
 import type { DatapathEvent, FlowLookup, WorkloadName } from './decode.ts';
 import { History } from './history.ts';
 import type { RecordLayout } from './record.ts';
@@ -16,6 +16,8 @@ export type NamesNow = {
   readonly rule: (id: number) => string | undefined;
   /** Why policy dropped it. */
   readonly denial: (event: DatapathEvent) => FlowDenial | undefined;
+  /** What would become of it by what is not in force yet. */
+  readonly shadow: (event: DatapathEvent) => FlowShadow | undefined;
 };
 
 /** What was found to mean something is looked at again after this: so old may a name be. */
@@ -127,6 +129,11 @@ export class PastNames implements FlowLookup {
     if (then !== undefined) return { ...then, judged: 'then' };
     const later = this.#now.denial(event);
     return later === undefined ? undefined : { ...later, judged: 'later' };
+  }
+
+  /** Of what will be, not of what was. */
+  shadow(event: DatapathEvent): FlowShadow | undefined {
+    return this.#now.shadow(event);
   }
 
   /** Who has been in a namespace that is wanted. */

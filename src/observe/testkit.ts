@@ -42,6 +42,7 @@ export const NAMES: NamesNow = {
   address: (addr, identity) => (addr === '10.244.2.9' && identity === 400 ? { namespace: 'b', pod: 'far' } : undefined),
   rule: (id) => (id === 9 ? 'NetworkPolicy a/p ingress[0]' : undefined),
   denial: () => undefined,
+  shadow: () => undefined,
 };
 
 /** A hub that is given events instead of a ring. The boot clock began with the epoch; each event comes a millisecond later. */

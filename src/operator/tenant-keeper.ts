@@ -71,12 +71,17 @@ export class TenantKeeper {
   async #round(check: () => void): Promise<boolean> {
     const { view, settings } = this.#o;
     const rows = Array.from(view.tenants.rows.values());
-    const membership = new Membership(
-      rows.map(({ tenant }) => tenant),
-      settings,
-    );
+    const tenants = rows.map(({ tenant }) => tenant);
+    // Of one that observes it is told what it will have: until then the others have it.
+    const membershipFor = {
+      Enforce: new Membership(
+        tenants.filter(({ mode }) => mode === 'Enforce'),
+        settings,
+      ),
+      Observe: new Membership(tenants, settings),
+    };
     let done = true;
-    for (const row of rows) done = (await this.#keep(row, membership, check)) && done;
+    for (const row of rows) done = (await this.#keep(row, membershipFor[row.tenant.mode], check)) && done;
     return done;
   }
 

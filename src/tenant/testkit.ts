@@ -19,6 +19,7 @@ export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRo
     imports: [],
     systemServices: ['dns'],
     limits: NO_LIMITS,
+    mode: 'Enforce',
     closed: undefined,
     isLeaving: false,
     ...more,

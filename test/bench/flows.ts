@@ -37,6 +37,7 @@ function newHub(storeSize: number): FlowHub {
     address: () => undefined,
     rule: (id: number) => `NetworkPolicy tenant-${id % NAMESPACES}/allow ingress[0]`,
     denial: (_event: DatapathEvent) => undefined,
+    shadow: () => undefined,
   };
   return openHub({ node: 'node-1', storeSize, clock: systemClock, names });
 }

@@ -142,6 +142,32 @@ test('what-if says of the traffic that there was what a policy would stop, and e
   expect(await reaches('shop-db', 'server'), 'nothing was written').toBe(true);
 });
 
+test('a Tenant that observes stops nothing, and each node tells what it would; enforcing ends it', async () => {
+  await cluster.apply(tenant('shop', '{ prefix: shop- }', ', mode: Observe'));
+  await known('shop observes', has('shop', 'shop-db', 'shop-web'));
+  expect(await whom()).toEqual(EVERYBODY.map(([, name]) => name));
+  const wouldDrop = async (node: string): Promise<string[]> => {
+    const found = new Set<string>();
+    for await (const message of agent(node).observe({ since: 0, filter: { type: ['open'] } })) {
+      if (message.kind !== 'flow' || message.flow.shadow === undefined) continue;
+      expect(message.flow.shadow).toMatchObject({ change: 'would-drop', by: 'tenant', reason: 'tenant-boundary' });
+      found.add(`${message.flow.source.pod} ${message.flow.destination.pod}`);
+    }
+    return [...found].sort();
+  };
+  const counted = async (node: string): Promise<boolean> =>
+    /^membrane_tenant_would_drop_total\{reason="tenant-boundary"\} [1-9]/m.test(await agent(node).metrics());
+  for (const [node, others] of [
+    ['node-1', ['client far', 'client near', 'client plain']],
+    ['node-2', ['client far', 'client plain']],
+  ] as const) {
+    await eventually(`${node} tells of ${others.join()}`, async () => (await wouldDrop(node)).join() === others.join());
+    await eventually(`${node} counts`, async () => await counted(node));
+  }
+  await cluster.patch({ resource: 'tenants', name: 'shop' }, { spec: { mode: 'Enforce' } });
+  await eventually('it enforces', async () => (await whom()).join() === 'server');
+});
+
 test('a Tenant is apart from all others although every policy allows everything, and whole within', async () => {
   await cluster.apply(tenant('shop', '{ prefix: shop- }'));
   await known('shop has its namespaces', has('shop', 'shop-db', 'shop-web'));

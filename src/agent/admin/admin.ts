@@ -113,7 +113,7 @@ export type AdminOptions = {
   readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
-  readonly floor: Pick<Floor, 'membership' | 'differences' | 'accountOf'>;
+  readonly floor: Pick<Floor, 'membership' | 'whole' | 'differences' | 'accountOf'>;
   readonly shares: Shares;
   readonly engine: Engine;
   readonly reflection: Reflection;
@@ -277,7 +277,8 @@ export class Admin implements AdminApi {
     const holders = kernelHolders(maps);
     return await tenantViews({
       ...this.#o,
-      membership: floor.membership,
+      membership: floor.whole,
+      inForce: floor.membership,
       accountOf,
       holders,
       drops: async () => await readDrops(maps),
@@ -422,7 +423,7 @@ export class Admin implements AdminApi {
     add(
       'tenants',
       [...floor.differences(), ...foreignShares].slice(0, 5),
-      `${floor.membership.tenants.size} tenants, ${shares.size} rows of what they share`,
+      `${floor.whole.tenants.size} tenants, ${shares.size} rows of what they share`,
     );
     const { problems, fine } = this.#o.watch.standing;
     add('proof', problems, fine);

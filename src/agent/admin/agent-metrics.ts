@@ -26,6 +26,7 @@ export type MetricsSources = {
   readonly ipcache: IpcacheReconciler;
   readonly collection: Collection;
   readonly hub: FlowHub;
+  readonly wouldDrops: ReadonlyMap<string, number>;
   readonly reflection: Pick<Reflection, 'status'>;
 };
 
@@ -33,7 +34,7 @@ export type MetricsSources = {
 export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly (Counter | Gauge)[] {
   const registers = [registry];
   const { maps, endpoints, allocator, installer, policies, book, elsewhere, ipcache } = sources;
-  const { collection, hub, reflection } = sources;
+  const { collection, hub, wouldDrops, reflection } = sources;
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
@@ -86,6 +87,16 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       collect() {
         this.reset();
         for (const [place, lost] of Object.entries(hub.stats().lost)) this.inc({ place }, lost);
+      },
+    }),
+    new Counter({
+      name: 'membrane_tenant_would_drop_total',
+      help: 'Connections that were seen to open here, and would not had all Tenants that observe been in force, by reason',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [reason, count] of wouldDrops) this.inc({ reason }, count);
       },
     }),
     new Gauge({

@@ -28,6 +28,7 @@ export type AdminParts = {
   readonly services: NodeServices;
   readonly objects: Objects;
   readonly hub: FlowHub;
+  readonly wouldDrops: ReadonlyMap<string, number>;
   readonly upkeep: Upkeep;
   /** What of the ways of this node's own processes to pods of other nodes is not there. */
   readonly ways: () => string | undefined;
@@ -43,7 +44,16 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   const { reflection } = objects;
   const { identities, book, elsewhere, rangeProblems, ownNode } = plane.cluster;
   const { maps, words } = kernel;
-  registerAgentMetrics(registry, { ...plane, maps, book, elsewhere, collection: upkeep.collection, hub, reflection });
+  registerAgentMetrics(registry, {
+    ...plane,
+    maps,
+    book,
+    elsewhere,
+    collection: upkeep.collection,
+    hub,
+    wouldDrops: parts.wouldDrops,
+    reflection,
+  });
   const version = await packageVersion();
   const rights = flowRights(plane, parts.reviews, clock);
   const admin = new Admin({

@@ -38,6 +38,7 @@ test('names who has most of what a tenant is limited in, and who was refused mos
   const [view] = await tenantViews({
     ...node,
     membership: node.floor.membership,
+    inForce: node.floor.membership,
     accountOf: () => ({ turn: 0, interval: 1, limit: [100, 20], used: [100, 3], before: [0, 0], found: [0, 0] }),
     holders: {
       connections: (id) => ({ [flood]: 90, [victim]: 10, [other]: 5_000 })[id] ?? 0,
@@ -82,9 +83,10 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
   const { membership } = node.floor;
   const nothingShared = { exports: [], imports: [], sharedRows: 0 };
   const stolen = { name: 'shop-db', closed: 'namespace shop-db is claimed by tenants shop, thief' };
-  expect(await tenantViews({ ...node, membership, ...NOTHING_USED })).toEqual([
+  expect(await tenantViews({ ...node, membership, inForce: membership, ...NOTHING_USED })).toEqual([
     {
       name: 'shop',
+      mode: 'Enforce',
       boundary: { world: 'Closed', nodes: 'ProbesOnly' },
       namespaces: [stolen, { name: 'shop-web' }],
       ...nothingShared,
@@ -93,6 +95,7 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
     },
     {
       name: 'thief',
+      mode: 'Enforce',
       boundary: { world: 'Closed', nodes: 'ProbesOnly' },
       namespaces: [stolen],
       ...nothingShared,

@@ -10,13 +10,15 @@ export type TenantViewContext = TenantLimitContext & {
   readonly intent: Pick<Intent, 'namespaces'>;
   readonly allocator: Pick<ClusterNumbers, 'identities'>;
   readonly shares: Pick<Shares, 'problemsOf' | 'countOf'>;
+  /** `membership` is as though all enforced. */
+  readonly inForce: Membership;
 };
 
 type Namespaces = TenantView['namespaces'];
 
 /** Whose the cluster's namespaces are, as this node's datapath has it: each Tenant, the system, and what nobody claims. */
 export async function tenantViews(context: TenantViewContext): Promise<TenantView[]> {
-  const { intent, allocator, membership, shares } = context;
+  const { intent, allocator, membership, inForce, shares } = context;
   const namespaces = Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort();
   const counts = new Map<string, number>();
   for (const { workload } of allocator.identities()) {
@@ -25,11 +27,11 @@ export async function tenantViews(context: TenantViewContext): Promise<TenantVie
   const identitiesOf = (own: Namespaces): number => own.reduce((sum, { name }) => sum + (counts.get(name) ?? 0), 0);
   const owned = Map.groupBy(namespaces, (namespace) => ownerOf(membership.of(namespace)));
   const rest = (name: string, key: string): TenantView => {
-    const own = (owned.get(key) ?? []).map((namespace) => namespaceView(namespace, membership));
+    const own = (owned.get(key) ?? []).map((namespace) => namespaceView(namespace, inForce));
     return { name, namespaces: own, identities: identitiesOf(own), problems: [] };
   };
   const tenants = Array.from(membership.tenants.values()).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const whole = { namespaces, identitiesOf, membership, shares };
+  const whole = { namespaces, identitiesOf, membership, inForce, shares };
   return [
     ...(await Promise.all(tenants.map(async (tenant) => await tenantView(tenant, whole, context)))),
     ...(membership.tenants.has(SYSTEM_TENANT) ? [] : [rest(SYSTEM_TENANT, 'system')]),
@@ -41,18 +43,20 @@ type Whole = {
   readonly namespaces: readonly string[];
   readonly identitiesOf: (own: Namespaces) => number;
   readonly membership: Membership;
+  readonly inForce: Membership;
   readonly shares: TenantViewContext['shares'];
 };
 
 async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitContext): Promise<TenantView> {
-  const { namespaces, identitiesOf, membership, shares } = whole;
+  const { namespaces, identitiesOf, membership, inForce, shares } = whole;
   const limits = await limitViews(tenant, context);
   const claimed = namespaces.filter((namespace) => membership.claimants(namespace).includes(tenant));
   const isSystem = (namespace: string): boolean => membership.of(namespace).state === 'system';
-  const own = claimed.filter((namespace) => !isSystem(namespace)).map((one) => namespaceView(one, membership));
+  const own = claimed.filter((namespace) => !isSystem(namespace)).map((one) => namespaceView(one, inForce));
   return {
     name: tenant.name,
     ...(tenant.closed === undefined ? {} : { closed: tenant.closed }),
+    mode: tenant.mode,
     boundary: { ...tenant.boundary },
     namespaces: own,
     exports: tenant.exports.map(({ name, service, to, expires }) => ({
@@ -70,7 +74,7 @@ async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitC
       ...shares.problemsOf(tenant.name),
       ...(tenant.closed === undefined ? [] : [tenant.closed]),
       ...(tenant.claims === undefined ? ['what it claims cannot be read'] : []),
-      ...own.flatMap(({ closed }) => closed ?? []),
+      ...own.flatMap(({ name, closed }) => closed ?? laterText(name, membership)),
       ...claimed.filter(isSystem).map((namespace) => `namespace ${namespace} is the cluster's own`),
     ],
   };
@@ -79,6 +83,12 @@ async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitC
 function namespaceView(name: string, membership: Membership): Namespaces[number] {
   const found = membership.of(name);
   return { name, ...(found.state === 'closed' ? { closed: found.why } : {}) };
+}
+
+/** What becomes of it once those enforce who observe. */
+function laterText(namespace: string, membership: Membership): string[] {
+  const then = membership.of(namespace);
+  return then.state === 'closed' ? [`once all enforce: ${then.why}`] : [];
 }
 
 function ownerOf(belonging: Belonging): string {

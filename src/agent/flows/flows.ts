@@ -8,11 +8,12 @@ import { BootClock, FlowHub, type NamesNow, PastNames } from '../../observe/inde
 import type { EndpointTable, PolicyInstaller } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import { Denials } from './denials.ts';
+import { WouldDrops, type WouldDropsOptions } from './would-drops.ts';
 
 /** While events come; when no more do, at once and once more. */
 const LOSS_EVERY_MS = 1_000;
 
-export type FlowsOptions = {
+export type FlowsOptions = Pick<WouldDropsOptions, 'floor' | 'intent' | 'apiServers'> & {
   readonly maps: MapSet;
   readonly node: string;
   readonly buffer: number;
@@ -26,6 +27,7 @@ export type FlowsOptions = {
 /** From the kernel's ring to whoever observes. */
 export class Flows implements Service {
   readonly hub: FlowHub;
+  readonly wouldDrops: WouldDrops;
   readonly #o: FlowsOptions;
   readonly #ring: EventRing;
   #lossSeen: number;
@@ -35,7 +37,11 @@ export class Flows implements Service {
     this.#o = options;
     this.#ring = new EventRing(options.maps.get('events'), options.maps.spec('events').maxEntries);
     const { node, buffer, clock } = options;
-    this.hub = openHub({ node, storeSize: buffer, clock, names: this.#names() });
+    this.wouldDrops = new WouldDrops({ ...options, now: () => clock.now() });
+    const onRecord = (view: DataView, at: number): void => {
+      if (this.wouldDrops.isNeeded) this.wouldDrops.count(EVENT_RECORD.decode(view, at));
+    };
+    this.hub = openHub({ node, storeSize: buffer, clock, names: this.#names(), onRecord });
     this.#lossSeen = this.#loss();
   }
 
@@ -83,6 +89,7 @@ export class Flows implements Service {
         return origin === undefined ? undefined : formatOrigin(origin);
       },
       denial: (event) => denials.of(event),
+      shadow: (event) => this.wouldDrops.of(event),
     };
   }
 }
@@ -92,12 +99,14 @@ export function openHub(options: {
   readonly storeSize: number;
   readonly clock: Clock;
   readonly names: NamesNow;
+  readonly onRecord?: (view: DataView, at: number) => void;
 }): FlowHub {
-  const { node, storeSize, clock, names } = options;
+  const { node, storeSize, clock, names, onRecord } = options;
   const boot = new BootClock({ clock });
   return new FlowHub({
     node,
     storeSize,
+    ...(onRecord && { onRecord }),
     layout: EVENT_RECORD,
     names: new PastNames(EVENT_RECORD, names),
     clock: { now: () => clock.now(), toWall: (ns) => boot.toWall(ns), toBoot: (ms) => boot.toBoot(ms) },

@@ -12,14 +12,32 @@ const NOBODY: NamesNow = {
   address: () => undefined,
   rule: () => undefined,
   denial: () => undefined,
+  shadow: () => undefined,
 };
 
 export function openFlows(
   { config, kernel: { maps }, clock }: AgentNode,
-  { endpoints, repository, installer, cluster: { book } }: Plane,
-): { readonly hub: FlowHub; readonly servers: readonly Service[] } {
+  { endpoints, repository, installer, floor, intent, cluster }: Plane,
+): { readonly hub: FlowHub; readonly wouldDrops: ReadonlyMap<string, number>; readonly servers: readonly Service[] } {
   const { nodeName: node, flowBuffer: buffer } = config;
-  if (!config.enableEvents) return { hub: openHub({ node, storeSize: NOTHING, clock, names: NOBODY }), servers: [] };
-  const flows = new Flows({ maps, node, buffer, endpoints, repository, installer, book, clock });
-  return { hub: flows.hub, servers: [flows] };
+  if (!config.enableEvents) {
+    const hub = openHub({ node, storeSize: NOTHING, clock, names: NOBODY });
+    return { hub, wouldDrops: new Map(), servers: [] };
+  }
+  const { book } = cluster;
+  const apiServers = () => cluster.apiServers;
+  const flows = new Flows({
+    maps,
+    node,
+    buffer,
+    endpoints,
+    repository,
+    installer,
+    floor,
+    intent,
+    apiServers,
+    book,
+    clock,
+  });
+  return { hub: flows.hub, wouldDrops: flows.wouldDrops.counts, servers: [flows] };
 }

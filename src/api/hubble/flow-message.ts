@@ -135,6 +135,6 @@ function policyOf(text: string): MessageInitShape<typeof PolicySchema>[] {
 }
 
 /** What Hubble has no field for, as JSON: a type that every client can print. */
-function ownWords({ type, dropReason, denial, rules, hook, length, protocol }: FlowRecord): string {
-  return JSON.stringify({ type, dropReason, denial, rules, hook, length, protocol });
+function ownWords({ type, dropReason, denial, shadow, rules, hook, length, protocol }: FlowRecord): string {
+  return JSON.stringify({ type, dropReason, denial, shadow, rules, hook, length, protocol });
 }

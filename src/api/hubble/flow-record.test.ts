@@ -37,6 +37,7 @@ const flows: fc.Arbitrary<Required<Flow>> = fc.record({
     judged: fc.constantFrom('then', 'later'),
     nearestMiss: fc.constant({ policy, rule: 'ingress rule 1', wants: 'port 9090', because: 'port is 80' }),
   }),
+  shadow: fc.constant({ change: 'would-drop', by: 'tenant', reason: 'tenant-boundary', text: 'apart' } as const),
   isReply: fc.boolean(),
   length: fc.nat(65_535),
   ifindex: fc.nat(4_000),

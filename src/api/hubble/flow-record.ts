@@ -10,7 +10,9 @@ const ownWords = z.record(z.string(), z.unknown());
 /** A flow as a node of ours told of it (`flowMessage`). Throws when it is none: a node of another version, or nobody of ours. */
 export function flowRecord(message: Flow): FlowRecord {
   const told = message.extensions && anyUnpack(message.extensions, StringValueSchema);
-  const { type, dropReason, denial, rules, hook, length, protocol } = ownWords.parse(JSON.parse(told?.value ?? '{}'));
+  const { type, dropReason, denial, shadow, rules, hook, length, protocol } = ownWords.parse(
+    JSON.parse(told?.value ?? '{}'),
+  );
   const { source, destination } = portsOf(message);
   const flow = {
     time: message.time === undefined ? 0 : milliseconds(message.time),
@@ -25,6 +27,7 @@ export function flowRecord(message: Flow): FlowRecord {
     tcpFlags: flagsOf(message),
     rules,
     ...(denial === undefined ? {} : { denial }),
+    ...(shadow === undefined ? {} : { shadow }),
     isReply: message.isReply ?? false,
     length,
     ifindex: message.interface?.index ?? 0,

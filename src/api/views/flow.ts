@@ -21,6 +21,13 @@ const denial = z.object({
   nearestMiss: z.object({ policy: z.string(), rule: z.string(), wants: z.string(), because: z.string() }).optional(),
 });
 
+const shadow = z.object({
+  change: z.literal('would-drop'),
+  by: z.literal('tenant'),
+  reason: z.string(),
+  text: z.string(),
+});
+
 const flowSchema = z.object({
   time: z.number(),
   node: z.string(),
@@ -34,6 +41,7 @@ const flowSchema = z.object({
   tcpFlags: z.array(z.enum(TCP_FLAGS)),
   rules: z.object({ ingress: z.string().optional(), egress: z.string().optional() }),
   denial: denial.optional(),
+  shadow: shadow.optional(),
   isReply: z.boolean(),
   length: count,
   ifindex: count,

@@ -6,6 +6,8 @@ export const tenantSchema = z.object({
   name: z.string(),
   /** Why all of its namespaces are closed; absent: they are not. */
   closed: z.string().optional(),
+  /** `Observe`: nothing is refused; absent: of what is no Tenant. */
+  mode: z.string().optional(),
   /** Absent: of the cluster's own namespaces and those of nobody policies decide. */
   boundary: z.object({ world: z.string(), nodes: z.string() }).optional(),
   /** That exist, and are its own or claimed by it. */

@@ -61,6 +61,7 @@ export function register(program: Command, { out, connect, connectAll, exit }: C
       if (out.json) return await out.value(found);
       await out.fields([
         ['Tenant', nameOf(found)],
+        ['Mode', found.mode],
         ['Closed', found.closed],
         ['World', found.boundary?.world],
         ['Nodes', found.boundary?.nodes],
@@ -84,8 +85,9 @@ export function register(program: Command, { out, connect, connectAll, exit }: C
 }
 
 /** Of namespaces without a boundary there is nothing to say. */
-const stateOf = ({ boundary, closed, namespaces }: TenantView): string | undefined => {
+const stateOf = ({ boundary, mode, closed, namespaces }: TenantView): string | undefined => {
   if (boundary === undefined) return undefined;
+  if (mode === 'Observe') return 'observes';
   if (closed !== undefined) return 'closed';
   return namespaces.some((own) => own.closed !== undefined) ? 'closed in part' : 'apart';
 };

@@ -44,13 +44,18 @@ export function endpointText({ addr, port }: { addr: string; port: number }): st
 }
 
 function why(out: Output, flow: Flow): string {
-  const reason = flow.dropReason === undefined ? '' : ` ${out.tone('bad', escapeText(flow.dropReason))}`;
+  const reason =
+    shadowText(out, flow) + (flow.dropReason === undefined ? '' : ` ${out.tone('bad', escapeText(flow.dropReason))}`);
   // What one end allows is not why the other end's policies dropped it.
   const side = flow.denial?.direction ?? REFUSER[flow.dropReason ?? ''];
   const sides = side === undefined ? (['egress', 'ingress'] as const) : [side];
   const rules = sides.flatMap((direction) => flow.rules[direction] ?? []).map(escapeText);
   if (rules.length > 0) return `${reason} by ${[...new Set(rules)].join(' and ')}`;
   return reason + (flow.denial === undefined ? '' : denialText(flow.denial));
+}
+
+function shadowText(out: Output, { shadow }: Flow): string {
+  return shadow === undefined ? '' : ` ${out.tone('warn', `${shadow.change} ${escapeText(shadow.reason)}`)}`;
 }
 
 /** Whose policies refused it. */

@@ -18,6 +18,7 @@ test('what a Tenant leaves out is as closed as it can be', () => {
     imports: [],
     systemServices: ['dns'],
     limits: NO_LIMITS,
+    mode: 'Enforce',
     closed: undefined,
     isLeaving: false,
   });
@@ -43,6 +44,12 @@ test('exports end at the beginning of the day that they say, and a selector is l
     ],
     systemServices: [],
   });
+});
+
+test('one that observes says so, and one that cannot be read enforces', () => {
+  expect(TENANT.parse(object({ namespaces: CLAIMS, mode: 'Observe' })).mode).toBe('Observe');
+  const unreadable = TENANT.parse(object({ namespaces: CLAIMS, mode: 'Observe', quarantine: true }));
+  expect([unreadable.mode, unreadable.closed]).toEqual(['Enforce', expect.stringContaining('not understood')]);
 });
 
 test('a limit is of what it names, and of nothing else', () => {

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { NamespacedName } from '../../base/index.ts';
-import { NO_LIMITS, SYSTEM_SERVICES, TENANT_NODES, TENANT_WORLDS, type TenantRow } from '../../model/index.ts';
+import {
+  NO_LIMITS,
+  SYSTEM_SERVICES,
+  TENANT_MODES,
+  TENANT_NODES,
+  TENANT_WORLDS,
+  type TenantRow,
+} from '../../model/index.ts';
 import { labelMap, listOf, metadata } from './meta.ts';
 import { defineResource, MEMBRANE_GROUP } from './resource.ts';
 
@@ -63,7 +70,7 @@ const spec = z.strictObject({
     .nullish()
     .transform((list) => list ?? ['dns' as const]),
   limits: limits.prefault({}),
-  mode: z.literal('Enforce').default('Enforce'),
+  mode: z.enum(TENANT_MODES).default('Enforce'),
 });
 
 const head = z.object({ metadata: metadata.extend({ generation: z.int().default(0) }), spec: z.unknown().optional() });
@@ -83,6 +90,7 @@ const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
     boundary: { world: boundary.world, nodes: boundary.nodes },
     ...(read.success ? sharesOf(read.data) : { exports: [], imports: [], systemServices: [] }),
     limits: read.success ? { ...NO_LIMITS, ...read.data.limits } : NO_LIMITS,
+    mode: read.success ? read.data.mode : 'Enforce',
     closed: read.success ? (isLeaving ? 'it is being deleted' : undefined) : problemOf(read.error),
     isLeaving,
   };

@@ -56,6 +56,31 @@ describe('the floor of a node', () => {
     expect(node.kernel.tenants.get(identityId(0)), 'who is not known is nobody’s').toBe(0n);
   });
 
+  it('is as it would be without them where Tenants observe, and turns every word when they enforce', async () => {
+    const observing = (tenant: TenantRow): TenantRow => ({ ...tenant, mode: 'Observe' });
+    const [without, node] = [
+      await twoNamespaces(),
+      await twoNamespaces(new FakeKernel(), [observing(claims('shop', 'shop'))]),
+    ];
+    const rows = (one: Node) => [front, back, remote].map((pod) => one.kernel.tenants.get(numberOf(one, pod)));
+    expect(rows(node)).toEqual(rows(without));
+    expect(node.kernel.tenants.get(identityId(0)), 'who is not known').toBe(without.kernel.tenants.get(identityId(0)));
+    // Who claims what somebody has who enforces takes nothing from him.
+    node.put(node.intent.tenants, claims('rival', 'shop'));
+    await node.settle();
+    expect(node.floor.membership.of('shop')).toMatchObject({ state: 'tenant', tenant: { name: 'rival' } });
+    expect(node.floor.whole.of('shop')).toMatchObject({ state: 'closed' });
+    node.drop(node.intent.tenants, claims('rival', 'shop'));
+    await node.settle();
+    const before = [revisionOf(node, 1), revisionOf(node, 2)];
+    node.put(node.intent.tenants, claims('shop', 'shop'));
+    await node.settle();
+    expect(judged(node, front, back)).toBe('tenant-boundary');
+    expect(revisionOf(node, 1)).not.toBe(before[0]);
+    expect(revisionOf(node, 2)).not.toBe(before[1]);
+    expect(node.kernel.tenants.get(identityId(0)), 'who is not known').toBe(0n);
+  });
+
   it('says it before a word states the identity', async () => {
     const kernel = new FakeKernel();
     const missing: number[] = [];

@@ -34,6 +34,7 @@ export class Floor {
   readonly #tenants: TableReader;
   readonly #known: TableReader;
   #membership: Membership;
+  #whole: Membership;
   #isUnsure = true;
   #isChanged = false;
 
@@ -42,18 +43,28 @@ export class Floor {
     this.#tenants = options.intent.tenants.reader();
     this.#known = options.numbers.known.reader();
     this.#membership = new Membership([], options.settings);
+    this.#whole = this.#membership;
   }
 
   /** Takes note of what Tenant objects say, before anything hangs on it: what a tenant may have, it may from the first pod on. */
   read(): void {
     if (this.#tenants.drain().size === 0 && !this.#isUnsure) return;
     this.#isChanged = true;
-    this.#membership = new Membership(this.#o.intent.tenants.rows.values(), this.#o.settings);
+    const { intent, settings } = this.#o;
+    const all = Array.from(intent.tenants.rows.values());
+    const enforcing = all.filter(({ mode }) => mode === 'Enforce');
+    this.#whole = new Membership(all, settings);
+    this.#membership = enforcing.length === all.length ? this.#whole : new Membership(enforcing, settings);
   }
 
-  /** Of the objects that were read last. */
+  /** Of the objects that were read last: what is in force. A Tenant that observes is as though it were not there. */
   get membership(): Membership {
     return this.#membership;
+  }
+
+  /** As though all enforced; the same where all do. */
+  get whole(): Membership {
+    return this.#whole;
   }
 
   /**
