@@ -19,6 +19,8 @@ export type FakeFaults = {
   silent?: number;
   /** Nothing of what changes goes to those who watch, and no watch ends. */
   swallow?: boolean;
+  /** All of every watch. */
+  watch?: string;
   /**
    * Streamed lists: `unknown` refuses them as a server before KEP-3157 does, `refused` and `failing` as one whose etcd has no
    * progress to tell of (instead of a stream, or in it), `endless` never says that all was told, `cut`
@@ -196,6 +198,7 @@ export class FakeApiServer {
     const from = Number(url.searchParams.get('resourceVersion') ?? 0);
     if (from < this.#oldest) return sendStatus(response, 410, 'Expired');
     response.writeHead(200, { 'content-type': 'application/json' });
+    if (this.faults.watch !== undefined) return void response.end(this.faults.watch);
     response.flushHeaders();
     for (const change of this.#history) {
       if (change.version > from && change.collection === url.pathname) response.write(`${change.line}\n`);

@@ -274,6 +274,20 @@ describe('faults', () => {
     await expect.poll(names).toEqual(['one']);
   });
 
+  test.each(['', '<html>welcome'])(
+    'watches that end at once with %j are a problem, and it is listed anew',
+    async (watch) => {
+      server.faults = { watch };
+      const { names, reflector } = follow();
+      await expect.poll(() => reflector.status().problem ?? '').toMatch('tells nothing');
+      server.put(PODS, pod('one'));
+      await expect.poll(names).toEqual(['one']);
+      server.faults = {};
+      await expect.poll(() => server.watches).toBe(1);
+      expect(reflector.status().problem).toBeUndefined();
+    },
+  );
+
   test('status says when the server was last heard of, and that silence is a problem', async () => {
     const clock = new FakeClock(1_000);
     const { names, reflector } = follow({ clock });

@@ -133,10 +133,12 @@ export class Reflector<T extends ObjectRow> {
       const startedAt = this.#clock.now();
       try {
         if (this.#resourceVersion === '') yield await this.#list(signal);
-        yield* this.#watch(signal);
-        // A server that ends every watch at once must not be asked in a tight loop.
-        if (this.#clock.now() - startedAt < 1_000) await this.#pause(signal);
-        else this.#backoff.reset();
+        const hasTold = yield* this.#watch(signal);
+        // A server that ends every watch at once must not be asked in a tight loop. One that tells nothing in them, either, is
+        // none, whatever it answers: a proxy with a page of its own.
+        if (this.#clock.now() - startedAt >= 1_000) this.#backoff.reset();
+        else if (hasTold || this.#backoff.attempts < PATIENCE) await this.#pause(signal);
+        else throw kubeErrors.make('E_KUBE_RESPONSE', { detail: 'every watch ends at once and tells nothing' });
       } catch (error) {
         if (signal.aborted) return;
         if (this.#clock.now() - startedAt > 60_000) this.#backoff.reset();
@@ -185,7 +187,9 @@ export class Reflector<T extends ObjectRow> {
     return { ...changes, synced: true };
   }
 
-  async *#watch(signal: AbortSignal): AsyncGenerator<ReflectorBatch<T>> {
+  /** Whether it told anything, bookmarks too. */
+  async *#watch(signal: AbortSignal): AsyncGenerator<ReflectorBatch<T>, boolean> {
+    let hasTold = false;
     const { client, resource, selection } = this.#options;
     this.#watches += 1;
     const groups = client.watch(resource, {
@@ -196,6 +200,7 @@ export class Reflector<T extends ObjectRow> {
       idleMs: this.#idleMs,
     });
     for await (const events of groups) {
+      hasTold ||= events.length > 0;
       this.#heard();
       const changes = this.#cache.apply(events);
       if (changes.resourceVersion !== undefined) this.#resourceVersion = changes.resourceVersion;
@@ -209,6 +214,7 @@ export class Reflector<T extends ObjectRow> {
       if (unreadable !== undefined) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: unreadable.problem });
     }
     this.#heard();
+    return hasTold;
   }
 
   #logRejected(rejected: readonly RejectedObject[]): void {
