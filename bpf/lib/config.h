@@ -61,9 +61,8 @@ struct config {
 	__u32 ct_elsewhere_guaranteed; /* each, to which no other comes but by the hash of words */
 	__u32 ct_elsewhere_quota;      /* each at most */
 	__u32 ct_elsewhere;	       /* all together beyond what is guaranteed */
-	/* What has ended counts against nobody any more; so many of them are remembered, the oldest
-	 * make room. At most CLOSED_CONNECTIONS; 0: they count until they are gone. */
-	__u32 ct_closed;
+	__u32 ct_closed; /* that have ended, count against nobody any more and are remembered, the
+			  * newest; at most CLOSED_CONNECTIONS. 0: they count until they are gone */
 	/* Sockets that services turned, see struct sock_account. */
 	__u32 sock_quota;      /* that one network namespace may have; 0: nothing is counted */
 	__u32 sock_guaranteed; /* of a pod's, how many no other can take away */

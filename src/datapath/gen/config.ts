@@ -82,7 +82,10 @@ export type Config = {
   readonly ctElsewhereQuota: number;
   /** all together beyond what is guaranteed */
   readonly ctElsewhere: number;
-  /** Sockets that services turned, see struct sock_account. */
+  /**
+   * that have ended, count against nobody any more and are remembered, the newest; at most CLOSED_CONNECTIONS. 0:
+   * they count until they are gone
+   */
   readonly ctClosed: number;
   /** that one network namespace may have; 0: nothing is counted */
   readonly sockQuota: number;
@@ -295,7 +298,7 @@ export const CONFIG_DOCS: Readonly<Record<keyof Config, string>> = {
   ctElsewhereGuaranteed: "each, to which no other comes but by the hash of words",
   ctElsewhereQuota: "each at most",
   ctElsewhere: "all together beyond what is guaranteed",
-  ctClosed: "Sockets that services turned, see struct sock_account.",
+  ctClosed: "that have ended, count against nobody any more and are remembered, the newest; at most CLOSED_CONNECTIONS. 0: they count until they are gone",
   sockQuota: "that one network namespace may have; 0: nothing is counted",
   sockGuaranteed: "of a pod's, how many no other can take away",
   sockNode: "the same for the node's own namespace, and for those of nobody",
