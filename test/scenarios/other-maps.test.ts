@@ -147,7 +147,7 @@ describe('an agent that finds other maps', () => {
     await holds({ keeps: false });
     expect(pins()).toEqual(names);
     const late = await lab.addPod('late', { app: 'frontend' });
-    expect(await lab.ping(late, backend.ip)).toBe(true);
+    await eventually('a new pod is served', () => lab.ping(late, backend.ip));
     await lab.removePod(late);
   });
 

@@ -91,9 +91,10 @@ it('costs UDP clients that keep their socket no answer', async () => {
     scene.asks('node', '127.0.0.1', nodePort, restarting),
     scene.asks('world', lab.node.ip, nodePort, restarting),
   ]);
-  for (const { sent, answered, failed, strange, names: seen } of asked) {
+  for (const [index, { sent, answered, failed, strange, names: seen }] of asked.entries()) {
     expect(sent).toBeGreaterThan(200);
-    expect({ answered, failed, strange }).toEqual({ answered: sent, failed: 0, strange: 0 });
+    const found = `${['client', 'node', 'world'][index]}: ${JSON.stringify(asked[index])}`;
+    expect({ answered, failed, strange }, found).toEqual({ answered: sent, failed: 0, strange: 0 });
     // Whoever came while the first were ending met none of them; what it began with is gone all the same.
     expect(seen.length).toBeGreaterThanOrEqual(2);
   }
