@@ -16,6 +16,7 @@ export {
   type HubbleTeller,
   type HubbleTls,
   hearFlows,
+  linkSecrets,
   openClusterFlows,
   openNodeTeller,
   openRelayTeller,

@@ -30,3 +30,4 @@ export {
   TenantObjects,
   type TenantStatus,
 } from './tenant-store.ts';
+export { tokenOwner } from './token-owner.ts';

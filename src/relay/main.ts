@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { HubbleServer, openRelayTeller } from '../api/server.ts';
+import { HubbleServer, linkSecrets, openRelayTeller } from '../api/server.ts';
 import type { Settings } from '../base/configuration.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import { runProgram } from '../base/program.ts';
-import { findConnection, KubeClient, Reviews } from '../kube/index.ts';
+import { tokenOwner } from '../kube/index.ts';
 import { configKeys, type RelayConfig, readConfig } from './config.ts';
 
 export { configKeys };
@@ -14,7 +14,7 @@ export async function runRelay({ settings }: { readonly settings: Settings }): P
 }
 
 async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Promise<void> {
-  const { peerService, peerServerName: serverName, nodes, listen } = config;
+  const { peerService, peerServerName: serverName, nodes, listen, kubeconfig, apiServer } = config;
   const { host, port, certFile, keyFile, clientCaFile } = listen;
   const version = (
     JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -22,38 +22,23 @@ async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Pr
   const { links, teller } = await openRelayTeller({
     peerService,
     serverName,
-    secrets: () => secretsOf(nodes),
+    secrets: () => linkSecrets(nodes),
     clock: systemClock,
     log,
     version,
   });
   // What cannot be read is said now, not when the first node comes.
-  secretsOf(nodes);
+  linkSecrets(nodes);
   const tls = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile, clientCaFile };
   const server = new HubbleServer({
     teller: async () => teller,
     socketPath: undefined,
     tcp: { host, port, tls, isOpen: listen.open },
-    identify: listen.open ? undefined : identifyBy(config),
+    identify: listen.open
+      ? undefined
+      : tokenOwner({ kubeconfig, apiServer, knowsCertificates: clientCaFile !== undefined }),
     log,
   });
   await lifecycle.start(links, server);
   log.info({ host, port: server.port, peerService }, 'relay serves');
-}
-
-/** A relay that asks nobody knows no tokens: it serves who shows a certificate. */
-function identifyBy({ kubeconfig, apiServer, listen }: RelayConfig) {
-  try {
-    const reviews = new Reviews(new KubeClient(findConnection({ kubeconfig, apiServer })));
-    return async (token: string) => await reviews.ofToken(token);
-  } catch (error) {
-    if (kubeconfig === undefined && listen.clientCaFile !== undefined) return undefined;
-    throw error;
-  }
-}
-
-/** Read anew for each node that comes: files are replaced while they hold. */
-function secretsOf({ certFile, keyFile, caFile }: RelayConfig['nodes']) {
-  if (certFile === undefined || keyFile === undefined || caFile === undefined) return undefined;
-  return { cert: readFileSync(certFile), key: readFileSync(keyFile), ca: readFileSync(caFile) };
 }

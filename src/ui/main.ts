@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { openClusterFlows } from '../api/server.ts';
+import { linkSecrets, openClusterFlows } from '../api/server.ts';
 import type { Settings } from '../base/configuration.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import { runProgram } from '../base/program.ts';
-import { findConnection, KubeClient, Reviews } from '../kube/index.ts';
+import { tokenOwner } from '../kube/index.ts';
 import { AgentLinks } from './agent-links.ts';
 import { clusterDoor } from './cluster-door.ts';
 import { configKeys, readConfig, type UiConfig } from './config.ts';
@@ -59,35 +59,18 @@ async function doorOfCluster(
   config: UiConfig & { readonly peerService: string },
   { lifecycle, log, version }: Surroundings,
 ): Promise<Door> {
-  const { peerService, peerServerName: serverName, nodes } = config;
+  const { peerService, peerServerName: serverName, nodes, listen, kubeconfig, apiServer } = config;
   const { links, flows } = await openClusterFlows({
     peerService,
     serverName,
-    secrets: () => secretsFor(nodes),
-    identify: identifyBy(config),
+    secrets: () => linkSecrets(nodes),
+    identify: tokenOwner({ kubeconfig, apiServer, knowsCertificates: listen.clientCaFile !== undefined }),
     clock: systemClock,
     log,
     version,
   });
   // What cannot be read is said now, not when the first node comes.
-  secretsFor(nodes);
+  linkSecrets(nodes);
   await lifecycle.start(links);
   return clusterDoor(flows, systemClock);
-}
-
-/** Who asks nobody knows no tokens: he serves who shows a certificate. */
-function identifyBy({ kubeconfig, apiServer, listen }: UiConfig) {
-  try {
-    const reviews = new Reviews(new KubeClient(findConnection({ kubeconfig, apiServer })));
-    return async (token: string) => await reviews.ofToken(token);
-  } catch (error) {
-    if (kubeconfig === undefined && listen.clientCaFile !== undefined) return undefined;
-    throw error;
-  }
-}
-
-/** Read anew for each node that comes: files are replaced while they hold. */
-function secretsFor({ certFile, keyFile, caFile }: UiConfig['nodes']) {
-  if (certFile === undefined || keyFile === undefined || caFile === undefined) return undefined;
-  return { cert: readFileSync(certFile), key: readFileSync(keyFile), ca: readFileSync(caFile) };
 }

@@ -48,3 +48,4 @@ export async function openClusterFlows(
   ]);
   return { links, flows: new Flows(teller, options.identify) };
 }
+export { linkSecrets } from './relay/secret-files.ts';
