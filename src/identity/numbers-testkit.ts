@@ -15,7 +15,7 @@ type Node = {
   readonly numbers: ClusterNumbers;
   readonly placements: Placements;
   readonly watched: WatchedObjects;
-  readonly collection: IdentityCollection;
+  readonly clock: Clock;
 };
 
 /** Outlives its nodes, as what an API server keeps does. */
@@ -23,9 +23,20 @@ export class NumberedCluster {
   readonly store = new StoredObjects();
   readonly #range: IdentityRange;
   readonly #nodes = new Map<string, Node>();
+  readonly #collection: IdentityCollection;
 
   constructor(range: IdentityRange = CLUSTER_RANGE) {
     this.#range = range;
+    const { store } = this;
+    const clock = { now: () => this.#leader?.clock.now() ?? 0 };
+    const settings = { grace: GRACE_MS, rest: 0, namespaceShare: 1 };
+    this.#collection = new IdentityCollection({ ...settings, store, receipts: store.receipts, clock, range });
+  }
+
+  /** One node leads, as the operator does, also when its agent is another by now. */
+  get #leader(): Node | undefined {
+    const [first] = this.#nodes.values();
+    return first;
   }
 
   /** Numbers as a node of this name knows them, to which nothing was shown yet; whoever had the name is gone. */
@@ -35,10 +46,7 @@ export class NumberedCluster {
     const placements = new Placements({ store, clock, range });
     void placements.start(new AbortController());
     const numbers = new ClusterNumbers({ placements, range });
-    const { receipts } = store;
-    const settings = { grace: GRACE_MS, rest: 0, namespaceShare: 1 };
-    const collection = new IdentityCollection({ ...settings, store, receipts, clock, range });
-    this.#nodes.set(name, { numbers, placements, watched: new WatchedObjects(store), collection });
+    this.#nodes.set(name, { numbers, placements, watched: new WatchedObjects(store), clock });
     return numbers;
   }
 
@@ -87,19 +95,18 @@ export class NumberedCluster {
     return isNews;
   }
 
-  /** One node leads, as the operator does. */
   async #collect(): Promise<void> {
     const nodes = this.#nodes;
-    const [first] = nodes.values();
-    if (first === undefined) return;
+    const leader = this.#leader;
+    if (leader === undefined) return;
     for (const [name, { numbers }] of nodes) this.store.heard.set(name, numbers.heard);
     const used = new Set(
       Array.from(nodes.values()).flatMap(({ numbers }) =>
         numbers.identities().flatMap(({ id }) => (numbers.users(id) > 0 ? [id] : [])),
       ),
     );
-    const objects = first.watched.rows;
-    await first.collection.round({ objects, used, isNode: (name) => nodes.has(name) }, () => undefined);
+    const objects = leader.watched.rows;
+    await this.#collection.round({ objects, used, isNode: (name) => nodes.has(name) }, () => undefined);
   }
 }
 

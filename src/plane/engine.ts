@@ -194,7 +194,7 @@ export class Engine implements Service {
     const waiting = settled && cluster.identities.waiting.length > 0;
     if (roomier || waiting || repository.cidrs.generation !== this.#prefixes) this.kick();
     if (installer.retired > 0) this.#passes.later(300);
-    if (installer.short) this.#passes.later(1_000);
+    if (installer.short || this.#o.shares.lacking > 0) this.#passes.later(1_000);
   }
 
   /** Before anything states an identity. Who belongs to whom is in no word: where it changes, all are judged anew. */

@@ -1,3 +1,4 @@
+import { FakeClock } from '../../src/base/testkit.ts';
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import { policyMaps } from '../../src/datapath/maps/policy-maps.ts';
 import { serviceMaps } from '../../src/datapath/maps/service-maps.ts';
@@ -47,6 +48,7 @@ export class KernelNode implements Disposable {
   readonly #programs = new Map<Addr, LoadedEndpoint>();
   /** What outlives a plane beside the maps. */
   readonly #numbering = new FakeKernel();
+  readonly #clock = new FakeClock(1_000_000);
   #plane: NodePlane | undefined;
 
   constructor(name: string) {
@@ -60,6 +62,7 @@ export class KernelNode implements Disposable {
       maps: this.#maps(),
       endpointAt: (addr) => this.#endpointAt(addr).id,
       allPods: true,
+      clock: this.#clock,
     });
     await this.#plane.follow(world);
   }

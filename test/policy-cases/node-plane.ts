@@ -21,6 +21,8 @@ export type NodePlaneOptions = {
   readonly endpointAt: (addr: Addr) => EndpointId;
   /** Pods of all nodes are taken for this node's. */
   readonly allPods: boolean;
+  /** Goes on from one plane of the node to the next; its own where there is one plane only. */
+  readonly clock?: FakeClock;
 };
 
 /**
@@ -61,8 +63,7 @@ export class NodePlane {
   /** On what an earlier plane left in the maps. */
   static async open(world: World, options: NodePlaneOptions): Promise<NodePlane> {
     const { settings, nodes } = world;
-    const { node, kernel, maps } = options;
-    const clock = new FakeClock(1_000_000);
+    const { node, kernel, maps, clock = new FakeClock(1_000_000) } = options;
     const { enforcement, allowLocalhost, cidrSelects } = settings;
     const plane = await openPlane({
       ...fakePlaneOptions(kernel, clock),
@@ -139,6 +140,8 @@ export class NodePlane {
 
   /** What is not in force is judged otherwise than policies say, and rightly so: not what cases are about. */
   #expectInForce(): void {
+    const { lacking } = this.plane.shares;
+    if (lacking > 0) throw new Error(`the plane of ${this.#o.node}: ${lacking} exports that are imported find no room`);
     for (const [id, { states }] of this.plane.installer.entries()) {
       for (const { inForce, problem, missing } of Object.values(states)) {
         if (inForce === 'wanted' && problem === undefined && missing.size === 0) continue;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type NamespacedName, namespacedName } from '../../base/index.ts';
 import { namespaceRow, nodeRow, podRow } from '../../cluster/samples.ts';
+import { tenantSharesCodecs } from '../../datapath/maps/tenant-shares-map.ts';
+import { FakeMap } from '../../datapath/maps/testkit.ts';
 import { RESERVED_IDS } from '../../identity/index.ts';
 import type { ServiceSpec, SliceSpec, TenantExport, TenantRow } from '../../model/index.ts';
 import { tenantRow } from '../../tenant/testkit.ts';
@@ -112,6 +114,26 @@ describe('the shares of a node', () => {
     await node.settle();
     expect(await rows(node)).toEqual([]);
     expect(words(node)).not.toEqual(before);
+  });
+
+  it('that find no room do not hold, are told, and hold when there is some', async () => {
+    const kernel = new FakeKernel();
+    const { spec } = kernel.tenantShares;
+    Object.assign(kernel, { tenantShares: new FakeMap({ ...spec, maxEntries: 1 }, tenantSharesCodecs) });
+    const node = await twoTenants(kernel);
+    node.put(node.intent.pods, podRow('cart', { app: 'cart' }));
+    await node.settle();
+    expect(await rows(node)).toEqual(expected(node));
+    expect([node.shares.lacking, node.shares.size]).toEqual([1, 1]);
+    expect(node.shares.problemsOf('shop')).toEqual([expect.stringContaining('tenant_shares')]);
+    node.drop(node.intent.pods, front);
+    await node.settle();
+    await node.clock.advance(3_600_000);
+    await node.settle();
+    expect((await rows(node)).map(({ opener }) => opener)).toEqual([
+      node.identityOf('shop/cart' as NamespacedName)?.id,
+    ]);
+    expect([node.shares.lacking, node.shares.size, node.shares.problemsOf('shop')]).toEqual([0, 1, []]);
   });
 
   it('stay over a restart, and those that nobody says any more go', async () => {

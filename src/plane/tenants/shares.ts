@@ -55,6 +55,8 @@ export class Shares {
   #found: (readonly [Parameters<TenantSharesMap['delete']>[0], number])[] | undefined;
   /** Written into the kernel. */
   readonly #written = new Set<string>();
+  /** They find no room there; tried again with every look. */
+  readonly #lacking = new Map<string, Share>();
   #problem: string | undefined;
   /** Somebody else has written: everything is compared anew, and rows that nobody says go. */
   #isUnsure = false;
@@ -91,6 +93,11 @@ export class Shares {
   /** Rows in the kernel. */
   get size(): number {
     return this.#written.size;
+  }
+
+  /** What is exported and imported and does not hold, for want of room. */
+  get lacking(): number {
+    return this.#lacking.size;
   }
 
   /** Both tenants let the one open to the other, there, and the kernel knows it. */
@@ -154,7 +161,10 @@ export class Shares {
     const dirty =
       this.#dirty === 'all' ? new Set([...membership.tenants.keys(), ...this.#imported.keys()]) : this.#dirty;
     this.#dirty = new Set();
-    if (this.#isUnsure) this.#written.clear();
+    if (this.#isUnsure) {
+      this.#written.clear();
+      this.#lacking.clear();
+    }
     const added: Share[] = [];
     const removed: Share[] = [];
     for (const name of dirty) {
@@ -253,16 +263,18 @@ export class Shares {
   #remove(share: Share): void {
     this.#o.map.delete(rowKey(share));
     this.#written.delete(shareKey(share));
+    this.#lacking.delete(shareKey(share));
   }
 
-  /** What finds no room does not hold. */
-  #write(shares: readonly Share[], now: number): void {
-    if (shares.length === 0) return;
+  /** What finds no room does not hold, until there is some. */
+  #write(added: readonly Share[], now: number): void {
+    for (const share of added) this.#lacking.set(shareKey(share), share);
     this.#problem = undefined;
-    for (const share of shares) {
+    for (const [key, share] of this.#lacking) {
       try {
         this.#o.map.set(rowKey(share), { until: untilOf(share, now) });
-        this.#written.add(shareKey(share));
+        this.#written.add(key);
+        this.#lacking.delete(key);
       } catch (error) {
         if (!isMembraneError(error, 'E_DATAPATH_MAP_FULL')) throw error;
         this.#problem = error.message;
