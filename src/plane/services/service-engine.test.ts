@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { datapathErrors } from '../../datapath/errors.ts';
 import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import type { NodeRow, PodRow, ServiceSpec, SliceEndpoint, SliceSpec } from '../../model/index.ts';
 import { parseAddr } from '../../net/index.ts';
@@ -185,6 +186,26 @@ describe('ServiceEngine', () => {
     await settle();
     expect(await served(maps)).toEqual({ 'inside 10.96.0.11:80': [] });
     expect([...agent.installer.refused.keys()]).toEqual([]);
+  });
+
+  it('serves what the kernel had no memory for just then, although nothing is freed', async () => {
+    const maps = fakeServiceMaps();
+    const setMany = maps.slots.setMany.bind(maps.slots);
+    const cause = Object.assign(new Error('map element: ENOMEM'), { code: 'ENOMEM' });
+    maps.slots.setMany = async (entries) => {
+      if (Array.from(entries).length === 0) return;
+      throw datapathErrors.make('E_DATAPATH_MAP_FULL', { detail: 'service_slots', cause });
+    };
+    const agent = await serviceNode(maps);
+    sync(agent);
+    agent.put(agent.intent.services, service('web'));
+    agent.put(agent.intent.slices, slice('web', [sampleEndpoint('10.244.1.2')]));
+    await agent.settle();
+    expect([await served(maps), [...agent.installer.refused.keys()]]).toEqual([{}, ['a/web']]);
+    maps.slots.setMany = setMany;
+    agent.engine.kick();
+    await agent.settle();
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.2'] });
   });
 
   it('serves what had no room beside the leftovers of an earlier life', async () => {

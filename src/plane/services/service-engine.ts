@@ -24,6 +24,9 @@ const REST_MS_PER_HASH_SLOT = 0.01;
 const REST_MIN_MS = 10;
 const SWEEP_MS = 300;
 
+/** Until what the kernel had no memory for is tried again. */
+const SHORT_MS = 1_000;
+
 export type ServiceEngineOptions = {
   readonly intent: Intent;
   readonly follower: ServiceFollower;
@@ -114,6 +117,7 @@ export class ServiceEngine implements Service {
     if (!intent.servicesSynced) return;
     if (this.#refresh) follower.refresh();
     this.#refresh = false;
+    if (installer.short) this.#retryInstaller();
     for (const [service, frontends] of await follower.follow((one) => this.#rests(one)))
       this.#waiting.set(service, frontends);
     const due = this.#due(clock.now());
@@ -134,15 +138,20 @@ export class ServiceEngine implements Service {
     if (gone > 0) this.backendsGone.emit();
     if (this.#retryRefused()) this.#passes.kick();
     if (installer.pending) this.#passes.later(SWEEP_MS);
+    if (installer.short) this.#passes.later(SHORT_MS);
   }
 
   /** Whether there is something to try again, since rows or shares were given back. */
   #retryRefused(): boolean {
     const { installer, follower } = this.#o;
     const byShare = follower.retryRefused();
-    const services = installer.retryRefused();
-    for (const service of services) follower.touch(service);
-    return byShare || services.length > 0;
+    return (installer.roomier && this.#retryInstaller()) || byShare;
+  }
+
+  #retryInstaller(): boolean {
+    const services = this.#o.installer.retryRefused();
+    for (const service of services) this.#o.follower.touch(service);
+    return services.length > 0;
   }
 
   /** Whether it was written just now; there will be a pass when it was long enough ago. */

@@ -88,9 +88,19 @@ export class ServiceInstaller {
     return { services: this.#states.size, frontends: this.#owners.size, backends: this.#room.used('backends') };
   }
 
-  /** Services that may fit now, since rows were deleted after they were refused. */
+  /** Services that may fit now, since rows were deleted after they were refused, or the kernel had no memory just then. */
   retryRefused(): readonly NamespacedName[] {
     return this.#refusals.retry();
+  }
+
+  /** Rows were deleted since services were refused. */
+  get roomier(): boolean {
+    return this.#refusals.pending;
+  }
+
+  /** The kernel had no memory for something that has room: to be tried again soon. */
+  get short(): boolean {
+    return this.#refusals.short;
   }
 
   /** Something waits to be swept. */
@@ -230,7 +240,10 @@ export class ServiceInstaller {
     const before = this.#room.freed;
     await this.#shrink(plan, now);
     const detail = `service ${plan.service} needs ${plan.after.frontends.length} frontends and ${plan.slots.length} more slots; ${cause.message}`;
-    this.#refusals.refuse(plan.service, planeErrors.make('E_PLANE_SERVICES_FULL', { detail, cause }), before);
+    const problem = planeErrors.make('E_PLANE_SERVICES_FULL', { detail, cause });
+    // Room is counted before anything is written: of a map that is full in our own books no system call is the cause.
+    if (cause.cause !== undefined) this.#refusals.refuseForNow(plan.service, problem);
+    else this.#refusals.refuse(plan.service, problem, before);
   }
 
   /** Takes out of a service in force what its plan does not want any more. */
