@@ -99,8 +99,10 @@ export class PodIdentities {
       const identity = allocator.acquire(workload);
       return { pod, state: 'assigned', identity };
     } catch (error) {
-      const state = isMembraneError(error, 'E_IDENTITY_ASKED') ? 'pending' : 'refused';
-      return { pod, state, why: errorMessage(error) };
+      const why = errorMessage(error);
+      const isFailing = isMembraneError(error, 'E_IDENTITY_UNANSWERED');
+      const isPending = isFailing || isMembraneError(error, 'E_IDENTITY_ASKED');
+      return isPending ? { pod, state: 'pending', why, isFailing } : { pod, state: 'refused', why };
     }
   }
 

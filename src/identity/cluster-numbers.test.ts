@@ -129,7 +129,8 @@ describe('a number of the cluster', () => {
     watch();
     setBroken(true);
     expect(await acquire(workload('web'))).toBe(id);
-    await expect(acquire(workload('new'))).rejects.toThrow('the API server is away');
+    const failure = { code: 'E_IDENTITY_UNANSWERED', message: expect.stringContaining('the API server is away') };
+    await expect(acquire(workload('new'))).rejects.toThrow(expect.objectContaining(failure));
     setBroken(false);
     await clock.advance(200);
     await answered();

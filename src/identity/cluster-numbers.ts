@@ -124,8 +124,8 @@ export class ClusterNumbers implements SavedNumbers {
   }
 
   /**
-   * The identity of a workload of this node (as `LabelFilter.reduce` gives it), with one more user. E_IDENTITY_ASKED: not
-   * yet, ask again in the pass after `changed`; others: no. Either leaves everything as it was.
+   * The identity of a workload of this node (as `LabelFilter.reduce` gives it), with one more user. E_IDENTITY_ASKED,
+   * E_IDENTITY_UNANSWERED: not yet, ask again in the pass after `changed`; others: no. Either leaves everything as it was.
    */
   acquire(workload: Workload): PodIdentity {
     const key = workloadKey(workload);
@@ -316,8 +316,8 @@ export class ClusterNumbers implements SavedNumbers {
     this.#placements.ask(key, workload);
     const failure = this.#placements.failure(key);
     if (isMembraneError(failure, 'E_IDENTITY_EXHAUSTED')) throw failure;
-    const detail = failure === undefined ? pod : errorMessage(failure);
-    throw identityErrors.make('E_IDENTITY_ASKED', { detail });
+    if (failure === undefined) throw identityErrors.make('E_IDENTITY_ASKED', { detail: pod });
+    throw identityErrors.make('E_IDENTITY_UNANSWERED', { detail: `${pod}: ${errorMessage(failure)}` });
   }
 
   /** Throws E_IDENTITY_SHARE when the namespaces of its tenant have all that they may together. */

@@ -3,8 +3,7 @@ import { errorTable } from '../base/index.ts';
 export const identityErrors = errorTable({
   E_IDENTITY_ASKED: {
     what: 'the number is being asked for',
-    remedy:
-      'Nothing: the answer is waited for. When it does not come, look at "membrane status": the API server says why.',
+    remedy: 'Nothing: the answer is waited for.',
   },
   E_IDENTITY_CONTENDED: {
     what: 'a number was lost to others again and again',
@@ -23,6 +22,10 @@ export const identityErrors = errorTable({
   E_IDENTITY_SNAPSHOT: {
     what: 'the identity snapshot is not usable',
     remedy: 'Delete the snapshot; identities are then allocated anew and every policy table is written again.',
+  },
+  E_IDENTITY_UNANSWERED: {
+    what: 'the API server gives no number, and is asked again',
+    remedy: 'Do what the error in the message says of the API server; pods that have a number already keep it.',
   },
   E_IDENTITY_UNKNOWN: {
     what: 'no such identity is held',

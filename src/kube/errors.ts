@@ -50,6 +50,11 @@ export const kubeErrors = errorTable({
     remedy:
       'Run `kubectl apply -f deploy/crds` of the release that this agent is of; the agent goes on by itself then.',
   },
+  E_KUBE_OTHER_KIND: {
+    what: 'the cluster defines this kind otherwise than this release does',
+    remedy:
+      'Run `kubectl apply -f deploy/crds` of the newest release that runs on a node (Helm leaves definitions that it finds as they are); it is tried again by itself.',
+  },
   E_KUBE_CONFLICT: {
     what: 'the Kubernetes object exists already or was changed by somebody else',
     remedy: 'Read it again and repeat the change.',

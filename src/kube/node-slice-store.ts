@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isMembraneError } from '../base/index.ts';
 import { type NodeEndpointSlice, nodeEndpointSliceName } from '../model/index.ts';
 import type { KubeClient, ObjectRef } from './client.ts';
+import { writeOwn } from './own-kind.ts';
 import { collectionPath, NODE_ENDPOINT_SLICE, nodeEndpointSliceObject, objectPath } from './resources/index.ts';
 
 type Content = Pick<NodeEndpointSlice, 'node' | 'slice' | 'nodeUid' | 'endpoints'>;
@@ -20,7 +22,7 @@ export class NodeSliceObjects {
     this.#client = client;
   }
 
-  /** In place of the version of `resourceVersion`; undefined: there is none yet. E_KUBE_CONFLICT, E_KUBE_NOT_FOUND. */
+  /** In place of the version of `resourceVersion`; undefined: there is none yet. E_KUBE_CONFLICT, E_KUBE_NOT_FOUND, and as `writeOwn`. */
   async write(content: Content, resourceVersion: string | undefined): Promise<NodeEndpointSlice> {
     const name = nodeEndpointSliceName(content.node, content.slice);
     const body = nodeEndpointSliceObject(content, resourceVersion);
@@ -28,7 +30,10 @@ export class NodeSliceObjects {
       resourceVersion === undefined
         ? ({ method: 'POST', path: collectionPath(NODE_ENDPOINT_SLICE) } as const)
         : ({ method: 'PUT', path: objectPath(NODE_ENDPOINT_SLICE, '', name) } as const);
-    return NODE_ENDPOINT_SLICE.parse(await this.#client.request({ ...request, body, timeoutMs: TIMEOUT_MS }));
+    return await writeOwn(this.#client, { ...request, body, timeoutMs: TIMEOUT_MS }, (answer) => {
+      const kept = NODE_ENDPOINT_SLICE.parse(answer);
+      return isDeepStrictEqual(kept.endpoints, content.endpoints) ? kept : undefined;
+    });
   }
 
   /** Whether the server would take one of that node from us. Nothing is written. */

@@ -65,7 +65,13 @@ import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
 import type { ClosedEndpoints } from '../endpoints/index.ts';
 import type { AgentConfig, StateFiles } from '../node/index.ts';
-import { type EndpointsTeller, type Reflection, reflectorDetail, unreadableTexts } from '../objects/index.ts';
+import {
+  type EndpointsTeller,
+  type Receipt,
+  type Reflection,
+  reflectorDetail,
+  unreadableTexts,
+} from '../objects/index.ts';
 import { endName, type ProofWatch, podNames, type Verifier } from '../proof/index.ts';
 import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
@@ -111,6 +117,7 @@ export type AdminOptions = {
   /** What of the ways of this node's own processes to pods of other nodes is not there. */
   readonly ways: () => string | undefined;
   readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
+  readonly receipt: Pick<Receipt, 'problem'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
   readonly floor: Pick<Floor, 'membership' | 'whole' | 'differences' | 'accountOf'>;
@@ -417,7 +424,10 @@ export class Admin implements AdminApi {
     const { problem: untold, slices } = this.#o.teller;
     add('told', untold === undefined ? [] : [untold], `other nodes are told of this node's pods in ${slices} objects`);
     const numbers = identityNumbers(this.#o.identities.waiting);
-    add('identities', numbers.problems, numbers.fine);
+    const { problem: unheard } = this.#o.receipt;
+    const untoldNumbers =
+      unheard === undefined ? [] : [`whoever takes numbers back does not hear of this node: ${unheard}`];
+    add('identities', [...untoldNumbers, ...numbers.problems], numbers.fine);
     add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
     const { floor, shares } = this.#o;
     add(

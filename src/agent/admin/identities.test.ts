@@ -3,10 +3,11 @@ import { namespacedName } from '../../base/index.ts';
 import type { WaitingRow } from '../../cluster/identity-row.ts';
 import { identityNumbers } from './identities.ts';
 
-const row = (state: WaitingRow['state'], name: string): WaitingRow => ({
+const row = (state: WaitingRow['state'], name: string, isFailing = false): WaitingRow => ({
   pod: namespacedName({ namespace: 'shop', name }),
   state,
   why: `${name} has none`,
+  isFailing,
 });
 
 describe('pods without a number', () => {
@@ -14,6 +15,12 @@ describe('pods without a number', () => {
     expect(identityNumbers([])).toEqual({ problems: [], fine: 'every pod has one' });
     expect(identityNumbers([row('pending', 'a')])).toEqual({ problems: [], fine: '1 pod is waiting for one' });
     expect(identityNumbers([row('pending', 'a'), row('pending', 'b')]).fine).toBe('2 pods are waiting for one');
+  });
+
+  it('are one when the API server does not give it', () => {
+    const { problems, fine } = identityNumbers([row('pending', 'a', true), row('pending', 'b')]);
+    expect(problems).toEqual(['pod shop/a: a has none']);
+    expect(fine).toBe('1 pod is waiting for one');
   });
 
   it('are one when they were refused, and the first of them are named', () => {

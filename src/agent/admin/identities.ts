@@ -79,12 +79,12 @@ function holders(name: ReservedName, { intent, book, nodeName }: IdentityViewCon
 
 const MOST_NAMED = 5;
 
-/** What is wrong with pods that have no number: one that was asked for is on its way. */
+/** What is wrong with pods that have no number: one that was asked for is on its way, unless the API server gives none. */
 export function identityNumbers(waiting: readonly WaitingRow[]): {
   readonly problems: readonly string[];
   readonly fine: string;
 } {
-  const refused = waiting.filter(({ state }) => state === 'refused');
+  const refused = waiting.filter((row) => row.state === 'refused' || row.isFailing);
   const named = refused.slice(0, MOST_NAMED).map(({ pod, why }) => `pod ${pod}: ${why}`);
   const more = refused.length > MOST_NAMED ? [`and ${refused.length - MOST_NAMED} more pods`] : [];
   const awaited = waiting.length - refused.length;

@@ -69,6 +69,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     ownNode,
     ways: parts.ways,
     teller: objects.teller,
+    receipt: objects.receipt,
     reflection,
     services: services.services,
     serviceCgroup: () => services.hooks.cgroup,

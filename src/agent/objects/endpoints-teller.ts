@@ -18,6 +18,8 @@ import { toldEndpoints } from './told-endpoints.ts';
 
 /** Between two rounds: whatever happens here, others hear of it ten times a second at most. */
 const PAUSE_MS = 100;
+/** So often in a row somebody else may have been faster; more often the server takes nothing. */
+const MOST_OUTRUN = 5;
 /** Own versions that the watch has still to bring. */
 const MOST_AWAITED = 64;
 
@@ -43,6 +45,8 @@ export class EndpointsTeller implements Service {
   #wanted = Promise.withResolvers<void>();
   #nodeUid: string | undefined;
   #problem: string | undefined;
+  /** Rounds in a row in which what was to be replaced was another by then. */
+  #outrun = 0;
 
   constructor(options: EndpointsTellerOptions) {
     this.#o = options;
@@ -117,8 +121,11 @@ export class EndpointsTeller implements Service {
     const endpoints = toldEndpoints(plane);
     const { writes, deletes } = planSlices({ node, nodeUid: this.#nodeUid, endpoints, shown });
     try {
-      for (const content of writes) await this.#write(content);
-      for (const slice of deletes) await this.#remove(slice);
+      let other: unknown;
+      for (const content of writes) other = (await this.#write(content)) ?? other;
+      for (const slice of deletes) other = (await this.#remove(slice)) ?? other;
+      this.#outrun = other === undefined ? 0 : this.#outrun + 1;
+      if (this.#outrun > MOST_OUTRUN) throw other;
       this.#problem = undefined;
       this.#backoff.reset();
       return PAUSE_MS;
@@ -130,10 +137,10 @@ export class EndpointsTeller implements Service {
     }
   }
 
-  async #write(content: SliceContent): Promise<void> {
+  async #write(content: SliceContent): Promise<unknown> {
     const { store } = this.#o;
     const { slice } = content;
-    await this.#unlessOther(slice, async () => {
+    return await this.#unlessOther(slice, async () => {
       const written = await store.write(content, this.#shown.get(slice)?.resourceVersion);
       this.#shown.set(slice, written);
       if (this.#awaited.size >= MOST_AWAITED) this.#awaited.clear();
@@ -141,24 +148,26 @@ export class EndpointsTeller implements Service {
     });
   }
 
-  async #remove(shown: NodeEndpointSlice): Promise<void> {
-    await this.#unlessOther(shown.slice, async () => {
+  async #remove(shown: NodeEndpointSlice): Promise<unknown> {
+    return await this.#unlessOther(shown.slice, async () => {
       await this.#o.store.remove(shown);
       this.#shown.delete(shown.slice);
     });
   }
 
-  /** What is another by now is read, and decided about in the next round. */
-  async #unlessOther(slice: number, act: () => Promise<void>): Promise<void> {
+  /** What is another by now is read, and decided about in the next round; returns what the server said then. */
+  async #unlessOther(slice: number, act: () => Promise<void>): Promise<unknown> {
     const { store, node } = this.#o;
     try {
       await act();
+      return undefined;
     } catch (error) {
       if (!isMembraneError(error, 'E_KUBE_CONFLICT') && !isMembraneError(error, 'E_KUBE_NOT_FOUND')) throw error;
       const now = await store.read(node, slice);
       if (now === undefined) this.#shown.delete(slice);
       else this.#shown.set(slice, now);
       this.#wanted.resolve();
+      return error;
     }
   }
 }

@@ -2,4 +2,5 @@
 export type { EndpointsTeller } from './endpoints-teller.ts';
 export { openIdentities } from './open-identities.ts';
 export { type Objects, openObjects } from './open-objects.ts';
+export type { Receipt } from './receipt.ts';
 export { type Reflection, reflectorDetail, unreadableTexts } from './reflection.ts';

@@ -5,6 +5,7 @@ import type { AgentNode } from '../node/index.ts';
 import { EndpointsTeller } from './endpoints-teller.ts';
 import { ObjectEvents } from './object-events.ts';
 import type { Identities } from './open-identities.ts';
+import type { Receipt } from './receipt.ts';
 import { Reflection } from './reflection.ts';
 import { ServiceRanges } from './service-ranges.ts';
 
@@ -13,6 +14,7 @@ export type ObjectsParts = { readonly plane: Plane; readonly identities: Identit
 export type Objects = {
   readonly reflection: Reflection;
   readonly teller: EndpointsTeller;
+  readonly receipt: Pick<Receipt, 'problem'>;
   /** What this agent may say of nodes. */
   readonly slices: Pick<NodeSliceObjects, 'mayWrite'>;
   readonly servers: readonly Service[];
@@ -42,6 +44,7 @@ export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsPar
   return {
     reflection,
     teller,
+    receipt: identities.receipt,
     slices,
     servers: [events, identities.placements, identities.receipt, reflection, teller, ...ranges],
   };

@@ -1,4 +1,4 @@
-import type { Clock, Lifecycle, Service } from '../../base/index.ts';
+import { type Clock, errorMessage, type Lifecycle, type Service } from '../../base/index.ts';
 import type { ClusterNumbers } from '../../identity/index.ts';
 import type { IdentityReceipts } from '../../kube/index.ts';
 
@@ -23,6 +23,7 @@ export class Receipt implements Service {
   readonly announced: Promise<void>;
   readonly #o: ReceiptOptions;
   readonly #announce: () => void;
+  #problem: string | undefined;
   #wake: (() => void) | undefined;
 
   constructor(options: ReceiptOptions) {
@@ -33,10 +34,15 @@ export class Receipt implements Service {
     options.numbers.heardMore.listen(() => this.#wake?.());
   }
 
+  /** Why whoever collects does not hear of this node: before he has once, it knows no numbers at all. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   async start(lifecycle: Lifecycle): Promise<void> {
     lifecycle.spawn('identity receipt', async (signal) => {
       const { numbers, receipts, node, clock } = this.#o;
-      await receipts.announce(node);
+      await this.#tell(receipts.announce(node));
       this.#announce();
       let told = 0;
       while (!signal.aborted) {
@@ -44,10 +50,21 @@ export class Receipt implements Service {
         await clock.sleep(GATHER_MS, signal).catch(() => undefined);
         const { heard } = numbers;
         // 0 says nothing that the announcement did not, and less than an earlier life may have said.
-        if (heard > 0 && !signal.aborted) await receipts.give(node, heard);
+        if (heard > 0 && !signal.aborted) await this.#tell(receipts.give(node, heard));
         told = heard;
       }
     });
+  }
+
+  /** Throws what the request does: it is begun anew then. */
+  async #tell(request: Promise<void>): Promise<void> {
+    try {
+      await request;
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = errorMessage(error);
+      throw error;
+    }
   }
 
   /** Resolves when more was heard, or it is time to say it again. */
