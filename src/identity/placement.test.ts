@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Workload, workloadKey } from '../model/index.ts';
+import { type IdentityId, type Workload, workloadKey } from '../model/index.ts';
 import { StoredObjects } from './objects-testkit.ts';
 import { placeIdentity } from './placement.ts';
 import { probes } from './probes.ts';
@@ -52,6 +52,22 @@ describe('placing', () => {
     store.put(first, { workload: workload(0), retiring: true });
     expect(await placeIdentity(workload(0), store)).toBe(first);
     expect(store.byId.get(first)).toMatchObject({ retiring: false });
+  });
+
+  it('looks again where what stood there goes on the way, and does not for ever', async () => {
+    const store = new StoredObjects();
+    let left = 19;
+    const create = async (id: IdentityId, of: Workload): Promise<boolean> => {
+      if (left === 0) return await store.create(id, of);
+      left -= 1;
+      // There when it was to be made, gone when it is looked at.
+      return false;
+    };
+    const fleeting = { ...store, create };
+    expect(await placeIdentity(workload(0), fleeting)).toBe(first);
+    store.byId.clear();
+    left = Number.POSITIVE_INFINITY;
+    await expect(placeIdentity(workload(0), fleeting)).rejects.toMatchObject({ code: 'E_IDENTITY_CONTENDED' });
   });
 
   it('says when every number is taken', async () => {

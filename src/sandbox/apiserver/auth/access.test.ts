@@ -170,3 +170,27 @@ test('who may not impersonate, does not', async () => {
       'users "system:admin" is forbidden: User "system:serviceaccount:default:app" cannot impersonate resource "users" in API group "" at the cluster scope',
   });
 });
+
+test.each([
+  ['view', '', 'pods', ['get', 'list', 'watch']],
+  ['view', '', 'secrets', []],
+  ['edit', '', 'secrets', ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']],
+  ['edit', 'rbac.authorization.k8s.io', 'roles', []],
+  [
+    'admin',
+    'rbac.authorization.k8s.io',
+    'roles',
+    ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+  ],
+])('%s may do of %s %s what it may on any cluster', async (role, group, resource, verbs) => {
+  const bearer = as(token());
+  bind(role, 'default');
+  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const may: string[] = [];
+  for (const verb of ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']) {
+    const spec = { resourceAttributes: { namespace: 'default', verb, group, resource } };
+    const { body } = await api.post(path, { spec }, bearer);
+    if ((body['status'] as { allowed: boolean }).allowed) may.push(verb);
+  }
+  expect(may).toEqual(verbs);
+});
