@@ -79,7 +79,7 @@ const logSchema = z
   .prefault({});
 
 /** The operator's configuration; every key has a default. Unknown keys are refused. */
-const configSchema = z.strictObject({
+export const configSchema = z.strictObject({
   kubeconfig: path
     .optional()
     .describe("How to reach the API server. Default: the files of KUBECONFIG, else the pod's service account."),

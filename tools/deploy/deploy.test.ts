@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments, parse as parseYaml } from 'yaml';
+import { z } from 'zod';
 import { parseConfig } from '../../src/agent/node/config.ts';
 import { readConfig as readOperatorConfig } from '../../src/operator/config.ts';
 import { NODE_NAME } from '../../src/operator/hubble-keeper.ts';
@@ -77,6 +78,51 @@ describe('the chart', () => {
       ...Object.keys(others),
     ];
     expect(new Set(used)).toEqual(new Set(known));
+  });
+});
+
+describe('values of the chart', () => {
+  const text = readFileSync(join(DEPLOY, 'helm/values.schema.json'), 'utf8');
+  const judge = z.fromJSONSchema(JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0]);
+  const { config, image, operator, relay } = values;
+
+  it.each<[string, object]>([
+    ['as they are', {}],
+    ['the address of the API server', { config: { ...config, apiServer: '192.0.2.10:6443' } }],
+    ['no services of ours', { config: { ...config, enableServices: false } }],
+    ['no relay', { relay: { ...relay, replicas: 0 } }],
+    ['a part of the nodes', { maxUnavailable: '10%' }],
+    ['secrets for images', { image: { ...image, pullSecrets: [{ name: 'registry' }] } }],
+    ['a taint', { tolerations: [{ key: 'a', operator: 'Equal', value: 'b', effect: 'NoSchedule' }] }],
+    ['no selector', { nodeSelector: null }],
+    ['a part of another chart', { global: { registry: 'x' } }],
+  ])('may be %s', (_what, change) => {
+    expect(judge.safeParse({ ...values, ...change }).error).toBeUndefined();
+  });
+
+  it.each<[string, object, string]>([
+    ['a section that there is not', { imag: {} }, ''],
+    ['a version that is a number', { image: { ...image, tag: 1 } }, 'image.tag'],
+    ['a policy that there is not', { image: { ...image, pullPolicy: 'Sometimes' } }, 'image.pullPolicy'],
+    ['a key that no agent knows', { config: { ...config, rooting: 'tunnel' } }, 'config'],
+    ['a value that no agent takes', { config: { ...config, routing: 'tunel' } }, 'config.routing'],
+    ['the name of a node, for all of them', { config: { ...config, nodeName: 'a' } }, 'config'],
+    ['a port that there is not', { config: { ...config, hubble: { port: 70_000 } } }, 'config.hubble.port'],
+    ['a key that no operator knows', { operator: { ...operator, config: { leese: {} } } }, 'operator.config'],
+    ['fewer than no pods', { relay: { ...relay, replicas: -1 } }, 'relay.replicas'],
+    ['limits by another name', { resources: { limit: { memory: '1Gi' } } }, 'resources'],
+    ['a toleration of nothing', { tolerations: [{ operatr: 'Exists' }] }, 'tolerations.0'],
+    ['a number in words', { maxUnavailable: 'ten' }, 'maxUnavailable'],
+    ['a folder that hangs on where one is', { cniBinDir: 'opt/cni/bin' }, 'cniBinDir'],
+  ])('are refused where they say %s', (_what, change, path) => {
+    const { error } = judge.safeParse({ ...values, ...change });
+    expect(error?.issues.map((issue) => issue.path.join('.'))).toContain(path);
+  });
+
+  it('are judged by patterns that Go can read', () => {
+    const patterns = [...text.matchAll(/"pattern": "(.*)"/g)].map(([, pattern = '']) => pattern);
+    expect(patterns.length).toBeGreaterThan(10);
+    for (const pattern of patterns) expect(pattern).not.toMatch(/\(\?[^:]|\\\\[1-9]/);
   });
 });
 
