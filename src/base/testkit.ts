@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 /** A clock that moves only when told to. */
 export class FakeClock implements Clock {
   #now: number;
+  #set = 0;
   #sleepers: { at: number; wake: () => void }[] = [];
 
   constructor(start = 0) {
@@ -10,7 +11,16 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#set;
+  }
+
+  elapsed(): number {
     return this.#now;
+  }
+
+  /** Somebody sets the wall clock; no time passes. */
+  set(by: number): void {
+    this.#set += by;
   }
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -57,6 +57,17 @@ describe('collecting', () => {
     expect(await round()).toMatchObject({ deleted: [id], waiting: 0 });
   });
 
+  it('counts what passed, whatever somebody sets the clock to', async () => {
+    const { store, clock, round } = scene();
+    await placeIdentity(workload(0), store);
+    await round();
+    clock.set(3_600_000);
+    expect(await round()).toMatchObject({ marked: 0 });
+    await clock.advance(1_000);
+    clock.set(-7_200_000);
+    expect(await round()).toMatchObject({ marked: 1 });
+  });
+
   it('waits until every node has heard of the mark, and for none that is gone', async () => {
     const { store, collected, round } = scene({ grace: 0 });
     const id = await placeIdentity(workload(0), store);
@@ -248,7 +259,7 @@ describe('however requests of many come between each other, fail, or their answe
           };
           const lifecycle = new Lifecycle({ log: silentLogger });
           const collector = async (rounds: number): Promise<void> => {
-            const clock = { now: () => 0 };
+            const clock = { elapsed: () => 0 };
             const settings = { grace: 0, rest: 0, namespaceShare: 1 };
             const { receipts } = store;
             const collection = new IdentityCollection({ ...settings, store, receipts, clock, range: RANGE });

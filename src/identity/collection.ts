@@ -25,7 +25,7 @@ export type CollectionOptions = CollectionSettings & {
   readonly store: CollectedStore;
   /** What every node that has numbers at all says of itself, at this moment and from no cache. */
   readonly receipts: () => Promise<readonly IdentityReceipt[]>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'elapsed'>;
   readonly range?: IdentityRange;
 };
 
@@ -83,7 +83,7 @@ export class IdentityCollection {
    * was not done is done the next time.
    */
   async round(view: CollectionView, check: () => void): Promise<Round> {
-    const now = this.#o.clock.now();
+    const now = this.#o.clock.elapsed();
     const objects = Array.from(view.objects.values());
     const passed = this.#passedOver.of(objects);
     const isFree = ({ id, workload }: IdentityObject) =>

@@ -28,7 +28,7 @@ export class NumberedCluster {
   constructor(range: IdentityRange = CLUSTER_RANGE) {
     this.#range = range;
     const { store } = this;
-    const clock = { now: () => this.#leader?.clock.now() ?? 0 };
+    const clock = { elapsed: () => this.#leader?.clock.elapsed() ?? 0 };
     const settings = { grace: GRACE_MS, rest: 0, namespaceShare: 1 };
     this.#collection = new IdentityCollection({ ...settings, store, receipts: store.receipts, clock, range });
   }

@@ -42,6 +42,22 @@ test('paths, verbs and content types', async () => {
 
 test('version', async () => expect(await client.version()).toBe('v1.0.0-fake'));
 
+test('the time by the server, in every answer', async () => {
+  expect(client.clockAhead).toBeUndefined();
+  await client.version();
+  expect(client.clockAhead).toBe(0);
+  server.faults = { ahead: 3_600_000 };
+  await client.version();
+  // However long the answer took.
+  expect(client.clockAhead).toBeLessThan(-3_000_000);
+  server.faults = { ahead: -3_600_000, status: { code: 500, times: 1 } };
+  await client.version().catch(() => undefined);
+  expect(client.clockAhead).toBeGreaterThan(3_000_000);
+  server.faults = {};
+  await client.version();
+  expect(client.clockAhead).toBe(0);
+});
+
 describe('errors have codes', () => {
   test.each([
     [401, 'E_KUBE_UNAUTHORIZED'],

@@ -45,6 +45,11 @@ export class KubeClient {
     return this.#transport.server;
   }
 
+  /** Milliseconds by which the clock here is ahead of the server's; undefined: it has not answered yet. */
+  get clockAhead(): number | undefined {
+    return this.#transport.clockAhead;
+  }
+
   close(): void {
     this.#transport.close();
   }

@@ -19,6 +19,8 @@ export type FakeFaults = {
   silent?: number;
   /** Nothing of what changes goes to those who watch, and no watch ends. */
   swallow?: boolean;
+  /** Its clock is so many milliseconds ahead. */
+  ahead?: number;
   /** All of every watch. */
   watch?: string;
   /**
@@ -133,6 +135,9 @@ export class FakeApiServer {
   #answer(request: http.IncomingMessage, response: http.ServerResponse): void {
     this.requests.push(`${request.method} ${request.url}`);
     this.authorizations.push(request.headers.authorization);
+    if (this.faults.ahead !== undefined) {
+      response.setHeader('date', new Date(Date.now() + this.faults.ahead).toUTCString());
+    }
     if (this.#misbehaves(request, response)) return;
     const url = new URL(request.url ?? '/', 'http://fake');
     if (url.pathname === '/version') return sendJson(response, 200, { gitVersion: 'v1.0.0-fake' });

@@ -30,6 +30,7 @@ export class KubeTransport {
   #agent: http.Agent;
   /** What the agent's connections show of us. */
   #certificate: ClientCertificate | undefined;
+  #clockAhead: number | undefined;
 
   constructor(connection: KubeConnection) {
     this.#connection = connection;
@@ -38,6 +39,11 @@ export class KubeTransport {
 
   get server(): string {
     return this.#connection.server.origin;
+  }
+
+  /** Milliseconds by which the clock here is ahead of the server's, to a second, as its last answer had it; undefined: none had. */
+  get clockAhead(): number | undefined {
+    return this.#clockAhead;
   }
 
   /** Closes idle connections; those in use close with their requests. */
@@ -99,6 +105,7 @@ export class KubeTransport {
     const what = `${request.method} ${server.origin}${request.path}`;
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
     let answer: http.IncomingMessage | undefined;
+    const sentAt = Date.now();
     const outgoing = (server.protocol === 'https:' ? https : http).request(
       {
         protocol: server.protocol,
@@ -112,6 +119,7 @@ export class KubeTransport {
       },
       (response) => {
         answer = response;
+        this.#clockAhead = clockAhead(response.headers.date, sentAt) ?? this.#clockAhead;
         outgoing.setTimeout(idleMs);
         // Aborting the request alone would show as a broken connection in the middle of the body.
         if (request.signal !== undefined) addAbortSignal(request.signal, response);
@@ -136,6 +144,14 @@ export class KubeTransport {
     outgoing.end(body);
     return await promise;
   }
+}
+
+/** Seconds are cut off, and it was written between the question and the answer: whatever can be right is no difference. */
+function clockAhead(date: string | undefined, sentAt: number): number | undefined {
+  const begin = Date.parse(date ?? '');
+  if (Number.isNaN(begin)) return undefined;
+  const [early, late] = [sentAt - (begin + 1_000), Date.now() - begin];
+  return early > 0 ? early : Math.min(late, 0);
 }
 
 /** What broke below HTTP, as an error of ours. */

@@ -67,7 +67,7 @@ export class ClusterView implements Service {
       this.#missing.delete(name);
       return true;
     }
-    const now = this.#o.clock.now();
+    const now = this.#o.clock.elapsed();
     const since = this.#missing.get(name) ?? now;
     this.#missing.set(name, since);
     return now - since < 2 * this.#o.watchSeconds * 1_000 + 10_000;

@@ -100,6 +100,21 @@ describe('of several that want to lead', () => {
     expect(() => term?.check()).toThrow(expect.objectContaining({ code: 'E_OPERATOR_NOT_LEADING' }));
   });
 
+  it('one whose clock is set leads no longer, and takes nothing from who leads', async () => {
+    const a = candidate('a');
+    await passed(1_000);
+    candidate('b');
+    await passed(4_000);
+    const [term] = terms.get('a') ?? [];
+    clock.set(3_600_000);
+    await passed(3_000);
+    expect([a.isLeading, terms.has('b')]).toEqual([true, false]);
+    clock.set(-7_200_000);
+    const waited = clock.advance(11_000);
+    expect(() => term?.check()).toThrow(expect.objectContaining({ code: 'E_OPERATOR_NOT_LEADING' }));
+    await waited;
+  });
+
   it('one that stood still leads no more, before it could hear of anything', async () => {
     candidate('a');
     await passed(1_000);

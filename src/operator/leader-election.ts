@@ -22,7 +22,8 @@ export type Term = {
 
 /**
  * Leads while it holds a Lease, one of all that try. As client-go does it: whether another's lease is over is measured by
- * one's own clock, from when it was last seen to change; whoever cannot renew his own stops before it is.
+ * what passes here, which no setting of a clock changes, from when it was last seen to change; whoever cannot renew his own
+ * stops before it is.
  */
 export class LeaderElection {
   readonly #o: LeaderElectionOptions;
@@ -38,7 +39,7 @@ export class LeaderElection {
   }
 
   get isLeading(): boolean {
-    return this.#o.clock.now() < this.#renewedAt + this.#deadlineMs;
+    return this.#o.clock.elapsed() < this.#renewedAt + this.#deadlineMs;
   }
 
   /** Who leads as far as is known; empty: nobody. */
@@ -90,12 +91,12 @@ export class LeaderElection {
       const found = await lease.get();
       this.#see(found);
       const mine = found?.holder === identity;
-      if (found !== undefined && !mine && found.holder !== '' && clock.now() < this.#seenAt + this.#durationMs) {
+      if (found !== undefined && !mine && found.holder !== '' && clock.elapsed() < this.#seenAt + this.#durationMs) {
         this.#renewedAt = Number.NEGATIVE_INFINITY;
         return false;
       }
-      const startedAt = clock.now();
-      const now = microTime(startedAt);
+      const startedAt = clock.elapsed();
+      const now = microTime(clock.now());
       const put = await lease.put({
         holder: identity,
         seconds,
@@ -117,7 +118,7 @@ export class LeaderElection {
   #see(record: LeaseRecord | undefined): void {
     if (record?.resourceVersion === this.#seen?.resourceVersion) return;
     this.#seen = record;
-    this.#seenAt = this.#o.clock.now();
+    this.#seenAt = this.#o.clock.elapsed();
   }
 
   /** So that the next one need not wait. */

@@ -38,15 +38,15 @@ test('is true where every node has proved this generation a moment ago', () => {
   });
 });
 
-test.each([
+test.each<[string, NodeProof | undefined, string?]>([
   ['without a proof', undefined],
   ['whose agent has proved nothing that can be read', proof({ at: undefined })],
   ['with one that is too old', proof({ at: NOW - 300_001 })],
-  ['whose clock is ahead', proof({ at: NOW + 60_001 })],
+  ['whose clock is ahead', proof({ at: NOW + 60_001 }), 'b (its clock is ahead)'],
   ['that knows another generation', proof({ tenants: new Map([['red', 1]]) })],
   ['that does not know the tenant', proof({ tenants: new Map() })],
-])('of a node %s nothing is known', (_what, second) => {
-  const told = 'Unknown no proof of generation 2 of the last 5 minutes from b';
+])('of a node %s nothing is known', (_what, second, named = 'b') => {
+  const told = `Unknown no proof of generation 2 of the last 5 minutes from ${named}`;
   expect(standing({ a: proof(), b: second })).toEqual({
     enforced: '1/2',
     BoundaryEnforced: told.replace('Unknown ', 'Unknown 1 of 2 nodes; '),

@@ -39,6 +39,8 @@ export function proofStanding({ tenant, generation, nodes, proofOf, now }: Asked
   const unknown = all
     .filter(({ proof }) => !isFresh(proof) || proof.tenants.get(tenant) !== generation)
     .map(({ node }) => node);
+  const named = (node: string): string =>
+    (proofOf(node)?.at ?? now) - now > MOST_AHEAD_MS ? `${node} (its clock is ahead)` : node;
   const told = (
     of: (proof: NodeProof) => readonly TenantTold[],
   ): { readonly node: string; readonly message: string }[] =>
@@ -64,7 +66,7 @@ export function proofStanding({ tenant, generation, nodes, proofOf, now }: Asked
     }
     if (nodes.length === 0) return { type, status: 'Unknown', reason: 'NoNodes', message: 'there are no nodes' };
     if (unknown.length > 0) {
-      const message = `no proof of generation ${generation} of the last 5 minutes from ${listed(unknown)}`;
+      const message = `no proof of generation ${generation} of the last 5 minutes from ${listed(unknown.map(named))}`;
       return { type, status: 'Unknown', reason: 'NotProved', message };
     }
     return { type, status: 'True', reason: good, message: fine };

@@ -5,7 +5,7 @@ import type { ClusterView } from './cluster-view.ts';
 export type ReceiptSweepOptions = {
   readonly receipts: Pick<IdentityReceipts, 'list' | 'remove'>;
   readonly view: Pick<ClusterView, 'isNode' | 'synced'>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'elapsed'>;
   readonly log: Logger;
 };
 
@@ -31,7 +31,7 @@ export class ReceiptSweep {
   /** `check` comes before each request, and may throw. Throws what requests throw. */
   async look(check: () => void): Promise<void> {
     const { receipts, view, clock, log } = this.#o;
-    const now = clock.now();
+    const now = clock.elapsed();
     if (!view.synced || now - this.#lookedAt < Math.min(INTERVAL_MS, this.#restMs)) return;
     check();
     const strays = (await receipts.list()).map(({ name }) => name).filter((name) => !view.isNode(name));

@@ -23,7 +23,7 @@ const PER_ROUND = 100_000;
 const FOLLOWED = 20_000;
 const MIB = 1024 * 1024;
 
-const systemClock = { now: () => Date.now(), sleep: async () => undefined };
+const systemClock = { now: () => Date.now(), elapsed: () => performance.now(), sleep: async () => undefined };
 const podOf = (id: number) => ({ namespace: `tenant-${id % NAMESPACES}`, pod: `pod-${id}` });
 
 /** An agent that knows its pods, and what it keeps. */

@@ -37,6 +37,9 @@ export type ReflectionOptions = {
   readonly watchSeconds: number;
 };
 
+/** Certificates and tokens bear as much. */
+const MOST_CLOCK_MS = 30_000;
+
 type Follow = {
   readonly kind: string;
   readonly status: () => ReflectorStatus;
@@ -94,6 +97,14 @@ export class Reflection implements Service {
 
   get server(): string {
     return this.#client.server;
+  }
+
+  /** What is wrong with the clock of this node, by the server's; exports of tenants end by it. */
+  get clockProblem(): string | undefined {
+    const ahead = this.#client.clockAhead ?? 0;
+    if (Math.abs(ahead) < MOST_CLOCK_MS) return undefined;
+    const seconds = `${Math.round(Math.abs(ahead) / 1_000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`;
+    return `the clock of this node is ${seconds} that of ${this.server}: what ends at a time, like an export, ends here by it`;
   }
 
   status(): { readonly kind: string; readonly status: ReflectorStatus }[] {
