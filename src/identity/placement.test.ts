@@ -63,7 +63,7 @@ describe('placing', () => {
       // There when it was to be made, gone when it is looked at.
       return false;
     };
-    const fleeting = { ...store, create };
+    const fleeting = { create, get: store.get, keep: store.keep };
     expect(await placeIdentity(workload(0), fleeting)).toBe(first);
     store.byId.clear();
     left = Number.POSITIVE_INFINITY;
