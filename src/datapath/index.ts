@@ -77,6 +77,7 @@ export {
   readCounters,
   readDrops,
   readEventLoss,
+  SCRATCH_SIZES,
   type ServiceMaps,
   SocketAccounts,
   serialOf,

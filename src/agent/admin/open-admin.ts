@@ -17,9 +17,9 @@ import { Admin } from './admin.ts';
 import { registerAgentMetrics } from './agent-metrics.ts';
 import { type FlowReviews, flowRights } from './flow-rights.ts';
 import { footprintView } from './footprint.ts';
+import { measureWhatIf } from './footprint-what-if.ts';
 import { openHubble } from './hubble.ts';
 import { PolicyLog } from './policy-log.ts';
-import { measureWhatIf } from './what-if.ts';
 
 export type AdminParts = {
   readonly plane: Plane;

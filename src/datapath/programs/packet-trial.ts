@@ -3,7 +3,7 @@ import type { TenantAccount } from '../gen/codecs.ts';
 import type { Config } from '../gen/config.ts';
 import { MAP_SPECS, type MapName } from '../gen/layout.ts';
 import { kernelError, mapById, mapInfo, type ObjectSpec, type ProgFd, progTestRun } from '../kernel/index.ts';
-import { EventRing, MapSet, type MapSizes, tenantAccountsMap } from '../maps/index.ts';
+import { EventRing, MapSet, SCRATCH_SIZES, tenantAccountsMap } from '../maps/index.ts';
 import { installJudges } from './judges.ts';
 import { loadEndpointPrograms, mapIsNeeded } from './loader.ts';
 
@@ -21,21 +21,6 @@ const ASKED: readonly MapName[] = [
   'service_slots',
   'backends',
 ];
-
-const SMALL: MapSizes = {
-  conntrack: 64,
-  snat: 64,
-  fragments: 64,
-  drops: 64,
-  event_accounts: 32,
-  netns_endpoints: 16,
-  affinity: 64,
-  affinity_usage: 64,
-  sock_origins: 64,
-  sock_accounts: 16,
-  translations: 64,
-  events: 4096,
-};
 
 export type TrialSpecs = Readonly<Record<'endpoint' | 'judge', ObjectSpec>>;
 
@@ -60,7 +45,7 @@ const SOME_DEVICE = 1;
  */
 export class PacketTrial implements Disposable {
   readonly #specs: TrialSpecs;
-  readonly #maps = new MapSet({ pinDir: undefined, sizes: SMALL });
+  readonly #maps = new MapSet({ pinDir: undefined, sizes: SCRATCH_SIZES });
   #ring: EventRing | undefined;
 
   /** `maps` stay the caller's. Throws what loading programs throws. */

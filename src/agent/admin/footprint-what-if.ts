@@ -6,9 +6,9 @@ import {
   footprint,
   loadPrograms,
   MapSet,
-  type MapSizes,
   type ObjectSpec,
   type ProgFd,
+  SCRATCH_SIZES,
   SOCK_HOOKS,
   SWITCHES,
   type Switch,
@@ -19,34 +19,10 @@ export type FootprintSpecs = Readonly<Record<'endpoint' | 'judge' | 'host' | 'ov
   readonly xdp: ObjectSpec | undefined;
 };
 
-/** Not those of the node: loading to measure must leave nothing behind. */
-const SMALL: MapSizes = {
-  endpoints: 16,
-  ipcache: 16,
-  policy: 16,
-  policy_peers: 16,
-  policy_revisions: 16,
-  conntrack: 64,
-  snat: 64,
-  fragments: 64,
-  drops: 64,
-  event_accounts: 32,
-  netns_endpoints: 16,
-  services: 16,
-  service_slots: 16,
-  backends: 16,
-  affinity: 64,
-  affinity_usage: 64,
-  sock_origins: 64,
-  sock_accounts: 16,
-  translations: 64,
-  events: 4096,
-};
-
 type Copy = FootprintView['whatIf'][number]['programs'][number];
 
 function measure(specs: FootprintSpecs, config: Config): Copy[] {
-  using maps = new MapSet({ pinDir: undefined, sizes: SMALL });
+  using maps = new MapSet({ pinDir: undefined, sizes: SCRATCH_SIZES });
   const services = config.enableServices;
   const loaded: ProgFd[] = [
     ...Object.values(loadPrograms({ spec: specs.endpoint, maps, config, programs: ['from_pod', 'to_pod'] as const })),
