@@ -38,7 +38,7 @@ export default defineConfig(async () => {
       maxWorkers: WORKERS,
       setupFiles: ['tools/vitest-compiled-code.ts'],
       // What is waited for is a state: how long it takes is the machine's affair.
-      expect: { poll: { timeout: 15_000, interval: 10 } },
+      expect: { poll: { timeout: 60_000, interval: 10 } },
       provide: { missingKernelFeature: missing ?? '' },
       projects: [
         {

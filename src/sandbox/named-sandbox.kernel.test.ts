@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { KubeClient, loadKubeconfig } from '../kube/index.ts';
 import { cgroupMount } from './machine/cgroup.ts';
@@ -72,9 +72,9 @@ describe.skipIf(title !== '')(`sandboxes of a name${title}`, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('stand beside each other, each with its own pods, network and agents', () => {
+  it('stand beside each other, each with its own pods, network and agents', async () => {
     for (const name of NAMES) {
-      expect(ask(name)).toEqual({ status: 0, out: name, err: '' });
+      await expect.poll(() => ask(name)).toEqual({ status: 0, out: name, err: '' });
       const status = membrane('sandbox', 'enter', name, '--', 'membrane', 'status');
       expect([status.status, status.err]).toEqual([0, '']);
     }
@@ -105,14 +105,14 @@ describe.skipIf(title !== '')(`sandboxes of a name${title}`, () => {
     expect(membrane('sandbox', 'exec', '--name', 'left', 'default/client', '--', 'true').err).toContain(
       'E_SANDBOX_NOT_RUNNING',
     );
-    expect(ask('right')).toEqual({ status: 0, out: 'right', err: '' });
+    await expect.poll(() => ask('right')).toEqual({ status: 0, out: 'right', err: '' });
     expect(await podsOf(right)).toEqual(['client', 'server']);
     const record: unknown = JSON.parse(readFileSync('/run/membrane-sandboxes/right/processes/sandbox', 'utf8'));
     process.kill(z.object({ pid: z.int() }).parse(record).pid, 'SIGKILL');
-    await vi.waitUntil(() => membrane('sandbox', 'kubeconfig', '--name', 'right').status !== 0);
+    await expect.poll(() => membrane('sandbox', 'kubeconfig', '--name', 'right').status).not.toBe(0);
     expect(membrane('sandbox', 'down', '--name', 'right').status).toBe(0);
-    await vi.waitUntil(() => viewsLeft().length === 0);
-    expect(readdirSync('/run/membrane-sandboxes')).toEqual([]);
-    expect(spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout).toBe('');
+    await expect.poll(viewsLeft).toEqual([]);
+    await expect.poll(() => readdirSync('/run/membrane-sandboxes')).toEqual([]);
+    await expect.poll(() => spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout).toBe('');
   });
 });

@@ -415,6 +415,19 @@ export class AgentLab {
     return (await new Promise<number | null>((done) => child.once('close', done))) === 0;
   }
 
+  /** Until an echo request is answered: a reply that a busy machine hands over late says nothing of the programs. */
+  async reaches(from: LabPod, to: string): Promise<void> {
+    await eventually(`${from.name} reaches ${to}`, async () => await this.ping(from, to));
+  }
+
+  /** One echo request of the node itself, answered or not. */
+  async nodePing(to: string): Promise<boolean> {
+    return await this.inNode('ping', '-n', '-c', '1', '-W', '1', to).then(
+      () => true,
+      () => false,
+    );
+  }
+
   async down(): Promise<void> {
     await this.#operator.stop();
     await this.stopAgent('SIGKILL');

@@ -7,7 +7,6 @@ import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES } from './ag
 
 const OCCUPIED_HOOK = fileURLToPath(new URL('./occupied-hook.ts', import.meta.url));
 const WORLD = '172.18.0.1';
-const LOOK_MS = 25_000;
 
 const onlyFrontend = networkPolicy('backend', {
   podSelector: { matchLabels: { app: 'backend' } },
@@ -28,16 +27,16 @@ describe('an agent that cannot put programs right', () => {
   async function isClosed(pod: LabPod): Promise<void> {
     const answered = [lab.ping(pod, WORLD), lab.ping(pod, backend.ip), lab.ping(backend, pod.ip)];
     expect(await Promise.all(answered)).toEqual([false, false, false]);
-    const view = await viewOf(pod);
-    expect(view).toMatchObject({ state: 'broken', policyRevision: 0 });
-    expect(view.detail).toMatch(/programs/);
+    await expect
+      .poll(async () => await viewOf(pod))
+      .toMatchObject({ state: 'broken', policyRevision: 0, detail: expect.stringContaining('programs') });
   }
 
   async function isOpen(pod: LabPod): Promise<void> {
-    await eventually('it is open', async () => (await viewOf(pod)).state === 'ready', LOOK_MS);
+    await eventually('it is open', async () => (await viewOf(pod)).state === 'ready');
     for (const to of [WORLD, backend.ip]) await eventually(`${to} answers`, () => lab.ping(pod, to));
-    expect((await check('endpoints'))?.ok).toBe(true);
-    expect((await check('datapath'))?.ok).toBe(true);
+    for (const name of ['endpoints', 'datapath'])
+      await eventually(`${name} are well`, async () => (await check(name))?.ok === true);
   }
 
   async function occupy(pod: LabPod, hook: string): Promise<void> {
@@ -71,7 +70,7 @@ describe('an agent that cannot put programs right', () => {
 
   it.each(['ingress', 'egress'])('closes a pod at whose %s nothing can be attached, until it can', async (hook) => {
     await occupy(frontend, hook);
-    await eventually('it is found', async () => (await viewOf(frontend)).state === 'broken', LOOK_MS);
+    await eventually('it is found', async () => (await viewOf(frontend)).state === 'broken');
     await isClosed(frontend);
 
     await lab.aPassAfter(() => lab.relabel('frontend', { app: 'front-end' }));
@@ -92,14 +91,18 @@ describe('an agent that cannot put programs right', () => {
       await isClosed(frontend);
     }
 
-    expect(await check('endpoints')).toMatchObject({ detail: expect.stringContaining('default/frontend is broken') });
-    expect(await lab.metric('membrane_endpoints{state="broken"}')).toBe(1);
-    const { findings } = await lab.admin().doctor();
-    expect(findings.some((one) => one.severity === 'critical' && one.evidence.includes('default/frontend'))).toBe(true);
-    const { items } = (await lab.request('GET', '/api/v1/namespaces/default/events')) as {
-      items: { reason: string }[];
-    };
-    expect(items.map(({ reason }) => reason)).toContain('ProgramsBroken');
+    await expect
+      .poll(async () => await check('endpoints'))
+      .toMatchObject({ detail: expect.stringContaining('default/frontend is broken') });
+    await expect.poll(async () => await lab.metric('membrane_endpoints{state="broken"}')).toBe(1);
+    await eventually('the doctor finds it', async () => {
+      const { findings } = await lab.admin().doctor();
+      return findings.some((one) => one.severity === 'critical' && one.evidence.includes('default/frontend'));
+    });
+    await eventually('an event says it', async () => {
+      const { items } = await lab.request('GET', '/api/v1/namespaces/default/events');
+      return (items as { reason: string }[]).some(({ reason }) => reason === 'ProgramsBroken');
+    });
 
     await free();
     await isOpen(frontend);
@@ -129,7 +132,7 @@ describe('an agent that cannot put programs right', () => {
       renameSync(`${lab.pinDir}/maps/${name}`, `${lab.pinDir}/maps/${name.replace(/_[0-9a-f]{8}$/, '_00000000')}`);
     }
     await lab.startAgent();
-    await eventually('it is found', async () => (await viewOf(frontend)).state === 'broken', LOOK_MS);
+    await eventually('it is found', async () => (await viewOf(frontend)).state === 'broken');
     await isClosed(frontend);
     // Not by its device alone.
     await lab.inNode('ip', 'link', 'set', device, 'up');
@@ -137,11 +140,10 @@ describe('an agent that cannot put programs right', () => {
     await isClosed(frontend);
 
     const uplinkIsTold = async () => (await check('datapath'))?.detail.includes("the node's eth0") === true;
-    await eventually('the uplink is told', uplinkIsTold, LOOK_MS);
+    await eventually('the uplink is told', uplinkIsTold);
     expect(await fromWorld(other)).toBe(false);
     expect(await lab.ping(other, WORLD)).toBe(false);
-    await lab.inNode('ping', '-n', '-c', '1', '-W', '1', WORLD);
-    await lab.inNode('ping', '-n', '-c', '1', '-W', '1', other.ip);
+    for (const to of [WORLD, other.ip]) await eventually(`the node reaches ${to}`, () => lab.nodePing(to));
 
     await lab.stopAgent('SIGKILL');
     links.forEach((link, i) => {

@@ -65,7 +65,11 @@ async function ip(name: string): Promise<string> {
   return (found?.['status'] as { podIP?: string } | undefined)?.podIP ?? '';
 }
 
-const line = (to: string, port: number) => ['sh', '-c', `echo hello | socat -t2 - TCP:${to}:${port},connect-timeout=2`];
+const line = (to: string, port: number) => [
+  'sh',
+  '-c',
+  `echo hello | socat -t15 - TCP:${to}:${port},connect-timeout=2`,
+];
 
 /** What a pod hears from an address when it says hello there; nothing when it does not get there. */
 async function ask(from: string, to: string, port = TCP): Promise<string> {
@@ -85,8 +89,9 @@ test('nothing is wrong with either node, and which mode it is is said, with what
 test('a pod is known on the other node by its address, under which it comes, and by no tunnel', async () => {
   expect(await ask('client', await ip('server'))).toBe(`seen ${await ip('client')}\nhello\n`);
   expect(await ask('stranger', await ip('server'))).toBe('');
-  const drops = await agent('node-2').metrics();
-  expect(drops).toMatch(/^membrane_datapath_packets_total\{reason="policy-ingress".* [1-9]\d*$/m);
+  await expect
+    .poll(async () => await agent('node-2').metrics())
+    .toMatch(/^membrane_datapath_packets_total\{reason="policy-ingress".* [1-9]\d*$/m);
   const { stdout } = await cluster.nodeExec('node-1', ['ip', 'link', 'show', 'type', 'vxlan'], { timeoutMs: 20_000 });
   expect(stdout).toBe('');
 });
@@ -94,7 +99,8 @@ test('a pod is known on the other node by its address, under which it comes, and
 test('a service has its backend on the other node, which sees the client', async () => {
   const service = await cluster.get({ resource: 'services', namespace: NAMESPACE, name: 'server' });
   const { clusterIP = '' } = (service?.['spec'] ?? {}) as { clusterIP?: string };
-  expect(await ask('client', clusterIP, 80)).toBe(`seen ${await ip('client')}\nhello\n`);
+  const heard = `seen ${await ip('client')}\nhello\n`;
+  await eventually('the service answers', async () => (await ask('client', clusterIP, 80)) === heard);
   expect(await ask('stranger', clusterIP, 80)).toBe('');
 });
 

@@ -89,7 +89,7 @@ async function ip(name: string): Promise<string> {
 
 /** What a pod hears from an address when it says hello there; nothing when it does not get there. */
 async function ask(from: string, to: string, port = TCP): Promise<string> {
-  const line = `echo hello | socat -t2 - TCP:${to}:${port},connect-timeout=2`;
+  const line = `echo hello | socat -t15 - TCP:${to}:${port},connect-timeout=2`;
   return (await cluster.exec(NAMESPACE, from, ['sh', '-c', line], { timeoutMs: 20_000 })).stdout;
 }
 
@@ -106,7 +106,7 @@ test('a pod is known on another node by who it is, under its own address', async
   expect(await ask('client', await ip('server'))).toBe(`seen ${await ip('client')}\nhello\n`);
   const before = await dropped('node-2', 'policy-ingress');
   expect(await ask('stranger', await ip('server'))).toBe('');
-  expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
+  await expect.poll(async () => await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
 });
 
 test('nothing is wrong with either node', async () => {
@@ -145,21 +145,25 @@ spec: { node: node-9, slice: 0, endpoints: [${JSON.stringify(claim)}] }
 test('datagrams get there, in one piece or in several', async () => {
   for (const bytes of [100, 1450, 4000]) {
     const line = `head -c ${bytes} /dev/zero | socat -b 65000 -t2 - UDP:${await ip('server')}:${UDP} | wc -c`;
-    const { stdout } = await cluster.exec(NAMESPACE, 'client', ['sh', '-c', line], { timeoutMs: 20_000 });
-    expect([bytes, Number(stdout)]).toEqual([bytes, bytes]);
+    // Who answers is a process that is only made for it: a busy machine may take more than these two seconds.
+    await eventually(`${bytes} bytes come back`, async () => {
+      const { stdout } = await cluster.exec(NAMESPACE, 'client', ['sh', '-c', line], { timeoutMs: 20_000 });
+      return Number(stdout) === bytes;
+    });
   }
 });
 
 test('a long stream arrives whole', async () => {
-  const talk = `head -c 20000000 /dev/zero | socat -t5 - TCP:${await ip('server')}:${TCP} | wc -c`;
-  const { stdout } = await cluster.exec(NAMESPACE, 'client', ['sh', '-c', talk], { timeoutMs: 60_000 });
+  const talk = `head -c 20000000 /dev/zero | socat -t60 - TCP:${await ip('server')}:${TCP} | wc -c`;
+  const { stdout } = await cluster.exec(NAMESPACE, 'client', ['sh', '-c', talk], { timeoutMs: 240_000 });
   expect(Number(stdout)).toBe(20_000_000 + `seen ${await ip('client')}\n`.length);
 });
 
 test('a service has its backend on the other node, which sees the client', async () => {
   const service = await cluster.get({ resource: 'services', namespace: NAMESPACE, name: 'server' });
   const { clusterIP = '' } = (service?.['spec'] ?? {}) as { clusterIP?: string };
-  expect(await ask('client', clusterIP, 80)).toBe(`seen ${await ip('client')}\nhello\n`);
+  const heard = `seen ${await ip('client')}\nhello\n`;
+  await eventually('the service answers', async () => (await ask('client', clusterIP, 80)) === heard);
   expect(await ask('stranger', clusterIP, 80)).toBe('');
 });
 
@@ -173,13 +177,13 @@ test('a process of a node reaches pods of the other as that node, if policy says
     (
       await cluster.nodeExec(
         'node-1',
-        ['sh', '-c', `echo hello | socat -t2 - TCP:${await ip('server')}:${TCP},connect-timeout=2`],
+        ['sh', '-c', `echo hello | socat -t15 - TCP:${await ip('server')}:${TCP},connect-timeout=2`],
         { timeoutMs: 20_000 },
       )
     ).stdout;
   const before = await dropped('node-2', 'policy-ingress');
   expect(await line()).toBe('');
-  expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
+  await expect.poll(async () => await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
   await cluster.patch(
     { resource: 'pods', namespace: NAMESPACE, name: 'server' },
     { metadata: { labels: { app: 'open' } } },
@@ -195,8 +199,8 @@ test('a process of a node reaches pods of the other as that node, if policy says
 
 describe('a client outside who comes to a node for a pod of the other', () => {
   const world = async (from: string, node: string, port: number, talk = 'echo hello') => {
-    const line = `${talk} | socat -t2 - TCP:${cluster.node(node).ip}:${port},bind=${from},connect-timeout=2`;
-    return (await cluster.worldExec(['sh', '-c', line], { timeoutMs: 60_000 })).stdout;
+    const line = `${talk} | socat -t15 - TCP:${cluster.node(node).ip}:${port},bind=${from},connect-timeout=2`;
+    return (await cluster.worldExec(['sh', '-c', line], { timeoutMs: 240_000 })).stdout;
   };
   const hello = `seen ${OUTSIDER}\nhello\n`;
 
@@ -215,17 +219,20 @@ spec:
   });
 
   test('is known there by his own address, to policy and to the pod', async () => {
-    for (const node of ['node-1', 'node-2']) expect(await world(OUTSIDER, node, CLUSTER)).toBe(hello);
+    for (const node of ['node-1', 'node-2'])
+      await eventually(`${node} serves it`, async () => (await world(OUTSIDER, node, CLUSTER)) === hello);
     const before = await dropped('node-2', 'policy-ingress');
     expect(await world(STRANGER, 'node-1', CLUSTER)).toBe('');
-    expect(await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
+    await expect.poll(async () => await dropped('node-2', 'policy-ingress')).toBeGreaterThan(before);
     const port = { target: `${cluster.node('node-1').ip}:${CLUSTER}`, bind: OUTSIDER };
     const line = `echo hello | socat -t2 - UDP:${port.target},bind=${port.bind}`;
-    expect((await cluster.worldExec(['sh', '-c', line], { timeoutMs: 20_000 })).stdout).toBe('hello\n');
+    await eventually('a datagram is answered', async () => {
+      return (await cluster.worldExec(['sh', '-c', line], { timeoutMs: 20_000 })).stdout === 'hello\n';
+    });
   });
 
   test('where only a pod of the node may serve, reaches none elsewhere', async () => {
-    expect(await world(OUTSIDER, 'node-2', LOCAL)).toBe(hello);
+    await eventually('its own node serves it', async () => (await world(OUTSIDER, 'node-2', LOCAL)) === hello);
     expect(await world(OUTSIDER, 'node-1', LOCAL)).toBe('');
   });
 
@@ -319,7 +326,7 @@ spec: { podCIDR: ${range}, podCIDRs: [${range}] }
   );
   const told = async () => (await agent('node-1').status()).checks.find(({ name }) => name === 'ranges');
   await expect.poll(told).toMatchObject({ ok: false, detail: expect.stringContaining('node-9') });
-  const own = `echo hello | socat -t2 - TCP:${to}:${TCP},connect-timeout=2`;
+  const own = `echo hello | socat -t15 - TCP:${to}:${TCP},connect-timeout=2`;
   const { stdout } = await cluster.nodeExec('node-2', ['sh', '-c', own], { timeoutMs: 20_000 });
   expect(stdout, 'on its own node it is known').toContain('hello');
   await eventually('the object says so', async () =>
@@ -347,7 +354,7 @@ test('a node whose address is changed under it says so, is believed by nobody, a
     await cluster.nodeExec('node-2', speak, { timeoutMs: 20_000 });
     return (await dropped('node-1', 'unknown-node')) > before && (await ask('client', to)) === '';
   });
-  const own = ['sh', '-c', `echo hello | socat -t2 - TCP:${to}:${TCP},connect-timeout=2`];
+  const own = ['sh', '-c', `echo hello | socat -t15 - TCP:${to}:${TCP},connect-timeout=2`];
   expect((await cluster.nodeExec('node-2', own, { timeoutMs: 20_000 })).stdout, 'its own pod').toContain('hello');
   await eventually('the object says so', async () =>
     (await cluster.list('events', 'default')).some(

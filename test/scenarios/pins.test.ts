@@ -20,7 +20,7 @@ describe('an agent whose pins are removed', () => {
   const holds = async (): Promise<void> => {
     await eventually('allowed passes', () => lab.ping(frontend, backend.ip));
     expect(await lab.ping(other, backend.ip)).toBe(false);
-    expect(await lab.ping(backend, '172.18.0.1')).toBe(true);
+    await lab.reaches(backend, '172.18.0.1');
   };
   const problems = async (): Promise<Finding[]> =>
     (await lab.admin().doctor()).findings.filter(({ check, severity }) => check === 'datapath' && severity !== 'ok');
@@ -56,7 +56,7 @@ describe('an agent whose pins are removed', () => {
     const late = await lab.addPod('late', { app: 'frontend' });
     await eventually('a new pod is served', () => lab.ping(late, backend.ip));
     await lab.removePod(late);
-    expect(await problems()).toEqual([]);
+    await expect.poll(problems).toEqual([]);
   });
 
   it.each([
@@ -64,9 +64,12 @@ describe('an agent whose pins are removed', () => {
     ['the maps', () => `${lab.pinDir}/maps`],
     ['the links', () => `${lab.pinDir}/links`],
   ])('does not let go of a pod when %s are removed while it runs', async (_, path) => {
+    const repairs = async () => await lab.metric('membrane_datapath_repairs_total');
+    const before = await repairs();
     rmSync(path(), { recursive: true });
     expect(await lab.ping(other, backend.ip)).toBe(false);
-    expect(await problems()).not.toEqual([]);
+    // It may have put them back before anybody asks.
+    await eventually('it is found', async () => (await problems()).length > 0 || (await repairs()) > before);
     await eventually('they are put back', async () => (await problems()).length === 0);
     await lab.stopAgent('SIGKILL');
     await holds();

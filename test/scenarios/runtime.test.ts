@@ -30,8 +30,8 @@ describe('a container runtime', () => {
     lab.pods.delete(pod.netns);
     await lab.startAgent({ identity: { namespaceShare: 0.01 } });
     await lab.deletePodObject('deleted');
-    expect(await ids()).toEqual([]);
-    expect(left(pod.containerId)).toBe(false);
+    await expect.poll(ids).toEqual([]);
+    await eventually('it is not asked for any more', () => !left(pod.containerId));
   });
 
   it('is not held up by an agent that is stopped, and what it gave up does not come back', async () => {
@@ -72,7 +72,7 @@ describe('a container runtime', () => {
     expect(code).toBe(0);
     pod.ip = (answer as { ips: { address: string }[] }).ips[0]?.address.split('/')[0] ?? '';
     const client = await lab.addPod('client', { app: 'client' });
-    expect(await lab.ping(client, pod.ip)).toBe(true);
+    await lab.reaches(client, pod.ip);
     await lab.apply(
       POLICIES,
       networkPolicy('static', { podSelector: { matchLabels: { app: 'static' } }, ingress: [] }),
@@ -97,7 +97,7 @@ describe('a container runtime', () => {
     await eventually('its last label counts', async () => (await ready())?.labels.includes('k8s:app=v40') === true);
     const numbers = (await lab.admin().identities()).filter(({ kind }) => kind === 'cluster');
     expect(numbers.length).toBeLessThanOrEqual(6);
-    expect((await ready())?.state).toBe('ready');
+    await expect.poll(async () => (await ready())?.state).toBe('ready');
     await lab.removePod(restless);
   });
 
@@ -110,8 +110,11 @@ describe('a container runtime', () => {
     const seventh = await lab.addPod('seventh', { app: 'seventh' });
     const state = async () => (await lab.admin().endpoints()).find(({ pod }) => pod === 'seventh')?.state;
     expect(await state()).not.toBe('ready');
-    const failing = (await lab.admin().status()).checks.filter(({ ok }) => !ok);
-    expect(failing.map(({ name, detail }) => `${name}: ${detail}`).join()).toContain('identities: pod default/seventh');
+    const failing = async () => (await lab.admin().status()).checks.filter(({ ok }) => !ok);
+    await expect
+      .poll(async () => (await failing()).map(({ name, detail }) => `${name}: ${detail}`).join())
+      .toContain('identities: pod default/seventh');
+    expect(await state()).not.toBe('ready');
     await eventually('an event says it', async () => {
       const { items } = await lab.request('GET', '/api/v1/namespaces/default/events');
       return (items as { reason: string }[]).some(({ reason }) => reason === 'NoIdentity');

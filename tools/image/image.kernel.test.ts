@@ -165,7 +165,7 @@ describe.skipIf(lacking !== undefined)(`under containerd${lacking === undefined 
 
   it('serves pods, by the plugin that its init container put there', async () => {
     const [web, client] = [await lab.addPod('web', { labels: { app: 'web' } }), await lab.addPod('client')];
-    expect(await lab.ask(client, web.ip)).toBe('web');
+    await expect.poll(async () => await lab.ask(client, web.ip)).toBe('web');
     const policy = networkPolicy('web', { podSelector: { matchLabels: { app: 'web' } }, ingress: [] });
     lab.api.store.create('networkpolicies', policy as never, { namespace: 'default' });
     await eventually('the policy is in force', async () => await lab.isSilent(client, web.ip));
@@ -173,12 +173,14 @@ describe.skipIf(lacking !== undefined)(`under containerd${lacking === undefined 
     // A restart of its container: what it pinned is the node's.
     await agent.stopContainer();
     expect(await lab.isSilent(client, web.ip)).toBe(true);
-    expect(await lab.ask(web, client.ip)).toBe('client');
+    await expect.poll(async () => await lab.ask(web, client.ip)).toBe('client');
     await agent.startContainer();
     await eventually('it is ready again', async () => await agent.isReady());
     expect(await lab.isSilent(client, web.ip)).toBe(true);
     for (const pod of [web, client]) await lab.removePod(pod);
-    expect((await agent.exec('membrane', 'endpoint', 'list', '-o', 'json')).stdout.trim()).toBe('[]');
+    await expect
+      .poll(async () => (await agent.exec('membrane', 'endpoint', 'list', '-o', 'json')).stdout.trim())
+      .toBe('[]');
   });
 
   it('leaves the node as it was, by the command of INSTALL', async () => {

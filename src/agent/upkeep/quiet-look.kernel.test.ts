@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Signal, silentLogger, systemClock } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
@@ -175,6 +176,7 @@ async function callsOf(action: () => Promise<void>): Promise<Record<string, numb
   await ended;
   const lines = readFileSync(file, 'utf8').split('\n');
   const at = (path: string): number => lines.findIndex((line) => line.includes(path));
+  expect(at(FROM)).toBeGreaterThanOrEqual(0);
   expect(at(TO)).toBeGreaterThan(at(FROM));
   const calls = lines.slice(at(FROM) + 1, at(TO)).flatMap((line) => /^\d+ +(\w+)\(/.exec(line)?.[1] ?? []);
   return Object.fromEntries(
@@ -183,6 +185,16 @@ async function callsOf(action: () => Promise<void>): Promise<Record<string, numb
       ([name, all]) => [name, all.length],
     ),
   );
+}
+
+/** What it takes twice in a row: another thread of this process may ask for something of its own meanwhile. */
+async function steadyCallsOf(action: () => Promise<void>): Promise<Record<string, number>> {
+  let before = await callsOf(action);
+  for (;;) {
+    const now = await callsOf(action);
+    if (isDeepStrictEqual(now, before)) return now;
+    before = now;
+  }
 }
 
 /** When what was just done has been looked at, and is long enough ago. */
@@ -196,7 +208,7 @@ it('asks for the two programs of each pod, and for nothing else that grows with 
   for (const first of [1, 1 + PODS]) {
     for (let id = first; id < first + PODS; id += 1) await addPod(id);
     await quiet();
-    counted.push(await callsOf(look));
+    counted.push(await steadyCallsOf(look));
   }
   const [few = {}, many = {}] = counted;
   expect(few['bpf']).toBeGreaterThanOrEqual(2 * PODS);

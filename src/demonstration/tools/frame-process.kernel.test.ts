@@ -26,6 +26,8 @@ describe('membrane-frame', () => {
       'link set eth0 up',
       // The other end changes its address for a while, which must not be learned.
       `neigh replace ${to} lladdr 02:00:00:00:09:02 dev eth0 nud permanent`,
+      // Nobody is there, and that is not found out while somebody waits.
+      'neigh replace 10.9.9.77 lladdr 02:00:00:00:09:77 dev eth0 nud permanent',
     ]);
     await ipBatch(RIGHT, [`addr add ${to}/24 dev eth0`, 'link set eth0 up']);
   });
@@ -39,7 +41,8 @@ describe('membrane-frame', () => {
     const counter = await startCount(right, { devices: ['eth0'], patterns: { a, b, never: newMarker() } });
     const local = await startCount(right, { local: true, patterns: { a } });
     expect(await sendFrames(left, [frame(a), frame(b)], { count: 300 })).toMatchObject({ sent: 600, failed: 0 });
-    expect((await counter.report()).matches).toEqual({ a: 300, b: 300, never: 0 });
+    await expect.poll(async () => (await counter.report()).matches).toEqual({ a: 300, b: 300, never: 0 });
+    await expect.poll(async () => (await local.report()).matches).toEqual({ a: 300 });
     expect(await counter.stop()).toMatchObject({ lost: 0, matches: { a: 300, b: 300, never: 0 } });
     expect((await local.stop()).matches).toEqual({ a: 300 });
   });
@@ -100,7 +103,8 @@ describe('membrane-frame', () => {
     const client = startConnect(left, { to, port: 8081, rate: 100 });
     let report = await client.report();
     while (report.acked < 100) report = await client.report();
-    expect(report.retransmits).toBe(report.duplicates);
+    // A busy machine sends some twice; that such a one had arrived is told a little later.
+    while (report.retransmits !== report.duplicates) report = await client.report();
     const { acked, retransmits: before } = report;
     // Frames for another address are lost on arrival; a device that is down would hold the sender back instead.
     await run(['ip', '-n', RIGHT, 'link', 'set', 'eth0', 'address', '02:00:00:00:09:99']);

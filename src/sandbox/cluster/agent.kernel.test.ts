@@ -25,7 +25,7 @@ async function reaches(namespace: string, name: string, ip: string, port: number
   const { stdout } = await cluster.exec(namespace, name, [
     'sh',
     '-c',
-    'echo x | socat -T1 - "TCP:$1:$2,connect-timeout=1"',
+    'echo x | socat -t15 -T15 - "TCP:$1:$2,connect-timeout=1"',
     'sh',
     ip,
     String(port),
@@ -45,7 +45,7 @@ function pod(name: string, role: string): string {
 describe('two tenants', () => {
   it('only the frontend of a tenant reaches its backend, on the allowed port', async () => {
     const backend = await ipOf('tenant-a', 'backend');
-    expect(await reaches('tenant-a', 'frontend', backend, 8080)).toBe(true);
+    await expect.poll(() => reaches('tenant-a', 'frontend', backend, 8080)).toBe(true);
     expect(await reaches('tenant-a', 'frontend', backend, 9090)).toBe(false);
     expect(await reaches('tenant-a', 'other', backend, 8080)).toBe(false);
     expect(await reaches('tenant-b', 'frontend', backend, 8080)).toBe(false);
@@ -63,7 +63,7 @@ describe('two tenants', () => {
     await cluster.apply(pod('frontend', 'frontend'));
     await cluster.waitReady({ pods: ['tenant-a/frontend'] });
     expect(await ipOf('tenant-a', 'frontend')).not.toBe(address);
-    expect(await reaches('tenant-a', 'frontend', backend, 8080)).toBe(true);
+    await expect.poll(() => reaches('tenant-a', 'frontend', backend, 8080)).toBe(true);
   });
 
   it('follows a relabel', async () => {
@@ -79,7 +79,7 @@ describe('two tenants', () => {
     const backend = await ipOf('tenant-a', 'backend');
     await cluster.killAgent('node-1');
     expect(await cluster.agentPid('node-1')).toBeUndefined();
-    expect(await reaches('tenant-a', 'frontend', backend, 8080)).toBe(true);
+    await expect.poll(() => reaches('tenant-a', 'frontend', backend, 8080)).toBe(true);
     expect(await reaches('tenant-a', 'other', backend, 8080)).toBe(false);
     await cluster.apply(pod('later', 'frontend'));
     await expect(cluster.waitReady({ pods: ['tenant-a/later'], timeoutMs: 1_000 })).rejects.toThrowError(
@@ -87,7 +87,7 @@ describe('two tenants', () => {
     );
     await cluster.startAgent('node-1');
     await cluster.waitReady({ pods: ['tenant-a/later'] });
-    expect(await reaches('tenant-a', 'later', backend, 8080)).toBe(true);
+    await expect.poll(() => reaches('tenant-a', 'later', backend, 8080)).toBe(true);
     expect(await reaches('tenant-a', 'other', backend, 8080)).toBe(false);
   });
 

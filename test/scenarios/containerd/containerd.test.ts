@@ -60,13 +60,14 @@ describe.skipIf(lacking !== undefined)(
         lab.addPod('friend', { labels: { app: 'friend' } }),
         lab.addPod('stranger', { labels: { app: 'stranger' } }),
       ]);
-      const known = await lab.admin().endpoints();
       for (const { name, ip } of [web, friend, stranger]) {
         expect(ip).toMatch(/^10\.244\.1\.\d+$/);
-        expect(known.find(({ pod }) => pod === name)).toMatchObject({ addresses: [ip], state: 'ready' });
+        await expect
+          .poll(async () => (await lab.admin().endpoints()).find(({ pod }) => pod === name))
+          .toMatchObject({ addresses: [ip], state: 'ready' });
       }
-      expect(await lab.ask(friend, web.ip)).toBe('web');
-      expect(await lab.ask(stranger, web.ip)).toBe('web');
+      for (const pod of [friend, stranger])
+        await eventually(`${pod.name} is answered`, async () => (await lab.ask(pod, web.ip)) === 'web');
     });
 
     it('lets pods say what their policies admit, and nothing else', async () => {
@@ -75,8 +76,8 @@ describe.skipIf(lacking !== undefined)(
         ingress: [{ from: [{ podSelector: { matchLabels: { app: 'friend' } } }] }],
       });
       await eventually('the stranger is shut out', async () => await lab.isSilent(stranger, web.ip));
-      expect(await lab.ask(friend, web.ip)).toBe('web');
-      expect(await lab.ask(stranger, friend.ip)).toBe('friend');
+      await expect.poll(async () => await lab.ask(friend, web.ip)).toBe('web');
+      await expect.poll(async () => await lab.ask(stranger, friend.ip)).toBe('friend');
     });
 
     it('reaches the pod’s port by that of the node, if its policy admits it', async () => {
@@ -101,15 +102,15 @@ describe.skipIf(lacking !== undefined)(
       const going = await lab.addPod('going');
       const late = lab.createPod('late');
       await lab.stopAgent('SIGKILL');
-      expect(await lab.ask(friend, web.ip)).toBe('web');
+      await expect.poll(async () => await lab.ask(friend, web.ip)).toBe('web');
       expect(await lab.isSilent(stranger, web.ip)).toBe(true);
       expect(await refused(late)).toContain('agent');
       await lab.removePod(going);
       await lab.startAgent();
-      expect(await lab.endpoints()).toEqual(['friend', 'stranger', 'web']);
+      await expect.poll(async () => await lab.endpoints()).toEqual(['friend', 'stranger', 'web']);
       await lab.startPod(late);
       expect(await lab.isSilent(late, web.ip)).toBe(true);
-      expect(await lab.ask(friend, web.ip)).toBe('web');
+      await expect.poll(async () => await lab.ask(friend, web.ip)).toBe('web');
       await lab.removePod(late);
     });
 

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { listAt, numberAt, stringAt } from '../../../src/sandbox/apiserver/index.ts';
 import { eventually } from '../services/eventually.ts';
@@ -12,6 +11,8 @@ const DEPLOYMENT = { resource: 'deployments', namespace: NAMESPACE, name: 'web' 
 const WANTED = 2;
 /** Made once the update is over; pods have the machine's file system. */
 const OVER = '/tmp/mbr-rolled-out';
+/** Made once it has been answered. */
+const BEGUN = '/tmp/mbr-rolling-out';
 
 const lab = useLab();
 
@@ -33,7 +34,9 @@ it('a deployment serves behind its service, only to whom its policy names, and a
   await lab.cluster.waitReady();
   const service = await lab.cluster.get({ resource: 'services', namespace: NAMESPACE, name: 'web' });
   const clusterIP = stringAt(service, 'spec', 'clusterIP') ?? '';
-  const ask = `timeout 5 socat -u TCP:${clusterIP}:80,connect-timeout=4 - || echo failed`;
+  const askFor = (seconds: number) =>
+    `timeout ${seconds + 1} socat -u TCP:${clusterIP}:80,connect-timeout=${seconds} - || echo failed`;
+  const ask = askFor(4);
   const asked = async (pod: string, script: string): Promise<string[]> => {
     const { stdout } = await lab.cluster.exec(NAMESPACE, pod, ['sh', '-c', script], { timeoutMs: 200_000 });
     return stdout.trim().split('\n');
@@ -43,9 +46,11 @@ it('a deployment serves behind its service, only to whom its policy names, and a
   const before = (await lab.cluster.list('pods', NAMESPACE)).map((pod) => pod.metadata.name);
 
   // It asks until somebody says that the update is over, and twenty times more.
-  const loop = `n=20; while [ $n -gt 0 ]; do ${ask}; sleep 0.05; [ -e ${OVER} ] && n=$((n-1)); done`;
+  const loop = `n=20; while [ $n -gt 0 ]; do ${askFor(40)}; touch ${BEGUN}; sleep 0.05; [ -e ${OVER} ] && n=$((n-1)); done`;
   const asking = asked('client', loop);
-  await sleep(500);
+  await eventually('it has been answered', async () => {
+    return (await asked('client', `[ -e ${BEGUN} ] && echo yes`)).join() === 'yes';
+  });
   const env = [{ name: 'VERSION', value: 'two' }];
   lab.cluster.store.patch('deployments', DEPLOYMENT, {
     type: 'strategic',
@@ -58,7 +63,7 @@ it('a deployment serves behind its service, only to whom its policy names, and a
   );
   await lab.cluster.exec(NAMESPACE, 'client', ['touch', OVER]);
   const answers = await asking;
-  await lab.cluster.exec(NAMESPACE, 'client', ['rm', OVER]);
+  await lab.cluster.exec(NAMESPACE, 'client', ['rm', OVER, BEGUN]);
   expect(new Set(answers)).toEqual(new Set(['version one', 'version two']));
   expect(new Set(answers.slice(-20))).toEqual(new Set(['version two']));
   expect(await asked('stranger', ask)).toEqual(['failed']);

@@ -60,7 +60,7 @@ it('has visitors, who find it by its name', async () => {
 it('lets nobody talk to anybody else', async () => {
   const ask = (from: string, url: string): Promise<string> =>
     kubectl('exec', '-n', 'shop', `deploy/${from}`, '--', 'sh', '-c', `curl -s --max-time 3 ${url} || echo failed`);
-  expect(await ask('cart', 'http://store/get?key=x')).toBe('{}');
+  await expect.poll(async () => await ask('cart', 'http://store/get?key=x')).toBe('{}');
   expect((await ask('ads', 'http://store/get?key=x')).trim()).toBe('failed');
   expect((await ask('visitors', 'http://payment/healthz')).trim()).toBe('failed');
 });
@@ -90,9 +90,16 @@ async function goThrough(text: string): Promise<number> {
     .toArray();
   const { PATH = '' } = process.env;
   const env = { PATH, HOME: tmpdir(), KUBECONFIG: lab.cluster.kubeconfigPath };
-  for (const command of commands) {
+  const run = async (command: string): Promise<string> => {
     const { code, stdout, stderr } = await attempt(['sh', '-c', command], { env, timeoutMs: 400_000 });
-    expect(`${command}: exit ${code} ${stdout}${stderr}`).toMatch(/# fails.*: exit [1-9]|^(?!.*# fails).*: exit 0/);
+    return `${command}: exit ${code} ${stdout}${stderr}`;
+  };
+  for (const command of commands) {
+    const asWritten = /# fails.*: exit [1-9]|^(?!.*# fails).*: exit 0/;
+    // On a busy machine a change is in force after more than the second that a reader waits: who only looks, looks again.
+    const looks = /^kubectl .*\bexec\b|^\.\/membrane /.test(command);
+    if (looks) await expect.poll(async () => await run(command), { timeout: 120_000 }).toMatch(asWritten);
+    else expect(await run(command)).toMatch(asWritten);
   }
   return commands.length;
 }

@@ -14,6 +14,7 @@ function kubectl(argv: readonly string[], input = ''): Promise<CommandResult> {
   return attempt(['kubectl', ...argv], {
     input,
     env: { PATH, HOME: tmpdir(), KUBECONFIG: lab.cluster.kubeconfigPath },
+    timeoutMs: 400_000,
   });
 }
 
@@ -104,24 +105,27 @@ describe('the environment of a container', () => {
       resources: { limits: { cpu: '250m' } },
     });
     await ready('env');
-    const said = await succeeds('logs', 'env');
+    // It is ready once it runs, whatever it has said by then.
+    await expect.poll(async () => await succeeds('logs', 'env')).toContain('MY_DB_PORT_5432_TCP=');
     const host = await succeeds('get', 'service', 'my-db', '-o', 'jsonpath={.spec.clusterIP}');
     const ip = await succeeds('get', 'pod', 'env', '-o', 'jsonpath={.status.podIP}');
-    const lines = said.trim().split('\n');
-    expect(lines).toEqual(
-      expect.arrayContaining([
-        'hello blue $(IP)',
-        'PASSWORD=open sesame',
-        `URL=pg://user:open sesame@${host}`,
-        'NAME=env',
-        `IP=${ip}`,
-        'CPU=250',
-        'CFG_COLOR=blue',
-        'CFG_SIZE=large',
-        `MY_DB_PORT_5432_TCP=tcp://${host}:5432`,
-      ]),
-    );
-    expect(lines.filter((line) => line.startsWith('NONE='))).toEqual([]);
+    const lines = async () => (await succeeds('logs', 'env')).trim().split('\n');
+    await expect
+      .poll(lines)
+      .toEqual(
+        expect.arrayContaining([
+          'hello blue $(IP)',
+          'PASSWORD=open sesame',
+          `URL=pg://user:open sesame@${host}`,
+          'NAME=env',
+          `IP=${ip}`,
+          'CPU=250',
+          'CFG_COLOR=blue',
+          'CFG_SIZE=large',
+          `MY_DB_PORT_5432_TCP=tcp://${host}:5432`,
+        ]),
+      );
+    expect((await lines()).filter((line) => line.startsWith('NONE='))).toEqual([]);
   });
 
   it('is waited for while something is missing', async () => {
@@ -247,7 +251,9 @@ describe('the volumes of a pod', () => {
     await pod('never', mount, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] });
     expect(await eventOf('never', 'FailedMount')).toContain('does not serve volumes of the kind persistentVolumeClaim');
     const why = `jsonpath={.status.phase} {.status.conditions[?(@.type=="PodReadyToStartContainers")].message}`;
-    expect(await succeeds('get', 'pod', 'never', '-o', why)).toMatch(/^Pending volume "v": the sandbox does not serve/);
+    await expect
+      .poll(async () => await succeeds('get', 'pod', 'never', '-o', why))
+      .toMatch(/^Pending volume "v": the sandbox does not serve/);
   });
 });
 

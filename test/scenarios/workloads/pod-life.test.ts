@@ -154,7 +154,7 @@ describe('kubectl attach', () => {
       shell.type('exit 9\n');
       expect(await shell.ended()).toBe(9);
       expect(shell.shown).toContain(`pod "${pod}" deleted`);
-      expect((await kubectl('get', 'pod', pod)).out).toContain(`pods "${pod}" not found`);
+      await expect.poll(async () => (await kubectl('get', 'pod', pod)).out).toContain(`pods "${pod}" not found`);
     },
   );
 
@@ -214,9 +214,8 @@ describe('kubectl attach', () => {
     // The processes of that container, the loopback and the host name of the pod.
     shell.type('ps -e -o args | grep -c "^soc[a]t.*8081"; nc 127.0.0.1 8080 < /dev/null; hostname\n');
     await shell.shows(/1\r\none\r\nweb\r\n/);
-    expect(await succeeds('get', 'pod', 'web', '-o', 'jsonpath={.status.ephemeralContainerStatuses[0].state}')).toMatch(
-      /"running"/,
-    );
+    const state = 'jsonpath={.status.ephemeralContainerStatuses[0].state}';
+    await expect.poll(async () => await succeeds('get', 'pod', 'web', '-o', state)).toMatch(/"running"/);
     expect(await succeeds('exec', 'web', '-c', 'spy', '--', 'echo', 'also by exec')).toBe('also by exec\n');
     shell.type('exit 4\n');
     await shell.ended();
@@ -256,7 +255,7 @@ describe('kubectl port-forward', () => {
 describe('kubectl logs', () => {
   it('gives what is asked for: since when, with times, how much, of the run before', async () => {
     const again = 'if [ -e /kept/ran ]; then echo again; sleep 100000; fi; touch /kept/ran';
-    const script = `${again}; echo run; echo error >&2; sleep 4; echo late; exit 3`;
+    const script = `${again}; echo run; echo error >&2; until [ -e /kept/on ]; do sleep 0.1; done; echo late; exit 3`;
     const volumeMounts = [{ name: 'kept', mountPath: '/kept' }];
     const containers = [{ name: 'c', image: 'sandbox/none', command: ['sh', '-c', script], volumeMounts }];
     const spec = { containers, volumes: [{ name: 'kept', emptyDir: {} }] };
@@ -268,7 +267,11 @@ describe('kubectl logs', () => {
       'previous terminated container "c" in pod "talker" not found',
     );
     // It follows to the end of the run.
-    expect(await succeeds('logs', '-f', 'talker')).toMatch(/^run\nerror\nlate\n/);
+    const following = terminal('logs', '-f', 'talker');
+    await following.shows(/^run\r\nerror\r\n/);
+    await succeeds('exec', 'talker', '--', 'touch', '/kept/on');
+    await following.shows(/^run\r\nerror\r\nlate\r\n/);
+    expect(await following.ended()).toBe(0);
     await eventually('it has run twice', async () => (await kubectl('logs', 'talker', '--previous')).code === 0);
     expect(await succeeds('logs', 'talker', '--previous', '--tail=1')).toBe('late\n');
     const timed = await succeeds('logs', 'talker', '--previous', '--timestamps');
@@ -392,6 +395,7 @@ describe('a container', () => {
     const main = {
       name: 'main',
       ...lives('main'),
+      readinessProbe: up,
       lifecycle: { postStart: hook('postStart'), preStop: hook('preStop') },
     };
     await start('ordered', [main], {
