@@ -66,7 +66,7 @@ it('a rolling restart under load loses no request, through ClusterIP and NodePor
 
 it('costs UDP clients that keep their socket no answer', async () => {
   const scene = await lab.scene();
-  const orderly = { ...ORDERLY, serves: ['tcp:8080', 'udp:8080'] };
+  const orderly = { ...ORDERLY, serves: ['udp:8080', 'tcp:8080'] };
   const names = (round: number): string[] => Array.from({ length: 2 }, (_, i) => `dns-${round}-${i}`);
   const [{ clusterIP, nodePort }] = await Promise.all([
     scene.service('dns', { type: 'NodePort', ports: [{ port: 53, targetPort: 8080, protocol: 'UDP' }] }),
