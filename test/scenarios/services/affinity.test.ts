@@ -88,8 +88,8 @@ describe('session affinity by ClientIP', () => {
     for (const place of ['client', 'node']) {
       const target = `${service.clusterIP}:80`;
       const seen = new Set<string>();
-      // One client of three backends stays by chance: ten times in a row it does not.
-      for (let round = 0; round < 10 && seen.size < 2; round += 1) {
+      // One client of three backends stays by chance: twenty times in a row it does not.
+      for (let round = 0; round < 20 && seen.size < 2; round += 1) {
         const { names } = await scene.curl(place, target, { count: 20 });
         expect(distinct(names)).toHaveLength(1);
         for (const name of names) seen.add(name);

@@ -4,7 +4,7 @@ import { run } from '../../../src/sandbox/machine/command.ts';
 import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { useLab } from './lab.ts';
 import { type Load, load, repeatedSyns, sum } from './load.ts';
-import { REFUSED, type Scene } from './scene.ts';
+import type { Scene } from './scene.ts';
 import { nameIn } from './talker.ts';
 
 const lab = useLab();
@@ -79,7 +79,8 @@ it(
     const [repeated, repeatedToPod] = await Promise.all(['client', 'control'].map((name) => repeatedSyns(scene, name)));
     rows.push(`SYNs repeated ${repeated}, to the pod ${repeatedToPod}`);
     console.info(`${RESTARTS} restarts, ${await changing} changes in ${seconds} s: ${rows.join('; ')}`);
-    for (const { requests } of [service, changed, pod]) expect(requests).toBeGreaterThan(200 * seconds);
+    // However busy the machine is: enough that some are under way whenever an agent dies.
+    for (const { requests } of [service, changed, pod]) expect(requests).toBeGreaterThan(10 * seconds);
     expect(service.failed, service.says).toBeLessThanOrEqual(pod.failed);
     expect(changed.failed, changed.says).toBeLessThanOrEqual(pod.failed);
     expect(repeated).toBeLessThanOrEqual(repeatedToPod ?? 0);
@@ -121,7 +122,7 @@ it('what changed while there was no agent is put right by the next', async () =>
   for (const place of ['client', 'node']) await scene.answeredBy(place, `${web.clusterIP}:80`, ['b']);
   await scene.answeredBy('world', `${lab.node.ip}:${web.nodePort}`, ['b']);
   expect(await tcp.next()).toBe('error ECONNABORTED');
-  expect(await scene.unanswered('client', `${lab.node.ip}:${nodePort}`)).toBe(REFUSED);
+  await scene.refused('client', `${lab.node.ip}:${nodePort}`);
   await scene.unanswered('client', `${gone.clusterIP}:80`);
   await scene.unanswered('client', `${lab.node.ip}:${moved.nodePort}`);
   expect((await scene.view('moved'))?.frontends.map(({ port }) => port).toSorted()).toEqual([32_100, 80]);

@@ -137,7 +137,8 @@ describe('slices that claim what is not theirs', () => {
     await mine.slice('good-1', 'good', [{ addresses: [thief] }], [{ port: 8080 }]);
     await mine.service('marker', { ports: PORTS });
     await eventually('all was heard', async () => (await mine.view('marker'))?.state === 'applied');
-    expect(await lab.mapRows('backends')).toBe(before);
+    // Rows of other tests may still have gone meanwhile.
+    expect(await lab.mapRows('backends')).toBeLessThanOrEqual(before);
     await others.answeredBy('client', target, ['a', 'b']);
     // A service that comes later takes the slice that waited for it.
     const late = await mine.service('nobody', { selector: null, ports: PORTS });

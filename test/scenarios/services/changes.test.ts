@@ -30,6 +30,9 @@ async function everybodyGets(scene: Scene, target: string, places: readonly Plac
   await Promise.all(places.map((place) => scene.answeredBy(place, target, ['a'])));
 }
 
+/** The API server's own rows: one address, one port, one backend. */
+const OWN = { services: 1, slots: 1, backends: 1 };
+
 const INSIDE = ['client', 'node'] as const;
 const ALL = ['client', 'node', 'world'] as const;
 
@@ -53,7 +56,6 @@ describe('the type of a service', () => {
 
   it.each(['ClusterIP', 'NodePort'])('ExternalName -> %s -> ExternalName', async (type) => {
     const scene = await lab.scene();
-    const before = await lab.mapRows('services');
     const external = { type: 'ExternalName', externalName: 'elsewhere.test' };
     const first = await webWith(scene, { ...external, ports: [] });
     expect(first.clusterIP).toBe('');
@@ -67,7 +69,7 @@ describe('the type of a service', () => {
     for (const [target, places] of targets) await everybodyGets(scene, target, places);
     expect(await scene.patch('web', external)).toMatchObject({ clusterIP: '' });
     for (const [target, places] of targets) await nobodyGets(scene, target, places);
-    await eventually('nothing of it is in the kernel', async () => (await lab.mapRows('services')) === before);
+    await eventually('nothing of it is in the kernel', async () => (await lab.mapRows('services')) === OWN.services);
   });
 });
 
@@ -115,9 +117,7 @@ describe('deletion', () => {
       );
       return { services, slots, backends };
     };
-    // The API server's own: one address, one port, one backend.
-    const own = { services: 1, slots: 1, backends: 1 };
-    const isEmpty = async () => isDeepStrictEqual(await rows(), own);
+    const isEmpty = async () => isDeepStrictEqual(await rows(), OWN);
     await eventually('what other tests made is gone', isEmpty);
     const ports = [80, 81, 82].map((port) => ({ name: `p-${port}`, port, targetPort: 8080 }));
     const { clusterIP, nodePort } = await webWith(scene, { type: 'NodePort', ports });
@@ -234,6 +234,6 @@ describe('readiness', () => {
     );
     await scene.answeredBy('client', `${clusterIP}:80`, ['a']);
     await scene.patch('web', { publishNotReadyAddresses: false });
-    expect(await scene.unanswered('client', `${clusterIP}:80`)).toBe(REFUSED);
+    await scene.refused('client', `${clusterIP}:80`);
   });
 });

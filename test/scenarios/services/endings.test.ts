@@ -3,8 +3,8 @@ import { run } from '../../../src/sandbox/machine/command.ts';
 import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
-import { distinct, REFUSED, type Scene } from './scene.ts';
-import { nameIn } from './talker.ts';
+import { distinct, type Scene } from './scene.ts';
+import { nameIn, type Talker } from './talker.ts';
 
 const lab = useLab();
 const PORTS = [{ port: 80, targetPort: 8080 }];
@@ -104,8 +104,14 @@ describe('TCP connections', () => {
       scene.pods(['a', 'b'], 'web'),
     ]);
     await scene.served('web', 2);
-    const talkers = await Promise.all(Array.from({ length: 8 }, () => scene.talker('client', 'tcp', clusterIP, 80)));
-    const names = await Promise.all(talkers.map(async (talker) => nameIn(await talker.ask())));
+    const talkers: Talker[] = [];
+    const names: string[] = [];
+    // Who answers is chance: until both have somebody.
+    while (distinct(names).length < 2 && names.length < 64) {
+      const talker = await scene.talker('client', 'tcp', clusterIP, 80);
+      talkers.push(talker);
+      names.push(nameIn(await talker.ask()));
+    }
     expect(distinct(names)).toEqual(['a', 'b']);
     const ref = { resource: 'pods', namespace: scene.namespace, name: 'a' };
     await lab.cluster.patch(ref, { metadata: { labels: { app: 'retired' } } });
@@ -158,8 +164,10 @@ describe('a UDP endpoint that is replaced', () => {
       (answer) => nameIn(answer) === 'a',
     );
     await replace('a', 'b');
-    // Without another word of the client's.
-    expect(await talker.next()).toBe('error ECONNABORTED');
+    // Without another word of the client's; an answer that came late is still to be read.
+    let said = await talker.next();
+    while (nameIn(said) === 'a') said = await talker.next();
+    expect(said).toBe('error ECONNABORTED');
     expect(nameIn(await (await connected()).ask())).toBe('b');
   });
 
@@ -185,7 +193,8 @@ describe('a UDP endpoint that becomes ready', () => {
     await scene.served('dns', 0);
     const talker = await scene.talker(place, 'udp', lab.node.ip, service.nodePort);
     for (let i = 0; i < 5; i += 1) {
-      expect(await talker.ask(100)).toBe(place === 'world' ? 'silence' : 'error ECONNREFUSED');
+      if (place === 'world') expect(await talker.ask(100)).toBe('silence');
+      else expect(await talker.ask()).toBe('error ECONNREFUSED');
     }
     await scene.pod('a', { serves: ['udp:5300'], labels: { app: 'dns' } });
     await askUntil(
@@ -205,6 +214,6 @@ describe('the last endpoint of a service', () => {
     ]);
     await scene.served('web', 1);
     await scene.remove('pods', 'a');
-    expect(await scene.unanswered('client', `${clusterIP}:80`)).toBe(REFUSED);
+    await scene.refused('client', `${clusterIP}:80`);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
 import { useLab } from './lab.ts';
-import { REFUSED, type Scene } from './scene.ts';
+import type { Scene } from './scene.ts';
 
 // One namespace may have 64 frontends and 128 backends, one Service half of that.
 const lab = useLab({ agentConfig: { maps: { services: 256, service_slots: 512, backends: 512 } } });
@@ -66,7 +66,7 @@ describe('maps without room', () => {
     await scene.slice('large-1', 'large', many, [{ port: 8080 }]);
     await refused(scene, 'large', 'ServiceTooLarge');
     // What is not its own any more does not answer for it.
-    expect(await scene.unanswered('client', `${clusterIP}:80`)).toBe(REFUSED);
+    await scene.refused('client', `${clusterIP}:80`);
     await scene.answeredBy('client', target, ['a', 'b']);
     await scene.pods(['c'], 'good');
     await scene.answeredBy('client', target, ['a', 'b', 'c']);

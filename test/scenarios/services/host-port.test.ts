@@ -55,7 +55,7 @@ describe('a pod with a hostPort', () => {
     await open(scene, 'web');
     expect((await scene.curl('world', target)).names).toEqual(['web']);
     await scene.remove('pods', 'web');
-    expect(await scene.unanswered('world', target)).toBe(REFUSED);
+    await scene.refused('world', target);
   });
 
   it('is behind its policies: they judge the client that really asks, by the pod’s own port', async () => {

@@ -83,6 +83,9 @@ export type Curl = {
 /** `seconds`: of each; `from`: an address of the world to ask from. */
 type CurlOptions = { readonly count?: number; readonly seconds?: number; readonly from?: string };
 
+/** Of a pod that serves UDP only, which no probe asks. */
+const PROBED = 'tcp:9999';
+
 export const REFUSED = 7;
 export const SILENCE = 28;
 
@@ -114,9 +117,11 @@ export class Scene {
   /** A pod that serves, ready unless it is wanted early; its address. */
   async pod(name: string, wish: PodWish = {}): Promise<string> {
     const { serves = [], env = {}, graceSeconds = 0, hostNetwork = false, ports = [], probe, nodeName } = wish;
-    const command = serves.length === 0 ? ['sleep', 'infinity'] : [SERVER, ...serves];
-    // Without a probe a pod is ready before its server listens.
-    const check = probe === undefined ? firstTcp(serves) : { httpGet: { port: probe, path: '/ready' } };
+    // Without a probe a pod is ready before its server listens; what it serves is open before what comes after it.
+    const isSilent = serves.length > 0 && firstTcp(serves) === undefined;
+    const served = isSilent ? [...serves, PROBED] : serves;
+    const command = served.length === 0 ? ['sleep', 'infinity'] : [SERVER, ...served];
+    const check = probe === undefined ? firstTcp(served) : { httpGet: { port: probe, path: '/ready' } };
     const readinessProbe = check && { ...check, periodSeconds: 1, failureThreshold: 1 };
     const container = {
       name: 'main',
@@ -229,7 +234,7 @@ export class Scene {
     return view;
   }
 
-  async run(place: Place, argv: readonly string[], timeoutMs = 30_000): Promise<CommandResult> {
+  async run(place: Place, argv: readonly string[], timeoutMs = 120_000): Promise<CommandResult> {
     const command = await this.lab.command(place, this.namespace, argv);
     return await attempt(command.argv, { env: command.env as Record<string, string>, timeoutMs });
   }
@@ -261,7 +266,7 @@ export class Scene {
 
   /** Asks a DNS server by dig: `NAME ADDRESS`, or how it failed. */
   async dig(place: Place, address: string, port: number, ...more: string[]): Promise<string> {
-    const argv = ['dig', `@${address}`, '-p', String(port), '+short', '+tries=1', '+time=1', '+noedns', ...more];
+    const argv = ['dig', `@${address}`, '-p', String(port), '+short', '+tries=1', '+time=10', '+noedns', ...more];
     const { code, stdout } = await this.run(place, [...argv, 'TXT', 'whoami.test.']);
     const text = stdout.trim().replaceAll('"', '');
     return code === 0 && text !== '' ? text.replace(/:\d+$/, '') : `failed ${code}`;
@@ -283,6 +288,12 @@ export class Scene {
     await eventually(`${place} gets answers from ${wanted}`, look).catch((cause: unknown) => {
       throw new Error(`${place} asking ${target} got answers from "${seen}" instead of "${wanted}"`, { cause });
     });
+  }
+
+  /** Until who asks is refused: what is on its way to a pod that is gone meets silence before. */
+  async refused(place: Place, target: string): Promise<void> {
+    const look = async () => (await this.curl(place, target)).code === REFUSED;
+    await eventually(`${place} is refused by ${target}`, look);
   }
 
   /** Until nobody answers; how curl fails then. */

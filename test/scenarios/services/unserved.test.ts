@@ -38,8 +38,8 @@ async function askAll(scene: Scene, place: Place, clusterIP: string): Promise<vo
   const [port, address] = await Promise.all([
     scene.curl(place, `${clusterIP}:81`),
     scene.curl(place, `${UNALLOCATED}:80`),
-    scene.dig(place, clusterIP, 80),
-    scene.dig(place, UNALLOCATED, 53),
+    scene.dig(place, clusterIP, 80, '+time=1'),
+    scene.dig(place, UNALLOCATED, 53, '+time=1'),
     scene.run(place, ['ping', '-c', '2', '-i', '0.2', '-W', '1', clusterIP]),
     scene.run(place, ['ping', '-c', '2', '-i', '0.2', '-W', '1', UNALLOCATED]),
   ]);
@@ -154,7 +154,7 @@ describe('the address of a pod that is gone', () => {
         await Promise.all([
           talker.ask(300),
           scene.curl(place, `${addr}:8080`, { seconds: 0.5 }),
-          scene.dig(place, addr, 53),
+          scene.dig(place, addr, 53, '+time=1'),
           scene.run(place, ['ping', '-c', '2', '-i', '0.2', '-W', '1', addr]),
         ]);
       });
