@@ -9,6 +9,7 @@ export {
   type Caller,
   type ClusterFlowQuery,
   type ClusterFlows,
+  type ClusterInventory,
   type ClusterNode,
   type HubblePeer,
   HubbleServer,

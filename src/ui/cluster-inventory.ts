@@ -1,11 +1,15 @@
-import type { Caller, ClusterFlows } from '../api/server.ts';
+import type { Caller, ClusterFlows, ClusterNode, ClusterInventory as NodeInventory } from '../api/server.ts';
 import { Signal, systemClock } from '../base/index.ts';
 import type { Inventory } from './messages.ts';
 import type { InventorySource } from './reading.ts';
+import { inventoryOf, type ToldInventory } from './told-inventory.ts';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** The nodes that there are. Workloads are known by the flows that somebody may see, and by nothing else. */
+/**
+ * The nodes that there are, and of namespaces whose stored flows somebody may see their workloads and Services: nodes judge that, and
+ * tell nothing of others. Those are known by the flows that he sees, and by nothing else.
+ */
 export class ClusterInventory implements InventorySource {
   readonly changed = new Signal();
   readonly cluster = '';
@@ -29,15 +33,18 @@ export class ClusterInventory implements InventorySource {
   }
 
   async look(): Promise<void> {
-    const told = await this.#flows.nodes(this.#caller);
-    const nodes = told.map(({ name, version, isConnected }) => ({
-      name,
-      version,
-      ready: isConnected,
-      ...(isConnected ? {} : { silent: 'it does not answer' }),
-    }));
-    if (JSON.stringify(nodes) === JSON.stringify(this.#now.nodes)) return;
-    this.#now = { ...this.#now, nodes };
+    const [nodes, inventories] = await Promise.all([
+      this.#flows.nodes(this.#caller),
+      this.#flows.inventory(this.#caller),
+    ]);
+    const told = new Map(inventories.map((inventory) => [inventory.node, inventory]));
+    const isWhole = nodes.length > 0 && nodes.every(({ name }) => told.get(name)?.isWhole === true);
+    const next: Inventory = {
+      ...inventoryOf(nodes.map((node) => toldBy(node, told.get(node.name)))),
+      ...(isWhole ? {} : { isPartial: true }),
+    };
+    if (JSON.stringify(next) === JSON.stringify(this.#now)) return;
+    this.#now = next;
     this.changed.emit();
   }
 
@@ -48,4 +55,19 @@ export class ClusterInventory implements InventorySource {
       if (!signal.aborted) await this.look().catch(() => undefined);
     }
   }
+}
+
+function toldBy({ name, version, isConnected }: ClusterNode, told: NodeInventory | undefined): ToldInventory {
+  const { pods = [], services = [], policies = 0 } = told ?? {};
+  return {
+    summary: { name, version, ready: isConnected, ...(isConnected ? {} : { silent: 'it does not answer' }) },
+    endpoints: pods.map(({ name: pod, ...rest }) => ({ ...rest, pod })),
+    services: services.map(({ backends, problems, ...rest }) => ({
+      ...rest,
+      backends: backends.map((address) => ({ address })),
+      problems: problems.map((message) => ({ message })),
+    })),
+    tenants: [],
+    policies,
+  };
 }

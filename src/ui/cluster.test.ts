@@ -183,6 +183,43 @@ describe("a cluster's page", () => {
     expect(all.body).toMatch(/bank\/of-bank/);
   });
 
+  it('tells what there is of the namespaces whose flows somebody may list, and of no other', async () => {
+    const inventoryOf = async (token: string) => {
+      const { body } = await ask(past, { headers: { authorization: `Bearer ${token}` } });
+      const told = messagesIn(body).find((message) => message.kind === 'inventory')?.inventory;
+      return { body, told };
+    };
+    const { told: own } = await inventoryOf('token-of-shop');
+    const shop = { key: 'shop/pod-of-shop', pods: 1, nodes: ['node-1'], enforced: { ingress: 'none', egress: 'none' } };
+    expect(own).toMatchObject({ isPartial: true, policies: 0, tenants: [], workloads: [shop] });
+    // Of a slice that names somebody else's pod it is not said whose that is, nor by the words of what is wrong.
+    expect(own?.services).toEqual([
+      {
+        namespace: 'shop',
+        name: 'front',
+        type: 'ClusterIP',
+        state: 'applied',
+        ports: ['ClusterIP 10.96.0.7:80/TCP'],
+        backends: ['shop/pod-of-shop'],
+        backendCount: 2,
+        problems: ['Conflict'],
+      },
+    ]);
+    const { told: all } = await inventoryOf('token-of-all');
+    expect(all?.workloads.map(({ key }) => key)).toEqual(['bank/pod-of-bank', 'club/pod-of-club', 'shop/pod-of-shop']);
+    expect(all?.services).toMatchObject([
+      { name: 'vault', problems: ['it is told'] },
+      { name: 'front', backends: ['club/pod-of-club', 'shop/pod-of-shop'], problems: ['club/doors has this address'] },
+    ]);
+    expect([all?.policies, all?.isPartial]).toEqual([5, undefined]);
+    // Who only watches is told of what comes, and of nothing that there is.
+    stage.rights.delete('shopkeeper list flows shop');
+    await stage.clock.advance(20_000);
+    const { told: none, body } = await inventoryOf('token-of-shop');
+    expect(none).toMatchObject({ isPartial: true, workloads: [], services: [], nodes: [{ name: 'node-1' }] });
+    expect(body).not.toMatch(/front|vault|club/);
+  });
+
   it('tells nobody what only a sandbox tells', async () => {
     const why = 'api/why?node=node-1&from=shop/a&to=bank/b&protocol=TCP';
     for (const path of ['api/verify', 'api/verify?from=a&to=b', why]) {

@@ -61,7 +61,7 @@ export type Inventory = {
   readonly workloads: readonly WorkloadView[];
   readonly services: readonly ServiceSummary[];
   readonly policies: number;
-  /** Absent: workloads are all that there are. Else they are known by their flows only. */
+  /** Absent: workloads and services are all that there are. Else those of namespaces that who looks may see, and others talk, too. */
   readonly isPartial?: true;
 };
 

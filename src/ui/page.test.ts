@@ -450,6 +450,12 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
       .first()
       .waitFor();
     await shot(page, 'cluster');
+    await page.getByText('1 that no policy selects').waitFor();
+    await page.keyboard.press('3');
+    await page.getByText('shop/front').waitFor();
+    await page.getByText('Conflict').waitFor();
+    expect((await everything(page)).texts.filter((text) => /bank|club/.test(text))).toEqual([]);
+    await page.keyboard.press('1');
     const { texts } = await everything(page);
     expect(texts.filter((text) => /bank|club/.test(text))).toEqual([]);
     // No script can read what it is known by.

@@ -9,6 +9,7 @@ import { type AccessQuestion, AgentNotices, Rights } from '../observe/index.ts';
 import { TestHub } from '../observe/testkit.ts';
 import { ClusterReading } from './cluster-reading.ts';
 import { parseQuery } from './query.ts';
+import { podOf, serviceOf } from './test-cluster.ts';
 import { viewStream } from './view-stream.ts';
 
 /** Of identity and endpoint; 0 is the world. Tenants have two namespaces each. The last is always seen: its flow says that all came. */
@@ -38,6 +39,8 @@ type Case = {
   readonly flows: readonly Said[];
   readonly unseen: readonly Said[];
   readonly query: string;
+  /** Of each place: pods that are there. */
+  readonly pods: readonly number[];
 };
 
 const SENTINEL: Said = {
@@ -112,7 +115,7 @@ class World {
     }
   }
 
-  async told(query: string, coming: readonly (Said | undefined)[]): Promise<string> {
+  async told(query: string, coming: readonly (Said | undefined)[], pods: readonly number[]): Promise<string> {
     const called = new Map(PLACES.map((place) => [this.#called(place), place]));
     const { list, get, listTenant, getTenant, getAll } = this.#may;
     const source = {
@@ -128,6 +131,7 @@ class World {
         namespaces: () => called.keys(),
         clock: systemClock,
       }),
+      inventory: async () => this.#inventory(pods),
       notices: new AgentNotices(),
       cluster: 'test',
       node: 'node-1',
@@ -148,6 +152,29 @@ class World {
       messages.push(error instanceof Error ? error.message : error);
     }
     return JSON.stringify([messages, await this.#live(reading, coming)]);
+  }
+
+  /** Where he sees nothing there is something else in the other world, or nothing. */
+  #inventory(pods: readonly number[]) {
+    const there = PLACES.flatMap((place, i) => {
+      const isSeen = sees(this.#may, place);
+      const count = isSeen ? (pods[i] ?? 0) : (pods[i] ?? 0) * (this.#secret.length - 3);
+      const called = this.#ruled(place);
+      return Array.from({ length: count }, (_, n) => podOf(called, `${called}-pod-${n}`, `10.1.${place}.${n}`));
+    });
+    return {
+      endpoints: there,
+      services: PLACES.flatMap((place) => {
+        const called = this.#ruled(place);
+        // Slices are written by hand: one may name anybody's address.
+        const backends = PLACES.map((other) => `10.1.${other}.0`);
+        const problem = sees(this.#may, place) ? `${this.#secret}1 has it` : called;
+        return sees(this.#may, place) || this.#secret === 'one'
+          ? [serviceOf(called, `${called}-service`, { backends, problem })]
+          : [];
+      }),
+      policies: this.#secret.length,
+    };
   }
 
   /** What is stored, and what comes while somebody looks. */
@@ -226,6 +253,7 @@ const cases: fc.Arbitrary<Case> = fc.record({
   may: fc.record({ list: few, get: some, listTenant: few, getTenant: few, getAll: fc.nat(9).map((n) => n === 0) }),
   flows: fc.array(said, { minLength: 60, maxLength: 60 }),
   unseen: fc.array(said, { minLength: 5, maxLength: 20 }),
+  pods: fc.array(fc.nat(2), { minLength: 7, maxLength: 7 }),
   query: fc.constantFrom(
     '',
     'verdict:dropped',
@@ -249,7 +277,7 @@ describe('what somebody may not see', () => {
   }, async () => {
     let judged = 0;
     await fc.assert(
-      fc.asyncProperty(cases, async ({ may, flows, unseen, query }) => {
+      fc.asyncProperty(cases, async ({ may, flows, unseen, query, pods }) => {
         // Stored, and as they come.
         judged += 2 * flows.length;
         const [one, other] = [new World(may, 'one'), new World(may, 'another')];
@@ -260,7 +288,7 @@ describe('what somebody may not see', () => {
         const otherwise = flows.map((flow, i) => (isSeen(flow) ? flow : hidden[i % 20]));
         one.publish(flows);
         other.publish(otherwise);
-        const [told, toldOther] = [await one.told(query, flows), await other.told(query, otherwise)];
+        const [told, toldOther] = [await one.told(query, flows, pods), await other.told(query, otherwise, pods)];
         expect(told).toBe(toldOther);
         expect(told).not.toMatch(/one\d|another\d/);
       }),

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HubbleServer, openClusterFlows, openNodeTeller } from '../api/server.ts';
+import { HubbleServer, type HubbleSource, openClusterFlows, openNodeTeller } from '../api/server.ts';
 import { Lifecycle, silentLogger, systemClock } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
 import { type AccessQuestion, AgentNotices, Rights, type Subject } from '../observe/index.ts';
@@ -33,6 +33,58 @@ export const between = (source: number, destination: number) => ({
   destinationIdentity: 300 + destination,
   rule: [destination, source] as [number, number],
 });
+
+type NodeInventory = Awaited<ReturnType<NonNullable<HubbleSource['inventory']>>>;
+
+/** A pod as its node has it, which no policy selects. */
+export function podOf(namespace: string, pod: string, address: string): NodeInventory['endpoints'][number] {
+  return {
+    id: 1,
+    state: 'waiting',
+    detail: `not told: ${namespace}`,
+    namespace,
+    pod,
+    podUid: 'uid',
+    addresses: [address],
+    mac: '02:00:00:00:00:01',
+    interface: 'mbr1',
+    ifindex: 7,
+    identity: 300,
+    labels: [],
+    namedPorts: [],
+    enforced: { ingress: false, egress: false },
+    inForce: { ingress: 'wanted', egress: 'wanted' },
+    policyRevision: 1,
+  };
+}
+
+export function serviceOf(
+  namespace: string,
+  name: string,
+  { backends, problem }: { readonly backends: readonly string[]; readonly problem: string },
+): NodeInventory['services'][number] {
+  return {
+    namespace,
+    name,
+    type: 'ClusterIP',
+    state: 'applied',
+    steering: [],
+    frontends: [{ kind: 'ClusterIP', address: '10.96.0.7', port: 80, protocol: 'TCP', served: true, backends: 1 }],
+    backends: backends.map((address) => ({ address, port: 80, protocol: 'TCP', state: 'ready', local: true })),
+    backendCount: backends.length,
+    problems: [{ reason: 'Conflict', message: problem }],
+  };
+}
+
+/** A slice that somebody of shop wrote by hand has a pod of club among its backends. */
+const INVENTORY: NodeInventory = {
+  endpoints: [1, 2, 3].map((i) => podOf(NAMESPACES[i] ?? '', `pod-of-${NAMESPACES[i]}`, ADDRESSES[i] ?? '')),
+  services: [
+    serviceOf('shop', 'front', { backends: [ADDRESSES[1], ADDRESSES[3]], problem: 'club/doors has this address' }),
+    serviceOf('bank', 'vault', { backends: [ADDRESSES[2]], problem: 'it is told' }),
+  ],
+  policies: 5,
+};
 
 export type ClusterOptions = {
   readonly files?: ReadonlyMap<string, PageFile>;
@@ -86,6 +138,7 @@ export class ClusterStage {
         namespaces: () => NAMESPACES,
         clock: this.clock,
       }),
+      inventory: async () => INVENTORY,
       notices: new AgentNotices(),
       cluster: 'test',
       node: 'node-1',

@@ -10,7 +10,7 @@ export function Services() {
       {services.length === 0 && (
         <p class="empty">
           {isPartial === true
-            ? 'Of a cluster Services are not told here: see `membrane service list` on a node.'
+            ? 'There is no Service in namespaces whose flows you may list.'
             : 'There is no Service, or the agents do not serve them.'}
         </p>
       )}

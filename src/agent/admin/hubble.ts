@@ -12,12 +12,14 @@ export type HubbleParts = {
   readonly rights: Rights;
   readonly reviews: FlowReviews;
   readonly version: string;
+  /** What there is on this node. */
+  readonly inventory: NonNullable<HubbleSource['inventory']>;
 };
 
 /** What tells flows to Hubble's clients. */
 export function openHubble(
   { config, clock, log }: AgentNode,
-  { plane, hub, rights, reviews, version }: HubbleParts,
+  { plane, hub, rights, reviews, version, inventory }: HubbleParts,
 ): readonly Service[] {
   const { hubble, hubbleSocket, clusterName: cluster, nodeName: node } = config;
   if (!hubble.enabled) return [];
@@ -29,6 +31,7 @@ export function openHubble(
   const source: HubbleSource = {
     hub,
     rights,
+    inventory,
     notices,
     cluster,
     node,

@@ -95,10 +95,15 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     clock,
     log,
   });
+  const inventory = async () => ({
+    endpoints: await admin.endpoints(),
+    services: (await admin.services()).items,
+    policies: plane.repository.policyCount,
+  });
   return [
     policyLog,
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
-    ...openHubble(node, { plane, hub, rights, reviews: parts.reviews, version }),
+    ...openHubble(node, { plane, hub, rights, reviews: parts.reviews, version, inventory }),
     new AdminServer({ admin, socketPath: config.adminSocket, log }),
   ];
 }

@@ -10,6 +10,7 @@ import { hubbleErrors } from './errors.ts';
 import { timestamp } from './flow-message.ts';
 import { flowRecord } from './flow-record.ts';
 import { LostEventSource } from './gen/flow/flow_pb.js';
+import { GetInventoryResponseSchema } from './gen/inventory/inventory_pb.js';
 import { GetFlowsRequestSchema, type GetFlowsResponse } from './gen/observer/observer_pb.js';
 import { NodeState } from './gen/relay/relay_pb.js';
 import { whileHeld } from './held.ts';
@@ -21,6 +22,35 @@ export type ClusterFlowQuery = {
   readonly since?: number;
   readonly until?: number;
   readonly follow?: boolean;
+};
+
+/** What one node tells of what there is; `isWhole`: of all namespaces. */
+export type ClusterInventory = {
+  readonly node: string;
+  readonly isWhole: boolean;
+  readonly policies: number;
+  readonly pods: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    readonly addresses: readonly string[];
+    readonly state: string;
+    readonly enforced: { readonly ingress: boolean; readonly egress: boolean };
+  }[];
+  readonly services: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    readonly type: string;
+    readonly state: string;
+    readonly frontends: readonly {
+      readonly kind: string;
+      readonly address: string;
+      readonly port: number;
+      readonly protocol: string;
+    }[];
+    readonly backends: readonly string[];
+    readonly backendCount: number;
+    readonly problems: readonly string[];
+  }[];
 };
 
 export type ClusterNode = { readonly name: string; readonly version: string; readonly isConnected: boolean };
@@ -72,9 +102,24 @@ export class ClusterFlows {
   async nodes(caller: Caller): Promise<ClusterNode[]> {
     const { nodes = [] } = await this.#teller.nodes(caller);
     return nodes.map(({ name = '', version = '', state }) => ({
-      name: name.slice(name.indexOf('/') + 1),
+      name: bareName(name),
       version,
       isConnected: state === NodeState.NODE_CONNECTED,
+    }));
+  }
+
+  /** Of namespaces whose stored flows he may see, as nodes judge; one that does not answer, or is too old to, is not among them. */
+  async inventory(caller: Caller): Promise<ClusterInventory[]> {
+    const { nodes } = create(GetInventoryResponseSchema, await this.#teller.inventory({ withServices: true }, caller));
+    return nodes.map(({ name, isWhole, policies, pods, services }) => ({
+      node: bareName(name),
+      isWhole,
+      policies,
+      pods: pods.map(({ ingressEnforced: ingress, egressEnforced: egress, ...pod }) => ({
+        ...pod,
+        enforced: { ingress, egress },
+      })),
+      services,
     }));
   }
 
@@ -84,6 +129,9 @@ export class ClusterFlows {
     return namespaces.map(({ namespace = '' }) => namespace);
   }
 }
+
+/** Of `cluster/node`. */
+const bareName = (name: string): string => name.slice(name.indexOf('/') + 1);
 
 const PLACES: ReadonlyMap<LostEventSource, FlowLossPlace> = new Map([
   [LostEventSource.PERF_EVENT_RING_BUFFER, 'kernel'],

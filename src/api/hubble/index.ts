@@ -6,7 +6,7 @@ import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
 
 export type { Caller } from './caller.ts';
-export type { ClusterFlowQuery, ClusterFlows, ClusterNode, ShownRequest } from './cluster-flows.ts';
+export type { ClusterFlowQuery, ClusterFlows, ClusterInventory, ClusterNode, ShownRequest } from './cluster-flows.ts';
 export { HubbleServer, type HubbleTcp, type HubbleTls } from './hubble-server.ts';
 export type { HubblePeer, HubbleSource } from './source.ts';
 export type { HubbleTeller } from './teller.ts';

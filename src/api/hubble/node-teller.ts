@@ -3,6 +3,7 @@ import type { Caller } from './caller.ts';
 import { nodeName } from './flow-message.ts';
 import { flowResponses } from './flows.ts';
 import { NodeState } from './gen/relay/relay_pb.js';
+import { inventoryOf } from './inventory.ts';
 import { peerChanges } from './peers.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
@@ -41,6 +42,7 @@ export function nodeTeller(source: HubbleSource): HubbleTeller {
       const shown = hub.namespaces().filter((namespace) => visible?.has(namespace) ?? true);
       return { namespaces: shown.map((namespace) => ({ cluster, namespace })) };
     },
+    inventory: async (request, caller) => await inventoryOf(source, request, caller),
     events: async function* (request, caller, signal) {
       await requireAll(source, caller);
       yield* agentEvents(source, request, signal);

@@ -17,6 +17,7 @@ import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts'
 import { CALLER, type Caller } from './caller.ts';
 import { masked } from './field-mask.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
+import { Inventory } from './gen/inventory/inventory_pb.js';
 import { type GetAgentEventsRequest, Observer } from './gen/observer/observer_pb.js';
 import { Peer } from './gen/peer/peer_pb.js';
 import { whileHeld } from './held.ts';
@@ -43,6 +44,9 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
     interceptors: [knownErrors(log)],
   });
   observer(router, teller);
+  router.service(Inventory, {
+    getInventory: async (request, context) => await teller.inventory(request, await whoAsks(context)),
+  });
   health(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return async (request, response, caller) => {

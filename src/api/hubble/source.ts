@@ -1,4 +1,6 @@
 import type { AgentNotices, FlowHub, Rights } from '../../observe/index.ts';
+import type { EndpointView } from '../views/endpoint.ts';
+import type { ServiceView } from '../views/service.ts';
 
 /** A node of the cluster, as others reach its flows. */
 export type HubblePeer = {
@@ -7,11 +9,20 @@ export type HubblePeer = {
   readonly address: string;
 };
 
+/** What there is on a node; `policies`: of the cluster. */
+export type NodeInventory = {
+  readonly endpoints: readonly EndpointView[];
+  readonly services: readonly ServiceView[];
+  readonly policies: number;
+};
+
 /** Whose flows are served. */
 export type HubbleSource = {
   readonly hub: Pick<FlowHub, 'observe' | 'stats' | 'namespaces' | 'rate'>;
   /** Of those who do not see all; undefined: nobody else is told anything. */
   readonly rights?: Pick<Rights, 'viewer'> | undefined;
+  /** Undefined: nothing but flows is told. */
+  readonly inventory?: (() => Promise<NodeInventory>) | undefined;
   readonly notices: Pick<AgentNotices, 'read'>;
   readonly cluster: string;
   readonly node: string;

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Caller } from './caller.ts';
+import type { GetInventoryRequest, GetInventoryResponseSchema } from './gen/inventory/inventory_pb.js';
 import type {
   GetAgentEventsRequest,
   GetAgentEventsResponse,
@@ -18,6 +19,11 @@ export type HubbleTeller = {
   readonly status: (caller: Caller) => Promise<MessageInitShape<typeof ServerStatusResponseSchema>>;
   readonly nodes: (caller: Caller) => Promise<MessageInitShape<typeof GetNodesResponseSchema>>;
   readonly namespaces: (caller: Caller) => Promise<MessageInitShape<typeof GetNamespacesResponseSchema>>;
+  /** What there is beside flows, of namespaces whose stored flows the caller may see. */
+  readonly inventory: (
+    request: Pick<GetInventoryRequest, 'withServices'>,
+    caller: Caller,
+  ) => Promise<MessageInitShape<typeof GetInventoryResponseSchema>>;
   /** Undefined: who asks what an agent did is to ask that agent. */
   readonly events:
     | ((request: GetAgentEventsRequest, caller: Caller, signal: AbortSignal) => AsyncIterable<GetAgentEventsResponse>)

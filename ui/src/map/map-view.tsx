@@ -151,7 +151,7 @@ export function MapView() {
       <div class="legend">
         <span class="forwarded">forwarded</span>
         <span class="dropped">dropped{dropping.length > 0 ? `, ${number(dropping.length)} pairs` : ''}</span>
-        <details class="open" hidden={inventory.value.isPartial === true}>
+        <details class="open" hidden={inventory.value.workloads.length === 0}>
           <summary>{number(unselected.length)} that no policy selects</summary>
           <ul>
             {unselected.slice(0, 200).map(({ key }) => (

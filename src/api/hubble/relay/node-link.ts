@@ -1,6 +1,7 @@
 import { type Client, createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '../gen/grpc/health/v1/health_pb.js';
+import { Inventory } from '../gen/inventory/inventory_pb.js';
 import { Observer } from '../gen/observer/observer_pb.js';
 
 /** With which a relay shows who it is, and knows nodes by. PEM. */
@@ -25,6 +26,7 @@ export class NodeLink implements Disposable {
   readonly address: string;
   readonly serverName: string | undefined;
   readonly observer: Client<typeof Observer>;
+  readonly inventory: Client<typeof Inventory>;
   readonly #health: Client<typeof Health>;
   readonly #sessions: Http2SessionManager;
   #isConnected = false;
@@ -43,6 +45,7 @@ export class NodeLink implements Disposable {
     );
     const transport = createGrpcTransport({ baseUrl, nodeOptions, sessionManager: this.#sessions });
     this.observer = createClient(Observer, transport);
+    this.inventory = createClient(Inventory, transport);
     this.#health = createClient(Health, transport);
   }
 

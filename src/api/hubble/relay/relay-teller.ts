@@ -5,6 +5,9 @@ import { ANSWER_MS, type NodeLink } from './node-link.ts';
 import type { NodeLinks } from './node-links.ts';
 import { RelayFlows } from './relay-flows.ts';
 
+/** They are the same on every node, but for what a Local policy leaves out: so many are asked, and one may be away. */
+const ASKED_FOR_SERVICES = 4;
+
 const asked = (caller: Caller) => ({ timeoutMs: ANSWER_MS, headers: headersOf(caller) });
 
 /** Of the flows of all nodes. */
@@ -55,6 +58,18 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
       );
       const sorted = [...new Map(all)].toSorted(([a], [b]) => (a < b ? -1 : 1));
       return { namespaces: sorted.map(([, namespace]) => namespace) };
+    },
+    inventory: async ({ withServices }, caller) => {
+      const few = new Set(links.all.filter(({ isConnected }) => isConnected).slice(0, ASKED_FOR_SERVICES));
+      const { answers } = await askAll(
+        links,
+        async (link) =>
+          await link.inventory.getInventory({ withServices: withServices && few.has(link) }, asked(caller)),
+      );
+      // Whoever answers is who it was asked as, whatever it calls itself.
+      return {
+        nodes: answers.flatMap(({ link, answer: { nodes } }) => nodes.map((node) => ({ ...node, name: link.name }))),
+      };
     },
     events: undefined,
     peers: undefined,
