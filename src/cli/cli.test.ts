@@ -404,11 +404,19 @@ describe('output', () => {
     );
     expect((await membrane(['identity', 'list', '--all'])).out).toContain('reserved:health');
     expect((await membrane(['identity', 'get', '300'])).out).toContain('k8s:io.kubernetes.pod.namespace=tenant-a');
+    const one = await membrane(['identity', 'list', '-n', 'tenant-a', '-n', 'other']);
+    expect(one.out.split('\n').map((line) => line.trim().split(' ')[0])).toEqual(['IDENTITY', '300', '']);
+    expect((await membrane(['identity', 'list', '-n', 'tenant-a', '-A'])).out).toContain('reserved:host');
     expect((await membrane(['service', 'list'])).out).toBe('Services are not enabled in this agent.\n');
     expect((await membrane(['node', 'list'])).out).toBe('No nodes.\n');
     expect((await membrane(['ct', 'list'])).out).toMatch(
       /^PROTO {2}SOURCE \(IDENTITY\) +DESTINATION \(IDENTITY\) +EXPIRES {2}STATE\nTCP {4}10\.244\.1\.2:40000 \(300\) +\[2001:db8::1\]:443 \(2\) +60s {2}current,replied masqueraded from port 33000\n$/,
     );
+  });
+
+  test.each(['endpoint', 'identity'])('%s list: nothing in a namespace is said of that namespace', async (kind) => {
+    expect((await membrane([kind, 'list', '-n', 'nosuchns'])).out).toBe('Nothing in namespace nosuchns.\n');
+    expect((await membrane([kind, 'list', '-n', 'nosuchns', '-o', 'json'])).out).toBe('[]\n');
   });
 
   test('services, with what is wrong with them', async () => {
@@ -467,6 +475,8 @@ describe('output', () => {
     expect(out).toMatch(/^a\/headless +ClusterIP +ignored/m);
     expect(out).toContain('a/web: ExternalIPRefused: externalIP 8.8.8.8 is not within serviceAddressRanges');
     expect(JSON.parse((await membrane(['service', 'list', '-o', 'json'])).out)).toEqual(services);
+    expect(JSON.parse((await membrane(['service', 'list', '-n', 'a', '-o', 'json'])).out)).toEqual(services);
+    expect(JSON.parse((await membrane(['service', 'list', '-n', 'b', '-o', 'json'])).out)).toMatchObject({ items: [] });
     Object.assign(admin.state, { services: before });
   });
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { namespacedName } from '../../base/index.ts';
 import { podName, wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
+import { inNamespaces, type NamespaceOptions, withNamespaces } from '../in-namespace.ts';
 import { bytes } from '../output/index.ts';
 
 const podOf = ({ namespace, pod }: { namespace: string; pod: string }) => namespacedName({ namespace, name: pod });
@@ -11,14 +12,14 @@ export function register(program: Command, { out, connectAll }: CommandContext):
     .command('endpoint')
     .description('the pods of this node and what is enforced at their devices');
 
-  endpoint
-    .command('list')
+  withNamespaces(endpoint.command('list'))
     .description('all endpoints')
-    .action(async () => {
+    .action(async (options: NamespaceOptions) => {
       const agents = await connectAll();
       const endpoints = await agents.rows((client) => client.endpoints());
+      const { rows, none } = inNamespaces(endpoints, options, 'No endpoints on this node.');
       await out.list(
-        endpoints.toSorted((a, b) => a.id - b.id),
+        rows.toSorted((a, b) => a.id - b.id),
         [
           ...agents.column,
           { title: 'ID', value: (row) => row.id, align: 'right' },
@@ -33,7 +34,7 @@ export function register(program: Command, { out, connectAll }: CommandContext):
           { title: 'ADDRESSES', value: (row) => row.addresses.join(' ') },
           { title: 'DEVICE', value: (row) => row.interface },
         ],
-        'No endpoints on this node.',
+        none,
       );
     });
 

@@ -3,21 +3,20 @@ import type { IdentityView } from '../../api/index.ts';
 import type { Agents } from '../agents.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
+import { inNamespaces, type NamespaceOptions, withNamespaces } from '../in-namespace.ts';
 
 export function register(program: Command, { out, connectAll }: CommandContext): void {
   const identity = program.command('identity').description('who there is: numeric identities and their labels');
 
-  identity
-    .command('list')
+  withNamespaces(identity.command('list'))
     .description('the identities that this node knows, without reserved ones that nobody has')
     .option('--all', 'reserved identities that nobody has as well', false)
-    .action(async ({ all }: { all: boolean }) => {
+    .action(async ({ all, ...options }: NamespaceOptions & { all: boolean }) => {
       const agents = await connectAll();
       const identities = await agents.rows((client) => client.identities());
+      const { rows, none } = inNamespaces(identities, options, 'No identities.');
       await out.list(
-        identities
-          .filter((row) => all || row.kind !== 'reserved' || row.references > 0)
-          .toSorted((a, b) => a.id - b.id),
+        rows.filter((row) => all || row.kind !== 'reserved' || row.references > 0).toSorted((a, b) => a.id - b.id),
         [
           ...agents.column,
           { title: 'IDENTITY', value: (row) => row.id, align: 'right' },
@@ -29,7 +28,7 @@ export function register(program: Command, { out, connectAll }: CommandContext):
           { title: 'PODS', value: (row) => (row.kind === 'cluster' ? row.references : undefined), align: 'right' },
           { title: 'HERE', value: (row) => (row.kind === 'cluster' ? row.endpoints : undefined), align: 'right' },
         ],
-        'No identities.',
+        none,
       );
     });
 

@@ -4,6 +4,7 @@ import { nameParts, namespacedName, parseNamespacedName } from '../../base/index
 import { portOrName, type Transport, transport } from '../arguments.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
+import { inNamespaces, type NamespaceOptions, withNamespaces } from '../in-namespace.ts';
 import { printTrace } from '../output/index.ts';
 import { registerLint } from './policy/lint.ts';
 import { registerSuggest } from './policy/suggest.ts';
@@ -13,14 +14,14 @@ export function register(program: Command, context: CommandContext): void {
   const { out, connectAll } = context;
   const policy = program.command('policy').description('the policies in force, and what they say about a connection');
 
-  policy
-    .command('list')
+  withNamespaces(policy.command('list'))
     .description('all policies that the agent knows')
-    .action(async () => {
+    .action(async (options: NamespaceOptions) => {
       const agents = await connectAll();
       const policies = await agents.rows((client) => client.policies());
+      const { rows, none } = inNamespaces(policies, options, 'No policies: every pod may talk to every pod.');
       await out.list(
-        policies.toSorted((a, b) => namespacedName(a).localeCompare(namespacedName(b))),
+        rows.toSorted((a, b) => namespacedName(a).localeCompare(namespacedName(b))),
         [
           ...agents.column,
           { title: 'KIND', value: (row) => row.kind },
@@ -32,7 +33,7 @@ export function register(program: Command, context: CommandContext): void {
           { title: 'SINCE', value: (row) => row.since },
           { title: 'DETAIL', value: (row) => row.detail, shrink: true },
         ],
-        'No policies: every pod may talk to every pod.',
+        none,
       );
     });
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ServiceView } from '../../api/index.ts';
 import { namespacedName } from '../../base/index.ts';
 import type { CommandContext } from '../context.ts';
+import { inNamespaces, type NamespaceOptions, withNamespaces } from '../in-namespace.ts';
 import { escapeText } from '../output/index.ts';
 
 /** Of one service, in the table; `-o json` has more. */
@@ -9,16 +10,17 @@ const MAX_SHOWN = 8;
 
 export function register(program: Command, { out, connectAll }: CommandContext): void {
   const service = program.command('service').description('services and their backends');
-  service
-    .command('list')
+  withNamespaces(service.command('list'))
     .description('all services')
-    .action(async () => {
+    .action(async (options: NamespaceOptions) => {
       const agents = await connectAll();
       const told = await agents.ask((client) => client.services());
-      const lists = told.map(({ node, answer }) => agents.told(node, answer));
+      const of = (items: ServiceView[]) => inNamespaces(items, options, 'No services.');
+      const { none } = of(told.flatMap(({ answer }) => answer.items));
+      const lists = told.map(({ node, answer }) => agents.told(node, { ...answer, items: of(answer.items).rows }));
       if (out.json) return await out.value(lists.length === 1 ? lists[0] : lists);
       if (lists.every(({ enabled }) => !enabled)) return await out.line('Services are not enabled in this agent.');
-      const rows = told.flatMap(({ node, answer }) => answer.items.map((item) => agents.told(node, item)));
+      const rows = told.flatMap(({ node, answer }) => of(answer.items).rows.map((item) => agents.told(node, item)));
       await out.list(
         rows,
         [
@@ -30,7 +32,7 @@ export function register(program: Command, { out, connectAll }: CommandContext):
           { title: 'BACKENDS', value: (row) => backendTexts(row).join(' '), shrink: true },
           { title: 'STEERING', value: (row) => row.steering.join(', ') },
         ],
-        'No services.',
+        none,
       );
       const on = ({ node }: { node?: string }) => (node === undefined ? '' : `${node}: `);
       for (const item of rows) {
