@@ -45,6 +45,7 @@ export const volumeSchema = z.looseObject({
     .object({ sources: z.array(projectionSchema).default([]), defaultMode: mode.default(DEFAULT_MODE) })
     .optional(),
   hostPath: z.object({ path: noNul, type: z.string().default('') }).optional(),
+  persistentVolumeClaim: z.object({ claimName: z.string(), readOnly: z.boolean().default(false) }).optional(),
 });
 
 export const volumeMountSchema = z.object({

@@ -38,6 +38,7 @@ import { addClusterDns } from './cluster-dns.ts';
 import { ClusterNodes } from './cluster-nodes.ts';
 import { serveControl } from './control.ts';
 import { ControlPlane } from './control-plane.ts';
+import { addDefaultClass } from './default-class.ts';
 import { clearGround, layGround } from './ground.ts';
 import { Holds } from './holds.ts';
 import { applyManifest, readManifest } from './manifest.ts';
@@ -340,6 +341,7 @@ export class SandboxCluster implements Sandbox {
     for (const path of await manifestFiles([CRDS, ...(withAgent ? RIGHTS : [])])) {
       applyManifest(api.store, await readManifest(path), path);
     }
+    addDefaultClass(api.store);
     if (options.dns ?? withAgent) addClusterDns(api.store);
 
     progress('starting nodes');

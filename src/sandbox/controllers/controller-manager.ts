@@ -12,6 +12,8 @@ import type { Controller } from './kit/controller.ts';
 import { REPLICA_SET, REPLICATION_CONTROLLER } from './replica-sets/kinds.ts';
 import { replicaController } from './replica-sets/replica-set-controller.ts';
 import { statefulSetController } from './stateful-sets/stateful-set-controller.ts';
+import { claimController } from './volumes/claim-controller.ts';
+import { reclaimController } from './volumes/reclaim-controller.ts';
 
 /** All controllers that make the objects of workloads come true. */
 export class ControllerManager {
@@ -30,6 +32,8 @@ export class ControllerManager {
       daemonSetController(context),
       jobController(context),
       cronJobController(context),
+      claimController(context),
+      reclaimController(context),
       disruptionController(context),
       endpointsController(context),
       mirroringController(context),

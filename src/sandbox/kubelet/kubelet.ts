@@ -16,6 +16,7 @@ import { NodeRegistration } from './node-registration.ts';
 import { PodObjects } from './pod-objects.ts';
 import { PodWorker } from './pod-worker.ts';
 import { Semaphore } from './semaphore.ts';
+import { emptyDeletedVolumes } from './volumes/claim-folder.ts';
 import { type IssueToken, PodTokens } from './volumes/tokens.ts';
 
 const PARALLEL_STARTS = 4;
@@ -116,6 +117,7 @@ export class Kubelet {
     this.#options.cgroup.create();
     this.#registration.start();
     this.#running.add(this.#host.objects.run(this.#shutdown.signal));
+    this.#running.add(this.#emptyVolumes());
     this.#options.pods.onChange((change) => this.#onChange(change));
     const logs = join(this.#options.node.dir, 'logs');
     this.#logTimer = setInterval(() => void limitLogs(logs), LOG_CHECK_MS).unref();
@@ -123,6 +125,15 @@ export class Kubelet {
       this.#options.log.error({ node: this.#options.node.name, error: errorMessage(error) }, 'node not ready');
     });
     this.#running.add(ready);
+  }
+
+  async #emptyVolumes(): Promise<void> {
+    const { signal } = this.#shutdown;
+    try {
+      await emptyDeletedVolumes(this.#host, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#options.log.error({ error: errorMessage(error) }, 'deleted volumes keep their files');
+    }
   }
 
   async #becomeReady(waitForNetwork: boolean): Promise<void> {

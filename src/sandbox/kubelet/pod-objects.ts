@@ -5,7 +5,7 @@ import type { Pod } from '../client/index.ts';
 import type { PodSources } from './env/container-env.ts';
 
 /** What the pods of a node are made of besides themselves. */
-const RESOURCES = ['configmaps', 'secrets', 'serviceaccounts', 'services'];
+const RESOURCES = ['configmaps', 'persistentvolumeclaims', 'secrets', 'serviceaccounts', 'services'];
 
 /** Objects that pods name, as they are now, and the news that one of them changed. */
 export class PodObjects {

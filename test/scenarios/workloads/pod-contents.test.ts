@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listAt, stringAt } from '../../../src/sandbox/apiserver/index.ts';
 import { attempt, type CommandResult } from '../../../src/sandbox/machine/command.ts';
+import { STATE_DIR } from '../../../src/sandbox/machine/paths.ts';
 import { eventually } from '../services/eventually.ts';
 import { useLab } from '../services/lab.ts';
 
@@ -248,12 +250,49 @@ describe('the volumes of a pod', () => {
     await ready('late');
     expect(await inPod('late', 'cat /v/a')).toBe('came');
 
-    await pod('never', mount, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] });
-    expect(await eventOf('never', 'FailedMount')).toContain('does not serve volumes of the kind persistentVolumeClaim');
+    await pod('never', mount, { volumes: [{ name: 'v', nfs: { server: '203.0.113.7', path: '/' } }] });
+    expect(await eventOf('never', 'FailedMount')).toContain('does not serve volumes of the kind nfs');
     const why = `jsonpath={.status.phase} {.status.conditions[?(@.type=="PodReadyToStartContainers")].message}`;
     await expect
       .poll(async () => await succeeds('get', 'pod', 'never', '-o', why))
       .toMatch(/^Pending volume "v": the sandbox does not serve/);
+  });
+
+  it('of a claim outlive the pods of a stateful set, and go with the claim', async () => {
+    const metadata = { name: 'store', labels: { app: 'store' } };
+    const container = { name: 'main', image: 'busybox', command: SLEEP };
+    const volumeMounts = [{ name: 'data', mountPath: '/data' }];
+    const requests = { storage: '1Gi' };
+    const claim = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests } } };
+    const spec = { terminationGracePeriodSeconds: 0, containers: [{ ...container, volumeMounts }] };
+    await apply({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata,
+      spec: {
+        serviceName: 'store',
+        selector: { matchLabels: metadata.labels },
+        template: { metadata: { labels: metadata.labels }, spec: { ...spec, securityContext: { runAsUser: 1234 } } },
+        volumeClaimTemplates: [claim],
+      },
+    });
+    const upAgain = () => succeeds('rollout', 'status', 'statefulset/store', '--timeout=300s');
+    await upAgain();
+    await inPod('store-0', 'echo kept > /data/file');
+    await succeeds('delete', 'pod', 'store-0');
+    await succeeds('wait', '--for=create', '--timeout=300s', 'pod/store-0');
+    await ready('store-0');
+    expect(await inPod('store-0', 'cat /data/file')).toBe('kept');
+    const volume = 'jsonpath={.status.phase} {.spec.volumeName}';
+    const [phase, name = ''] = (await succeeds('get', 'pvc', 'data-store-0', '-o', volume)).split(' ');
+    expect(phase).toBe('Bound');
+    const path = 'jsonpath={.metadata.uid}';
+    const folder = join(STATE_DIR, 'volumes', await succeeds('get', 'pv', name, '-o', path));
+    expect(existsSync(join(folder, 'file'))).toBe(true);
+    await succeeds('delete', 'statefulset', 'store');
+    await succeeds('delete', 'pvc', 'data-store-0', '--timeout=300s');
+    await succeeds('wait', '--for=delete', '--timeout=300s', `pv/${name}`);
+    await eventually('its files are gone', () => Promise.resolve(!existsSync(folder)));
   });
 });
 

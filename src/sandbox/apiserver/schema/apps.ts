@@ -1,6 +1,7 @@
 import { any, boolean, fields, int32, int64, intOrString, list, listBy, map, string, struct, time } from './dsl.ts';
 import { labelSelector, objectFields, objectMeta } from './meta.ts';
 import { podSpec } from './pod.ts';
+import { persistentVolumeClaim } from './storage.ts';
 
 const APPS = 'io.k8s.api.apps.v1';
 const CORE = 'io.k8s.api.core.v1';
@@ -124,7 +125,7 @@ export const statefulSet = struct(`${APPS}.StatefulSet`, {
           maxUnavailable: intOrString,
         }),
       }),
-      volumeClaimTemplates: list(any),
+      volumeClaimTemplates: list(persistentVolumeClaim),
       persistentVolumeClaimRetentionPolicy: struct(
         `${APPS}.StatefulSetPersistentVolumeClaimRetentionPolicy`,
         fields(string, 'whenDeleted', 'whenScaled'),

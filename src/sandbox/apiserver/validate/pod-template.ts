@@ -8,7 +8,7 @@ import {
   validateLabelSelector,
   validateLabels,
 } from '../../../model/index.ts';
-import { at, equal, type Json, listAt, objectAt, stringAt, stringMapAt } from '../json.ts';
+import { at, equal, type Json, type JsonObject, listAt, objectAt, stringAt, stringMapAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { isEmptySelector, selectorHolds } from '../selector/object-selector.ts';
 import { validatePodSpec } from './pod-spec.ts';
@@ -17,6 +17,8 @@ export type TemplateRule = {
   /** In messages: `ReplicaSet`, `deployment`. */
   readonly kind: string;
   readonly restartPolicies: readonly string[];
+  /** Names of volumes that pods get besides, or in the place of, those of the template. */
+  readonly claims?: readonly string[];
 };
 
 /** `spec.selector` and `spec.template` of what keeps pods. */
@@ -44,7 +46,7 @@ export function validateTemplate(template: Json | undefined, field: string, rule
   if (template === undefined) return [required(field)];
   const spec = objectAt(template, 'spec');
   const errors = validateLabels(at(template, 'metadata', 'labels'), `${field}.metadata.labels`);
-  errors.push(...validatePodSpec(spec, `${field}.spec`));
+  errors.push(...validatePodSpec(withClaims(spec, rule.claims ?? []), `${field}.spec`));
   if (listAt(spec, 'ephemeralContainers').length > 0) {
     errors.push(
       forbiddenField(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'),
@@ -55,6 +57,13 @@ export function validateTemplate(template: Json | undefined, field: string, rule
     errors.push(notSupported(`${field}.spec.restartPolicy`, policy, rule.restartPolicies));
   }
   return errors;
+}
+
+function withClaims(spec: JsonObject | undefined, claims: readonly string[]): JsonObject | undefined {
+  if (spec === undefined || claims.length === 0) return spec;
+  const others = listAt(spec, 'volumes').filter((volume) => !claims.includes(stringAt(volume, 'name') ?? ''));
+  const own = claims.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return { ...spec, volumes: [...others, ...own] };
 }
 
 /** Where pods are kept for ever, a deadline makes no sense. */

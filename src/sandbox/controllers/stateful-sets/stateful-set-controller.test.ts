@@ -129,7 +129,10 @@ describe('a stateful set', () => {
   });
 
   test.each<[JsonObject, string]>([
-    [{ volumeClaimTemplates: [{ metadata: { name: 'data' } }] }, 'spec.volumeClaimTemplates: Forbidden: persistent'],
+    [
+      { volumeClaimTemplates: [{ metadata: { name: 'data' } }] },
+      'spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required',
+    ],
     [{ podManagementPolicy: 'Any' }, 'spec.podManagementPolicy: Unsupported value: "Any"'],
     [{ selector: {} }, 'empty selector is invalid for statefulset'],
   ])('is refused with %j', async (more, message) => {

@@ -14,6 +14,7 @@ import { isActive, isAvailable, isFinished, isReady, minReadySecondsOf, nextAvai
 import { writeStatus } from '../kit/status.ts';
 import { HASH_LABEL, RevisionHistory, templateOf } from '../revisions/history.ts';
 import { ordinalOf, ordinalsOf, sortPods } from './ordinals.ts';
+import { SetClaims } from './set-claims.ts';
 
 const POD_NAME = 'statefulset.kubernetes.io/pod-name';
 const POD_INDEX = 'apps.kubernetes.io/pod-index';
@@ -25,6 +26,7 @@ export class StatefulSetRound {
   readonly #set: KubeObject;
   readonly #now: number;
   readonly #history: RevisionHistory;
+  readonly #claims: SetClaims;
 
   constructor(context: ControllerContext, pods: PodControl, set: KubeObject) {
     this.#store = context.store;
@@ -32,6 +34,7 @@ export class StatefulSetRound {
     this.#set = set;
     this.#now = context.clock.now();
     this.#history = new RevisionHistory(context.store, set);
+    this.#claims = new SetClaims(context.store, set);
   }
 
   /** In how many ms a pod that is ready will have been so for long enough. */
@@ -72,7 +75,10 @@ export class StatefulSetRound {
       if (this.#isOrdered) return;
     }
     for (const pod of surplus) {
-      if (pod.metadata.deletionTimestamp === undefined) this.#delete(pod);
+      if (pod.metadata.deletionTimestamp === undefined) {
+        this.#delete(pod);
+        this.#claims.leave(pod);
+      }
       if (this.#isOrdered) return;
     }
     this.#update([...wanted.entries()].toReversed(), update);
@@ -104,8 +110,11 @@ export class StatefulSetRound {
       const own = { [HASH_LABEL]: revision.metadata.name, [POD_NAME]: name, [POD_INDEX]: String(ordinal) };
       metadata['labels'] = { ...stringMapAt(metadata, 'labels'), ...own };
       const subdomain = stringAt(this.#set, 'spec', 'serviceName') ?? '';
-      Object.assign(objectAt(pod, 'spec') ?? {}, { hostname: name, ...(subdomain === '' ? {} : { subdomain }) });
+      const podSpec = objectAt(pod, 'spec') ?? {};
+      Object.assign(podSpec, { hostname: name, ...(subdomain === '' ? {} : { subdomain }) });
+      this.#claims.mountIn(podSpec, ordinal);
     };
+    this.#claims.make(ordinal);
     this.#podControl.create(this.#set, templateOf(revision), { name, change });
   }
 

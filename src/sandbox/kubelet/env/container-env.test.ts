@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Json, KubeObject } from '../../apiserver/index.ts';
-import { podSchema } from '../../client/index.ts';
+import { podSchema, quantity } from '../../client/index.ts';
 import { containerEnv, type PodSources } from './container-env.ts';
 import { expand } from './expand.ts';
-import { quantity } from './quantity.ts';
 
 describe('expand', () => {
   const env = { A: '1', B: '$(A)' };

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Container, Pod, ResourceRef } from '../../client/index.ts';
-import { quantity } from './quantity.ts';
+import { quantity } from '../../client/index.ts';
 
 /** What a container without a limit may use: all of the node. */
 function nodeHas(resource: string): number {

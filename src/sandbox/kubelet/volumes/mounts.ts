@@ -17,8 +17,9 @@ function inside(path: string): string {
   return join('/', path).replace(/(.)\/+$/, '$1');
 }
 
-/** What is made of objects of the API is never written by a container. */
-function isReadOnly({ configMap, secret, downwardAPI, projected }: Volume): boolean {
+/** What is made of objects of the API is never written by a container, nor is a claim that the pod only reads. */
+function isReadOnly({ configMap, secret, downwardAPI, projected, persistentVolumeClaim }: Volume): boolean {
+  if (persistentVolumeClaim?.readOnly === true) return true;
   return (configMap ?? secret ?? downwardAPI ?? projected) !== undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Pod, Volume } from '../../client/index.ts';
-import { quantity } from '../env/quantity.ts';
+import { quantity } from '../../client/index.ts';
 
 /** How the sandbox serves a volume. */
 export type VolumePlan =
@@ -9,6 +9,8 @@ export type VolumePlan =
   | { readonly kind: 'files' }
   /** A path of the node. */
   | { readonly kind: 'node'; readonly path: string; readonly type: string }
+  /** What a claim is bound to. */
+  | { readonly kind: 'claim'; readonly name: string }
   | { readonly kind: 'none'; readonly message: string };
 
 /**
@@ -25,12 +27,13 @@ function memoryOptions(volume: NonNullable<Volume['emptyDir']>, fsGroup: number 
 }
 
 export function planVolume(volume: Volume, pod: Pod): VolumePlan {
-  const { emptyDir, configMap, secret, downwardAPI, projected, hostPath } = volume;
+  const { emptyDir, configMap, secret, downwardAPI, projected, hostPath, persistentVolumeClaim } = volume;
   if (emptyDir !== undefined) {
     return { kind: 'memory', options: memoryOptions(emptyDir, pod.spec.securityContext?.fsGroup) };
   }
   if ((configMap ?? secret ?? downwardAPI ?? projected) !== undefined) return { kind: 'files' };
   if (hostPath !== undefined) return { kind: 'node', path: hostPath.path, type: hostPath.type };
+  if (persistentVolumeClaim !== undefined) return { kind: 'claim', name: persistentVolumeClaim.claimName };
   const source = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
   const message = `the sandbox does not serve volumes of the kind ${source}; an emptyDir in its place is gone with the pod`;
   return { kind: 'none', message };

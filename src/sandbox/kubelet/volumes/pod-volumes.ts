@@ -5,6 +5,7 @@ import type { Container, Pod, Volume } from '../../client/index.ts';
 import type { PodPlace } from '../env/field-ref.ts';
 import type { KubeletHost } from '../kubelet-host.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import { claimFolder } from './claim-folder.ts';
 import { containerMounts, type Mount } from './mounts.ts';
 import { nodePathOf } from './node-path.ts';
 import { planVolume } from './plan.ts';
@@ -46,6 +47,7 @@ export class PodVolumes {
         if (plan.kind === 'files') await this.#project(volume, pod);
         else if (this.#folders.has(volume.name)) continue;
         else if (plan.kind === 'memory') await this.#makeMemory(volume.name, plan.options);
+        else if (plan.kind === 'claim') this.#folders.set(volume.name, await claimFolder(this.#host, pod, plan.name));
         else this.#folders.set(volume.name, await nodePathOf(join(this.#host.node.dir, 'files'), plan.path, plan.type));
       } catch (error) {
         faults.push({ volume: volume.name, message: errorMessage(error) });

@@ -121,11 +121,8 @@ describe('planVolume', () => {
     [{ emptyDir: {} }, { securityContext: { fsGroup: 7 } }, { kind: 'memory', options: 'mode=2777,gid=7' }],
     [{ secret: { secretName: 's' } }, {}, { kind: 'files' }],
     [{ hostPath: { path: '/var/log', type: '' } }, {}, { kind: 'node', path: '/var/log', type: '' }],
-    [
-      { persistentVolumeClaim: { claimName: 'c' } },
-      {},
-      { kind: 'none', message: expect.stringContaining('kind persistentVolumeClaim') },
-    ],
+    [{ persistentVolumeClaim: { claimName: 'c' } }, {}, { kind: 'claim', name: 'c' }],
+    [{ nfs: { server: 's', path: '/' } }, {}, { kind: 'none', message: expect.stringContaining('kind nfs') }],
   ])('%j with %j', (volume, spec, expected) => {
     const pod = podOf(volume, spec);
     expect(pod.spec.volumes.map((v) => planVolume(v, pod))).toEqual([expected]);

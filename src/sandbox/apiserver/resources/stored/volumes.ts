@@ -5,13 +5,22 @@ import {
   notSupported,
   required,
 } from '../../../../model/index.ts';
-import { at, ensureObject, equal, listAt, objectAt, setDefault, stringAt, stringMapAt } from '../../json.ts';
+import {
+  at,
+  ensureObject,
+  equal,
+  type JsonObject,
+  listAt,
+  objectAt,
+  setDefault,
+  stringAt,
+  stringMapAt,
+} from '../../json.ts';
 import type { KubeObject } from '../../object.ts';
 import { ageColumn, column, fieldColumn, nameColumn } from '../../print/columns.ts';
 import type { ResourceDefinition } from '../../resource.ts';
 import { persistentVolume, persistentVolumeClaim, storageClass } from '../../schema/storage.ts';
 import { clearStatus } from '../workloads/pod-template.ts';
-import { noEffect } from './no-effect.ts';
 
 const ACCESS_MODES: Readonly<Record<string, string>> = {
   ReadWriteOnce: 'RWO',
@@ -19,6 +28,9 @@ const ACCESS_MODES: Readonly<Record<string, string>> = {
   ReadWriteMany: 'RWX',
   ReadWriteOncePod: 'RWOP',
 };
+/** Sources of volumes that a pod gets, and provisioners who do as they say. */
+const SERVED = ['hostPath', 'local', 'csi'];
+const OWN = ['local.sandbox.membrane.io', 'kubernetes.io/no-provisioner'];
 const VOLUME_MODES = ['Block', 'Filesystem'];
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 
@@ -28,7 +40,7 @@ const modesColumn = column('Access Modes', (object) =>
     .join(','),
 );
 
-function validateModes(object: KubeObject): FieldError[] {
+function validateModes(object: JsonObject): FieldError[] {
   const spec = objectAt(object, 'spec');
   const modes = listAt(spec, 'accessModes').map(String);
   const mode = stringAt(spec, 'volumeMode') ?? '';
@@ -41,9 +53,21 @@ function validateModes(object: KubeObject): FieldError[] {
   ];
 }
 
+/** Of a claim, and of what a stateful set makes claims of. */
+export function validateClaim(object: JsonObject): FieldError[] {
+  const hasSize = at(object, 'spec', 'resources', 'requests', 'storage') !== undefined;
+  return [...validateModes(object), ...(hasSize ? [] : [required('spec.resources[storage]')])];
+}
+
+export function setClaimDefaults(object: JsonObject): void {
+  setDefault(ensureObject(object, 'spec'), 'volumeMode', 'Filesystem');
+}
+
 function validateClaimUpdate(next: KubeObject, old: KubeObject): FieldError[] {
   const kept = (object: KubeObject) => ({
     ...objectAt(object, 'spec'),
+    // One that named no class may get the usual one afterwards, as from the API server of Kubernetes 1.28.
+    ...(at(old, 'spec', 'storageClassName') === undefined ? { storageClassName: null } : {}),
     resources: null,
     volumeName: null,
     volumeAttributesClassName: null,
@@ -77,16 +101,10 @@ export const persistentVolumeClaims: ResourceDefinition = {
     ageColumn,
     fieldColumn('VolumeMode', ['spec', 'volumeMode'], '<unset>', 1),
   ],
-  setDefaults: (object) => setDefault(ensureObject(object, 'spec'), 'volumeMode', 'Filesystem'),
+  setDefaults: setClaimDefaults,
   prepareCreate: clearStatus({ phase: 'Pending' }),
-  validate: (object) => [
-    ...validateModes(object),
-    ...(at(object, 'spec', 'resources', 'requests', 'storage') === undefined
-      ? [required('spec.resources[storage]')]
-      : []),
-  ],
+  validate: validateClaim,
   validateUpdate: validateClaimUpdate,
-  warnings: noEffect('PersistentVolumeClaim', 'no volume is made, and it stays Pending'),
 };
 
 export const persistentVolumes: ResourceDefinition = {
@@ -127,7 +145,10 @@ export const persistentVolumes: ResourceDefinition = {
     ...validateModes(object),
     ...(at(object, 'spec', 'capacity', 'storage') === undefined ? [required('spec.capacity')] : []),
   ],
-  warnings: noEffect('PersistentVolume', 'no claim is bound to it'),
+  warnings: (object) =>
+    SERVED.some((kind) => at(object, 'spec', kind) !== undefined)
+      ? []
+      : ['the sandbox serves only persistent volumes of the kinds hostPath, local and its own'],
 };
 
 const isDefault = (object: KubeObject): boolean =>
@@ -164,5 +185,9 @@ export const storageClasses: ResourceDefinition = {
       ...(modes.includes(mode) ? [] : [notSupported('volumeBindingMode', mode, modes)]),
     ];
   },
-  warnings: noEffect('StorageClass', 'no volume is made of it'),
+  warnings: (object) => {
+    const provisioner = stringAt(object, 'provisioner') ?? '';
+    if (OWN.includes(provisioner)) return [];
+    return [`the sandbox makes folders of its own for claims of this class, whatever ${provisioner} would make`];
+  },
 };

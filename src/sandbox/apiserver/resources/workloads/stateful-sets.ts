@@ -5,8 +5,9 @@ import {
   forbiddenField,
   invalid,
   notSupported,
+  required,
 } from '../../../../model/index.ts';
-import { clone, ensureObject, equal, listAt, objectAt, setDefault, stringAt } from '../../json.ts';
+import { clone, ensureObject, equal, type JsonObject, listAt, objectAt, setDefault, stringAt } from '../../json.ts';
 import type { KubeObject } from '../../object.ts';
 import { ageColumn, formatLabelSelector, nameColumn } from '../../print/columns.ts';
 import { containerColumns, readyOfWanted } from '../../print/workload-columns.ts';
@@ -14,6 +15,7 @@ import type { ResourceDefinition } from '../../resource.ts';
 import { statefulSet } from '../../schema/apps.ts';
 import { intOrString, isNone, notNegative, validateCount } from '../../validate/numbers.ts';
 import { validateNoDeadline, validateSelectorAndTemplate } from '../../validate/pod-template.ts';
+import { setClaimDefaults, validateClaim } from '../stored/volumes.ts';
 import { clearStatus, setReplicasDefault, setTemplateDefaults } from './pod-template.ts';
 
 function setStatefulSetDefaults(object: KubeObject): void {
@@ -27,27 +29,43 @@ function setStatefulSetDefaults(object: KubeObject): void {
   const retention = ensureObject(spec, 'persistentVolumeClaimRetentionPolicy');
   setDefault(retention, 'whenDeleted', 'Retain');
   setDefault(retention, 'whenScaled', 'Retain');
+  for (const value of listAt(spec, 'volumeClaimTemplates')) {
+    const template = objectAt(value);
+    if (template === undefined) continue;
+    setDefault(template, 'apiVersion', 'v1');
+    setDefault(template, 'kind', 'PersistentVolumeClaim');
+    setDefault(ensureObject(template, 'status'), 'phase', 'Pending');
+    setClaimDefaults(template);
+  }
   setTemplateDefaults(object);
 }
 
 function validateStatefulSet(object: KubeObject): FieldError[] {
   const spec = objectAt(object, 'spec');
+  const claims = listAt(spec, 'volumeClaimTemplates').flatMap((value) => stringAt(value, 'metadata', 'name') ?? []);
   const errors = [
     ...notNegative(spec, 'spec', 'replicas', 'minReadySeconds', 'revisionHistoryLimit'),
     ...notNegative(objectAt(spec, 'ordinals'), 'spec.ordinals', 'start'),
-    ...validateSelectorAndTemplate(object, { kind: 'statefulset', restartPolicies: ['Always'] }),
+    ...validateSelectorAndTemplate(object, { kind: 'statefulset', restartPolicies: ['Always'], claims }),
     ...validateNoDeadline(object, 'StatefulSet'),
     ...validateStrategy(object),
   ];
   const policy = stringAt(spec, 'podManagementPolicy') ?? '';
   const policies = ['OrderedReady', 'Parallel'];
   if (!policies.includes(policy)) errors.push(notSupported('spec.podManagementPolicy', policy, policies));
-  if (listAt(spec, 'volumeClaimTemplates').length > 0) {
-    errors.push(
-      forbiddenField('spec.volumeClaimTemplates', 'persistent volumes are not supported by the Membrane sandbox'),
-    );
-  }
-  return errors;
+  return [...errors, ...validateClaims(spec)];
+}
+
+function validateClaims(spec: JsonObject | undefined): FieldError[] {
+  return listAt(spec, 'volumeClaimTemplates').flatMap((value, i) => {
+    const field = `spec.volumeClaimTemplates[${i}]`;
+    const template = objectAt(value) ?? {};
+    const named = stringAt(template, 'metadata', 'name') ?? '';
+    return [
+      ...(named === '' ? [required(`${field}.metadata.name`)] : []),
+      ...validateClaim(template).map((error) => ({ ...error, field: `${field}.${error.field}` })),
+    ];
+  });
 }
 
 function validateStrategy(object: KubeObject): FieldError[] {
