@@ -110,7 +110,7 @@ describe.each(servers)('on a server that %s', (_name, make) => {
     const store = new IdentityObjects(make());
     expect(await codeOf(placeIdentity(workload, store))).toBe('E_KUBE_OTHER_KIND');
     await client.request({ method: 'DELETE', path: `${DEFINITIONS}/identities.membrane.io` });
-    await expect.poll(async () => await codeOf(define('identities'))).toBe('no error');
+    await expect.poll(async () => await codeOf(define('identities')), { timeout: 60_000 }).toBe('no error');
     expect(await placeIdentity(workload, store)).toBeGreaterThanOrEqual(256);
     expect(await countOf(collectionPath(IDENTITY))).toBe(1);
   });
