@@ -98,7 +98,15 @@ describe('membrane doctor', () => {
     const [said] = (await once(foreign.stdout ?? foreign, 'data')) as [Buffer];
     expect(said.toString()).toBe('attached 2\n');
 
-    const { code, text, findings } = await doctor(lab);
+    // It gives a server half a second to answer, which this one, in a busy process, may need.
+    const asked = ['(v1.18.0) at 127.0.0.1:8080 answers', '127.0.0.1:6443 asks for credentials'];
+    let seen = await doctor(lab);
+    await eventually('both servers have answered in time', async () => {
+      if (asked.every((words) => seen.findings.some(({ evidence }) => evidence.includes(words)))) return true;
+      seen = await doctor(lab);
+      return false;
+    });
+    const { code, text, findings } = seen;
     const evidence = (severity: string, check: string): string[] =>
       findings.filter((one) => one.severity === severity && one.check === check).map((one) => one.evidence);
     expect(evidence('critical', 'route_localnet')).toEqual([expect.stringContaining('net.ipv4.conf.eth0.')]);
@@ -156,11 +164,13 @@ describe('membrane doctor', () => {
     // Until then no process is served.
     mkdirSync(cgroup);
     const critical = async () => (await doctor(lab)).findings.filter(({ severity }) => severity === 'critical');
-    await expect.poll(critical, { timeout: 60_000 }).toEqual([]);
-    const { code, findings } = await doctor(lab);
-    const fine = findings.filter(({ severity }) => severity === 'ok').map(({ check }) => check);
-    expect(fine).toEqual(expect.arrayContaining(['route_localnet', 'kube-proxy chains', 'hooks', 'rp_filter', 'maps']));
-    expect(code).toBe(0);
+    await expect.poll(critical).toEqual([]);
+    const fine = async () => {
+      const { code, findings } = await doctor(lab);
+      return { code, checks: findings.flatMap(({ severity, check }) => (severity === 'ok' ? [check] : [])) };
+    };
+    const checks = expect.arrayContaining(['route_localnet', 'kube-proxy chains', 'hooks', 'rp_filter', 'maps']);
+    await expect.poll(fine).toEqual({ code: 0, checks });
     await lab.reaches(pod, '172.18.0.2');
   });
 });
