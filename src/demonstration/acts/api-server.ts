@@ -101,8 +101,11 @@ export async function* apiServer(stage: Stage): AsyncGenerator<AttackLine> {
     { metadata: { labels: { role: 'guest' } } },
   );
   await stage.settle(AWAY_MS);
-  const status = await stage.api.status();
-  const unheard = status.checks.filter(({ name: check, ok }) => check.startsWith('api ') && !ok).length;
+  const unheard = await stage.inTheEnd(
+    async () =>
+      (await stage.api.status()).checks.filter(({ name: check, ok }) => check.startsWith('api ') && !ok).length,
+    (kinds) => kinds > 0,
+  );
   const away = `the API server is stopped for ${AWAY_MS / 1_000} s`;
   const [during, guestDuring, newcomer] = await Promise.all([
     duplex.arrived(),

@@ -126,10 +126,18 @@ class ChaosScene {
     };
     await Promise.all([this.#newFrontend(), takeOver()]);
     const letInMs = await this.#talk();
+    await stage.inTheEnd(
+      async () => (await flood.report()).sent,
+      (count) => count > 0,
+    );
     await stage.settle(FLOOD_MS);
     const { sent } = await flood.stop();
     await resend?.stop();
-    const drops = await dropCounts(stage, { namespace, name });
+    const drops = await stage.inTheEnd(
+      () => dropCounts(stage, { namespace, name }),
+      (counts) => totalDrops(counts) >= sent,
+      2_000,
+    );
     await stage.deletePod(namespace, name);
     return { sent, drops, letInMs };
   }
@@ -156,14 +164,10 @@ class ChaosScene {
     const begin = performance.now();
     const client = stage.own(startConnect(frontend.netns, { to: this.#backend.ip, port: BACKEND_PORT, rate: 200 }));
     this.#client = client;
-    await stage.until(
-      `${frontend.name} is let in`,
-      async () => {
-        const report = await client.report();
-        return report.state === 'open' && report.acked > 0 ? report : undefined;
-      },
-      5_000,
-    );
+    await stage.until(`${frontend.name} is let in`, async () => {
+      const report = await client.report();
+      return report.state === 'open' && report.acked > 0 ? report : undefined;
+    });
     return performance.now() - begin;
   }
 

@@ -1,7 +1,7 @@
 import { parseAddr } from '../../net/index.ts';
 import { inNetnsArgv, type JsonObject, attempt as runToEnd } from '../../sandbox/index.ts';
 import { type Actor, type AttackLine, joinSeen, plural, podName, type Stage } from '../stage/index.ts';
-import { patience } from '../tools/index.ts';
+import { ANSWERED_MS, patience } from '../tools/index.ts';
 import { attempt } from './reach.ts';
 
 const NAMESPACE = 'intake';
@@ -24,13 +24,15 @@ async function changing(stage: Stage, pod: Actor, change: () => Promise<void>): 
   await change();
   await stage.until('the policy is in force', async () => {
     const now = await stage.endpoint(pod.namespace, pod.name);
-    return now === undefined || now.policyRevision === before ? undefined : now;
+    // It may have been closed before its table was written.
+    const isWritten = (await stage.api.metrics()).includes('\nmembrane_policy_building_tables 0\n');
+    return now === undefined || now.policyRevision === before || !isWritten ? undefined : now;
   });
 }
 
 /** A policy for the server, said in a way that its agent does not know. */
 async function* later(stage: Stage, client: Actor, server: Actor): AsyncGenerator<AttackLine> {
-  const open = await attempt(stage, client, server, PORT);
+  const open = await attempt(stage, client, server, PORT, ANSWERED_MS);
   const rule = { from: [{ podSelector: {}, onlyWithMutualTls: true }] };
   await changing(stage, server, () => stage.applyLater(policy('later', 'server', { ingress: [rule] })));
   const closed = await attempt(stage, client, server, PORT);
@@ -82,7 +84,8 @@ async function* six(stage: Stage, client: Actor, server: Actor): AsyncGenerator<
   );
   const both = async (pod: Actor): Promise<number[]> =>
     await Promise.all([pings(stage.worldNetns, pod.ip), pings(pod.netns, WORLD_ADDRESS)]);
-  const [control, closed] = await Promise.all([both(client), both(server)]);
+  const isAnswered = (counts: readonly number[]): boolean => counts.every((count) => count > 0);
+  const [control, closed] = await Promise.all([stage.inTheEnd(() => both(client), isAnswered), both(server)]);
   const { verdict, steps } = await stage.api.trace({ from: podName(server), to: WORLD_ADDRESS, protocol: 'ICMP' });
   yield {
     id: '15.six',
@@ -93,7 +96,7 @@ async function* six(stage: Stage, client: Actor, server: Actor): AsyncGenerator<
       `in ${closed[0] ?? 0}, out ${closed[1] ?? 0} of ${PINGS}; trace: ${verdict}`,
       `without policy: in ${control[0] ?? 0}, out ${control[1] ?? 0}`,
     ]),
-    held: verdict === 'denied' && closed.every((count) => count === 0) && control.every((count) => count > 0),
+    held: verdict === 'denied' && closed.every((count) => count === 0) && isAnswered(control),
     decidedBy: steps.at(-1)?.reason ?? '',
   };
 }

@@ -1,5 +1,5 @@
 import { plural, type Stage } from '../stage/index.ts';
-import { type Answerer, ask, BOTH, type Seat, startAnswer, type Told } from '../tools/index.ts';
+import { ANSWERED_MS, type Answerer, ask, BOTH, type Seat, startAnswer, type Told } from '../tools/index.ts';
 
 const AT = '127.0.0.1';
 
@@ -38,7 +38,9 @@ export class LoopbackServers {
 
   /** A process of the node asks on a port, TCP and UDP. */
   async askLocally(port: number): Promise<Told[]> {
-    const told = await Promise.all(BOTH.map((protocol) => ask(this.#local, { to: AT, port, protocol })));
+    const told = await Promise.all(
+      BOTH.map((protocol) => ask(this.#local, { to: AT, port, protocol, timeoutMs: ANSWERED_MS })),
+    );
     this.#expected += told.filter(({ text }) => text.startsWith('local ')).length;
     return told;
   }

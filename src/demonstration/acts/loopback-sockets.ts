@@ -1,6 +1,6 @@
 import { inNetnsArgv, run, setSysctls } from '../../sandbox/index.ts';
 import { type AttackLine, dropsSince, dropsText, joinSeen } from '../stage/index.ts';
-import { ask, BOTH, type Seat, startAnswer, statesText } from '../tools/index.ts';
+import { ANSWERED_MS, ask, BOTH, type Seat, startAnswer, statesText } from '../tools/index.ts';
 import {
   type Attacker,
   CLAIM,
@@ -17,10 +17,11 @@ export async function ownLoopbackLine({ stage, servers }: LoopbackAttack, seat: 
   const questions = ports.flatMap((port) =>
     BOTH.flatMap((protocol) => [false, true].map((mapped) => ({ to: LOOPBACK, port, protocol, mapped }))),
   );
-  const everything = () => Promise.all(questions.map((question) => ask(seat, question)));
+  const everything = (timeoutMs?: number) =>
+    Promise.all(questions.map((question) => ask(seat, { ...question, ...(timeoutMs && { timeoutMs }) })));
   const alone = await everything();
   for (const port of ports) stage.own(await startAnswer(seat, { at: LOOPBACK, port, text: 'own' }));
-  const own = await everything();
+  const own = await everything(ANSWERED_MS);
   const check = await servers.check();
   const byOwn = own.filter(({ text }) => text.startsWith('own '));
   return {
@@ -56,8 +57,10 @@ export async function socketLine(
   const before = await attacker.source.drops();
   const questions = Object.values(PORTS).flatMap((port) => BOTH.map((protocol) => ({ to: LOOPBACK, port, protocol })));
   const told = await Promise.all(questions.map((question) => ask(seat, { ...question, ...(device && { device }) })));
-  await stage.settle();
-  const drops = dropsSince(before, await attacker.source.drops());
+  const drops = await stage.inTheEnd(
+    async () => dropsSince(before, await attacker.source.drops()),
+    (found) => onlyLoopback(found) >= questions.length,
+  );
   const check = await servers.check();
   return {
     id,

@@ -164,10 +164,12 @@ const exchangeText = (all: readonly Exchanged[]): string =>
 async function exchangeLine({ stage, servers }: LoopbackAttack, attacker: Attacker): Promise<AttackLine> {
   const before = await attacker.source.drops();
   const all = await exchanges(attacker);
-  await stage.settle();
-  const drops = dropsSince(before, await attacker.source.drops());
-  const check = await servers.check();
   const frames = all.reduce((sum, one) => sum + one.frames, 0);
+  const drops = await stage.inTheEnd(
+    async () => dropsSince(before, await attacker.source.drops()),
+    (found) => onlyLoopback(found) >= frames,
+  );
+  const check = await servers.check();
   return {
     id: `10.${attacker.name}-exchange`,
     claim: CLAIM,

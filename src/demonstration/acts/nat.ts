@@ -10,7 +10,7 @@ import {
   podName,
   type Stage,
 } from '../stage/index.ts';
-import { ask, startAnswer, startConnect, startSend, startServe, statesText } from '../tools/index.ts';
+import { ANSWERED_MS, ask, startAnswer, startConnect, startSend, startServe, statesText } from '../tools/index.ts';
 
 const RESOLVER = parseAddr('198.51.100.1');
 const SERVER = parseAddr('198.51.100.2');
@@ -34,7 +34,7 @@ async function* resolver(stage: Stage, attacker: Actor, victim: Actor): AsyncGen
   const { sent } = await stage.own(startSend(attacker.netns, frames, { rate: RATE })).finished;
   const told = [];
   for (let i = 0; i < QUESTIONS; i += 1)
-    told.push(await ask(victim.netns, { to: RESOLVER, port: DNS, protocol: 'UDP' }));
+    told.push(await ask(victim.netns, { to: RESOLVER, port: DNS, protocol: 'UDP', timeoutMs: ANSWERED_MS }));
   await answerer.stop();
   yield {
     id: '13.resolver',
@@ -97,7 +97,8 @@ async function* flood(stage: Stage, outside: Neighbour, victim: Actor): AsyncGen
   );
   const { sent } = await stage.own(startSend(outside.seat, frames, { rate: RATE })).finished;
   const told = [];
-  for (let i = 0; i < QUESTIONS; i += 1) told.push(await ask(node, { to: victim.ip, port: PORT, protocol: 'TCP' }));
+  for (let i = 0; i < QUESTIONS; i += 1)
+    told.push(await ask(node, { to: victim.ip, port: PORT, protocol: 'TCP', timeoutMs: ANSWERED_MS }));
   await answerer.stop();
   yield {
     id: '13.flood',

@@ -1,6 +1,6 @@
 import type { Addr } from '../../net/index.ts';
 import { type AttackLine, flowText, joinSeen, type Stage } from '../stage/index.ts';
-import { ask, BOTH, type Protocol, type Seat, type Told } from '../tools/index.ts';
+import { ANSWERED_MS, ask, BOTH, type Protocol, type Seat, type Told } from '../tools/index.ts';
 import {
   BACKEND_PORT,
   buildNodePort,
@@ -87,12 +87,15 @@ export async function* nodePort(stage: Stage): AsyncGenerator<AttackLine> {
 type Attempt = { readonly to: string; readonly protocol: Protocol; readonly mapped: boolean; readonly told: Told };
 
 /** A hook of its own turns IPv6 sockets that talk IPv4. */
-async function tryAll({ seat, addresses, from, turned }: Client): Promise<Attempt[]> {
+async function tryAll({ seat, addresses, from, turned }: Client, timeoutMs?: number): Promise<Attempt[]> {
   const wanted = addresses.flatMap((to) =>
     BOTH.flatMap((protocol) => (turned ? [false, true] : [false]).map((mapped) => ({ to, protocol, mapped }))),
   );
   return await Promise.all(
-    wanted.map(async (one) => ({ ...one, told: await ask(seat, { ...one, port: NODE_PORT, ...(from && { from }) }) })),
+    wanted.map(async (one) => {
+      const question = { ...one, port: NODE_PORT, ...(from && { from }), ...(timeoutMs && { timeoutMs }) };
+      return { ...one, told: await ask(seat, question) };
+    }),
   );
 }
 
@@ -131,7 +134,7 @@ async function flowOf(stage: Stage, { namespace }: NodePortScene, { protocol, to
 
 async function answeredLine(stage: Stage, scene: NodePortScene, client: Client): Promise<AttackLine> {
   const since = Date.now() - 1;
-  const attempts = await tryAll(client);
+  const attempts = await tryAll(client, ANSWERED_MS);
   const node = [stage.node.ip, SECOND_ADDRESS];
   const [first] = attempts;
   const flow = first && (await flowOf(stage, scene, first, since));

@@ -12,9 +12,9 @@ import {
   type Stage,
   tenantScene,
 } from '../stage/index.ts';
-import { probe, startCount } from '../tools/index.ts';
+import { ANSWERED_MS, probe, startCount } from '../tools/index.ts';
 
-/** A connection that nobody answers is given up after this time, in ms, on an idle machine. */
+/** A connection that nobody is to answer is given up after this time, in ms, on an idle machine. */
 const DENIED_TIMEOUT_MS = 400;
 
 /** Source and destination port as they stand in the packets of one attempt and of no other. */
@@ -24,14 +24,20 @@ function portBytes(source: number, destination: number): Uint8Array {
 
 export type Attempted = { readonly state: string; readonly arrived: number; readonly decidedBy: string };
 
-/** Opens a TCP connection for real and counts, at the other end's device, what arrives of it. */
-export async function attempt(stage: Stage, from: Actor, to: Actor, port: number): Promise<Attempted> {
+/** `timeoutMs`: ANSWERED_MS where it is to come about. Opens a TCP connection for real and counts, at the other end's device, what arrives of it. */
+export async function attempt(
+  stage: Stage,
+  from: Actor,
+  to: Actor,
+  port: number,
+  timeoutMs = DENIED_TIMEOUT_MS,
+): Promise<Attempted> {
   const sourcePort = randomInt(20_000, 30_000);
   const counter = stage.own(
     await startCount(to.netns, { devices: ['eth0'], patterns: { attempt: portBytes(sourcePort, port) } }),
   );
   const since = Date.now() - 1;
-  const result = await probe(from.netns, { to: to.ip, port, sourcePort, timeoutMs: DENIED_TIMEOUT_MS });
+  const result = await probe(from.netns, { to: to.ip, port, sourcePort, timeoutMs });
   const counted = await counter.stop();
   const asked = { from: podName(from), to: podName(to), port, protocol: 'TCP' } as const;
   // Where the other end is, both directions have been judged.
@@ -61,7 +67,7 @@ type Variant = {
 
 async function tryVariant(stage: Stage, variant: Variant): Promise<AttackLine> {
   const { from, to, port, allowed } = variant;
-  const { state, arrived, decidedBy } = await attempt(stage, from, to, port);
+  const { state, arrived, decidedBy } = await attempt(stage, from, to, port, allowed ? ANSWERED_MS : undefined);
   const where = from.node === to.node ? 'of the same node' : `of ${to.node.name}, from ${from.node.name},`;
   return {
     id: `1.${variant.id}`,

@@ -32,8 +32,6 @@ const DEFAULT_ROUNDS = 100;
 const FIRST_HOST = 100;
 const HOSTS = 100;
 const RATE = 1_500;
-/** How long both go on after the new owner's device is open, in ms. */
-const FLOOD_MS = 40;
 
 /** Frames that got there, of those that must not, and what was dropped. */
 type Round = {
@@ -134,12 +132,19 @@ class StaleScene {
     };
     await Promise.all([this.#newFriend(), takeOver()]);
     const before = (await out.report()).sent;
-    await stage.settle(FLOOD_MS);
+    // Both go on until each was tried against the new owner's open device.
+    const drops = await stage.inTheEnd(
+      async () => {
+        const [mine, its] = await Promise.all([out.report(), flood.report()]);
+        const found = await dropCounts(stage, { namespace: NAMESPACE, name });
+        return { isTried: mine.sent > before && its.sent > 0, found };
+      },
+      ({ isTried, found }) => isTried && (found['stale-destination'] ?? 0) > 0,
+    );
     const [sent, attacked] = await Promise.all([out.stop(), flood.stop()]);
-    await stage.settle(5);
+    await stage.settle();
     const counted = await atChaos.stop();
     await goOn();
-    const drops = await dropCounts(stage, { namespace: NAMESPACE, name });
     await stage.deletePod(NAMESPACE, name);
     await this.#talk();
     const { old = 0, fresh = 0 } = counted.matches;
@@ -149,7 +154,7 @@ class StaleScene {
       fromChaos: attacked.sent,
       leaked: old + fresh,
       lost: counted.lost,
-      drops,
+      drops: drops.found,
     };
   }
 

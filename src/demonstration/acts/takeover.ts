@@ -1,6 +1,6 @@
 import { stringAt } from '../../sandbox/index.ts';
 import { type AttackLine, plural, type Stage } from '../stage/index.ts';
-import { type Answerer, ask, type Seat, startAnswer } from '../tools/index.ts';
+import { ANSWERED_MS, type Answerer, ask, type Seat, startAnswer } from '../tools/index.ts';
 
 const PORT = 8080;
 const SHOP = { app: 'shop' };
@@ -106,18 +106,17 @@ export async function* takeover(stage: Stage): AsyncGenerator<AttackLine> {
   await stage.startPod({ namespace: victim, name: 'new', labels: SHOP });
   await answerer(stage, victim, 'new', TEXT);
   // What the new pod is worth: an agent that cannot follow goes on with the old one for ever.
-  await stage
-    .until('the shop has its new pod', async () => ((await served(client, address)) === TEXT ? true : undefined), 3_000)
-    .catch(() => undefined);
+  const inside = (timeoutMs?: number) => served(client, { to: address, port: 80 }, timeoutMs);
+  const outside = (timeoutMs?: number) => served(stage.worldNetns, { to: stage.node.ip, port: nodePort }, timeoutMs);
+  await stage.inTheEnd(
+    async () => [await inside(), await outside()],
+    (names) => names.every((name) => name === TEXT),
+  );
   const answers: string[] = [];
-  for (let i = 0; i < QUESTIONS; i += 1) {
-    answers.push(await served(client, address));
-    const told = await ask(stage.worldNetns, { to: stage.node.ip, port: nodePort, protocol: 'TCP' });
-    answers.push(told.text || told.state);
-  }
+  for (let i = 0; i < QUESTIONS; i += 1) answers.push(await inside(ANSWERED_MS), await outside(ANSWERED_MS));
   const { connections } = await thief.report();
   const largest = names[0] ?? '';
-  const said = await stage.until('the refusal is said', () => refusal(stage, attacker, largest), 3_000).catch(() => '');
+  const said = await stage.until('the refusal is said', () => refusal(stage, attacker, largest)).catch(() => '');
   yield {
     id: '18.full-table',
     claim: 'a tenant that fills the table of backends takes over no Service of another',
@@ -132,7 +131,11 @@ export async function* takeover(stage: Stage): AsyncGenerator<AttackLine> {
   };
 }
 
-async function served(client: Seat, address: string): Promise<string> {
-  const told = await ask(client, { to: address, port: 80, protocol: 'TCP' });
+async function served(
+  client: string | Seat,
+  at: { readonly to: string; readonly port: number },
+  timeoutMs?: number,
+): Promise<string> {
+  const told = await ask(client, { ...at, protocol: 'TCP', ...(timeoutMs && { timeoutMs }) });
   return told.text.startsWith(TEXT) ? TEXT : told.text || told.state;
 }

@@ -120,9 +120,10 @@ async function* arrive(stage: Stage, target: Actor): AsyncGenerator<AttackLine> 
   await cutOff(stage, false);
   const ready = await stage.whenReady(NAMESPACE, name);
   const tookMs = performance.now() - begin;
-  await stage.settle(100);
-  const answersAfter = await pingFromEverywhere(sources, ip, inbound);
-  const outAfter = await outward();
+  const isAll = (counts: Readonly<Record<string, number>>): boolean =>
+    Object.values(counts).every((count) => count > 0);
+  const answersAfter = await stage.inTheEnd(() => pingFromEverywhere(sources, ip, inbound), isAll);
+  const outAfter = await stage.inTheEnd(outward, isAll);
   await flood.stop();
   yield {
     id: '5.opens',
@@ -134,7 +135,7 @@ async function* arrive(stage: Stage, target: Actor): AsyncGenerator<AttackLine> 
       `arrived: ${list(outAfter)}`,
       `answers: ${list(answersAfter)}`,
     ]),
-    held: [...Object.values(outAfter), ...Object.values(answersAfter)].every((count) => count > 0),
+    held: isAll(outAfter) && isAll(answersAfter),
     decidedBy: `endpoint ${ready.state}, identity ${ready.identity}`,
   };
 }

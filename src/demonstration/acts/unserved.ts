@@ -12,6 +12,7 @@ import {
   type Stage,
 } from '../stage/index.ts';
 import {
+  ANSWERED_MS,
   type Answerer,
   ask,
   type Protocol,
@@ -64,7 +65,12 @@ class Impostor {
 
   /** Does it answer whoever reaches it? */
   async answers(): Promise<boolean> {
-    const told = await ask(this.#stage.worldNetns, { to: UNALLOCATED, port: PORT, protocol: 'TCP' });
+    const told = await ask(this.#stage.worldNetns, {
+      to: UNALLOCATED,
+      port: PORT,
+      protocol: 'TCP',
+      timeoutMs: ANSWERED_MS,
+    });
     return told.text.startsWith(IMPOSTOR);
   }
 
@@ -109,7 +115,8 @@ async function build(stage: Stage): Promise<Scene> {
 
 /** Else the lines that follow would prove nothing. */
 async function servedLine({ service, client, impostor }: Scene, seats: readonly Seat[]): Promise<AttackLine> {
-  const told = await Promise.all(seats.map((seat) => ask(seat, { to: service, port: PORT, protocol: 'TCP' })));
+  const question = { to: service, port: PORT, protocol: 'TCP', timeoutMs: ANSWERED_MS } as const;
+  const told = await Promise.all(seats.map((seat) => ask(seat, question)));
   const answers = await impostor.answers();
   return {
     id: '14.served',

@@ -74,7 +74,15 @@ export async function sendCase(
   });
   const report = await sending;
   await stage.settle();
-  const after = await stage.inTheEnd(source.drops, (drops) => totalDrops(dropsSince(before, drops)) >= report.sent);
+  // Whatever becomes of a frame: it is dropped, or arrives.
+  const fates = async (): Promise<number> => {
+    const counts = await Promise.all(
+      counters.map(async ({ counter }) => (await counter.report()).matches['marker'] ?? 0),
+    );
+    return counts.reduce((sum, count) => sum + count, totalDrops(dropsSince(before, await source.drops())));
+  };
+  await stage.inTheEnd(fates, (count) => count >= report.sent);
+  const after = await source.drops();
   const reports = await Promise.all(
     counters.map(async ({ name, counter }): Promise<[string, CountReport]> => [name, await counter.stop()]),
   );

@@ -304,7 +304,7 @@ export class Stage {
   }
 
   /** What `look` sees once that is final, or in the end: not a matter of how long it took. */
-  async inTheEnd<T>(look: () => Promise<T>, isFinal: (seen: T) => boolean, timeoutMs = 2_000): Promise<T> {
+  async inTheEnd<T>(look: () => Promise<T>, isFinal: (seen: T) => boolean, timeoutMs = TIMEOUT_MS): Promise<T> {
     const begin = Date.now();
     for (;;) {
       const seen = await look();

@@ -35,7 +35,7 @@ export class Witness {
     fits: (flow: SeenFlow) => boolean,
     options: { since: number; at?: string; timeoutMs?: number },
   ): Promise<SeenFlow | undefined> {
-    const { since, at, timeoutMs = 1_500 } = options;
+    const { since, at, timeoutMs = 10_000 } = options;
     const deadline = Date.now() + patience(timeoutMs);
     for (;;) {
       const places = at === undefined ? [...this.#flows.values()] : [this.#flows.get(at) ?? []];

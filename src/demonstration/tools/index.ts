@@ -15,6 +15,7 @@ export {
 } from './frame-tool.ts';
 export { patience } from './patience.ts';
 export {
+  ANSWERED_MS,
   type Answerer,
   ask,
   BOTH,

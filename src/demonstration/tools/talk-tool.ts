@@ -67,6 +67,9 @@ export type Told = {
   readonly tookMs: number;
 };
 
+/** For who is to be answered: an answer comes at once, and the machine may be busier than it says. In ms. */
+export const ANSWERED_MS = 10_000;
+
 const QUESTION = Uint8Array.from(Buffer.from('who is there?\n'));
 
 function questionArgs(question: Question): string[] {

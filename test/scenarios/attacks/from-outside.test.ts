@@ -24,6 +24,7 @@ describe('frames from the world', () => {
     to: Actor,
     transport: (marker: Uint8Array) => TransportSpec,
     changes: Parameters<typeof podFrame>[3] & { source?: string; destination?: string } = {},
+    wanted: { arrived?: number; isTold?: boolean } = {},
   ): Promise<{ arrived: number; reason: string | undefined; sender: string | undefined }> {
     const marker = newMarker();
     const counter = await startCount(to.netns, { devices: ['eth0'], patterns: { marker } });
@@ -37,9 +38,13 @@ describe('frames from the world', () => {
     const report = await sendFrames(lab.stage.worldNetns, [frame], { device: 'mbrup1', count: COUNT });
     expect(report).toMatchObject({ sent: COUNT, failed: 0 });
     await lab.stage.settle(50);
+    await lab.stage.inTheEnd(
+      async () => (await counter.report()).matches['marker'] ?? 0,
+      (arrived) => arrived >= (wanted.arrived ?? 0),
+    );
     const flow = await lab.stage.witness.find(
       (seen) => seen.verdict === 'dropped' && seen.source.addr === source && seen.destination.addr === destination,
-      { since, timeoutMs: 500 },
+      { since, timeoutMs: wanted.isTold === true ? 20_000 : 500 },
     );
     const counted = await counter.stop();
     expect(counted.lost).toBe(0);
@@ -51,7 +56,11 @@ describe('frames from the world', () => {
   it('reach a pod that nothing isolates: the way is open as such', async () => {
     await lab.stage.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'open' } });
     const open = await lab.stage.startPod({ namespace: 'open', name: 'open', labels: { app: 'open' } });
-    expect(await fromWorld(open, toBackend)).toEqual({ arrived: COUNT, reason: undefined, sender: undefined });
+    expect(await fromWorld(open, toBackend, {}, { arrived: COUNT })).toEqual({
+      arrived: COUNT,
+      reason: undefined,
+      sender: undefined,
+    });
   });
 
   it.each([
@@ -98,10 +107,8 @@ describe('frames from the world', () => {
     const { frontend, backend } = await tenantScene(lab.stage, 'tenant-a');
     const named: Readonly<Record<string, string>> = { frontend: frontend.ip, node: lab.stage.node.ip };
     const source = 'source' in changes ? (named[changes.source] ?? changes.source) : undefined;
-    const outcome = await fromWorld(backend, transport, {
-      ...changes,
-      ...(source !== undefined && { source }),
-    });
+    const asked = { ...changes, ...(source !== undefined && { source }) };
+    const outcome = await fromWorld(backend, transport, asked, { isTold: reason !== undefined });
     // Whoever it pretends to be, the log names nobody.
     expect(outcome).toEqual({ arrived: 0, reason, sender: undefined });
   });

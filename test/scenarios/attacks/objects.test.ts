@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { attempt } from '../../../src/demonstration/acts/reach.ts';
 import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
+import { ANSWERED_MS } from '../../../src/demonstration/tools/talk-tool.ts';
 import { useSandbox } from './lab.ts';
 
 /** A tenant who may create any object in his own namespace, and writes into it whatever might be believed. */
@@ -25,7 +26,7 @@ describe('objects that claim what they are not', () => {
       },
     });
     expect(thief.ip).not.toBe(backend.ip);
-    const { state, arrived } = await attempt(stage, frontend, backend, 8080);
+    const { state, arrived } = await attempt(stage, frontend, backend, 8080, ANSWERED_MS);
     expect({ state, arrived: arrived > 0 }).toEqual({ state: 'open', arrived: true });
   });
 
@@ -75,12 +76,12 @@ describe('objects that claim what they are not', () => {
         long: 'x'.repeat(200_000),
       },
     });
-    expect((await attempt(stage, frontend, backend, 8080)).state).toBe('open');
+    expect((await attempt(stage, frontend, backend, 8080, ANSWERED_MS)).state).toBe('open');
   });
 
   it('follows a relabel both ways: the API decides who a pod is, at once', async () => {
     const { other, backend } = await tenantScene(stage, 'tenant-a');
-    const relabel = async (role: string) => {
+    const relabel = async (role: string, timeoutMs?: number) => {
       const before = await stage.whenReady(other.namespace, other.name);
       await lab.cluster.patch(
         { resource: 'pods', namespace: other.namespace, name: other.name },
@@ -90,9 +91,9 @@ describe('objects that claim what they are not', () => {
         const now = await stage.endpoint(other.namespace, other.name);
         return now === undefined || now.identity === before.identity ? undefined : true;
       });
-      return (await attempt(stage, other, backend, 8080)).state;
+      return (await attempt(stage, other, backend, 8080, timeoutMs)).state;
     };
-    expect(await relabel('frontend')).toBe('open');
+    expect(await relabel('frontend', ANSWERED_MS)).toBe('open');
     expect(await relabel('other')).toBe('timeout');
   });
 });

@@ -47,6 +47,7 @@ it('a UDP server that keeps answering a former owner of an address does not let 
   await stage.sandbox.releaseNetwork(namespace, 'chaos');
   await stage.whenReady(namespace, 'chaos');
   await stage.settle(1_000);
+  await stage.until('enough is sent', async () => ((await flood.report()).sent > 100 ? true : undefined));
   expect((await flood.stop()).sent).toBeGreaterThan(100);
   expect((await answering.report()).sent).toBeGreaterThan(100);
   expect(await atServer.report()).toMatchObject({ lost: 0, matches: { injected: 0 } });

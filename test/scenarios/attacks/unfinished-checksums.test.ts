@@ -32,10 +32,14 @@ describe.each([
   });
 
   /** How often a pattern is seen outside while `frame` is sent ten times. */
-  async function outside(frame: Uint8Array, pattern: Uint8Array, unfinished: string): Promise<number> {
+  async function outside(frame: Uint8Array, pattern: Uint8Array, unfinished: string, wanted = 0): Promise<number> {
     const counter = await startCount(lab.stage.worldNetns, { devices: ['mbrup1'], patterns: { pattern } });
     expect(await sendFrames(attacker.netns, [frame], { count: 10, unfinished })).toMatchObject({ sent: 10, failed: 0 });
     await lab.stage.settle();
+    await lab.stage.inTheEnd(
+      async () => (await counter.report()).matches['pattern'] ?? 0,
+      (count) => count >= wanted,
+    );
     const { matches, lost } = await counter.stop();
     expect(lost).toBe(0);
     return matches['pattern'] ?? 0;
@@ -44,7 +48,7 @@ describe.each([
   it('are written where they belong', async () => {
     const marker = newMarker();
     const frame = podFrame(attacker, OUTSIDER, udp(40_100, PORT, marker));
-    expect(await outside(frame, marker, '34:6')).toBe(10);
+    expect(await outside(frame, marker, '34:6', 10)).toBe(10);
     // What sockets leave unfinished: a stream of TCP, data and all.
     const server = lab.stage.own(await startServe(lab.stage.worldNetns, { port: 7007 }));
     const client = lab.stage.own(startConnect(attacker.netns, { to: OUTSIDER, port: 7007, rate: 100 }));

@@ -23,6 +23,8 @@
 #define RECEIVE_BUFFER (16 << 20)
 /* Frames taken from one socket before the others and standard input get their turn. */
 #define BATCH 1024
+/* Of batches before a report: more than a receive buffer holds, and not for ever. */
+#define MOST_TURNS 32
 /* Where linux/if_packet.h is older. */
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -148,8 +150,10 @@ int run_count(const struct options *options)
 		poll(sockets, count + 1, 100);
 		if (sockets[count].revents)
 			order = read_order();
-		for (int i = 0; i < count; i++)
-			drain(options, sockets[i].fd, &counters);
+		/* A report tells of all that has arrived before it was asked for. */
+		for (int turn = 0; turn < (order == ORDER_NONE ? 1 : MOST_TURNS); turn++)
+			for (int i = 0; i < count; i++)
+				drain(options, sockets[i].fd, &counters);
 		if (order == ORDER_STOP)
 			break;
 		if (order == ORDER_REPORT) {
