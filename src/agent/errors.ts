@@ -41,6 +41,15 @@ export const agentErrors = errorTable({
     what: 'no pod CIDR',
     remedy: 'Set "podCIDR", or let the cluster set spec.podCIDR of the Node.',
   },
+  E_AGENT_EXPORT: {
+    what: 'flowExport asks for what flows cannot be chosen by',
+    remedy:
+      "Correct flowExport.allow and flowExport.deny, which are filters as Hubble writes them in JSON, or flowExport.fieldMask: paths like 'source.pod_name' (docs/OBSERVING.md).",
+  },
+  E_AGENT_EXPORT_FILE: {
+    what: 'flows are written to a file of their own only',
+    remedy: 'Set "flowExport.file" to a path in a directory that belongs to root, and that only root may write in.',
+  },
   E_AGENT_NETNS: {
     what: 'not the network namespace of a pod',
     remedy: "CNI_NETNS must name a network namespace that is not the node's own.",

@@ -5,6 +5,7 @@ import { pinsBelow, preflight, removeNewPins } from './boot/index.ts';
 import { openDevices } from './devices/index.ts';
 import { loopbackWatch } from './doctor/index.ts';
 import { openEndpoints } from './endpoints/index.ts';
+import { openExport } from './export/index.ts';
 import { openFlows } from './flows/index.ts';
 import { type AgentConfig, nodeService, openNode } from './node/index.ts';
 import { openIdentities, openObjects } from './objects/index.ts';
@@ -44,6 +45,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const flows = openFlows(node, plane);
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
   const { hub, wouldDrops } = flows;
+  const flowExport = await openExport(node, hub);
   const ways = (): string | undefined => overlay.paths?.problem;
   const reviews = new Reviews(client);
   const apiServer = connection.server;
@@ -60,6 +62,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     services,
     objects,
     hub,
+    flowExport: flowExport.standing,
     wouldDrops,
     upkeep,
     ways,
@@ -84,6 +87,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     ...services.servers,
     ...objects.servers,
     ...flows.servers,
+    ...flowExport.services,
     upkeep.collection,
     proofs.watch,
     loopbackWatch(node),

@@ -75,6 +75,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, ...DECISIONS, 'datapath', 'observe', 'plane', 'agent/node'],
     why: 'flows are told, and change nothing',
   },
+  'agent/export': {
+    sees: ['base', 'model', 'observe', 'api', 'agent/node'],
+    why: 'flows are written as Hubble tells them, wherever they come from',
+  },
   'agent/devices': { sees: [...WORDS, 'datapath', 'endpoint', 'agent/node'] },
   'agent/overlay': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node', 'agent/devices'] },
   'agent/endpoints': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },

@@ -129,6 +129,8 @@ export type AdminOptions = {
   /** Whose sockets are turned to backends; undefined: nobody's. */
   readonly serviceCgroup: () => string | undefined;
   readonly hub: FlowHub;
+  /** Of the file that flows are written to. */
+  readonly flowExport: () => { readonly problems: readonly string[]; readonly fine: string };
   readonly rights: Rights;
   readonly maps: MapSet;
   readonly accounts: EndpointAccounts;
@@ -439,6 +441,8 @@ export class Admin implements AdminApi {
     );
     const { problems, fine } = this.#o.watch.standing;
     add('proof', problems, fine);
+    const exported = this.#o.flowExport();
+    add('flow export', exported.problems, exported.fine);
     const { waits } = this.#o.switchover;
     add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
     const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];

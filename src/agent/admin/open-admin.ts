@@ -13,7 +13,7 @@ import type { Objects } from '../objects/index.ts';
 import type { Proofs } from '../proof/index.ts';
 import type { NodeServices } from '../services/index.ts';
 import type { Upkeep } from '../upkeep/index.ts';
-import { Admin } from './admin.ts';
+import { Admin, type AdminOptions } from './admin.ts';
 import { registerAgentMetrics } from './agent-metrics.ts';
 import { type FlowReviews, flowRights } from './flow-rights.ts';
 import { footprintView } from './footprint.ts';
@@ -29,6 +29,7 @@ export type AdminParts = {
   readonly objects: Objects;
   readonly hub: FlowHub;
   readonly wouldDrops: ReadonlyMap<string, number>;
+  readonly flowExport: AdminOptions['flowExport'];
   readonly upkeep: Upkeep;
   /** What of the ways of this node's own processes to pods of other nodes is not there. */
   readonly ways: () => string | undefined;
@@ -74,6 +75,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     services: services.services,
     serviceCgroup: () => services.hooks.cgroup,
     hub,
+    flowExport: parts.flowExport,
     maps,
     accounts: endpoints.accounts,
     words,
@@ -153,6 +155,7 @@ function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
     serviceCgroup: () => services.hooks.cgroup,
     datapath: () => upkeep.health.problems(),
     proof: () => parts.proofs.watch.standing,
+    flowExport: parts.flowExport,
     apiServer,
     mayForge: async (name) => await parts.objects.slices.mayWrite(name),
     masqueradePorts,

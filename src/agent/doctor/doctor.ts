@@ -8,6 +8,7 @@ import { hookFacts, type WatchedDevice } from './hook-facts.ts';
 import { judgeAdmission } from './judge-admission.ts';
 import { judgeApi } from './judge-api.ts';
 import { judgeDatapath } from './judge-datapath.ts';
+import { judgeExport } from './judge-export.ts';
 import { judgeHooks } from './judge-hooks.ts';
 import { judgeLint } from './judge-lint.ts';
 import { judgeMaps, type MapFill } from './judge-maps.ts';
@@ -39,6 +40,8 @@ export type DoctorOptions = {
   readonly datapath: () => readonly string[];
   /** What the last proof of this node says: its alarms, or how old it is. */
   readonly proof: () => { readonly problems: readonly string[]; readonly fine: string };
+  /** Of the file that flows are written to. */
+  readonly flowExport: () => { readonly problems: readonly string[]; readonly fine: string };
   readonly sockets: () => Omit<SocketPlace, 'pinDir'>;
   readonly apiServer: ProbeTarget;
   /** Whether the API server would take from this agent what a node tells that it is not. */
@@ -94,6 +97,7 @@ export class Doctor {
       section('services', async () => judgeServices(this.#o.refusedServices())),
       section('datapath', async () => judgeDatapath(this.#o.datapath())),
       section('proof', async () => judgeProof(this.#o.proof())),
+      section('flow export', async () => judgeExport(this.#o.flowExport())),
       section('maps', async () => judgeMaps(await maps())),
     ]);
     return { findings: sections.flat() };

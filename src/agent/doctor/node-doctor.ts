@@ -26,6 +26,7 @@ export type NodeDoctorOptions = {
   readonly serviceCgroup: () => string | undefined;
   /** How what runs in the kernel differs from what should. */
   readonly datapath: () => readonly string[];
+  readonly flowExport: () => { readonly problems: readonly string[]; readonly fine: string };
   readonly proof: () => { readonly problems: readonly string[]; readonly fine: string };
   readonly apiServer: URL;
   readonly mayForge: (node: string) => Promise<boolean>;
@@ -57,6 +58,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     datapath: options.datapath,
     proof: options.proof,
+    flowExport: options.flowExport,
     refusedServices: options.refusedServices,
     masqueradePorts: options.masqueradePorts,
     apiServer: { host: hostOf(apiServer), port: portOf(apiServer) },

@@ -96,6 +96,31 @@ const hubbleSchema = z
   )
   .prefault({});
 
+const flowFilters = z.array(z.record(z.string(), z.unknown()));
+
+const flowExportSchema = z
+  .strictObject({
+    file: path
+      .optional()
+      .describe('Write flows to this file as they come, a line of JSON each, as Hubble does. Default: none.'),
+    maxSizeMB: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(10)
+      .describe('Megabytes; a file that would become larger is put aside, as file.1.'),
+    keep: z.int().min(0).max(1_000).default(5).describe('Files put aside that are kept.'),
+    allow: flowFilters
+      .default([])
+      .describe("Filters as Hubble's exporter has them: flows that one of them matches. None: all."),
+    deny: flowFilters.default([]).describe('Likewise: none of those that one of them matches.'),
+    fieldMask: z
+      .array(z.string())
+      .default([])
+      .describe('Only these fields of a flow, like source.pod_name or verdict. None: all.'),
+  })
+  .prefault({});
+
 const logSchema = z
   .strictObject({
     level: z.enum(LOG_LEVELS).default('info').describe('The least that is logged.'),
@@ -345,6 +370,7 @@ export const configSchema = z.strictObject({
   maps: mapsSchema,
   metrics: metricsSchema,
   hubble: hubbleSchema,
+  flowExport: flowExportSchema,
   log: logSchema,
   identity: identitySchema,
 });

@@ -39,6 +39,24 @@ export async function* masked(
   }
 }
 
+/** Of a flow only what these paths name (`source.pod_name`); everything where there are none. Throws for one that names no field. */
+export function flowMask(paths: readonly string[]): (flow: Flow) => Flow {
+  if (paths.length === 0) return (flow) => flow;
+  const unknown = paths.find((path) => !isField(FlowSchema, path.split('.')));
+  if (unknown !== undefined) throw new TypeError(`a flow has no field ${JSON.stringify(unknown)}`);
+  const wanted = wantedOf(
+    FlowSchema,
+    paths.map((path) => path.split('.')),
+  );
+  return (flow) => copy(FlowSchema, flow, wanted) as Flow;
+}
+
+function isField(schema: DescMessage, [name, ...rest]: readonly string[]): boolean {
+  const field = schema.fields.find((one) => one.name === name);
+  if (field === undefined) return false;
+  return rest.length === 0 || (field.fieldKind === 'message' && isField(field.message, rest));
+}
+
 /** What no version known here has a client of a later one may ask for: it is not there, as it would be empty. */
 function wantedOf(schema: DescMessage, paths: readonly (readonly string[])[]): Wanted[] {
   return Array.from(Map.groupBy(paths, ([name = '']) => name)).flatMap(([name, same]): Wanted[] => {

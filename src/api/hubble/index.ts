@@ -1,5 +1,6 @@
 import type { Identify } from './authenticate.ts';
 import type { ClusterFlows } from './cluster-flows.ts';
+import type { FlowLines, FlowLinesOptions } from './flow-lines.ts';
 import type { HeardFlow } from './hubble-client.ts';
 import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
 import type { HubbleSource } from './source.ts';
@@ -7,6 +8,7 @@ import type { HubbleTeller } from './teller.ts';
 
 export type { Caller } from './caller.ts';
 export type { ClusterFlowQuery, ClusterFlows, ClusterInventory, ClusterNode, ShownRequest } from './cluster-flows.ts';
+export type { FlowLines, FlowLinesOptions } from './flow-lines.ts';
 export { HubbleServer, type HubbleTcp, type HubbleTls } from './hubble-server.ts';
 export type { HubblePeer, HubbleSource } from './source.ts';
 export type { HubbleTeller } from './teller.ts';
@@ -15,6 +17,15 @@ export type { HubbleTeller } from './teller.ts';
 export async function openNodeTeller(source: HubbleSource): Promise<HubbleTeller> {
   const { nodeTeller } = await import('./node-teller.ts');
   return nodeTeller(source);
+}
+
+/** What comes from now on, as lines. Rejects for filters and paths of fields that cannot be read. */
+export async function openFlowLines(
+  source: Pick<HubbleSource, 'cluster' | 'node'> & { readonly hub: Pick<HubbleSource['hub'], 'observe'> },
+  options: FlowLinesOptions,
+): Promise<(signal: AbortSignal) => AsyncIterable<FlowLines>> {
+  const module = await import('./flow-lines.ts');
+  return module.flowLines(source, options);
 }
 
 /** What comes from now on, as whoever the token is of may see it. */

@@ -1,0 +1,28 @@
+import { Counter, type Registry } from '../../base/metrics.ts';
+import type { FlowExport } from './flow-export.ts';
+
+/** What became of the flows that are to be exported. */
+export function exportMetrics(registry: Registry, flows: Pick<FlowExport, 'written' | 'lost'>): readonly Counter[] {
+  const registers = [registry];
+  return [
+    new Counter({
+      name: 'membrane_flow_exported_total',
+      help: 'Flows that were written to flowExport.file',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(flows.written);
+      },
+    }),
+    new Counter({
+      name: 'membrane_flow_export_lost_total',
+      help: 'Flows that flowExport wants and its file has not, by reason: the disk is slow, or the file cannot be written',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(flows.lost)) this.inc({ reason }, count);
+      },
+    }),
+  ];
+}
