@@ -356,7 +356,9 @@ describe('delete', () => {
   test('of a namespace empties it first and lets nothing new in', async () => {
     await using api = await TestServer.start({ namespaceDeletionDelayMs: 50 });
     await api.post(NAMESPACES, { metadata: { name: 'team' } });
-    await api.post(`${NAMESPACES}/team/pods`, podOf('a'));
+    // However slow the machine is: the namespace is not gone before somebody has tried.
+    const held = { ...podOf('a'), metadata: { name: 'a', finalizers: ['example.org/held'] } };
+    await api.post(`${NAMESPACES}/team/pods`, held);
     const deleted = await api.delete(`${NAMESPACES}/team`);
     expect(deleted.body).toMatchObject({ status: { phase: 'Terminating' } });
     const late = await api.post(`${NAMESPACES}/team/pods`, podOf('b'));
@@ -365,6 +367,7 @@ describe('delete', () => {
       message: 'pods "b" is forbidden: unable to create new content in namespace team because it is being terminated',
       details: { causes: [{ reason: 'NamespaceTerminating' }] },
     });
+    await api.patch(`${NAMESPACES}/team/pods/a`, 'merge', { metadata: { finalizers: null } });
     await expect.poll(async () => (await api.get(`${NAMESPACES}/team`)).status).toBe(404);
     expect((await api.get(`${NAMESPACES}/team/pods/a`)).status).toBe(404);
   });
