@@ -269,6 +269,9 @@ describe('kubectl logs', () => {
     // It follows to the end of the run.
     const following = terminal('logs', '-f', 'talker');
     await following.shows(/^run\r\nerror\r\n/);
+    // kubectl says since when in whole seconds.
+    const shown = Math.floor(Date.now() / 1_000);
+    await eventually('another second', async () => Math.floor(Date.now() / 1_000) > shown);
     await succeeds('exec', 'talker', '--', 'touch', '/kept/on');
     await following.shows(/^run\r\nerror\r\nlate\r\n/);
     expect(await following.ended()).toBe(0);
