@@ -71,11 +71,6 @@ export class ProofWatch implements Service {
     };
   }
 
-  /** After a proof until the next may begin, ms. */
-  get #spentMs(): number {
-    return Math.min(MOST_REST_MS, (this.#last?.tookMs ?? 0) / SHARE);
-  }
-
   async start(lifecycle: Lifecycle): Promise<void> {
     await this.#o.teller.start(lifecycle);
     lifecycle.spawn('proof', async (signal) => {
@@ -87,8 +82,7 @@ export class ProofWatch implements Service {
         const now = this.#o.clock.now();
         const isAsked = this.#o.tenancy() !== this.#tenancy && now >= this.#spentUntil;
         if (!this.#o.engine.converged || (now < due && !isAsked)) continue;
-        await this.#look();
-        const spentMs = this.#spentMs;
+        const spentMs = Math.min(MOST_REST_MS, (await this.#look()) / SHARE);
         this.#spentUntil = this.#o.clock.now() + spentMs;
         due = now + Math.max(EVERY_MS, spentMs);
       }
@@ -114,14 +108,19 @@ export class ProofWatch implements Service {
     return proved;
   }
 
-  async #look(): Promise<void> {
+  /** How long it took, ms, whether anything came of it or not. */
+  async #look(): Promise<number> {
+    const { clock, log } = this.#o;
+    const began = clock.elapsed();
     try {
-      await this.prove();
+      return (await this.prove()).tookMs;
     } catch (error) {
       // Policies that change all the time: the last proof gets older, and says so.
-      if (isMembraneError(error, 'E_PLANE_UNSETTLED')) return;
-      this.#failure = `nothing can be proved: ${errorMessage(error)}`;
-      this.#o.log.error({ error: this.#failure }, 'the proof failed');
+      if (!isMembraneError(error, 'E_PLANE_UNSETTLED')) {
+        this.#failure = `nothing can be proved: ${errorMessage(error)}`;
+        log.error({ error: this.#failure }, 'the proof failed');
+      }
+      return clock.elapsed() - began;
     }
   }
 }

@@ -31,8 +31,14 @@ export type KernelRows = KernelDump & {
   readonly ipcache: Entries<IpcacheMap>;
 };
 
-/** Reads them. What the agent writes meanwhile may be in it or not. */
-export async function readKernel(maps: ProofMaps, { enforced }: { readonly enforced: boolean }): Promise<KernelRows> {
+/**
+ * Reads them, the largest last. What the agent writes meanwhile may be in it or not: undefined as soon as it is not `isStill`,
+ * so that who changes things all the time does not pay for readings that are of no use.
+ */
+export async function readKernel(
+  maps: ProofMaps,
+  { enforced, isStill }: { readonly enforced: boolean; readonly isStill: () => boolean },
+): Promise<KernelRows | undefined> {
   const words = maps.words.entries().filter(([id]) => !isOutside(id));
   const subjects = new Map<string, KernelDump['subjects'][number]>();
   for (const [, { identity, revision }] of words) {
@@ -42,12 +48,18 @@ export async function readKernel(maps: ProofMaps, { enforced }: { readonly enfor
   const used = new Set(Array.from(subjects.values()).flatMap(({ tables }) => [...tables]));
   const now = monotonicTick();
   const shares = await maps.tenantShares.entries((_, { until }) => until === 0 || until > now);
+  const endpoints = await maps.endpoints.entries();
+  if (!isStill()) return undefined;
+  const policy = enforced ? await readPolicy(maps.policy, used) : undefined;
+  if (!isStill()) return undefined;
+  const ipcache = await maps.ipcache.entries();
+  if (!isStill()) return undefined;
   return {
     words,
-    endpoints: await maps.endpoints.entries(),
-    ipcache: await maps.ipcache.entries(),
+    endpoints,
+    ipcache,
     subjects: [...subjects.values()],
-    policy: enforced ? await readPolicy(maps.policy, used) : undefined,
+    policy,
     owners: (identity) => maps.tenants.get(identity),
     shares: shares.map(([{ opener, responder, protocol, port }]) => ({ opener, responder, protocol, port })),
   };

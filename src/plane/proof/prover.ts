@@ -97,21 +97,24 @@ export class Prover {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       await engine.idle();
       const before = engine.begun;
-      const accounts = await this.#read();
-      if (engine.begun !== before || engine.busy) continue;
+      const isStill = () => engine.begun === before && !engine.busy;
+      const accounts = await this.#read(isStill);
+      if (accounts === undefined) continue;
       const intent = await inSlices(this.#pairs(accounts.intent, accounts, accounts.intentShares));
       const kernel = await inSlices(this.#pairs(accounts.kernel, accounts, accounts.rows.shares));
       const compared = await inSlices(collect(accounts));
-      if (engine.begun !== before || engine.busy) continue;
+      if (!isStill()) continue;
       return { accounts, ...compared, pairs: { intent, kernel }, tookMs: performance.now() - began };
     }
     throw planeErrors.make('E_PLANE_UNSETTLED', { detail: `${ATTEMPTS} times` });
   }
 
-  async #read(): Promise<Accounts> {
+  /** Undefined: something was being written. */
+  async #read(isStill: () => boolean): Promise<Accounts | undefined> {
     const { maps, cluster, allocator, repository, floor, shares, tenancy, local, ipcache } = this.#o;
     const { settings } = repository;
-    const rows = await readKernel(maps, { enforced: settings.enforcement !== 'never' });
+    const rows = await readKernel(maps, { enforced: settings.enforcement !== 'never', isStill });
+    if (rows === undefined) return undefined;
     const pods = allocator.identities();
     const all: Identity[] = [...pods, ...RESERVED_IDENTITIES, ...repository.cidrs.identities()];
     const identities = new Map(all.map((identity) => [identity.id, identity]));
@@ -130,20 +133,16 @@ export class Prover {
       entriesFor: (id): readonly PolicyEntry[] => repository.entriesFor(id),
       settings,
     });
-    return {
-      intent,
-      kernel: new KernelWorld(rows),
-      rows,
-      identities,
-      intentShares,
-      peers: peersOf(
-        rows,
-        pods.map(({ id }) => id),
-      ),
-      tenants: membersOf(pods, membership),
-      generations: new Map(membership.tenants.values().map(({ name, generation }) => [name, generation])),
-      wrong: wrongRows(rows, { identityOf: (id) => this.#identityOf(id), local, book: cluster.book, ipcache }),
-    };
+    const tenants = membersOf(pods, membership);
+    const generations = new Map(membership.tenants.values().map(({ name, generation }) => [name, generation]));
+    const ids = pods.map(({ id }) => id);
+    const peers = await inSlices(peersOf(rows, ids));
+    if (!isStill()) return undefined;
+    const identityOf = (id: EndpointId) => this.#identityOf(id);
+    const wrong = await inSlices(wrongRows(rows, { identityOf, local, book: cluster.book, ipcache }));
+    if (!isStill()) return undefined;
+    const kernel = new KernelWorld(rows);
+    return { intent, kernel, rows, identities, intentShares, peers, tenants, generations, wrong };
   }
 
   #identityOf(id: EndpointId) {

@@ -1,4 +1,4 @@
-import type { NamespacedName } from '../../base/index.ts';
+import type { NamespacedName, Steps } from '../../base/index.ts';
 import type { AddressBook } from '../../cluster/index.ts';
 import { RESERVED_IDS } from '../../identity/index.ts';
 import type { EndpointId, IdentityId } from '../../model/index.ts';
@@ -22,9 +22,10 @@ export type WhoIsWho = {
 };
 
 /** Whose words and addresses are, row by row: everything else is said of identities. */
-export function wrongRows(kernel: KernelRows, { identityOf, local, book, ipcache }: WhoIsWho): WrongRow[] {
+export function* wrongRows(kernel: KernelRows, { identityOf, local, book, ipcache }: WhoIsWho): Steps<WrongRow[]> {
   const wrong: WrongRow[] = [];
   for (const [id, { identity }] of kernel.words) {
+    yield;
     const meant = identityOf(id);
     if (meant?.identity === identity) continue;
     const is =
@@ -33,6 +34,7 @@ export function wrongRows(kernel: KernelRows, { identityOf, local, book, ipcache
   }
   const localMeant = new Map(local.entries());
   for (const [addr, found] of kernel.endpoints) {
+    yield;
     const meant = localMeant.get(addr);
     localMeant.delete(addr);
     if (meant?.endpoint === found.endpoint && meant.cidrIdentity === found.cidrIdentity) continue;
@@ -43,6 +45,7 @@ export function wrongRows(kernel: KernelRows, { identityOf, local, book, ipcache
   for (const addr of localMeant.keys()) wrong.push({ row: `no endpoints row of ${addr}`, meant: 'it is of this node' });
   const missing = new Set(Array.from(ipcache.entries(), ([text]) => text));
   for (const [prefix, found] of kernel.ipcache) {
+    yield;
     const text = prefix.toString();
     missing.delete(text);
     const meant = book.rowAt(text)?.value;
@@ -66,7 +69,7 @@ const NONE = 0 as IdentityId;
 const NOBODY: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESERVED_IDS['pod-range']]);
 
 /** Everybody that the kernel would take some address for, and all `others`, each sort once. */
-export function peersOf(kernel: KernelRows, others: Iterable<IdentityId>): Peer[] {
+export function* peersOf(kernel: KernelRows, others: Iterable<IdentityId>): Steps<Peer[]> {
   const peers = new Map<string, Peer>();
   const add = (peer: Peer): void => {
     const key = `${peer.identity} ${peer.cidr}`;
@@ -85,6 +88,7 @@ export function peersOf(kernel: KernelRows, others: Iterable<IdentityId>): Peer[
   );
   const around = { 4: sortedPrefixes(sorted.get(4) ?? []), 6: sortedPrefixes(sorted.get(6) ?? []) };
   for (const [prefix, { identity, cidrIdentity: cidr }] of kernel.ipcache) {
+    yield;
     const isHost = prefix.length === prefix.bits;
     const addr = isHost ? prefix.network : uncovered(prefix, around[prefix.family]);
     // A pod of this node is found before the ipcache is asked.
