@@ -42,9 +42,14 @@ const lines = (): Line[] =>
     .map((line) => JSON.parse(line) as Line);
 
 /** As the agent has it, started, with somebody who reads. */
-async function open(flowExport: Record<string, unknown> = {}) {
+async function open(flowExport: Record<string, unknown> = {}, more: Record<string, unknown> = {}) {
   const registry = createRegistry();
-  const config = parseConfig({ nodeName: 'node-1', clusterName: 'east', flowExport: { file: path, ...flowExport } });
+  const config = parseConfig({
+    nodeName: 'node-1',
+    clusterName: 'east',
+    flowExport: { file: path, ...flowExport },
+    ...more,
+  });
   const { services, standing } = await openExport({ config, registry, log: silentLogger }, hub);
   await lifecycle.start(...services);
   await vi.waitFor(() => expect(hub.stats().readers).toBe(1));
@@ -110,6 +115,11 @@ describe('flows to a file', () => {
       code: 'E_AGENT_EXPORT',
       message: expect.stringMatching(why) as string,
     });
+  });
+
+  it('are none where nothing is told of flows, which is a problem', async () => {
+    const { standing } = await open({}, { enableEvents: false });
+    expect(standing().problems).toEqual([expect.stringContaining('enableEvents is false')]);
   });
 
   it('say what was lost before they came here', async () => {

@@ -11,8 +11,6 @@ export type FlowExportOptions = {
   /** Those that come from now on. */
   readonly flows: (signal: AbortSignal) => AsyncIterable<FlowLines>;
   readonly log: Logger;
-  /** Default 1,000. */
-  readonly retryMs?: number;
 };
 
 /**
@@ -61,12 +59,12 @@ export class FlowExport implements Service {
   }
 
   async #try(act: () => Promise<void>): Promise<boolean> {
-    const { path, log, retryMs = RETRY_MS } = this.#o;
+    const { path, log } = this.#o;
     if (performance.now() < this.#retryAt) return false;
     try {
       await act();
     } catch (error) {
-      this.#retryAt = performance.now() + retryMs;
+      this.#retryAt = performance.now() + RETRY_MS;
       const problem = `flows cannot be written to ${path}: ${errorMessage(error)}`;
       if (problem !== this.#problem) log.warn({ path, error: errorMessage(error) }, 'flows cannot be written');
       this.#problem = problem;

@@ -20,7 +20,7 @@ export async function openExport(
   { config, registry, log }: Pick<AgentNode, 'config' | 'registry' | 'log'>,
   hub: Pick<FlowHub, 'observe'>,
 ): Promise<OpenedExport> {
-  const { clusterName: cluster, nodeName: node, flowExport } = config;
+  const { clusterName: cluster, nodeName: node, flowExport, enableEvents } = config;
   const { file: path, maxSizeMB, keep, allow, deny, fieldMask } = flowExport;
   if (path === undefined) return { services: [], standing: () => ({ problems: [], fine: 'off' }) };
   const flows = await openFlowLines({ hub, cluster, node }, { allow, deny, fieldMask }).catch((error: unknown) => {
@@ -34,6 +34,7 @@ export async function openExport(
     standing: () => {
       const { problem, written, lost } = exporting;
       const fine = `${written} flows written to ${path}, ${lost.slow + lost.file} lost`;
+      if (!enableEvents) return { problems: [`nothing is told of flows for ${path}: enableEvents is false`], fine };
       return { problems: problem === undefined ? [] : [`${problem}; ${lost.slow + lost.file} lost`], fine };
     },
   };

@@ -5,6 +5,7 @@ export { equal, type Json, type JsonObject, listAt, numberAt, objectAt, stringAt
 export { kubeconfig } from './kubeconfig.ts';
 export { type KubeObject, type OwnerReference, timestamp } from './object.ts';
 export { apiVersionOf, type ResourceDefinition } from './resource.ts';
+export { DEFAULT_CLASS, isDefaultClass } from './resources/stored/volumes.ts';
 export { type CronSchedule, cronSchedule } from './schedule/cron-schedule.ts';
 export { selectorHolds } from './selector/object-selector.ts';
 export { type ApiServer, createApiServer } from './server.ts';

@@ -1,5 +1,5 @@
 import { type NamespacedName, namespacedName } from '../../../base/index.ts';
-import { type ApiStore, type KubeObject, listAt, objectAt, stringAt, stringMapAt } from '../../apiserver/index.ts';
+import { type ApiStore, isDefaultClass, type KubeObject, listAt, objectAt, stringAt } from '../../apiserver/index.ts';
 import type { EventRecorder } from '../../client/index.ts';
 import { type ControllerContext, recorderFor } from '../kit/context.ts';
 import { Controller } from '../kit/controller.ts';
@@ -8,7 +8,6 @@ import { writeStatus } from '../kit/status.ts';
 import { claimReference, dynamicVolume, isFor, volumeFor } from './binding.ts';
 
 const NAME = 'persistentvolume-controller';
-const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 /** While a pod has it, a claim that is deleted stays. */
 const PROTECTION = 'kubernetes.io/pvc-protection';
 
@@ -81,7 +80,7 @@ function findVolume(store: ApiStore, events: EventRecorder, claim: KubeObject): 
   if (className === undefined) {
     const usual = store
       .list('storageclasses')
-      .items.filter((one) => stringMapAt(one, 'metadata', 'annotations')[DEFAULT_CLASS] === 'true')
+      .items.filter(isDefaultClass)
       .toSorted((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))
       .at(0);
     if (usual !== undefined) {

@@ -32,7 +32,8 @@ const ACCESS_MODES: Readonly<Record<string, string>> = {
 const SERVED = ['hostPath', 'local', 'csi'];
 const OWN = ['local.sandbox.membrane.io', 'kubernetes.io/no-provisioner'];
 const VOLUME_MODES = ['Block', 'Filesystem'];
-const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
+/** Annotation of the class that claims get which name none. */
+export const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 
 const modesColumn = column('Access Modes', (object) =>
   listAt(object, ...(object.kind === 'PersistentVolume' ? ['spec'] : ['status']), 'accessModes')
@@ -151,7 +152,7 @@ export const persistentVolumes: ResourceDefinition = {
       : ['the sandbox serves only persistent volumes of the kinds hostPath, local and its own'],
 };
 
-const isDefault = (object: KubeObject): boolean =>
+export const isDefaultClass = (object: KubeObject): boolean =>
   stringMapAt(object, 'metadata', 'annotations')[DEFAULT_CLASS] === 'true';
 
 export const storageClasses: ResourceDefinition = {
@@ -166,7 +167,7 @@ export const storageClasses: ResourceDefinition = {
   returnsDeleted: true,
   nameFaults: dnsSubdomainFaults,
   columns: [
-    column('Name', (object) => `${object.metadata.name}${isDefault(object) ? ' (default)' : ''}`),
+    column('Name', (object) => `${object.metadata.name}${isDefaultClass(object) ? ' (default)' : ''}`),
     fieldColumn('Provisioner', ['provisioner']),
     fieldColumn('ReclaimPolicy', ['reclaimPolicy']),
     fieldColumn('VolumeBindingMode', ['volumeBindingMode']),
