@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
 import { createApiServer } from '../apiserver/index.ts';
@@ -6,40 +5,41 @@ import { podSchema } from '../client/index.ts';
 import { PodObjects } from './pod-objects.ts';
 
 const pod = (name: string, namespace: string) =>
-  podSchema.parse({ metadata: { name, namespace, uid: name }, spec: { containers: [] } });
+  podSchema.parse({ metadata: { name, namespace, uid: `${namespace}-${name}` }, spec: { containers: [] } });
+
+const pods = [pod('web', 'a'), pod('db', 'a'), pod('web', 'b')];
+const last = pod('last', 'z');
 
 it('tells a pod of its own changes and of objects in its namespace, and of nothing else', async () => {
   const api = createApiServer({ database: ':memory:', token: 'test', log: silentLogger });
   const objects = new PodObjects({ store: api.store, log: silentLogger });
   const ended = new AbortController();
+  for (const name of ['a', 'b', 'z']) api.store.create('namespaces', { metadata: { name } });
+  // The server makes a service account for each namespace when it comes to it, the last of them for the last one.
+  const madeUp = objects.changed(last, ended.signal);
   const running = objects.run(ended.signal);
-  const pods = [pod('web', 'default'), pod('db', 'default'), pod('web', 'kube-system')];
-  const told = async (change: () => void) => {
+  await madeUp;
+  const write = (name: string, namespace: string) =>
+    api.store.create('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace } });
+  const told = async (name: string, change: () => void) => {
     const woken: string[] = [];
     const waiting = new AbortController();
     const done = pods.map(async (one) => {
       await objects.changed(one, waiting.signal);
-      if (!waiting.signal.aborted) woken.push(`${one.metadata.namespace}/${one.metadata.name}`);
+      if (!waiting.signal.aborted) woken.push(one.metadata.uid);
     });
+    const later = objects.changed(last, waiting.signal);
     change();
-    for (let round = 0; round < 5; round += 1) await turn();
+    // What is written after the change is told after it.
+    write(name, last.metadata.namespace);
+    await later;
     waiting.abort();
     await Promise.all(done);
     return woken;
   };
-  // What is there from the start comes first.
-  await turn();
-  while ((await told(() => undefined)).length > 0);
-  expect(await told(() => objects.tell(pod('db', 'default')))).toEqual(['default/db']);
-  expect(
-    await told(() => {
-      api.store.create('configmaps', {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: 'c', namespace: 'default' },
-      });
-    }),
-  ).toEqual(['default/web', 'default/db']);
+  expect(await told('first', () => undefined)).toEqual([]);
+  expect(await told('second', () => objects.tell(pod('db', 'a')))).toEqual(['a-db']);
+  expect(await told('third', () => write('third', 'a'))).toEqual(['a-web', 'a-db']);
   ended.abort();
   await running;
   await api.close();
