@@ -5,7 +5,7 @@ export { HostPods } from './host-pods.ts';
 export type { IdentityRow, WaitingRow } from './identity-row.ts';
 export { Intent } from './intent.ts';
 export type { IpcacheRow } from './ipcache-row.ts';
-export { lintWorld } from './lint-world.ts';
+export { type LintWorldOptions, lintWorld } from './lint-world.ts';
 export { livingAddresses } from './living-addresses.ts';
 export { isSliceOf, planSlices, type SliceContent } from './node-slices.ts';
 export { tunnelOf } from './node-tunnel.ts';

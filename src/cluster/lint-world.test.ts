@@ -35,6 +35,7 @@ const found = (proposed: Parameters<typeof policyRow>[] = []) =>
       elsewhere: { pods: () => elsewhere() },
       settings: SETTINGS,
       cluster: 'default',
+      floor: () => ({ tenantOf: () => undefined, shared: () => [] }),
       proposed: proposed.map((one) => policyRow(...one)),
     }),
   ).map(({ rule, object, field, severity }) =>

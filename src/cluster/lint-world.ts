@@ -1,6 +1,12 @@
 import { namespacedName } from '../base/index.ts';
-import { type PolicyObject, policyKey } from '../model/index.ts';
-import { type LintedService, type LintWorld, type PolicySettings, readPolicy } from '../policy/index.ts';
+import { type PolicyObject, policyKey, type Workload } from '../model/index.ts';
+import {
+  type LintedFloor,
+  type LintedService,
+  type LintWorld,
+  type PolicySettings,
+  readPolicy,
+} from '../policy/index.ts';
 import type { Intent } from './intent.ts';
 import { isWorkload, workloadOf } from './pod-workload.ts';
 import type { PodsElsewhere } from './pods-elsewhere.ts';
@@ -10,20 +16,25 @@ export type LintWorldOptions = {
   readonly elsewhere: Pick<PodsElsewhere, 'pods'>;
   readonly settings: PolicySettings;
   readonly cluster: string;
+  /** What Tenants leave to policies among these. */
+  readonly floor: (workloads: readonly Workload[]) => LintedFloor;
   /** Thought over what is there, in place of policies of the same name. */
   readonly proposed?: readonly PolicyObject[];
 };
 
 /** The cluster as it is meant to be, for who looks for what is hardly meant. */
-export function lintWorld({ intent, elsewhere, settings, cluster, proposed = [] }: LintWorldOptions): LintWorld {
+export function lintWorld(options: LintWorldOptions): LintWorld {
+  const { intent, elsewhere, settings, cluster, proposed = [] } = options;
   const policies = new Map(
     [...intent.policies.rows.values(), ...proposed].map((policy) => [policyKey(policy), policy]),
   );
+  const pods = [...ownPods(intent, cluster), ...podsOfOthers(elsewhere)];
   return {
     policies: Array.from(policies.values(), (policy) => ({ policy, entries: readPolicy(policy).entries })),
-    pods: [...ownPods(intent, cluster), ...podsOfOthers(elsewhere)],
+    pods,
     namespaces: Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort(),
     services: linted(intent),
+    floor: options.floor(pods.map(({ workload }) => workload)),
     settings,
   };
 }

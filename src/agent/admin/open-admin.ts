@@ -19,6 +19,7 @@ import { type FlowReviews, flowRights } from './flow-rights.ts';
 import { footprintView } from './footprint.ts';
 import { measureWhatIf } from './footprint-what-if.ts';
 import { openHubble } from './hubble.ts';
+import { lintView } from './lint.ts';
 import { PolicyLog } from './policy-log.ts';
 
 export type AdminParts = {
@@ -140,7 +141,7 @@ function footprintOf({ config, kernel: { specs, base, maps, links } }: AgentNode
 function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
   const { plane, devices, services, upkeep, apiServer } = parts;
   const { base, maps, masqueradePorts } = kernel;
-  const { endpoints, intent, policies, installer, repository, cluster } = plane;
+  const { endpoints, intent, policies, installer, repository, cluster, floor } = plane;
   return nodeDoctor({
     config,
     base,
@@ -148,9 +149,9 @@ function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
     maps,
     endpoints,
     intent,
-    elsewhere: cluster.elsewhere,
     policies,
-    settings: repository.settings,
+    lint: () =>
+      lintView({}, { intent, elsewhere: cluster.elsewhere, repository, floor, cluster: config.clusterName }).findings,
     refusedPolicies: () => allRefusedPolicies(installer, repository),
     serviceCgroup: () => services.hooks.cgroup,
     datapath: () => upkeep.health.problems(),

@@ -1,9 +1,9 @@
 import { namespacedName } from '../../base/index.ts';
-import { type Intent, lintWorld, type PodsElsewhere } from '../../cluster/index.ts';
+import type { Intent } from '../../cluster/index.ts';
 import { type Config, countEntries, MAP_SPECS, type MapName, type MapSet, mapIsNeeded } from '../../datapath/index.ts';
 import { isConnected } from '../../endpoint/index.ts';
 import { type EndpointTable, type PolicyFollower, textOf } from '../../plane/index.ts';
-import { lint, type PolicySettings } from '../../policy/index.ts';
+import type { LintFinding } from '../../policy/index.ts';
 import type { NodeDevices } from '../devices/index.ts';
 import type { AgentConfig, Ports } from '../node/index.ts';
 import { Doctor } from './doctor.ts';
@@ -18,11 +18,10 @@ export type NodeDoctorOptions = {
   readonly maps: MapSet;
   readonly endpoints: EndpointTable;
   readonly intent: Intent;
-  readonly elsewhere: Pick<PodsElsewhere, 'pods'>;
   readonly policies: Pick<PolicyFollower, 'problems'>;
   /** What asks for too much or does not fit, with the reason. */
   readonly refusedPolicies: () => ReadonlyMap<string, string>;
-  readonly settings: PolicySettings;
+  readonly lint: () => readonly LintFinding[];
   readonly serviceCgroup: () => string | undefined;
   /** How what runs in the kernel differs from what should. */
   readonly datapath: () => readonly string[];
@@ -43,7 +42,7 @@ const BOTH = ['ingress', 'egress'] as const;
 
 /** The doctor of this agent's node. */
 export function nodeDoctor(options: NodeDoctorOptions): Doctor {
-  const { config, devices, endpoints, intent, elsewhere, policies, serviceCgroup, apiServer } = options;
+  const { config, devices, endpoints, intent, policies, serviceCgroup, apiServer } = options;
   return new Doctor({
     pinDir: config.pinDir,
     nodeDevices: () => nodeDevices(devices, config),
@@ -53,7 +52,7 @@ export function nodeDoctor(options: NodeDoctorOptions): Doctor {
       ...Array.from(policies.problems, ([name, why]) => ({ name, text: textOf(why) })),
       ...Array.from(options.refusedPolicies(), ([name, text]) => ({ name, text, remedy: SMALLER })),
     ],
-    lint: () => lint(lintWorld({ intent, elsewhere, settings: options.settings, cluster: config.clusterName })),
+    lint: options.lint,
     maps: () => mapFills(options),
     sockets: () => ({ enabled: config.enableServices, cgroup: serviceCgroup() }),
     datapath: options.datapath,

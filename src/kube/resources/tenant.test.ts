@@ -52,6 +52,11 @@ test('one that observes says so, and one that cannot be read enforces', () => {
   expect([unreadable.mode, unreadable.closed]).toEqual(['Enforce', expect.stringContaining('not understood')]);
 });
 
+test('one that would lift policies within it is closed, and says at which field', () => {
+  const { closed } = TENANT.parse(object({ namespaces: CLAIMS, boundary: { inside: 'Allow' } }));
+  expect(closed).toContain('spec.boundary.inside is not understood');
+});
+
 test('a limit is of what it names, and of nothing else', () => {
   const limits = { connections: 0, newConnectionsPerSecond: 2_000 };
   expect(TENANT.parse(object({ namespaces: CLAIMS, limits }))).toMatchObject({

@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../../base/index.ts';
-import type { PolicyEntry, PolicyObject, Workload } from '../../model/index.ts';
+import type { Direction, PolicyEntry, PolicyObject, ServicePort, TenantRow, Workload } from '../../model/index.ts';
 import type { PolicySettings } from '../settings.ts';
 
 /** Something that is hardly meant as it stands. */
@@ -29,12 +29,28 @@ export type LintedService = {
   readonly backends: number;
 };
 
+/** A port of the responder's. */
+export type LintedOpening = {
+  readonly other: Workload;
+  readonly protocol: ServicePort['protocol'];
+  readonly port: number;
+};
+
+/** What Tenants leave to policies. */
+export type LintedFloor = {
+  /** Undefined: the namespace is no tenant's, or closed. */
+  readonly tenantOf: (namespace: string) => Pick<TenantRow, 'name' | 'boundary' | 'systemServices'> | undefined;
+  /** Who beyond its tenant may open to it, or whom it may, if policies let them. */
+  readonly shared: (workload: Workload, direction: Direction) => readonly LintedOpening[];
+};
+
 /** All that is looked at. */
 export type LintWorld = {
   readonly policies: readonly LintedPolicy[];
   readonly pods: readonly LintedPod[];
   readonly namespaces: readonly string[];
   readonly services: readonly LintedService[];
+  readonly floor: LintedFloor;
   readonly settings: PolicySettings;
 };
 

@@ -1,2 +1,2 @@
-export type { LintedService, LintFinding, LintWorld } from './finding.ts';
+export type { LintedFloor, LintedService, LintFinding, LintWorld } from './finding.ts';
 export { lint } from './lint.ts';

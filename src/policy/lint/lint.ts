@@ -1,3 +1,4 @@
+import { beyondTenant } from './beyond-tenant.ts';
 import { egressWithoutDns } from './egress-without-dns.ts';
 import { exceptWithoutEffect } from './except-without-effect.ts';
 import type { LintFinding, LintRule, LintWorld } from './finding.ts';
@@ -13,6 +14,7 @@ const RULES: Readonly<Record<string, LintRule>> = {
   'peer-nobody': peerNobody,
   'port-name-unknown': portNameUnknown,
   'except-without-effect': exceptWithoutEffect,
+  'beyond-tenant': beyondTenant,
   'egress-without-dns': egressWithoutDns,
   'namespace-open': namespaceOpen,
   'service-without-backends': serviceWithoutBackends,
