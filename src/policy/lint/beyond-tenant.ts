@@ -1,31 +1,32 @@
 import {
+  type IdentityId,
   type PeerSelector,
   type PolicyEntry,
   type PortSpec,
   policyKey,
   type Workload,
-  workloadKey,
 } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
-import { selectsPod } from '../ask/index.ts';
 import { peerField, ruleField } from './fields.ts';
 import type { LintedFloor, LintedOpening, LintFinding, LintRule, LintWorld } from './finding.ts';
+import { Selected, type Selection } from './selected.ts';
 
 type Tenant = NonNullable<ReturnType<LintedFloor['tenantOf']>>;
 type Found = Omit<LintFinding, 'rule' | 'object'>;
 
 /** The floor is asked before policy: what a rule allows beyond its tenant does nothing, and nothing fails that would say so. */
 export const beyondTenant: LintRule = (world) => {
-  const byKey = new Map(world.pods.map(({ workload }) => [workloadKey(workload), workload]));
-  const workloads = Array.from(byKey.values());
+  const { floor } = world;
+  const pods = world.pods.map(({ workload }) => workload);
+  const selected = new Selected(pods, (namespace) => floor.tenantOf(namespace)?.name);
   return world.policies.flatMap(({ policy, entries }) => {
-    const tenant = world.floor.tenantOf(policy.namespace);
+    const tenant = floor.tenantOf(policy.namespace);
     if (tenant === undefined) return [];
     return entries.flatMap((entry) => {
       if (entry.verdict !== 'allow') return [];
-      const subjects = workloads.filter((workload) => selectsPod(entry.subject, workload));
+      const subjects = selected.workloadsOf(selected.by(entry.subject));
       if (subjects.length === 0) return [];
-      const question = { entry, subjects, workloads, byKey, tenant, world };
+      const question = { entry, reached: reachedBy(entry, subjects, selected, floor), selected, tenant, world };
       const found =
         entry.peers === 'any'
           ? [ofEverybody(question)]
@@ -37,23 +38,22 @@ export const beyondTenant: LintRule = (world) => {
 
 type Question = {
   readonly entry: PolicyEntry;
-  readonly subjects: readonly Workload[];
-  readonly workloads: readonly Workload[];
-  /** The same by their keys. */
-  readonly byKey: ReadonlyMap<string, Workload>;
+  /** Those beyond the tenant of whom something is shared at the rule's ports. */
+  readonly reached: ReadonlySet<IdentityId>;
+  readonly selected: Selected;
   readonly tenant: Tenant;
   readonly world: LintWorld;
 };
 
 function ofEverybody(question: Question): Found | undefined {
-  const { entry, workloads, tenant } = question;
-  const { beyond, lost } = split(workloads, question);
+  const { entry, selected, tenant } = question;
+  const { beyond, lost } = split(selected.everybody, question);
   if (lost === 0 && tenant.boundary.world === 'Open') return undefined;
   return entry.ports === 'any' || beyond === 0 ? partly(ruleField(entry), question) : undefined;
 }
 
 function ofPeer(peer: PeerSelector, field: string, question: Question): Found | undefined {
-  const { entry, workloads, tenant, world } = question;
+  const { entry, selected, tenant, world } = question;
   if (peer.kind !== 'pods') {
     // Of a pod or a node nobody here knows whether it has such an address.
     const isOutside = peer.kind === 'prefix' || peer.entity === 'world';
@@ -67,10 +67,7 @@ function ofPeer(peer: PeerSelector, field: string, question: Question): Found | 
       remedy: `Take it away, or ask for boundary.world: Open of tenant ${tenant.name}.`,
     };
   }
-  const { within, beyond, lost } = split(
-    workloads.filter((workload) => selectsPod(peer, workload)),
-    question,
-  );
+  const { within, beyond, lost } = split(selected.by(peer), question);
   if (lost === 0) return undefined;
   if (within + beyond === 0) {
     const why = `has no effect: all that it selects is beyond tenant ${tenant.name}, and nothing of this is shared`;
@@ -91,18 +88,24 @@ function remedyOf({ entry: { direction }, tenant: { name } }: Question): string 
     : `Ask whose it is for an export, and import it in tenant ${name}; else say which pods of the tenant are meant.`;
 }
 
-/** How many of the others the rule reaches within the tenant and beyond it, and how many it does not. */
-function split(others: readonly Workload[], { entry, subjects, byKey, tenant, world: { floor } }: Question) {
-  const strangers = others.filter(({ namespace }) => floor.tenantOf(namespace)?.name !== tenant.name);
-  const reached = new Set<Workload | undefined>();
+/** How many of these the rule reaches within the tenant and beyond it, and how many it does not. */
+function split({ members, perTenant }: Selection, { reached, tenant }: Question) {
+  const within = perTenant.get(tenant.name) ?? 0;
+  const beyond = reached.intersection(members).size;
+  return { within, beyond, lost: members.size - within - beyond };
+}
+
+function reachedBy(entry: PolicyEntry, subjects: readonly Workload[], selected: Selected, floor: LintedFloor) {
+  const reached = new Set<IdentityId>();
   for (const subject of subjects) {
     for (const opening of floor.shared(subject, entry.direction)) {
       const responder = entry.direction === 'ingress' ? subject : opening.other;
-      if (covers(entry.ports, opening, responder)) reached.add(byKey.get(workloadKey(opening.other)));
+      const id = selected.idOf(opening.other);
+      const isBeyond = id !== undefined && selected.tenantOf(id) !== floor.tenantOf(subject.namespace)?.name;
+      if (isBeyond && covers(entry.ports, opening, responder)) reached.add(id);
     }
   }
-  const beyond = strangers.filter((other) => reached.has(other)).length;
-  return { within: others.length - strangers.length, beyond, lost: strangers.length - beyond };
+  return reached;
 }
 
 function covers(ports: PolicyEntry['ports'], { protocol, port }: LintedOpening, responder: Workload): boolean {
