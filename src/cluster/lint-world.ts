@@ -1,5 +1,5 @@
 import { namespacedName } from '../base/index.ts';
-import { type PolicyObject, policyKey, type Workload } from '../model/index.ts';
+import { labelMap, type PolicyObject, policyKey, type Workload } from '../model/index.ts';
 import {
   type LintedFloor,
   type LintedService,
@@ -32,7 +32,10 @@ export function lintWorld(options: LintWorldOptions): LintWorld {
   return {
     policies: Array.from(policies.values(), (policy) => ({ policy, entries: readPolicy(policy).entries })),
     pods,
-    namespaces: Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort(),
+    namespaces: Array.from(intent.namespaces.rows.values(), ({ name, labels }) => ({
+      name,
+      labels: labelMap(labels),
+    })).sort((a, b) => (a.name < b.name ? -1 : 1)),
     services: linted(intent),
     floor: options.floor(pods.map(({ workload }) => workload)),
     settings,

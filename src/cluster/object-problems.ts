@@ -12,7 +12,12 @@ export type ObjectSubject = {
 };
 
 /** `reason` is one word, as in every event. */
-export type ObjectProblem = { readonly reason: string; readonly message: string };
+export type ObjectProblem = {
+  readonly reason: string;
+  readonly message: string;
+  /** True: worth a look, and may be meant so. */
+  readonly isNormal?: boolean;
+};
 
 export type Report = { readonly subject: ObjectSubject; readonly problems: readonly ObjectProblem[] };
 

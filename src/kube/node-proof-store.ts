@@ -25,7 +25,7 @@ export class NodeProofObjects {
 
 function nodeProofObject(
   { name, uid }: { readonly name: string; readonly uid: string },
-  { at, tenants, differing, open, limited }: SaidProof,
+  { at, tenants, differing, open, limited, ineffective }: SaidProof,
 ): object {
   return {
     apiVersion: MEMBRANE_GROUP,
@@ -37,6 +37,7 @@ function nodeProofObject(
       differing,
       open,
       limited,
+      ineffective,
     },
   };
 }

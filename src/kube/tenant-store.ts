@@ -32,6 +32,8 @@ export type TenantStatus = {
   readonly namespaces: readonly string[];
   /** `2/3`: on so many nodes of so many the kernel is as this Tenant says. */
   readonly enforced: string;
+  /** Rules of its policies that the floor leaves no effect; undefined: no node says how many. */
+  readonly ineffectiveRules?: number | undefined;
   readonly conditions: readonly TenantCondition[];
 };
 
@@ -58,6 +60,7 @@ const status = z.object({
   observedGeneration: z.int(),
   namespaces: z.array(z.string()),
   enforced: z.string(),
+  ineffectiveRules: z.int().optional(),
   conditions: z.array(condition),
 });
 const kept = z.object({
@@ -101,7 +104,9 @@ export class TenantObjects {
   }
 
   async setStatus({ name }: KeptTenant, next: TenantStatus): Promise<boolean> {
-    return await wasDone(this.#client.patch(refOf(name), { status: next }, 'status'));
+    // What is not named stays as it is.
+    const status = { ...next, ineffectiveRules: next.ineffectiveRules ?? null };
+    return await wasDone(this.#client.patch(refOf(name), { status }, 'status'));
   }
 }
 

@@ -103,7 +103,7 @@ export {
 } from './name-faults.ts';
 export type { NamespaceRow } from './namespace-row.ts';
 export { type NodeEndpoint, type NodeEndpointSlice, nodeEndpointSliceName } from './node-endpoint-slice.ts';
-export type { NodeProof, SaidProof, TenantTold } from './node-proof.ts';
+export type { NodeProof, SaidProof, TenantRules, TenantTold } from './node-proof.ts';
 export type { NodeRow } from './node-row.ts';
 export type { ObjectRow } from './object-row.ts';
 export type { HostPort, PodRow } from './pod-row.ts';

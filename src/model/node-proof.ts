@@ -3,6 +3,9 @@ import type { ObjectRow } from './object-row.ts';
 /** Of a tenant, why. */
 export type TenantTold = { readonly tenant: string; readonly message: string };
 
+/** Of a tenant, how many rules of its policies. */
+export type TenantRules = { readonly tenant: string; readonly rules: number };
+
 /** What the agent of a node, whose name it has, has proved last. */
 export type NodeProof = ObjectRow & {
   /** Milliseconds since the epoch, by the clock of the node; undefined: nothing was proved yet, or it cannot be read. */
@@ -15,6 +18,8 @@ export type NodeProof = ObjectRow & {
   readonly open: readonly TenantTold[];
   /** That were refused something for a limit since the proof before, or have all that they may. */
   readonly limited: readonly TenantTold[];
+  /** Whose policies have rules that the floor leaves no effect; undefined: it was not looked for. */
+  readonly ineffective: readonly TenantRules[] | undefined;
 };
 
 /** A proof as its node says it. */

@@ -13,6 +13,7 @@ const proof = (parts: Partial<NodeProof> = {}): NodeProof => ({
   differing: [],
   open: [],
   limited: [],
+  ineffective: undefined,
   ...parts,
 });
 

@@ -16,6 +16,8 @@ export type ProvedCondition = Pick<TenantCondition, 'status' | 'reason' | 'messa
 export type ProofStanding = {
   /** `2/3`: on so many nodes of so many the kernel is as the Tenant says. */
   readonly enforced: string;
+  /** Of the tenant's policies, as the node says that finds most; undefined: no node says anything. */
+  readonly ineffectiveRules: number | undefined;
   readonly conditions: readonly ProvedCondition[];
 };
 
@@ -71,9 +73,14 @@ export function proofStanding({ tenant, generation, nodes, proofOf, now }: Asked
     }
     return { type, status: 'True', reason: good, message: fine };
   };
+  const counts = all.flatMap(({ proof }) => {
+    const list = isFresh(proof) ? proof.ineffective : undefined;
+    return list === undefined ? [] : [list.find((one) => one.tenant === tenant)?.rules ?? 0];
+  });
   const boundary = condition('BoundaryEnforced', differing, { good: 'Enforced', bad: 'KernelDiffers', fine: enforced });
   return {
     enforced: `${nodes.length - bad.size}/${nodes.length}`,
+    ineffectiveRules: counts.length === 0 ? undefined : Math.max(...counts),
     conditions: [
       boundary.status === 'True' ? boundary : { ...boundary, message: `${enforced}; ${boundary.message}` },
       condition('Isolated', open, { good: 'Proved', bad: 'Broken', fine: proved }),

@@ -138,15 +138,16 @@ test('says what nodes have proved, and that it does not know once that is old', 
   kept.nodes.set({ uid: 'n', namespace: '', name: 'node-1', addresses: [], podCidrs: [] } as never);
   await kept.settle();
   expect(kept.conditions('shop')['Isolated']).toContain('from node-1');
-  const told = { differing: [], open: [], limited: [] };
+  const told = { differing: [], open: [], limited: [], ineffective: [{ tenant: 'shop', rules: 2 }] };
   const tenants = new Map([['shop', 1]]);
   kept.proofs.set({ uid: 'p', namespace: '', name: 'node-1', at: kept.clock.now(), tenants, ...told });
   await kept.settle();
-  expect(kept.objects.get('shop')?.status?.enforced).toBe('1/1');
+  expect(kept.objects.get('shop')?.status).toMatchObject({ enforced: '1/1', ineffectiveRules: 2 });
   expect(kept.conditions('shop')['Isolated']).toContain('generation 1 is proved on 1 of 1 nodes');
   for (let i = 0; i < 12; i += 1) await kept.clock.advance(30_000);
   await kept.settle();
   expect(kept.conditions('shop')['Isolated']).toContain('no proof of generation 1');
   expect(kept.objects.get('shop')?.status?.enforced).toBe('0/1');
+  expect(kept.objects.get('shop')?.status?.ineffectiveRules).toBeUndefined();
   await kept.end();
 });

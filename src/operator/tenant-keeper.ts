@@ -168,6 +168,7 @@ function statusOf(row: KeptTenant, { namespaces, problems, imports, proofs }: St
     observedGeneration: generation,
     namespaces,
     enforced: proofs.enforced,
+    ineffectiveRules: proofs.ineffectiveRules,
     conditions: [
       condition('MembershipClear', row.isLeaving ? [...problems, 'it is being deleted'] : problems, 'Clear', 'Closed'),
       condition('ImportsResolved', imports, 'Resolved', 'NotShared'),

@@ -4,6 +4,7 @@ export type { IpcacheReconciler } from './ipcache-reconciler.ts';
 export type { LocalAddresses } from './local-addresses.ts';
 export { openPlane, type Plane, type PlaneOptions } from './plane.ts';
 export { type InForceAnswer, type InForceContext, type InForceQuestion, judgeInForce } from './policies/in-force.ts';
+export { policyEventSubject } from './policies/policy-events.ts';
 export { type PolicyFollower, type PolicyProblem, textOf } from './policies/policy-follower.ts';
 export type { DirectionState, PolicyInstaller } from './policies/policy-installer.ts';
 export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/shortfalls.ts';

@@ -37,7 +37,14 @@ export {
   type Reading,
   readPolicy,
 } from './kinds/index.ts';
-export { type LintedFloor, type LintedService, type LintFinding, type LintWorld, lint } from './lint/index.ts';
+export {
+  beyondTenantSteps,
+  type LintedFloor,
+  type LintedService,
+  type LintFinding,
+  type LintWorld,
+  lint,
+} from './lint/index.ts';
 export {
   entryPrefixes,
   type Floor,

@@ -80,6 +80,10 @@ const SHAPES = [
   },
 ] as const;
 
+/** Allows everything, and whom no policy of its own can. */
+const BLUES = `{ podSelector: {}, policyTypes: [Egress], egress: [{}, { to: [{ namespaceSelector: {
+  matchLabels: { kubernetes.io/metadata.name: red-all } } }] }] }`;
+
 const cluster = new SandboxCluster();
 let isUp = false;
 
@@ -154,7 +158,9 @@ kind: Tenant
 metadata: { name: ${name} }
 spec: { namespaces: ${claims} }
 ---`;
-    await cluster.apply(tenant('red', '{ prefix: red- }') + tenant('blue', '{ names: [blue] }'));
+    await cluster.apply(
+      policy('blue', BLUES) + tenant('red', '{ prefix: red- }') + tenant('blue', '{ names: [blue] }'),
+    );
     for (const node of ['node-1', 'node-2']) {
       await eventually(`${node} knows both`, async () => {
         const { pairs } = await agent(node).verify({});
@@ -321,6 +327,27 @@ describe('what somebody writes into the kernel', () => {
     });
     await eventually('all is well', async () => (await agent('node-1').verify({})).good);
     await eventually('it is proved on both nodes again', isProved);
+  });
+
+  test('and on policies what the floor takes from them, to whoever wrote them', async () => {
+    const said = async (own: string): Promise<string[]> => {
+      const items: readonly object[] = await cluster.list('events', own);
+      const events = items as { reason?: string; message?: string; involvedObject?: { kind: string; name: string } }[];
+      return events
+        .filter(({ reason }) => reason === 'NoEffectBeyondTenant')
+        .map(
+          ({ involvedObject, message }) => `${involvedObject?.kind}/${involvedObject?.name} ${message?.split(',')[0]}`,
+        );
+    };
+    const everybody = 'NetworkPolicy/template spec.egress[0] has no effect beyond tenant blue';
+    const reds = 'NetworkPolicy/template spec.egress[1].to[0] has no effect: it selects no namespace of tenant blue';
+    await eventually('blue is told', async () => (await said('blue')).sort().join() === [everybody, reds].join());
+    await eventually('red is told', async () => (await said('red-all')).length === 2);
+    expect((await said('blue')).join()).not.toContain('red');
+    expect(await said('red-label')).toEqual([]);
+    const count = async (name: string) =>
+      ((await cluster.get({ resource: 'tenants', name }))?.['status'] as TenantStatus | undefined)?.ineffectiveRules;
+    await eventually('how many', async () => (await count('blue')) === 1 && (await count('red')) === 0);
   });
 
   test('whose an address is', async () => {

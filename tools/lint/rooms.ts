@@ -28,7 +28,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     why: 'compiled tables are held against the oracle, which shares nothing with them',
   },
   'policy/lint': {
-    sees: ['base', 'net', 'model', 'identity', 'policy/ask'],
+    sees: ['base', 'net', 'model', 'policy/ask'],
     why: 'what is hardly meant follows from what is said',
   },
   'policy/repository': { sees: [...WORDS, 'identity', 'policy/compile'] },

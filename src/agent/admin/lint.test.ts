@@ -70,7 +70,17 @@ describe('a rule of a tenant that the floor takes the effect from', () => {
   test.each<[string, object, string[]]>([
     ['its own pods', ingress(own), []],
     ['pods of another tenant', ingress(own, billingPods), ['warning spec.ingress[1].from[1]']],
-    ['of those, some of nobody', ingress({ ...billingPods, podSelector: { matchLabels: { app: 'x' } } }), []],
+    [
+      'of those, some of nobody',
+      ingress({ ...billingPods, podSelector: { matchLabels: { app: 'x' } } }),
+      ['warning spec.ingress[1].from[0]'],
+    ],
+    [
+      'namespaces that there are not',
+      ingress({ namespaceSelector: { matchLabels: { no: 'one' } } }),
+      ['warning spec.ingress[1].from[0]'],
+    ],
+    ['own pods that there are not', ingress({ podSelector: { matchLabels: { app: 'x' } } }), []],
     ['everybody', { podSelector: {}, ingress: [{}] }, ['info spec.ingress[0]']],
     ['all namespaces', ingress(everywhere), ['info spec.ingress[1].from[0]']],
     ['pods of another tenant to go to', egress(billingPods), ['warning spec.egress[0].to[0]']],
@@ -89,6 +99,21 @@ describe('a rule of a tenant that the floor takes the effect from', () => {
     expect(said).not.toContain('billing');
     expect(said).not.toContain('ledger');
     expect(said).toContain('tenant shop');
+  });
+
+  test('hangs on nobody beyond the tenant: who writes policies learns by it of no pod, namespace or label', () => {
+    const asked = [
+      ingress(billingPods),
+      egress(billingPods, { port: 8080 }),
+      ingress(everywhere),
+      { podSelector: {}, ingress: [{}] },
+    ];
+    const all = asked.map((spec) => found(spec));
+    for (const table of [intent.pods, intent.namespaces]) {
+      for (const [key, { namespace, name }] of table.rows) if ((namespace || name) !== 'shop') table.delete(key);
+    }
+    expect(asked.map((spec) => found(spec))).toEqual(all);
+    expect(all.flat()).not.toEqual([]);
   });
 
   test('no Tenant, or one that observes and so is not in force', () => {

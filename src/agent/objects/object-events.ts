@@ -95,7 +95,11 @@ export class ObjectEvents implements Service {
 /** Where events on a cluster-wide object are written. */
 const placeOf = ({ namespace }: ObjectSubject): string => (namespace === '' ? 'default' : namespace);
 
-function eventOf(subject: ObjectSubject, { reason, message }: ObjectProblem, { node, clock }: ObjectEventsOptions) {
+function eventOf(
+  subject: ObjectSubject,
+  { reason, message, isNormal = false }: ObjectProblem,
+  { node, clock }: ObjectEventsOptions,
+) {
   const { namespace, name, uid, ...type } = subject;
   const digest = createHash('sha256').update(`${uid} ${reason} ${message}`).digest('hex').slice(0, 16);
   const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
@@ -104,7 +108,7 @@ function eventOf(subject: ObjectSubject, { reason, message }: ObjectProblem, { n
     kind: 'Event',
     metadata: { name: `${name.slice(0, 200)}.${digest}`, namespace: placeOf(subject) },
     involvedObject: { ...type, ...(namespace === '' ? {} : { namespace }), name, uid },
-    type: 'Warning',
+    type: isNormal ? 'Normal' : 'Warning',
     reason,
     message: message.slice(0, 1_000),
     source: { component: 'membrane', host: node },

@@ -2,6 +2,7 @@ import type { Config } from '../../datapath/index.ts';
 import type { EndpointRecord } from '../../endpoint/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentNode } from '../node/index.ts';
+import { IneffectiveRules } from './ineffective-rules.ts';
 import { ProofTeller, type ProofTellerOptions } from './proof-teller.ts';
 import { ProofWatch } from './proof-watch.ts';
 import { Verifier } from './verify.ts';
@@ -17,7 +18,7 @@ export type Proofs = { readonly verifier: Verifier; readonly watch: ProofWatch }
 /** Who proves what holds on this node. */
 export function openProof(node: AgentNode, { plane, configOf, store, limited }: ProofParts): Proofs {
   const { config, kernel, registry, clock, log } = node;
-  const { prover, endpoints, engine, repository, intent, floor } = plane;
+  const { prover, endpoints, engine, repository, intent, floor, problems, cluster } = plane;
   const { specs, maps, base } = kernel;
   const verifier = new Verifier({
     nodeName: config.nodeName,
@@ -30,7 +31,17 @@ export function openProof(node: AgentNode, { plane, configOf, store, limited }: 
     configOf,
   });
   const own = () => intent.nodes.rows.values().find(({ name }) => name === config.nodeName);
-  const teller = new ProofTeller({ store, node: own, limited, clock, log });
+  const rules = new IneffectiveRules({
+    intent,
+    elsewhere: cluster.elsewhere,
+    repository,
+    floor,
+    problems,
+    cluster: config.clusterName,
+    now: () => clock.now(),
+  });
+  const ineffective = async () => await rules.look();
+  const teller = new ProofTeller({ store, node: own, limited, ineffective, clock, log });
   const tenancy = (): object => floor.membership;
   return { verifier, watch: new ProofWatch({ verifier, engine, teller, tenancy, registry, clock, log }) };
 }

@@ -1,6 +1,6 @@
 import type { VerifyView } from '../../api/index.ts';
 import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
-import type { SaidProof, TenantTold } from '../../model/index.ts';
+import type { SaidProof, TenantRules, TenantTold } from '../../model/index.ts';
 import { saidOf } from './said-proof.ts';
 
 /** So often the same is said again: who reads it must know that it is not old. */
@@ -14,6 +14,8 @@ export type ProofTellerOptions = {
   readonly node: () => { readonly name: string; readonly uid: string } | undefined;
   /** Who was refused something for a limit since it was asked before. */
   readonly limited: () => Promise<readonly TenantTold[]>;
+  /** How many rules of whose policies have no effect. */
+  readonly ineffective: () => Promise<readonly TenantRules[]>;
   readonly clock: Clock;
   readonly log: Logger;
 };
@@ -57,11 +59,11 @@ export class ProofTeller implements Service {
   }
 
   async #say(): Promise<void> {
-    const { store, node, limited } = this.#o;
+    const { store, node, limited, ineffective } = this.#o;
     const proved = this.#proved;
     const own = node();
     if (own === undefined || proved === undefined) return;
-    const proof = saidOf(proved, await limited());
+    const proof = saidOf(proved, { limited: await limited(), ineffective: await ineffective() });
     const { at, ...rest } = proof;
     const text = JSON.stringify([own.uid, { ...rest, tenants: [...rest.tenants] }]);
     if (text === this.#said && at - this.#saidAt < AGAIN_MS) return;

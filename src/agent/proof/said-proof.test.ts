@@ -25,7 +25,7 @@ const found = (parts: Partial<VerifyView['differences'][number]>): VerifyView['d
   ...parts,
 });
 const names = (view: Partial<VerifyView>) => {
-  const { differing, open } = saidOf({ ...VIEW, ...view }, []);
+  const { differing, open } = saidOf({ ...VIEW, ...view }, { limited: [], ineffective: [] });
   return [differing.map(({ tenant }) => tenant), open.map(({ tenant }) => tenant)];
 };
 
@@ -60,7 +60,10 @@ test('names pair, packet and row', () => {
     claimed: 'passes',
     sent: 'passed',
   } as const;
-  const { at, open, tenants } = saidOf({ ...VIEW, differences: [found({ toTenant: 'red', packet })] }, []);
+  const { at, open, tenants } = saidOf(
+    { ...VIEW, differences: [found({ toTenant: 'red', packet })] },
+    { limited: [], ineffective: [] },
+  );
   expect(open).toEqual([{ tenant: 'red', message: 'a/x -> b/y: TCP 80 from 10.0.0.1 to 10.0.0.2 passed; the row' }]);
   expect([at, [...tenants]]).toEqual([Date.parse(VIEW.at), [['red', 3]]]);
 });

@@ -9,7 +9,7 @@ const EVERYBODY = '';
 /** A proof as the cluster is told of it: by tenants, each with the first that concerns it. */
 export function saidOf(
   { at, tenants, differences, more, pairs }: VerifyView,
-  limited: readonly TenantTold[],
+  { limited, ineffective }: Pick<SaidProof, 'limited' | 'ineffective'>,
 ): SaidProof {
   const differing = new Map<string, string>();
   const open = new Map<string, string>();
@@ -41,6 +41,7 @@ export function saidOf(
     differing: list(differing),
     open: list(open),
     limited,
+    ineffective,
   };
 }
 

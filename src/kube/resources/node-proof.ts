@@ -13,8 +13,9 @@ const spec = z.object({
   differing: told,
   open: told,
   limited: told,
+  ineffective: z.array(z.object({ tenant: z.string(), rules: z.int() })).optional(),
 });
-const NOTHING = { at: undefined, tenants: [], differing: [], open: [], limited: [] };
+const NOTHING = { at: undefined, tenants: [], differing: [], open: [], limited: [], ineffective: undefined };
 
 /** One that cannot be understood proves nothing. */
 export const NODE_PROOF = defineResource<NodeProof>({
@@ -25,11 +26,12 @@ export const NODE_PROOF = defineResource<NodeProof>({
   unreadable: 'forget',
   schema: z
     .object({ metadata, spec: spec.catch(NOTHING) })
-    .transform(({ metadata: { uid, name }, spec: { tenants, ...said } }) => ({
+    .transform(({ metadata: { uid, name }, spec: { tenants, ineffective, ...said } }) => ({
       uid,
       namespace: '',
       name,
       ...said,
+      ineffective,
       tenants: new Map(tenants.map((one) => [one.name, one.generation])),
     })),
 });

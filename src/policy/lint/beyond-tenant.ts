@@ -1,59 +1,74 @@
+import { finish, type Steps } from '../../base/index.ts';
 import {
-  type IdentityId,
   type PeerSelector,
+  type PodSelector,
   type PolicyEntry,
   type PortSpec,
   policyKey,
+  selectorMatches,
   type Workload,
+  workloadKey,
 } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
+import { selectsPod } from '../ask/index.ts';
 import { peerField, ruleField } from './fields.ts';
 import type { LintedFloor, LintedOpening, LintFinding, LintRule, LintWorld } from './finding.ts';
-import { Selected, type Selection } from './selected.ts';
 
 type Tenant = NonNullable<ReturnType<LintedFloor['tenantOf']>>;
 type Found = Omit<LintFinding, 'rule' | 'object'>;
 
-/** The floor is asked before policy: what a rule allows beyond its tenant does nothing, and nothing fails that would say so. */
-export const beyondTenant: LintRule = (world) => {
+/**
+ * The floor is asked before policy: what a rule allows beyond its tenant does nothing, and nothing fails that would say so. What is
+ * said hangs on the tenant's own pods and namespaces and on what is shared with it, never on who else there is: whoever may write
+ * policies would learn that by asking.
+ */
+export const beyondTenant: LintRule = (world) => finish(beyondTenantSteps(world));
+
+/** The same for who has others to serve. */
+export function* beyondTenantSteps(world: LintWorld): Steps<Omit<LintFinding, 'rule'>[]> {
   const { floor } = world;
-  const pods = world.pods.map(({ workload }) => workload);
-  const selected = new Selected(pods, (namespace) => floor.tenantOf(namespace)?.name);
-  return world.policies.flatMap(({ policy, entries }) => {
+  const pods = new Map(world.pods.map(({ workload }) => [workloadKey(workload), workload]));
+  const byNamespace = Map.groupBy(pods.values(), ({ namespace }) => namespace);
+  const namespaces = Map.groupBy(world.namespaces, ({ name }) => floor.tenantOf(name)?.name);
+  const all: Omit<LintFinding, 'rule'>[] = [];
+  for (const { policy, entries } of world.policies) {
+    yield;
     const tenant = floor.tenantOf(policy.namespace);
-    if (tenant === undefined) return [];
-    return entries.flatMap((entry) => {
-      if (entry.verdict !== 'allow') return [];
-      const subjects = selected.workloadsOf(selected.by(entry.subject));
-      if (subjects.length === 0) return [];
-      const question = { entry, reached: reachedBy(entry, subjects, selected, floor), selected, tenant, world };
+    if (tenant === undefined) continue;
+    const own = namespaces.get(tenant.name) ?? [];
+    for (const entry of entries) {
+      if (entry.verdict !== 'allow') continue;
+      const inside = byNamespace.get(policy.namespace) ?? [];
+      const subjects = inside.filter((workload) => selectsPod(entry.subject, workload));
+      if (subjects.length === 0) continue;
+      const question = { entry, shared: sharedAt(entry, subjects, floor), own, tenant, world };
       const found =
         entry.peers === 'any'
           ? [ofEverybody(question)]
           : entry.peers.map((peer, index) => ofPeer(peer, peerField(entry, index), question));
-      return found.filter((one) => one !== undefined).map((one) => ({ ...one, object: policyKey(policy) }));
-    });
-  });
-};
+      for (const one of found) if (one !== undefined) all.push({ ...one, object: policyKey(policy) });
+    }
+  }
+  return all;
+}
 
 type Question = {
   readonly entry: PolicyEntry;
   /** Those beyond the tenant of whom something is shared at the rule's ports. */
-  readonly reached: ReadonlySet<IdentityId>;
-  readonly selected: Selected;
+  readonly shared: readonly Workload[];
+  /** The tenant's namespaces. */
+  readonly own: LintWorld['namespaces'];
   readonly tenant: Tenant;
   readonly world: LintWorld;
 };
 
 function ofEverybody(question: Question): Found | undefined {
-  const { entry, selected, tenant } = question;
-  const { beyond, lost } = split(selected.everybody, question);
-  if (lost === 0 && tenant.boundary.world === 'Open') return undefined;
-  return entry.ports === 'any' || beyond === 0 ? partly(ruleField(entry), question) : undefined;
+  const { entry, shared } = question;
+  return entry.ports === 'any' || shared.length === 0 ? partly(ruleField(entry), question) : undefined;
 }
 
 function ofPeer(peer: PeerSelector, field: string, question: Question): Found | undefined {
-  const { entry, selected, tenant, world } = question;
+  const { entry, shared, own, tenant, world } = question;
   if (peer.kind !== 'pods') {
     // Of a pod or a node nobody here knows whether it has such an address.
     const isOutside = peer.kind === 'prefix' || peer.entity === 'world';
@@ -67,13 +82,23 @@ function ofPeer(peer: PeerSelector, field: string, question: Question): Found | 
       remedy: `Take it away, or ask for boundary.world: Open of tenant ${tenant.name}.`,
     };
   }
-  const { within, beyond, lost } = split(selected.by(peer), question);
-  if (lost === 0) return undefined;
-  if (within + beyond === 0) {
-    const why = `has no effect: all that it selects is beyond tenant ${tenant.name}, and nothing of this is shared`;
+  const isShared = shared.some(({ namespace, namespaceLabels }) => isOf(peer, namespace, namespaceLabels));
+  if (!own.some(({ name, labels }) => isOf(peer, name, labels))) {
+    if (isShared) return undefined;
+    const why = `has no effect: it selects no namespace of tenant ${tenant.name}, and nothing of what is beyond it is shared there`;
     return { severity: 'warning', field, why, remedy: remedyOf(question) };
   }
-  return entry.ports === 'any' || beyond === 0 ? partly(field, question) : undefined;
+  const isEverywhere = peer.namespace.name === undefined && (peer.namespace.selector?.requirements.length ?? 0) === 0;
+  return isEverywhere && (entry.ports === 'any' || !isShared) ? partly(field, question) : undefined;
+}
+
+/** Whether pods of the namespace may be meant. */
+function isOf(
+  { namespace: { name, selector } }: PodSelector,
+  own: string,
+  labels: Workload['namespaceLabels'],
+): boolean {
+  return (name === undefined || name === own) && (selector === undefined || selectorMatches(selector, labels));
 }
 
 function partly(field: string, question: Question): Found {
@@ -88,24 +113,13 @@ function remedyOf({ entry: { direction }, tenant: { name } }: Question): string 
     : `Ask whose it is for an export, and import it in tenant ${name}; else say which pods of the tenant are meant.`;
 }
 
-/** How many of these the rule reaches within the tenant and beyond it, and how many it does not. */
-function split({ members, perTenant }: Selection, { reached, tenant }: Question) {
-  const within = perTenant.get(tenant.name) ?? 0;
-  const beyond = reached.intersection(members).size;
-  return { within, beyond, lost: members.size - within - beyond };
-}
-
-function reachedBy(entry: PolicyEntry, subjects: readonly Workload[], selected: Selected, floor: LintedFloor) {
-  const reached = new Set<IdentityId>();
-  for (const subject of subjects) {
-    for (const opening of floor.shared(subject, entry.direction)) {
+function sharedAt(entry: PolicyEntry, subjects: readonly Workload[], floor: LintedFloor): Workload[] {
+  return subjects.flatMap((subject) =>
+    floor.shared(subject, entry.direction).flatMap((opening) => {
       const responder = entry.direction === 'ingress' ? subject : opening.other;
-      const id = selected.idOf(opening.other);
-      const isBeyond = id !== undefined && selected.tenantOf(id) !== floor.tenantOf(subject.namespace)?.name;
-      if (isBeyond && covers(entry.ports, opening, responder)) reached.add(id);
-    }
-  }
-  return reached;
+      return covers(entry.ports, opening, responder) ? [opening.other] : [];
+    }),
+  );
 }
 
 function covers(ports: PolicyEntry['ports'], { protocol, port }: LintedOpening, responder: Workload): boolean {

@@ -1,5 +1,13 @@
 import type { NamespacedName } from '../../base/index.ts';
-import type { Direction, PolicyEntry, PolicyObject, ServicePort, TenantRow, Workload } from '../../model/index.ts';
+import type {
+  Direction,
+  LabelMap,
+  PolicyEntry,
+  PolicyObject,
+  ServicePort,
+  TenantRow,
+  Workload,
+} from '../../model/index.ts';
 import type { PolicySettings } from '../settings.ts';
 
 /** Something that is hardly meant as it stands. */
@@ -48,7 +56,7 @@ export type LintedFloor = {
 export type LintWorld = {
   readonly policies: readonly LintedPolicy[];
   readonly pods: readonly LintedPod[];
-  readonly namespaces: readonly string[];
+  readonly namespaces: readonly { readonly name: string; readonly labels: LabelMap }[];
   readonly services: readonly LintedService[];
   readonly floor: LintedFloor;
   readonly settings: PolicySettings;

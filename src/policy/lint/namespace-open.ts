@@ -5,7 +5,7 @@ import type { LintRule } from './finding.ts';
 export const namespaceOpen: LintRule = ({ policies, pods, namespaces, settings }) => {
   if (settings.enforcement === 'always') return [];
   const isolating = policies.flatMap(({ entries }) => entries.filter(({ isolates }) => isolates));
-  return namespaces.flatMap((namespace) => {
+  return namespaces.flatMap(({ name: namespace }) => {
     const own = pods.filter(({ workload }) => workload.namespace === namespace);
     if (own.length === 0) return [];
     const isIsolated = own.some(({ workload }) => isolating.some(({ subject }) => selectsPod(subject, workload)));

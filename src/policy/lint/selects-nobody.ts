@@ -7,7 +7,7 @@ export const selectsNobody: LintRule = ({ policies, pods, namespaces }) =>
   policies.flatMap(({ policy, entries }) => {
     const [entry] = entries;
     if (entry === undefined || pods.some(({ workload }) => selectsPod(entry.subject, workload))) return [];
-    const isThere = policy.namespace === '' || namespaces.includes(policy.namespace);
+    const isThere = policy.namespace === '' || namespaces.some(({ name }) => name === policy.namespace);
     return [
       {
         severity: 'warning',
