@@ -400,9 +400,7 @@ describe('Engine', () => {
       };
       node.drop(node.intent.pods, remote);
       node.others.follow(new Set());
-      await vi.waitFor(() =>
-        expect(ipcache.get(Prefix.parse('10.244.2.7/32'))?.identity).toBe(RESERVED_IDS['pod-range']),
-      );
+      await expect.poll(() => ipcache.get(Prefix.parse('10.244.2.7/32'))?.identity).toBe(RESERVED_IDS['pod-range']);
       ipcache.deleteMany = whole;
       const next = await shop(node.kernel);
       next.put(next.intent.nodes, ...nodes);

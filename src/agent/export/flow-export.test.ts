@@ -42,6 +42,9 @@ const lines = (): Line[] =>
     .map((line) => JSON.parse(line) as Line);
 
 /** As the agent has it, started, with somebody who reads. */
+const eventually = async (holds: () => void): Promise<void> =>
+  await vi.waitFor(holds, { timeout: 60_000, interval: 10 });
+
 async function open(flowExport: Record<string, unknown> = {}, more: Record<string, unknown> = {}) {
   const registry = createRegistry();
   const config = parseConfig({
@@ -52,7 +55,7 @@ async function open(flowExport: Record<string, unknown> = {}, more: Record<strin
   });
   const { services, standing } = await openExport({ config, registry, log: silentLogger }, hub);
   await lifecycle.start(...services);
-  await vi.waitFor(() => expect(hub.stats().readers).toBe(1));
+  await eventually(() => expect(hub.stats().readers).toBe(1));
   return { standing, metrics: async () => await registry.metrics() };
 }
 
@@ -60,7 +63,7 @@ describe('flows to a file', () => {
   it("are lines as Hubble's client prints them", async () => {
     const { standing } = await open();
     hub.publish({ rule: [9, 9] }, { ...DROPPED, destinationPort: 9090 });
-    await vi.waitFor(() => expect(standing().fine).toMatch(/^2 flows written to .*, 0 lost$/));
+    await eventually(() => expect(standing().fine).toMatch(/^2 flows written to .*, 0 lost$/));
     const [first, second] = lines();
     expect(first).toMatchObject({
       flow: {
@@ -95,7 +98,7 @@ describe('flows to a file', () => {
       { ...DROPPED, sourcePort: 3 },
       { ...DROPPED, destinationPort: 53 },
     );
-    await vi.waitFor(() => expect(standing().fine).toContain('2 flows written'));
+    await eventually(() => expect(standing().fine).toContain('2 flows written'));
     expect(lines().map(({ flow }) => flow)).toEqual([
       { verdict: 'FORWARDED', l4: { TCP: { source_port: 2 } } },
       { verdict: 'DROPPED', l4: { TCP: { source_port: 3 } } },
@@ -125,7 +128,7 @@ describe('flows to a file', () => {
   it('say what was lost before they came here', async () => {
     await open();
     hub.recordKernelLoss(7);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(lines()).toMatchObject([{ lost_events: { source: 'PERF_EVENT_RING_BUFFER', num_events_lost: '7' } }]),
     );
   });
@@ -133,19 +136,16 @@ describe('flows to a file', () => {
   it('that cannot be written are counted, and told as a problem until they can', async () => {
     mkdirSync(path);
     const { standing, metrics } = await open();
-    await vi.waitFor(() => expect(standing().problems).toMatchObject([expect.stringContaining('EISDIR')]));
+    await eventually(() => expect(standing().problems).toMatchObject([expect.stringContaining('EISDIR')]));
     hub.publish({}, {}, {});
-    await vi.waitFor(() => expect(standing().problems).toMatchObject([expect.stringMatching(/; 3 lost$/)]));
+    await eventually(() => expect(standing().problems).toMatchObject([expect.stringMatching(/; 3 lost$/)]));
     expect(await metrics()).toContain('membrane_flow_export_lost_total{reason="file"} 3');
     rmSync(path, { recursive: true });
-    await vi.waitFor(
-      () => {
-        hub.publish({});
-        expect(standing().problems).toEqual([]);
-      },
-      { timeout: 30_000, interval: 100 },
-    );
-    expect(lines().length).toBeGreaterThan(0);
+    await eventually(() => {
+      hub.publish({});
+      expect(standing().problems).toEqual([]);
+      expect(lines().length).toBeGreaterThan(0);
+    });
   });
 });
 
@@ -163,10 +163,10 @@ it('waits for no disk: what was wanted is written or counted', async () => {
   };
   const exporting = new FlowExport({ path, file, flows, log: silentLogger });
   await lifecycle.start(exporting);
-  await vi.waitFor(() => expect(hub.stats().readers).toBe(1));
+  await eventually(() => expect(hub.stats().readers).toBe(1));
   for (let sent = 0; sent < 100; sent += 1) hub.publish({});
   disk.resolve();
-  await vi.waitFor(() => expect(exporting.written + exporting.lost.slow).toBe(100));
+  await eventually(() => expect(exporting.written + exporting.lost.slow).toBe(100));
   expect(exporting.lost).toEqual({ slow: expect.any(Number) as number, file: 0 });
   expect(exporting.lost.slow).toBeGreaterThanOrEqual(100 - 2 * 8 - 1);
   const flowLines = written.filter((line) => line.startsWith('{"flow"'));

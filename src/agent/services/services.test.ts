@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
 import type { Intent } from '../../cluster/index.ts';
@@ -149,8 +149,7 @@ async function served(): Promise<Record<string, string[]>> {
 const ipOf = (service: JsonObject): string => stringAt(service, 'spec', 'clusterIP') ?? '';
 const nodePortOf = (service: JsonObject): number =>
   Number((listAt(service, 'spec', 'ports')[0] as JsonObject)['nodePort']);
-const eventually = async (wanted: Record<string, string[]>): Promise<void> =>
-  vi.waitFor(async () => expect(await served()).toEqual(wanted), { timeout: 60_000, interval: 10 });
+const eventually = async (wanted: Record<string, string[]>): Promise<void> => await expect.poll(served).toEqual(wanted);
 const problems = (): string[] =>
   serviceList(intent, services, undefined).items.flatMap((item) => item.problems.map(({ reason }) => reason));
 
@@ -167,14 +166,14 @@ describe('services, from the objects to the maps', () => {
     await eventually({ [at]: ['10.244.1.2:8080', '10.244.1.3:9090'] });
     store.delete('pods', key('a'));
     await eventually({ [at]: ['10.244.1.3:9090'] });
-    const draining = (await maps.backends.entries()).filter(([, { flags }]) => flags === 1);
-    expect(draining).toMatchObject([[expect.any(Number), { addr: '10.244.1.2' }]]);
+    await expect
+      .poll(async () => (await maps.backends.entries()).filter(([, { flags }]) => flags === 1))
+      .toMatchObject([[expect.any(Number), { addr: '10.244.1.2' }]]);
     store.delete('pods', key('b'));
     await eventually({ [at]: ['10.244.1.2:8080', '10.244.1.3:9090'] });
     for (const name of ['a', 'b']) store.delete('pods', key(name), { gracePeriodSeconds: 0 });
     await eventually({ [at]: [] });
-    await vi.waitFor(async () => expect(await maps.backends.entries()).toEqual([]));
-    expect(await maps.slots.entries()).toEqual([]);
+    await expect.poll(async () => [await maps.backends.entries(), await maps.slots.entries()]).toEqual([[], []]);
   });
 
   it('changes type: ClusterIP, NodePort, ExternalName, and back', async () => {
@@ -202,9 +201,9 @@ describe('services, from the objects to the maps', () => {
     await eventually({ [`inside ${ipOf(web)}:80`]: ['10.244.1.2:8080'] });
     expect((await maps.services.entries()).map(([, { affinitySeconds }]) => affinitySeconds)).toEqual([10_800]);
     change('web', { sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } });
-    await vi.waitFor(async () =>
-      expect((await maps.services.entries()).map(([, { affinitySeconds }]) => affinitySeconds)).toEqual([60]),
-    );
+    await expect
+      .poll(async () => (await maps.services.entries()).map(([, { affinitySeconds }]) => affinitySeconds))
+      .toEqual([60]);
   });
 
   it('serves slices by hand, and refuses those of them that mean a node', async () => {
@@ -219,21 +218,21 @@ describe('services, from the objects to the maps', () => {
     slice('fine', '198.51.100.9');
     slice('node', '172.18.0.2');
     await eventually({ [at]: ['198.51.100.9:8080'] });
-    await vi.waitFor(() => expect(problems()).toEqual(['EndpointRefused']));
+    await expect.poll(problems).toEqual(['EndpointRefused']);
   });
 
   it('captures no address that is nobody’s to give, and says so on the service', async () => {
     const at = ipOf(addService('web', { externalIPs: ['8.8.8.8', '192.0.2.7'] }));
     await eventually({ [`inside ${at}:80`]: [], 'inside 192.0.2.7:80': [], 'outside 192.0.2.7:80': [] });
-    expect(problems()).toEqual(['ExternalIPRefused']);
-    await vi.waitFor(() =>
-      expect(store.list('events', { namespace: NAMESPACE }).items).toMatchObject([
+    await expect.poll(problems).toEqual(['ExternalIPRefused']);
+    await expect
+      .poll(() => store.list('events', { namespace: NAMESPACE }).items)
+      .toMatchObject([
         {
           reason: 'ExternalIPRefused',
           involvedObject: { kind: 'Service', name: 'web' },
           message: 'externalIP 8.8.8.8 is not within serviceAddressRanges',
         },
-      ]),
-    );
+      ]);
   });
 });

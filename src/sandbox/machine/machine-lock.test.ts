@@ -10,7 +10,7 @@ it('is held by one at a time', async () => {
   const first = await takeMachineLock({ name });
   expect(first).toBeDefined();
   expect(await takeMachineLock({ name })).toBeUndefined();
-  const waiting = takeMachineLock({ name, waitMs: 5_000 });
+  const waiting = takeMachineLock({ name, waitMs: 60_000 });
   await first?.release();
   await first?.release();
   const second = await waiting;
@@ -30,7 +30,7 @@ it('is free again when its holder is killed', async () => {
   const exit = once(child, 'exit');
   child.kill('SIGKILL');
   await exit;
-  const lock = await takeMachineLock({ name, waitMs: 2_000 });
+  const lock = await takeMachineLock({ name, waitMs: 60_000 });
   expect(lock).toBeDefined();
   await lock?.release();
 });

@@ -20,7 +20,8 @@ describe('ProcessRecords', () => {
     records.write('child', child.pid ?? 0);
     expect(records.alive()).toHaveLength(1);
     const exit = once(child, 'exit');
-    await records.end(1_000);
+    // Whoever does not go at the first signal would be killed by another.
+    await records.end(60_000);
     expect((await exit)[1]).toBe('SIGTERM');
     expect(records.alive()).toEqual([]);
   });
