@@ -12,12 +12,14 @@ import type { Family } from './row.ts';
 import { scaleEntries } from './scale-entries.ts';
 import { services } from './services/index.ts';
 import { tenantCost } from './tenant-cost.ts';
+import { tenantsAtWork } from './tenants-at-work.ts';
 import { wire, wireScale } from './wire/index.ts';
 
 /** In the order of the report. */
 export const FAMILIES: readonly Family[] = [
   programCost,
   tenantCost,
+  tenantsAtWork,
   overlayCost,
   wire,
   scaleEntries,

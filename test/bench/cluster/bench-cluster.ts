@@ -71,15 +71,15 @@ export class BenchCluster implements AsyncDisposable {
     await this.sandbox.waitReady({ pods: names.map((name) => `${NAMESPACE}/${name}`), timeoutMs: 120_000 });
   }
 
-  async addressOf(pod: string): Promise<string> {
-    const object = await this.sandbox.get({ resource: 'pods', namespace: NAMESPACE, name: pod });
+  async addressOf(pod: string, namespace = NAMESPACE): Promise<string> {
+    const object = await this.sandbox.get({ resource: 'pods', namespace, name: pod });
     const { podIP } = (object as { status?: { podIP?: string } } | undefined)?.status ?? {};
     if (podIP === undefined) throw new Error(`pod ${pod} has no address`);
     return podIP;
   }
 
-  async netnsOf(pod: string): Promise<string> {
-    const path = await this.sandbox.netnsOf(NAMESPACE, pod);
+  async netnsOf(pod: string, namespace = NAMESPACE): Promise<string> {
+    const path = await this.sandbox.netnsOf(namespace, pod);
     if (path === undefined) throw new Error(`pod ${pod} has no namespace`);
     return path;
   }
@@ -148,6 +148,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   NetworkPolicy: 'networkpolicies',
   Service: 'services',
   EndpointSlice: 'endpointslices',
+  Tenant: 'tenants',
 };
 
 function resourceOf(object: object): string {
@@ -157,15 +158,17 @@ function resourceOf(object: object): string {
   return resource;
 }
 
+export type PodShape = { readonly node?: string; readonly namespace?: string; readonly command?: readonly string[] };
+
 export function podManifest(
   name: string,
   labels: Readonly<Record<string, string>>,
-  { node = NODE, command }: { readonly node?: string; readonly command?: readonly string[] } = {},
+  { node = NODE, namespace = NAMESPACE, command }: PodShape = {},
 ) {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: NAMESPACE, labels },
+    metadata: { name, namespace, labels },
     spec: {
       nodeName: node,
       terminationGracePeriodSeconds: 0,

@@ -37,13 +37,14 @@ export async function populateCluster(cluster: BenchCluster): Promise<void> {
 }
 
 /** From a write to the API to the first packet that is judged by it, to and fro. */
-async function changes(
+export async function changes(
   cluster: BenchCluster,
   client: string,
   change: (allowed: boolean) => Promise<void>,
+  server = cluster.server,
 ): Promise<{ readonly allowed: number[]; readonly denied: number[] }> {
   const times = { allowed: [] as number[], denied: [] as number[] };
-  using watcher = cluster.spawn(await cluster.netnsOf(client), 'watch', cluster.server, String(PORT));
+  using watcher = cluster.spawn(await cluster.netnsOf(client), 'watch', server, String(PORT));
   await said(watcher, 'up');
   for (let round = 0; round < CHANGES; round += 1) {
     const allowed = round % 2 === 1;

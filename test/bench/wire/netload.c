@@ -11,11 +11,13 @@
  *   netload sink ADDRESS PORT
  *   netload blast SECONDS ADDRESS PORT
  *   netload connect COUNT ADDRESS PORT
+ *   netload opens SECONDS ADDRESS PORT
  * By UDP. echo sends back what it gets. first says "ready", tries until it is answered and prints
  * when. watch prints "up TIME" and "down TIME" as answers begin and end. flood sends and prints
  * how many it sent. blast sends what it can to a sink, in datagrams of one byte, and prints how
- * many a second arrived there. connect prints the ns that one connect() of a socket takes. Times
- * are ns of CLOCK_MONOTONIC. */
+ * many a second arrived there. connect prints the ns that one connect() of a socket takes. opens
+ * sends one datagram from each of as many sockets as it can, one after the other, on any processor,
+ * and prints how many a second. Times are ns of CLOCK_MONOTONIC. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -426,6 +428,22 @@ static double connects(const struct sockaddr_in *to, long count)
 	return (now() - start) / count * 1e9;
 }
 
+static double opens(const struct sockaddr_in *to, double seconds)
+{
+	double start = now(), took;
+	long done = 0;
+
+	for (; (took = now() - start) < seconds; done++) {
+		int fd = udp();
+
+		/* Refused for want of buffers it is not sent. */
+		if (sendto(fd, buffer, 16, 0, (const struct sockaddr *)to, sizeof(*to)) < 0)
+			done--;
+		close(fd);
+	}
+	return done / took;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in to;
@@ -447,7 +465,8 @@ int main(int argc, char **argv)
 		fputs("usage: see the first lines of netload.c\n", stderr);
 		return 2;
 	}
-	pin(0);
+	if (strcmp(argv[1], "opens"))
+		pin(0);
 	seconds = atof(argv[2]);
 	to = address_of(argv[3], argv[4]);
 	if (!strcmp(argv[1], "stream"))
@@ -458,6 +477,8 @@ int main(int argc, char **argv)
 		result = connections(&to, seconds);
 	else if (!strcmp(argv[1], "blast"))
 		result = blast(&to, seconds);
+	else if (!strcmp(argv[1], "opens"))
+		result = opens(&to, seconds);
 	else if (!strcmp(argv[1], "connect"))
 		result = connects(&to, atol(argv[2]));
 	else
