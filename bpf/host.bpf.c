@@ -226,8 +226,9 @@ VERIFIED_ONCE int to_local_pod(struct __sk_buff *skb, struct flow *flow, int *ac
 	}
 	if (reason)
 		return reason;
-	/* Only the stack knows whom the pod had asked. */
-	if (CONFIG(enable_stack) && (flow->service & FLOW_STACK))
+	/* What the pod sends there leaves by the stack: who tracks connections in it (a kube-proxy
+	 * drops what is none) has to see both directions. Under another port it goes past it. */
+	if ((CONFIG(enable_native) || CONFIG(enable_stack)) && !rewrite.new_addr)
 		return 0;
 	*action = deliver_to_pod(skb, ETH_P_IP, p->destination.v4, flow->destination.ifindex);
 	return 0;

@@ -255,6 +255,22 @@ VERIFIED_ONCE int stack_quotes(struct flow *flow)
 	return true;
 }
 
+/* Of what the node forwards to a pod under its sender's own address: it may be of a connection to
+ * the pod's own, judged already at the device that it came in by. Returns a drop reason. */
+static __always_inline int stack_same(struct flow *flow)
+{
+	struct ct_entry *entry;
+
+	if (flow->source.kind == SIDE_HOST)
+		return DROP_SPOOFED_IP;
+	if (flow->packet.kind == PACKET_ERROR)
+		return 0;
+	entry = stack_entry(flow);
+	if (entry && !entry->stack)
+		flow->service = 0;
+	return 0;
+}
+
 /* Who sent what the node forwards, whose two ends are resolved. Under another address than its own
  * it is known by what it was when it went up. Returns a drop reason. */
 VERIFIED_ONCE int stack_sender(struct __sk_buff *skb, struct flow *flow)
@@ -273,10 +289,8 @@ VERIFIED_ONCE int stack_sender(struct __sk_buff *skb, struct flow *flow)
 	if (flow->packet.kind != PACKET_ERROR && stack_answers(flow))
 		return 0;
 	passage = stack_passage(skb);
-	if (!passage)
-		return source->kind == SIDE_HOST ? DROP_SPOOFED_IP : 0;
-	if (addr_equal(&passage->source, &flow->packet.source))
-		return source->kind == SIDE_HOST ? DROP_SPOOFED_IP : 0;
+	if (!passage || addr_equal(&passage->source, &flow->packet.source))
+		return stack_same(flow);
 	resolve(&passage->source, &sender);
 	source->identity = sender.identity;
 	source->cidr_identity = sender.cidr_identity;
