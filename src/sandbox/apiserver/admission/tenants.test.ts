@@ -58,6 +58,28 @@ test('a namespace of a tenant’s name is made by who may assign it, and nobody 
   expect(await made('/api/v1/namespaces', { metadata: { name: 'ledger' } }), 'the administrator').toBe(201);
 });
 
+test('what is not there yet, or never will be, is refused, and says so', async () => {
+  await using api = await TestServer.start();
+  await install(api);
+  const namespaces = { names: ['shop'] };
+  const refused: [JsonObject, string, string][] = [
+    [{ boundary: { world: 'Listed' } }, 'boundary.world', 'not there yet'],
+    [{ boundary: { inside: 'Allow' } }, 'boundary.inside', 'would lift policies'],
+    [{ world: { cidrs: ['192.0.2.0/24'], metadata: 'Never' } }, 'world', 'not there yet'],
+    [{ visibility: { peers: 'Hidden' } }, 'visibility', 'not there yet'],
+    [{ limits: { flowEventsPerSecond: 1_000 } }, 'limits.flowEventsPerSecond', 'not there yet'],
+    [{ mode: 'Warn' }, 'mode', 'not there yet'],
+  ];
+  for (const [more, field, why] of refused) {
+    const { status, body } = await api.post(TENANTS, { metadata: { name: 'shop' }, spec: { namespaces, ...more } });
+    expect([field, status]).toEqual([field, 422]);
+    expect(body['message']).toContain(field);
+    expect(body['message']).toContain(why);
+  }
+  const { status } = await api.post(TENANTS, { metadata: { name: 'shop' }, spec: { namespaces, mode: 'Observe' } });
+  expect(status).toBe(201);
+});
+
 describe('of a Tenant, who may update Tenants changes', () => {
   const spec = {
     namespaces: { names: ['shop'] },
