@@ -13,6 +13,7 @@ import { openOverlay } from './overlay/index.ts';
 import { openNodePlane } from './plane.ts';
 import { openProof } from './proof/index.ts';
 import { openServices } from './services/index.ts';
+import { openTally } from './tally/index.ts';
 import { openUpkeep } from './upkeep/index.ts';
 
 /**
@@ -37,12 +38,13 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const client = new KubeClient(connection);
   const identities = openIdentities(node, client);
   const plane = await openNodePlane(node, identities.numbers);
-  const endpoints = await openEndpoints(node, plane);
+  const tally = openTally(node, plane);
+  const endpoints = await openEndpoints(node, plane, tally.namespaces);
   await devices.look();
   const overlay = openOverlay(node, plane, devices);
   const services = openServices(node, plane);
   const objects = openObjects(node, { plane, identities, client });
-  const flows = openFlows(node, plane);
+  const flows = openFlows(node, plane, tally.policies);
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
   const { hub, wouldDrops } = flows;
   const flowExport = await openExport(node, hub);

@@ -40,6 +40,7 @@ export {
   conntrackMap,
   countEntries,
   EndpointAccounts,
+  type EndpointCount,
   type EndpointDrop,
   type EndpointsMap,
   type EndpointWord,

@@ -1,4 +1,4 @@
-import { DROP_REASON, DROP_REASON_NAMES, EVENT_TYPE_NAMES, HOOK, HOOK_NAMES } from '../model/gen/enums.ts';
+import { DROP_REASON, DROP_REASON_NAMES, EVENT_TYPE, EVENT_TYPE_NAMES, HOOK, HOOK_NAMES } from '../model/gen/enums.ts';
 import type { DatapathEvent } from './decode.ts';
 
 /** How a record of the datapath's ring is read (`EVENT_RECORD` of src/datapath has this shape). Multi-byte fields are little-endian but for ports. */
@@ -34,6 +34,20 @@ export function isKnown({ offsets }: RecordLayout, view: DataView, at: number): 
 export function isDenied({ offsets }: RecordLayout, view: DataView, at: number): boolean {
   const reason = view.getUint8(at + offsets.reason);
   return reason === DROP_REASON['policy-egress'] || reason === DROP_REASON['policy-ingress'];
+}
+
+/** What policy said of a connection; undefined: it was not asked. */
+export function verdictOf(
+  { offsets }: RecordLayout,
+  view: DataView,
+  at: number,
+): 'allowed' | 'denied-ingress' | 'denied-egress' | undefined {
+  const type = view.getUint8(at + offsets.type);
+  if (type === EVENT_TYPE.open || type === EVENT_TYPE.renew) return 'allowed';
+  if (type !== EVENT_TYPE.drop) return undefined;
+  const reason = view.getUint8(at + offsets.reason);
+  if (reason === DROP_REASON['policy-ingress']) return 'denied-ingress';
+  return reason === DROP_REASON['policy-egress'] ? 'denied-egress' : undefined;
 }
 
 /** Who pays for it, as in the kernel (bpf/lib/events.h, refusal.h): who opened, or the pod that something from outside is for. */

@@ -3,6 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { openHub } from '../../src/agent/flows/flows.ts';
+import { PolicyTally } from '../../src/agent/tally/policy-tally.ts';
+import { EVENT_RECORD } from '../../src/datapath/index.ts';
 import type { DatapathEvent, FlowHub } from '../../src/observe/index.ts';
 import { recordOf } from '../../src/observe/testkit.ts';
 import type { Family, Report } from './row.ts';
@@ -39,7 +41,20 @@ function newHub(storeSize: number): FlowHub {
     denial: (_event: DatapathEvent) => undefined,
     shadow: () => undefined,
   };
-  return openHub({ node: 'node-1', storeSize, clock: systemClock, names });
+  // As in an agent: metrics count of each what policy said of it.
+  const tally = new PolicyTally({
+    most: 256,
+    keepMs: 1_000,
+    now: () => performance.now(),
+    layout: EVENT_RECORD,
+    origin: () => undefined,
+    hasPolicy: () => true,
+    membership: () => {
+      throw new Error('no rule has an origin');
+    },
+  });
+  const onRecord = (view: DataView, at: number): void => tally.see(view, at);
+  return openHub({ node: 'node-1', storeSize, clock: systemClock, names, onRecord });
 }
 
 /** Connections that open and close, one after the other, of all pods. Laid out as in the ring. */

@@ -234,6 +234,15 @@ describe('an agent on a node', () => {
   it.skipIf(PROMTOOL === undefined)('tells metrics as promtool wants them', async () => {
     const text = await lab.admin().metrics();
     expect(wrongMetrics(PROMTOOL ?? '', text)).toEqual([]);
+    const series = new Map(
+      [...text.matchAll(/^(membrane_\w+\{.*\}) (\d+)$/gm)].map(([, name, value]) => [name, Number(value)]),
+    );
+    const whose = 'tenant="_unassigned",namespace="default"';
+    expect(series.get(`membrane_drops_total{${whose},reason="policy-ingress",direction="egress"}`)).toBeGreaterThan(0);
+    const backendPolicy = `${whose},policy="NetworkPolicy default/backend",direction="ingress",verdict="forwarded"`;
+    expect(series.get(`membrane_policy_verdicts_total{${backendPolicy}}`)).toBeGreaterThan(0);
+    expect(series.get('membrane_tenant_pods{tenant="_unassigned"}')).toBe(3);
+    expect(series.get('membrane_cni_request_seconds_count{command="ADD",result="done"}')).toBe(3);
     // It does find what is wrong.
     expect(wrongMetrics(PROMTOOL ?? '', `${text}membrane_things_total 1\n`)).toHaveLength(1);
   });

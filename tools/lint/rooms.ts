@@ -71,8 +71,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: [...WORDS, ...DECISIONS, 'kube', 'plane', 'agent/node'],
     why: 'objects are the same whatever this node makes of them',
   },
-  'agent/flows': {
+  'agent/tally': {
     sees: [...WORDS, ...DECISIONS, 'datapath', 'observe', 'plane', 'agent/node'],
+    why: 'what is counted follows from what the datapath counts and tells',
+  },
+  'agent/flows': {
+    sees: [...WORDS, ...DECISIONS, 'datapath', 'observe', 'plane', 'agent/node', 'agent/tally'],
     why: 'flows are told, and change nothing',
   },
   'agent/export': {
@@ -81,7 +85,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   'agent/devices': { sees: [...WORDS, 'datapath', 'endpoint', 'agent/node'] },
   'agent/overlay': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node', 'agent/devices'] },
-  'agent/endpoints': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
+  'agent/endpoints': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node', 'agent/tally'] },
   'agent/services': { sees: [...WORDS, ...DECISIONS, 'datapath', 'plane', 'agent/node'] },
   'agent/upkeep': {
     sees: [

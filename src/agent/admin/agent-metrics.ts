@@ -117,6 +117,26 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
         for (const { kind, status } of reflection.status()) this.set({ kind }, status.rejected.length);
       },
     }),
+    new Gauge({
+      name: 'membrane_kube_connected',
+      help: 'Whether the API server is followed as it should be, by kind',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        for (const { kind, status } of reflection.status())
+          this.set({ kind }, status.synced && status.problem === undefined ? 1 : 0);
+      },
+    }),
+    new Counter({
+      name: 'membrane_kube_lists_total',
+      help: 'How often all objects were read anew, by kind: more than one means that a watch was lost for too long',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { kind, status } of reflection.status()) this.inc({ kind }, status.lists);
+      },
+    }),
     gauge(
       'membrane_unplaced_addresses',
       'Addresses of pods and nodes elsewhere that have no room in the ipcache',

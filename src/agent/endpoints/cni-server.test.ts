@@ -28,7 +28,9 @@ async function serve(
   const path = `${dir}/cni.sock`;
   const deferred = new DeferredDeletes({ cniSocket: path, log: silentLogger });
   const queue = new KeyedQueue();
-  await lifecycle.start(new CniServer({ path, handle, queue, deferred, clock, log: silentLogger }));
+  await lifecycle.start(
+    new CniServer({ path, handle, times: { observe: () => undefined }, queue, deferred, clock, log: silentLogger }),
+  );
   return path;
 }
 

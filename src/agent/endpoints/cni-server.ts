@@ -8,6 +8,7 @@ import {
   type Service,
   SilentConnections,
 } from '../../base/index.ts';
+import type { Histogram } from '../../base/metrics.ts';
 import {
   type Attachment,
   answerVersion,
@@ -27,6 +28,7 @@ import type { DeferredDeletes } from './deferred-deletes.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 
 const MAX_SILENT = 256;
+const COMMANDS = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const satisfies readonly CniRequest['command'][];
 const IDLE_MS = 10_000;
 /** As many as a kernel lets wait (net.core.somaxconn). */
 const BACKLOG = 4_096;
@@ -41,6 +43,8 @@ export type CniServerOptions = {
   /** By attachment; whoever else changes attachments takes turns with the plugin here. */
   readonly queue: KeyedQueue;
   readonly deferred: DeferredDeletes;
+  /** Of each request, in seconds. */
+  readonly times: Pick<Histogram<'command' | 'result'>, 'observe'>;
   readonly clock: Clock;
   readonly log: Logger;
 };
@@ -129,6 +133,7 @@ export class CniServer implements Service {
       await this.#queue.run(queueKey(request), async () => {
         if ('attachment' in request) await this.#deleteDeferred(request.attachment);
         const answer = await this.#o.handle(request);
+        this.#took(request.command, answer.exitCode === 0, startedAt);
         this.#log.debug(
           { command, ms: performance.now() - startedAt, exitCode: answer.exitCode },
           'CNI request served',
@@ -137,6 +142,7 @@ export class CniServer implements Service {
         if (request.command === 'ADD' && answer.exitCode === 0) await this.#undo(request);
       });
     } catch (error) {
+      this.#took(command, false, startedAt);
       const container = frame.env.get('CNI_CONTAINERID')?.slice(0, 64);
       this.#log.warn(
         { command, container, code: cniErrorNumber(error), error: errorMessage(error) },
@@ -145,6 +151,13 @@ export class CniServer implements Service {
       socket.setTimeout(IDLE_MS);
       socket.end(encodeAnswer(errorAnswer(answerVersion(frame), error)));
     }
+  }
+
+  /** What is no command is nobody's name for a series. */
+  #took(command: string | undefined, isDone: boolean, startedAt: number): void {
+    const known = COMMANDS.find((one) => one === command) ?? 'other';
+    const seconds = (performance.now() - startedAt) / 1_000;
+    this.#o.times.observe({ command: known, result: isDone ? 'done' : 'failed' }, seconds);
   }
 
   async #undo({ attachment, config }: Extract<CniRequest, { command: 'ADD' }>): Promise<void> {

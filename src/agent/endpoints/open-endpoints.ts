@@ -1,4 +1,5 @@
 import { namespacedName, type Service } from '../../base/index.ts';
+import { Histogram } from '../../base/metrics.ts';
 import {
   EndpointAccounts,
   netnsCookie,
@@ -8,6 +9,7 @@ import {
 } from '../../datapath/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import { type AgentNode, podMtu } from '../node/index.ts';
+import type { NamespaceTally } from '../tally/index.ts';
 import { Addressing } from './addressing.ts';
 import { Attachments } from './attachments.ts';
 import { BrokenEndpoints } from './broken-endpoints.ts';
@@ -36,7 +38,7 @@ export type Endpoints = {
 };
 
 /** Takes over the pods of an earlier life; those that come are waited for by `servers`. */
-export async function openEndpoints(node: AgentNode, plane: Plane): Promise<Endpoints> {
+export async function openEndpoints(node: AgentNode, plane: Plane, tally: NamespaceTally): Promise<Endpoints> {
   const { config, kernel, state, clock, log } = node;
   const { netdev, maps, base, words, running, specs, generation } = kernel;
   const { intent, endpoints, local, problems } = plane;
@@ -65,6 +67,7 @@ export async function openEndpoints(node: AgentNode, plane: Plane): Promise<Endp
   });
   const accounts = new EndpointAccounts(maps, { events: config.enableEvents });
   await accounts.prune(new Set(endpoints.values().map(({ record }) => record.id)));
+  await tally.begin();
   namespaces.prune((id) => endpoints.get(id) !== undefined);
   if (config.podCIDR === undefined) {
     intent.nodes.changed.listen(() =>
@@ -77,7 +80,12 @@ export async function openEndpoints(node: AgentNode, plane: Plane): Promise<Endp
     programs,
     netdev,
     words,
-    accounts,
+    accounts: {
+      forget(id) {
+        tally.retire(id);
+        accounts.forget(id);
+      },
+    },
     local,
     namespaces,
     state,
@@ -101,7 +109,7 @@ async function openNamespaces({ config, kernel: { maps, base }, log }: AgentNode
 }
 
 function serversOf(
-  { config, kernel, clock, log }: AgentNode,
+  { config, kernel, registry, clock, log }: AgentNode,
   { endpoints }: Plane,
   attachments: Attachments,
 ): Service[] {
@@ -119,6 +127,13 @@ function serversOf(
       path: config.cniSocket,
       handle: (request) => attachments.handle(request),
       queue,
+      times: new Histogram({
+        name: 'membrane_cni_request_seconds',
+        help: 'From the request of the runtime to the answer, by command and result; ADD connects a pod',
+        labelNames: ['command', 'result'],
+        buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+        registers: [registry],
+      }),
       deferred: new DeferredDeletes({ cniSocket: config.cniSocket, log }),
       clock,
       log,

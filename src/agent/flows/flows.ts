@@ -7,6 +7,7 @@ import { isAddr, parseAddr } from '../../net/index.ts';
 import { BootClock, FlowHub, type NamesNow, PastNames } from '../../observe/index.ts';
 import type { EndpointTable, PolicyInstaller } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
+import type { PolicyTally } from '../tally/index.ts';
 import { Denials } from './denials.ts';
 import { WouldDrops, type WouldDropsOptions } from './would-drops.ts';
 
@@ -21,6 +22,7 @@ export type FlowsOptions = Pick<WouldDropsOptions, 'floor' | 'intent' | 'apiServ
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly installer: Pick<PolicyInstaller, 'get' | 'lookUp'>;
+  readonly tally: Pick<PolicyTally, 'see' | 'fold'>;
   readonly clock: Clock;
 };
 
@@ -38,7 +40,9 @@ export class Flows implements Service {
     this.#ring = new EventRing(options.maps.get('events'), options.maps.spec('events').maxEntries);
     const { node, buffer, clock } = options;
     this.wouldDrops = new WouldDrops({ ...options, now: () => clock.now() });
+    const { tally } = options;
     const onRecord = (view: DataView, at: number): void => {
+      tally.see(view, at);
       if (this.wouldDrops.isNeeded) this.wouldDrops.count(EVENT_RECORD.decode(view, at));
     };
     this.hub = openHub({ node, storeSize: buffer, clock, names: this.#names(), onRecord });
@@ -64,6 +68,7 @@ export class Flows implements Service {
 
   #noteLoss(): void {
     this.#lossReadAt = performance.now();
+    this.#o.tally.fold();
     const loss = this.#loss();
     this.hub.recordKernelLoss(loss - this.#lossSeen);
     this.#lossSeen = loss;

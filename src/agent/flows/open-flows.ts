@@ -2,6 +2,7 @@ import type { Service } from '../../base/index.ts';
 import type { FlowHub, NamesNow } from '../../observe/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentNode } from '../node/index.ts';
+import type { PolicyTally } from '../tally/index.ts';
 import { Flows, openHub } from './flows.ts';
 
 /** Who observes where no program tells anything is told nothing. */
@@ -18,6 +19,7 @@ const NOBODY: NamesNow = {
 export function openFlows(
   { config, kernel: { maps }, clock }: AgentNode,
   { endpoints, repository, installer, floor, intent, cluster }: Plane,
+  tally: PolicyTally,
 ): { readonly hub: FlowHub; readonly wouldDrops: ReadonlyMap<string, number>; readonly servers: readonly Service[] } {
   const { nodeName: node, flowBuffer: buffer } = config;
   if (!config.enableEvents) {
@@ -37,6 +39,7 @@ export function openFlows(
     intent,
     apiServers,
     book,
+    tally,
     clock,
   });
   return { hub: flows.hub, wouldDrops: flows.wouldDrops.counts, servers: [flows] };

@@ -60,6 +60,14 @@ const metricsSchema = z
       .boolean()
       .default(false)
       .describe('Serve them to other machines, too: whoever reaches the port learns who talks to whom.'),
+    names: z
+      .int()
+      .min(16)
+      .max(10_000)
+      .default(256)
+      .describe(
+        'Namespaces with series of their own at a time, and policies; tenants share them equally where they do not suffice, and what is beyond them is `_other` of its tenant.',
+      ),
   })
   .prefault({});
 

@@ -16,7 +16,7 @@ export {
   readEventLoss,
   type Traffic,
 } from './counters.ts';
-export { EndpointAccounts } from './endpoint-accounts.ts';
+export { EndpointAccounts, type EndpointCount } from './endpoint-accounts.ts';
 export { type EndpointWord, type EndpointWords, KernelEndpointWords } from './endpoint-words.ts';
 export { type EndpointsMap, endpointsMap } from './endpoints-map.ts';
 export { EVENT_RECORD } from './event-record.ts';

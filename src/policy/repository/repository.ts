@@ -252,6 +252,10 @@ export class PolicyRepository {
     return new Set(this.#labelKeys.keys());
   }
 
+  has(key: PolicyKey): boolean {
+    return this.#policies.has(key);
+  }
+
   get policyCount(): number {
     return this.#policies.size;
   }

@@ -1,0 +1,40 @@
+import { EndpointAccounts, EVENT_RECORD } from '../../datapath/index.ts';
+import type { EndpointId } from '../../model/index.ts';
+import type { Plane } from '../../plane/index.ts';
+import type { AgentNode } from '../node/index.ts';
+import { NamespaceTally } from './namespace-tally.ts';
+import { PolicyTally } from './policy-tally.ts';
+import { tallyMetrics } from './tally-metrics.ts';
+
+/** So long Prometheus takes a series for one that is still there. */
+const KEEP_MS = 300_000;
+
+export type Tally = { readonly namespaces: NamespaceTally; readonly policies: PolicyTally };
+
+/** What is counted for metrics beyond the life of what it is counted of. */
+export function openTally(
+  { config, registry, clock, kernel }: AgentNode,
+  { endpoints, floor, repository }: Plane,
+): Tally {
+  const accounts = new EndpointAccounts(kernel.maps, { events: config.enableEvents });
+  const bounds = { most: config.metrics.names, keepMs: KEEP_MS, now: () => clock.elapsed() };
+  const membership = () => floor.whole;
+  const namespaces = new NamespaceTally({
+    ...bounds,
+    membership,
+    all: async (ids: readonly EndpointId[]) => await accounts.all(ids),
+    of: (id) => accounts.of(id),
+    ids: () => endpoints.values().map(({ record }) => record.id),
+    namespaceOf: (id) => endpoints.get(id)?.record.pod.namespace,
+  });
+  const policies = new PolicyTally({
+    ...bounds,
+    membership,
+    layout: EVENT_RECORD,
+    origin: (id) => repository.rules.get(id),
+    hasPolicy: (key) => repository.has(key),
+  });
+  const podNamespaces = () => endpoints.values().map(({ record }) => record.pod.namespace);
+  tallyMetrics(registry, { namespaces, policies, floor, podNamespaces });
+  return { namespaces, policies };
+}

@@ -1,0 +1,91 @@
+import {
+  type Direction,
+  type FlowVerdict,
+  type PolicyKey,
+  policyKey,
+  type RuleId,
+  type RuleOrigin,
+  ruleId,
+} from '../../model/index.ts';
+import { type RecordLayout, verdictOf } from '../../observe/index.ts';
+import type { Membership } from '../../tenant/index.ts';
+import { BoundedSeries, type BoundedSeriesOptions, OTHER, type SeriesName } from './bounded-series.ts';
+import { CLUSTER, ownerOf } from './owner.ts';
+import { RuleCounts } from './rule-counts.ts';
+
+export type PolicyVerdicts = {
+  readonly tenant: string;
+  readonly namespace: string;
+  readonly policy: string;
+  readonly direction: Direction;
+  readonly verdict: FlowVerdict;
+  readonly count: number;
+};
+
+export type PolicyTallyOptions = Omit<BoundedSeriesOptions, 'keepMs'> & {
+  readonly layout: RecordLayout;
+  readonly origin: (id: RuleId) => RuleOrigin | undefined;
+  readonly hasPolicy: (key: PolicyKey) => boolean;
+  readonly membership: () => Membership;
+  readonly keepMs: number;
+};
+
+const DIRECTIONS = ['ingress', 'egress'] as const satisfies readonly Direction[];
+const VERDICTS = ['forwarded', 'dropped'] as const satisfies readonly FlowVerdict[];
+
+/**
+ * Verdicts by the policy whose rule gave them. While records come only numbers are counted; whose they are is asked once in
+ * a while, sooner than numbers of rules that are gone mean others.
+ */
+export class PolicyTally {
+  readonly #o: PolicyTallyOptions;
+  readonly #series: BoundedSeries;
+  readonly #counts = {
+    forwarded: { ingress: new RuleCounts(), egress: new RuleCounts() },
+    dropped: { ingress: new RuleCounts(), egress: new RuleCounts() },
+  };
+
+  constructor(options: PolicyTallyOptions) {
+    this.#o = options;
+    this.#series = new BoundedSeries(options);
+  }
+
+  /** Each record as it comes. */
+  see(view: DataView, at: number): void {
+    const { layout } = this.#o;
+    const verdict = verdictOf(layout, view, at);
+    if (verdict === undefined) return;
+    const rule = at + layout.offsets.rule;
+    const { forwarded, dropped } = this.#counts;
+    // Of what is denied in one direction the other may have been allowed: that decided nothing.
+    const ingress = verdict === 'denied-egress' ? 0 : view.getUint32(rule, true);
+    const egress = verdict === 'denied-ingress' ? 0 : view.getUint32(rule + 4, true);
+    const counts = verdict === 'allowed' ? forwarded : dropped;
+    if (ingress !== 0) counts.ingress.add(ingress);
+    if (egress !== 0) counts.egress.add(egress);
+  }
+
+  /** Gives what came to the policies whose it is. */
+  fold(): void {
+    for (const verdict of VERDICTS)
+      for (const direction of DIRECTIONS)
+        for (const [id, count] of this.#counts[verdict][direction].take())
+          this.#series.add(this.#nameOf(this.#o.origin(ruleId(id))), `${direction} ${verdict}`, count);
+  }
+
+  show(): PolicyVerdicts[] {
+    this.fold();
+    const lines = this.#series.show(({ name }) => this.#o.hasPolicy(name as PolicyKey));
+    return lines.map(({ tenant, namespace, name: policy, row, count }) => {
+      const [direction, verdict] = row.split(' ') as [Direction, FlowVerdict];
+      return { tenant, namespace, policy, direction, verdict, count };
+    });
+  }
+
+  #nameOf(origin: RuleOrigin | undefined): SeriesName {
+    if (origin === undefined) return { tenant: CLUSTER, namespace: OTHER, name: OTHER };
+    const { namespace = '' } = origin;
+    const tenant = namespace === '' ? CLUSTER : ownerOf(namespace, this.#o.membership());
+    return { tenant, namespace: namespace === '' ? CLUSTER : namespace, name: policyKey(origin) };
+  }
+}
