@@ -203,7 +203,8 @@ async function* sharing(stage: Stage, { server, client: neighbour, stranger }: S
   await exporting(false);
   await agreed(stage, 'nothing is shared', (all) => rows(all) === 0);
   const tookMs = performance.now() - begin;
-  await stage.settle(5);
+  // What was on its way between two devices may still be counted: a busy processor takes it up late.
+  await stage.settle();
   const [atChange, sentAtChange] = await Promise.all([duplex.arrived(), duplex.sent()]);
   await stage.settle(SILENCE_MS);
   const [after, sentAfter] = await Promise.all([duplex.arrived(), duplex.sent()]);
