@@ -218,6 +218,21 @@ describe('exit codes', () => {
     expect(code).toBe(4);
   });
 
+  test.each([
+    ['-', '', /- is neither a file nor a folder .*\n.*once the sandbox is up: `kubectl apply -f -`/],
+    ['https://x.test/a.yaml', '', /is neither a file nor a folder .*\n.*`kubectl apply -f https:\/\/x\.test\/a\.yaml`/],
+    ['none.yaml', '', /none\.yaml cannot be read .*\n {2}Name a file or a folder that exists/],
+    ['empty.yaml', '', /no objects in .*empty\.yaml /],
+    ['comments.yaml', '---\n# none\n---\n', /no objects in .*comments\.yaml /],
+    ['none', 'folder', /the folder .*none has no file that ends in \.yaml/],
+  ])('what is no manifest is refused before a cluster stands: %s', async (name, content, message) => {
+    const path = /^[-h]/.test(name) ? name : join(folder, name);
+    if (content === 'folder') await mkdir(path);
+    else if (!/^[-h]|^none/.test(name)) await writeFile(path, content);
+    const { code, out, err } = await membrane(['sandbox', 'up', '--file', path]);
+    expect([code, out, err]).toEqual([4, '', expect.stringMatching(message)]);
+  });
+
   test('of several agents one is to be named for what only one can answer', async () => {
     const { asked } = await beside('node-2', {}, async () => ({
       asked: await Promise.all([

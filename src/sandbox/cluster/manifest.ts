@@ -30,6 +30,14 @@ export function parseManifest(text: string, source: string): ManifestObject[] {
   });
 }
 
+/** A wrong file, or one that was not written to its end: as kubectl, which refuses it unless others have objects. */
+function nothingIn(paths: readonly string[]): Error {
+  return sandboxErrors.make('E_SANDBOX_MANIFEST', {
+    detail: `no objects in ${paths.join(', ')}`,
+    remedy: 'Name the file that was meant, or none.',
+  });
+}
+
 function refusal(source: string): Refuse {
   return (detail, cause) => sandboxErrors.make('E_SANDBOX_MANIFEST', { detail: `${source}: ${detail}`, cause });
 }
@@ -71,7 +79,13 @@ export function applyManifest(store: ApiStore, text: string, source: string): vo
 export async function rehearseManifests(paths: readonly string[]): Promise<void> {
   const server = createApiServer({ database: ':memory:', token: '', log: silentLogger });
   try {
-    for (const path of paths) applyManifest(server.store, await readManifest(path), path);
+    let objects = 0;
+    for (const path of paths) {
+      const text = await readManifest(path);
+      objects += parseManifest(text, path).length;
+      applyManifest(server.store, text, path);
+    }
+    if (objects === 0 && paths.length > 0) throw nothingIn(paths);
   } finally {
     await server.close();
   }

@@ -29,7 +29,7 @@ export function parseImageMap(text: string, source: string): ImageTable {
     const rows = mapSchema.parse(parse(text) ?? {});
     return Object.entries(rows).map(([pattern, row]) => ({ pattern, env: {}, ...row }));
   } catch (cause) {
-    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+    const why = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s*\n\s*/g, ' ') : String(cause);
     throw sandboxErrors.make('E_SANDBOX_IMAGE_MAP', { detail: `${source}: ${why.slice(0, 500)}`, cause });
   }
 }
