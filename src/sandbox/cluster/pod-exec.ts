@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namespacedName } from '../../base/index.ts';
 import { sandboxErrors } from '../errors.ts';
-import { type ExecTarget, execArgv } from '../kubelet/index.ts';
+import { type ExecTarget, execArgv, podEnvironment } from '../kubelet/index.ts';
 import { exitCode, MAX_NODES, nodePlace, safeSegment } from '../machine/index.ts';
 
 /** A command line that runs something in a pod, to be spawned with exactly this environment. */
@@ -11,7 +11,10 @@ export type PodCommand = { readonly argv: readonly string[]; readonly env: Reado
 
 export function podCommand(target: ExecTarget, argv: readonly string[]): PodCommand {
   const { TERM } = process.env;
-  return { argv: execArgv({ ...target, argv }), env: { ...(TERM !== undefined && { TERM }), ...target.env } };
+  return {
+    argv: execArgv({ ...target, argv }),
+    env: podEnvironment({ ...(TERM !== undefined && { TERM }), ...target.env }),
+  };
 }
 
 /** Looks a running pod up in the files of a sandbox that another process runs. Throws E_SANDBOX_NO_POD. */

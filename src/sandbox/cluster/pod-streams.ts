@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { namespacedName } from '../../base/index.ts';
 import { ApiError, badRequest, type ExecProcess, execProcess, type PodStreams } from '../apiserver/index.ts';
-import { type ExecTarget, execArgv, type Kubelet } from '../kubelet/index.ts';
+import { type ExecTarget, execArgv, type Kubelet, podEnvironment } from '../kubelet/index.ts';
 import { connectInNetns, Pty } from '../machine/index.ts';
 
 /** Answers `kubectl exec`, `attach` and `port-forward` in place of the kubelets' own servers. */
@@ -34,7 +34,7 @@ function containerNotFound(container: string): ApiError {
 
 function execWithPipes(target: ExecTarget, command: readonly string[]): ExecProcess {
   const [file = '', ...args] = execArgv({ ...target, argv: command });
-  return execProcess(spawn(file, args, { stdio: 'pipe', env: { ...target.env } }));
+  return execProcess(spawn(file, args, { stdio: 'pipe', env: podEnvironment(target.env) }));
 }
 
 /** The command leads a session in the container whose terminal it has; that hangs up when the client leaves. */
@@ -42,7 +42,10 @@ function execInTerminal(target: ExecTarget, command: readonly string[]): ExecPro
   const pty = new Pty();
   const [file = '', ...args] = execArgv({ ...target, argv: command, tty: true });
   const { slave } = pty;
-  const child = spawn(file, args, { stdio: [slave, slave, slave], env: { TERM: 'xterm', ...target.env } });
+  const child = spawn(file, args, {
+    stdio: [slave, slave, slave],
+    env: podEnvironment({ TERM: 'xterm', ...target.env }),
+  });
   pty.closeSlave();
   return {
     stdin: pty.input,

@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cgroup, exitCode } from '../machine/index.ts';
 import type { ContainerStreams } from './streams/container-streams.ts';
@@ -16,14 +17,16 @@ export type ContainerProcessOptions = {
   readonly streams?: ContainerStreams;
 };
 
+const READY = '.';
+
 /** A process of a pod that announces itself on fd 3 (see isolation.ts). */
 export class ContainerProcess {
   readonly #child: ChildProcess;
   readonly #cgroup: Cgroup;
   /** Resolves when the process is gone; never rejects. */
   readonly exited: Promise<Exit>;
-  /** True when it became the command; false when it ended before. */
-  readonly running: Promise<boolean>;
+  /** Undefined when it became the command, else why it did not. Never rejects. */
+  readonly failure: Promise<string | undefined>;
 
   constructor(options: ContainerProcessOptions) {
     const [file = '', ...args] = options.argv;
@@ -42,7 +45,7 @@ export class ContainerProcess {
     this.#child.once('exit', (code, signal) => {
       exited.resolve({ exitCode: exitCode(code, signal), ...(signal !== null && { signal }) });
     });
-    this.running = firstByte(this.#child.stdio[3] as Readable | null, this.exited);
+    this.failure = failureOf(this.#child);
   }
 
   /** Of the outermost process. */
@@ -81,14 +84,13 @@ export class ContainerProcess {
   }
 }
 
-async function firstByte(stream: Readable | null, exited: Promise<Exit>): Promise<boolean> {
-  if (stream === null) return false;
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  stream.once('data', () => resolve(true));
-  stream.once('end', () => resolve(false));
-  stream.once('error', () => resolve(false));
-  void exited.then(() => resolve(false));
-  const ready = await promise;
-  stream.destroy();
-  return ready;
+/** Of what it says at fd 3, whose other end is closed by whatever becomes of it. */
+async function failureOf(child: ChildProcess): Promise<string | undefined> {
+  const failed = Promise.withResolvers<string>();
+  child.once('error', (error) => failed.resolve(error.message));
+  const stream = child.stdio[3] as Readable | null | undefined;
+  if (stream === null || stream === undefined) return failed.promise;
+  const said = await Promise.race([text(stream).catch(() => ''), failed.promise]);
+  if (said === READY) return undefined;
+  return said.startsWith(READY) ? said.slice(READY.length) : said || 'it was ended before it ran';
 }

@@ -8,7 +8,7 @@ import { type ContainerCommand, containerCommand } from './container-command.ts'
 import { ContainerProcess, type Exit } from './container-process.ts';
 import { containerEnv } from './env/container-env.ts';
 import { imageMounts } from './images/images.ts';
-import { containerArgv } from './isolation.ts';
+import { containerArgv, podEnvironment } from './isolation.ts';
 import type { KubeletHost } from './kubelet-host.ts';
 import { runHook } from './life/hooks.ts';
 import { containerLogName } from './log-files.ts';
@@ -128,9 +128,13 @@ export class ContainerRunner {
       }
       const ran = await this.#runOnce(command, signal, redefined);
       if (signal.aborted || (!redefined.aborted && isFinal(policy, this.#record.state))) return;
+      const { state, last } = this.#record;
+      const ended = { state, last };
       // Another image has failed nothing yet.
       await this.#waitForRestart(redefined.aborted ? 0 : this.#backoff.next(ran), either);
       if (!signal.aborted) this.#set({ restarts: this.#record.restarts + 1 });
+      // Nobody starts it again: what it shows is how it ended, not that it waits.
+      else this.#set(ended);
     }
   }
 
@@ -255,11 +259,11 @@ export class ContainerRunner {
       const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts, tty, beside });
       const streams = new ContainerStreams(container, new LogWriter(this.#nextLog()));
       const env = { ...(tty && { TERM: 'xterm' }), ...command.env };
-      const made = new ContainerProcess({ argv, env, cgroup, streams });
+      const made = new ContainerProcess({ argv, env: podEnvironment(env), cgroup, streams });
       this.#streams = streams;
       this.#gone = new AbortController();
       this.#process = made;
-      await made.running;
+      await made.failure;
       return made;
     };
     const process = await host.starts.run(start, { urgent: true });
@@ -268,8 +272,11 @@ export class ContainerRunner {
     const graceMs = pod.spec.terminationGracePeriodSeconds * 1_000;
     const onRedefined = (): void =>
       void this.#end({ graceMs, force: host.shutdown }, `Container ${name} definition changed, will be restarted`);
-    const running = await process.running;
-    if (running) {
+    const failure = await process.failure;
+    if (failure !== undefined) {
+      // The process may have been ended by us, and then nothing has failed.
+      if (!signal.aborted) event('Warning', 'Failed', `Error: ${startFailure(failure)}`);
+    } else {
       const { privileges, workingDir, env } = command;
       this.#target = {
         container: name,
@@ -296,7 +303,7 @@ export class ContainerRunner {
     this.#process = undefined;
     this.#target = undefined;
     this.#streams = undefined;
-    this.#set({ started: false, ready: false, state: this.#terminated(exit, startedAt, running) });
+    this.#set({ started: false, ready: false, state: terminated(exit, startedAt, failure) });
     return systemClock.now() - started;
   }
 
@@ -306,12 +313,6 @@ export class ContainerRunner {
     const path = join(logDir, containerLogName(container.name));
     if (existsSync(path)) renameSync(path, join(logDir, containerLogName(container.name, true)));
     return path;
-  }
-
-  #terminated(exit: Exit, startedAt: string, ran: boolean): ContainerRecord['state'] {
-    const reason = !ran ? 'StartError' : exit.exitCode === 0 ? 'Completed' : 'Error';
-    const failure = ran ? {} : { message: 'the process could not be started; its log says why' };
-    return { kind: 'terminated', exitCode: exit.exitCode, reason, startedAt, finishedAt: rfc3339(), ...failure };
   }
 
   async #waitForRestart(delay: number, signal: AbortSignal): Promise<void> {
@@ -356,6 +357,20 @@ export class ContainerRunner {
     const message = `Container ${container.name} failed ${kind.toLowerCase()} probe${restart}`;
     await this.#end({ graceMs: seconds * 1_000, force: host.shutdown }, message);
   }
+}
+
+/** `failure`: why there was no process; as container runtimes say it, who know of no time of its start. */
+function terminated({ exitCode }: Exit, startedAt: string, failure: string | undefined): ContainerRecord['state'] {
+  const finishedAt = rfc3339();
+  if (failure === undefined) {
+    return { kind: 'terminated', exitCode, reason: exitCode === 0 ? 'Completed' : 'Error', startedAt, finishedAt };
+  }
+  const message = startFailure(failure);
+  return { kind: 'terminated', exitCode: 128, reason: 'StartError', message, startedAt: rfc3339(0), finishedAt };
+}
+
+function startFailure(why: string): string {
+  return `failed to start container: unable to start container process: ${why}`;
 }
 
 /** As Go writes it: `10s`, `1m20s`, `5m0s`. */

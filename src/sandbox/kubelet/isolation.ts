@@ -11,8 +11,17 @@ import type { MemoryVolume } from './volumes/pod-volumes.ts';
 /** Built from pod-init. */
 const POD = join(REPOSITORY, 'build/membrane-pod');
 
-/** Makes the terminal that a process has on its standard input that of a session of its own. */
-const OWN_TERMINAL = ['setsid', '--ctty', '--'];
+/** Of the machine's programs that come before a container's: its own PATH is for its own. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * What a process is to be started with for `env` to be the environment of the command at the end of its argument list. No
+ * name of it is one that the programs before that listen to, or that a shell drops (`discovery.type`).
+ */
+export function podEnvironment(env: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const words = Object.entries(env).map(([name, value], i) => [`POD_ENV_${i}`, `${name}=${value}`] as const);
+  return { PATH, ...Object.fromEntries(words) };
+}
 
 /** The process that holds a pod's ipc, uts and mount namespaces. Writes one byte to fd 3 when they are there. */
 export function holderArgv(options: {
@@ -26,7 +35,7 @@ export function holderArgv(options: {
   return inCgroupArgv(options.procsFile, ['nsenter', `--net=${options.netns}`, '--', ...hold]);
 }
 
-/** A container's process. Writes one byte to fd 3 just before it becomes the command. */
+/** A container's process. Writes one byte to fd 3 and closes it by becoming the command; more than that says why it did not. */
 export function containerArgv(options: {
   readonly procsFile: string;
   readonly netns: string;
@@ -47,11 +56,12 @@ export function containerArgv(options: {
 }): string[] {
   const shared = ['ipc', 'uts'].map((kind) => `--${kind}=/proc/${options.holder}/ns/${kind}`);
   if (options.beside !== undefined) shared.push(`--pid=/proc/${options.beside}/ns/pid`);
-  const enter = ['nsenter', `--net=${options.netns}`, ...shared, `--mount=/proc/${options.holder}/ns/mnt`, '--'];
-  // --kill-child: when this parent goes, the container goes. Into a pid namespace that is there nsenter forks by itself.
-  const alone = options.beside === undefined ? ['--pid', '--fork', '--kill-child'] : [];
-  const own = ['unshare', '--mount', ...alone, '--propagation', 'private', '--'];
+  const mounts = `--mount=/proc/${options.holder}/ns/mnt`;
+  // The next program forks, and so is itself in the namespace for processes that it is to enter.
+  const enter = ['nsenter', '--no-fork', `--net=${options.netns}`, ...shared, mounts, '--'];
   const root = [
+    ...(options.beside === undefined ? [] : ['--beside']),
+    ...(options.tty === true ? ['--terminal'] : []),
     ...(options.privileged ? [] : ['--read-only-kernel']),
     ...(options.readOnlyRoot ? ['--read-only-root'] : []),
     '--stage',
@@ -62,9 +72,8 @@ export function containerArgv(options: {
       return ['--mount', source, sub, target, readOnly ? 'ro' : 'rw'];
     }),
   ];
-  const terminal = options.tty === true ? OWN_TERMINAL : [];
-  const command = [...terminal, 'setpriv', ...options.privileges, '--', ...options.argv];
-  return inCgroupArgv(options.procsFile, [...enter, ...own, POD, 'enter', ...root, '--', ...command]);
+  const command = [...options.privileges, '--', ...options.argv];
+  return inCgroupArgv(options.procsFile, [...enter, POD, 'enter', ...root, ...command]);
 }
 
 /** One more process in a running container. `init` is the pid, outside, of the container's first process. */
@@ -77,8 +86,7 @@ export function execArgv(options: {
   /** Its standard input is a terminal. */
   readonly tty?: boolean;
 }): string[] {
-  const enter = ['nsenter', '--target', String(options.init), '--mount', '--pid', '--net', '--ipc', '--uts'];
-  const terminal = options.tty === true ? OWN_TERMINAL : [];
-  const command = [...terminal, 'setpriv', ...options.privileges, '--', ...options.argv];
-  return inCgroupArgv(options.procsFile, [...enter, `--wdns=${options.workingDir}`, '--', ...command]);
+  const place = ['--cwd', options.workingDir, ...(options.tty === true ? ['--terminal'] : [])];
+  const command = [...options.privileges, '--', ...options.argv];
+  return inCgroupArgv(options.procsFile, [POD, 'exec', String(options.init), ...place, ...command]);
 }

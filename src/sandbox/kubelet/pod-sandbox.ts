@@ -6,7 +6,7 @@ import type { Attachment, Cni, CniResult } from './cni.ts';
 import { type NetworkList, readNetworkList } from './cni-config.ts';
 import { ContainerProcess } from './container-process.ts';
 import { hostName } from './etc/hosts-file.ts';
-import { holderArgv } from './isolation.ts';
+import { holderArgv, podEnvironment } from './isolation.ts';
 import type { MemoryVolume } from './volumes/pod-volumes.ts';
 
 export type SandboxHost = {
@@ -20,8 +20,6 @@ export type SandboxHost = {
   readonly beforeNetwork?: ((pod: Pod, netns: string) => Promise<void>) | undefined;
   readonly log: Logger;
 };
-
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** How long a plugin that cannot detach a pod is asked again while its node's namespace is there. */
 const DETACH_BACKOFF = { initial: 200, max: 5_000 };
@@ -89,8 +87,11 @@ export class PodSandbox {
       hostname: hostName(this.#pod),
       memory: this.#memory,
     });
-    const holder = new ContainerProcess({ argv, env: { PATH }, cgroup });
-    if (!(await holder.running)) throw new Error(`the pod's shared namespaces cannot be made (${podKey(this.#pod)})`);
+    const holder = new ContainerProcess({ argv, env: podEnvironment(), cgroup });
+    const failure = await holder.failure;
+    if (failure !== undefined) {
+      throw new Error(`the pod's shared namespaces cannot be made (${podKey(this.#pod)}): ${failure}`);
+    }
     this.holder = holder.pid;
   }
 

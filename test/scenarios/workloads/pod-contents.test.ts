@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listAt, stringAt } from '../../../src/sandbox/apiserver/index.ts';
+import { at, listAt, stringAt } from '../../../src/base/index.ts';
 import { attempt, type CommandResult } from '../../../src/sandbox/machine/command.ts';
 import { STATE_DIR } from '../../../src/sandbox/machine/paths.ts';
 import { eventually } from '../services/eventually.ts';
@@ -128,6 +128,23 @@ describe('the environment of a container', () => {
         ]),
       );
     expect((await lines()).filter((line) => line.startsWith('NONE='))).toEqual([]);
+  });
+
+  it('is only its own, by every name that Kubernetes takes', async () => {
+    const env = [
+      { name: 'discovery.type', value: 'single-node' },
+      { name: 'a-b.c', value: 'x=y' },
+      { name: 'PATH', value: '/nowhere' },
+      { name: 'LD_PRELOAD', value: '/no/such.so' },
+    ];
+    await pod('named', { env, command: ['/bin/sh', '-c', '/usr/bin/env; exec /bin/sleep infinity'] });
+    await ready('named');
+    await expect.poll(async () => await succeeds('logs', 'named')).toContain('LD_PRELOAD=');
+    // Of the two lists the first has been through a shell, which drops the names that it does not know.
+    expect(await succeeds('logs', 'named')).not.toContain('POD_ENV_');
+    const shown = (await succeeds('exec', 'named', '--', '/usr/bin/env')).split('\n');
+    expect(shown).toEqual(expect.arrayContaining(env.map(({ name, value }) => `${name}=${value}`)));
+    expect(shown.filter((line) => line.startsWith('POD_ENV_'))).toEqual([]);
   });
 
   it('is waited for while something is missing', async () => {
@@ -358,5 +375,57 @@ describe('the image of a container', () => {
     expect(await waitsFor('unknown', 'ErrImageNeverPull')).toContain('--image-map and a line for it');
     await pod('without', { resources: { limits: { memory: '1Gi' } } });
     expect(await eventOf('without', 'NotHonoured')).toContain('containers{main}.resources.limits');
+  });
+});
+
+describe('a program that cannot be run', () => {
+  it('is no container that ran: StartError, 128, and an event that says why', async () => {
+    const why = {
+      nameless: ['no-such-program', /exec: "no-such-program": executable file not found in \$PATH$/],
+      absent: ['/no/such', /exec: "\/no\/such": stat \/no\/such: no such file or directory$/],
+      closed: ['/etc/passwd', /exec: "\/etc\/passwd": permission denied$/],
+      folder: ['/etc', /exec: "\/etc": permission denied$/],
+      shapeless: ['/scripts/shapeless', /exec: "\/scripts\/shapeless": exec format error$/],
+      unread: ['/scripts/unread', /exec: "\/scripts\/unread": no such file or directory$/],
+    } as const;
+    const names = Object.keys(why) as (keyof typeof why)[];
+    const data = { shapeless: 'echo no first line', unread: '#!/no/interpreter\n' };
+    await apply({ kind: 'ConfigMap', metadata: { name: 'scripts' }, data });
+    const volumeMounts = [{ name: 'scripts', mountPath: '/scripts' }];
+    const context = { securityContext: { runAsUser: 4_321 }, workingDir: '/made/for/it', volumeMounts };
+    const containers = names.map((name) => ({ name, image: 'busybox', command: [why[name][0]], ...context }));
+    // One that is well, of a user whom nobody knows, in a folder that nobody has made.
+    const well = { name: 'well', image: 'busybox', command: ['sh', '-c', 'pwd; id -u'], ...context };
+    await pod(
+      'broken',
+      {},
+      {
+        restartPolicy: 'Never',
+        containers: [...containers, well],
+        volumes: [{ name: 'scripts', configMap: { name: 'scripts', defaultMode: 0o755 } }],
+      },
+    );
+    await eventually('all have ended', async () => {
+      return (await succeeds('get', 'pod', 'broken', '-o', 'jsonpath={.status.phase}')) === 'Failed';
+    });
+    const found = await lab.cluster.get({ resource: 'pods', namespace: 'default', name: 'broken' });
+    const ended = listAt(found, 'status', 'containerStatuses').map((status) => {
+      return [stringAt(status, 'name'), at(status, 'state', 'terminated'), at(status, 'restartCount')];
+    });
+    const startError = (message: RegExp) => {
+      const startedAt = '1970-01-01T00:00:00Z';
+      return { exitCode: 128, reason: 'StartError', message: expect.stringMatching(message), startedAt };
+    };
+    expect(ended).toEqual([
+      ...names.map((name) => [name, expect.objectContaining(startError(why[name][1])), 0]),
+      ['well', expect.objectContaining({ exitCode: 0, reason: 'Completed' }), 0],
+    ]);
+    expect(await succeeds('logs', 'broken', '-c', 'well')).toBe('/made/for/it\n4321\n');
+    const events = await succeeds('get', 'events', '--field-selector=involvedObject.name=broken', '-o', 'wide');
+    for (const name of names)
+      expect(events).toMatch(new RegExp(`Failed .*Error: failed to start.* ${why[name][1].source.slice(0, -1)}`));
+    expect(events.match(/Started container/g)).toHaveLength(1);
+    // Nothing of ours is in the logs of those who never ran.
+    expect(await succeeds('logs', 'broken', '-c', 'absent')).toBe('');
   });
 });

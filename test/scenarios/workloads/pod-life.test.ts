@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type Json, numberAt } from '../../../src/sandbox/apiserver/index.ts';
+import { type Json, numberAt, stringAt } from '../../../src/sandbox/apiserver/index.ts';
 import { kubectls } from '../../../src/sandbox/kubectl-testkit.ts';
 import { attempt } from '../../../src/sandbox/machine/command.ts';
 import { eventually } from '../services/eventually.ts';
@@ -449,5 +449,19 @@ describe('a container', () => {
       /Pod was active on the node longer than the specified deadline/,
     );
     expect(await status('late')).toMatchObject({ phase: 'Failed' });
+  });
+
+  it('that waits to be started again when its pod has been active too long shows how it ended', async () => {
+    await start('failing', [{ name: 'c', ...sh('exit 7') }]);
+    await eventually('it waits', async () => {
+      const now = await status('failing');
+      return stringAt(now, 'containerStatuses', 0, 'state', 'waiting', 'reason') === 'CrashLoopBackOff';
+    });
+    await succeeds('patch', 'pod', 'failing', '-p', '{"spec":{"activeDeadlineSeconds":1}}');
+    await eventually('it waits no more', async () => {
+      const now = await status('failing');
+      return numberAt(now, 'containerStatuses', 0, 'state', 'terminated', 'exitCode') === 7;
+    });
+    expect(await status('failing')).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
   });
 });

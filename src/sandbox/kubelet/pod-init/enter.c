@@ -3,16 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "pod.h"
 
 struct request {
-	bool read_only_kernel, read_only_root;
+	bool beside, read_only_kernel, read_only_root, terminal;
+	struct privileges privileges;
 	const char *stage, *cwd;
 	/* Four words each: source, path below it, target, ro or rw. */
 	char **mounts;
@@ -25,7 +29,11 @@ static void parse(struct request *request, int argc, char **argv)
 	char **end = argv + argc;
 
 	for (char **word = argv; word < end; word++) {
-		if (strcmp(*word, "--read-only-kernel") == 0) {
+		if (strcmp(*word, "--beside") == 0) {
+			request->beside = true;
+		} else if (strcmp(*word, "--terminal") == 0) {
+			request->terminal = true;
+		} else if (strcmp(*word, "--read-only-kernel") == 0) {
 			request->read_only_kernel = true;
 		} else if (strcmp(*word, "--read-only-root") == 0) {
 			request->read_only_root = true;
@@ -41,7 +49,7 @@ static void parse(struct request *request, int argc, char **argv)
 		} else if (strcmp(*word, "--") == 0 && end - word > 1) {
 			request->command = word + 1;
 			break;
-		} else {
+		} else if (!parse_privilege(&request->privileges, *word)) {
 			errno = EINVAL;
 			fail("%s", *word);
 		}
@@ -155,12 +163,23 @@ static void turn_into(const char *root)
 		fail("the root cannot be changed");
 }
 
+/* The child is the first process of the pid namespace. */
+static void make_namespaces(bool beside)
+{
+	if (unshare(CLONE_NEWNS | (beside ? 0 : CLONE_NEWPID)) < 0)
+		fail("namespaces cannot be made");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		fail("mounts cannot be kept apart");
+}
+
 int enter(int argc, char **argv)
 {
 	struct request request = {0};
 	char root[PATH_MAX / 4];
 
 	parse(&request, argc, argv);
+	make_namespaces(request.beside);
+	go_on_in_child();
 	make_root(request.stage, root);
 	bind_machine_mounts(root, request.read_only_root);
 	mount_kernel(root, request.read_only_kernel);
@@ -172,7 +191,12 @@ int enter(int argc, char **argv)
 	turn_into(root);
 	if (chdir(request.cwd) < 0)
 		fail("working directory %s", request.cwd);
+	if (request.terminal)
+		own_terminal();
+	take_privileges(&request.privileges);
+	/* When our parent goes, the container goes; a change of user forgets it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		fail("prctl");
 	announce();
-	execvp(request.command[0], request.command);
-	fail("%s", request.command[0]);
+	become(request.command);
 }

@@ -45,6 +45,7 @@ int hold(int argc, char **argv)
 			fail("%s cannot be made (%s)", words[1], words[2]);
 	}
 	announce();
+	close_report();
 	for (;;)
 		pause();
 }

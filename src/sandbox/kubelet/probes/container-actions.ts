@@ -1,6 +1,6 @@
 import { attempt } from '../../machine/index.ts';
 import type { ExecTarget } from '../container-runner.ts';
-import { execArgv } from '../isolation.ts';
+import { execArgv, podEnvironment } from '../isolation.ts';
 import { grpcProbe, httpProbe, type Place, tcpProbe } from './network-actions.ts';
 import { failed, type ProbeActions, type ProbeResult, WENT_WELL } from './probe-actions.ts';
 
@@ -29,7 +29,9 @@ async function execProbe(
   const limit = timeoutMs < A_DAY_MS ? ['timeout', '--signal=KILL', String(seconds)] : [];
   const begun = Date.now();
   const argv = execArgv({ ...target, argv: [...limit, ...command] });
-  const result = await attempt(argv, { env: target.env, timeoutMs: 2 ** 31 - 1 }).catch(() => undefined);
+  const result = await attempt(argv, { env: podEnvironment(target.env), timeoutMs: 2 ** 31 - 1 }).catch(
+    () => undefined,
+  );
   if (result === undefined) return failed('the command could not be started');
   if (result.code === 0) return WENT_WELL;
   if (Date.now() - begun >= timeoutMs)
