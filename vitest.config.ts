@@ -49,7 +49,8 @@ export default defineConfig(async () => {
             exclude: ['**/*.kernel.test.ts', '**/node_modules/**'],
             // Nothing is kept in modules, and half of the time would go into loading them for each file anew.
             isolate: false,
-            testTimeout: 120_000,
+            testTimeout: 300_000,
+            hookTimeout: 300_000,
           },
         },
         {

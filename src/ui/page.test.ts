@@ -71,7 +71,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     });
     const now = Date.now();
     for (let i = 0; i < 300; i += 1) traffic(now - 240_000 + i * 800, i);
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await stage?.stop();
@@ -487,7 +487,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await page.getByRole('button', { name: 'Log out' }).click();
     await token.waitFor();
     expect((await everything(page)).texts.filter((text) => text.includes('pod-of-'))).toEqual([]);
-  }, 180_000);
+  });
 
   it('says that an agent, or the server, does not answer, and goes on when it does', async () => {
     const alone = await new PageStage(PEOPLE.slice(0, 2), { nodes: 1 }).start();

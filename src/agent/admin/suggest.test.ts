@@ -98,7 +98,7 @@ describe('suggest', () => {
     );
     expect(suggested).toBeGreaterThan(2);
     expect(closing).toBeGreaterThan(1);
-  }, 120_000);
+  });
 
   test('does not guess from less than it should', async () => {
     const [drawn] = fc.sample(arbitraryCase({ ipv6: false, flows: 1, networkPolicyOnly: true }), {

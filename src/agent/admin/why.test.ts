@@ -125,5 +125,5 @@ describe('why', () => {
     );
     expect(suggested).toBeGreaterThan(20);
     expect(refused).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });
