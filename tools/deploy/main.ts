@@ -6,6 +6,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { DASHBOARDS, dashboardJson } from './dashboards.ts';
 import { ADMISSION, namespaceObject, OBJECTS } from './objects.ts';
 import { type Setting, settled } from './setting.ts';
 import { readValues, valuesSchema } from './values.ts';
@@ -36,6 +37,9 @@ function files(): Map<string, string> {
     ['admission/policy.yaml', policy],
     ['admission/kustomization.yaml', kustomization(['policy.yaml'])],
     ['helm/templates/admission.yaml', `${IF_KNOWN}\n${policyTemplate}{{- end }}\n`],
+    ...Object.entries(DASHBOARDS).map(
+      ([name, dashboard]) => [`monitoring/${name}.json`, dashboardJson(dashboard)] as const,
+    ),
     ['helm/Chart.yaml', text([chart()])],
     ['helm/values.schema.json', `${JSON.stringify(valuesJsonSchema(), null, 2)}\n`],
   ]);

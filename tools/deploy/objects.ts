@@ -155,6 +155,7 @@ const HOST: Readonly<Record<string, Volume>> = {
   netns: { path: '/run/netns', type: 'DirectoryOrCreate' },
   bpf: { path: '/sys/fs/bpf', type: 'Directory' },
   cgroup: { path: '/sys/fs/cgroup', type: 'Directory' },
+  log: { path: '/var/log/membrane', type: 'DirectoryOrCreate' },
   'cni-bin': { path: Setting.value('cniBinDir'), type: 'DirectoryOrCreate' },
   'cni-conf': { path: Setting.value('cniConfDir'), type: 'DirectoryOrCreate' },
 };
@@ -205,6 +206,8 @@ const agent = {
     { name: 'netns', mountPath: '/run/netns', mountPropagation: 'HostToContainer' },
     { name: 'bpf', mountPath: '/sys/fs/bpf', mountPropagation: 'HostToContainer' },
     { name: 'cgroup', mountPath: '/host/sys/fs/cgroup', mountPropagation: 'HostToContainer', readOnly: true },
+    // For flowExport.file.
+    { name: 'log', mountPath: '/var/log/membrane' },
   ],
 };
 
