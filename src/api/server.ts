@@ -11,12 +11,15 @@ export {
   type ClusterFlows,
   type ClusterInventory,
   type ClusterNode,
+  type ClusterProof,
+  type ClusterRemedy,
   type FlowLines,
   type HubblePeer,
   HubbleServer,
   type HubbleSource,
   type HubbleTeller,
   type HubbleTls,
+  type NodeProver,
   hearFlows,
   linkSecrets,
   openClusterFlows,
@@ -27,6 +30,7 @@ export {
 } from './hubble/index.ts';
 export { isLoopback } from './loopback.ts';
 export { ndjsonStream } from './ndjson.ts';
+export { packetText } from './packet-text.ts';
 
 const MAX_SILENT = 64;
 

@@ -26,3 +26,4 @@ export {
 export { Signal } from './signal.ts';
 export { boundSilent, SilentConnections } from './silent-connections.ts';
 export { finish, inSlices, type Steps } from './steps.ts';
+export { Turns } from './turns.ts';

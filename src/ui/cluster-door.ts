@@ -1,11 +1,14 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Caller, ClusterFlows } from '../api/server.ts';
-import { type Clock, isMembraneError } from '../base/index.ts';
+import { type Clock, isMembraneError, Turns } from '../base/index.ts';
 import { ClusterReading } from './cluster-reading.ts';
 import type { Door } from './door.ts';
 import { uiErrors } from './errors.ts';
 import { Sessions } from './sessions.ts';
+
+/** What goes to all nodes at once, at a time. */
+const ASKED = { most: 8, mostEach: 2, full: (detail: string) => uiErrors.make('E_UI_FULL', { detail }) };
 
 /**
  * Of a cluster: who shows a token of Kubernetes, or a certificate where TLS ends here, looks with his own rights. What a session
@@ -13,6 +16,7 @@ import { Sessions } from './sessions.ts';
  */
 export function clusterDoor(flows: ClusterFlows, clock: Clock): Door {
   const sessions = new Sessions(clock);
+  const turns = new Turns(ASKED);
   const nowhere = new Socket();
   const byToken = async (token: string): Promise<Caller> =>
     await flows.whoShows({ headers: { authorization: `Bearer ${token}` }, socket: nowhere });
@@ -24,7 +28,7 @@ export function clusterDoor(flows: ClusterFlows, clock: Clock): Door {
   return {
     enter: async (request, session) => {
       try {
-        return new ClusterReading(flows, await caller(request, session));
+        return new ClusterReading(flows, await caller(request, session), turns);
       } catch (error) {
         if (!isMembraneError(error, 'E_HUBBLE_NOBODY')) throw error;
         if (session !== undefined) sessions.end(session);

@@ -1,7 +1,8 @@
 import type { Caller, ClusterFlows } from '../api/server.ts';
-import { isMembraneError } from '../base/index.ts';
+import { isMembraneError, type Turns } from '../base/index.ts';
 import type { FlowMessage } from '../model/index.ts';
 import { ClusterInventory } from './cluster-inventory.ts';
+import { ClusterProofs } from './cluster-proof.ts';
 import { uiErrors } from './errors.ts';
 import type { FlowListener, PastRange, Reading } from './reading.ts';
 
@@ -14,16 +15,19 @@ const MOST = 50_000;
 export class ClusterReading implements Reading {
   readonly who: string;
   readonly inventory: ClusterInventory;
-  readonly matrix = undefined;
-  readonly remedy = undefined;
+  readonly matrix: ClusterProofs;
+  readonly remedy: Reading['remedy'];
   readonly #flows: ClusterFlows;
   readonly #caller: Caller;
 
-  constructor(flows: ClusterFlows, caller: Caller) {
+  constructor(flows: ClusterFlows, caller: Caller, turns: Turns) {
     this.#flows = flows;
     this.#caller = caller;
     this.who = caller.seesAll ? '' : caller.subject.name;
     this.inventory = new ClusterInventory(flows, caller);
+    const proofs = new ClusterProofs(flows, caller, turns);
+    this.matrix = proofs;
+    this.remedy = async (request) => await proofs.remedy(request);
   }
 
   live(listener: FlowListener): () => void {

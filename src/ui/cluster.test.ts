@@ -220,13 +220,106 @@ describe("a cluster's page", () => {
     expect(body).not.toMatch(/front|vault|club/);
   });
 
-  it('tells nobody what only a sandbox tells', async () => {
-    const why = 'api/why?node=node-1&from=shop/a&to=bank/b&protocol=TCP';
-    for (const path of ['api/verify', 'api/verify?from=a&to=b', why]) {
+  const told = async (path: string, token: string) => {
+    const { status, body } = await ask(path, { headers: { authorization: `Bearer ${token}` } });
+    return { status, body, answer: JSON.parse(body) as Record<string, unknown> };
+  };
+  const WHY = 'api/why?node=node-1&protocol=TCP&port=80';
+
+  it('tells who is apart from whom: everything to who sees all, and of others that they are there', async () => {
+    for (const path of ['api/verify', 'api/verify?from=shop&to=bank', `${WHY}&from=shop/a&to=bank/b`])
       expect((await ask(path)).status).toBe(401);
-      const { status, body } = await ask(path, { headers: { authorization: 'Bearer token-of-all' } });
-      expect([status, JSON.parse(body)]).toMatchObject([404, { error: { code: 'E_UI_NOT_HERE' } }]);
+    const { answer } = await told('api/verify', 'token-of-all');
+    expect(answer).toMatchObject({
+      tenants: ['bank', 'club', 'shop', 'system'],
+      nodes: [{ node: 'node-1', good: false, tookMs: 12.5 }],
+      alarms: [
+        { from: 'club/pod-of-club', packet: expect.stringContaining('sent: passed') },
+        { to: 'bank/pod-of-bank' },
+      ],
+    });
+    const { body, answer: own } = await told('api/verify', 'token-of-shop');
+    expect(body).not.toMatch(/bank|club|10\.1|12\.5|1970/);
+    expect(own).toEqual({
+      nodes: [{ node: 'node-1', good: false }],
+      tenants: ['*', 'shop', 'system'],
+      cells: [
+        { from: '*', to: 'shop', standing: 'broken', shares: 0 },
+        { from: '*', to: 'system', standing: 'isolated', shares: 0 },
+        { from: 'shop', to: '*', standing: 'shared', shares: 0 },
+        { from: 'shop', to: 'system', standing: 'isolated', shares: 0 },
+        { from: 'system', to: '*', standing: 'isolated', shares: 0 },
+        { from: 'system', to: 'shop', standing: 'isolated', shares: 0 },
+      ],
+      alarms: [
+        { node: 'node-1', effect: 'opens', from: '*', to: 'shop/pod-of-shop', packets: 'TCP 80', rows: [], meant: [] },
+      ],
+    });
+    // Whose a namespace was when it was proved may be another's now.
+    stage.isOfNow = false;
+    expect((await told('api/verify', 'token-of-shop')).answer).toMatchObject({
+      tenants: [],
+      nodes: [{ silent: /since tenants/ }],
+    });
+    stage.isOfNow = true;
+  });
+
+  it('asks nodes between whom of a tenant somebody may see, and ends with the right', async () => {
+    stage.grant('shopkeeper list flows bank');
+    const { status, answer } = await told('api/verify?from=shop&to=bank', 'token-of-shop');
+    expect([status, answer]).toMatchObject([
+      200,
+      { pairs: 4, reached: [{ node: 'node-1', from: 'shop/pod-of-shop' }] },
+    ]);
+    const before = stage.thoughtAbout.length;
+    for (const pair of [
+      'from=shop&to=club',
+      'from=club&to=shop',
+      'from=shop&to=nobody',
+      'from=shop&to=*',
+      'from=shop&to=none',
+    ]) {
+      const { status: refused, answer: why } = await told(`api/verify?${pair}`, 'token-of-shop');
+      expect([refused, why], pair).toMatchObject([403, { error: { code: 'E_HUBBLE_FORBIDDEN' } }]);
     }
+    expect((await told('api/verify', 'token-of-none')).status).toBe(403);
+    expect(stage.thoughtAbout.length).toBe(before);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stage.thought = promise;
+    const waiting = told('api/verify?from=shop&to=bank', 'token-of-shop');
+    await expect.poll(() => stage.thoughtAbout.length).toBe(before + 1);
+    stage.rights.delete('shopkeeper list flows bank');
+    await stage.clock.advance(20_000);
+    stage.thought = undefined;
+    resolve();
+    expect((await waiting).status).toBe(403);
+  });
+
+  it('tells what would let a packet pass of pods that somebody may see, and of no other', async () => {
+    const { answer: all } = await told(`${WHY}&from=shop/a&to=bank/b`, 'token-of-all');
+    expect(all).toMatchObject({ verdict: 'denied', change: { manifest: expect.stringContaining('let-in') } });
+    expect(JSON.stringify(all)).toMatch(/club\/any/);
+    const { answer: own } = await told(`${WHY}&from=shop/a&to=shop/b`, 'token-of-shop');
+    expect(own).toMatchObject({ change: { isPartial: true, opens: [{ from: 'shop/any' }] } });
+    expect(JSON.stringify(own)).not.toMatch(/bank|club/);
+    const before = stage.thoughtAbout.length;
+    for (const to of [
+      'bank/b',
+      'club/c',
+      '10.244.1.3',
+      'service:shop/front',
+      'identity:303',
+      'world',
+      'shop/b/c',
+      'shop/',
+    ]) {
+      const { status, answer } = await told(`${WHY}&from=shop/a&to=${to}`, 'token-of-shop');
+      expect([status, answer], to).toMatchObject([403, { error: { code: 'E_HUBBLE_FORBIDDEN' } }]);
+      expect((await told(`${WHY}&from=${to}&to=shop/a`, 'token-of-shop')).status, to).toBe(403);
+    }
+    expect(stage.thoughtAbout.length).toBe(before);
+    const elsewhere = await told(`${WHY.replace('node-1', 'node-9')}&from=shop/a&to=shop/b`, 'token-of-shop');
+    expect([elsewhere.status, elsewhere.answer]).toMatchObject([503, { error: { code: 'E_HUBBLE_UNSAID' } }]);
   });
 
   it('refuses who may see nothing', async () => {

@@ -31,10 +31,6 @@ export const uiErrors = errorTable({
     what: 'the page is not built',
     remedy: 'Run `npm run build`.',
   },
-  E_UI_NOT_HERE: {
-    what: 'this is not told here',
-    remedy: 'Of a cluster ask `membrane verify` on a node.',
-  },
   E_UI_NOT_SANDBOX: {
     what: 'no agent of a sandbox runs here, and the page shows no other',
     remedy:

@@ -1,17 +1,16 @@
 import type { VerifyView } from '../api/index.ts';
+import { packetText } from '../api/server.ts';
 import { errorMessage } from '../base/index.ts';
 import type { AgentList } from './agent-links.ts';
 import { uiErrors } from './errors.ts';
 import type { MatrixCell, MatrixView, ReachView } from './messages.ts';
+import { matrixOf, type ToldProof } from './proof-matrix.ts';
 
 /** A proof costs a node milliseconds to seconds: whoever asks within that time is told the same. */
 const KEEP_MS = 5_000;
 const ASKED_AT_ONCE = 2;
 /** Of what is reached from one tenant to another. */
 const MOST_REACHED = 100;
-
-/** From the best that can be said of two tenants to the worst. */
-const STANDINGS: readonly MatrixCell['standing'][] = ['empty', 'isolated', 'shared', 'together', 'broken'];
 
 /** Which tenants are apart, as `membrane verify` proves it on every node. */
 export class Matrix {
@@ -59,27 +58,18 @@ export class Matrix {
 
   async #look(): Promise<MatrixView> {
     const told = await this.#each(async ({ client }) => await client.verify({}));
-    const cells = new Map<string, MatrixCell>();
-    for (const { view } of told) {
-      for (const { from, to, standing, shares, example } of view?.pairs ?? []) {
-        const key = JSON.stringify([from, to]);
-        const known = cells.get(key);
-        if (known !== undefined && STANDINGS.indexOf(known.standing) >= STANDINGS.indexOf(standing)) continue;
-        const shown = example === undefined ? {} : { example: { ...example, why: [...example.why] } };
-        cells.set(key, { from, to, standing, shares, ...shown });
-      }
-    }
-    const names = new Set([...cells.values()].flatMap(({ from, to }) => [from, to]));
-    return {
-      nodes: told.map(({ node, view, silent }) => ({
+    return matrixOf(
+      told.map(({ node, view, silent }) => ({
         node,
-        ...(silent === undefined ? {} : { silent }),
-        ...(view === undefined ? {} : { at: view.at, tookMs: view.tookMs, good: view.good }),
+        silent,
+        at: view?.at,
+        tookMs: view?.tookMs,
+        good: view?.good === true,
+        tenants: [...new Set((view?.pairs ?? []).flatMap(({ from, to }) => [from, to]))],
+        cells: (view?.pairs ?? []).map(cellOf),
+        alarms: alarmsOf(view),
       })),
-      tenants: [...names].toSorted(),
-      cells: [...cells.values()],
-      alarms: told.flatMap(({ node, view }) => alarmsOf(node, view)),
-    };
+    );
   }
 
   async #each(ask: (link: AgentList['all'][number]) => Promise<VerifyView>) {
@@ -95,10 +85,14 @@ export class Matrix {
   }
 }
 
-function alarmsOf(node: string, view: VerifyView | undefined): MatrixView['alarms'] {
+function cellOf({ from, to, standing, shares, example }: VerifyView['pairs'][number]): MatrixCell {
+  const shown = example === undefined ? {} : { example: { ...example, why: [...example.why] } };
+  return { from, to, standing, shares, ...shown };
+}
+
+function alarmsOf(view: VerifyView | undefined): ToldProof['alarms'] {
   return (view?.differences ?? []).map(
     ({ effect, from = '', to = '', packets = 'all packets', rows, meant, packet }) => ({
-      node,
       effect,
       from,
       to,
@@ -108,13 +102,4 @@ function alarmsOf(node: string, view: VerifyView | undefined): MatrixView['alarm
       ...(packet === undefined ? {} : { packet: packetText(packet) }),
     }),
   );
-}
-
-type Packet = NonNullable<VerifyView['differences'][number]['packet']>;
-
-/** `shop/web -> bank/db TCP 5432: passes, and passed when it was sent` */
-function packetText({ from, to, protocol, port, claimed, sent, detail }: Packet): string {
-  const what = [protocol, ...(port === undefined ? [] : [port])].join(' ');
-  const tried = sent === undefined ? 'not sent' : `sent: ${sent}`;
-  return `${from} → ${to}, ${what}: ${claimed}; ${tried}${detail === undefined ? '' : ` (${detail})`}`;
 }

@@ -94,7 +94,7 @@ export type Counted = {
   readonly unmatched: number;
 };
 
-/** What is proved of two tenants, the worst that any node says; see `verifySchema`. Empty name: namespaces that no Tenant claims. */
+/** What is proved of two tenants, the worst that any node says; see `verifySchema`. Empty name: namespaces that no Tenant claims; `*`: all tenants that are not for who looks. */
 export type MatrixCell = {
   readonly from: string;
   readonly to: string;
@@ -163,6 +163,8 @@ export type RemedyView = {
     readonly opens: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
     readonly closes: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
     readonly more: number;
+    /** Of pods that who looks may see, and of nobody else's. */
+    readonly isPartial?: true;
   };
 };
 

@@ -74,14 +74,12 @@ export function pageApp({ files, door, guarded, version, log, signal }: PageAppO
   });
   app.get('/api/why', async (c) => {
     const { remedy } = await door.enter(c.env.incoming, sessionOf(c, guarded));
-    if (remedy === undefined) throw uiErrors.make('E_UI_NOT_HERE');
     const request = remedySchema.safeParse(c.req.query());
     if (!request.success) throw uiErrors.make('E_UI_QUERY', { detail: 'no connection is meant' });
     return c.json(await remedy(request.data), 200, { 'cache-control': 'no-store' });
   });
   app.get('/api/verify', async (c) => {
     const { matrix } = await door.enter(c.env.incoming, sessionOf(c, guarded));
-    if (matrix === undefined) throw uiErrors.make('E_UI_NOT_HERE');
     const [from, to] = [c.req.query('from'), c.req.query('to')];
     if ([from, to].some((name) => name !== undefined && name.length > 253))
       throw uiErrors.make('E_UI_QUERY', { detail: 'no tenant is called so' });
@@ -150,7 +148,6 @@ function problemOf(error: unknown) {
 }
 
 const STATUS: Readonly<Record<string, 401 | 403 | 404 | 503>> = {
-  E_UI_NOT_HERE: 404,
   E_UI_ORIGIN: 403,
   E_UI_FULL: 503,
   E_UI_LOGIN: 401,
@@ -158,6 +155,7 @@ const STATUS: Readonly<Record<string, 401 | 403 | 404 | 503>> = {
   E_HUBBLE_NOBODY: 401,
   E_HUBBLE_FORBIDDEN: 403,
   E_HUBBLE_AWAY: 503,
+  E_HUBBLE_UNSAID: 503,
 };
 
 function statusOf(error: unknown): 400 | 401 | 403 | 404 | 500 | 503 {

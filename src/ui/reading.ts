@@ -28,16 +28,14 @@ export type InventorySource = {
 export type Reading = {
   readonly who: string;
   readonly inventory: InventorySource;
-  /** Who is apart from whom; undefined: that is not for who looks. */
-  readonly matrix:
-    | {
-        readonly look: () => Promise<MatrixView>;
-        /** What opens from one tenant to another. E_UI_FULL. */
-        readonly ask: (from: string, to: string) => Promise<ReachView>;
-      }
-    | undefined;
-  /** What would let a connection pass; undefined: that is not for who looks. */
-  readonly remedy: ((request: RemedyRequest) => Promise<RemedyView>) | undefined;
+  /** Who is apart from whom. */
+  readonly matrix: {
+    readonly look: () => Promise<MatrixView>;
+    /** What opens from one tenant to another. E_UI_FULL; others of whoever is asked. */
+    readonly ask: (from: string, to: string) => Promise<ReachView>;
+  };
+  /** What would let a connection pass. */
+  readonly remedy: (request: RemedyRequest) => Promise<RemedyView>;
   /** What came lately, then what comes. Returns what ends it. */
   readonly live: (listener: FlowListener) => () => void;
   /** What is kept of a time, in its order. Gives whether there is more. */

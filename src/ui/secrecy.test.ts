@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClusterFlows } from '../api/hubble/cluster-flows.ts';
 import { openNodeTeller } from '../api/server.ts';
-import { systemClock } from '../base/index.ts';
+import { systemClock, Turns } from '../base/index.ts';
 import type { FlowDenial } from '../model/index.ts';
 import { type AccessQuestion, AgentNotices, Rights } from '../observe/index.ts';
 import { TestHub } from '../observe/testkit.ts';
@@ -142,7 +142,7 @@ class World {
     };
     const flows = new ClusterFlows(await openNodeTeller(source), undefined);
     const subject = { name: 'somebody', groups: [] };
-    const reading = new ClusterReading(flows, { seesAll: false, subject, stillHolds: undefined });
+    const reading = new ClusterReading(flows, { seesAll: false, subject, stillHolds: undefined }, TURNS);
     const request = { query: parseQuery(query), mutes: [], windowS: 900, until: 1_000 };
     const stream = viewStream({ reading, version: '1', hasLogin: true }, request, new AbortController().signal);
     const messages: unknown[] = [];
@@ -270,6 +270,8 @@ const cases: fc.Arbitrary<Case> = fc.record({
     'identity:302',
   ),
 });
+
+const TURNS = new Turns({ most: 1, full: () => new Error('one asks') });
 
 describe('what somebody may not see', () => {
   it('changes nothing of what a page is told: no flow, count, name, label, address, port or policy', {

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HubbleServer, type HubbleSource, openClusterFlows, openNodeTeller } from '../api/server.ts';
+import type { VerifyView, WhyView } from '../api/index.ts';
+import { HubbleServer, type HubbleSource, type NodeProver, openClusterFlows, openNodeTeller } from '../api/server.ts';
 import { Lifecycle, silentLogger, systemClock } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
 import { type AccessQuestion, AgentNotices, Rights, type Subject } from '../observe/index.ts';
@@ -86,6 +87,78 @@ const INVENTORY: NodeInventory = {
   policies: 5,
 };
 
+const passage = (from: string, to: string) => ({
+  from: `${from}/pod-of-${from}`,
+  to: `${to}/pod-of-${to}`,
+  packets: 'TCP 80',
+});
+
+/** shop and bank share; club reaches into shop, and into bank, which it should not. */
+function proofOf(): VerifyView {
+  const shares: VerifyView['pairs'][number] = {
+    from: 'shop',
+    to: 'bank',
+    standing: 'shared',
+    shares: 3,
+    example: { ...passage('shop', 'bank'), why: ['it is shared'] },
+  };
+  const broken = (from: string, to: string) => ({ from, to, standing: 'broken' as const, shares: 0 });
+  const opens = (from: string, to: string) => ({
+    layer: 'policy' as const,
+    effect: 'opens' as const,
+    ...passage(from, to),
+    pairs: 1,
+    rows: [`a row of ${from}`],
+    meant: ['nothing'],
+    fromTenant: from,
+    toTenant: to,
+    packet: {
+      from: `10.1.${from}`,
+      to: `10.1.${to}`,
+      protocol: 'TCP',
+      port: 80,
+      claimed: 'passes' as const,
+      sent: 'passed' as const,
+    },
+  });
+  return {
+    node: 'node-1',
+    at: new Date(1_000_000).toISOString(),
+    revision: 7,
+    tookMs: 12.5,
+    good: false,
+    tenants: [],
+    counts: { tenants: 3, identities: 3, endpoints: 3, policies: 5 },
+    pairs: [
+      shares,
+      broken('club', 'shop'),
+      broken('club', 'bank'),
+      { from: 'bank', to: 'system', standing: 'shared', shares: 1 },
+    ],
+    differences: [opens('club', 'shop'), opens('club', 'bank')],
+    more: 0,
+  };
+}
+
+function whyOf(from: string, to: string, opens: readonly string[]): WhyView {
+  const end = { name: from, identity: 1, labels: [] };
+  const step = {
+    direction: 'ingress',
+    verdict: 'denied',
+    enforced: true,
+    reason: `no rule of ${to} admits it`,
+  } as const;
+  return {
+    trace: { verdict: 'denied', from: end, to: end, protocol: 'TCP', port: 80, steps: [step] },
+    change: {
+      policies: [{ kind: 'NetworkPolicy', metadata: { name: 'let-in', namespace: 'shop' } }],
+      opens: opens.map((name) => ({ from: `${name}/any`, to, packets: ['TCP 80'] })),
+      closes: [],
+      more: 0,
+    },
+  };
+}
+
 export type ClusterOptions = {
   readonly files?: ReadonlyMap<string, PageFile>;
   /** By which the page is reached, beside those of loopback. */
@@ -112,6 +185,30 @@ export class ClusterStage {
   readonly rights = new Set<string>();
   readonly tokens = new Map<string, string>();
   answers = true;
+  /** What the node has proved, of which its tenants are one for each namespace. */
+  proved: VerifyView = proofOf();
+  isOfNow = true;
+  /** What is thought about: whoever asks for it waits until then. */
+  thought: Promise<void> | undefined;
+  readonly thoughtAbout: string[] = [];
+  readonly prover: NodeProver = {
+    last: () => ({ view: this.proved, isOfNow: this.isOfNow }),
+    tenants: () => new Map(NAMESPACES.map((name) => [name, name === 'none' ? [] : [name]])),
+    reach: async (from, to) => {
+      this.thoughtAbout.push(`${from} ${to}`);
+      await this.thought;
+      return {
+        ...this.proved,
+        asked: { from, to, pairs: 4, more: 0, reached: [{ ...passage(from, to), why: ['it is shared'] }] },
+      };
+    },
+    why: async ({ from, to }, sees) => {
+      this.thoughtAbout.push(`${from} ${to}`);
+      await this.thought;
+      const others = NAMESPACES.filter((name) => sees?.(name) ?? true);
+      return whyOf(from, to, others);
+    },
+  };
   /** Tokens that were asked about. */
   readonly asked: string[] = [];
   /** An answer of the API server waits for it. */
@@ -139,6 +236,7 @@ export class ClusterStage {
         clock: this.clock,
       }),
       inventory: async () => INVENTORY,
+      prover: this.prover,
       notices: new AgentNotices(),
       cluster: 'test',
       node: 'node-1',

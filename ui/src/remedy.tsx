@@ -10,7 +10,7 @@ export function Remedy({ row: { flow } }: { readonly row: Row }) {
   const [answer, setAnswer] = useState<Answer<RemedyView>>({});
   const [isAsking, setIsAsking] = useState(false);
   const asked = requestOf(flow);
-  if (asked === undefined || hello.value?.hasLogin === true) return null;
+  if (asked === undefined || hello.value === undefined) return null;
   const look = async (): Promise<void> => {
     setIsAsking(true);
     setAnswer(await ask<RemedyView>(`/api/why?${asked.toString()}`));
@@ -56,6 +56,9 @@ function Told({ view: { verdict, steps, noChange, change } }: { readonly view: R
           <Pairs list={change.opens} />
           {change.closes.length > 0 && <p>It would end:</p>}
           <Pairs list={change.closes} />
+          {change.isPartial === true && (
+            <p class="note">Of pods that you may see: what it does to others is not told.</p>
+          )}
           {change.more > 0 && <p class="note">and {number(change.more)} more</p>}
         </>
       )}

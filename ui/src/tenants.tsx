@@ -4,6 +4,7 @@ import { address, go } from './address.ts';
 import { type Answer, ask } from './ask.ts';
 import { Name, plain } from './name.tsx';
 import { number } from './words.ts';
+import { hello } from './world.ts';
 
 const MEANINGS = {
   isolated: 'no packet of the one opens a connection to the other',
@@ -20,29 +21,37 @@ const WORDS = {
   broken: 'BROKEN',
 } as const;
 const AGAIN_MS = 30_000;
+/** Who has rights may lose them, and what is proved is kept by nodes. */
+const AGAIN_OWN_MS = 5_000;
 
 /** Who is apart from whom, proved on every node for all packets; of a cell what opens. */
 export function Tenants() {
   const [{ value, problem }, setAnswer] = useState<Answer<MatrixView>>({});
+  const greeting = hello.value;
   useEffect(() => {
+    // Nobody may look, or not any more.
+    if (greeting === undefined) {
+      setAnswer({});
+      return undefined;
+    }
     const ending = new AbortController();
     const look = async (): Promise<void> => {
       const answer = await ask<MatrixView>('/api/verify', ending.signal);
       if (!ending.signal.aborted) setAnswer(answer);
     };
     void look();
-    const timer = setInterval(() => void look(), AGAIN_MS);
+    const timer = setInterval(() => void look(), greeting.hasLogin ? AGAIN_OWN_MS : AGAIN_MS);
     return () => {
       clearInterval(timer);
       ending.abort();
     };
-  }, []);
+  }, [greeting]);
   const { pair } = address.value;
   return (
     <section class="tenants" aria-label="Tenants">
       {problem !== undefined && <p class="dropped">{plain(problem)}</p>}
       {value === undefined ? problem === undefined && <p class="empty">proving ...</p> : <Proved view={value} />}
-      {pair !== undefined && <Pair key={pair} pair={pair} view={value} />}
+      {pair !== undefined && greeting !== undefined && <Pair key={pair} pair={pair} view={value} />}
     </section>
   );
 }
@@ -91,7 +100,7 @@ function Proved({ view: { tenants, cells, nodes, alarms } }: { readonly view: Ma
                 not proved, <Name text={silent} />
               </>
             ) : (
-              `${good === true ? 'as it is meant' : 'NOT as it is meant'}, ${number(tookMs ?? 0)} ms`
+              `${good === true ? 'as it is meant' : 'NOT as it is meant'}${tookMs === undefined ? '' : `, ${number(tookMs)} ms`}`
             )}
           </li>
         ))}
@@ -134,9 +143,15 @@ function Alarms({ alarms }: { readonly alarms: MatrixView['alarms'] }) {
       <ul>
         {alarms.map(({ node, effect, from, to, packets, rows, meant, packet }, index) => (
           <li key={`${node} ${index}`}>
-            <Name text={`${node}: ${from} → ${to}, ${packets} (${effect})`} />
+            <Name text={alarmText(node, { from, to, packets, effect })} />
             <br />
-            in the kernel <Name text={rows.join('; ')} />, meant <Name text={meant.join('; ')} />
+            {rows.length + meant.length === 0 ? (
+              'the operator is told which row'
+            ) : (
+              <>
+                in the kernel <Name text={rows.join('; ')} />, meant <Name text={meant.join('; ')} />
+              </>
+            )}
             {packet !== undefined && (
               <>
                 <br />
@@ -156,7 +171,9 @@ function Alarms({ alarms }: { readonly alarms: MatrixView['alarms'] }) {
 function Pair({ pair, view }: { readonly pair: string; readonly view: MatrixView | undefined }) {
   const [from = '', to = ''] = pair.split('~');
   const [{ value, problem }, setAnswer] = useState<Answer<ReachView>>({});
+  const isOthers = [from, to].includes(OTHERS);
   useEffect(() => {
+    if (isOthers) return undefined;
     const ending = new AbortController();
     const look = async (): Promise<void> => {
       const asked = new URLSearchParams({ from, to });
@@ -165,7 +182,7 @@ function Pair({ pair, view }: { readonly pair: string; readonly view: MatrixView
     };
     void look();
     return () => ending.abort();
-  }, [from, to]);
+  }, [from, to, isOthers]);
   const cell = view?.cells.find((one) => pairOf(one.from, one.to) === pair);
   return (
     <aside class="reach" aria-label="Pair">
@@ -183,7 +200,9 @@ function Pair({ pair, view }: { readonly pair: string; readonly view: MatrixView
         </p>
       )}
       {problem !== undefined && <p class="dropped">{plain(problem)}</p>}
-      {value === undefined ? (
+      {isOthers ? (
+        <p class="note">Who the others are, and what they have, is not yours to see: this is the worst of them all.</p>
+      ) : value === undefined ? (
         problem === undefined && <p class="note">asking every node ...</p>
       ) : (
         <Reached view={value} />
@@ -228,5 +247,16 @@ function Reached({ view: { reached, more, pairs, silent } }: { readonly view: Re
   );
 }
 
-const title = (name: string): string => (name === '' ? '(nobody)' : name);
+/** The name of all tenants that are not for who looks: no Tenant is called so. */
+const OTHERS = '*';
+const title = (name: string): string => (name === '' ? '(nobody)' : name === OTHERS ? '(all others)' : name);
+
+function alarmText(
+  node: string,
+  { from, to, packets, effect }: Pick<MatrixView['alarms'][number], 'from' | 'to' | 'packets' | 'effect'>,
+): string {
+  if (from === '' && to === '')
+    return `${node}: ${packets || 'whose an address is, or what is not listed'} (${effect})`;
+  return `${node}: ${title(from)} → ${title(to)}, ${packets} (${effect})`;
+}
 const pairOf = (from: string, to: string): string => `${from}~${to}`;

@@ -1,6 +1,7 @@
 import { batch, effect, signal } from '@preact/signals';
 import type { Counted, Inventory, Losses, PageMessage, Place, Row } from '../../src/ui/messages.ts';
 import { address } from './address.ts';
+import { select } from './selection.ts';
 import { type Ending, follow } from './stream.ts';
 
 /** More than anybody scrolls through; a filter or another time shows the rest. */
@@ -123,6 +124,7 @@ export function forget(): void {
     counted.value = { listed: 0, unlisted: 0, muted: 0, unmatched: 0 };
     lost.value = { kernel: 0, store: 0, reader: 0 };
     reset(false);
+    select(undefined);
   });
 }
 

@@ -72,7 +72,7 @@ import {
   reflectorDetail,
   unreadableTexts,
 } from '../objects/index.ts';
-import { endName, type ProofWatch, podNames, type Verifier } from '../proof/index.ts';
+import { endName, type ProofWatch, podNames, seenName, type Verifier } from '../proof/index.ts';
 import type { Services } from '../services/index.ts';
 import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
 import { connectionViews } from './connections.ts';
@@ -89,7 +89,7 @@ import { replayed } from './replay.ts';
 import { serviceList } from './services.ts';
 import { suggest } from './suggest.ts';
 import { talks } from './talks.ts';
-import { tenantViews } from './tenants.ts';
+import { tenantOf, tenantViews } from './tenants.ts';
 import { trace } from './trace.ts';
 import { resolveEnd, type TraceContext } from './trace-ends.ts';
 import { why } from './why.ts';
@@ -235,15 +235,28 @@ export class Admin implements AdminApi {
     return trace(request, this.#traceContext());
   }
 
-  async why(request: WhyRequest): Promise<WhyView> {
+  /** `sees`: of no pods of other namespaces is anything told, nor of prefixes. */
+  async why(request: WhyRequest, sees?: (namespace: string) => boolean): Promise<WhyView> {
     const { endpoints, prover } = this.#o;
     return await why(request, { ...this.#traceContext(), prover }, (accounts) => {
       const names = podNames(accounts, (id) => {
         const pod = endpoints.get(id)?.record.pod;
         return pod && namespacedName(pod);
       });
-      return (peer) => endName(peer, accounts.identities.get(peer.identity), names.get(peer.identity));
+      return (peer) => {
+        const identity = accounts.identities.get(peer.identity);
+        return sees === undefined
+          ? endName(peer, identity, names.get(peer.identity))
+          : seenName(peer, identity, names.get(peer.identity), sees);
+      };
     });
+  }
+
+  /** Namespaces by tenant, as what is in force and proofs have it; of `''`: that nobody has. */
+  tenantNamespaces(): ReadonlyMap<string, readonly string[]> {
+    const { intent, floor } = this.#o;
+    const names = Array.from(intent.namespaces.rows.values(), ({ name }) => name);
+    return Map.groupBy(names, (name) => tenantOf(floor.membership, name));
   }
 
   async talks(request: TalksRequest): Promise<TalksView> {

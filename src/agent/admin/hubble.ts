@@ -14,12 +14,14 @@ export type HubbleParts = {
   readonly version: string;
   /** What there is on this node. */
   readonly inventory: NonNullable<HubbleSource['inventory']>;
+  /** Who is apart from whom on it. */
+  readonly prover: NonNullable<HubbleSource['prover']>;
 };
 
 /** What tells flows to Hubble's clients. */
 export function openHubble(
   { config, clock, log }: AgentNode,
-  { plane, hub, rights, reviews, version, inventory }: HubbleParts,
+  { plane, hub, rights, reviews, version, inventory, prover }: HubbleParts,
 ): readonly Service[] {
   const { hubble, hubbleSocket, clusterName: cluster, nodeName: node } = config;
   if (!hubble.enabled) return [];
@@ -32,6 +34,7 @@ export function openHubble(
     hub,
     rights,
     inventory,
+    prover,
     notices,
     cluster,
     node,

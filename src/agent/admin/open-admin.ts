@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { metricsServer } from '../../api/index.ts';
-import { AdminServer } from '../../api/server.ts';
+import { AdminServer, type NodeProver } from '../../api/server.ts';
 import type { Service } from '../../base/index.ts';
 import { kernelInventory } from '../../datapath/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
@@ -103,10 +103,16 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     services: (await admin.services()).items,
     policies: plane.repository.policyCount,
   });
+  const prover: NodeProver = {
+    last: () => parts.proofs.watch.last,
+    tenants: () => admin.tenantNamespaces(),
+    reach: async (from, to) => await admin.verify({ from: `tenant:${from}`, to: `tenant:${to}` }),
+    why: async (request, sees) => await admin.why(request, sees),
+  };
   return [
     policyLog,
     ...(config.metrics.enabled ? [metricsServer(registry, config.metrics)] : []),
-    ...openHubble(node, { plane, hub, rights, reviews: parts.reviews, version, inventory }),
+    ...openHubble(node, { plane, hub, rights, reviews: parts.reviews, version, inventory, prover }),
     new AdminServer({ admin, socketPath: config.adminSocket, log }),
   ];
 }

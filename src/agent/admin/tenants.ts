@@ -39,6 +39,13 @@ export async function tenantViews(context: TenantViewContext): Promise<TenantVie
   ];
 }
 
+/** Its name; `''`: it is nobody's. As proofs have it. */
+export function tenantOf(membership: Membership, namespace: string): string {
+  const belonging = membership.of(namespace);
+  if (belonging.state === 'tenant') return belonging.tenant.name;
+  return belonging.state === 'system' ? SYSTEM_TENANT : '';
+}
+
 type Whole = {
   readonly namespaces: readonly string[];
   readonly identitiesOf: (own: Namespaces) => number;

@@ -15,8 +15,8 @@ import { draftsFor, type Wanted } from './why-drafts.ts';
 
 export type WhyContext = TraceContext & { readonly prover: Pick<Prover, 'prove'> };
 
-/** Names for people of who is at an end. */
-export type NameOf = (accounts: Accounts) => (peer: Peer) => string;
+/** Names for people of who is at an end; undefined: nothing is told of it. */
+export type NameOf = (accounts: Accounts) => (peer: Peer) => string | undefined;
 
 /** What is known of a connection: as a trace says it; where it is denied, what would let it pass, or why nothing would. */
 export type Considered = {
@@ -110,7 +110,7 @@ type Told = { readonly from: string; readonly to: string; readonly packets: stri
 /** Those of the same names as one, in the order of names. */
 function told(
   changes: readonly Change[],
-  name: (peer: Peer) => string,
+  name: (peer: Peer) => string | undefined,
   cellsOf: (change: Change) => readonly Cell[],
 ): Told[] {
   const byNames = new Map<string, Told>();
@@ -118,6 +118,7 @@ function told(
     const packets = cellsOf(change).map(cellText);
     if (packets.length === 0) continue;
     const [from, to] = [name(change.opener), name(change.responder)];
+    if (from === undefined || to === undefined) continue;
     const known = byNames.get(`${from}\n${to}`) ?? { from, to, packets: [] };
     byNames.set(`${from}\n${to}`, known);
     known.packets.push(...packets.filter((text) => !known.packets.includes(text)));

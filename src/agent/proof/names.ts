@@ -36,3 +36,15 @@ export function endName(peer: Peer, identity: Identity | undefined, pod: Namespa
       return `${identity.name}${at}`;
   }
 }
+
+/** The same for who sees some namespaces; undefined: it is not for him. Where prefixes end is said by somebody's policies. */
+export function seenName(
+  peer: Peer,
+  identity: Identity | undefined,
+  pod: NamespacedName | undefined,
+  sees: (namespace: string) => boolean,
+): string | undefined {
+  if (identity?.kind === 'reserved') return identity.name;
+  if (identity?.kind !== 'pod' || !sees(identity.workload.namespace)) return undefined;
+  return endName({ ...peer, addr: undefined }, identity, pod);
+}

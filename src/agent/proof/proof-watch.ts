@@ -71,6 +71,18 @@ export class ProofWatch implements Service {
     };
   }
 
+  /** What was proved last, unless that says nothing any more. `isOfNow`: Tenants are what they were then. */
+  get last():
+    | { readonly view: VerifyView; readonly isOfNow: boolean }
+    | { readonly view: undefined; readonly silent: string } {
+    const { clock, tenancy } = this.#o;
+    if (this.#failure !== undefined) return { view: undefined, silent: this.#failure };
+    if (this.#last === undefined) return { view: undefined, silent: 'not proved yet' };
+    const age = clock.now() - this.#at;
+    if (age > MOST_AGE_MS) return { view: undefined, silent: `the last proof is ${Math.round(age / 1_000)} s old` };
+    return { view: this.#last, isOfNow: tenancy() === this.#tenancy };
+  }
+
   async start(lifecycle: Lifecycle): Promise<void> {
     await this.#o.teller.start(lifecycle);
     lifecycle.spawn('proof', async (signal) => {

@@ -10,7 +10,13 @@ import { hubbleErrors } from './errors.ts';
 import { timestamp } from './flow-message.ts';
 import { flowRecord } from './flow-record.ts';
 import { LostEventSource } from './gen/flow/flow_pb.js';
-import { GetInventoryResponseSchema } from './gen/inventory/inventory_pb.js';
+import {
+  GetInventoryResponseSchema,
+  GetProofRequestSchema,
+  GetProofResponseSchema,
+  GetRemedyResponseSchema,
+  type NodeProof,
+} from './gen/inventory/inventory_pb.js';
 import { GetFlowsRequestSchema, type GetFlowsResponse } from './gen/observer/observer_pb.js';
 import { NodeState } from './gen/relay/relay_pb.js';
 import { whileHeld } from './held.ts';
@@ -51,6 +57,25 @@ export type ClusterInventory = {
     readonly backendCount: number;
     readonly problems: readonly string[];
   }[];
+};
+
+/** What one node has proved, as whoever asks may see it; see `NodeProof` of the protocol. */
+export type ClusterProof = Omit<NodeProof, '$typeName' | 'name'> & { readonly node: string };
+
+/** What would let a connection pass. `policies`: JSON. */
+export type ClusterRemedy = {
+  readonly verdict: string;
+  readonly steps: readonly { readonly direction: string; readonly verdict: string; readonly reason: string }[];
+  readonly noChange: string;
+  readonly change?:
+    | {
+        readonly policies: readonly string[];
+        readonly opens: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
+        readonly closes: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
+        readonly more: number;
+        readonly isWhole: boolean;
+      }
+    | undefined;
 };
 
 export type ClusterNode = { readonly name: string; readonly version: string; readonly isConnected: boolean };
@@ -123,6 +148,35 @@ export class ClusterFlows {
     }));
   }
 
+  /** Of tenants that are his, as each node says. E_HUBBLE_FORBIDDEN: none is. */
+  async proof(caller: Caller, between?: { readonly from: string; readonly to: string }): Promise<ClusterProof[]> {
+    try {
+      const request = create(GetProofRequestSchema, between === undefined ? {} : { between });
+      const { nodes } = create(GetProofResponseSchema, await this.#teller.proof(request, caller));
+      return nodes.map(({ name, ...rest }) => ({ ...rest, node: bareName(name) }));
+    } catch (error) {
+      throw inOwnWords(error);
+    }
+  }
+
+  /** As the node says that told of the flow. E_HUBBLE_FORBIDDEN, E_HUBBLE_UNSAID. */
+  async remedy(
+    caller: Caller,
+    request: {
+      readonly node: string;
+      readonly from: string;
+      readonly to: string;
+      readonly protocol: string;
+      readonly port?: number | undefined;
+    },
+  ): Promise<ClusterRemedy> {
+    try {
+      return create(GetRemedyResponseSchema, await this.#teller.remedy(request, caller));
+    } catch (error) {
+      throw inOwnWords(error);
+    }
+  }
+
   /** Those whose stored flows he may see. */
   async namespaces(caller: Caller): Promise<string[]> {
     const { namespaces = [] } = await this.#teller.namespaces(caller);
@@ -151,5 +205,14 @@ function inOwnWords(error: unknown): unknown {
   if (error.code === Code.PermissionDenied) return hubbleErrors.make('E_HUBBLE_FORBIDDEN', make);
   if (error.code === Code.Unavailable)
     return hubbleErrors.make('E_HUBBLE_AWAY', { ...make, detail: errorMessage(error) });
+  if (UNSAID.has(error.code)) return hubbleErrors.make('E_HUBBLE_UNSAID', make);
   return error;
 }
+
+const UNSAID: ReadonlySet<Code> = new Set([
+  Code.FailedPrecondition,
+  Code.ResourceExhausted,
+  Code.NotFound,
+  Code.Unimplemented,
+  Code.DeadlineExceeded,
+]);

@@ -19,6 +19,10 @@ export const hubbleErrors = errorTable({
     what: 'who asks has not shown who he is, or what he has shown does not hold any more',
     remedy: 'Show a token of Kubernetes (kubectl create token), or a certificate of an authority of users.',
   },
+  E_HUBBLE_UNSAID: {
+    what: 'a node does not say this now',
+    remedy: 'Ask again; `membrane status` on that node says what it is busy with.',
+  },
   E_HUBBLE_PORT: {
     what: 'the port for flows cannot be opened',
     remedy: 'Choose another hubble.port, or stop what uses it (ss -ltnp).',

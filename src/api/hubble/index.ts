@@ -7,10 +7,18 @@ import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
 
 export type { Caller } from './caller.ts';
-export type { ClusterFlowQuery, ClusterFlows, ClusterInventory, ClusterNode, ShownRequest } from './cluster-flows.ts';
+export type {
+  ClusterFlowQuery,
+  ClusterFlows,
+  ClusterInventory,
+  ClusterNode,
+  ClusterProof,
+  ClusterRemedy,
+  ShownRequest,
+} from './cluster-flows.ts';
 export type { FlowLines, FlowLinesOptions } from './flow-lines.ts';
 export { HubbleServer, type HubbleTcp, type HubbleTls } from './hubble-server.ts';
-export type { HubblePeer, HubbleSource } from './source.ts';
+export type { HubblePeer, HubbleSource, NodeProver } from './source.ts';
 export type { HubbleTeller } from './teller.ts';
 
 /** What speaks the protocol is loaded when somebody asks. */

@@ -1,3 +1,5 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { Turns } from '../../base/index.ts';
 import { agentEvents } from './agent-events.ts';
 import type { Caller } from './caller.ts';
 import { nodeName } from './flow-message.ts';
@@ -5,13 +7,23 @@ import { flowResponses } from './flows.ts';
 import { NodeState } from './gen/relay/relay_pb.js';
 import { inventoryOf } from './inventory.ts';
 import { peerChanges } from './peers.ts';
+import { proofOf } from './proof.ts';
+import { remedyOf } from './remedy.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
 import { requireAll, visibleNamespaces } from './viewer.ts';
 
+/** What is thought about the whole cluster, at a time: it takes up to seconds of one processor. */
+const THOUGHT_ABOUT = {
+  most: 4,
+  mostEach: 1,
+  full: (detail: string) => new ConnectError(detail, Code.ResourceExhausted),
+};
+
 /** Of the flows of one node. */
 export function nodeTeller(source: HubbleSource): HubbleTeller {
   const { hub, cluster, node, version, serverName } = source;
+  const turns = new Turns(THOUGHT_ABOUT);
   /** How many flows there are says what others do: it is told to who may see them all. */
   const counts = async (caller: Caller) => {
     const isWhole = (await visibleNamespaces(source, caller)) === undefined;
@@ -43,6 +55,8 @@ export function nodeTeller(source: HubbleSource): HubbleTeller {
       return { namespaces: shown.map((namespace) => ({ cluster, namespace })) };
     },
     inventory: async (request, caller) => await inventoryOf(source, request, caller),
+    proof: async (request, caller) => await proofOf(source, request, caller, turns),
+    remedy: async (request, caller) => await remedyOf(source, request, caller, turns),
     events: async function* (request, caller, signal) {
       await requireAll(source, caller);
       yield* agentEvents(source, request, signal);

@@ -46,6 +46,8 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
   observer(router, teller);
   router.service(Inventory, {
     getInventory: async (request, context) => await teller.inventory(request, await whoAsks(context)),
+    getProof: async (request, context) => await teller.proof(request, await whoAsks(context)),
+    getRemedy: async (request, context) => await teller.remedy(request, await whoAsks(context)),
   });
   health(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));

@@ -1,6 +1,8 @@
 import type { AgentNotices, FlowHub, Rights } from '../../observe/index.ts';
 import type { EndpointView } from '../views/endpoint.ts';
 import type { ServiceView } from '../views/service.ts';
+import type { VerifyView } from '../views/verify.ts';
+import type { WhyRequest, WhyView } from '../views/why.ts';
 
 /** A node of the cluster, as others reach its flows. */
 export type HubblePeer = {
@@ -16,6 +18,23 @@ export type NodeInventory = {
   readonly policies: number;
 };
 
+/** What was proved last. `isOfNow`: Tenants are what they were then. */
+export type LastProof =
+  | { readonly view: VerifyView; readonly isOfNow: boolean }
+  /** Why nothing is proved. */
+  | { readonly view: undefined; readonly silent: string };
+
+/** Who is apart from whom on a node, and why. Whoever asks may see all that it tells: who may see what is judged around it. */
+export type NodeProver = {
+  readonly last: () => LastProof;
+  /** Namespaces of each tenant by its name; of `''`: that nobody claims. */
+  readonly tenants: () => ReadonlyMap<string, readonly string[]>;
+  /** What opens from the one tenant to the other. */
+  readonly reach: (from: string, to: string) => Promise<VerifyView>;
+  /** `sees`: nothing is told of pods of other namespaces, nor of prefixes. */
+  readonly why: (request: WhyRequest, sees: ((namespace: string) => boolean) | undefined) => Promise<WhyView>;
+};
+
 /** Whose flows are served. */
 export type HubbleSource = {
   readonly hub: Pick<FlowHub, 'observe' | 'stats' | 'namespaces' | 'rate'>;
@@ -23,6 +42,8 @@ export type HubbleSource = {
   readonly rights?: Pick<Rights, 'viewer'> | undefined;
   /** Undefined: nothing but flows is told. */
   readonly inventory?: (() => Promise<NodeInventory>) | undefined;
+  /** Undefined: nothing is proved here. */
+  readonly prover?: NodeProver | undefined;
   readonly notices: Pick<AgentNotices, 'read'>;
   readonly cluster: string;
   readonly node: string;

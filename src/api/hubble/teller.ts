@@ -1,6 +1,13 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Caller } from './caller.ts';
-import type { GetInventoryRequest, GetInventoryResponseSchema } from './gen/inventory/inventory_pb.js';
+import type {
+  GetInventoryRequest,
+  GetInventoryResponseSchema,
+  GetProofRequest,
+  GetProofResponseSchema,
+  GetRemedyRequest,
+  GetRemedyResponseSchema,
+} from './gen/inventory/inventory_pb.js';
 import type {
   GetAgentEventsRequest,
   GetAgentEventsResponse,
@@ -24,6 +31,16 @@ export type HubbleTeller = {
     request: Pick<GetInventoryRequest, 'withServices'>,
     caller: Caller,
   ) => Promise<MessageInitShape<typeof GetInventoryResponseSchema>>;
+  /** Which tenants are apart, of those that are the caller's. PermissionDenied: none is. */
+  readonly proof: (
+    request: Pick<GetProofRequest, 'between'>,
+    caller: Caller,
+  ) => Promise<MessageInitShape<typeof GetProofResponseSchema>>;
+  /** What would let a connection pass, as one node has it. */
+  readonly remedy: (
+    request: Omit<GetRemedyRequest, '$typeName'>,
+    caller: Caller,
+  ) => Promise<MessageInitShape<typeof GetRemedyResponseSchema>>;
   /** Undefined: who asks what an agent did is to ask that agent. */
   readonly events:
     | ((request: GetAgentEventsRequest, caller: Caller, signal: AbortSignal) => AsyncIterable<GetAgentEventsResponse>)

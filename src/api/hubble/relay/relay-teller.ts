@@ -1,3 +1,4 @@
+import { Code, ConnectError } from '@connectrpc/connect';
 import { type Caller, headersOf } from '../caller.ts';
 import { NodeState } from '../gen/relay/relay_pb.js';
 import type { HubbleTeller } from '../teller.ts';
@@ -7,6 +8,9 @@ import { RelayFlows } from './relay-flows.ts';
 
 /** They are the same on every node, but for what a Local policy leaves out: so many are asked, and one may be away. */
 const ASKED_FOR_SERVICES = 4;
+
+/** Of what a node thinks about when it is asked. */
+const THOUGHT_MS = 30_000;
 
 const asked = (caller: Caller) => ({ timeoutMs: ANSWER_MS, headers: headersOf(caller) });
 
@@ -29,7 +33,7 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
         uptimeNs: BigInt(Math.round(performance.now() * 1e6)),
         numConnectedNodes: answers.length,
         numUnavailableNodes: silent.length,
-        unavailableNodes: silent.map(({ name }) => name),
+        unavailableNodes: silent.map(({ link: { name } }) => name),
         version,
       };
     },
@@ -48,7 +52,7 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
         const counts = { version: ofNode, uptimeNs, numFlows, maxFlows, seenFlows };
         return { ...common(link), ...counts, state: NodeState.NODE_CONNECTED };
       });
-      const rest = silent.map((link) => ({ ...common(link), state: NodeState.NODE_UNAVAILABLE }));
+      const rest = silent.map(({ link }) => ({ ...common(link), state: NodeState.NODE_UNAVAILABLE }));
       return { nodes: [...connected, ...rest].toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
     },
     namespaces: async (caller) => {
@@ -71,6 +75,27 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
         nodes: answers.flatMap(({ link, answer: { nodes } }) => nodes.map((node) => ({ ...node, name: link.name }))),
       };
     },
+    proof: async ({ between }, caller) => {
+      const options = between === undefined ? asked(caller) : { ...asked(caller), timeoutMs: THOUGHT_MS };
+      const request = between === undefined ? {} : { between };
+      const { answers, silent } = await askAll(
+        links,
+        async ({ inventory }) => await inventory.getProof(request, options),
+      );
+      const refusal = silent.find(({ why }) => ConnectError.from(why).code === Code.PermissionDenied);
+      if (answers.length === 0 && refusal !== undefined) throw refusal.why;
+      return {
+        nodes: [
+          ...answers.flatMap(({ link, answer: { nodes } }) => nodes.map((node) => ({ ...node, name: link.name }))),
+          ...silent.map(({ link, why }) => ({ name: link.name, silent: silenceOf(why) })),
+        ],
+      };
+    },
+    remedy: async (request, caller) => {
+      const link = links.all.find(({ name }) => name === request.node || name.endsWith(`/${request.node}`));
+      if (link === undefined) throw new ConnectError('there is no such node', Code.NotFound);
+      return await link.inventory.getRemedy(request, { ...asked(caller), timeoutMs: THOUGHT_MS });
+    },
     events: undefined,
     peers: undefined,
   };
@@ -80,10 +105,21 @@ export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
 async function askAll<T>(links: NodeLinks, ask: (link: NodeLink) => Promise<T>) {
   const asked = await Promise.all(
     links.all.map(async (link) => {
-      if (!link.isConnected) return { link, answer: undefined };
-      return { link, answer: await ask(link).catch(() => undefined) };
+      if (!link.isConnected) return { link, answer: undefined, why: undefined };
+      try {
+        return { link, answer: await ask(link), why: undefined };
+      } catch (why) {
+        return { link, answer: undefined, why };
+      }
     }),
   );
   const answers = asked.flatMap(({ link, answer }) => (answer === undefined ? [] : [{ link, answer }]));
-  return { answers, silent: asked.filter(({ answer }) => answer === undefined).map(({ link }) => link) };
+  return { answers, silent: asked.filter(({ answer }) => answer === undefined) };
+}
+
+/** What a node says of what it could not, else that it says nothing. */
+function silenceOf(why: unknown): string {
+  const { code, rawMessage } = ConnectError.from(why);
+  if (code === Code.Unimplemented) return 'it is of a version that does not tell';
+  return code === Code.FailedPrecondition || code === Code.ResourceExhausted ? rawMessage : 'it does not answer';
 }

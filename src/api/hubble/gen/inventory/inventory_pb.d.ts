@@ -219,6 +219,443 @@ export declare type Frontend = Message<"membrane.inventory.Frontend"> & {
 export declare const FrontendSchema: GenMessage<Frontend>;
 
 /**
+ * @generated from message membrane.inventory.GetProofRequest
+ */
+export declare type GetProofRequest = Message<"membrane.inventory.GetProofRequest"> & {
+  /**
+   * What opens between these two, asked now. Absent: what was proved last.
+   *
+   * @generated from field: membrane.inventory.TenantsBetween between = 1;
+   */
+  between?: TenantsBetween | undefined;
+};
+
+/**
+ * Describes the message membrane.inventory.GetProofRequest.
+ * Use `create(GetProofRequestSchema)` to create a new message.
+ */
+export declare const GetProofRequestSchema: GenMessage<GetProofRequest>;
+
+/**
+ * @generated from message membrane.inventory.TenantsBetween
+ */
+export declare type TenantsBetween = Message<"membrane.inventory.TenantsBetween"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 2;
+   */
+  to: string;
+};
+
+/**
+ * Describes the message membrane.inventory.TenantsBetween.
+ * Use `create(TenantsBetweenSchema)` to create a new message.
+ */
+export declare const TenantsBetweenSchema: GenMessage<TenantsBetween>;
+
+/**
+ * @generated from message membrane.inventory.GetProofResponse
+ */
+export declare type GetProofResponse = Message<"membrane.inventory.GetProofResponse"> & {
+  /**
+   * @generated from field: repeated membrane.inventory.NodeProof nodes = 1;
+   */
+  nodes: NodeProof[];
+};
+
+/**
+ * Describes the message membrane.inventory.GetProofResponse.
+ * Use `create(GetProofResponseSchema)` to create a new message.
+ */
+export declare const GetProofResponseSchema: GenMessage<GetProofResponse>;
+
+/**
+ * @generated from message membrane.inventory.NodeProof
+ */
+export declare type NodeProof = Message<"membrane.inventory.NodeProof"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The caller sees the flows of all namespaces: nothing is left out.
+   *
+   * @generated from field: bool is_whole = 2;
+   */
+  isWhole: boolean;
+
+  /**
+   * RFC 3339, and how long it took; nothing unless whole.
+   *
+   * @generated from field: string at = 3;
+   */
+  at: string;
+
+  /**
+   * @generated from field: double took_ms = 4;
+   */
+  tookMs: number;
+
+  /**
+   * Why nothing is proved; empty: it is.
+   *
+   * @generated from field: string silent = 5;
+   */
+  silent: string;
+
+  /**
+   * @generated from field: bool good = 6;
+   */
+  good: boolean;
+
+  /**
+   * Empty: namespaces that no Tenant claims; `*`: all tenants that are not named.
+   *
+   * @generated from field: repeated string tenants = 7;
+   */
+  tenants: string[];
+
+  /**
+   * Those that are not listed are isolated.
+   *
+   * @generated from field: repeated membrane.inventory.TenantPair pairs = 8;
+   */
+  pairs: TenantPair[];
+
+  /**
+   * @generated from field: repeated membrane.inventory.Difference differences = 9;
+   */
+  differences: Difference[];
+
+  /**
+   * @generated from field: membrane.inventory.Reach reach = 10;
+   */
+  reach?: Reach | undefined;
+};
+
+/**
+ * Describes the message membrane.inventory.NodeProof.
+ * Use `create(NodeProofSchema)` to create a new message.
+ */
+export declare const NodeProofSchema: GenMessage<NodeProof>;
+
+/**
+ * @generated from message membrane.inventory.TenantPair
+ */
+export declare type TenantPair = Message<"membrane.inventory.TenantPair"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 2;
+   */
+  to: string;
+
+  /**
+   * @generated from field: string standing = 3;
+   */
+  standing: string;
+
+  /**
+   * @generated from field: uint32 shares = 4;
+   */
+  shares: number;
+
+  /**
+   * @generated from field: membrane.inventory.Passage example = 5;
+   */
+  example?: Passage | undefined;
+};
+
+/**
+ * Describes the message membrane.inventory.TenantPair.
+ * Use `create(TenantPairSchema)` to create a new message.
+ */
+export declare const TenantPairSchema: GenMessage<TenantPair>;
+
+/**
+ * @generated from message membrane.inventory.Passage
+ */
+export declare type Passage = Message<"membrane.inventory.Passage"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 2;
+   */
+  to: string;
+
+  /**
+   * @generated from field: string packets = 3;
+   */
+  packets: string;
+
+  /**
+   * @generated from field: repeated string why = 4;
+   */
+  why: string[];
+
+  /**
+   * As it was sent; empty: it was not made.
+   *
+   * @generated from field: string packet = 5;
+   */
+  packet: string;
+};
+
+/**
+ * Describes the message membrane.inventory.Passage.
+ * Use `create(PassageSchema)` to create a new message.
+ */
+export declare const PassageSchema: GenMessage<Passage>;
+
+/**
+ * @generated from message membrane.inventory.Difference
+ */
+export declare type Difference = Message<"membrane.inventory.Difference"> & {
+  /**
+   * @generated from field: string effect = 1;
+   */
+  effect: string;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 3;
+   */
+  to: string;
+
+  /**
+   * @generated from field: string packets = 4;
+   */
+  packets: string;
+
+  /**
+   * @generated from field: repeated string rows = 5;
+   */
+  rows: string[];
+
+  /**
+   * @generated from field: repeated string meant = 6;
+   */
+  meant: string[];
+
+  /**
+   * @generated from field: string packet = 7;
+   */
+  packet: string;
+};
+
+/**
+ * Describes the message membrane.inventory.Difference.
+ * Use `create(DifferenceSchema)` to create a new message.
+ */
+export declare const DifferenceSchema: GenMessage<Difference>;
+
+/**
+ * @generated from message membrane.inventory.Reach
+ */
+export declare type Reach = Message<"membrane.inventory.Reach"> & {
+  /**
+   * Pairs of identities that were decided.
+   *
+   * @generated from field: uint32 pairs = 1;
+   */
+  pairs: number;
+
+  /**
+   * @generated from field: repeated membrane.inventory.Passage reached = 2;
+   */
+  reached: Passage[];
+
+  /**
+   * @generated from field: uint32 more = 3;
+   */
+  more: number;
+};
+
+/**
+ * Describes the message membrane.inventory.Reach.
+ * Use `create(ReachSchema)` to create a new message.
+ */
+export declare const ReachSchema: GenMessage<Reach>;
+
+/**
+ * @generated from message membrane.inventory.GetRemedyRequest
+ */
+export declare type GetRemedyRequest = Message<"membrane.inventory.GetRemedyRequest"> & {
+  /**
+   * Which node is asked: a relay asks no other.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 3;
+   */
+  to: string;
+
+  /**
+   * @generated from field: string protocol = 4;
+   */
+  protocol: string;
+
+  /**
+   * @generated from field: optional uint32 port = 5;
+   */
+  port?: number | undefined;
+};
+
+/**
+ * Describes the message membrane.inventory.GetRemedyRequest.
+ * Use `create(GetRemedyRequestSchema)` to create a new message.
+ */
+export declare const GetRemedyRequestSchema: GenMessage<GetRemedyRequest>;
+
+/**
+ * @generated from message membrane.inventory.GetRemedyResponse
+ */
+export declare type GetRemedyResponse = Message<"membrane.inventory.GetRemedyResponse"> & {
+  /**
+   * @generated from field: string verdict = 1;
+   */
+  verdict: string;
+
+  /**
+   * @generated from field: repeated membrane.inventory.Step steps = 2;
+   */
+  steps: Step[];
+
+  /**
+   * Why no policy would; empty: it is not said.
+   *
+   * @generated from field: string no_change = 3;
+   */
+  noChange: string;
+
+  /**
+   * @generated from field: membrane.inventory.Change change = 4;
+   */
+  change?: Change | undefined;
+};
+
+/**
+ * Describes the message membrane.inventory.GetRemedyResponse.
+ * Use `create(GetRemedyResponseSchema)` to create a new message.
+ */
+export declare const GetRemedyResponseSchema: GenMessage<GetRemedyResponse>;
+
+/**
+ * @generated from message membrane.inventory.Step
+ */
+export declare type Step = Message<"membrane.inventory.Step"> & {
+  /**
+   * @generated from field: string direction = 1;
+   */
+  direction: string;
+
+  /**
+   * @generated from field: string verdict = 2;
+   */
+  verdict: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message membrane.inventory.Step.
+ * Use `create(StepSchema)` to create a new message.
+ */
+export declare const StepSchema: GenMessage<Step>;
+
+/**
+ * @generated from message membrane.inventory.Change
+ */
+export declare type Change = Message<"membrane.inventory.Change"> & {
+  /**
+   * NetworkPolicies as JSON, ready to be applied.
+   *
+   * @generated from field: repeated string policies = 1;
+   */
+  policies: string[];
+
+  /**
+   * @generated from field: repeated membrane.inventory.Changed opens = 2;
+   */
+  opens: Changed[];
+
+  /**
+   * @generated from field: repeated membrane.inventory.Changed closes = 3;
+   */
+  closes: Changed[];
+
+  /**
+   * @generated from field: uint32 more = 4;
+   */
+  more: number;
+
+  /**
+   * Nothing is left out of what it opens and closes.
+   *
+   * @generated from field: bool is_whole = 5;
+   */
+  isWhole: boolean;
+};
+
+/**
+ * Describes the message membrane.inventory.Change.
+ * Use `create(ChangeSchema)` to create a new message.
+ */
+export declare const ChangeSchema: GenMessage<Change>;
+
+/**
+ * @generated from message membrane.inventory.Changed
+ */
+export declare type Changed = Message<"membrane.inventory.Changed"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 2;
+   */
+  to: string;
+
+  /**
+   * @generated from field: repeated string packets = 3;
+   */
+  packets: string[];
+};
+
+/**
+ * Describes the message membrane.inventory.Changed.
+ * Use `create(ChangedSchema)` to create a new message.
+ */
+export declare const ChangedSchema: GenMessage<Changed>;
+
+/**
  * @generated from service membrane.inventory.Inventory
  */
 export declare const Inventory: GenService<{
@@ -229,6 +666,26 @@ export declare const Inventory: GenService<{
     methodKind: "unary";
     input: typeof GetInventoryRequestSchema;
     output: typeof GetInventoryResponseSchema;
+  },
+  /**
+   * Which tenants are apart, of those whose stored flows the caller may see, and of them from all others.
+   *
+   * @generated from rpc membrane.inventory.Inventory.GetProof
+   */
+  getProof: {
+    methodKind: "unary";
+    input: typeof GetProofRequestSchema;
+    output: typeof GetProofResponseSchema;
+  },
+  /**
+   * What would let a connection pass: of two pods, unless the caller sees the flows of all namespaces.
+   *
+   * @generated from rpc membrane.inventory.Inventory.GetRemedy
+   */
+  getRemedy: {
+    methodKind: "unary";
+    input: typeof GetRemedyRequestSchema;
+    output: typeof GetRemedyResponseSchema;
   },
 }>;
 
