@@ -461,6 +461,14 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await page.getByText('shop/front').waitFor();
     await page.getByText('Conflict').waitFor();
     expect((await everything(page)).texts.filter((text) => /bank|club/.test(text))).toEqual([]);
+    await page.keyboard.press('4');
+    await page.getByRole('button', { name: '(all others) to shop: broken' }).click();
+    await page.getByText('this is the worst of them all').waitFor();
+    await page.getByText('the operator is told which row').waitFor();
+    await shot(page, 'cluster-tenants');
+    expect(await nameless(page)).toEqual([]);
+    expect((await everything(page)).texts.filter((text) => /bank|club/.test(text))).toEqual([]);
+    await page.keyboard.press('Escape');
     await page.keyboard.press('1');
     const { texts } = await everything(page);
     expect(texts.filter((text) => /bank|club/.test(text))).toEqual([]);
@@ -476,11 +484,17 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     });
     await page.reload();
     await expect.poll(async () => (await rows(page)).length, { timeout: WAIT_MS }).toBe(2);
+    // Neither a card that is open nor what was proved stays.
+    await page.locator('.rows .row').first().click();
+    await page.getByRole('complementary', { name: 'Flow' }).waitFor();
     cluster.rights.clear();
     await cluster.clock.advance(2_500);
     await page.getByRole('alert').getByText('these flows are not for who asks').waitFor();
     expect(await rows(page)).toEqual([]);
     expect((await everything(page)).texts.filter((text) => text.includes('pod-of-'))).toEqual([]);
+    await page.keyboard.press('4');
+    expect(await page.locator('.matrix').count()).toBe(0);
+    await page.keyboard.press('1');
     cluster.grant('shopkeeper list flows shop', 'shopkeeper watch flows shop');
     await cluster.clock.advance(20_000);
     await expect.poll(async () => (await rows(page)).length, { timeout: WAIT_MS }).toBe(2);

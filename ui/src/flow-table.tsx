@@ -4,7 +4,7 @@ import { address } from './address.ts';
 import { Name, plain } from './name.tsx';
 import { select, selected } from './selection.ts';
 import { clock, decidedBy, endName, number, portOf } from './words.ts';
-import { isLoading, past, rows } from './world.ts';
+import { hello, isLoading, past, rows } from './world.ts';
 
 const ROW_PX = 30;
 const PHONE_ROW_PX = 54;
@@ -29,9 +29,14 @@ export function FlowTable() {
   const { query, mutes, until } = address.value;
   // Another question has other answers.
   useEffect(() => setHeld(undefined), [query, mutes.join('\n'), until]);
+  // What was shown is not for who looks any more.
+  const isForgotten = hello.value === undefined;
+  useEffect(() => {
+    if (isForgotten) setHeld(undefined);
+  }, [isForgotten]);
 
   const all = rows.value;
-  const shown = held ?? all;
+  const shown = isForgotten ? all : (held ?? all);
   const newest = held?.[0]?.id ?? -1;
   const waiting = held === undefined ? 0 : all.findIndex(({ id }) => id <= newest);
   const rowPx = width < 640 ? PHONE_ROW_PX : ROW_PX;

@@ -7,7 +7,7 @@ import type { IdentityId, PolicyEntry } from '../../model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS } from '../../net/index.ts';
 import { judge, partyOf, readPolicy } from '../../policy/index.ts';
 import { readPolicyObjects } from './proposal.ts';
-import { type Considered, consider, type WhyContext } from './why.ts';
+import { type Considered, consider, type WhyContext, why } from './why.ts';
 
 const PORTS = [1, 2, 79, 80, 81, 82, 443, 444, 8080, 32767, 32768, 65534, 65535];
 const PROTOCOLS = { TCP: 6, UDP: 17, SCTP: 132, ICMP: 1 } as const;
@@ -118,6 +118,10 @@ describe('why', () => {
               text.endsWith(` ${flow.to.addr} ${point.protocol}/${point.port} opens`),
           );
           expect(told).toEqual(new Set(Array.from(all).filter((text) => !asked.includes(text))));
+          if (suggested > 5) continue;
+          // Of whom nothing may be told neither names are told, nor how many they are.
+          const untold = await why(request, context, () => () => undefined);
+          expect(untold.change).toMatchObject({ opens: [], closes: [], more: 0 });
         }
         await plane.close();
       }),
