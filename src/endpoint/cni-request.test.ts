@@ -59,6 +59,25 @@ describe('parseCniRequest', () => {
     expect(parse({ CNI_COMMAND: 'GC' }, config)).toMatchObject({ valid: [{ containerId: 'a', ifname: 'eth0' }] });
   });
 
+  it.each([
+    [{ 'cni.dev/attachments': [{ containerID: 'a', ifname: 'eth0' }] }, ['a']],
+    [{ 'cni.dev/attachments': null }, []],
+    [{ 'cni.dev/valid-attachments': null, 'cni.dev/attachments': [{ containerID: 'a', ifname: 'eth0' }] }, []],
+    [
+      { 'cni.dev/valid-attachments': [{ containerID: 'b', ifname: 'eth0', more: null }], 'cni.dev/attachments': null },
+      ['b'],
+    ],
+  ])('reads the list of a GC by its old name too, and the right one first: %j', (lists, valid) => {
+    const request = parse({ CNI_COMMAND: 'GC' }, { ...goodConfig, ...lists });
+    expect(request).toMatchObject({ valid: valid.map((containerId) => ({ containerId })) });
+    expect(request.command === 'GC' && request.valid.length).toBe(valid.length);
+  });
+
+  it('takes an empty uid for none', () => {
+    const args = 'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=x;K8S_POD_INFRA_CONTAINER_ID=;K8S_POD_UID=';
+    expect(parse({ CNI_ARGS: args })).toMatchObject({ pod: { namespace: 'shop', name: 'x', uid: undefined } });
+  });
+
   it('takes the null that Go writes for what is empty or absent', () => {
     const nulls = {
       ...goodConfig,

@@ -48,18 +48,22 @@ const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((v
 
 const attachmentSchema = z.object({ containerID: z.string().regex(NAME), ifname: z.string().min(1).max(15) });
 
+/** Absent is an error of the runtime's, null is Go's empty list. */
+const attachmentsSchema = z
+  .array(attachmentSchema)
+  .nullable()
+  .transform((value) => value ?? [])
+  .optional();
+
 const configSchema = z.object({
   cniVersion: z.string(),
   name: z.string().regex(NAME),
   type: absent(z.string()),
   runtimeConfig: absent(z.object({ ips: absent(z.array(z.string()).max(16)) })),
   prevResult: absent(z.object({ ips: absent(z.array(z.object({ address: z.string() }))) })),
-  /** Absent is an error of the runtime's, null is Go's empty list. */
-  'cni.dev/valid-attachments': z
-    .array(attachmentSchema)
-    .nullable()
-    .transform((value) => value ?? [])
-    .optional(),
+  'cni.dev/valid-attachments': attachmentsSchema,
+  /** What libcni 1.2.0 calls them (containernetworking/cni#1101); later ones say both. */
+  'cni.dev/attachments': attachmentsSchema,
 });
 
 function quoted(text: string): string {
@@ -120,7 +124,8 @@ function readPod(frame: CniFrame): PodRef {
   return {
     namespace: field('K8S_POD_NAMESPACE', DNS_LABEL, 63),
     name: field('K8S_POD_NAME', DNS_SUBDOMAIN, 253),
-    uid: args.has('K8S_POD_UID') ? field('K8S_POD_UID', UID, 128) : undefined,
+    // A client of the CRI that has made up a pod may know of none, and then says so with an empty one.
+    uid: (args.get('K8S_POD_UID') ?? '') === '' ? undefined : field('K8S_POD_UID', UID, 128),
   };
 }
 
@@ -149,6 +154,7 @@ function readConfig(stdin: string): NetworkConfig {
     throw endpointErrors.make('E_CNI_CONFIG', { detail });
   }
   const { cniVersion, name, runtimeConfig, prevResult } = parsed.data;
+  const attachments = parsed.data['cni.dev/valid-attachments'] ?? parsed.data['cni.dev/attachments'];
   if (!isCniVersion(cniVersion)) {
     throw endpointErrors.make('E_CNI_VERSION', {
       detail: `${quoted(cniVersion)}, supported: ${CNI_VERSIONS.join(', ')}`,
@@ -159,7 +165,7 @@ function readConfig(stdin: string): NetworkConfig {
     name,
     requestedIps: (runtimeConfig?.ips ?? []).map(readRequestedIp),
     prevIps: prevResult?.ips?.map((ip) => ip.address.split('/')[0] ?? ''),
-    validAttachments: parsed.data['cni.dev/valid-attachments']?.map((a) => ({
+    validAttachments: attachments?.map((a) => ({
       containerId: a.containerID,
       ifname: a.ifname,
     })),
