@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type JsonObject, type KubeObject, listAt, numberAt, stringAt, timestamp } from '../../apiserver/index.ts';
 import { isActive } from '../kit/pods.ts';
 import { NAMESPACE, TestCluster } from '../testkit.ts';
+import { INDEX } from './indexes.ts';
 
 const template = (restartPolicy = 'Never'): JsonObject => ({
   spec: { restartPolicy, containers: [{ name: 'c', image: 'i' }] },
@@ -163,9 +164,49 @@ describe('a job', () => {
     expect(cluster.list('pods')).toHaveLength(1);
   });
 
+  test('that is indexed does each part of the work once, and tells its pods which', async () => {
+    await using cluster = await started({ completionMode: 'Indexed', completions: 4, parallelism: 2 });
+    const running = () => cluster.list('pods').filter(isActive);
+    const indexes = () => running().map(({ metadata }) => metadata.annotations?.[INDEX]);
+    expect(indexes().toSorted()).toEqual(['0', '1']);
+    const fieldRef = { apiVersion: 'v1', fieldPath: `metadata.annotations['${INDEX}']` };
+    expect(running().find(({ metadata }) => metadata.annotations?.[INDEX] === '1')).toMatchObject({
+      metadata: { name: expect.stringMatching(/^work-1-[a-z0-9]{5}$/), labels: { [INDEX]: '1' } },
+      spec: {
+        hostname: 'work-1',
+        containers: [{ env: [{ name: 'JOB_COMPLETION_INDEX', valueFrom: { fieldRef } }] }],
+      },
+    });
+    const done = async (index: string, phase: 'Succeeded' | 'Failed') => {
+      const pod = running().find(({ metadata }) => metadata.annotations?.[INDEX] === index);
+      const finishedAt = timestamp(cluster.clock.now());
+      cluster.setPod(pod?.metadata.name ?? '', phase, {
+        containerStatuses: [{ name: 'c', restartCount: 0, state: { terminated: { exitCode: 0, finishedAt } } }],
+      });
+      await cluster.settle();
+    };
+    await done('1', 'Succeeded');
+    expect(indexes().toSorted()).toEqual(['0', '2']);
+    // The work of one that fails is done again, by another.
+    await done('0', 'Failed');
+    await cluster.advance(10);
+    expect(indexes().toSorted()).toEqual(['0', '2']);
+    await done('2', 'Succeeded');
+    expect(job(cluster)['status']).toMatchObject({ succeeded: 2, failed: 1, completedIndexes: '1,2' });
+    await done('3', 'Succeeded');
+    expect(job(cluster)['status']).toMatchObject({ succeeded: 3, completedIndexes: '1-3' });
+    await done('0', 'Succeeded');
+    expect(job(cluster)['status']).toMatchObject({ succeeded: 4, completedIndexes: '0-3' });
+    expect(conditions(cluster)).toEqual(['SuccessCriteriaMet=True', 'Complete=True']);
+  });
+
   test.each<[JsonObject, string]>([
     [{ template: template('Always') }, 'restartPolicy: Required value: valid values: "OnFailure", "Never"'],
-    [{ completionMode: 'Indexed' }, 'spec.completionMode: Unsupported value: "Indexed"'],
+    [{ completionMode: 'Sorted' }, 'spec.completionMode: Unsupported value: "Sorted"'],
+    [
+      { completionMode: 'Indexed', parallelism: 2 },
+      'spec.completions: Required value: when completion mode is Indexed',
+    ],
     [{ parallelism: -1 }, 'spec.parallelism: Invalid value: -1: must be greater than or equal to 0'],
     [{ podFailurePolicy: { rules: [] } }, 'spec.podFailurePolicy: Forbidden: not supported by the Membrane sandbox'],
   ])('is refused with %j', async (spec, message) => {

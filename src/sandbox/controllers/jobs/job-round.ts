@@ -17,6 +17,7 @@ import { isActive, isFinished, isReady } from '../kit/pods.ts';
 import { writeStatus } from '../kit/status.ts';
 import { podsToDelete } from '../replica-sets/pods-to-delete.ts';
 import { hasFailed, hasSucceeded, restartsSoFar, retryIn } from './attempts.ts';
+import { formatIndexes, freeIndexes, indexOf, parseIndexes, setIndex } from './indexes.ts';
 
 /** A pod that has it was not counted yet; it stays until it was. */
 export const TRACKING = 'batch.kubernetes.io/job-tracking';
@@ -87,6 +88,14 @@ export class JobRound {
     return numberAt(this.#job, 'spec', key);
   }
 
+  get #isIndexed(): boolean {
+    return stringAt(this.#job, 'spec', 'completionMode') === 'Indexed';
+  }
+
+  get #completed(): Set<number> {
+    return parseIndexes(stringAt(this.#status, 'completedIndexes') ?? '');
+  }
+
   #counted(key: 'succeeded' | 'failed'): number {
     return numberAt(this.#status, key) ?? 0;
   }
@@ -106,7 +115,13 @@ export class JobRound {
       .filter(({ metadata }) => metadata.finalizers?.includes(TRACKING) === true)
       .filter((pod) => hasSucceeded(pod) || hasFailed(pod));
     if (ended.length === 0) return;
-    this.#status['succeeded'] = this.#counted('succeeded') + ended.filter(hasSucceeded).length;
+    const succeeded = ended.filter(hasSucceeded);
+    if (this.#isIndexed) {
+      const done = new Set([...this.#completed, ...succeeded.flatMap((pod) => indexOf(pod) ?? [])]);
+      if (done.size > 0) this.#status['completedIndexes'] = formatIndexes(done);
+      // Two that have done the same work count as one.
+      this.#status['succeeded'] = done.size;
+    } else this.#status['succeeded'] = this.#counted('succeeded') + succeeded.length;
     this.#status['failed'] = this.#counted('failed') + ended.filter((pod) => !hasSucceeded(pod)).length;
     this.#write();
     for (const pod of ended) this.#release(pod);
@@ -193,7 +208,7 @@ export class JobRound {
     const leaving = replacesEnded ? pods.filter((pod) => !isActive(pod) && !isFinished(pod)).length : 0;
     const missing = wanted - active.length - leaving;
     const delay = retryIn(pods, this.#now);
-    if (missing > 0 && delay <= 0) for (let made = 0; made < missing; made += 1) this.#createPod();
+    if (missing > 0 && delay <= 0) this.#createPods(active, missing);
     const waits = [this.#deadlineIn, missing > 0 && delay > 0 ? delay : undefined].filter((ms) => ms !== undefined);
     return waits.length === 0 ? undefined : Math.min(...waits);
   }
@@ -206,10 +221,18 @@ export class JobRound {
     return this.#counted('succeeded') > 0 ? Math.min(active, parallelism) : parallelism;
   }
 
-  #createPod(): void {
+  #createPods(active: readonly KubeObject[], count: number): void {
+    if (this.#isIndexed) {
+      const taken = new Set([...this.#completed, ...active.flatMap((pod) => indexOf(pod) ?? [])]);
+      for (const index of freeIndexes(this.#spec('completions') ?? 0, taken, count)) this.#createPod(index);
+    } else for (let made = 0; made < count; made += 1) this.#createPod();
+  }
+
+  #createPod(index?: number): void {
     const change = (pod: JsonObject): void => {
       const metadata = objectAt(pod, 'metadata');
       if (metadata !== undefined) metadata['finalizers'] = [TRACKING];
+      if (index !== undefined) setIndex(pod, this.#job.metadata.name, index);
     };
     this.#options.pods.create(this.#job, objectAt(this.#job, 'spec', 'template'), { change });
   }

@@ -1,4 +1,5 @@
 import {
+  dnsLabelFaults,
   dnsSubdomainFaults,
   type FieldError,
   forbiddenField,
@@ -54,6 +55,7 @@ function setJobDefaults(object: KubeObject): void {
 
 const COUNTS = ['parallelism', 'completions', 'backoffLimit', 'activeDeadlineSeconds', 'ttlSecondsAfterFinished'];
 const UNSUPPORTED = ['podFailurePolicy', 'successPolicy', 'backoffLimitPerIndex', 'maxFailedIndexes', 'managedBy'];
+const MODES = ['Indexed', 'NonIndexed'];
 const POLICIES = ['OnFailure', 'Never'];
 
 function validateJob(object: KubeObject): FieldError[] {
@@ -68,6 +70,7 @@ function validateJob(object: KubeObject): FieldError[] {
     }),
     ...(policy === 'Always' ? [required(field, 'valid values: "OnFailure", "Never"')] : []),
     ...validateUnsupported(spec),
+    ...validateIndexed(object),
   ];
   if (spec?.['selector'] === undefined) errors.push(required('spec.selector'));
   else if (errors.length === 0 && spec !== undefined) {
@@ -77,12 +80,21 @@ function validateJob(object: KubeObject): FieldError[] {
   return errors;
 }
 
+/** The last of its pods has the longest host name, which must be a label. */
+function validateIndexed(object: KubeObject): FieldError[] {
+  if (stringAt(object, 'spec', 'completionMode') !== 'Indexed') return [];
+  const completions = numberAt(object, 'spec', 'completions');
+  if (completions === undefined) return [required('spec.completions', 'when completion mode is Indexed')];
+  const last = `${object.metadata.name}-${Math.max(completions, 1) - 1}`;
+  return dnsLabelFaults(last).map((fault) => invalid('metadata.name', last, fault));
+}
+
 function validateUnsupported(spec: Json | undefined): FieldError[] {
   const mode = stringAt(spec, 'completionMode') ?? '';
   const errors = UNSUPPORTED.filter((key) => at(spec, key) !== undefined).map((key) =>
     forbiddenField(`spec.${key}`, 'not supported by the Membrane sandbox'),
   );
-  if (mode !== 'NonIndexed') errors.push(notSupported('spec.completionMode', mode, ['NonIndexed']));
+  if (!MODES.includes(mode)) errors.push(notSupported('spec.completionMode', mode, MODES));
   const replacement = stringAt(spec, 'podReplacementPolicy') ?? '';
   const policies = ['Failed', 'TerminatingOrFailed'];
   if (!policies.includes(replacement)) errors.push(notSupported('spec.podReplacementPolicy', replacement, policies));
