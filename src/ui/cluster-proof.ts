@@ -8,7 +8,7 @@ import type { RemedyRequest } from './remedy.ts';
 
 const MOST_REACHED = 100;
 
-const standingSchema = z.enum(['isolated', 'shared', 'together', 'empty', 'broken']);
+const standingSchema = z.enum(['isolated', 'shared', 'together', 'empty', 'broken', 'untold']);
 const verdictSchema = z.enum(['allowed', 'denied']);
 
 /**

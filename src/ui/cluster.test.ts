@@ -245,10 +245,10 @@ describe("a cluster's page", () => {
       tenants: ['*', 'shop', 'system'],
       cells: [
         { from: '*', to: 'shop', standing: 'broken', shares: 0 },
-        { from: '*', to: 'system', standing: 'isolated', shares: 0 },
+        { from: '*', to: 'system', standing: 'untold', shares: 0 },
         { from: 'shop', to: '*', standing: 'shared', shares: 0 },
         { from: 'shop', to: 'system', standing: 'isolated', shares: 0 },
-        { from: 'system', to: '*', standing: 'isolated', shares: 0 },
+        { from: 'system', to: '*', standing: 'untold', shares: 0 },
         { from: 'system', to: 'shop', standing: 'isolated', shares: 0 },
       ],
       alarms: [

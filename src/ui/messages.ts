@@ -98,7 +98,7 @@ export type Counted = {
 export type MatrixCell = {
   readonly from: string;
   readonly to: string;
-  readonly standing: 'isolated' | 'shared' | 'together' | 'empty' | 'broken';
+  readonly standing: 'isolated' | 'shared' | 'together' | 'empty' | 'broken' | 'untold';
   readonly shares: number;
   /** Of what is shared. */
   readonly example?: {

@@ -15,7 +15,7 @@ export type ToldProof = {
 };
 
 /** From the best that can be said of two tenants to the worst. */
-const STANDINGS: readonly MatrixCell['standing'][] = ['empty', 'isolated', 'shared', 'together', 'broken'];
+const STANDINGS: readonly MatrixCell['standing'][] = ['untold', 'empty', 'isolated', 'shared', 'together', 'broken'];
 
 /** Of two tenants the worst that any node says. */
 export function matrixOf(told: readonly ToldProof[]): MatrixView {

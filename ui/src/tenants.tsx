@@ -12,6 +12,7 @@ const MEANINGS = {
   together: 'no floor lies between them: policies decide',
   empty: 'one of them has no pods',
   broken: 'the kernel lets pass what is not meant to',
+  untold: 'how others stand to each other is not yours to see',
 } as const;
 const WORDS = {
   isolated: 'apart',
@@ -19,6 +20,7 @@ const WORDS = {
   together: 'policies',
   empty: 'no pods',
   broken: 'BROKEN',
+  untold: '–',
 } as const;
 const AGAIN_MS = 30_000;
 /** Who has rights may lose them, and what is proved is kept by nodes. */

@@ -57,11 +57,13 @@ function ownProof(view: VerifyView, own: ReadonlySet<string>): ProofMessage {
   }
   const differences = ownDifferences(view, own);
   const told = [...cells.values()];
+  // How others stand to each other is nothing that he is told: not that they are apart either.
+  const untold = own.has(SYSTEM) ? [] : [untoldPair(SYSTEM, OTHERS), untoldPair(OTHERS, SYSTEM)];
   return {
     isWhole: false,
     good: differences.length === 0 && told.every(({ standing }) => standing !== 'broken'),
     tenants: [...own, ...(own.has(SYSTEM) ? [] : [SYSTEM]), OTHERS].toSorted(),
-    pairs: told.filter(({ standing }) => standing !== 'isolated').map(pairMessage),
+    pairs: [...told.filter(({ standing }) => standing !== 'isolated').map(pairMessage), ...untold],
     differences,
   };
 }
@@ -87,6 +89,8 @@ function ownDifference(difference: Difference, own: ReadonlySet<string>): Told |
   // Rows name the other end by its number, and the packet by its address.
   return { ...ANYBODYS, effect, from: isFrom === true ? from : OTHERS, to: isTo === true ? to : OTHERS, packets };
 }
+
+const untoldPair = (from: string, to: string) => ({ from, to, standing: 'untold', shares: 0 });
 
 const worse = (a: Pair['standing'], b: Pair['standing']): boolean => STANDINGS.indexOf(a) > STANDINGS.indexOf(b);
 

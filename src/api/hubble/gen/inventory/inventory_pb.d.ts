@@ -359,6 +359,8 @@ export declare type TenantPair = Message<"membrane.inventory.TenantPair"> & {
   to: string;
 
   /**
+   * As `membrane verify` has it; `untold`: neither is the caller's.
+   *
    * @generated from field: string standing = 3;
    */
   standing: string;
