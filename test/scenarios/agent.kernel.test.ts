@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { Code, createClient } from '@connectrpc/connect';
@@ -92,9 +92,15 @@ describe('an agent on a node', () => {
   let frontend: LabPod;
   let other: LabPod;
 
+  /** A disk of its own, so small that it can be filled. */
+  const exports = () => `${lab.dir}/exports`;
+
   beforeAll(async () => {
     await lab.up();
-    await lab.startAgent();
+    mkdirSync(exports());
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0700', 'exports', exports()]);
+    const flowExport = { file: `${exports()}/flows.jsonl`, allow: [{ verdict: ['DROPPED'] }] };
+    await lab.startAgent({ flowExport });
     await lab.apply(POLICIES, onlyFrontend);
     backend = await lab.addPod('backend', { app: 'backend' });
     frontend = await lab.addPod('frontend', { app: 'frontend' });
@@ -102,6 +108,7 @@ describe('an agent on a node', () => {
     await eventually('all are served', async () => (await lab.admin().status()).counts.endpointsReady === 3);
   });
   afterAll(async () => {
+    execFileSync('umount', ['-l', exports()]);
     await lab.down();
   });
 
@@ -159,6 +166,44 @@ describe('an agent on a node', () => {
     });
     await expect.poll(async () => await lab.metric('membrane_endpoints{state="ready"}')).toBe(3);
     await expect.poll(async () => (await admin.status()).checks.filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  it('writes flows to a file, counts those for which the disk has no room, and goes on when it has', async () => {
+    const written = () => lab.metric('membrane_flow_exported_total');
+    const told = () =>
+      readFileSync(`${exports()}/flows.jsonl`, 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as { flow?: { verdict: string; source?: { pod_name?: string } } });
+    const ofOther = () => told().filter(({ flow }) => flow?.source?.pod_name === 'other').length;
+    const drop = async () => expect(await lab.ping(other, backend.ip)).toBe(false);
+    await drop();
+    await eventually('they are written', async () => ofOther() > 0);
+    const problems = async () =>
+      (await lab.admin().status()).checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
+    const filler = `${exports()}/filler`;
+    // Of what is left nothing stays, however little.
+    expect(() => writeFileSync(filler, Buffer.alloc(256 * 1024))).toThrow('ENOSPC');
+    await eventually('it says so', async () => {
+      await drop();
+      return (await problems()).join().includes('ENOSPC');
+    });
+    await expect
+      .poll(async () => await lab.metric('membrane_flow_export_lost_total{reason="file"}'))
+      .toBeGreaterThan(0);
+    const before = await written();
+    rmSync(filler);
+    await eventually('it goes on', async () => {
+      await drop();
+      return (await written()) > before && (await problems()).length === 0;
+    });
+    expect(new Set(told().map(({ flow }) => flow?.verdict ?? 'DROPPED'))).toEqual(new Set(['DROPPED']));
+    await expect
+      .poll(async () => {
+        const lines = told().filter(({ flow }) => flow !== undefined).length;
+        return lines - (await written());
+      })
+      .toBe(0);
   });
 
   it('tells of the kernel what bpftool does, each object once, and nothing that is not there', async () => {
