@@ -17,10 +17,11 @@ import { RangeFollower } from './range-follower.ts';
 import { RangeOwners } from './range-owners.ts';
 import { RangeProblems } from './range-problems.ts';
 import { RefusedPods } from './refused-pods.ts';
+import { TurnedIdentities } from './turned-identities.ts';
 
 export type ClusterOptions = {
   readonly intent: Intent;
-  readonly allocator: Pick<ClusterNumbers, 'follow' | 'acquire' | 'release' | 'get' | 'known'>;
+  readonly allocator: Pick<ClusterNumbers, 'follow' | 'takeTurned' | 'acquire' | 'release' | 'get' | 'known'>;
   readonly repository: PolicyRepository;
   readonly problems: ObjectProblems;
   /** Of this node. */
@@ -48,6 +49,7 @@ export class Cluster {
   readonly rangeProblems: RangeProblems;
   readonly ownNode: OwnNode;
   readonly #repository: PolicyRepository;
+  readonly #turned: TurnedIdentities;
   readonly #refused: RefusedPods;
   readonly #peers: PeerFollower;
   readonly #apiServers: ApiServers;
@@ -58,6 +60,7 @@ export class Cluster {
     this.intent = intent;
     this.#repository = repository;
     this.identities = new PodIdentities({ intent, allocator, cluster: clusterName, rules: labelRules });
+    this.#turned = new TurnedIdentities({ numbers: allocator, problems });
     const { cidrSelects, maxAddresses } = options;
     this.book = new AddressBook({ cidrs: repository.cidrs, cidrSelects, maxAddresses });
     this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });
@@ -76,6 +79,7 @@ export class Cluster {
   /** Follows the intent; `now` in ms. Policies are followed before: what they select by is part of identities. */
   follow(now: number): void {
     this.identities.follow(this.#repository.selectedLabelKeys());
+    this.#turned.follow();
     this.#refused.follow();
     this.#peers.follow();
     this.elsewhere.follow();

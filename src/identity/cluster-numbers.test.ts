@@ -274,6 +274,8 @@ describe('an object that somebody deleted, replaced or edited', () => {
       put(id, workload('thief'));
       watch();
       expect([...numbers.follow()]).toEqual([id]);
+      expect(numbers.takeTurned()).toEqual([{ object: objects.get(id), was: workload('web') }]);
+      expect(numbers.takeTurned(), 'told of once').toEqual([]);
       expect(() => numbers.acquire(workload('web'))).toThrow();
       numbers.release(id);
       expect(numbers.expire().map((each) => each.id)).toEqual([id]);

@@ -42,6 +42,9 @@ type Held = {
 /** The latest mark that was looked at, and how many placements had begun by then: these may not have seen it. */
 type Marks = { readonly version: number; readonly begun: number };
 
+/** Whom a number stood for on this node, and its object as it is now. */
+export type Turned = { readonly object: IdentityObject; readonly was: Workload };
+
 /**
  * The cluster's numbers, as this node knows them: `objects` says who each stands for, and follows the API. What it says
  * needs no request; for a workload that it does not know, `placements` asks. What stands there is one moment of the
@@ -77,6 +80,7 @@ export class ClusterNumbers implements SavedNumbers {
   /** Mean nobody any more, but the kernel may not have heard of it. */
   readonly #leaving = new Map<IdentityId, Held>();
   #lost = new Set<IdentityId>();
+  #turned: Turned[] = [];
   #changes = new Map<IdentityId, IdentityRecord | undefined>();
   #marks: Marks = { version: 0, begun: 0 };
   #heard = 0;
@@ -121,6 +125,13 @@ export class ClusterNumbers implements SavedNumbers {
     const lost = this.#lost;
     this.#lost = new Set();
     return lost;
+  }
+
+  /** Objects of numbers in use that somebody made say another workload since this was asked last; nothing of ours does. */
+  takeTurned(): readonly Turned[] {
+    const turned = this.#turned;
+    this.#turned = [];
+    return turned;
   }
 
   /**
@@ -237,7 +248,10 @@ export class ClusterNumbers implements SavedNumbers {
     } else if (known.isNew && known.users > 0) {
       // Of before it was placed, or of after it was lost.
       this.#doubted.add(known);
-    } else this.#forget(known);
+    } else {
+      if (known.users > 0) this.#turned.push({ object, was: known.identity.workload });
+      this.#forget(known);
+    }
   }
 
   /** A number was asked for, and this is it. What cannot be taken in at once is asked for again by who waits. */
