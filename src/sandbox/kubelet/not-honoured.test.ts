@@ -16,6 +16,25 @@ it.each<[Record<string, Json>, string[]]>([
     { securityContext: { sysctls: [{ name: 'a', value: 'b' }], fsGroup: 1 }, shareProcessNamespace: true },
     ['shareProcessNamespace', 'securityContext.sysctls'],
   ],
+  [
+    {
+      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname' }],
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] },
+          preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }],
+        },
+        podAffinity: {},
+        podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }] },
+      },
+    },
+    [
+      'topologySpreadConstraints',
+      'affinity.podAntiAffinity',
+      'affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution',
+    ],
+  ],
+  [{ topologySpreadConstraints: [], affinity: {} }, []],
   [{ initContainers: [{ name: 'i', resources: { limits: { cpu: '1' } } }] }, ['initContainers{i}.resources.limits']],
   [{ containers: [{ name: 'c', resources: { requests: { cpu: '1' }, limits: {} } }] }, []],
   [

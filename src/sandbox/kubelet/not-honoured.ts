@@ -11,7 +11,14 @@ const OF_PODS: Readonly<Record<string, readonly Json[]>> = {
   runtimeClassName: [''],
   overhead: [],
   resourceClaims: [],
+  topologySpreadConstraints: [],
 };
+/** What else the scheduler does not ask. */
+const OF_AFFINITY: readonly (readonly string[])[] = [
+  ['podAffinity'],
+  ['podAntiAffinity'],
+  ['nodeAffinity', 'preferredDuringSchedulingIgnoredDuringExecution'],
+];
 const OF_POD_CONTEXTS = ['seLinuxOptions', 'seccompProfile', 'appArmorProfile', 'windowsOptions', 'sysctls'];
 const OF_CONTEXTS = ['seLinuxOptions', 'seccompProfile', 'appArmorProfile', 'windowsOptions', 'procMount'];
 
@@ -44,6 +51,7 @@ function containerAsks(container: Json): string[] {
 export function notHonoured(pod: KubeObject): string[] {
   const spec = objectAt(pod, 'spec');
   const own = Object.entries(OF_PODS).flatMap(([key, nothing]) => (isAsked(at(spec, key), nothing) ? [key] : []));
+  const affinity = OF_AFFINITY.filter((path) => isAsked(at(spec, 'affinity', ...path)));
   const context = contextAsks(objectAt(spec, 'securityContext'), OF_POD_CONTEXTS).map(
     (key) => `securityContext.${key}`,
   );
@@ -52,5 +60,5 @@ export function notHonoured(pod: KubeObject): string[] {
       containerAsks(container).map((path) => `${list}{${stringAt(container, 'name') ?? ''}}.${path}`),
     ),
   );
-  return [...own, ...context, ...containers];
+  return [...own, ...affinity.map((path) => ['affinity', ...path].join('.')), ...context, ...containers];
 }
