@@ -70,8 +70,9 @@ export default defineConfig(async () => {
             ...(noViews === undefined ? { pool: viewPool } : { pool: 'forks', fileParallelism: false }),
             // After the others: load from elsewhere is no part of what these tests prove.
             sequence: { groupOrder: 1 },
-            testTimeout: 300_000,
-            hookTimeout: 300_000,
+            // One that is given up goes on beside those after it, in the same maps, and they fail with it.
+            testTimeout: 600_000,
+            hookTimeout: 600_000,
           },
         },
       ],
