@@ -35,8 +35,8 @@ ${table(['metric', 'kind', 'labels', 'what it is'], rows)}
 ## Labels that others make up
 
 Names of namespaces and policies are made up by tenants. Of each of both \`metrics.names\` have series of their own at a time
-(256 a node); what the others of a tenant do is counted in a series with \`_other\` for their names. Nothing is counted twice, and nothing
-is left out: sums over all series are exact. Where there are more names than that, tenants have equal shares, and so have
+(256 a node); what the others of a tenant do is counted in a series with \`_other\` for their names. Nothing is counted twice, and
+what is counted is in one of them: sums over all series are exact. Where there are more names than that, tenants have equal shares, and so have
 namespaces in the policies of their tenant: who has most loses its newest series, and nobody who has less than a share loses any
 to another. Values of \`reason\`, \`direction\`, \`verdict\`, \`command\` and \`map\` are those that the program knows.
 
@@ -45,6 +45,7 @@ to another. Values of \`reason\`, \`direction\`, \`verdict\`, \`command\` and \`
 - Series of what is gone (the last pod of a namespace here, a policy) are shown for five minutes after their last values were, and then go. Who comes
   under the same name later begins at zero.
 - Those by namespace and policy are counted since the agent started, and begin at zero with it: ask for \`rate\` or \`increase\`.
+  Drops while no agent ran, and verdicts of connections that were not told (\`membrane_flow_lost_total\`), are not in them.
   \`membrane_datapath_packets_total\` goes on from one agent to the next.
 - Each agent tells of its own node: sum them up.
 `;
