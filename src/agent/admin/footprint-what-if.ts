@@ -59,8 +59,8 @@ function withFeatures(base: Config, enabled: (feature: Switch) => boolean): Conf
 
 /**
  * Loads copies of the programs, one of each, with everything off, with everything on, and with everything but one
- * feature: what each costs is what the verifier did not have to remove. Some 100 ms, between which others have their
- * turns; nothing stays loaded.
+ * feature: what each costs is what the verifier did not have to remove. Some seconds, between the pieces of which others
+ * have their turns; nothing stays loaded.
  */
 export async function measureWhatIf(
   specs: FootprintSpecs,
