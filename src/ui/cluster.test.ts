@@ -318,6 +318,17 @@ describe("a cluster's page", () => {
       expect((await told(`${WHY}&from=${to}&to=shop/a`, 'token-of-shop')).status, to).toBe(403);
     }
     expect(stage.thoughtAbout.length).toBe(before);
+    stage.grant('shopkeeper list flows bank');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    await stage.clock.advance(20_000);
+    stage.thought = promise;
+    const waiting = told(`${WHY}&from=shop/a&to=bank/b`, 'token-of-shop');
+    await expect.poll(() => stage.thoughtAbout.length).toBe(before + 1);
+    stage.rights.delete('shopkeeper list flows bank');
+    await stage.clock.advance(20_000);
+    stage.thought = undefined;
+    resolve();
+    expect((await waiting).status).toBe(403);
     const elsewhere = await told(`${WHY.replace('node-1', 'node-9')}&from=shop/a&to=shop/b`, 'token-of-shop');
     expect([elsewhere.status, elsewhere.answer]).toMatchObject([503, { error: { code: 'E_HUBBLE_UNSAID' } }]);
   });

@@ -1,15 +1,15 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { AdminServer } from '../api/server.ts';
 import { fakeAdmin } from '../api/testkit.ts';
 import { Lifecycle, silentLogger } from '../base/index.ts';
 import { AgentLinks } from './agent-links.ts';
 import { readConfig } from './config.ts';
 import type { PageMessage } from './messages.ts';
-import type { PageFile } from './page-files.ts';
+import { type PageFile, pageFiles } from './page-files.ts';
 import { PageServer } from './page-server.ts';
 import { PageStage } from './testkit.ts';
 
@@ -161,6 +161,7 @@ describe("the page's server", () => {
     for (const [query, all] of [
       ['', 3_000],
       ['q=verdict:dropped', 3_000],
+      ['mute=&mute=%20', 3_000],
       ['mute=from:a/web', 3_000],
     ] as const) {
       const told = await read(`${url}api/view?until=${Date.now() + 1_000}&window=900&${query}`);
@@ -168,11 +169,11 @@ describe("the page's server", () => {
       const rows = told.flatMap((message) => (message.kind === 'rows' ? message.rows : []));
       const drops = rows.filter(({ flow }) => flow.verdict === 'dropped');
       expect(Object.values(counted ?? {}).reduce((a, b) => a + b, 0)).toBe(all);
-      expect(drops.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(query.startsWith('mute') ? 0 : 1_500);
-      expect(counted?.muted).toBe(query.startsWith('mute') ? 1_500 : 0);
+      expect(drops.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(query.startsWith('mute=from') ? 0 : 1_500);
+      expect(counted?.muted).toBe(query.startsWith('mute=from') ? 1_500 : 0);
       const edges = told.flatMap((message) => (message.kind === 'totals' ? message.edges : []));
       const sum = edges.reduce((total, [, , forwarded, dropped]) => total + forwarded + dropped, 0);
-      expect(sum).toBe(query === '' ? 3_000 : 1_500);
+      expect(sum).toBe(query === '' || query.startsWith('mute=&') ? 3_000 : 1_500);
     }
     const none = await read(`${url}api/view?until=${before - 60_000}&window=10`);
     expect(none.filter(({ kind }) => kind === 'rows')).toEqual([]);
@@ -183,6 +184,10 @@ describe("the page's server", () => {
     for (const host of ['0.0.0.0', '::', '10.0.0.1', '192.168.1.1']) {
       const server = new PageServer({ ...stage.options, host, files: FILES });
       await expect(server.start(new Lifecycle({ log: silentLogger }))).rejects.toMatchObject({ code: 'E_UI_HOST' });
+      // TLS does not say who looks.
+      const tls = { certFile: '/nowhere', keyFile: '/nowhere' };
+      const secure = new PageServer({ ...stage.options, host, tls, files: FILES });
+      await expect(secure.start(new Lifecycle({ log: silentLogger }))).rejects.toMatchObject({ code: 'E_UI_HOST' });
     }
     expect(() => readConfig({ env: {}, flags: { listen: { host: 'localhost' } } })).toThrow(/listen.host/);
     const folder = await mkdtemp(join(tmpdir(), 'membrane-ui-'));
@@ -200,6 +205,17 @@ describe("the page's server", () => {
     expect(links.all).toEqual([]);
     await rm(folder, { recursive: true });
   });
+});
+
+test('of what is built the kinds of files that a page has are served, and nothing without a page', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'membrane-ui-'));
+  await expect(pageFiles(join(folder, 'none'))).rejects.toMatchObject({ code: 'E_UI_NOT_BUILT' });
+  await writeFile(join(folder, 'index.js'), '');
+  await writeFile(join(folder, 'sources.map'), '');
+  await expect(pageFiles(folder)).rejects.toMatchObject({ code: 'E_UI_NOT_BUILT' });
+  await writeFile(join(folder, 'index.html'), '');
+  expect([...(await pageFiles(folder)).keys()].toSorted()).toEqual(['/', '/index.html', '/index.js']);
+  await rm(folder, { recursive: true });
 });
 
 async function read(url: string): Promise<PageMessage[]> {
