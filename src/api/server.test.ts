@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { connect } from 'node:net';
@@ -78,6 +79,35 @@ describe('socket', () => {
     expect(await codeOf(serve())).toBe('E_API_AGENT_RUNNING');
     expect((await client.status()).node).toBe('node-1');
     expect(await readdir(join(folder, 'node-1'))).toEqual(['admin.sock']);
+  });
+
+  test('what takes its time is said to be under way, and for how long is bounded', async () => {
+    const answer = Promise.withResolvers<void>();
+    const admin = fakeAdmin();
+    const status = admin.status;
+    admin.status = async () => {
+      await answer.promise;
+      return await status();
+    };
+    const server = new AdminServer({ admin, socketPath, signsOfLife: { everyMs: 5, mostMs: 15 } });
+    running.push(server);
+    await server.start();
+    const asked = http.get({ socketPath, path: ROUTES.status.path });
+    const told: number[] = [];
+    asked.on('information', ({ statusCode }) => told.push(statusCode));
+    await expect.poll(() => told).toEqual([102, 102, 102]);
+    // As many again would have come of a server that never stops.
+    const later = http.get({ socketPath, path: ROUTES.status.path });
+    const toldLater: number[] = [];
+    later.on('information', ({ statusCode }) => toldLater.push(statusCode));
+    await expect.poll(() => toldLater).toEqual([102, 102, 102]);
+    expect(told).toEqual([102, 102, 102]);
+    const answers = [asked, later].map(async (one) => await once(one, 'response'));
+    answer.resolve();
+    for (const [response] of await Promise.all(answers)) {
+      expect((response as http.IncomingMessage).statusCode).toBe(200);
+      (response as http.IncomingMessage).resume();
+    }
   });
 
   test('connections that say nothing keep nobody out', async () => {

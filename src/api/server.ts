@@ -3,6 +3,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { boundSilent, type Lifecycle, type Logger, type Service, silentLogger } from '../base/index.ts';
 import type { AdminApi } from './admin.ts';
 import { createAdminApp } from './app.ts';
+import { giveSignsOfLife, type SignsOfLife } from './signs-of-life.ts';
 import { listenOnSocket } from './socket.ts';
 
 export {
@@ -33,12 +34,14 @@ export { ndjsonStream } from './ndjson.ts';
 export { packetText } from './packet-text.ts';
 
 const MAX_SILENT = 64;
+const SIGNS_OF_LIFE: SignsOfLife = { everyMs: 2_000, mostMs: 120_000 };
 
 export type AdminServerOptions = {
   readonly admin: AdminApi;
   /** `/run/membrane/<node>/admin.sock` */
   readonly socketPath: string;
   readonly log?: Logger;
+  readonly signsOfLife?: SignsOfLife;
 };
 
 /** The admin API on a unix socket that only its owner (root) opens. */
@@ -54,13 +57,14 @@ export class AdminServer implements Service {
 
   /** E_API_AGENT_RUNNING when a live agent has the socket; E_API_SOCKET when it cannot be made. */
   async start(_lifecycle?: Lifecycle): Promise<void> {
-    const { admin, socketPath, log = silentLogger } = this.#options;
+    const { admin, socketPath, log = silentLogger, signsOfLife = SIGNS_OF_LIFE } = this.#options;
     const app = createAdminApp({ admin, log, signal: this.#stopping.signal });
     const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
     server.headersTimeout = 10_000;
     server.requestTimeout = 30_000;
     server.keepAliveTimeout = 5_000;
     boundSilent(server, MAX_SILENT);
+    giveSignsOfLife(server, signsOfLife);
     this.#release = await listenOnSocket(server, socketPath);
     this.#server = server;
   }

@@ -7,7 +7,7 @@ import type { Problem } from './views/problem.ts';
 
 export type TransportOptions = {
   readonly socketPath: string;
-  /** Until an answer begins, and between two pieces of it; a function is asked before each request. Default 10 s. */
+  /** Without a sign of life, and between two pieces of an answer; a function is asked before each request. Default 10 s. */
   readonly timeoutMs?: number | (() => number);
 };
 
