@@ -460,8 +460,12 @@ describe('output', () => {
             { kind: 'ClusterIP', address: '10.96.0.10', port: 80, protocol: 'TCP', served: true, backends: 1 },
             { kind: 'NodePort', address: '::', port: 30_080, protocol: 'TCP', served: false, backends: 1 },
           ],
-          backends: [place, { ...place, address: '10.244.1.3', state: 'draining' }],
-          backendCount: 3,
+          backends: [
+            place,
+            { ...place, address: '10.244.1.3', state: 'draining' },
+            { ...place, address: '10.244.1.4', state: 'not-ready' },
+          ],
+          backendCount: 4,
           problems: [{ reason: 'ExternalIPRefused', message: 'externalIP 8.8.8.8 is not within serviceAddressRanges' }],
         },
         { ...empty, name: 'alone', frontends: [{ ...frontend, backends: 0 }] },
@@ -481,7 +485,7 @@ describe('output', () => {
     Object.assign(admin.state, { services });
     const { out } = await membrane(['service', 'list']);
     expect(out).toContain('10.96.0.10:80/TCP node:30080/TCP(taken)');
-    expect(out).toContain('10.244.1.2:8080 10.244.1.3:8080(draining) and 1 more');
+    expect(out).toContain('10.244.1.2:8080 10.244.1.3:8080(draining) 10.244.1.4:8080(not ready) and 1 more');
     expect(out).toMatch(/^a\/alone +ClusterIP +no backends +10\.96\.0\.11:81\/TCP +- /m);
     expect(out).toMatch(
       /^a\/half +ClusterIP +applied +10\.96\.0\.11:81\/TCP\(no backends\) 10\.96\.0\.11:53\/TCP +- /m,

@@ -80,8 +80,8 @@ export type Backend = {
   readonly addr: Addr;
   readonly port: number;
   readonly protocol: ServiceProtocol;
-  /** `draining`: on its way out, used because nobody is ready (KEP-1669). */
-  readonly state: 'ready' | 'draining';
+  /** `draining`: on its way out, used while nobody is ready (KEP-1669). `not-ready`: there to stay, and used by nobody new. */
+  readonly state: 'ready' | 'draining' | 'not-ready';
   readonly pod: NamespacedName | '';
   readonly local: boolean;
 };

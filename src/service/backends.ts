@@ -144,6 +144,9 @@ export function hinted(
 
 const NOBODY: readonly Backend[] = [];
 
+const stateOf = ({ ready, terminating }: SliceEndpoint): Backend['state'] =>
+  ready ? 'ready' : terminating ? 'draining' : 'not-ready';
+
 /** In an order that does not depend on the slices', so that equal sets are equal lists. */
 export function backendsOf(candidates: readonly Candidate[], port: ServicePort, nodeName: string): readonly Backend[] {
   if (candidates.length === 0) return NOBODY;
@@ -152,7 +155,7 @@ export function backendsOf(candidates: readonly Candidate[], port: ServicePort, 
       addr,
       port: number,
       protocol: port.protocol,
-      state: endpoint.ready ? 'ready' : 'draining',
+      state: stateOf(endpoint),
       pod: endpoint.pod,
       local: endpoint.nodeName === nodeName,
     }),

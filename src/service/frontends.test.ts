@@ -216,6 +216,17 @@ describe('who serves', () => {
     expect(addrs(first?.draining)).toEqual(draining);
   });
 
+  it('tells who ends from who is not ready', () => {
+    const { first } = judge(service(), [
+      endpoint('10.244.1.2'),
+      endpoint('10.244.1.3', terminating),
+      endpoint('10.244.1.4', { ...terminating, serving: false }),
+      endpoint('10.244.1.5', unready),
+    ]);
+    expect(first?.backends.map(({ state }) => state)).toEqual(['ready']);
+    expect(first?.draining.map(({ state }) => state)).toEqual(['draining', 'draining', 'not-ready']);
+  });
+
   it('datagrams leave who does not serve at once, and who ends when his endpoint goes', () => {
     const ports = [{ name: '', protocol: 'UDP' as const, port: 53, nodePort: 0 }];
     const endpoints = [endpoint('10.244.1.2'), endpoint('10.244.1.3', unready), endpoint('10.244.1.4', terminating)];

@@ -82,7 +82,7 @@ function steeringOf(row: ServiceSpec): string[] {
   ];
 }
 
-type BackendState = 'ready' | 'draining-used' | 'draining';
+type BackendState = Backend['state'] | 'draining-used';
 
 function distinctBackends(frontends: readonly Frontend[]): [Backend, BackendState][] {
   const found = new Map<string, [Backend, BackendState]>();
@@ -95,6 +95,6 @@ function distinctBackends(frontends: readonly Frontend[]): [Backend, BackendStat
       for (const backend of list) add(backend, backend.state === 'ready' ? 'ready' : 'draining-used');
     }
   }
-  for (const { draining } of frontends) for (const backend of draining) add(backend, 'draining');
+  for (const { draining } of frontends) for (const backend of draining) add(backend, backend.state);
   return [...found.values()];
 }

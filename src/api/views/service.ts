@@ -21,13 +21,13 @@ const serviceSchema = z.object({
       backends: count,
     }),
   ),
-  /** The first hundred. `draining-used`: on its way out, used because nobody is ready. */
+  /** The first hundred. `draining-used`: on its way out, used because nobody is ready. `not-ready`: finishes what it has. */
   backends: z.array(
     z.object({
       address: z.string(),
       port: count,
       protocol: z.string(),
-      state: z.enum(['ready', 'draining-used', 'draining']),
+      state: z.enum(['ready', 'draining-used', 'draining', 'not-ready']),
       pod: z.string().optional(),
       local: z.boolean(),
     }),
