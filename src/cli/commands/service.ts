@@ -69,8 +69,6 @@ function frontendTexts(row: ServiceView): string[] {
 const NOTES = { ready: '', draining: '(draining)', 'draining-used': '(draining)', 'not-ready': '(not ready)' };
 
 function backendTexts({ backends, backendCount }: ServiceView): string[] {
-  const shown = backends
-    .slice(0, MAX_SHOWN)
-    .map(({ address, port, state }) => `${address}:${port}${NOTES[state]}`);
+  const shown = backends.slice(0, MAX_SHOWN).map(({ address, port, state }) => `${address}:${port}${NOTES[state]}`);
   return backendCount > shown.length ? [...shown, `and ${backendCount - shown.length} more`] : shown;
 }
