@@ -1,6 +1,6 @@
 import type { VerifyView } from '../api/index.ts';
 import { packetText } from '../api/server.ts';
-import { errorMessage } from '../base/index.ts';
+import { errorMessage, Turns } from '../base/index.ts';
 import type { AgentList } from './agent-links.ts';
 import { uiErrors } from './errors.ts';
 import type { MatrixCell, MatrixView, ReachView } from './messages.ts';
@@ -16,7 +16,7 @@ const MOST_REACHED = 100;
 export class Matrix {
   readonly #agents: AgentList;
   #known: { readonly at: number; readonly view: Promise<MatrixView> } | undefined;
-  #asking = 0;
+  readonly #turns = new Turns({ most: ASKED_AT_ONCE, full: (detail) => uiErrors.make('E_UI_FULL', { detail }) });
 
   constructor(agents: AgentList) {
     this.#agents = agents;
@@ -30,9 +30,7 @@ export class Matrix {
 
   /** What opens from the one tenant to the other, with the packet that was sent to try it. E_UI_FULL. */
   async ask(from: string, to: string): Promise<ReachView> {
-    if (this.#asking >= ASKED_AT_ONCE) throw uiErrors.make('E_UI_FULL', { detail: `${ASKED_AT_ONCE} proofs run` });
-    this.#asking += 1;
-    try {
+    return await this.#turns.take('', async () => {
       const told = await this.#each(
         async ({ client }) => await client.verify({ from: `tenant:${from}`, to: `tenant:${to}` }),
       );
@@ -51,9 +49,7 @@ export class Matrix {
       const silent = told.flatMap(({ node, silent: why }) => (why === undefined ? [] : [`${node}: ${why}`]));
       const listed = reached.slice(0, MOST_REACHED);
       return { from, to, reached: listed, more: more + reached.length - listed.length, pairs, silent };
-    } finally {
-      this.#asking -= 1;
-    }
+    });
   }
 
   async #look(): Promise<MatrixView> {

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { WhyRequest } from '../api/index.ts';
+import { Turns } from '../base/index.ts';
 import type { AgentList } from './agent-links.ts';
 import { uiErrors } from './errors.ts';
 import type { RemedyView } from './messages.ts';
@@ -14,7 +15,7 @@ export type RemedyRequest = WhyRequest & {
 /** What would let a connection pass, as `membrane why` has it. */
 export class Remedy {
   readonly #agents: AgentList;
-  #asking = 0;
+  readonly #turns = new Turns({ most: ASKED_AT_ONCE, full: (detail) => uiErrors.make('E_UI_FULL', { detail }) });
 
   constructor(agents: AgentList) {
     this.#agents = agents;
@@ -24,9 +25,7 @@ export class Remedy {
   async ask({ node, ...request }: RemedyRequest): Promise<RemedyView> {
     const link = this.#agents.all.find((one) => one.node === node);
     if (link === undefined) throw uiErrors.make('E_UI_NODES', { detail: `there is no ${JSON.stringify(node)}` });
-    if (this.#asking >= ASKED_AT_ONCE) throw uiErrors.make('E_UI_FULL', { detail: `${ASKED_AT_ONCE} are asked` });
-    this.#asking += 1;
-    try {
+    return await this.#turns.take('', async () => {
       const { trace, change, noChange } = await link.client.why(request);
       const steps = trace.steps.map(({ direction, verdict, reason }) => ({ direction, verdict, reason }));
       const told = { verdict: trace.verdict, steps, ...(noChange === undefined ? {} : { noChange }) };
@@ -34,8 +33,6 @@ export class Remedy {
       const { policies, opens, closes, more } = change;
       const manifest = policies.map((policy) => `---\n${stringify(policy)}`).join('');
       return { ...told, change: { manifest, opens, closes, more } };
-    } finally {
-      this.#asking -= 1;
-    }
+    });
   }
 }
