@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { type ApiClient, apiClient } from '../../../src/api/index.ts';
 import { SandboxCluster } from '../../../src/sandbox/cluster/cluster.ts';
 import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
-import { buildNetload, NETLOAD } from '../wire/load.ts';
+import { buildNetload, NETLOAD, netload } from '../wire/load.ts';
 
 export const NAMESPACE = 'bench';
 export const NODE = 'node-1';
@@ -92,7 +92,12 @@ export class BenchCluster implements AsyncDisposable {
 
   /** Starts netload inside a namespace. The caller ends it. */
   spawn(netns: string, ...args: readonly string[]): Netload {
-    const [file = '', ...argv] = inNetnsArgv(netns, [NETLOAD, ...args]);
+    return this.spawnOn(undefined, netns, ...args);
+  }
+
+  /** The same, held to one of the machine's processors. */
+  spawnOn(processor: number | undefined, netns: string, ...args: readonly string[]): Netload {
+    const [file = '', ...argv] = inNetnsArgv(netns, netload(args, processor));
     return new Netload(spawn(file, argv, { stdio: ['ignore', 'pipe', 'inherit'] }));
   }
 

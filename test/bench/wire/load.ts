@@ -28,8 +28,17 @@ export type Path = {
   readonly client: string;
   readonly server: string;
   readonly serverAddr: string;
+  /** Both ends are held to this one of the machine's processors; without it they run where the scheduler puts them. */
+  readonly processor?: number;
   close(): Promise<void>;
 };
+
+/** The command that runs netload, held to a processor. */
+export const netload = (args: readonly string[], processor?: number): string[] => [
+  ...(processor === undefined ? [] : ['taskset', '--cpu-list', String(processor)]),
+  NETLOAD,
+  ...args,
+];
 
 /** A path with a server at its end. */
 export class LoadedPath implements AsyncDisposable {
@@ -44,7 +53,10 @@ export class LoadedPath implements AsyncDisposable {
   /** Owns the path from now on. */
   static async on(path: Path): Promise<LoadedPath> {
     buildNetload();
-    const [file = '', ...args] = inNetnsArgv(netnsPath(path.server), [NETLOAD, 'server', path.serverAddr, PORT]);
+    const [file = '', ...args] = inNetnsArgv(
+      netnsPath(path.server),
+      netload(['server', path.serverAddr, PORT], path.processor),
+    );
     const server = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const loaded = new LoadedPath(path, server);
     try {
@@ -58,7 +70,7 @@ export class LoadedPath implements AsyncDisposable {
 
   /** stream: bytes a second; rr: exchanges a second; crr: connections a second. */
   async measure(load: Load, seconds: number): Promise<number> {
-    const argv = [NETLOAD, load, String(seconds), this.#path.serverAddr, PORT];
+    const argv = netload([load, String(seconds), this.#path.serverAddr, PORT], this.#path.processor);
     return Number(await run(inNetnsArgv(netnsPath(this.#path.client), argv), { timeoutMs: (seconds + 10) * 1000 }));
   }
 
