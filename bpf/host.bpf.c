@@ -234,6 +234,13 @@ VERIFIED_ONCE int to_local_pod(struct __sk_buff *skb, struct flow *flow, int *ac
 	return 0;
 }
 
+/* From node to node: no service's, whatever frontends there are, and who sent it, and what is in
+ * it, is from_overlay's to judge. */
+static __always_inline bool is_tunnel(const struct packet *p)
+{
+	return CONFIG(enable_overlay) && is_tunnel_port(p, p->destination_port);
+}
+
 /* At the ingress of a device of the node. */
 SEC("tc")
 int from_netdev(struct __sk_buff *skb)
@@ -242,7 +249,7 @@ int from_netdev(struct __sk_buff *skb)
 	struct packet *p = &flow.packet;
 	struct iphdr ip;
 	__u16 fragment;
-	bool to_all;
+	bool to_all, whole;
 	int reason, nobody, action = TC_ACT_OK;
 
 	flow.hook = HOOK_FROM_NETDEV;
@@ -273,7 +280,11 @@ int from_netdev(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	to_all = skb->pkt_type != PACKET_HOST;
 	fragment = bpf_ntohs(ip.frag_off) & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK);
-	if (CONFIG(enable_services) && !reason && !fragment && !to_all && !parse_l4(skb, p)) {
+	whole = (CONFIG(enable_services) || CONFIG(enable_overlay)) && !reason && !fragment &&
+		!to_all && !parse_l4(skb, p);
+	if (whole && ip.daddr == CONFIG(node_ipv4.v4) && is_tunnel(p))
+		return TC_ACT_OK;
+	if (CONFIG(enable_services) && whole) {
 		reason = hurry_to_service(skb, &flow, &action);
 		if (reason)
 			goto out;
@@ -462,7 +473,8 @@ int to_netdev(struct __sk_buff *skb)
 		reason = parse_l4(skb, p);
 	if (!reason && p->kind == PACKET_ERROR)
 		reason = parse_quoted(skb, p, true);
-	if (reason || service_answer(&flow, &rewrite))
+	if (reason || (is_tunnel(p) && identity_is_node(flow.destination.identity)) ||
+	    service_answer(&flow, &rewrite))
 		return TC_ACT_OK;
 	/* The client may have opened a connection past the service meanwhile. */
 	entry = service_connection(p, p->source_port, &p->destination, p->destination_port);

@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { parseAddr } from '../../src/net/index.ts';
 import { fromPod, fromWorld, tcp, udp } from './frames.ts';
-import { allow, NODE, WORLD } from './lab.ts';
+import { allow, NODE, TUNNEL_PORT, WORLD } from './lab.ts';
+import { OVERLAY } from './overlay-lab.ts';
 import { B, CLIENT, FRONTEND, SERVICE, SPEECH } from './pair.ts';
 import { PROTOCOL_OF, seen, serviceScene } from './service-lab.ts';
 
@@ -64,6 +65,15 @@ describe('a pod’s port at the node’s address, from outside', () => {
     });
     const ports = [PORT - 2, PORT - 1, PORT + 1].map((port) => `${NODE}:${port}`);
     expect(left.toSorted()).toEqual([...ports, 'nat-exhausted'].toSorted());
+  });
+
+  test.each([
+    ['what nodes tunnel to each other is not the pod’s', true, 'pass'],
+    ['which is a port like any other where there is no overlay', false, 'redirect'],
+  ] as const)('%s', async (_, enableOverlay, verdict) => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD, config: { ...OVERLAY, enableOverlay } });
+    it.services.set({ addr: NODE, port: TUNNEL_PORT, protocol: PROTOCOL_OF.UDP, scope: 'outside', backends: [B] });
+    expect(it.pair.arrive(fromWorld(WORLD, NODE, udp(CLIENT, TUNNEL_PORT))).verdict).toBe(verdict);
   });
 
   test('another address and another protocol are nobody’s', async () => {
