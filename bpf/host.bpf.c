@@ -136,7 +136,7 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 		return 0;
 	reason = service_turn(flow, &rewrite, SERVICE_OUTSIDE);
 	/* Of a connection that another proxy has turned. */
-	if (CONFIG(enable_stack) && reason == DROP_CT_MIDSTREAM &&
+	if (CONFIG(enable_stack) && reason && reason == midstream_reason(p) &&
 	    flow->destination.kind == SIDE_HOST)
 		return 0;
 	if (reason || !flow->service)

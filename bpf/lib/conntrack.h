@@ -5,6 +5,13 @@
 #include "flow.h"
 #include "words.h"
 
+/* Why a packet of a connection that is not known is dropped. A later fragment's is not known
+ * because its first one did not get through. */
+static __always_inline int midstream_reason(const struct packet *p)
+{
+	return p->fragment == FRAGMENT_LATER ? DROP_FRAGMENT_UNKNOWN : DROP_CT_MIDSTREAM;
+}
+
 static __always_inline void ct_renew(struct ct_entry *entry, __u32 now)
 {
 	__u32 expires = now + entry->timeout;

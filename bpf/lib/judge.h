@@ -104,7 +104,7 @@ static __always_inline int may_both_open(struct flow *flow)
 	reason = may_open(flow, true, opener_port(&flow->packet, false));
 	flow->rule[0] = rule[0];
 	flow->rule[1] = rule[1];
-	return reason ? DROP_CT_MIDSTREAM : 0;
+	return reason ? midstream_reason(&flow->packet) : 0;
 }
 
 /* By hand for each side: an index into the stack would have to be a constant. */

@@ -148,7 +148,7 @@ VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 
 		break;
 	default:
 		if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
-			return DROP_CT_MIDSTREAM;
+			return midstream_reason(p);
 		query.client = p->source;
 		/* From one flow always the same: any mixing will do. */
 		query.hash = (p->source.v4 ^ p->source.p1 ^ p->source.p2) * 2654435761u +

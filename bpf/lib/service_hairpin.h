@@ -33,9 +33,9 @@ VERIFIED_ONCE int hairpin_judge(struct __sk_buff *skb, struct flow *flow)
 		return 0;
 	}
 	if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
-		return DROP_CT_MIDSTREAM;
+		return midstream_reason(p);
 	if (flow->service == 0)
-		return DROP_CT_MIDSTREAM;
+		return midstream_reason(p);
 	flags = CT_SERVICE | (p->protocol == IPPROTO_TCP ? CT_OPENING : 0);
 	reason = ct_reserve(flow, false, &again);
 	if (!reason)

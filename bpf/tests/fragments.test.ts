@@ -13,7 +13,7 @@ import {
   toPod,
   udp,
 } from './frames.ts';
-import { allow, deny, EVERYTHING, type LabPod, NODE, OPEN, type Outcome, WORLD } from './lab.ts';
+import { allow, deny, EVERYTHING, type LabPod, NODE, OPEN, type Outcome, quota, WORLD } from './lab.ts';
 import { A, B, CLIENT, ICMP, Pair, SERVICE } from './pair.ts';
 
 const PAYLOAD = new Uint8Array(64).fill(9);
@@ -64,6 +64,13 @@ test('in the wrong order only what can be judged passes', async () => {
   using pair = await Pair.create();
   const outcomes = inFragments(pair, pair.a, B, udp(CLIENT, SERVICE, PAYLOAD), { reversed: true });
   expect(verdicts(outcomes)).toEqual(['fragment-unknown', 'redirect']);
+});
+
+test('of a datagram whose beginning did not get through, the rest is what it is, not a connection', async () => {
+  using pair = await Pair.create({ config: quota(1) });
+  pair.send(pair.a, fromPod(pair.a, B, udp(CLIENT + 1, SERVICE)));
+  const outcomes = inFragments(pair, pair.a, B, udp(CLIENT, SERVICE, PAYLOAD));
+  expect(verdicts(outcomes)).toEqual(['ct-quota', 'fragment-unknown']);
 });
 
 test('a fragment belongs to its datagram’s id, ends and protocol only', async () => {

@@ -49,6 +49,22 @@ describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
     }
   });
 
+  test('of a datagram whose beginning was refused, the rest is told of as what it is', async () => {
+    using it = await serviceScene({ b: [] });
+    it.services.set({ addr: VIP, port: VIP_PORT, protocol: UDP, backends: [] });
+    it.services.set({ addr: VIP, port: SERVICE, protocol: UDP, backends: [B] });
+    const inFragments = (port: number, id: number) => {
+      const [head, tail] = fragmentsOf(A, VIP, udp(CLIENT, port, new Uint8Array(64)), 24);
+      const frames = [
+        fromPod(it.pair.a, VIP, head, { ip: { id, moreFragments: true } }),
+        fromPod(it.pair.a, VIP, tail, { ip: { id, fragmentOffset: 24 } }),
+      ];
+      return frames.map((frame) => it.pair.send(it.pair.a, frame).verdict);
+    };
+    expect(inFragments(VIP_PORT, 5)).toEqual(['no-backend', 'fragment-unknown']);
+    expect(inFragments(SERVICE, 6)).toEqual(['policy-ingress', 'fragment-unknown']);
+  });
+
   test('policy judges the backend, by its own port', async () => {
     using it = await serviceScene({ b: [allow('ingress', FRONTEND, UDP, VIP_PORT)] });
     it.services.set({ addr: VIP, port: VIP_PORT, protocol: UDP, backends: [B] });
