@@ -64,13 +64,32 @@ spec: { podSelector: {}, ingress: [{ ports: [{ port: ${port} }] }] }
     });
   });
 
-  it("replaces a pod's labels and leaves its spec", async () => {
-    const pod = (labels: string) =>
-      `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: default, labels: ${labels}}, spec: {containers: [{name: c, image: pause}]}}`;
-    await withServer(({ store }) => {
-      applyManifest(store, pod('{a: "1", b: "2"}'), 'x');
-      applyManifest(store, pod('{b: "3"}'), 'x');
-      expect(store.get('pods', { namespace: 'default', name: 'p' })?.metadata.labels).toEqual({ b: '3' });
+  describe('a pod that is there', () => {
+    const pod = (labels: string, image = 'pause', more = '') =>
+      `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: default, labels: ${labels}}, spec: {${more} containers: [{name: c, image: ${image}}]}}`;
+    const found = ({ store }: ApiServer) => store.get('pods', { namespace: 'default', name: 'p' });
+
+    it('gets the labels that are written, and keeps its place', async () => {
+      await withServer((api) => {
+        applyManifest(api.store, pod('{a: "1", b: "2"}'), 'x');
+        api.store.bind({ namespace: 'default', name: 'p' }, 'node-1');
+        applyManifest(api.store, pod('{b: "3"}'), 'x');
+        expect(found(api)).toMatchObject({ metadata: { labels: { b: '3' } }, spec: { nodeName: 'node-1' } });
+      });
+    });
+
+    it('gets another image, also where one text has it twice', async () => {
+      await withServer((api) => {
+        applyManifest(api.store, `${pod('{}')}\n---\n${pod('{}', 'nginx')}`, 'x');
+        expect(found(api)?.['spec']).toMatchObject({ containers: [{ image: 'nginx' }] });
+      });
+    });
+
+    it('is not changed in what cannot be, and that is said', async () => {
+      await withServer(({ store }) => {
+        const twice = `${pod('{}')}\n---\n${pod('{}', 'pause', 'hostNetwork: true,')}`;
+        expect(() => applyManifest(store, twice, 'x')).toThrowError(/x: Pod default\/p: .*may not change fields/);
+      });
     });
   });
 

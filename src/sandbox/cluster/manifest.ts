@@ -7,9 +7,11 @@ import {
   isApiError,
   type Json,
   type JsonObject,
-  type KubeObject,
 } from '../apiserver/index.ts';
 import { sandboxErrors } from '../errors.ts';
+
+/** Whose fields of an object are those that a manifest says. */
+const MANAGER = 'membrane-sandbox';
 
 export type ManifestObject = JsonObject & {
   apiVersion: string;
@@ -59,12 +61,10 @@ export function applyManifest(store: ApiStore, text: string, source: string): vo
     const namespace = definition.namespaced ? (metadata.namespace ?? 'default') : undefined;
     const key = { namespace, name: metadata.name };
     try {
-      const known = store.get(definition.resource, key);
       const fresh = structuredClone(object) as Json;
-      if (known === undefined) store.create(definition, fresh, { namespace });
-      else if (kind === 'Pod' || kind === 'Node') {
-        store.patch(definition, key, { type: 'merge', body: { metadata: mergedMeta(known, object) } });
-      } else store.update(definition, fresh, { key });
+      if (isRunning(kind)) store.apply(definition, key, fresh, { fieldManager: MANAGER, force: true });
+      else if (store.get(definition.resource, key) === undefined) store.create(definition, fresh, { namespace });
+      else store.update(definition, fresh, { key });
     } catch (cause) {
       const detail = `${name}: ${isApiError(cause) ? cause.message : errorMessage(cause)}`;
       throw sandboxErrors.make('E_SANDBOX_MANIFEST', { detail, cause });
@@ -91,15 +91,8 @@ export async function rehearseManifests(paths: readonly string[]): Promise<void>
   }
 }
 
-/** Of a running pod only labels and annotations may change; what is not written any more goes. */
-function mergedMeta(known: KubeObject, object: ManifestObject): JsonObject {
-  const patch: JsonObject = {};
-  for (const key of ['labels', 'annotations'] as const) {
-    const removed = Object.keys(known.metadata[key] ?? {}).map((name) => [name, null] as const);
-    patch[key] = { ...Object.fromEntries(removed), ...(object.metadata[key] as JsonObject | undefined) };
-  }
-  return patch;
-}
+/** Has much that no manifest says: what is written is changed, and what is not written any more goes. */
+const isRunning = (kind: string): boolean => kind === 'Pod' || kind === 'Node';
 
 /** Throws E_SANDBOX_MANIFEST. */
 export async function readManifest(path: string): Promise<string> {
