@@ -42,6 +42,8 @@ const endpoint: EndpointView = {
   },
 };
 
+const NODE = { name: 'node-2', local: true, addresses: ['172.18.0.3'], podCIDRs: [], identity: 1 };
+
 const POLICY = `
 apiVersion: v1
 kind: Namespace
@@ -276,10 +278,7 @@ describe('several agents', () => {
     flows: [{ kind: 'flow' as const, flow: later }],
     services: { enabled: true, items: [] },
     doctor: { findings: [{ severity: 'warning' as const, check: 'pods', evidence: 'raw sockets' }] },
-    nodes: [
-      { name: 'node-1', local: false, addresses: [], podCIDRs: [], identity: 6 },
-      { name: 'node-2', local: true, addresses: ['172.18.0.3'], podCIDRs: [], identity: 1 },
-    ],
+    nodes: [{ name: 'node-1', local: false, addresses: [], podCIDRs: [], identity: 6 }, NODE],
   };
   const both = (...args: string[]) => beside('node-2', told, async () => await membrane(args));
 
@@ -429,9 +428,33 @@ describe('output', () => {
     );
   });
 
-  test.each(['endpoint', 'identity'])('%s list: nothing in a namespace is said of that namespace', async (kind) => {
+  test.each([
+    ['endpoint', '[]\n'],
+    ['identity', '[]\n'],
+    ['ct', ''],
+  ])('%s list: nothing in a namespace is said of that namespace', async (kind, none) => {
     expect((await membrane([kind, 'list', '-n', 'nosuchns'])).out).toBe('Nothing in namespace nosuchns.\n');
-    expect((await membrane([kind, 'list', '-n', 'nosuchns', '-o', 'json'])).out).toBe('[]\n');
+    expect((await membrane([kind, 'list', '-n', 'nosuchns', '-o', 'json'])).out).toBe(none);
+    expect((await membrane([kind, 'list', '-n', 'nosuchns', '-A'])).out).toContain('300');
+    expect((await membrane([kind, 'list', '-n', 'nosuchns', '-n', 'tenant-a'])).out).toContain('300');
+  });
+
+  test('what is in no namespace, with one', async () => {
+    const own = (name: string, ...namespaces: string[]) => {
+      return { name, namespaces: namespaces.map((one) => ({ name: one })), identities: 1, problems: [] };
+    };
+    const told = { tenants: [own('shop', 'shop', 'shop-db'), own('', 'default')], nodes: [NODE] };
+    const list = async (...args: string[]) => (await membrane([...args, '--node', 'node-8'])).out;
+    const outs = await beside('node-8', told, async () => [
+      await list('tenant', 'list', '-n', 'shop-db'),
+      await list('tenant', 'list', '-n', 'nosuchns'),
+      await list('tenant', 'list', '-A'),
+      await list('node', 'list', '-n', 'nosuchns'),
+    ]);
+    expect(outs[0]).toMatch(/^TENANT .*\nshop .*shop shop-db.*\n$/);
+    expect(outs[1]).toBe('Nothing in namespace nosuchns.\n');
+    expect(outs[2]).toMatch(/\n\(none\) /);
+    expect(outs[3]).toMatch(/\nnode-2 /);
   });
 
   test('services, with what is wrong with them', async () => {

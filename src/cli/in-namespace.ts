@@ -11,13 +11,27 @@ export function withNamespaces(command: Command): Command {
     .option('-A, --all-namespaces', 'of all namespaces (the default)');
 }
 
+/** Does what is in `own` belong to what was asked for? */
+export function isAskedFor(
+  { namespace, allNamespaces }: NamespaceOptions,
+  own: readonly (string | undefined)[],
+): boolean {
+  if (namespace === undefined || allNamespaces === true) return true;
+  return own.some((one) => one !== undefined && namespace.includes(one));
+}
+
+/** What a person reads when nothing of `count` things is left; `none`: when there are none at all. */
+export function nothingLeft({ namespace, allNamespaces }: NamespaceOptions, count: number, none: string): string {
+  if (namespace === undefined || allNamespaces === true || count === 0) return none;
+  return `Nothing in namespace ${namespace.join(' or ')}.`;
+}
+
 /** `rows`: those that were asked for. `none`: what a person reads when none is left. */
 export function inNamespaces<T extends { readonly namespace?: string | undefined }>(
   rows: readonly T[],
-  { namespace, allNamespaces }: NamespaceOptions,
+  options: NamespaceOptions,
   none: string,
 ): { readonly rows: T[]; readonly none: string } {
-  if (namespace === undefined || allNamespaces === true) return { rows: [...rows], none };
-  const left = rows.filter((row) => row.namespace !== undefined && namespace.includes(row.namespace));
-  return { rows: left, none: rows.length === 0 ? none : `Nothing in namespace ${namespace.join(' or ')}.` };
+  const left = rows.filter((row) => isAskedFor(options, [row.namespace]));
+  return { rows: left, none: nothingLeft(options, rows.length, none) };
 }

@@ -1,19 +1,24 @@
 import type { Command } from 'commander';
+import type { ApiClient } from '../../api/client.ts';
 import type { ConnectionView } from '../../api/index.ts';
 import type { Told } from '../agents.ts';
 import type { CommandContext } from '../context.ts';
+import { isAskedFor, type NamespaceOptions, nothingLeft, withNamespaces } from '../in-namespace.ts';
 import { endpointText, escapeText, pad } from '../output/index.ts';
 
 export function register(program: Command, { out, connectAll, onInterrupt }: CommandContext): void {
   const ct = program.command('ct').description('connections that the datapath tracks');
-  ct.command('list')
-    .description('all tracked connections; with -o json one a line')
-    .action(async () => {
+  withNamespaces(ct.command('list'))
+    .description('all tracked connections, with -n those of its pods; with -o json one a line')
+    .action(async (options: NamespaceOptions) => {
       const agents = await connectAll();
       const signal = onInterrupt();
-      let count = 0;
+      let [count, all] = [0, 0];
       for (const { node, client } of agents.all) {
+        const isListed = await ofNamespaces(client, options);
         for await (const connection of client.connections(signal)) {
+          all += 1;
+          if (!isListed(connection)) continue;
           const row = agents.told(node, connection);
           if (out.json) await out.jsonLine(row);
           else {
@@ -24,8 +29,18 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
           count += 1;
         }
       }
-      if (!out.json && count === 0) await out.line('No connections.');
+      if (!out.json && count === 0) await out.line(nothingLeft(options, all, 'No connections.'));
     });
+}
+
+/** Whether one end of a connection is a pod of a namespace that was asked for. */
+async function ofNamespaces(client: ApiClient, options: NamespaceOptions): Promise<(row: ConnectionView) => boolean> {
+  if (options.namespace === undefined) return () => true;
+  const namespaces = new Map((await client.identities()).map(({ id, namespace }) => [id, namespace]));
+  return ({ source, destination }) => {
+    const own = [source, destination].map(({ identity }) => namespaces.get(identity));
+    return isAskedFor(options, own);
+  };
 }
 
 type Cells = {

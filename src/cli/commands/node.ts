@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
+import { withNamespaces } from '../in-namespace.ts';
 
 export function register(program: Command, { out, connectAll }: CommandContext): void {
   const node = program.command('node').description('the nodes of the cluster');
-  node
-    .command('list')
-    .description('all nodes that the agent knows')
+  // Whose fingers, or alias, add it to every list gets one: as kubectl does, whose nodes are in no namespace either.
+  withNamespaces(node.command('list'))
+    .description('all nodes that the agent knows; they are in no namespace, so -n cuts nothing')
     .action(async () => {
       const told = (await (await connectAll()).ask((client) => client.nodes())).flatMap(({ answer }) => answer);
       // Who is asked about itself says most.

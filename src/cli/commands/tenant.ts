@@ -2,26 +2,27 @@ import type { Command } from 'commander';
 import type { TenantView, VerifyView } from '../../api/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit.ts';
+import { isAskedFor, type NamespaceOptions, nothingLeft, withNamespaces } from '../in-namespace.ts';
 
 export function register(program: Command, { out, connect, connectAll, exit }: CommandContext): void {
   const tenant = program.command('tenant').description('who belongs together: tenants and their namespaces');
 
-  tenant
-    .command('list')
-    .description('all tenants, the system, and the namespaces of nobody')
-    .action(async () => {
+  withNamespaces(tenant.command('list'))
+    .description('all tenants, the system, and the namespaces of nobody; with -n whose these namespaces are')
+    .action(async (options: NamespaceOptions) => {
+      const tenants = await (await connect()).tenants();
       await out.list(
-        await (await connect()).tenants(),
+        tenants.filter((row) => isAskedFor(options, namesOf(row))),
         [
           { title: 'TENANT', value: nameOf },
           { title: 'STATE', value: stateOf },
           { title: 'WORLD', value: (row) => row.boundary?.world },
           { title: 'NODES', value: (row) => row.boundary?.nodes },
-          { title: 'NAMESPACES', value: (row) => row.namespaces.map(({ name }) => name).join(' '), shrink: true },
+          { title: 'NAMESPACES', value: (row) => namesOf(row).join(' '), shrink: true },
           { title: 'IDENTITIES', value: (row) => row.identities, align: 'right' },
           { title: 'PROBLEM', value: (row) => row.problems[0], shrink: true },
         ],
-        'No tenants.',
+        nothingLeft(options, tenants.length, 'No tenants.'),
       );
     });
 
@@ -97,6 +98,8 @@ const limitText = ({ name, limit, used, refused, most }: NonNullable<TenantView[
   const who = most === undefined ? '' : `, most by ${most.pod} (${most.count})`;
   return `${name}: ${share}, ${refused} refused${who}`;
 };
+
+const namesOf = ({ namespaces }: TenantView): string[] => namespaces.map(({ name }) => name);
 
 const nameText = (name: string): string => (name === '' ? '(none)' : name);
 
