@@ -11,7 +11,8 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 /** What a /24 holds without its own, its broadcast and one spare address. */
 const MAX_PODS = 253;
 
-function nodeObject(node: NodePlace) {
+export function nodeObject(node: NodePlace) {
+  const arch = process.arch === 'x64' ? 'amd64' : process.arch;
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -20,7 +21,10 @@ function nodeObject(node: NodePlace) {
       labels: {
         'kubernetes.io/hostname': node.name,
         'kubernetes.io/os': 'linux',
-        'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
+        'kubernetes.io/arch': arch,
+        // Real kubelets still say it by these names, and manifests that ask for them are about.
+        'beta.kubernetes.io/os': 'linux',
+        'beta.kubernetes.io/arch': arch,
       },
     },
     spec: { podCIDR: node.podCidr, podCIDRs: [node.podCidr] },

@@ -17,10 +17,13 @@ function own(program: string): Row {
 }
 
 /** What people use of BusyBox that Debian has elsewhere, or not at all. */
-const APPLETS = ['httpd', 'nc', 'nslookup', 'telnet', 'wget'];
+const APPLETS = ['httpd', 'nslookup', 'telnet', 'wget'];
 const SHELL: Row = {
   args: ['sh'],
-  files: Object.fromEntries(APPLETS.map((applet) => [`/usr/local/bin/${applet}`, '/usr/bin/busybox'])),
+  files: {
+    ...Object.fromEntries(APPLETS.map((applet) => [`/usr/local/bin/${applet}`, '/usr/bin/busybox'])),
+    '/usr/local/bin/nc': join(import.meta.dirname, 'programs', 'nc.sh'),
+  },
 };
 const BASH: Row = { args: ['bash'], package: 'bash' };
 
