@@ -1,13 +1,7 @@
 import { errorMessage, namespacedName, silentLogger } from '../../base/index.ts';
 import { type Refuse, readYamlFile } from '../../base/yaml.ts';
 import { manifestObjects } from '../../model/manifest.ts';
-import {
-  type ApiStore,
-  createApiServer,
-  isApiError,
-  type Json,
-  type JsonObject,
-} from '../apiserver/index.ts';
+import { type ApiStore, createApiServer, isApiError, type Json, type JsonObject } from '../apiserver/index.ts';
 import { sandboxErrors } from '../errors.ts';
 
 /** Whose fields of an object are those that a manifest says. */
