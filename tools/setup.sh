@@ -148,5 +148,6 @@ export PATH
 node tools/build-bpf.ts
 node tools/build-cni.ts
 node tools/build-ui.ts
+node tools/build-program.ts
 # Compiles what an agent is made of, as the launcher keeps it: one that has to begin with that is 20 MB larger all its life.
 ./membrane agent --help-config >/dev/null

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
+import { packageVersion } from '../base/home.ts';
 import { createContext } from './context.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import type { GlobalOptions } from './options.ts';
@@ -43,9 +43,4 @@ async function report(error: unknown): Promise<number> {
   process.stderr.write('  This is a fault of Membrane: please report it, with the command that you ran.\n');
   if (process.env.MEMBRANE_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return EXIT.failure;
-}
-
-function packageVersion(): string {
-  const json = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return json.version;
 }

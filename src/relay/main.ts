@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { HubbleServer, linkSecrets, openRelayTeller } from '../api/server.ts';
 import type { Settings } from '../base/configuration.ts';
+import { packageVersion } from '../base/home.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import { runProgram } from '../base/program.ts';
 import { tokenOwner } from '../kube/index.ts';
@@ -16,9 +16,7 @@ export async function runRelay({ settings }: { readonly settings: Settings }): P
 async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Promise<void> {
   const { peerService, peerServerName: serverName, nodes, listen, kubeconfig, apiServer } = config;
   const { host, port, certFile, keyFile, clientCaFile } = listen;
-  const version = (
-    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  ).version;
+  const version = packageVersion();
   const { links, teller } = await openRelayTeller({
     peerService,
     serverName,

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { linkSecrets, openClusterFlows } from '../api/server.ts';
 import type { Settings } from '../base/configuration.ts';
+import { packageVersion } from '../base/home.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
 import { runProgram } from '../base/program.ts';
 import { tokenOwner } from '../kube/index.ts';
@@ -31,9 +31,7 @@ export async function runUi({ settings, onServing }: UiOptions): Promise<number>
 
 async function start(config: UiConfig, lifecycle: Lifecycle, log: Logger): Promise<string> {
   const { host, port, names, certFile, keyFile, clientCaFile } = config.listen;
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
+  const version = packageVersion();
   const door = await (config.peerService === undefined
     ? doorOfSandbox(config, lifecycle, log)
     : doorOfCluster({ ...config, peerService: config.peerService }, { lifecycle, log, version }));

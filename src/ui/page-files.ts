@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { HOME } from '../base/home.ts';
 import { uiErrors } from './errors.ts';
 
 /** Where `npm run build` puts the page. */
-const BUILT = fileURLToPath(new URL('../../build/ui/', import.meta.url));
+const BUILT = join(HOME, 'build/ui/');
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

@@ -1,19 +1,20 @@
-import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { PROGRAM, SOURCES } from '../../src/cli/built-program.ts';
 import { run } from './command.ts';
 
 /** Where it is in the image. */
 export const HOME = 'opt/membrane';
-const PROGRAM = 'node_modules/node/bin/node';
+const NODE = 'node_modules/node/bin/node';
 
 type Lock = { readonly packages: Readonly<Record<string, { dev?: boolean; optional?: boolean; link?: boolean }>> };
 
 /** Node.js, which changes least, without the names of its functions. */
 export function copyNode(repository: string, root: string): void {
-  const program = join(root, HOME, PROGRAM);
+  const program = join(root, HOME, NODE);
   mkdirSync(join(root, HOME, 'node_modules/.bin'), { recursive: true });
   mkdirSync(dirname(program), { recursive: true });
-  cpSync(join(repository, PROGRAM), program, { dereference: true });
+  cpSync(join(repository, NODE), program, { dereference: true });
   run('strip', program);
   chmodSync(program, 0o755);
   symlinkSync('../node/bin/node', join(root, HOME, 'node_modules/.bin/node'));
@@ -43,19 +44,39 @@ export function runtimeLibraries(repository: string): string[] {
   });
 }
 
-/** Our own: sources as they are, since Node.js runs them so, and what was built for the kernel and for runtimes. */
+/** Our own: sources as they are, and what was built of them, for the kernel and for runtimes. */
 export function copyOwn(repository: string, root: string): void {
   const home = join(root, HOME);
   const sources = globSync('src/**/*.{ts,js,json}', {
     cwd: repository,
     exclude: (path) => /\.(test|contract)\.ts$|testkit|fake\.ts$|samples\.ts$/.test(path),
   });
-  const built = [...globSync('build/*.bpf.o', { cwd: repository }), 'build/membrane-cni', 'build/ui'];
+  const built = [
+    ...globSync('build/*.bpf.o', { cwd: repository }),
+    'build/membrane-cni',
+    'build/ui',
+    ...builtFiles(repository),
+  ];
   for (const file of ['membrane', 'package.json', 'LICENSE', ...sources, ...built]) {
     cpSync(join(repository, file), join(home, file), { recursive: true });
   }
   chmodSync(join(home, 'membrane'), 0o755);
+  // Nobody changes a source there.
+  writeFileSync(join(home, PROGRAM, SOURCES), '[]');
   mkdirSync(join(home, 'build/cache'), { recursive: true });
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   symlinkSync(`/${HOME}/membrane`, join(root, 'usr/bin/membrane'));
+}
+
+/** The program as it was built last: its entry and what that loads, without what others that still run were started from. */
+function builtFiles(repository: string): string[] {
+  const found = new Set<string>();
+  const take = (name: string): void => {
+    if (found.has(name)) return;
+    found.add(name);
+    const text = readFileSync(join(repository, PROGRAM, name), 'utf8');
+    for (const [, next = ''] of text.matchAll(/"\.\/([\w.-]+\.js)"/g)) take(next);
+  };
+  take('start.js');
+  return [...found].map((name) => join(PROGRAM, name));
 }

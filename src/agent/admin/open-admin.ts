@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { metricsServer } from '../../api/index.ts';
 import { AdminServer, type NodeProver } from '../../api/server.ts';
+import { packageVersion } from '../../base/home.ts';
 import type { Service } from '../../base/index.ts';
 import { kernelInventory } from '../../datapath/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
@@ -56,7 +56,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     wouldDrops: parts.wouldDrops,
     reflection,
   });
-  const version = await packageVersion();
+  const version = packageVersion();
   const rights = flowRights(plane, parts.reviews, clock);
   const admin = new Admin({
     ...plane,
@@ -169,9 +169,4 @@ function doctorOf({ config, kernel }: AgentNode, parts: AdminParts) {
     refusedServices: () => plane.services?.engine.refused,
     counted: () => counted(parts),
   });
-}
-
-async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

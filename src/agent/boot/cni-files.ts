@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { HOME } from '../../base/home.ts';
 import { agentErrors } from '../errors.ts';
 
 /** Where container runtimes look for plugins, and for what is to be done with pods. */
@@ -115,6 +115,4 @@ function tryRead(path: string): Buffer | undefined {
   }
 }
 
-function builtPlugin(): string {
-  return fileURLToPath(new URL(`../../../build/${PLUGIN}`, import.meta.url));
-}
+const builtPlugin = (): string => join(HOME, 'build', PLUGIN);

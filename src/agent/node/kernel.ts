@@ -1,4 +1,5 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { HOME } from '../../base/home.ts';
 import type { Logger } from '../../base/index.ts';
 import {
   BPFFS,
@@ -96,8 +97,7 @@ export async function openKernel(config: AgentConfig, log: Logger): Promise<Kern
 }
 
 function readSpecs(): Kernel['specs'] {
-  const build = fileURLToPath(new URL('../../../build/', import.meta.url));
-  const read = (name: ProgramFile) => [name, readObjectSpec(`${build}${name}.bpf.o`)] as const;
+  const read = (name: ProgramFile) => [name, readObjectSpec(join(HOME, `build/${name}.bpf.o`))] as const;
   return Object.fromEntries(PROGRAMS.map(read)) as Kernel['specs'];
 }
 

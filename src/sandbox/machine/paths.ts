@@ -1,8 +1,8 @@
-import { resolve } from 'node:path';
+import { HOME } from '../../base/home.ts';
 import { sandboxErrors } from '../errors.ts';
 
 /** The repository: `./membrane`, `build/` and `examples/` are found from here. */
-export const REPOSITORY = resolve(import.meta.dirname, '../../..');
+export const REPOSITORY = HOME;
 
 /** Everything that the sandbox keeps while it is up. Mode 0700. */
 export const STATE_DIR = '/run/membrane-sandbox';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { HOME } from '../../../base/home.ts';
 import type { StructSchema } from '../schema/dsl.ts';
 
 /** Of one type: its own under `''`, the rest by field. */
@@ -17,7 +18,7 @@ let areas: readonly Area[] | undefined;
 /** Read when somebody first asks. */
 export function explainAreas(): readonly Area[] {
   areas ??= AREAS.map((area) => {
-    const text = readFileSync(join(import.meta.dirname, 'texts', `${area}.yaml`), 'utf8');
+    const text = readFileSync(join(HOME, 'src/sandbox/apiserver/openapi/texts', `${area}.yaml`), 'utf8');
     return parse(text, { merge: true }) as Area;
   });
   return areas;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { HOME } from '../../../base/home.ts';
 import type { ImageEntry, ImageTable } from './image-table.ts';
 
 type Row = Partial<Omit<ImageEntry, 'pattern'>>;
@@ -12,7 +13,7 @@ function own(program: string): Row {
   const inside = `/usr/local/lib/${program}`;
   return {
     entrypoint: [NODE, inside],
-    files: { ...WITH_NODE, [inside]: join(import.meta.dirname, 'programs', program) },
+    files: { ...WITH_NODE, [inside]: join(HOME, 'src/sandbox/kubelet/images/programs', program) },
   };
 }
 
