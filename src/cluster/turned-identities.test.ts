@@ -5,7 +5,10 @@ import { identityId } from '../model/index.ts';
 import { ObjectProblems } from './object-problems.ts';
 import { TurnedIdentities } from './turned-identities.ts';
 
-test('that somebody edited an identity in use is said on it, once', () => {
+test.each([
+  ['edited', 'IdentityChanged'],
+  ['deleted', 'IdentityDeleted'],
+] as const)('that somebody %s an identity in use is said on it, once', (how, reason) => {
   const was = sampleWorkload({ app: 'web', namespace: 'shop' });
   const object = {
     uid: 'u1',
@@ -16,7 +19,7 @@ test('that somebody edited an identity in use is said on it, once', () => {
     retiring: false,
     resourceVersion: '7',
   };
-  const turned: Turned[] = [{ object, was }];
+  const turned: Turned[] = [{ object, was, how }];
   const problems = new ObjectProblems();
   const identities = new TurnedIdentities({ numbers: { takeTurned: () => turned.splice(0) }, problems });
   identities.follow();
@@ -25,7 +28,7 @@ test('that somebody edited an identity in use is said on it, once', () => {
   expect(problems.take()).toEqual([
     {
       subject: { apiVersion: 'membrane.io/v1alpha1', kind: 'Identity', namespace: '', name: '300', uid: 'u1' },
-      problems: [{ reason: 'IdentityChanged', message }],
+      problems: [{ reason, message }],
     },
   ]);
 });

@@ -1,5 +1,5 @@
-import type { ClusterNumbers } from '../identity/index.ts';
-import type { ObjectProblems } from './object-problems.ts';
+import type { ClusterNumbers, Turned } from '../identity/index.ts';
+import type { ObjectProblem, ObjectProblems } from './object-problems.ts';
 
 export type TurnedIdentitiesOptions = {
   readonly numbers: Pick<ClusterNumbers, 'takeTurned'>;
@@ -7,8 +7,9 @@ export type TurnedIdentitiesOptions = {
 };
 
 /**
- * Says on an Identity that somebody wrote another workload into it while pods of this node had its number. Servers with rules
- * about changes refuse that (Kubernetes 1.25); what follows is decided by the numbering, and closes these pods alone.
+ * Says on an Identity that somebody wrote another workload into it, or deleted it, while pods of this node had its number.
+ * Servers with rules about changes refuse the first (Kubernetes 1.25); what follows is decided by the numbering, and closes
+ * these pods alone.
  */
 export class TurnedIdentities {
   readonly #o: TurnedIdentitiesOptions;
@@ -18,7 +19,7 @@ export class TurnedIdentities {
   }
 
   follow(): void {
-    for (const { object, was } of this.#o.numbers.takeTurned()) {
+    for (const { object, was, how } of this.#o.numbers.takeTurned()) {
       const subject = {
         apiVersion: 'membrane.io/v1alpha1',
         kind: 'Identity',
@@ -26,8 +27,18 @@ export class TurnedIdentities {
         name: object.name,
         uid: object.uid,
       };
-      const message = `it stood for pods of namespace ${JSON.stringify(was.namespace)} that have its number, and says another workload now: they are let through nowhere until they have another number`;
-      this.#o.problems.report(subject, [{ reason: 'IdentityChanged', message }]);
+      this.#o.problems.report(subject, [SAID[how](JSON.stringify(was.namespace))]);
     }
   }
 }
+
+const SAID: Readonly<Record<Turned['how'], (namespace: string) => ObjectProblem>> = {
+  edited: (namespace) => ({
+    reason: 'IdentityChanged',
+    message: `it stood for pods of namespace ${namespace} that have its number, and says another workload now: they are let through nowhere until they have another number`,
+  }),
+  deleted: (namespace) => ({
+    reason: 'IdentityDeleted',
+    message: `it was deleted while pods of namespace ${namespace} had its number, and is made again: other nodes let them through nowhere meanwhile`,
+  }),
+};

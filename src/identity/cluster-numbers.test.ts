@@ -245,7 +245,7 @@ describe('a number that is to be deleted', () => {
 
 describe('an object that somebody deleted, replaced or edited', () => {
   it('is made again by who uses it', async () => {
-    const { start, acquire, watch, pass, objects, answered } = scene();
+    const { start, acquire, watch, pass, objects, answered, numbers } = scene();
     await start();
     const id = identityId(await acquire(workload('web')));
     watch();
@@ -253,9 +253,40 @@ describe('an object that somebody deleted, replaced or edited', () => {
     objects.delete(id);
     watch();
     expect(pass()).toEqual({ lost: [], left: [] });
+    expect(numbers.doubts()).toMatchObject([{ identity: { id, workload: workload('web') }, failure: undefined }]);
     await answered();
     pass();
     expect(objects.get(id)?.workload).toEqual(workload('web'));
+    expect(numbers.doubts(), 'an answer is enough').toEqual([]);
+    expect(numbers.takeTurned(), 'there is nothing to say it on yet').toEqual([]);
+    watch();
+    expect(pass()).toEqual({ lost: [], left: [] });
+    expect(numbers.takeTurned()).toEqual([{ object: objects.get(id), was: workload('web'), how: 'deleted' }]);
+    watch();
+    pass();
+    expect(numbers.takeTurned(), 'told of once').toEqual([]);
+  });
+
+  it('is in doubt, with the reason, while nobody makes it again', async () => {
+    const { start, acquire, watch, pass, objects, answered, numbers, setBroken, clock } = scene();
+    await start();
+    const id = identityId(await acquire(workload('web')));
+    watch();
+    pass();
+    expect(numbers.doubts()).toEqual([]);
+    objects.delete(id);
+    setBroken(true);
+    watch();
+    pass();
+    await answered();
+    expect(numbers.doubts()).toMatchObject([{ identity: { id }, failure: new Error('the API server is away') }]);
+    expect(await acquire(workload('web')), 'its pods keep it').toBe(id);
+    setBroken(false);
+    pass();
+    await clock.advance(200);
+    await answered();
+    pass();
+    expect(numbers.doubts()).toEqual([]);
   });
 
   // A server without rules about changes (Kubernetes 1.24) lets anybody with the right write another workload into it.
@@ -274,7 +305,7 @@ describe('an object that somebody deleted, replaced or edited', () => {
       put(id, workload('thief'));
       watch();
       expect([...numbers.follow()]).toEqual([id]);
-      expect(numbers.takeTurned()).toEqual([{ object: objects.get(id), was: workload('web') }]);
+      expect(numbers.takeTurned()).toEqual([{ object: objects.get(id), was: workload('web'), how: 'edited' }]);
       expect(numbers.takeTurned(), 'told of once').toEqual([]);
       expect(() => numbers.acquire(workload('web'))).toThrow();
       numbers.release(id);

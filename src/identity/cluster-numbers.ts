@@ -42,8 +42,15 @@ type Held = {
 /** The latest mark that was looked at, and how many placements had begun by then: these may not have seen it. */
 type Marks = { readonly version: number; readonly begun: number };
 
-/** Whom a number stood for on this node, and its object as it is now. */
-export type Turned = { readonly object: IdentityObject; readonly was: Workload };
+/** Whom a number stood for on this node, and its object as it is now, after somebody edited it, or deleted it and it was made again. */
+export type Turned = {
+  readonly object: IdentityObject;
+  readonly was: Workload;
+  readonly how: 'edited' | 'deleted';
+};
+
+/** A number that pods of this node have and the API does not show as theirs; why it still does not, where something failed. */
+export type Doubt = { readonly identity: PodIdentity; readonly failure: unknown };
 
 /**
  * The cluster's numbers, as this node knows them: `objects` says who each stands for, and follows the API. What it says
@@ -75,6 +82,8 @@ export class ClusterNumbers implements SavedNumbers {
   readonly #namespaces = new Map<string, number>();
   /** In use, and the API does not say so (any more), or says that they are to go: to be asked for again. */
   readonly #doubted = new Set<Held>();
+  /** Of these, those that the API showed before. */
+  readonly #missed = new Set<Held>();
   /** Answered while the API shows that they are to go: whoever asked uses them in this pass, or nobody does. */
   readonly #late = new Set<Held>();
   /** Mean nobody any more, but the kernel may not have heard of it. */
@@ -127,7 +136,14 @@ export class ClusterNumbers implements SavedNumbers {
     return lost;
   }
 
-  /** Objects of numbers in use that somebody made say another workload since this was asked last; nothing of ours does. */
+  /** What others can let through nowhere, since they know nobody of that number; it is asked for until it is there again. */
+  doubts(): readonly Doubt[] {
+    return Array.from(this.#doubted)
+      .filter((held) => !this.#isShown(held))
+      .map(({ identity, key }) => ({ identity, failure: this.#placements.failure(key) }));
+  }
+
+  /** Objects of numbers in use that somebody edited or deleted since this was asked last; nothing of ours does. */
   takeTurned(): readonly Turned[] {
     const turned = this.#turned;
     this.#turned = [];
@@ -236,12 +252,13 @@ export class ClusterNumbers implements SavedNumbers {
   #take(id: IdentityId, object: IdentityObject | undefined, known: Held | undefined): void {
     if (object?.workload === undefined) {
       if (known === undefined) return;
-      if (known.users > 0) this.#doubted.add(known);
+      if (known.users > 0) this.#doubt(known);
       else if (!known.isNew) this.#forget(known);
     } else if (known === undefined) {
       if (!object.retiring) this.#add({ kind: 'pod', id, workload: object.workload });
     } else if (isOf(object, known.key)) {
       known.isNew = false;
+      if (this.#missed.delete(known)) this.#turned.push({ object, was: known.identity.workload, how: 'deleted' });
       if (!object.retiring) this.#trust(known);
       else if (known.users > 0) this.#doubted.add(known);
       else this.#forget(known);
@@ -249,7 +266,7 @@ export class ClusterNumbers implements SavedNumbers {
       // Of before it was placed, or of after it was lost.
       this.#doubted.add(known);
     } else {
-      if (known.users > 0) this.#turned.push({ object, was: known.identity.workload });
+      if (known.users > 0) this.#turned.push({ object, was: known.identity.workload, how: 'edited' });
       this.#forget(known);
     }
   }
@@ -373,6 +390,11 @@ export class ClusterNumbers implements SavedNumbers {
     return held;
   }
 
+  #doubt(held: Held): void {
+    this.#doubted.add(held);
+    if (!held.isNew) this.#missed.add(held);
+  }
+
   #trust(held: Held): void {
     if (this.#doubted.delete(held)) this.#placements.forget(held.key);
   }
@@ -380,6 +402,7 @@ export class ClusterNumbers implements SavedNumbers {
   #forget(held: Held): void {
     const { identity, key } = held;
     this.#trust(held);
+    this.#missed.delete(held);
     this.#known.delete(identity.id);
     this.known.delete(String(identity.id));
     if (this.#usedByKey.get(key) === held) this.#usedByKey.delete(key);

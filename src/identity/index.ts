@@ -1,5 +1,5 @@
 export { CidrIdentities } from './cidr-identities.ts';
-export { ClusterNumbers, type Turned } from './cluster-numbers.ts';
+export { ClusterNumbers, type Doubt, type Turned } from './cluster-numbers.ts';
 export {
   type CollectedStore,
   type CollectionSettings,

@@ -23,6 +23,8 @@ export type FakeFaults = {
   ahead?: number;
   /** All of every watch. */
   watch?: string;
+  /** All of every page of a list, as an answer that is well. */
+  list?: string;
   /**
    * Streamed lists: `unknown` refuses them as a server before KEP-3157 does, `refused` and `failing` as one whose etcd has no
    * progress to tell of (instead of a stream, or in it), `endless` never says that all was told, `cut`
@@ -165,6 +167,11 @@ export class FakeApiServer {
   }
 
   #list(url: URL, response: http.ServerResponse): void {
+    const { list } = this.faults;
+    if (list !== undefined) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(list);
+      return;
+    }
     const all = [...this.#collection(url.pathname).values()];
     const limit = Number(url.searchParams.get('limit') ?? 0) || all.length;
     const from = Number(url.searchParams.get('continue') ?? 0);

@@ -1,5 +1,6 @@
 export { findConnection, inClusterConnection, type KubeConnection, loadKubeconfig } from './access/index.ts';
 export { KubeClient, type Selection } from './client.ts';
+export { EventObjects, eventOn, eventPlace, type ObjectEvent } from './event-store.ts';
 export { IdentityObjects } from './identity-store.ts';
 export { LeaseObject, type LeaseRecord, microTime } from './lease.ts';
 export { NodeProofObjects } from './node-proof-store.ts';

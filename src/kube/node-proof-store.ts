@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isMembraneError } from '../base/index.ts';
 import type { SaidProof } from '../model/index.ts';
 import type { KubeClient } from './client.ts';
+import { writeOwn } from './own-kind.ts';
 import { NODE_PROOF } from './resources/node-proof.ts';
-import { MEMBRANE_GROUP } from './resources/resource.ts';
+import { collectionPath, MEMBRANE_GROUP, objectPath } from './resources/resource.ts';
 
-/** What nodes have proved, as objects of the API. They go with their Node. */
+/** What nodes have proved, as objects of the API: whole or not at all, for what is missing would be a proof. They go with their Node. */
 export class NodeProofObjects {
   readonly #client: KubeClient;
 
@@ -12,15 +14,26 @@ export class NodeProofObjects {
     this.#client = client;
   }
 
+  /** As `writeOwn` throws. */
   async say(node: { readonly name: string; readonly uid: string }, proof: SaidProof): Promise<void> {
-    const object = nodeProofObject(node, proof);
+    const body = nodeProofObject(node, proof);
+    const meant = contentOf(body);
+    const isKept = (answer: unknown): true | undefined =>
+      isDeepStrictEqual(contentOf(answer), meant) ? true : undefined;
+    const path = objectPath(NODE_PROOF, '', node.name);
+    const contentType = 'application/merge-patch+json';
     try {
-      await this.#client.patch({ resource: NODE_PROOF, name: node.name }, object);
+      await writeOwn(this.#client, { method: 'PATCH', path, body, contentType }, isKept);
     } catch (error) {
       if (!isMembraneError(error, 'E_KUBE_NOT_FOUND')) throw error;
-      await this.#client.create({ resource: NODE_PROOF }, object);
+      await writeOwn(this.#client, { method: 'POST', path: collectionPath(NODE_PROOF), body }, isKept);
     }
   }
+}
+
+function contentOf(object: unknown) {
+  const { uid: _, ...content } = NODE_PROOF.parse(object);
+  return content;
 }
 
 function nodeProofObject(

@@ -9,9 +9,10 @@ import { parseAddr } from '../net/index.ts';
 import { type ApiServer, createApiServer } from '../sandbox/apiserver/index.ts';
 import { KubeClient } from './client.ts';
 import { IdentityObjects } from './identity-store.ts';
+import { NodeProofObjects } from './node-proof-store.ts';
 import { NodeSliceObjects } from './node-slice-store.ts';
 import { IdentityReceipts } from './receipt-store.ts';
-import { collectionPath, IDENTITY } from './resources/index.ts';
+import { collectionPath, IDENTITY, NODE_PROOF } from './resources/index.ts';
 
 /** Agents on a cluster whose definitions of our kinds are of another release: Helm leaves those in place that it finds. */
 
@@ -128,6 +129,38 @@ describe.each(servers)('on a server that %s', (_name, make) => {
     const content = { node: 'node-1', slice: 0, nodeUid: 'u', endpoints };
     expect(await codeOf(new NodeSliceObjects(make()).write(content, undefined))).toBe('E_KUBE_OTHER_KIND');
   });
+
+  test.each(['open', 'differing', 'ineffective'])(
+    'what a node has proved is not told without what is %s',
+    async (field) => {
+      await define('nodeproofs', ({ properties }) => void delete properties[field]);
+      const told = [{ tenant: 'shop', message: 'a packet' }];
+      const ineffective = [{ tenant: 'shop', rules: 1 }];
+      const proof = {
+        at: 1_000,
+        tenants: new Map([['shop', 1]]),
+        differing: told,
+        open: told,
+        limited: [],
+        ineffective,
+      };
+      const store = new NodeProofObjects(make());
+      const say = async (): Promise<string> => await codeOf(store.say({ name: 'node-1', uid: 'u' }, proof));
+      expect([await say(), await say()]).toEqual(['E_KUBE_OTHER_KIND', 'E_KUBE_OTHER_KIND']);
+    },
+  );
+
+  test('what a node has proved is told, and told anew', async () => {
+    await define('nodeproofs');
+    const store = new NodeProofObjects(make());
+    const proof = { at: 1_000, tenants: new Map(), differing: [], open: [], limited: [], ineffective: [] };
+    const node = { name: 'node-1', uid: 'u' };
+    await store.say(node, proof);
+    await store.say(node, { ...proof, at: 2_000, tenants: new Map([['shop', 1]]) });
+    expect(await countOf(collectionPath(NODE_PROOF))).toBe(1);
+    const kept = NODE_PROOF.parse(await client.get({ resource: NODE_PROOF, name: 'node-1' }));
+    expect(kept).toMatchObject({ at: 2_000, tenants: new Map([['shop', 1]]) });
+  });
 });
 
 test('a kind that there is not is named, whatever was to be made of it', async () => {
@@ -137,4 +170,7 @@ test('a kind that there is not is named, whatever was to be made of it', async (
   const receipts = new IdentityReceipts(client);
   expect(await codeOf(receipts.announce('node-1'))).toBe('E_KUBE_NO_KIND');
   expect(await codeOf(receipts.give('node-1', 7))).toBe('E_KUBE_NO_KIND');
+  const proof = { at: 1_000, tenants: new Map(), differing: [], open: [], limited: [], ineffective: [] };
+  const said = new NodeProofObjects(client).say({ name: 'node-1', uid: 'u' }, proof);
+  expect(await codeOf(said)).toBe('E_KUBE_NO_KIND');
 });

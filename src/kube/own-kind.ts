@@ -4,14 +4,14 @@ import { kubeErrors } from './errors.ts';
 import type { KubeRequest } from './transport.ts';
 
 /**
- * Makes or replaces an object of a kind that Membrane itself defines. The definitions of a cluster may be of another release:
+ * Makes, replaces or changes an object of a kind that Membrane itself defines. The definitions of a cluster may be of another release:
  * what they do not know a server would drop, and an object that says less would mean somebody else. From 1.25 on servers are
  * asked to refuse it; `isKept` reads the answer and says undefined, or throws, where something is missing. E_KUBE_OTHER_KIND, E_KUBE_NO_KIND for one that is made,
  * and what requests throw.
  */
 export async function writeOwn<T>(
   client: Pick<KubeClient, 'request'>,
-  request: KubeRequest & { readonly method: 'POST' | 'PUT' },
+  request: KubeRequest & { readonly method: 'POST' | 'PUT' | 'PATCH' },
   isKept: (answer: unknown) => T | undefined,
 ): Promise<T> {
   const what = `${request.method} ${request.path}`;

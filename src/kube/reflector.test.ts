@@ -248,7 +248,7 @@ describe('faults', () => {
     expect(reflector.status().lists).toBe(1);
   });
 
-  test.each([500, 503, 429, 403])('a server that answers %d is asked again, and status says so', async (code) => {
+  test.each([500, 503, 429, 403, 401])('a server that answers %d is asked again, and status says so', async (code) => {
     server.faults = { status: { code, times: 1_000 } };
     server.put(PODS, pod('one'));
     const { names, reflector } = follow();
@@ -287,6 +287,29 @@ describe('faults', () => {
       expect(reflector.status().problem).toBeUndefined();
     },
   );
+
+  test.each([
+    ['cut', '{"metadata":{"resourceVersion":"7"},"items":[{"metadata":'],
+    ['no JSON', '<html>welcome'],
+    ['no list', '{"kind":"Status"}'],
+    ['empty', ''],
+  ])('lists that are %s are a problem, what was known stays, and it is listed anew', async (_what, list) => {
+    server.put(PODS, pod('one'));
+    const { names, reflector } = follow();
+    await expect.poll(names).toEqual(['one']);
+    await expect.poll(() => server.watches).toBe(1);
+    server.faults = { list, streams: 'unknown' };
+    server.put(PODS, pod('two'));
+    await expect.poll(names).toEqual(['one', 'two']);
+    server.compact();
+    server.endWatches();
+    await expect.poll(() => reflector.status().problem ?? '').toMatch('makes no sense');
+    expect(names()).toEqual(['one', 'two']);
+    server.faults = {};
+    server.remove(PODS, 'a', 'one');
+    await expect.poll(names).toEqual(['two']);
+    expect(reflector.status().problem).toBeUndefined();
+  });
 
   test('status says when the server was last heard of, and that silence is a problem', async () => {
     const clock = new FakeClock(1_000);

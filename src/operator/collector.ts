@@ -2,14 +2,14 @@ import { Backoff, type Clock, errorMessage, isMembraneError, type Logger } from 
 import type { IdentityCollection, Round } from '../identity/index.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Term } from './leader-election.ts';
-import type { CollectorMetrics } from './metrics.ts';
+import type { OperatorMetrics } from './metrics.ts';
 import type { ReceiptSweep } from './receipt-sweep.ts';
 
 export type CollectorOptions = {
   readonly collection: () => IdentityCollection;
   readonly view: ClusterView;
   readonly sweep: () => ReceiptSweep;
-  readonly metrics: CollectorMetrics;
+  readonly metrics: OperatorMetrics;
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly log: Logger;

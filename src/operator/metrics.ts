@@ -3,13 +3,14 @@ import type { Round } from '../identity/index.ts';
 
 type Looked = Round & { readonly total: number; readonly used: number };
 
-/** What collecting tells Prometheus. */
-export class CollectorMetrics {
+/** What the operator tells Prometheus. */
+export class OperatorMetrics {
   readonly #leading: Gauge;
   readonly #numbers: Gauge;
   readonly #steps: Counter;
   readonly #failures: Counter;
   readonly #behind: Gauge;
+  readonly #unwritten: Gauge;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -40,6 +41,15 @@ export class CollectorMetrics {
       help: 'Nodes that have not heard of all numbers that are old enough to be deleted.',
       registers,
     });
+    this.#unwritten = new Gauge({
+      name: 'membrane_operator_unwritten_tenants',
+      help: 'Tenants whose status or finalizer the API server does not take.',
+      registers,
+    });
+  }
+
+  unwritten(count: number): void {
+    this.#unwritten.set(count);
   }
 
   leads(is: boolean): void {

@@ -5,6 +5,7 @@ import { type Lifecycle, type Logger, type Service, systemClock } from '../base/
 import { createRegistry } from '../base/metrics.ts';
 import { IdentityCollection } from '../identity/index.ts';
 import {
+  EventObjects,
   findConnection,
   IdentityObjects,
   IdentityReceipts,
@@ -18,7 +19,7 @@ import { Collector } from './collector.ts';
 import type { OperatorConfig } from './config.ts';
 import { HubbleKeeper } from './hubble-keeper.ts';
 import { LeaderElection } from './leader-election.ts';
-import { CollectorMetrics } from './metrics.ts';
+import { OperatorMetrics } from './metrics.ts';
 import { ReceiptSweep } from './receipt-sweep.ts';
 import { TenantKeeper } from './tenant-keeper.ts';
 import { TenantView } from './tenant-view.ts';
@@ -29,7 +30,7 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
   const client = new KubeClient(connection);
   const clock = systemClock;
   const registry = createRegistry();
-  const metrics = new CollectorMetrics(registry);
+  const metrics = new OperatorMetrics(registry);
   const view = new ClusterView({ client, watchSeconds: config.watchSeconds, clock, log });
   const { grace, rest, interval, namespaceShare } = config.identity;
   const receipts = new IdentityReceipts(client);
@@ -48,6 +49,9 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
   const keeper = new TenantKeeper({
     view: tenants,
     store: new TenantObjects(client),
+    events: new EventObjects(client),
+    metrics,
+    host: hostname(),
     settings: config.tenancy,
     intervalMs: 500,
     clock,

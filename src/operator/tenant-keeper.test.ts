@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
 import { KEPT_TENANT, type KeptTenant, TENANT_FINALIZER, type TenantStatus } from '../kube/index.ts';
+import { failureOf } from '../kube/response.ts';
 import { TenantKeeper } from './tenant-keeper.ts';
 import { TenantView } from './tenant-view.ts';
 
@@ -21,12 +22,16 @@ async function keeping(said: Readonly<Record<string, Said>>, namespaces: readonl
     string,
     { -readonly [K in keyof Said]: Said[K] } & { status?: TenantStatus; writes: number }
   >();
+  let version = 0;
   const show = (name: string): void => {
     const object = objects.get(name);
     if (object === undefined) return view.tenants.delete(name);
     const { spec, finalizers, deleted, status } = object;
+    version += 1;
     const metadata = {
       name,
+      uid: name,
+      resourceVersion: String(version),
       generation: 1,
       finalizers,
       ...(deleted === true && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
@@ -41,10 +46,20 @@ async function keeping(said: Readonly<Record<string, Said>>, namespaces: readonl
     show(name);
     return true;
   };
-  const store = {
-    setFinalizers: async ({ name }: KeptTenant, finalizers: readonly string[]) => write(name, { finalizers }),
-    setStatus: async ({ name }: KeptTenant, status: TenantStatus) => write(name, { status }),
+  const faults = new Map<string, number>();
+  const tried: string[] = [];
+  const answer = (name: string, change: object): boolean => {
+    tried.push(name);
+    const httpStatus = faults.get(name) ?? faults.get('');
+    if (httpStatus === undefined) return write(name, change);
+    throw failureOf({ message: `says ${httpStatus}` }, { httpStatus, what: `PATCH ${name}` });
   };
+  const store = {
+    setFinalizers: async ({ name }: KeptTenant, finalizers: readonly string[]) => answer(name, { finalizers }),
+    setStatus: async ({ name }: KeptTenant, status: TenantStatus) => answer(name, { status }),
+  };
+  const events: object[] = [];
+  const unwritten: number[] = [];
   const put = (name: string, one: Said): void => {
     objects.set(name, { finalizers: [], writes: 0, ...objects.get(name), ...one });
     show(name);
@@ -55,7 +70,17 @@ async function keeping(said: Readonly<Record<string, Said>>, namespaces: readonl
   view.services.apply({ upserts: [], deletes: [], synced: true });
   for (const table of [view.tenants, view.nodes, view.proofs]) table.apply({ upserts: [], deletes: [], synced: true });
   const stop = new AbortController();
-  const keeper = new TenantKeeper({ view, store, settings: SETTINGS, intervalMs: 500, clock, log: silentLogger });
+  const keeper = new TenantKeeper({
+    view,
+    store,
+    events: { say: async (event) => void events.push(event) },
+    metrics: { unwritten: (count) => void unwritten.push(count) },
+    host: 'here',
+    settings: SETTINGS,
+    intervalMs: 500,
+    clock,
+    log: silentLogger,
+  });
   const running = keeper.run({ signal: stop.signal, check: () => undefined });
   const settle = async (): Promise<void> => {
     for (let i = 0; i < 8; i += 1) await clock.advance(500);
@@ -65,6 +90,10 @@ async function keeping(said: Readonly<Record<string, Said>>, namespaces: readonl
     objects,
     put,
     settle,
+    faults,
+    tried,
+    events,
+    unwritten,
     clock,
     proofs: view.proofs,
     nodes: view.nodes,
@@ -149,5 +178,65 @@ test('says what nodes have proved, and that it does not know once that is old', 
   expect(kept.conditions('shop')['Isolated']).toContain('no proof of generation 1');
   expect(kept.objects.get('shop')?.status?.enforced).toBe('0/1');
   expect(kept.objects.get('shop')?.status?.ineffectiveRules).toBeUndefined();
+  await kept.end();
+});
+
+describe('what the server refuses of one', () => {
+  const refused = async (code: number) => {
+    const kept = await keeping({ bad: claim('web'), shop: claim('db') }, ['web', 'db', 'new', 'later']);
+    kept.faults.set('bad', code);
+    kept.put('bad', claim('web', 'new'));
+    await kept.settle();
+    return kept;
+  };
+
+  test.each([403, 422, 429, 500])('is said on it once, and holds up no other: %d', async (code) => {
+    const kept = await refused(code);
+    kept.put('shop', claim('db', 'later'));
+    await kept.settle();
+    expect(kept.objects.get('shop')?.status?.namespaces).toEqual(['db', 'later']);
+    expect(kept.unwritten.at(-1)).toBe(1);
+    for (let i = 0; i < 10; i += 1) await kept.clock.advance(60_000);
+    expect(kept.events).toMatchObject([
+      {
+        reason: 'StatusNotWritten',
+        message: expect.stringContaining(`says ${code}`),
+        involvedObject: { kind: 'Tenant', name: 'bad', uid: 'bad' },
+      },
+    ]);
+    kept.faults.clear();
+    for (let i = 0; i < 2; i += 1) await kept.clock.advance(60_000);
+    await kept.settle();
+    expect(kept.objects.get('bad')?.status?.namespaces).toEqual(['new', 'web']);
+    expect(kept.unwritten.at(-1)).toBe(0);
+    await kept.end();
+  });
+
+  test('is not asked all the time, but at once when the object is another', async () => {
+    const kept = await refused(422);
+    const { length: before } = kept.tried;
+    for (let i = 0; i < 600; i += 1) await kept.clock.advance(500);
+    expect(kept.tried.length - before).toBeLessThan(20);
+    kept.faults.clear();
+    kept.put('bad', claim('web'));
+    await kept.settle();
+    expect(kept.objects.get('bad')?.status?.namespaces).toEqual(['web']);
+    await kept.end();
+  });
+});
+
+test('a server that knows us no more is not asked about every tenant', async () => {
+  const kept = await keeping({ one: claim('web'), two: claim('db') }, ['web', 'db', 'new', 'later']);
+  kept.faults.set('', 401);
+  kept.put('one', claim('web', 'new'));
+  kept.put('two', claim('db', 'later'));
+  const { length: before } = kept.tried;
+  await kept.settle();
+  expect(new Set(kept.tried.slice(before))).toEqual(new Set(['one']));
+  expect(kept.events).toEqual([]);
+  kept.faults.clear();
+  for (let i = 0; i < 2; i += 1) await kept.clock.advance(60_000);
+  await kept.settle();
+  expect(kept.objects.get('two')?.status?.namespaces).toEqual(['db', 'later']);
   await kept.end();
 });

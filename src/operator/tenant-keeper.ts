@@ -1,5 +1,15 @@
-import { Backoff, type Clock, errorMessage, isMembraneError, type Logger, type NamespacedName } from '../base/index.ts';
 import {
+  Backoff,
+  type Clock,
+  errorMessage,
+  isMembraneError,
+  type Logger,
+  type MembraneError,
+  type NamespacedName,
+} from '../base/index.ts';
+import {
+  type EventObjects,
+  eventOn,
   type KeptTenant,
   TENANT_FINALIZER,
   type TenantCondition,
@@ -9,6 +19,7 @@ import {
 import type { ServiceSpec } from '../model/index.ts';
 import { claimStanding, importedBy, Membership, type TenancySettings } from '../tenant/index.ts';
 import type { Term } from './leader-election.ts';
+import type { OperatorMetrics } from './metrics.ts';
 import { type ProofStanding, proofStanding } from './proof-standing.ts';
 import type { TenantView } from './tenant-view.ts';
 
@@ -16,22 +27,45 @@ const MOST_TOLD = 10;
 const ROUTINE_MS = 30_000;
 /** However many nodes there are. */
 const PROOFS_MS = 2_000;
+/** Whoever answers so answers the same for every Tenant: no other is tried. */
+const OF_ALL: readonly string[] = [
+  'E_KUBE_UNREACHABLE',
+  'E_KUBE_TIMEOUT',
+  'E_KUBE_SILENT',
+  'E_KUBE_UNAUTHORIZED',
+  'E_OPERATOR_NOT_LEADING',
+];
 
 export type TenantKeeperOptions = {
   readonly view: TenantView;
   readonly store: Pick<TenantObjects, 'setFinalizers' | 'setStatus'>;
+  readonly events: Pick<EventObjects, 'say'>;
+  readonly metrics: Pick<OperatorMetrics, 'unwritten'>;
+  /** Where this operator runs. */
+  readonly host: string;
   readonly settings: TenancySettings;
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 };
 
+/** One of which the server takes nothing: tried again later and later, and when it is another. */
+type Refused = {
+  readonly name: string;
+  readonly version: string;
+  readonly code: string;
+  readonly backoff: Backoff;
+  readonly until: number;
+};
+
 /**
  * Says on each Tenant what it has, and keeps one that is being deleted while namespaces are its own: closed is what they are
- * then, and nobody's and open is what they would be without it.
+ * then, and nobody's and open is what they would be without it. What the server refuses of one holds up no other.
  */
 export class TenantKeeper {
   readonly #o: TenantKeeperOptions;
+  /** By uid. */
+  readonly #refused = new Map<string, Refused>();
 
   constructor(options: TenantKeeperOptions) {
     this.#o = options;
@@ -44,6 +78,7 @@ export class TenantKeeper {
     let seen = -1;
     let proofsSeen = -1;
     let lookedAt = 0;
+    this.#refused.clear();
     while (!signal.aborted) {
       let pauseMs = intervalMs;
       try {
@@ -51,7 +86,7 @@ export class TenantKeeper {
         const agoMs = clock.now() - lookedAt;
         const isProved = proofChanges !== proofsSeen && agoMs >= PROOFS_MS;
         // Exports end, and proofs get old, without a change.
-        const isDue = changes !== seen || isProved || agoMs >= ROUTINE_MS;
+        const isDue = changes !== seen || isProved || agoMs >= ROUTINE_MS || this.#isAgain();
         if (view.synced && isDue && (await this.#round(check))) {
           seen = changes;
           proofsSeen = proofChanges;
@@ -69,7 +104,7 @@ export class TenantKeeper {
 
   /** False: something was another by then, and is to be looked at again. */
   async #round(check: () => void): Promise<boolean> {
-    const { view, settings } = this.#o;
+    const { view, settings, clock, metrics } = this.#o;
     const rows = Array.from(view.tenants.rows.values());
     const tenants = rows.map(({ tenant }) => tenant);
     // Of one that observes it is told what it will have: until then the others have it.
@@ -81,8 +116,42 @@ export class TenantKeeper {
       Observe: new Membership(tenants, settings),
     };
     let done = true;
-    for (const row of rows) done = (await this.#keep(row, membershipFor[row.tenant.mode], check)) && done;
+    for (const row of rows) {
+      const refused = this.#refused.get(row.uid);
+      if (refused?.version === row.resourceVersion && clock.elapsed() < refused.until) continue;
+      try {
+        done = (await this.#keep(row, membershipFor[row.tenant.mode], check)) && done;
+        this.#refused.delete(row.uid);
+      } catch (error) {
+        if (!isMembraneError(error) || OF_ALL.includes(error.code)) throw error;
+        await this.#refuse(row, error);
+      }
+    }
+    for (const [uid, { name }] of this.#refused) if (view.tenants.get(name)?.uid !== uid) this.#refused.delete(uid);
+    metrics.unwritten(this.#refused.size);
     return done;
+  }
+
+  #isAgain(): boolean {
+    const now = this.#o.clock.elapsed();
+    return this.#refused.values().some(({ until }) => until <= now);
+  }
+
+  /** Said on it once for each reason: its status cannot say so. */
+  async #refuse({ uid, name, resourceVersion: version }: KeptTenant, error: MembraneError): Promise<void> {
+    const { clock, events, host, log } = this.#o;
+    const { code } = error;
+    const before = this.#refused.get(uid);
+    const backoff = before?.backoff ?? new Backoff({ initial: 1_000, max: 60_000 });
+    this.#refused.set(uid, { name, version, code, backoff, until: clock.elapsed() + backoff.next() });
+    if (before?.code === code) return;
+    const message = `what it has is not written: ${errorMessage(error)}`;
+    log.warn({ tenant: name, error: errorMessage(error) }, 'what a tenant has is not written');
+    const subject = { apiVersion: 'membrane.io/v1alpha1', kind: 'Tenant', namespace: '', name, uid };
+    const event = eventOn(subject, { reason: 'StatusNotWritten', message }, { host, now: clock.now() });
+    await events
+      .say(event)
+      .catch((failure: unknown) => log.debug({ error: errorMessage(failure) }, 'event not written'));
   }
 
   async #keep(row: KeptTenant, membership: Membership, check: () => void): Promise<boolean> {

@@ -367,11 +367,59 @@ test('a node whose address is changed under it says so, is believed by nobody, a
   await expect.poll(async () => (await said())?.ok).toBe(true);
 });
 
-test('what was meant for who had other labels does not reach him while the sender’s agent is stopped', async () => {
-  const to = await ip('server');
-  const pid = (await cluster.agentPid('node-1')) ?? 0;
+/** While the agent of this node is stopped. */
+async function withoutAgent(node: string, act: () => Promise<void>): Promise<void> {
+  const pid = (await cluster.agentPid(node)) ?? expect.fail();
   process.kill(pid, 'SIGSTOP');
   try {
+    await act();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
+test('an Identity that is deleted or made another’s while pods have it closes these, on either node, until they have one again', async () => {
+  const to = await ip('server');
+  const own = async () => {
+    const found = (await agent('node-2').endpoints()).find(({ pod: name }) => name === 'server');
+    return { resource: 'identities', name: String(found?.identity) };
+  };
+  const said = async (reason: string, name: string) =>
+    (await cluster.list('events', 'default')).some(
+      (event) =>
+        event['reason'] === reason && (event['involvedObject'] as { name?: string } | undefined)?.name === name,
+    );
+  const standing = async () => {
+    const views = await Promise.all(['node-1', 'node-2'].map(async (node) => await agent(node).status()));
+    return views.flatMap(({ checks }) => checks.filter(({ name, ok }) => name === 'identities' && !ok));
+  };
+  const identity = await own();
+  await withoutAgent('node-2', async () => {
+    await cluster.delete(identity);
+    await eventually('the other node knows nobody of that number', async () => (await ask('client', to)) === '');
+  });
+  await eventually('it is made again', async () => (await cluster.get(identity)) !== undefined);
+  await eventually('and is reached', async () => (await ask('client', to)).includes('seen'));
+  await eventually('the object says so', async () => await said('IdentityDeleted', identity.name));
+  await expect.poll(standing).toEqual([]);
+  expect(await own(), 'by the number that it had').toEqual(identity);
+
+  await withoutAgent('node-2', async () => {
+    await cluster.delete(identity);
+    const spec = { cluster: 'default', namespace: 'thief', serviceAccount: 'default' };
+    const metadata = { name: identity.name };
+    await cluster.apply(JSON.stringify({ apiVersion: 'membrane.io/v1alpha1', kind: 'Identity', metadata, spec }));
+  });
+  await eventually('the object says so', async () => await said('IdentityChanged', identity.name));
+  await eventually('it has another number', async () => (await own()).name !== identity.name);
+  await eventually('under which it is reached', async () => (await ask('client', to)).includes('seen'));
+  expect(await ask('stranger', to)).toBe('');
+  await expect.poll(standing).toEqual([]);
+});
+
+test('what was meant for who had other labels does not reach him while the sender’s agent is stopped', async () => {
+  const to = await ip('server');
+  await withoutAgent('node-1', async () => {
     await cluster.patch(
       { resource: 'pods', namespace: NAMESPACE, name: 'server' },
       { metadata: { labels: { app: 'open' } } },
@@ -382,8 +430,6 @@ test('what was meant for who had other labels does not reach him while the sende
       return (await dropped('node-2', 'stale-destination')) > before;
     });
     expect(await ask('client', to)).toBe('');
-  } finally {
-    process.kill(pid, 'SIGCONT');
-  }
+  });
   await eventually('and who knows of it gets there', async () => (await ask('stranger', to)).includes('seen'));
 });

@@ -144,7 +144,7 @@ export type AdminOptions = {
   readonly footprint: () => Promise<FootprintView>;
   readonly doctor: Doctor;
   readonly verifier: Verifier;
-  readonly watch: Pick<ProofWatch, 'standing' | 'prove'>;
+  readonly watch: Pick<ProofWatch, 'standing' | 'untold' | 'prove'>;
   readonly prover: Pick<Prover, 'prove'>;
 };
 
@@ -440,7 +440,7 @@ export class Admin implements AdminApi {
     add('routing', ways === undefined ? [] : [ways], ROUTING[this.#o.config.routing]);
     const { problem: untold, slices } = this.#o.teller;
     add('told', untold === undefined ? [] : [untold], `other nodes are told of this node's pods in ${slices} objects`);
-    const numbers = identityNumbers(this.#o.identities.waiting);
+    const numbers = identityNumbers(this.#o.identities.waiting, this.#o.allocator.doubts());
     const { problem: unheard } = this.#o.receipt;
     const untoldNumbers =
       unheard === undefined ? [] : [`whoever takes numbers back does not hear of this node: ${unheard}`];
@@ -452,8 +452,9 @@ export class Admin implements AdminApi {
       [...floor.differences(), ...foreignShares].slice(0, 5),
       `${floor.whole.tenants.size} tenants, ${shares.size} rows of what they share`,
     );
-    const { problems, fine } = this.#o.watch.standing;
-    add('proof', problems, fine);
+    const { standing, untold: unproved } = this.#o.watch;
+    const unsaid = unproved === undefined ? [] : [`the cluster is not told of it: ${unproved}`];
+    add('proof', [...standing.problems, ...unsaid], standing.fine);
     const exported = this.#o.flowExport();
     add('flow export', exported.problems, exported.fine);
     const { waits } = this.#o.switchover;

@@ -1,7 +1,8 @@
 import type { IdentityView } from '../../api/index.ts';
+import { errorMessage } from '../../base/index.ts';
 import type { AddressBook, Intent, WaitingRow } from '../../cluster/index.ts';
 import type { EndpointWords } from '../../datapath/index.ts';
-import { type ClusterNumbers, RESERVED_IDENTITIES } from '../../identity/index.ts';
+import { type ClusterNumbers, type Doubt, RESERVED_IDENTITIES } from '../../identity/index.ts';
 import { type Identity, identityLabels, type ReservedName } from '../../model/index.ts';
 import type { EndpointTable } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
@@ -79,15 +80,28 @@ function holders(name: ReservedName, { intent, book, nodeName }: IdentityViewCon
 
 const MOST_NAMED = 5;
 
-/** What is wrong with pods that have no number: one that was asked for is on its way, unless the API server gives none. */
-export function identityNumbers(waiting: readonly WaitingRow[]): {
-  readonly problems: readonly string[];
-  readonly fine: string;
-} {
+/**
+ * What is wrong with the numbers of this node's pods: of those that have none, one that was asked for is on its way, unless the
+ * API server gives none; of those in doubt it shows no Identity, or that of somebody else.
+ */
+export function identityNumbers(
+  waiting: readonly WaitingRow[],
+  doubts: readonly Doubt[],
+): { readonly problems: readonly string[]; readonly fine: string } {
   const refused = waiting.filter((row) => row.state === 'refused' || row.isFailing);
   const named = refused.slice(0, MOST_NAMED).map(({ pod, why }) => `pod ${pod}: ${why}`);
   const more = refused.length > MOST_NAMED ? [`and ${refused.length - MOST_NAMED} more pods`] : [];
+  const doubted = doubts.slice(0, MOST_NAMED).map(doubtText);
+  if (doubts.length > MOST_NAMED) doubted.push(`and ${doubts.length - MOST_NAMED} more Identities`);
   const awaited = waiting.length - refused.length;
   const pods = awaited === 1 ? '1 pod is' : `${awaited} pods are`;
-  return { problems: [...named, ...more], fine: awaited === 0 ? 'every pod has one' : `${pods} waiting for one` };
+  return {
+    problems: [...named, ...more, ...doubted],
+    fine: awaited === 0 ? 'every pod has one' : `${pods} waiting for one`,
+  };
+}
+
+function doubtText({ identity: { id, workload }, failure }: Doubt): string {
+  const why = failure === undefined ? '' : ` (${errorMessage(failure)})`;
+  return `Identity ${id}, which pods of namespace ${workload.namespace} have, is gone or says another workload: other nodes let them through nowhere; it is made again${why}`;
 }

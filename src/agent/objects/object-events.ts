@@ -1,14 +1,6 @@
-import { createHash } from 'node:crypto';
-import {
-  type Clock,
-  errorMessage,
-  isMembraneError,
-  type Lifecycle,
-  type Logger,
-  type Service,
-} from '../../base/index.ts';
+import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
 import type { ObjectProblem, ObjectProblems, ObjectSubject } from '../../cluster/index.ts';
-import type { KubeClient } from '../../kube/index.ts';
+import { EventObjects, eventOn, eventPlace, type KubeClient, type ObjectEvent } from '../../kube/index.ts';
 
 /** Whoever can write objects must not be able to flood the API server through us. */
 const PAUSE_MS = 100;
@@ -32,11 +24,13 @@ export type ObjectEventsOptions = {
 export class ObjectEvents implements Service {
   readonly #o: ObjectEventsOptions;
   readonly #said = new Set<string>();
-  #queue: { readonly namespace: string; readonly body: { readonly metadata: { readonly name: string } } }[] = [];
+  readonly #store: EventObjects;
+  #queue: ObjectEvent[] = [];
   #wake: (() => void) | undefined;
 
   constructor(options: ObjectEventsOptions) {
     this.#o = options;
+    this.#store = new EventObjects(options.client);
     options.problems.reported.listen(() => this.#take());
   }
 
@@ -46,7 +40,7 @@ export class ObjectEvents implements Service {
         const next = this.#queue.shift();
         if (next === undefined) await this.#something(signal);
         else {
-          await this.#send(next.namespace, next.body);
+          await this.#send(next);
           await this.#o.clock.sleep(PAUSE_MS, signal).catch(() => undefined);
         }
       }
@@ -59,16 +53,17 @@ export class ObjectEvents implements Service {
   }
 
   #enqueue(subject: ObjectSubject, problems: readonly ObjectProblem[]): void {
-    const namespace = placeOf(subject);
-    let queued = this.#queue.filter((waiting) => waiting.namespace === namespace).length;
+    const { node, clock } = this.#o;
+    const place = eventPlace(subject);
+    let queued = this.#queue.filter(({ metadata }) => metadata.namespace === place).length;
     for (const problem of problems) {
-      const body = eventOf(subject, problem, this.#o);
-      const { name } = body.metadata;
+      const event = eventOn(subject, problem, { host: node, now: clock.now() });
+      const { name } = event.metadata;
       if (this.#said.has(name) || this.#queue.length >= MAX_QUEUE || queued >= MAX_OF_NAMESPACE) continue;
       queued += 1;
       if (this.#said.size >= MAX_REMEMBERED) this.#said.clear();
       this.#said.add(name);
-      this.#queue.push({ namespace, body });
+      this.#queue.push(event);
     }
   }
 
@@ -80,40 +75,11 @@ export class ObjectEvents implements Service {
     this.#wake = undefined;
   }
 
-  async #send(namespace: string, body: unknown): Promise<void> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+  async #send(event: ObjectEvent): Promise<void> {
     try {
-      await this.#o.client.request({ method: 'POST', path, body });
+      await this.#store.say(event);
     } catch (error) {
-      // Another node said it before.
-      if (isMembraneError(error, 'E_KUBE_CONFLICT')) return;
-      this.#o.log.debug({ path, error: errorMessage(error) }, 'event not written');
+      this.#o.log.debug({ event: event.metadata.name, error: errorMessage(error) }, 'event not written');
     }
   }
-}
-
-/** Where events on a cluster-wide object are written. */
-const placeOf = ({ namespace }: ObjectSubject): string => (namespace === '' ? 'default' : namespace);
-
-function eventOf(
-  subject: ObjectSubject,
-  { reason, message, isNormal = false }: ObjectProblem,
-  { node, clock }: ObjectEventsOptions,
-) {
-  const { namespace, name, uid, ...type } = subject;
-  const digest = createHash('sha256').update(`${uid} ${reason} ${message}`).digest('hex').slice(0, 16);
-  const now = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
-  return {
-    apiVersion: 'v1',
-    kind: 'Event',
-    metadata: { name: `${name.slice(0, 200)}.${digest}`, namespace: placeOf(subject) },
-    involvedObject: { ...type, ...(namespace === '' ? {} : { namespace }), name, uid },
-    type: isNormal ? 'Normal' : 'Warning',
-    reason,
-    message: message.slice(0, 1_000),
-    source: { component: 'membrane', host: node },
-    firstTimestamp: now,
-    lastTimestamp: now,
-    count: 1,
-  };
 }

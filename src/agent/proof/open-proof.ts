@@ -30,7 +30,10 @@ export function openProof(node: AgentNode, { plane, configOf, store, limited }: 
     base,
     configOf,
   });
-  const own = () => intent.nodes.rows.values().find(({ name }) => name === config.nodeName);
+  const own = () => {
+    const row = intent.nodes.rows.values().find(({ name }) => name === config.nodeName);
+    return row && { name: row.name, uid: row.uid };
+  };
   const rules = new IneffectiveRules({
     intent,
     elsewhere: cluster.elsewhere,
@@ -41,7 +44,7 @@ export function openProof(node: AgentNode, { plane, configOf, store, limited }: 
     now: () => clock.now(),
   });
   const ineffective = async () => await rules.look();
-  const teller = new ProofTeller({ store, node: own, limited, ineffective, clock, log });
+  const teller = new ProofTeller({ store, node: own, limited, ineffective, problems, clock, log });
   const tenancy = (): object => floor.membership;
   return { verifier, watch: new ProofWatch({ verifier, engine, teller, tenancy, registry, clock, log }) };
 }

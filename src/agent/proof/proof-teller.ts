@@ -1,8 +1,11 @@
 import type { VerifyView } from '../../api/index.ts';
 import { Backoff, type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
+import type { ObjectProblems } from '../../cluster/index.ts';
 import type { SaidProof, TenantRules, TenantTold } from '../../model/index.ts';
 import { saidOf } from './said-proof.ts';
 
+/** Of requests in a row: the server may be busy, or just not there. */
+const FAILURES_SAID = 3;
 /** So often the same is said again: who reads it must know that it is not old. */
 const AGAIN_MS = 110_000;
 
@@ -16,6 +19,7 @@ export type ProofTellerOptions = {
   readonly limited: () => Promise<readonly TenantTold[]>;
   /** How many rules of whose policies have no effect. */
   readonly ineffective: () => Promise<readonly TenantRules[]>;
+  readonly problems: Pick<ObjectProblems, 'report'>;
   readonly clock: Clock;
   readonly log: Logger;
 };
@@ -28,9 +32,16 @@ export class ProofTeller implements Service {
   #proved: VerifyView | undefined;
   #said = '';
   #saidAt = Number.NEGATIVE_INFINITY;
+  #problem: string | undefined;
+  #failures = 0;
 
   constructor(options: ProofTellerOptions) {
     this.#o = options;
+  }
+
+  /** Why nobody hears of it. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** What was proved last. */
@@ -48,14 +59,28 @@ export class ProofTeller implements Service {
         this.#wanted = Promise.withResolvers();
         try {
           await this.#say();
+          this.#problem = undefined;
+          this.#failures = 0;
           this.#backoff.reset();
         } catch (error) {
-          this.#o.log.warn({ error: errorMessage(error) }, 'the cluster could not be told what was proved');
+          this.#fail(errorMessage(error));
           await this.#o.clock.sleep(this.#backoff.next(), signal).catch(() => undefined);
           this.#wanted.resolve();
         }
       }
     });
+  }
+
+  #fail(problem: string): void {
+    const { log, node, problems } = this.#o;
+    log.warn({ error: problem }, 'the cluster could not be told what was proved');
+    this.#problem = problem;
+    this.#failures += 1;
+    const own = node();
+    if (this.#failures !== FAILURES_SAID || own === undefined) return;
+    const subject = { apiVersion: 'v1', kind: 'Node', namespace: '', ...own };
+    const message = `what it has proved of tenants is not taken, which they show as Unknown: ${problem}`;
+    problems.report(subject, [{ reason: 'ProofNotTold', message }]);
   }
 
   async #say(): Promise<void> {

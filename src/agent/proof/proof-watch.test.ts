@@ -22,7 +22,10 @@ const view = (parts: Partial<VerifyView> = {}): VerifyView => ({
 });
 
 const TENANCY = {};
-const alone = { teller: { start: async () => undefined, tell: () => undefined }, tenancy: () => TENANCY };
+const alone = {
+  teller: { start: async () => undefined, tell: () => undefined, problem: undefined },
+  tenancy: () => TENANCY,
+};
 
 const alarm: VerifyView['differences'][number] = {
   layer: 'policy',

@@ -27,7 +27,7 @@ export type ProofWatchOptions = {
   readonly verifier: Pick<Verifier, 'verify'>;
   readonly engine: Pick<Engine, 'converged'>;
   /** Hears of each proof that came to an end. */
-  readonly teller: Pick<ProofTeller, 'start' | 'tell'>;
+  readonly teller: Pick<ProofTeller, 'start' | 'tell' | 'problem'>;
   /** Another object after each change of Tenants. */
   readonly tenancy: () => object;
   readonly registry: Registry;
@@ -69,6 +69,11 @@ export class ProofWatch implements Service {
       problems: isOld ? [...found, `the last proof is ${age} s old`] : found,
       fine: `the kernel is as it is meant, ${this.#last.pairs.length} pairs of tenants, proved ${age} s ago`,
     };
+  }
+
+  /** Why the cluster does not hear of it. */
+  get untold(): string | undefined {
+    return this.#o.teller.problem;
   }
 
   /** What was proved last, unless that says nothing any more. `isOfNow`: Tenants are what they were then. */
