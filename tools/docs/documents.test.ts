@@ -134,6 +134,45 @@ describe.each(DOCUMENTS)('%s', (document) => {
   });
 });
 
+/** The walk of a pod's labels: the room of each hop, and what it names of it. */
+const walk = (read('docs/ARCHITECTURE.md').split("\n### A pod's labels, from the API to the key of a map\n")[1] ?? '')
+  .split(/\n#+ /)[0]
+  ?.split(/\n(?=\d+\. )/)
+  .slice(1)
+  .map((hop): [string, string[]] => {
+    const [room = '', ...named] = spans(hop.split('\n\n')[0] ?? '');
+    return [room, named];
+  });
+
+test('a pod’s labels take twelve hops at most, and enter each room once', () => {
+  const rooms = walk?.map(([room]) => room) ?? [];
+  const entered = rooms.filter((room, hop) => room !== rooms[hop - 1]);
+  expect(rooms.length).toBeGreaterThan(5);
+  expect(rooms.length).toBeLessThanOrEqual(12);
+  expect(entered).toEqual([...new Set(entered)]);
+  const numbers = ['five', 'six', 'seven', 'eight', 'nine', 'ten', 'eleven', 'twelve'];
+  const [hops = '', of = ''] = [rooms.length, entered.length].map((count) => numbers[count - 5]);
+  expect(read('docs/ARCHITECTURE.md').toLowerCase()).toContain(`\n${hops} hops, ${of} rooms`);
+});
+
+/** `NoSuch.member` of a class that is declared in these files. */
+function wrongMembers(named: readonly string[], within: readonly string[]): string[] {
+  return named.filter((span) => {
+    const [, type = '', member = ''] = /^([A-Z]\w+)\.([a-z]\w+)$/.exec(span) ?? [];
+    if (type === '') return false;
+    const source = within
+      .map((file) => readFileSync(join(ROOT, file), 'utf8'))
+      .filter((text) => text.includes(`class ${type} `));
+    return !source.some((text) => new RegExp(`^  (?:async |get |\\*)?${member}\\(`, 'm').test(text));
+  });
+}
+
+test.each(walk ?? [])('of %s the walk names what is there: %j', (room, named) => {
+  const own = files.filter((file) => file.startsWith(`/src/${room}/`) && file.endsWith('.ts'));
+  expect(named.filter((span) => span.endsWith('.ts') && !own.includes(`/src/${room}/${span}`))).toEqual([]);
+  expect(wrongMembers(named, own)).toEqual([]);
+});
+
 /** Of the tables of what tenants share: what is shared, and the tests that say so. */
 const shared = (read('docs/THREAT-MODEL.md').split('\n## What more than one tenant shares\n')[1] ?? '')
   .split('\n')
