@@ -46,7 +46,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const objects = openObjects(node, { plane, identities, client });
   const flows = openFlows(node, plane, tally.policies);
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
-  const { hub, wouldDrops } = flows;
+  const { hub, wouldDrops, stagedVerdicts } = flows;
   const flowExport = await openExport(node, hub);
   const ways = (): string | undefined => overlay.paths?.problem;
   const reviews = new Reviews(client);
@@ -66,6 +66,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     hub,
     flowExport: flowExport.standing,
     wouldDrops,
+    stagedVerdicts,
     upkeep,
     ways,
     apiServer,

@@ -579,13 +579,20 @@ describe('output', () => {
       reason: 'goes to b',
     } as const;
     const proposed = { verdict: 'allowed' as const, steps: [] };
-    admin.state.traces.set('a/x service:a/web TCP http', { ...denied, steps: [service, ...denied.steps], proposed });
+    const staged = { verdict: 'denied' as const, steps: [] };
+    admin.state.traces.set('a/x service:a/web TCP http', {
+      ...denied,
+      steps: [service, ...denied.steps],
+      proposed,
+      staged,
+    });
     const file = join(folder, 'proposed.yaml');
     await writeFile(file, POLICY);
     const question = '--from a/x --to service:a/web --port http'.split(' ');
     const { code, out } = await membrane(['policy', 'trace', ...question, '-f', file]);
     expect(out).toMatch(/^ {2}service {2}allowed {2}goes to b$/m);
     expect(out).toMatch(/^allowed {2}with the proposed policies$/m);
+    expect(out).toMatch(/^denied {2}once the staged policies are enforced$/m);
     expect(code).toBe(0);
     for (const text of ['kind: ConfigMap', '[', 'a: {', 'kind: Menu\nitems: [{ kind: NetworkPolicy }]']) {
       await writeFile(file, text);
@@ -665,7 +672,7 @@ describe('output', () => {
     const asked = ['policy', 'what-if', '-f', file, '--since', '1h'];
     const [people, program] = [await membrane(asked), await membrane([...asked, '-o', 'json'])];
     admin.state.replay = { ...view, pairs: [] };
-    const harmless = await membrane(['policy', 'what-if', '--delete', 'b/p']);
+    const harmless = await membrane(['policy', 'what-if', '--staged']);
     admin.state.replay = { ...view, pairs: [], unjudged: [{ why: 'who knows', flows: 1 }] };
     const unclear = await membrane(asked);
     expect(people.out.split('\n').slice(0, 3)).toEqual([

@@ -153,3 +153,11 @@ test('services without backends, also those of pods that are not ready', () => {
     'warning service-without-backends Service shop/none spec.selector',
   ]);
 });
+
+test('what is staged is said to be, and counts as though it were not there', () => {
+  put(intent.policies, { ...policyRow('all', { podSelector: {} }), stage: 'true' });
+  expect(found()).toEqual([
+    'warning namespace-open Namespace shop',
+    'info staged NetworkPolicy shop/all metadata.annotations[membrane.io/stage]',
+  ]);
+});

@@ -30,7 +30,10 @@ export function lintWorld(options: LintWorldOptions): LintWorld {
   );
   const pods = [...ownPods(intent, cluster), ...podsOfOthers(elsewhere)];
   return {
-    policies: Array.from(policies.values(), (policy) => ({ policy, entries: readPolicy(policy).entries })),
+    policies: Array.from(policies.values(), (policy) => {
+      const { entries, staged } = readPolicy(policy);
+      return { policy, entries, isStaged: staged !== undefined };
+    }),
     pods,
     namespaces: Array.from(intent.namespaces.rows.values(), ({ name, labels }) => ({
       name,

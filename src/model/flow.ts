@@ -67,15 +67,19 @@ export type FlowDenial = {
   };
 };
 
+export const FLOW_CHANGES = ['would-drop', 'would-allow'] as const;
+
 /** What would become of it by what is not in force yet. */
 export type FlowShadow = {
-  readonly change: 'would-drop';
-  /** A Tenant that observes. */
-  readonly by: 'tenant';
-  /** The drop reason that it would have. */
+  readonly change: (typeof FLOW_CHANGES)[number];
+  /** A Tenant that observes, or policies that are staged. */
+  readonly by: 'tenant' | 'policy';
+  /** The drop reason that it would have, or would have no more. */
   readonly reason: string;
   /** One sentence. */
   readonly text: string;
+  /** Of `policy`: those that decide then, `NetworkPolicy tenant-a/backend`. */
+  readonly policies?: readonly string[];
 };
 
 /** One record of what the datapath decided, as people see it. Plain data: it goes over the wire as JSON. */

@@ -16,6 +16,7 @@ export {
   unknownField,
 } from './field-error.ts';
 export {
+  FLOW_CHANGES,
   FLOW_HOOKS,
   FLOW_LOSS_PLACES,
   FLOW_TYPES,
@@ -121,7 +122,7 @@ export {
   type Tier,
 } from './policy-entry.ts';
 export { type PolicyKey, type PolicyName, policyKey } from './policy-key.ts';
-export type { PolicyObject } from './policy-object.ts';
+export { type PolicyObject, STAGE_ANNOTATION } from './policy-object.ts';
 export {
   DIRECTIONS,
   type Direction,

@@ -1,5 +1,11 @@
 import type { ObjectRow } from './object-row.ts';
 
+/**
+ * Whoever may write a policy may have it looked at before it is enforced. With any other value than "true" it is not known
+ * what its writer wants.
+ */
+export const STAGE_ANNOTATION = 'membrane.io/stage';
+
 /** A policy of any kind, as far as its kind keeps the object. */
 export type PolicyObject = ObjectRow & {
   readonly kind: string;
@@ -7,4 +13,6 @@ export type PolicyObject = ObjectRow & {
   readonly spec: unknown;
   /** Members of the object that no version known here has. */
   readonly unknownFields: readonly string[];
+  /** What its annotation `membrane.io/stage` says; absent: it has none, and is enforced. */
+  readonly stage?: string;
 };

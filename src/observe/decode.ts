@@ -74,7 +74,7 @@ export function decodeFlow(event: DatapathEvent, { node, lookup, toWall }: Decod
   const dropped = event.type === 'drop';
   const time = toWall(event.timestamp);
   const denial = dropped ? lookup.denial(event, time) : undefined;
-  const shadow = dropped ? undefined : lookup.shadow(event);
+  const shadow = lookup.shadow(event);
   const protocol = protocolOf(event.ethertype, event.protocol);
   const port = (number: number) => (hasPorts(event.ethertype, event.protocol) ? number : 0);
   const end = (what: Omit<EndNumbers, 'time'>) => flowEnd({ ...what, port: port(what.port), time }, lookup);

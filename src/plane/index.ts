@@ -8,6 +8,7 @@ export { policyEventSubject } from './policies/policy-events.ts';
 export { type PolicyFollower, type PolicyProblem, textOf } from './policies/policy-follower.ts';
 export type { DirectionState, PolicyInstaller } from './policies/policy-installer.ts';
 export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/shortfalls.ts';
+export type { StagedPolicies } from './policies/staged-policies.ts';
 export type { Accounts, Proof, Prover } from './proof/prover.ts';
 export type { WrongRow } from './proof/who.ts';
 export type { PlaneServices, PlaneServicesOptions } from './services/plane-services.ts';

@@ -155,6 +155,62 @@ test('what-if says of the traffic that there was what a policy would stop, and e
   await eventually('nothing was written', () => reaches('shop-db', 'server'));
 });
 
+test('a staged policy does nothing, and each node tells what it would deny and allow; without the annotation it holds', async () => {
+  const path = { resource: 'networkpolicies', namespace: 'other' };
+  const policy = (name: string, ingress: string, annotations = '') => `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: ${name}, namespace: other${annotations} }
+spec: { podSelector: {}, policyTypes: [Ingress]${ingress} }
+---`;
+  const stage = (value: string): string => `, annotations: { membrane.io/stage: "${value}" }`;
+  const enforce = { metadata: { annotations: { 'membrane.io/stage': null } } };
+  const states = (wanted: Record<string, string>) => async (client: ApiClient) => {
+    const own = (await client.policies({ namespace: 'other' })).map(({ name, state }) => [name, state]);
+    return own.length === Object.keys(wanted).length && own.every(([name = '', state]) => wanted[name] === state);
+  };
+  const told = async (change: string): Promise<unknown> => {
+    for await (const message of agent('node-2').observe({ since: 0 }))
+      if (message.kind === 'flow' && message.flow.shadow?.change === change) return message.flow;
+    return undefined;
+  };
+  await cluster.apply(policy('closing', '', stage('true')));
+  await cluster.delete({ ...path, name: 'allow-all' });
+  await known('one is staged', states({ closing: 'staged' }));
+  await eventually('nothing is stopped', () => reaches('other', 'plain'));
+  const plain = { source: { pod: 'client' }, destination: { pod: 'plain' } };
+  await expect
+    .poll(async () => await told('would-drop'), { timeout: 60_000 })
+    .toMatchObject({
+      ...plain,
+      type: 'open',
+      shadow: { by: 'policy', reason: 'policy-ingress', policies: ['NetworkPolicy other/closing'] },
+    });
+  const asked = { from: 'shop-web/client', to: 'other/plain', port: TCP, protocol: 'TCP' } as const;
+  expect(await agent('node-2').trace(asked)).toMatchObject({ verdict: 'allowed', staged: { verdict: 'denied' } });
+  await cluster.patch({ ...path, name: 'closing' }, enforce);
+  await cluster.apply(policy('opening', ', ingress: [{}]', stage('true')));
+  await known('it is enforced', states({ closing: 'applied', opening: 'staged' }));
+  await eventually('it holds', async () => !(await reaches('other', 'plain')));
+  await expect
+    .poll(async () => await told('would-allow'), { timeout: 60_000 })
+    .toMatchObject({
+      ...plain,
+      type: 'drop',
+      shadow: { by: 'policy', reason: 'policy-ingress', policies: ['NetworkPolicy other/opening'] },
+    });
+  const counted = /^membrane_policy_staged_verdicts_total\{change="would-(drop|allow)"\} [1-9]/gm;
+  await eventually('both are counted', async () => (await agent('node-2').metrics()).match(counted)?.length === 2);
+  await cluster.patch({ ...path, name: 'opening' }, { metadata: { annotations: { 'membrane.io/stage': 'no' } } });
+  await known('nobody knows', states({ closing: 'applied', opening: 'unreadable' }));
+  await cluster.delete({ ...path, name: 'closing' });
+  await known('it is alone', states({ opening: 'unreadable' }));
+  expect(await reaches('other', 'plain'), 'it isolates and admits nobody').toBe(false);
+  await cluster.apply(allowAll('other'));
+  await cluster.delete({ ...path, name: 'opening' });
+  await eventually('as it was', () => reaches('other', 'plain'));
+});
+
 test('a Tenant that observes stops nothing, and each node tells what it would; enforcing ends it', async () => {
   await cluster.apply(tenant('shop', '{ prefix: shop- }', ', mode: Observe'));
   await known('shop observes', has('shop', 'shop-db', 'shop-web'));

@@ -189,3 +189,45 @@ export const ownerAdmission = (metadata: { readonly name: string }): readonly ob
     spec: { policyName: metadata.name, validationActions: ['Deny'] },
   },
 ];
+
+const STAGE = "metadata.?annotations[?'membrane.io/stage']";
+
+/**
+ * A policy of which nobody knows whether it is staged admits nobody. So it is refused where somebody still looks; what was
+ * stored before may stay as it is while something else of it is changed.
+ */
+export const stageAdmission = (metadata: { readonly name: string }): readonly object[] => [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: {
+      failurePolicy: 'Fail',
+      matchConstraints: {
+        resourceRules: [
+          {
+            apiGroups: ['networking.k8s.io'],
+            apiVersions: ['v1'],
+            operations: ['CREATE', 'UPDATE'],
+            resources: ['networkpolicies'],
+            ...ANYWHERE,
+          },
+        ],
+      },
+      validations: [
+        {
+          expression: `object.${STAGE}.orValue('true') == 'true' || (oldObject != null && oldObject.${STAGE}.orValue('true') == object.${STAGE}.orValue('true'))`,
+          message:
+            'annotation membrane.io/stage is "true" while the policy is staged, and is removed to enforce it; it has no other value',
+          reason: 'Invalid',
+        },
+      ],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: { policyName: metadata.name, validationActions: ['Deny'] },
+  },
+];

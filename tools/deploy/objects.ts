@@ -1,4 +1,4 @@
-import { admission, ownerAdmission, tenantAdmission } from './admission.ts';
+import { admission, ownerAdmission, stageAdmission, tenantAdmission } from './admission.ts';
 import {
   AGENT_ROLE,
   CERTIFICATES_ROLE,
@@ -401,6 +401,7 @@ export const ADMISSION = [
   ...admission(meta('membrane-agents')),
   ...tenantAdmission(meta('membrane-tenants')),
   ...ownerAdmission(meta('membrane-tenant-owners')),
+  ...stageAdmission(meta('membrane-policy-stages')),
 ];
 
 /** By file, in the order in which they are to be made. */

@@ -383,10 +383,10 @@ export class Admin implements AdminApi {
   }
 
   #policyContext(): PolicyViewContext {
-    const { repository, endpoints, engine, installer, policies } = this.#o;
+    const { repository, endpoints, engine, installer, policies, intent } = this.#o;
     const identityOf = engine.identityOf.bind(engine);
     return {
-      ...policyStanding({ endpoints: endpoints.values(), identityOf, repository, installer }),
+      ...policyStanding({ endpoints: endpoints.values(), identityOf, repository, installer, policies, intent }),
       repository,
       problems: policies.problems,
       takenUpAt: (key) => policies.takenUpAt(key),
@@ -445,7 +445,12 @@ export class Admin implements AdminApi {
     const untoldNumbers =
       unheard === undefined ? [] : [`whoever takes numbers back does not hear of this node: ${unheard}`];
     add('identities', [...untoldNumbers, ...numbers.problems], numbers.fine);
-    add('policies', policyProblemTexts(policies.problems), 'all are in force as they are written');
+    const staged = policies.staged.policies.size;
+    add(
+      'policies',
+      policyProblemTexts(policies.problems),
+      `all are in force as they are written${staged === 0 ? '' : `, but for ${staged} staged`}`,
+    );
     const { floor, shares } = this.#o;
     add(
       'tenants',

@@ -20,13 +20,14 @@ export type MetricsSources = {
   readonly endpoints: EndpointTable;
   readonly allocator: ClusterNumbers;
   readonly installer: PolicyInstaller;
-  readonly policies: Pick<PolicyFollower, 'problems'>;
+  readonly policies: Pick<PolicyFollower, 'problems' | 'staged'>;
   readonly book: Pick<AddressBook, 'unplaced'>;
   readonly elsewhere: Pick<PodsElsewhere, 'disbelieved'>;
   readonly ipcache: IpcacheReconciler;
   readonly collection: Collection;
   readonly hub: FlowHub;
   readonly wouldDrops: ReadonlyMap<string, number>;
+  readonly stagedVerdicts: ReadonlyMap<string, number>;
   readonly reflection: Pick<Reflection, 'status'>;
 };
 
@@ -34,7 +35,7 @@ export type MetricsSources = {
 export function registerAgentMetrics(registry: Registry, sources: MetricsSources): readonly (Counter | Gauge)[] {
   const registers = [registry];
   const { maps, endpoints, allocator, installer, policies, book, elsewhere, ipcache } = sources;
-  const { collection, hub, wouldDrops, reflection } = sources;
+  const { collection, hub, wouldDrops, stagedVerdicts, reflection } = sources;
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
@@ -97,6 +98,21 @@ export function registerAgentMetrics(registry: Registry, sources: MetricsSources
       collect() {
         this.reset();
         for (const [reason, count] of wouldDrops) this.inc({ reason }, count);
+      },
+    }),
+    gauge(
+      'membrane_policy_staged_policies',
+      'Policies that are staged: they are looked at and not enforced',
+      () => policies.staged.policies.size,
+    ),
+    new Counter({
+      name: 'membrane_policy_staged_verdicts_total',
+      help: 'What staged policies would change of what was seen here: connections that opened ("would-drop") and packets that policy dropped ("would-allow"); "unjudged": it cannot be said',
+      labelNames: ['change'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [change, count] of stagedVerdicts) this.inc({ change }, count);
       },
     }),
     new Gauge({

@@ -30,6 +30,7 @@ export type AdminParts = {
   readonly objects: Objects;
   readonly hub: FlowHub;
   readonly wouldDrops: ReadonlyMap<string, number>;
+  readonly stagedVerdicts: ReadonlyMap<string, number>;
   readonly flowExport: AdminOptions['flowExport'];
   readonly upkeep: Upkeep;
   /** What of the ways of this node's own processes to pods of other nodes is not there. */
@@ -54,6 +55,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
     collection: upkeep.collection,
     hub,
     wouldDrops: parts.wouldDrops,
+    stagedVerdicts: parts.stagedVerdicts,
     reflection,
   });
   const version = packageVersion();

@@ -80,5 +80,12 @@ describe('policyView', () => {
       state: 'refused',
       detail: 'why; no room',
     });
+    expect(policyView({ ...policyRow('p', { ingress: [{}, 1] }), stage: 'true' }, context)).toMatchObject({
+      state: 'staged',
+      detail: expect.stringMatching(/^once enforced: spec\.ingress\[1\]/),
+      directions: ['ingress'],
+      endpoints: 2,
+      rules: [{ id: 0, text: 'rule 0, from anybody' }, { text: /cannot be read/ }],
+    });
   });
 });

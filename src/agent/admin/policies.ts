@@ -22,7 +22,7 @@ export type PolicyViewContext = {
   readonly problems: ReadonlyMap<PolicyKey, readonly PolicyProblem[]>;
   /** Policies that are not in force for some identity, with the reason. */
   readonly refused: ReadonlyMap<PolicyKey, string>;
-  /** How many endpoints of this node each policy selects. */
+  /** How many endpoints of this node each policy selects, or would. */
   readonly selected: ReadonlyMap<PolicyKey, number>;
   readonly converged: boolean;
   /** When it was last read, milliseconds since the epoch. */
@@ -35,28 +35,39 @@ export type PolicyViewContext = {
 
 export function policyView(row: PolicyObject, context: PolicyViewContext): PolicyView {
   const key = policyKey(row);
+  const { entries, staged, problems: unread } = readPolicy(row, context.kinds);
+  const shown = staged ?? entries;
   const problems = context.problems.get(key) ?? [];
   const [closed] = problems;
   const refused = context.refused.get(key);
-  const detail = [...(closed === undefined ? [] : [textOf(problems)]), ...(refused === undefined ? [] : [refused])];
+  const later = staged === undefined || unread.length === 0 ? [] : [`once enforced: ${unread.join('; ')}`];
+  const detail = [
+    ...later,
+    ...(closed === undefined ? [] : [textOf(problems)]),
+    ...(refused === undefined ? [] : [refused]),
+  ];
   const meanwhile = context.meanwhile.get(key) ?? [];
   const isWritten = context.converged && meanwhile.length === 0;
   const waits =
     refused === undefined && closed === undefined ? meanwhile.map(({ direction, why }) => `${direction} ${why}`) : [];
   const since = sinceOf(key, context);
-  const { entries } = readPolicy(row, context.kinds);
   return {
     kind: row.kind,
     ...(row.namespace === '' ? {} : { namespace: row.namespace }),
     name: row.name,
     uid: row.uid,
-    state: refused !== undefined ? 'refused' : (closed?.kind ?? (isWritten ? 'applied' : 'pending')),
+    state:
+      staged !== undefined
+        ? 'staged'
+        : refused !== undefined
+          ? 'refused'
+          : (closed?.kind ?? (isWritten ? 'applied' : 'pending')),
     ...(detail.length + waits.length === 0 ? {} : { detail: [...detail, ...waits].join('; ') }),
     ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
     meanwhile: [...meanwhile],
-    directions: [...new Set(entries.map(({ direction }) => direction))],
+    directions: [...new Set(shown.map(({ direction }) => direction))],
     endpoints: context.selected.get(key) ?? 0,
-    rules: entries.map((entry) => ({
+    rules: shown.map((entry) => ({
       id: context.repository.rules.find(entry.origin),
       direction: entry.direction,
       verdict: entry.verdict === 'deny' ? 'deny' : 'allow',

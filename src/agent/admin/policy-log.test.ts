@@ -29,7 +29,7 @@ async function told(room?: number) {
   const views = (keys: ReadonlySet<PolicyKey>) => {
     const identityOf = engine.identityOf.bind(engine);
     const context = {
-      ...policyStanding({ endpoints: endpoints.values(), identityOf, repository, installer }),
+      ...policyStanding({ endpoints: endpoints.values(), identityOf, repository, installer, policies, intent }),
       repository,
       problems: policies.problems,
       takenUpAt: (key: PolicyKey) => policies.takenUpAt(key),

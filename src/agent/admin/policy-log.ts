@@ -25,6 +25,7 @@ const MESSAGES = {
   refused: 'policy is not wholly in force',
   unreadable: 'policy is in force but for what cannot be read',
   'no-room': 'policy is in force but for what does not fit',
+  staged: 'policy is staged: not enforced',
   gone: 'policy is gone',
 } as const;
 

@@ -36,17 +36,27 @@ export class Proposal {
   }
 }
 
-/** As the API server would take them; what it would refuse is refused in its words. E_AGENT_PROPOSAL. */
-export function readProposal(objects: readonly unknown[], deleted: readonly PolicyKey[] = []): Proposal {
+/**
+ * As the API server would take them; what it would refuse is refused in its words. What is staged among them says nothing,
+ * unless it is thought enforced, and with it what is `staged` already. E_AGENT_PROPOSAL.
+ */
+export function readProposal(
+  objects: readonly unknown[],
+  deleted: readonly PolicyKey[] = [],
+  staged?: ReadonlyMap<PolicyKey, readonly PolicyEntry[]>,
+): Proposal {
   const said = new Map<PolicyKey, readonly PolicyEntry[]>();
   const say = (key: PolicyKey, entries: readonly PolicyEntry[]): void => {
     // Which of them would be in force, the order of writing decides.
     if (said.has(key)) throw agentErrors.make('E_AGENT_PROPOSAL', { detail: `${key} is said twice` });
     said.set(key, entries);
   };
-  for (const policy of readPolicyObjects(objects)) say(policyKey(policy), readPolicy(policy).entries);
+  for (const policy of readPolicyObjects(objects)) {
+    const reading = readPolicy(policy);
+    say(policyKey(policy), staged === undefined ? reading.entries : (reading.staged ?? reading.entries));
+  }
   for (const key of deleted) say(key, []);
-  return new Proposal(said);
+  return new Proposal(new Map([...(staged ?? []), ...said]));
 }
 
 /** E_AGENT_PROPOSAL. */

@@ -6,12 +6,13 @@ import { OracleEngine } from '../../../test/policy-cases/engine-oracle.ts';
 import { traceContextOf } from '../../../test/policy-cases/engine-trace.ts';
 import { NodePlane } from '../../../test/policy-cases/node-plane.ts';
 import type { Flow as Connection, Place, World } from '../../../test/policy-cases/world.ts';
-import { namespaceRow, nodeRow, podRow } from '../../cluster/samples.ts';
+import type { ReplayRequest } from '../../api/index.ts';
+import { namespaceRow, nodeRow, podRow, policyRow } from '../../cluster/samples.ts';
 import { endpointId, type Flow, type FlowEnd, type PolicyEntry, type PolicyKey, policyKey } from '../../model/index.ts';
 import { addrFamily, protocolName } from '../../net/index.ts';
 import { FAKE_NODE, FakeKernel, fakeNode } from '../../plane/testkit.ts';
 import { Proposal, readProposal } from './proposal.ts';
-import { Replay } from './replay.ts';
+import { Replay, replayed } from './replay.ts';
 
 const OPTIONS = { ipv6: false, networkPolicyOnly: true };
 
@@ -95,6 +96,39 @@ describe('what-if counts', () => {
     });
   });
 
+  it('what is staged only where it is thought enforced, of the file and of the cluster', async () => {
+    const [, flow, node] = await sample([]);
+    const closing = { ...policyRow('closing', { podSelector: {}, policyTypes: ['Ingress'] }), stage: 'true' };
+    node.put(node.intent.policies, closing);
+    await node.settle();
+    const hub = {
+      observe: async function* () {
+        yield [flow({})];
+      },
+    };
+    const context = { ...node, ...TRACED, hub };
+    const stops = async (request: Partial<ReplayRequest>) =>
+      (await replayed({ proposed: [], deleted: [], staged: false, ...request }, context)).pairs.map(
+        ({ policies }) => policies,
+      );
+    const file = [
+      {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { namespace: 'shop', name: 'file', annotations: { 'membrane.io/stage': 'true' } },
+        spec: { podSelector: {}, policyTypes: ['Ingress'] },
+      },
+    ];
+    expect(await stops({})).toEqual([]);
+    expect(await stops({ proposed: file })).toEqual([]);
+    expect(await stops({ staged: true })).toEqual([['NetworkPolicy shop/closing']]);
+    expect(await stops({ proposed: file, staged: true })).toEqual([
+      ['NetworkPolicy shop/closing', 'NetworkPolicy shop/file'],
+    ]);
+    const gone = [{ kind: 'NetworkPolicy', namespace: 'shop', name: 'closing' }];
+    expect(await stops({ deleted: gone, staged: true }), 'thought gone').toEqual([]);
+  });
+
   it('of what policies say otherwise by now, of who is gone, and of what is no connection, nothing', async () => {
     const [replay, flow] = await sample([{ namespace: 'shop', name: 'p' }]);
     replay.take(flow({ type: 'drop', verdict: 'dropped', dropReason: 'policy-ingress' }));
@@ -130,14 +164,7 @@ async function sample(names: readonly { namespace: string; name: string }[]) {
     metadata,
     spec: { podSelector: {}, policyTypes: ['Ingress'] },
   }));
-  const replay = new Replay(readProposal(proposed), {
-    ...node,
-    nodeName: FAKE_NODE,
-    overlay: true,
-    native: false,
-    nodeAddresses: () => [],
-    serviceAt: () => undefined,
-  });
+  const replay = new Replay(readProposal(proposed), { ...node, ...TRACED });
   const flow = (change: Partial<Flow>, port = 1) => {
     const own = { identity: 256, labels: [], namespace: 'shop' };
     const a = { ...own, addr: '10.244.1.1', pod: 'a', port };
@@ -145,8 +172,16 @@ async function sample(names: readonly { namespace: string; name: string }[]) {
     const [source, destination] = change.isReply === true ? [b, a] : [a, b];
     return { kind: 'flow', flow: { ...OPENED, source, destination, ...change } } as const;
   };
-  return [replay, flow] as const;
+  return [replay, flow, node] as const;
 }
+
+const TRACED = {
+  nodeName: FAKE_NODE,
+  overlay: true,
+  native: false,
+  nodeAddresses: () => [],
+  serviceAt: () => undefined,
+};
 
 const ids = new Map<string, number>();
 function endpointAt(addr: string) {

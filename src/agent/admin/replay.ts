@@ -31,7 +31,7 @@ export type ReplayContext = TraceContext & { readonly hub: Pick<FlowHub, 'observ
 
 /** E_AGENT_PROPOSAL; E_AGENT_NOT_FOUND: a policy that is to go is not there. */
 export async function replayed(
-  { proposed, deleted, since = 0 }: ReplayRequest,
+  { proposed, deleted, staged, since = 0 }: ReplayRequest,
   { hub, ...context }: ReplayContext,
 ): Promise<ReplayView> {
   const gone = deleted.map(policyKey);
@@ -39,7 +39,8 @@ export async function replayed(
     if (context.intent.policies.get(key) === undefined)
       throw agentErrors.make('E_AGENT_NOT_FOUND', { detail: `${key} is to be deleted, and is not there` });
   }
-  const replay = new Replay(readProposal(proposed, gone), context);
+  const alike = staged ? context.policies.staged.policies : undefined;
+  const replay = new Replay(readProposal(proposed, gone, alike), context);
   for await (const messages of hub.observe({ since }, NEVER)) {
     for (const message of messages) replay.take(message);
     await setImmediate();

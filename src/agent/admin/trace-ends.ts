@@ -11,7 +11,7 @@ import {
   type Workload,
 } from '../../model/index.ts';
 import { type Addr, isAddr, parseAddr } from '../../net/index.ts';
-import type { EndpointTable, Floor, PolicyInstaller, Shares } from '../../plane/index.ts';
+import type { EndpointTable, Floor, PolicyFollower, PolicyInstaller, Shares } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import { agentErrors } from '../errors.ts';
 
@@ -28,6 +28,7 @@ export type TraceContext = {
   readonly book: AddressBook;
   readonly endpoints: EndpointTable;
   readonly installer: PolicyInstaller;
+  readonly policies: Pick<PolicyFollower, 'staged'>;
   readonly floor: Pick<Floor, 'membership'>;
   readonly shares: Pick<Shares, 'has'>;
   readonly nodeAddresses: () => readonly Addr[];

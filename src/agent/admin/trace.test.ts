@@ -145,6 +145,23 @@ describe('policy trace', () => {
     await node.settle();
   });
 
+  it('says what staged policies would do, which decide nothing', async () => {
+    const asked = { from: 'shop/frontend', to: 'shop/other', port: 8080 } as const;
+    expect(ask(asked)).not.toHaveProperty('staged');
+    const closing = { ...onlyFrom('closing', 'other', 'backend'), stage: 'true' };
+    const opening = { ...onlyFrom('opening', 'backend', 'other'), stage: 'true' };
+    node.put(node.intent.policies, closing, opening);
+    await node.settle();
+    const closes = ask(asked);
+    expect([closes.verdict, closes.staged?.verdict]).toEqual(['allowed', 'denied']);
+    expect(closes.staged?.steps.at(-1)?.reason).toContain('NetworkPolicy shop/closing isolates the pod');
+    const opens = ask({ from: 'shop/other', to: 'shop/backend', port: 8080 });
+    expect([opens.verdict, opens.staged?.verdict]).toEqual(['denied', 'allowed']);
+    expect(ask({ from: 'shop/other', to: 'shop/frontend', port: 8080 }), 'about neither').not.toHaveProperty('staged');
+    node.drop(node.intent.policies, closing, opening);
+    await node.settle();
+  });
+
   describe('of two tenants', () => {
     const claim = (name: string, ...names: string[]) => tenantRow(name, { claims: { names, prefix: undefined } });
     const stranger = podRow('stranger', { app: 'frontend' }, { namespace: 'ledger' });

@@ -1,7 +1,8 @@
 import type { TraceRequest, TraceView } from '../../api/index.ts';
 import { identityLabels } from '../../model/index.ts';
+import { selectsPod } from '../../policy/index.ts';
 import { agentErrors } from '../errors.ts';
-import { type Proposal, readProposal } from './proposal.ts';
+import { Proposal, readProposal } from './proposal.ts';
 import { destinationOf, dropStep, pretender, type Route, routeOf } from './trace-destination.ts';
 import { type End, resolveEnd, type TraceContext } from './trace-ends.ts';
 import { judge } from './trace-judge.ts';
@@ -32,7 +33,19 @@ export function trace(request: TraceRequest, context: TraceContext): TraceView {
     ...(asked.port === undefined ? {} : { port: asked.port }),
     protocol: request.protocol,
     ...(request.proposed === undefined ? {} : { proposed: answer(readProposal(request.proposed)) }),
+    ...(isStagedFor(route, context) ? { staged: answer(new Proposal(context.policies.staged.policies)) } : {}),
   };
+}
+
+/** Some staged policy is about an end, in its direction. */
+function isStagedFor({ ends }: Route, { policies }: TraceContext): boolean {
+  const entries = [...policies.staged.policies.values()].flat();
+  return ends.some(({ from, to }) =>
+    entries.some(({ direction, subject }) => {
+      const { identity, workload } = direction === 'egress' ? from : to;
+      return identity.kind === 'pod' && selectsPod(subject, workload ?? identity.workload);
+    }),
+  );
 }
 
 /** What passes no pod's device is nobody's to judge. E_AGENT_NOT_JUDGED. */

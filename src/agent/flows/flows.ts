@@ -1,20 +1,24 @@
 import { type Clock, type Lifecycle, nameParts, type Service } from '../../base/index.ts';
-import type { AddressBook } from '../../cluster/index.ts';
+import type { AddressBook, Intent, PodIdentities } from '../../cluster/index.ts';
 import { EVENT_RECORD, EventRing, type MapSet, readEventLoss } from '../../datapath/index.ts';
 import { reservedIdentity } from '../../identity/index.ts';
 import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../../model/index.ts';
 import { isAddr, parseAddr } from '../../net/index.ts';
 import { BootClock, FlowHub, type NamesNow, PastNames } from '../../observe/index.ts';
-import type { EndpointTable, PolicyInstaller } from '../../plane/index.ts';
+import type { EndpointTable, PolicyInstaller, StagedPolicies } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { PolicyTally } from '../tally/index.ts';
 import { Denials } from './denials.ts';
+import { StagedVerdicts } from './staged-verdicts.ts';
 import { WouldDrops, type WouldDropsOptions } from './would-drops.ts';
 
 /** While events come; when no more do, at once and once more. */
 const LOSS_EVERY_MS = 1_000;
 
-export type FlowsOptions = Pick<WouldDropsOptions, 'floor' | 'intent' | 'apiServers'> & {
+export type FlowsOptions = Pick<WouldDropsOptions, 'floor' | 'apiServers'> & {
+  readonly intent: Pick<Intent, 'services' | 'pods'>;
+  readonly identities: PodIdentities;
+  readonly staged: StagedPolicies;
   readonly maps: MapSet;
   readonly node: string;
   readonly buffer: number;
@@ -30,6 +34,7 @@ export type FlowsOptions = Pick<WouldDropsOptions, 'floor' | 'intent' | 'apiServ
 export class Flows implements Service {
   readonly hub: FlowHub;
   readonly wouldDrops: WouldDrops;
+  readonly stagedVerdicts: StagedVerdicts;
   readonly #o: FlowsOptions;
   readonly #ring: EventRing;
   #lossSeen: number;
@@ -40,10 +45,14 @@ export class Flows implements Service {
     this.#ring = new EventRing(options.maps.get('events'), options.maps.spec('events').maxEntries);
     const { node, buffer, clock } = options;
     this.wouldDrops = new WouldDrops({ ...options, now: () => clock.now() });
+    this.stagedVerdicts = new StagedVerdicts(options);
     const { tally } = options;
     const onRecord = (view: DataView, at: number): void => {
       tally.see(view, at);
-      if (this.wouldDrops.isNeeded) this.wouldDrops.count(EVENT_RECORD.decode(view, at));
+      if (!this.wouldDrops.isNeeded && !this.stagedVerdicts.isNeeded) return;
+      const event = EVENT_RECORD.decode(view, at);
+      this.wouldDrops.count(event);
+      this.stagedVerdicts.count(event);
     };
     this.hub = openHub({ node, storeSize: buffer, clock, names: this.#names(), onRecord });
     this.#lossSeen = this.#loss();
@@ -94,7 +103,8 @@ export class Flows implements Service {
         return origin === undefined ? undefined : formatOrigin(origin);
       },
       denial: (event) => denials.of(event),
-      shadow: (event) => this.wouldDrops.of(event),
+      // The floor is asked before policy.
+      shadow: (event) => this.wouldDrops.of(event) ?? this.stagedVerdicts.of(event),
     };
   }
 }

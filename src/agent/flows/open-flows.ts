@@ -16,17 +16,26 @@ const NOBODY: NamesNow = {
   shadow: () => undefined,
 };
 
+export type NodeFlows = {
+  readonly hub: FlowHub;
+  /** What has been seen that Tenants that observe would drop, by reason. */
+  readonly wouldDrops: ReadonlyMap<string, number>;
+  /** What staged policies would change, by what that is. */
+  readonly stagedVerdicts: ReadonlyMap<string, number>;
+  readonly servers: readonly Service[];
+};
+
 export function openFlows(
   { config, kernel: { maps }, clock }: AgentNode,
-  { endpoints, repository, installer, floor, intent, cluster }: Plane,
+  { endpoints, repository, installer, policies, floor, intent, cluster }: Plane,
   tally: PolicyTally,
-): { readonly hub: FlowHub; readonly wouldDrops: ReadonlyMap<string, number>; readonly servers: readonly Service[] } {
+): NodeFlows {
   const { nodeName: node, flowBuffer: buffer } = config;
   if (!config.enableEvents) {
     const hub = openHub({ node, storeSize: NOTHING, clock, names: NOBODY });
-    return { hub, wouldDrops: new Map(), servers: [] };
+    return { hub, wouldDrops: new Map(), stagedVerdicts: new Map(), servers: [] };
   }
-  const { book } = cluster;
+  const { book, identities } = cluster;
   const apiServers = () => cluster.apiServers;
   const flows = new Flows({
     maps,
@@ -37,10 +46,13 @@ export function openFlows(
     installer,
     floor,
     intent,
+    identities,
+    staged: policies.staged,
     apiServers,
     book,
     tally,
     clock,
   });
-  return { hub: flows.hub, wouldDrops: flows.wouldDrops.counts, servers: [flows] };
+  const { hub, wouldDrops, stagedVerdicts } = flows;
+  return { hub, wouldDrops: wouldDrops.counts, stagedVerdicts: stagedVerdicts.counts, servers: [flows] };
 }

@@ -37,7 +37,16 @@ const flows: fc.Arbitrary<Required<Flow>> = fc.record({
     judged: fc.constantFrom('then', 'later'),
     nearestMiss: fc.constant({ policy, rule: 'ingress rule 1', wants: 'port 9090', because: 'port is 80' }),
   }),
-  shadow: fc.constant({ change: 'would-drop', by: 'tenant', reason: 'tenant-boundary', text: 'apart' } as const),
+  shadow: fc.constantFrom(
+    { change: 'would-drop', by: 'tenant', reason: 'tenant-boundary', text: 'apart' } as const,
+    {
+      change: 'would-allow',
+      by: 'policy',
+      reason: 'policy-ingress',
+      text: 'by',
+      policies: ['NetworkPolicy a/b'],
+    } as const,
+  ),
   isReply: fc.boolean(),
   length: fc.nat(65_535),
   ifindex: fc.nat(4_000),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FLOW_HOOKS, FLOW_LOSS_PLACES, FLOW_TYPES, FLOW_VERDICTS, TCP_FLAGS } from '../../model/index.ts';
+import { FLOW_CHANGES, FLOW_HOOKS, FLOW_LOSS_PLACES, FLOW_TYPES, FLOW_VERDICTS, TCP_FLAGS } from '../../model/index.ts';
 import { count, direction } from './fields.ts';
 
 const flowEnd = z.object({
@@ -22,10 +22,11 @@ const denial = z.object({
 });
 
 const shadow = z.object({
-  change: z.literal('would-drop'),
-  by: z.literal('tenant'),
+  change: z.enum(FLOW_CHANGES),
+  by: z.enum(['tenant', 'policy']),
   reason: z.string(),
   text: z.string(),
+  policies: z.array(z.string()).optional(),
 });
 
 const flowSchema = z.object({

@@ -16,6 +16,8 @@ export const replayRequestSchema = z.strictObject({
     )
     .max(1000)
     .default([]),
+  /** Staged policies are thought enforced, those among `proposed` too. */
+  staged: z.boolean().default(false),
   /** ms since the epoch: only flows that are not older. Absent: all that are kept. */
   since: z.number().optional(),
 });

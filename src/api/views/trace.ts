@@ -52,5 +52,7 @@ export const traceSchema = z.object({
   steps: traceSteps,
   /** The same with the proposed policies. */
   proposed: z.object({ verdict, steps: traceSteps }).optional(),
+  /** The same once all staged policies are enforced; absent: none of them is about an end. */
+  staged: z.object({ verdict, steps: traceSteps }).optional(),
 });
 export type TraceView = z.infer<typeof traceSchema>;

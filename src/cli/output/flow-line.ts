@@ -55,7 +55,10 @@ function why(out: Output, flow: Flow): string {
 }
 
 function shadowText(out: Output, { shadow }: Flow): string {
-  return shadow === undefined ? '' : ` ${out.tone('warn', `${shadow.change} ${escapeText(shadow.reason)}`)}`;
+  if (shadow === undefined) return '';
+  const [by] = shadow.policies ?? [];
+  const staged = by === undefined ? '' : ` by staged ${escapeText(by)}`;
+  return ` ${out.tone('warn', `${shadow.change} ${escapeText(shadow.reason)}${staged}`)}`;
 }
 
 /** Whose policies refused it. */

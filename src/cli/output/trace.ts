@@ -11,9 +11,14 @@ export async function printTrace(out: Output, trace: TraceView, before = ''): Pr
     `${before}${allowed(trace.verdict)}  ${end(trace.from)} -> ${end(trace.to)}  ${escapeText(trace.protocol)}${port}`,
   );
   await printSteps(out, trace.steps, before);
-  if (trace.proposed === undefined) return;
-  await out.line(`${before}${allowed(trace.proposed.verdict)}  with the proposed policies`);
-  await printSteps(out, trace.proposed.steps, before);
+  for (const [then, how] of [
+    [trace.proposed, 'with the proposed policies'],
+    [trace.staged, 'once the staged policies are enforced'],
+  ] as const) {
+    if (then === undefined) continue;
+    await out.line(`${before}${allowed(then.verdict)}  ${how}`);
+    await printSteps(out, then.steps, before);
+  }
 }
 
 async function printSteps(out: Output, steps: TraceView['steps'], before: string): Promise<void> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FLOW_HOOKS, FLOW_TYPES, type Flow, type FlowEnd, type FlowRules } from '../../model/index.ts';
+import { FLOW_CHANGES, FLOW_HOOKS, FLOW_TYPES, type Flow, type FlowEnd, type FlowRules } from '../../model/index.ts';
 import { HIDDEN_LABEL, redact } from './redact.ts';
 import type { Sight } from './sight.ts';
 
@@ -67,6 +67,7 @@ function flowOf(mine: fc.Arbitrary<FlowEnd>, theirs: fc.Arbitrary<FlowEnd>): fc.
       by,
       hasDenial: fc.boolean(),
       hasMiss: fc.boolean(),
+      shadow: fc.option(fc.constantFrom(...FLOW_CHANGES)),
       ifindex: fc.integer({ min: 1, max: 4_000 }),
     })
     .map((made): Made => {
@@ -109,6 +110,17 @@ function flowOf(mine: fc.Arbitrary<FlowEnd>, theirs: fc.Arbitrary<FlowEnd>): fc.
               },
             }
           : {}),
+        ...(made.shadow === null
+          ? {}
+          : {
+              shadow: {
+                change: made.shadow,
+                by: 'policy' as const,
+                reason: `policy-${made.direction}`,
+                text: `by ${said(nameOf(subject))}`,
+                policies: [said(nameOf(subject))],
+              },
+            }),
         isReply: made.isReply,
         length: 60,
         ifindex: made.ifindex,
@@ -156,6 +168,27 @@ describe('what is left of a flow', () => {
           .replaceAll(/foreign-\d+/g, replaced.namespace ?? 'somebody');
         const changed = { ...(JSON.parse(text) as Flow), [theirs]: replaced };
         expect(redact(sight, changed)).toEqual(redact(sight, flow));
+      }),
+      { numRuns: CASES },
+    );
+  });
+
+  it('says what staged policies of his would do, that it would pass only where he sees the other end, and nothing of Tenants', () => {
+    const theirs = fc.oneof(podIn('foreign'), podIn('named'), podIn('own'), outside);
+    fc.assert(
+      fc.property(flowOf(podIn('own'), theirs), ({ flow, mine }) => {
+        const { shadow } = flow;
+        const left = redact(sight, flow);
+        const [opener] = flow.isReply ? (['destination'] as const) : (['source'] as const);
+        const isMine = (shadow?.reason === 'policy-egress') === (mine === opener);
+        const end = left?.[other(mine)];
+        const isOwn = flow[other(mine)].addr.startsWith(flow[other(mine)].addr.includes(':') ? 'fd00:10:' : '10.');
+        const isHidden = end?.labels.includes(HIDDEN_LABEL) === true;
+        const isTold = (isMine || isOwn) && !(shadow?.change === 'would-allow' && isHidden);
+        expect(left?.shadow).toEqual(isTold ? shadow : undefined);
+        if (shadow === undefined) return;
+        const { policies: _, ...ofTenant } = { ...shadow, by: 'tenant' as const };
+        expect(redact(sight, { ...flow, shadow: ofTenant })?.shadow).toBeUndefined();
       }),
       { numRuns: CASES },
     );

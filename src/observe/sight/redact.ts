@@ -1,4 +1,11 @@
-import { type Flow, type FlowDenial, type FlowEnd, type FlowRules, RESERVED_NAME } from '../../model/index.ts';
+import {
+  type Flow,
+  type FlowDenial,
+  type FlowEnd,
+  type FlowRules,
+  type FlowShadow,
+  RESERVED_NAME,
+} from '../../model/index.ts';
 import type { Sight } from './sight.ts';
 
 /** Number of an end that is not told: no identity has it, and clients pass over flows whose identity is 0. */
@@ -25,6 +32,7 @@ export function redact(sight: Sight, flow: Flow): Flow | undefined {
   // Whoever opened is subject to egress, also of what comes back.
   const [opener, other] = flow.isReply ? [ends.destination, ends.source] : [ends.source, ends.destination];
   const denial = flow.denial && redactDenial(flow.denial, opener, other);
+  const shadow = flow.shadow && redactShadow(flow.shadow, opener, other);
   return {
     time: flow.time,
     node: flow.node,
@@ -38,6 +46,7 @@ export function redact(sight: Sight, flow: Flow): Flow | undefined {
     tcpFlags: [...flow.tcpFlags],
     rules: redactRules(flow.rules, opener, other),
     ...(denial === undefined ? {} : { denial }),
+    ...(shadow === undefined ? {} : { shadow }),
     isReply: flow.isReply,
     length: flow.length,
     ifindex: ends.source === 'flows' && ends.destination === 'flows' ? flow.ifindex : 0,
@@ -147,4 +156,19 @@ function redactDenial(denial: FlowDenial, opener: Shown, other: Shown): FlowDeni
     ...then,
     ...(miss === undefined ? {} : { nearestMiss: miss }),
   };
+}
+
+/**
+ * What policies of his would do, who may see the flows of the pod that they are about. That it would pass says what the other
+ * end's policies say, too: it is told with the other end. What Tenants would do is the cluster's.
+ */
+function redactShadow(
+  { change, by, reason, text, policies }: FlowShadow,
+  opener: Shown,
+  other: Shown,
+): FlowShadow | undefined {
+  const [subject, peer] = reason === 'policy-egress' ? [opener, other] : [other, opener];
+  if (by !== 'policy' || policies === undefined || subject !== 'flows') return undefined;
+  if (change === 'would-allow' && peer === 'hidden') return undefined;
+  return { change, by, reason, text, policies: [...policies] };
 }

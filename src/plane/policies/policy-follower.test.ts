@@ -146,6 +146,39 @@ describe('PolicyFollower', () => {
     expect(kinds()).toEqual({});
   });
 
+  it('keeps what is staged where nothing decides: it isolates nobody, needs no room, and says so once', () => {
+    const { intent, policies, row, drop, cidrs, repository, kinds, told } = follower();
+    const write = (key: string, spec: unknown, stage?: string): void => {
+      intent.apply({ upserts: [{ ...row(key, spec), ...(stage && { stage }) }], deletes: [], synced: true });
+      finish(policies.follow());
+    };
+    const staged = () => [...policies.staged.policies.keys()];
+    write('a/p', blocks(...many(4)), 'true');
+    write('a/q', blocks(...many(4, 2)), 'true');
+    expect([repository.policyCount, cidrs.size, repository.selectedLabelKeys().size, kinds()]).toEqual([0, 0, 0, {}]);
+    expect(staged()).toEqual(['NetworkPolicy a/p', 'NetworkPolicy a/q']);
+    expect(told().map(([name, { reason, isNormal } = { reason: '' }]) => [name, reason, isNormal])).toEqual([
+      ['a/p', 'PolicyStaged', true],
+      ['a/q', 'PolicyStaged', true],
+    ]);
+    write('a/p', blocks(...many(4)), 'true');
+    expect(told()).toEqual([]);
+    write('a/p', blocks(...many(4)));
+    expect([repository.policyCount, cidrs.size, staged()]).toEqual([1, 4, ['NetworkPolicy a/q']]);
+    write('a/p', { podSelector: {}, later: 1 }, 'true');
+    expect([repository.policyCount, cidrs.size, kinds()]).toEqual([0, 0, {}]);
+    expect(told()).toMatchObject([['a/p', { reason: 'PolicyStaged', message: /once enforced: spec.later/ }]]);
+    write('a/q', blocks(...many(1)), 'yes');
+    expect([repository.policyCount, staged(), kinds()]).toEqual([
+      1,
+      ['NetworkPolicy a/p'],
+      { 'NetworkPolicy a/q': ['unreadable'] },
+    ]);
+    expect(told()).toMatchObject([['a/q', { reason: 'PolicyUnreadable', message: /membrane.io.stage.*"yes"/ }]]);
+    drop('a/p');
+    expect(staged()).toEqual([]);
+  });
+
   it('takes up what comes while others have their turn, and comes to its end however much comes', () => {
     const it = follower();
     const put = (name: string) => it.intent.apply({ upserts: [it.row(`a/${name}`, {})], deletes: [], synced: true });

@@ -5,7 +5,8 @@ import { entryPrefixes, type PolicyKind, type PolicyRepository, peerTerms, readP
 import type { ReadonlyTable, TableReader } from '../../table/index.ts';
 import { planeErrors } from '../errors.ts';
 import { NamespaceRoom } from './namespace-room.ts';
-import { eventProblem, policyEventSubject } from './policy-events.ts';
+import { eventProblem, policyEventSubject, stagedEvent } from './policy-events.ts';
+import { StagedPolicies } from './staged-policies.ts';
 
 /** Why a policy is not in force as it is written. What it isolates is isolated all the same. */
 export type PolicyProblem = {
@@ -34,9 +35,10 @@ const YIELDING_ROUNDS = 3;
 /**
  * Brings policies of all kinds into the repository, always as they are now: a rule that cannot be read, or whose peers do not
  * fit, admits nobody, and everything else of the policy holds. Nothing that a policy was before goes on, so a
- * restart changes nothing.
+ * restart changes nothing. One that is staged is kept beside them, and is nowhere where anything is decided.
  */
 export class PolicyFollower {
+  readonly staged = new StagedPolicies();
   readonly #o: PolicyFollowerOptions;
   readonly #reader: TableReader<PolicyKey>;
   readonly #room: { readonly prefixes: NamespaceRoom; readonly selectors: NamespaceRoom };
@@ -108,20 +110,25 @@ export class PolicyFollower {
   }
 
   #followOne(key: PolicyKey): void {
-    const { intent, repository, kinds } = this.#o;
+    const { intent, kinds } = this.#o;
     this.#starved.delete(key);
     for (const changes of this.#changes) changes.add(key);
     const row = intent.get(key);
+    this.staged.delete(key);
     if (row === undefined) {
       this.#takenUp.delete(key);
-      repository.deletePolicy(key);
-      this.#room.prefixes.give(key);
-      this.#room.selectors.give(key);
+      this.#withdraw(key);
       this.#forget(key);
       return;
     }
     this.#takenUp.set(key, this.#o.clock.now());
-    const { entries, problems } = readPolicy(row, kinds);
+    const { entries, problems, staged } = readPolicy(row, kinds);
+    if (staged !== undefined) {
+      this.#withdraw(key);
+      this.staged.set(key, staged);
+      this.#tellStaged(key, row, problems);
+      return;
+    }
     const said: PolicyProblem[] = problems.length === 0 ? [] : [{ kind: 'unreadable', text: problems.join('; ') }];
     const { admitted, lacking } = this.#admitSelectors(key, row, entries);
     const lackingToo = this.#install(key, row, admitted);
@@ -178,9 +185,25 @@ export class PolicyFollower {
     return wanted > 0 && this.#free() < 0 ? close(`the node has room for ${limits.total} of all policies`) : undefined;
   }
 
+  /** Nothing of it is in force, or has room. */
+  #withdraw(key: PolicyKey): void {
+    this.#o.repository.deletePolicy(key);
+    this.#room.prefixes.give(key);
+    this.#room.selectors.give(key);
+  }
+
   #forget(key: PolicyKey): void {
     this.#problems.delete(key);
     this.#told.delete(key);
+  }
+
+  #tellStaged(key: PolicyKey, row: PolicyObject, problems: readonly string[]): void {
+    this.#problems.delete(key);
+    const event = stagedEvent(problems);
+    const now = `${row.uid} ${event.message}`;
+    if (this.#told.get(key) === now) return;
+    this.#told.set(key, now);
+    this.#o.problems.report(policyEventSubject(row, this.#o.kinds), [event]);
   }
 
   #tell(key: PolicyKey, row: PolicyObject, problems: readonly PolicyProblem[]): void {

@@ -18,6 +18,8 @@ export type Reading = {
   readonly entries: readonly PolicyEntry[];
   /** For each field that cannot be read where it is, what it is and what follows from it; the first ones. */
   readonly problems: readonly string[];
+  /** What it would say were it enforced; only of a staged policy, whose `entries` are none. */
+  readonly staged?: readonly PolicyEntry[];
 };
 
 /** All that the rest of the product knows of one kind of policy. */

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { PolicyObject } from '../../model/index.ts';
 import type { KindNames } from './kind.ts';
+import { stageIn } from './stage.ts';
 
 const KNOWN = new Set(['apiVersion', 'kind', 'status']);
 
 /**
- * Of a policy nothing but its name is asked for: one that is refused here would isolate nobody. Metadata say nothing
- * that policy needs.
+ * Of a policy nothing but its name is asked for: one that is refused here would isolate nobody. Of its metadata policy needs
+ * one annotation.
  */
 export function objectSchema({ kind, namespaced }: KindNames): z.ZodType<PolicyObject> {
   return z
@@ -15,11 +16,13 @@ export function objectSchema({ kind, namespaced }: KindNames): z.ZodType<PolicyO
         uid: z.string().catch(''),
         namespace: namespaced ? z.string().default('') : z.unknown().transform(() => ''),
         name: z.string().min(1),
+        annotations: z.unknown().optional(),
       }),
       spec: z.unknown().optional(),
     })
-    .transform(({ metadata: { uid, namespace, name }, spec, ...rest }): PolicyObject => {
+    .transform(({ metadata: { uid, namespace, name, annotations }, spec, ...rest }): PolicyObject => {
       const unknownFields = Object.keys(rest).filter((key) => !KNOWN.has(key) && rest[key] !== null);
-      return { kind, uid, namespace, name, spec, unknownFields };
+      const stage = stageIn(annotations);
+      return { kind, uid, namespace, name, spec, unknownFields, ...(stage === undefined ? {} : { stage }) };
     });
 }

@@ -25,7 +25,12 @@ export type LintFinding = {
 };
 
 /** A policy with what it says. */
-export type LintedPolicy = { readonly policy: PolicyObject; readonly entries: readonly PolicyEntry[] };
+export type LintedPolicy = {
+  readonly policy: PolicyObject;
+  readonly entries: readonly PolicyEntry[];
+  /** Then it says nothing yet. */
+  readonly isStaged: boolean;
+};
 
 export type LintedPod = { readonly pod: NamespacedName; readonly workload: Workload };
 

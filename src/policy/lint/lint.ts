@@ -7,6 +7,7 @@ import { peerNobody } from './peer-nobody.ts';
 import { portNameUnknown } from './port-name-unknown.ts';
 import { selectsNobody } from './selects-nobody.ts';
 import { serviceWithoutBackends } from './service-without-backends.ts';
+import { staged } from './staged.ts';
 
 /** By the name that a finding has. */
 const RULES: Readonly<Record<string, LintRule>> = {
@@ -18,6 +19,7 @@ const RULES: Readonly<Record<string, LintRule>> = {
   'egress-without-dns': egressWithoutDns,
   'namespace-open': namespaceOpen,
   'service-without-backends': serviceWithoutBackends,
+  staged,
 };
 
 /** What of policies, and of what they are about, is hardly meant as it stands; warnings first. */

@@ -20,17 +20,18 @@ export function registerWhatIf(policy: Command, { out, connectAll, exit }: Comma
     )
     .option('-f, --file <path>', 'what is there of the same kind and name is thought replaced, the rest added')
     .option('--delete <[kind/]namespace/name>', 'think this policy gone; may be repeated', gatherDeleted)
+    .option('--staged', 'think staged policies enforced, those of the file too', false)
     .option('--since <time>', 'only flows since 30s, 5m, 2h or 1d ago, or since a time', moment)
     .addHelpText('after', EXIT_CODES)
-    .action(async ({ file, delete: deleted = [], since }: Options) => {
-      if (file === undefined && deleted.length === 0) {
+    .action(async ({ file, delete: deleted = [], staged, since }: Options) => {
+      if (file === undefined && deleted.length === 0 && !staged) {
         const { cliErrors } = await import('../../errors.ts');
-        throw cliErrors.make('E_CLI_USAGE', { detail: 'neither --file nor --delete says what would change' });
+        throw cliErrors.make('E_CLI_USAGE', { detail: 'none of --file, --delete and --staged says what would change' });
       }
       const { readChange } = await import('../../policy-file.ts');
       const proposed = file === undefined ? [] : await readChange(file);
       const agents = await connectAll();
-      const told = await agents.ask((client) => client.replay({ proposed, deleted, since }));
+      const told = await agents.ask((client) => client.replay({ proposed, deleted, staged, since }));
       const views = told.map(({ answer }) => answer);
       const found = together(views);
       const isWhole = agents.silent.length === 0 && found.unjudged.length === 0;
@@ -42,7 +43,12 @@ export function registerWhatIf(policy: Command, { out, connectAll, exit }: Comma
     });
 }
 
-type Options = { readonly file?: string; readonly delete?: readonly Deleted[]; readonly since?: number };
+type Options = {
+  readonly file?: string;
+  readonly delete?: readonly Deleted[];
+  readonly staged: boolean;
+  readonly since?: number;
+};
 
 function gatherDeleted(text: string, before: readonly Deleted[] = []): Deleted[] {
   const [, kind, rest = ''] = /^(?:([A-Z][A-Za-z]*)\/)?(.+)$/.exec(text) ?? [];

@@ -159,3 +159,36 @@ describe('of a Tenant, who may update Tenants changes', () => {
     expect(await at.change({}, { spec: { limits: null, boundary: { world: 'Open' } } }), 'who may assign').toBe(200);
   });
 });
+
+test('a policy is staged or it is not: another value of the annotation is refused, and what was stored may be mended', async () => {
+  await using api = await TestServer.start();
+  const path = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
+  const policy = (name: string, annotations?: JsonObject): JsonObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace: 'default', ...(annotations && { annotations }) },
+    spec: { podSelector: {} },
+  });
+  const stage = (value: string): JsonObject => ({ 'membrane.io/stage': value });
+  expect((await api.post(path, policy('stored', stage('yes')))).status).toBe(201);
+  await install(api);
+  for (const value of ['false', 'True', ' true', '', 'dry-run']) {
+    const { status, body } = await api.post(path, policy('new', stage(value)));
+    expect([value, status]).toEqual([value, 422]);
+    expect(body['message']).toContain('annotation membrane.io/stage is "true" while the policy is staged');
+  }
+  for (const [name, annotations] of [
+    ['plain', undefined],
+    ['other', { team: 'shop' }],
+    ['staged', stage('true')],
+  ] as const) {
+    expect((await api.post(path, policy(name, annotations))).status).toBe(201);
+  }
+  const patch = async (name: string, metadata: JsonObject): Promise<number> =>
+    (await api.patch(`${path}/${name}`, 'merge', { metadata })).status;
+  expect(await patch('staged', { annotations: { 'membrane.io/stage': 'no' } })).toBe(422);
+  expect(await patch('staged', { annotations: { 'membrane.io/stage': null } })).toBe(200);
+  expect(await patch('stored', { labels: { a: 'b' } })).toBe(200);
+  expect(await patch('stored', { annotations: { 'membrane.io/stage': 'no' } })).toBe(422);
+  expect(await patch('stored', { annotations: { 'membrane.io/stage': 'true' } })).toBe(200);
+});
