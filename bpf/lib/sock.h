@@ -58,6 +58,18 @@ static __always_inline bool sock_keeps(__u64 cookie, struct lb_query *query, __b
 	return true;
 }
 
+/* A connection of a pod from a port that was bound before. Others may have this port, too, through
+ * another frontend or straight to the backend: turned to one backend they would have the same ends,
+ * which the kernel refuses (EADDRNOTAVAIL). Its packets are translated instead, under another port
+ * where that is needed. */
+static __always_inline bool sock_is_bound(struct bpf_sock_addr *ctx)
+{
+	__u64 cookie = bpf_get_netns_cookie(ctx);
+
+	return ctx->protocol == IPPROTO_TCP && ctx->sk && ctx->sk->src_port &&
+	       bpf_map_lookup_elem(&netns_endpoints, &cookie);
+}
+
 /* Turns a destination to a backend. Returns what the hook answers. */
 static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be16 *port,
 				     bool datagram)
@@ -80,6 +92,8 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
 		query.client.hi = bpf_get_netns_cookie(ctx);
 		if (lb_select(&query))
 			return sock_refuse(ctx, &frontend, *port, DROP_NO_BACKEND);
+		if (!datagram && sock_is_bound(ctx))
+			return SOCK_GO_ON;
 		turn.frontend_ipv4 = *v4;
 		turn.frontend_port = *port;
 		turn.backend_ipv4 = query.addr.v4;

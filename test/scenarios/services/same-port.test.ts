@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useLab } from './lab.ts';
-import type { Scene } from './scene.ts';
+import type { Place, Scene } from './scene.ts';
 
 const lab = useLab();
 const PROGRAM = join(import.meta.dirname, 'programs', 'same-port.ts');
@@ -23,12 +23,18 @@ async function scene(protocol: 'TCP' | 'UDP') {
   ]);
   await Promise.all(['one', 'two'].map((name) => it.served(name, 1)));
   const [first, second] = [one, two].map(({ nodePort }) => `${lab.node.ip}:${nodePort}`) as [string, string];
-  return { it, first, second, pod: `${pod}:8080` };
+  const inside = [one, two].map(({ clusterIP }) => `${clusterIP}:80`);
+  return { it, first, second, pod: `${pod}:8080`, inside };
 }
 
 async function ask(it: Scene, protocol: string, ...targets: string[]): Promise<Answers> {
-  const argv = [process.execPath, PROGRAM, protocol, CLIENT, String(FIRST), String(PORTS), ...targets];
-  const { code, stdout, stderr } = await it.run('world', argv, 60_000);
+  return await askFrom('world', CLIENT, it, protocol, ...targets);
+}
+
+async function askFrom(place: Place, own: string, it: Scene, ...rest: [string, ...string[]]): Promise<Answers> {
+  const [protocol, ...targets] = rest;
+  const argv = [process.execPath, PROGRAM, protocol, own, String(FIRST), String(PORTS), ...targets];
+  const { code, stdout, stderr } = await it.run(place, argv, 60_000);
   if (code !== 0) throw new Error(`the client ended with ${code}: ${stderr}`);
   return JSON.parse(stdout) as Answers;
 }
@@ -53,6 +59,15 @@ describe.each(['TCP', 'UDP'] as const)('%s: a client outside with one source por
     // The pod can tell all of them apart.
     expect(new Set(answers.flatMap(({ open }) => open)).size).toBe(3 * PORTS);
   });
+});
+
+it('TCP: a pod that binds one port for two services and their pod has a connection to each', async () => {
+  const { it: stage, inside, first, pod } = await scene('TCP');
+  const own = await stage.pod('client');
+  const answers = await askFrom('client', own, stage, 'tcp', ...inside, first, pod);
+  const everybody = Array.from({ length: PORTS }, () => `web ${own}`);
+  expect(answers.map(({ open }) => tally(open))).toEqual([everybody, everybody, everybody, everybody]);
+  expect(answers.map(({ kept }) => tally(kept))).toEqual([everybody, everybody, everybody, everybody]);
 });
 
 type Targets = { readonly first: string; readonly second: string; readonly pod: string };
