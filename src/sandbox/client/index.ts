@@ -5,6 +5,7 @@ export { LOCAL_DRIVER } from './local-volume.ts';
 export { type Node, nodeIsReady, nodeSchema } from './node.ts';
 export {
   type Container,
+  isMadeToAttach,
   isReady,
   type LifecycleHandler,
   type Pod,

@@ -121,6 +121,7 @@ export const podSchema = z.object({
     resourceVersion: z.string().optional(),
     labels: z.record(z.string(), z.string()).default({}),
     annotations: z.record(z.string(), z.string()).default({}),
+    managedFields: z.array(z.object({ manager: z.string().default('') })).optional(),
     deletionTimestamp: z.string().optional(),
     deletionGracePeriodSeconds: z.number().optional(),
   }),
@@ -178,6 +179,16 @@ export type Toleration = z.infer<typeof tolerationSchema>;
 
 export function isReady(pod: Pod): boolean {
   return pod.status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+}
+
+/**
+ * Somebody is about to attach to it, and wants to hear it from its first word: who has it made by `kubectl run --attach` or
+ * `kubectl debug`, or for one client's input.
+ */
+export function isMadeToAttach(pod: Pod, { name, stdin, stdinOnce }: Container): boolean {
+  if (stdin && stdinOnce) return true;
+  if (pod.spec.ephemeralContainers.some((own) => own.name === name)) return true;
+  return pod.metadata.managedFields?.some(({ manager }) => manager === 'kubectl-run') === true;
 }
 
 export function podKey(pod: { metadata: { namespace: string; name: string } }): string {

@@ -3,7 +3,14 @@ import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../base/index.ts';
 import type { ExecProcess } from '../apiserver/index.ts';
-import { type Container, type LifecycleHandler, type Pod, type Probe, rfc3339 } from '../client/index.ts';
+import {
+  type Container,
+  isMadeToAttach,
+  type LifecycleHandler,
+  type Pod,
+  type Probe,
+  rfc3339,
+} from '../client/index.ts';
 import { type ContainerCommand, containerCommand } from './container-command.ts';
 import { ContainerProcess, type Exit } from './container-process.ts';
 import { containerEnv } from './env/container-env.ts';
@@ -257,7 +264,8 @@ export class ContainerRunner {
       const { tty } = container;
       const beside = targetOf(container.targetContainerName)?.init;
       const argv = containerArgv({ ...command, procsFile, netns, holder, stage, mounts, tty, beside });
-      const streams = new ContainerStreams(container, new LogWriter(this.#nextLog()));
+      const log = new LogWriter(this.#nextLog());
+      const streams = new ContainerStreams(container, log, isMadeToAttach(pod, container));
       const env = { ...(tty && { TERM: 'xterm' }), ...command.env };
       const made = new ContainerProcess({ argv, env: podEnvironment(env), cgroup, streams });
       this.#streams = streams;

@@ -173,6 +173,15 @@ describe('kubectl attach', () => {
     expect(await succeeds('logs', 'counts')).toBe('3000000\n');
   });
 
+  it('run --attach hears it from its first word, and has its exit code', async () => {
+    const script = 'echo first; echo aside >&2; exit 4';
+    const args = ['run', '--attach', '--rm', '--restart=Never', 'words', '--image=busybox', '--', 'sh', '-c', script];
+    const { code, out } = await kubectl(...args);
+    expect(out).toMatch(/^first$/m);
+    expect(out).toMatch(/^aside$/m);
+    expect(code).toBe(4);
+  });
+
   it('gives the one client of a container what it has said before he came', async () => {
     const container = { name: 'c', image: 'busybox', stdin: true, stdinOnce: true };
     const containers = [{ ...container, command: ['sh', '-c', 'echo early; cat'] }];

@@ -21,11 +21,12 @@ export class ContainerStreams {
   #early: { readonly name: OutputName; readonly chunk: Buffer }[] | undefined;
   #isOver = false;
 
-  constructor(container: Pick<Container, 'stdin' | 'stdinOnce' | 'tty'>, log: LogWriter) {
+  /** `isAwaited`: the first client wants what was said before it came. */
+  constructor(container: Pick<Container, 'stdin' | 'stdinOnce' | 'tty'>, log: LogWriter, isAwaited: boolean) {
     this.#ends = container.tty ? terminalEnds(container) : pipeEnds(container);
     this.#log = log;
     this.#once = container.stdinOnce;
-    if (container.stdin && container.stdinOnce) this.#early = [];
+    if (isAwaited) this.#early = [];
     // A process may close its input whenever it likes.
     this.#ends.input?.on('error', () => undefined);
     this.ended = Promise.all(this.#ends.outputs.map(([name, output]) => this.#carry(name, output))).then(() =>
@@ -45,7 +46,7 @@ export class ContainerStreams {
 
   /**
    * From now on; to the end of the run, which is a good one whatever the exit code: that is in the pod's status. Who comes first
-   * to a container made for one client (`kubectl run -i`) gets what it has said before as well. `undefined`: nothing comes
+   * to a container made for one client (`kubectl run`) gets what it has said before as well. `undefined`: nothing comes
    * any more.
    */
   attach(options: { readonly stdin: boolean }): ExecProcess | undefined {
