@@ -7,17 +7,17 @@ import { inventoryOf, type ToldInventory } from './told-inventory.ts';
 const LOOK_EVERY_MS = 5_000;
 
 /**
- * The nodes that there are, and of namespaces whose stored flows somebody may see their workloads and Services: nodes judge that, and
- * tell nothing of others. Those are known by the flows that he sees, and by nothing else.
+ * The nodes that there are, and of namespaces whose stored flows somebody may see their workloads and Services, of tenants all of whose
+ * namespaces are so who has them: nodes judge that, and tell nothing of others. Those are known by the flows that he sees, and by nothing else.
  */
 export class ClusterInventory implements InventorySource {
   readonly changed = new Signal();
   readonly cluster = '';
-  readonly #flows: ClusterFlows;
+  readonly #flows: Pick<ClusterFlows, 'nodes' | 'inventory'>;
   readonly #caller: Caller;
   #now: Inventory = { nodes: [], tenants: [], workloads: [], services: [], policies: 0, isPartial: true };
 
-  constructor(flows: ClusterFlows, caller: Caller) {
+  constructor(flows: Pick<ClusterFlows, 'nodes' | 'inventory'>, caller: Caller) {
     this.#flows = flows;
     this.#caller = caller;
   }
@@ -58,7 +58,7 @@ export class ClusterInventory implements InventorySource {
 }
 
 function toldBy({ name, version, isConnected }: ClusterNode, told: NodeInventory | undefined): ToldInventory {
-  const { pods = [], services = [], policies = 0 } = told ?? {};
+  const { pods = [], services = [], tenants = [], policies = 0 } = told ?? {};
   return {
     summary: { name, version, ready: isConnected, ...(isConnected ? {} : { silent: 'it does not answer' }) },
     endpoints: pods.map(({ name: pod, ...rest }) => ({ ...rest, pod })),
@@ -67,7 +67,11 @@ function toldBy({ name, version, isConnected }: ClusterNode, told: NodeInventory
       backends: backends.map((address) => ({ address })),
       problems: problems.map((message) => ({ message })),
     })),
-    tenants: [],
+    tenants: tenants.map(({ name: tenant, namespaces, closed }) => ({
+      name: tenant,
+      namespaces,
+      ...(closed === '' ? {} : { closed }),
+    })),
     policies,
   };
 }

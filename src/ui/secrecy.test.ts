@@ -173,6 +173,12 @@ class World {
           ? [serviceOf(called, `${called}-service`, { backends, problem })]
           : [];
       }),
+      tenants: [...Map.groupBy(PLACES, tenantOf)].map(([tenant, places]) => ({
+        name: places.every((place) => sees(this.#may, place)) ? `tenant-${tenant}` : `${this.#secret}${tenant}`,
+        namespaces: places.map((place) => this.#ruled(place)),
+        // Whoever else claims what is its own is named by that.
+        ...(tenant % 2 === 0 ? { closed: `${this.#secret}1 claims it` } : {}),
+      })),
       policies: this.#secret.length,
     };
   }

@@ -259,6 +259,16 @@ export class Admin implements AdminApi {
     return Map.groupBy(names, (name) => tenantOf(floor.membership, name));
   }
 
+  /** The same, and why all of one is closed. */
+  tenantsInForce() {
+    const { tenants } = this.#o.floor.membership;
+    return Array.from(this.tenantNamespaces(), ([name, namespaces]) => ({
+      name,
+      namespaces,
+      closed: tenants.get(name)?.closed,
+    }));
+  }
+
   async talks(request: TalksRequest): Promise<TalksView> {
     const { hub, config, endpoints } = this.#o;
     return await talks(request, {

@@ -103,6 +103,7 @@ export async function openAdmin(node: AgentNode, parts: AdminParts): Promise<Ser
   const inventory = async () => ({
     endpoints: await admin.endpoints(),
     services: (await admin.services()).items,
+    tenants: admin.tenantsInForce(),
     policies: plane.repository.policyCount,
   });
   const prover: NodeProver = {

@@ -35,6 +35,12 @@ export type ClusterInventory = {
   readonly node: string;
   readonly isWhole: boolean;
   readonly policies: number;
+  /** Of which he may see all namespaces. `closed`: why, or empty. */
+  readonly tenants: readonly {
+    readonly name: string;
+    readonly namespaces: readonly string[];
+    readonly closed: string;
+  }[];
   readonly pods: readonly {
     readonly namespace: string;
     readonly name: string;
@@ -136,10 +142,11 @@ export class ClusterFlows {
   /** Of namespaces whose stored flows he may see, as nodes judge; one that does not answer, or is too old to, is not among them. */
   async inventory(caller: Caller): Promise<ClusterInventory[]> {
     const { nodes } = create(GetInventoryResponseSchema, await this.#teller.inventory({ withServices: true }, caller));
-    return nodes.map(({ name, isWhole, policies, pods, services }) => ({
+    return nodes.map(({ name, isWhole, policies, tenants, pods, services }) => ({
       node: bareName(name),
       isWhole,
       policies,
+      tenants,
       pods: pods.map(({ ingressEnforced: ingress, egressEnforced: egress, ...pod }) => ({
         ...pod,
         enforced: { ingress, egress },

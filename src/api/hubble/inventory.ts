@@ -8,7 +8,7 @@ import type {
   GetInventoryResponseSchema,
   NodeInventorySchema,
 } from './gen/inventory/inventory_pb.js';
-import type { HubbleSource } from './source.ts';
+import type { HubbleSource, TenantNamespaces } from './source.ts';
 import { visibleNamespaces } from './viewer.ts';
 
 type Message = MessageInitShape<typeof NodeInventorySchema>;
@@ -27,7 +27,10 @@ export async function inventoryOf(
   const visible = await visibleNamespaces(source, caller);
   const isSeen = ({ namespace }: { readonly namespace: string }) => visible?.has(namespace) ?? true;
   const isWhole = visible === undefined;
-  const { policies, endpoints, services } = await inventory();
+  const { policies, endpoints, services, tenants } = await inventory();
+  // As of proofs: a tenant of which somebody may not see a namespace is not his.
+  const isOwn = ({ namespaces }: TenantNamespaces) =>
+    isWhole || (namespaces.length > 0 && namespaces.every((namespace) => visible.has(namespace)));
   return {
     nodes: [
       {
@@ -36,6 +39,7 @@ export async function inventoryOf(
         policies: isWhole ? policies : 0,
         pods: endpoints.filter(isSeen).map(podOf),
         services: withServices ? services.filter(isSeen).map((service) => serviceOf(service, isWhole)) : [],
+        tenants: withServices ? tenants.filter(isOwn).map((tenant) => tenantOf(tenant, isWhole)) : [],
       },
     ],
   };
@@ -50,6 +54,13 @@ function podOf({ namespace, pod, addresses, state, enforced }: EndpointView): No
     ingressEnforced: enforced.ingress,
     egressEnforced: enforced.egress,
   };
+}
+
+function tenantOf(
+  { name, namespaces, closed = '' }: TenantNamespaces,
+  isWhole: boolean,
+): NonNullable<Message['tenants']>[number] {
+  return { name, namespaces: [...namespaces], closed: isWhole || closed === '' ? closed : 'it is closed' };
 }
 
 function serviceOf(

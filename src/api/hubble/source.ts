@@ -11,10 +11,18 @@ export type HubblePeer = {
   readonly address: string;
 };
 
-/** What there is on a node; `policies`: of the cluster. */
+/** Whose namespaces are; empty name: that nobody claims. `closed`: why all of it is. */
+export type TenantNamespaces = {
+  readonly name: string;
+  readonly namespaces: readonly string[];
+  readonly closed?: string | undefined;
+};
+
+/** What there is on a node; `tenants` and `policies`: of the cluster. */
 export type NodeInventory = {
   readonly endpoints: readonly EndpointView[];
   readonly services: readonly ServiceView[];
+  readonly tenants: readonly TenantNamespaces[];
   readonly policies: number;
 };
 

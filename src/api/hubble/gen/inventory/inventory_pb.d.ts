@@ -81,6 +81,13 @@ export declare type NodeInventory = Message<"membrane.inventory.NodeInventory"> 
    * @generated from field: repeated membrane.inventory.Service services = 5;
    */
   services: Service[];
+
+  /**
+   * Of which the caller sees the stored flows of all namespaces; with the services.
+   *
+   * @generated from field: repeated membrane.inventory.Tenant tenants = 6;
+   */
+  tenants: Tenant[];
 };
 
 /**
@@ -88,6 +95,34 @@ export declare type NodeInventory = Message<"membrane.inventory.NodeInventory"> 
  * Use `create(NodeInventorySchema)` to create a new message.
  */
 export declare const NodeInventorySchema: GenMessage<NodeInventory>;
+
+/**
+ * @generated from message membrane.inventory.Tenant
+ */
+export declare type Tenant = Message<"membrane.inventory.Tenant"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated string namespaces = 2;
+   */
+  namespaces: string[];
+
+  /**
+   * Why all of it is closed, unless whole only that it is: the words may name another's. Empty: it is not.
+   *
+   * @generated from field: string closed = 3;
+   */
+  closed: string;
+};
+
+/**
+ * Describes the message membrane.inventory.Tenant.
+ * Use `create(TenantSchema)` to create a new message.
+ */
+export declare const TenantSchema: GenMessage<Tenant>;
 
 /**
  * @generated from message membrane.inventory.Pod

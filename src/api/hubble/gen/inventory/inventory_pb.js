@@ -11,7 +11,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
  * Describes the file inventory/inventory.proto.
  */
 export const file_inventory_inventory = /*@__PURE__*/
-  fileDesc("ChlpbnZlbnRvcnkvaW52ZW50b3J5LnByb3RvEhJtZW1icmFuZS5pbnZlbnRvcnkiLAoTR2V0SW52ZW50b3J5UmVxdWVzdBIVCg13aXRoX3NlcnZpY2VzGAEgASgIIkgKFEdldEludmVudG9yeVJlc3BvbnNlEjAKBW5vZGVzGAEgAygLMiEubWVtYnJhbmUuaW52ZW50b3J5Lk5vZGVJbnZlbnRvcnkilwEKDU5vZGVJbnZlbnRvcnkSDAoEbmFtZRgBIAEoCRIQCghpc193aG9sZRgCIAEoCBIQCghwb2xpY2llcxgDIAEoDRIlCgRwb2RzGAQgAygLMhcubWVtYnJhbmUuaW52ZW50b3J5LlBvZBItCghzZXJ2aWNlcxgFIAMoCzIbLm1lbWJyYW5lLmludmVudG9yeS5TZXJ2aWNlInsKA1BvZBIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSDQoFc3RhdGUYBCABKAkSGAoQaW5ncmVzc19lbmZvcmNlZBgFIAEoCBIXCg9lZ3Jlc3NfZW5mb3JjZWQYBiABKAgiswEKB1NlcnZpY2USEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRINCgVzdGF0ZRgEIAEoCRIvCglmcm9udGVuZHMYBSADKAsyHC5tZW1icmFuZS5pbnZlbnRvcnkuRnJvbnRlbmQSEAoIYmFja2VuZHMYBiADKAkSFQoNYmFja2VuZF9jb3VudBgHIAEoDRIQCghwcm9ibGVtcxgIIAMoCSJJCghGcm9udGVuZBIMCgRraW5kGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSDAoEcG9ydBgDIAEoDRIQCghwcm90b2NvbBgEIAEoCSJGCg9HZXRQcm9vZlJlcXVlc3QSMwoHYmV0d2VlbhgBIAEoCzIiLm1lbWJyYW5lLmludmVudG9yeS5UZW5hbnRzQmV0d2VlbiIqCg5UZW5hbnRzQmV0d2VlbhIMCgRmcm9tGAEgASgJEgoKAnRvGAIgASgJIkAKEEdldFByb29mUmVzcG9uc2USLAoFbm9kZXMYASADKAsyHS5tZW1icmFuZS5pbnZlbnRvcnkuTm9kZVByb29mIoUCCglOb2RlUHJvb2YSDAoEbmFtZRgBIAEoCRIQCghpc193aG9sZRgCIAEoCBIKCgJhdBgDIAEoCRIPCgd0b29rX21zGAQgASgBEg4KBnNpbGVudBgFIAEoCRIMCgRnb29kGAYgASgIEg8KB3RlbmFudHMYByADKAkSLQoFcGFpcnMYCCADKAsyHi5tZW1icmFuZS5pbnZlbnRvcnkuVGVuYW50UGFpchIzCgtkaWZmZXJlbmNlcxgJIAMoCzIeLm1lbWJyYW5lLmludmVudG9yeS5EaWZmZXJlbmNlEigKBXJlYWNoGAogASgLMhkubWVtYnJhbmUuaW52ZW50b3J5LlJlYWNoInYKClRlbmFudFBhaXISDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIQCghzdGFuZGluZxgDIAEoCRIOCgZzaGFyZXMYBCABKA0SLAoHZXhhbXBsZRgFIAEoCzIbLm1lbWJyYW5lLmludmVudG9yeS5QYXNzYWdlIlEKB1Bhc3NhZ2USDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIPCgdwYWNrZXRzGAMgASgJEgsKA3doeRgEIAMoCRIOCgZwYWNrZXQYBSABKAkidAoKRGlmZmVyZW5jZRIOCgZlZmZlY3QYASABKAkSDAoEZnJvbRgCIAEoCRIKCgJ0bxgDIAEoCRIPCgdwYWNrZXRzGAQgASgJEgwKBHJvd3MYBSADKAkSDQoFbWVhbnQYBiADKAkSDgoGcGFja2V0GAcgASgJIlIKBVJlYWNoEg0KBXBhaXJzGAEgASgNEiwKB3JlYWNoZWQYAiADKAsyGy5tZW1icmFuZS5pbnZlbnRvcnkuUGFzc2FnZRIMCgRtb3JlGAMgASgNImgKEEdldFJlbWVkeVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRmcm9tGAIgASgJEgoKAnRvGAMgASgJEhAKCHByb3RvY29sGAQgASgJEhEKBHBvcnQYBSABKA1IAIgBAUIHCgVfcG9ydCKMAQoRR2V0UmVtZWR5UmVzcG9uc2USDwoHdmVyZGljdBgBIAEoCRInCgVzdGVwcxgCIAMoCzIYLm1lbWJyYW5lLmludmVudG9yeS5TdGVwEhEKCW5vX2NoYW5nZRgDIAEoCRIqCgZjaGFuZ2UYBCABKAsyGi5tZW1icmFuZS5pbnZlbnRvcnkuQ2hhbmdlIjoKBFN0ZXASEQoJZGlyZWN0aW9uGAEgASgJEg8KB3ZlcmRpY3QYAiABKAkSDgoGcmVhc29uGAMgASgJIpMBCgZDaGFuZ2USEAoIcG9saWNpZXMYASADKAkSKgoFb3BlbnMYAiADKAsyGy5tZW1icmFuZS5pbnZlbnRvcnkuQ2hhbmdlZBIrCgZjbG9zZXMYAyADKAsyGy5tZW1icmFuZS5pbnZlbnRvcnkuQ2hhbmdlZBIMCgRtb3JlGAQgASgNEhAKCGlzX3dob2xlGAUgASgIIjQKB0NoYW5nZWQSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIPCgdwYWNrZXRzGAMgAygJMqUCCglJbnZlbnRvcnkSYwoMR2V0SW52ZW50b3J5EicubWVtYnJhbmUuaW52ZW50b3J5LkdldEludmVudG9yeVJlcXVlc3QaKC5tZW1icmFuZS5pbnZlbnRvcnkuR2V0SW52ZW50b3J5UmVzcG9uc2UiABJXCghHZXRQcm9vZhIjLm1lbWJyYW5lLmludmVudG9yeS5HZXRQcm9vZlJlcXVlc3QaJC5tZW1icmFuZS5pbnZlbnRvcnkuR2V0UHJvb2ZSZXNwb25zZSIAEloKCUdldFJlbWVkeRIkLm1lbWJyYW5lLmludmVudG9yeS5HZXRSZW1lZHlSZXF1ZXN0GiUubWVtYnJhbmUuaW52ZW50b3J5LkdldFJlbWVkeVJlc3BvbnNlIgBiBnByb3RvMw");
+  fileDesc("ChlpbnZlbnRvcnkvaW52ZW50b3J5LnByb3RvEhJtZW1icmFuZS5pbnZlbnRvcnkiLAoTR2V0SW52ZW50b3J5UmVxdWVzdBIVCg13aXRoX3NlcnZpY2VzGAEgASgIIkgKFEdldEludmVudG9yeVJlc3BvbnNlEjAKBW5vZGVzGAEgAygLMiEubWVtYnJhbmUuaW52ZW50b3J5Lk5vZGVJbnZlbnRvcnkixAEKDU5vZGVJbnZlbnRvcnkSDAoEbmFtZRgBIAEoCRIQCghpc193aG9sZRgCIAEoCBIQCghwb2xpY2llcxgDIAEoDRIlCgRwb2RzGAQgAygLMhcubWVtYnJhbmUuaW52ZW50b3J5LlBvZBItCghzZXJ2aWNlcxgFIAMoCzIbLm1lbWJyYW5lLmludmVudG9yeS5TZXJ2aWNlEisKB3RlbmFudHMYBiADKAsyGi5tZW1icmFuZS5pbnZlbnRvcnkuVGVuYW50IjoKBlRlbmFudBIMCgRuYW1lGAEgASgJEhIKCm5hbWVzcGFjZXMYAiADKAkSDgoGY2xvc2VkGAMgASgJInsKA1BvZBIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSDQoFc3RhdGUYBCABKAkSGAoQaW5ncmVzc19lbmZvcmNlZBgFIAEoCBIXCg9lZ3Jlc3NfZW5mb3JjZWQYBiABKAgiswEKB1NlcnZpY2USEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRINCgVzdGF0ZRgEIAEoCRIvCglmcm9udGVuZHMYBSADKAsyHC5tZW1icmFuZS5pbnZlbnRvcnkuRnJvbnRlbmQSEAoIYmFja2VuZHMYBiADKAkSFQoNYmFja2VuZF9jb3VudBgHIAEoDRIQCghwcm9ibGVtcxgIIAMoCSJJCghGcm9udGVuZBIMCgRraW5kGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSDAoEcG9ydBgDIAEoDRIQCghwcm90b2NvbBgEIAEoCSJGCg9HZXRQcm9vZlJlcXVlc3QSMwoHYmV0d2VlbhgBIAEoCzIiLm1lbWJyYW5lLmludmVudG9yeS5UZW5hbnRzQmV0d2VlbiIqCg5UZW5hbnRzQmV0d2VlbhIMCgRmcm9tGAEgASgJEgoKAnRvGAIgASgJIkAKEEdldFByb29mUmVzcG9uc2USLAoFbm9kZXMYASADKAsyHS5tZW1icmFuZS5pbnZlbnRvcnkuTm9kZVByb29mIoUCCglOb2RlUHJvb2YSDAoEbmFtZRgBIAEoCRIQCghpc193aG9sZRgCIAEoCBIKCgJhdBgDIAEoCRIPCgd0b29rX21zGAQgASgBEg4KBnNpbGVudBgFIAEoCRIMCgRnb29kGAYgASgIEg8KB3RlbmFudHMYByADKAkSLQoFcGFpcnMYCCADKAsyHi5tZW1icmFuZS5pbnZlbnRvcnkuVGVuYW50UGFpchIzCgtkaWZmZXJlbmNlcxgJIAMoCzIeLm1lbWJyYW5lLmludmVudG9yeS5EaWZmZXJlbmNlEigKBXJlYWNoGAogASgLMhkubWVtYnJhbmUuaW52ZW50b3J5LlJlYWNoInYKClRlbmFudFBhaXISDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIQCghzdGFuZGluZxgDIAEoCRIOCgZzaGFyZXMYBCABKA0SLAoHZXhhbXBsZRgFIAEoCzIbLm1lbWJyYW5lLmludmVudG9yeS5QYXNzYWdlIlEKB1Bhc3NhZ2USDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIPCgdwYWNrZXRzGAMgASgJEgsKA3doeRgEIAMoCRIOCgZwYWNrZXQYBSABKAkidAoKRGlmZmVyZW5jZRIOCgZlZmZlY3QYASABKAkSDAoEZnJvbRgCIAEoCRIKCgJ0bxgDIAEoCRIPCgdwYWNrZXRzGAQgASgJEgwKBHJvd3MYBSADKAkSDQoFbWVhbnQYBiADKAkSDgoGcGFja2V0GAcgASgJIlIKBVJlYWNoEg0KBXBhaXJzGAEgASgNEiwKB3JlYWNoZWQYAiADKAsyGy5tZW1icmFuZS5pbnZlbnRvcnkuUGFzc2FnZRIMCgRtb3JlGAMgASgNImgKEEdldFJlbWVkeVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRmcm9tGAIgASgJEgoKAnRvGAMgASgJEhAKCHByb3RvY29sGAQgASgJEhEKBHBvcnQYBSABKA1IAIgBAUIHCgVfcG9ydCKMAQoRR2V0UmVtZWR5UmVzcG9uc2USDwoHdmVyZGljdBgBIAEoCRInCgVzdGVwcxgCIAMoCzIYLm1lbWJyYW5lLmludmVudG9yeS5TdGVwEhEKCW5vX2NoYW5nZRgDIAEoCRIqCgZjaGFuZ2UYBCABKAsyGi5tZW1icmFuZS5pbnZlbnRvcnkuQ2hhbmdlIjoKBFN0ZXASEQoJZGlyZWN0aW9uGAEgASgJEg8KB3ZlcmRpY3QYAiABKAkSDgoGcmVhc29uGAMgASgJIpMBCgZDaGFuZ2USEAoIcG9saWNpZXMYASADKAkSKgoFb3BlbnMYAiADKAsyGy5tZW1icmFuZS5pbnZlbnRvcnkuQ2hhbmdlZBIrCgZjbG9zZXMYAyADKAsyGy5tZW1icmFuZS5pbnZlbnRvcnkuQ2hhbmdlZBIMCgRtb3JlGAQgASgNEhAKCGlzX3dob2xlGAUgASgIIjQKB0NoYW5nZWQSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIPCgdwYWNrZXRzGAMgAygJMqUCCglJbnZlbnRvcnkSYwoMR2V0SW52ZW50b3J5EicubWVtYnJhbmUuaW52ZW50b3J5LkdldEludmVudG9yeVJlcXVlc3QaKC5tZW1icmFuZS5pbnZlbnRvcnkuR2V0SW52ZW50b3J5UmVzcG9uc2UiABJXCghHZXRQcm9vZhIjLm1lbWJyYW5lLmludmVudG9yeS5HZXRQcm9vZlJlcXVlc3QaJC5tZW1icmFuZS5pbnZlbnRvcnkuR2V0UHJvb2ZSZXNwb25zZSIAEloKCUdldFJlbWVkeRIkLm1lbWJyYW5lLmludmVudG9yeS5HZXRSZW1lZHlSZXF1ZXN0GiUubWVtYnJhbmUuaW52ZW50b3J5LkdldFJlbWVkeVJlc3BvbnNlIgBiBnByb3RvMw");
 
 /**
  * Describes the message membrane.inventory.GetInventoryRequest.
@@ -35,116 +35,123 @@ export const NodeInventorySchema = /*@__PURE__*/
   messageDesc(file_inventory_inventory, 2);
 
 /**
+ * Describes the message membrane.inventory.Tenant.
+ * Use `create(TenantSchema)` to create a new message.
+ */
+export const TenantSchema = /*@__PURE__*/
+  messageDesc(file_inventory_inventory, 3);
+
+/**
  * Describes the message membrane.inventory.Pod.
  * Use `create(PodSchema)` to create a new message.
  */
 export const PodSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 3);
+  messageDesc(file_inventory_inventory, 4);
 
 /**
  * Describes the message membrane.inventory.Service.
  * Use `create(ServiceSchema)` to create a new message.
  */
 export const ServiceSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 4);
+  messageDesc(file_inventory_inventory, 5);
 
 /**
  * Describes the message membrane.inventory.Frontend.
  * Use `create(FrontendSchema)` to create a new message.
  */
 export const FrontendSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 5);
+  messageDesc(file_inventory_inventory, 6);
 
 /**
  * Describes the message membrane.inventory.GetProofRequest.
  * Use `create(GetProofRequestSchema)` to create a new message.
  */
 export const GetProofRequestSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 6);
+  messageDesc(file_inventory_inventory, 7);
 
 /**
  * Describes the message membrane.inventory.TenantsBetween.
  * Use `create(TenantsBetweenSchema)` to create a new message.
  */
 export const TenantsBetweenSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 7);
+  messageDesc(file_inventory_inventory, 8);
 
 /**
  * Describes the message membrane.inventory.GetProofResponse.
  * Use `create(GetProofResponseSchema)` to create a new message.
  */
 export const GetProofResponseSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 8);
+  messageDesc(file_inventory_inventory, 9);
 
 /**
  * Describes the message membrane.inventory.NodeProof.
  * Use `create(NodeProofSchema)` to create a new message.
  */
 export const NodeProofSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 9);
+  messageDesc(file_inventory_inventory, 10);
 
 /**
  * Describes the message membrane.inventory.TenantPair.
  * Use `create(TenantPairSchema)` to create a new message.
  */
 export const TenantPairSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 10);
+  messageDesc(file_inventory_inventory, 11);
 
 /**
  * Describes the message membrane.inventory.Passage.
  * Use `create(PassageSchema)` to create a new message.
  */
 export const PassageSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 11);
+  messageDesc(file_inventory_inventory, 12);
 
 /**
  * Describes the message membrane.inventory.Difference.
  * Use `create(DifferenceSchema)` to create a new message.
  */
 export const DifferenceSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 12);
+  messageDesc(file_inventory_inventory, 13);
 
 /**
  * Describes the message membrane.inventory.Reach.
  * Use `create(ReachSchema)` to create a new message.
  */
 export const ReachSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 13);
+  messageDesc(file_inventory_inventory, 14);
 
 /**
  * Describes the message membrane.inventory.GetRemedyRequest.
  * Use `create(GetRemedyRequestSchema)` to create a new message.
  */
 export const GetRemedyRequestSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 14);
+  messageDesc(file_inventory_inventory, 15);
 
 /**
  * Describes the message membrane.inventory.GetRemedyResponse.
  * Use `create(GetRemedyResponseSchema)` to create a new message.
  */
 export const GetRemedyResponseSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 15);
+  messageDesc(file_inventory_inventory, 16);
 
 /**
  * Describes the message membrane.inventory.Step.
  * Use `create(StepSchema)` to create a new message.
  */
 export const StepSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 16);
+  messageDesc(file_inventory_inventory, 17);
 
 /**
  * Describes the message membrane.inventory.Change.
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 17);
+  messageDesc(file_inventory_inventory, 18);
 
 /**
  * Describes the message membrane.inventory.Changed.
  * Use `create(ChangedSchema)` to create a new message.
  */
 export const ChangedSchema = /*@__PURE__*/
-  messageDesc(file_inventory_inventory, 18);
+  messageDesc(file_inventory_inventory, 19);
 
 /**
  * @generated from service membrane.inventory.Inventory
