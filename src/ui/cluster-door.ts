@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import type { Caller, ClusterFlows } from '../api/server.ts';
+import type { Caller } from '../api/server.ts';
 import { type Clock, isMembraneError, Turns } from '../base/index.ts';
-import { ClusterReading } from './cluster-reading.ts';
+import { ClusterReading, type FlowsOfNodes } from './cluster-reading.ts';
 import type { Door } from './door.ts';
 import { uiErrors } from './errors.ts';
 import { Sessions } from './sessions.ts';
@@ -14,7 +14,7 @@ const ASKED = { most: 8, mostEach: 2, full: (detail: string) => uiErrors.make('E
  * Of a cluster: who shows a token of Kubernetes, or a certificate where TLS ends here, looks with his own rights. What a session
  * stands for is his token, which is looked at again for every stream, and while it runs.
  */
-export function clusterDoor(flows: ClusterFlows, clock: Clock): Door {
+export function clusterDoor(flows: FlowsOfNodes, clock: Clock): Door {
   const sessions = new Sessions(clock);
   const turns = new Turns(ASKED);
   const nowhere = new Socket();

@@ -6,6 +6,9 @@ import { ClusterProofs } from './cluster-proof.ts';
 import { uiErrors } from './errors.ts';
 import type { FlowListener, PastRange, Reading } from './reading.ts';
 
+/** What all nodes are asked. */
+export type FlowsOfNodes = Omit<ClusterFlows, 'namespaces'>;
+
 /** Of what is stored, to begin with. */
 const RECENT = 4_096;
 /** Of more than so many within a time of the past the newest are told. */
@@ -17,10 +20,10 @@ export class ClusterReading implements Reading {
   readonly inventory: ClusterInventory;
   readonly matrix: ClusterProofs;
   readonly remedy: Reading['remedy'];
-  readonly #flows: ClusterFlows;
+  readonly #flows: FlowsOfNodes;
   readonly #caller: Caller;
 
-  constructor(flows: ClusterFlows, caller: Caller, turns: Turns) {
+  constructor(flows: FlowsOfNodes, caller: Caller, turns: Turns) {
     this.#flows = flows;
     this.#caller = caller;
     this.who = caller.seesAll ? '' : caller.subject.name;

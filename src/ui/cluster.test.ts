@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
+import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
@@ -22,7 +23,7 @@ describe("a cluster's page", () => {
   let past: string;
 
   beforeAll(async () => {
-    stage = await new ClusterStage({ files: FILES, names: ['page.example'], isSecure: true }).start();
+    stage = await new ClusterStage({ files: FILES, names: ['Page.example'], isSecure: true }).start();
     origin = stage.url.slice(0, -1);
     past = `api/view?until=${stage.began + 30_000}&window=60`;
     stage.hub.publish(between(1, 2), between(2, 3), between(2, 1), {
@@ -191,7 +192,17 @@ describe("a cluster's page", () => {
     };
     const { told: own } = await inventoryOf('token-of-shop');
     const shop = { key: 'shop/pod-of-shop', pods: 1, nodes: ['node-1'], enforced: { ingress: 'none', egress: 'none' } };
-    expect(own).toMatchObject({ isPartial: true, policies: 0, tenants: [], workloads: [shop] });
+    const trade = { name: 'trade', namespaces: ['shop'] };
+    expect(own).toMatchObject({ isPartial: true, policies: 0, workloads: [shop] });
+    expect(own?.tenants).toEqual([{ ...trade, closed: 'it is closed' }]);
+    // Of a tenant that has other namespaces as well nobody is told by one of them.
+    stage.grant('shopkeeper list flows bank');
+    await stage.clock.advance(20_000);
+    const { told: more } = await inventoryOf('token-of-shop');
+    expect(more?.workloads.map(({ key }) => key)).toEqual(['bank/pod-of-bank', 'shop/pod-of-shop']);
+    expect(more?.tenants.map(({ name }) => name)).toEqual(['trade']);
+    stage.rights.delete('shopkeeper list flows bank');
+    await stage.clock.advance(20_000);
     // Of a slice that names somebody else's pod it is not said whose that is, nor by the words of what is wrong.
     expect(own?.services).toEqual([
       {
@@ -212,11 +223,22 @@ describe("a cluster's page", () => {
       { name: 'front', backends: ['club/pod-of-club', 'shop/pod-of-shop'], problems: ['club/doors has this address'] },
     ]);
     expect([all?.policies, all?.isPartial]).toEqual([5, undefined]);
+    expect(all?.tenants).toEqual([
+      { name: '', namespaces: ['none'] },
+      { name: 'money', namespaces: ['bank', 'club'] },
+      { ...trade, closed: 'bank claims shop, too' },
+    ]);
     // Who only watches is told of what comes, and of nothing that there is.
     stage.rights.delete('shopkeeper list flows shop');
     await stage.clock.advance(20_000);
     const { told: none, body } = await inventoryOf('token-of-shop');
-    expect(none).toMatchObject({ isPartial: true, workloads: [], services: [], nodes: [{ name: 'node-1' }] });
+    expect(none).toMatchObject({
+      isPartial: true,
+      workloads: [],
+      services: [],
+      tenants: [],
+      nodes: [{ name: 'node-1' }],
+    });
     expect(body).not.toMatch(/front|vault|club/);
   });
 
@@ -347,6 +369,57 @@ describe("a cluster's page", () => {
     expect((await ask(past, shown('mallory'))).status).toBe(401);
   });
 
+  /** A connection, what the page shows on it, and what another could be begun with. */
+  async function connect(options: tls.ConnectionOptions = {}) {
+    const { port } = new URL(stage.url);
+    const { promise, resolve, reject } = Promise.withResolvers<tls.TLSSocket>();
+    const settings = { host: '127.0.0.1', port: Number(port), servername: 'localhost', ca: stage.secret('ca.crt') };
+    let session: Buffer | undefined;
+    const socket = tls.connect({ ...settings, ...options }, () => {
+      // What stands after an answer has come after all that TLS itself says.
+      socket.write('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+      socket.resume().once('end', () => resolve(socket));
+    });
+    socket.on('session', (told) => {
+      session = told;
+    });
+    socket.once('error', reject);
+    const { fingerprint256 } = await promise.then((one) => one.getPeerX509Certificate() ?? { fingerprint256: '' });
+    return { session, fingerprint: fingerprint256, isReused: socket.isSessionReused(), by: socket.getProtocol() };
+  }
+
+  it('speaks no TLS that is broken, and takes up no session in which nobody shows a certificate', async () => {
+    const alice = { cert: stage.secret('alice.crt'), key: stage.secret('alice.key') };
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const;
+    await expect(connect({ ...alice, ...old })).rejects.toMatchObject({ code: expect.stringContaining('VERSION') });
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const first = await connect({ ...alice, maxVersion });
+      expect(first).toMatchObject({ by: maxVersion, session: expect.any(Buffer) });
+      expect((await connect({ maxVersion, session: first.session })).isReused).toBe(false);
+    }
+  });
+
+  it('shows a certificate that replaced its own, and goes on with the last one that could be used', async () => {
+    const shownNow = async () => (await connect()).fingerprint;
+    const said = () => stage.logged.filter((fields) => JSON.stringify(fields).includes('PEM'));
+    const first = await shownNow();
+    stage.renew();
+    expect(await shownNow()).toBe(first);
+    await stage.clock.advance(10_000);
+    await expect.poll(shownNow).not.toBe(first);
+    const second = await shownNow();
+    stage.write('server.crt', 'no certificate');
+    for (let i = 0; i < 5; i += 1) {
+      await stage.clock.advance(10_000);
+      await expect.poll(() => said().length).toBe(1);
+      expect(await shownNow()).toBe(second);
+    }
+    stage.renew();
+    await stage.clock.advance(10_000);
+    await expect.poll(shownNow).not.toBe(second);
+    expect(said()).toHaveLength(1);
+  });
+
   /** What a live page is told, as it comes. */
   async function live(headers: Readonly<Record<string, string>>) {
     const answer = await send('api/view', { headers });
@@ -388,6 +461,11 @@ describe("a cluster's page", () => {
     await expect.poll(() => stage.hub.stats().readers).toBe(1);
     stage.tokens.delete('token-of-shop');
     expect(await ended).toMatchObject({ kind: 'error', error: { code: 'E_HUBBLE_NOBODY' } });
+    expect((await ask(past, { headers: { cookie } })).status).toBe(401);
+    // Whoever had it before has to say again who he is.
+    stage.tokens.set('token-of-shop', 'shopkeeper');
+    await stage.clock.advance(20_000);
+    expect((await ask(past, { headers: { authorization: 'Bearer token-of-shop' } })).status).toBe(200);
     expect((await ask(past, { headers: { cookie } })).status).toBe(401);
   });
 

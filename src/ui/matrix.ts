@@ -1,6 +1,6 @@
 import type { VerifyView } from '../api/index.ts';
 import { packetText } from '../api/server.ts';
-import { errorMessage, Turns } from '../base/index.ts';
+import { type Clock, errorMessage, systemClock, Turns } from '../base/index.ts';
 import type { AgentList } from './agent-links.ts';
 import { uiErrors } from './errors.ts';
 import type { MatrixCell, MatrixView, ReachView } from './messages.ts';
@@ -15,15 +15,17 @@ const MOST_REACHED = 100;
 /** Which tenants are apart, as `membrane verify` proves it on every node. */
 export class Matrix {
   readonly #agents: AgentList;
+  readonly #clock: Clock;
   #known: { readonly at: number; readonly view: Promise<MatrixView> } | undefined;
   readonly #turns = new Turns({ most: ASKED_AT_ONCE, full: (detail) => uiErrors.make('E_UI_FULL', { detail }) });
 
-  constructor(agents: AgentList) {
+  constructor(agents: AgentList, clock: Clock = systemClock) {
     this.#agents = agents;
+    this.#clock = clock;
   }
 
   async look(): Promise<MatrixView> {
-    const now = performance.now();
+    const now = this.#clock.elapsed();
     if (this.#known === undefined || now - this.#known.at >= KEEP_MS) this.#known = { at: now, view: this.#look() };
     return await this.#known.view;
   }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { AdminServer } from '../api/server.ts';
 import { fakeAdmin } from '../api/testkit.ts';
 import { Lifecycle, silentLogger } from '../base/index.ts';
+import { FakeClock } from '../base/testkit.ts';
 import { AgentLinks } from './agent-links.ts';
 import { readConfig } from './config.ts';
 import type { PageMessage } from './messages.ts';
@@ -32,6 +33,8 @@ const FILES = new Map<string, PageFile>([
 describe("the page's server", () => {
   let stage: PageStage;
   let url: string;
+  /** By which what is proved grows old. */
+  const clock = new FakeClock();
 
   beforeAll(async () => {
     stage = await new PageStage(
@@ -39,7 +42,7 @@ describe("the page's server", () => {
         { namespace: 'a', pod: 'web' },
         { namespace: 'b', pod: 'api' },
       ],
-      { files: FILES },
+      { files: FILES, clock },
     ).start();
     ({ url } = stage.page);
   });
@@ -141,6 +144,48 @@ describe("the page's server", () => {
   ])('asks no agent %s', async (path) => {
     const { status, body } = await ask(`${url}api/${path}`);
     expect([status, JSON.parse(body)]).toMatchObject([400, { error: { code: expect.stringMatching(/^E_UI_/) } }]);
+  });
+
+  it.each([
+    ['four times what would let something pass', 'why', 'why?node=node-1&from=a/web&to=b/api&protocol=TCP', 4],
+    ['twice what opens between two tenants', 'verify', 'verify?from=a&to=b', 2],
+  ] as const)('asks agents %s at a time', async (_, route, path, most) => {
+    const [agent] = stage.agents;
+    if (agent === undefined) throw new Error('no agent');
+    let asked = 0;
+    const { promise: answer, resolve: release } = Promise.withResolvers<void>();
+    agent.admin[route] = async () => {
+      asked += 1;
+      await answer;
+      throw new Error('thought about it');
+    };
+    const waiting = Array.from({ length: most }, async () => await ask(`${url}api/${path}`));
+    await expect.poll(() => asked).toBe(most);
+    const { status, body } = await ask(`${url}api/${path}`);
+    expect([status, JSON.parse(body)]).toMatchObject([503, { error: { code: 'E_UI_FULL' } }]);
+    expect(asked).toBe(most);
+    release();
+    await Promise.all(waiting);
+    expect((await ask(`${url}api/${path}`)).status).not.toBe(503);
+    expect(asked).toBe(most + 1);
+  });
+
+  it('has nodes prove it once for all who ask within five seconds', async () => {
+    const [agent] = stage.agents;
+    if (agent === undefined) throw new Error('no agent');
+    let asked = 0;
+    agent.admin.verify = async () => {
+      asked += 1;
+      throw new Error('not proved');
+    };
+    await clock.advance(5_000);
+    for (let i = 0; i < 3; i += 1) {
+      await Promise.all(Array.from({ length: 10 }, async () => await ask(`${url}api/verify`)));
+      await clock.advance(2_000);
+      expect(asked).toBe(1);
+    }
+    await ask(`${url}api/verify`);
+    expect(asked).toBe(2);
   });
 
   it('takes so many pages and no more, and the next when one has gone', async () => {

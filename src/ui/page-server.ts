@@ -2,14 +2,33 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { createAdaptorServer } from '@hono/node-server';
 import { isLoopback } from '../api/server.ts';
-import { boundSilent, errorMessage, type Lifecycle, type Logger, type Service } from '../base/index.ts';
+import {
+  boundSilent,
+  type Clock,
+  errorMessage,
+  type Lifecycle,
+  type Logger,
+  type Service,
+  systemClock,
+} from '../base/index.ts';
 import type { Door } from './door.ts';
 import { uiErrors } from './errors.ts';
 import { pageApp } from './page-app.ts';
 import { type PageFile, pageFiles } from './page-files.ts';
 import { keepCertificate, type PageTls, secretsOf } from './page-tls.ts';
 
-const MAX_SILENT = 64;
+/** What a connection may take until it has said what it wants. */
+export type PageLimits = {
+  /** For its first line and headers. */
+  readonly headersMs: number;
+  /** For all of it; at least `headersMs`. */
+  readonly requestMs: number;
+  readonly checkedEveryMs: number;
+  /** So many say nothing at a time, and eight times as many are open. */
+  readonly silent: number;
+};
+
+const LIMITS: PageLimits = { headersMs: 10_000, requestMs: 30_000, checkedEveryMs: 5_000, silent: 64 };
 
 export type PageServerOptions = {
   readonly door: Door;
@@ -24,6 +43,10 @@ export type PageServerOptions = {
   readonly log: Logger;
   /** Default: what is built. */
   readonly files?: ReadonlyMap<string, PageFile>;
+  /** Default: 10 s, 30 s, 64. */
+  readonly limits?: PageLimits;
+  /** By which the files of certificates are looked at. Default: the machine's. */
+  readonly clock?: Clock;
 };
 
 /** The page over HTTP: plain on loopback, else with TLS. */
@@ -47,16 +70,22 @@ export class PageServer implements Service {
   /** E_UI_HOST, E_UI_NOT_BUILT, E_UI_PORT, E_UI_TLS. */
   async start(lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
     const { door, host, port, names = [], tls, version, log, files = await pageFiles() } = this.#o;
+    const { limits = LIMITS, clock = systemClock } = this.#o;
     if (!isLoopback(host) && (tls === undefined || door.login === undefined))
       throw uiErrors.make('E_UI_HOST', { detail: host });
     const guarded = { names, isSecure: tls !== undefined };
     const app = pageApp({ files, door, guarded, version, log, signal: this.#stopping.signal });
+    const bounds = {
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.checkedEveryMs,
+    };
     const how =
-      tls === undefined ? { createServer } : { createServer: createSecureServer, serverOptions: secretsOf(tls) };
+      tls === undefined
+        ? { createServer, serverOptions: bounds }
+        : { createServer: createSecureServer, serverOptions: { ...bounds, ...secretsOf(tls) } };
     const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, ...how }) as Server;
-    server.headersTimeout = 10_000;
-    server.requestTimeout = 30_000;
-    boundSilent(server, MAX_SILENT);
+    boundSilent(server, limits.silent);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
     server.listen({ host, port }, resolve);
@@ -66,7 +95,7 @@ export class PageServer implements Service {
       throw uiErrors.make('E_UI_PORT', { detail: `${host}:${port}: ${errorMessage(cause)}`, cause });
     }
     this.#server = server;
-    if (tls !== undefined) keepCertificate(server, tls, lifecycle, log);
+    if (tls !== undefined) keepCertificate(server, tls, { lifecycle, clock, log });
   }
 
   /** Ends streams and closes connections. */

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { Server as SecureServer, type ServerOptions } from 'node:https';
-import { errorMessage, type Lifecycle, type Logger, systemClock } from '../base/index.ts';
+import { type Clock, errorMessage, type Lifecycle, type Logger } from '../base/index.ts';
 import { uiErrors } from './errors.ts';
 
 /** PEM files. */
@@ -23,7 +23,6 @@ export function secretsOf({ certFile, keyFile, clientCaFile }: PageTls): ServerO
       cert: readFileSync(certFile),
       key: readFileSync(keyFile),
       ca: clientCaFile === undefined ? [] : [readFileSync(clientCaFile)],
-      minVersion: 'TLSv1.2',
       requestCert: clientCaFile !== undefined,
       // Who shows none may log in; one that does not hold is refused when it is shown.
       rejectUnauthorized: false,
@@ -35,13 +34,19 @@ export function secretsOf({ certFile, keyFile, clientCaFile }: PageTls): ServerO
   }
 }
 
-/** A file that cannot be used leaves the last one that could. */
-export function keepCertificate(server: Server, tls: PageTls, lifecycle: Pick<Lifecycle, 'spawn'>, log: Logger): void {
+type Surroundings = {
+  readonly lifecycle: Pick<Lifecycle, 'spawn'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/** A file that cannot be used leaves the last one that could, and is told of once. */
+export function keepCertificate(server: Server, tls: PageTls, { lifecycle, clock, log }: Surroundings): void {
   if (!(server instanceof SecureServer)) return;
   lifecycle.spawn('certificate of the page', async (signal) => {
     let seen = stampOf(tls);
     while (!signal.aborted) {
-      await systemClock.sleep(LOOK_AT_FILES_MS, signal).catch(() => undefined);
+      await clock.sleep(LOOK_AT_FILES_MS, signal).catch(() => undefined);
       const now = stampOf(tls);
       if (signal.aborted || now === seen) continue;
       seen = now;

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VerifyView, WhyView } from '../api/index.ts';
 import { HubbleServer, type HubbleSource, type NodeProver, openClusterFlows, openNodeTeller } from '../api/server.ts';
-import { Lifecycle, silentLogger, systemClock } from '../base/index.ts';
+import { Lifecycle, type Logger, silentLogger, systemClock } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
-import { type AccessQuestion, AgentNotices, Rights, type Subject } from '../observe/index.ts';
+import type { FlowDenial } from '../model/index.ts';
+import { type AccessQuestion, AgentNotices, type DatapathEvent, Rights, type Subject } from '../observe/index.ts';
 import { TestHub } from '../observe/testkit.ts';
 import { clusterDoor } from './cluster-door.ts';
 import type { PageFile } from './page-files.ts';
@@ -22,6 +23,13 @@ const names = {
       ? ['reserved:world']
       : [`k8s:app=of-${NAMESPACES[identity - 300]}`, `k8s:io.kubernetes.pod.namespace=${NAMESPACES[identity - 300]}`],
   endpoint: (id: number) => ({ namespace: NAMESPACES[id] ?? '', pod: `pod-of-${NAMESPACES[id]}` }),
+  denial: ({ destinationEndpoint }: DatapathEvent): FlowDenial => ({
+    direction: 'ingress',
+    by: 'policies',
+    policies: [`NetworkPolicy ${NAMESPACES[destinationEndpoint]}/closed`],
+    reason: `no rule of ${NAMESPACES[destinationEndpoint]} lets it in`,
+    judged: 'then',
+  }),
   rule: (id: number) => (id === 0 ? undefined : `NetworkPolicy ${NAMESPACES[id]}/of-${NAMESPACES[id]}, ingress rule 0`),
 };
 
@@ -83,6 +91,12 @@ const INVENTORY: NodeInventory = {
   services: [
     serviceOf('shop', 'front', { backends: [ADDRESSES[1], ADDRESSES[3]], problem: 'club/doors has this address' }),
     serviceOf('bank', 'vault', { backends: [ADDRESSES[2]], problem: 'it is told' }),
+  ],
+  // Why one is closed names another: that is for who may see both.
+  tenants: [
+    { name: '', namespaces: ['none'] },
+    { name: 'money', namespaces: ['bank', 'club'] },
+    { name: 'trade', namespaces: ['shop'], closed: 'bank claims shop, too' },
   ],
   policies: 5,
 };
@@ -211,6 +225,8 @@ export class ClusterStage {
   };
   /** Tokens that were asked about. */
   readonly asked: string[] = [];
+  /** Errors that the page's log has. */
+  readonly logged: unknown[] = [];
   /** An answer of the API server waits for it. */
   held: Promise<void> | undefined;
   readonly #lifecycle = new Lifecycle({ log: silentLogger });
@@ -277,7 +293,8 @@ export class ClusterStage {
           }
         : undefined,
       version: '1',
-      log: silentLogger,
+      log: { ...silentLogger, error: (fields: unknown) => void this.logged.push(fields) } satisfies Logger,
+      clock: this.clock,
       ...(files === undefined ? {} : { files }),
     });
     await this.#lifecycle.start(open, node, links, this.#page);
@@ -313,14 +330,22 @@ export class ClusterStage {
     return this.rights.has(`${name} ${verb} ${resource}${subresource && `/${subresource}`} ${namespace}${object}`);
   }
 
+  /** A certificate of the page that is as good as the one before. */
+  renew(): void {
+    this.#sign('server', 'ca');
+  }
+
+  /** What somebody wrote over a file of the page. */
+  write(name: string, text: string | Buffer): void {
+    writeFileSync(this.#file(name), text);
+  }
+
   #certify(): void {
-    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe' });
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
     for (const name of ['ca', 'users', 'others'])
-      openssl(
+      this.#openssl(
         'req',
         '-x509',
-        ...key,
+        ...KEY,
         '-days',
         '2',
         '-subj',
@@ -330,15 +355,21 @@ export class ClusterStage {
         '-out',
         `${name}.crt`,
       );
-    for (const [name, of] of [
-      ['server', 'ca'],
-      ['alice', 'users'],
-      ['mallory', 'others'],
-    ] as const) {
-      writeFileSync(this.#file(`${name}.ext`), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-      openssl('req', ...key, '-subj', `/O=tenants/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-      const signed = ['-CA', `${of}.crt`, '-CAkey', `${of}.key`, '-CAcreateserial', '-days', '2'];
-      openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-extfile', `${name}.ext`, '-out', `${name}.crt`);
-    }
+    this.#sign('server', 'ca');
+    this.#sign('alice', 'users');
+    this.#sign('mallory', 'others');
+  }
+
+  #sign(name: string, authority: string): void {
+    writeFileSync(this.#file(`${name}.ext`), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+    this.#openssl('req', ...KEY, '-subj', `/O=tenants/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+    const signed = ['-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-days', '2'];
+    this.#openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-extfile', `${name}.ext`, '-out', `${name}.crt`);
+  }
+
+  #openssl(...args: readonly string[]): void {
+    execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe' });
   }
 }
+
+const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminServer } from '../api/server.ts';
 import { type FakeAdmin, fakeAdmin } from '../api/testkit.ts';
-import { Lifecycle, silentLogger } from '../base/index.ts';
+import { type Clock, Lifecycle, silentLogger } from '../base/index.ts';
 import type { FlowDenial } from '../model/index.ts';
 import type { DatapathEvent } from '../observe/index.ts';
 import { type EventChange, TestHub } from '../observe/testkit.ts';
@@ -35,6 +35,8 @@ export type StageOptions = {
   readonly port?: number;
   readonly nodes?: number;
   readonly storeSize?: number;
+  /** By which what is proved grows old. */
+  readonly clock?: Clock;
   /** Default: what is built. */
   readonly files?: ReadonlyMap<string, PageFile>;
 };
@@ -59,7 +61,10 @@ export class PageStage {
   readonly #links: AgentLinks;
   readonly #door: OpenDoor;
 
-  constructor(people: readonly Staged[], { nodes = 2, storeSize = 65_536, files, port = 0 }: StageOptions = {}) {
+  constructor(
+    people: readonly Staged[],
+    { nodes = 2, storeSize = 65_536, files, port = 0, clock: aging }: StageOptions = {},
+  ) {
     this.people = people.map((person, i) => ({
       addr: `10.${64 + Math.floor(i / 65_000)}.${Math.floor(i / 250) % 250}.${(i % 250) + 1}`,
       identity: 1_000 + i,
@@ -100,7 +105,7 @@ export class PageStage {
       agentsDir: join(this.#folder, 'agents'),
       sandboxDir: join(this.#folder, 'sandbox'),
     });
-    this.#door = new OpenDoor({ agents: this.#links, log: silentLogger });
+    this.#door = new OpenDoor({ agents: this.#links, log: silentLogger, clock: aging });
     this.options = {
       door: this.#door,
       host: '127.0.0.1',
