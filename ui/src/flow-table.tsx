@@ -93,6 +93,7 @@ export function FlowTable() {
         aria-label="Flows, newest first; arrow keys open the next one"
         aria-rowcount={shown.length + 1}
         aria-colcount={COLUMNS.length}
+        aria-activedescendant={visible.some(({ flow }) => flow === chosen?.flow) ? `row-${chosen?.id}` : undefined}
         tabIndex={0}
         onScroll={onScroll}
         onKeyDown={onKeyDown}
@@ -148,6 +149,7 @@ function FlowRow({ row, y, index, isChosen, onOpen }: RowProps) {
     <div
       class={`row ${verdict}`}
       role="row"
+      id={`row-${row.id}`}
       aria-rowindex={index + 2}
       aria-selected={isChosen}
       style={{ transform: `translateY(${y}px)` }}

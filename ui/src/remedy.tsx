@@ -3,7 +3,7 @@ import type { RemedyView, Row } from '../../src/ui/messages.ts';
 import { type Answer, ask } from './ask.ts';
 import { Name, plain } from './name.tsx';
 import { number } from './words.ts';
-import { hello } from './world.ts';
+import { hello, inventory } from './world.ts';
 
 /** Which policy would let it pass, and what else that would open: asked when somebody wants to know. */
 export function Remedy({ row: { flow } }: { readonly row: Row }) {
@@ -11,6 +11,13 @@ export function Remedy({ row: { flow } }: { readonly row: Row }) {
   const [isAsking, setIsAsking] = useState(false);
   const asked = requestOf(flow);
   if (asked === undefined || hello.value === undefined) return null;
+  if (!mayAsk(flow))
+    return (
+      <section class="remedy">
+        <h3>What would allow it</h3>
+        <p class="note">That is told to who may list the flows of the namespaces of both pods.</p>
+      </section>
+    );
   const look = async (): Promise<void> => {
     setIsAsking(true);
     setAnswer(await ask<RemedyView>(`/api/why?${asked.toString()}`));
@@ -26,12 +33,20 @@ export function Remedy({ row: { flow } }: { readonly row: Row }) {
         </button>
       )}
       {problem !== undefined && <p class="dropped">{plain(problem)}</p>}
-      {value !== undefined && <Told view={value} />}
+      {value !== undefined && <Told view={value} asked={asked} />}
     </section>
   );
 }
 
-function Told({ view: { verdict, steps, noChange, change } }: { readonly view: RemedyView }) {
+type ToldProps = { readonly view: RemedyView; readonly asked: URLSearchParams };
+
+function Told({ view: { verdict, steps, noChange, change }, asked }: ToldProps) {
+  const port = asked.get('port');
+  const own = {
+    from: asked.get('from') ?? '',
+    to: asked.get('to') ?? '',
+    packets: [`${asked.get('protocol')}${port === null ? '' : ` ${port}`}`],
+  };
   return (
     <>
       <ul>
@@ -52,10 +67,22 @@ function Told({ view: { verdict, steps, noChange, change } }: { readonly view: R
           <p>This would let it pass:</p>
           {/* Lines of YAML are lines, and what a name hides in one is written out. */}
           <pre class="command">{change.manifest.split('\n').map(plain).join('\n')}</pre>
-          <p>{change.opens.length === 0 ? 'It would open nothing else.' : 'It would open, too:'}</p>
-          <Pairs list={change.opens} />
-          {change.closes.length > 0 && <p>It would end:</p>}
-          <Pairs list={change.closes} />
+          {/* What is told here has been tried: a change by which it would not pass is none. */}
+          <table class="effect" aria-label="Before and after">
+            <thead>
+              <tr>
+                <th scope="col">connections</th>
+                <th scope="col">now</th>
+                <th scope="col">with it</th>
+              </tr>
+            </thead>
+            <tbody>
+              <Effects list={[own]} opens />
+              <Effects list={change.opens} opens />
+              <Effects list={change.closes} opens={false} />
+            </tbody>
+          </table>
+          {change.opens.length + change.closes.length === 0 && <p>It would open and end nothing else.</p>}
           {change.isPartial === true && (
             <p class="note">Of pods that you may see: what it does to others is not told.</p>
           )}
@@ -66,19 +93,31 @@ function Told({ view: { verdict, steps, noChange, change } }: { readonly view: R
   );
 }
 
-type Opened = NonNullable<RemedyView['change']>['opens'];
+type Effect = NonNullable<RemedyView['change']>['opens'][number];
 
-function Pairs({ list }: { readonly list: Opened }) {
-  if (list.length === 0) return null;
+function Effects({ list, opens }: { readonly list: readonly Effect[]; readonly opens: boolean }) {
+  const words = { denied: <td class="dropped">denied</td>, allowed: <td class="forwarded">allowed</td> };
   return (
-    <ul>
+    <>
       {list.map(({ from, to, packets }, index) => (
-        <li key={index}>
-          <Name text={`${from} → ${to}: ${packets.join(', ')}`} />
-        </li>
+        <tr key={index}>
+          <th scope="row">
+            <Name text={`${from} → ${to}: ${packets.join(', ')}`} />
+          </th>
+          {opens ? words.denied : words.allowed}
+          {opens ? words.allowed : words.denied}
+        </tr>
       ))}
-    </ul>
+    </>
   );
+}
+
+/** Nodes tell workloads of namespaces whose stored flows somebody may see, and answer him about pods of these. */
+function mayAsk({ source, destination }: Row['flow']): boolean {
+  const { isPartial, workloads } = inventory.value;
+  if (isPartial !== true) return true;
+  const own = new Set(workloads.map(({ namespace }) => namespace));
+  return [source, destination].every(({ namespace, pod }) => pod !== undefined && own.has(namespace ?? ''));
 }
 
 /** Undefined: it is nothing that policies are asked about. */

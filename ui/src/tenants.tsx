@@ -1,7 +1,8 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { MatrixCell, MatrixView, ReachView } from '../../src/ui/messages.ts';
 import { address, go } from './address.ts';
 import { type Answer, ask } from './ask.ts';
+import { neighbour } from './keys.ts';
 import { Name, plain } from './name.tsx';
 import { number } from './words.ts';
 import { hello } from './world.ts';
@@ -59,14 +60,28 @@ export function Tenants() {
 }
 
 function Proved({ view: { tenants, cells, nodes, alarms } }: { readonly view: MatrixView }) {
+  const table = useRef<HTMLTableElement>(null);
   const known = new Map(cells.map((cell) => [pairOf(cell.from, cell.to), cell]));
+  const [first = '', second = ''] = tenants;
+  // Tab comes to one of them, and arrows go on from there.
+  const [stop, setStop] = useState(address.value.pair);
+  const [from, to] = stop?.split('~') ?? [];
+  const isThere = from !== to && [from, to].every((name) => name !== undefined && tenants.includes(name));
+  const anchor = isThere ? stop : pairOf(first, second);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const next = neighbour(event, table.current);
+    if (next === undefined) return;
+    event.preventDefault();
+    next.focus();
+  };
   return (
     <>
       <p class="note">
-        Rows open connections, columns are opened to. Decided for all packets, from what is in the kernel.
+        Rows open connections, columns are opened to. Decided for all packets, from what is in the kernel. Arrow keys go
+        from cell to cell.
       </p>
       <div class="matrix">
-        <table>
+        <table ref={table} aria-label="Who is apart from whom" onKeyDown={onKeyDown}>
           <thead>
             <tr>
               <td />
@@ -85,7 +100,17 @@ function Proved({ view: { tenants, cells, nodes, alarms } }: { readonly view: Ma
                 </th>
                 {tenants.map((to) => (
                   <td key={to}>
-                    {from === to ? '·' : <Cell cell={known.get(pairOf(from, to))} from={from} to={to} />}
+                    {from === to ? (
+                      '·'
+                    ) : (
+                      <Cell
+                        cell={known.get(pairOf(from, to))}
+                        from={from}
+                        to={to}
+                        isStop={pairOf(from, to) === anchor}
+                        onStop={setStop}
+                      />
+                    )}
                   </td>
                 ))}
               </tr>
@@ -116,10 +141,14 @@ function Cell({
   cell,
   from,
   to,
+  isStop,
+  onStop,
 }: {
   readonly cell: MatrixCell | undefined;
   readonly from: string;
   readonly to: string;
+  readonly isStop: boolean;
+  readonly onStop: (pair: string) => void;
 }) {
   const standing = cell?.standing ?? 'empty';
   const pair = pairOf(from, to);
@@ -127,10 +156,12 @@ function Cell({
     <button
       type="button"
       class={`cell ${standing}`}
+      tabIndex={isStop ? 0 : -1}
       aria-pressed={address.value.pair === pair}
       aria-label={`${plain(title(from))} to ${plain(title(to))}: ${standing}`}
       title={MEANINGS[standing]}
       onClick={() => go({ pair })}
+      onFocus={() => onStop(pair)}
     >
       {WORDS[standing]}
     </button>

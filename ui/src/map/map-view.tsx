@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import { memo } from 'preact/compat';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { address, go, narrow } from '../address.ts';
+import { neighbour } from '../keys.ts';
 import { Name, plain } from '../name.tsx';
 import { termOf } from '../place-card.tsx';
 import { painted } from '../theme.ts';
@@ -15,6 +16,8 @@ import { type Camera, lineAt, paint } from './paint.ts';
 
 const folded = signal<ReadonlySet<string>>(new Set());
 const hovered = signal<string | undefined>(undefined);
+/** The one of a thousand that Tab comes to: from there on arrows lead. */
+const stop = signal<string | undefined>(undefined);
 
 function fold(key: string): void {
   const next = new Set(folded.value);
@@ -107,6 +110,21 @@ export function MapView() {
     };
   }, []);
 
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const next = neighbour(event, world.current);
+    if (next === undefined) return;
+    event.preventDefault();
+    next.focus({ preventScroll: true });
+  };
+  /** What has the focus is seen. A browser would scroll what lines are drawn over. */
+  const onFocus = ({ target }: FocusEvent): void => {
+    if (view.current === null || !(target instanceof HTMLElement)) return;
+    view.current.scrollTo(0, 0);
+    if (!target.matches(':focus-visible')) return;
+    const { x, y } = outside(target.getBoundingClientRect(), view.current.getBoundingClientRect());
+    const { k, x: left, y: top } = camera.current;
+    if (x !== 0 || y !== 0) move({ k, x: left - x, y: top - y });
+  };
   const unselected = told.workloads.filter(({ enforced }) => enforced.ingress === 'none' && enforced.egress === 'none');
   const dropping = talk.filter(({ dropped }) => dropped > 0);
   const centre = { x: size.width / 2, y: size.height / 2 };
@@ -114,8 +132,16 @@ export function MapView() {
     <section class="map" aria-label="Map">
       <div ref={view} class="viewport">
         <canvas ref={canvas} aria-hidden="true" />
-        <div ref={world} class="world" style={{ width: `${layout.width}px`, height: `${layout.height}px` }}>
-          <Islands islands={layout.islands} place={place} />
+        <div
+          ref={world}
+          class="world"
+          role="group"
+          aria-label="Who is there; arrow keys go on"
+          style={{ width: `${layout.width}px`, height: `${layout.height}px` }}
+          onKeyDown={onKeyDown}
+          onFocusCapture={onFocus}
+        >
+          <Islands islands={layout.islands} place={place} stop={anchorOf(layout.islands, stop.value)} />
         </div>
         {layout.islands.length === 0 && <p class="empty">{isLoading.value ? 'Looking ...' : 'Nobody is here yet.'}</p>}
       </div>
@@ -180,20 +206,49 @@ function boxTerms({ from, to }: Line): string[] {
   return [...of('from', from), ...of('to', to)];
 }
 
-type IslandsProps = { readonly islands: readonly IslandBox[]; readonly place: string | undefined };
+/** How far a box is beyond what frames it. */
+function outside(box: DOMRect, frame: DOMRect): { readonly x: number; readonly y: number } {
+  const beyond = (from: number, to: number, least: number, most: number): number =>
+    from < least + EDGE_PX ? from - least - EDGE_PX : to > most - EDGE_PX ? to - most + EDGE_PX : 0;
+  return {
+    x: beyond(box.left, box.right, frame.left, frame.right),
+    y: beyond(box.top, box.bottom, frame.top, frame.bottom),
+  };
+}
+const EDGE_PX = 12;
+
+/** Where Tab comes to: what had the focus last, if it is there, or the first. */
+function anchorOf(islands: readonly IslandBox[], last: string | undefined): string | undefined {
+  const isThere = islands.some(
+    ({ key, boxes }) => key === last || boxes.some(({ chips }) => chips.some((chip) => chip.key === last)),
+  );
+  return isThere ? last : islands[0]?.key;
+}
+
+type IslandsProps = {
+  readonly islands: readonly IslandBox[];
+  readonly place: string | undefined;
+  readonly stop: string | undefined;
+};
 
 /** A thousand of them: drawn anew only when there are others, or another one is chosen. */
-const Islands = memo(({ islands, place }: IslandsProps) => (
+const Islands = memo(({ islands, place, stop: anchor }: IslandsProps) => (
   <>
     {islands.map((island) => (
-      <Island key={island.key} island={island} place={place} />
+      <Island key={island.key} island={island} place={place} anchor={anchor} />
     ))}
   </>
 ));
 
 const placed = ({ x, y, w, h }: Box) => ({ left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
 
-function Island({ island, place }: { readonly island: IslandBox; readonly place: string | undefined }) {
+type IslandProps = {
+  readonly island: IslandBox;
+  readonly place: string | undefined;
+  readonly anchor: string | undefined;
+};
+
+function Island({ island, place, anchor }: IslandProps) {
   const { key, title, closed, box, boxes, isFolded, size } = island;
   const kind = key.startsWith('tenant:') ? 'tenant' : key.startsWith('ns:') ? 'namespace' : 'outside';
   return (
@@ -205,11 +260,13 @@ function Island({ island, place }: { readonly island: IslandBox; readonly place:
       <button
         type="button"
         class="title"
+        tabIndex={key === anchor ? 0 : -1}
         style={{ left: `${box.x}px`, top: `${box.y}px`, width: `${box.w}px` }}
         aria-expanded={!isFolded}
         aria-label={`${kind} ${plain(title)}, ${size} ${size === 1 ? 'place' : 'places'}${closed === undefined ? '' : `, closed: ${plain(closed)}`}`}
         title={plain(closed ?? `${isFolded ? 'Unfold' : 'Fold'} ${title}`)}
         onClick={() => fold(key)}
+        onFocus={() => (stop.value = key)}
       >
         <span aria-hidden="true">{isFolded ? '▸' : '▾'}</span> <Name text={title} />
         <small>{size}</small>
@@ -222,7 +279,7 @@ function Island({ island, place }: { readonly island: IslandBox; readonly place:
             </div>
           )}
           {chips.map((chip) => (
-            <ChipButton key={chip.key} chip={chip} isChosen={chip.key === place} />
+            <ChipButton key={chip.key} chip={chip} isChosen={chip.key === place} isStop={chip.key === anchor} />
           ))}
         </div>
       ))}
@@ -230,7 +287,9 @@ function Island({ island, place }: { readonly island: IslandBox; readonly place:
   );
 }
 
-const ChipButton = memo(({ chip, isChosen }: { readonly chip: Chip; readonly isChosen: boolean }) => {
+type ChipProps = { readonly chip: Chip; readonly isChosen: boolean; readonly isStop: boolean };
+
+const ChipButton = memo(({ chip, isChosen, isStop }: ChipProps) => {
   const { key, name, workload, isGone, isDot, box } = chip;
   const { ingress, egress } = workload?.enforced ?? {};
   const isOpen = ingress === 'none' && egress === 'none';
@@ -253,6 +312,7 @@ const ChipButton = memo(({ chip, isChosen }: { readonly chip: Chip; readonly isC
     <button
       type="button"
       class={classes.filter(Boolean).join(' ')}
+      tabIndex={isStop ? 0 : -1}
       style={placed(box)}
       aria-pressed={isChosen}
       aria-label={plain(words)}
@@ -260,7 +320,7 @@ const ChipButton = memo(({ chip, isChosen }: { readonly chip: Chip; readonly isC
       onClick={() => go({ place: isChosen ? undefined : key })}
       onMouseEnter={() => (hovered.value = key)}
       onMouseLeave={() => (hovered.value = undefined)}
-      onFocus={() => (hovered.value = key)}
+      onFocus={() => (hovered.value = stop.value = key)}
       onBlur={() => (hovered.value = undefined)}
     >
       {!isDot && (
