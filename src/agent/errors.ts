@@ -42,13 +42,18 @@ export const agentErrors = errorTable({
     remedy: 'Set "podCIDR", or let the cluster set spec.podCIDR of the Node.',
   },
   E_AGENT_EXPORT: {
-    what: 'flowExport asks for what flows cannot be chosen by',
+    what: 'flowExport or otlp asks for what flows cannot be chosen by',
     remedy:
-      "Correct flowExport.allow and flowExport.deny, which are filters as Hubble writes them in JSON, or flowExport.fieldMask: paths like 'source.pod_name' (docs/OBSERVING.md).",
+      "Correct allow and deny of flowExport or otlp, which are filters as Hubble writes them in JSON, or their list of fields: paths like 'source.pod_name' (docs/OBSERVING.md).",
   },
   E_AGENT_EXPORT_FILE: {
     what: 'flows are written to a file of their own only',
     remedy: 'Set "flowExport.file" to a path in a directory that belongs to root, and that only root may write in.',
+  },
+  E_AGENT_OTLP_PLAIN: {
+    what: 'flows would go over the network in plain text',
+    remedy:
+      'Give "otlp.endpoint" an https:// address, or the IP address of a collector on loopback; or set "otlp.allowPlainText" where nobody is on the way.',
   },
   E_AGENT_NETNS: {
     what: 'not the network namespace of a pod',

@@ -103,6 +103,7 @@ const OPERATOR: Dashboard = {
       [rates('place', `membrane_flow_lost_total{${NODES}}`), 'lost: {{place}}'],
       [rates('tenant', `membrane_flow_missed_total{${NODES}}`), 'of {{tenant}}'],
       [rates('reason', `membrane_flow_export_lost_total{${NODES}}`), 'export: {{reason}}'],
+      [rates('reason', `membrane_otlp_flows_lost_total{${NODES}}`), 'collector: {{reason}}'],
     ),
     panel('Since the API server was heard of', 's', 'The longest of all nodes, by kind.', [
       `max by (kind) (membrane_kube_silence_seconds{${NODES}})`,

@@ -123,6 +123,7 @@ const FIRING: Readonly<Record<string, Omit<Firing, 'alert'>>> = {
   MembraneForgedPackets: counter('membrane_datapath_packets_total{reason="spoofed-ip",direction="egress"}', 600, 6),
   MembraneFlowsLost: counter('membrane_flow_lost_total{place="kernel"}', 12_000, 600),
   MembraneExportLosesFlows: counter('membrane_flow_export_lost_total{reason="file"}', 5, 0),
+  MembraneCollectorLosesFlows: counter('membrane_otlp_flows_lost_total{reason="refused"}', 5, 0),
   MembraneOperatorMissing: at('membrane_operator_leading', '0x60', '1x60'),
   MembraneRouteLocalnet: at('membrane_route_localnet_interfaces', '1x60', '0x60'),
 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openFlowLines } from '../../api/server.ts';
-import { Lifecycle, silentLogger } from '../../base/index.ts';
+import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
 import { TestHub } from '../../observe/testkit.ts';
 import { parseConfig } from '../node/config.ts';
@@ -53,7 +53,7 @@ async function open(flowExport: Record<string, unknown> = {}, more: Record<strin
     flowExport: { file: path, ...flowExport },
     ...more,
   });
-  const { services, standing } = await openExport({ config, registry, log: silentLogger }, hub);
+  const { services, standing } = await openExport({ config, registry, log: silentLogger, clock: systemClock }, hub);
   await lifecycle.start(...services);
   await eventually(() => expect(hub.stats().readers).toBe(1));
   return { standing, metrics: async () => await registry.metrics() };
@@ -113,7 +113,7 @@ describe('flows to a file', () => {
     [{ fieldMask: ['verdict.x'] }, /no field "verdict.x"/],
   ])('are not chosen by %j', async (flowExport, why) => {
     const config = parseConfig({ nodeName: 'node-1', flowExport: { file: path, ...flowExport } });
-    const opening = openExport({ config, registry: createRegistry(), log: silentLogger }, hub);
+    const opening = openExport({ config, registry: createRegistry(), log: silentLogger, clock: systemClock }, hub);
     await expect(opening).rejects.toMatchObject({
       code: 'E_AGENT_EXPORT',
       message: expect.stringMatching(why) as string,

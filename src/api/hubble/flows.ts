@@ -7,6 +7,7 @@ import { invalid } from './filter/invalid.ts';
 import { flowMessage, milliseconds, nodeName, timestamp } from './flow-message.ts';
 import { type GetFlowsRequest, type GetFlowsResponse, GetFlowsResponseSchema } from './gen/observer/observer_pb.js';
 import { Losses } from './lost.ts';
+import { orAfter } from './or-after.ts';
 import type { HubbleSource } from './source.ts';
 import { viewerOf } from './viewer.ts';
 
@@ -87,13 +88,3 @@ function flowResponse(
 }
 
 const response = (init: Response): GetFlowsResponse => create(GetFlowsResponseSchema, init);
-
-async function orAfter<T>(next: Promise<T>, ms: number): Promise<T | 'late'> {
-  const { promise, resolve } = Promise.withResolvers<'late'>();
-  const timer = setTimeout(resolve, ms, 'late');
-  try {
-    return await Promise.race([next, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,7 +1,9 @@
 import type { Identify } from './authenticate.ts';
+import type { ChosenSource, FlowChoice } from './chosen-flows.ts';
 import type { ClusterFlows } from './cluster-flows.ts';
-import type { FlowLines, FlowLinesOptions } from './flow-lines.ts';
+import type { FlowLines } from './flow-lines.ts';
 import type { HeardFlow } from './hubble-client.ts';
+import type { Collector, CollectorOptions, FlowLogs } from './otlp/index.ts';
 import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
@@ -16,8 +18,9 @@ export type {
   ClusterRemedy,
   ShownRequest,
 } from './cluster-flows.ts';
-export type { FlowLines, FlowLinesOptions } from './flow-lines.ts';
+export type { FlowLines } from './flow-lines.ts';
 export { HubbleServer, type HubbleTcp, type HubbleTls } from './hubble-server.ts';
+export type { Collector, FlowLogs } from './otlp/index.ts';
 export type { HubblePeer, HubbleSource, NodeProver } from './source.ts';
 export type { HubbleTeller } from './teller.ts';
 
@@ -29,11 +32,20 @@ export async function openNodeTeller(source: HubbleSource): Promise<HubbleTeller
 
 /** What comes from now on, as lines. Rejects for filters and paths of fields that cannot be read. */
 export async function openFlowLines(
-  source: Pick<HubbleSource, 'cluster' | 'node'> & { readonly hub: Pick<HubbleSource['hub'], 'observe'> },
-  options: FlowLinesOptions,
+  source: ChosenSource,
+  choice: FlowChoice,
 ): Promise<(signal: AbortSignal) => AsyncIterable<FlowLines>> {
   const module = await import('./flow-lines.ts');
-  return module.flowLines(source, options);
+  return module.flowLines(source, choice);
+}
+
+/** What comes from now on, as OpenTelemetry's LogRecords, and where they go. Rejects as `openFlowLines`. */
+export async function openFlowCollector(
+  source: ChosenSource,
+  options: { readonly choice: FlowChoice; readonly collector: CollectorOptions },
+): Promise<{ readonly logs: (signal: AbortSignal) => AsyncIterable<FlowLogs>; readonly collector: Collector }> {
+  const { flowCollector } = await import('./otlp/index.ts');
+  return flowCollector(source, options);
 }
 
 /** What comes from now on, as whoever the token is of may see it. */
