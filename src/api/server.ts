@@ -30,6 +30,8 @@ export {
   openFlowLines,
   openNodeTeller,
   openRelayTeller,
+  type RelayCounts,
+  type RelayNodes,
   type ShownRequest,
 } from './hubble/index.ts';
 export { isLoopback } from './loopback.ts';

@@ -43,6 +43,19 @@ const listenSchema = z
   )
   .prefault({});
 
+const metricsSchema = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Serve the metrics of the relay over HTTP, at /metrics.'),
+    host: z
+      .string()
+      .refine(isAddr, 'must be an IP address')
+      .default('127.0.0.1')
+      .describe('Address to serve them at; other than loopback only with allowNonLoopback.'),
+    port: z.int().min(0).max(65_535).default(9966).describe('TCP port; 0: any free one.'),
+    allowNonLoopback: z.boolean().default(false).describe('Serve them to other machines, too.'),
+  })
+  .prefault({});
+
 const logSchema = z
   .strictObject({
     level: z.enum(LOG_LEVELS).default('info').describe('The least that is logged.'),
@@ -66,6 +79,7 @@ const configSchema = z.strictObject({
     .optional()
     .describe('How to ask the API server whose a token is. Default: KUBECONFIG, or the service account of the pod.'),
   apiServer: z.string().optional().describe('host:port or URL of the API server, whatever is said elsewhere.'),
+  metrics: metricsSchema,
   log: logSchema,
 });
 

@@ -1,10 +1,13 @@
+import { metricsServer } from '../api/index.ts';
 import { HubbleServer, linkSecrets, openRelayTeller } from '../api/server.ts';
 import type { Settings } from '../base/configuration.ts';
 import { packageVersion } from '../base/home.ts';
 import { type Lifecycle, type Logger, systemClock } from '../base/index.ts';
+import { createRegistry } from '../base/metrics.ts';
 import { runProgram } from '../base/program.ts';
 import { tokenOwner } from '../kube/index.ts';
 import { configKeys, type RelayConfig, readConfig } from './config.ts';
+import { relayMetrics } from './relay-metrics.ts';
 
 export { configKeys };
 
@@ -14,10 +17,10 @@ export async function runRelay({ settings }: { readonly settings: Settings }): P
 }
 
 async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Promise<void> {
-  const { peerService, peerServerName: serverName, nodes, listen, kubeconfig, apiServer } = config;
+  const { peerService, peerServerName: serverName, nodes, listen, kubeconfig, apiServer, metrics } = config;
   const { host, port, certFile, keyFile, clientCaFile } = listen;
   const version = packageVersion();
-  const { links, teller } = await openRelayTeller({
+  const { links, teller, counts } = await openRelayTeller({
     peerService,
     serverName,
     secrets: () => linkSecrets(nodes),
@@ -37,6 +40,9 @@ async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Pr
       : tokenOwner({ kubeconfig, apiServer, knowsCertificates: clientCaFile !== undefined }),
     log,
   });
-  await lifecycle.start(links, server);
-  log.info({ host, port: server.port, peerService }, 'relay serves');
+  const registry = createRegistry();
+  relayMetrics(registry, { links, counts });
+  const told = metrics.enabled ? metricsServer(registry, metrics) : undefined;
+  await lifecycle.start(links, server, ...(told === undefined ? [] : [told]));
+  log.info({ host, port: server.port, metrics: told?.address()?.port, peerService }, 'relay serves');
 }

@@ -121,6 +121,27 @@ const OPERATOR: Dashboard = {
       [`sum(increase(membrane_datapath_repairs_total{${NODES}}[$__rate_interval]))`, 'put right'],
       [`sum by (layer) (membrane_proof_differences{${NODES}})`, 'proof: {{layer}}'],
     ),
+    panel(
+      'Relay: nodes',
+      'none',
+      'Of which it has heard; `hubble list nodes` names those that do not answer.',
+      ['sum by (state) (membrane_relay_nodes)', '{{state}}'],
+      ['sum by (reason) (increase(membrane_relay_node_failures_total[$__rate_interval]))', 'ended: {{reason}}'],
+      ['sum(membrane_relay_readers)', 'readers'],
+    ),
+    panel(
+      'Relay: flows',
+      'eps',
+      'Once for each who reads.',
+      ['sum(rate(membrane_relay_flows_sent_total[$__rate_interval]))', 'told'],
+      ['sum by (place) (rate(membrane_relay_flows_lost_total[$__rate_interval]))', 'missing: {{place}}'],
+    ),
+    panel(
+      'Relay: how late flows are',
+      's',
+      'From when a node saw a flow to when it was told, by the clocks of both; half a second is by intent.',
+      ...latency('membrane_relay_lag_seconds_bucket'),
+    ),
     panel('Memory of agents', 'bytes', 'Resident.', [`membrane_agent_resident_bytes{${NODES}}`, '{{instance}}']),
     panel(
       'Pods and identities',

@@ -88,6 +88,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   command: ['ADD'],
   result: ['done', 'failed'],
   place: ['kernel'],
+  state: ['connected', 'unavailable'],
   le: ['0.1', '+Inf'],
 };
 
@@ -124,6 +125,8 @@ const FIRING: Readonly<Record<string, Omit<Firing, 'alert'>>> = {
   MembraneFlowsLost: counter('membrane_flow_lost_total{place="kernel"}', 12_000, 600),
   MembraneExportLosesFlows: counter('membrane_flow_export_lost_total{reason="file"}', 5, 0),
   MembraneCollectorLosesFlows: counter('membrane_otlp_flows_lost_total{reason="refused"}', 5, 0),
+  MembraneRelayMissesNodes: at('membrane_relay_nodes{state="unavailable"}', '1x60', '0x60'),
+  MembraneNodeLies: counter('membrane_relay_node_failures_total{reason="lie"}', 1, 0),
   MembraneOperatorMissing: at('membrane_operator_leading', '0x60', '1x60'),
   MembraneRouteLocalnet: at('membrane_route_localnet_interfaces', '1x60', '0x60'),
 };

@@ -5,6 +5,7 @@ import type { FlowLines } from './flow-lines.ts';
 import type { HeardFlow } from './hubble-client.ts';
 import type { Collector, CollectorOptions, FlowLogs } from './otlp/index.ts';
 import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
+import type { RelayCounts } from './relay/relay-counts.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
 
@@ -23,6 +24,9 @@ export { HubbleServer, type HubbleTcp, type HubbleTls } from './hubble-server.ts
 export type { Collector, FlowLogs } from './otlp/index.ts';
 export type { HubblePeer, HubbleSource, NodeProver } from './source.ts';
 export type { HubbleTeller } from './teller.ts';
+
+/** The nodes behind a relay, and which of them answer. */
+export type RelayNodes = Pick<NodeLinks, 'all'>;
 
 /** What speaks the protocol is loaded when somebody asks. */
 export async function openNodeTeller(source: HubbleSource): Promise<HubbleTeller> {
@@ -60,13 +64,15 @@ export async function* hearFlows(
 /** The nodes behind a relay, which are to be started, and what tells of their flows. */
 export async function openRelayTeller(
   options: NodeLinksOptions & { readonly version: string },
-): Promise<{ readonly links: NodeLinks; readonly teller: HubbleTeller }> {
-  const [{ NodeLinks: Links }, { relayTeller }] = await Promise.all([
+): Promise<{ readonly links: NodeLinks; readonly teller: HubbleTeller; readonly counts: RelayCounts }> {
+  const [{ NodeLinks: Links }, { relayTeller }, { RelayCounts: Counts }] = await Promise.all([
     import('./relay/node-links.ts'),
     import('./relay/relay-teller.ts'),
+    import('./relay/relay-counts.ts'),
   ]);
   const links = new Links(options);
-  return { links, teller: relayTeller(links, options.version) };
+  const counts = new Counts();
+  return { links, teller: relayTeller(links, { version: options.version, counts }), counts };
 }
 
 /** The flows of all nodes for programs of ours, and the nodes, which are to be started. */
@@ -79,4 +85,5 @@ export async function openClusterFlows(
   ]);
   return { links, flows: new Flows(teller, options.identify) };
 }
+export type { RelayCounts } from './relay/relay-counts.ts';
 export { linkSecrets } from './relay/secret-files.ts';

@@ -17,6 +17,7 @@ import { Peer } from './gen/peer/peer_pb.js';
 import { HubbleServer } from './hubble-server.ts';
 import { nodeTeller } from './node-teller.ts';
 import { NodeLinks } from './relay/node-links.ts';
+import { RelayCounts } from './relay/relay-counts.ts';
 import { relayTeller } from './relay/relay-teller.ts';
 
 /** Endpoints 1 and 2 are pods of shop and bank, 3 of club, whose address is 10.244.1.9. */
@@ -99,7 +100,7 @@ describe('what tenants see through the observer API', () => {
       log: silentLogger,
     });
     relay = new HubbleServer({
-      teller: async () => relayTeller(links, '1'),
+      teller: async () => relayTeller(links, { version: '1', counts: new RelayCounts() }),
       socketPath: undefined,
       tcp,
       identify,

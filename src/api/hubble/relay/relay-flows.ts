@@ -12,6 +12,7 @@ import {
 import { NodeState } from '../gen/relay/relay_pb.js';
 import type { NodeLink } from './node-link.ts';
 import type { NodeLinks } from './node-links.ts';
+import type { RelayCounts } from './relay-counts.ts';
 import { TimeMerge } from './time-merge.ts';
 
 /** What is stored: so long the others wait for a node that says nothing. */
@@ -29,6 +30,7 @@ export type RelayRequest = {
   /** For whom nodes are asked. */
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly counts: RelayCounts;
 };
 
 /** One reader of all nodes' flows. */
@@ -36,6 +38,7 @@ export class RelayFlows {
   readonly #links: NodeLinks;
   readonly #request: GetFlowsRequest;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #counts: RelayCounts;
   readonly #merge: TimeMerge<GetFlowsResponse>;
   readonly #ended = new AbortController();
   readonly #signal: AbortSignal;
@@ -45,10 +48,11 @@ export class RelayFlows {
   /** News about nodes, which go before flows. */
   readonly #news: GetFlowsResponse[] = [];
 
-  constructor(links: NodeLinks, { request, headers, signal }: RelayRequest) {
+  constructor(links: NodeLinks, { request, headers, signal, counts }: RelayRequest) {
     this.#links = links;
     this.#request = request;
     this.#headers = headers;
+    this.#counts = counts;
     this.#signal = AbortSignal.any([signal, this.#ended.signal]);
     this.#merge = new TimeMerge({
       timeOf,
@@ -59,6 +63,21 @@ export class RelayFlows {
   }
 
   async *read(): AsyncGenerator<GetFlowsResponse> {
+    const { follow } = this.#request;
+    this.#counts.readers += 1;
+    const begun = Date.now();
+    try {
+      for await (const response of this.#readAll()) {
+        const time = timeOf(response);
+        this.#counts.tell(response, follow && time >= begun ? time : undefined);
+        yield response;
+      }
+    } finally {
+      this.#counts.readers -= 1;
+    }
+  }
+
+  async *#readAll(): AsyncGenerator<GetFlowsResponse> {
     // What cannot be understood is refused here, once, and not by each node.
     flowQuery(this.#request, '');
     const { number, first, follow } = this.#request;
@@ -149,6 +168,7 @@ export class RelayFlows {
       this.#ended.abort();
       return;
     }
+    if (error !== undefined) this.#counts.failures[error instanceof Lie ? 'lie' : 'broken'] += 1;
     if (error !== undefined) this.#tell(NodeState.NODE_ERROR, [link.name], errorMessage(error));
     else if (follow) this.#tell(NodeState.NODE_UNAVAILABLE, [link.name], 'its stream has ended');
     this.#merge.wake();

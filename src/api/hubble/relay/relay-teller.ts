@@ -4,6 +4,7 @@ import { NodeState } from '../gen/relay/relay_pb.js';
 import type { HubbleTeller } from '../teller.ts';
 import { ANSWER_MS, type NodeLink } from './node-link.ts';
 import type { NodeLinks } from './node-links.ts';
+import type { RelayCounts } from './relay-counts.ts';
 import { RelayFlows } from './relay-flows.ts';
 
 /** They are the same on every node, but for what a Local policy leaves out: so many are asked, and one may be away. */
@@ -14,10 +15,13 @@ const THOUGHT_MS = 30_000;
 
 const asked = (caller: Caller) => ({ timeoutMs: ANSWER_MS, headers: headersOf(caller) });
 
+export type RelayTellerOptions = { readonly version: string; readonly counts: RelayCounts };
+
 /** Of the flows of all nodes. */
-export function relayTeller(links: NodeLinks, version: string): HubbleTeller {
+export function relayTeller(links: NodeLinks, { version, counts }: RelayTellerOptions): HubbleTeller {
   return {
-    flows: (request, caller, signal) => new RelayFlows(links, { request, headers: headersOf(caller), signal }).read(),
+    flows: (request, caller, signal) =>
+      new RelayFlows(links, { request, headers: headersOf(caller), signal, counts }).read(),
     status: async (caller) => {
       const { answers, silent } = await askAll(
         links,

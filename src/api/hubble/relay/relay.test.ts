@@ -16,6 +16,7 @@ import { HubbleServer } from '../hubble-server.ts';
 import { nodeTeller } from '../node-teller.ts';
 import type { HubblePeer } from '../source.ts';
 import { NodeLinks } from './node-links.ts';
+import { RelayCounts } from './relay-counts.ts';
 import { relayTeller } from './relay-teller.ts';
 import { TimeMerge } from './time-merge.ts';
 
@@ -81,6 +82,7 @@ describe('a relay', () => {
   let peers: HubblePeer[];
   let changed: Set<() => void>;
   let links: NodeLinks;
+  let counts: RelayCounts;
   let relay: HubbleServer;
   let observer: Client<typeof Observer>;
 
@@ -129,6 +131,7 @@ describe('a relay', () => {
     changed = new Set();
     lifecycle = new Lifecycle({ log: silentLogger });
     for (const name of ['node-1', 'node-2', 'node-3']) await node(name);
+    counts = new RelayCounts();
     links = new NodeLinks({
       peerService: join(folder, 'node-1.sock'),
       secrets: () => undefined,
@@ -136,7 +139,7 @@ describe('a relay', () => {
       log: silentLogger,
     });
     relay = new HubbleServer({
-      teller: async () => relayTeller(links, '2'),
+      teller: async () => relayTeller(links, { version: '2', counts }),
       socketPath: undefined,
       tcp: { host: '127.0.0.1', port: 0, isOpen: true },
       log: silentLogger,
@@ -237,5 +240,6 @@ describe('a relay', () => {
     const { flows, news } = await read({});
     expect(flows).toEqual(['test/node-1 6']);
     expect(news).toContain('NODE_ERROR test/node-5');
+    expect(counts).toMatchObject({ readers: 0, sent: 1, failures: { lie: 1, broken: 0 } });
   });
 });

@@ -1,0 +1,35 @@
+import type { FlowLossPlace } from '../../../model/index.ts';
+import { type LostEvent, LostEventSource } from '../gen/flow/flow_pb.js';
+import type { GetFlowsResponse } from '../gen/observer/observer_pb.js';
+
+/** Why a node's flows ended before its reader did: it sent what is another's, or its stream broke. */
+export type NodeFailure = 'lie' | 'broken';
+
+const PLACES: Readonly<Partial<Record<LostEventSource, FlowLossPlace>>> = {
+  [LostEventSource.PERF_EVENT_RING_BUFFER]: 'kernel',
+  [LostEventSource.OBSERVER_EVENTS_QUEUE]: 'reader',
+};
+
+/** What a relay has done for all who read, since it started. */
+export class RelayCounts {
+  readers = 0;
+  sent = 0;
+  /** As nodes told of them, once for each reader. */
+  readonly lost = { kernel: 0, reader: 0 };
+  readonly failures: Record<NodeFailure, number> = { lie: 0, broken: 0 };
+  /** s, of each flow that was told as it came: since the node saw it. */
+  onLag: (seconds: number) => void = () => undefined;
+
+  /** What goes to a reader; `time` in ms, of flows that are told as they come. */
+  tell({ responseTypes }: GetFlowsResponse, time: number | undefined): void {
+    if (responseTypes.case === 'lostEvents') this.#lose(responseTypes.value);
+    if (responseTypes.case !== 'flow') return;
+    this.sent += 1;
+    if (time !== undefined) this.onLag(Math.max(0, Date.now() - time) / 1_000);
+  }
+
+  #lose({ source, numEventsLost }: LostEvent): void {
+    const place = PLACES[source];
+    if (place === 'kernel' || place === 'reader') this.lost[place] += Number(numEventsLost);
+  }
+}
