@@ -18,12 +18,16 @@ function own(program: string): Row {
 }
 
 /** What people use of BusyBox that Debian has elsewhere, or not at all. */
-const APPLETS = ['httpd', 'nslookup', 'telnet', 'wget'];
+const APPLETS = ['httpd', 'nslookup', 'telnet'];
+/** What Debian's BusyBox can only in part, as images have it. */
+const OURS = ['nc', 'wget'];
 const SHELL: Row = {
   args: ['sh'],
   files: {
     ...Object.fromEntries(APPLETS.map((applet) => [`/usr/local/bin/${applet}`, '/usr/bin/busybox'])),
-    '/usr/local/bin/nc': join(import.meta.dirname, 'programs', 'nc.sh'),
+    ...Object.fromEntries(
+      OURS.map((name) => [`/usr/local/bin/${name}`, join(import.meta.dirname, 'programs', `${name}.sh`)]),
+    ),
   },
 };
 const BASH: Row = { args: ['bash'], package: 'bash' };
