@@ -82,6 +82,19 @@ test('nobody points it elsewhere', async () => {
   expect(said()).toEqual(before);
 });
 
+test.each([
+  { type: 'NodePort' },
+  { type: 'LoadBalancer', externalTrafficPolicy: 'Local', loadBalancerSourceRanges: ['203.0.113.0/24'] },
+  { externalIPs: ['203.0.113.9'] },
+  { sessionAffinity: 'ClientIP', internalTrafficPolicy: 'Local' },
+])('it is reached in no other way: %j', async (spec) => {
+  const before = said();
+  store.patch('services', key, { type: 'merge', body: { spec } });
+  expect(said()).not.toEqual(before);
+  await settled(store);
+  expect(said()).toEqual(before);
+});
+
 test('what others note on it stays', async () => {
   store.patch('services', key, { type: 'merge', body: { metadata: { labels: { mine: 'yes' } } } });
   await settled(store);

@@ -28,7 +28,13 @@ function wantedObjects({ addresses, port }: Advertised, clusterIP: string): Want
   return {
     services: {
       metadata: { ...KEY, labels: { component: 'apiserver', provider: 'kubernetes' } },
-      spec: { clusterIP, ports: [{ ...https, port: PORT, targetPort: port }], sessionAffinity: 'None' },
+      spec: {
+        type: 'ClusterIP',
+        clusterIP,
+        ports: [{ ...https, port: PORT, targetPort: port }],
+        sessionAffinity: 'None',
+        internalTrafficPolicy: 'Cluster',
+      },
     },
     endpoints: {
       metadata: { ...KEY, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
@@ -111,13 +117,19 @@ export class OwnService {
     next.metadata.labels = { ...next.metadata.labels, ...stringMapAt(metadata, 'labels') };
     for (const [key, value] of Object.entries(rest)) {
       if (key !== 'spec') next[key] = value;
-      else next['spec'] = { ...objectAt(next, 'spec'), ...objectAt(value) };
-    }
-    if (resource === 'services' && objectAt(next, 'spec', 'selector') !== undefined) {
-      delete (next['spec'] as JsonObject)['selector'];
+      else next['spec'] = { ...givenOf(objectAt(next, 'spec')), ...objectAt(value) };
     }
     if (!equal(next, current)) this.#store.update(resource, next);
   }
+}
+
+/** Of a service, what the server gives to whoever does not say it. Ways to it that somebody added are taken away. */
+function givenOf({ clusterIPs, ipFamilies, ipFamilyPolicy }: JsonObject = {}): JsonObject {
+  return {
+    ...(clusterIPs !== undefined && { clusterIPs }),
+    ...(ipFamilies !== undefined && { ipFamilies }),
+    ...(ipFamilyPolicy !== undefined && { ipFamilyPolicy }),
+  };
 }
 
 function isOther(resource: OwnResource, known: KubeObject, wanted: JsonObject): boolean {
