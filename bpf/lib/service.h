@@ -147,6 +147,10 @@ VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 
 	case SERVICE_KNOWN:
 		break;
 	default:
+		/* The rest of a datagram is refused as its beginning is: whoever answers for the
+		 * frontend has to have all of it. */
+		if (p->fragment == FRAGMENT_LATER && lb_choose(&query) == DROP_NO_BACKEND)
+			return DROP_NO_BACKEND;
 		if (p->kind != PACKET_OPENS && p->kind != PACKET_PLAIN)
 			return midstream_reason(p);
 		query.client = p->source;

@@ -61,7 +61,7 @@ describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
       ];
       return frames.map((frame) => it.pair.send(it.pair.a, frame).verdict);
     };
-    expect(inFragments(VIP_PORT, 5)).toEqual(['no-backend', 'fragment-unknown']);
+    expect(inFragments(VIP_PORT, 5)).toEqual(['no-backend', 'no-backend']);
     expect(inFragments(SERVICE, 6)).toEqual(['policy-ingress', 'fragment-unknown']);
   });
 

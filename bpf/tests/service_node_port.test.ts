@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { SERVICE_FLAG } from '../../src/model/gen/enums.ts';
 import { parseAddr } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
-import { fromPod, fromWorld, tcp, udp } from './frames.ts';
+import { fragmentsOf, fromPod, fromWorld, tcp, udp } from './frames.ts';
 import { allow, GATEWAY_MAC, NODE, OPEN, WORLD } from './lab.ts';
 import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, UDP } from './pair.ts';
 import { ANY, NODE_PORT, PROTOCOL_OF, seen, serviceScene } from './service-lab.ts';
@@ -92,6 +92,17 @@ describe('a node port from outside of the node', () => {
       expect(outcome).toMatchObject({ action: 'pass', packet: frame });
       expect(outcome.events).toMatchObject([{ type: 'drop', reason: 'no-backend', source: WORLD, destination: NODE }]);
     }
+    // Of all of a datagram, or it could not put it together.
+    const [head, tail] = fragmentsOf(WORLD, NODE, udp(CLIENT, NODE_PORT, new Uint8Array(64)), 24);
+    const options = [
+      { id: 5, moreFragments: true },
+      { id: 5, fragmentOffset: 24 },
+    ];
+    const fragments = [head, tail].map((part, i) => it.pair.arrive(fromWorld(WORLD, NODE, part, { ip: options[i] })));
+    expect(fragments.map(({ action, events }) => [action, events[0]])).toEqual([
+      ['pass', expect.objectContaining({ reason: 'no-backend' })],
+      ['pass', expect.objectContaining({ reason: 'no-backend' })],
+    ]);
     // A process had the port before there was the service: what is sent to it is not for it.
     const process = createServer().listen(NODE_PORT);
     await once(process, 'listening');

@@ -42,6 +42,7 @@ const endpoint: EndpointView = {
   },
 };
 
+const SHOP = { name: 'shop', namespaces: [{ name: 'shop' }], identities: 1, problems: [] };
 const NODE = { name: 'node-2', local: true, addresses: ['172.18.0.3'], podCIDRs: [], identity: 1 };
 
 const POLICY = `
@@ -94,6 +95,7 @@ const flow: Flow = {
 
 const admin = fakeAdmin({
   endpoints: [endpoint],
+  tenants: [SHOP],
   identities: [
     { id: 1, kind: 'reserved', labels: ['reserved:host'], endpoints: 0, references: 1 },
     { id: 4, kind: 'reserved', labels: ['reserved:health'], endpoints: 0, references: 0 },
@@ -184,6 +186,7 @@ describe('exit codes', () => {
     ['a drop reason that does not exist', ['observe', '--reason', 'policy'], 2],
     ['a protocol that does not exist', ['observe', '--protocol', 'tpc'], 2],
     ['a protocol by its EtherType', ['observe', '--protocol', '0x88cc'], 0],
+    ['a number that is no protocol of IP', ['observe', '--protocol', '256'], 2],
     ['a time that is none', ['observe', '--since', 'yesterday'], 2],
     ['the first and the last', ['observe', '--first', '3', '--last', '3'], 2],
     ['the first, and what comes', ['observe', '--first', '3', '-f'], 2],
@@ -275,6 +278,7 @@ describe('several agents', () => {
   const later: Flow = { ...flow, time: flow.time + 1000, node: 'node-2', rules: {}, dropReason: 'policy-egress' };
   const told = {
     endpoints: [{ ...endpoint, id: 9, pod: 'other' }],
+    tenants: [SHOP],
     flows: [{ kind: 'flow' as const, flow: later }],
     services: { enabled: true, items: [] },
     doctor: { findings: [{ severity: 'warning' as const, check: 'pods', evidence: 'raw sockets' }] },
@@ -294,6 +298,7 @@ describe('several agents', () => {
     expect((await both('ct', 'list')).out).toMatch(/^NODE +PROTO.*\nnode-1 +TCP/);
     expect((await both('policy', 'list')).out).toMatch(/^No policies/);
     expect((await both('service', 'list')).out).toContain('node-2: Sockets are not steered');
+    expect((await both('tenant', 'list')).out).toMatch(/^NODE +TENANT.*\nnode-1 +shop .*\nnode-2 +shop /);
     expect((await both('node', 'list')).out).toMatch(/node-1 +6 .*\nnode-2 \(this\) +1 /);
   });
 
@@ -773,6 +778,21 @@ describe('output', () => {
     const code = await new Promise((resolve) => child.on('close', resolve));
     await large.stop();
     expect(code).toBe(0);
+  });
+
+  test('a protocol by its number is the one of that name', async () => {
+    const socketPath = join(folder, 'asked.sock');
+    const asked: unknown[] = [];
+    const asking = fakeAdmin({}, async function* ({ filter }) {
+      asked.push(filter.protocol);
+      yield [{ kind: 'lost', place: 'kernel', count: 1 }];
+    });
+    const one = new AdminServer({ admin: asking, socketPath });
+    await one.start();
+    const numbers = ['6', '17', '99', '0x0806', '0x88CC', 'tcp'].flatMap((number) => ['--protocol', number]);
+    await membrane(['observe', ...numbers, '--socket', socketPath]);
+    await one.stop();
+    expect(asked).toEqual([['TCP', 'UDP', '99', 'ARP', '0x88cc', 'tcp']]);
   });
 
   test('that nothing matches is said, also to whoever waits', async () => {

@@ -50,7 +50,7 @@ export async function up(options: UpOptions): Promise<number> {
   requireBuilt();
   const imageMap = options.imageMap === undefined ? undefined : readImageMap(options.imageMap);
   const named = options.name === undefined ? undefined : new NamedSandbox(options.name);
-  if (named !== undefined && process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
+  if (named !== undefined) requireRoot();
   if (options.detach) return upDetached(options, named);
   if (named !== undefined) return upNamed(options, named);
   const signal = interruption();
@@ -118,8 +118,13 @@ async function readiness(cluster: SandboxCluster, signal: AbortSignal): Promise<
   return String(line);
 }
 
-export async function down(name?: string): Promise<number> {
+/** To anybody else nothing of it is there, not even that one runs. Throws E_SANDBOX_NOT_ROOT. */
+function requireRoot(): void {
   if (process.getuid?.() !== 0) throw sandboxErrors.make('E_SANDBOX_NOT_ROOT');
+}
+
+export async function down(name?: string): Promise<number> {
+  requireRoot();
   if (name !== undefined) {
     await new NamedSandbox(name).down(DOWN_GRACE_MS);
     return 0;
@@ -142,14 +147,16 @@ export async function exec(options: { namespace: string; pod: string; command: r
 
 /** Runs a command where a sandbox of a name is: with its network, its agents' sockets, its kubeconfig, and us on its path. */
 export async function enter({ name, command }: { name: string; command: readonly string[] }): Promise<number> {
+  requireRoot();
   const argv = new NamedSandbox(name).enterArgv(command);
   const own = { KUBECONFIG, PATH: `${REPOSITORY}:${process.env['PATH'] ?? ''}` };
   const child = spawn(argv[0] ?? '', argv.slice(1), { stdio: 'inherit', env: { ...process.env, ...own } });
   return await ended(child);
 }
 
-/** Throws E_SANDBOX_NOT_RUNNING. */
+/** Throws E_SANDBOX_NOT_RUNNING, E_SANDBOX_NOT_ROOT. */
 export function kubeconfigPath(name?: string): string {
+  requireRoot();
   if (name !== undefined) return new NamedSandbox(name).kubeconfigPath;
   if (!existsSync(KUBECONFIG)) throw sandboxErrors.make('E_SANDBOX_NOT_RUNNING');
   return KUBECONFIG;

@@ -54,11 +54,12 @@ export function register(program: Command, { out, connectAll, onInterrupt }: Com
     .option('--type <type>', TYPES.join(', '), gatherOneOf(TYPES))
     .option('--reason <name>', 'dropped for this reason, e.g. policy-ingress', gather)
     .option('--port <n>', 'either end has this port', gatherNumbers(0, 65_535))
-    .option('--protocol <name>', 'TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number', gatherProtocols)
+    .option('--protocol <name>', 'TCP, UDP, ICMP, ICMPv6, SCTP, ARP, VLAN, IPv4, IPv6, or a number', gatherProtocols)
     .option('--as <user>', 'as this user may see them, e.g. system:serviceaccount:shop:viewer')
     .option('--as-group <group>', 'and as a member of this group', gather)
-    .action(async ({ as: user, asGroup: groups = [], follow, last, first, since, until, each, ...filter }: Options) => {
-      await checkReasons(filter.reason ?? []);
+    .action(async ({ as: user, asGroup: groups = [], follow, last, first, since, until, each, ...wanted }: Options) => {
+      await checkReasons(wanted.reason ?? []);
+      const filter = { ...wanted, ...(await protocolNames(wanted.protocol)) };
       const agents = await connectAll();
       const signal = onInterrupt();
       const isBounded = [first, since, until].some((bound) => bound !== undefined);
@@ -114,11 +115,34 @@ async function hasAny(messages: AsyncIterable<{ readonly kind: 'flow' | 'lost' }
   return found;
 }
 
-/** Names of protocols as flows have them: also ARP and such by an EtherType in hexadecimal. */
+/** Of IP by its number; other than IP by an EtherType in hexadecimal. */
 function gatherProtocols(text: string, before: string[] = []): string[] {
-  if (!/^(tcp|udp|icmp|icmpv6|sctp|arp|ipv6|[0-9]{1,3}|0x[0-9a-f]{1,4})$/i.test(text))
-    throw new InvalidArgumentError('TCP, UDP, ICMP, ICMPv6, SCTP, ARP, IPv6, or a number is expected.');
+  if (!/^(tcp|udp|icmp|icmpv6|sctp|arp|vlan|ipv4|ipv6|[0-9]{1,3}|0x[0-9a-f]{1,4})$/i.test(text))
+    throw new InvalidArgumentError('TCP, UDP, ICMP, ICMPv6, SCTP, ARP, VLAN, IPv4, IPv6, or a number is expected.');
+  if (/^[0-9]+$/.test(text) && Number(text) > 0xff)
+    throw new InvalidArgumentError('A number of IP is 0 to 255, an EtherType is written as 0x88cc.');
   return [...before, text];
+}
+
+const ETHERTYPES = new Map([
+  [0x0800, 'IPv4'],
+  [0x0806, 'ARP'],
+  [0x8100, 'VLAN'],
+  [0x86dd, 'IPv6'],
+  [0x88a8, 'VLAN'],
+]);
+
+/** As flows name them. */
+async function protocolNames(texts: readonly string[] | undefined): Promise<{ protocol?: readonly string[] }> {
+  if (texts === undefined) return {};
+  const { protocolName } = await import('../../net/index.ts');
+  const protocol = texts.map((text) => {
+    const number = Number(text);
+    if (Number.isNaN(number)) return text;
+    if (!/^0x/i.test(text)) return protocolName(number);
+    return ETHERTYPES.get(number) ?? `0x${number.toString(16).padStart(4, '0')}`;
+  });
+  return { protocol };
 }
 
 /** A name that no flow has would show nothing, for ever. */

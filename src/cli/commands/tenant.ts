@@ -10,10 +10,12 @@ export function register(program: Command, { out, connect, connectAll, exit }: C
   withNamespaces(tenant.command('list'))
     .description('all tenants, the system, and the namespaces of nobody; with -n whose these namespaces are')
     .action(async (options: NamespaceOptions) => {
-      const tenants = await (await connect()).tenants();
+      const agents = await connectAll();
+      const tenants = await agents.rows((client) => client.tenants());
       await out.list(
         tenants.filter((row) => isAskedFor(options, namesOf(row))),
         [
+          ...agents.column,
           { title: 'TENANT', value: nameOf },
           { title: 'STATE', value: stateOf },
           { title: 'WORLD', value: (row) => row.boundary?.world },

@@ -89,7 +89,10 @@ export async function callControl<M extends ControlMethod>(
     text += chunk;
   });
   socket.once('end', () => resolve(text));
-  socket.once('error', (cause) => reject(sandboxErrors.make('E_SANDBOX_NOT_RUNNING', { detail: path, cause })));
+  socket.once('error', (cause: NodeJS.ErrnoException) => {
+    const code = cause.code === 'EACCES' ? 'E_SANDBOX_NOT_ROOT' : 'E_SANDBOX_NOT_RUNNING';
+    reject(sandboxErrors.make(code, { detail: path, cause }));
+  });
   const reply = JSON.parse(await promise) as Answer;
   if (reply.ok) return reply.value as Awaited<ReturnType<Sandbox[M]>>;
   if (reply.code === undefined) throw new Error(reply.message);
