@@ -72,6 +72,15 @@ struct {
 	__type(value, struct tenant_share);
 } tenant_shares SEC(".maps");
 
+/* What tenants list of the world. A value is 1. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, struct tenant_world_key);
+	__type(value, __u32);
+} tenant_world SEC(".maps");
+
 /* What the revision in an endpoint's word stands for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

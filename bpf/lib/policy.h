@@ -131,7 +131,7 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 	    (responder->identity == IDENTITY_SERVICE_RANGE ||
 	     (opener->endpoint && opener->endpoint == responder->endpoint)))
 		return 0;
-	reason = tenant_refuses(opener->identity, responder->identity, flow->packet.protocol, port);
+	reason = tenant_refuses(flow, reversed, port);
 	if (reason)
 		return reason;
 	if (!CONFIG(enable_policy))

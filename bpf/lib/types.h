@@ -178,7 +178,20 @@ enum tenant_flag {
 	TENANT_NO_TO_NODES = 8, /* opens nothing to nodes */
 	TENANT_NO_FROM_NODES = 16, /* other nodes open nothing to it; its own one may */
 	TENANT_LIMITED = 32,	   /* it has an account */
+	TENANT_NO_METADATA = 64,   /* nothing to or from where clouds say who a machine is */
+	TENANT_LISTED = 128,	   /* of TENANT_NO_WORLD but for what it has in `tenant_world` */
 };
+
+/* What a tenant lists of the world, in both directions. The trie's bits begin right behind
+ * prefixlen: no hole may be there. Families apart, so that no prefix of IPv6 covers an IPv4
+ * address, which is within ::ffff:0:0/96. */
+struct tenant_world_key {
+	__u32 prefixlen; /* counts from the first bit of tenant: 64 + 96 + n for an IPv4 prefix */
+	__u64 tenant;	 /* its number << TENANT_FLAG_BITS | 4 or 6, the family */
+	union addr addr;
+} __attribute__((packed, aligned(4)));
+
+#define TENANT_WORLD_SCOPE 64 /* bits before those of the address */
 
 /* What a tenant may have of the node at most, beside what each pod may. */
 enum tenant_resource {
@@ -593,6 +606,7 @@ _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct tenant_share_key) == 12, "tenant_share_key");
 _Static_assert(sizeof(struct tenant_share) == 4, "tenant_share");
 _Static_assert(sizeof(struct tenant_account) == 48, "tenant_account");
+_Static_assert(sizeof(struct tenant_world_key) == 28, "tenant_world_key");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");
 _Static_assert(sizeof(struct ct_entry) == 64, "ct_entry");
 _Static_assert(sizeof(struct passage) == 32, "passage");

@@ -58,7 +58,7 @@ test('floor AND policy: the oracle of both and the kernel agree, from one set of
         for (const flow of flows) {
           const [said, done] = [oracle.judge(flow), await kernel.verdict(flow)];
           const kind = verdictKind(said);
-          expect(verdictKind(done), `${said.why} | ${done.why} | ${JSON.stringify([flow, world.tenancy])}`).toBe(kind);
+          expect(verdictKind(done), `${said.why} | ${done.why} | ${fc.stringify([flow, world.tenancy])}`).toBe(kind);
           seen[kind] += 1;
         }
       }

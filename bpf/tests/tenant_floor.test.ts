@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { identityId } from '../../src/model/index.ts';
-import { type FloorRow, floorRow } from '../../src/tenant/index.ts';
+import { tenantWorldKey } from '../../src/datapath/index.ts';
+import { identityId, type TenantWorld } from '../../src/model/index.ts';
+import { METADATA_ADDRESSES, Prefix } from '../../src/net/index.ts';
+import { type FloorRow, floorRow, tenantNumber } from '../../src/tenant/index.ts';
 import { tenantRow } from '../../src/tenant/testkit.ts';
 import { fromPod, tcp, toPod, udp } from './frames.ts';
 import { allow, type Lab, NODE, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
@@ -11,8 +13,14 @@ const FRONT = 300;
 const BACK = 301;
 const OPEN_BOUNDARY = { world: 'Open', nodes: 'Open' } as const;
 
-const of = (tenant: string, boundary = {}): FloorRow =>
-  floorRow({ state: 'tenant', tenant: tenantRow(tenant, { boundary: { ...OPEN_BOUNDARY, ...boundary } }) }, 'Open');
+const of = (tenant: string, boundary = {}, metadata: TenantWorld['metadata'] = 'Never'): FloorRow =>
+  floorRow(
+    {
+      state: 'tenant',
+      tenant: tenantRow(tenant, { boundary: { ...OPEN_BOUNDARY, ...boundary }, world: { cidrs: [], metadata } }),
+    },
+    'Open',
+  );
 const NOBODYS = floorRow({ state: 'unassigned' }, 'Open');
 const CLOSED = floorRow({ state: 'closed', tenants: [], why: '' }, 'Open');
 /** Nobody has said anything, and there are tenants. */
@@ -130,6 +138,84 @@ describe('the boundary to who is no pod', () => {
     expect(pair.send(pair.a, fromPod(pair.a, WORLD, request)).verdict).toBe('tenant-closed');
     expect(pair.send(pair.a, fromPod(pair.a, NODE, request)).verdict).toBe('tenant-closed');
   });
+});
+
+describe('what a tenant lists of the world', () => {
+  const list = (lab: Lab, tenant: string, ...prefixes: string[]): void => {
+    for (const prefix of prefixes) {
+      lab.datapath.world.set(tenantWorldKey({ tenant: tenantNumber(tenant), prefix: Prefix.parse(prefix) }), 1);
+    }
+  };
+  const passes = (pair: Pair) => ({
+    toWorld: pair.send(pair.a, fromPod(pair.a, WORLD, request)).verdict,
+    fromWorld: pair.receive(pair.b, toPod(pair.b, WORLD, request), true).verdict,
+  });
+  const both = (verdict: string, other = verdict) => ({ toWorld: verdict, fromWorld: other });
+  const cases: readonly (readonly [string, readonly (readonly [string, string])[], ReturnType<typeof both>])[] = [
+    ['nothing', [], both('tenant-world')],
+    ['the address', [['shop', `${WORLD}/32`]], both('pass')],
+    ['what is around it', [['shop', '198.51.0.0/16']], both('pass')],
+    ['all of IPv4', [['shop', '0.0.0.0/0']], both('pass')],
+    ['its neighbour', [['shop', '198.51.100.6/32']], both('tenant-world')],
+    [
+      'all of IPv6',
+      [
+        ['shop', '::/0'],
+        ['shop', '::fffe:0:0/95'],
+      ],
+      both('tenant-world'),
+    ],
+    ['what another tenant lists', [['billing', '0.0.0.0/0']], both('tenant-world')],
+  ];
+  test.each(cases)('%s', async (_name, rows, expected) => {
+    using pair = await Pair.create({ config: { enableMasquerade: false } });
+    const listed = of('shop', { world: 'Listed' });
+    say(pair, { [FRONT]: listed, [BACK]: listed });
+    await pair.open(pair.b, [allow('ingress', 0), allow('egress', 0)]);
+    for (const [tenant, prefix] of rows) list(pair, tenant, prefix);
+    expect(passes(pair)).toEqual(expected);
+    say(pair, { [FRONT]: of('shop', { world: 'Closed' }), [BACK]: of('shop', { world: 'Closed' }) });
+    await pair.open(pair.a, [allow('ingress', 0), allow('egress', 0)]);
+    await pair.open(pair.b, [allow('ingress', 0), allow('egress', 0)]);
+    expect(passes(pair), 'who is closed lists nothing').toEqual(both('tenant-world'));
+  });
+
+  test('and takes back ends at the next packet, answers too', async () => {
+    using pair = await Pair.create({ config: { enableMasquerade: false } });
+    say(pair, { [FRONT]: of('shop', { world: 'Listed' }) });
+    const key = tenantWorldKey({ tenant: tenantNumber('shop'), prefix: Prefix.host(WORLD) });
+    pair.datapath.world.set(key, 1);
+    await pair.open(pair.a, [allow('ingress', 0), allow('egress', 0)]);
+    const back = () => pair.receive(pair.a, toPod(pair.a, WORLD, answer), true).verdict;
+    expect(pair.send(pair.a, fromPod(pair.a, WORLD, request)).verdict).toBe('pass');
+    expect(back()).toBe('pass');
+    pair.datapath.world.delete(key);
+    await pair.open(pair.a, [allow('ingress', 0), allow('egress', 0)]);
+    expect(back()).toBe('tenant-world');
+    expect(pair.send(pair.a, fromPod(pair.a, WORLD, request)).verdict).toBe('tenant-world');
+  });
+});
+
+test('where clouds give out credentials is nobody’s to ask, whoever has the address, until the tenant says so', async () => {
+  using pair = await Pair.create({ config: { enableMasquerade: false } });
+  await pair.open(pair.a, [allow('ingress', 0), allow('egress', 0)]);
+  const known = METADATA_ADDRESSES.filter((addr) => !addr.includes(':'));
+  const verdicts = () => known.map((addr) => pair.send(pair.a, fromPod(pair.a, addr, request)).verdict);
+  say(pair, { [FRONT]: of('shop') });
+  expect(verdicts()).toEqual(known.map(() => 'tenant-metadata'));
+  say(pair, { [FRONT]: of('shop', { world: 'Closed', nodes: 'ProbesOnly' }) });
+  expect(verdicts(), 'closed besides').toEqual(known.map(() => 'tenant-metadata'));
+  for (const addr of known) {
+    pair.datapath.shares.set(
+      { opener: identityId(FRONT), responder: identityId(2), port: SERVICE, protocol: UDP },
+      { until: 0 },
+    );
+    pair.datapath.world.set(tenantWorldKey({ tenant: tenantNumber('shop'), prefix: Prefix.host(addr) }), 1);
+  }
+  say(pair, { [FRONT]: of('shop', { world: 'Listed' }) });
+  expect(verdicts(), 'listed, and shared').toEqual(known.map(() => 'tenant-metadata'));
+  say(pair, { [FRONT]: of('shop', {}, 'Open') });
+  expect(verdicts()).toEqual(known.map(() => 'pass'));
 });
 
 describe('what one tenant exports and another imports', () => {

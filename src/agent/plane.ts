@@ -7,6 +7,7 @@ import {
   serviceMaps,
   tenantAccountsMap,
   tenantSharesMap,
+  tenantWorldMap,
 } from '../datapath/index.ts';
 import type { ClusterNumbers } from '../identity/index.ts';
 import { openPlane, type Plane } from '../plane/index.ts';
@@ -35,6 +36,7 @@ export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers):
       tenants,
       tenantAccounts: tenantAccountsMap(maps),
       tenantShares: tenantSharesMap(maps),
+      tenantWorld: tenantWorldMap(maps),
     },
     ipcacheRows: maps.spec('ipcache').maxEntries,
     numbering: {

@@ -88,12 +88,17 @@ export {
   suits,
   TABLE_SERIALS,
   type TenantAccountsMap,
+  type TenantPrefix,
   TenantRows,
   type TenantSharesMap,
+  type TenantWorldMap,
   type Traffic,
   type TunnelTraffic,
   tenantAccountsMap,
+  tenantPrefix,
   tenantSharesMap,
+  tenantWorldKey,
+  tenantWorldMap,
   tunnelTraffic,
 } from './maps/index.ts';
 export {

@@ -38,6 +38,7 @@ import { u32Codec, u64Codec } from './maps/scalar-codecs.ts';
 import { type TenantAccountsMap, tenantAccountsMap } from './maps/tenant-accounts-map.ts';
 import { KernelTenantRows } from './maps/tenant-rows.ts';
 import { type TenantSharesMap, tenantSharesMap } from './maps/tenant-shares-map.ts';
+import { type TenantWorldMap, tenantWorldMap } from './maps/tenant-world-map.ts';
 import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
 import { installJudges } from './programs/judges.ts';
@@ -85,6 +86,7 @@ const SMALL: MapSizes = {
   backends: 256,
   tenant_accounts: 64,
   tenant_shares: 256,
+  tenant_world: 256,
   affinity_usage: 64,
   sock_origins: 64,
   sock_accounts: 64,
@@ -149,6 +151,11 @@ export class TestDatapath implements Disposable {
   /** What tenants let in of one another. */
   get shares(): TenantSharesMap {
     return tenantSharesMap(this.maps);
+  }
+
+  /** What tenants list of the world. */
+  get world(): TenantWorldMap {
+    return tenantWorldMap(this.maps);
   }
 
   /** Devices of pods by their place: endpoint << 32 | ifindex. */

@@ -255,13 +255,19 @@ export const DROP_REASON_TEXTS = {
     hubble: 'NO_CONFIGURATION_AVAILABLE_TO_PERFORM_POLICY_DECISION',
   },
   'tenant-world': {
-    text: 'the boundary of the tenant is closed to what is outside of the cluster',
-    remedy: 'Whoever may change the Tenant sets `spec.boundary.world: Open`.',
+    text: 'the boundary of the tenant is closed to what is outside of the cluster, or does not list the address',
+    remedy:
+      'Whoever may change the Tenant adds the address to `spec.world.cidrs`, with `spec.boundary.world: Listed`, or sets that to `Open`.',
     hubble: 'POLICY_DENY',
   },
   'tenant-nodes': {
     text: 'the boundary of the tenant is closed between its pods and nodes',
     remedy: 'Whoever may change the Tenant sets `spec.boundary.nodes: Open`.',
+    hubble: 'POLICY_DENY',
+  },
+  'tenant-metadata': {
+    text: "the tenant has nothing to do with the address, where clouds give out a machine's credentials",
+    remedy: 'Whoever may change the Tenant sets `spec.world.metadata: Open`, if its pods are to act as their node.',
     hubble: 'POLICY_DENY',
   },
   'tenant-connections': {

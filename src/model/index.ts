@@ -163,6 +163,7 @@ export {
   type SelectedSystemService,
   SYSTEM_SERVICES,
   type SystemService,
+  TENANT_METADATA,
   TENANT_MODES,
   TENANT_NODES,
   TENANT_WORLDS,
@@ -174,6 +175,7 @@ export {
   type TenantRow,
   type TenantShare,
   type TenantShareOf,
+  type TenantWorld,
 } from './tenant-row.ts';
 export type { Decision, Reason, Verdict } from './verdict.ts';
 export { type NamedPort, type Workload, workloadKey } from './workload.ts';

@@ -1,7 +1,9 @@
 import type { NamespacedName } from '../base/index.ts';
+import type { Prefix } from '../net/index.ts';
 import type { ObjectRow } from './object-row.ts';
 
-export const TENANT_WORLDS = ['Closed', 'Open'] as const;
+export const TENANT_WORLDS = ['Closed', 'Listed', 'Open'] as const;
+export const TENANT_METADATA = ['Never', 'Open'] as const;
 export const TENANT_NODES = ['ProbesOnly', 'Open'] as const;
 
 /** `Observe`: nothing is refused; what would be is told of. */
@@ -10,10 +12,18 @@ export type TenantMode = (typeof TENANT_MODES)[number];
 
 /** What a tenant's boundary says of those who are no pods. */
 export type TenantBoundary = {
-  /** Outside of the cluster, in both directions. */
+  /** Outside of the cluster, in both directions. `Listed`: what `TenantWorld` lists. */
   readonly world: (typeof TENANT_WORLDS)[number];
   /** `ProbesOnly`: its pods open nothing to nodes, and a node opens to its own pods only. */
   readonly nodes: (typeof TENANT_NODES)[number];
+};
+
+/** What of the outside a tenant says more of. */
+export type TenantWorld = {
+  /** Where the boundary says `Listed`: with whom its pods may open connections, and who with them. */
+  readonly cidrs: readonly Prefix[];
+  /** `Never`: nothing to or from the addresses at which clouds give out a machine's credentials, whoever has them. */
+  readonly metadata: (typeof TENANT_METADATA)[number];
 };
 
 /** Which namespaces a tenant says are its own: those of these names, and all whose names begin so. */
@@ -79,6 +89,7 @@ export type TenantRow = ObjectRow & {
   /** Undefined: it cannot be said what it claims. */
   readonly claims: TenantClaims | undefined;
   readonly boundary: TenantBoundary;
+  readonly world: TenantWorld;
   readonly exports: readonly TenantExport[];
   readonly imports: readonly TenantImport[];
   /** Of the cluster's own, that its pods use. */

@@ -11,6 +11,7 @@ export {
 } from './addr.ts';
 export { internetChecksum } from './checksum.ts';
 export { type Mac, macBytes, macFromBytes, macOfAddr, parseMac } from './mac.ts';
+export { isMetadata, METADATA_ADDRESSES } from './metadata.ts';
 export {
   type ArpSpec,
   buildDatagram,
@@ -26,5 +27,6 @@ export {
 } from './packet.ts';
 export { type PortPrefix, type PortRange, portPrefixes } from './port-range.ts';
 export { Prefix } from './prefix.ts';
+export { PrefixSet } from './prefix-set.ts';
 export { PROTOCOL_NUMBERS, type Protocol, protocolName } from './protocol.ts';
 export { parseSloppyCidr, type SloppyCidr } from './sloppy-cidr.ts';

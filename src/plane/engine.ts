@@ -30,6 +30,7 @@ import { shortfallEvents } from './policies/shortfall-events.ts';
 import { shortfallOf } from './policies/shortfalls.ts';
 import type { Floor } from './tenants/floor.ts';
 import type { Shares } from './tenants/shares.ts';
+import type { TenantWorlds } from './tenants/worlds.ts';
 
 /** How often what happens without an event (grace periods, addresses of the node) is looked at. */
 const ROUTINE_MS = 30_000;
@@ -47,6 +48,7 @@ export type EngineOptions = {
   readonly outside: OutsideWords;
   readonly floor: Floor;
   readonly shares: Shares;
+  readonly worlds: Pick<TenantWorlds, 'load'>;
   /** IPv4 addresses of the node's devices now. */
   readonly nodeAddresses: () => readonly Addr[];
   /** Writes what of the numbering has changed; called before any number is stated to the kernel. */
@@ -118,7 +120,8 @@ export class Engine implements Service {
 
   /** Whoever else may have written there. */
   async #doubtTenants(): Promise<void> {
-    const { floor, shares, clock } = this.#o;
+    const { floor, shares, worlds, clock } = this.#o;
+    await worlds.load();
     floor.doubt();
     await shares.doubt(clock.now());
   }

@@ -15,3 +15,4 @@ export type { PlaneServices, PlaneServicesOptions } from './services/plane-servi
 export type { WrittenService } from './services/service-engine.ts';
 export type { Floor } from './tenants/floor.ts';
 export type { Shares } from './tenants/shares.ts';
+export type { TenantWorlds } from './tenants/worlds.ts';

@@ -9,6 +9,7 @@ import {
   type TenantAccountsMap,
   type TenantRows,
   type TenantSharesMap,
+  type TenantWorldMap,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import type { CidrIdentities, ClusterNumbers, LabelRule } from '../identity/index.ts';
@@ -31,6 +32,7 @@ import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from
 import { TenantAccounts } from './tenants/accounts.ts';
 import { Floor } from './tenants/floor.ts';
 import { Shares } from './tenants/shares.ts';
+import { TenantWorlds } from './tenants/worlds.ts';
 
 /** What the kernel reads, and what an earlier life of the plane left in it. */
 export type PlaneMaps = {
@@ -41,6 +43,7 @@ export type PlaneMaps = {
   readonly tenants: TenantRows;
   readonly tenantAccounts: TenantAccountsMap;
   readonly tenantShares: TenantSharesMap;
+  readonly tenantWorld: TenantWorldMap;
 };
 
 /** What numbers mean, also to the next life. */
@@ -103,6 +106,7 @@ export type Plane = {
   readonly ipcache: IpcacheReconciler;
   readonly floor: Floor;
   readonly shares: Shares;
+  readonly worlds: TenantWorlds;
   readonly engine: Engine;
   readonly prover: Prover;
   readonly services: PlaneServices | undefined;
@@ -160,7 +164,16 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
   });
   const accounts = new TenantAccounts(maps.tenantAccounts);
   await accounts.load();
-  const floor = new Floor({ intent, numbers: allocator, rows: maps.tenants, accounts, settings: options.tenancy });
+  const worlds = new TenantWorlds(maps.tenantWorld);
+  await worlds.load();
+  const floor = new Floor({
+    intent,
+    numbers: allocator,
+    rows: maps.tenants,
+    accounts,
+    worlds,
+    settings: options.tenancy,
+  });
   const limitOf = (name: 'identities' | 'policyRows'): TenantShareOf => tenantShareOf(() => floor.membership, name);
   allocator.limitBy(limitOf('identities'));
   const installer = new PolicyInstaller({
@@ -193,6 +206,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     words,
     floor,
     shares,
+    worlds,
     outside: new OutsideWords({ words, freshRevision: () => installer.freshRevision() }),
     problems,
     nodeAddresses,
@@ -238,6 +252,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     ipcache,
     floor,
     shares,
+    worlds,
     engine,
     prover,
     services,

@@ -8,6 +8,7 @@ import { WordArray } from '../datapath/maps/endpoint-words.ts';
 import { tenantAccountsCodecs } from '../datapath/maps/tenant-accounts-map.ts';
 import { TenantRows } from '../datapath/maps/tenant-rows.ts';
 import { tenantSharesCodecs } from '../datapath/maps/tenant-shares-map.ts';
+import { tenantWorldCodecs } from '../datapath/maps/tenant-world-map.ts';
 import { endpointsCodecs, FakeMap, fakePolicyMaps, ipcacheCodecs } from '../datapath/maps/testkit.ts';
 import { type EndpointRecord, hostIfnameOf, podMacOf } from '../endpoint/index.ts';
 import { CidrIdentities, type IdentityRange } from '../identity/index.ts';
@@ -39,6 +40,7 @@ export class FakeKernel {
   readonly tenants: TenantRows;
   readonly tenantAccounts = new FakeMap(MAP_SPECS.tenant_accounts, tenantAccountsCodecs);
   readonly tenantShares = new FakeMap(MAP_SPECS.tenant_shares, tenantSharesCodecs);
+  readonly tenantWorld = new FakeMap(MAP_SPECS.tenant_world, tenantWorldCodecs);
   numbers: unknown;
   /** Policy revisions below may have been given out. */
   revisions = 1;
@@ -116,7 +118,7 @@ export async function fakeNode(
   const options = fakePlaneOptions(kernel, clock, more);
   const { allocator, cidrs } = options.numbering;
   const plane = await openPlane(options);
-  const { intent, endpoints, cluster, repository, policies, installer, floor, shares, engine } = plane;
+  const { intent, endpoints, cluster, repository, policies, installer, floor, shares, worlds, engine } = plane;
   const { identities, book, elsewhere } = cluster;
 
   // Most have none.
@@ -165,6 +167,7 @@ export async function fakeNode(
     installer,
     floor,
     shares,
+    worlds,
     intent,
     identities,
     book,

@@ -1,5 +1,5 @@
 import { IDENTITY_CLUSTER_MAX, IDENTITY_CLUSTER_MIN, type IdentityId, RESERVED_NAME } from '../model/index.ts';
-import { protocolName } from '../net/index.ts';
+import { isMetadata, protocolName } from '../net/index.ts';
 import { Borders, type Cell, isCarried, type Point, pointOf } from './cells.ts';
 import type { Owner, Peer, PolicySide, World } from './world.ts';
 
@@ -13,6 +13,7 @@ export type FloorVerdict = {
     | 'tenant-boundary'
     | 'tenant-nodes'
     | 'tenant-world'
+    | 'tenant-metadata'
     | undefined;
   /** Where both share, policy decides all the same. */
   readonly mayBeShared: boolean;
@@ -25,11 +26,14 @@ const isHost = (id: IdentityId): boolean => id === RESERVED_NAME.host;
 const isNode = (id: IdentityId): boolean =>
   id === RESERVED_NAME['remote-node'] || id === RESERVED_NAME['kube-apiserver'];
 
+/** Of a pod its address has no part in it. */
+export type FloorEnd = Pick<Peer, 'identity' | 'addr'>;
+
 /** What the floor says of all packets that the one opens to the other with: it knows no port but those that are shared. */
-export function floorBetween(world: Pick<World, 'owner'>, opener: IdentityId, responder: IdentityId): FloorVerdict {
+export function floorBetween(world: Pick<World, 'owner'>, opener: FloorEnd, responder: FloorEnd): FloorVerdict {
   const refused = (refusal: FloorVerdict['refusal'], mayBeShared = false): FloorVerdict => ({ refusal, mayBeShared });
-  const from = isPod(opener) ? world.owner(opener) : null;
-  const to = isPod(responder) ? world.owner(responder) : null;
+  const from = isPod(opener.identity) ? world.owner(opener.identity) : null;
+  const to = isPod(responder.identity) ? world.owner(responder.identity) : null;
   if (from === null && to === null) return OPEN;
   if (from === undefined || to === undefined) return refused('tenant-unknown');
   if (from !== null && to !== null) {
@@ -37,14 +41,17 @@ export function floorBetween(world: Pick<World, 'owner'>, opener: IdentityId, re
     return from.group === to.group ? OPEN : refused('tenant-boundary', true);
   }
   const opens = from !== null;
-  const other = opens ? responder : opener;
-  if (!opens && isHost(other)) return OPEN;
+  const { identity, addr } = opens ? responder : opener;
+  if (!opens && isHost(identity)) return OPEN;
   const own = (from ?? to) as Owner;
   if (own.isClosed) return refused('tenant-closed');
-  if (isHost(other) || isNode(other)) {
+  if (own.noMetadata && addr !== undefined && isMetadata(addr)) return refused('tenant-metadata');
+  if (isHost(identity) || isNode(identity)) {
     return (opens ? own.noToNodes : own.noFromNodes) ? refused('tenant-nodes', true) : OPEN;
   }
-  return own.noWorld ? refused('tenant-world', true) : OPEN;
+  // Of whom nobody knows an address nothing is listed.
+  const isListed = addr !== undefined && own.lists(addr);
+  return own.noWorld && !isListed ? refused('tenant-world', true) : OPEN;
 }
 
 /** Packets that pass from end to end, and why; `why` is asked for by who shows it. */
@@ -55,7 +62,7 @@ export type Passage = { readonly cell: Cell; why(): readonly string[] };
  * ingress let them pass. Sides of which this world says nothing let everything pass here. In the order of `Borders.cells`.
  */
 export function* passages(world: World, { opener, responder }: Pair): Generator<Passage> {
-  const floor = floorBetween(world, opener.identity, responder.identity);
+  const floor = floorBetween(world, opener, responder);
   const sides = sidesOf(world, { opener, responder });
   const passes = (point: Point): boolean => sides.every((side) => side.allows(point));
   const why = (first: string, point: Point) => () => [first, ...sides.flatMap((side) => side.why(point))];
@@ -88,7 +95,7 @@ export function decide(
   point: Point,
 ): { readonly passes: boolean; readonly why: readonly string[] } {
   const { opener, responder } = pair;
-  const floor = floorBetween(world, opener.identity, responder.identity);
+  const floor = floorBetween(world, opener, responder);
   const chain: string[] = [];
   if (floor.refusal !== undefined) {
     const shared = floor.mayBeShared ? world.shared(opener.identity, responder.identity) : [];

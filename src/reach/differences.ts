@@ -54,8 +54,8 @@ export function* differences(compared: Compared): Generator<Difference | undefin
 
 /** Who is said to be the same by both is asked for once. */
 function* floorDifferences({ intent, kernel, peers }: Compared): Generator<Difference | undefined> {
-  const sorts = Map.groupBy(peers, ({ identity }) => {
-    if (!isPod(identity)) return `other ${identity}`;
+  const sorts = Map.groupBy(peers, ({ identity, addr }) => {
+    if (!isPod(identity)) return `other ${identity} ${addr ?? ''}`;
     return `${intent.owner(identity)?.group ?? '?'} ${kernel.row(identity)}`;
   });
   const some = sorts
@@ -70,11 +70,14 @@ function* floorDifferences({ intent, kernel, peers }: Compared): Generator<Diffe
     yield undefined;
     for (const [j, responder] of some.entries()) {
       if (!isPod(opener.identity) && !isPod(responder.identity)) continue;
-      const meant = floorBetween(intent, opener.identity, responder.identity);
-      const found = floorBetween(kernel, opener.identity, responder.identity);
+      const meant = floorBetween(intent, opener, responder);
+      const found = floorBetween(kernel, opener, responder);
       if ((meant.refusal === undefined) === (found.refusal === undefined) && meant.mayBeShared === found.mayBeShared)
         continue;
-      const ends = [opener, responder].filter(({ identity }) => isPod(identity));
+      const rows = [
+        ...(isPod(opener.identity) ? kernel.floorRows(opener.identity, responder.addr) : []),
+        ...(isPod(responder.identity) ? kernel.floorRows(responder.identity, opener.addr) : []),
+      ];
       yield {
         layer: 'floor',
         direction: undefined,
@@ -83,7 +86,7 @@ function* floorDifferences({ intent, kernel, peers }: Compared): Generator<Diffe
         responder,
         cell: undefined,
         pairs: (sizes[i] ?? 0) * (sizes[j] ?? 0),
-        rows: ends.map(({ identity }) => `tenants row: identity ${identity} is 0x${kernel.row(identity).toString(16)}`),
+        rows,
         meant: [meant.refusal ?? 'no floor lies between them'],
       };
     }

@@ -8,7 +8,7 @@ import {
   type PolicyEntry,
   type Workload,
 } from '../model/index.ts';
-import { PROTOCOL_NUMBERS } from '../net/index.ts';
+import { PROTOCOL_NUMBERS, PrefixSet } from '../net/index.ts';
 import { hasCidr, judge, type Party, type PolicySettings, partyOf, peerMatches } from '../policy/index.ts';
 import type { Belonging } from '../tenant/index.ts';
 import { Borders, type Point } from './cells.ts';
@@ -312,7 +312,14 @@ function portsText(ports: readonly NamedPort[]): string {
 
 /** docs/TENANTS.md in the words of the core. */
 function ownerOf(belonging: Belonging, unassigned: 'Open' | 'Closed'): Owner {
-  const open = { isClosed: false, noWorld: false, noToNodes: false, noFromNodes: false };
+  const open = {
+    isClosed: false,
+    noWorld: false,
+    lists: () => false,
+    noMetadata: false,
+    noToNodes: false,
+    noFromNodes: false,
+  };
   switch (belonging.state) {
     case 'closed':
       return { ...open, group: 'closed', isClosed: true };
@@ -321,10 +328,19 @@ function ownerOf(belonging: Belonging, unassigned: 'Open' | 'Closed'): Owner {
     case 'system':
       return { ...open, group: unassigned === 'Open' ? 'nobody' : 'system' };
     case 'tenant': {
-      const { name, boundary } = belonging.tenant;
-      const noWorld = boundary.world === 'Closed';
+      const { name, boundary, world } = belonging.tenant;
+      const noWorld = boundary.world !== 'Open';
+      const listed = new PrefixSet(boundary.world === 'Listed' ? world.cidrs : []);
       const noToNodes = boundary.nodes === 'ProbesOnly';
-      return { group: `tenant ${name}`, isClosed: false, noWorld, noToNodes, noFromNodes: noToNodes && noWorld };
+      return {
+        group: `tenant ${name}`,
+        isClosed: false,
+        noWorld,
+        lists: (addr) => listed.covers(addr),
+        noMetadata: world.metadata === 'Never',
+        noToNodes,
+        noFromNodes: noToNodes && noWorld,
+      };
     }
   }
 }

@@ -9,7 +9,7 @@ import {
   type PolicyTableId,
   type PolicyTableValue,
 } from '../model/index.ts';
-import { protocolName } from '../net/index.ts';
+import { type Addr, type Prefix, PrefixSet, protocolName } from '../net/index.ts';
 import { Borders, type Point } from './cells.ts';
 import type { Owner, Peer, PolicySide, SharedPort, World } from './world.ts';
 
@@ -28,7 +28,11 @@ export type KernelDump = {
   readonly owners: (identity: IdentityId) => bigint;
   /** `tenant_shares` that are not over. */
   readonly shares: readonly KernelShare[];
+  /** `tenant_world`: what the tenant with this number lists. */
+  readonly listed: readonly KernelListed[];
 };
+
+export type KernelListed = { readonly tenant: bigint; readonly prefix: Prefix };
 
 export type KernelSubject = {
   readonly identity: IdentityId;
@@ -48,10 +52,15 @@ export class KernelWorld implements World {
   readonly #tables = new Map<IdentityId, KernelSubject['tables']>();
   readonly #shares = new Map<IdentityId, Map<IdentityId, SharedPort[]>>();
   readonly #owners = new Map<bigint, Owner>();
+  readonly #listed: ReadonlyMap<bigint, PrefixSet>;
 
   constructor(dump: KernelDump) {
     this.#dump = dump;
     for (const { identity, tables } of dump.subjects) this.#tables.set(identity, tables);
+    const byTenant = Map.groupBy(dump.listed, ({ tenant }) => tenant);
+    this.#listed = new Map(
+      Array.from(byTenant, ([tenant, rows]) => [tenant, new PrefixSet(rows.map(({ prefix }) => prefix))]),
+    );
     for (const { opener, responder, protocol, port } of dump.shares) {
       const of = this.#shares.get(opener) ?? new Map<IdentityId, SharedPort[]>();
       this.#shares.set(opener, of);
@@ -68,9 +77,11 @@ export class KernelWorld implements World {
     const has = (flag: number): boolean => (row & BigInt(flag)) !== 0n;
     if (!has(TENANT_FLAG.known)) return undefined;
     const owner: Owner = {
-      group: `${row >> BigInt(TENANT_FLAG_BITS)}`,
+      group: `${tenantNumberOf(row)}`,
       isClosed: has(TENANT_FLAG.closed),
       noWorld: has(TENANT_FLAG['no-world']),
+      lists: (addr) => has(TENANT_FLAG.listed) && this.#listedRow(row, addr) !== undefined,
+      noMetadata: has(TENANT_FLAG['no-metadata']),
       noToNodes: has(TENANT_FLAG['no-to-nodes']),
       noFromNodes: has(TENANT_FLAG['no-from-nodes']),
     };
@@ -81,6 +92,20 @@ export class KernelWorld implements World {
   /** The row that says whose it is. */
   row(identity: IdentityId): bigint {
     return this.#dump.owners(identity) || this.#dump.owners(UNKNOWN);
+  }
+
+  /** Which rows say of a pod of this identity what is between it and whoever has this address. */
+  floorRows(identity: IdentityId, addr: Addr | undefined): string[] {
+    const row = this.row(identity);
+    const listed = addr && this.#listedRow(row, addr);
+    return [
+      `tenants row: identity ${identity} is 0x${row.toString(16)}`,
+      ...(listed === undefined ? [] : [`tenant_world row: tenant ${tenantNumberOf(row)} lists ${listed.toString()}`]),
+    ];
+  }
+
+  #listedRow(row: bigint, addr: Addr): Prefix | undefined {
+    return this.#listed.get(tenantNumberOf(row))?.longest(addr);
   }
 
   shared(opener: IdentityId, responder: IdentityId): readonly SharedPort[] {
@@ -123,6 +148,8 @@ export class KernelWorld implements World {
     return sides;
   }
 }
+
+const tenantNumberOf = (row: bigint): bigint => row >> BigInt(TENANT_FLAG_BITS);
 
 const has = (table: PolicyTableId, bit: number): boolean => (table & bit) !== 0;
 

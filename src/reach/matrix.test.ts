@@ -6,16 +6,18 @@ import {
   type IdentityId,
   identityId,
   RESERVED_NAME,
+  TENANT_METADATA,
   TENANT_NODES,
   TENANT_WORLDS,
 } from '../model/index.ts';
+import { type Addr, Prefix, parseAddr } from '../net/index.ts';
 import { policySettingsSchema } from '../policy/settings.ts';
-import { type FloorRow, floorRow, Membership } from '../tenant/index.ts';
+import { type FloorRow, floorRow, Membership, tenantNumber } from '../tenant/index.ts';
 import { judgeRows, type KernelEnd, SYSTEM_SERVICES, tenantRow } from '../tenant/testkit.ts';
 import { floorBetween, passages } from './decide.ts';
 import { differences } from './differences.ts';
 import { IntentWorld } from './intent-world.ts';
-import { type KernelShare, KernelWorld } from './kernel-world.ts';
+import { type KernelListed, type KernelShare, KernelWorld } from './kernel-world.ts';
 import { tenantPairs } from './matrix.ts';
 import type { Peer } from './world.ts';
 
@@ -29,7 +31,11 @@ const PODS = NAMESPACES.flatMap((namespace, index) =>
 );
 const RESERVED: Identity[] = OTHERS.map((name) => ({ kind: 'reserved', id: identityId(RESERVED_NAME[name]), name }));
 const EVERYBODY: readonly Identity[] = [...PODS, ...RESERVED];
-const alone = (identity: IdentityId): Peer => ({ identity, cidr: identityId(0), addr: undefined });
+const alone = (identity: IdentityId, addr?: Addr): Peer => ({ identity, cidr: identityId(0), addr });
+/** Outside and of nodes; each of them stands for all between which tenants make no difference. */
+const ADDRESSES = ['10.0.0.1', '10.1.0.1', '192.0.2.1', '169.254.169.254'].map(parseAddr);
+const CIDRS = ['10.0.0.0/8', '10.1.0.0/16', '169.254.0.0/16', '::/0'].map((text) => Prefix.parse(text));
+const addressesOf = ({ kind }: Identity): readonly (Addr | undefined)[] => (kind === 'pod' ? [undefined] : ADDRESSES);
 
 const worlds = fc.record({
   unassigned: fc.constantFrom<'Open' | 'Closed'>('Open', 'Closed'),
@@ -39,6 +45,8 @@ const worlds = fc.record({
       names: fc.subarray(NAMESPACES),
       world: fc.constantFrom(...TENANT_WORLDS),
       nodes: fc.constantFrom(...TENANT_NODES),
+      cidrs: fc.subarray(CIDRS),
+      metadata: fc.constantFrom(...TENANT_METADATA),
       closed: fc.option(fc.constant('not understood'), { nil: undefined, freq: 8 }),
     }),
     { selector: ({ name }) => name },
@@ -54,17 +62,24 @@ const worlds = fc.record({
   /** What somebody else wrote: whose a pod is, as that of another pod; or nothing at all. */
   damage: fc.option(fc.record({ at: fc.nat(PODS.length - 1), as: fc.nat(PODS.length) }), { nil: undefined }),
   lost: fc.boolean(),
+  /** A row of what a tenant lists that is not there, or is there and not meant. */
+  listing: fc.option(fc.constantFrom(...CIDRS), { nil: undefined }),
 });
 
 test('the floor, what is shared through it and the matrix against brute force, in 500 worlds', () => {
   let damaged = 0;
   let shared = 0;
   fc.assert(
-    fc.property(worlds, ({ unassigned, tenants, shares: drawn, damage, lost }) => {
+    fc.property(worlds, ({ unassigned, tenants, shares: drawn, damage, lost, listing }) => {
       const settings = { unassigned, systemNamespaces: ['kube-system'], systemServices: SYSTEM_SERVICES };
       const membership = new Membership(
-        tenants.map(({ name, names, world, nodes, closed }) =>
-          tenantRow(name, { claims: { names, prefix: undefined }, boundary: { world, nodes }, closed }),
+        tenants.map(({ name, names, world, nodes, cidrs, metadata, closed }) =>
+          tenantRow(name, {
+            claims: { names, prefix: undefined },
+            boundary: { world, nodes },
+            world: { cidrs, metadata },
+            closed,
+          }),
         ),
         settings,
       );
@@ -89,46 +104,72 @@ test('the floor, what is shared through it and the matrix against brute force, i
         entriesFor: () => [],
         settings: policySettingsSchema.parse({}),
       });
-      const dump = { subjects: [], policy: undefined, owners: (id: IdentityId) => rows.get(id) ?? 0n, shares: written };
+      const meantListed: KernelListed[] = tenants
+        .filter(({ world }) => world === 'Listed')
+        .flatMap(({ name, cidrs }) => cidrs.map((prefix) => ({ tenant: tenantNumber(name), prefix })));
+      const isVictim = ({ tenant, prefix }: KernelListed): boolean =>
+        tenant === tenantNumber('red') && prefix === listing;
+      const listed =
+        listing === undefined
+          ? meantListed
+          : meantListed.some(isVictim)
+            ? meantListed.filter((one) => !isVictim(one))
+            : [...meantListed, { tenant: tenantNumber('red'), prefix: listing }];
+      const owners = (id: IdentityId) => rows.get(id) ?? 0n;
+      const dump = { subjects: [], policy: undefined, owners, shares: written, listed };
       const kernel = new KernelWorld(dump);
 
-      const end = (from: ReadonlyMap<IdentityId, FloorRow>, one: Identity): KernelEnd =>
-        one.kind === 'reserved' ? { reserved: one.name } : { row: from.get(one.id) ?? 0n };
+      type Account = {
+        rows: ReadonlyMap<IdentityId, FloorRow>;
+        shares: readonly KernelShare[];
+        listed: readonly KernelListed[];
+      };
+      const asMeant: Account = { rows: good, shares: meant, listed: meantListed };
+      const asWritten: Account = { rows, shares: written, listed };
+      type End = { readonly one: Identity; readonly addr: Addr | undefined };
+      const end = (from: Account, { one, addr }: End): KernelEnd =>
+        one.kind === 'reserved'
+          ? { reserved: one.name, ...(addr === undefined ? {} : { addr }) }
+          : { row: from.rows.get(one.id) ?? 0n };
+      const refusalOf = (from: Account, a: End, b: End): string | undefined =>
+        judgeRows(
+          end(from, a),
+          end(from, b),
+          () => false,
+          (number, addr) => from.listed.some(({ tenant, prefix }) => tenant === number && prefix.contains(addr)),
+        );
       /** bpf/lib/tenant.h, packet by packet. */
-      const passes = (
-        from: ReadonlyMap<IdentityId, FloorRow>,
-        list: readonly KernelShare[],
-        a: Identity,
-        b: Identity,
-        port: number,
-      ): boolean => {
-        const refusal = judgeRows(end(from, a), end(from, b));
-        const mayBeShared = refusal !== 'tenant-closed' && refusal !== 'tenant-unknown';
+      const passes = (from: Account, a: End, b: End, port: number): boolean => {
+        const refusal = refusalOf(from, a, b);
+        const mayBeShared = !['tenant-closed', 'tenant-unknown', 'tenant-metadata'].includes(refusal ?? '');
         return (
           refusal === undefined ||
           (mayBeShared &&
-            list.some((share) => share.opener === a.id && share.responder === b.id && share.port === port))
+            from.shares.some(
+              (share) => share.opener === a.one.id && share.responder === b.one.id && share.port === port,
+            ))
         );
       };
+      const ends = EVERYBODY.flatMap((one) => addressesOf(one).map((addr) => ({ one, addr })));
       let differs = false;
-      for (const a of EVERYBODY) {
-        for (const b of EVERYBODY) {
-          if (a.kind === 'reserved' && b.kind === 'reserved') continue;
-          for (const port of [...PORTS, 443]) {
-            for (const [world, from, list] of [
-              [intent, good, meant],
-              [kernel, rows, written],
-            ] as const) {
-              const found = Array.from(passages(world, { opener: alone(a.id), responder: alone(b.id) })).some(
-                ({ cell }) => cell.protocol === 6 && cell.from <= port && port <= cell.to,
-              );
-              if (found !== passes(from, list, a, b, port)) throw new Error(`${a.id} -> ${b.id} ${port}: ${found}`);
+      for (const a of ends) {
+        for (const b of ends) {
+          if (a.one.kind === 'reserved' && b.one.kind === 'reserved') continue;
+          const pair = { opener: alone(a.one.id, a.addr), responder: alone(b.one.id, b.addr) };
+          for (const [world, from] of [
+            [intent, asMeant],
+            [kernel, asWritten],
+          ] as const) {
+            const cells = Array.from(passages(world, pair), ({ cell }) => cell);
+            for (const port of [...PORTS, 443]) {
+              const found = cells.some((cell) => cell.protocol === 6 && cell.from <= port && port <= cell.to);
+              if (found !== passes(from, a, b, port)) throw new Error(`${a.one.id} -> ${b.one.id} ${port}: ${found}`);
             }
           }
-          differs ||= judgeRows(end(good, a), end(good, b)) !== judgeRows(end(rows, a), end(rows, b));
+          differs ||= refusalOf(asMeant, a, b) !== refusalOf(asWritten, a, b);
         }
       }
-      const peers = EVERYBODY.map(({ id }) => alone(id));
+      const peers = ends.map(({ one, addr }) => alone(one.id, addr));
       const told = Array.from(differences({ intent, kernel, dump, intentShares: meant, peers })).filter(
         (one) => one !== undefined,
       );
@@ -152,10 +193,11 @@ test('the floor, what is shared through it and the matrix against brute force, i
           (name) => groups.find((one) => one.name === name)?.identities ?? [],
         );
         const all = (from ?? []).flatMap((a) => (to ?? []).map((b) => [a, b] as const));
-        const isOpen = all.some(([a, b]) => floorBetween(kernel, a, b).refusal === undefined);
+        const isOpen = all.some(([a, b]) => floorBetween(kernel, alone(a), alone(b)).refusal === undefined);
         const isShared = all.some(([a, b]) =>
           written.some(
-            (share) => share.opener === a && share.responder === b && floorBetween(kernel, a, b).mayBeShared,
+            (share) =>
+              share.opener === a && share.responder === b && floorBetween(kernel, alone(a), alone(b)).mayBeShared,
           ),
         );
         const standing = all.length === 0 ? 'empty' : isOpen ? 'together' : isShared ? 'shared' : 'isolated';

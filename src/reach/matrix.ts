@@ -1,7 +1,7 @@
 import type { IdentityId } from '../model/index.ts';
 import { type Cell, pointOf } from './cells.ts';
 import { decide, floorBetween } from './decide.ts';
-import type { Owner, World } from './world.ts';
+import type { Owner, Peer, World } from './world.ts';
 
 /** Pods of one tenant that are known, by identity. Of no name: namespaces that no Tenant claims. */
 export type TenantMembers = { readonly name: string; readonly identities: readonly IdentityId[] };
@@ -72,19 +72,21 @@ function standingOf(
 ): Omit<TenantPair, 'from' | 'to'> {
   if (openers.length === 0 || responders.length === 0) return { standing: 'empty', shares: 0, example: undefined };
   const isOpen = openers.some(({ one }) =>
-    responders.some((responder) => floorBetween(world, one, responder.one).refusal === undefined),
+    responders.some((responder) => floorBetween(world, alone(one), alone(responder.one)).refusal === undefined),
   );
   if (isOpen) return { standing: 'together', shares: shares.length, example: undefined };
-  const held = shares.filter(({ opener, responder }) => floorBetween(world, opener, responder).mayBeShared);
+  const held = shares.filter(
+    ({ opener, responder }) => floorBetween(world, alone(opener), alone(responder)).mayBeShared,
+  );
   for (const { opener, responder, protocol, port } of held.slice(0, LOOKED_AT)) {
     const cell = { protocol, from: port, to: port };
-    const [from, to] = [opener, responder].map((identity) => ({ identity, cidr: 0 as IdentityId, addr: undefined }));
-    if (from === undefined || to === undefined) continue;
-    const { passes, why } = decide(world, { opener: from, responder: to }, pointOf(cell));
+    const { passes, why } = decide(world, { opener: alone(opener), responder: alone(responder) }, pointOf(cell));
     if (passes) return { standing: 'shared', shares: held.length, example: { opener, responder, cell, why } };
   }
   return { standing: held.length > 0 ? 'shared' : 'isolated', shares: held.length, example: undefined };
 }
+
+const alone = (identity: IdentityId): Peer => ({ identity, cidr: 0 as IdentityId, addr: undefined });
 
 /** For an example; whether they are shared does not hang on it. */
 const LOOKED_AT = 100;

@@ -6,13 +6,19 @@ import type { Borders, Point } from './cells.ts';
 export type Owner = {
   readonly group: string;
   readonly isClosed: boolean;
-  /** Nothing to or from what is outside of the cluster. */
+  /** Nothing to or from what is outside of the cluster, but for what it lists. */
   readonly noWorld: boolean;
+  readonly lists: (addr: Addr) => boolean;
+  /** Nothing to or from where clouds give out a machine's credentials, whoever has the address. */
+  readonly noMetadata: boolean;
   readonly noToNodes: boolean;
   readonly noFromNodes: boolean;
 };
 
-/** Somebody at one end of a connection: all addresses that have this identity, and this second one by prefix. */
+/**
+ * Somebody at one end of a connection: all addresses that have this identity, and this second one by prefix, and between
+ * which no tenant makes a difference.
+ */
 export type Peer = {
   readonly identity: IdentityId;
   /** 0: no prefix of a policy covers it, or none may. */

@@ -1,9 +1,10 @@
 import type { Identity } from '../model/index.ts';
+import { type Addr, isMetadata } from '../net/index.ts';
 import type { Belonging, Membership } from './membership.ts';
 
 /** Why the floor lets nobody open a connection; the words are those of drop reasons. */
 export type FloorRefusal = {
-  readonly reason: 'tenant-boundary' | 'tenant-closed' | 'tenant-world' | 'tenant-nodes';
+  readonly reason: 'tenant-boundary' | 'tenant-closed' | 'tenant-world' | 'tenant-nodes' | 'tenant-metadata';
   /** One sentence. */
   readonly text: string;
 };
@@ -11,6 +12,8 @@ export type FloorRefusal = {
 export type FloorQuestion = {
   readonly opener: Identity;
   readonly responder: Identity;
+  /** Of whoever is no pod; undefined: nobody says which of those that his identity has. */
+  readonly addr?: Addr | undefined;
   /** Whether both tenants let the one open to the other there. */
   readonly isShared?: () => boolean;
 };
@@ -22,11 +25,12 @@ export type FloorQuestion = {
 export function askFloor(question: FloorQuestion, membership: Membership): FloorRefusal | undefined {
   const { isShared = () => false } = question;
   const refusal = askUnshared(question, membership);
-  // What is closed shares nothing.
-  return refusal === undefined || refusal.reason === 'tenant-closed' || !isShared() ? refusal : undefined;
+  // What is closed shares nothing, and nobody shares what clouds give out.
+  const isFinal = refusal?.reason === 'tenant-closed' || refusal?.reason === 'tenant-metadata';
+  return refusal === undefined || isFinal || !isShared() ? refusal : undefined;
 }
 
-function askUnshared({ opener, responder }: FloorQuestion, membership: Membership): FloorRefusal | undefined {
+function askUnshared({ opener, responder, addr }: FloorQuestion, membership: Membership): FloorRefusal | undefined {
   const from = sideOf(opener, membership);
   const to = sideOf(responder, membership);
   if (from.kind !== 'pod' && to.kind !== 'pod') return undefined;
@@ -41,16 +45,24 @@ function askUnshared({ opener, responder }: FloorQuestion, membership: Membershi
   const pod = opens ? from : to;
   const other = opens ? to : from;
   if (pod.kind !== 'pod' || pod.belonging.state !== 'tenant') return undefined;
-  const { name, boundary } = pod.belonging.tenant;
+  const { name, boundary, world } = pod.belonging.tenant;
+  if (world.metadata === 'Never' && addr !== undefined && isMetadata(addr)) {
+    const text = `tenant ${name} has nothing to do with ${addr}, where clouds give out a machine's credentials`;
+    return { reason: 'tenant-metadata', text };
+  }
   if (other.kind === 'host' || other.kind === 'node') {
-    const closed = boundary.nodes === 'ProbesOnly' && (opens || boundary.world === 'Closed');
+    const closed = boundary.nodes === 'ProbesOnly' && (opens || boundary.world !== 'Open');
     if (!closed) return undefined;
     const text = opens
       ? `the boundary of tenant ${name} lets its pods open nothing to nodes`
       : `the boundary of tenant ${name} lets other nodes open nothing to its pods`;
     return { reason: 'tenant-nodes', text };
   }
-  if (boundary.world !== 'Closed') return undefined;
+  if (boundary.world === 'Open') return undefined;
+  if (boundary.world === 'Listed') {
+    if (addr !== undefined && world.cidrs.some((cidr) => cidr.contains(addr))) return undefined;
+    return { reason: 'tenant-world', text: `the world.cidrs of tenant ${name} do not list ${addr ?? 'all of it'}` };
+  }
   return { reason: 'tenant-world', text: `the boundary of tenant ${name} is closed to what is outside of the cluster` };
 }
 

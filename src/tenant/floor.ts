@@ -1,6 +1,6 @@
 import { TENANT_FLAG } from '../model/gen/enums.ts';
 import { TENANT_FLAG_BITS } from '../model/gen/numbers.ts';
-import type { TenantBoundary, TenantRow } from '../model/index.ts';
+import type { TenantRow } from '../model/index.ts';
 import type { Belonging } from './membership.ts';
 import { SYSTEM_TENANT, tenantNumber, UNASSIGNED_NUMBER } from './number.ts';
 
@@ -36,7 +36,7 @@ export function floorRow(belonging: Belonging, unassigned: 'Open' | 'Closed'): F
     case 'tenant':
       return rowOf(
         tenantNumber(belonging.tenant.name),
-        boundaryFlags(belonging.tenant.boundary) | (hasAccount(belonging.tenant) ? TENANT_FLAG.limited : 0),
+        boundaryFlags(belonging.tenant) | (hasAccount(belonging.tenant) ? TENANT_FLAG.limited : 0),
       );
   }
 }
@@ -47,12 +47,14 @@ export function hasAccount({ limits }: Pick<TenantRow, 'limits'>): boolean {
   return [connections, newConnectionsPerSecond, natPorts].some((limit) => limit !== undefined);
 }
 
-function boundaryFlags({ world, nodes }: TenantBoundary): number {
-  const noWorld = world === 'Closed';
+function boundaryFlags({ boundary: { world, nodes }, world: { metadata } }: TenantRow): number {
+  const noWorld = world !== 'Open';
   const noNodes = nodes === 'ProbesOnly';
-  // What another node has taken in for the world comes from that node: where the world may, it may.
+  // What another node has taken in for the world comes from that node: where all the world may, it may.
   return (
     (noWorld ? TENANT_FLAG['no-world'] : 0) |
+    (world === 'Listed' ? TENANT_FLAG.listed : 0) |
+    (metadata === 'Never' ? TENANT_FLAG['no-metadata'] : 0) |
     (noNodes ? TENANT_FLAG['no-to-nodes'] : 0) |
     (noNodes && noWorld ? TENANT_FLAG['no-from-nodes'] : 0)
   );

@@ -4,13 +4,14 @@ import { namespacedName } from '../../src/base/index.ts';
 import {
   type ServiceSpec,
   SYSTEM_SERVICES,
+  TENANT_METADATA,
   TENANT_NODES,
   TENANT_WORLDS,
   type TenantExport,
   type TenantImport,
   type TenantRow,
 } from '../../src/model/index.ts';
-import { PROTOCOL_NUMBERS } from '../../src/net/index.ts';
+import { PROTOCOL_NUMBERS, Prefix, parseAddr } from '../../src/net/index.ts';
 import type { TenancySettings } from '../../src/tenant/index.ts';
 import { tenantRow } from '../../src/tenant/testkit.ts';
 import { arbitraryFlow, arbitraryWorld, NAMES, NAMESPACES, PORTS } from './arbitrary.ts';
@@ -18,6 +19,18 @@ import type { Flow, World, WorldTenancy } from './world.ts';
 
 const TENANTS = ['red', 'green'];
 const SERVICES = NAMESPACES.map((namespace) => namespacedName({ namespace, name: 's' }));
+/** Those of IPv6 cover no IPv4. */
+const LISTABLE = [
+  '203.0.113.0/24',
+  '203.0.113.4/30',
+  '198.51.100.0/24',
+  '10.244.0.0/16',
+  '172.18.0.0/24',
+  '169.254.0.0/16',
+  '::/0',
+  '::fffe:0:0/95',
+];
+const METADATA = parseAddr('169.254.169.254');
 const OVER = 1;
 const FAR = Date.UTC(2060, 0);
 
@@ -56,6 +69,10 @@ const tenant = (name: string, home: string, other: string): fc.Arbitrary<TenantR
         { weight: 9, arbitrary: fc.constant(undefined) },
         { weight: 1, arbitrary: fc.constantFrom(...NAMESPACES, 'nobody') },
       ),
+      world: fc.record({
+        cidrs: fc.subarray(LISTABLE.map((text) => Prefix.parse(text))),
+        metadata: fc.constantFrom(...TENANT_METADATA),
+      }),
       boundary: fc.record({ world: fc.constantFrom(...TENANT_WORLDS), nodes: fc.constantFrom(...TENANT_NODES) }),
       exports: fc.uniqueArray(exported(namespacedName({ namespace: home, name: 's' })), {
         maxLength: 2,
@@ -117,7 +134,9 @@ const arbitrarySettings: fc.Arbitrary<TenancySettings> = fc.record({
 
 /** `choice`: 0 leaves the flow as it is; others lead it to a port of a Service of its namespace, where there is one. */
 function serviceFlow(flow: Flow, { services }: WorldTenancy, choice: number): Flow {
-  const { to } = flow;
+  const { from, to } = flow;
+  if (choice > 3 && from.kind === 'world') return { ...flow, from: { ...from, addr: METADATA } };
+  if (choice > 3 && to.kind === 'world') return { ...flow, to: { ...to, addr: METADATA } };
   if (to.kind === 'node' && choice > 3) return { ...flow, protocol: PROTOCOL_NUMBERS.TCP, port: 6443 };
   if (to.kind !== 'pod' || choice === 0) return flow;
   const ports = services.filter(({ namespace }) => namespace === to.pod.namespace).flatMap((one) => one.ports);

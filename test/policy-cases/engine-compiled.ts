@@ -1,4 +1,4 @@
-import { PolicyTables } from '../../src/datapath/index.ts';
+import { PolicyTables, tenantWorldKey } from '../../src/datapath/index.ts';
 import { isCidrId, RESERVED_IDS, reservedIdentity } from '../../src/identity/index.ts';
 import {
   EMPTY_TABLE,
@@ -115,14 +115,17 @@ class CompiledNode {
     const share = { opener, responder, port, protocol };
     // When one is over is not asked: the plane has taken it away by then.
     const isShared = (): boolean => this.#kernel.tenantShares.get(share) !== undefined;
-    return judgeRows(this.#endOf(opener), this.#endOf(responder), isShared);
+    const { tenantWorld } = this.#kernel;
+    const isListed = (tenant: bigint, addr: Addr): boolean =>
+      tenantWorld.get(tenantWorldKey({ tenant, prefix: Prefix.host(addr) })) !== undefined;
+    return judgeRows(this.#endOf(opener, from.addr), this.#endOf(responder, to.addr), isShared, isListed);
   }
 
-  #endOf(identity: IdentityId): KernelEnd {
+  #endOf(identity: IdentityId, addr: Addr): KernelEnd {
     const { tenants } = this.#kernel;
     const reserved = reservedIdentity(identity);
-    if (reserved !== undefined) return { reserved: reserved.name };
-    if (isCidrId(identity)) return { reserved: 'world' };
+    if (reserved !== undefined) return { reserved: reserved.name, addr };
+    if (isCidrId(identity)) return { reserved: 'world', addr };
     return { row: tenants.get(identity) || tenants.get(RESERVED_IDS.unknown) };
   }
 

@@ -64,7 +64,8 @@ const TRANSPORTS: ReadonlySet<number> = new Set([PROTOCOL_NUMBERS.TCP, PROTOCOL_
 function floorEnd(place: Place, localNode: string): FloorEnd {
   if (place.kind === 'pod') return place.pod;
   const peer = place.kind === 'world' ? 'world' : place.node.name === localNode ? 'host' : undefined;
-  return { reserved: peer ?? (place.kind === 'node' && place.node.apiserver ? 'kube-apiserver' : 'remote-node') };
+  const reserved = peer ?? (place.kind === 'node' && place.node.apiserver ? 'kube-apiserver' : 'remote-node');
+  return { reserved, addr: place.addr };
 }
 
 function party(place: Place, localNode: string, world: World): Party {

@@ -1,4 +1,5 @@
 import type { LabelMap, NamedPort, ReservedName, ServiceSpec, TenantRow } from '../../src/model/index.ts';
+import type { Addr } from '../../src/net/index.ts';
 import type { TenancySettings } from '../../src/tenant/index.ts';
 
 /** What the floor hangs on, beside the two ends. */
@@ -13,7 +14,7 @@ export type FloorSaid = {
 /** One end of a connection: a pod, or somebody who is none, by the name of his identity. */
 export type FloorEnd =
   | { readonly namespace: string; readonly labels: LabelMap; readonly namedPorts: readonly NamedPort[] }
-  | { readonly reserved: ReservedName };
+  | { readonly reserved: ReservedName; readonly addr?: Addr };
 
 type Pod = Extract<FloorEnd, { readonly namespace: string }>;
 
@@ -43,12 +44,33 @@ export function askOracle(said: FloorSaid, from: FloorEnd, to: FloorEnd, at: Flo
   if (typeof owner !== 'object') return 'open';
   const isApiServer = 'reserved' in to && to.reserved === 'kube-apiserver' && at.protocol === 'TCP' && at.port === 6443;
   const answer = askOutside(owner, from, to);
+  if (answer === 'never') return 'refused';
   return answer === 'refused' && isApiServer && owner.systemServices.includes('apiserver') ? 'shared' : answer;
 }
 
-function askOutside({ boundary: { world, nodes } }: TenantRow, from: FloorEnd, to: FloorEnd): FloorAnswer {
-  const other = 'reserved' in from ? from.reserved : 'reserved' in to ? to.reserved : 'world';
-  if (other === 'world' || other === 'unmanaged') return world === 'Open' ? 'open' : 'refused';
+/** docs/TENANTS.md names them. */
+const CREDENTIALS = [
+  '169.254.169.254',
+  '169.254.170.2',
+  '100.100.100.200',
+  '192.0.0.192',
+  'fd00:ec2::254',
+  'fd20:ce::254',
+  'fe80::a9fe:a9fe',
+];
+
+function askOutside(
+  { boundary: { world, nodes }, world: { cidrs, metadata } }: TenantRow,
+  from: FloorEnd,
+  to: FloorEnd,
+): FloorAnswer | 'never' {
+  const end = 'reserved' in from ? from : to;
+  const { reserved: other, addr } = 'reserved' in end ? end : { reserved: 'world', addr: undefined };
+  if (metadata === 'Never' && CREDENTIALS.some((one) => one === addr)) return 'never';
+  if (other === 'world' || other === 'unmanaged') {
+    const isListed = world === 'Listed' && addr !== undefined && cidrs.some((cidr) => cidr.contains(addr));
+    return world === 'Open' || isListed ? 'open' : 'refused';
+  }
   return nodes === 'Open' || ('reserved' in from && world === 'Open') ? 'open' : 'refused';
 }
 

@@ -74,9 +74,18 @@ export class KernelNode implements Disposable {
   }
 
   #maps(): Pick<PlaneOptions, 'maps' | 'ipcacheRows'> {
-    const { maps, endpoints, ipcache, words, tenants, tenantAccounts, shares } = this.#datapath;
+    const { maps, endpoints, ipcache, words, tenants, tenantAccounts, shares, world } = this.#datapath;
     return {
-      maps: { endpoints, ipcache, words, tenants, policy: policyMaps(maps), tenantAccounts, tenantShares: shares },
+      maps: {
+        endpoints,
+        ipcache,
+        words,
+        tenants,
+        policy: policyMaps(maps),
+        tenantAccounts,
+        tenantShares: shares,
+        tenantWorld: world,
+      },
       ipcacheRows: maps.spec('ipcache').maxEntries,
     };
   }

@@ -1,6 +1,7 @@
 import type { TenantAccount } from '../../../src/datapath/gen/codecs.ts';
 import { TENANT_UNLIMITED } from '../../../src/model/gen/numbers.ts';
 import { identityId, NO_LIMITS } from '../../../src/model/index.ts';
+import { parseAddr } from '../../../src/net/index.ts';
 import { floorRow, tenantNumber } from '../../../src/tenant/index.ts';
 import { tenantRow } from '../../../src/tenant/testkit.ts';
 import { fromPod, tcp } from '../frames.ts';
@@ -44,6 +45,11 @@ export const TENANT_CASES: readonly DropCase[] = [
   { name: 'out of a closed namespace', reason: 'tenant-closed', run: (scene) => sends(scene, B, CLOSED, CLOSED) },
   { name: 'to a pod that is not heard of', reason: 'tenant-unknown', run: (scene) => sends(scene, B, SHOP, 0n) },
   { name: 'to the world', reason: 'tenant-world', run: (scene) => sends(scene, WORLD, SHOP, SHOP) },
+  {
+    name: 'to where clouds give out credentials',
+    reason: 'tenant-metadata',
+    run: (scene) => sends(scene, parseAddr('169.254.169.254'), SHOP, SHOP),
+  },
   { name: 'to a node', reason: 'tenant-nodes', run: (scene) => sends(scene, NODE, SHOP, SHOP) },
   {
     name: 'beyond the connections of its tenant',

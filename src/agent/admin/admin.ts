@@ -60,6 +60,7 @@ import type {
   PolicyInstaller,
   Prover,
   Shares,
+  TenantWorlds,
 } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
@@ -122,6 +123,7 @@ export type AdminOptions = {
   readonly installer: PolicyInstaller;
   readonly floor: Pick<Floor, 'membership' | 'whole' | 'differences' | 'accountOf'>;
   readonly shares: Shares;
+  readonly worlds: Pick<TenantWorlds, 'problemsOf' | 'differences'>;
   readonly engine: Engine;
   readonly reflection: Reflection;
   /** Undefined: services are off. */
@@ -173,7 +175,10 @@ export class Admin implements AdminApi {
       policyEnforcement: config.policyEnforcement,
       policyRevision: Math.max(0, ...revisions),
       features: Object.fromEntries(SWITCHES.map((name) => [name, programConfig[name]])),
-      checks: this.#checks(await this.#o.shares.differences(Date.now())),
+      checks: this.#checks([
+        ...(await this.#o.shares.differences(Date.now())),
+        ...(await this.#o.worlds.differences()),
+      ]),
       counts: {
         endpoints: all.length,
         endpointsReady: all.filter(({ state }) => state === 'ready').length,

@@ -3,6 +3,7 @@ import { namespacedName } from '../../base/index.ts';
 import { Intent } from '../../cluster/index.ts';
 import { namespaceRow, podRow, policyRow } from '../../cluster/samples.ts';
 import type { TenantRow } from '../../model/index.ts';
+import { Prefix } from '../../net/index.ts';
 import { sampleService } from '../../service/samples.ts';
 import { Membership } from '../../tenant/index.ts';
 import { SYSTEM_SERVICES, tenantRow } from '../../tenant/testkit.ts';
@@ -126,6 +127,20 @@ describe('a rule of a tenant that the floor takes the effect from', () => {
     expect(short(world, [shop], [])).toEqual(['warning spec.egress[0].to[0]']);
     expect(short(world, [{ ...shop, boundary: { world: 'Open', nodes: 'ProbesOnly' } }])).toEqual([]);
     expect(short(world, [{ ...shop, systemServices: ['apiserver'] }])).toEqual([]);
+  });
+
+  test.each<[string, string[], string[], string[]]>([
+    ['within what is listed', ['203.0.113.0/28'], ['203.0.113.0/24'], []],
+    ['around it', ['0.0.0.0/0'], ['203.0.113.0/24'], ['info spec.egress[0].to[0]']],
+    ['around it, and not it', ['0.0.0.0/0', '203.0.113.0/24'], ['203.0.113.0/28'], ['warning spec.egress[0].to[0]']],
+    ['beside it', ['198.51.100.0/24'], ['203.0.113.0/24'], ['warning spec.egress[0].to[0]']],
+  ])('the world %s', (_, [cidr, ...except], listed, expected) => {
+    const lister: TenantRow = {
+      ...shop,
+      boundary: { world: 'Listed', nodes: 'ProbesOnly' },
+      world: { cidrs: listed.map((text) => Prefix.parse(text)), metadata: 'Never' },
+    };
+    expect(short(egress({ ipBlock: { cidr, except } }), [lister], [])).toEqual(expected);
   });
 });
 

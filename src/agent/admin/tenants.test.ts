@@ -87,7 +87,7 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
     {
       name: 'shop',
       mode: 'Enforce',
-      boundary: { world: 'Closed', nodes: 'ProbesOnly' },
+      boundary: { world: 'Closed', nodes: 'ProbesOnly', metadata: 'Never' },
       namespaces: [stolen, { name: 'shop-web' }],
       ...nothingShared,
       identities: 1,
@@ -96,7 +96,7 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
     {
       name: 'thief',
       mode: 'Enforce',
-      boundary: { world: 'Closed', nodes: 'ProbesOnly' },
+      boundary: { world: 'Closed', nodes: 'ProbesOnly', metadata: 'Never' },
       namespaces: [stolen],
       ...nothingShared,
       identities: 0,

@@ -2,7 +2,7 @@ import type { TenantView } from '../../api/index.ts';
 import type { Intent } from '../../cluster/index.ts';
 import type { ClusterNumbers } from '../../identity/index.ts';
 import type { TenantRow } from '../../model/index.ts';
-import type { Shares } from '../../plane/index.ts';
+import type { Shares, TenantWorlds } from '../../plane/index.ts';
 import { type Belonging, type Membership, SYSTEM_TENANT } from '../../tenant/index.ts';
 import { limitProblems, limitViews, type TenantLimitContext } from './tenant-limits.ts';
 
@@ -10,6 +10,7 @@ export type TenantViewContext = TenantLimitContext & {
   readonly intent: Pick<Intent, 'namespaces'>;
   readonly allocator: Pick<ClusterNumbers, 'identities'>;
   readonly shares: Pick<Shares, 'problemsOf' | 'countOf'>;
+  readonly worlds: Pick<TenantWorlds, 'problemsOf'>;
   /** `membership` is as though all enforced. */
   readonly inForce: Membership;
 };
@@ -18,7 +19,7 @@ type Namespaces = TenantView['namespaces'];
 
 /** Whose the cluster's namespaces are, as this node's datapath has it: each Tenant, the system, and what nobody claims. */
 export async function tenantViews(context: TenantViewContext): Promise<TenantView[]> {
-  const { intent, allocator, membership, inForce, shares } = context;
+  const { intent, allocator, membership, inForce, shares, worlds } = context;
   const namespaces = Array.from(intent.namespaces.rows.values(), ({ name }) => name).sort();
   const counts = new Map<string, number>();
   for (const { workload } of allocator.identities()) {
@@ -31,7 +32,7 @@ export async function tenantViews(context: TenantViewContext): Promise<TenantVie
     return { name, namespaces: own, identities: identitiesOf(own), problems: [] };
   };
   const tenants = Array.from(membership.tenants.values()).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const whole = { namespaces, identitiesOf, membership, inForce, shares };
+  const whole = { namespaces, identitiesOf, membership, inForce, shares, worlds };
   return [
     ...(await Promise.all(tenants.map(async (tenant) => await tenantView(tenant, whole, context)))),
     ...(membership.tenants.has(SYSTEM_TENANT) ? [] : [rest(SYSTEM_TENANT, 'system')]),
@@ -52,10 +53,11 @@ type Whole = {
   readonly membership: Membership;
   readonly inForce: Membership;
   readonly shares: TenantViewContext['shares'];
+  readonly worlds: TenantViewContext['worlds'];
 };
 
 async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitContext): Promise<TenantView> {
-  const { namespaces, identitiesOf, membership, inForce, shares } = whole;
+  const { namespaces, identitiesOf, membership, inForce, shares, worlds } = whole;
   const limits = await limitViews(tenant, context);
   const claimed = namespaces.filter((namespace) => membership.claimants(namespace).includes(tenant));
   const isSystem = (namespace: string): boolean => membership.of(namespace).state === 'system';
@@ -64,7 +66,11 @@ async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitC
     name: tenant.name,
     ...(tenant.closed === undefined ? {} : { closed: tenant.closed }),
     mode: tenant.mode,
-    boundary: { ...tenant.boundary },
+    boundary: {
+      ...tenant.boundary,
+      ...(tenant.boundary.world === 'Listed' ? { cidrs: tenant.world.cidrs.map(String) } : {}),
+      metadata: tenant.world.metadata,
+    },
     namespaces: own,
     exports: tenant.exports.map(({ name, service, to, expires }) => ({
       name,
@@ -79,6 +85,7 @@ async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitC
     problems: [
       ...limitProblems(limits),
       ...shares.problemsOf(tenant.name),
+      ...worlds.problemsOf(tenant.name),
       ...(tenant.closed === undefined ? [] : [tenant.closed]),
       ...(tenant.claims === undefined ? ['what it claims cannot be read'] : []),
       ...own.flatMap(({ name, closed }) => closed ?? laterText(name, membership)),

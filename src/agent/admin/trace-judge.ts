@@ -84,7 +84,8 @@ function floorStep(
     protocol !== 'ICMP' &&
     port !== undefined &&
     shares.has({ opener: opener.id, responder: responder.id, protocol, port });
-  const refusal = askFloor({ opener, responder, isShared }, floor.membership);
+  const { addr } = from.identity.kind === 'pod' ? to : from;
+  const refusal = askFloor({ opener, responder, addr, isShared }, floor.membership);
   if (refusal === undefined) return undefined;
   const direction = from.identity.kind === 'pod' ? 'egress' : 'ingress';
   const { reason: drop, text: reason } = refusal;

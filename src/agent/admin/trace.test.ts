@@ -200,6 +200,26 @@ describe('policy trace', () => {
       expect(ask({ from: 'host', to: 'shop/other' }).verdict, 'probes').toBe('allowed');
     });
 
+    it('says what is listed of the world, and what is never', async () => {
+      const listing = {
+        ...claim('shop', 'shop'),
+        boundary: { world: 'Listed', nodes: 'ProbesOnly' } as const,
+        world: { cidrs: [Prefix.parse('203.0.113.0/24'), Prefix.parse('169.254.0.0/16')], metadata: 'Never' } as const,
+      };
+      node.put(node.intent.tenants, listing);
+      await node.settle();
+      expect(ask({ from: 'shop/frontend', to: '203.0.113.9' }).verdict).toBe('allowed');
+      expect(ask({ from: '203.0.113.9', to: 'shop/other' }).verdict).toBe('allowed');
+      expect(ask({ from: 'shop/frontend', to: '198.51.100.9' }).steps).toMatchObject([
+        {
+          drop: 'tenant-world',
+          reason: 'the world.cidrs of tenant shop do not list 198.51.100.9; no policy opens it',
+        },
+      ]);
+      expect(ask({ from: 'shop/frontend', to: 'world' }).steps).toMatchObject([{ drop: 'tenant-world' }]);
+      expect(ask({ from: 'shop/frontend', to: '169.254.169.254' }).steps).toMatchObject([{ drop: 'tenant-metadata' }]);
+    });
+
     it('says why a namespace is closed', async () => {
       node.put(node.intent.tenants, claim('shop', 'shop'), claim('thief', 'shop'));
       await node.settle();

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { namespaceRow, podRow } from '../../cluster/samples.ts';
 import { RESERVED_IDS, reservedIdentity } from '../../identity/index.ts';
-import type { Identity, ReservedName, TenantRow } from '../../model/index.ts';
+import { type Identity, type ReservedName, TENANT_METADATA, TENANT_WORLDS, type TenantRow } from '../../model/index.ts';
+import { Prefix, parseAddr } from '../../net/index.ts';
 import { fakeNode } from '../../plane/testkit.ts';
 import { sampleService } from '../../service/samples.ts';
 import { askFloor } from '../../tenant/index.ts';
@@ -10,11 +11,14 @@ import { tenantRow } from '../../tenant/testkit.ts';
 import { WouldDrops } from './would-drops.ts';
 
 const NAMESPACES = ['shop', 'ledger', 'plain', 'kube-system'];
-const ENDS = [...NAMESPACES, 'host', 'remote-node', 'world'];
+const ENDS = [...NAMESPACES, 'host', 'remote-node', 'world', 'world 198.51.100.1', 'world 169.254.169.254'];
+const LISTED = Prefix.parse('198.51.100.0/24');
+const addressOf = (end: string): string => end.split(' ')[1] ?? '192.0.2.1';
 
 const tenant = fc.record({
   mode: fc.constantFrom('Enforce' as const, 'Observe' as const),
-  world: fc.constantFrom('Open' as const, 'Closed' as const),
+  world: fc.constantFrom(...TENANT_WORLDS),
+  metadata: fc.constantFrom(...TENANT_METADATA),
   nodes: fc.constantFrom('Open' as const, 'ProbesOnly' as const),
   names: fc.subarray(NAMESPACES),
   shares: fc.boolean(),
@@ -48,7 +52,7 @@ type Node = Awaited<ReturnType<typeof world>>;
 function identityOf(node: Node, end: string): Identity {
   const found = NAMESPACES.includes(end)
     ? node.identityOf(`${end}/pod` as never)
-    : reservedIdentity(RESERVED_IDS[end as ReservedName]);
+    : reservedIdentity(RESERVED_IDS[end.split(' ')[0] as ReservedName]);
   if (found === undefined) throw new Error(`${end} is nobody`);
   return found;
 }
@@ -57,19 +61,21 @@ function identityOf(node: Node, end: string): Identity {
 function refusal(node: Node, from: string, to: string, port: number): string | undefined {
   const [opener, responder] = [identityOf(node, from), identityOf(node, to)];
   const key = { opener: opener.id, responder: responder.id, protocol: 'TCP' as const, port };
-  return askFloor({ opener, responder, isShared: () => node.shares.has(key) }, node.floor.membership)?.reason;
+  const addr = parseAddr(addressOf(opener.kind === 'pod' ? to : from));
+  return askFloor({ opener, responder, addr, isShared: () => node.shares.has(key) }, node.floor.membership)?.reason;
 }
 
 test('would-drop is what is dropped once all enforce, and is not yet: in 30 worlds, for all pairs', async () => {
   let [told, spared] = [0, 0];
   await fc.assert(
     fc.asyncProperty(fc.tuple(tenant, tenant), async (drawn) => {
-      const rows = drawn.map(({ names, mode, world: outside, nodes, shares }, index) => {
+      const rows = drawn.map(({ names, mode, world: outside, metadata, nodes, shares }, index) => {
         const [own = '', other = ''] = index === 0 ? ['a', 'b'] : ['b', 'a'];
         return tenantRow(own, {
           claims: { names, prefix: undefined },
           mode,
           boundary: { world: outside, nodes },
+          world: { cidrs: [LISTED], metadata },
           exports: names.map((namespace) => ({
             name: namespace,
             service: `${namespace}/api` as never,
@@ -89,6 +95,8 @@ test('would-drop is what is dropped once all enforce, and is not yet: in 30 worl
           for (const port of [8080, 9090]) {
             const event = {
               type: 'open' as const,
+              source: addressOf(from),
+              destination: addressOf(to),
               sourceIdentity: identityOf(now, from).id,
               destinationIdentity: identityOf(now, to).id,
               sourcePort: 40_000,
@@ -98,11 +106,13 @@ test('would-drop is what is dropped once all enforce, and is not yet: in 30 worl
             };
             const isNow = refusal(now, from, to, port);
             const expected = isNow === undefined ? refusal(then, from, to, port) : undefined;
-            expect(drops.of(event)?.reason, `${from} -> ${to} ${port} ${JSON.stringify(rows)}`).toBe(expected);
+            expect(drops.of(event)?.reason, `${from} -> ${to} ${port} ${JSON.stringify(drawn)}`).toBe(expected);
             const back = { ...event, isReply: true, sourcePort: port, destinationPort: 40_000 };
             const turned = {
               ...back,
               type: 'renew' as const,
+              source: event.destination,
+              destination: event.source,
               sourceIdentity: event.destinationIdentity,
               destinationIdentity: event.sourceIdentity,
             };
@@ -124,6 +134,8 @@ test('each that opens is counted, by reason', async () => {
   const drops = new WouldDrops({ ...node, apiServers: () => [], now: () => node.clock.now() });
   const event = {
     type: 'open' as const,
+    source: '10.244.1.3',
+    destination: '10.244.1.1',
     sourceIdentity: identityOf(node, 'plain').id,
     destinationIdentity: identityOf(node, 'shop').id,
     sourcePort: 1,
@@ -151,6 +163,8 @@ test('what is shared of the API server would be open, and nothing else of nodes'
   const reasonAt = (destinationPort: number) =>
     drops.of({
       type: 'open',
+      source: '10.244.1.1',
+      destination: '172.18.0.4',
       sourceIdentity: identityOf(node, 'shop').id,
       destinationIdentity: responder,
       sourcePort: 1,

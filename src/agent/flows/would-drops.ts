@@ -2,13 +2,15 @@ import type { Intent } from '../../cluster/index.ts';
 import { reservedIdentity } from '../../identity/index.ts';
 import {
   type FlowShadow,
+  IDENTITY_CLUSTER_MAX,
+  IDENTITY_CLUSTER_MIN,
   type Identity,
   type IdentityId,
   identityId,
   type PodIdentity,
   type ServicePort,
 } from '../../model/index.ts';
-import { protocolName } from '../../net/index.ts';
+import { isAddr, parseAddr, protocolName } from '../../net/index.ts';
 import type { DatapathEvent } from '../../observe/index.ts';
 import type { Floor } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
@@ -28,7 +30,15 @@ export type WouldDropsOptions = {
 
 type Asked = Pick<
   DatapathEvent,
-  'type' | 'sourceIdentity' | 'destinationIdentity' | 'sourcePort' | 'destinationPort' | 'protocol' | 'isReply'
+  | 'type'
+  | 'source'
+  | 'destination'
+  | 'sourceIdentity'
+  | 'destinationIdentity'
+  | 'sourcePort'
+  | 'destinationPort'
+  | 'protocol'
+  | 'isReply'
 >;
 
 /**
@@ -72,22 +82,30 @@ export class WouldDrops {
       this.#second = second;
       this.#known.clear();
     }
-    const key = `${from} ${to} ${protocol} ${port}`;
+    // Of pods their addresses have no part in it.
+    const addr = isPod(source) ? (isPod(destination) ? undefined : event.destination) : event.source;
+    const key = `${from} ${to} ${protocol} ${port} ${addr ?? ''}`;
     if (this.#known.has(key)) return this.#known.get(key);
-    const found = this.#ask(from, to, protocolName(protocol), port);
+    const found = this.#ask({ from, to, addr }, protocolName(protocol), port);
     this.#known.set(key, found);
     return found;
   }
 
-  #ask(from: number, to: number, protocol: string, port: number): FlowShadow | undefined {
+  #ask(
+    { from, to, addr }: { readonly from: number; readonly to: number; readonly addr: string | undefined },
+    protocol: string,
+    port: number,
+  ): FlowShadow | undefined {
     const { membership, whole } = this.#o.floor;
     const [opener, responder] = [this.#identity(identityId(from)), this.#identity(identityId(to))];
     if (opener === undefined || responder === undefined) return undefined;
     const isShared = (): boolean =>
       opener.kind === 'pod' && isTransport(protocol) && this.#isShared(opener, responder, { protocol, port });
-    const then = askFloor({ opener, responder, isShared }, whole);
+    const outside = addr !== undefined && isAddr(addr) ? parseAddr(addr) : undefined;
+    const question = { opener, responder, addr: outside, isShared };
+    const then = askFloor(question, whole);
     // What is dropped already is told as that.
-    if (then === undefined || askFloor({ opener, responder, isShared }, membership) !== undefined) return undefined;
+    if (then === undefined || askFloor(question, membership) !== undefined) return undefined;
     return { change: 'would-drop', by: 'tenant', reason: then.reason, text: then.text };
   }
 
@@ -118,6 +136,8 @@ export class WouldDrops {
     return shares.has(shareKey({ opener: opener.id, responder: responder.id, protocol, port }));
   }
 }
+
+const isPod = (id: number): boolean => id >= IDENTITY_CLUSTER_MIN && id <= IDENTITY_CLUSTER_MAX;
 
 const isTransport = (protocol: string): protocol is ServicePort['protocol'] =>
   protocol === 'TCP' || protocol === 'UDP' || protocol === 'SCTP';

@@ -255,6 +255,10 @@ function peersOf({ accounts }: Proof, text: string, resolve: Resolve): Peer[] {
   }
   const { identity, addr } = resolve(text);
   const found = peers.filter((peer) => peer.identity === identity.id);
+  // What tenants list of its addresses, this one is in or it is not.
+  if (identity.kind !== 'pod' && addr !== undefined && found.length > 0) {
+    return Array.from(new Map(found.map((peer) => [peer.cidr, { ...peer, addr }])).values());
+  }
   const exact = found.filter((peer) => peer.addr === addr);
   if (exact.length > 0) return exact;
   return found.length > 0 ? found : [{ identity: identity.id, cidr: 0 as IdentityId, addr }];

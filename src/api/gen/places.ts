@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = '1cQzjEtWbxveVu0RHoNBN6V5evt6UnQh78omQpyp73U';
+export const SCHEMAS_ID = '2LHSE0pO_C7mDf_TMFWnYJX9OfI27EzUsidQVJTzp5s';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },

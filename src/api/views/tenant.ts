@@ -9,7 +9,16 @@ export const tenantSchema = z.object({
   /** `Observe`: nothing is refused; absent: of what is no Tenant. */
   mode: z.string().optional(),
   /** Absent: of the cluster's own namespaces and those of nobody policies decide. */
-  boundary: z.object({ world: z.string(), nodes: z.string() }).optional(),
+  boundary: z
+    .object({
+      world: z.string(),
+      nodes: z.string(),
+      /** Of `world: Listed`. */
+      cidrs: z.array(z.string()).optional(),
+      /** Absent: an agent from before there was such. */
+      metadata: z.string().optional(),
+    })
+    .optional(),
   /** That exist, and are its own or claimed by it. */
   namespaces: z.array(
     z.object({

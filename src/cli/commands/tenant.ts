@@ -67,6 +67,8 @@ export function register(program: Command, { out, connect, connectAll, exit }: C
         ['Mode', found.mode],
         ['Closed', found.closed],
         ['World', found.boundary?.world],
+        ['Listed', found.boundary?.cidrs],
+        ['Metadata', found.boundary?.metadata],
         ['Nodes', found.boundary?.nodes],
         [
           'Namespaces',

@@ -324,6 +324,47 @@ export const policyValueCodec: Codec<PolicyValue> = {
 };
 
 /**
+ * What a tenant lists of the world, in both directions. The trie's bits begin right behind prefixlen: no hole may
+ * be there. Families apart, so that no prefix of IPv6 covers an IPv4 address, which is within ::ffff:0:0/96.
+ */
+export type TenantWorldKey = {
+  /** counts from the first bit of tenant: 64 + 96 + n for an IPv4 prefix */
+  readonly prefixlen: number;
+  /** its number << TENANT_FLAG_BITS | 4 or 6, the family */
+  readonly tenant: bigint;
+  readonly addr: Addr;
+};
+
+export const TENANT_WORLD_KEY_SIZE = 28;
+
+export function decodeTenantWorldKey(view: DataView, offset = 0): TenantWorldKey {
+  return {
+    prefixlen: view.getUint32(offset, true),
+    tenant: view.getBigUint64(offset + 4, true),
+    addr: readAddr(view, offset + 12),
+  };
+}
+
+/** The bytes at `offset` must be zero. */
+export function writeTenantWorldKey(view: DataView, offset: number, value: TenantWorldKey): void {
+  view.setUint32(offset, value.prefixlen, true);
+  view.setBigUint64(offset + 4, value.tenant, true);
+  writeAddr(view, offset + 12, value.addr);
+}
+
+export function encodeTenantWorldKey(value: TenantWorldKey): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(28);
+  writeTenantWorldKey(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+export const tenantWorldKeyCodec: Codec<TenantWorldKey> = {
+  size: 28,
+  write: writeTenantWorldKey,
+  decode: decodeTenantWorldKey,
+};
+
+/**
  * Of a tenant that has limits, by its number. The agent writes what it may have before the first row of `tenants`
  * says that there is one; the programs count, and the collector counts anew.
  */

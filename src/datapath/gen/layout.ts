@@ -3,11 +3,11 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '9a8fbb69bfabe956';
+export const LAYOUT_HASH = '52d803abd9ee17ea';
 
 export const JUDGE_COUNT = 2;
-export const DROP_REASON_COUNT = 54;
-export const TENANT_FLAG_MASK = 63;
+export const DROP_REASON_COUNT = 55;
+export const TENANT_FLAG_MASK = 255;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
 export const BACKEND_FLAG_MASK = 1;
@@ -19,7 +19,7 @@ export const MAP_SPECS = {
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   closed_connections: { name: 'closed_connections', type: 'array', keySize: 4, valueSize: 40, maxEntries: 16384, flags: 0 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 108, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 110, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65541, flags: 0 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -43,6 +43,7 @@ export const MAP_SPECS = {
   sock_origins: { name: 'sock_origins', type: 'hash', keySize: 8, valueSize: 96, maxEntries: 262144, flags: 1 },
   tenant_accounts: { name: 'tenant_accounts', type: 'hash', keySize: 8, valueSize: 48, maxEntries: 65536, flags: 1 },
   tenant_shares: { name: 'tenant_shares', type: 'hash', keySize: 12, valueSize: 4, maxEntries: 1048576, flags: 1 },
+  tenant_world: { name: 'tenant_world', type: 'lpmTrie', keySize: 28, valueSize: 4, maxEntries: 262144, flags: 1 },
   tenants: { name: 'tenants', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
   translations: { name: 'translations', type: 'hash', keySize: 40, valueSize: 32, maxEntries: 524288, flags: 1 },
   world_openings: { name: 'world_openings', type: 'array', keySize: 4, valueSize: 40, maxEntries: 16384, flags: 0 },
@@ -52,36 +53,37 @@ export type MapName = keyof typeof MAP_SPECS;
 
 /** What the rows of a map mean, for the name of its pin: others are written by others. */
 export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
-  affinity: 'fa48062d',
-  affinity_usage: '82e23201',
-  backends: '53aa8faa',
-  closed_connections: '1b82356e',
-  conntrack: 'b1eea271',
-  counters: '983537f6',
-  ct_usage: 'f8f0e5ad',
-  drops: '60ac1eee',
-  endpoint_words: '3cd85acb',
-  endpoints: '8ca18c08',
-  event_accounts: '409ec10c',
-  event_state: '81309438',
-  events: 'aa697d5e',
-  fragments: 'ca312249',
-  ipcache: '746490ad',
-  judges: 'f8f0e5ad',
-  netns_endpoints: 'f4c55277',
-  passages: 'b473069a',
-  pod_devices: '3cd85acb',
-  policy: '78e3461c',
-  policy_peers: 'dc728c01',
-  policy_revisions: '837f796a',
-  service_slots: '26413361',
-  services: '66f74fb4',
-  snat: 'd1faf6e8',
-  sock_accounts: '62e2f850',
-  sock_origins: '47860c2d',
-  tenant_accounts: 'a7dce733',
-  tenant_shares: '85426918',
-  tenants: '3cd85acb',
-  translations: 'f152a55d',
-  world_openings: '1b82356e',
+  affinity: 'fbfb941c',
+  affinity_usage: '8b694e85',
+  backends: '4c0f1bfc',
+  closed_connections: '5442cbad',
+  conntrack: '2e5f65b2',
+  counters: 'c71c43dd',
+  ct_usage: 'e03e1ed1',
+  drops: 'e413378b',
+  endpoint_words: '2551bfb6',
+  endpoints: '6c4fffc1',
+  event_accounts: '679cea85',
+  event_state: 'e87f2da1',
+  events: 'f5c1dccc',
+  fragments: '8aff3033',
+  ipcache: 'dc2b2006',
+  judges: 'e03e1ed1',
+  netns_endpoints: 'be5264b8',
+  passages: '6cf76d39',
+  pod_devices: '2551bfb6',
+  policy: '25de9034',
+  policy_peers: '19905dfc',
+  policy_revisions: '08834f2e',
+  service_slots: '02e94777',
+  services: '9bc6d784',
+  snat: 'e54352ef',
+  sock_accounts: 'c3dc006d',
+  sock_origins: 'f68e4ede',
+  tenant_accounts: 'bd0119fe',
+  tenant_shares: 'a0254c5a',
+  tenant_world: 'bc6a9aef',
+  tenants: '2551bfb6',
+  translations: '74125e65',
+  world_openings: '5442cbad',
 };

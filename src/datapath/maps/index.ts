@@ -42,4 +42,11 @@ export { SocketAccounts, sockAccountsMap } from './socket-accounts.ts';
 export { type TenantAccountsMap, tenantAccountsMap } from './tenant-accounts-map.ts';
 export { KernelTenantRows, TenantRows } from './tenant-rows.ts';
 export { type TenantSharesMap, tenantSharesMap } from './tenant-shares-map.ts';
+export {
+  type TenantPrefix,
+  type TenantWorldMap,
+  tenantPrefix,
+  tenantWorldKey,
+  tenantWorldMap,
+} from './tenant-world-map.ts';
 export { type TunnelTraffic, tunnelTraffic } from './tunnel-traffic.ts';

@@ -41,6 +41,7 @@ export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
   sock_origins: 'apart',
   tenant_accounts: 'desired',
   tenant_shares: 'desired',
+  tenant_world: 'desired',
   tenants: 'desired',
   translations: 'apart',
   world_openings: 'connections',

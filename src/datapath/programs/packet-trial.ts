@@ -14,6 +14,7 @@ const ASKED: readonly MapName[] = [
   'ipcache',
   'tenants',
   'tenant_shares',
+  'tenant_world',
   'policy_revisions',
   'policy_peers',
   'policy',

@@ -14,6 +14,7 @@ test('what a Tenant leaves out is as closed as it can be', () => {
     name: 'shop',
     claims: CLAIMS,
     boundary: CLOSED,
+    world: { cidrs: [], metadata: 'Never' },
     exports: [],
     imports: [],
     systemServices: ['dns'],
@@ -57,6 +58,16 @@ test('one that would lift policies within it is closed, and says at which field'
   expect(closed).toContain('spec.boundary.inside is not understood');
 });
 
+test('what it lists of the world is prefixes, as those of an ipBlock', () => {
+  const cidrs = ['192.0.2.9/24', '::ffff:198.51.100.0/120', '2001:db8::/32'];
+  const row = TENANT.parse(object({ namespaces: CLAIMS, boundary: { world: 'Listed' }, world: { cidrs } }));
+  expect([row.closed, row.world.cidrs.map(String), row.world.metadata]).toEqual([
+    undefined,
+    ['192.0.2.0/24', '198.51.100.0/24', '2001:db8::/32'],
+    'Never',
+  ]);
+});
+
 test('a limit is of what it names, and of nothing else', () => {
   const limits = { connections: 0, newConnectionsPerSecond: 2_000 };
   expect(TENANT.parse(object({ namespaces: CLAIMS, limits }))).toMatchObject({
@@ -78,6 +89,9 @@ test.each([
   ],
   ['a mode of a newer version', { mode: 'Rehearse' }, 'spec.mode'],
   ['a boundary of a newer version', { boundary: { world: 'Sometimes' } }, 'spec.boundary.world'],
+  ['a prefix that is none', { world: { cidrs: ['192.0.2.0/24', 'fd00::1::/64'] } }, 'spec.world.cidrs.1'],
+  ['a name of the world', { world: { names: ['example.org'] } }, 'spec.world'],
+  ['what of metadata is not known', { world: { metadata: 'Maybe' } }, 'spec.world.metadata'],
   ['a limit of a newer version', { limits: { watts: 5 } }, 'spec.limits'],
   ['a limit that is none', { limits: { newConnectionsPerSecond: 0 } }, 'spec.limits.newConnectionsPerSecond'],
   ['what is not known at all', { quarantine: true }, 'spec'],

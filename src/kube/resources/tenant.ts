@@ -3,11 +3,14 @@ import type { NamespacedName } from '../../base/index.ts';
 import {
   NO_LIMITS,
   SYSTEM_SERVICES,
+  TENANT_METADATA,
   TENANT_MODES,
   TENANT_NODES,
   TENANT_WORLDS,
   type TenantRow,
+  type TenantWorld,
 } from '../../model/index.ts';
+import { Prefix } from '../../net/index.ts';
 import { labelMap, listOf, metadata } from './meta.ts';
 import { defineResource, MEMBRANE_GROUP } from './resource.ts';
 
@@ -52,6 +55,19 @@ const limits = z.strictObject({
   policyRows: limit(0, 1_000_000_000),
 });
 
+/** As many as the API server takes. */
+const MOST_CIDRS = 256;
+
+const cidr = z.string().transform((text, context) => {
+  try {
+    // As of an ipBlock.
+    return Prefix.parse(text, { hostBits: 'clear' });
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : `${text} is no prefix` });
+    return z.NEVER;
+  }
+});
+
 /** Strict: what a newer version says may be a limit, and is not to be passed over. */
 const spec = z.strictObject({
   namespaces: claims.strict(),
@@ -63,6 +79,16 @@ const spec = z.strictObject({
       nodes: z.enum(TENANT_NODES).default('ProbesOnly'),
     })
     .prefault({}),
+  world: z
+    .strictObject({
+      cidrs: z
+        .array(cidr)
+        .max(MOST_CIDRS)
+        .nullish()
+        .transform((list) => list ?? []),
+      metadata: z.enum(TENANT_METADATA).default('Never'),
+    })
+    .prefault({}),
   exports: listOf(exported),
   imports: listOf(imported),
   systemServices: z
@@ -72,6 +98,8 @@ const spec = z.strictObject({
   limits: limits.prefault({}),
   mode: z.enum(TENANT_MODES).default('Enforce'),
 });
+
+const NO_WORLD: TenantWorld = { cidrs: [], metadata: 'Never' };
 
 const head = z.object({ metadata: metadata.extend({ generation: z.int().default(0) }), spec: z.unknown().optional() });
 
@@ -88,6 +116,7 @@ const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
     generation: meta.generation,
     claims: claimed === undefined ? undefined : { names: claimed.names, prefix: claimed.prefix },
     boundary: { world: boundary.world, nodes: boundary.nodes },
+    world: read.success ? read.data.world : NO_WORLD,
     ...(read.success ? sharesOf(read.data) : { exports: [], imports: [], systemServices: [] }),
     limits: read.success ? { ...NO_LIMITS, ...read.data.limits } : NO_LIMITS,
     mode: read.success ? read.data.mode : 'Enforce',

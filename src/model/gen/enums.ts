@@ -48,6 +48,8 @@ export const TENANT_FLAG = {
   'no-to-nodes': 8,
   'no-from-nodes': 16,
   limited: 32,
+  'no-metadata': 64,
+  listed: 128,
 } as const;
 export type TenantFlag = keyof typeof TENANT_FLAG;
 
@@ -213,6 +215,7 @@ export const DROP_REASON = {
   'tenant-connections': 51,
   'tenant-rate': 52,
   'tenant-nat-ports': 53,
+  'tenant-metadata': 54,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -271,4 +274,5 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'tenant-connections',
   'tenant-rate',
   'tenant-nat-ports',
+  'tenant-metadata',
 ];

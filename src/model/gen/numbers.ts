@@ -24,6 +24,7 @@ export const POLICY_PREFIX_PROTOCOL = 80;
 export const POLICY_PREFIX_FULL = 96;
 export const TENANT_FLAG_BITS = 16;
 export const TENANT_ROWS = 65536;
+export const TENANT_WORLD_SCOPE = 64;
 export const TENANT_RESOURCES = 2;
 export const TENANT_UNLIMITED = 4294967295;
 export const TICK_BITS = 30;

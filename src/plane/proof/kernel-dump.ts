@@ -9,6 +9,8 @@ import {
   policyRow,
   type TenantRows,
   type TenantSharesMap,
+  type TenantWorldMap,
+  tenantPrefix,
 } from '../../datapath/index.ts';
 import type { EndpointId, IdentityId, PolicyRow, PolicyTableId } from '../../model/index.ts';
 import type { KernelDump } from '../../reach/index.ts';
@@ -20,6 +22,7 @@ export type ProofMaps = {
   readonly words: EndpointWords;
   readonly tenants: TenantRows;
   readonly tenantShares: TenantSharesMap;
+  readonly tenantWorld: TenantWorldMap;
 };
 
 type Entries<M extends { entries: () => Promise<unknown> }> = Awaited<ReturnType<M['entries']>>;
@@ -29,6 +32,8 @@ export type KernelRows = KernelDump & {
   readonly words: readonly (readonly [EndpointId, EndpointWord])[];
   readonly endpoints: Entries<EndpointsMap>;
   readonly ipcache: Entries<IpcacheMap>;
+  /** Of `tenant_world`, that are no tenant's and no prefix. */
+  readonly strange: readonly Entries<TenantWorldMap>[number][0][];
 };
 
 /**
@@ -48,6 +53,7 @@ export async function readKernel(
   const used = new Set(Array.from(subjects.values()).flatMap(({ tables }) => [...tables]));
   const now = monotonicTick();
   const shares = await maps.tenantShares.entries((_, { until }) => until === 0 || until > now);
+  const listed = await maps.tenantWorld.entries();
   const endpoints = await maps.endpoints.entries();
   if (!isStill()) return undefined;
   const policy = enforced ? await readPolicy(maps.policy, used) : undefined;
@@ -61,6 +67,8 @@ export async function readKernel(
     subjects: [...subjects.values()],
     policy,
     owners: (identity) => maps.tenants.get(identity),
+    listed: listed.flatMap(([row]) => tenantPrefix(row) ?? []),
+    strange: listed.flatMap(([row]) => (tenantPrefix(row) === undefined ? [row] : [])),
     shares: shares.map(([{ opener, responder, protocol, port }]) => ({ opener, responder, protocol, port })),
   };
 }

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { arbitraryWorld } from '../../../test/policy-cases/arbitrary.ts';
+import { arbitraryTenancies } from '../../../test/policy-cases/arbitrary-tenancy.ts';
 import { NodePlane } from '../../../test/policy-cases/node-plane.ts';
 import type { World } from '../../../test/policy-cases/world.ts';
-import { PolicyTables } from '../../datapath/index.ts';
+import { PolicyTables, tenantPrefix, tenantWorldKey } from '../../datapath/index.ts';
+import { isCidrId, RESERVED_IDS } from '../../identity/index.ts';
 import {
   EMPTY_TABLE,
   type EndpointId,
@@ -12,9 +14,11 @@ import {
   identityId,
   type PolicyTable,
 } from '../../model/index.ts';
-import type { Addr } from '../../net/index.ts';
+import { type Addr, Prefix, parseAddr } from '../../net/index.ts';
 import { TableLookup } from '../../policy/ask/testkit.ts';
 import { judge, partyOf } from '../../policy/index.ts';
+import { askFloor, tenantNumber } from '../../tenant/index.ts';
+import { judgeRows } from '../../tenant/testkit.ts';
 import { FakeKernel } from '../testkit.ts';
 import type { Proof } from './prover.ts';
 
@@ -176,4 +180,74 @@ test('whoever somebody says that an address or a pod is', async () => {
       `no endpoints row of ${local[0]}`,
     ]),
   );
+});
+
+/** Every address at which an answer about IPv4 may begin or end. */
+function edgesOf(prefixes: readonly Prefix[]): Addr[] {
+  const values = prefixes
+    .filter(({ family }) => family === 4)
+    .flatMap(({ value, size }) => [value - 1n, value, value + size - 1n, value + size])
+    .filter((value) => value >= 1n << 24n && value < 1n << 32n);
+  return [...new Set(values)].map((value) =>
+    parseAddr([24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join('.')),
+  );
+}
+
+/** Is the world behind it, by whatever prefix? */
+function isOutside({ rows }: Proof['accounts'], addr: Addr): boolean {
+  if (rows.endpoints.some(([own]) => own === addr)) return false;
+  const covering = rows.ipcache.filter(([prefix]) => prefix.contains(addr));
+  const [, owner] = covering.sort(([a], [b]) => b.length - a.length)[0] ?? [];
+  return owner !== undefined && ((owner.identity as number) === RESERVED_IDS.world || isCidrId(owner.identity));
+}
+
+test('what tenants list of the world is proved for all addresses: a row that is gone, or that nobody lists, is found', async () => {
+  const planted = ['0.0.0.0/0', '203.0.113.0/25', '203.0.113.7/32', '198.51.100.0/23', '169.254.169.254/32'];
+  const steps = fc.sample(arbitraryTenancies({ worlds: 1, flows: 0 }), { numRuns: 8, seed: 20 }).flat();
+  let found = 0;
+  let right = 0;
+  for (const { world } of steps) {
+    const node = await openNode(world);
+    const { tenantWorld, tenants } = node.kernel;
+    const { floor, prover } = node.plane.plane;
+    const own = (await tenantWorld.entries()).map(([row]) => row);
+    const isFour = (row: (typeof own)[number]): boolean => tenantPrefix(row)?.prefix.family === 4;
+    const changes = [
+      () => undefined,
+      ...own.filter(isFour).map((row) => () => tenantWorld.delete(row)),
+      ...['red', 'green'].flatMap((name) =>
+        planted.map((text) => {
+          const row = tenantWorldKey({ tenant: tenantNumber(name), prefix: Prefix.parse(text) });
+          return () => tenantWorld.set(row, 1);
+        }),
+      ),
+    ];
+    for (const change of changes) {
+      change();
+      const { accounts, differences } = await prover.prove();
+      const all = Array.from(floor.membership.tenants.values()).flatMap(({ world: said }) => said.cidrs);
+      const edges = edgesOf([...all, ...planted.map((text) => Prefix.parse(text))]);
+      const differs = edges
+        .filter((addr) => isOutside(accounts, addr))
+        .some((addr) =>
+          accounts.identities.values().some((subject) => {
+            if (subject.kind !== 'pod') return false;
+            const responder = { kind: 'reserved', id: identityId(RESERVED_IDS.world), name: 'world' } as const;
+            const meant = askFloor({ opener: subject, responder, addr }, floor.membership);
+            const row = tenants.get(subject.id) || tenants.get(identityId(0));
+            const isListed = (tenant: bigint, asked: Addr): boolean =>
+              tenantWorld.get(tenantWorldKey({ tenant, prefix: Prefix.host(asked) })) !== undefined;
+            const said = judgeRows({ row }, { reserved: 'world', addr }, undefined, isListed);
+            return (meant === undefined) !== (said === undefined);
+          }),
+        );
+      expect(differences.some(({ layer }) => layer === 'floor')).toBe(differs);
+      if (differs) found += 1;
+      else right += 1;
+      for (const [row] of await tenantWorld.entries()) tenantWorld.delete(row);
+      for (const row of own) tenantWorld.set(row, 1);
+    }
+    await node.plane.close();
+  }
+  expect(Math.min(found, right)).toBeGreaterThan(5);
 });

@@ -2,7 +2,7 @@ import { inSlices, namespacedName, type Steps } from '../../base/index.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import { type ClusterNumbers, RESERVED_IDENTITIES } from '../../identity/index.ts';
 import type { EndpointId, Identity, IdentityId, PolicyEntry } from '../../model/index.ts';
-import { PROTOCOL_NUMBERS } from '../../net/index.ts';
+import { METADATA_ADDRESSES, PROTOCOL_NUMBERS, Prefix } from '../../net/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import {
   type Difference,
@@ -136,7 +136,8 @@ export class Prover {
     const tenants = membersOf(pods, membership);
     const generations = new Map(membership.tenants.values().map(({ name, generation }) => [name, generation]));
     const ids = pods.map(({ id }) => id);
-    const peers = await inSlices(peersOf(rows, ids));
+    const listed = listedOf(membership, rows);
+    const peers = await inSlices(peersOf(rows, { others: ids, listed }));
     if (!isStill()) return undefined;
     const identityOf = (id: EndpointId) => this.#identityOf(id);
     const wrong = await inSlices(wrongRows(rows, { identityOf, local, book: cluster.book, ipcache }));
@@ -176,6 +177,14 @@ function* collect(accounts: Accounts): Steps<Pick<Proof, 'differences' | 'more'>
     else more += 1;
   }
   return { differences: found, more };
+}
+
+/** Between which of the addresses outside tenants make a difference, whether it is meant or only in the kernel. */
+function listedOf({ tenants }: Membership, { listed }: KernelRows): Prefix[] {
+  if (tenants.size === 0 && listed.length === 0) return [];
+  const meant = Array.from(tenants.values()).flatMap(({ world }) => world.cidrs);
+  const all = [...METADATA_ADDRESSES.map((addr) => Prefix.host(addr)), ...meant, ...listed.map(({ prefix }) => prefix)];
+  return Array.from(new Map(all.map((prefix) => [prefix.toString(), prefix])).values());
 }
 
 /** Whose the known identities are: each Tenant, the system, and of no name what nobody claims. Those of closed namespaces are no tenant's. */

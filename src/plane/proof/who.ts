@@ -1,8 +1,8 @@
 import type { NamespacedName, Steps } from '../../base/index.ts';
 import type { AddressBook } from '../../cluster/index.ts';
 import { RESERVED_IDS } from '../../identity/index.ts';
-import type { EndpointId, IdentityId } from '../../model/index.ts';
-import { Prefix } from '../../net/index.ts';
+import { type EndpointId, IDENTITY_CLUSTER_MAX, IDENTITY_CLUSTER_MIN, type IdentityId } from '../../model/index.ts';
+import { type Addr, Prefix, PrefixSet } from '../../net/index.ts';
 import { type Peer, sortedPrefixes, uncovered } from '../../reach/index.ts';
 import type { IpcacheReconciler } from '../ipcache-reconciler.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
@@ -61,6 +61,10 @@ export function* wrongRows(kernel: KernelRows, { identityOf, local, book, ipcach
         : `identity ${row.identity}, CIDR identity ${row.cidrIdentity}, by ${row.tunnel ?? 'no node'}`;
     wrong.push({ row: `ipcache row: ${text} is ${say(found)}`, meant: say(meant) });
   }
+  for (const { prefixlen, tenant, addr } of kernel.strange) {
+    const row = `tenant_world row: ${addr}, ${prefixlen} bits, of 0x${tenant.toString(16)}`;
+    wrong.push({ row, meant: 'no Tenant makes such a row' });
+  }
   for (const text of missing) wrong.push({ row: `no ipcache row of ${text}`, meant: 'there is to be one' });
   return wrong;
 }
@@ -68,11 +72,19 @@ export function* wrongRows(kernel: KernelRows, { identityOf, local, book, ipcach
 const NONE = 0 as IdentityId;
 const NOBODY: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESERVED_IDS['pod-range']]);
 
-/** Everybody that the kernel would take some address for, and all `others`, each sort once. */
-export function* peersOf(kernel: KernelRows, others: Iterable<IdentityId>): Steps<Peer[]> {
+/**
+ * Everybody that the kernel would take some address for, and all `others`, each sort once. `listed`: prefixes between which
+ * tenants make a difference.
+ */
+export function* peersOf(
+  kernel: KernelRows,
+  { others, listed }: { readonly others: Iterable<IdentityId>; readonly listed: readonly Prefix[] },
+): Steps<Peer[]> {
   const peers = new Map<string, Peer>();
+  const areas = new PrefixSet(listed);
   const add = (peer: Peer): void => {
-    const key = `${peer.identity} ${peer.cidr}`;
+    const area = isPod(peer.identity) || peer.addr === undefined ? '' : (areas.longest(peer.addr)?.toString() ?? '');
+    const key = `${peer.identity} ${peer.cidr} ${area}`;
     if (peers.get(key)?.addr === undefined && !NOBODY.has(peer.identity)) peers.set(key, peer);
   };
   const identityOf = new Map(kernel.words.map(([id, { identity }]) => [id, identity]));
@@ -83,20 +95,30 @@ export function* peersOf(kernel: KernelRows, others: Iterable<IdentityId>): Step
     if (identity !== undefined) add({ identity, cidr: cidrIdentity, addr });
   }
   const sorted = Map.groupBy(
-    [...kernel.ipcache.map(([prefix]) => prefix), ...kernel.endpoints.map(([addr]) => Prefix.host(addr))],
+    [...kernel.ipcache.map(([prefix]) => prefix), ...kernel.endpoints.map(([addr]) => Prefix.host(addr)), ...listed],
     ({ family }) => family,
   );
   const around = { 4: sortedPrefixes(sorted.get(4) ?? []), 6: sortedPrefixes(sorted.get(6) ?? []) };
+  /** A pod of this node is found before the ipcache is asked. */
+  const addressOf = (prefix: Prefix): Addr | undefined => {
+    const addr = prefix.length === prefix.bits ? prefix.network : uncovered(prefix, around[prefix.family]);
+    return addr === undefined || local.has(addr) ? undefined : addr;
+  };
   for (const [prefix, { identity, cidrIdentity: cidr }] of kernel.ipcache) {
     yield;
-    const isHost = prefix.length === prefix.bits;
-    const addr = isHost ? prefix.network : uncovered(prefix, around[prefix.family]);
-    // A pod of this node is found before the ipcache is asked.
-    if (addr !== undefined && !local.has(addr)) add({ identity, cidr, addr });
+    const addr = addressOf(prefix);
+    if (addr !== undefined) add({ identity, cidr, addr });
   }
-  for (const identity of others) {
-    const key = `${identity} ${NONE}`;
-    if (!peers.has(key)) peers.set(key, { identity, cidr: NONE, addr: undefined });
+  const rows = new PrefixSet(kernel.ipcache.map(([prefix]) => prefix));
+  const values = new Map(kernel.ipcache.map(([prefix, value]) => [prefix.toString(), value]));
+  for (const prefix of listed) {
+    yield;
+    const addr = addressOf(prefix);
+    const value = addr && values.get(rows.longest(addr)?.toString() ?? '');
+    if (addr !== undefined && value !== undefined) add({ identity: value.identity, cidr: value.cidrIdentity, addr });
   }
+  for (const identity of others) add({ identity, cidr: NONE, addr: undefined });
   return [...peers.values()];
 }
+
+const isPod = (id: IdentityId): boolean => id >= IDENTITY_CLUSTER_MIN && id <= IDENTITY_CLUSTER_MAX;

@@ -13,12 +13,14 @@ import {
   UNASSIGNED_ROW,
 } from '../../tenant/index.ts';
 import type { TenantAccounts } from './accounts.ts';
+import type { TenantWorlds } from './worlds.ts';
 
 export type FloorOptions = {
   readonly intent: Pick<Intent, 'tenants'>;
   readonly numbers: Pick<ClusterNumbers, 'known' | 'get'>;
   readonly rows: TenantRows;
   readonly accounts: Pick<TenantAccounts, 'prepare' | 'prune' | 'get' | 'differences'>;
+  readonly worlds: Pick<TenantWorlds, 'plan' | 'add' | 'remove'>;
   readonly settings: TenancySettings;
 };
 
@@ -72,7 +74,7 @@ export class Floor {
    * with; returns whether it did: then verdicts are to be taken anew.
    */
   follow(before: () => void): boolean {
-    const { rows, accounts } = this.#o;
+    const { rows, accounts, worlds } = this.#o;
     this.read();
     const everybody = this.#isChanged || this.#isUnsure;
     if (everybody) accounts.prepare(this.#membership);
@@ -83,7 +85,7 @@ export class Floor {
     const fallback = this.#membership.isTrivial ? UNASSIGNED_ROW : NOT_SAID;
     const formerFallback = rows.get(EVERYBODY_ELSE);
     const writes: (readonly [IdentityId, FloorRow])[] = [];
-    let moves = false;
+    let moves = everybody && worlds.plan(this.#membership);
     for (const id of ids) {
       const wanted = this.#wanted(id);
       const found = rows.get(id);
@@ -96,10 +98,12 @@ export class Floor {
     }
     moves ||= formerFallback !== NOT_SAID && formerFallback !== fallback;
     if (moves) before();
+    if (everybody) worlds.add();
     // What is not said is closed before anything else is said, and open after it.
     if (fallback === NOT_SAID) rows.set(EVERYBODY_ELSE, fallback);
     for (const [id, row] of writes) rows.set(id, row);
     if (fallback !== NOT_SAID && formerFallback !== fallback) rows.set(EVERYBODY_ELSE, fallback);
+    if (everybody) worlds.remove();
     if (everybody) accounts.prune(this.#membership);
     return moves;
   }

@@ -9,7 +9,7 @@ import {
   type Workload,
   workloadKey,
 } from '../../model/index.ts';
-import { PROTOCOL_NUMBERS } from '../../net/index.ts';
+import { PROTOCOL_NUMBERS, type Prefix } from '../../net/index.ts';
 import { selectsPod } from '../ask/index.ts';
 import { peerField, ruleField } from './fields.ts';
 import type { LintedFloor, LintedOpening, LintFinding, LintRule, LintWorld } from './finding.ts';
@@ -75,6 +75,24 @@ function ofPeer(peer: PeerSelector, field: string, question: Question): Found | 
     const mayBeServer = entry.direction === 'egress' && tenant.systemServices.includes('apiserver');
     if (!isOutside || tenant.boundary.world === 'Open' || mayBeServer) return undefined;
     const isAll = peer.kind === 'entity' || world.settings.cidrSelects.length === 0;
+    const reach = tenant.boundary.world === 'Listed' ? reachOf(peer, tenant.world.cidrs) : 'none';
+    if (reach === 'all') return undefined;
+    if (reach === 'some') {
+      return {
+        severity: 'info',
+        field,
+        why: `has its effect outside of the cluster only for the world.cidrs of tenant ${tenant.name}`,
+        remedy: `Name what is meant of them, or ask for more in world.cidrs of tenant ${tenant.name}.`,
+      };
+    }
+    if (tenant.boundary.world === 'Listed') {
+      return {
+        severity: isAll ? 'warning' : 'info',
+        field,
+        why: `has no effect outside of the cluster: the world.cidrs of tenant ${tenant.name} have nothing of it`,
+        remedy: `Take it away, or ask for it in world.cidrs of tenant ${tenant.name}.`,
+      };
+    }
     return {
       severity: isAll ? 'warning' : 'info',
       field,
@@ -90,6 +108,16 @@ function ofPeer(peer: PeerSelector, field: string, question: Question): Found | 
   }
   const isEverywhere = peer.namespace.name === undefined && (peer.namespace.selector?.requirements.length ?? 0) === 0;
   return isEverywhere && (entry.ports === 'any' || !isShared) ? partly(field, question) : undefined;
+}
+
+/** How much of what the peer means outside of the cluster the tenant lists. */
+function reachOf(peer: Exclude<PeerSelector, PodSelector>, cidrs: readonly Prefix[]): 'none' | 'some' | 'all' {
+  if (peer.kind === 'entity') return cidrs.length > 0 ? 'some' : 'none';
+  const { prefix } = peer;
+  if (cidrs.some((cidr) => cidr.contains(prefix))) return 'all';
+  // What it excepts may be all that is listed of it.
+  const meant = cidrs.filter((cidr) => prefix.contains(cidr) && !peer.except.some((one) => one.contains(cidr)));
+  return meant.length > 0 ? 'some' : 'none';
 }
 
 /** Whether pods of the namespace may be meant. */

@@ -52,7 +52,9 @@ export type LintedOpening = {
 /** What Tenants leave to policies. */
 export type LintedFloor = {
   /** Undefined: the namespace is no tenant's, or closed. */
-  readonly tenantOf: (namespace: string) => Pick<TenantRow, 'name' | 'boundary' | 'systemServices'> | undefined;
+  readonly tenantOf: (
+    namespace: string,
+  ) => Pick<TenantRow, 'name' | 'boundary' | 'world' | 'systemServices'> | undefined;
   /** Who beyond its tenant may open to it, or whom it may, if policies let them. */
   readonly shared: (workload: Workload, direction: Direction) => readonly LintedOpening[];
 };

@@ -63,9 +63,13 @@ test('what is not there yet, or never will be, is refused, and says so', async (
   await install(api);
   const namespaces = { names: ['shop'] };
   const refused: [JsonObject, string, string][] = [
-    [{ boundary: { world: 'Listed' } }, 'boundary.world', 'not there yet'],
+    [{ boundary: { world: 'Listed' } }, 'boundary.world', 'needs at least one'],
+    [{ boundary: { world: 'Listed' }, world: { cidrs: [] } }, 'boundary.world', 'needs at least one'],
     [{ boundary: { inside: 'Allow' } }, 'boundary.inside', 'would lift policies'],
-    [{ world: { cidrs: ['192.0.2.0/24'], metadata: 'Never' } }, 'world', 'not there yet'],
+    [{ world: { cidrs: ['192.0.2.0/24'] } }, 'world', 'says nothing unless'],
+    [{ boundary: { world: 'Listed' }, world: { cidrs: ['192.0.2.0'] } }, 'world.cidrs', '192.0.2.0'],
+    [{ boundary: { world: 'Listed' }, world: { cidrs: ['192.0.2.0/33'] } }, 'world.cidrs', '192.0.2.0/33'],
+    [{ world: { metadata: 'Sometimes' } }, 'world.metadata', 'Never'],
     [{ visibility: { peers: 'Hidden' } }, 'visibility', 'not there yet'],
     [{ limits: { flowEventsPerSecond: 1_000 } }, 'limits.flowEventsPerSecond', 'not there yet'],
     [{ mode: 'Warn' }, 'mode', 'not there yet'],
@@ -76,8 +80,10 @@ test('what is not there yet, or never will be, is refused, and says so', async (
     expect(body['message']).toContain(field);
     expect(body['message']).toContain(why);
   }
-  const { status } = await api.post(TENANTS, { metadata: { name: 'shop' }, spec: { namespaces, mode: 'Observe' } });
-  expect(status).toBe(201);
+  const world = { cidrs: ['192.0.2.0/24', '0.0.0.0/0', '2001:db8::/32', '::/0', '::ffff:192.0.2.0/120'] };
+  const spec = { namespaces, mode: 'Observe', boundary: { world: 'Listed' }, world };
+  const { status, body } = await api.post(TENANTS, { metadata: { name: 'shop' }, spec });
+  expect([status, (body['spec'] as JsonObject)['world']]).toEqual([201, { ...world, metadata: 'Never' }]);
 });
 
 describe('of a Tenant, who may update Tenants changes', () => {
