@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { HOME } from '../base/home.ts';
 import { builtProgram, PROGRAM, SOURCES } from './built-program.ts';
 
 let home: string;
@@ -36,4 +37,12 @@ it('is what was built where there are no sources to change', () => {
   writeFileSync(at(`${PROGRAM}/${SOURCES}`), '[]');
   rmSync(at('src'), { recursive: true });
   expect(builtProgram(home)).toBe(entry());
+});
+
+/** Of what is bundled, where it was before says nothing. */
+it('finds files of ours by one place alone', () => {
+  const byThemselves = globSync('src/**/*.ts', { cwd: HOME })
+    .filter((path) => !/(?:test|testkit|fake|contract)\.ts$/.test(path))
+    .filter((path) => /import\.meta\.(?:dirname|filename|url)/.test(readFileSync(join(HOME, path), 'utf8')));
+  expect(byThemselves.toSorted()).toEqual(['src/base/home.ts', 'src/cli/main.ts']);
 });

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { isLoopback, openFlowCollector, openFlowLines } from '../../api/server.ts';
+import { packageVersion } from '../../base/home.ts';
 import { errorMessage, isMembraneError, type Service } from '../../base/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 import { agentErrors } from '../errors.ts';
@@ -74,7 +74,7 @@ async function openOtlp({ config, registry, log, clock }: Parts, hub: Hub): Prom
     throw agentErrors.make('E_AGENT_OTLP_PLAIN', { detail: endpoint });
   const { logs, collector } = await openFlowCollector(
     { hub, cluster, node },
-    { choice: { allow, deny, fieldMask }, collector: { ...how, endpoint, cluster, node, version: await version() } },
+    { choice: { allow, deny, fieldMask }, collector: { ...how, endpoint, cluster, node, version: packageVersion() } },
   );
   const service = new OtlpExport({ endpoint, collector, logs, timeoutMs: timeoutSeconds * 1_000, clock, log });
   otlpMetrics(registry, service);
@@ -109,9 +109,4 @@ function standingOf(
 ): Standing {
   if (!enableEvents) return { problems: [`nothing is told of flows for ${to}: enableEvents is false`], fine };
   return { problems: problem === undefined ? [] : [`${problem}; ${gone} lost`], fine };
-}
-
-async function version(): Promise<string> {
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -4,6 +4,8 @@ import type { ImageEntry, ImageTable } from './image-table.ts';
 
 type Row = Partial<Omit<ImageEntry, 'pattern'>>;
 
+/** Also when what runs was put together elsewhere. */
+const PROGRAMS = join(HOME, 'src/sandbox/kubelet/images/programs');
 const NODE = '/usr/local/bin/node';
 /** Where the images of Node.js have it: it may lie where only root can go. */
 const WITH_NODE = { [NODE]: process.execPath };
@@ -13,7 +15,7 @@ function own(program: string): Row {
   const inside = `/usr/local/lib/${program}`;
   return {
     entrypoint: [NODE, inside],
-    files: { ...WITH_NODE, [inside]: join(HOME, 'src/sandbox/kubelet/images/programs', program) },
+    files: { ...WITH_NODE, [inside]: join(PROGRAMS, program) },
   };
 }
 
@@ -25,9 +27,7 @@ const SHELL: Row = {
   args: ['sh'],
   files: {
     ...Object.fromEntries(APPLETS.map((applet) => [`/usr/local/bin/${applet}`, '/usr/bin/busybox'])),
-    ...Object.fromEntries(
-      OURS.map((name) => [`/usr/local/bin/${name}`, join(import.meta.dirname, 'programs', `${name}.sh`)]),
-    ),
+    ...Object.fromEntries(OURS.map((name) => [`/usr/local/bin/${name}`, join(PROGRAMS, `${name}.sh`)])),
   },
 };
 const BASH: Row = { args: ['bash'], package: 'bash' };
