@@ -2,84 +2,21 @@ import { readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { openHub } from '../../src/agent/flows/flows.ts';
-import { PolicyTally } from '../../src/agent/tally/policy-tally.ts';
-import { EVENT_RECORD } from '../../src/datapath/index.ts';
-import type { DatapathEvent, FlowHub } from '../../src/observe/index.ts';
+import type { FlowHub } from '../../src/observe/index.ts';
 import { recordOf } from '../../src/observe/testkit.ts';
+import { NAMESPACES, newHub, RARE, RECORDS, traffic } from './flow-hub.ts';
+import { relay } from './flows-relay.ts';
 import type { Family, Report } from './row.ts';
 import { summary } from './stats.ts';
 
 const STORED = 1_048_576;
-/** One of which little is seen, and long ago. */
-const RARE = 251;
 const RARE_FLOWS = 50;
-/** Of a node that is full. */
-const PODS = 250;
-const NAMESPACES = 25;
-const RECORDS = 4_096;
 /** As many as the ring has in a look at 5,000 a second. */
 const LOOK = 250;
 const ROUNDS = 10;
 const PER_ROUND = 100_000;
 const FOLLOWED = 20_000;
 const MIB = 1024 * 1024;
-
-const systemClock = { now: () => Date.now(), elapsed: () => performance.now(), sleep: async () => undefined };
-const podOf = (id: number) => ({ namespace: `tenant-${id % NAMESPACES}`, pod: `pod-${id}` });
-
-/** An agent that knows its pods, and what it keeps. */
-function newHub(storeSize: number): FlowHub {
-  const labels = new Map(
-    Array.from({ length: PODS }, (_, id) => [300 + id, [`k8s:app=app-${id}`, `k8s:io.kubernetes.pod.name=pod-${id}`]]),
-  );
-  const names = {
-    labels: (identity: number) => labels.get(identity),
-    endpoint: (id: number) => (id === RARE ? { namespace: 'rare', pod: 'rare' } : podOf(id)),
-    address: () => undefined,
-    rule: (id: number) => `NetworkPolicy tenant-${id % NAMESPACES}/allow ingress[0]`,
-    denial: (_event: DatapathEvent) => undefined,
-    shadow: () => undefined,
-  };
-  // As in an agent: metrics count of each what policy said of it.
-  const tally = new PolicyTally({
-    most: 256,
-    keepMs: 1_000,
-    now: () => performance.now(),
-    layout: EVENT_RECORD,
-    origin: () => undefined,
-    hasPolicy: () => true,
-    membership: () => {
-      throw new Error('no rule has an origin');
-    },
-  });
-  const onRecord = (view: DataView, at: number): void => tally.see(view, at);
-  return openHub({ node: 'node-1', storeSize, clock: systemClock, names, onRecord });
-}
-
-/** Connections that open and close, one after the other, of all pods. Laid out as in the ring. */
-function traffic(): { readonly words: Uint32Array; readonly size: number } {
-  const all = Array.from({ length: RECORDS }, (_, index) => {
-    const from = 1 + ((index >> 1) % PODS);
-    const to = 1 + ((from * 7) % PODS);
-    return recordOf({
-      timestamp: 1e15 + index * 1_000,
-      source: `10.244.1.${from % 250}`,
-      destination: `10.244.1.${to % 250}`,
-      sourcePort: 1_024 + index,
-      sourceEndpoint: from,
-      destinationEndpoint: to,
-      sourceIdentity: 300 + from,
-      destinationIdentity: 300 + to,
-      type: index % 2 === 0 ? 'open' : 'close',
-      hook: 'from-pod',
-    });
-  });
-  const size = all[0]?.length ?? 0;
-  const words = new Uint32Array(RECORDS * size);
-  for (const [index, record] of all.entries()) words.set(record, index * size);
-  return { words, size };
-}
 
 /** ns of the boot clock: ten minutes ago, and then 600 us from flow to flow. */
 let time = (Date.now() - bootedAt()) * 1e6 - 6e11;
@@ -209,12 +146,13 @@ async function query(hub: FlowHub, report: Report): Promise<void> {
   });
 }
 
-/** What the agent keeps of flows, apart from the kernel. */
+/** What the agent keeps of flows, apart from the kernel, and what a relay makes of several. */
 export const flows: Family = {
   name: 'flows',
-  rows: ['flows.cpu', 'flows.history', 'flows.query'],
+  rows: ['flows.cpu', 'flows.history', 'flows.query', 'flows.relay'],
   run: async (report, wanted) => {
     if (wanted('flows.cpu')) await cpu(report);
     if (wanted('flows.history') || wanted('flows.query')) await query(await history(report), report);
+    if (wanted('flows.relay')) await relay(report);
   },
 };
