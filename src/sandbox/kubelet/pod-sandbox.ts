@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Backoff, errorMessage, type Logger, systemClock } from '../../base/index.ts';
 import { type Pod, podKey } from '../client/index.ts';
-import { type Cgroup, createNetns, deleteNetns, type NodePlace } from '../machine/index.ts';
+import { type Cgroup, createNetns, deleteNetns, type NodePlace, setSysctls } from '../machine/index.ts';
 import type { Attachment, Cni, CniResult } from './cni.ts';
 import { type NetworkList, readNetworkList } from './cni-config.ts';
 import { ContainerProcess } from './container-process.ts';
@@ -20,6 +20,9 @@ export type SandboxHost = {
   readonly beforeNetwork?: ((pod: Pod, netns: string) => Promise<void>) | undefined;
   readonly log: Logger;
 };
+
+/** As runtimes have it (containerd 2's `enable_unprivileged_ports`): whoever is not root may serve port 80. */
+const UNPRIVILEGED = { 'net/ipv4/ip_unprivileged_port_start': 0 };
 
 /** How long a plugin that cannot detach a pod is asked again while its node's namespace is there. */
 const DETACH_BACKOFF = { initial: 200, max: 5_000 };
@@ -62,7 +65,7 @@ export class PodSandbox {
     }
     this.netns = await createNetns(this.#netnsName);
     await this.#host.beforeNetwork?.(this.#pod, this.netns);
-    await Promise.all([this.#hold(), this.#attach()]);
+    await Promise.all([this.#hold(), this.#attach(), setSysctls(this.netns, UNPRIVILEGED)]);
   }
 
   /** Asks the plugin whether the network is as ADD left it (CNI CHECK). Throws CniError. */

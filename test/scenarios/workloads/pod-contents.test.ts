@@ -394,8 +394,9 @@ describe('a program that cannot be run', () => {
     const volumeMounts = [{ name: 'scripts', mountPath: '/scripts' }];
     const context = { securityContext: { runAsUser: 4_321 }, workingDir: '/made/for/it', volumeMounts };
     const containers = names.map((name) => ({ name, image: 'busybox', command: [why[name][0]], ...context }));
-    // One that is well, of a user whom nobody knows, in a folder that nobody has made.
-    const well = { name: 'well', image: 'busybox', command: ['sh', '-c', 'pwd; id -u'], ...context };
+    // One that is well, of a user whom nobody knows, in a folder that nobody has made, at a port that was root's once.
+    const script = 'pwd; id -u; httpd -p 80 && echo serves';
+    const well = { name: 'well', image: 'busybox', command: ['sh', '-c', script], ...context };
     await pod(
       'broken',
       {},
@@ -420,7 +421,7 @@ describe('a program that cannot be run', () => {
       ...names.map((name) => [name, expect.objectContaining(startError(why[name][1])), 0]),
       ['well', expect.objectContaining({ exitCode: 0, reason: 'Completed' }), 0],
     ]);
-    expect(await succeeds('logs', 'broken', '-c', 'well')).toBe('/made/for/it\n4321\n');
+    expect(await succeeds('logs', 'broken', '-c', 'well')).toBe('/made/for/it\n4321\nserves\n');
     const events = await succeeds('get', 'events', '--field-selector=involvedObject.name=broken', '-o', 'wide');
     for (const name of names)
       expect(events).toMatch(new RegExp(`Failed .*Error: failed to start.* ${why[name][1].source.slice(0, -1)}`));
