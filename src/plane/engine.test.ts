@@ -445,6 +445,30 @@ describe('Engine', () => {
     expect(local('10.244.1.1')).toBe(0);
   });
 
+  it('writes nothing for a policy that is staged, and enforces it once it is not', async () => {
+    const node = await shop();
+    const before = await admitted(node, 2);
+    const { revision } = node.word(2) ?? {};
+    const isolating = policyRow('closing', {
+      podSelector: {},
+      ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }],
+    });
+    node.put(node.intent.policies, { ...isolating, stage: 'true' });
+    await node.settle();
+    expect([await admitted(node, 2), node.word(2)?.revision, node.cidrs.size]).toEqual([before, revision, 0]);
+    expect(node.policies.staged.policies.size).toBe(1);
+    node.put(node.intent.policies, isolating);
+    await node.settle();
+    expect([node.word(2)?.revision === revision, node.cidrs.size, node.policies.staged.policies.size]).toEqual([
+      false,
+      1,
+      0,
+    ]);
+    node.put(node.intent.policies, { ...isolating, stage: 'true' });
+    await node.settle();
+    expect(await admitted(node, 2), 'as it was').toEqual(before);
+  });
+
   it('closes by what a policy says now and cannot be read, whatever it was before', async () => {
     const node = await shop();
     const before = await admitted(node, 1);
