@@ -3,6 +3,7 @@ export { KubeClient, type Selection } from './client.ts';
 export { EventObjects, eventOn, eventPlace, type ObjectEvent } from './event-store.ts';
 export { IdentityObjects } from './identity-store.ts';
 export { LeaseObject, type LeaseRecord, microTime } from './lease.ts';
+export { type MirrorObject, MirrorObjects } from './mirror-store.ts';
 export { NodeProofObjects } from './node-proof-store.ts';
 export { NodeSliceObjects } from './node-slice-store.ts';
 export { IdentityReceipts } from './receipt-store.ts';

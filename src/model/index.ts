@@ -122,7 +122,7 @@ export {
   type Tier,
 } from './policy-entry.ts';
 export { type PolicyKey, type PolicyName, policyKey } from './policy-key.ts';
-export { type PolicyObject, STAGE_ANNOTATION } from './policy-object.ts';
+export { MIRROR_LABEL, type PolicyObject, STAGE_ANNOTATION } from './policy-object.ts';
 export {
   DIRECTIONS,
   type Direction,

@@ -6,6 +6,12 @@ import type { ObjectRow } from './object-row.ts';
  */
 export const STAGE_ANNOTATION = 'membrane.io/stage';
 
+/**
+ * On a NetworkPolicy that says what the floor does, for who reads only those. It is nobody's policy: the operator writes it, and
+ * nothing enforces it.
+ */
+export const MIRROR_LABEL = 'membrane.io/mirror';
+
 /** A policy of any kind, as far as its kind keeps the object. */
 export type PolicyObject = ObjectRow & {
   readonly kind: string;
@@ -15,4 +21,6 @@ export type PolicyObject = ObjectRow & {
   readonly unknownFields: readonly string[];
   /** What its annotation `membrane.io/stage` says; absent: it has none, and is enforced. */
   readonly stage?: string;
+  /** What its label `membrane.io/mirror` says; absent: it has none, and is a policy. */
+  readonly mirror?: string;
 };

@@ -97,6 +97,12 @@ export const configSchema = z.strictObject({
   lease: leaseSchema,
   identity: identitySchema,
   tenancy: tenancySchema,
+  mirrors: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Write what the floor between tenants does as NetworkPolicies, for scanners that read nothing else: labelled membrane.io/mirror, enforced by nobody. False: those that there are go.',
+    ),
   hubble: hubbleSchema,
   metrics: metricsSchema,
   log: logSchema,

@@ -11,6 +11,7 @@ import {
   IdentityReceipts,
   KubeClient,
   LeaseObject,
+  MirrorObjects,
   SecretObject,
   TenantObjects,
 } from '../kube/index.ts';
@@ -20,6 +21,7 @@ import type { OperatorConfig } from './config.ts';
 import { HubbleKeeper } from './hubble-keeper.ts';
 import { LeaderElection } from './leader-election.ts';
 import { OperatorMetrics } from './metrics.ts';
+import { MirrorKeeper } from './mirror-keeper.ts';
 import { ReceiptSweep } from './receipt-sweep.ts';
 import { TenantKeeper } from './tenant-keeper.ts';
 import { TenantView } from './tenant-view.ts';
@@ -57,6 +59,15 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
     clock,
     log,
   });
+  const mirrors = new MirrorKeeper({
+    view: tenants,
+    store: new MirrorObjects(client),
+    enabled: config.mirrors,
+    settings: config.tenancy,
+    intervalMs: 1_000,
+    clock,
+    log,
+  });
   const { name, namespace = connection.namespace, seconds } = config.lease;
   const { relayNamespace } = config.hubble;
   const secret = (inside: string, of: string) => new SecretObject(client, { namespace: inside, name: of });
@@ -84,6 +95,7 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
           await Promise.all([
             collector.run(term),
             keeper.run(term),
+            mirrors.run(term),
             ...certificates.map((one) => one.run(term)),
           ]).finally(() => metrics.leads(false));
         }, signal);

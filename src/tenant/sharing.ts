@@ -130,17 +130,10 @@ type Wanted = {
 
 /** Adds to `shares`; returns what is wrong. */
 function resolve(wanted: Wanted, world: SharingWorld, shares: Map<string, Share>): string | undefined {
-  const { tenant, labels, exported, exporter } = wanted;
-  const { service: key, expires } = exported;
-  if (expires !== undefined && expires <= world.now) return `the export ended at ${new Date(expires).toISOString()}`;
-  const { namespace } = nameParts(key);
-  if (!isIn(namespace, exporter, world.membership)) return `namespace ${namespace} is not the exporter's`;
-  const service = world.service(key);
-  if (service === undefined) return `there is no Service ${key}`;
-  if (service.selector === undefined) return `Service ${key} selects no pods by label`;
-  const ports = portsOf(service, exported.ports);
-  if (typeof ports === 'string') return ports;
-  const { selector } = service;
+  const { tenant, labels } = wanted;
+  const served = servedBy(wanted, world);
+  if (typeof served === 'string') return served;
+  const { namespace, selector, ports, expires } = served;
   const responders = Array.from(world.identitiesOf(namespace)).filter((identity) => hasLabels(identity, selector));
   for (const own of world.namespacesOf(tenant.name)) {
     for (const opener of world.identitiesOf(own)) {
@@ -154,6 +147,40 @@ function resolve(wanted: Wanted, world: SharingWorld, shares: Map<string, Share>
     }
   }
   return undefined;
+}
+
+/** Which pods at which ports an export is. */
+export type Served = {
+  readonly namespace: string;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly ports: readonly Target[];
+  readonly expires: number | undefined;
+};
+type ServedWorld = Pick<SharingWorld, 'membership' | 'service' | 'now'>;
+
+/** What an import is of; a text: why it is of nothing. */
+export function importOf(tenant: TenantRow, own: TenantImport, world: ServedWorld): Served | string {
+  const exported = findExport(tenant, own, world.membership);
+  return typeof exported === 'string' ? exported : servedBy({ exported, exporter: own.tenant }, world);
+}
+
+/** A Service of the cluster's own, that tenants may use; a text: why there is none. */
+export function systemServiceOf(service: NamespacedName, world: ServedWorld): Served | string {
+  const exported = { name: service, service, ports: undefined, to: [], expires: undefined };
+  return servedBy({ exported, exporter: undefined }, world);
+}
+
+function servedBy({ exported, exporter }: Pick<Wanted, 'exported' | 'exporter'>, world: ServedWorld): Served | string {
+  const { service: key, expires } = exported;
+  if (expires !== undefined && expires <= world.now) return `the export ended at ${new Date(expires).toISOString()}`;
+  const { namespace } = nameParts(key);
+  if (!isIn(namespace, exporter, world.membership)) return `namespace ${namespace} is not the exporter's`;
+  const service = world.service(key);
+  if (service === undefined) return `there is no Service ${key}`;
+  if (service.selector === undefined) return `Service ${key} selects no pods by label`;
+  const ports = portsOf(service, exported.ports);
+  if (typeof ports === 'string') return ports;
+  return { namespace, selector: service.selector, ports, expires };
 }
 
 function isIn(namespace: string, exporter: string | undefined, membership: Membership): boolean {

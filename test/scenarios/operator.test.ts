@@ -24,6 +24,7 @@ describe('a cluster of two nodes', () => {
       operatorConfig: {
         identity: { interval: 0.2, rest: 0.1, namespaceShare: 0.01 },
         lease: { seconds: 3, namespace: 'membrane' },
+        mirrors: true,
       },
     });
   });
@@ -152,6 +153,21 @@ describe('a cluster of two nodes', () => {
     await eventually('the others are deleted', async () => (await numbers()).length < SHARE);
     const receipts = await cluster.list('identityreceipts');
     expect(receipts.map(({ spec: said }) => said).every((said) => JSON.stringify(said) !== '{"heard":"0"}')).toBe(true);
+  });
+
+  it('says what the floor does as policies that nobody enforces, and takes them away with it', async () => {
+    const object = (kind: string, metadata: object, spec?: object) =>
+      JSON.stringify({ apiVersion: 'v1', kind, metadata, spec });
+    await cluster.apply(object('Namespace', { name: 'mirrored' }));
+    const tenant = { apiVersion: 'membrane.io/v1alpha1', kind: 'Tenant', metadata: { name: 'mirrored' } };
+    await cluster.apply(JSON.stringify({ ...tenant, spec: { namespaces: { names: ['mirrored'] } } }));
+    const agent = apiClient({ socketPath: join(cluster.node('node-1').agentDir, 'admin.sock') });
+    const told = async () => (await agent.policies({ namespace: 'mirrored' })).map(({ name, state }) => [name, state]);
+    await expect
+      .poll(told, { timeout: 60_000 })
+      .toEqual([[expect.stringMatching(/^membrane-floor-[0-9a-f]{10}$/), 'mirror']]);
+    await cluster.patch({ resource: 'tenants', name: 'mirrored' }, { spec: { mode: 'Observe' } });
+    await expect.poll(told, { timeout: 60_000 }).toEqual([]);
   });
 
   it('has an operator again when one dies', async () => {

@@ -231,3 +231,54 @@ export const stageAdmission = (metadata: { readonly name: string }): readonly ob
     spec: { policyName: metadata.name, validationActions: ['Deny'] },
   },
 ];
+
+const IS_OPERATOR = Setting.withNamespace(
+  "request.userInfo.username == 'system:serviceaccount:%s:membrane-operator'",
+  'membrane',
+);
+const POLICIES = { apiGroups: ['networking.k8s.io'], apiVersions: ['v1'], resources: ['networkpolicies'], ...ANYWHERE };
+const MIRRORED = (subject: string): string => `'membrane.io/mirror' in ${subject}.metadata.?labels.orValue({})`;
+
+/**
+ * Mirrors of the floor are the operator's: nobody else's policy is called one, and would be enforced by nobody. And it writes no other
+ * policies, whatever becomes of it. Everybody may delete one, or a namespace could not go: it is written again.
+ */
+export const mirrorAdmission = (of: (name: string) => { readonly name: string }): readonly object[] => [
+  ...bound(of('membrane-mirrors'), {
+    matchConstraints: { resourceRules: [{ ...POLICIES, operations: ['CREATE', 'UPDATE'] }] },
+    matchConditions: [{ name: 'is-not-operator', expression: IS_NOT_OPERATOR }],
+    validations: [
+      {
+        expression: `!(${MIRRORED('object')}) && (oldObject == null || !(${MIRRORED('oldObject')}))`,
+        message: 'what has the label membrane.io/mirror says what the floor does, and is written by the operator alone',
+        reason: 'Forbidden',
+      },
+    ],
+  }),
+  ...bound(of('membrane-operator-policies'), {
+    matchConstraints: { resourceRules: [{ ...POLICIES, operations: ['CREATE', 'UPDATE', 'DELETE'] }] },
+    matchConditions: [{ name: 'is-operator', expression: IS_OPERATOR }],
+    validations: [
+      {
+        expression: `(object == null || ${MIRRORED('object')}) && (oldObject == null || ${MIRRORED('oldObject')})`,
+        message: 'the operator writes and deletes no policies but those with the label membrane.io/mirror',
+        reason: 'Forbidden',
+      },
+    ],
+  }),
+];
+
+const bound = (metadata: { readonly name: string }, spec: object): readonly object[] => [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec: { failurePolicy: 'Fail', ...spec },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: { policyName: metadata.name, validationActions: ['Deny'] },
+  },
+];

@@ -1,4 +1,4 @@
-import { admission, ownerAdmission, stageAdmission, tenantAdmission } from './admission.ts';
+import { admission, mirrorAdmission, ownerAdmission, stageAdmission, tenantAdmission } from './admission.ts';
 import {
   AGENT_ROLE,
   CERTIFICATES_ROLE,
@@ -402,6 +402,7 @@ export const ADMISSION = [
   ...tenantAdmission(meta('membrane-tenants')),
   ...ownerAdmission(meta('membrane-tenant-owners')),
   ...stageAdmission(meta('membrane-policy-stages')),
+  ...mirrorAdmission(meta),
 ];
 
 /** By file, in the order in which they are to be made. */

@@ -53,6 +53,8 @@ export const OPERATOR_ROLE: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'services'], verbs: FOLLOWED },
   { apiGroups: ['membrane.io'], resources: ['tenants'], verbs: [...FOLLOWED, 'patch'] },
   { apiGroups: ['membrane.io'], resources: ['tenants/status'], verbs: ['patch'] },
+  // What says what the floor does; admission leaves it those alone.
+  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'create', 'delete'] },
   // That a Tenant's status is not taken, its status cannot say.
   { apiGroups: [''], resources: ['events'], verbs: ['create'] },
 ];

@@ -80,6 +80,7 @@ describe('policyView', () => {
       state: 'refused',
       detail: 'why; no room',
     });
+    expect(policyView({ ...row, mirror: 'floor' }, context)).toMatchObject({ state: 'mirror', rules: [] });
     expect(policyView({ ...policyRow('p', { ingress: [{}, 1] }), stage: 'true' }, context)).toMatchObject({
       state: 'staged',
       detail: expect.stringMatching(/^once enforced: spec\.ingress\[1\]/),

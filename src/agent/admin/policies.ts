@@ -35,7 +35,7 @@ export type PolicyViewContext = {
 
 export function policyView(row: PolicyObject, context: PolicyViewContext): PolicyView {
   const key = policyKey(row);
-  const { entries, staged, problems: unread } = readPolicy(row, context.kinds);
+  const { entries, staged, isMirror, problems: unread } = readPolicy(row, context.kinds);
   const shown = staged ?? entries;
   const problems = context.problems.get(key) ?? [];
   const [closed] = problems;
@@ -56,8 +56,9 @@ export function policyView(row: PolicyObject, context: PolicyViewContext): Polic
     ...(row.namespace === '' ? {} : { namespace: row.namespace }),
     name: row.name,
     uid: row.uid,
-    state:
-      staged !== undefined
+    state: isMirror
+      ? 'mirror'
+      : staged !== undefined
         ? 'staged'
         : refused !== undefined
           ? 'refused'

@@ -26,6 +26,7 @@ const MESSAGES = {
   unreadable: 'policy is in force but for what cannot be read',
   'no-room': 'policy is in force but for what does not fit',
   staged: 'policy is staged: not enforced',
+  mirror: 'policy says what the floor does: not enforced',
   gone: 'policy is gone',
 } as const;
 

@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = '2LHSE0pO_C7mDf_TMFWnYJX9OfI27EzUsidQVJTzp5s';
+export const SCHEMAS_ID = 'UrxyKsqQGKuZ-_Dvn7TS5xlR2p-sC3zCGV7_qOshHUg';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },

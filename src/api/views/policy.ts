@@ -9,10 +9,10 @@ export const policySchema = z.object({
   uid: z.string().optional(),
   /**
    * `refused`: its table does not fit. `unreadable`, `no-room`: rules that cannot be read, or whose peers do not fit,
-   * admit nobody; the rest is in force. `staged`: nothing of it is, and `endpoints` and `rules` say what would be. `detail`
-   * says why.
+   * admit nobody; the rest is in force. `staged`: nothing of it is, and `endpoints` and `rules` say what would be. `mirror`: it
+   * says what the floor does, and nothing of it ever is. `detail` says why.
    */
-  state: z.enum(['applied', 'pending', 'refused', 'unreadable', 'no-room', 'staged']),
+  state: z.enum(['applied', 'pending', 'refused', 'unreadable', 'no-room', 'staged', 'mirror']),
   detail: z.string().optional(),
   /** Since when it is in this state here; absent where nothing of it has been taken up. */
   since: z.string().optional(),

@@ -179,6 +179,19 @@ describe('PolicyFollower', () => {
     expect(staged()).toEqual([]);
   });
 
+  it('enforces nothing that says what the floor does, and enforces it when it does so no more', () => {
+    const { intent, policies, row, cidrs, repository, told } = follower();
+    const write = (change: object): void => {
+      intent.apply({ upserts: [{ ...row('a/p', blocks(...many(4))), ...change }], deletes: [], synced: true });
+      finish(policies.follow());
+    };
+    write({});
+    write({ mirror: 'floor' });
+    expect([repository.policyCount, cidrs.size, policies.staged.policies.size, told()]).toEqual([0, 0, 0, []]);
+    write({});
+    expect([repository.policyCount, cidrs.size]).toEqual([1, 4]);
+  });
+
   it('takes up what comes while others have their turn, and comes to its end however much comes', () => {
     const it = follower();
     const put = (name: string) => it.intent.apply({ upserts: [it.row(`a/${name}`, {})], deletes: [], synced: true });

@@ -122,7 +122,12 @@ export class PolicyFollower {
       return;
     }
     this.#takenUp.set(key, this.#o.clock.now());
-    const { entries, problems, staged } = readPolicy(row, kinds);
+    const { entries, problems, staged, isMirror } = readPolicy(row, kinds);
+    if (isMirror) {
+      this.#withdraw(key);
+      this.#forget(key);
+      return;
+    }
     if (staged !== undefined) {
       this.#withdraw(key);
       this.staged.set(key, staged);

@@ -20,6 +20,8 @@ export type Reading = {
   readonly problems: readonly string[];
   /** What it would say were it enforced; only of a staged policy, whose `entries` are none. */
   readonly staged?: readonly PolicyEntry[];
+  /** It is no policy, but says what the floor does: `entries` are none. */
+  readonly isMirror?: true;
 };
 
 /** All that the rest of the product knows of one kind of policy. */

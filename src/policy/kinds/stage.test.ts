@@ -57,3 +57,28 @@ describe('the annotation membrane.io/stage', () => {
     expect(of('soon').entries).toMatchObject([{ verdict: 'deny', peers: 'any', isolates: true }]);
   });
 });
+
+describe('the label membrane.io/mirror', () => {
+  const labelled = (value: unknown, annotations?: unknown) =>
+    networkPolicy.schema.parse({
+      metadata: { namespace: 'shop', name: 'p', labels: { 'membrane.io/mirror': value }, annotations },
+      spec,
+    });
+
+  test('is "floor": nobody enforces or counts it, staged or not', () => {
+    for (const annotations of [undefined, stage('true')])
+      expect(readPolicy(labelled('floor', annotations))).toEqual({ entries: [], problems: [], isMirror: true });
+  });
+
+  test.each([
+    ['true', undefined],
+    ['', undefined],
+    ['Floor', undefined],
+    [true, undefined],
+    ['floor', stage('no')],
+  ])('is %j beside %j: it isolates what it selects, and admits nobody', (value, annotations) => {
+    const { entries, problems, isMirror } = readPolicy(labelled(value, annotations));
+    expect([isMirror, problems.length]).toEqual([undefined, 1]);
+    expect(entries.map(({ peers, closed }) => [peers, closed])).toEqual(plain.map(() => [[], 'unreadable']));
+  });
+});

@@ -198,3 +198,41 @@ test('a policy is staged or it is not: another value of the annotation is refuse
   expect(await patch('stored', { annotations: { 'membrane.io/stage': 'no' } })).toBe(422);
   expect(await patch('stored', { annotations: { 'membrane.io/stage': 'true' } })).toBe(200);
 });
+
+test('what says what the floor does is written by the operator alone, which writes nothing else, and deleted by anybody', async () => {
+  await using api = await TestServer.start();
+  await install(api);
+  const { store, tokens } = api.server;
+  const operator = { namespace: 'membrane', name: 'membrane-operator' };
+  store.create('namespaces', { metadata: { name: 'membrane' } });
+  store.create('serviceaccounts', { metadata: operator });
+  store.create('clusterroles', {
+    metadata: { name: 'policies' },
+    rules: [{ apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['*'] }],
+  });
+  store.create('clusterrolebindings', {
+    metadata: { name: 'policies' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'policies' },
+    subjects: [{ kind: 'ServiceAccount', ...operator }],
+  });
+  const path = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
+  const policy = (name: string, labels?: JsonObject): JsonObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace: 'default', ...(labels && { labels }) },
+    spec: { podSelector: {} },
+  });
+  const mark = { 'membrane.io/mirror': 'floor' };
+  const as = { authorization: `Bearer ${tokens.issue(operator).token}` };
+  const make = async (object: JsonObject, headers = {}): Promise<number> =>
+    (await api.post(path, object, headers)).status;
+  expect([await make(policy('thief', mark)), await make(policy('plain'))]).toEqual([403, 201]);
+  expect([await make(policy('mirror', mark), as), await make(policy('own'), as)]).toEqual([201, 403]);
+  const patch = async (name: string, labels: JsonObject): Promise<number> =>
+    (await api.patch(`${path}/${name}`, 'merge', { metadata: { labels } })).status;
+  expect([await patch('plain', mark), await patch('mirror', { 'membrane.io/mirror': null })]).toEqual([403, 403]);
+  const remove = async (name: string, who: { authorization?: string } = {}): Promise<number> =>
+    (await api.request('DELETE', `${path}/${name}`, who)).status;
+  expect([await remove('plain', as), await remove('mirror', as)]).toEqual([403, 200]);
+  expect([await make(policy('mirror', mark), as), await remove('mirror')]).toEqual([201, 200]);
+});
