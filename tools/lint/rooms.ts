@@ -35,7 +35,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   cluster: { sees: [...WORDS, 'identity', 'policy'], why: 'who is where follows from what the cluster is meant to be' },
   service: { sees: WORDS },
   endpoint: { sees: WORDS },
-  tenant: { sees: ['base', 'model'], why: 'who belongs to whom follows from Tenant objects alone' },
+  tenant: { sees: WORDS, why: 'who belongs to whom follows from Tenant objects alone' },
   reach: {
     sees: ['base', 'net', 'model', 'policy', 'tenant'],
     why: 'who reaches whom follows from what is said of it, whoever reads that and wherever',
