@@ -23,6 +23,8 @@ const LEDGER = 'bank/ledger-0';
 const DNS = 'kube-system/coredns-5d78c9869d-2xw7m';
 /** What would run, steer a terminal, or turn what stands around it. */
 const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u001b[31m\u202e\u200b"\'&lt;';
+/** As long as a name may be; pictures of several characters, and words from right to left. */
+const LONG = `\u{1f469}\u200d\u{1f469}\u200d\u{1f467}\u{1f3f3}\ufe0f\u200d\u{1f308}\u05e9\u05dc\u05d5\u05dd\u202e\u0645\u0631${'w'.repeat(230)}`;
 // oxlint-disable-next-line no-misleading-character-class: each of them by itself
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/;
 
@@ -537,85 +539,97 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     expect(await page.evaluate('window.spoken.length')).toBe(1);
   });
 
-  it('is harmed by no name', async () => {
+  it.each([
+    ['would run', HOSTILE],
+    ['is as long as names get', LONG],
+  ])('is harmed by no name that %s', async (_, name) => {
     const people = ['a', 'b'].map((pod) => ({
-      namespace: `ns${HOSTILE}`,
-      pod: pod + HOSTILE,
-      labels: [`k8s:${HOSTILE}=${HOSTILE}`],
+      namespace: `ns${name}`,
+      pod: pod + name,
+      labels: [`k8s:${name}=${name}`],
     }));
     const hostile = await new PageStage(people, { nodes: 1 }).start();
     stages.push(hostile);
     const [one = '', other = ''] = people.map(({ namespace, pod }) => `${namespace}/${pod}`);
     for (const { admin } of hostile.agents) {
+      admin.why = async () => ({ ...remedyOf(name), noChange: name });
       const { status } = admin.state;
-      if (status !== undefined) admin.state.status = { ...status, cluster: HOSTILE, node: HOSTILE };
+      if (status !== undefined) admin.state.status = { ...status, cluster: name, node: name };
       admin.state.tenants = [
-        { name: HOSTILE, closed: HOSTILE, namespaces: [{ name: `ns${HOSTILE}` }], identities: 1, problems: [HOSTILE] },
+        { name: name, closed: name, namespaces: [{ name: `ns${name}` }], identities: 1, problems: [name] },
       ];
       const proof = proofOf(true);
       admin.verify = async () => ({
         ...proof,
         pairs: [
           {
-            from: HOSTILE,
+            from: name,
             to: 'b',
             standing: 'shared',
             shares: 1,
-            example: { from: HOSTILE, to: HOSTILE, packets: HOSTILE, why: [HOSTILE] },
+            example: { from: name, to: name, packets: name, why: [name] },
           },
         ],
         differences: proof.differences.map((one) => ({
           ...one,
-          from: HOSTILE,
-          to: HOSTILE,
-          packets: HOSTILE,
-          rows: [HOSTILE],
-          meant: [HOSTILE],
+          from: name,
+          to: name,
+          packets: name,
+          rows: [name],
+          meant: [name],
         })),
         asked: {
           ...proof.asked,
-          from: HOSTILE,
+          from: name,
           to: 'b',
           pairs: 1,
           more: 0,
-          reached: [{ from: HOSTILE, to: HOSTILE, packets: HOSTILE, why: [HOSTILE] }],
+          reached: [{ from: name, to: name, packets: name, why: [name] }],
         },
       });
       const service = serviceOf(hostile.person(other).addr);
       admin.state.services = {
         enabled: true,
-        items: [{ ...service, namespace: HOSTILE, name: HOSTILE, problems: [{ reason: HOSTILE, message: HOSTILE }] }],
+        items: [{ ...service, namespace: name, name: name, problems: [{ reason: name, message: name }] }],
       };
     }
     hostile.denials.set(hostile.person(other).addr, {
       direction: 'ingress',
       by: 'policies',
-      policies: [HOSTILE],
-      reason: HOSTILE,
-      nearestMiss: { policy: HOSTILE, rule: HOSTILE, wants: HOSTILE, because: HOSTILE },
+      policies: [name],
+      reason: name,
+      nearestMiss: { policy: name, rule: name, wants: name, because: name },
     });
     hostile.drop(one, other);
     hostile.flow(one, other);
     const page = await open('', {}, hostile);
     await page.locator('.rows .row.dropped').click();
     await page.getByText('Nearest miss').waitFor();
-    await shot(page, 'hostile');
-    const seen = [await everything(page)];
-    for (const name of ['Only these two', 'Only this reason', 'Mute']) await page.getByRole('button', { name }).click();
+    await page.getByRole('button', { name: 'What would allow it?' }).click();
+    await page.getByText('with it').waitFor();
+    await shot(page, `hostile-${name.length}`);
+    const look = async () => ({
+      ...(await everything(page)),
+      width: await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth'),
+    });
+    const seen = [await look()];
+    for (const label of ['Only these two', 'Only this reason', 'Mute'])
+      await page.getByRole('button', { name: label }).click();
     await page.getByRole('button', { name: /^Remove the mute/ }).waitFor();
     await page.keyboard.press('Escape');
     await page.goto(hostile.page.url);
     await page.locator('.chip-place').first().click();
-    seen.push(await everything(page));
+    seen.push(await look());
     await page.keyboard.press('3');
     await page.waitForSelector('.services article');
-    seen.push(await everything(page));
+    seen.push(await look());
     await page.keyboard.press('4');
     await page.locator('.cell.shared').click();
     await page.locator('.reach li').first().waitFor();
-    await shot(page, 'hostile-tenants');
-    seen.push(await everything(page));
-    for (const { texts, elements, hacked } of seen) {
+    await shot(page, `hostile-tenants-${name.length}`);
+    seen.push(await look());
+    for (const { texts, elements, hacked, width } of seen) {
+      expect(width).toBeLessThanOrEqual(0);
       expect(hacked).toBe(false);
       expect(elements).toEqual([]);
       expect(texts.filter((text) => UNSAFE.test(text))).toEqual([]);
@@ -807,6 +821,9 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await expect.poll(async () => await page.locator('.chip-place').count(), { timeout: WAIT_MS }).toBe(1_000);
     await expect.poll(async () => (await inked(page)).length, { timeout: WAIT_MS }).toBeGreaterThan(1);
     await shot(page, 'thousand');
+    // What is drawn of the table is what is seen of it.
+    expect(Number(await page.getByRole('grid').getAttribute('aria-rowcount'))).toBeGreaterThan(60);
+    expect(await page.locator('.rows .row').count()).toBeLessThan(60);
     expect(await faintOn(page)).toEqual([]);
     await page.locator('.chip-place').nth(123).click();
     await page.getByRole('complementary', { name: 'Place' }).waitFor();
@@ -885,7 +902,7 @@ function remedyOf(name: string): WhyView {
     change: {
       policies: [{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'shop' } }],
       opens: [{ from: 'shop/other', to: 'shop/api', packets: ['TCP 9090'] }],
-      closes: name === HOSTILE ? [{ from: HOSTILE, to: HOSTILE, packets: [HOSTILE] }] : [],
+      closes: name === 'let-teller-in' ? [] : [{ from: name, to: name, packets: [name] }],
       more: 0,
     },
   };

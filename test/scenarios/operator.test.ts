@@ -3,15 +3,18 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiClient } from '../../src/api/index.ts';
 import { errorMessage } from '../../src/base/index.ts';
+import { probe } from '../../src/demonstration/tools/frame-tool.ts';
 import { findConnection, KubeClient } from '../../src/kube/index.ts';
 import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
 import { STATE_DIR } from '../../src/sandbox/machine/index.ts';
 import { waitForMachine } from '../../src/sandbox/testkit.ts';
 import { eventually } from './agent-lab.ts';
+import { ClusterPage } from './cluster-page.ts';
 
 /** What is done once for the cluster, and who may do what: two nodes, each with the rights of deploy/ and no others. */
 describe('a cluster of two nodes', () => {
   const cluster = new SandboxCluster();
+  const page = new ClusterPage();
   /** The 0.01 percent of all numbers. */
   const SHARE = 6;
 
@@ -20,7 +23,7 @@ describe('a cluster of two nodes', () => {
     await cluster.up({
       nodes: 2,
       dns: false,
-      agentConfig: { identity: { namespaceShare: 0.01 } },
+      agentConfig: { identity: { namespaceShare: 0.01 }, hubble: page.hubble },
       operatorConfig: {
         identity: { interval: 0.2, rest: 0.1, namespaceShare: 0.01 },
         lease: { seconds: 3, namespace: 'membrane' },
@@ -28,7 +31,10 @@ describe('a cluster of two nodes', () => {
       },
     });
   });
-  afterAll(() => cluster.down());
+  afterAll(async () => {
+    await page.stop();
+    await cluster.down();
+  });
 
   /** What the API answers the agent of node-1, by the credentials that this has. */
   const answer = async (
@@ -127,6 +133,73 @@ describe('a cluster of two nodes', () => {
       /denied request|must be|the name is that of the node/,
     );
     expect(await answer('DELETE', path(name))).toContain(denied);
+  });
+
+  it("shows a cluster's page what all nodes tell, by certificates, and each what is his, as long as it is", async () => {
+    page.start(cluster.node('node-1'));
+    const rbac = 'rbac.authorization.k8s.io';
+    const apply = async (object: object): Promise<unknown> => await cluster.apply(JSON.stringify(object));
+    const rules = [{ apiGroups: ['membrane.io'], resources: ['flows'], verbs: ['list', 'watch'] }];
+    await apply({ apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata: { name: 'sees' }, rules });
+    const roleRef = { apiGroup: rbac, kind: 'ClusterRole', name: 'sees' };
+    const tokens = new Map<string, string>();
+    const admin = new KubeClient(findConnection({ kubeconfig: cluster.kubeconfigPath }));
+    for (const [node, namespace] of [
+      ['node-1', 'left'],
+      ['node-2', 'right'],
+    ] as const) {
+      await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+      const container = { name: 'main', image: 'pause' };
+      const spec = { nodeName: node, terminationGracePeriodSeconds: 0, containers: [container] };
+      await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'pod', namespace }, spec });
+      await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'viewer', namespace } });
+      const subjects = [{ kind: 'ServiceAccount', name: 'viewer', namespace }];
+      const binding = { apiVersion: `${rbac}/v1`, roleRef, subjects };
+      if (namespace === 'left')
+        await apply({ ...binding, kind: 'RoleBinding', metadata: { name: 'viewer', namespace } });
+      else await apply({ ...binding, kind: 'ClusterRoleBinding', metadata: { name: 'viewer' } });
+      const path = `/api/v1/namespaces/${namespace}/serviceaccounts/viewer/token`;
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3_600 } };
+      const { status } = (await admin.request({ method: 'POST', path, body })) as { status: { token: string } };
+      tokens.set(namespace, status.token);
+    }
+    admin.close();
+    await cluster.waitReady({ pods: ['left/pod', 'right/pod'] });
+    const views = new Map<string, Awaited<ReturnType<ClusterPage['look']>>>();
+    for (const [name, token] of tokens)
+      await eventually(`${name} looks, ${page.output}`, async () => {
+        const view = await page.look(token, '/api/view');
+        views.set(name, view);
+        return view.status === 200;
+      });
+    const [own, all] = [views.get('left') ?? expect.fail(), views.get('right') ?? expect.fail()];
+    expect((await page.look('made-up', '/api/view')).status).toBe(401);
+    // Nobody is there, and no way leads to the other node: what is told is that each asked.
+    const told = (view: typeof own) =>
+      view.messages().flatMap((message) => (message.kind === 'rows' ? message.rows : []));
+    const of = (view: typeof own, name: string) => told(view).filter(({ from }) => from === name);
+    const ask = async (namespace: string): Promise<void> => {
+      const netns = (await cluster.netnsOf(namespace, 'pod')) ?? expect.fail();
+      await probe(netns, { to: '192.0.2.1', port: 7, timeoutMs: 50 });
+    };
+    await eventually('who sees all is told of both nodes, and the other of his own', async () => {
+      await Promise.all([ask('left'), ask('right')]);
+      return of(all, 'left/pod').length > 0 && of(all, 'right/pod').length > 0 && of(own, 'left/pod').length > 0;
+    });
+    expect(new Set(of(all, 'left/pod').map(({ flow }) => flow.node))).toEqual(new Set(['node-1']));
+    expect(new Set(of(all, 'right/pod').map(({ flow }) => flow.node))).toEqual(new Set(['node-2']));
+    const inventoryOf = (view: typeof own) =>
+      view.messages().findLast((message) => message.kind === 'inventory')?.inventory ?? expect.fail();
+    await eventually('both are told of both nodes', () =>
+      [own, all].every((view) => inventoryOf(view).nodes.filter(({ ready }) => ready).length === 2),
+    );
+    expect(inventoryOf(all).workloads.map(({ key }) => key)).toEqual(expect.arrayContaining(['left/pod', 'right/pod']));
+    expect(inventoryOf(own).workloads.map(({ key }) => key)).toEqual(['left/pod']);
+    expect(own.text()).not.toContain('right');
+    await cluster.delete({ resource: 'rolebindings', namespace: 'left', name: 'viewer' });
+    await own.ended;
+    expect(own.messages().at(-1)).toMatchObject({ kind: 'error', error: { code: 'E_HUBBLE_FORBIDDEN' } });
+    all.leave();
   });
 
   it('gives numbers back that a tenant has used up, as soon as there is an operator again', async () => {

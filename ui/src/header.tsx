@@ -17,7 +17,7 @@ export function Header() {
       </h1>
       {cluster !== '' && (
         <span class="cluster">
-          <Name text={cluster} />
+          <Name text={cluster} title={cluster} />
         </span>
       )}
       <ul class="nodes" aria-label="Nodes">
@@ -25,7 +25,7 @@ export function Header() {
           <li
             key={name}
             class={silent !== undefined ? 'bad' : ready ? 'good' : 'warn'}
-            title={plain(silent ?? (ready ? 'ready' : 'not ready yet'))}
+            title={plain(`${name}: ${silent ?? (ready ? 'ready' : 'not ready yet')}`)}
           >
             <Name text={name} />
             <span class="hidden">
