@@ -469,7 +469,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     for (let i = 1; i < all; i += 1) {
       await page.keyboard.press('ArrowRight');
       seen.add(await name());
-      expect(await page.evaluate(HIDDEN_FOCUS)).toBe('');
+      await expect.poll(async () => await page.evaluate(HIDDEN_FOCUS)).toBe('');
     }
     expect(seen.size).toBe(all);
     const last = await name();
@@ -536,7 +536,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     // What somebody has to know is said, once.
     await page.locator('#query').fill('verdct:x');
     await page.getByText('there is no field "verdct"').waitFor();
-    expect(await page.evaluate('window.spoken.length')).toBe(1);
+    expect(await page.evaluate<unknown[]>('window.spoken')).toHaveLength(1);
   });
 
   it.each([
