@@ -88,7 +88,7 @@ export class Doctor {
       section('API server', async () => judgeApi(await apiFacts(apiServer))),
       section('admission', async () => judgeAdmission(await this.#o.mayForge())),
       section('overlay', async () => judgeOverlay(this.#o.overlay())),
-      section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets())),
+      section('kube-proxy', async () => judgeProxy(await proxyFacts(), sockets(), pods())),
       section('pods', async () => judgePods(pods())),
       section('policies', async () => judgePolicies(policies())),
       section('policy lint', async () => judgeLint(this.#o.lint())),

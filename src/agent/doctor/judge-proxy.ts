@@ -1,4 +1,6 @@
 import type { Finding } from '../../api/index.ts';
+import { namespacedName } from '../../base/index.ts';
+import type { PodRow } from '../../model/index.ts';
 import { isKubeProxys, type ProxyFacts } from '../node/index.ts';
 import { fine, some } from './finding.ts';
 
@@ -23,7 +25,12 @@ function effectOf(own: OwnServices): string {
 const REMEDY_OFF =
   'Nothing to do while a kube-proxy is meant to serve; "enableServices: true" takes over from it, see "Taking over from kube-proxy" in docs/INSTALL.md.';
 
-export function judgeProxy({ chains, ipvs, processes }: ProxyFacts, own: OwnServices): Finding[] {
+/** `pods`: of this node. A DaemonSet's kube-proxy is one of them, whatever processes an agent in a container can see. */
+export function judgeProxy(
+  { chains, ipvs, processes }: ProxyFacts,
+  own: OwnServices,
+  pods: readonly PodRow[],
+): Finding[] {
   const findings: Finding[] = [];
   const severity = own.enabled ? 'warning' : 'info';
   const left = chains.filter(isKubeProxys);
@@ -46,13 +53,24 @@ export function judgeProxy({ chains, ipvs, processes }: ProxyFacts, own: OwnServ
         : 'Stop who made them (kube-proxy in IPVS mode), then run "ipvsadm --clear" and remove the device kube-ipvs0.',
     });
   } else findings.push(fine('IPVS', 'no virtual servers'));
-  if (processes.length > 0) {
+  const proxies = pods.filter(isKubeProxy).map(namespacedName);
+  if (processes.length + proxies.length > 0) {
+    const here = [
+      ...(processes.length > 0 ? [`process ${some(processes.map(String))}`] : []),
+      ...(proxies.length > 0 ? [`pod ${some(proxies)}`] : []),
+    ];
     findings.push({
       severity,
       check: 'kube-proxy',
-      evidence: `runs here: process ${some(processes.map(String))}`,
+      evidence: `runs here: ${here.join(', ')}`,
       remedy: own.enabled ? 'Remove it from this node: what it does is done already.' : REMEDY_OFF,
     });
   } else findings.push(fine('kube-proxy', 'does not run here'));
   return findings;
+}
+
+/** As kubeadm and others label it, or name it where it is a static pod. */
+function isKubeProxy({ name, labels, hostNetwork, phase }: PodRow): boolean {
+  const isNamed = labels['k8s-app'] === 'kube-proxy' || name === 'kube-proxy' || name.startsWith('kube-proxy-');
+  return isNamed && hostNetwork && phase !== 'Succeeded' && phase !== 'Failed';
 }

@@ -10,6 +10,11 @@ it.each([
   [{ chains: [], ipvs: 2, processes: [] }, true],
   [{ chains: [], ipvs: 0, processes: [42] }, true],
   [{ chains: [chain('KUBE-FIREWALL'), chain('DOCKER')], ipvs: 0, processes: [] }, false],
+  // What `kube-proxy --cleanup` of 1.30 leaves.
+  [
+    { chains: [chain('KUBE-PROXY-CANARY', 'mangle'), chain('KUBE-KUBELET-CANARY', 'mangle')], ipvs: 0, processes: [] },
+    false,
+  ],
 ])('of %j another proxy is %s', (facts, expected) => {
   expect(hasProxy(facts)).toBe(expected);
 });

@@ -6,12 +6,16 @@ export type ProxyFacts = {
   readonly chains: readonly FilterChain[];
   /** Virtual servers of IPVS. */
   readonly ipvs: number;
-  /** Processes named kube-proxy in the node's network namespace. */
+  /** Processes named kube-proxy in the node's network namespace, of those in sight: a container may see its own alone. */
   readonly processes: readonly number[];
 };
 
-/** Kubelet makes these for itself, some only when it is old: no service goes through them. */
-const OF_KUBELET = new Set([
+/**
+ * No service goes through these: kubelet makes most for itself, some only when it is old, and `kube-proxy --cleanup` leaves the
+ * canary, by which kube-proxy sees that somebody emptied a table.
+ */
+const OF_NO_SERVICE = new Set([
+  'KUBE-PROXY-CANARY',
   'KUBE-FIREWALL',
   'KUBE-KUBELET-CANARY',
   'KUBE-IPTABLES-HINT',
@@ -21,7 +25,7 @@ const OF_KUBELET = new Set([
 ]);
 
 export function isKubeProxys({ table, chain }: FilterChain): boolean {
-  return table === 'kube-proxy' || (chain.startsWith('KUBE-') && !OF_KUBELET.has(chain));
+  return table === 'kube-proxy' || (chain.startsWith('KUBE-') && !OF_NO_SERVICE.has(chain));
 }
 
 /** Does anybody else turn packets to services here, or may what he has turned still be under way? */
