@@ -6,8 +6,8 @@ export const TENANT_WORLDS = ['Closed', 'Listed', 'Open'] as const;
 export const TENANT_METADATA = ['Never', 'Open'] as const;
 export const TENANT_NODES = ['ProbesOnly', 'Open'] as const;
 
-/** `Observe`: nothing is refused; what would be is told of. */
-export const TENANT_MODES = ['Enforce', 'Observe'] as const;
+/** `Observe`: nothing is refused; what would be is told of. `Warn`: the same, and events say it. */
+export const TENANT_MODES = ['Enforce', 'Warn', 'Observe'] as const;
 export type TenantMode = (typeof TENANT_MODES)[number];
 
 /** What a tenant's boundary says of those who are no pods. */

@@ -108,12 +108,14 @@ export class TenantKeeper {
     const rows = Array.from(view.tenants.rows.values());
     const tenants = rows.map(({ tenant }) => tenant);
     // Of one that observes it is told what it will have: until then the others have it.
+    const whole = new Membership(tenants, settings);
     const membershipFor = {
       Enforce: new Membership(
         tenants.filter(({ mode }) => mode === 'Enforce'),
         settings,
       ),
-      Observe: new Membership(tenants, settings),
+      Warn: whole,
+      Observe: whole,
     };
     let done = true;
     for (const row of rows) {

@@ -211,7 +211,9 @@ spec: { podSelector: {}, policyTypes: [Ingress]${ingress} }
   await eventually('as it was', () => reaches('other', 'plain'));
 });
 
-test('a Tenant that observes stops nothing, and each node tells what it would; enforcing ends it', async () => {
+const kindOf = (object: unknown): unknown => (object as { kind?: unknown } | undefined)?.kind;
+
+test('a Tenant that observes stops nothing, and each node tells what it would; one that warns says so; enforcing ends it', async () => {
   await cluster.apply(tenant('shop', '{ prefix: shop- }', ', mode: Observe'));
   await known('shop observes', has('shop', 'shop-db', 'shop-web'));
   await reachesOnly(...EVERYBODY.map(([, name]) => name));
@@ -233,6 +235,14 @@ test('a Tenant that observes stops nothing, and each node tells what it would; e
     await eventually(`${node} tells of ${others.join()}`, async () => (await wouldDrop(node)).join() === others.join());
     await eventually(`${node} counts`, async () => await counted(node));
   }
+  await cluster.patch({ resource: 'tenants', name: 'shop' }, { spec: { mode: 'Warn' } });
+  await eventually('it warns, on itself and where its pods are, and names nobody else', async () => {
+    await reaches('other', 'plain');
+    const events = (await cluster.list('events')).filter(({ reason }) => reason === 'WouldDrop');
+    expect(JSON.stringify(events)).not.toMatch(/billing|other|plain/);
+    const on = new Set(events.map(({ involvedObject, metadata }) => `${metadata.namespace} ${kindOf(involvedObject)}`));
+    return on.has('default Tenant') && on.has('shop-web Namespace');
+  });
   await cluster.patch({ resource: 'tenants', name: 'shop' }, { spec: { mode: 'Enforce' } });
   await eventually('it enforces', async () => (await whom()).join() === 'server');
 });

@@ -1,5 +1,5 @@
 import { type Clock, type Lifecycle, nameParts, type Service } from '../../base/index.ts';
-import type { AddressBook, Intent, PodIdentities } from '../../cluster/index.ts';
+import type { AddressBook, Intent, ObjectProblems, PodIdentities } from '../../cluster/index.ts';
 import { EVENT_RECORD, EventRing, type MapSet, readEventLoss } from '../../datapath/index.ts';
 import { reservedIdentity } from '../../identity/index.ts';
 import { endpointId, formatOrigin, type IdentityId, identityId, identityLabels, ruleId } from '../../model/index.ts';
@@ -10,13 +10,15 @@ import type { PolicyRepository } from '../../policy/index.ts';
 import type { PolicyTally } from '../tally/index.ts';
 import { Denials } from './denials.ts';
 import { StagedVerdicts } from './staged-verdicts.ts';
+import { TenantWarnings } from './tenant-warnings.ts';
 import { WouldDrops, type WouldDropsOptions } from './would-drops.ts';
 
 /** While events come; when no more do, at once and once more. */
 const LOSS_EVERY_MS = 1_000;
 
 export type FlowsOptions = Pick<WouldDropsOptions, 'floor' | 'apiServers'> & {
-  readonly intent: Pick<Intent, 'services' | 'pods'>;
+  readonly intent: Pick<Intent, 'services' | 'pods' | 'namespaces'>;
+  readonly problems: Pick<ObjectProblems, 'report'>;
   readonly identities: PodIdentities;
   readonly staged: StagedPolicies;
   readonly maps: MapSet;
@@ -44,7 +46,7 @@ export class Flows implements Service {
     this.#o = options;
     this.#ring = new EventRing(options.maps.get('events'), options.maps.spec('events').maxEntries);
     const { node, buffer, clock } = options;
-    this.wouldDrops = new WouldDrops({ ...options, now: () => clock.now() });
+    this.wouldDrops = new WouldDrops({ ...options, warnings: new TenantWarnings(options), now: () => clock.now() });
     this.stagedVerdicts = new StagedVerdicts(options);
     const { tally } = options;
     const onRecord = (view: DataView, at: number): void => {

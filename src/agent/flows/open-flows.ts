@@ -27,7 +27,7 @@ export type NodeFlows = {
 
 export function openFlows(
   { config, kernel: { maps }, clock }: AgentNode,
-  { endpoints, repository, installer, policies, floor, intent, cluster }: Plane,
+  { endpoints, repository, installer, policies, floor, intent, problems, cluster }: Plane,
   tally: PolicyTally,
 ): NodeFlows {
   const { nodeName: node, flowBuffer: buffer } = config;
@@ -46,6 +46,7 @@ export function openFlows(
     installer,
     floor,
     intent,
+    problems,
     identities,
     staged: policies.staged,
     apiServers,

@@ -12,11 +12,12 @@ import { WouldDrops } from './would-drops.ts';
 
 const NAMESPACES = ['shop', 'ledger', 'plain', 'kube-system'];
 const ENDS = [...NAMESPACES, 'host', 'remote-node', 'world', 'world 198.51.100.1', 'world 169.254.169.254'];
+const NO_WARNINGS = { see: () => undefined };
 const LISTED = Prefix.parse('198.51.100.0/24');
 const addressOf = (end: string): string => end.split(' ')[1] ?? '192.0.2.1';
 
 const tenant = fc.record({
-  mode: fc.constantFrom('Enforce' as const, 'Observe' as const),
+  mode: fc.constantFrom('Enforce' as const, 'Observe' as const, 'Warn' as const),
   world: fc.constantFrom(...TENANT_WORLDS),
   metadata: fc.constantFrom(...TENANT_METADATA),
   nodes: fc.constantFrom('Open' as const, 'ProbesOnly' as const),
@@ -88,8 +89,8 @@ test('would-drop is what is dropped once all enforce, and is not yet: in 30 worl
       });
       const now = await world(rows);
       const then = await world(rows.map((row) => ({ ...row, mode: 'Enforce' as const })));
-      const drops = new WouldDrops({ ...now, apiServers: () => [], now: () => now.clock.now() });
-      expect(drops.isNeeded).toBe(rows.some(({ mode }) => mode === 'Observe'));
+      const drops = new WouldDrops({ ...now, apiServers: () => [], now: () => now.clock.now(), warnings: NO_WARNINGS });
+      expect(drops.isNeeded).toBe(rows.some(({ mode }) => mode !== 'Enforce'));
       for (const from of ENDS) {
         for (const to of ENDS) {
           for (const port of [8080, 9090]) {
@@ -129,9 +130,15 @@ test('would-drop is what is dropped once all enforce, and is not yet: in 30 worl
   expect(Math.min(told, spared)).toBeGreaterThan(100);
 });
 
-test('each that opens is counted, by reason', async () => {
+test('each that opens is counted, by reason, and whoever warns is told', async () => {
   const node = await world([tenantRow('a', { claims: { names: ['shop'], prefix: undefined }, mode: 'Observe' })]);
-  const drops = new WouldDrops({ ...node, apiServers: () => [], now: () => node.clock.now() });
+  const told: unknown[][] = [];
+  const drops = new WouldDrops({
+    ...node,
+    apiServers: () => [],
+    now: () => node.clock.now(),
+    warnings: { see: (...seen) => told.push(seen) },
+  });
   const event = {
     type: 'open' as const,
     source: '10.244.1.3',
@@ -148,6 +155,8 @@ test('each that opens is counted, by reason', async () => {
   drops.count({ ...event, type: 'close' });
   drops.count({ ...event, destinationIdentity: event.sourceIdentity });
   expect([...drops.counts]).toEqual([['tenant-boundary', 2]]);
+  const one = ['tenant-boundary', event.sourceIdentity, event.destinationIdentity];
+  expect(told).toEqual([one, one]);
 });
 
 test('what is shared of the API server would be open, and nothing else of nodes', async () => {
@@ -159,7 +168,7 @@ test('what is shared of the API server would be open, and nothing else of nodes'
   const node = await world([row]);
   const responder = identityOf(node, 'kube-apiserver').id;
   const apiServers = () => [{ responder, protocol: 'TCP' as const, port: 6443 }];
-  const drops = new WouldDrops({ ...node, apiServers, now: () => node.clock.now() });
+  const drops = new WouldDrops({ ...node, apiServers, now: () => node.clock.now(), warnings: NO_WARNINGS });
   const reasonAt = (destinationPort: number) =>
     drops.of({
       type: 'open',

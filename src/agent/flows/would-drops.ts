@@ -1,6 +1,7 @@
 import type { Intent } from '../../cluster/index.ts';
 import { reservedIdentity } from '../../identity/index.ts';
 import {
+  type DropReason,
   type FlowShadow,
   IDENTITY_CLUSTER_MAX,
   IDENTITY_CLUSTER_MIN,
@@ -15,6 +16,7 @@ import type { DatapathEvent } from '../../observe/index.ts';
 import type { Floor } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import { askFloor, importedBy, type SharedEnd, shareKey } from '../../tenant/index.ts';
+import type { TenantWarnings } from './tenant-warnings.ts';
 
 /** Kinds of connections that are told from each other, for a second: Services and identities change. */
 const MOST_KNOWN = 8_192;
@@ -26,7 +28,10 @@ export type WouldDropsOptions = {
   /** Where API servers answer. */
   readonly apiServers: () => readonly SharedEnd[];
   readonly now: () => number;
+  readonly warnings: Pick<TenantWarnings, 'see'>;
 };
+
+type WouldDrop = FlowShadow & { readonly reason: DropReason };
 
 type Asked = Pick<
   DatapathEvent,
@@ -50,7 +55,7 @@ export class WouldDrops {
   readonly #counts = new Map<string, number>();
   #of: Floor['whole'] | undefined;
   #second = Number.NaN;
-  readonly #known = new Map<string, FlowShadow | undefined>();
+  readonly #known = new Map<string, WouldDrop | undefined>();
 
   constructor(options: WouldDropsOptions) {
     this.#o = options;
@@ -67,11 +72,15 @@ export class WouldDrops {
 
   count(event: Asked): void {
     const found = event.type === 'open' ? this.of(event) : undefined;
-    if (found !== undefined) this.#counts.set(found.reason, (this.#counts.get(found.reason) ?? 0) + 1);
+    if (found === undefined) return;
+    this.#counts.set(found.reason, (this.#counts.get(found.reason) ?? 0) + 1);
+    const { sourceIdentity: source, destinationIdentity: destination, isReply } = event;
+    const [opener, responder] = isReply ? [destination, source] : [source, destination];
+    this.#o.warnings.see(found.reason, identityId(opener), identityId(responder));
   }
 
   /** By Tenants as they are now. Undefined: nothing would change for it, or it is not known any more whose it was. */
-  of(event: Asked): FlowShadow | undefined {
+  of(event: Asked): WouldDrop | undefined {
     if (!this.isNeeded || (event.type !== 'open' && event.type !== 'renew')) return undefined;
     const { sourceIdentity: source, destinationIdentity: destination, protocol, isReply } = event;
     const [from, to] = isReply ? [destination, source] : [source, destination];
@@ -95,7 +104,7 @@ export class WouldDrops {
     { from, to, addr }: { readonly from: number; readonly to: number; readonly addr: string | undefined },
     protocol: string,
     port: number,
-  ): FlowShadow | undefined {
+  ): WouldDrop | undefined {
     const { membership, whole } = this.#o.floor;
     const [opener, responder] = [this.#identity(identityId(from)), this.#identity(identityId(to))];
     if (opener === undefined || responder === undefined) return undefined;

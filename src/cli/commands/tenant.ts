@@ -93,6 +93,7 @@ export function register(program: Command, { out, connect, connectAll, exit }: C
 const stateOf = ({ boundary, mode, closed, namespaces }: TenantView): string | undefined => {
   if (boundary === undefined) return undefined;
   if (mode === 'Observe') return 'observes';
+  if (mode === 'Warn') return 'warns';
   if (closed !== undefined) return 'closed';
   return namespaces.some((own) => own.closed !== undefined) ? 'closed in part' : 'apart';
 };

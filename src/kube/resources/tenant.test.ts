@@ -49,6 +49,7 @@ test('exports end at the beginning of the day that they say, and a selector is l
 
 test('one that observes says so, and one that cannot be read enforces', () => {
   expect(TENANT.parse(object({ namespaces: CLAIMS, mode: 'Observe' })).mode).toBe('Observe');
+  expect(TENANT.parse(object({ namespaces: CLAIMS, mode: 'Warn' })).mode).toBe('Warn');
   const unreadable = TENANT.parse(object({ namespaces: CLAIMS, mode: 'Observe', quarantine: true }));
   expect([unreadable.mode, unreadable.closed]).toEqual(['Enforce', expect.stringContaining('not understood')]);
 });

@@ -72,7 +72,7 @@ test('what is not there yet, or never will be, is refused, and says so', async (
     [{ world: { metadata: 'Sometimes' } }, 'world.metadata', 'Never'],
     [{ visibility: { peers: 'Hidden' } }, 'visibility', 'not there yet'],
     [{ limits: { flowEventsPerSecond: 1_000 } }, 'limits.flowEventsPerSecond', 'not there yet'],
-    [{ mode: 'Warn' }, 'mode', 'not there yet'],
+    [{ mode: 'Rehearse' }, 'mode', 'Warn'],
   ];
   for (const [more, field, why] of refused) {
     const { status, body } = await api.post(TENANTS, { metadata: { name: 'shop' }, spec: { namespaces, ...more } });
