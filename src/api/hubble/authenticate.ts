@@ -36,7 +36,7 @@ export async function authenticate(
     authorization === undefined ? shownBy(request, entrance) : await ofToken(tokenIn(authorization), identify);
   if (typeof as !== 'string') return caller;
   if (!caller.seesAll) throw new ConnectError('only who sees all asks for somebody else', Code.PermissionDenied);
-  return { seesAll: false, subject: namedIn(as), stillHolds: undefined };
+  return { seesAll: false, subject: namedIn(as), stillHolds: caller.stillHolds };
 }
 
 function tokenIn(authorization: string): string {
@@ -73,13 +73,16 @@ function shownBy({ socket }: Shown, entrance: Entrance): Caller {
     throw unauthenticated('show a token (metadata authorization, or basic auth), or a certificate');
   const { authorized, authorizationError } = socket as TLSSocket;
   if (!authorized) throw unauthenticated(`the certificate is not accepted: ${String(authorizationError)}`);
-  if (isOf(shown, entrance.relayCa())) return EVERYTHING;
+  // It was looked at when the connection was opened, which may be long ago.
+  const until = Date.parse(shown.valid_to);
+  const stillHolds = async (): Promise<boolean> => Date.now() < until;
+  if (Date.now() >= until) throw unauthenticated('the certificate has expired');
+  if (isOf(shown, entrance.relayCa())) return { seesAll: true, stillHolds };
   const { CN, O } = shown.subject as Readonly<Record<string, string | string[] | undefined>>;
   const [name] = [CN ?? []].flat();
   if (name === undefined || name === '') throw unauthenticated('the certificate names nobody');
-  const until = Date.parse(shown.valid_to);
   const subject = { name, groups: [...[O ?? []].flat(), AUTHENTICATED] };
-  return { seesAll: false, subject, stillHolds: async () => Date.now() < until };
+  return { seesAll: false, subject, stillHolds };
 }
 
 /** Whether one of these authorities stands at the end of its chain. */

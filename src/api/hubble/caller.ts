@@ -4,16 +4,12 @@ import { isObject } from '../../base/index.ts';
 import type { Subject } from '../../observe/index.ts';
 
 /** Who asks: one who sees all (root on the node's own socket, a relay for itself), or somebody with rights of his own. */
-export type Caller =
-  | { readonly seesAll: true }
-  | {
-      readonly seesAll: false;
-      readonly subject: Subject;
-      /** Whether he still is who he was. Throws when nobody answers. */
-      readonly stillHolds: (() => Promise<boolean>) | undefined;
-    };
+export type Caller = {
+  /** Whether he still is who he was. Throws when nobody answers. */
+  readonly stillHolds: (() => Promise<boolean>) | undefined;
+} & ({ readonly seesAll: true } | { readonly seesAll: false; readonly subject: Subject });
 
-export const EVERYTHING: Caller = { seesAll: true };
+export const EVERYTHING: Caller = { seesAll: true, stillHolds: undefined };
 
 /** Of a request: who sends it is asked when it is answered. */
 export const CALLER = createContextKey<() => Promise<Caller>>(async () => {

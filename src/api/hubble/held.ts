@@ -14,7 +14,7 @@ export async function* whileHeld<T>(
   signal: AbortSignal,
   open: (signal: AbortSignal) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
-  if (caller.seesAll || caller.stillHolds === undefined) return yield* open(signal);
+  if (caller.stillHolds === undefined) return yield* open(signal);
   const over = new AbortController();
   const done = new AbortController();
   void look(caller.stillHolds, over, AbortSignal.any([signal, done.signal]));

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Code, createClient } from '@connectrpc/connect';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { AgentNotices, Rights, type Subject } from '../../observe/index.ts';
 import { TestHub } from '../../observe/testkit.ts';
@@ -17,6 +17,7 @@ import { NodeLinks } from './relay/node-links.ts';
 describe('the observer API with TLS', () => {
   let folder: string;
   let server: HubbleServer;
+  let hub: TestHub;
   const asked: Subject[] = [];
   const lifecycle = new Lifecycle({ log: silentLogger });
   const file = (name: string) => join(folder, name);
@@ -102,7 +103,7 @@ describe('the observer API with TLS', () => {
     certificate('server', 'ca', 'node-1.test');
     certificate('client', 'ca', 'client.test');
     certificate('stranger', 'others', 'client.test');
-    const hub = new TestHub();
+    hub = new TestHub();
     hub.publish({});
     server = new HubbleServer({
       teller: async () =>
@@ -167,6 +168,27 @@ describe('the observer API with TLS', () => {
       .poll(() => links.all.map(({ name, isConnected }) => [name, isConnected]))
       .toEqual([['test/node-1', true]]);
     await life.stop();
+  });
+
+  it('believes no certificate that has expired since, on the connection that it opened', async () => {
+    const [relay, user] = ['client', 'user'].map((who) => {
+      const nodeOptions = { servername: 'node-1.test', ...secrets(who), ca: readFileSync(file('ca.crt')) };
+      return createClient(Observer, createGrpcTransport({ baseUrl: `https://127.0.0.1:${server.port}`, nodeOptions }));
+    });
+    await Promise.all([relay?.serverStatus({}), user?.serverStatus({})]);
+    const reading = (async () => {
+      for await (const _ of relay?.getFlows({ follow: true }) ?? []);
+    })().catch((error: unknown) => ConnectError.from(error).code);
+    await expect.poll(() => hub.stats().readers).toBe(1);
+    const now = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3 * 86_400_000);
+    try {
+      const expired = { code: Code.Unauthenticated, rawMessage: 'the certificate has expired' };
+      await expect(relay?.serverStatus({})).rejects.toMatchObject(expired);
+      await expect(user?.serverStatus({})).rejects.toMatchObject(expired);
+      expect(await reading).toBe(Code.Unauthenticated);
+    } finally {
+      now.mockRestore();
+    }
   });
 
   it('asks for a certificate only where one can hold: Hubble’s own client ends if it is asked and has none', async () => {
