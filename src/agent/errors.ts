@@ -37,10 +37,6 @@ export const agentErrors = errorTable({
     remedy:
       'Run `membrane cni install` as root, with --bin-dir and --conf-dir as the container runtime has them; `npm run build` makes the plugin.',
   },
-  E_AGENT_POD_CIDR: {
-    what: 'no pod CIDR',
-    remedy: 'Set "podCIDR", or let the cluster set spec.podCIDR of the Node.',
-  },
   E_AGENT_EXPORT: {
     what: 'flowExport or otlp asks for what flows cannot be chosen by',
     remedy:

@@ -274,6 +274,17 @@ test('status says how the other nodes are found', async () => {
   expect(JSON.parse(asked[1]?.out ?? '')).toMatchObject({ node: 'node-1', peers });
 });
 
+test('status does not say that nothing is isolated before it is known', async () => {
+  const { status } = fakeAdmin().state;
+  if (status === undefined) throw new Error('the fake has no status');
+  const { out } = await beside(
+    'node-8',
+    { status: { ...status, ready: false } },
+    async () => await membrane(['status', '--node', 'node-8']),
+  );
+  expect(out).toMatch(/^Policy: +not known yet: new pods stay closed until it is$/m);
+});
+
 describe('several agents', () => {
   const later: Flow = { ...flow, time: flow.time + 1000, node: 'node-2', rules: {}, dropReason: 'policy-egress' };
   const told = {

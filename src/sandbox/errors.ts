@@ -46,7 +46,6 @@ export const sandboxErrors = errorTable({
     what: 'the CNI network configuration is not valid',
     remedy: 'Correct the network list that it names; plugin types are plain file names.',
   },
-  E_SANDBOX_CNI: { what: 'the CNI plugin refused', remedy: 'The kubelet tries again; see the log of the agent.' },
   E_SANDBOX_TIMEOUT: {
     what: 'the sandbox did not become ready in time',
     remedy: 'See `kubectl describe` of what is named, and the logs under /run/membrane-sandbox.',

@@ -196,3 +196,11 @@ test.each(shared)('%s: %s', (_, tests) => {
     }
   }
 });
+
+test('every error is raised somewhere', () => {
+  const sources = files
+    .filter((file) => /^\/src\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
+    .map((file) => readFileSync(join(ROOT, file), 'utf8'))
+    .join('');
+  expect([...codes].filter((code) => !sources.includes(`'${code}'`))).toEqual([]);
+});

@@ -74,7 +74,9 @@ function tunnelText({ tunnel }: PeerView): string {
 }
 
 /** That nothing is wrong is not to be read as that somebody is isolated. */
-function policyText({ counts, policyEnforcement, policyRevision }: AgentStatus): string {
+function policyText({ ready, counts, policyEnforcement, policyRevision }: AgentStatus): string {
+  // An agent knows its own Node before it decides anything.
+  if (!ready && counts.nodes === 0) return 'not known yet: new pods stay closed until it is';
   const open = policyEnforcement === 'never' || (counts.policies === 0 && policyEnforcement === 'default');
   const effect = open ? ': NOTHING IS ISOLATED, every pod may talk to every pod' : '';
   return `${counts.policies} policies, enforcement ${policyEnforcement}, revision ${policyRevision}${effect}`;
