@@ -527,7 +527,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
         }
       }).observe(document, { subtree: true, childList: true, characterData: true });
     })()`);
-    for (let i = 0; i < 40; i += 1) {
+    for (let i = 0; i < 10; i += 1) {
       stage.drop(LEDGER, DB, { destinationPort: 6_399 });
       stage.flow(WEB, API);
       await expect.poll(async () => (await counted(page)).listed).toBe(i + 1);
