@@ -1,11 +1,11 @@
 import type { Service } from '../../base/index.ts';
-import { podRangesOf, tunnelOf } from '../../cluster/index.ts';
 import { type NativeRoute, NativeRoutes, OverlayNetdev } from '../../datapath/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { NodeDevices } from '../devices/index.ts';
 import { type AgentNode, overlaySpec } from '../node/index.ts';
 import { keepLooking } from './keep-looking.ts';
 import { OverlayPaths } from './overlay-paths.ts';
+import { rangesElsewhere } from './ranges-elsewhere.ts';
 
 export type Overlay = {
   readonly services: readonly Service[];
@@ -24,7 +24,7 @@ export function openOverlay(node: AgentNode, plane: Plane, devices: NodeDevices)
     netdev,
     ensure: async () => await netdev.ensure(overlaySpec(config, uplink), base.overlayIfindex),
     isGuarded: (device) => devices.isGuarded(device),
-    ranges: () => rangesElsewhere(node, plane).map(({ range }) => range),
+    ranges: () => rangesElsewhere(config.nodeName, intent)?.map(({ range }) => range),
     changed: intent.nodes.changed,
     source: uplink.addr,
     clock,
@@ -33,21 +33,14 @@ export function openOverlay(node: AgentNode, plane: Plane, devices: NodeDevices)
   return { services: [paths, { start: async () => undefined, stop: async () => netdev.close() }], paths };
 }
 
-/** IPv4 ranges of pods, and the node that has each. */
-function rangesElsewhere({ config }: AgentNode, { intent }: Plane): NativeRoute[] {
-  const others = Array.from(intent.nodes.rows.values()).filter(({ name }) => name !== config.nodeName);
-  return others.flatMap((row) => {
-    const via = tunnelOf(row);
-    const ranges = podRangesOf(row).filter(({ family }) => family === 4);
-    return via === null ? [] : ranges.map((range) => ({ range, via }));
-  });
-}
-
 /** Without a tunnel: a route for each range through its node. */
 function nativeRouting(node: AgentNode, plane: Plane): Service {
-  const { kernel, clock } = node;
+  const { config, kernel, clock } = node;
   const routes = new NativeRoutes();
-  const look = async () => await routes.lay(kernel.uplink.ifindex, distinct(rangesElsewhere(node, plane)));
+  const look = async () => {
+    const known = rangesElsewhere(config.nodeName, plane.intent);
+    if (known !== undefined) await routes.lay(kernel.uplink.ifindex, distinct(known));
+  };
   return {
     start: async (lifecycle) => await keepLooking(lifecycle, { look, changed: plane.intent.nodes.changed, clock }),
     stop: async () => routes[Symbol.dispose](),

@@ -12,8 +12,8 @@ export type OverlayPathsOptions = {
   readonly ensure: () => Promise<Link>;
   /** Whether the programs are at it: without them it stays down. */
   readonly isGuarded: (device: Ifindex) => boolean;
-  /** Of pods on other nodes. */
-  readonly ranges: () => readonly Prefix[];
+  /** Of pods on other nodes; undefined: not known yet, and the routes that there are stay. */
+  readonly ranges: () => readonly Prefix[] | undefined;
   readonly changed: Signal;
   /** Of the node, as the others know it. */
   readonly source: Addr;
@@ -44,7 +44,9 @@ export class OverlayPaths implements Service {
       return;
     }
     await netdev.raise(link);
-    const taken = await netdev.route(link.ifindex, ranges(), source);
+    const wanted = ranges();
+    if (wanted === undefined) return;
+    const taken = await netdev.route(link.ifindex, wanted, source);
     const problem =
       taken.length === 0
         ? undefined
