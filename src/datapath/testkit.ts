@@ -13,7 +13,7 @@ import {
   snatKeyCodec,
   snatValueCodec,
 } from './gen/codecs.ts';
-import { type Config, ZERO_CONFIG } from './gen/config.ts';
+import { type Config, encodeConfig, ZERO_CONFIG } from './gen/config.ts';
 import type { ProgFd } from './kernel/fd.ts';
 import { type ObjectSpec, readObjectSpec } from './kernel/object-spec.ts';
 import { progTestRun } from './kernel/syscall.ts';
@@ -31,7 +31,7 @@ import { KernelEndpointWords } from './maps/endpoint-words.ts';
 import { type EndpointsMap, endpointsMap } from './maps/endpoints-map.ts';
 import { type IpcacheMap, ipcacheMap } from './maps/ipcache-map.ts';
 import { KernelMap, type TypedMap } from './maps/map.ts';
-import { MapSet, type MapSizes } from './maps/map-set.ts';
+import type { MapSet, MapSizes } from './maps/map-set.ts';
 import { policyMaps } from './maps/policy-maps.ts';
 import { EventRing } from './maps/ring.ts';
 import { u32Codec, u64Codec } from './maps/scalar-codecs.ts';
@@ -41,8 +41,9 @@ import { type TenantSharesMap, tenantSharesMap } from './maps/tenant-shares-map.
 import { type TenantWorldMap, tenantWorldMap } from './maps/tenant-world-map.ts';
 import { endpointRow, listConnections, TestPolicy } from './maps/testkit.ts';
 import { ConntrackCollector } from './programs/ct-gc.ts';
-import { installJudges } from './programs/judges.ts';
+import { JUDGE_PROGRAMS, putJudges } from './programs/judges.ts';
 import { loadPrograms } from './programs/loader.ts';
+import { KeptDatapath } from './test-kept.ts';
 
 /** What a tc program may answer. */
 export const ACTIONS = { 0: 'pass', 2: 'drop', 7: 'redirect' } as const;
@@ -101,6 +102,10 @@ const SMALL: MapSizes = {
  */
 const MAX_PROGRAMS = 128;
 
+/** What tests before had and is empty again: of one that is held through a file, and of what comes and goes beside it. */
+const idle: KeptDatapath[] = [];
+const MAX_IDLE = 2;
+
 /** Of every pod, as an agent tells it. */
 const GATEWAY = parseAddr('169.254.1.1');
 
@@ -118,13 +123,18 @@ export class TestDatapath implements Disposable {
   readonly policy: TestPolicy;
   readonly accounts: EndpointAccounts;
   readonly #ring: EventRing;
+  readonly #kept: KeptDatapath;
+  readonly #isShared: boolean;
   readonly #owned: Disposable[] = [];
   #judges = false;
+  #isClosed = false;
   readonly #specs = new Map<string, ObjectSpec>();
 
-  /** Maps are not pinned: they vanish with the process whatever happens to it. */
+  /** Maps are not pinned: they vanish with the process whatever happens to it. Of sizes of its own: nobody had them before. */
   constructor(options: { readonly sizes?: MapSizes } = {}) {
-    this.maps = new MapSet({ pinDir: undefined, sizes: { ...SMALL, ...options.sizes } });
+    this.#isShared = options.sizes === undefined;
+    this.#kept = (this.#isShared ? idle.pop() : undefined) ?? new KeptDatapath({ ...SMALL, ...options.sizes });
+    this.maps = this.#kept.maps;
     this.words = KernelEndpointWords.of(this.maps.get('endpoint_words'));
     this.tenants = KernelTenantRows.of(this.maps.get('tenants'));
     // Whoever is not said to be somebody's is nobody's.
@@ -179,12 +189,11 @@ export class TestDatapath implements Disposable {
 
   /** Any programs of `build/<object>.bpf.o`; closed with this object. */
   load<Name extends string>(object: string, programs: readonly Name[], config: Partial<Config>): Record<Name, ProgFd> {
-    const loaded = loadPrograms({
-      spec: this.spec(object),
-      maps: this.maps,
-      config: { ...ZERO_CONFIG, ...config },
-      programs,
-    });
+    const constants = { ...ZERO_CONFIG, ...config };
+    const key = [object, ...programs, Buffer.from(encodeConfig(constants)).toString('base64')].join(' ');
+    const loaded = this.#kept.programs(key, () =>
+      loadPrograms({ spec: this.spec(object), maps: this.maps, config: constants, programs }),
+    );
     this.#owned.push(...Object.values<ProgFd>(loaded));
     if (this.#owned.length > MAX_PROGRAMS) throw new Error(`a test holds more than ${MAX_PROGRAMS} programs at once`);
     return loaded;
@@ -193,7 +202,7 @@ export class TestDatapath implements Disposable {
   /** The programs that all endpoints share; installed by the first `loadEndpoint` with its configuration. */
   installJudges(config: Partial<Config> = {}): void {
     this.#judges = true;
-    installJudges({ spec: this.spec('judge'), maps: this.maps, config: { ...ZERO_CONFIG, ...config } });
+    putJudges(this.maps, this.load('judge', JUDGE_PROGRAMS, config));
   }
 
   /** The two programs of an endpoint, which is put into the endpoints map when its config has an IPv4 address. */
@@ -295,7 +304,11 @@ export class TestDatapath implements Disposable {
     this.#ring.close();
     this.words.close();
     this.tenants.close();
-    this.maps.close();
+    // Who closes twice must not take what somebody else has by then.
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#isShared && idle.length < MAX_IDLE && this.#kept.empty()) idle.push(this.#kept);
+    else this.#kept[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {

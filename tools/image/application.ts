@@ -49,7 +49,7 @@ export function copyOwn(repository: string, root: string): void {
   const home = join(root, HOME);
   const sources = globSync('src/**/*.{ts,js,json}', {
     cwd: repository,
-    exclude: (path) => /\.(test|contract)\.ts$|testkit|fake\.ts$|samples\.ts$/.test(path),
+    exclude: (path) => /\.(test|contract)\.ts$|testkit|\/test-[\w-]+\.ts$|fake\.ts$|samples\.ts$/.test(path),
   });
   const built = [
     ...globSync('build/*.bpf.o', { cwd: repository }),

@@ -1,12 +1,15 @@
 import { JUDGE, type Judge } from '../../model/gen/enums.ts';
 import type { Config } from '../gen/config.ts';
-import type { ObjectSpec } from '../kernel/index.ts';
+import type { ObjectSpec, ProgFd } from '../kernel/index.ts';
 import { mapDelete, mapLookup, mapUpdate } from '../kernel/index.ts';
 import type { MapSet } from '../maps/index.ts';
 import { loadPrograms } from './loader.ts';
 import type { RunningPrograms } from './running.ts';
 
 const SLOTS = { 'from-pod': 'judge_from_pod', 'to-pod': 'judge_to_pod' } as const satisfies Record<Judge, string>;
+
+/** Of judge.bpf.o. */
+export const JUDGE_PROGRAMS = ['judge_from_pod', 'judge_to_pod'] as const;
 
 /**
  * Loads the programs that all endpoints share and puts them into the map `judges`, in place of those that are there: one
@@ -18,12 +21,17 @@ export function installJudges(options: {
   readonly maps: MapSet;
   readonly config: Config;
 }): void {
-  const programs = loadPrograms({ ...options, programs: ['judge_from_pod', 'judge_to_pod'] as const });
-  const map = options.maps.get('judges');
+  const programs = loadPrograms({ ...options, programs: JUDGE_PROGRAMS });
+  putJudges(options.maps, programs);
+  for (const program of Object.values<ProgFd>(programs)) program.close();
+}
+
+/** Puts them into the map, which holds them from then on. */
+export function putJudges(maps: MapSet, programs: Readonly<Record<(typeof JUDGE_PROGRAMS)[number], ProgFd>>): void {
+  const map = maps.get('judges');
   for (const [judge, name] of Object.entries(SLOTS) as [Judge, keyof typeof programs][]) {
     const program = programs[name];
     mapUpdate(map, u32(JUDGE[judge]), u32(program.number));
-    program.close();
   }
 }
 
