@@ -240,7 +240,9 @@ test('a Tenant that observes stops nothing, and each node tells what it would; o
     await reaches('other', 'plain');
     const events = (await cluster.list('events')).filter(({ reason }) => reason === 'WouldDrop');
     expect(JSON.stringify(events)).not.toMatch(/billing|other|plain/);
-    const on = new Set(events.map(({ involvedObject, metadata }) => `${metadata.namespace} ${kindOf(involvedObject)}`));
+    const on = new Set(
+      events.map(({ involvedObject, metadata }) => `${metadata.namespace} ${String(kindOf(involvedObject))}`),
+    );
     return on.has('default Tenant') && on.has('shop-web Namespace');
   });
   await cluster.patch({ resource: 'tenants', name: 'shop' }, { spec: { mode: 'Enforce' } });
