@@ -301,6 +301,7 @@ describe('faults', () => {
     server.faults = { list, streams: 'unknown' };
     server.put(PODS, pod('two'));
     await expect.poll(names).toEqual(['one', 'two']);
+    server.put('/api/v1/other', pod('x'));
     server.compact();
     server.endWatches();
     await expect.poll(() => reflector.status().problem ?? '').toMatch('makes no sense');
