@@ -41,7 +41,8 @@ export class WorkQueue<K extends string> {
 
   addAfter(key: K, ms: number): void {
     const { clock, signal } = this.#options;
-    const due = clock.now() + Math.min(Math.max(ms, 0), LONGEST_SLEEP_MS);
+    const wait = Math.min(Math.max(ms, 0), LONGEST_SLEEP_MS);
+    const due = clock.now() + wait;
     const known = this.#due.get(key);
     if (known !== undefined && known <= due) return;
     this.#due.set(key, due);
@@ -50,7 +51,7 @@ export class WorkQueue<K extends string> {
       this.#due.delete(key);
       this.add(key);
     };
-    clock.sleep(due - clock.now(), signal).then(wake, () => undefined);
+    clock.sleep(wait, signal).then(wake, () => undefined);
   }
 
   /** After a failure: again, later with each one in a row. */
