@@ -11,7 +11,7 @@ import { listenInNetns } from './netns-socket.ts';
 import { nodePlace } from './node-place.ts';
 import { STATE_DIR } from './paths.ts';
 import { isSandboxNetns, sweep } from './sweep.ts';
-import { buildTopology, mountBpf, worldArgv } from './topology.ts';
+import { buildTopology, mountBpf, WORLD_BRIDGE, worldArgv } from './topology.ts';
 
 const nodes = [nodePlace(1), nodePlace(2)];
 
@@ -52,6 +52,23 @@ describe('topology', () => {
     await sweep(silentLogger);
     expect((await listNetns()).filter(isSandboxNetns)).toEqual([]);
     expect(existsSync(STATE_DIR)).toBe(false);
+  });
+
+  it('keeps the address by which nodes reach the world, whoever is plugged in', async () => {
+    await buildTopology(nodes);
+    const address = async (): Promise<string> => {
+      const { stdout } = await attempt(worldArgv(['ip', '-j', 'link', 'show', WORLD_BRIDGE]));
+      return (JSON.parse(stdout) as { address: string }[])[0]?.address ?? '';
+    };
+    const before = await address();
+    expect(before).not.toBe('');
+    // Lower than any, which a bridge without one of its own would take.
+    const plug = 'ip link add mbrlow0 address 02:00:00:00:00:00 type veth peer name mbrlow1'.split(' ');
+    for (const argv of [plug, ['ip', 'link', 'set', 'mbrlow0', 'master', WORLD_BRIDGE, 'up']])
+      expect(await attempt(worldArgv(argv))).toMatchObject({ code: 0 });
+    expect(await address()).toBe(before);
+    await attempt(worldArgv(['ip', 'link', 'del', 'mbrlow0']));
+    expect(await address()).toBe(before);
   });
 
   it('is swept when it was only half built, and can be built again', async () => {

@@ -15,6 +15,12 @@ export const WORLD_ADDRESSES: readonly string[] = [
 /** In the world: what the nodes' uplinks are plugged into. */
 export const WORLD_BRIDGE = 'mbrbr0';
 
+/**
+ * The bridge's own, and so the one of every address of the world. Without it a bridge takes the lowest of its ports': whoever
+ * joined or left changed it, now and then, and what nodes sent to the world went to nobody until they asked anew, for a minute.
+ */
+const WORLD_MAC = '02:00:00:00:00:01';
+
 /** The world's side of a node's uplink. */
 export function uplinkPort({ index }: NodePlace): string {
   return `mbrup${index}`;
@@ -25,7 +31,7 @@ export function worldPlan(): string[] {
   return [
     'link set lo up',
     // Without spanning tree and with no forwarding delay, a port forwards at once.
-    `link add ${WORLD_BRIDGE} type bridge stp_state 0 forward_delay 0`,
+    `link add ${WORLD_BRIDGE} address ${WORLD_MAC} type bridge stp_state 0 forward_delay 0`,
     `addr add ${WORLD_IP}/16 dev ${WORLD_BRIDGE}`,
     `link set ${WORLD_BRIDGE} up`,
     ...WORLD_ADDRESSES.map((address) => `addr add ${address}/32 dev lo`),
