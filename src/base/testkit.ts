@@ -1,5 +1,7 @@
 import type { Clock } from './clock.ts';
 
+export { TestCertificates } from './test-certificates.ts';
+
 /** A clock that moves only when told to. */
 export class FakeClock implements Clock {
   #now: number;

@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VerifyView, WhyView } from '../api/index.ts';
 import { HubbleServer, type HubbleSource, type NodeProver, openClusterFlows, openNodeTeller } from '../api/server.ts';
 import { Lifecycle, type Logger, silentLogger, systemClock } from '../base/index.ts';
-import { FakeClock } from '../base/testkit.ts';
+import { FakeClock, TestCertificates } from '../base/testkit.ts';
 import type { FlowDenial } from '../model/index.ts';
 import { type AccessQuestion, AgentNotices, type DatapathEvent, Rights, type Subject } from '../observe/index.ts';
 import { TestHub } from '../observe/testkit.ts';
@@ -183,7 +181,8 @@ export type ClusterOptions = {
 
 /** The page of a cluster of one node: its flows, its way to them and its judgement of rights are the real ones, the API server is a set. */
 export class ClusterStage {
-  readonly folder = mkdtempSync(join(tmpdir(), 'membrane-page-'));
+  readonly #certificates = new TestCertificates();
+  readonly folder = this.#certificates.folder;
   readonly clock = new FakeClock(1_000_000);
   /** ms since the epoch: flows come one each ms from here on. */
   readonly began = Date.now();
@@ -304,7 +303,7 @@ export class ClusterStage {
 
   async stop(): Promise<void> {
     await this.#lifecycle.stop();
-    rmSync(this.folder, { recursive: true });
+    this.#certificates[Symbol.dispose]();
   }
 
   grant(...texts: readonly string[]): void {
@@ -316,7 +315,7 @@ export class ClusterStage {
   }
 
   #file(name: string): string {
-    return join(this.folder, name);
+    return this.#certificates.file(name);
   }
 
   #identify(token: string): Subject | undefined {
@@ -341,35 +340,14 @@ export class ClusterStage {
   }
 
   #certify(): void {
-    for (const name of ['ca', 'users', 'others'])
-      this.#openssl(
-        'req',
-        '-x509',
-        ...KEY,
-        '-days',
-        '2',
-        '-subj',
-        `/CN=${name}`,
-        '-keyout',
-        `${name}.key`,
-        '-out',
-        `${name}.crt`,
-      );
+    this.#certificates.authority('ca', 'users', 'others');
     this.#sign('server', 'ca');
     this.#sign('alice', 'users');
     this.#sign('mallory', 'others');
   }
 
-  #sign(name: string, authority: string): void {
-    writeFileSync(this.#file(`${name}.ext`), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-    this.#openssl('req', ...KEY, '-subj', `/O=tenants/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-    const signed = ['-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-days', '2'];
-    this.#openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-extfile', `${name}.ext`, '-out', `${name}.crt`);
-  }
-
-  #openssl(...args: readonly string[]): void {
-    execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe' });
+  #sign(name: string, by: string): void {
+    const alternatives = 'DNS:localhost,IP:127.0.0.1';
+    this.#certificates.sign(name, { by, alternatives, subject: `/O=tenants/CN=${name}` });
   }
 }
-
-const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];

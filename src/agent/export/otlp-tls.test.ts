@@ -1,53 +1,25 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
+import { TestCertificates } from '../../base/testkit.ts';
 import { TestHub } from '../../observe/testkit.ts';
 import { parseConfig } from '../node/config.ts';
 import { openExport } from './open-export.ts';
 import { GrpcCollector, HttpCollector } from './testkit.ts';
 
-const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-
-let folder: string;
-const file = (name: string) => join(folder, name);
-const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-
-function authority(name: string): void {
-  openssl(
-    'req',
-    '-x509',
-    ...KEY,
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.crt`,
-  );
-}
-
-function certificate(name: string, usage: string): void {
-  writeFileSync(file('ext'), `subjectAltName=IP:127.0.0.1\nextendedKeyUsage=${usage}`);
-  openssl('req', ...KEY, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-  const signed = ['-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'];
-  openssl('x509', '-req', ...signed, '-extfile', 'ext', '-out', `${name}.crt`);
-}
+const certificates = new TestCertificates();
+const file = (name: string) => certificates.file(name);
+const sign = (name: string, usage: 'serverAuth' | 'clientAuth') =>
+  certificates.sign(name, { by: 'ca', alternatives: 'IP:127.0.0.1', usage });
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'membrane-otlp-tls-'));
-  authority('ca');
-  authority('other');
-  certificate('server', 'serverAuth');
-  certificate('client', 'clientAuth');
+  certificates.authority('ca', 'other');
+  sign('server', 'serverAuth');
+  sign('client', 'clientAuth');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => certificates[Symbol.dispose]());
 
 it.each(['http/protobuf', 'grpc'])(
   'shows a certificate and asks for one by %s, as the files are now',

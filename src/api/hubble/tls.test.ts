@@ -1,12 +1,11 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
+import { TestCertificates } from '../../base/testkit.ts';
 import { AgentNotices, Rights, type Subject } from '../../observe/index.ts';
 import { TestHub } from '../../observe/testkit.ts';
 import { Observer } from './gen/observer/observer_pb.js';
@@ -15,69 +14,19 @@ import { nodeTeller } from './node-teller.ts';
 import { NodeLinks } from './relay/node-links.ts';
 
 describe('the observer API with TLS', () => {
-  let folder: string;
+  let certificates: TestCertificates;
   let server: HubbleServer;
   let hub: TestHub;
   const asked: Subject[] = [];
   const lifecycle = new Lifecycle({ log: silentLogger });
-  const file = (name: string) => join(folder, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-
-  function authority(name: string): void {
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      `/CN=${name}`,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.crt`,
-    );
-  }
-
-  function certificate(name: string, of: string, dns: string): void {
-    const usage = name === 'server' ? 'serverAuth' : 'clientAuth';
-    writeFileSync(file(`${name}.ext`), `subjectAltName=DNS:${dns}\nextendedKeyUsage=${usage}`);
-    openssl(
-      'req',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-subj',
-      `/CN=${dns}`,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.csr`,
-    );
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${name}.csr`,
-      '-CA',
-      `${of}.crt`,
-      '-CAkey',
-      `${of}.key`,
-      '-CAcreateserial',
-      '-days',
-      '2',
-      '-extfile',
-      `${name}.ext`,
-      '-out',
-      `${name}.crt`,
-    );
-  }
+  const file = (name: string) => certificates.file(name);
+  const sign = (name: string, by: string, dns: string) =>
+    certificates.sign(name, {
+      by,
+      alternatives: `DNS:${dns}`,
+      subject: `/CN=${dns}`,
+      usage: name === 'server' ? 'serverAuth' : 'clientAuth',
+    });
 
   const secrets = (name: string) => ({
     cert: readFileSync(file(`${name}.crt`)),
@@ -95,14 +44,12 @@ describe('the observer API with TLS', () => {
     ).serverStatus({});
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'membrane-tls-'));
-    authority('ca');
-    authority('others');
-    authority('users');
-    certificate('user', 'users', 'alice');
-    certificate('server', 'ca', 'node-1.test');
-    certificate('client', 'ca', 'client.test');
-    certificate('stranger', 'others', 'client.test');
+    certificates = new TestCertificates();
+    certificates.authority('ca', 'others', 'users');
+    sign('user', 'users', 'alice');
+    sign('server', 'ca', 'node-1.test');
+    sign('client', 'ca', 'client.test');
+    sign('stranger', 'others', 'client.test');
     hub = new TestHub();
     hub.publish({});
     server = new HubbleServer({
@@ -140,7 +87,7 @@ describe('the observer API with TLS', () => {
   });
   afterAll(async () => {
     await lifecycle.stop();
-    rmSync(folder, { recursive: true });
+    certificates[Symbol.dispose]();
   });
 
   it('shows all to a relay, to users what they may see, and nothing to anybody else', async () => {
