@@ -277,6 +277,8 @@ describe('an agent on a node', () => {
   });
 
   it.skipIf(PROMTOOL === undefined)('tells metrics as promtool wants them', async () => {
+    await lab.reaches(frontend, backend.ip);
+    expect(await lab.ping(other, backend.ip)).toBe(false);
     const text = await lab.admin().metrics();
     expect(wrongMetrics(PROMTOOL ?? '', text)).toEqual([]);
     const series = new Map(
