@@ -49,6 +49,11 @@ export class IpcacheReconciler {
     return this.#actual.entries();
   }
 
+  /** Whether it is known to hold this prefix, in canonical text. */
+  has(prefix: string): boolean {
+    return this.#actual.has(prefix);
+  }
+
   /** Reads what an earlier life left. */
   async load(): Promise<void> {
     this.#actual.clear();

@@ -164,11 +164,15 @@ test('whoever somebody says that an address or a pod is', async () => {
   const node = await openNode(world);
   const { words, ipcache, endpoints } = node.kernel;
   const [first] = words.entries().filter(([id]) => id < 100);
-  const [prefix] = (await ipcache.entries()).find(([one]) => one.length === one.bits) ?? [];
+  const rows = await ipcache.entries();
+  const [prefix] = rows.find(([one]) => one.length === one.bits) ?? [];
+  const [gone] = rows.find(([one]) => one.length < one.bits && one.length > 0) ?? [];
   const [local] = await endpoints.entries();
-  if (first === undefined || prefix === undefined || local === undefined) throw new Error('the world is empty');
+  if (first === undefined || prefix === undefined || gone === undefined || local === undefined)
+    throw new Error('the world is empty');
   words.set(first[0], { ...first[1], identity: identityId(60_000) });
   ipcache.set(prefix, { identity: identityId(60_001), cidrIdentity: identityId(0), tunnel: null });
+  ipcache.delete(gone);
   endpoints.delete(local[0]);
   const { accounts } = await node.plane.plane.prover.prove();
   await node.plane.close();
@@ -177,6 +181,7 @@ test('whoever somebody says that an address or a pod is', async () => {
     expect.arrayContaining([
       `endpoint_words row: endpoint ${first[0]} is identity 60000`,
       expect.stringContaining(`ipcache row: ${prefix.toString()} is identity 60001`),
+      `no ipcache row of ${gone.toString()}`,
       `no endpoints row of ${local[0]}`,
     ]),
   );
