@@ -1,16 +1,20 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { PROMTOOL, wrongMetrics } from '../../test/scenarios/promtool.ts';
-import { LostEventSource } from '../api/hubble/gen/flow/flow_pb.js';
-import { GetFlowsResponseSchema } from '../api/hubble/gen/observer/observer_pb.js';
+import { LostEventSchema, LostEventSource } from '../api/hubble/gen/flow/flow_pb.js';
 import { RelayCounts } from '../api/hubble/relay/relay-counts.ts';
+import type { Told } from '../api/hubble/relay/told.ts';
 import type { RelayNodes } from '../api/server.ts';
 import { createRegistry } from '../base/metrics.ts';
 import { relayMetrics } from './relay-metrics.ts';
 
-const flow = create(GetFlowsResponseSchema, { responseTypes: { case: 'flow', value: {} } });
-const lost = (source: LostEventSource, numEventsLost: bigint) =>
-  create(GetFlowsResponseSchema, { responseTypes: { case: 'lostEvents', value: { source, numEventsLost } } });
+const flow = (time: number): Told => ({ kind: 'flow', time, bytes: new Uint8Array() });
+const lost = (source: LostEventSource, numEventsLost: bigint): Told => ({
+  kind: 'lost',
+  time: 0,
+  bytes: new Uint8Array(),
+  lost: create(LostEventSchema, { source, numEventsLost }),
+});
 
 describe('metrics of a relay', () => {
   const counts = new RelayCounts();
@@ -21,26 +25,31 @@ describe('metrics of a relay', () => {
   it('say which nodes answer, what was told, and what is missing', async () => {
     counts.readers = 2;
     counts.failures.lie = 1;
-    counts.tell(flow, undefined);
-    counts.tell(flow, Date.now() - 60_000);
+    const now = Date.now();
+    counts.tell([flow(now)], undefined);
+    // Of before one began to follow: not told as it came.
+    counts.tell([flow(now - 60_000)], now);
     // A node's clock that is ahead makes no lag that is less than none.
-    counts.tell(flow, Date.now() + 60_000);
-    counts.tell(lost(LostEventSource.PERF_EVENT_RING_BUFFER, 7n), undefined);
-    counts.tell(lost(LostEventSource.OBSERVER_EVENTS_QUEUE, 3n), undefined);
-    counts.tell(lost(LostEventSource.UNKNOWN_LOST_EVENT_SOURCE, 5n), undefined);
+    counts.tell([flow(now - 20_000), flow(now + 60_000)], now - 30_000);
+    const places = [
+      lost(LostEventSource.PERF_EVENT_RING_BUFFER, 7n),
+      lost(LostEventSource.OBSERVER_EVENTS_QUEUE, 3n),
+      lost(LostEventSource.UNKNOWN_LOST_EVENT_SOURCE, 5n),
+    ];
+    counts.tell(places, undefined);
     const lines = (await registry.metrics()).split('\n');
     expect(lines).toEqual(
       expect.arrayContaining([
         'membrane_relay_nodes{state="connected"} 2',
         'membrane_relay_nodes{state="unavailable"} 1',
         'membrane_relay_readers 2',
-        'membrane_relay_flows_sent_total 3',
+        'membrane_relay_flows_sent_total 4',
         'membrane_relay_flows_lost_total{place="kernel"} 7',
         'membrane_relay_flows_lost_total{place="reader"} 3',
         'membrane_relay_node_failures_total{reason="lie"} 1',
         'membrane_relay_node_failures_total{reason="broken"} 0',
         'membrane_relay_lag_seconds_bucket{le="0.5"} 1',
-        'membrane_relay_lag_seconds_bucket{le="30"} 1',
+        'membrane_relay_lag_seconds_bucket{le="30"} 2',
         'membrane_relay_lag_seconds_count 2',
       ]),
     );

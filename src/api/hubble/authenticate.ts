@@ -6,6 +6,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { errorMessage } from '../../base/index.ts';
 import type { Subject } from '../../observe/index.ts';
 import { AS_HEADER, type Caller, EVERYTHING, namedIn, unauthenticated } from './caller.ts';
+import { chainOf, holdsUntil } from './certificate.ts';
 
 /** How a request came in. */
 export type Entrance =
@@ -74,7 +75,7 @@ function shownBy({ socket }: Shown, entrance: Entrance): Caller {
   const { authorized, authorizationError } = socket as TLSSocket;
   if (!authorized) throw unauthenticated(`the certificate is not accepted: ${String(authorizationError)}`);
   // It was looked at when the connection was opened, which may be long ago.
-  const until = Date.parse(shown.valid_to);
+  const until = holdsUntil(shown);
   const stillHolds = async (): Promise<boolean> => Date.now() < until;
   if (Date.now() >= until) throw unauthenticated('the certificate has expired');
   if (isOf(shown, entrance.relayCa())) return { seesAll: true, stillHolds };
@@ -88,15 +89,8 @@ function shownBy({ socket }: Shown, entrance: Entrance): Caller {
 /** Whether one of these authorities stands at the end of its chain. */
 function isOf(shown: PeerCertificate, authorities: string | undefined): boolean {
   const known = new Set(certificatesIn(authorities ?? '').map(({ fingerprint256 }) => fingerprint256));
-  let at: PeerCertificate & { issuerCertificate?: PeerCertificate } = shown;
-  for (let depth = 0; depth < 8; depth += 1) {
-    const { issuerCertificate: issuer } = at;
-    if (issuer === undefined) return false;
-    if (known.has(issuer.fingerprint256)) return true;
-    if (issuer === at) return false;
-    at = issuer;
-  }
-  return false;
+  const [, ...issuers] = chainOf(shown);
+  return issuers.some(({ fingerprint256 }) => known.has(fingerprint256));
 }
 
 function certificatesIn(pem: string): X509Certificate[] {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { errorMessage } from '../../base/index.ts';
 import type { FlowLossPlace, FlowMessage } from '../../model/index.ts';
@@ -17,7 +17,7 @@ import {
   GetRemedyResponseSchema,
   type NodeProof,
 } from './gen/inventory/inventory_pb.js';
-import { GetFlowsRequestSchema, type GetFlowsResponse } from './gen/observer/observer_pb.js';
+import { GetFlowsRequestSchema, GetFlowsResponseSchema } from './gen/observer/observer_pb.js';
 import { NodeState } from './gen/relay/relay_pb.js';
 import { whileHeld } from './held.ts';
 import type { HubbleTeller } from './teller.ts';
@@ -124,7 +124,7 @@ export class ClusterFlows {
     });
     try {
       const open = (held: AbortSignal) => this.#teller.flows(request, caller, held);
-      for await (const response of whileHeld(caller, signal, open)) yield* messagesIn(response);
+      for await (const group of whileHeld(caller, signal, open)) for (const bytes of group) yield* messagesIn(bytes);
     } catch (error) {
       throw inOwnWords(error);
     }
@@ -199,7 +199,8 @@ const PLACES: ReadonlyMap<LostEventSource, FlowLossPlace> = new Map([
   [LostEventSource.OBSERVER_EVENTS_QUEUE, 'reader'],
 ]);
 
-function messagesIn({ responseTypes: { case: kind, value } }: GetFlowsResponse): FlowMessage[] {
+function messagesIn(bytes: Uint8Array): FlowMessage[] {
+  const { case: kind, value } = fromBinary(GetFlowsResponseSchema, bytes).responseTypes;
   if (kind === 'flow') return [{ kind: 'flow', flow: flowRecord(value) }];
   if (kind !== 'lostEvents') return [];
   return [{ kind: 'lost', place: PLACES.get(value.source) ?? 'reader', count: Number(value.numEventsLost) }];

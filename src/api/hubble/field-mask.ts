@@ -1,7 +1,7 @@
-import { create, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { create, type DescField, type DescMessage } from '@bufbuild/protobuf';
 import type { FieldMask } from '@bufbuild/protobuf/wkt';
+import type { FlowInit } from './flow-message.ts';
 import { type Flow, FlowSchema } from './gen/flow/flow_pb.js';
-import type { GetFlowsResponse } from './gen/observer/observer_pb.js';
 
 /** A field that is wanted: whole, or these of its own. */
 type Wanted = { readonly field: DescField; readonly parts: readonly Wanted[] | undefined };
@@ -21,22 +21,14 @@ const ALWAYS = [
   'ingress_denied_by',
 ];
 
-/** Of flows only what is asked for; of all else, and without a mask, everything. */
-export async function* masked(
-  mask: FieldMask | undefined,
-  responses: AsyncIterable<GetFlowsResponse>,
-): AsyncGenerator<GetFlowsResponse> {
-  if (mask === undefined || mask.paths.length === 0) return yield* responses;
+/** Of a flow only what is asked for, and what is sent always; without a mask everything. */
+export function askedFields(mask: FieldMask | undefined): (flow: FlowInit) => FlowInit {
+  if (mask === undefined || mask.paths.length === 0) return (flow) => flow;
   const wanted = wantedOf(
     FlowSchema,
     [...mask.paths, ...ALWAYS].map((path) => path.split('.')),
   );
-  for await (const response of responses) {
-    const { responseTypes } = response;
-    if (responseTypes.case === 'flow')
-      response.responseTypes = { case: 'flow', value: copy(FlowSchema, responseTypes.value, wanted) as Flow };
-    yield response;
-  }
+  return (flow) => picked(flow, wanted);
 }
 
 /** Of a flow only what these paths name (`source.pod_name`); everything where there are none. Throws for one that names no field. */
@@ -48,7 +40,7 @@ export function flowMask(paths: readonly string[]): (flow: Flow) => Flow {
     FlowSchema,
     paths.map((path) => path.split('.')),
   );
-  return (flow) => copy(FlowSchema, flow, wanted) as Flow;
+  return (flow) => create(FlowSchema, picked(flow, wanted));
 }
 
 function isField(schema: DescMessage, [name, ...rest]: readonly string[]): boolean {
@@ -68,20 +60,20 @@ function wantedOf(schema: DescMessage, paths: readonly (readonly string[])[]): W
   });
 }
 
-function copy(schema: DescMessage, from: Message, wanted: readonly Wanted[]): Message {
-  const to = create(schema);
-  // Names of members are the schema's, whatever message it is.
-  const [source, target] = [from, to] as unknown as [Record<string, unknown>, Record<string, unknown>];
+/** Of a message, or of what one is made of, what one is made of. */
+function picked(from: object, wanted: readonly Wanted[]): object {
+  const source = from as Readonly<Record<string, unknown>>;
+  const target: Record<string, unknown> = {};
   for (const { field, parts } of wanted) {
     const whole = (value: unknown): unknown =>
-      parts === undefined || field.fieldKind !== 'message' ? value : copy(field.message, value as Message, parts);
+      parts === undefined || typeof value !== 'object' || value === null ? value : picked(value, parts);
     if (field.oneof === undefined) {
       const value = source[field.localName];
       if (value !== undefined) target[field.localName] = whole(value);
       continue;
     }
-    const held = source[field.oneof.localName] as { readonly case?: string; readonly value?: unknown };
-    if (held.case === field.localName) target[field.oneof.localName] = { case: held.case, value: whole(held.value) };
+    const held = source[field.oneof.localName] as { readonly case?: string; readonly value?: unknown } | undefined;
+    if (held?.case === field.localName) target[field.oneof.localName] = { case: held.case, value: whole(held.value) };
   }
-  return to;
+  return target;
 }

@@ -20,13 +20,18 @@ import { summaryOf } from './summary.ts';
 /** A rule matched, or there was none to match. What of the packet it matched is not told. */
 const MATCHED = { none: 0, rule: 2 } as const;
 
+export type FlowInit = MessageInitShape<typeof FlowSchema>;
+
 /** A flow as Hubble's clients read it. */
-export function flowMessage(flow: FlowRecord, cluster: string): Flow {
+export const flowMessage = (flow: FlowRecord, cluster: string): Flow => create(FlowSchema, flowInit(flow, cluster));
+
+/** What such a message is made of. */
+export function flowInit(flow: FlowRecord, cluster: string): Exclude<FlowInit, Flow> {
   const number = dropNumber(flow.dropReason, flow.denial?.by === 'rule');
   const isDropped = flow.verdict === 'dropped';
   const ip = ipOf(flow);
   const isTrace = flow.type === 'close';
-  return create(FlowSchema, {
+  return {
     time: timestamp(flow.time),
     verdict: isDropped ? Verdict.DROPPED : Verdict.FORWARDED,
     dropReason: number,
@@ -47,7 +52,7 @@ export function flowMessage(flow: FlowRecord, cluster: string): Flow {
     ...policies(flow),
     Summary: summaryOf(flow),
     extensions: anyPack(StringValueSchema, create(StringValueSchema, { value: ownWords(flow) })),
-  });
+  };
 }
 
 export const nodeName = (cluster: string, node: string): string => `${cluster}/${node}`;

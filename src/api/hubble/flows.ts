@@ -1,12 +1,13 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import type { FlowMessage } from '../../model/index.ts';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { FlowQuery } from '../../observe/index.ts';
 import type { Caller } from './caller.ts';
+import { askedFields } from './field-mask.ts';
 import { compileFilters } from './filter/flow-filter.ts';
 import { invalid } from './filter/invalid.ts';
-import { flowMessage, milliseconds, nodeName, timestamp } from './flow-message.ts';
-import { type GetFlowsRequest, type GetFlowsResponse, GetFlowsResponseSchema } from './gen/observer/observer_pb.js';
+import { type FlowInit, flowInit, milliseconds, nodeName, timestamp } from './flow-message.ts';
+import { type GetFlowsRequest, GetFlowsResponseSchema } from './gen/observer/observer_pb.js';
 import { Losses } from './lost.ts';
+import { MessageWriter } from './message-writer.ts';
 import { orAfter } from './or-after.ts';
 import type { HubbleSource } from './source.ts';
 import { viewerOf } from './viewer.ts';
@@ -33,40 +34,49 @@ export function flowQuery(request: GetFlowsRequest, cluster: string): FlowQuery 
 
 type Response = MessageInitShape<typeof GetFlowsResponseSchema>;
 
-/** Flows, and what is missing between them: told at most once a second, and never forgotten. */
+/** Flows as they are sent, some at a time, and what is missing between them: told at most once a second, and never forgotten. */
 export async function* flowResponses(
   source: HubbleSource,
   request: GetFlowsRequest,
   caller: Caller,
   signal: AbortSignal,
-): AsyncGenerator<GetFlowsResponse> {
+): AsyncGenerator<readonly Uint8Array[]> {
   const { hub, cluster, node } = source;
   const query = { ...flowQuery(request, cluster), viewer: viewerOf(source, caller) };
   const ended = new AbortController();
   const groups = hub.observe(query, AbortSignal.any([signal, ended.signal]));
   const losses = new Losses();
+  const asked = askedFields(request.fieldMask);
   const named = { nodeName: nodeName(cluster, node) };
-  const lost = (now: number): GetFlowsResponse[] =>
+  const lost = (now: number): Uint8Array[] =>
     losses
       .take(now)
-      .map((value) => response({ ...named, time: timestamp(now), responseTypes: { case: 'lostEvents', value } }));
+      .map((value) => encoded({ ...named, time: timestamp(now), responseTypes: { case: 'lostEvents', value } }));
+  const flowOf = (init: FlowInit): Uint8Array =>
+    encoded({
+      ...named,
+      ...(init.time === undefined ? {} : { time: init.time }),
+      responseTypes: { case: 'flow', value: asked(init) },
+    });
   try {
     let next = groups.next();
     for (;;) {
       const due = losses.due(Date.now());
       const group = due === undefined ? await next : await orAfter(next, due);
       if (group === 'late') {
-        yield* lost(Date.now());
+        yield lost(Date.now());
         continue;
       }
       if (group.done) break;
+      const flows: Uint8Array[] = [];
       for (const message of group.value) {
         if (message.kind === 'lost') losses.add(message.place, message.count, Date.now());
-        else yield flowResponse(message, cluster, named.nodeName);
+        else flows.push(flowOf(flowInit(message.flow, cluster)));
       }
+      if (flows.length > 0) yield flows;
       next = groups.next();
     }
-    if (!signal.aborted) yield* lost(Date.now());
+    if (!signal.aborted) yield lost(Date.now());
   } finally {
     // A reader that waits for a flow hears of the end by the signal.
     ended.abort();
@@ -74,17 +84,5 @@ export async function* flowResponses(
   }
 }
 
-function flowResponse(
-  { flow }: Extract<FlowMessage, { kind: 'flow' }>,
-  cluster: string,
-  node: string,
-): GetFlowsResponse {
-  const value = flowMessage(flow, cluster);
-  return response({
-    nodeName: node,
-    ...(value.time === undefined ? {} : { time: value.time }),
-    responseTypes: { case: 'flow', value },
-  });
-}
-
-const response = (init: Response): GetFlowsResponse => create(GetFlowsResponseSchema, init);
+const writer = new MessageWriter(GetFlowsResponseSchema);
+const encoded = (init: Response): Uint8Array => writer.write(init);

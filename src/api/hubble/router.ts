@@ -1,4 +1,5 @@
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { fromBinary } from '@bufbuild/protobuf';
 import {
   Code,
   ConnectError,
@@ -15,11 +16,17 @@ import {
 } from '@connectrpc/connect-node';
 import { errorMessage, isMembraneError, type Logger } from '../../base/index.ts';
 import { CALLER, type Caller } from './caller.ts';
-import { masked } from './field-mask.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from './gen/grpc/health/v1/health_pb.js';
 import { Inventory } from './gen/inventory/inventory_pb.js';
-import { type GetAgentEventsRequest, Observer } from './gen/observer/observer_pb.js';
+import {
+  type GetAgentEventsRequest,
+  type GetFlowsRequest,
+  type GetFlowsResponse,
+  GetFlowsResponseSchema,
+  Observer,
+} from './gen/observer/observer_pb.js';
 import { Peer } from './gen/peer/peer_pb.js';
+import { answerFlows, type EncodedFlows, isPlainGrpc } from './grpc-flows.ts';
 import { whileHeld } from './held.ts';
 import type { HubbleTeller } from './teller.ts';
 
@@ -51,6 +58,11 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
   });
   health(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const flows = (asker: () => Promise<Caller>) =>
+    async function* open(request: GetFlowsRequest, signal: AbortSignal): AsyncGenerator<readonly Uint8Array[]> {
+      const caller = await asker();
+      yield* whileHeld(caller, signal, (held) => teller.flows(request, caller, held));
+    };
   return async (request, response, caller) => {
     const handler = handlers.get(request.url.split('?', 1)[0] ?? '');
     if (handler === undefined) {
@@ -60,7 +72,11 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
     try {
       const values = createContextValues().set(CALLER, caller);
       const asked = universalRequestFromNodeRequest(request, response, undefined, values);
-      await universalResponseToNodeResponse(await handler(asked), response);
+      const isFlows = handler.method === Observer.method.getFlows && isPlainGrpc(asked);
+      const answer = isFlows
+        ? answerFlows(asked, { open: flows(caller), maxBytes: MAX_REQUEST_BYTES, ending, told: inKnownErrors(log) })
+        : await handler(asked);
+      await universalResponseToNodeResponse(answer, response);
     } catch (error) {
       // Answers are made by then: what fails is to send them to somebody who went away.
       log.debug({ method: handler.method.name, error: errorMessage(error) }, 'a reader of flows is gone');
@@ -87,14 +103,17 @@ function observer(router: ConnectRouter, teller: HubbleTeller): void {
           getAgentEvents: (request: GetAgentEventsRequest, context: HandlerContext) =>
             streamed(context, (caller, signal) => events(request, caller, signal)),
         }),
-    // Here for nodes and relays alike: whoever merges needs the whole flow.
-    getFlows: ({ fieldMask, ...request }, context) =>
-      streamed(context, (caller, signal) => masked(fieldMask, teller.flows(request, caller, signal))),
+    getFlows: (request, context) =>
+      eachIn(streamed(context, (caller, signal) => teller.flows(request, caller, signal))),
     serverStatus: async (_request, context) => await teller.status(await whoAsks(context)),
     getNodes: async (_request, context) => await teller.nodes(await whoAsks(context)),
     getNamespaces: async (_request, context) => await teller.namespaces(await whoAsks(context)),
   });
   if (peers !== undefined) router.service(Peer, { notify: (_request, context) => streamed(context, peers) });
+}
+
+async function* eachIn(groups: EncodedFlows): AsyncGenerator<GetFlowsResponse> {
+  for await (const group of groups) for (const bytes of group) yield fromBinary(GetFlowsResponseSchema, bytes);
 }
 
 async function whoAsks({ values }: HandlerContext): Promise<Caller> {
@@ -122,8 +141,9 @@ const CODES: ReadonlyMap<string, Code> = new Map([
 ]);
 
 /** Errors of our own tables are for whoever asked: he gets the remedy, too. Others are ours. */
-function knownErrors(log: Logger): Interceptor {
-  const told = (error: unknown): unknown => {
+const inKnownErrors =
+  (log: Logger) =>
+  (error: unknown): unknown => {
     if (isMembraneError(error)) {
       return new ConnectError(
         `${error.code}: ${error.message}. ${error.remedy}`,
@@ -133,6 +153,9 @@ function knownErrors(log: Logger): Interceptor {
     if (!(error instanceof ConnectError)) log.error({ error: errorMessage(error) }, 'flows could not be told');
     return error;
   };
+
+function knownErrors(log: Logger): Interceptor {
+  const told = inKnownErrors(log);
   const each = async function* <T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
     try {
       yield* messages;

@@ -12,17 +12,17 @@ import type {
   GetAgentEventsRequest,
   GetAgentEventsResponse,
   GetFlowsRequest,
-  GetFlowsResponse,
   GetNamespacesResponseSchema,
   GetNodesResponseSchema,
   ServerStatusResponseSchema,
 } from './gen/observer/observer_pb.js';
 import type { ChangeNotification } from './gen/peer/peer_pb.js';
+import type { EncodedFlows } from './grpc-flows.ts';
 
 /** What answers Hubble's clients: a node of its own flows, a relay of all nodes'. */
 export type HubbleTeller = {
-  /** In the order of time, as whoever asks may see them. ConnectError for what cannot be asked. */
-  readonly flows: (request: GetFlowsRequest, caller: Caller, signal: AbortSignal) => AsyncIterable<GetFlowsResponse>;
+  /** In the order of time, as whoever asks may see them, and of each what he asks for. ConnectError for what cannot be asked. */
+  readonly flows: (request: GetFlowsRequest, caller: Caller, signal: AbortSignal) => EncodedFlows;
   readonly status: (caller: Caller) => Promise<MessageInitShape<typeof ServerStatusResponseSchema>>;
   readonly nodes: (caller: Caller) => Promise<MessageInitShape<typeof GetNodesResponseSchema>>;
   readonly namespaces: (caller: Caller) => Promise<MessageInitShape<typeof GetNamespacesResponseSchema>>;

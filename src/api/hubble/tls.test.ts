@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -8,10 +9,14 @@ import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { TestCertificates } from '../../base/testkit.ts';
 import { AgentNotices, Rights, type Subject } from '../../observe/index.ts';
 import { TestHub } from '../../observe/testkit.ts';
-import { Observer } from './gen/observer/observer_pb.js';
+import { EVERYTHING } from './caller.ts';
+import { GetFlowsRequestSchema, GetFlowsResponseSchema, Observer } from './gen/observer/observer_pb.js';
+import { NodeState } from './gen/relay/relay_pb.js';
 import { HubbleServer } from './hubble-server.ts';
 import { nodeTeller } from './node-teller.ts';
 import { NodeLinks } from './relay/node-links.ts';
+import { RelayCounts } from './relay/relay-counts.ts';
+import { relayTeller } from './relay/relay-teller.ts';
 
 describe('the observer API with TLS', () => {
   let certificates: TestCertificates;
@@ -136,6 +141,72 @@ describe('the observer API with TLS', () => {
     } finally {
       now.mockRestore();
     }
+  });
+
+  it('is believed by no relay on a connection that it opened before the certificate expired', async () => {
+    const told: AbortSignal[] = [];
+    const open: HubbleServer = new HubbleServer({
+      teller: async () =>
+        nodeTeller({
+          hub,
+          notices: new AgentNotices(),
+          cluster: 'test',
+          node: 'node-1',
+          version: '1',
+          peers: () => [{ name: 'node-1', address: `127.0.0.1:${open.port}` }],
+          onPeers: (_, signal) => void told.push(signal),
+          serverName: 'node-1.test',
+        }),
+      socketPath: undefined,
+      // Whoever reaches it sees all: what expires is the certificate of the node alone.
+      tcp: {
+        host: '127.0.0.1',
+        port: 0,
+        isOpen: true,
+        tls: { certFile: file('server.crt'), keyFile: file('server.key') },
+      },
+      log: silentLogger,
+    });
+    const life = new Lifecycle({ log: silentLogger });
+    await life.start(open);
+    const links = new NodeLinks({
+      peerService: `127.0.0.1:${open.port}`,
+      serverName: 'node-1.test',
+      secrets: () => secrets('client'),
+      clock: systemClock,
+      log: silentLogger,
+    });
+    await life.start(links);
+    await expect.poll(() => links.all.map(({ isConnected }) => isConnected)).toEqual([true]);
+    const counts = new RelayCounts();
+    const stop = new AbortController();
+    const request = create(GetFlowsRequestSchema, { follow: true });
+    const flows = relayTeller(links, { version: '1', counts }).flows(request, EVERYTHING, stop.signal);
+    const news: string[] = [];
+    const reading = (async () => {
+      for await (const group of flows)
+        for (const { responseTypes } of group.map((bytes) => fromBinary(GetFlowsResponseSchema, bytes)))
+          if (responseTypes.case === 'nodeStatus')
+            news.push(`${NodeState[responseTypes.value.stateChange]} ${responseTypes.value.message}`);
+    })();
+    await expect.poll(() => hub.stats().readers).toBe(1);
+    const now = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3 * 86_400_000);
+    try {
+      await links.look(stop.signal);
+      expect(links.all.map(({ isConnected }) => isConnected)).toEqual([false]);
+      await expect.poll(() => hub.stats().readers).toBe(0);
+      await expect
+        .poll(() => news.some((one) => /^NODE_ERROR .*certificate of the node has expired/.test(one)))
+        .toBe(true);
+      expect(counts.failures).toEqual({ lie: 0, broken: 1 });
+      // Nor is it believed which nodes there are.
+      await expect.poll(() => told[0]?.aborted).toBe(true);
+    } finally {
+      now.mockRestore();
+    }
+    stop.abort();
+    await reading;
+    await life.stop();
   });
 
   it('asks for a certificate only where one can hold: Hubble’s own client ends if it is asked and has none', async () => {

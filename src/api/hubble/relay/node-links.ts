@@ -10,6 +10,7 @@ import {
   type Service,
   Signal,
 } from '../../../base/index.ts';
+import { ServerCertificate } from '../certificate.ts';
 import { type ChangeNotification, ChangeNotificationType, Peer } from '../gen/peer/peer_pb.js';
 import { type LinkSecrets, NodeLink } from './node-link.ts';
 
@@ -35,6 +36,8 @@ export class NodeLinks implements Service {
   readonly #links = new Map<string, NodeLink>();
   #known: LinkSecrets | undefined;
   #stamp: string | undefined;
+  /** Of whoever says which nodes there are, and what ends that. */
+  #teller = { certificate: new ServerCertificate(), over: new AbortController() };
 
   constructor(options: NodeLinksOptions) {
     this.#o = options;
@@ -61,6 +64,8 @@ export class NodeLinks implements Service {
 
   async look(signal: AbortSignal): Promise<void> {
     this.#renew();
+    const { certificate, over } = this.#teller;
+    if (certificate.hasExpired) over.abort(new Error('the certificate of who says so has expired'));
     await Promise.all(
       this.all.map(async (link) => {
         const before = link.isConnected;
@@ -101,11 +106,14 @@ export class NodeLinks implements Service {
     while (!signal.aborted) {
       try {
         const told = new Set<string>();
-        const peers = createClient(Peer, this.#transport());
+        const certificate = new ServerCertificate();
+        const peers = createClient(Peer, this.#transport(certificate));
         const stream = new AbortController();
+        this.#teller = { certificate, over: stream };
+        const ended = AbortSignal.any([signal, stream.signal]);
         try {
-          for await (const change of peers.notify({}, { signal })) {
-            if (told.size === 0) this.#forgetOthers(told, AbortSignal.any([signal, stream.signal]));
+          for await (const change of peers.notify({}, { signal: ended })) {
+            if (told.size === 0) this.#forgetOthers(told, ended);
             backoff.reset();
             told.add(change.name);
             this.#apply(change);
@@ -150,7 +158,7 @@ export class NodeLinks implements Service {
     this.changed.emit();
   }
 
-  #transport() {
+  #transport(certificate: ServerCertificate) {
     const { peerService: path, serverName } = this.#o;
     if (path.startsWith('/'))
       return createGrpcTransport({
@@ -160,7 +168,7 @@ export class NodeLinks implements Service {
     if (serverName === undefined) return createGrpcTransport({ baseUrl: `http://${path}` });
     return createGrpcTransport({
       baseUrl: `https://${path}`,
-      nodeOptions: { ...this.#secrets(), servername: serverName },
+      nodeOptions: { ...this.#secrets(), servername: serverName, checkServerIdentity: certificate.check },
     });
   }
 }

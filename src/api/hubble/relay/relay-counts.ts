@@ -1,6 +1,6 @@
 import type { FlowLossPlace } from '../../../model/index.ts';
 import { type LostEvent, LostEventSource } from '../gen/flow/flow_pb.js';
-import type { GetFlowsResponse } from '../gen/observer/observer_pb.js';
+import type { Told } from './told.ts';
 
 /** Why a node's flows ended before its reader did: it sent what is another's, or its stream broke. */
 export type NodeFailure = 'lie' | 'broken';
@@ -20,12 +20,15 @@ export class RelayCounts {
   /** s, of each flow that was told as it came: since the node saw it. */
   onLag: (seconds: number) => void = () => undefined;
 
-  /** What goes to a reader; `time` in ms, of flows that are told as they come. */
-  tell({ responseTypes }: GetFlowsResponse, time: number | undefined): void {
-    if (responseTypes.case === 'lostEvents') this.#lose(responseTypes.value);
-    if (responseTypes.case !== 'flow') return;
-    this.sent += 1;
-    if (time !== undefined) this.onLag(Math.max(0, Date.now() - time) / 1_000);
+  /** What goes to a reader. `since`, ms: what came after that is told as it comes; undefined: nothing is. */
+  tell(group: readonly Told[], since: number | undefined): void {
+    const now = Date.now();
+    for (const one of group) {
+      if (one.kind === 'lost') this.#lose(one.lost);
+      if (one.kind !== 'flow') continue;
+      this.sent += 1;
+      if (since !== undefined && one.time >= since) this.onLag(Math.max(0, now - one.time) / 1_000);
+    }
   }
 
   #lose({ source, numEventsLost }: LostEvent): void {

@@ -1,19 +1,15 @@
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { errorMessage } from '../../../base/index.ts';
-import { milliseconds, timestamp } from '../flow-message.ts';
+import { timestamp } from '../flow-message.ts';
 import { flowQuery } from '../flows.ts';
-import {
-  type GetFlowsRequest,
-  GetFlowsRequestSchema,
-  type GetFlowsResponse,
-  GetFlowsResponseSchema,
-} from '../gen/observer/observer_pb.js';
+import { type GetFlowsRequest, GetFlowsRequestSchema, GetFlowsResponseSchema } from '../gen/observer/observer_pb.js';
 import { NodeState } from '../gen/relay/relay_pb.js';
 import type { NodeLink } from './node-link.ts';
 import type { NodeLinks } from './node-links.ts';
 import type { RelayCounts } from './relay-counts.ts';
 import { TimeMerge } from './time-merge.ts';
+import { Lie, NodeWords, type Told, told } from './told.ts';
 
 /** What is stored: so long the others wait for a node that says nothing. */
 const PATIENCE_MS = 3_000;
@@ -22,8 +18,10 @@ const HOLD_MS = 500;
 /** Until a node whose stream broke is asked again. */
 const AGAIN_MS = 1_000;
 
-/** A node sent what is another's. */
-class Lie extends Error {}
+/** What is written at once, before others get their turn. */
+const TOLD_AT_ONCE = 512;
+/** Without these of a flow nobody could say whose it is. */
+const READ_HERE = ['time', 'node_name'];
 
 export type RelayRequest = {
   readonly request: GetFlowsRequest;
@@ -39,45 +37,46 @@ export class RelayFlows {
   readonly #request: GetFlowsRequest;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #counts: RelayCounts;
-  readonly #merge: TimeMerge<GetFlowsResponse>;
+  readonly #merge: TimeMerge<Told>;
   readonly #ended = new AbortController();
   readonly #signal: AbortSignal;
   readonly #reading = new Map<NodeLink, AbortController>();
   #again: NodeJS.Timeout | undefined;
   #refused: ConnectError | undefined;
   /** News about nodes, which go before flows. */
-  readonly #news: GetFlowsResponse[] = [];
+  readonly #news: Told[] = [];
 
   constructor(links: NodeLinks, { request, headers, signal, counts }: RelayRequest) {
     this.#links = links;
-    this.#request = request;
+    this.#request = create(GetFlowsRequestSchema, { ...request, ...maskOf(request) });
     this.#headers = headers;
     this.#counts = counts;
     this.#signal = AbortSignal.any([signal, this.#ended.signal]);
     this.#merge = new TimeMerge({
-      timeOf,
+      timeOf: ({ time }) => time,
+      bytesOf: ({ bytes }) => bytes.length,
       holdMs: request.follow ? HOLD_MS : 0,
       patienceMs: request.follow ? 0 : PATIENCE_MS,
       now: () => performance.now(),
     });
   }
 
-  async *read(): AsyncGenerator<GetFlowsResponse> {
+  /** As it is sent, some at a time. */
+  async *read(): AsyncGenerator<readonly Uint8Array[]> {
     const { follow } = this.#request;
     this.#counts.readers += 1;
     const begun = Date.now();
     try {
-      for await (const response of this.#readAll()) {
-        const time = timeOf(response);
-        this.#counts.tell(response, follow && time >= begun ? time : undefined);
-        yield response;
+      for await (const group of this.#readAll()) {
+        this.#counts.tell(group, follow ? begun : undefined);
+        yield group.map(({ bytes }) => bytes);
       }
     } finally {
       this.#counts.readers -= 1;
     }
   }
 
-  async *#readAll(): AsyncGenerator<GetFlowsResponse> {
+  async *#readAll(): AsyncGenerator<readonly Told[]> {
     // What cannot be understood is refused here, once, and not by each node.
     flowQuery(this.#request, '');
     const { number, first, follow } = this.#request;
@@ -96,30 +95,35 @@ export class RelayFlows {
     }
   }
 
-  async *#inOrder(most: number): AsyncGenerator<GetFlowsResponse> {
+  /** At most so many flows; no group is empty. */
+  async *#inOrder(most: number): AsyncGenerator<readonly Told[]> {
     let left = most;
     while (!this.#signal.aborted) {
-      yield* this.#news.splice(0);
-      for (const response of this.#merge.take()) {
-        if (response.responseTypes.case === 'flow') left -= 1;
-        yield response;
-        if (left <= 0) return;
+      const group = [...this.#news.splice(0), ...this.#merge.take(TOLD_AT_ONCE)];
+      const flows = group.filter(isFlow).length;
+      if (flows >= left) return yield group.slice(0, indexAfter(group, left));
+      left -= flows;
+      if (group.length > 0) {
+        yield group;
+        continue;
       }
       if (this.#merge.isOver && !this.#request.follow) break;
-      if (this.#news.length === 0) await this.#merge.changed(this.#signal);
+      await this.#merge.changed(this.#signal);
     }
-    yield* this.#news.splice(0);
+    if (this.#news.length > 0) yield this.#news.splice(0);
   }
 
   /** Each node gives its last so many; the last of all are among them. */
-  async *#last(most: number): AsyncGenerator<GetFlowsResponse> {
-    const flows: GetFlowsResponse[] = [];
-    for await (const response of this.#inOrder(Number.POSITIVE_INFINITY)) {
-      if (response.responseTypes.case !== 'flow') yield response;
-      else flows.push(response);
+  async *#last(most: number): AsyncGenerator<readonly Told[]> {
+    const flows: Told[] = [];
+    for await (const group of this.#inOrder(Number.POSITIVE_INFINITY)) {
+      const others = group.filter((one) => !isFlow(one));
+      if (others.length > 0) yield others;
+      flows.push(...group.filter(isFlow));
       if (flows.length >= 2 * most + 1_024) flows.splice(0, flows.length - most);
     }
-    yield* flows.slice(-most);
+    for (let at = Math.max(0, flows.length - most); at < flows.length; at += TOLD_AT_ONCE)
+      yield flows.slice(at, at + TOLD_AT_ONCE);
   }
 
   /** Reads of every node that answers, and of none that is gone. */
@@ -151,7 +155,7 @@ export class RelayFlows {
     const signal = AbortSignal.any([this.#signal, reading.signal]);
     const { since: _, ...rest } = this.#request;
     const request = isLater ? create(GetFlowsRequestSchema, { ...rest, number: 0n }) : this.#request;
-    const own = ofNode(link, link.observer.getFlows(request, { signal, headers: this.#headers }));
+    const own = ofNode(link, link.flows(request, { signal, headers: this.#headers }));
     this.#merge.add(own, signal).then(
       () => this.#lost(link, undefined),
       (error: unknown) => this.#lost(link, error),
@@ -181,26 +185,44 @@ export class RelayFlows {
   }
 
   #tell(stateChange: NodeState, nodeNames: readonly string[], message = ''): void {
-    this.#news.push(
-      create(GetFlowsResponseSchema, {
-        nodeName: nodeNames[0] ?? '',
-        time: timestamp(Date.now()),
-        responseTypes: { case: 'nodeStatus', value: { stateChange, nodeNames: [...nodeNames], message } },
-      }),
-    );
+    const common = { nodeName: nodeNames[0] ?? '', time: timestamp(Date.now()) };
+    const value = { stateChange, nodeNames: [...nodeNames], message };
+    const news = create(GetFlowsResponseSchema, { ...common, responseTypes: { case: 'nodeStatus', value } });
+    this.#news.push(told(news));
   }
 }
 
-/** A node speaks for itself and for no other. */
-async function* ofNode(link: NodeLink, responses: AsyncIterable<GetFlowsResponse>): AsyncGenerator<GetFlowsResponse> {
-  for await (const response of responses) {
-    const { responseTypes } = response;
-    if (responseTypes.case === 'nodeStatus') continue;
-    if (responseTypes.case === 'flow' && responseTypes.value.nodeName !== link.name)
-      throw new Lie(`it sends flows of ${JSON.stringify(responseTypes.value.nodeName)}`);
-    response.nodeName = link.name;
-    yield response;
+/** A node speaks for itself and for no other. What it said before it was caught stands. */
+async function* ofNode(
+  { name }: NodeLink,
+  groups: AsyncIterable<readonly Uint8Array[]>,
+): AsyncGenerator<readonly Told[]> {
+  const words = new NodeWords(name);
+  for await (const group of groups) {
+    const heard: Told[] = [];
+    try {
+      for (const bytes of group) {
+        const one = words.read(bytes);
+        if (one !== undefined) heard.push(one);
+      }
+    } catch (error) {
+      yield heard;
+      throw error;
+    }
+    yield heard;
   }
 }
 
-const timeOf = ({ time }: GetFlowsResponse): number => (time === undefined ? 0 : milliseconds(time));
+/** Nodes leave out what nobody asked for, so that what they send goes on as it is. */
+function maskOf({ fieldMask }: GetFlowsRequest) {
+  if (fieldMask === undefined || fieldMask.paths.length === 0) return {};
+  return { fieldMask: { ...fieldMask, paths: [...new Set([...fieldMask.paths, ...READ_HERE])] } };
+}
+
+const isFlow = ({ kind }: Told): boolean => kind === 'flow';
+
+/** Where the so-manieth flow has passed. */
+function indexAfter(group: readonly Told[], flows: number): number {
+  let left = flows;
+  return group.findIndex((one) => isFlow(one) && (left -= 1) <= 0) + 1;
+}

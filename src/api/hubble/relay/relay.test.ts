@@ -21,10 +21,13 @@ import { relayTeller } from './relay-teller.ts';
 import { TimeMerge } from './time-merge.ts';
 
 describe('streams that become one', () => {
-  const each = async function* (items: readonly number[]): AsyncGenerator<number> {
-    for (const item of items) {
+  const common = { timeOf: (n: number) => n, bytesOf: () => 1, holdMs: 0 };
+  const MOST = 3;
+  /** Some at a time, at times none. */
+  const each = async function* (items: readonly number[]): AsyncGenerator<readonly number[]> {
+    for (let [at, size] = [0, 1]; at < items.length; at += size, size = (size * 7 + 1) % 5) {
       await Promise.resolve();
-      yield item;
+      yield items.slice(at, at + size);
     }
   };
 
@@ -33,13 +36,15 @@ describe('streams that become one', () => {
     await fc.assert(
       fc.asyncProperty(streams, async (given) => {
         const sorted = given.map((items) => items.toSorted((a, b) => a - b));
-        const merge = new TimeMerge<number>({ timeOf: (n) => n, holdMs: 0, patienceMs: 60_000, now: () => 0 });
+        const merge = new TimeMerge<number>({ ...common, patienceMs: 60_000, now: () => 0 });
         const { signal } = new AbortController();
         const reading = sorted.map(async (items) => await merge.add(each(items), signal));
         const got: number[] = [];
         while (!merge.isOver) {
-          got.push(...merge.take());
-          if (!merge.isOver) await merge.changed(signal);
+          const due = merge.take(MOST);
+          expect(due.length).toBeLessThanOrEqual(MOST);
+          got.push(...due);
+          if (due.length === 0 && !merge.isOver) await merge.changed(signal);
         }
         await Promise.all(reading);
         expect(got).toEqual(sorted.flat().sort((a, b) => a - b));
@@ -49,21 +54,21 @@ describe('streams that become one', () => {
 
   it('does not wait for ever for one that says nothing', async () => {
     let now = 0;
-    const merge = new TimeMerge<number>({ timeOf: (n) => n, holdMs: 0, patienceMs: 100, now: () => now });
+    const merge = new TimeMerge<number>({ ...common, patienceMs: 100, now: () => now });
     const stop = new AbortController();
     const silent = Promise.withResolvers<void>();
-    const never = async function* (): AsyncGenerator<number> {
+    const never = async function* (): AsyncGenerator<readonly number[]> {
       await silent.promise;
-      yield 0;
+      yield [0];
     };
     const reading = [merge.add(each([1, 2, 3]), stop.signal), merge.add(never(), stop.signal)];
     await reading[0];
-    expect(merge.take()).toEqual([]);
+    expect(merge.take(MOST)).toEqual([]);
     now = 100;
-    expect(merge.take()).toEqual([1, 2, 3]);
+    expect(merge.take(MOST)).toEqual([1, 2, 3]);
     silent.resolve();
     await reading[1];
-    expect(merge.take()).toEqual([0]);
+    expect(merge.take(MOST)).toEqual([0]);
     expect(merge.isOver).toBe(true);
   });
 });

@@ -1,11 +1,18 @@
 /** A source that is so far ahead waits: nobody's memory grows with what a reader does not read. */
 const AHEAD = 4_096;
+const AHEAD_BYTES = 8 * 1024 * 1024;
 
-type Queued<T> = { readonly item: T; readonly arrived: number };
+type Group<T> = { readonly items: readonly T[]; readonly arrived: number };
 
 /** What one source has said and nobody has taken yet. */
 type Source<T> = {
-  readonly queue: Queued<T>[];
+  readonly groups: Group<T>[];
+  /** Of the first group, what is next. */
+  next: number;
+  /** Of what is next, if there is something. */
+  time: number;
+  items: number;
+  bytes: number;
   hasEnded: boolean;
   /** Patience with it was over: nobody waits for it until it speaks. */
   isLate: boolean;
@@ -14,6 +21,7 @@ type Source<T> = {
 
 export type TimeMergeOptions<T> = {
   readonly timeOf: (item: T) => number;
+  readonly bytesOf: (item: T) => number;
   /** ms that what arrived is kept back, so that earlier things can overtake it. */
   readonly holdMs: number;
   /** ms that one waits for a source that has said nothing yet; what that says later comes late. */
@@ -38,31 +46,52 @@ export class TimeMerge<T> {
   }
 
   /** Resolves when the stream has ended, rejects as it does; aborted, it is left at its next word. */
-  async add(stream: AsyncIterable<T>, signal: AbortSignal): Promise<void> {
-    const source: Source<T> = { queue: [], hasEnded: false, isLate: false, wake: () => undefined };
+  async add(stream: AsyncIterable<readonly T[]>, signal: AbortSignal): Promise<void> {
+    const source: Source<T> = {
+      groups: [],
+      next: 0,
+      time: 0,
+      items: 0,
+      bytes: 0,
+      hasEnded: false,
+      isLate: false,
+      wake: () => undefined,
+    };
     this.#sources.add(source);
     const onAbort = () => source.wake();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      for await (const item of stream) {
+      for await (const items of stream) {
         if (signal.aborted) return;
-        source.queue.push({ item, arrived: this.#o.now() });
-        source.isLate = false;
-        this.wake();
-        while (source.queue.length >= AHEAD && !signal.aborted) await roomIn(source);
+        this.#put(source, items);
+        while (isAhead(source) && !signal.aborted) await roomIn(source);
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
       source.hasEnded = true;
-      this.#forget();
+      if (source.items === 0) this.#sources.delete(source);
       this.wake();
     }
   }
 
-  /** What is due now, in order. Empty when nothing is: `changed` tells when to ask again. */
-  take(): T[] {
+  /** What is due now, in order, at most so many. Empty when nothing is: `changed` tells when to ask again. */
+  take(most: number): T[] {
     const due: T[] = [];
-    for (let next = this.#next(); next !== undefined; next = this.#next()) due.push(next.item);
+    const now = this.#o.now();
+    while (due.length < most) {
+      let first: Source<T> | undefined;
+      let isWaitedFor = false;
+      for (const source of this.#sources) {
+        if (source.items === 0) isWaitedFor ||= !source.isLate;
+        else if (first === undefined || source.time < first.time) first = source;
+      }
+      const [group] = first?.groups ?? [];
+      if (first === undefined || group === undefined) break;
+      const waited = now - group.arrived;
+      if (waited < this.#o.holdMs || (isWaitedFor && waited < this.#o.patienceMs)) break;
+      if (isWaitedFor) for (const source of this.#sources) source.isLate ||= source.items === 0;
+      due.push(this.#shift(first, group));
+    }
     return due;
   }
 
@@ -70,7 +99,7 @@ export class TimeMerge<T> {
   async changed(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const wake = this.#changed;
-    const isHeld = [...this.#sources].some(({ queue }) => queue.length > 0);
+    const isHeld = [...this.#sources].some(({ items }) => items > 0);
     const timer = isHeld ? setTimeout(wake.resolve, Math.max(5, this.#o.holdMs / 4)) : undefined;
     const onAbort = () => wake.resolve();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -85,36 +114,36 @@ export class TimeMerge<T> {
     this.#changed.resolve();
   }
 
-  #forget(): void {
-    for (const source of this.#sources) if (source.hasEnded && source.queue.length === 0) this.#sources.delete(source);
+  #put(source: Source<T>, items: readonly T[]): void {
+    const [first] = items;
+    if (first === undefined) return;
+    if (source.items === 0) source.time = this.#o.timeOf(first);
+    source.groups.push({ items, arrived: this.#o.now() });
+    source.items += items.length;
+    for (const item of items) source.bytes += this.#o.bytesOf(item);
+    source.isLate = false;
+    this.wake();
   }
 
-  #next(): Queued<T> | undefined {
-    const now = this.#o.now();
-    let first: { readonly source: Source<T>; readonly head: Queued<T>; readonly time: number } | undefined;
-    const silent: Source<T>[] = [];
-    for (const source of this.#sources) {
-      const [head] = source.queue;
-      if (head === undefined) {
-        if (!source.isLate) silent.push(source);
-        continue;
-      }
-      const time = this.#o.timeOf(head.item);
-      if (first === undefined || time < first.time) first = { source, head, time };
+  #shift(source: Source<T>, { items }: Group<T>): T {
+    const item = items[source.next] as T;
+    source.next += 1;
+    source.items -= 1;
+    source.bytes -= this.#o.bytesOf(item);
+    if (source.next === items.length) {
+      source.groups.shift();
+      source.next = 0;
     }
-    if (first === undefined) return undefined;
-    const waited = now - first.head.arrived;
-    if (waited < this.#o.holdMs) return undefined;
-    if (silent.length > 0 && waited < this.#o.patienceMs) return undefined;
-    for (const source of silent) source.isLate = true;
-    first.source.queue.shift();
-    first.source.wake();
-    this.#forget();
-    return first.head;
+    if (source.items > 0) source.time = this.#o.timeOf(source.groups[0]?.items[source.next] as T);
+    if (!isAhead(source)) source.wake();
+    if (source.hasEnded && source.items === 0) this.#sources.delete(source);
+    return item;
   }
 }
 
-async function roomIn<T>(source: Source<T>): Promise<void> {
+const isAhead = ({ items, bytes }: Source<unknown>): boolean => items >= AHEAD || bytes >= AHEAD_BYTES;
+
+async function roomIn(source: Source<unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   source.wake = resolve;
   await promise;
