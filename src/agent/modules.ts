@@ -39,7 +39,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   const identities = openIdentities(node, client);
   const plane = await openNodePlane(node, identities.numbers);
   const tally = openTally(node, plane);
-  const endpoints = await openEndpoints(node, plane, tally.namespaces);
+  const endpoints = await openEndpoints(node, plane, tally);
   await devices.look();
   const overlay = openOverlay(node, plane, devices);
   const services = openServices(node, plane);

@@ -35,6 +35,8 @@ export function newHub(storeSize: number, node = 'node-1'): FlowHub {
     layout: EVENT_RECORD,
     origin: () => undefined,
     hasPolicy: () => true,
+    namespaceOf: () => undefined,
+    namespaces: () => new Set(),
     membership: () => {
       throw new Error('no rule has an origin');
     },

@@ -43,6 +43,8 @@ to another. Values of \`reason\`, \`direction\`, \`verdict\`, \`command\` and \`
 
 - \`tenant\` is the name of a Tenant, or \`_unassigned\`, \`_system\` and \`_closed\` (namespaces of none, of the cluster itself, and that nobody has),
   \`_node\`, \`_cluster\` (policies of the whole cluster). No object's name begins with \`_\`.
+- \`policy\` is a kind with a name, or \`_default\`: what passed in a direction without any rule, by the namespace of the pod, since no policy selects it
+  in that direction or what opened is of its own node.
 - Series of what is gone (the last pod of a namespace here, a policy) are shown for five minutes after their last values were, and then go. Who comes
   under the same name later begins at zero.
 - Those by namespace and policy are counted since the agent started, and begin at zero with it: ask for \`rate\` or \`increase\`.

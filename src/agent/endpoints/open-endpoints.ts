@@ -9,7 +9,7 @@ import {
 } from '../../datapath/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import { type AgentNode, podMtu } from '../node/index.ts';
-import type { NamespaceTally } from '../tally/index.ts';
+import type { Tally } from '../tally/index.ts';
 import { Addressing } from './addressing.ts';
 import { Attachments } from './attachments.ts';
 import { BrokenEndpoints } from './broken-endpoints.ts';
@@ -38,7 +38,7 @@ export type Endpoints = {
 };
 
 /** Takes over the pods of an earlier life; those that come are waited for by `servers`. */
-export async function openEndpoints(node: AgentNode, plane: Plane, tally: NamespaceTally): Promise<Endpoints> {
+export async function openEndpoints(node: AgentNode, plane: Plane, tally: Tally): Promise<Endpoints> {
   const { config, kernel, state, clock, log } = node;
   const { netdev, maps, base, words, running, specs, generation } = kernel;
   const { intent, endpoints, local, problems } = plane;
@@ -67,7 +67,7 @@ export async function openEndpoints(node: AgentNode, plane: Plane, tally: Namesp
   });
   const accounts = new EndpointAccounts(maps, { events: config.enableEvents });
   await accounts.prune(new Set(endpoints.values().map(({ record }) => record.id)));
-  await tally.begin();
+  await tally.namespaces.begin();
   namespaces.prune((id) => endpoints.get(id) !== undefined);
   if (config.podCIDR === undefined) {
     intent.nodes.changed.listen(() =>

@@ -1,5 +1,4 @@
 /** What metrics count by names that others make up. */
 
-export type { NamespaceTally } from './namespace-tally.ts';
 export { openTally, type Tally } from './open-tally.ts';
 export type { PolicyTally } from './policy-tally.ts';

@@ -13,6 +13,10 @@ function tally() {
     [10, { kind: 'NetworkPolicy', namespace: 'plain', name: 'out', direction: 'egress', rule: 0 }],
     [11, { kind: 'AdminNetworkPolicy', name: 'all', direction: 'egress', rule: 0 }],
   ]);
+  const pods = new Map([
+    [1, 'shop'],
+    [2, 'plain'],
+  ]);
   const settings = { unassigned: 'Open', systemNamespaces: [], systemServices: SYSTEM_SERVICES } as const;
   const membership = new Membership([tenantRow('a', { claims: { names: ['shop'], prefix: undefined } })], settings);
   const policies = new PolicyTally({
@@ -23,6 +27,8 @@ function tally() {
     origin: (id) => origins.get(id),
     hasPolicy: () => true,
     membership: () => membership,
+    namespaceOf: (id) => pods.get(id),
+    namespaces: () => new Set(pods.values()),
   });
   const see = (...changes: readonly EventChange[]): void => {
     for (const change of changes) policies.see(new DataView(recordOf(change).buffer), 0);
@@ -32,7 +38,7 @@ function tally() {
       .show()
       .map((line) => `${line.tenant} ${line.namespace} ${line.policy}: ${line.direction} ${line.verdict} ${line.count}`)
       .sort();
-  return { see, lines, origins, policies };
+  return { see, lines, origins, pods, policies };
 }
 
 it('counts what rules allowed and denied for their policies', () => {
@@ -58,14 +64,47 @@ it('counts what rules allowed and denied for their policies', () => {
 
 it('gives to whose number it was when it came, and counts what nobody has any more', () => {
   const { see, lines, origins, policies } = tally();
-  see({ rule: [9, 0] });
+  see({ rule: [9, 10] });
   policies.fold();
   origins.set(9, { kind: 'NetworkPolicy', namespace: 'plain', name: 'new', direction: 'ingress', rule: 0 });
   see({ rule: [9, 77] });
   expect(lines()).toEqual([
     '_cluster _other _other: egress forwarded 1',
     '_unassigned plain NetworkPolicy plain/new: ingress forwarded 1',
+    '_unassigned plain NetworkPolicy plain/out: egress forwarded 1',
     'a shop NetworkPolicy shop/web: ingress forwarded 1',
+  ]);
+});
+
+it('counts what passed without a rule for the namespace of the pod that none selects', () => {
+  const { see, lines, pods, policies } = tally();
+  see(
+    { rule: [0, 0] },
+    { rule: [9, 0], type: 'renew' },
+    // Told of by what came back: who opened is at its other end.
+    { rule: [0, 10], sourceEndpoint: 1, destinationEndpoint: 2, isReply: true },
+    // Of no pod of this node nobody knows whether a rule was there.
+    { rule: [0, 0], sourceEndpoint: 0, destinationEndpoint: 0xffff },
+    { rule: [0, 0], type: 'close' },
+    { rule: [0, 0], type: 'drop', reason: 'policy-ingress' },
+    { rule: [0, 0], type: 'drop', reason: 'no-route' },
+  );
+  expect(lines()).toEqual([
+    '_unassigned plain NetworkPolicy plain/out: egress forwarded 1',
+    '_unassigned plain _default: ingress forwarded 1',
+    'a shop NetworkPolicy shop/web: ingress forwarded 1',
+    'a shop _default: egress forwarded 2',
+    'a shop _default: ingress forwarded 1',
+  ]);
+  // What was folded stays with whose it was; what comes later of one that is gone is nobody's.
+  see({ rule: [9, 0] });
+  policies.fold();
+  pods.delete(1);
+  see({ rule: [9, 0] });
+  expect(lines().filter((line) => line.includes('egress'))).toEqual([
+    '_cluster _other _other: egress forwarded 1',
+    '_unassigned plain NetworkPolicy plain/out: egress forwarded 1',
+    'a shop _default: egress forwarded 3',
   ]);
 });
 

@@ -1,5 +1,8 @@
 import {
   type Direction,
+  type EndpointId,
+  endpointId,
+  FIRST_OUTSIDE,
   type FlowVerdict,
   type PolicyKey,
   policyKey,
@@ -26,12 +29,19 @@ export type PolicyTallyOptions = Omit<BoundedSeriesOptions, 'keepMs'> & {
   readonly layout: RecordLayout;
   readonly origin: (id: RuleId) => RuleOrigin | undefined;
   readonly hasPolicy: (key: PolicyKey) => boolean;
+  /** Undefined: it is not there any more. */
+  readonly namespaceOf: (id: EndpointId) => string | undefined;
+  /** Of the pods that are here. */
+  readonly namespaces: () => ReadonlySet<string>;
   readonly membership: () => Membership;
   readonly keepMs: number;
 };
 
 const DIRECTIONS = ['ingress', 'egress'] as const satisfies readonly Direction[];
 const VERDICTS = ['forwarded', 'dropped'] as const satisfies readonly FlowVerdict[];
+
+/** What passed and no rule let pass: no policy selects the pod in that direction, or none is asked (its own node). No policy has this name. */
+const DEFAULT = '_default';
 
 /**
  * Verdicts by the policy whose rule gave them. While records come only numbers are counted; whose they are is asked once in
@@ -44,6 +54,8 @@ export class PolicyTally {
     forwarded: { ingress: new RuleCounts(), egress: new RuleCounts() },
     dropped: { ingress: new RuleCounts(), egress: new RuleCounts() },
   };
+  /** What passed without a rule, by the pod. */
+  readonly #unruled = { ingress: new RuleCounts(), egress: new RuleCounts() };
 
   constructor(options: PolicyTallyOptions) {
     this.#o = options;
@@ -63,6 +75,7 @@ export class PolicyTally {
     const counts = verdict === 'allowed' ? forwarded : dropped;
     if (ingress !== 0) counts.ingress.add(ingress);
     if (egress !== 0) counts.egress.add(egress);
+    if (verdict === 'allowed' && (ingress === 0 || egress === 0)) this.#seeUnruled(view, at, { ingress, egress });
   }
 
   /** Gives what came to the policies whose it is. */
@@ -71,15 +84,40 @@ export class PolicyTally {
       for (const direction of DIRECTIONS)
         for (const [id, count] of this.#counts[verdict][direction].take())
           this.#series.add(this.#nameOf(this.#o.origin(ruleId(id))), `${direction} ${verdict}`, count);
+    for (const direction of DIRECTIONS)
+      for (const [id, count] of this.#unruled[direction].take())
+        this.#series.add(this.#defaultOf(this.#o.namespaceOf(endpointId(id))), `${direction} forwarded`, count);
   }
 
   show(): PolicyVerdicts[] {
     this.fold();
-    const lines = this.#series.show(({ name }) => this.#o.hasPolicy(name as PolicyKey));
+    const here = this.#o.namespaces();
+    const lines = this.#series.show(({ name, namespace }) =>
+      name === DEFAULT ? here.has(namespace) : this.#o.hasPolicy(name as PolicyKey),
+    );
     return lines.map(({ tenant, namespace, name: policy, row, count }) => {
       const [direction, verdict] = row.split(' ') as [Direction, FlowVerdict];
       return { tenant, namespace, policy, direction, verdict, count };
     });
+  }
+
+  /** Whoever opened is subject to egress, also where it is told of by what comes back. */
+  #seeUnruled(view: DataView, at: number, rules: Readonly<Record<Direction, number>>): void {
+    const { offsets } = this.#o.layout;
+    const source = view.getUint16(at + offsets.sourceEndpoint, true);
+    const destination = view.getUint16(at + offsets.destinationEndpoint, true);
+    const isReply = view.getUint8(at + offsets.isReply) !== 0;
+    const ends = isReply ? { egress: destination, ingress: source } : { egress: source, ingress: destination };
+    for (const direction of DIRECTIONS) {
+      const end = ends[direction];
+      // Only of a pod of this node is known that no rule was there.
+      if (rules[direction] === 0 && end !== 0 && end < FIRST_OUTSIDE) this.#unruled[direction].add(end);
+    }
+  }
+
+  #defaultOf(namespace: string | undefined): SeriesName {
+    if (namespace === undefined) return { tenant: CLUSTER, namespace: OTHER, name: OTHER };
+    return { tenant: ownerOf(namespace, this.#o.membership()), namespace, name: DEFAULT };
   }
 
   #nameOf(origin: RuleOrigin | undefined): SeriesName {

@@ -47,7 +47,7 @@ export function tallyMetrics(registry: Registry, sources: TallySources): readonl
     }),
     new Counter({
       name: 'membrane_policy_verdicts_total',
-      help: 'Connections that were told of, by the policy whose rule allowed or denied them; what merely no rule allows is in membrane_drops_total',
+      help: 'Connections that were told of, by the policy whose rule allowed or denied them; policy _default: no rule was asked for, since none selects the pod in that direction or its own node opened; what merely no rule allows is in membrane_drops_total',
       labelNames: ['tenant', 'namespace', 'policy', 'direction', 'verdict'],
       registers,
       collect() {
