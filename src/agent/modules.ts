@@ -43,7 +43,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
   await devices.look();
   const overlay = openOverlay(node, plane, devices);
   const services = openServices(node, plane);
-  const objects = openObjects(node, { plane, identities, client });
+  const objects = openObjects(node, { plane, identities, client, namespace: connection.namespace });
   const flows = openFlows(node, plane, tally.policies);
   const upkeep = openUpkeep(node, { plane, devices, endpoints, services });
   const { hub, wouldDrops, stagedVerdicts } = flows;

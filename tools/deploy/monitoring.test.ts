@@ -127,7 +127,7 @@ const FIRING: Readonly<Record<string, Omit<Firing, 'alert'>>> = {
   MembraneCollectorLosesFlows: counter('membrane_otlp_flows_lost_total{reason="refused"}', 5, 0),
   MembraneRelayMissesNodes: at('membrane_relay_nodes{state="unavailable"}', '1x60', '0x60'),
   MembraneNodeLies: counter('membrane_relay_node_failures_total{reason="lie"}', 1, 0),
-  MembraneOperatorMissing: at('membrane_operator_leading', '0x60', '1x60'),
+  MembraneOperatorMissing: at('membrane_kube_operator_silence_seconds', '0+60x60', '60x60'),
   MembraneRouteLocalnet: at('membrane_route_localnet_interfaces', '1x60', '0x60'),
 };
 /** What others need beside theirs. */

@@ -2,6 +2,7 @@ import { admission, mirrorAdmission, ownerAdmission, stageAdmission, tenantAdmis
 import {
   AGENT_ROLE,
   CERTIFICATES_ROLE,
+  LEASE_READER_ROLE,
   LEASE_ROLE,
   NODE_SETUP_ROLE,
   OPERATOR_ROLE,
@@ -71,6 +72,14 @@ const rights = [
     apiVersion: `${RBAC}/v1`,
     kind: 'RoleBinding',
     metadata: meta(NAME, { namespace: 'kube-system' }),
+    roleRef: bound('Role', NAME),
+    subjects: [ACCOUNT],
+  },
+  { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: meta(NAME, local), rules: LEASE_READER_ROLE },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    metadata: meta(NAME, local),
     roleRef: bound('Role', NAME),
     subjects: [ACCOUNT],
   },

@@ -70,7 +70,17 @@ export const LEASE_ROLE: readonly Rule[] = [
   },
 ];
 
-/** The same: certificates of flows, with the keys of those who sign them. */
+/** In the operator's namespace: by that an agent sees whether one works. */
+export const LEASE_READER_ROLE: readonly Rule[] = [
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    resourceNames: ['membrane-operator'],
+    verbs: ['get'],
+  },
+];
+
+/** In the operator's own namespace, as the Lease: certificates of flows, with the keys of those who sign them. */
 export const CERTIFICATES_ROLE: readonly Rule[] = secrets('membrane-hubble-ca', 'membrane-hubble-node');
 
 /** In kube-system: the relay's. */

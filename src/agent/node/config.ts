@@ -20,6 +20,8 @@ const cidr = z.string().transform((text, ctx) => {
   }
 });
 
+const objectName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of an object');
+
 const action = z.enum(['include', 'exclude']);
 const regex = z.string().refine((text) => {
   try {
@@ -170,6 +172,15 @@ const otlpSchema = z
     ({ endpoint, protocol }) => protocol !== 'grpc' || endpoint === undefined || new URL(endpoint).pathname === '/',
     'an endpoint of gRPC has no path',
   )
+  .prefault({});
+
+const operatorLeaseSchema = z
+  .strictObject({
+    name: objectName.default('membrane-operator').describe('Lease of the operators, as their own lease.name.'),
+    namespace: objectName
+      .optional()
+      .describe("Where it is. Default: the namespace of the pod, or of the kubeconfig's context."),
+  })
   .prefault({});
 
 const logSchema = z
@@ -423,6 +434,7 @@ export const configSchema = z.strictObject({
   hubble: hubbleSchema,
   flowExport: flowExportSchema,
   otlp: otlpSchema,
+  operatorLease: operatorLeaseSchema,
   log: logSchema,
   identity: identitySchema,
 });

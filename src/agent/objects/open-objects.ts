@@ -1,15 +1,22 @@
 import type { Service } from '../../base/index.ts';
-import { type KubeClient, NodeSliceObjects, readServiceRanges } from '../../kube/index.ts';
+import { type KubeClient, LeaseObject, NodeSliceObjects, readServiceRanges } from '../../kube/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentNode } from '../node/index.ts';
 import { EndpointsTeller } from './endpoints-teller.ts';
 import { ObjectEvents } from './object-events.ts';
 import type { Identities } from './open-identities.ts';
+import { OperatorLease } from './operator-lease.ts';
 import type { Receipt } from './receipt.ts';
 import { Reflection } from './reflection.ts';
 import { ServiceRanges } from './service-ranges.ts';
 
-export type ObjectsParts = { readonly plane: Plane; readonly identities: Identities; readonly client: KubeClient };
+export type ObjectsParts = {
+  readonly plane: Plane;
+  readonly identities: Identities;
+  readonly client: KubeClient;
+  /** Of this agent, where nothing else is said. */
+  readonly namespace: string;
+};
 
 export type Objects = {
   readonly reflection: Reflection;
@@ -21,8 +28,8 @@ export type Objects = {
 };
 
 /** The API above the plane: what it says goes into the intent, and problems with objects go back. */
-export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsParts): Objects {
-  const { plane, identities, client } = parts;
+export function openObjects({ config, clock, log, registry }: AgentNode, parts: ObjectsParts): Objects {
+  const { plane, identities, client, namespace } = parts;
   const { intent, problems } = plane;
   const { watchSeconds, enableServices: services, nodeName: node } = config;
   const reflection = new Reflection({
@@ -41,11 +48,13 @@ export function openObjects({ config, clock, log }: AgentNode, parts: ObjectsPar
   const events = new ObjectEvents({ client, problems, node, clock, log });
   const slices = new NodeSliceObjects(client);
   const teller = new EndpointsTeller({ store: slices, plane, node, clock, log });
+  const lease = new LeaseObject(client, { namespace, ...config.operatorLease });
+  const operator = new OperatorLease({ lease, registry, clock, log });
   return {
     reflection,
     teller,
     receipt: identities.receipt,
     slices,
-    servers: [events, identities.placements, identities.receipt, reflection, teller, ...ranges],
+    servers: [events, identities.placements, identities.receipt, reflection, teller, operator, ...ranges],
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Logger } from '../../base/index.ts';
 import { type Cgroup, inCgroupArgv, inNetnsArgv, type NodePlace, REPOSITORY } from '../machine/index.ts';
+import { PRODUCT_NAMESPACE } from './api-access.ts';
 import { KeptProcess } from './kept-process.ts';
 
 export type NodeAgentOptions = {
@@ -26,6 +27,7 @@ function agentConfig(node: NodePlace, { cgroup, alone, logLevel = 'info' }: Node
     adminSocket: join(node.agentDir, 'admin.sock'),
     uplink: 'eth0',
     cgroup: cgroup.path,
+    operatorLease: { namespace: PRODUCT_NAMESPACE },
     routing: alone ? 'none' : 'tunnel',
     metrics: { host: '127.0.0.1', port: 9963 },
     log: { level: logLevel, file: join(node.dir, 'agent.log') },
