@@ -1,5 +1,6 @@
 import { Histogram } from '../base/metrics.ts';
 import {
+  affinityMap,
   endpointsMap,
   ipcacheMap,
   noPolicyMaps,
@@ -59,7 +60,9 @@ export async function openNodePlane(node: AgentNode, allocator: ClusterNumbers):
       registers: [registry],
     }),
     serviceRanges: config.serviceCIDRs,
-    services: config.enableServices ? servicesOfNode({ config, maps: serviceMaps(maps), state, registry }) : undefined,
+    services: config.enableServices
+      ? servicesOfNode({ config, maps: serviceMaps(maps), affinity: affinityMap(maps), state, registry })
+      : undefined,
     clock,
     log,
   });

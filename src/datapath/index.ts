@@ -33,6 +33,8 @@ export {
 } from './kernel/index.ts';
 export type { TablePair, TypedMap } from './maps/index.ts';
 export {
+  type AffinityMap,
+  affinityMap,
   type Connection,
   type ConnectionEnd,
   type ConntrackMap,

@@ -216,6 +216,16 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     clock,
     log,
   });
+  // Of services it wants to know nothing but their addresses.
+  const { pods, namespaces, nodes, nodeSlices, tenants, policies: objects } = intent;
+  const news = [pods, namespaces, nodes, nodeSlices, tenants, objects, intent.services, intent.serviceRanges].map(
+    ({ changed }) => changed,
+  );
+  for (const signal of [...news, allocator.changed, endpointsChanged, installer.built])
+    signal.listen(() => engine.kick());
+  installer.failed.listen(() => engine.retry(installer.failure ?? ''));
+  const parts = { intent, endpoints, problems, endpointsChanged, nodeName, nodeAddresses, clock, log };
+  const services = options.services && (await openPlaneServices(options.services, parts));
   const prover = new Prover({
     maps,
     cluster,
@@ -228,17 +238,8 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     floor,
     shares,
     tenancy: options.tenancy,
+    services: services?.prover,
   });
-  // Of services it wants to know nothing but their addresses.
-  const { pods, namespaces, nodes, nodeSlices, tenants, policies: objects } = intent;
-  const news = [pods, namespaces, nodes, nodeSlices, tenants, objects, intent.services, intent.serviceRanges].map(
-    ({ changed }) => changed,
-  );
-  for (const signal of [...news, allocator.changed, endpointsChanged, installer.built])
-    signal.listen(() => engine.kick());
-  installer.failed.listen(() => engine.retry(installer.failure ?? ''));
-  const parts = { intent, endpoints, problems, endpointsChanged, nodeName, nodeAddresses, clock, log };
-  const services = options.services && (await openPlaneServices(options.services, parts));
   return {
     intent,
     endpoints,

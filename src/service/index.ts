@@ -7,6 +7,6 @@ export {
   hostPortOwner,
   hostPortsOf,
 } from './host-ports.ts';
-export { type KnownPlaces, keepKnown, placesOf } from './keep.ts';
+export { type KnownPlaces, keepKnown, knownAddresses, placesOf } from './keep.ts';
 export { MAGLEV_SIZES, type MaglevSize, maglevTable } from './maglev.ts';
 export { guaranteedRows, isForOutside, rowsOf, type ServiceRows, ServiceShares, type ShareRefusal } from './shares.ts';

@@ -3,11 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiClient, apiClient, type VerifyView } from '../../src/api/index.ts';
 import { linesOf } from '../../src/cli/commands/verify.ts';
 import {
+  affinityMap,
   ipcacheMap,
   KernelEndpointWords,
   KernelTenantRows,
   MapSet,
   policyMaps,
+  serviceMaps,
   tenantSharesMap,
 } from '../../src/datapath/index.ts';
 import type { TenantStatus } from '../../src/kube/index.ts';
@@ -45,6 +47,13 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: template, namespace: ${own} }
 spec: ${spec}
+---`;
+
+const WEB = `
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: red-all }
+spec: { selector: { app: server }, sessionAffinity: ClientIP, ports: [{ port: 80, targetPort: ${TCP} }] }
 ---`;
 
 /** How tenants are made of policies elsewhere, each with its hole; `blue` is somebody else. */
@@ -105,6 +114,7 @@ beforeAll(async () => {
         pod(own, 'server', node, SERVES),
         policy(own, spec),
       ]),
+      WEB,
     ].join(''),
   );
   await cluster.waitReady();
@@ -364,5 +374,131 @@ describe('what somebody writes into the kernel', () => {
       },
     );
     expect(found.rows[0]).toMatch(`ipcache row: ${addr}/32 is identity 60000`);
+  });
+
+  describe('where a frontend leads', () => {
+    /** No number that was given out. */
+    const PLANTED = 0xffff_fff0;
+    const ofServices = (effect: string) => (one: VerifyView['differences'][number]) =>
+      one.layer === 'services' && one.effect === effect;
+    let addr = '';
+
+    /** Rows of the Service as they are. */
+    const rowsOf = (maps: MapSet) => {
+      const { services, slots, backends } = serviceMaps(maps);
+      const key = { addr: parseAddr(addr), port: 80, protocol: 6, scope: 'inside' as const };
+      const value = services.get(key);
+      if (value?.count !== 1) throw new Error('the Service is not served by one pod');
+      return { services, slots, backends, key, value };
+    };
+
+    /** One slot more, which leads to that pod. */
+    const leadTo = (pod: string) => async (maps: MapSet) => {
+      const { services, slots, backends, key, value } = rowsOf(maps);
+      const slot = { revision: value.revision, slot: 1 };
+      backends.set(PLANTED, { addr: parseAddr(pod), port: TCP, protocol: 6, flags: 0 });
+      slots.set(slot, { backend: PLANTED });
+      services.set(key, { ...value, count: 2 });
+      return () => {
+        services.set(key, value);
+        slots.delete(slot);
+        backends.delete(PLANTED);
+      };
+    };
+
+    beforeAll(async () => {
+      await eventually('it is served', async () => {
+        const found = await cluster.get({ resource: 'services', namespace: 'red-all', name: 'web' });
+        addr = (found?.['spec'] as { clusterIP?: string } | undefined)?.clusterIP ?? '';
+        return await plant('node-1', (maps) => rowsOf(maps).value.count === 1);
+      });
+    });
+
+    test('to a pod of another tenant: which the floor holds back, and the packet says so', async () => {
+      const blue = await ip('blue', 'client');
+      const found = await alarm(ofServices('opens'), leadTo(blue));
+      expect(found).toMatchObject({
+        from: `service red-all/web at ${addr}:80`,
+        to: expect.stringMatching(/^blue\/client /),
+        packets: 'TCP 80',
+        fromTenant: 'red',
+        toTenant: 'blue',
+        rows: [
+          expect.stringContaining(`services row: TCP ${addr}:80 (inside) leads to set `),
+          expect.stringContaining(`backends row ${PLANTED}: TCP ${blue}:${TCP}`),
+        ],
+        meant: [`red-all/web leads to ${await ip('red-all', 'server')}:${TCP}`],
+        packet: {
+          to: addr,
+          port: 80,
+          backend: `${blue}:${TCP}`,
+          claimed: 'dropped',
+          sent: 'dropped',
+          detail: 'tenant-boundary',
+        },
+      });
+    });
+
+    test('to a pod that the client may reach: the packet comes there', async () => {
+      const other = await ip('red-list', 'server');
+      const found = await alarm(ofServices('opens'), leadTo(other));
+      expect(found).toMatchObject({ packet: { backend: `${other}:${TCP}`, claimed: 'passes', sent: 'passed' } });
+    });
+
+    test('to nobody any more', async () => {
+      const found = await alarm(ofServices('closes'), async (maps) => {
+        const { services, key, value } = rowsOf(maps);
+        services.delete(key);
+        return () => services.set(key, value);
+      });
+      expect(found).toMatchObject({
+        rows: [`no services row of TCP ${addr}:80 (inside)`],
+        packet: { to: addr, claimed: 'dropped', sent: 'dropped' },
+      });
+    });
+
+    test('where no Service has one', async () => {
+      const found = await alarm(ofServices('opens'), async (maps) => {
+        const { services, key, value } = rowsOf(maps);
+        services.set({ ...key, port: 7_777 }, value);
+        return () => void services.delete({ ...key, port: 7_777 });
+      });
+      expect(found).toMatchObject({
+        from: `no service at ${addr}:7777`,
+        to: expect.stringMatching(/^red-all\/server /),
+        toTenant: 'red',
+        packet: { to: addr, port: 7_777, claimed: 'passes', sent: 'passed' },
+      });
+    });
+
+    test('by other rules', async () => {
+      const found = await alarm(ofServices('other'), async (maps) => {
+        const { services, key, value } = rowsOf(maps);
+        services.set(key, { ...value, affinitySeconds: 7 });
+        return () => services.set(key, value);
+      });
+      expect(found.rows).toEqual([expect.stringContaining('affinity of 7 s')]);
+      expect(found.meant).toEqual([expect.stringContaining('affinity of 10800 s')]);
+    });
+
+    test('a single client, whom it remembers', async () => {
+      const [client, blue] = [await ip('red-closed', 'server'), await ip('blue', 'client')];
+      const found = await alarm(ofServices('opens'), async (maps) => {
+        const { backends, value } = rowsOf(maps);
+        const affinity = affinityMap(maps);
+        const key = { client: parseAddr(client), service: value.service };
+        backends.set(PLANTED, { addr: parseAddr(blue), port: TCP, protocol: 6, flags: 0 });
+        affinity.set(key, { used: process.hrtime.bigint(), backend: PLANTED, seconds: 10_800 });
+        return () => {
+          affinity.delete(key);
+          backends.delete(PLANTED);
+        };
+      });
+      expect(found).toMatchObject({
+        from: `service red-all/web at ${addr}:80`,
+        rows: [expect.stringMatching(`^affinity row: client ${client} of number `), expect.any(String)],
+        packet: { from: client, to: addr, backend: `${blue}:${TCP}`, sent: 'dropped', detail: 'tenant-boundary' },
+      });
+    });
   });
 });

@@ -124,8 +124,9 @@ export class CounterExamples implements Disposable {
   }
 }
 
-function transportOf({ protocol, port }: Point): TransportSpec | undefined {
-  const ports = { sourcePort: SOURCE_PORT, destinationPort: port };
+/** What opens a connection at the point; undefined: nothing does. */
+export function transportOf({ protocol, port }: Point, sourcePort = SOURCE_PORT): TransportSpec | undefined {
+  const ports = { sourcePort, destinationPort: port };
   switch (protocol) {
     case PROTOCOL_NUMBERS.TCP:
       return { kind: 'tcp', ...ports, flags: ['SYN'] };

@@ -7,6 +7,7 @@ const LAYERS = [
   'floor',
   'sharing',
   'policy',
+  'services',
   'programs',
 ] as const satisfies readonly VerifyView['differences'][number]['layer'][];
 

@@ -7,6 +7,7 @@ import type { EndpointTable, Proof, Prover } from '../../plane/index.ts';
 import { cellText, type Difference, type Pair, type Peer, passages, pointOf, type World } from '../../reach/index.ts';
 import { agentErrors } from '../errors.ts';
 import { CounterExamples, type ExamplesOptions } from './counter-example.ts';
+import { frontendAlarms, unlistedFrontends } from './frontend-alarms.ts';
 import { endName, podNames } from './names.ts';
 
 export type VerifierOptions = Omit<ExamplesOptions, 'endpointOf'> & {
@@ -75,6 +76,7 @@ export class Verifier {
           }))
         : []),
       ...(await this.#told(told, { examples, name, tenantOf, world: accounts.kernel })),
+      ...(isKernel ? await frontendAlarms(proof, this.#o, { endpointOf, name, tenantOf, concerns }) : []),
     ];
     const broken = new Set(
       told
@@ -148,10 +150,11 @@ export class Verifier {
         identities: accounts.tenants.reduce((sum, { identities }) => sum + identities.length, 0),
         endpoints: accounts.rows.words.length,
         policies: policyCount(),
+        ...(proof.services !== undefined && { frontends: proof.services.frontends }),
       },
       pairs,
       differences,
-      more: isKernel ? proof.more : 0,
+      more: isKernel ? proof.more + unlistedFrontends(proof) : 0,
       ...(asked !== undefined && { asked }),
     };
   }

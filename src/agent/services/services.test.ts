@@ -6,7 +6,7 @@ import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { createRegistry } from '../../base/metrics.ts';
 import type { Intent } from '../../cluster/index.ts';
 import type { ServiceMaps } from '../../datapath/index.ts';
-import { fakeServiceMaps } from '../../datapath/maps/testkit.ts';
+import { fakeAffinityMap, fakeServiceMaps } from '../../datapath/maps/testkit.ts';
 import { KubeClient, loadKubeconfig } from '../../kube/index.ts';
 import type { IdentityObject } from '../../model/index.ts';
 import { openPlane } from '../../plane/index.ts';
@@ -67,7 +67,7 @@ beforeEach(async () => {
   const config = parseConfig({ nodeName: FAKE_NODE, serviceAddressRanges: ['192.0.2.0/24'] });
   const plane = await openPlane({
     ...fakePlaneOptions(new FakeKernel(), systemClock),
-    services: servicesOfNode({ config, maps, state, registry }),
+    services: servicesOfNode({ config, maps, affinity: fakeAffinityMap(), state, registry }),
   });
   intent = plane.intent;
   // Nobody is asked for those here.

@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '../../base/index.ts';
 import { Gauge, Histogram, type Registry } from '../../base/metrics.ts';
 import { livingAddresses } from '../../cluster/index.ts';
-import type { ServiceMaps } from '../../datapath/index.ts';
+import type { AffinityMap, ServiceMaps } from '../../datapath/index.ts';
 import type { Addr } from '../../net/index.ts';
 import type { Plane, PlaneServices, PlaneServicesOptions } from '../../plane/index.ts';
 import { type AgentConfig, reservedNumbers, type StateFiles } from '../node/index.ts';
@@ -13,16 +13,19 @@ import { StaleSockets, type StaleSocketsOptions } from './stale-sockets.ts';
 export function servicesOfNode({
   config,
   maps,
+  affinity,
   state,
   registry,
 }: {
   readonly config: AgentConfig;
   readonly maps: ServiceMaps;
+  readonly affinity: AffinityMap;
   readonly state: Pick<StateFiles, 'read' | 'writeJson'>;
   readonly registry: Registry;
 }): PlaneServicesOptions {
   return {
     maps,
+    affinity,
     numbers: reservedNumbers(state, 'service-numbers'),
     addressRanges: config.serviceAddressRanges,
     nodePorts: config.nodePortRange,

@@ -23,6 +23,8 @@ const packet = z.object({
   protocol: z.string(),
   /** Absent: ICMP. */
   port: count.optional(),
+  /** To a frontend: `address:port` that it is turned to. */
+  backend: z.string().optional(),
   /** What the account that is asked says becomes of it. */
   claimed: z.enum(['passes', 'dropped']),
   /** What became of it in the node's own programs; absent: it was not sent. */
@@ -47,8 +49,8 @@ const pair = z.object({
 });
 
 const difference = z.object({
-  /** `who`: whose an address or a pod is. `programs`: a packet did not do what the maps say. */
-  layer: z.enum(['who', 'floor', 'sharing', 'policy', 'programs']),
+  /** `who`: whose an address or a pod is. `services`: where clients of a frontend are sent. `programs`: a packet did not do what the maps say. */
+  layer: z.enum(['who', 'floor', 'sharing', 'policy', 'services', 'programs']),
   effect: z.enum(['opens', 'closes', 'other']),
   /** Of a pod's policy. */
   direction: z.enum(['ingress', 'egress']).optional(),
@@ -61,7 +63,10 @@ const difference = z.object({
   /** What in the kernel says so. */
   rows: z.array(z.string()),
   meant: z.array(z.string()),
-  /** Whose pods these are; empty: of namespaces that no Tenant claims; absent: they are no pods, or anybody's. */
+  /**
+   * Whose pods these are, and of `services`, from whom, whose service it is; empty: of namespaces that no Tenant claims;
+   * absent: they are no pods, or anybody's.
+   */
   fromTenant: z.string().optional(),
   toTenant: z.string().optional(),
   packet: packet.optional(),
@@ -77,7 +82,14 @@ export const verifySchema = z.object({
   good: z.boolean(),
   /** Tenant objects that were taken into account. */
   tenants: z.array(z.object({ name: z.string(), generation: count })),
-  counts: z.object({ tenants: count, identities: count, endpoints: count, policies: count }),
+  /** `frontends`: places at which services answer that were compared; absent: of none. */
+  counts: z.object({
+    tenants: count,
+    identities: count,
+    endpoints: count,
+    policies: count,
+    frontends: count.optional(),
+  }),
   pairs: z.array(pair),
   differences: z.array(difference),
   /** Differences that are not listed. */

@@ -74,7 +74,7 @@ export function linesOf({ node, counts, pairs, differences, more, asked, revisio
   const found = STANDINGS.map((one) => [one, pairs.filter(({ standing }) => standing === one).length] as const);
   const sums = found.flatMap(([one, count]) => (count === 0 ? [] : [`${count} ${one}`])).join(', ');
   lines.push(
-    `${node}: ${pairs.length} pairs of tenants: ${sums || 'none'}; ${counts.endpoints} pods here of ${counts.identities} identities, ${counts.policies} policies, revision ${revision}, in ${tookMs} ms`,
+    `${node}: ${pairs.length} pairs of tenants: ${sums || 'none'}; ${counts.endpoints} pods here of ${counts.identities} identities, ${counts.policies} policies${counts.frontends === undefined ? '' : `, ${counts.frontends} frontends of services`}, revision ${revision}, in ${tookMs} ms`,
   );
   for (const { from, to, standing, example } of pairs) {
     if (standing === 'broken') lines.push(`  BROKEN ${tenantText(from)} -> ${tenantText(to)}`);
@@ -119,13 +119,15 @@ export function linesOf({ node, counts, pairs, differences, more, asked, revisio
 function packetText({
   from,
   to,
+  backend,
   protocol,
   port,
   claimed,
   sent,
   detail,
 }: NonNullable<VerifyView['differences'][number]['packet']>): string {
-  const packet = `packet ${from} -> ${to} ${protocol}${port === undefined ? '' : ` ${port}`} ${claimed}`;
+  const turned = backend === undefined ? '' : ` is turned to ${backend} and`;
+  const packet = `packet ${from} -> ${to} ${protocol}${port === undefined ? '' : ` ${port}`}${turned} ${claimed}`;
   const why = detail === undefined ? '' : ` (${detail})`;
   return sent === undefined ? `${packet}; not sent${why}` : `${packet}; sent through the programs: ${sent}${why}`;
 }

@@ -37,7 +37,14 @@ export { policyTableNumber, serialOf, suits, TABLE_SERIALS } from './policy-tabl
 export { type PolicyLeftovers, type PolicyLookup, PolicyTables } from './policy-tables.ts';
 export { EventRing } from './ring.ts';
 export { SCRATCH_SIZES } from './scratch-sizes.ts';
-export { type ServiceMaps, serviceMapSizes, serviceMaps, sockOriginsMap } from './service-maps.ts';
+export {
+  type AffinityMap,
+  affinityMap,
+  type ServiceMaps,
+  serviceMapSizes,
+  serviceMaps,
+  sockOriginsMap,
+} from './service-maps.ts';
 export { SocketAccounts, sockAccountsMap } from './socket-accounts.ts';
 export { type TenantAccountsMap, tenantAccountsMap } from './tenant-accounts-map.ts';
 export { KernelTenantRows, TenantRows } from './tenant-rows.ts';

@@ -1,4 +1,8 @@
 import {
+  type AffinityKey,
+  type AffinityValue,
+  affinityKeyCodec,
+  affinityValueCodec,
   type BackendValue,
   backendValueCodec,
   type ServiceKey,
@@ -46,6 +50,18 @@ export function serviceMaps(maps: MapSet): ServiceMaps {
 /** How many rows each can have. */
 export function serviceMapSizes({ services, slots, backends }: ServiceMaps): Record<keyof ServiceMaps, number> {
   return { services: services.spec.maxEntries, slots: slots.spec.maxEntries, backends: backends.spec.maxEntries };
+}
+
+/** Clients of services with session affinity; written by the programs. */
+export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
+
+export const affinityCodecs: MapCodecs<AffinityKey, AffinityValue> = {
+  key: affinityKeyCodec,
+  value: affinityValueCodec,
+};
+
+export function affinityMap(maps: MapSet): AffinityMap {
+  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), affinityCodecs);
 }
 
 /** What sockets were turned from and to, by cookie; written by the programs. */

@@ -1,16 +1,7 @@
 /** Kernel maps in memory, for everything above the datapath that runs without root. Held to map.contract.ts like the real ones. */
 
 import { datapathErrors } from '../errors.ts';
-import {
-  type AffinityKey,
-  type AffinityValue,
-  affinityKeyCodec,
-  affinityValueCodec,
-  type Translation,
-  type TranslationKey,
-  translationCodec,
-  translationKeyCodec,
-} from '../gen/codecs.ts';
+import { type Translation, type TranslationKey, translationCodec, translationKeyCodec } from '../gen/codecs.ts';
 import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapSpec } from '../kernel/index.ts';
 import { ErrnoError, kernelError } from '../kernel/index.ts';
@@ -20,10 +11,11 @@ import { KernelMap } from './map.ts';
 import type { MapSet, MapSizes } from './map-set.ts';
 import { type PolicyMaps, policyCodecs } from './policy-maps.ts';
 import { PolicyRevisions } from './policy-revisions.ts';
-import { type ServiceMaps, serviceCodecs } from './service-maps.ts';
+import { type AffinityMap, affinityCodecs, type ServiceMaps, serviceCodecs } from './service-maps.ts';
 
 export { TestPolicy } from './policy-testkit.ts';
 export { backendRow, endpointRow, ipcacheRow, serviceRow } from './row-testkit.ts';
+export { type AffinityMap, affinityMap } from './service-maps.ts';
 
 type Stored<K, V> = { readonly bits: Uint8Array; readonly key: K; readonly value: V };
 
@@ -165,14 +157,8 @@ export function fakeServiceMaps(sizes: { services?: number; slots?: number; back
   };
 }
 
-/** Clients of services with session affinity; written by the programs. */
-export type AffinityMap = TypedMap<AffinityKey, AffinityValue>;
-
-export function affinityMap(maps: MapSet): AffinityMap {
-  return new KernelMap(maps.get('affinity'), maps.spec('affinity'), {
-    key: affinityKeyCodec,
-    value: affinityValueCodec,
-  });
+export function fakeAffinityMap(): AffinityMap {
+  return new FakeMap(MAP_SPECS.affinity, affinityCodecs);
 }
 
 /** Connections that were translated on the packet path; written by the programs. */

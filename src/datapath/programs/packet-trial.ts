@@ -1,9 +1,10 @@
 import type { DropReason } from '../../model/gen/enums.ts';
-import type { TenantAccount } from '../gen/codecs.ts';
+import { type Addr, addrFromBytes } from '../../net/index.ts';
+import type { AffinityKey, AffinityValue, TenantAccount } from '../gen/codecs.ts';
 import type { Config } from '../gen/config.ts';
 import { MAP_SPECS, type MapName } from '../gen/layout.ts';
 import { kernelError, mapById, mapInfo, type ObjectSpec, type ProgFd, progTestRun } from '../kernel/index.ts';
-import { EventRing, MapSet, SCRATCH_SIZES, tenantAccountsMap } from '../maps/index.ts';
+import { affinityMap, EventRing, MapSet, SCRATCH_SIZES, tenantAccountsMap } from '../maps/index.ts';
 import { installJudges } from './judges.ts';
 import { loadEndpointPrograms, mapIsNeeded } from './loader.ts';
 
@@ -25,7 +26,17 @@ const ASKED: readonly MapName[] = [
 
 export type TrialSpecs = Readonly<Record<'endpoint' | 'judge', ObjectSpec>>;
 
-export type TrialResult = { readonly verdict: 'passed' } | { readonly verdict: 'dropped'; readonly reason: DropReason };
+export type TrialResult = (
+  | { readonly verdict: 'passed' }
+  | { readonly verdict: 'dropped'; readonly reason: DropReason }
+) & {
+  /** Where it went, or was to go, when it had been turned; undefined: nobody says. */
+  readonly destination: TrialPlace | undefined;
+};
+
+type TrialPlace = { readonly addr: Addr; readonly port: number };
+
+type Way = { readonly fromPod: boolean; readonly forwarded: boolean };
 
 const UNUSED: Pick<TenantAccount, 'turn' | 'used' | 'before' | 'found'> = {
   turn: 0,
@@ -68,26 +79,43 @@ export class PacketTrial implements Disposable {
   }
 
   /** `config`: of the endpoint whose program sees the packet. `fromPod`: it sends; else the packet is for it, and came in by a device where `forwarded`. */
-  run(config: Config, frame: Uint8Array, way: { readonly fromPod: boolean; readonly forwarded: boolean }): TrialResult {
+  run(config: Config, frame: Uint8Array, way: Way): TrialResult {
+    for (const result of this.runAll(config, [frame], way)) return result;
+    throw new TypeError('a frame has a result');
+  }
+
+  /** The same for each of them, one after the other, for as long as somebody asks. */
+  *runAll(config: Config, frames: Iterable<Uint8Array>, way: Way): Generator<TrialResult> {
     const programs = loadEndpointPrograms({ spec: this.#specs.endpoint, maps: this.#maps, config: telling(config) });
     try {
-      const action = this.#run(way.fromPod ? programs.fromPod : programs.toPod, frame, way.forwarded);
-      const events = this.#ring?.drain() ?? [];
-      if (action !== DROP) return { verdict: 'passed' };
-      return { verdict: 'dropped', reason: events.find(({ type }) => type === 'drop')?.reason ?? 'none' };
+      for (const frame of frames) {
+        const { action, data } = this.#run(way.fromPod ? programs.fromPod : programs.toPod, frame, way.forwarded);
+        const drop = (this.#ring?.drain() ?? []).find(({ type }) => type === 'drop');
+        if (action !== DROP) yield { verdict: 'passed', destination: destinationOf(data) };
+        else {
+          const destination = drop && { addr: drop.destination, port: drop.destinationPort };
+          yield { verdict: 'dropped', reason: drop?.reason ?? 'none', destination };
+        }
+      }
     } finally {
       programs.fromPod.close();
       programs.toPod.close();
     }
   }
 
-  #run(program: ProgFd, frame: Uint8Array, forwarded: boolean): number {
+  /** Clients that keep a backend, which is the programs' own memory: as the node's have it. */
+  remember(rows: Iterable<readonly [AffinityKey, AffinityValue]>): void {
+    for (const [key, value] of rows) affinityMap(this.#maps).set(key, value);
+  }
+
+  #run(program: ProgFd, frame: Uint8Array, forwarded: boolean): { readonly action: number; readonly data: Uint8Array } {
     const context = new DataView(new ArrayBuffer(SKB.size));
     context.setUint32(SKB.ingressIfindex, forwarded ? SOME_DEVICE : 0, true);
     const data = new Uint8Array(new ArrayBuffer(frame.length));
     data.set(frame);
     try {
-      return progTestRun(program, { data, context: new Uint8Array(context.buffer), repeat: 1 }).retval;
+      const run = progTestRun(program, { data, context: new Uint8Array(context.buffer), repeat: 1 });
+      return { action: run.retval, data: run.data };
     } catch (error) {
       throw kernelError('E_DATAPATH_SYSCALL', 'send a packet through a program', error);
     }
@@ -106,3 +134,16 @@ export class PacketTrial implements Disposable {
 
 /** Why it drops is told by an event. */
 const telling = (config: Config): Config => ({ ...config, enableEvents: true });
+
+/** Where an IPv4 packet goes by now; offsets in a frame, and in its header. */
+const IPV4 = { at: 14, kind: 0x40, destination: 16 } as const;
+
+function destinationOf(frame: Uint8Array): TrialPlace | undefined {
+  const first = frame[IPV4.at] ?? 0;
+  if ((first & 0xf0) !== IPV4.kind) return undefined;
+  const ports = IPV4.at + (first & 0xf) * 4;
+  if (frame.length < ports + 4) return undefined;
+  const start = IPV4.at + IPV4.destination;
+  const port = ((frame[ports + 2] ?? 0) << 8) | (frame[ports + 3] ?? 0);
+  return { addr: addrFromBytes(frame.subarray(start, start + 4)), port };
+}

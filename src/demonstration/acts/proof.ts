@@ -1,7 +1,7 @@
 import type { VerifyView } from '../../api/index.ts';
-import { KernelEndpointWords, MapSet, policyMaps } from '../../datapath/index.ts';
+import { KernelEndpointWords, MapSet, policyMaps, serviceMaps } from '../../datapath/index.ts';
 import { endpointId, identityId, ruleId } from '../../model/index.ts';
-import { PROTOCOL_NUMBERS } from '../../net/index.ts';
+import { PROTOCOL_NUMBERS, parseAddr } from '../../net/index.ts';
 import {
   type Actor,
   type AttackLine,
@@ -62,6 +62,27 @@ async function plant(stage: Stage, { client, backend }: { readonly client: Actor
   };
 }
 
+/** Where no Service is, and a number that none has. */
+const PLACE = { addr: parseAddr('10.96.77.77'), port: 7_777, protocol: PROTOCOL_NUMBERS.TCP, scope: 'inside' } as const;
+const NUMBER = 0xffff_fff0;
+
+/** A frontend that leads to the backend; returns what takes it out again. */
+async function plantFrontend(stage: Stage, backend: Actor) {
+  const { pinDir } = await stage.nodes.of(backend);
+  const maps = new MapSet({ pinDir });
+  const { services, slots, backends } = serviceMaps(maps);
+  const slot = { revision: NUMBER, slot: 0 };
+  backends.set(NUMBER, { addr: parseAddr(backend.ip), port: BACKEND_PORT, protocol: PLACE.protocol, flags: 0 });
+  slots.set(slot, { backend: NUMBER });
+  services.set(PLACE, { revision: NUMBER, count: 1, service: NUMBER, affinitySeconds: 0, flags: 0 });
+  return () => {
+    services.delete(PLACE);
+    slots.delete(slot);
+    backends.delete(NUMBER);
+    maps.close();
+  };
+}
+
 /** 27. Who is apart is proved, and a row that somebody writes into the kernel is found. */
 export async function* proof(stage: Stage): AsyncGenerator<AttackLine> {
   const { backend } = await tenantScene(stage, 'tenant-a');
@@ -112,6 +133,33 @@ export async function* proof(stage: Stage): AsyncGenerator<AttackLine> {
       `${found.packets}: ${packet?.claimed}, sent: ${packet?.sent ?? 'not'}`,
     ]),
     held: isPair && isPacket && packet.claimed === 'passes' && packet.sent === 'passed',
+    decidedBy: 'membrane verify',
+  };
+
+  const take = await plantFrontend(stage, backend);
+  let turned: Difference | undefined;
+  try {
+    turned = await stage.until('the alarm', async () =>
+      (await api.verify({})).differences.find(({ layer }) => layer === 'services'),
+    );
+  } finally {
+    take();
+  }
+  const to = `${backend.ip}:${BACKEND_PORT}`;
+  const wantsSent = turned.packet?.claimed === 'passes' ? 'passed' : 'dropped';
+  yield {
+    id: '27.frontend',
+    claim: 'a frontend that somebody writes into the kernel is an alarm, which names row, backend and packet',
+    tried: `with root on the node, rows lead ${PLACE.addr}:${PLACE.port}, where no Service is, to a pod`,
+    expected: 'the row, the pod, and a packet that the programs turn to it as is claimed',
+    seen: joinSeen([
+      turned.rows.join('; '),
+      `${turned.packets}: turned to ${turned.packet?.backend}, ${turned.packet?.claimed}, sent: ${turned.packet?.sent ?? 'not'}`,
+    ]),
+    held:
+      turned.from === `no service at ${PLACE.addr}:${PLACE.port}` &&
+      turned.packet?.backend === to &&
+      turned.packet.sent === wantsSent,
     decidedBy: 'membrane verify',
   };
   await proved(stage);

@@ -7,6 +7,7 @@ import type { PolicyRepository } from '../../policy/index.ts';
 import {
   type Difference,
   differences,
+  type FrontendDifference,
   type IntentShare,
   IntentWorld,
   KernelWorld,
@@ -22,6 +23,7 @@ import type { Engine } from '../engine.ts';
 import { planeErrors } from '../errors.ts';
 import type { IpcacheReconciler } from '../ipcache-reconciler.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
+import type { ServiceProof, ServiceProver } from '../services/service-prover.ts';
 import type { Floor } from '../tenants/floor.ts';
 import type { Shares } from '../tenants/shares.ts';
 import { type KernelRows, type ProofMaps, readKernel } from './kernel-dump.ts';
@@ -39,6 +41,8 @@ export type ProverOptions = {
   readonly floor: Pick<Floor, 'membership'>;
   readonly shares: Pick<Shares, 'all'>;
   readonly tenancy: TenancySettings;
+  /** Undefined: this node serves none. */
+  readonly services: Pick<ServiceProver, 'prove'> | undefined;
 };
 
 /** What is meant and what is in the kernel, read at one moment at which nothing was being written. */
@@ -50,6 +54,8 @@ export type Accounts = {
   readonly intentShares: readonly IntentShare[];
   readonly peers: readonly Peer[];
   readonly tenants: readonly TenantMembers[];
+  /** Whose a namespace is, by name as in `tenants`; undefined: it is closed. */
+  readonly tenantOf: (namespace: string) => string | undefined;
   /** Of Tenant objects, by name. */
   readonly generations: ReadonlyMap<string, number>;
   readonly wrong: readonly WrongRow[];
@@ -60,6 +66,8 @@ export type Proof = {
   /** Up to `MOST_DIFFERENCES`; how many more there are. */
   readonly differences: readonly Difference[];
   readonly more: number;
+  /** Where clients of services are sent; undefined: nothing is known of it yet, or there are none here. */
+  readonly services: ServiceProof | undefined;
   readonly pairs: Readonly<Record<'intent' | 'kernel', readonly TenantPair[]>>;
   /** Sorts of packets and ends that were compared say little; how long it took does. Milliseconds, reading included. */
   readonly tookMs: number;
@@ -83,12 +91,19 @@ export class Prover {
    */
   async prove(): Promise<Proof> {
     const first = await this.#attempt();
-    if (first.differences.length + first.accounts.wrong.length === 0) return first;
+    const ofServices = first.services?.differences ?? [];
+    if (first.differences.length + first.accounts.wrong.length + ofServices.length === 0) return first;
     const second = await this.#attempt();
-    const known = new Set([...first.differences.map(differenceKey), ...first.accounts.wrong.map(rowKey)]);
+    const known = new Set(
+      [first.differences.map(differenceKey), first.accounts.wrong.map(rowKey), ofServices.map(frontendKey)].flat(),
+    );
     const differences = second.differences.filter((one) => known.has(differenceKey(one)));
     const wrong = second.accounts.wrong.filter((one) => known.has(rowKey(one)));
-    return { ...second, differences, accounts: { ...second.accounts, wrong } };
+    const services = second.services && {
+      ...second.services,
+      differences: second.services.differences.filter((one) => known.has(frontendKey(one))),
+    };
+    return { ...second, differences, services, accounts: { ...second.accounts, wrong } };
   }
 
   async #attempt(): Promise<Proof> {
@@ -104,7 +119,9 @@ export class Prover {
       const kernel = await inSlices(this.#pairs(accounts.kernel, accounts, accounts.rows.shares));
       const compared = await inSlices(collect(accounts));
       if (!isStill()) continue;
-      return { accounts, ...compared, pairs: { intent, kernel }, tookMs: performance.now() - began };
+      // Services change each for itself, and are settled each for itself.
+      const services = await this.#o.services?.prove();
+      return { accounts, ...compared, services, pairs: { intent, kernel }, tookMs: performance.now() - began };
     }
     throw planeErrors.make('E_PLANE_UNSETTLED', { detail: `${ATTEMPTS} times` });
   }
@@ -134,6 +151,7 @@ export class Prover {
       settings,
     });
     const tenants = membersOf(pods, membership);
+    const tenantOf = (namespace: string) => tenantName(membership, namespace);
     const generations = new Map(membership.tenants.values().map(({ name, generation }) => [name, generation]));
     const ids = pods.map(({ id }) => id);
     const listed = listedOf(membership, rows);
@@ -143,7 +161,7 @@ export class Prover {
     const wrong = await inSlices(wrongRows(rows, { identityOf, local, book: cluster.book, ipcache }));
     if (!isStill()) return undefined;
     const kernel = new KernelWorld(rows);
-    return { intent, kernel, rows, identities, intentShares, peers, tenants, generations, wrong };
+    return { intent, kernel, rows, identities, intentShares, peers, tenants, tenantOf, generations, wrong };
   }
 
   #identityOf(id: EndpointId) {
@@ -163,6 +181,8 @@ export class Prover {
 }
 
 const rowKey = ({ row, meant }: WrongRow): string => `${row}\n${meant}`;
+
+const frontendKey = ({ effect, rows, meant }: FrontendDifference): string => [effect, ...rows, ...meant].join('\n');
 
 const differenceKey = ({ layer, direction, effect, rows, meant }: Difference): string =>
   [layer, direction, effect, ...rows, ...meant].join('\n');
@@ -187,15 +207,19 @@ function listedOf({ tenants }: Membership, { listed }: KernelRows): Prefix[] {
   return Array.from(new Map(all.map((prefix) => [prefix.toString(), prefix])).values());
 }
 
+function tenantName(membership: Membership, namespace: string): string | undefined {
+  const owner = membership.of(namespace);
+  if (owner.state === 'closed') return undefined;
+  return owner.state === 'tenant' ? owner.tenant.name : owner.state === 'system' ? SYSTEM_TENANT : '';
+}
+
 /** Whose the known identities are: each Tenant, the system, and of no name what nobody claims. Those of closed namespaces are no tenant's. */
 function membersOf(pods: Iterable<Extract<Identity, { kind: 'pod' }>>, membership: Membership): TenantMembers[] {
   const members = new Map<string, IdentityId[]>();
   for (const name of [...membership.tenants.keys(), SYSTEM_TENANT, '']) members.set(name, []);
   for (const { id, workload } of pods) {
-    const owner = membership.of(workload.namespace);
-    if (owner.state === 'closed') continue;
-    const name = owner.state === 'tenant' ? owner.tenant.name : owner.state === 'system' ? SYSTEM_TENANT : '';
-    members.get(name)?.push(id);
+    const name = tenantName(membership, workload.namespace);
+    if (name !== undefined) members.get(name)?.push(id);
   }
   return Array.from(members, ([name, identities]) => ({ name, identities }));
 }

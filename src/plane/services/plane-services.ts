@@ -1,6 +1,6 @@
 import type { Clock, Logger, Signal } from '../../base/index.ts';
 import type { Intent, ObjectProblems } from '../../cluster/index.ts';
-import { type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
+import { type AffinityMap, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
 import { isConnected } from '../../endpoint/index.ts';
 import { type MaglevSize, ServiceShares } from '../../service/index.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
@@ -11,10 +11,13 @@ import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower, type ServiceFollowerOptions } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
+import { ServiceProver } from './service-prover.ts';
 
 export type PlaneServicesOptions = Pick<ServiceFollowerOptions, 'addressRanges' | 'nodePorts'> &
   Pick<HostPortPodsOptions, 'reservedHostPorts' | 'boundSockets'> & {
     readonly maps: ServiceMaps;
+    /** Read only, to prove what is in it. */
+    readonly affinity: AffinityMap;
     /** Of services, backend sets and backends. */
     readonly numbers: NumberReserve;
     /** Part of the maps that a namespace may have: 0 to 1. */
@@ -42,6 +45,7 @@ export type PlaneServices = {
   readonly installer: ServiceInstaller;
   readonly hostPorts: HostPortPods;
   readonly engine: ServiceEngine;
+  readonly prover: ServiceProver;
 };
 
 /** Reads what an earlier life left; writes nothing before the engine starts. */
@@ -82,7 +86,9 @@ export async function openPlaneServices(
   for (const changed of [nodes.changed, pods.changed, parts.endpointsChanged]) {
     changed.listen(() => engine.kick({ refresh: true }));
   }
-  return { follower, installer, hostPorts, engine };
+  const { affinity } = options;
+  const prover = new ServiceProver({ follower, installer, engine, maps, affinity, maglevSize });
+  return { follower, installer, hostPorts, engine, prover };
 }
 
 function localPodsOf(endpoints: EndpointTable): LocalPod[] {

@@ -56,6 +56,8 @@ export class ServiceEngine implements Service {
   /** Desired, not yet in the kernel. */
   readonly #waiting = new Map<NamespacedName, readonly Frontend[]>();
   readonly #reported = new Map<NamespacedName, string>();
+  /** How often each was written. */
+  readonly #writes = new Map<NamespacedName, number>();
   #refresh = true;
   #converged = false;
 
@@ -79,6 +81,15 @@ export class ServiceEngine implements Service {
   /** What is desired of this service is not all in the kernel yet. */
   isPending(service: NamespacedName): boolean {
     return !this.#converged || this.#waiting.has(service) || this.#o.follower.isOutdated(service);
+  }
+
+  /**
+   * Equal, one by one, at two moments between which nothing of the service changed, here or in the kernel. Undefined:
+   * something of it is under way.
+   */
+  stampOf(service: NamespacedName): readonly unknown[] | undefined {
+    if (this.isPending(service)) return undefined;
+    return [this.#writes.get(service), ...this.#o.follower.objectsOf(service)];
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {
@@ -125,7 +136,9 @@ export class ServiceEngine implements Service {
     for (const [service, frontends] of due) {
       // What changed again meanwhile waits for the next pass.
       if (this.#waiting.get(service) === frontends) this.#waiting.delete(service);
+      this.#writes.set(service, (this.#writes.get(service) ?? 0) + 1);
       this.#rest(service, frontends, clock.now());
+      if (frontends.length === 0 && follower.objectsOf(service).length === 0) this.#writes.delete(service);
       if (intent.services.get(service) === undefined) this.written.delete(service);
       else this.written.set({ service, frontends });
     }

@@ -17,6 +17,7 @@ import {
   hostPortsOf,
   type KnownPlaces,
   keepKnown,
+  knownAddresses,
   type MaglevSize,
   placesOf,
   rowsOf,
@@ -101,6 +102,33 @@ export class ServiceFollower {
   /** All frontends that it wants and may have, those of others among them. */
   frontendsOf(service: NamespacedName): readonly Frontend[] {
     return this.#desired.get(service) ?? [];
+  }
+
+  /** Whoever has frontends, or wants some: services, and pods that want ports of the node. */
+  owners(): NamespacedName[] {
+    return [...this.#o.intent.services.rows.keys(), ...this.#o.hostPorts.rows.keys()];
+  }
+
+  /** What is decided of it, and what that is decided of: other objects as soon as any of it changes. */
+  objectsOf(key: NamespacedName): readonly unknown[] {
+    const { intent, hostPorts } = this.#o;
+    const object = intent.services.get(key) ?? hostPorts.rows.get(key);
+    const decided = this.#desired.get(key);
+    return [object, decided, ...this.#slices(key)].filter((one) => one !== undefined);
+  }
+
+  /**
+   * Its frontends, decided anew from its objects: of what was decided before only who has which place, and that pods share
+   * an address of a node. What is held back for want of room is as it was decided, and so is what a pod wants.
+   */
+  decidedAnew(key: NamespacedName): readonly Frontend[] {
+    const service = this.#o.intent.services.get(key);
+    if (service === undefined || this.#refused.has(key)) return this.#won(key);
+    const known = knownAddresses(placesOf(this.#desired.get(key) ?? []));
+    const context = this.#context();
+    const isHostPod: ServiceContext['isHostPod'] = (pod, addr) => known.has(addr) || context.isHostPod(pod, addr);
+    const { frontends } = frontendsOf(service, this.#slices(key), { ...context, isHostPod });
+    return frontends.filter((frontend) => this.#claims.has(frontend));
   }
 
   /** Who serves the place. */

@@ -88,6 +88,11 @@ export class ServiceInstaller {
     return { services: this.#states.size, frontends: this.#owners.size, backends: this.#room.used('backends') };
   }
 
+  /** Which service has the frontend in the kernel, by text of its key. */
+  ownerOf(frontend: string): NamespacedName | undefined {
+    return this.#owners.get(frontend);
+  }
+
   /** Services that may fit now, since rows were deleted after they were refused, or the kernel had no memory just then. */
   retryRefused(): readonly NamespacedName[] {
     return this.#refusals.retry();

@@ -3,7 +3,8 @@
 import { silentLogger } from '../../base/index.ts';
 import { FakeClock } from '../../base/testkit.ts';
 import { Intent, ObjectProblems } from '../../cluster/index.ts';
-import { type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
+import { type AffinityMap, type ServiceMaps, serviceMapSizes } from '../../datapath/index.ts';
+import { fakeAffinityMap } from '../../datapath/maps/testkit.ts';
 import type { ObjectRow } from '../../model/index.ts';
 import { Prefix, parseAddr } from '../../net/index.ts';
 import { type MaglevSize, ServiceShares } from '../../service/index.ts';
@@ -13,6 +14,7 @@ import { ServiceEngine } from './service-engine.ts';
 import { ServiceFollower } from './service-follower.ts';
 import { ServiceInstaller } from './service-installer.ts';
 import { ServiceLeftovers } from './service-leftovers.ts';
+import { ServiceProver } from './service-prover.ts';
 
 /** An installer that finds what is in the maps; its numbers are above all that are there. */
 export async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): Promise<ServiceInstaller> {
@@ -21,10 +23,24 @@ export async function installerOn(maps: ServiceMaps, maglevSize?: MaglevSize): P
   return new ServiceInstaller({ maps, left, maglevSize, numbers: { next, reserve: () => undefined } });
 }
 
+export type ServiceNodeOptions = {
+  readonly clock?: FakeClock;
+  readonly addressRanges?: readonly string[];
+  readonly sharesOf?: ServiceMaps;
+  readonly maglevSize?: MaglevSize | undefined;
+  readonly affinity?: AffinityMap;
+};
+
 /** `node-1` with the address 172.18.0.2; nothing was heard of yet. `sharesOf`: maps whose sizes shares are parts of. */
 export async function serviceNode(
   maps: ServiceMaps,
-  { clock = new FakeClock(1_000_000), addressRanges = ['192.0.2.0/24'], sharesOf = maps } = {},
+  {
+    clock = new FakeClock(1_000_000),
+    addressRanges = ['192.0.2.0/24'],
+    sharesOf = maps,
+    maglevSize,
+    affinity = fakeAffinityMap(),
+  }: ServiceNodeOptions = {},
 ) {
   const intent = new Intent();
   const hostPorts = new HostPortPods({
@@ -42,9 +58,9 @@ export async function serviceNode(
     nodePorts: { min: 30_000, max: 32_767 },
     hostPorts,
     shares: new ServiceShares({ sizes: serviceMapSizes(sharesOf), part: 1 / 4 }),
-    maglevSize: undefined,
+    maglevSize,
   });
-  const installer = await installerOn(maps);
+  const installer = await installerOn(maps, maglevSize);
   /** How long each took, ms. */
   const passes: number[] = [];
   const engine = new ServiceEngine({
@@ -52,7 +68,7 @@ export async function serviceNode(
     follower,
     installer,
     hostPorts,
-    hashSlots: 0,
+    hashSlots: maglevSize ?? 0,
     clock,
     log: silentLogger,
     problems: new ObjectProblems(),
@@ -66,7 +82,8 @@ export async function serviceNode(
     engine.kick({ refresh });
     await engine.idle();
   };
-  return { intent, follower, installer, engine, clock, put, drop, settle, passes };
+  const prover = new ServiceProver({ follower, installer, engine, maps, affinity, maglevSize });
+  return { intent, follower, installer, engine, prover, clock, put, drop, settle, passes };
 }
 
 /** Frontend -> addresses of its backends in order. */

@@ -6,6 +6,7 @@ import { matrixOf } from '../tenant.ts';
 
 export type Report = { readonly views: readonly VerifyView[]; readonly silent: readonly string[] };
 
+type Packet = NonNullable<VerifyView['differences'][number]['packet']>;
 type Standing = VerifyView['pairs'][number]['standing'];
 
 const MEANINGS: Readonly<Record<Standing, string>> = {
@@ -51,13 +52,14 @@ export function reportHtml({ views, silent }: Report): string {
         counts.endpoints,
         counts.identities,
         counts.policies,
+        counts.frontends ?? 'none',
         differences.length + more,
         `${tookMs} ms`,
       ]),
     )
     .join('\n');
   const unproved = silent
-    .map((node) => row([node, 'its agent does not answer: nothing is proved', '', '', '', '', '', '']))
+    .map((node) => row([node, 'its agent does not answer: nothing is proved', '', '', '', '', '', '', '']))
     .join('\n');
   const alarms = views.flatMap(({ node, differences }) =>
     differences.map(({ layer, effect, from = '', to = '', packets = 'all packets', rows, meant, packet }) =>
@@ -69,7 +71,7 @@ export function reportHtml({ views, silent }: Report): string {
         packets,
         rows.join('; '),
         meant.join('; '),
-        packet === undefined ? '' : `${packet.from} -> ${packet.to}: ${packet.claimed}, ${packet.sent ?? 'not sent'}`,
+        packet === undefined ? '' : packetText(packet),
       ]),
     ),
   );
@@ -125,12 +127,17 @@ ${section('Shared by export', ['Node', 'From', 'To', 'Rows', 'For example'], sha
 ${section('Asked', ['Node', 'From', 'To', 'Packets', 'Because'], asked)}
 ${section(
   'Nodes',
-  ['Node', 'At', 'Revision', 'Pods', 'Identities', 'Policies', 'Differences', 'Took'],
+  ['Node', 'At', 'Revision', 'Pods', 'Identities', 'Policies', 'Frontends', 'Differences', 'Took'],
   [nodes, unproved].filter((part) => part !== ''),
 )}
 </body>
 </html>
 `;
+}
+
+function packetText({ from, to, backend, claimed, sent }: Packet): string {
+  const turned = backend === undefined ? '' : `, turned to ${backend}`;
+  return `${from} -> ${to}${turned}: ${claimed}, ${sent ?? 'not sent'}`;
 }
 
 function section(title: string, heads: readonly string[], rows: readonly string[]): string {
