@@ -241,6 +241,34 @@ static __always_inline bool is_tunnel(const struct packet *p)
 	return CONFIG(enable_overlay) && is_tunnel_port(p, p->destination_port);
 }
 
+/* Is it plainly from node to node, to the very port of the tunnel? All of it can be read without a
+ * call; of what cannot, or is odd in any way, from_netdev says the same in its own time. */
+static __always_inline bool is_plain_tunnel(struct __sk_buff *skb)
+{
+	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN;
+	struct udphdr *udp = (void *)(ip + 1);
+
+	return CONFIG(enable_overlay) && CONFIG(tunnel_port) &&
+	       (void *)(udp + 1) <= (void *)(long)skb->data_end && ip->protocol == IPPROTO_UDP &&
+	       udp->dest == CONFIG(tunnel_port) && ip->daddr == CONFIG(node_ipv4.v4) &&
+	       ip->version == 4 && ip->ihl == 5 && !v4_is_loopback(ip->saddr) &&
+	       !(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK)) &&
+	       bpf_ntohs(ip->tot_len) >= sizeof(*ip) + sizeof(*udp) &&
+	       bpf_ntohs(ip->tot_len) + ETH_HLEN <= skb->len;
+}
+
+/* Did this node's overlay make it? It was judged before it was put into the tunnel. */
+static __always_inline bool is_tunneled(struct __sk_buff *skb)
+{
+	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN;
+	struct udphdr *udp = (void *)(ip + 1);
+
+	return CONFIG(enable_overlay) && CONFIG(tunnel_port) && (skb->mark & MARK_TUNNELED) &&
+	       (void *)(udp + 1) <= (void *)(long)skb->data_end && ip->protocol == IPPROTO_UDP &&
+	       ip->ihl == 5 && udp->dest == CONFIG(tunnel_port) &&
+	       ip->saddr == CONFIG(node_ipv4.v4);
+}
+
 /* At the ingress of a device of the node. */
 SEC("tc")
 int from_netdev(struct __sk_buff *skb)
@@ -268,6 +296,8 @@ int from_netdev(struct __sk_buff *skb)
 	/* Pods have no IPv6 from outside yet, and everything else that is not IPv4 is the node's
 	 * own. */
 	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return TC_ACT_OK;
+	if (skb->pkt_type == PACKET_HOST && is_plain_tunnel(skb))
 		return TC_ACT_OK;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return TC_ACT_OK;
@@ -436,7 +466,8 @@ int to_netdev(struct __sk_buff *skb)
 	flow.hook = HOOK_TO_NETDEV;
 	/* What came in somewhere was judged and translated there, unless another proxy may have
 	 * translated it since. */
-	if ((skb->ingress_ifindex && !CONFIG(enable_stack)) || skb->protocol != bpf_htons(ETH_P_IP))
+	if ((skb->ingress_ifindex && !CONFIG(enable_stack)) ||
+	    skb->protocol != bpf_htons(ETH_P_IP) || is_tunneled(skb))
 		return TC_ACT_OK;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
 		return TC_ACT_OK;

@@ -103,6 +103,45 @@ VERIFIED_ONCE int recognise(struct flow *flow)
 	return 0;
 }
 
+/* What a pod says on a connection of TCP with another pod, here or elsewhere, that was judged under
+ * words that still stand: it may change the connection, not who its ends are, and nobody is asked
+ * that. Returns a drop reason, or 0 and the action, which stays as it is when the packet has to be
+ * judged. */
+VERIFIED_ONCE int go_on(struct __sk_buff *skb, struct flow *flow, int *action)
+{
+	const struct packet *p;
+	struct ct_entry *entry;
+	__u32 now = ct_now(), way;
+	__u8 side, other;
+	bool here;
+
+	if (!flow || !action)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	if (p->ethertype != ETH_P_IP || !ct_may_go_on(p))
+		return 0;
+	flow_key(flow);
+	side = flow->side & 1;
+	other = side ^ 1;
+	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
+	if (!entry || entry->nat_port || (entry->flags & CT_SERVICE) ||
+	    !ct_stands(entry, side, flow->source.endpoint, flow->source.word, now))
+		return 0;
+	way = entry->way[other];
+	here = pod_of(entry->endpoint[other]);
+	if (!way || (!here && !CONFIG(enable_overlay)))
+		return 0;
+	if (!here && unfinished_elsewhere(skb, p))
+		return DROP_UNFINISHED_CHECKSUM;
+	ct_ends(flow, entry);
+	ct_follow(skb, flow, entry, now);
+	if (!here)
+		return encapsulate(skb, way, flow->source.identity, flow->destination.identity,
+				   action);
+	*action = deliver_to_pod(skb, ETH_P_IP, p->destination.v4, way);
+	return 0;
+}
+
 /* What a pod sends. Its link and source address are checked already. */
 SEC("tc")
 int judge_from_pod(struct __sk_buff *skb)
@@ -117,6 +156,14 @@ int judge_from_pod(struct __sk_buff *skb)
 	reason = parse(skb, p, endpoint);
 	if (reason)
 		goto out;
+	flow.source.ifindex = skb->cb[CB_IFINDEX];
+	flow.source.word = endpoint_word(endpoint);
+	flow.source.identity = WORD_IDENTITY(flow.source.word);
+	reason = go_on(skb, &flow, &action);
+	if (reason)
+		goto out;
+	if (action != TC_ACT_OK)
+		goto forwarded;
 	if (CONFIG(enable_services) && p->ethertype == ETH_P_IP && service_back(&flow, &rewrite)) {
 		reason = unfinished_elsewhere(skb, p) ? DROP_UNFINISHED_CHECKSUM
 						      : own_fragment_id(skb, p);
@@ -128,9 +175,6 @@ int judge_from_pod(struct __sk_buff *skb)
 			goto out;
 		goto forwarded;
 	}
-	flow.source.ifindex = skb->cb[CB_IFINDEX];
-	flow.source.word = endpoint_word(endpoint);
-	flow.source.identity = WORD_IDENTITY(flow.source.word);
 	if (!flow.source.word) {
 		reason = DROP_NOT_READY;
 		goto out;

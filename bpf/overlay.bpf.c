@@ -51,14 +51,14 @@ static __always_inline bool may_be_outside(const struct flow *flow)
 VERIFIED_ONCE int believe(struct __sk_buff *skb, struct flow *flow)
 {
 	struct ipcache_value *node, *source;
+	__be32 tunnel, known;
 	union addr outer;
-	__be32 tunnel;
-
 	__u32 here;
 
 	if (!flow)
 		return DROP_INTERNAL;
 	here = flow->source.identity;
+	known = flow->source.tunnel;
 	flow->source.identity = IDENTITY_UNKNOWN;
 	addr_set_v4(&outer, skb->cb[CB_NODE]);
 	node = ipcache_row(&outer);
@@ -68,18 +68,22 @@ VERIFIED_ONCE int believe(struct __sk_buff *skb, struct flow *flow)
 	tunnel = node->tunnel;
 	if (flow->source.kind != SIDE_OTHER)
 		return DROP_SPOOFED_IP;
-	source = ipcache_row(&flow->packet.source);
-	if (skb->cb[CB_IDENTITY] == IDENTITY_WORLD && (!source || !source->tunnel)) {
+	/* Of a node's address only its row says so. */
+	if (identity_is_node(here)) {
+		source = ipcache_row(&flow->packet.source);
+		known = source ? source->tunnel : 0;
+	}
+	if (skb->cb[CB_IDENTITY] == IDENTITY_WORLD && !known) {
 		flow->source.identity = here;
 		flow->source.tunnel = tunnel;
 		return may_be_outside(flow) ? 0 : DROP_SPOOFED_IP;
 	}
-	if (!source || source->tunnel != tunnel)
+	if (known != tunnel)
 		return DROP_SPOOFED_IP;
-	if (identity_is_node(source->identity)) {
+	if (identity_is_node(here)) {
 		if (skb->cb[CB_IDENTITY] != IDENTITY_REMOTE_NODE)
 			return DROP_FORGED_IDENTITY;
-		flow->source.identity = source->identity;
+		flow->source.identity = here;
 	} else {
 		if (!identity_is_cluster(skb->cb[CB_IDENTITY]))
 			return DROP_FORGED_IDENTITY;
@@ -229,17 +233,20 @@ static __always_inline int to_pod_here(struct __sk_buff *skb, struct flow *flow,
 }
 
 /* The device to deliver to, of a packet of a connection that was judged with the same two
- * identities and the same node, under words that still stand; 0: it has to be judged. */
-static __always_inline __u32 established(struct __sk_buff *skb, struct flow *flow)
+ * identities and the same node, under words that still stand; 0: it has to be judged. Apart for the
+ * sake of the stack. */
+VERIFIED_ONCE int established(struct __sk_buff *skb, struct flow *flow)
 {
-	const struct packet *p = &flow->packet;
+	const struct packet *p;
 	struct ct_entry *entry;
-	__u32 now = ct_now();
+	__u32 now = ct_now(), way;
 	__u8 side, other;
 	__u16 outside;
 
-	if (p->kind != PACKET_PLAIN &&
-	    (p->kind != PACKET_CONTINUES || (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST))))
+	if (!flow)
+		return 0;
+	p = &flow->packet;
+	if (p->kind != PACKET_PLAIN && p->kind != PACKET_CONTINUES)
 		return 0;
 	flow_key(flow);
 	side = flow->side & 1;
@@ -250,12 +257,22 @@ static __always_inline __u32 established(struct __sk_buff *skb, struct flow *flo
 	    entry->identity[other] != skb->cb[CB_REACH] || !pod_of(entry->endpoint[other]))
 		return 0;
 	outside = entry->endpoint[side];
-	if (pod_of(outside) || !ct_established(entry, side, outside, endpoint_word(outside), now))
+	if (pod_of(outside) || (entry->flags & CT_SERVICE) ||
+	    !ct_stands(entry, side, outside, endpoint_word(outside), now))
 		return 0;
-	ct_renew(entry, now);
-	if (skb->cb[CB_IDENTITY] == IDENTITY_WORLD)
-		tcp_note(entry, side, p);
-	return entry->way[other];
+	way = entry->way[other];
+	if (ct_is_open(entry, side) && !(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST))) {
+		ct_renew(entry, now);
+		if (skb->cb[CB_IDENTITY] == IDENTITY_WORLD)
+			tcp_note(entry, side, p);
+		return way;
+	}
+	/* Whether clients outside mean what they say of a connection is not known by the words. */
+	if (skb->cb[CB_IDENTITY] == IDENTITY_WORLD || !ct_may_go_on(p))
+		return 0;
+	ct_ends(flow, entry);
+	ct_follow(skb, flow, entry, now);
+	return way;
 }
 
 /* At the ingress of the overlay's device. */

@@ -83,6 +83,28 @@ static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *
 	entry->expires = now + entry->timeout;
 }
 
+/* Whose two ends are as they were when it was judged: nobody has to be asked who they are. */
+static __always_inline void ct_ends(struct flow *flow, const struct ct_entry *entry)
+{
+	__u8 side = flow->side & 1, other = side ^ 1;
+
+	flow->source.endpoint = pod_of(entry->endpoint[side]);
+	flow->source.identity = entry->identity[side];
+	flow->source.kind = flow->source.endpoint ? SIDE_POD : SIDE_OTHER;
+	flow->destination.endpoint = pod_of(entry->endpoint[other]);
+	flow->destination.identity = entry->identity[other];
+	flow->destination.kind = flow->destination.endpoint ? SIDE_POD : SIDE_OTHER;
+	flow->is_reply = entry->opener != side;
+}
+
+/* Does the packet belong to a connection of TCP that is there, whatever it changes of that? Whether
+ * it does, is known by its ports alone. */
+static __always_inline bool ct_may_go_on(const struct packet *p)
+{
+	return p->protocol == IPPROTO_TCP && p->kind == PACKET_CONTINUES &&
+	       p->fragment == FRAGMENT_NONE;
+}
+
 /* The port by which policy judges whoever opened the connection that this packet belongs to. */
 static __always_inline __be16 opener_port(const struct packet *p, bool from_opener)
 {

@@ -36,6 +36,7 @@ static __always_inline int tunnel_state(struct __sk_buff *skb, __be32 node, __u3
 	if (bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX) < 0 ||
 	    bpf_skb_set_tunnel_opt(skb, &group, sizeof(group)) < 0)
 		return DROP_INTERNAL;
+	skb->mark |= MARK_TUNNELED;
 	return 0;
 }
 

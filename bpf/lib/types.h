@@ -308,6 +308,9 @@ struct passage {
  * bit that no proxy for services uses (kube-proxy has 0x4000 and 0x8000). It lives in the node's
  * network namespace only: the kernel clears the mark of what comes from another. */
 #define MARK_JUDGED 0x10000000
+/* The same of what the overlay's programs have said all of that a tunnel needs: where it leaves the
+ * node, inside VXLAN, nobody has to be asked anything about it. */
+#define MARK_TUNNELED 0x20000000
 
 /* Reverse translation of masqueraded connections: what comes back to the node's address and this
  * port. The row is the title to the port: made where there is none, taken away by who ends the

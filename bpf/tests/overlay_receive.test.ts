@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseAddr } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
 import { fragmentsOf, fromPod, fromWorld, icmpError, tcp, toPod, udp } from './frames.ts';
-import { allow, EVERYTHING, GATEWAY_MAC, NODE, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
+import { allow, EVERYTHING, GATEWAY_MAC, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
 import { NEW_POD, OverlayLab, REMOTE } from './overlay-lab.ts';
 import { B, CLIENT, SERVICE, TCP, UDP } from './pair.ts';
 import { ANY, NODE_PORT, Services } from './service-lab.ts';
@@ -104,6 +104,69 @@ describe('an established connection', () => {
     expect(lab.hear(udp(CLIENT, SERVICE)).verdict).toBe('stale-destination');
     expect(lab.hear(udp(CLIENT, SERVICE), { reach: 302 }).verdict).toBe('policy-ingress');
     expect(lab.send(heir, fromPod(heir, REMOTE_POD, udp(SERVICE, CLIENT))).verdict).toBe('policy-egress');
+  });
+});
+
+describe('a packet that opens, answers or ends a connection', () => {
+  const FORGED = [
+    ['from another host', { node: WORLD }, 'unknown-node'],
+    ['for a former owner', { reach: 302 }, 'stale-destination'],
+    ['as another', { identity: 901 }, 'policy-ingress'],
+    ['as a node', { identity: 6 }, 'forged-identity'],
+  ] as const;
+  const ENDS = [['ACK'], ['FIN', 'ACK'], ['RST']] as const;
+
+  async function answered() {
+    const lab = await OverlayLab.create({ b: ONLY_REMOTE });
+    lab.hear(tcp(CLIENT, SERVICE, 'SYN'));
+    lab.send(lab.b, fromPod(lab.b, REMOTE_POD, tcp(SERVICE, CLIENT, 'SYN', 'ACK')));
+    return lab;
+  }
+
+  test.each(FORGED)('is not believed %s', async (_name, forged, reason) => {
+    using lab = await answered();
+    const before = (await lab.entry())[1];
+    for (const flags of ENDS) expect(lab.hear(tcp(CLIENT, SERVICE, ...flags), forged).verdict).toBe(reason);
+    expect((await lab.entry())[1]).toEqual(before);
+    for (const flags of ENDS) expect(lab.hear(tcp(CLIENT, SERVICE, ...flags)).verdict).toBe('redirect');
+    lab.send(lab.a, fromPod(lab.a, REMOTE_POD, tcp(CLIENT, SERVICE, 'SYN')));
+    const answer = { to: lab.a.addr, reach: 300 };
+    // Policy is asked about who opened.
+    const verdict = reason === 'policy-ingress' ? 'redirect' : reason;
+    expect(lab.hear(tcp(SERVICE, CLIENT, 'SYN', 'ACK'), { ...answer, ...forged }).verdict).toBe(verdict);
+    expect(lab.hear(tcp(SERVICE, CLIENT, 'SYN', 'ACK'), answer).verdict).toBe('redirect');
+  });
+
+  test('does not pass once that is revoked', async () => {
+    using lab = await answered();
+    await lab.open(lab.b, []);
+    for (const flags of ENDS) {
+      expect(lab.hear(tcp(CLIENT, SERVICE, ...flags)).verdict).toBe('policy-ingress');
+      expect(lab.send(lab.b, fromPod(lab.b, REMOTE_POD, tcp(SERVICE, CLIENT, ...flags))).verdict).toBe('revoked');
+    }
+  });
+
+  test('is worth nothing to the next owner of its pod’s address', async () => {
+    using lab = await answered();
+    lab.remove(lab.b);
+    const heir = lab.pod({ id: 3, addr: B, identity: 302 });
+    await lab.open(heir, []);
+    for (const flags of ENDS) {
+      expect(lab.hear(tcp(CLIENT, SERVICE, ...flags)).verdict).toBe('stale-destination');
+      expect(lab.send(heir, fromPod(heir, REMOTE_POD, tcp(SERVICE, CLIENT, ...flags))).action).toBe('drop');
+    }
+  });
+
+  test('is told with who its two ends are, by whichever of them it ends', async () => {
+    using here = await answered();
+    const ends = { sourceEndpoint: 2, sourceIdentity: 301, destinationIdentity: REMOTE, isReply: true };
+    expect(here.send(here.b, fromPod(here.b, REMOTE_POD, tcp(SERVICE, CLIENT, 'RST'))).events).toMatchObject([
+      { type: 'close', hook: 'from-pod', ...ends },
+    ]);
+    using there = await answered();
+    expect(there.hear(tcp(CLIENT, SERVICE, 'RST')).events).toMatchObject([
+      { type: 'close', hook: 'from-overlay', sourceIdentity: REMOTE, destinationIdentity: 301, destinationEndpoint: 2 },
+    ]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { parseAddr } from '../../src/net/index.ts';
+import { MARK_TUNNELED } from '../../src/model/gen/numbers.ts';
+import { type Addr, parseAddr } from '../../src/net/index.ts';
 import { fragmentsOf, fromPod, fromWorld, icmpError, ping, pong, tcp, udp } from './frames.ts';
-import { allow, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
+import { allow, NODE, OPEN, OTHER_NODE, REMOTE_POD, TUNNEL_PORT, WORLD } from './lab.ts';
 import { NEW_POD, OverlayLab, REMOTE } from './overlay-lab.ts';
 import { B, CLIENT, SERVICE, TCP, UDP } from './pair.ts';
 import { ANY, NODE_PORT, Services, seen, VIP, VIP_PORT } from './service-lab.ts';
@@ -76,6 +77,41 @@ test('nodes themselves are reached past the overlay', async () => {
   const frame = fromPod(lab.a, OTHER_NODE, udp(CLIENT, SERVICE));
   expect(lab.envelopeOf(lab.a, frame)).toBeUndefined();
   expect((await lab.entry())[1].natPort).not.toBe(0);
+});
+
+describe('at the uplink nobody is asked about what the overlay has made', () => {
+  const carry = (lab: OverlayLab, from: Addr, to: Addr, port: number, mark: number, source = CLIENT) =>
+    lab.run(lab.netdev.to_netdev, fromWorld(from, to, udp(source, port)), 0, { mark }).verdict;
+
+  test('nor about anything else that says it is', async () => {
+    using lab = await OverlayLab.create();
+    const { mark } = lab.send(lab.a, fromPod(lab.a, REMOTE_POD, udp(CLIENT, SERVICE)));
+    expect(mark).toBe(MARK_TUNNELED);
+    expect(carry(lab, NODE, NEW_POD, TUNNEL_PORT, mark)).toBe('pass');
+    expect(carry(lab, NODE, NEW_POD, TUNNEL_PORT, 0), 'without the mark').toBe('no-endpoint');
+    expect(carry(lab, NODE, NEW_POD, SERVICE, mark), 'to another port').toBe('no-endpoint');
+    expect(carry(lab, WORLD, NEW_POD, TUNNEL_PORT, mark), 'from another address').toBe('no-endpoint');
+    expect(
+      lab.run(lab.netdev.to_netdev, fromWorld(NODE, NEW_POD, tcp(CLIENT, TUNNEL_PORT, 'SYN')), 0, { mark }).verdict,
+      'by TCP',
+    ).toBe('no-endpoint');
+  });
+
+  test('but without an overlay about all', async () => {
+    using lab = await OverlayLab.create({ config: { enableOverlay: false } });
+    expect(carry(lab, NODE, NEW_POD, TUNNEL_PORT, MARK_TUNNELED)).toBe('no-endpoint');
+  });
+
+  test.each([
+    ['comes to the tunnel', { to: NODE }, 'pass'],
+    ['comes from this very machine', { from: parseAddr('127.0.0.1') }, 'loopback-address'],
+    ['comes to a pod', { to: B }, 'unencapsulated'],
+    ['comes to nobody', { to: NEW_POD }, 'no-endpoint'],
+  ] as const)('what %s', async (_name, ends, verdict) => {
+    using lab = await OverlayLab.create();
+    const { from, to } = { from: REMOTE_POD, to: NODE, ...ends };
+    expect(lab.arrive(fromWorld(from, to, udp(CLIENT, TUNNEL_PORT))).verdict).toBe(verdict);
+  });
 });
 
 test('an address of a range that no pod has is nobody’s', async () => {

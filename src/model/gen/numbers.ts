@@ -31,6 +31,7 @@ export const TICK_BITS = 30;
 export const STALE_OWNER_TICKS = 120;
 export const POD_DEVICES = 65536;
 export const MARK_JUDGED = 268435456;
+export const MARK_TUNNELED = 536870912;
 export const SOCK_NAMED = 4;
 export const SOCK_OTHERS = 0;
 export const SOCK_ALL = 18446744073709551615n;
