@@ -12,8 +12,10 @@ export const tenancySchema = z
       ),
     systemNamespaces: z
       .array(z.string().min(1))
-      .prefault(['kube-system', 'kube-public', 'kube-node-lease', 'membrane-system'])
-      .describe('Namespaces of the cluster itself, which no Tenant can claim. The same everywhere.'),
+      .prefault(['kube-system', 'kube-public', 'kube-node-lease', 'membrane'])
+      .describe(
+        'Namespaces of the cluster itself, which no Tenant can claim: that of Membrane must be one. The same everywhere.',
+      ),
     systemServices: z
       .strictObject({
         dns: z

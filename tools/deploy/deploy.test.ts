@@ -9,6 +9,7 @@ import { parseConfig } from '../../src/agent/node/config.ts';
 import { readConfig as readOperatorConfig } from '../../src/operator/config.ts';
 import { NODE_NAME } from '../../src/operator/hubble-keeper.ts';
 import { readConfig as readRelayConfig } from '../../src/relay/config.ts';
+import { tenancySchema } from '../../src/tenant/index.ts';
 import { readConfig as readUiConfig } from '../../src/ui/config.ts';
 import { readValues } from './values.ts';
 
@@ -37,6 +38,10 @@ const templates = globSync('helm/templates/*.yaml', { cwd: DEPLOY }).map((path) 
   readFileSync(join(DEPLOY, path), 'utf8'),
 );
 
+/** A section, then what agents are told of tenancy, then that the release's namespace is the system's. */
+const PROGRAM_FILE =
+  /^merge \(deepCopy \.Values\.([\w.]+)\)( \(pick \.Values\.config "tenancy" \| deepCopy\))? \(dict "tenancy" \(dict "systemNamespaces" \(list (.*) \.Release\.Namespace\)\)\) \| toJson \| toJson$/;
+
 /** Every form that an expression of a template may have: there are these five, and each stands for a whole value in JSON. */
 function valueOf(expression: string): unknown {
   const at = (path: string) =>
@@ -44,8 +49,15 @@ function valueOf(expression: string): unknown {
   if (expression === '.Release.Namespace | toJson') return 'membrane';
   const placed = /^printf (".*") \.Release\.Namespace \| toJson$/.exec(expression);
   if (placed !== null) return (JSON.parse(placed[1] ?? '') as string).replace('%s', 'membrane');
-  const one = /^\.Values\.([\w.]+)( \| toJson)( \| toJson)?$/.exec(expression);
-  if (one !== null) return one[3] === undefined ? at(one[1] ?? '') : JSON.stringify(at(one[1] ?? ''));
+  const one = /^\.Values\.([\w.]+) \| toJson$/.exec(expression);
+  if (one !== null) return at(one[1] ?? '');
+  const program = PROGRAM_FILE.exec(expression);
+  if (program !== null) {
+    const said = at(program[1] ?? '') as { tenancy?: object };
+    const shared = program[2] === undefined ? undefined : (at('config') as { tenancy?: object }).tenancy;
+    const systemNamespaces = [...(JSON.parse(`[${(program[3] ?? '').replaceAll(' ', ',')}]`) as string[]), 'membrane'];
+    return JSON.stringify({ ...said, tenancy: { systemNamespaces, ...shared, ...said.tenancy } });
+  }
   const both = /^printf "%s:%s" \.Values\.([\w.]+) \.Values\.([\w.]+) \| toJson$/.exec(expression);
   if (both !== null) return `${String(at(both[1] ?? ''))}:${String(at(both[2] ?? ''))}`;
   throw new Error(`no template of ours says {{ ${expression} }}`);
@@ -150,6 +162,13 @@ describe('the manifests', () => {
     ]);
     // Its role names the Lease, too.
     expect(readOperatorConfig({ file, env: {} }).lease.name).toBe('membrane-operator');
+  });
+
+  it('say that no Tenant can claim the namespace that they install into, and whoever says nothing says so too', () => {
+    const texts = Object.values(applied['ConfigMap membrane/membrane']?.data ?? {});
+    const told = texts.map((text) => tenancySchema.parse((parseYaml(text) as { tenancy?: unknown }).tenancy));
+    expect(told).toEqual([tenancySchema.parse(undefined), tenancySchema.parse(undefined)]);
+    expect(told[0]?.systemNamespaces).toContain(applied['DaemonSet membrane/membrane']?.metadata.namespace);
   });
 
   it('are all of the namespace, of the whole cluster, or of kube-system', () => {

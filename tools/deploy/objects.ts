@@ -154,7 +154,11 @@ const config = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: meta(NAME, local),
-  data: { 'agent.yaml': Setting.file('config'), 'operator.yaml': Setting.file('operator.config') },
+  data: {
+    'agent.yaml': Setting.programFile('config', 'config', NAMESPACE),
+    // One cluster has one answer: what agents are told of tenancy, the operator is told too.
+    'operator.yaml': Setting.programFile('operator.config', 'config', NAMESPACE),
+  },
 };
 
 type Volume = { readonly path: string | Setting; readonly type?: string };

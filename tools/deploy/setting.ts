@@ -1,4 +1,9 @@
+import { tenancySchema } from '../../src/tenant/index.ts';
 import type { Values } from './values.ts';
+
+type WithTenancy = { readonly tenancy?: object };
+
+const SYSTEM_NAMESPACES = tenancySchema.parse(undefined).systemNamespaces;
 
 /**
  * A place in a manifest where a value goes. In Helm's templates it is one expression of one form; in the manifests it is
@@ -26,9 +31,19 @@ export class Setting {
     );
   }
 
-  /** Of a section the text of a file, in JSON, which is YAML as well. */
-  static file(path: string): Setting {
-    return new Setting(`{{ .Values.${path} | toJson | toJson }}`, (values) => JSON.stringify(at(values, path)));
+  /**
+   * Of a section the text of a file, in JSON, for a program that must know whose the namespaces are: what it says of `tenancy`, else what
+   * `shared` says of it, and that the release's own namespace, called `name` in the manifests, is the system's.
+   */
+  static programFile(path: string, shared: string, name: string): Setting {
+    const others = SYSTEM_NAMESPACES.filter((one) => one !== name);
+    const own = `dict "tenancy" (dict "systemNamespaces" (list ${others.map((one) => JSON.stringify(one)).join(' ')} .Release.Namespace))`;
+    const rest = path === shared ? '' : ` (pick .Values.${shared} "tenancy" | deepCopy)`;
+    return new Setting(`{{ merge (deepCopy .Values.${path})${rest} (${own}) | toJson | toJson }}`, (values) => {
+      const said = at(values, path) as WithTenancy;
+      const tenancy = { ...(at(values, shared) as WithTenancy).tenancy, ...said.tenancy };
+      return JSON.stringify({ ...said, tenancy: { systemNamespaces: [...others, name], ...tenancy } });
+    });
   }
 
   static namespace(name: string): Setting {
