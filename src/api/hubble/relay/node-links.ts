@@ -66,12 +66,12 @@ export class NodeLinks implements Service {
     this.#renew();
     const { certificate, over } = this.#teller;
     if (certificate.hasExpired) over.abort(new Error('the certificate of who says so has expired'));
-    await Promise.all(
-      this.all.map(async (link) => {
-        const before = link.isConnected;
-        if ((await link.look(signal)) !== before) this.changed.emit();
-      }),
-    );
+    await Promise.all(this.all.map(async (link) => await this.#lookAt(link, signal)));
+  }
+
+  async #lookAt(link: NodeLink, signal: AbortSignal): Promise<void> {
+    const before = link.isConnected;
+    if ((await link.look(signal)) !== before) this.changed.emit();
   }
 
   /** A connection shows what it was opened with: when that is replaced, so are the connections. */
@@ -116,7 +116,7 @@ export class NodeLinks implements Service {
             if (told.size === 0) this.#forgetOthers(told, ended);
             backoff.reset();
             told.add(change.name);
-            this.#apply(change);
+            this.#apply(change, signal);
           }
         } finally {
           stream.abort();
@@ -145,7 +145,7 @@ export class NodeLinks implements Service {
     void this.#o.clock.sleep(LIST_MS, signal).then(forget, () => undefined);
   }
 
-  #apply({ name, address, type, tls }: ChangeNotification): void {
+  #apply({ name, address, type, tls }: ChangeNotification, signal: AbortSignal): void {
     const known = this.#links.get(name);
     if (type === ChangeNotificationType.PEER_DELETED) this.#links.delete(name);
     const isSame = known?.address === address && known.serverName === tls?.serverName;
@@ -153,7 +153,10 @@ export class NodeLinks implements Service {
     known?.[Symbol.dispose]();
     if (type !== ChangeNotificationType.PEER_DELETED && address !== '') {
       const serverName = tls?.serverName;
-      this.#links.set(name, new NodeLink({ name, address, serverName, secrets: this.#secrets() }));
+      const link = new NodeLink({ name, address, serverName, secrets: this.#secrets() });
+      this.#links.set(name, link);
+      // Nobody waits for the next look at all of them.
+      void this.#lookAt(link, signal);
     }
     this.changed.emit();
   }
