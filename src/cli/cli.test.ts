@@ -623,11 +623,20 @@ describe('output', () => {
     const asked: unknown[] = [];
     admin.why = async (request) => {
       asked.push(request);
-      return { trace: denied, change: { policies: [policy], opens: [other], closes: [], more: 0 } };
+      const after = [
+        {
+          direction: 'ingress' as const,
+          verdict: 'allowed' as const,
+          enforced: true,
+          reason: 'rule 0 lets it\u001b[2J in',
+        },
+      ];
+      return { trace: denied, change: { policies: [policy], after, opens: [other], closes: [], more: 0 } };
     };
     const ends = await membrane(['why', '--from', 'tenant-b/web', '--to', 'tenant-a/web', '--port', '8080']);
     expect(ends.code).toBe(1);
     expect(ends.out).toContain('# denied  tenant-b/web (identity 301) -> tenant-a/web');
+    expect(ends.out).toContain('# with it: ingress allowed: rule 0 lets it\\x1b[2J in\n');
     expect(ends.out).toContain('# opens also: tenant-b/api -> tenant-a/web: TCP 8080\n---\nkind: NetworkPolicy\n');
     expect(parse(ends.out)).toEqual(policy);
     const reply = JSON.stringify({

@@ -11,7 +11,7 @@ const request = (headers: IncomingHttpHeaders) => ({ headers, socket: new Socket
 const bearer = (token: string) => request({ authorization: `Bearer ${token}` });
 
 /** A cluster in which a token is its owner's name, but for those that are nobody's. */
-function cluster(nobody: ReadonlySet<string> = new Set()) {
+function cluster(nobody: ReadonlySet<string> = new Set(), slow: Promise<void> = Promise.resolve()) {
   const seen: IncomingHttpHeaders[] = [];
   let asked = 0;
   const { promise: answer, resolve: release } = Promise.withResolvers<void>();
@@ -19,6 +19,7 @@ function cluster(nobody: ReadonlySet<string> = new Set()) {
     whoShows: async ({ headers }): Promise<Caller> => {
       seen.push(headers);
       const name = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+      if (name === 'slow') await slow;
       if (name === undefined || nobody.has(name)) throw new MembraneError('E_HUBBLE_NOBODY', 'nobody', 'log in');
       return { seesAll: false, subject: { name, groups: [] }, stillHolds: undefined };
     },
@@ -70,4 +71,18 @@ it('ends a session whose token is nobody’s, also where somebody has that token
   nobody.clear();
   expect((await door.enter(bearer('a'), undefined)).who).toBe('a');
   await expect(door.enter(request({}), session)).rejects.toMatchObject({ code: 'E_UI_LOGIN' });
+});
+
+it('lets nobody who shows made-up tokens keep those out who have logged in', async () => {
+  const { promise: slow, resolve: answer } = Promise.withResolvers<void>();
+  const { door, seen } = cluster(new Set(['slow']), slow);
+  const { session } = (await door.login?.begin('a')) ?? { session: '' };
+  const flood = Array.from({ length: 16 }, async () => await door.enter(bearer('slow'), undefined));
+  await expect.poll(() => seen.length).toBe(17);
+  await expect(door.enter(bearer('slow'), undefined)).rejects.toMatchObject({ code: 'E_UI_FULL' });
+  expect((await door.enter(request({}), session)).who).toBe('a');
+  answer();
+  const ended = await Promise.allSettled(flood);
+  expect(new Set(ended.map(({ status }) => status))).toEqual(new Set(['rejected']));
+  expect((await door.enter(bearer('b'), undefined)).who).toBe('b');
 });

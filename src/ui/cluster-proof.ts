@@ -4,7 +4,7 @@ import type { Caller, ClusterFlows, ClusterProof } from '../api/server.ts';
 import type { Turns } from '../base/index.ts';
 import type { MatrixCell, MatrixView, ReachView, RemedyView } from './messages.ts';
 import { matrixOf, type ToldProof } from './proof-matrix.ts';
-import type { RemedyRequest } from './remedy.ts';
+import { type RemedyRequest, stepOf } from './remedy.ts';
 
 const MOST_REACHED = 100;
 
@@ -65,16 +65,17 @@ export class ClusterProofs {
     );
     const told = {
       verdict: verdictSchema.parse(verdict),
-      steps: steps.map(({ direction, verdict: own, reason }) => ({ direction, verdict: own, reason })),
+      steps: steps.map(stepOf),
       ...(noChange === '' ? {} : { noChange }),
     };
     if (change === undefined) return told;
-    const { policies, opens, closes, more, isWhole } = change;
+    const { policies, after, opens, closes, more, isWhole } = change;
     const manifest = policies.map((policy) => `---\n${stringify(JSON.parse(policy))}`).join('');
     return {
       ...told,
       change: {
         manifest,
+        after: after.map(stepOf),
         opens: opens.map(changed),
         closes: closes.map(changed),
         more,

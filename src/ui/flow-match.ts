@@ -60,7 +60,7 @@ function valueTest(field: Term['field'], value: string): FlowTest {
       return policyTest(value);
     case 'text': {
       const wanted = value.toLowerCase();
-      return (flow) => textsOf(flow).some((text) => text.toLowerCase().includes(wanted));
+      return (flow) => wordsOf(flow).includes(wanted);
     }
   }
 }
@@ -96,7 +96,7 @@ function prefixOf(text: string): Prefix | undefined {
 /** `*` is anything, the rest is meant as it is. */
 function nameTest(value: string): (name: string) => boolean {
   if (!value.includes('*')) return (name) => name === value || workloadOf(name) === value;
-  const parts = value.split('*');
+  const parts = value.split(/\*+/);
   const [first = ''] = parts;
   const last = parts.at(-1) ?? '';
   // No pattern is compiled of what somebody sends: whoever sends it would choose how long it takes.
@@ -113,13 +113,11 @@ function nameTest(value: string): (name: string) => boolean {
 }
 
 function labelTest(value: string): (end: FlowEnd) => boolean {
-  const bare = (label: string) => label.slice(label.indexOf(':') + 1);
-  const hasValue = value.includes('=');
-  return ({ labels }) =>
-    labels.some((label) => {
-      if (label === value || bare(label) === value) return true;
-      return !hasValue && (label.startsWith(`${value}=`) || bare(label).startsWith(`${value}=`));
-    });
+  const key = value.includes('=') ? undefined : `${value}=`;
+  const isIt = (label: string, at: number): boolean =>
+    (label.length === at + value.length && label.startsWith(value, at)) ||
+    (key !== undefined && label.startsWith(key, at));
+  return ({ labels }) => labels.some((label) => isIt(label, 0) || isIt(label, label.indexOf(':') + 1));
 }
 
 function policyTest(value: string): FlowTest {
@@ -127,6 +125,17 @@ function policyTest(value: string): FlowTest {
     [rules.ingress, rules.egress, denial?.nearestMiss?.policy, ...(denial?.policies ?? [])].some((text) =>
       text?.includes(value),
     );
+}
+
+/** For all words that are looked for, and all who look. */
+const WORDS = new WeakMap<Flow, string>();
+
+function wordsOf(flow: Flow): string {
+  const known = WORDS.get(flow);
+  if (known !== undefined) return known;
+  const words = textsOf(flow).join('\n').toLowerCase();
+  WORDS.set(flow, words);
+  return words;
 }
 
 function textsOf({ source, destination, dropReason, denial, rules, protocol, node }: Flow): string[] {

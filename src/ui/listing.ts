@@ -4,14 +4,11 @@ import type { Counted, PlaceKey, Row } from './messages.ts';
 export type ListingLimits = {
   /** Forwarded flows a take; the newest. */
   readonly forwarded: number;
-  /** Kinds of drops a take that are told apart by ports; of more those between the same two are one. */
+  /** Kinds of drops a take that are told apart by ports; of more those between the same two are one, of as many pairs again. */
   readonly kinds: number;
 };
 
 type Pending = { flow: Flow; from: PlaceKey; to: PlaceKey; count: number; first: number; mixed: boolean };
-
-/** Beyond that drops are told apart by their reason alone. */
-const MOST_PAIRS = 2_000;
 
 /**
  * What a table shows of flows that come faster than anybody reads: every drop, those that repeat as one with their number; of
@@ -68,8 +65,8 @@ export class Listing {
     }
   }
 
-  /** What is new, in the order of time. */
-  take(): Row[] {
+  /** What is new, in the order of time. `now`: what is later than that is told of as of then. */
+  take(now: number): Row[] {
     const { forwarded } = this.#limits;
     const over = Math.max(0, this.#forwarded.length - forwarded);
     this.#unlisted += over;
@@ -80,10 +77,11 @@ export class Listing {
     }));
     const kept = over > 0 ? this.#forwarded.slice(over) : this.#forwarded;
     this.#listed += kept.length;
-    const rows = [...kept, ...drops].sort((a, b) => a.flow.time - b.flow.time);
+    const timeOf = ({ flow }: { readonly flow: Flow }): number => Math.min(now, flow.time);
+    const rows = [...kept, ...drops].sort((a, b) => timeOf(a) - timeOf(b));
     this.#forwarded = [];
     this.#drops.clear();
-    return rows.map((row) => ({ id: this.#next++, ...row }));
+    return rows.map((row) => ({ id: this.#next++, ...(row.flow.time > now ? { at: now } : {}), ...row }));
   }
 
   #drop(flow: Flow, from: PlaceKey, to: PlaceKey): void {
@@ -91,7 +89,8 @@ export class Listing {
     if (this.#repeats(kindKey(flow), flow, false)) return;
     if (this.#drops.size < this.#limits.kinds) this.#drops.set(kindKey(flow), pendingOf(flow, from, to));
     else if (!this.#repeats(pairKey(flow, from, to), flow, true)) {
-      const isFull = this.#drops.size >= this.#limits.kinds + MOST_PAIRS;
+      // Beyond that drops are told apart by their reason alone.
+      const isFull = this.#drops.size >= 2 * this.#limits.kinds;
       const key = isFull ? `reason ${flow.dropReason ?? ''}` : pairKey(flow, from, to);
       if (!this.#repeats(key, flow, true)) this.#drops.set(key, pendingOf(flow, from, to));
     }

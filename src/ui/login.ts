@@ -46,6 +46,8 @@ export function loginRoutes(login: NonNullable<Door['login']>, guarded: GuardOpt
     asking += 1;
     try {
       const { session, who } = await login.begin(body.data.token);
+      const before = sessionOf(c, guarded);
+      if (before !== undefined) login.end(before);
       setCookie(c, COOKIE, session, attributesOf(guarded));
       return c.json({ who }, 200, { 'cache-control': 'no-store' });
     } finally {

@@ -68,6 +68,8 @@ export type Inventory = {
 /** A row of the table. `count`: so many drops, of which the flow is the newest, since `first`. */
 export type Row = {
   readonly id: number;
+  /** When it was told of, where its own time is later: the clock of its node is fast. */
+  readonly at?: number;
   readonly flow: Flow;
   readonly from: PlaceKey;
   readonly to: PlaceKey;
@@ -119,6 +121,7 @@ export type MatrixView = {
     readonly silent?: string;
   }[];
   readonly tenants: readonly string[];
+  /** Those that are not listed are isolated. */
   readonly cells: readonly MatrixCell[];
   /** Where a kernel is not as it is meant. `packet`: the counter-example, and what became of it. */
   readonly alarms: readonly {
@@ -160,6 +163,8 @@ export type RemedyView = {
   /** YAML that can be applied, and what it would open and end besides. */
   readonly change?: {
     readonly manifest: string;
+    /** What each step says with it. */
+    readonly after: RemedyView['steps'];
     readonly opens: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
     readonly closes: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
     readonly more: number;
@@ -180,14 +185,17 @@ export type PageMessage =
       readonly now: number;
     }
   | { readonly kind: 'inventory'; readonly inventory: Inventory }
-  /** `edges` that changed; with `whole` all that there are. `moments` that are new or changed. */
+  /**
+   * `edges` that changed; with `whole` all that there are. `moments` that are new or changed. `rest`: what came within the window
+   * between pairs that are too many to be told.
+   */
   | {
       readonly kind: 'totals';
-      readonly until: number;
       readonly places: readonly Place[];
       readonly edges: readonly Edge[];
       readonly whole: boolean;
       readonly moments: readonly Moment[];
+      readonly rest: readonly [forwarded: number, dropped: number];
     }
   | { readonly kind: 'rows'; readonly rows: readonly Row[] }
   | { readonly kind: 'counted'; readonly counted: Counted; readonly lost: Losses }

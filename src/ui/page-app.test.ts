@@ -126,6 +126,14 @@ describe("the page's server", () => {
     ['a short window', 'window=1', 'window: 10 to 900 seconds'],
     ['a window that is no number', 'window=1e9', 'window is not a number'],
     ['many terms', `q=${'port:1%20'.repeat(65)}`, 'more than 64 terms'],
+    ['many words', `q=${Array.from({ length: 65 }, (_, i) => `w${i}`).join(',')}`, 'more than 64 values'],
+    ['what is looked for in each flow for long', `q=${'a,b,c,d,e%20'.repeat(13)}`, 'too much to look for'],
+    ['names of many parts', `q=pod:${'a*'.repeat(300)}`, 'too much to look for'],
+    [
+      'mutes that are so together',
+      Array.from({ length: 5 }, () => `mute=${'a,b,c%20'.repeat(5)}`).join('&'),
+      'mutes: too much',
+    ],
     ['many mutes', Array.from({ length: 33 }, (_, i) => `mute=port:${i}`).join('&'), 'more than 32 mutes'],
   ])('refuses %s', async (_, query, why) => {
     const { status, body } = await ask(`${url}api/view?${query}`);
@@ -186,6 +194,19 @@ describe("the page's server", () => {
     }
     await ask(`${url}api/verify`);
     expect(asked).toBe(2);
+  });
+
+  it('tells nobody who would not hear it, and keeps no place for him', async () => {
+    for (let i = 0; i < 40; i += 1) expect((await ask(`${url}api/view`, { method: 'HEAD' })).status).toBe(405);
+    expect((await ask(url, { method: 'HEAD' })).status).toBe(200);
+    expect((await ask(`${url}api/view?until=1000`)).status).toBe(200);
+  });
+
+  it('takes so many mutes of the longest names as there may be', async () => {
+    const name = `${'n'.repeat(63)}/${'p'.repeat(253)}`;
+    const mute = encodeURIComponent(`from:${name} to:${name} reason:policy-ingress`);
+    const asked = Array.from({ length: 32 }, (_, i) => `mute=${mute}${i}`).join('&');
+    expect((await ask(`${url}api/view?until=1000&${asked}`)).status).toBe(200);
   });
 
   it('takes so many pages and no more, and the next when one has gone', async () => {

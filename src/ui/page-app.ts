@@ -2,16 +2,16 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import { ndjsonStream } from '../api/server.ts';
-import { errorMessage, isMembraneError, type Logger } from '../base/index.ts';
+import { errorMessage, isMembraneError, type Logger, systemClock } from '../base/index.ts';
 import type { Door } from './door.ts';
 import { uiErrors } from './errors.ts';
 import { type GuardOptions, guard, HEADERS } from './guard.ts';
 import { loginRoutes, sessionOf } from './login.ts';
 import type { PageFile } from './page-files.ts';
-import { parseQuery, type Query } from './query.ts';
+import { costOf, MOST_COST, parseQuery, type Query, TOO_COSTLY } from './query.ts';
 import { type ViewRequest, viewStream } from './view-stream.ts';
+import { type View, Views } from './views.ts';
 
-const MOST_VIEWS = 32;
 /** Of one who had to say who he is. */
 const MOST_VIEWS_EACH = 8;
 const MOST_MUTES = 32;
@@ -45,30 +45,36 @@ export type PageAppOptions = {
 export function pageApp({ files, door, guarded, version, log, signal }: PageAppOptions) {
   const app = new Hono<{ Bindings: HttpBindings }>();
   const hasLogin = door.login !== undefined;
-  const views: string[] = [];
+  const views = new Views(systemClock);
   app.use(async (c, next) => {
     await next();
     for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
   });
   app.use(guard(guarded));
+  app.use('/api/*', async (c, next) => {
+    // It would be answered as GET is, and nobody would read or end what is told.
+    if (c.req.method === 'HEAD') return c.body(null, 405);
+    return await next();
+  });
   if (door.login !== undefined) app.route('/api', loginRoutes(door.login, guarded));
   app.get('/api/view', async (c) => {
     const request = requestOf(c);
     const reading = await door.enter(c.env.incoming, sessionOf(c, guarded));
-    const { who } = reading;
-    const most = hasLogin ? MOST_VIEWS_EACH : MOST_VIEWS;
-    const own = views.filter((name) => name === who).length;
-    if (views.length >= MOST_VIEWS || own >= most) throw uiErrors.make('E_UI_FULL', { detail: `${own} of ${most}` });
-    views.push(who);
+    const view = views.enter(reading.who, hasLogin ? MOST_VIEWS_EACH : undefined);
     const controller = new AbortController();
-    const ending = AbortSignal.any([signal, controller.signal]);
+    const leaving = AbortSignal.any([signal, controller.signal]);
     const onError = (error: unknown) => {
-      log.error({ error: errorMessage(error) }, 'a view failed');
+      if (!isMembraneError(error)) log.error({ error: errorMessage(error) }, 'a view failed');
       return { kind: 'error', error: problemOf(error) };
     };
-    const told = counted(viewStream({ reading, version, hasLogin }, request, ending), () => {
-      views.splice(views.indexOf(who), 1);
-    });
+    // Also one that has not begun to be told.
+    controller.signal.addEventListener('abort', view.leave, { once: true });
+    // Who takes nothing is not told that he has to go.
+    view.dismissed.addEventListener('abort', () => view.isStalled() && c.env.outgoing.destroy(), { once: true });
+    const told = seated(
+      viewStream({ reading, version, hasLogin }, request, { leaving, dismissed: view.dismissed }),
+      view,
+    );
     const lines = ndjsonStream(told, { controller, onError, heartbeat: HEARTBEAT });
     return c.body(lines, 200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   });
@@ -103,12 +109,16 @@ export function pageApp({ files, door, guarded, version, log, signal }: PageAppO
   return app;
 }
 
-/** However it ends, also before its first word. */
-async function* counted<T>(values: AsyncGenerator<T>, atEnd: () => void): AsyncGenerator<T> {
+/** Leaves its place however it ends. */
+async function* seated<T>(values: AsyncGenerator<T>, view: View): AsyncGenerator<T> {
   try {
-    yield* values;
+    for await (const value of values) {
+      view.wait(true);
+      yield value;
+      view.wait(false);
+    }
   } finally {
-    atEnd();
+    view.leave();
   }
 }
 
@@ -118,10 +128,13 @@ function requestOf(c: Context): ViewRequest {
   const windowS = numberOf(c, 'window') ?? WINDOWS_S.usual;
   if (windowS < WINDOWS_S.least || windowS > WINDOWS_S.most)
     throw uiErrors.make('E_UI_QUERY', { detail: `window: ${WINDOWS_S.least} to ${WINDOWS_S.most} seconds` });
+  // One that says nothing would mute everything.
+  const muted = mutes.filter((text) => text.trim() !== '').map(queryOf);
+  const cost = muted.reduce((sum, { alternatives }) => sum + costOf(alternatives), 0);
+  if (cost > MOST_COST) throw uiErrors.make('E_UI_QUERY', { detail: `mutes: ${TOO_COSTLY}` });
   return {
     query: queryOf(c.req.query('q') ?? ''),
-    // One that says nothing would mute everything.
-    mutes: mutes.filter((text) => text.trim() !== '').map(queryOf),
+    mutes: muted,
     windowS,
     until: numberOf(c, 'until'),
   };

@@ -30,6 +30,9 @@ export type PageLimits = {
 
 const LIMITS: PageLimits = { headersMs: 10_000, requestMs: 30_000, checkedEveryMs: 5_000, silent: 64 };
 
+/** A filter and as many mutes as there may be, each of the longest names. */
+const MOST_HEADER_BYTES = 65_536;
+
 export type PageServerOptions = {
   readonly door: Door;
   /** Off loopback only with TLS and a door that asks who looks (E_UI_HOST). */
@@ -76,6 +79,7 @@ export class PageServer implements Service {
     const guarded = { names, isSecure: tls !== undefined };
     const app = pageApp({ files, door, guarded, version, log, signal: this.#stopping.signal });
     const bounds = {
+      maxHeaderSize: MOST_HEADER_BYTES,
       headersTimeout: limits.headersMs,
       requestTimeout: limits.requestMs,
       connectionsCheckingInterval: limits.checkedEveryMs,

@@ -226,6 +226,10 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await page.keyboard.press('Enter');
     await expect.poll(async () => (await rows(page)).every((row) => row.includes('5432/TCP'))).toBe(true);
     await shot(page, 'flows');
+    // A term that another begins with is not that one.
+    await page.goto(`${stage.page.url}?place=shop%2Fapi&q=pod:shop/api-gateway`);
+    await page.getByRole('button', { name: 'Only its flows' }).click();
+    expect(search(page).get('q')).toBe('pod:shop/api-gateway pod:shop/api');
   });
 
   it('shows what happens as it happens, and waits for who reads', async () => {
@@ -355,6 +359,11 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
 
   it('moves nothing for who does not want it', async () => {
     const page = await open('', { reducedMotion: 'no-preference' });
+    // Nor does it need to keep anything, where a browser keeps nothing of any page.
+    await page.addInitScript(`Object.defineProperty(window, 'localStorage', { get() { throw new Error('kept'); } })`);
+    await page.reload();
+    await page.getByRole('button', { name: 'Colours: system' }).click();
+    await page.getByRole('button', { name: 'Colours: light' }).waitFor();
     const moving = async () =>
       await page.evaluate<string[]>(`[...document.querySelectorAll('*')]
         .filter((element) => {
@@ -606,7 +615,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await page.locator('.rows .row.dropped').click();
     await page.getByText('Nearest miss').waitFor();
     await page.getByRole('button', { name: 'What would allow it?' }).click();
-    await page.getByText('with it').waitFor();
+    await page.getByRole('table', { name: 'Step by step' }).waitFor();
     await shot(page, `hostile-${name.length}`);
     const look = async () => ({
       ...(await everything(page)),
@@ -658,6 +667,13 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
         `${TELLER} → ${API}: TCP 9090 denied allowed`,
         'shop/other → shop/api: TCP 9090 denied allowed',
       ]);
+    // The first denial ends the way: what comes after it is reached with the change, and not before.
+    const steps = page.getByRole('table', { name: 'Step by step' }).getByRole('row');
+    expect((await steps.allInnerTexts()).map((text) => text.replaceAll(/\s+/g, ' ').trim())).toEqual([
+      'step now with it',
+      'egress denied: no rule of let-teller-in allowed: rule 0 of let-teller-in',
+      'ingress not reached allowed: the floor of let-teller-in',
+    ]);
     await shot(page, 'remedy');
     expect(asked).toEqual([{ from: TELLER, to: API, port: 9090, protocol: 'TCP' }]);
     await page.getByRole('button', { name: 'Close' }).click();
@@ -687,7 +703,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
   });
 
   it('asks who looks at a cluster, shows what he may see, and forgets it when that is taken away', async () => {
-    const cluster = await new ClusterStage({ isSecure: true }).start();
+    const cluster = await new ClusterStage({ isApart: true }).start();
     stages.push(cluster);
     cluster.tokens.set('token-of-shop', 'shopkeeper');
     cluster.grant('shopkeeper list flows shop', 'shopkeeper watch flows shop');
@@ -701,6 +717,7 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     page.on('request', (request) => {
       if (!request.url().startsWith(cluster.url)) wrong.push(`asks for ${request.url()}`);
     });
+    await page.addInitScript(CUTTING);
     await page.goto(`${cluster.url}?window=900`);
     const token = page.getByLabel('Token of Kubernetes');
     await token.fill('made-up');
@@ -766,14 +783,18 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     cluster.grant('shopkeeper list flows shop', 'shopkeeper watch flows shop');
     await cluster.clock.advance(20_000);
     await expect.poll(async () => (await rows(page)).length, { timeout: WAIT_MS }).toBe(2);
+    // Nor does what a stream showed that was cut: whether that is still his nobody has said.
+    await page.locator('.rows .row').first().click();
+    const card = page.getByRole('complementary', { name: 'Flow' });
+    await card.waitFor();
+    await page.evaluate('window.cut()');
+    await card.waitFor({ state: 'detached' });
+    await expect.poll(async () => (await rows(page)).length, { timeout: WAIT_MS }).toBe(2);
     // What would allow a packet is for who may list the flows of both pods: nobody is offered what would be refused.
     cluster.grant('shopkeeper get flows/identity bank');
     await cluster.clock.advance(20_000);
     cluster.hub.publish({ ...between(2, 1), ...drop }, { ...between(1, 1), ...drop });
-    const [offer, card] = [
-      page.getByRole('button', { name: 'What would allow it?' }),
-      page.getByRole('complementary', { name: 'Flow' }),
-    ];
+    const offer = page.getByRole('button', { name: 'What would allow it?' });
     await page.locator('.rows .row.dropped', { hasText: 'bank/pod-of-bank' }).click();
     await card.getByText('no rule of shop lets it in').first().waitFor();
     await card.getByText('told to who may list the flows').waitFor();
@@ -792,12 +813,16 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     alone.flow(WEB, 'shop/web-7d4b9c6f5d-b4b4z');
     const page = await open('', {}, alone);
     const { url } = alone.page;
+    // Who reads in peace goes on, and is told when there is something newer.
+    await page.locator('.rows .row').first().click();
+    await page.getByRole('complementary', { name: 'Flow' }).waitFor();
     await alone.stop();
     await page.getByRole('alert').getByText('does not answer').waitFor();
     const again = await new PageStage(PEOPLE.slice(0, 2), { nodes: 1, port: Number(new URL(url).port) }).start();
     stages.push(again);
     again.flow(WEB, 'shop/web-7d4b9c6f5d-b4b4z', { destinationPort: 4_321 });
     await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'all newer' }).click();
     await expect.poll(async () => (await rows(page))[0] ?? '').toContain('4321/TCP');
     // A browser says of each try that nobody answered.
     wrong.splice(0, wrong.length, ...wrong.filter((text) => !/net::|Failed to load/.test(text)));
@@ -811,6 +836,22 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     }));
     const large = await new PageStage(people).start();
     stages.push(large);
+    // Of one who has many namespaces, and of many who have none.
+    const crowd = Array.from({ length: 10_000 }, (_, i) => ({ name: `crowd-${i}` }));
+    const tenants = Array.from({ length: 300 }, (_, i) => `t${String(i).padStart(3, '0')}`);
+    for (const { admin } of large.agents) {
+      admin.state.tenants = [{ name: 'crowd', namespaces: crowd, identities: 0, problems: [] }];
+      const pairs = tenants.map((from) => ({ from, to: 't000', standing: 'isolated' as const, shares: 0 }));
+      pairs.push({ from: 't298', to: 't299', standing: 'isolated', shares: 0 });
+      admin.verify = async () => ({
+        ...proofOf(false),
+        pairs: [
+          ...pairs,
+          ...['t250', 't100'].map((from) => ({ from, to: 't299', standing: 'broken' as const, shares: 0 })),
+          ...tenants.slice(1, 99).map((from) => ({ from, to: 't200', standing: 'shared' as const, shares: 1 })),
+        ],
+      });
+    }
     const name = (i: number) => `${people[i % 1_000]?.namespace}/${people[i % 1_000]?.pod}`;
     for (let i = 0; i < 4_000; i += 1) {
       const to = i % 4 === 0 ? i * 17 + 50 : i + 1;
@@ -830,7 +871,26 @@ describe.skipIf(CHROMIUM === undefined)('the page in Chromium', () => {
     await shot(page, 'thousand-one');
     await page.getByRole('button', { name: 'Fold all' }).click();
     await expect.poll(async () => await page.locator('.chip-place').count()).toBe(0);
+    // Namespaces that nobody is in are not drawn, but for one that is asked for.
+    await page.getByRole('button', { name: /^9,620 more namespaces/ }).waitFor();
+    await page.goto(`${large.page.url}?q=ns:crowd-9999`);
+    await page.locator('.space', { hasText: 'crowd-9999' }).waitFor();
     await shot(page, 'thousand-folded');
+    // Of many tenants those come first of whom something is to be said, and it is said how the others stand.
+    await page.keyboard.press('4');
+    await page.getByRole('button', { name: 't250 to t299: broken' }).waitFor();
+    expect(await page.locator('.matrix tbody th').allInnerTexts()).toEqual([
+      't100',
+      't250',
+      't299',
+      ...tenants.slice(1, 38),
+    ]);
+    await page.getByText('260 more tenants are not drawn').waitFor();
+    await page.getByText(': 98 shared, 88,042 isolated.').waitFor();
+    await page.getByLabel('Only tenants whose name has').fill('T20');
+    await expect.poll(async () => await page.locator('.matrix tbody th').count()).toBe(10);
+    await page.getByRole('button', { name: 't200 to t201: isolated' }).waitFor();
+    await shot(page, 'many-tenants');
   });
 });
 
@@ -857,6 +917,18 @@ const everything = async (page: Page) =>
     const elements = [...document.querySelectorAll('#app script, #app iframe, #app img:not([src="/favicon.svg"])')];
     return { texts, elements: elements.map(({ outerHTML }) => outerHTML), hacked: 'hacked' in window };
   })()`);
+
+/** What the network does: `cut` ends the stream that is read in the middle. */
+const CUTTING = `(() => {
+  const real = window.fetch;
+  window.fetch = async (path, options) => {
+    const answer = await real(path, options);
+    if (!answer.ok || !path.startsWith('/api/view')) return answer;
+    const way = new TransformStream({ start: (controller) => { window.cut = () => controller.error(new Error('cut')); } });
+    answer.body.pipeTo(way.writable).catch(() => undefined);
+    return new Response(way.readable, answer);
+  };
+})()`;
 
 /** References to what is not there. */
 const DANGLING = `[...document.querySelectorAll('*')].flatMap((element) =>
@@ -890,6 +962,12 @@ const nameless = async (page: Page) =>
 
 function remedyOf(name: string): WhyView {
   const end = { name, identity: 1_000, labels: [] };
+  const step = (verdict: 'allowed' | 'denied', direction: 'egress' | 'ingress', reason: string) => ({
+    direction,
+    verdict,
+    enforced: true,
+    reason,
+  });
   return {
     trace: {
       verdict: 'denied',
@@ -897,9 +975,10 @@ function remedyOf(name: string): WhyView {
       to: end,
       port: 9090,
       protocol: 'TCP',
-      steps: [{ direction: 'ingress', verdict: 'denied', enforced: true, reason: `no rule of ${name}` }],
+      steps: [step('denied', 'egress', `no rule of ${name}`)],
     },
     change: {
+      after: [step('allowed', 'egress', `rule 0 of ${name}`), step('allowed', 'ingress', `the floor of ${name}`)],
       policies: [{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'shop' } }],
       opens: [{ from: 'shop/other', to: 'shop/api', packets: ['TCP 9090'] }],
       closes: name === 'let-teller-in' ? [] : [{ from: name, to: name, packets: [name] }],

@@ -6,9 +6,18 @@ const RANDOM = '[bcdfghjklmnpqrstvwxz2456789]';
 const MADE = new RegExp(`^(.+?)(?:-${RANDOM}{8,10})?-${RANDOM}{5}$`);
 const ORDINAL = /^(.+)-\d{1,5}$/;
 
+/** Each flow asks for two. */
+const KNOWN = new Map<string, string>();
+const MOST_KNOWN = 20_000;
+
 /** Whose pod it is, by its name: flows and endpoints do not know owners. `web-7d4b9c6f5d-x2x7k` and `web-0` are `web`. */
 export function workloadOf(pod: string): string {
-  return (MADE.exec(pod) ?? ORDINAL.exec(pod))?.[1] ?? pod;
+  const known = KNOWN.get(pod);
+  if (known !== undefined) return known;
+  if (KNOWN.size >= MOST_KNOWN) KNOWN.clear();
+  const workload = (MADE.exec(pod) ?? ORDINAL.exec(pod))?.[1] ?? pod;
+  KNOWN.set(pod, workload);
+  return workload;
 }
 
 export const workloadKey = (namespace: string, pod: string): PlaceKey => `${namespace}/${workloadOf(pod)}`;

@@ -17,7 +17,7 @@ export type ToldProof = {
 /** From the best that can be said of two tenants to the worst. */
 const STANDINGS: readonly MatrixCell['standing'][] = ['untold', 'empty', 'isolated', 'shared', 'together', 'broken'];
 
-/** Of two tenants the worst that any node says. */
+/** Of two tenants the worst that any node says. There may be many thousand: who is apart, as nearly all are, is not listed. */
 export function matrixOf(told: readonly ToldProof[]): MatrixView {
   const proved = told.filter(({ silent }) => silent === undefined);
   const tenants = [...new Set(proved.flatMap((proof) => proof.tenants))].toSorted();
@@ -28,15 +28,13 @@ export function matrixOf(told: readonly ToldProof[]): MatrixView {
     const isWorse = known === undefined || rank(cell) > rank(known.cell);
     listed.set(key, { cell: isWorse ? cell : known.cell, times: (known?.times ?? 0) + 1 });
   }
-  const cells = tenants.flatMap((from) =>
-    tenants.flatMap((to): MatrixCell[] => {
-      if (from === to) return [];
-      const known = listed.get(keyOf(from, to));
-      // Where one node knows of no pods and another of pods that are apart, they are apart.
-      const isSaidByAll = known?.cell.standing !== 'empty' || known.times === proved.length;
-      return [known !== undefined && isSaidByAll ? known.cell : { from, to, standing: 'isolated', shares: 0 }];
-    }),
-  );
+  const known = new Set(tenants);
+  const cells = [...listed.values()].flatMap(({ cell, times }) => {
+    const { from, to, standing } = cell;
+    if (from === to || !known.has(from) || !known.has(to) || standing === 'isolated') return [];
+    // Where one node knows of no pods and another of pods that are apart, they are apart.
+    return standing !== 'empty' || times === proved.length ? [cell] : [];
+  });
   return {
     nodes: told.map(({ node, silent, at, tookMs, good }) => ({
       node,
@@ -45,7 +43,7 @@ export function matrixOf(told: readonly ToldProof[]): MatrixView {
       ...(tookMs === undefined ? {} : { tookMs }),
     })),
     tenants,
-    cells,
+    cells: cells.toSorted((a, b) => (keyOf(a.from, a.to) < keyOf(b.from, b.to) ? -1 : 1)),
     alarms: proved.flatMap(({ node, alarms }) => alarms.map((alarm) => ({ node, ...alarm }))),
   };
 }

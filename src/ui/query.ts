@@ -23,10 +23,12 @@ export type Term = { readonly field: Field; readonly values: readonly string[]; 
 /** All terms of one of the alternatives hold. Without any: every flow. */
 export type Query = { readonly alternatives: readonly (readonly Term[])[]; readonly problems: readonly string[] };
 
-/** More is nobody's question, and each flow is held against it. */
+/** More is nobody's question. */
 export const MOST_TERMS = 64;
 const MOST_CHARACTERS = 4_096;
 const MOST_VALUES = 64;
+/** Each flow is held against it, and one who asks must not keep the server from all others: some 20 us a flow. */
+export const MOST_COST = 256;
 
 /**
  * `ns:shop verdict:dropped -port:53 or label:app=web`: terms hold together, `or` begins an alternative, `-` negates, a comma is
@@ -48,7 +50,20 @@ export function parseQuery(text: string): Query {
     else if ((terms += 1) <= MOST_TERMS) alternatives.at(-1)?.push(term);
   }
   if (terms > MOST_TERMS) problems.push(`more than ${MOST_TERMS} terms`);
+  if (costOf(alternatives) > MOST_COST) problems.push(TOO_COSTLY);
   return { alternatives: alternatives.filter((some) => some.length > 0), problems };
+}
+
+export const TOO_COSTLY = 'too much to look for in each flow: fewer words, labels or *';
+
+/** Of what a flow is held against, in what an equal name costs. */
+export function costOf(alternatives: Query['alternatives']): number {
+  const ofValue = (field: Field, value: string): number => {
+    if (['text', 'label', 'policy'].includes(field)) return 4;
+    return 1 + (value.match(/[*/]/g)?.length ?? 0);
+  };
+  const ofTerm = ({ field, values }: Term): number => values.reduce((sum, value) => sum + ofValue(field, value), 0);
+  return alternatives.flat().reduce((sum, term) => sum + ofTerm(term), 0);
 }
 
 /** As it is parsed. */

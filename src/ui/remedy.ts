@@ -27,12 +27,18 @@ export class Remedy {
     if (link === undefined) throw uiErrors.make('E_UI_NODES', { detail: `there is no ${JSON.stringify(node)}` });
     return await this.#turns.take('', async () => {
       const { trace, change, noChange } = await link.client.why(request);
-      const steps = trace.steps.map(({ direction, verdict, reason }) => ({ direction, verdict, reason }));
-      const told = { verdict: trace.verdict, steps, ...(noChange === undefined ? {} : { noChange }) };
+      const told = {
+        verdict: trace.verdict,
+        steps: trace.steps.map(stepOf),
+        ...(noChange === undefined ? {} : { noChange }),
+      };
       if (change === undefined) return told;
-      const { policies, opens, closes, more } = change;
+      const { policies, after, opens, closes, more } = change;
       const manifest = policies.map((policy) => `---\n${stringify(policy)}`).join('');
-      return { ...told, change: { manifest, opens, closes, more } };
+      return { ...told, change: { manifest, after: after.map(stepOf), opens, closes, more } };
     });
   }
 }
+
+type Step = RemedyView['steps'][number];
+export const stepOf = ({ direction, verdict, reason }: Step): Step => ({ direction, verdict, reason });

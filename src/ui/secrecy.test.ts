@@ -144,7 +144,10 @@ class World {
     const subject = { name: 'somebody', groups: [] };
     const reading = new ClusterReading(flows, { seesAll: false, subject, stillHolds: undefined }, TURNS);
     const request = { query: parseQuery(query), mutes: [], windowS: 900, until: 1_000 };
-    const stream = viewStream({ reading, version: '1', hasLogin: true }, request, new AbortController().signal);
+    const stream = viewStream({ reading, version: '1', hasLogin: true }, request, {
+      leaving: new AbortController().signal,
+      dismissed: new AbortController().signal,
+    });
     const messages: unknown[] = [];
     try {
       for await (const told of stream) messages.push(...told.filter(({ kind }) => kind !== 'hello'));

@@ -10,6 +10,7 @@ import { TestHub } from '../observe/testkit.ts';
 import { clusterDoor } from './cluster-door.ts';
 import type { PageFile } from './page-files.ts';
 import { PageServer } from './page-server.ts';
+import { PageProcess } from './test-page-process.ts';
 
 /** Endpoint and identity 300 + i is a pod of the i-th namespace. */
 export const NAMESPACES = ['none', 'shop', 'bank', 'club'] as const;
@@ -164,6 +165,7 @@ function whyOf(from: string, to: string, opens: readonly string[]): WhyView {
     trace: { verdict: 'denied', from: end, to: end, protocol: 'TCP', port: 80, steps: [step] },
     change: {
       policies: [{ kind: 'NetworkPolicy', metadata: { name: 'let-in', namespace: 'shop' } }],
+      after: [{ ...step, verdict: 'allowed', reason: 'let-in admits it' }],
       opens: opens.map((name) => ({ from: `${name}/any`, to, packets: ['TCP 80'] })),
       closes: [],
       more: 0,
@@ -177,7 +179,11 @@ export type ClusterOptions = {
   readonly names?: readonly string[];
   /** Its certificates, made by openssl: `server`, `alice` of the authority of users, `mallory` of another. */
   readonly isSecure?: boolean;
+  /** The page is a process of its own, secure, which asks the node by certificates. */
+  readonly isApart?: boolean;
 };
+
+const NODE_NAME = 'node-1.test';
 
 /** The page of a cluster of one node: its flows, its way to them and its judgement of rights are the real ones, the API server is a set. */
 export class ClusterStage {
@@ -231,16 +237,20 @@ export class ClusterStage {
   readonly #lifecycle = new Lifecycle({ log: silentLogger });
   readonly #o: ClusterOptions;
   #page: PageServer | undefined;
+  #apart: PageProcess | undefined;
+  #url = '';
 
   constructor(options: ClusterOptions = {}) {
     this.#o = options;
   }
 
   get url(): string {
-    return this.#page?.url ?? '';
+    return this.#page?.url ?? this.#url;
   }
 
   async start(): Promise<this> {
+    const { isApart = false } = this.#o;
+    if (this.#o.isSecure === true || isApart) this.#certify();
     const socketPath = join(this.folder, 'hubble.sock');
     const source = {
       hub: this.hub,
@@ -258,13 +268,23 @@ export class ClusterStage {
       version: '1',
       peers: () => [{ name: 'node-1', address: `127.0.0.1:${open.port}` }],
       onPeers: () => undefined,
-      serverName: undefined,
+      serverName: isApart ? NODE_NAME : undefined,
     };
     const teller = async () => await openNodeTeller(source);
-    const tcp = { host: '127.0.0.1', port: 0, isOpen: true };
+    const [certFile, keyFile, relayCaFile] = ['node.crt', 'node.key', 'ca.crt'].map((name) => this.#file(name));
+    const tls = { certFile: certFile ?? '', keyFile: keyFile ?? '', relayCaFile: relayCaFile ?? '' };
+    const how = isApart ? { tls } : { isOpen: true };
     const node = new HubbleServer({ teller, socketPath, log: silentLogger });
-    // As a relay reaches it: whoever comes is believed.
+    // As a relay reaches it: whoever comes is believed, or who shows a certificate of relays.
+    const tcp = { host: '127.0.0.1', port: 0, ...how };
     const open = new HubbleServer({ teller, socketPath: undefined, tcp, log: silentLogger });
+    if (isApart) {
+      await this.#lifecycle.start(open, node);
+      const identify = (token: string) => this.#identify(token);
+      this.#apart = new PageProcess({ file: (name) => this.#file(name), peerService: socketPath, identify });
+      this.#url = await this.#apart.start();
+      return this;
+    }
     const { links, flows } = await openClusterFlows({
       peerService: socketPath,
       secrets: () => undefined,
@@ -278,7 +298,6 @@ export class ClusterStage {
       version: '1',
     });
     const { files, names: reached = [], isSecure = false } = this.#o;
-    if (isSecure) this.#certify();
     this.#page = new PageServer({
       door: clusterDoor(flows, this.clock),
       host: '127.0.0.1',
@@ -302,6 +321,7 @@ export class ClusterStage {
   }
 
   async stop(): Promise<void> {
+    await this.#apart?.stop();
     await this.#lifecycle.stop();
     this.#certificates[Symbol.dispose]();
   }
@@ -344,6 +364,9 @@ export class ClusterStage {
     this.#sign('server', 'ca');
     this.#sign('alice', 'users');
     this.#sign('mallory', 'others');
+    if (this.#o.isApart !== true) return;
+    this.#certificates.sign('node', { by: 'ca', alternatives: `DNS:${NODE_NAME}`, usage: 'serverAuth' });
+    this.#certificates.sign('relay', { by: 'ca', alternatives: 'DNS:relay.test', usage: 'clientAuth' });
   }
 
   #sign(name: string, by: string): void {

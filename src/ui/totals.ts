@@ -1,6 +1,7 @@
 import type { Flow } from '../model/index.ts';
 import type { Edge, Moment, Place, PlaceKey } from './messages.ts';
 import { placeName } from './place.ts';
+import { WindowCounts } from './window-counts.ts';
 
 /** Of more the rest is one place: whoever makes names up must not cost memory. */
 const MOST_PLACES = 20_000;
@@ -8,79 +9,85 @@ const ID_BITS = 2 ** 20;
 /** So long a timeline is drawn. */
 const MOMENTS_S = 900;
 
-type Tally = { forwarded: number; dropped: number };
+/** `edges` that changed; with `whole` all that there are. `rest`: of pairs that are too many to be told. */
+type Taken = {
+  readonly places: readonly Place[];
+  readonly edges: readonly Edge[];
+  readonly whole: boolean;
+  readonly moments: readonly Moment[];
+  readonly rest: readonly [forwarded: number, dropped: number];
+};
 
 /** Who talked to whom within the last seconds. Costs what comes, and what leaves the window; what is said is what changed. */
 export class FlowTotals {
   readonly #windowS: number;
+  readonly #now: () => number;
   readonly #places = new Map<PlaceKey, Place>();
-  readonly #seconds = new Map<number, Map<number, Tally>>();
-  readonly #edges = new Map<number, Tally>();
-  readonly #changed = new Set<number>();
-  readonly #moments = new Map<number, Tally>();
+  readonly #freeIds: number[] = [];
+  readonly #edges: WindowCounts;
+  readonly #moments = new Map<number, { forwarded: number; dropped: number }>();
   readonly #changedMoments = new Set<number>();
   #newPlaces: Place[] = [];
-  #latest = 0;
   #isWhole = true;
 
-  constructor(windowS: number) {
+  /** `now`: ms, where the window ends. What a node whose clock is fast tells of later is told of then, or it would push out all others'. */
+  constructor(windowS: number, now: () => number) {
     this.#windowS = windowS;
+    this.#now = now;
+    this.#edges = new WindowCounts(windowS);
   }
 
   push({ time, verdict }: Flow, from: PlaceKey, to: PlaceKey): void {
-    const second = Math.floor(time / 1_000);
-    if (second > this.#latest) this.#latest = second;
-    count(this.#moments, second, verdict);
-    this.#changedMoments.add(second);
-    if (second <= this.#latest - this.#windowS) return;
-    const edge = this.#place(from).id * ID_BITS + this.#place(to).id;
-    let tallies = this.#seconds.get(second);
-    if (tallies === undefined) this.#seconds.set(second, (tallies = new Map()));
-    count(tallies, edge, verdict);
-    count(this.#edges, edge, verdict);
-    this.#changed.add(edge);
+    const now = Math.floor(this.#now() / 1_000);
+    const second = Math.min(now, Math.floor(time / 1_000));
+    if (second > now - MOMENTS_S) this.#count(second, verdict);
+    if (second <= now - this.#windowS) return;
+    this.#edges.add(this.#place(from).id * ID_BITS + this.#place(to).id, verdict, second);
   }
 
-  /** What is new since the last call; all of it at the first. `now`: ms; what is older than the window is taken out. */
-  take(now: number): { places: readonly Place[]; edges: readonly Edge[]; whole: boolean; moments: readonly Moment[] } {
-    this.#expire(Math.floor(now / 1_000));
-    const edges = Array.from(this.#changed, (edge): Edge => {
-      const { forwarded = 0, dropped = 0 } = this.#edges.get(edge) ?? {};
-      return [Math.floor(edge / ID_BITS), edge % ID_BITS, forwarded, dropped];
-    });
+  /** What is new since the last call; all of it at the first. What is older than the window is taken out. */
+  take(): Taken {
+    const now = Math.floor(this.#now() / 1_000);
+    const edges = this.#edges
+      .take(now)
+      .map(([key, { forwarded, dropped }]): Edge => [Math.floor(key / ID_BITS), key % ID_BITS, forwarded, dropped]);
+    for (const second of this.#moments.keys()) if (second <= now - MOMENTS_S) this.#moments.delete(second);
     const moments = Array.from(this.#changedMoments, (second): Moment => {
       const { forwarded = 0, dropped = 0 } = this.#moments.get(second) ?? {};
       return [second, forwarded, dropped];
     });
-    const taken = { places: this.#newPlaces, edges, whole: this.#isWhole, moments };
+    const { forwarded, dropped } = this.#edges.rest;
+    const taken: Taken = { places: this.#newPlaces, edges, whole: this.#isWhole, moments, rest: [forwarded, dropped] };
     this.#newPlaces = [];
-    this.#changed.clear();
     this.#changedMoments.clear();
     this.#isWhole = false;
+    if (this.#places.size >= MOST_PLACES / 2) this.#forgetQuiet();
     return taken;
   }
 
-  #expire(now: number): void {
-    for (const [second, tallies] of this.#seconds) {
-      if (second > now - this.#windowS) continue;
-      this.#seconds.delete(second);
-      for (const [edge, { forwarded, dropped }] of tallies) {
-        const total = this.#edges.get(edge);
-        if (total === undefined) continue;
-        total.forwarded -= forwarded;
-        total.dropped -= dropped;
-        if (total.forwarded + total.dropped === 0) this.#edges.delete(edge);
-        this.#changed.add(edge);
-      }
+  /** Jobs come and go, each by another name: numbers of who does not talk any more are given to others. */
+  #forgetQuiet(): void {
+    const talking = new Set<number>();
+    for (const key of this.#edges.keys) talking.add(Math.floor(key / ID_BITS)).add(key % ID_BITS);
+    for (const [key, { id }] of this.#places) {
+      if (talking.has(id)) continue;
+      this.#places.delete(key);
+      this.#freeIds.push(id);
     }
-    for (const second of this.#moments.keys()) if (second <= now - MOMENTS_S) this.#moments.delete(second);
+  }
+
+  #count(second: number, verdict: Flow['verdict']): void {
+    this.#changedMoments.add(second);
+    const known = this.#moments.get(second);
+    if (known !== undefined) known[verdict] += 1;
+    else this.#moments.set(second, { forwarded: 0, dropped: 0, [verdict]: 1 });
   }
 
   #place(key: PlaceKey): Place {
     const known = this.#places.get(key);
     if (known !== undefined) return known;
     if (this.#places.size >= MOST_PLACES && key !== OTHERS) return this.#place(OTHERS);
-    const place = { id: this.#places.size, key, ...placeName(key) };
+    const place = { id: this.#freeIds.pop() ?? this.#places.size, key, ...placeName(key) };
     this.#places.set(key, place);
     this.#newPlaces.push(place);
     return place;
@@ -88,9 +95,3 @@ export class FlowTotals {
 }
 
 const OTHERS = 'reserved:others';
-
-function count<K>(tallies: Map<K, Tally>, key: K, verdict: Flow['verdict']): void {
-  const known = tallies.get(key);
-  if (known !== undefined) known[verdict] += 1;
-  else tallies.set(key, { forwarded: 0, dropped: 0, [verdict]: 1 });
-}

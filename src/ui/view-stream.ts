@@ -10,7 +10,7 @@ import { FlowTotals } from './totals.ts';
 
 /** A page draws no more often than anybody sees. */
 const TICK_MS = 250;
-const LIMITS = { forwarded: 50, kinds: 200 };
+const LIMITS = { forwarded: 50, kinds: 100 };
 /** What a table of the past, or one that just opened and is told of what is kept, begins with. */
 const FIRST_TICKS = 4;
 const FIRST_LIMITS = { forwarded: 1_000, kinds: 1_000 };
@@ -31,18 +31,26 @@ export type ViewOptions = {
   readonly hasLogin: boolean;
 };
 
+export type ViewEndings = {
+  /** Nobody reads any more. */
+  readonly leaving: AbortSignal;
+  /** He has to go, and is told why. */
+  readonly dismissed: AbortSignal;
+};
+
 /** What one page is told, from the beginning to when it goes away. What a slow page does not take is summed up, not kept. */
 export async function* viewStream(
   { reading, version, hasLogin }: ViewOptions,
   { query, mutes, windowS, until }: ViewRequest,
-  leaving: AbortSignal,
+  { leaving, dismissed }: ViewEndings,
 ): AsyncGenerator<readonly PageMessage[]> {
   const { inventory, who } = reading;
   const over = new AbortController();
-  const ending = AbortSignal.any([leaving, over.signal]);
+  const ending = AbortSignal.any([leaving, dismissed, over.signal]);
   const matches = flowTest(query);
   const muted = mutes.map(flowTest);
-  const totals = new FlowTotals(windowS);
+  const nowOf = (): number => until ?? systemClock.now();
+  const totals = new FlowTotals(windowS, nowOf);
   const lost = noLoss();
   const listing = new Listing(FIRST_LIMITS);
   const listener: FlowListener = {
@@ -63,13 +71,15 @@ export async function* viewStream(
     },
     ended: (why) => over.abort(why),
   };
-  const state = (now: number): PageMessage[] => {
-    const rows = listing.take();
-    const taken = totals.take(now);
+  let restBefore = '';
+  const state = (): PageMessage[] => {
+    const rows = listing.take(nowOf());
+    const taken = totals.take();
+    const rest = taken.rest.join(' ');
+    const isNew = taken.whole || taken.edges.length > 0 || taken.moments.length > 0 || rest !== restBefore;
+    restBefore = rest;
     return [
-      ...(taken.whole || taken.edges.length > 0 || taken.moments.length > 0
-        ? [{ kind: 'totals' as const, until: now, ...taken }]
-        : []),
+      ...(isNew ? [{ kind: 'totals' as const, ...taken }] : []),
       ...(rows.length === 0 ? [] : [{ kind: 'rows' as const, rows }]),
       { kind: 'counted' as const, counted: listing.counted, lost: { ...lost } },
     ];
@@ -84,14 +94,14 @@ export async function* viewStream(
     yield [{ kind: 'inventory', inventory: inventory.now }];
     if (until !== undefined) {
       const more = await reading.past({ since: until - windowS * 1_000, until, signal: ending }, listener);
-      yield [...state(until), { kind: 'end', more }];
+      yield [...state(), { kind: 'end', more }];
       return;
     }
     ends.push(reading.live(listener));
     let before = '';
     for (let tick = 0; !ending.aborted; tick += 1) {
       if (tick === FIRST_TICKS) listing.limit(LIMITS);
-      const messages = state(systemClock.now());
+      const messages = state();
       if (news.take()) messages.push({ kind: 'inventory', inventory: inventory.now });
       // Nothing new: a quiet cluster sends nothing but a sign of life.
       const text = messages.length === 1 ? JSON.stringify(messages) : '';
@@ -99,7 +109,9 @@ export async function* viewStream(
       before = text;
       await systemClock.sleep(TICK_MS, ending).catch(() => undefined);
     }
-    if (!leaving.aborted) over.signal.throwIfAborted();
+    if (leaving.aborted) return;
+    dismissed.throwIfAborted();
+    over.signal.throwIfAborted();
   } finally {
     for (const end of ends) end();
   }

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { parseQuery } from '../../src/ui/query.ts';
+import { parseQuery, termText } from '../../src/ui/query.ts';
 
 export const VIEWS = ['map', 'flows', 'services', 'tenants'] as const;
 export type View = (typeof VIEWS)[number];
@@ -37,9 +37,11 @@ export function go(change: Partial<Address>, { replace = false } = {}): void {
 /** One more term that must hold. */
 export function narrow(...terms: readonly string[]): void {
   const { query } = address.value;
-  const added = terms.filter((term) => !query.includes(term));
+  const { alternatives } = parseQuery(query);
+  const there = new Set(alternatives.flat().map(termText));
+  const added = terms.filter((term) => !there.has(term));
   // An alternative would take only the last part of what there is.
-  const isCompound = parseQuery(query).alternatives.length > 1;
+  const isCompound = alternatives.length > 1;
   go({ query: [...(isCompound ? [] : [query]), ...added].join(' ').trim() });
 }
 

@@ -37,8 +37,8 @@ export function FlowTable() {
 
   const all = rows.value;
   const shown = isForgotten ? all : (held ?? all);
-  const newest = held?.[0]?.id ?? -1;
-  const waiting = held === undefined ? 0 : all.findIndex(({ id }) => id <= newest);
+  // Rows of a stream that was asked for anew are others, whatever their numbers.
+  const waiting = held === undefined ? 0 : held[0] === undefined ? all.length : all.indexOf(held[0]);
   const rowPx = width < 640 ? PHONE_ROW_PX : ROW_PX;
   const first = Math.max(0, Math.floor(top / rowPx) - MORE_ROWS);
   const visible = shown.slice(first, first + Math.ceil(height / rowPx) + 2 * MORE_ROWS);

@@ -49,13 +49,17 @@ function Told({ view: { verdict, steps, noChange, change }, asked }: ToldProps) 
   };
   return (
     <>
-      <ul>
-        {steps.map(({ direction, verdict: own, reason }) => (
-          <li key={`${direction} ${reason}`}>
-            {direction} {own}: <Name text={reason} />
-          </li>
-        ))}
-      </ul>
+      {change === undefined ? (
+        <ul>
+          {steps.map((step, index) => (
+            <li key={index}>
+              {step.direction} <Said step={step} />
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <Steps before={steps} after={change.after} />
+      )}
       {verdict === 'allowed' && <p>It would pass by now.</p>}
       {noChange !== undefined && (
         <p>
@@ -89,6 +93,47 @@ function Told({ view: { verdict, steps, noChange, change }, asked }: ToldProps) 
           {change.more > 0 && <p class="note">and {number(change.more)} more</p>}
         </>
       )}
+    </>
+  );
+}
+
+type Step = RemedyView['steps'][number];
+
+/** Who decides, before and after. The first denial ends the way. */
+function Steps({ before, after }: { readonly before: readonly Step[]; readonly after: readonly Step[] }) {
+  const count = Math.max(before.length, after.length);
+  return (
+    <table class="effect steps" aria-label="Step by step">
+      <thead>
+        <tr>
+          <th scope="col">step</th>
+          <th scope="col">now</th>
+          <th scope="col">with it</th>
+        </tr>
+      </thead>
+      <tbody>
+        {Array.from({ length: count }, (_, index) => (
+          <tr key={index}>
+            <th scope="row">{(after[index] ?? before[index])?.direction}</th>
+            <td>
+              <Said step={before[index]} />
+            </td>
+            <td>
+              <Said step={after[index]} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Said({ step }: { readonly step: Step | undefined }) {
+  if (step === undefined) return <span class="note">not reached</span>;
+  const { verdict, reason } = step;
+  return (
+    <>
+      <span class={verdict === 'allowed' ? 'forwarded' : 'dropped'}>{verdict}</span>: <Name text={reason} />
     </>
   );
 }

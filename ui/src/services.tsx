@@ -1,13 +1,34 @@
+import { useState } from 'preact/hooks';
 import { go } from './address.ts';
 import { Name } from './name.tsx';
 import { number } from './words.ts';
 import { inventory } from './world.ts';
 
+/** More is nobody's list. */
+const MOST_DRAWN = 300;
+
 export function Services() {
-  const { services, isPartial } = inventory.value;
+  const { services: all, isPartial } = inventory.value;
+  const [wanted, setWanted] = useState('');
+  const named = all.filter(({ namespace, name }) => `${namespace}/${name}`.includes(wanted.toLowerCase()));
+  const services = named.slice(0, MOST_DRAWN);
   return (
     <section class="services" aria-label="Services">
-      {services.length === 0 && (
+      {all.length > MOST_DRAWN && (
+        <label class="note">
+          Only Services whose name has{' '}
+          <input
+            type="search"
+            value={wanted}
+            maxLength={253}
+            autocomplete="off"
+            spellcheck={false}
+            onInput={(event) => setWanted(event.currentTarget.value)}
+          />{' '}
+          {number(services.length)} of {number(all.length)} are drawn
+        </label>
+      )}
+      {all.length === 0 && (
         <p class="empty">
           {isPartial === true
             ? 'There is no Service in namespaces whose flows you may list.'

@@ -27,8 +27,7 @@ export async function follow(
     try {
       const response = await fetch(`/api/view?${params.toString()}`, { signal });
       if (!response.ok) {
-        const { error } = (await response.json()) as { error: Ending };
-        broken(error);
+        broken(await refusalOf(response));
         if (response.status < 500) return;
       } else {
         begin();
@@ -54,6 +53,19 @@ const GONE: Ending = {
   message: 'the server of this page does not answer',
   remedy: 'It is asked again by itself; `membrane ui` starts it.',
 };
+
+/** What is before the server, or too long an address, is not answered in its words. */
+async function refusalOf(response: Response): Promise<Ending> {
+  try {
+    return ((await response.json()) as { error: Ending }).error;
+  } catch {
+    return {
+      code: 'E_UI_GONE',
+      message: `what is asked for is refused (HTTP ${response.status})`,
+      remedy: response.status === 431 ? 'Take away mutes, or parts of the filter.' : GONE.remedy,
+    };
+  }
+}
 
 async function* linesOf(response: Response, signal: AbortSignal): AsyncGenerator<readonly PageMessage[]> {
   if (response.body === null) return;

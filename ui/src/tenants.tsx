@@ -59,8 +59,54 @@ export function Tenants() {
   );
 }
 
-function Proved({ view: { tenants, cells, nodes, alarms } }: { readonly view: MatrixView }) {
+/** Of more nobody could read a name: those of whom something is to be said go before the others. */
+const MOST_DRAWN = 40;
+
+/** From what has to be seen to what goes without saying. */
+const WEIGHTS: readonly MatrixCell['standing'][] = ['broken', 'together', 'shared', 'untold', 'empty', 'isolated'];
+
+function drawnOf({ tenants, cells }: MatrixView, wanted: string): readonly string[] {
+  const named = tenants.filter((name) => title(name).toLowerCase().includes(wanted.toLowerCase()));
+  if (named.length <= MOST_DRAWN) return named;
+  const weights = new Map<string, number>();
+  for (const { from, to, standing } of cells) {
+    const weight = WEIGHTS.indexOf(standing);
+    for (const name of [from, to]) weights.set(name, Math.min(weight, weights.get(name) ?? WEIGHTS.length));
+  }
+  const weightOf = (name: string): number => weights.get(name) ?? WEIGHTS.length;
+  return named.toSorted((a, b) => weightOf(a) - weightOf(b)).slice(0, MOST_DRAWN);
+}
+
+/** How many pairs are not drawn, by how they stand. */
+function Undrawn({
+  view: { tenants, cells },
+  drawn,
+}: {
+  readonly view: MatrixView;
+  readonly drawn: readonly string[];
+}) {
+  const shown = new Set(drawn);
+  const counts = new Map<string, number>();
+  for (const { from, to, standing } of cells)
+    if (!shown.has(from) || !shown.has(to)) counts.set(standing, (counts.get(standing) ?? 0) + 1);
+  const all = tenants.length * (tenants.length - 1) - drawn.length * (drawn.length - 1);
+  const listed = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const words = WEIGHTS.map(
+    (standing) => [standing, standing === 'isolated' ? all - listed : (counts.get(standing) ?? 0)] as const,
+  ).filter(([, count]) => count > 0);
+  return (
+    <p class="note undrawn">
+      {number(tenants.length - drawn.length)} more tenants are not drawn. Of the pairs that they are in:{' '}
+      {words.map(([standing, count]) => `${number(count)} ${standing}`).join(', ')}.
+    </p>
+  );
+}
+
+function Proved({ view }: { readonly view: MatrixView }) {
+  const { cells, nodes, alarms } = view;
   const table = useRef<HTMLTableElement>(null);
+  const [wanted, setWanted] = useState('');
+  const tenants = drawnOf(view, wanted);
   const known = new Map(cells.map((cell) => [pairOf(cell.from, cell.to), cell]));
   const [first = '', second = ''] = tenants;
   // Tab comes to one of them, and arrows go on from there.
@@ -80,6 +126,19 @@ function Proved({ view: { tenants, cells, nodes, alarms } }: { readonly view: Ma
         Rows open connections, columns are opened to. Decided for all packets, from what is in the kernel. Arrow keys go
         from cell to cell.
       </p>
+      {view.tenants.length > MOST_DRAWN && (
+        <label class="note">
+          Only tenants whose name has{' '}
+          <input
+            type="search"
+            value={wanted}
+            maxLength={253}
+            autocomplete="off"
+            spellcheck={false}
+            onInput={(event) => setWanted(event.currentTarget.value)}
+          />
+        </label>
+      )}
       <div class="matrix">
         <table ref={table} aria-label="Who is apart from whom" onKeyDown={onKeyDown}>
           <thead>
@@ -118,6 +177,7 @@ function Proved({ view: { tenants, cells, nodes, alarms } }: { readonly view: Ma
           </tbody>
         </table>
       </div>
+      {tenants.length < view.tenants.length && <Undrawn view={view} drawn={tenants} />}
       <ul class="proofs" aria-label="Proofs">
         {nodes.map(({ node, silent, tookMs, good }) => (
           <li key={node} class={silent !== undefined || good === false ? 'dropped' : ''}>
@@ -150,7 +210,7 @@ function Cell({
   readonly isStop: boolean;
   readonly onStop: (pair: string) => void;
 }) {
-  const standing = cell?.standing ?? 'empty';
+  const standing = cell?.standing ?? 'isolated';
   const pair = pairOf(from, to);
   return (
     <button

@@ -4,7 +4,24 @@ const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 const KEY = 'membrane-theme';
 
-export const theme = signal<Theme>(THEMES.find((name) => name === localStorage.getItem(KEY)) ?? 'system');
+/** Who lets no page keep anything has the colours of his system. */
+function kept(): string | null {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+function keep(name: Theme): void {
+  try {
+    localStorage.setItem(KEY, name);
+  } catch {
+    // It holds until the page is loaded anew.
+  }
+}
+
+export const theme = signal<Theme>(THEMES.find((name) => name === kept()) ?? 'system');
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
 /** Counts changes: what is drawn by hand follows it. */
 export const painted = signal(0);
@@ -14,7 +31,7 @@ systemIsDark.addEventListener('change', () => {
 });
 effect(() => {
   const name = theme.value;
-  localStorage.setItem(KEY, name);
+  keep(name);
   if (name === 'system') delete document.documentElement.dataset['theme'];
   else document.documentElement.dataset['theme'] = name;
   painted.value = painted.peek() + 1;

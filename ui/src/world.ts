@@ -1,5 +1,5 @@
 import { batch, effect, signal } from '@preact/signals';
-import type { Counted, Inventory, Losses, PageMessage, Place, Row } from '../../src/ui/messages.ts';
+import type { Counted, Edge, Inventory, Losses, PageMessage, Place, Row } from '../../src/ui/messages.ts';
 import { address } from './address.ts';
 import { select } from './selection.ts';
 import { type Ending, follow } from './stream.ts';
@@ -18,6 +18,10 @@ export const inventory = signal<Inventory>(NOTHING);
 /** Newest first. */
 export const rows = signal<readonly Row[]>([]);
 export const pairs = signal<readonly Pair[]>([]);
+/** Who is in any of them, sorted: changes seldom, where how much they talk always does. */
+export const talking = signal<readonly string[]>([]);
+/** Between pairs that are too many to be told apart. */
+export const rest = signal<Tally>({ forwarded: 0, dropped: 0 });
 export const moments = signal<ReadonlyMap<number, Tally>>(new Map());
 export const counted = signal<Counted>({ listed: 0, unlisted: 0, muted: 0, unmatched: 0 });
 export const lost = signal<Losses>({ kernel: 0, store: 0, reader: 0 });
@@ -28,14 +32,21 @@ export const past = signal<'all' | 'newest' | undefined>(undefined);
 export const isLoading = signal(true);
 
 let places: Place[] = [];
-let edges = new Map<number, Tally>();
+let edges = new Map<number, Pair>();
+/** Of each of `talking`, in how many pairs. */
+let talkers = new Map<string, number>();
+let isTalkingNew = false;
 const ID_BITS = 2 ** 20;
 
 function reset(keepShown: boolean): void {
   places = [];
-  edges = new Map();
+  forgetEdges();
   rows.value = [];
-  if (!keepShown) pairs.value = [];
+  rest.value = { forwarded: 0, dropped: 0 };
+  if (!keepShown) {
+    pairs.value = [];
+    talking.value = [];
+  }
   past.value = undefined;
   isLoading.value = true;
 }
@@ -54,13 +65,13 @@ function take(messages: readonly PageMessage[]): void {
           break;
         case 'totals':
           isNew = true;
-          if (message.whole) edges = new Map();
+          if (message.whole) forgetEdges();
+          // Numbers of who was in none of them any more may be others' by now.
+          for (const edge of message.edges) if (edge[2] + edge[3] === 0) endEdge(edge);
           for (const place of message.places) places[place.id] = place;
-          for (const [from, to, forwarded, dropped] of message.edges) {
-            if (forwarded + dropped === 0) edges.delete(from * ID_BITS + to);
-            else edges.set(from * ID_BITS + to, { forwarded, dropped });
-          }
+          for (const edge of message.edges) if (edge[2] + edge[3] > 0) putEdge(edge);
           if (message.moments.length > 0) addMoments(message.moments);
+          rest.value = { forwarded: message.rest[0], dropped: message.rest[1] };
           break;
         case 'rows':
           found.push(...message.rows);
@@ -79,24 +90,49 @@ function take(messages: readonly PageMessage[]): void {
       }
     }
     if (found.length > 0) rows.value = newestFirst([...found.reverse(), ...rows.value]).slice(0, MOST_ROWS);
-    if (isNew) pairs.value = pairsNow();
+    if (!isNew) return;
+    pairs.value = [...edges.values()];
+    if (isTalkingNew) talking.value = [...talkers.keys()].sort();
+    isTalkingNew = false;
   });
+}
+
+function forgetEdges(): void {
+  edges = new Map();
+  talkers = new Map();
+  isTalkingNew = true;
+}
+
+function putEdge([fromId, toId, forwarded, dropped]: Edge): void {
+  const key = fromId * ID_BITS + toId;
+  const known = edges.get(key);
+  const from = known?.from ?? places[fromId];
+  const to = known?.to ?? places[toId];
+  if (from === undefined || to === undefined) return;
+  edges.set(key, { from, to, forwarded, dropped });
+  if (known === undefined) for (const { key: name } of [from, to]) talk(name, 1);
+}
+
+function endEdge([fromId, toId]: Edge): void {
+  const key = fromId * ID_BITS + toId;
+  const known = edges.get(key);
+  if (known === undefined) return;
+  edges.delete(key);
+  for (const { key: name } of [known.from, known.to]) talk(name, -1);
+}
+
+function talk(name: string, by: 1 | -1): void {
+  const before = talkers.get(name) ?? 0;
+  if (before + by > 0) talkers.set(name, before + by);
+  else talkers.delete(name);
+  if (before === 0 || before + by === 0) isTalkingNew = true;
 }
 
 /** Nodes are as late as they are: what comes of one may be older than what came of another. */
 function newestFirst(all: readonly Row[]): readonly Row[] {
-  const isOrdered = all.every(({ flow }, i) => i === 0 || flow.time <= (all[i - 1]?.flow.time ?? 0));
-  return isOrdered ? all : all.toSorted((a, b) => b.flow.time - a.flow.time);
-}
-
-function pairsNow(): Pair[] {
-  const all: Pair[] = [];
-  for (const [key, tally] of edges) {
-    const from = places[Math.floor(key / ID_BITS)];
-    const to = places[key % ID_BITS];
-    if (from !== undefined && to !== undefined) all.push({ from, to, ...tally });
-  }
-  return all;
+  const timeOf = ({ at, flow }: Row): number => at ?? flow.time;
+  const isOrdered = all.every((row, i) => i === 0 || timeOf(row) <= timeOf(all[i - 1] ?? row));
+  return isOrdered ? all : all.toSorted((a, b) => timeOf(b) - timeOf(a));
 }
 
 /** Those of a time that was looked at before stay: the line goes on where it is. */
@@ -154,8 +190,10 @@ effect(() => {
   reset(true);
   const events = {
     begin: () => {
+      // What a stream showed that broke may not be his by now.
+      if (broken.peek() !== undefined && hello.peek()?.hasLogin === true) forget();
+      else reset(true);
       broken.value = undefined;
-      reset(true);
     },
     messages: take,
     broken: (why: Ending) => {

@@ -105,6 +105,12 @@ describe('why', () => {
           if (refusal !== undefined) refused += 1;
           if (remedy === undefined) continue;
           suggested += 1;
+          // Who would let it pass then is told, and is what is suggested where one of these decides.
+          expect(remedy.after.map(({ verdict }) => verdict)).toEqual(remedy.after.map(() => 'allowed'));
+          const deciding = remedy.after.flatMap(({ policy = '' }) => policy);
+          expect(remedy.policies.every(({ metadata }) => deciding.some((name) => name.endsWith(metadata.name)))).toBe(
+            true,
+          );
           const added = readPolicyObjects(remedy.policies).flatMap((policy) => readPolicy(policy).entries);
           const told = toldOf(considered);
           const all = bruteForce(added, considered, context);

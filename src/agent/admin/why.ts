@@ -23,6 +23,8 @@ export type Considered = {
   readonly trace: TraceView;
   readonly remedy?: {
     readonly policies: readonly NetworkPolicyDraft[];
+    /** Of a trace with them. */
+    readonly after: TraceView['steps'];
     readonly changes: readonly Change[];
     readonly accounts: Accounts;
   };
@@ -40,12 +42,12 @@ const NO_PREFIX = 0 as IdentityId;
 export async function why(request: WhyRequest, context: WhyContext, nameOf: NameOf): Promise<WhyView> {
   const { trace: seen, remedy, refusal } = await consider(request, context);
   if (remedy === undefined) return { trace: seen, ...(refusal === undefined ? {} : { noChange: refusal }) };
-  const { policies, changes, accounts } = remedy;
+  const { policies, after, changes, accounts } = remedy;
   const name = nameOf(accounts);
   const opens = told(changes, name, ({ opens: cells }) => cells);
   const closes = told(changes, name, ({ closes: cells }) => cells);
   const more = Math.max(0, opens.length - MOST_TOLD) + Math.max(0, closes.length - MOST_TOLD);
-  const change = { opens: opens.slice(0, MOST_TOLD), closes: closes.slice(0, MOST_TOLD), more };
+  const change = { after, opens: opens.slice(0, MOST_TOLD), closes: closes.slice(0, MOST_TOLD), more };
   return { trace: seen, change: { policies: policies.map((policy) => ({ ...policy })), ...change } };
 }
 
@@ -57,10 +59,10 @@ export async function consider(request: WhyRequest, context: WhyContext): Promis
   const { accounts } = await context.prover.prove();
   const wanted = wantedOf(request, context);
   const policies = draftsFor(wanted, accounts, context);
-  const refusal = refusalOf(request, policies, context);
-  if (refusal !== undefined) return { trace: seen, refusal };
+  const after = tryOut(request, policies, context);
+  if (typeof after === 'string') return { trace: seen, refusal: after };
   const added = readPolicyObjects(policies).flatMap((policy) => readPolicy(policy).entries);
-  return { trace: seen, remedy: { policies, changes: await changesBy(added, wanted, accounts), accounts } };
+  return { trace: seen, remedy: { policies, after, changes: await changesBy(added, wanted, accounts), accounts } };
 }
 
 /** Each pair of ends that the connection may have, as its policies see them. */
@@ -82,12 +84,12 @@ function wantedOf(request: WhyRequest, context: TraceContext): Wanted[] {
 
 const peerAt = ({ identity, addr }: End): Peer => ({ identity: identity.id, cidr: NO_PREFIX, addr });
 
-/** Why these would not do; undefined: with them it passes, as a trace with them in a file says. */
-function refusalOf(
+/** The steps by which it passes with these, as a trace with them in a file says; or why they would not do. */
+function tryOut(
   request: WhyRequest,
   policies: readonly NetworkPolicyDraft[],
   context: TraceContext,
-): string | undefined {
+): TraceView['steps'] | string {
   const nothing = 'no NetworkPolicy can say whom it would have to admit: name an address';
   const pending = 'its policies would let it pass, and are not in force: `membrane policy list` says why';
   if (policies.length === 0) {
@@ -96,7 +98,7 @@ function refusalOf(
   }
   try {
     const { proposed } = trace({ ...request, proposed: [...policies] }, context);
-    if (proposed?.verdict === 'allowed') return undefined;
+    if (proposed?.verdict === 'allowed') return proposed.steps;
     const last = proposed?.steps.findLast(({ verdict }) => verdict === 'denied');
     return `no NetworkPolicy opens it: even with one, it is ${last?.reason}`;
   } catch (error) {

@@ -68,14 +68,17 @@ export type ClusterInventory = {
 /** What one node has proved, as whoever asks may see it; see `NodeProof` of the protocol. */
 export type ClusterProof = Omit<NodeProof, '$typeName' | 'name'> & { readonly node: string };
 
-/** What would let a connection pass. `policies`: JSON. */
+type RemedyStep = { readonly direction: string; readonly verdict: string; readonly reason: string };
+
+/** What would let a connection pass. `policies`: JSON; `after`: what each step would say with them. */
 export type ClusterRemedy = {
   readonly verdict: string;
-  readonly steps: readonly { readonly direction: string; readonly verdict: string; readonly reason: string }[];
+  readonly steps: readonly RemedyStep[];
   readonly noChange: string;
   readonly change?:
     | {
         readonly policies: readonly string[];
+        readonly after: readonly RemedyStep[];
         readonly opens: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
         readonly closes: readonly { readonly from: string; readonly to: string; readonly packets: readonly string[] }[];
         readonly more: number;

@@ -59,10 +59,19 @@ const notHis = (): ConnectError =>
 function remedyMessage({ trace, change, noChange }: WhyView, isWhole: boolean): Message {
   return {
     verdict: trace.verdict,
-    steps: trace.steps.map(({ direction, verdict, reason }) => ({ direction, verdict, reason })),
+    steps: trace.steps.map(stepOf),
     noChange: noChange ?? '',
     ...(change === undefined
       ? {}
-      : { change: { ...change, isWhole, policies: change.policies.map((policy) => JSON.stringify(policy)) } }),
+      : {
+          change: {
+            ...change,
+            isWhole,
+            policies: change.policies.map((policy) => JSON.stringify(policy)),
+            after: change.after.map(stepOf),
+          },
+        }),
   };
 }
+
+const stepOf = ({ direction, verdict, reason }: WhyView['trace']['steps'][number]) => ({ direction, verdict, reason });

@@ -21,7 +21,7 @@ const tracedEnd = z.object({ name: z.string(), identity: count, labels: z.array(
 const verdict = z.enum(['allowed', 'denied']);
 
 /** In the order of the packet's path; the first denial ends it. */
-const traceSteps = z.array(
+export const traceSteps = z.array(
   z.object({
     direction,
     verdict: z.enum(['allowed', 'denied']),

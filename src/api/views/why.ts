@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count } from './fields.ts';
-import { traceRequestSchema, traceSchema } from './trace.ts';
+import { traceRequestSchema, traceSchema, traceSteps } from './trace.ts';
 
 export const whyRequestSchema = traceRequestSchema.omit({ proposed: true });
 export type WhyRequest = z.output<typeof whyRequestSchema>;
@@ -22,6 +22,8 @@ export const whySchema = z.object({
     .object({
       /** NetworkPolicies to be added, as the API server takes them. */
       policies: z.array(z.record(z.string(), z.unknown())),
+      /** What each step of its way would say with them: which rule lets it pass then. */
+      after: traceSteps,
       /** What they would let pass besides, of pods and addresses that this node knows of. */
       opens: changed,
       /** What they would end, since who has a policy of his own is open to nothing else. */

@@ -51,8 +51,9 @@ async function printChange(out: Output, { change, noChange }: WhyView): Promise<
   if (noChange !== undefined) return await comment(out, noChange);
   if (change === undefined) return;
   const { stringify } = await import('yaml');
-  const { opens, closes, policies, more } = change;
+  const { after, opens, closes, policies, more } = change;
   await comment(out, `${policies.length === 1 ? 'this policy' : 'these policies'} would let it pass`);
+  for (const { direction, verdict, reason } of after) await comment(out, `with it: ${direction} ${verdict}: ${reason}`);
   if (opens.length === 0) await comment(out, 'and would open nothing else');
   for (const { from, to, packets } of opens) await comment(out, `opens also: ${from} -> ${to}: ${packets.join(', ')}`);
   for (const { from, to, packets } of closes) await comment(out, `ends: ${from} -> ${to}: ${packets.join(', ')}`);

@@ -18,10 +18,21 @@ export type MapIsland = {
   readonly namespaces: readonly MapNamespace[];
 };
 
-export const OUTSIDE = 'outside';
+const OUTSIDE = 'outside';
+/** Folded, always: of namespaces that are too many to draw. */
+export const BEYOND = 'beyond';
+/** More is nobody's map: those that a filter names go before the others, then those that have somebody. */
+const MOST_NAMESPACES = 400;
 
-/** Every namespace is on one island: its tenant's, or, where it is nobody's, one of its own. Who is no workload is outside. */
-export function islandsOf({ tenants, workloads, isPartial }: Inventory, talking: ReadonlySet<string>): MapIsland[] {
+/**
+ * Every namespace is on one island: its tenant's, or, where it is nobody's, one of its own. Who is no workload is outside. `wanted`:
+ * namespaces that are drawn before others.
+ */
+export function islandsOf(
+  { tenants, workloads, isPartial }: Inventory,
+  talking: ReadonlySet<string>,
+  wanted: ReadonlySet<string> = new Set(),
+): MapIsland[] {
   const namespaces = new Map<string, MapPlace[]>();
   const put = (namespace: string, place: MapPlace): void => {
     const known = namespaces.get(namespace);
@@ -46,7 +57,8 @@ export function islandsOf({ tenants, workloads, isPartial }: Inventory, talking:
   for (const tenant of tenants) if (tenant.name !== '') for (const name of tenant.namespaces) owners.set(name, tenant);
 
   const islands = new Map<string, { title: string; closed?: string; namespaces: MapNamespace[] }>();
-  for (const name of [...namespaces.keys()].sort()) {
+  const { drawn, beyond } = drawnOf(namespaces, wanted);
+  for (const name of drawn) {
     const tenant = owners.get(name);
     const key = tenant === undefined ? `ns:${name}` : `tenant:${tenant.name}`;
     const places = (namespaces.get(name) ?? []).toSorted((a, b) => (a.key < b.key ? -1 : 1));
@@ -66,5 +78,23 @@ export function islandsOf({ tenants, workloads, isPartial }: Inventory, talking:
     ...(world.length === 0 ? [] : [{ key: OUTSIDE, title: 'outside', namespaces: [{ name: '', places: world }] }]),
     ...all.filter(({ key }) => key !== 'tenant:system'),
     ...all.filter(({ key }) => key === 'tenant:system'),
+    ...(beyond.length === 0 ? [] : [beyondOf(beyond.map((name) => ({ name, places: namespaces.get(name) ?? [] })))]),
   ];
+}
+
+const beyondOf = (namespaces: readonly MapNamespace[]): MapIsland => ({
+  key: BEYOND,
+  title: `${namespaces.length.toLocaleString('en')} more namespaces`,
+  namespaces,
+});
+
+function drawnOf(namespaces: ReadonlyMap<string, readonly MapPlace[]>, wanted: ReadonlySet<string>) {
+  const names = [...namespaces.keys()].sort();
+  if (names.length <= MOST_NAMESPACES) return { drawn: names, beyond: [] };
+  const rank = (name: string): number => {
+    if (wanted.has(name)) return 0;
+    return (namespaces.get(name)?.length ?? 0) > 0 ? 1 : 2;
+  };
+  const drawn = new Set(names.toSorted((a, b) => rank(a) - rank(b)).slice(0, MOST_NAMESPACES));
+  return { drawn: [...drawn].sort(), beyond: names.filter((name) => !drawn.has(name)) };
 }

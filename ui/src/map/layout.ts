@@ -1,4 +1,4 @@
-import type { MapIsland, MapNamespace, MapPlace } from './islands.ts';
+import { BEYOND, type MapIsland, type MapNamespace, type MapPlace } from './islands.ts';
 
 export type Box = { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
 export type Chip = MapPlace & { readonly box: Box; readonly isDot: boolean };
@@ -28,7 +28,7 @@ export function layOut(islands: readonly MapIsland[], folded: ReadonlySet<string
   const total = islands.reduce((sum, { namespaces }) => sum + sizeOf(namespaces), 0);
   const sized = islands.map((island) => {
     const size = sizeOf(island.namespaces);
-    const isFolded = folded.has(island.key);
+    const isFolded = island.key === BEYOND || folded.has(island.key);
     if (isFolded) return { ...island, size, isFolded, boxes: [], box: { x: 0, y: 0, ...FOLDED } };
     // One namespace that is called as its island says it once.
     const isPlain = island.namespaces.length === 1 && ['', island.title].includes(island.namespaces[0]?.name ?? '');

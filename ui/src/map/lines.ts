@@ -40,13 +40,23 @@ export function linesOf(
   anchors: ReadonlyMap<string, Anchor>,
   focus: string | undefined,
 ): Line[] {
-  const fine = merged(pairs, anchors, () => true);
-  if (fine.length <= MOST_LINES) return fine;
-  return merged(pairs, anchors, ({ from, to }) => from.key === focus || to.key === focus);
+  return (
+    merged(pairs, anchors, { isFine: () => true, most: MOST_LINES }) ??
+    merged(pairs, anchors, { isFine: ({ from, to }) => from.key === focus || to.key === focus }) ??
+    []
+  );
 }
 
-function merged(pairs: readonly Pair[], anchors: ReadonlyMap<string, Anchor>, isFine: (pair: Pair) => boolean): Line[] {
-  const lines = new Map<string, Line>();
+type Merging = { readonly isFine: (pair: Pair) => boolean; readonly most?: number };
+
+/** Undefined: there are more than `most`. */
+function merged(
+  pairs: readonly Pair[],
+  anchors: ReadonlyMap<string, Anchor>,
+  { isFine, most = Number.POSITIVE_INFINITY }: Merging,
+): Line[] | undefined {
+  const lines: Line[] = [];
+  const byEnds = new Map<string, Map<string, Line>>();
   for (const pair of pairs) {
     const from = anchors.get(pair.from.key);
     const to = anchors.get(pair.to.key);
@@ -56,14 +66,19 @@ function merged(pairs: readonly Pair[], anchors: ReadonlyMap<string, Anchor>, is
     const b = fine ? to : to.group;
     // What happens under a folded island, or within one namespace, is nobody's line.
     if (a.key === b.key) continue;
-    const key = `${a.key}\n${b.key}`;
-    const known = lines.get(key);
+    let ofA = byEnds.get(a.key);
+    if (ofA === undefined) byEnds.set(a.key, (ofA = new Map()));
+    const known = ofA.get(b.key);
     if (known === undefined) {
-      lines.set(key, { from: a.key, to: b.key, a: a.box, b: b.box, forwarded: pair.forwarded, dropped: pair.dropped });
+      if (lines.length >= most) return undefined;
+      const { forwarded, dropped } = pair;
+      const line = { from: a.key, to: b.key, a: a.box, b: b.box, forwarded, dropped };
+      lines.push(line);
+      ofA.set(b.key, line);
     } else {
       known.forwarded += pair.forwarded;
       known.dropped += pair.dropped;
     }
   }
-  return [...lines.values()];
+  return lines;
 }

@@ -1,15 +1,16 @@
 import { signal } from '@preact/signals';
 import { memo } from 'preact/compat';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { parseQuery } from '../../../src/ui/query.ts';
 import { address, go, narrow } from '../address.ts';
 import { neighbour } from '../keys.ts';
 import { Name, plain } from '../name.tsx';
 import { termOf } from '../place-card.tsx';
 import { painted } from '../theme.ts';
 import { number } from '../words.ts';
-import { inventory, isLoading, pairs } from '../world.ts';
+import { inventory, isLoading, pairs, rest, talking } from '../world.ts';
 import { fitted, steer, zoomed } from './camera.ts';
-import { islandsOf } from './islands.ts';
+import { BEYOND, islandsOf } from './islands.ts';
 import { type Box, type Chip, type IslandBox, layOut } from './layout.ts';
 import { anchorsOf, type Line, linesOf } from './lines.ts';
 import { type Camera, lineAt, paint } from './paint.ts';
@@ -36,16 +37,16 @@ export function MapView() {
 
   const told = inventory.value;
   const talk = pairs.value;
-  // Who talks changes seldom, how much always: what is laid out follows the first only.
-  const talking = [...new Set(talk.flatMap(({ from, to }) => [from.key, to.key]))].sort().join('\n');
+  const who = talking.value;
   const aspect = size.width < 640 ? 0.7 : size.width / Math.max(1, size.height);
   const closed = folded.value;
+  const { place, query } = address.value;
+  const wanted = namespacesIn(query, place);
   const layout = useMemo(
-    () => layOut(islandsOf(told, new Set(talking === '' ? [] : talking.split('\n'))), closed, Math.min(2.6, aspect)),
-    [told, talking, closed, Math.round(aspect * 4)],
+    () => layOut(islandsOf(told, new Set(who), new Set(wanted.split('\n'))), closed, Math.min(2.6, aspect)),
+    [told, who, closed, wanted, Math.round(aspect * 4)],
   );
   const anchors = useMemo(() => anchorsOf(layout), [layout]);
-  const { place } = address.value;
   const focus = hovered.value ?? place;
 
   const redraw = (): void => {
@@ -127,6 +128,7 @@ export function MapView() {
   };
   const unselected = told.workloads.filter(({ enforced }) => enforced.ingress === 'none' && enforced.egress === 'none');
   const dropping = talk.filter(({ dropped }) => dropped > 0);
+  const untold = rest.value.forwarded + rest.value.dropped;
   const centre = { x: size.width / 2, y: size.height / 2 };
   return (
     <section class="map" aria-label="Map">
@@ -177,6 +179,7 @@ export function MapView() {
       <div class="legend">
         <span class="forwarded">forwarded</span>
         <span class="dropped">dropped{dropping.length > 0 ? `, ${number(dropping.length)} pairs` : ''}</span>
+        {untold > 0 && <span class="rest">{number(untold)} more between pairs that are too many to draw</span>}
         <details class="open" hidden={inventory.value.workloads.length === 0}>
           <summary>{number(unselected.length)} that no policy selects</summary>
           <ul>
@@ -194,12 +197,23 @@ export function MapView() {
   );
 }
 
+/** Whom a filter names, or the card. */
+function namespacesIn(query: string, place = ''): string {
+  const terms = parseQuery(query).alternatives.flat();
+  const named = terms.flatMap(({ field, values, not }) => {
+    if (not) return [];
+    if (field === 'ns') return values;
+    return ['from', 'to', 'pod'].includes(field) ? values.map((value) => value.split('/')[0] ?? '') : [];
+  });
+  return [...named, place.split('/')[0] ?? ''].join('\n');
+}
+
 /** What a line stands for, as a filter: a place, or all of a namespace, or of an island's. */
 function boxTerms({ from, to }: Line): string[] {
   const of = (field: 'from' | 'to', key: string): string[] => {
     const namespace = /^(?:ns|tenant):[^ ]* (.+)$/.exec(key)?.[1] ?? /^ns:([^ ]+)$/.exec(key)?.[1];
     if (namespace !== undefined) return [termOf(field, `${namespace}/?`)];
-    if (!/^(tenant:|outside)/.test(key)) return [termOf(field, key)];
+    if (!/^(tenant:|outside$|beyond$)/.test(key)) return [termOf(field, key)];
     const names = inventory.peek().tenants.find(({ name }) => key === `tenant:${name}`)?.namespaces ?? [];
     return names.length === 0 ? [] : [`${field}:${names.map((name) => `${name}/`).join(',')}`];
   };
@@ -240,6 +254,8 @@ const Islands = memo(({ islands, place, stop: anchor }: IslandsProps) => (
   </>
 ));
 
+const TOO_MANY = 'Too many to draw: a filter for one (ns:NAME) puts it on the map';
+
 const placed = ({ x, y, w, h }: Box) => ({ left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
 
 type IslandProps = {
@@ -250,7 +266,8 @@ type IslandProps = {
 
 function Island({ island, place, anchor }: IslandProps) {
   const { key, title, closed, box, boxes, isFolded, size } = island;
-  const kind = key.startsWith('tenant:') ? 'tenant' : key.startsWith('ns:') ? 'namespace' : 'outside';
+  const kind = key.startsWith('tenant:') ? 'tenant' : key.startsWith('ns:') ? 'namespace' : key;
+  const isBeyond = key === BEYOND;
   return (
     <>
       <div
@@ -262,13 +279,13 @@ function Island({ island, place, anchor }: IslandProps) {
         class="title"
         tabIndex={key === anchor ? 0 : -1}
         style={{ left: `${box.x}px`, top: `${box.y}px`, width: `${box.w}px` }}
-        aria-expanded={!isFolded}
-        aria-label={`${kind} ${plain(title)}, ${size} ${size === 1 ? 'place' : 'places'}${closed === undefined ? '' : `, closed: ${plain(closed)}`}`}
-        title={plain(closed ?? `${isFolded ? 'Unfold' : 'Fold'} ${title}`)}
-        onClick={() => fold(key)}
+        aria-expanded={isBeyond ? undefined : !isFolded}
+        aria-label={`${isBeyond ? '' : `${kind} `}${plain(title)}, ${size} ${size === 1 ? 'place' : 'places'}${closed === undefined ? '' : `, closed: ${plain(closed)}`}`}
+        title={plain(isBeyond ? TOO_MANY : (closed ?? `${isFolded ? 'Unfold' : 'Fold'} ${title}`))}
+        onClick={() => (isBeyond ? document.querySelector<HTMLInputElement>('#query')?.focus() : fold(key))}
         onFocus={() => (stop.value = key)}
       >
-        <span aria-hidden="true">{isFolded ? '▸' : '▾'}</span> <Name text={title} />
+        <span aria-hidden="true">{isBeyond ? '…' : isFolded ? '▸' : '▾'}</span> <Name text={title} />
         <small>{size}</small>
       </button>
       {boxes.map(({ name, box: space, chips }) => (

@@ -658,6 +658,13 @@ export declare type Change = Message<"membrane.inventory.Change"> & {
    * @generated from field: bool is_whole = 5;
    */
   isWhole: boolean;
+
+  /**
+   * What each step of its way would say with these policies.
+   *
+   * @generated from field: repeated membrane.inventory.Step after = 6;
+   */
+  after: Step[];
 };
 
 /**
