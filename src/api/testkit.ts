@@ -11,6 +11,7 @@ import type { LintView } from './views/lint.ts';
 import type { PolicyView } from './views/policy.ts';
 import type { ReplayView } from './views/replay.ts';
 import type { TraceView } from './views/trace.ts';
+import type { VerifyView } from './views/verify.ts';
 
 /** Routes that are asked for nothing and answer at once. */
 type Plain = {
@@ -29,6 +30,7 @@ export type FakeState = { [Name in Plain]?: Awaited<ReturnType<Handler<Routes[Na
   connections: Readable<ConnectionView>[];
   lint?: LintView;
   replay?: Readable<ReplayView>;
+  verify?: Readable<VerifyView>;
   /** Key: `from to protocol port`. Others are not known. */
   traces: Map<string, TraceView>;
   flows: FlowMessage[];

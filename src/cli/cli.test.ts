@@ -1,12 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import type { EndpointView, Finding, ServiceList, TraceView } from '../api/index.ts';
+import type { EndpointView, Finding, ServiceList, TraceView, VerifyView } from '../api/index.ts';
 import { AdminServer } from '../api/server.ts';
 import { fakeAdmin } from '../api/testkit.ts';
 import type { Flow } from '../model/index.ts';
@@ -715,6 +715,87 @@ describe('output', () => {
     expect(refused.map(({ code, err }) => [code, /\[(E_\w+)\]/.exec(err)?.[1]])).toEqual([
       [2, 'E_CLI_FILE'],
       [2, 'E_CLI_USAGE'],
+    ]);
+  });
+
+  test('verify: what the kernel does otherwise, with row, pair and packet; exit 1 for that, and for who is reached', async () => {
+    const proved: VerifyView = {
+      node: 'node-1',
+      at: '2026-01-01T00:00:00.000Z',
+      revision: 7,
+      tookMs: 3,
+      good: true,
+      tenants: [],
+      counts: { tenants: 2, identities: 4, endpoints: 3, policies: 1, frontends: 5 },
+      pairs: [{ from: 'red', to: 'blue', standing: 'isolated', shares: 0 }],
+      differences: [],
+      more: 0,
+    };
+    const packet = { from: '10.0.0.1', to: '10.96.0.7', protocol: 'TCP', port: 80, claimed: 'dropped' } as const;
+    const alarm: VerifyView['differences'][number] = {
+      layer: 'services',
+      effect: 'opens',
+      from: 'service red/web at 10.96.0.7:80',
+      to: `blue/${HOSTILE} (identity 300)`,
+      packets: 'TCP 80',
+      pairs: 2,
+      rows: ['services row: TCP 10.96.0.7:80 (inside) leads to set 4 of 2 slots'],
+      meant: ['red/web leads to 10.0.0.9:8080'],
+      packet: { ...packet, backend: '10.0.0.2:8080', sent: 'dropped', detail: 'tenant-boundary' },
+    };
+    const pairs = [{ from: 'red', to: 'blue', standing: 'broken', shares: 0 } as const];
+    const asked = { from: 'red/x', to: 'blue/y', pairs: 1, reached: [], more: 0 };
+    const reached = [{ from: 'red/x', to: 'blue/y', packets: 'TCP 80', why: ['no policy isolates'] }];
+    const file = join(folder, 'report.html');
+    admin.state.verify = proved;
+    const good = await Promise.all([membrane(['verify', '--report', file]), membrane(['tenant', 'matrix'])]);
+    const page = await readFile(file, 'utf8');
+    admin.state.verify = { ...proved, good: false, differences: [alarm], pairs };
+    const [people, program, matrix] = await Promise.all([
+      membrane(['verify', '--report', file]),
+      membrane(['verify', '-o', 'json']),
+      membrane(['tenant', 'matrix']),
+    ]);
+    admin.state.verify = { ...proved, good: false, asked: { ...asked, reached } };
+    const [open, usage] = await Promise.all([
+      membrane(['verify', '--from', 'red/x', '--to', 'blue/y']),
+      membrane(['verify', '--to', 'blue/y']),
+    ]);
+    expect(good.map(({ code }) => code)).toEqual([0, 0]);
+    expect(good[0]?.out).toMatch(/, 5 frontends of services, revision 7.*\n {2}the kernel is as it is meant\n$/);
+    expect(page).toContain('<h1>Tenants apart: proved</h1>');
+    expect(people.out.split('\n').slice(1)).toEqual([
+      '  BROKEN red -> blue',
+      expect.stringMatching(
+        /^ {2}ALARM services: the kernel lets pass what is not meant: service red\/web at 10\.96\.0\.7:80 -> blue\/.* TCP 80$/,
+      ),
+      `    in the kernel: ${alarm.rows[0]}`,
+      `    meant: ${alarm.meant[0]}`,
+      '    of 2 pairs the same is true',
+      '    packet 10.0.0.1 -> 10.96.0.7 TCP 80 is turned to 10.0.0.2:8080 and dropped; sent through the programs: dropped (tenant-boundary)',
+      '',
+    ]);
+    expect(people.out).not.toContain(HOSTILE);
+    expect(JSON.parse(program.out)).toMatchObject({ good: false, differences: [alarm] });
+    const written = await readFile(file, 'utf8');
+    expect(written).toContain('<h1>Tenants apart: NOT proved</h1>');
+    expect(written).toContain('10.0.0.1 -&gt; 10.96.0.7, turned to 10.0.0.2:8080: dropped, dropped');
+    expect(open.out).toContain('  blue/y is reached from red/x:\n    red/x -> blue/y: TCP 80\n');
+    expect([people, program, matrix, open, usage].map(({ code }) => code)).toEqual([1, 1, 1, 1, 2]);
+    const nobody = { tenants: [], verify: proved };
+    const silent = await beside('node-2', nobody, async () => {
+      admin.state.verify = proved;
+      await mkdir(join(folder, 'node-3'));
+      await writeFile(join(folder, 'node-3', 'admin.sock'), '');
+      try {
+        return await membrane(['verify']);
+      } finally {
+        await rm(join(folder, 'node-3'), { recursive: true });
+      }
+    });
+    expect([silent.code, silent.out.trimEnd().split('\n').at(-1)]).toEqual([
+      1,
+      'node-3: nothing is proved: its agent does not answer',
     ]);
   });
 

@@ -154,6 +154,33 @@ describe('what is exported and imported', () => {
     expect(sharesOf({ tenants: [shop, billing, middle] }, 'middle')).toEqual([]);
   });
 
+  it('round a loop is each step of it, and nothing further', () => {
+    const names = ['red', 'green', 'blue'];
+    const at = (index: number): string => names[(index + names.length) % names.length] ?? '';
+    const tenants = names.map((name, index) =>
+      tenantRow(name, {
+        claims: claims(name),
+        exports: [{ ...API, service: `${name}/api` as NamespacedName, to: [at(index + 1)] }],
+        imports: [{ tenant: at(index - 1), export: 'api', labels: {} }],
+        systemServices: [],
+      }),
+    );
+    const services = names.map((name) => service(`${name}/api`, { app: 'api' }, PORTS));
+    const pods = names.map((name, index) => pod(600 + index, name, { app: 'api' }));
+    const shares = names.map((name) => sharesOf({ tenants, services, pods }, name));
+    expect(shares).toEqual([['600>602:8080/TCP'], ['601>600:8080/TCP'], ['602>601:8080/TCP']]);
+  });
+
+  it('of 10,000 exports is what is imported of them', () => {
+    const others = Array.from({ length: 9_999 }, (_, index) => ({
+      ...API,
+      name: `other-${index}`,
+      service: `ledger/other-${index}` as NamespacedName,
+    }));
+    expect(sharesOf({ tenants: [shop, { ...billing, exports: [...others, API] }] })).toEqual(sharesOf());
+    expect(problemOf({ tenants: [shop, { ...billing, exports: others }] })).toContain('exports nothing of this name');
+  });
+
   test.each([
     ['what is not exported', { tenants: [shop, { ...billing, exports: [] }] }, 'exports nothing of this name to shop'],
     ['what is exported to others', { tenants: [shop, exporting({ to: ['other'] })] }, 'exports nothing of this name'],

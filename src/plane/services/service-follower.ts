@@ -124,9 +124,9 @@ export class ServiceFollower {
   decidedAnew(key: NamespacedName): readonly Frontend[] {
     const service = this.#o.intent.services.get(key);
     if (service === undefined || this.#refused.has(key)) return this.#won(key);
-    const known = knownAddresses(placesOf(this.#desired.get(key) ?? []));
     const context = this.#context();
-    const isHostPod: ServiceContext['isHostPod'] = (pod, addr) => known.has(addr) || context.isHostPod(pod, addr);
+    const known = (addr: Addr): boolean => knownAddresses(placesOf(this.#desired.get(key) ?? [])).has(addr);
+    const isHostPod: ServiceContext['isHostPod'] = (pod, addr) => context.isHostPod(pod, addr) || known(addr);
     const { frontends } = frontendsOf(service, this.#slices(key), { ...context, isHostPod });
     return frontends.filter((frontend) => this.#claims.has(frontend));
   }
