@@ -11,6 +11,7 @@ import {
   endpointsMap,
   endStaleSockets,
   ensureBpffs,
+  loadPrograms,
   MapSet,
   netnsCookie,
   netnsEndpointsMap,
@@ -18,6 +19,7 @@ import {
   removePins,
   type ServiceKey,
   type ServiceMaps,
+  SOCK_HOOKS,
   SocketAccounts,
   SocketRows,
   type StaleSocketsResult,
@@ -239,13 +241,10 @@ export class SockLab {
   }
 
   async attach(config: Partial<Config> = {}): Promise<void> {
-    await attachSockets({
-      spec: readObjectSpec(SPEC),
-      maps: this.maps,
-      config: { ...this.#config(), ...config },
-      cgroup: this.cgroup,
-      pinDir: this.pinDir,
-    });
+    const spec = readObjectSpec(SPEC);
+    const constants = { ...this.#config(), ...config };
+    const load = () => loadPrograms({ spec, maps: this.maps, config: constants, programs: SOCK_HOOKS });
+    await attachSockets({ cgroup: this.cgroup, pinDir: this.pinDir }, load);
   }
 
   /** Numbers are kept by address, port and protocol, as an agent keeps them. */

@@ -7,7 +7,7 @@ import { loopbackWatch } from './doctor/index.ts';
 import { openEndpoints } from './endpoints/index.ts';
 import { openExport } from './export/index.ts';
 import { openFlows } from './flows/index.ts';
-import { type AgentConfig, nodeService, openNode } from './node/index.ts';
+import { type AgentConfig, nodeService, openNode, programsLearnt } from './node/index.ts';
 import { openIdentities, openObjects } from './objects/index.ts';
 import { openOverlay } from './overlay/index.ts';
 import { openNodePlane } from './plane.ts';
@@ -95,6 +95,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     proofs.watch,
     loopbackWatch(node),
     ...endpoints.servers,
+    programsLearnt(node),
     // The last: who asks it whether the agent is ready must find the other sockets open.
     ...admin,
   );

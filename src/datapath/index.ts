@@ -142,6 +142,7 @@ export {
   type Hook,
   type HookProgram,
   installJudges,
+  JUDGE_PROGRAMS,
   judgesDifference,
   type KernelInventory,
   kernelInventory,

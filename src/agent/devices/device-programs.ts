@@ -5,7 +5,6 @@ import {
   type Config,
   closeLeftBehind,
   detachXdp,
-  loadPrograms,
   type MapSet,
   type ObjectSpec,
   programsNamed,
@@ -104,9 +103,11 @@ export class DevicePrograms {
 
   /** Attaches what belongs to a device, or swaps what is attached. Throws what TcxLink.attach throws. */
   async attach(device: Ifindex): Promise<void> {
-    const { maps, base } = this.#o;
     const { spec, programs: names } = this.#at(device);
-    const programs = loadPrograms({ spec, maps, config: base, programs: HOOKS.map((hook) => names[hook]) });
+    const programs = this.#o.running.load(
+      spec,
+      HOOKS.map((hook) => names[hook]),
+    );
     try {
       for (const hook of HOOKS) {
         const pin = this.#pin(device, hook);
@@ -124,10 +125,10 @@ export class DevicePrograms {
   }
 
   async #accelerate(device: Ifindex): Promise<void> {
-    const { xdp, maps, base, acceleration, log } = this.#o;
+    const { xdp, running, acceleration, log } = this.#o;
     const pin = this.#pin(device, 'xdp');
     if (!this.#accelerates(device)) return await detachXdp(pin);
-    const { forward_xdp: program } = loadPrograms({ spec: xdp, maps, config: base, programs: ['forward_xdp'] });
+    const { forward_xdp: program } = running.load(xdp, ['forward_xdp']);
     try {
       await attachXdp({ program, ifindex: device, pin });
     } catch (error) {

@@ -6,6 +6,7 @@ import {
   closeLeftBehind,
   folderStamp,
   installJudges,
+  JUDGE_PROGRAMS,
   judgesDifference,
   loadEndpointPrograms,
   type MapSet,
@@ -243,8 +244,8 @@ export class EndpointPrograms {
 
   /** Puts the programs that all endpoints share in place, unless exactly they are. */
   installShared(): void {
-    const { judge: spec, maps, base: config } = this.#o;
-    if (this.sharedDifference() !== undefined) installJudges({ spec, maps, config });
+    const { judge: spec, maps, running } = this.#o;
+    if (this.sharedDifference() !== undefined) installJudges(maps, running.load(spec, JUDGE_PROGRAMS));
   }
 
   /** What conntrack does not let pass is dropped until `installShared`. */

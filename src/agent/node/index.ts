@@ -10,7 +10,7 @@ export {
   reservedPorts,
   UNRESERVED_PORTS,
 } from './masquerade-ports.ts';
-export { type AgentNode, nodeService, openNode } from './node.ts';
+export { type AgentNode, nodeService, openNode, programsLearnt } from './node.ts';
 export { GATEWAY, GATEWAY_MAC } from './node-facts.ts';
 export { OVERLAY_DEVICE, overlaySpec, podMtu } from './overlay-device.ts';
 export { isKubeProxys, type ProxyFacts, proxyFacts } from './proxy-facts.ts';

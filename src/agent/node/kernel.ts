@@ -92,7 +92,10 @@ export async function openKernel(config: AgentConfig, log: Logger): Promise<Kern
     tenants,
     running,
     mayReplace: () => generation.isComplete,
-    close: () => [words, tenants, netdev, news.links, news.addresses, generation].forEach((open) => open.close()),
+    close() {
+      running.discard();
+      for (const open of [words, tenants, netdev, news.links, news.addresses, generation]) open.close();
+    },
   };
 }
 

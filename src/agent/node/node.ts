@@ -30,3 +30,8 @@ export function nodeService({ kernel, numbers }: AgentNode): Service {
     stop: async () => [kernel, numbers].forEach((open) => open.close()),
   };
 }
+
+/** Once everybody has put his programs in place, those that were loaded before and nobody needed go. */
+export function programsLearnt({ kernel }: AgentNode): Service {
+  return { start: async () => kernel.running.discard() };
+}

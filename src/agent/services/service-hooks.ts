@@ -4,6 +4,7 @@ import {
   closeSocketsLeftBehind,
   detachSockets,
   type RunningPrograms,
+  SOCK_HOOKS,
   type SockAttachOptions,
   socketsAttached,
   socketsDifference,
@@ -100,7 +101,8 @@ export class ServiceHooks implements Service {
     }
     try {
       if (this.#differenceAt(cgroup) !== undefined) {
-        await attachSockets({ ...this.#o, cgroup });
+        const { pinDir, running, spec } = this.#o;
+        await attachSockets({ cgroup, pinDir }, () => running.load(spec, SOCK_HOOKS));
       }
       this.#cgroup = cgroup;
       this.#problem = undefined;

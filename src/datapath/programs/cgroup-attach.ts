@@ -13,7 +13,6 @@ import {
   objectPin,
 } from '../kernel/index.ts';
 import type { MapSet } from '../maps/index.ts';
-import { loadPrograms } from './loader.ts';
 import type { RunningPrograms } from './running.ts';
 
 /** Programs of sock.bpf.c and where they belong; numbers of enum bpf_attach_type. */
@@ -46,15 +45,20 @@ export type SockAttachOptions = {
 };
 
 /**
- * Loads the socket programs and attaches them to a cgroup as pinned links, which stay when this process dies. A link that
- * is there already gets the new program between two calls; nothing is ever without a program in between.
- * Throws E_DATAPATH_ATTACH, E_DATAPATH_PIN and what loadPrograms throws.
+ * Attaches the socket programs to a cgroup as pinned links, which stay when this process dies. A link that is there already
+ * gets the new program between two calls; nothing is ever without a program in between. What `load` gives is closed.
+ * Throws E_DATAPATH_ATTACH, E_DATAPATH_PIN and what `load` throws.
  */
-export async function attachSockets(options: SockAttachOptions): Promise<void> {
-  const programs = loadPrograms({ ...options, programs: SOCK_HOOKS });
+export async function attachSockets(
+  options: Pick<SockAttachOptions, 'cgroup' | 'pinDir'>,
+  load: () => Readonly<Record<SockHook, ProgFd>>,
+): Promise<void> {
   const directory = join(options.pinDir, 'links/sock');
   const cgroup = openCgroup(options.cgroup);
+  const loaded: ProgFd[] = [];
   try {
+    const programs = load();
+    loaded.push(...Object.values<ProgFd>(programs));
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const hook of SOCK_HOOKS) {
       const pin = join(directory, hook);
@@ -63,7 +67,7 @@ export async function attachSockets(options: SockAttachOptions): Promise<void> {
     }
   } finally {
     closeSync(cgroup.fd);
-    for (const program of Object.values<ProgFd>(programs)) program.close();
+    for (const program of loaded) program.close();
   }
 }
 

@@ -9,8 +9,9 @@ import { readObjectSpec } from '../kernel/object-spec.ts';
 import { countEntries } from '../maps/map-fill.ts';
 import { MapSet } from '../maps/map-set.ts';
 import { serviceMaps } from '../maps/service-maps.ts';
-import { attachSockets, detachSockets, socketsAttached } from './cgroup-attach.ts';
+import { attachSockets, detachSockets, SOCK_HOOKS, socketsAttached } from './cgroup-attach.ts';
 import { pinnedPrograms, socketPrograms } from './hook-programs.ts';
+import { loadPrograms } from './loader.ts';
 
 const NAME = `mbr-test-hooks-${process.pid}`;
 const PIN_DIR = `/run/${NAME}`;
@@ -53,7 +54,8 @@ it('what runs for a cgroup includes that of the cgroups above it, and pins say w
   const config = { ...ZERO_CONFIG, enableServices: true };
   const before = socketPrograms(child);
   expect(before.size).toBeGreaterThan(0);
-  await attachSockets({ spec, maps, config, cgroup: parent, pinDir: PIN_DIR });
+  const load = () => loadPrograms({ spec, maps, config, programs: SOCK_HOOKS });
+  await attachSockets({ cgroup: parent, pinDir: PIN_DIR }, load);
 
   const pinned = pinnedPrograms(PIN_DIR);
   for (const [hook, programs] of socketPrograms(child)) {

@@ -14,7 +14,7 @@ export { ConntrackCollector } from './ct-gc.ts';
 export { type Footprint, footprint, type MapFootprint, type ProgramFootprint } from './footprint.ts';
 export { Generation, type GenerationOptions } from './generation.ts';
 export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from './hook-programs.ts';
-export { installJudges, judgesDifference, removeJudges } from './judges.ts';
+export { installJudges, JUDGE_PROGRAMS, judgesDifference, removeJudges } from './judges.ts';
 export { type Hook, type KernelInventory, kernelInventory } from './kernel-inventory.ts';
 export { closeLeftBehind, closeSocketsLeftBehind, programsNamed } from './left-behind.ts';
 export { type EndpointPrograms, type LoadOptions, loadEndpointPrograms, loadPrograms, mapIsNeeded } from './loader.ts';

@@ -3,31 +3,26 @@ import type { Config } from '../gen/config.ts';
 import type { ObjectSpec, ProgFd } from '../kernel/index.ts';
 import { mapDelete, mapLookup, mapUpdate } from '../kernel/index.ts';
 import type { MapSet } from '../maps/index.ts';
-import { loadPrograms } from './loader.ts';
 import type { RunningPrograms } from './running.ts';
 
 const SLOTS = { 'from-pod': 'judge_from_pod', 'to-pod': 'judge_to_pod' } as const satisfies Record<Judge, string>;
 
 /** Of judge.bpf.o. */
 export const JUDGE_PROGRAMS = ['judge_from_pod', 'judge_to_pod'] as const;
+type Judges = Readonly<Record<(typeof JUDGE_PROGRAMS)[number], ProgFd>>;
 
 /**
- * Loads the programs that all endpoints share and puts them into the map `judges`, in place of those that are there: one
+ * Puts the programs that all endpoints share into the map `judges`, in place of those that are there, and closes them: one
  * atomic store each, so that this is also how they are upgraded. Without them every packet that conntrack does not let
- * pass is dropped. They stay while the map is pinned or open. `spec`: judge.bpf.o. Errors as loadPrograms.
+ * pass is dropped. They stay while the map is pinned or open.
  */
-export function installJudges(options: {
-  readonly spec: ObjectSpec;
-  readonly maps: MapSet;
-  readonly config: Config;
-}): void {
-  const programs = loadPrograms({ ...options, programs: JUDGE_PROGRAMS });
-  putJudges(options.maps, programs);
+export function installJudges(maps: MapSet, programs: Judges): void {
+  putJudges(maps, programs);
   for (const program of Object.values<ProgFd>(programs)) program.close();
 }
 
 /** Puts them into the map, which holds them from then on. */
-export function putJudges(maps: MapSet, programs: Readonly<Record<(typeof JUDGE_PROGRAMS)[number], ProgFd>>): void {
+export function putJudges(maps: MapSet, programs: Judges): void {
   const map = maps.get('judges');
   for (const [judge, name] of Object.entries(SLOTS) as [Judge, keyof typeof programs][]) {
     const program = programs[name];

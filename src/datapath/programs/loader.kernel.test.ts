@@ -11,10 +11,13 @@ import { type Config, ZERO_CONFIG } from '../gen/config.ts';
 import { LAYOUT_HASH, MAP_LAYOUTS } from '../gen/layout.ts';
 import { ensureBpffs, removePins } from '../kernel/bpffs.ts';
 import { parseElf } from '../kernel/elf.ts';
+import { heldObjects } from '../kernel/fd-info.ts';
 import { readObjectSpec } from '../kernel/object-spec.ts';
+import { progInfo } from '../kernel/syscall.ts';
 import { MapSet } from '../maps/map-set.ts';
 import { footprint } from './footprint.ts';
 import { loadEndpointPrograms, loadPrograms, VerifierError } from './loader.ts';
+import { RunningPrograms } from './running.ts';
 
 const OBJECT = fileURLToPath(new URL('../../../build/endpoint.bpf.o', import.meta.url));
 const BPFFS = `/run/mbr-test-bpffs-${process.pid}`;
@@ -136,6 +139,35 @@ describe('loadPrograms', () => {
       code: 'E_DATAPATH_OBJECT',
       message: expect.stringContaining('nothing'),
     });
+  });
+});
+
+describe('RunningPrograms', () => {
+  it('gives what it loaded to learn to the first who asks, and lets the rest go', () => {
+    const spec = readObjectSpec(OBJECT);
+    using maps = new MapSet({ pinDir: undefined, sizes: SIZES });
+    const running = new RunningPrograms({ maps, base: CONFIG });
+    const before = heldObjects().programs;
+    const held = (): number[] => [...heldObjects().programs.difference(before)].toSorted((a, b) => a - b);
+    running.learn(spec);
+    const learnt = held();
+    expect(learnt).toHaveLength(spec.programs.length);
+    const names = ['from_pod', 'to_pod'] as const;
+    const taken = Object.values(running.load(spec, names));
+    expect(held(), 'nothing is loaded for who comes first').toEqual(learnt);
+    const others = Object.values(running.load(spec, names));
+    running.discard();
+    const ids = [...taken, ...others].map((program) => progInfo(program).id);
+    expect(held(), 'everybody has programs of his own, and nothing else is left').toEqual(
+      ids.toSorted((a, b) => a - b),
+    );
+    expect(new Set(ids).size).toBe(4);
+    for (const program of taken) {
+      const wanted = { spec, config: CONFIG, program: progInfo(program).name };
+      expect(running.difference(progInfo(program).id, wanted)).toBeUndefined();
+    }
+    for (const program of [...taken, ...others]) program.close();
+    expect(held()).toEqual([]);
   });
 });
 

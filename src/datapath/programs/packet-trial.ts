@@ -5,8 +5,8 @@ import type { Config } from '../gen/config.ts';
 import { MAP_SPECS, type MapName } from '../gen/layout.ts';
 import { kernelError, mapById, mapInfo, type ObjectSpec, type ProgFd, progTestRun } from '../kernel/index.ts';
 import { affinityMap, EventRing, MapSet, SCRATCH_SIZES, tenantAccountsMap } from '../maps/index.ts';
-import { installJudges } from './judges.ts';
-import { loadEndpointPrograms, mapIsNeeded } from './loader.ts';
+import { installJudges, JUDGE_PROGRAMS } from './judges.ts';
+import { loadEndpointPrograms, loadPrograms, mapIsNeeded } from './loader.ts';
 
 /** What a verdict about a new connection is taken from; all else is the trial's own, so that it leaves no trace. */
 const ASKED: readonly MapName[] = [
@@ -74,7 +74,8 @@ export class PacketTrial implements Disposable {
     const known = Object.keys(MAP_SPECS) as MapName[];
     const asked = known.filter((name) => ASKED.includes(name) && mapIsNeeded(name, config));
     this.#maps.adopt(new Map(asked.map((name) => [name, mapById(mapInfo(maps.get(name)).id)] as const)));
-    installJudges({ spec: specs.judge, maps: this.#maps, config: telling(config) });
+    const judges = { spec: specs.judge, maps: this.#maps, config: telling(config), programs: JUDGE_PROGRAMS };
+    installJudges(this.#maps, loadPrograms(judges));
     this.#ring = new EventRing(this.#maps.get('events'), this.#maps.spec('events').maxEntries);
   }
 

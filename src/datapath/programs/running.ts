@@ -22,6 +22,8 @@ export class RunningPrograms {
   readonly #base: Config;
   /** Tags by object and program. */
   readonly #tags = new Map<string, Map<string, string>>();
+  /** By object and name: what was loaded to be learnt, and nobody has been given yet. */
+  readonly #spare = new Map<string, Map<string, ProgFd>>();
   /** Programs that were compared and are right: kernel id, object, name. */
   readonly #right = new WeakMap<Config, Set<string>>();
 
@@ -32,19 +34,46 @@ export class RunningPrograms {
 
   /**
    * Loads all of an object once, to know what its programs look like in this kernel; that the kernel takes them is known
-   * by then, too. Throws what loadPrograms throws.
+   * by then, too. They stay for `load` until `discard`. Throws what loadPrograms throws.
    */
-  learn(spec: ObjectSpec, names = spec.programs.map(({ name }) => name)): ReadonlyMap<string, string> {
-    const known = this.#tags.get(spec.path);
-    if (known !== undefined) return known;
-    const programs = loadPrograms({ spec, maps: this.#maps, config: this.#base, programs: names });
-    const tags = new Map<string, string>();
-    for (const [name, program] of Object.entries<ProgFd>(programs)) {
-      tags.set(name, progInfo(program).tag);
-      program.close();
+  learn(spec: ObjectSpec): void {
+    if (!this.#tags.has(spec.path)) this.#spare.set(spec.path, this.#learn(spec));
+  }
+
+  #learn(spec: ObjectSpec): Map<string, ProgFd> {
+    const names = spec.programs.map(({ name }) => name);
+    const loaded = loadPrograms({ spec, maps: this.#maps, config: this.#base, programs: names });
+    const programs = new Map(Object.entries<ProgFd>(loaded));
+    this.#tags.set(spec.path, new Map(Array.from(programs, ([name, program]) => [name, progInfo(program).tag])));
+    return programs;
+  }
+
+  #tagOf({ spec, program }: Wanted): string | undefined {
+    if (!this.#tags.has(spec.path)) closeAll(this.#learn(spec));
+    return this.#tags.get(spec.path)?.get(program);
+  }
+
+  /**
+   * Programs of an object with the constants of the node; their descriptors are the caller's. What `learn` loaded is given to
+   * the first who asks, so that a start has nothing verified twice. Throws what loadPrograms throws.
+   */
+  load<Name extends string>(spec: ObjectSpec, names: readonly Name[]): Record<Name, ProgFd> {
+    const spare = this.#spare.get(spec.path);
+    const found = names.flatMap((name) => {
+      const program = spare?.get(name);
+      return program === undefined ? [] : [[name, program] as const];
+    });
+    if (found.length < names.length) {
+      return loadPrograms({ spec, maps: this.#maps, config: this.#base, programs: names });
     }
-    this.#tags.set(spec.path, tags);
-    return tags;
+    for (const name of names) spare?.delete(name);
+    return Object.fromEntries(found) as Record<Name, ProgFd>;
+  }
+
+  /** Lets go of what was learnt and nobody asked for. */
+  discard(): void {
+    for (const spare of this.#spare.values()) closeAll(spare);
+    this.#spare.clear();
   }
 
   /**
@@ -60,10 +89,11 @@ export class RunningPrograms {
     return difference;
   }
 
-  #compare(programId: number, { spec, program, config }: Wanted): string | undefined {
+  #compare(programId: number, wanted: Wanted): string | undefined {
+    const { spec, program, config } = wanted;
     const info = infoOf(programId);
     if (info === undefined) return 'it is gone';
-    if (info.tag !== this.learn(spec).get(program)) return `another build of ${program} runs there`;
+    if (info.tag !== this.#tagOf(wanted)) return `another build of ${program} runs there`;
     const [stranger] = this.#maps.strangers(info.mapIds);
     if (stranger !== undefined) return `it uses another map ${stranger} than the one that is kept`;
     if (spec.configOffset === undefined) return undefined;
@@ -77,6 +107,10 @@ export class RunningPrograms {
       return undefined;
     return 'it was loaded with other constants';
   }
+}
+
+function closeAll(programs: ReadonlyMap<string, ProgFd>): void {
+  for (const program of programs.values()) program.close();
 }
 
 function infoOf(id: number): ProgInfo | undefined {
