@@ -81,9 +81,10 @@ struct {
 	__type(value, __u32);
 } tenant_world SEC(".maps");
 
-/* What the revision in an endpoint's word stands for. */
+/* What the revision in an endpoint's word stands for. Mapped: to find some is to look at all. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, POLICY_PAIRS);
 	__type(key, __u32);
 	__type(value, struct policy_pair);

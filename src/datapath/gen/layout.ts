@@ -3,7 +3,7 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '9663aa96dd30b1c3';
+export const LAYOUT_HASH = '0f556b789fa473ac';
 
 export const JUDGE_COUNT = 2;
 export const DROP_REASON_COUNT = 55;
@@ -35,7 +35,7 @@ export const MAP_SPECS = {
   pod_devices: { name: 'pod_devices', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 0 },
   policy: { name: 'policy', type: 'lpmTrie', keySize: 16, valueSize: 12, maxEntries: 2097152, flags: 1 },
   policy_peers: { name: 'policy_peers', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
-  policy_revisions: { name: 'policy_revisions', type: 'array', keySize: 4, valueSize: 12, maxEntries: 131072, flags: 0 },
+  policy_revisions: { name: 'policy_revisions', type: 'array', keySize: 4, valueSize: 12, maxEntries: 131072, flags: 1024 },
   service_slots: { name: 'service_slots', type: 'hash', keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1 },
   services: { name: 'services', type: 'hash', keySize: 24, valueSize: 20, maxEntries: 131072, flags: 1 },
   snat: { name: 'snat', type: 'hash', keySize: 24, valueSize: 24, maxEntries: 262144, flags: 1 },

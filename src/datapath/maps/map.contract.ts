@@ -70,6 +70,22 @@ export function describeTypedMap(name: string, make: MakeMap): void {
       expect(await map.deleteMany([])).toBe(0);
     });
 
+    it.each([
+      ['an array', 0],
+      ['an array that can be mapped', 1024],
+    ])('lists of %s what is not zero', async (_what, flags) => {
+      const map = make({ ...hash(2 * CHUNK + 1, 'array'), flags }, numbers);
+      map.set(0, 1n << 63n);
+      map.set(2 * CHUNK, 1n);
+      map.set(3, 2n);
+      map.set(3, 0n);
+      expect((await map.entries()).toSorted(([a], [b]) => a - b)).toEqual([
+        [0, 1n << 63n],
+        [2 * CHUNK, 1n],
+      ]);
+      expect(await map.entries((key) => key > 0)).toEqual([[2 * CHUNK, 1n]]);
+    });
+
     it('evicts from an LRU map instead of being full', () => {
       const map = make(hash(64, 'lruHash'), numbers);
       for (let key = 0; key < 1000; key += 1) map.set(key, 1n);

@@ -3,12 +3,14 @@ import type { Codec, MapFd, MapSpec } from '../kernel/index.ts';
 import {
   ErrnoError,
   kernelError,
+  Mapping,
   mapDelete,
   mapDeleteBatch,
   mapLookup,
   mapLookupBatch,
   mapUpdate,
   mapUpdateBatch,
+  pageSize,
 } from '../kernel/index.ts';
 
 /**
@@ -26,7 +28,10 @@ export type TypedMap<K, V> = {
   setMany(entries: Iterable<readonly [K, V]>): Promise<void>;
   /** How many were there. */
   deleteMany(keys: Iterable<K>): Promise<number>;
-  /** All entries, or those that are wanted. What changes meanwhile may be missing or come in its old form. */
+  /**
+   * All entries, or those that are wanted; of an array, where every key has a value, those that are not zero. What changes
+   * meanwhile may be missing or come in its old form.
+   */
   entries(wanted?: (key: K, value: V) => boolean): Promise<[K, V][]>;
 };
 
@@ -47,6 +52,8 @@ async function* chunks<T>(all: Iterable<T>): AsyncGenerator<T[]> {
   }
   if (chunk.length > 0) yield chunk;
 }
+
+const BPF_F_MMAPABLE = 1024;
 
 function room(size: number, count: number): { bytes: Uint8Array; view: DataView } {
   const buffer = new ArrayBuffer(size * count);
@@ -150,11 +157,15 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
 
   async entries(wanted: (key: K, value: V) => boolean = () => true): Promise<[K, V][]> {
     const all: [K, V][] = [];
-    const { keySize, valueSize } = this.spec;
-    const keys = room(keySize, CHUNK);
-    const values = room(valueSize, CHUNK);
-    for await (const count of dumpMap(this.#fd, keySize, { keys: keys.bytes, values: values.bytes, count: CHUNK })) {
+    const { type, flags, keySize, valueSize, maxEntries } = this.spec;
+    if (type === 'array' && (flags & BPF_F_MMAPABLE) !== 0) return this.#mapped(wanted);
+    const most = Math.min(CHUNK, maxEntries);
+    const keys = room(keySize, most);
+    const values = room(valueSize, most);
+    for await (const count of dumpMap(this.#fd, keySize, { keys: keys.bytes, values: values.bytes, count: most })) {
       for (let i = 0; i < count; i += 1) {
+        // Before it is decoded: of the 131,072 elements of an array a handful are somebody's.
+        if (type === 'array' && isZero(values.view, i * valueSize, valueSize)) continue;
         const key = this.#codecs.key.decode(keys.view, i * keySize);
         const value = this.#codecs.value.decode(values.view, i * valueSize);
         if (wanted(key, value)) all.push([key, value]);
@@ -162,6 +173,31 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
     }
     return all;
   }
+
+  /** Of an array that can be mapped: a system call that copies each element takes ten times as long. */
+  #mapped(wanted: (key: K, value: V) => boolean): [K, V][] {
+    const { valueSize, maxEntries } = this.spec;
+    const stride = Math.ceil(valueSize / 8) * 8;
+    const length = Math.ceil((stride * maxEntries) / pageSize()) * pageSize();
+    using memory = this.#run('map', () => Mapping.of(this.#fd.number, { length, writable: false }));
+    const values = new DataView(memory.buffer);
+    const index = new DataView(new ArrayBuffer(4));
+    const all: [K, V][] = [];
+    for (let at = 0; at < maxEntries; at += 1) {
+      if (isZero(values, at * stride, valueSize)) continue;
+      index.setUint32(0, at, true);
+      const key = this.#codecs.key.decode(index, 0);
+      const value = this.#codecs.value.decode(values, at * stride);
+      if (wanted(key, value)) all.push([key, value]);
+    }
+    return all;
+  }
+}
+
+/** `size`: as of every value of an array, a multiple of four. */
+export function isZero(view: DataView, at: number, size: number): boolean {
+  for (let offset = at; offset < at + size; offset += 4) if (view.getUint32(offset) !== 0) return false;
+  return true;
 }
 
 /** Reads a map chunk by chunk into `into`; yields how many elements are valid there. Throws E_DATAPATH_MAP. */

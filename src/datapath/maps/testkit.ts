@@ -7,7 +7,7 @@ import type { MapSpec } from '../kernel/index.ts';
 import { ErrnoError, kernelError } from '../kernel/index.ts';
 import { type Connection, type ConntrackMap, connectionOf, monotonicTick } from './conntrack-map.ts';
 import type { MapCodecs, TypedMap } from './map.ts';
-import { KernelMap } from './map.ts';
+import { isZero, KernelMap } from './map.ts';
 import type { MapSet, MapSizes } from './map-set.ts';
 import { type PolicyMaps, policyCodecs } from './policy-maps.ts';
 import { PolicyRevisions } from './policy-revisions.ts';
@@ -68,6 +68,14 @@ export class FakeMap<K, V> implements TypedMap<K, V> {
     return kernelError('E_DATAPATH_MAP', `${this.spec.name} (${this.spec.maxEntries} entries)`, cause);
   }
 
+  #isNothing(value: V): boolean {
+    const { type, valueSize } = this.spec;
+    if (type !== 'array') return false;
+    const view = new DataView(new ArrayBuffer(valueSize));
+    this.#codecs.value.write(view, 0, value);
+    return isZero(view, 0, valueSize);
+  }
+
   /** Through the codec, so that a value is what the kernel would give back. */
   #roundTrip(value: V): V {
     const view = new DataView(new ArrayBuffer(this.spec.valueSize));
@@ -122,7 +130,9 @@ export class FakeMap<K, V> implements TypedMap<K, V> {
   }
 
   async entries(wanted: (key: K, value: V) => boolean = () => true): Promise<[K, V][]> {
-    return [...this.#stored.values()].flatMap(({ key, value }) => (wanted(key, value) ? [[key, value]] : []));
+    return [...this.#stored.values()].flatMap(({ key, value }) =>
+      !this.#isNothing(value) && wanted(key, value) ? [[key, value]] : [],
+    );
   }
 }
 
