@@ -73,6 +73,17 @@ describe('FreshNumbers', () => {
     expect(numbers.fresh()).toBe(2);
   });
 
+  it('finds one that was given back since its block began', () => {
+    const had = [1, 2];
+    const numbers = lives({ last: 3, inUse: () => new Set(had) }).begin();
+    had.push(numbers.fresh());
+    had.shift();
+    had.push(numbers.fresh());
+    had.shift();
+    expect(had).toEqual([3, 1]);
+    expect(numbers.fresh()).toBe(2);
+  });
+
   it('gives nobody what another has, whoever gives back and however often it begins anew', () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.constant('take' as const) },

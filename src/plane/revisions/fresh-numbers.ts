@@ -37,7 +37,9 @@ export class FreshNumbers {
   /** RangeError: there is none left. */
   fresh(): number {
     const { first, last } = this.#o;
-    for (let tried = first; tried <= last; tried += 1) {
+    // Who has those left of a block was asked when it began: all are asked about anew after them.
+    const left = Math.max(0, this.#below - this.#next);
+    for (let tried = first - left; tried <= last; tried += 1) {
       const number = this.#take();
       if (!this.#inUse.has(number)) return number;
     }
