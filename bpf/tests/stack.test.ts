@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Config } from '../../src/datapath/gen/config.ts';
 import { endpointRow } from '../../src/datapath/maps/testkit.ts';
 import { endpointId, ifindex } from '../../src/model/index.ts';
@@ -7,6 +7,7 @@ import { type Addr, parseAddr, type TransportSpec } from '../../src/net/index.ts
 import { parsePacket } from '../../src/net/testkit.ts';
 import { type FrameOptions, fromPod, fromWorld, icmpError, tcp, toPod, udp } from './frames.ts';
 import { allow, EVERYTHING, type LabPod, NODE, OPEN, type Outcome, SNAT_PORTS, WORLD } from './lab.ts';
+import { stayOnProcessor } from './one-processor.ts';
 import { A, B, BACKEND, CLIENT, FRONTEND, Pair, SERVICE, TCP } from './pair.ts';
 
 const SERVICE_RANGE = 254;
@@ -20,6 +21,8 @@ const BESIDE: Partial<Config> = { enableServices: false, enableStack: true };
 /** A frame before the stack, and the same as it comes out again. */
 const UP: FrameOptions = { ip: { id: 7, ttl: 64 } };
 const DOWN: FrameOptions = { ip: { id: 7, ttl: 63 } };
+
+beforeAll(stayOnProcessor);
 
 /** A node whose services another proxy turns; every device has the same number, as far as the kernel knows. */
 async function beside(
