@@ -1,3 +1,4 @@
+import { namespacedName } from '../base/index.ts';
 import type { NodeRow } from '../model/index.ts';
 import { type Addr, addrFamily, isAddr, parseAddr } from '../net/index.ts';
 import type { Intent } from './intent.ts';
@@ -34,7 +35,7 @@ export class OwnNode {
 
   follow(): void {
     const { intent, nodeName, problems } = this.#o;
-    const node = intent.nodes.rows.values().find(({ name }) => name === nodeName);
+    const node = intent.nodes.get(namespacedName({ name: nodeName }));
     this.#problems = node === undefined ? [] : this.#of(node);
     const said = this.#problems.join('; ');
     if (said === this.#told) return;

@@ -113,8 +113,13 @@ export class PodIdentities {
 
   /** Label keys whose part in identities changes: pods that carry one are to be looked at. */
   #select(keys: ReadonlySet<string>): ReadonlySet<string> {
+    // Most often it is the very same set, and that of a large cluster is large.
+    if (keys === this.#selectedKeys) return NO_KEYS;
     const changed = keys.symmetricDifference(this.#selectedKeys);
-    if (changed.size === 0) return changed;
+    if (changed.size === 0) {
+      this.#selectedKeys = keys;
+      return changed;
+    }
     const before = this.#filter;
     this.#selectedKeys = keys;
     this.#filter = this.#makeFilter(keys);
@@ -126,6 +131,8 @@ export class PodIdentities {
     return new LabelFilter({ ...(rules === undefined ? {} : { rules }), selectedKeys });
   }
 }
+
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 function isSame(before: IdentityRow | undefined, after: IdentityRow): boolean {
   if (before?.state === 'assigned' && after.state === 'assigned') return before.identity === after.identity;

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { datapathErrors } from '../errors.ts';
 import { ErrnoError, inNetns, kernelError, OwnedFd, openSocket, receiveFrom, sendAsync } from '../kernel/index.ts';
 import {
@@ -83,6 +84,7 @@ export class NetlinkSocket implements Disposable {
       await sendAsync(this.#fd.number, encodeMessages(messages, first));
       while (!complete(replies)) {
         const length = receiveFrom(this.#fd.number, this.#buffer);
+        if (length === undefined) throw new ErrnoError('recv', constants.errno.EAGAIN);
         replies.push(...parseMessages(this.#buffer.subarray(0, length)).filter((reply) => reply.sequence >= first));
       }
       return Object.assign(replies, { first });

@@ -48,9 +48,8 @@ export class NetworkNews implements Disposable {
   #drain(): boolean {
     for (let isNew = false; ; isNew = true) {
       try {
-        receiveFrom(this.#fd.number, this.#buffer);
+        if (receiveFrom(this.#fd.number, this.#buffer) === undefined) return isNew;
       } catch (error) {
-        if (hasErrno(error, 'EAGAIN')) return isNew;
         // There was more than the socket had room for: that is news, too.
         if (!hasErrno(error, 'ENOBUFS')) throw kernelError('E_DATAPATH_NETLINK', 'hear of changes of devices', error);
       }

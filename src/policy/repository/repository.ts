@@ -56,6 +56,7 @@ export class PolicyRepository {
   readonly #bySubject = new Map<SelectorKey, Set<Installed>>();
   readonly #byPeer = new Map<SelectorKey, Set<RuleSet>>();
   readonly #labelKeys = new Map<string, number>();
+  #selectedKeys: ReadonlySet<string> | undefined;
   readonly #sets = new Map<string, RuleSet>();
   /** Held for whoever asked, until they change or are forgotten. */
   readonly #asked = new Map<IdentityId, RuleSets>();
@@ -247,9 +248,10 @@ export class PolicyRepository {
     return this.cidrs.counts();
   }
 
-  /** Keys that some policy selects pods by; the label filter must keep them. */
+  /** Keys that some policy selects pods by; the label filter must keep them. The same set until there are others. */
   selectedLabelKeys(): ReadonlySet<string> {
-    return new Set(this.#labelKeys.keys());
+    this.#selectedKeys ??= new Set(this.#labelKeys.keys());
+    return this.#selectedKeys;
   }
 
   has(key: PolicyKey): boolean {
@@ -360,7 +362,9 @@ export class PolicyRepository {
     for (const selector of selectors) {
       if (selector.kind !== 'pods') continue;
       for (const { key } of selector.pods.requirements) {
-        const count = (this.#labelKeys.get(key) ?? 0) + change;
+        const before = this.#labelKeys.get(key) ?? 0;
+        const count = before + change;
+        if (before === 0 || count === 0) this.#selectedKeys = undefined;
         if (count === 0) this.#labelKeys.delete(key);
         else this.#labelKeys.set(key, count);
       }
