@@ -9,6 +9,7 @@ import {
   type HandlerContext,
   type Interceptor,
 } from '@connectrpc/connect';
+import { contentTypeRegExp, headerGrpcMessage, headerGrpcStatus } from '@connectrpc/connect/protocol-grpc';
 import {
   compressionGzip,
   universalRequestFromNodeRequest,
@@ -32,6 +33,8 @@ import type { HubbleTeller } from './teller.ts';
 
 /** Of one request: filters are long, and nothing else is. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
+
+const UNSERVED = 'it is not served here; of a node some is that is not of a relay';
 
 /** By what name clients ask whether the observer serves: Hubble's own, the service's, and none. */
 const HEALTHY: ReadonlySet<string> = new Set(['', 'hubble.server.Observer', Observer.typeName, Peer.typeName]);
@@ -66,7 +69,7 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
   return async (request, response, caller) => {
     const handler = handlers.get(request.url.split('?', 1)[0] ?? '');
     if (handler === undefined) {
-      response.writeHead(404).end();
+      unserved(request, response);
       return;
     }
     try {
@@ -82,6 +85,20 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
       log.debug({ method: handler.method.name, error: errorMessage(error) }, 'a reader of flows is gone');
     }
   };
+}
+
+/** gRPC says so in words of its own: of a 404 its clients say that the answer is malformed. */
+function unserved({ headers }: Http2ServerRequest, response: Http2ServerResponse): void {
+  const { 'content-type': type = '' } = headers;
+  if (!contentTypeRegExp.test(type)) response.writeHead(404).end();
+  else
+    response
+      .writeHead(200, {
+        'content-type': type,
+        [headerGrpcStatus]: Code.Unimplemented,
+        [headerGrpcMessage]: UNSERVED,
+      })
+      .end();
 }
 
 function health(router: ConnectRouter): void {

@@ -11,6 +11,7 @@ import { AgentNotices } from '../../../observe/index.ts';
 import { TestHub } from '../../../observe/testkit.ts';
 import { milliseconds } from '../flow-message.ts';
 import { type GetFlowsRequestSchema, Observer } from '../gen/observer/observer_pb.js';
+import { Peer } from '../gen/peer/peer_pb.js';
 import { NodeState } from '../gen/relay/relay_pb.js';
 import { HubbleServer } from '../hubble-server.ts';
 import { nodeTeller } from '../node-teller.ts';
@@ -126,6 +127,7 @@ describe('a relay', () => {
     await ended?.server.stop();
   }
 
+  const transport = () => createGrpcTransport({ baseUrl: `http://127.0.0.1:${relay.port}` });
   const connected = async (count: number) =>
     await expect.poll(async () => (await observer.serverStatus({})).numConnectedNodes).toBe(count);
 
@@ -150,7 +152,7 @@ describe('a relay', () => {
       log: silentLogger,
     });
     await lifecycle.start(links, relay);
-    observer = createClient(Observer, createGrpcTransport({ baseUrl: `http://127.0.0.1:${relay.port}` }));
+    observer = createClient(Observer, transport());
     await connected(3);
   });
   afterEach(async () => {
@@ -185,6 +187,12 @@ describe('a relay', () => {
     expect((await read({ number: 2n })).flows).toEqual(['test/node-2 8', 'test/node-3 9']);
     expect((await read({ number: 2n, first: true })).flows).toEqual(['test/node-1 1', 'test/node-2 2']);
     expect((await read({ whitelist: [{ nodeName: ['node-2'] }] })).flows).toHaveLength(3);
+    // Of nodes a node is asked; Hubble's client shows the words of gRPC only.
+    const peersOf = Array.fromAsync(createClient(Peer, transport()).notify({}));
+    await expect(peersOf).rejects.toMatchObject({
+      code: Code.Unimplemented,
+      rawMessage: expect.stringContaining('not served here') as string,
+    });
     await expect(read({ whitelist: [{ sourceIp: ['nowhere'] }] })).rejects.toMatchObject({
       code: Code.InvalidArgument,
     });
