@@ -288,6 +288,8 @@ describe('an agent on a node', () => {
     expect(series.get(`membrane_drops_total{${whose},reason="policy-ingress",direction="egress"}`)).toBeGreaterThan(0);
     const backendPolicy = `${whose},policy="NetworkPolicy default/backend",direction="ingress",verdict="forwarded"`;
     expect(series.get(`membrane_policy_verdicts_total{${backendPolicy}}`)).toBeGreaterThan(0);
+    const byDefault = `${whose},policy="_default",direction="egress",verdict="forwarded"`;
+    expect(series.get(`membrane_policy_verdicts_total{${byDefault}}`)).toBeGreaterThan(0);
     expect(series.get('membrane_tenant_pods{tenant="_unassigned"}')).toBe(3);
     expect(series.get('membrane_cni_request_seconds_count{command="ADD",result="done"}')).toBe(3);
     // It does find what is wrong.
@@ -500,7 +502,8 @@ describe('an agent with other settings', () => {
 
   it('is deployed with the rights that it uses, and with no others', async () => {
     const kubeconfig = await lab.deploy();
-    await lab.startAgent({ kubeconfig }, { withoutFile: true });
+    // An agent in a pod is in that namespace, as the operator is.
+    await lab.startAgent({ kubeconfig, operatorLease: { namespace: 'membrane' } }, { withoutFile: true });
     const ports = [{ port: 80 }];
     await lab.apply('/api/v1/namespaces/default/services', {
       metadata: { name: 'refused' },
