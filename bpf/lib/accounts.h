@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "maps.h"
+#include "tenant_account.h"
 
 static __always_inline void counter_add(struct counter *counter, __u32 length)
 {
@@ -67,7 +68,28 @@ static __always_inline void count_refusal(const struct drop_key *key)
 		add_whole(&row->packets);
 }
 
-/* True when the payer may write one more. Half of the ring is for those who stay within a 64th
+/* Who pays for an event: an endpoint, and the tenant of whoever opened or else is meant. */
+struct event_payer {
+	__u32 account;	/* event_account_index */
+	__u32 identity; /* of a pod of the tenant; 0: no tenant pays */
+	bool inwards;	/* the endpoint is what it is for, and nobody is known to have opened */
+};
+
+/* Is the endpoint a pod of that tenant? One elsewhere opened what is on the account of who it is
+ * for. */
+static __always_inline bool event_payer_is_own(const struct event_payer *payer)
+{
+	return payer->inwards || (payer->account & 1) == DIRECTION_EGRESS;
+}
+
+/* Why an event is not written. */
+enum event_loss {
+	EVENT_LOST,	  /* the ring is full */
+	EVENT_SUPPRESSED, /* the endpoint's share is used up */
+	EVENT_BEYOND,	  /* the tenant's is */
+};
+
+/* True when the account has room for one more. Half of the ring is for those who stay within a 64th
  * of their rate: whoever writes more finds it closed, so that many busy ones, or many pods of one
  * tenant, do not take the word from the others. */
 static __always_inline bool event_may(struct event_account *account, enum event_share share)
@@ -83,24 +105,24 @@ static __always_inline bool event_may(struct event_account *account, enum event_
 	used = account->used[share];
 	if (used >= CONFIG(event_rate))
 		return false;
-	if (used >= (CONFIG(event_rate) + 63) / 64 &&
-	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >
-		    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2)
-		return false;
-	__sync_fetch_and_add(&account->used[share], 1);
-	return true;
+	return used < (CONFIG(event_rate) + 63) / 64 ||
+	       bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <=
+		       bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2;
 }
 
-/* An event that is not written: for want of room in the ring, or of the payer's share. `row`: that
- * of the payer's drops, if this is one; it is this CPU's own, and costs no lock. Without one it may
- * be a socket's program that counts, see add_whole(). */
+/* An event that is not written. `row`: that of the payer's drops, if this is one; it is this CPU's
+ * own, and costs no lock. Without one it may be a socket's program that counts, see add_whole(). */
 static __always_inline void event_missed(struct event_account *account, struct drop_counter *row,
-					 bool lost)
+					 enum event_loss loss)
 {
 	__u32 zero = 0;
 	struct event_state *state = bpf_map_lookup_elem(&event_state, &zero);
-	__u64 *sum = state && lost ? &state->lost : state ? &state->suppressed : 0;
+	__u64 *sum = 0;
 
+	if (state)
+		sum = loss == EVENT_LOST     ? &state->lost
+		      : loss == EVENT_BEYOND ? &state->beyond
+					     : &state->suppressed;
 	if (row) {
 		row->untold += 1;
 		if (sum)
@@ -112,17 +134,26 @@ static __always_inline void event_missed(struct event_account *account, struct d
 		add_whole(sum);
 }
 
-/* True when the payer's share has room for one more event, which is taken. */
-static __always_inline bool event_take(__u32 payer, enum event_share share,
+/* True when both the endpoint's share and its tenant's have room for one more event, which is
+ * taken: what the one refuses costs the other nothing. */
+static __always_inline bool event_take(const struct event_payer *payer, enum event_share share,
 				       struct drop_counter *row)
 {
-	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
+	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer->account);
+	enum event_loss loss = EVENT_SUPPRESSED;
 
 	if (!account)
 		return false;
-	if (event_may(account, share))
-		return true;
-	event_missed(account, row, false);
+	if (event_may(account, share)) {
+		if (tenant_tells(payer->identity, share, payer->inwards)) {
+			__sync_fetch_and_add(&account->used[share], 1);
+			return true;
+		}
+		loss = EVENT_BEYOND;
+		if (event_payer_is_own(payer))
+			__sync_fetch_and_add(&account->beyond, 1);
+	}
+	event_missed(account, row, loss);
 	return false;
 }
 
@@ -136,6 +167,6 @@ static __always_inline struct event *event_reserve(__u32 payer)
 		return event;
 	account = bpf_map_lookup_elem(&event_accounts, &payer);
 	if (account)
-		event_missed(account, 0, true);
+		event_missed(account, 0, EVENT_LOST);
 	return 0;
 }

@@ -6,17 +6,59 @@
 #include "flow.h"
 #include "identity.h"
 
-/* Who opened the connection pays for what is told of it; for what comes from outside, the pod that
- * it is for, on another account than for what that opens itself. At other devices than its own a
- * source is only claimed. */
-static __always_inline __u32 event_payer(const struct flow *flow)
+/* A pod's own programs judge nothing, and tell of what no pod may send: there CONFIG(endpoint) is
+ * set, and only there, so that what follows is short in each of them. */
+
+/* Pods, of here and elsewhere, send through their own devices: at others their address says nothing
+ * about who it was, and is told as an address. At the overlay's nobody has an identity before it is
+ * believed, and out of the stack comes a pod's under its own name once it is known which one sent
+ * it. Without the overlay, who is elsewhere is who has the address. */
+static __always_inline bool event_source_is_claimed(const struct flow *flow, __u8 reason)
+{
+	return !CONFIG(endpoint) && flow->hook != HOOK_FROM_POD &&
+	       flow->hook != HOOK_FROM_OVERLAY &&
+	       (flow->source.endpoint ||
+		(identity_is_cluster(flow->source.identity) && !CONFIG(enable_native))) &&
+	       !(CONFIG(enable_stack) && (flow->service & FLOW_STACK) && flow->source.endpoint &&
+		 reason != DROP_SPOOFED_IP);
+}
+
+/* The endpoint that pays. Who opened the connection pays for what is told of it; for what comes
+ * from outside, the pod that it is for, on another account than for what that opens itself. At
+ * other devices than its own a source is only claimed. */
+static __always_inline __u32 event_account_of(const struct flow *flow)
 {
 	__u32 source = flow->hook == HOOK_FROM_POD ? flow->source.endpoint : 0;
 	__u32 destination = flow->destination.endpoint;
 	__u32 opener = flow->is_reply ? destination : source;
 	__u32 other = flow->is_reply ? source : destination;
 
+	if (CONFIG(endpoint))
+		return CONFIG(endpoint) * 2 + DIRECTION_EGRESS;
 	return opener ? opener * 2 + DIRECTION_EGRESS : other * 2 + DIRECTION_INGRESS;
+}
+
+/* The same with the tenant: that of the pod that opened, wherever it is, if it is known which one
+ * did; else that of the pod that it is for. */
+static __always_inline struct event_payer event_payer(const struct flow *flow, __u8 reason)
+{
+	struct event_payer payer = {.account = event_account_of(flow)};
+	const struct side *opener = flow->is_reply ? &flow->destination : &flow->source;
+	const struct side *other = flow->is_reply ? &flow->source : &flow->destination;
+
+	if (CONFIG(endpoint)) {
+		payer.identity = flow->source.identity;
+		return payer;
+	}
+	if ((payer.account & 1) == DIRECTION_EGRESS ||
+	    (identity_is_cluster(opener->identity) &&
+	     (flow->is_reply || !event_source_is_claimed(flow, reason)))) {
+		payer.identity = opener->identity;
+	} else if (payer.account >> 1) {
+		payer.identity = other->identity;
+		payer.inwards = true;
+	}
+	return payer;
 }
 
 /* Writes an event that its payer has taken. */
@@ -29,20 +71,11 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 
 	if (!flow || !CONFIG(enable_events))
 		return 0;
-	event = event_reserve(event_payer(flow));
+	event = event_reserve(event_account_of(flow));
 	if (!event)
 		return 0;
 	p = &flow->packet;
-	/* Pods, of here and elsewhere, send through their own devices: at others their address says
-	 * nothing about who it was, and is told as an address. At the overlay's nobody has an
-	 * identity before it is believed, and out of the stack comes a pod's under its own name
-	 * once it is known which one sent it. Without the overlay, who is elsewhere is who has the
-	 * address. */
-	claimed = flow->hook != HOOK_FROM_POD && flow->hook != HOOK_FROM_OVERLAY &&
-		  (flow->source.endpoint ||
-		   (identity_is_cluster(flow->source.identity) && !CONFIG(enable_native))) &&
-		  !(CONFIG(enable_stack) && (flow->service & FLOW_STACK) && flow->source.endpoint &&
-		    reason != DROP_SPOOFED_IP);
+	claimed = event_source_is_claimed(flow, reason);
 	event->timestamp = bpf_ktime_get_boot_ns();
 	event->source = p->source;
 	event->destination = p->destination;
@@ -71,7 +104,12 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 /* Apart for the sake of those who let pass what they tell of. */
 VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
 {
-	if (flow && CONFIG(enable_events) && event_take(event_payer(flow), EVENT_SHARE_PASSED, 0))
+	struct event_payer payer;
+
+	if (!flow || !CONFIG(enable_events))
+		return 0;
+	payer = event_payer(flow, reason);
+	if (event_take(&payer, EVENT_SHARE_PASSED, 0))
 		event_write(skb, flow, type, reason);
 	return 0;
 }
@@ -80,6 +118,8 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
  * send. */
 static __always_inline enum event_share event_share_of(__u8 reason)
 {
+	if (CONFIG(endpoint))
+		return EVENT_SHARE_BROKEN;
 	return reason == DROP_POLICY_EGRESS || reason == DROP_POLICY_INGRESS ||
 			       reason == DROP_REVOKED ||
 			       (reason >= DROP_TENANT_BOUNDARY && reason <= DROP_TENANT_NODES)
@@ -91,9 +131,10 @@ static __always_inline enum event_share event_share_of(__u8 reason)
 static __always_inline void tell_drop(struct __sk_buff *skb, const struct flow *flow,
 				      const struct drop_key *key, struct drop_counter *row)
 {
-	__u32 payer = event_payer(flow);
+	struct event_payer payer = event_payer(flow, key->reason);
 
-	if (event_take(payer, event_share_of(key->reason), payer >> 1 == key->endpoint ? row : 0))
+	if (event_take(&payer, event_share_of(key->reason),
+		       payer.account >> 1 == key->endpoint ? row : 0))
 		event_write(skb, flow, EVENT_DROP, key->reason);
 }
 

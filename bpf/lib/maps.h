@@ -277,6 +277,7 @@ struct {
 struct event_state {
 	__u64 lost;	  /* the ring was full */
 	__u64 suppressed; /* above config.event_rate */
+	__u64 beyond;	  /* above what a tenant may tell */
 };
 
 struct {
@@ -297,6 +298,7 @@ struct event_account {
 	__u32 window; /* second, of 2^30 ns, that `used` belongs to */
 	__u32 used[EVENT_SHARES] __tag(by enum event_share);
 	__u64 missed; /* events that were not written, but for those in `drops` */
+	__u64 beyond; /* of these and those: what its own tenant might not tell */
 };
 
 struct {
@@ -316,5 +318,5 @@ struct {
 	__type(value, __u32);
 } judges SEC(".maps");
 
-_Static_assert(sizeof(struct event_state) == 16, "event_state");
-_Static_assert(sizeof(struct event_account) == 24, "event_account");
+_Static_assert(sizeof(struct event_state) == 24, "event_state");
+_Static_assert(sizeof(struct event_account) == 32, "event_account");

@@ -40,12 +40,13 @@ static __always_inline void tell_refusal(struct bpf_sock_addr *ctx, const union 
 	struct netns_endpoint *pod = bpf_map_lookup_elem(&netns_endpoints, &cookie);
 	bool is_node = cookie == CONFIG(node_cookie);
 	struct side destination = {};
+	struct event_payer payer = {.account = refusal_payer(pod, is_node)};
 	struct event *event;
-	__u32 payer;
 
 	resolve_frontend(addr, &destination);
-	payer = refusal_payer(pod, is_node);
-	event = event_take(payer, EVENT_SHARE_DENIED, 0) ? event_reserve(payer) : 0;
+	if (pod)
+		payer.identity = WORD_IDENTITY(endpoint_word(pod->endpoint));
+	event = event_take(&payer, EVENT_SHARE_DENIED, 0) ? event_reserve(payer.account) : 0;
 	if (!event)
 		return;
 	__builtin_memset(event, 0, sizeof(*event));
@@ -53,7 +54,7 @@ static __always_inline void tell_refusal(struct bpf_sock_addr *ctx, const union 
 	if (pod) {
 		event->source = pod->addr;
 		event->source_endpoint = pod->endpoint;
-		event->source_identity = WORD_IDENTITY(endpoint_word(pod->endpoint));
+		event->source_identity = payer.identity;
 	} else if (is_node) {
 		event->source = CONFIG(node_ipv4);
 		event->source_identity = IDENTITY_HOST;

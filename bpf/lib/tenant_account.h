@@ -27,38 +27,39 @@ static __always_inline __u64 tenant_of(__u32 identity)
 	return row ? *(volatile __u64 *)row : 0;
 }
 
-/* Of who is no pod, and of a tenant without limits: none, and *limited is false. */
+/* Of who is no pod, of a tenant without limits, and of whom nobody said anything: none, and
+ * *limited is false. */
 static __always_inline struct tenant_account *tenant_account_of(__u32 identity, bool *limited)
 {
-	__u64 row, number;
+	__u64 *row, found, number;
 
 	*limited = false;
 	if (!identity_is_cluster(identity))
 		return 0;
-	row = tenant_of(identity);
-	if (!(row & TENANT_LIMITED))
+	row = bpf_map_lookup_elem(&tenants, &identity);
+	found = row ? *(volatile __u64 *)row : 0;
+	if (!(found & TENANT_LIMITED))
 		return 0;
 	*limited = true;
-	number = TENANT_NUMBER(row);
+	number = TENANT_NUMBER(found);
 	return bpf_map_lookup_elem(&tenant_accounts, &number);
 }
 
-/* One more new connection? A second's worth may come at once; then each waits for its turn. Time
- * that is not used adds up to no more than that second. */
-static __always_inline bool tenant_turn(struct tenant_account *account)
+/* One more of what may come once an interval? A second's worth may come at once; then each waits
+ * for its turn. Time that is not used adds up to no more than that second. */
+static __always_inline bool tenant_turn(__u64 *due, __u32 interval)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
-	__u32 interval = account->interval;
 
 	if (!interval)
 		return true;
 	for (int i = 0; i < USAGE_TRIES; i++) {
-		__u64 turn = *(volatile __u64 *)&account->turn;
+		__u64 turn = *(volatile __u64 *)due;
 		__u64 next = (turn > now ? turn : now) + interval;
 
 		if (next > now + 1000000000)
 			return false;
-		if (__sync_val_compare_and_swap(&account->turn, turn, next) == turn)
+		if (__sync_val_compare_and_swap(due, turn, next) == turn)
 			return true;
 	}
 	/* So many others were let in meanwhile. */
@@ -74,7 +75,7 @@ VERIFIED_ONCE int tenant_charge(__u32 identity, __u32 parts)
 	account = tenant_account_of(identity, &limited);
 	if (!account)
 		return limited ? DROP_INTERNAL : 0;
-	if ((parts & TENANT_OPENS) && !tenant_turn(account))
+	if ((parts & TENANT_OPENS) && !tenant_turn(&account->turn, account->interval))
 		return DROP_TENANT_RATE;
 	if ((parts & TENANT_HAS_CONNECTION) &&
 	    !usage_take(&account->used[TENANT_CONNECTIONS], account->limit[TENANT_CONNECTIONS]))
@@ -85,6 +86,24 @@ VERIFIED_ONCE int tenant_charge(__u32 identity, __u32 parts)
 	if (parts & TENANT_HAS_CONNECTION)
 		usage_give(&account->used[TENANT_CONNECTIONS]);
 	return DROP_TENANT_NAT_PORTS;
+}
+
+/* May the tenant of this identity tell of one more? What may not is counted. `inwards`: it is about
+ * what somebody outside sends to its pod. An account that is missing limits nothing here: what
+ * comes of that is to be seen. */
+VERIFIED_ONCE int tenant_tells(__u32 identity, __u32 share, bool inwards)
+{
+	struct tenant_account *account;
+	bool limited;
+
+	account = tenant_account_of(identity, &limited);
+	if (!account || share >= EVENT_SHARES)
+		return 1;
+	if (tenant_turn(inwards ? &account->event_in[share] : &account->event_out[share],
+			account->event_interval))
+		return 1;
+	__sync_fetch_and_add(&account->untold, 1);
+	return 0;
 }
 
 /* Gives back of the opener's tenant what `parts` says. */

@@ -193,6 +193,16 @@ struct tenant_world_key {
 
 #define TENANT_WORLD_SCOPE 64 /* bits before those of the address */
 
+/* What an endpoint or a tenant may tell of in a second it may of each of these apart: a pod that
+ * floods with the one does not hide what it does of another. */
+enum event_share {
+	EVENT_SHARE_PASSED = 0, /* connections that were let pass, and their end */
+	EVENT_SHARE_DENIED = 1, /* what policy dropped or a socket was refused */
+	EVENT_SHARE_BROKEN = 2, /* dropped for any other reason: forged, malformed, over quota */
+};
+
+#define EVENT_SHARES 3
+
 /* What a tenant may have of the node at most, beside what each pod may. */
 enum tenant_resource {
 	TENANT_CONNECTIONS = 0, /* entries of conntrack that its pods opened, from wherever */
@@ -209,13 +219,18 @@ struct tenant_account {
 				     ahead: it was too fast */
 	__u32 interval; /* ns between two new connections, on average over a second; 0: as fast as
 			   it likes */
-	__u32 pad;	/* zero */
+	__u32 event_interval; /* the same of two events of one share */
 	__u32 limit[TENANT_RESOURCES] __tag(by enum tenant_resource);
 	__u32 used[TENANT_RESOURCES] __tag(by enum tenant_resource);
 	__u32 before[TENANT_RESOURCES] __tag(
 		by enum tenant_resource); /* `used` when the collector's present run began, less
 					     what that has removed */
 	__u32 found[TENANT_RESOURCES] __tag(by enum tenant_resource); /* by that run */
+	/* As `turn`, for one more event: about what its pods open, and about what others send to
+	 * them, so that nobody uses up what it says by sending to it. */
+	__u64 event_out[EVENT_SHARES] __tag(number) __tag(by enum event_share);
+	__u64 event_in[EVENT_SHARES] __tag(number) __tag(by enum event_share);
+	__u64 untold __tag(number); /* events that had no turn */
 };
 
 /* What one tenant lets in of another: these pods, to that port of those. */
@@ -534,16 +549,6 @@ struct drop_key {
 	__u8 direction __tag(enum direction); /* seen from the endpoint */
 };
 
-/* What an endpoint may tell of in a second it may of each of these apart: a pod that floods with
- * the one does not hide what it does of another. */
-enum event_share {
-	EVENT_SHARE_PASSED = 0, /* connections that were let pass, and their end */
-	EVENT_SHARE_DENIED = 1, /* what policy dropped or a socket was refused */
-	EVENT_SHARE_BROKEN = 2, /* dropped for any other reason: forged, malformed, over quota */
-};
-
-#define EVENT_SHARES 3
-
 enum event_type {
 	EVENT_OPEN = 1,	 /* a new connection was allowed */
 	EVENT_DROP = 2,	 /* a packet was dropped */
@@ -608,7 +613,7 @@ _Static_assert(sizeof(struct policy_key) == 16, "policy_key");
 _Static_assert(sizeof(struct policy_value) == 12, "policy_value");
 _Static_assert(sizeof(struct tenant_share_key) == 12, "tenant_share_key");
 _Static_assert(sizeof(struct tenant_share) == 4, "tenant_share");
-_Static_assert(sizeof(struct tenant_account) == 48, "tenant_account");
+_Static_assert(sizeof(struct tenant_account) == 104, "tenant_account");
 _Static_assert(sizeof(struct tenant_world_key) == 28, "tenant_world_key");
 _Static_assert(sizeof(struct ct_key) == 40, "ct_key");
 _Static_assert(sizeof(struct ct_entry) == 64, "ct_entry");

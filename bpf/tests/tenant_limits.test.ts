@@ -1,24 +1,36 @@
 import { describe, expect, test } from 'vitest';
-import type { TenantAccount } from '../../src/datapath/gen/codecs.ts';
+import type { Event, TenantAccount } from '../../src/datapath/gen/codecs.ts';
+import { UNUSED_TENANT_ACCOUNT } from '../../src/datapath/index.ts';
 import { TENANT_UNLIMITED } from '../../src/model/gen/numbers.ts';
-import { identityId, NO_LIMITS } from '../../src/model/index.ts';
-import { type FloorRow, floorRow, tenantNumber } from '../../src/tenant/index.ts';
+import { endpointId, identityId, NO_LIMITS } from '../../src/model/index.ts';
+import { parseAddr } from '../../src/net/index.ts';
+import { type FloorRow, floorRow, tenantNumber, UNASSIGNED_ROW } from '../../src/tenant/index.ts';
 import { tenantRow } from '../../src/tenant/testkit.ts';
 import { fromPod, fromWorld, tcp, toPod, udp } from './frames.ts';
-import { type Lab, NODE, quota, WORLD } from './lab.ts';
+import { allow, EVERYTHING, type Lab, type LabPod, NODE, quota, WORLD } from './lab.ts';
 import { OverlayLab, REMOTE } from './overlay-lab.ts';
-import { BACKEND, FRONTEND, Pair } from './pair.ts';
+import { A, B, BACKEND, FRONTEND, Pair, UDP } from './pair.ts';
 
-const EMPTY = { turn: 0, used: [0, 0], before: [0, 0], found: [0, 0] } as const;
 const FREE = TENANT_UNLIMITED;
 
-type Limits = { readonly connections?: number; readonly natPorts?: number; readonly interval?: number };
+type Limits = {
+  readonly connections?: number;
+  readonly natPorts?: number;
+  readonly interval?: number;
+  readonly eventInterval?: number;
+};
 
 /** The tenant's row, whose account is written. */
-function limit(lab: Lab, name: string, { connections = FREE, natPorts = FREE, interval = 0 }: Limits): FloorRow {
+function limit(lab: Lab, name: string, limited: Limits): FloorRow {
+  const { connections = FREE, natPorts = FREE, interval = 0, eventInterval = 0 } = limited;
   const limits = { ...NO_LIMITS, connections };
   const tenant = tenantRow(name, { limits, boundary: { world: 'Open', nodes: 'Open' } });
-  lab.datapath.tenantAccounts.set(tenantNumber(name), { ...EMPTY, interval, limit: [connections, natPorts] });
+  lab.datapath.tenantAccounts.set(tenantNumber(name), {
+    ...UNUSED_TENANT_ACCOUNT,
+    interval,
+    eventInterval,
+    limit: [connections, natPorts],
+  });
   return floorRow({ state: 'tenant', tenant }, 'Open');
 }
 
@@ -193,5 +205,116 @@ describe('the ports of the node towards the world', () => {
     pair.datapath.collect({ enableMasquerade: true });
     expect(account(pair).used).toEqual([0, 0]);
     expect([out(3), out(4)]).toEqual(['redirect', 'tenant-nat-ports']);
+  });
+});
+
+describe('events about flows', () => {
+  const NEVER = Number.MAX_SAFE_INTEGER;
+  const REFUSED = 53;
+  const drops = (pair: Pair, pod: LabPod, times: number): void => {
+    const to = pod === pair.a ? B : A;
+    pair.datapath.run(pod.programs.fromPod, fromPod(pod, to, udp(1, REFUSED)), { repeat: times });
+  };
+  const by = (events: readonly Event[], id: number) =>
+    events.filter(({ sourceEndpoint }) => sourceEndpoint === id).length;
+
+  /** Nothing that its pods send is allowed, and nothing that is sent to them. */
+  async function mute(
+    a: FloorRow | undefined,
+    b: FloorRow | undefined,
+    options: Parameters<typeof Pair.create>[0] = {},
+  ) {
+    const pair = await Pair.create({ a: [], b: [], ...options });
+    pair.own(pair.a);
+    pair.own(pair.b);
+    say(pair, { [FRONTEND]: a ?? UNASSIGNED_ROW, [BACKEND]: b ?? UNASSIGNED_ROW });
+    pair.datapath.events();
+    return pair;
+  }
+
+  test('cost nobody but the tenant, and what is not told is counted, exactly', async () => {
+    using pair = await mute(undefined, undefined);
+    const PER_SECOND = 20;
+    const flood = limit(pair, 'flood', { eventInterval: 1e9 / PER_SECOND });
+    say(pair, { [FRONTEND]: flood, [BACKEND]: limit(pair, 'quiet', { eventInterval: 1e9 / 1_000 }) });
+    const began = process.hrtime.bigint();
+    drops(pair, pair.a, 3_000);
+    const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+    drops(pair, pair.b, 200);
+    const events = pair.datapath.events();
+    const told = by(events, 1);
+    expect(told).toBeGreaterThanOrEqual(PER_SECOND);
+    expect(told).toBeLessThanOrEqual(PER_SECOND * (1 + seconds) + 1);
+    expect(by(events, 2)).toBe(200);
+    const untold = 3_000 - told;
+    expect([account(pair, 'flood').untold, account(pair, 'quiet').untold]).toEqual([untold, 0]);
+    expect([1, 2].map((id) => pair.datapath.missedEvents(id))).toEqual([untold, 0]);
+    expect([1, 2].map((id) => pair.datapath.accounts.beyondTenant(endpointId(id)))).toEqual([untold, 0]);
+    expect(pair.datapath.eventLoss()).toEqual({ lost: 0, suppressed: 0, beyond: untold });
+  });
+
+  test('are of each share apart: a pod that floods with one hides nothing of the others', async () => {
+    using pair = await mute(undefined, undefined, { a: [allow('egress', BACKEND, UDP, 80)], b: EVERYTHING });
+    const row = limit(pair, 'shop', { eventInterval: 1 });
+    say(pair, { [FRONTEND]: row, [BACKEND]: row });
+    pair.datapath.tenantAccounts.set(tenantNumber('shop'), { ...account(pair), eventOut: [0, NEVER, 0] });
+    expect(pair.forth(udp(1, REFUSED)).events).toEqual([]);
+    expect(pair.forth(udp(1, 80)).events).toMatchObject([{ type: 'open' }]);
+    const forged = fromPod(pair.a, B, udp(1, 80), { ip: { source: parseAddr('10.244.1.99') } });
+    expect(pair.send(pair.a, forged).events).toMatchObject([{ reason: 'spoofed-ip' }]);
+    expect(account(pair).untold).toBe(1);
+  });
+
+  test('are not used up by what others send to its pods', async () => {
+    using pair = await mute(undefined, undefined);
+    say(pair, { [FRONTEND]: limit(pair, 'shop', { eventInterval: 1 }) });
+    const full = (more: Partial<TenantAccount>): void =>
+      pair.datapath.tenantAccounts.set(tenantNumber('shop'), { ...account(pair), ...more });
+    const inwards = () => pair.arrive(fromWorld(WORLD, A, udp(1, REFUSED))).events.length;
+    const outwards = () => pair.forth(udp(1, REFUSED)).events.length;
+    full({ eventIn: [NEVER, NEVER, NEVER] });
+    expect([inwards(), outwards()]).toEqual([0, 1]);
+    expect(pair.datapath.accounts.beyondTenant(endpointId(1)), 'its own pod’s').toBe(1);
+    full({ eventIn: [0, 0, 0], eventOut: [NEVER, NEVER, NEVER] });
+    expect([inwards(), outwards()]).toEqual([1, 0]);
+  });
+
+  test('of pods elsewhere are their tenant’s, at the receiver, too', async () => {
+    using lab = await OverlayLab.create();
+    const rows = {
+      [REMOTE]: limit(lab, 'flood', { eventInterval: 1 }),
+      [BACKEND]: limit(lab, 'shop', { eventInterval: 1 }),
+    };
+    say(lab, rows);
+    lab.datapath.tenantAccounts.set(tenantNumber('flood'), {
+      ...account(lab, 'flood'),
+      eventOut: [NEVER, NEVER, NEVER],
+    });
+    const before = account(lab);
+    expect(lab.hear(udp(1, 8080))).toMatchObject({ action: 'drop', events: [] });
+    expect(account(lab), 'the receiver’s').toEqual(before);
+    expect(account(lab, 'flood').untold).toBe(1);
+    expect([lab.datapath.missedEvents(2), lab.datapath.accounts.beyondTenant(endpointId(2))]).toEqual([1, 0]);
+    say(lab, { [REMOTE]: UNASSIGNED_ROW });
+    expect(lab.hear(udp(2, 8080)).events).toMatchObject([{ reason: 'tenant-boundary', sourceIdentity: REMOTE }]);
+    expect(account(lab), 'who is of none pays for none').toEqual(before);
+  });
+
+  test('that its pod may not tell cost the tenant nothing, nor what it may not tell the pod', async () => {
+    using pair = await mute(undefined, undefined, { config: { eventRate: 8 } });
+    const row = limit(pair, 'shop', { eventInterval: 1e9 / 1_000 });
+    say(pair, { [FRONTEND]: row, [BACKEND]: row });
+    drops(pair, pair.a, 2_000);
+    drops(pair, pair.b, 4);
+    const events = pair.datapath.events();
+    expect(by(events, 2)).toBe(4);
+    expect(by(events, 1) + pair.datapath.missedEvents(1)).toBe(2_000);
+    expect([account(pair).untold, pair.datapath.eventLoss().beyond]).toEqual([0, 0]);
+    pair.datapath.tenantAccounts.set(tenantNumber('shop'), { ...account(pair), eventOut: [NEVER, NEVER, NEVER] });
+    drops(pair, pair.b, 2_000);
+    say(pair, { [BACKEND]: UNASSIGNED_ROW });
+    drops(pair, pair.b, 1);
+    expect(by(pair.datapath.events(), 2)).toBe(1);
+    expect(account(pair).untold).toBe(2_000);
   });
 });

@@ -55,7 +55,7 @@ async function wireAgent(config: AgentConfig, lifecycle: Lifecycle, log: Logger)
     plane,
     configOf: (record) => endpoints.programs.configOf(record),
     store: new NodeProofObjects(client),
-    limited: tenantRefusals(node.kernel.maps, plane),
+    limited: tenantRefusals(node.kernel.maps, plane, endpoints.accounts),
   });
   const admin = await openAdmin(node, {
     plane,

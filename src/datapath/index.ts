@@ -102,6 +102,7 @@ export {
   tenantWorldKey,
   tenantWorldMap,
   tunnelTraffic,
+  UNUSED_TENANT_ACCOUNT,
 } from './maps/index.ts';
 export {
   type DeviceHooks,

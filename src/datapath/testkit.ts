@@ -202,7 +202,7 @@ export class TestDatapath implements Disposable {
   /** The programs that all endpoints share; installed by the first `loadEndpoint` with its configuration. */
   installJudges(config: Partial<Config> = {}): void {
     this.#judges = true;
-    putJudges(this.maps, this.load('judge', JUDGE_PROGRAMS, config));
+    putJudges(this.maps, this.load('judge', JUDGE_PROGRAMS, { ...config, endpoint: ZERO_CONFIG.endpoint }));
   }
 
   /** The two programs of an endpoint, which is put into the endpoints map when its config has an IPv4 address. */

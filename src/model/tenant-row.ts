@@ -10,6 +10,18 @@ export const TENANT_NODES = ['ProbesOnly', 'Open'] as const;
 export const TENANT_MODES = ['Enforce', 'Warn', 'Observe'] as const;
 export type TenantMode = (typeof TENANT_MODES)[number];
 
+/** What is seen of the pod at the other end of a flow, from the least to the most. */
+export const TENANT_PEERS = ['Hidden', 'TenantName', 'Full'] as const;
+export type TenantPeers = (typeof TENANT_PEERS)[number];
+
+/** The same of one pod. */
+export type PeerSight =
+  | { readonly peers: 'Hidden' | 'Full' }
+  /** No more than whose it is. */
+  | { readonly peers: 'TenantName'; readonly tenant: string };
+
+export const HIDDEN_PEER: PeerSight = { peers: 'Hidden' };
+
 /** What a tenant's boundary says of those who are no pods. */
 export type TenantBoundary = {
   /** Outside of the cluster, in both directions. `Listed`: what `TenantWorld` lists. */
@@ -62,6 +74,8 @@ export type TenantLimits = {
   readonly identities: number | undefined;
   /** On each node: rows and peers of the policy maps. */
   readonly policyRows: number | undefined;
+  /** On each node: events about flows, of each share apart (`event_share`), as many at once, and then so many in each second. */
+  readonly flowEventsPerSecond: number | undefined;
 };
 
 /** What all namespaces of one tenant may have together of something. */
@@ -75,6 +89,7 @@ export const NO_LIMITS: TenantLimits = {
   natPorts: undefined,
   identities: undefined,
   policyRows: undefined,
+  flowEventsPerSecond: undefined,
 };
 
 export const SYSTEM_SERVICES = ['dns', 'apiserver'] as const;
@@ -95,6 +110,8 @@ export type TenantRow = ObjectRow & {
   /** Of the cluster's own, that its pods use. */
   readonly systemServices: readonly SystemService[];
   readonly limits: TenantLimits;
+  /** Of pods that they may not see otherwise, at the other end of flows of its pods; and of its pods, what others see so. */
+  readonly peers: TenantPeers;
   /** Where it cannot be read: `Enforce`. */
   readonly mode: TenantMode;
   /** Why its namespaces are closed: it is being deleted, or says something that is not understood. */

@@ -43,8 +43,8 @@ export function floorRow(belonging: Belonging, unassigned: 'Open' | 'Closed'): F
 
 /** Whether the datapath counts what it has. */
 export function hasAccount({ limits }: Pick<TenantRow, 'limits'>): boolean {
-  const { connections, newConnectionsPerSecond, natPorts } = limits;
-  return [connections, newConnectionsPerSecond, natPorts].some((limit) => limit !== undefined);
+  const { connections, newConnectionsPerSecond, natPorts, flowEventsPerSecond } = limits;
+  return [connections, newConnectionsPerSecond, natPorts, flowEventsPerSecond].some((limit) => limit !== undefined);
 }
 
 function boundaryFlags({ boundary: { world, nodes }, world: { metadata } }: TenantRow): number {

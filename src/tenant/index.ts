@@ -8,3 +8,4 @@ export { tenancySchema } from './settings.ts';
 export { tenantShareOf } from './share.ts';
 export { type Imported, importedBy, type Share, type SharedEnd, type ShareKey, shareKey } from './sharing.ts';
 export { type ClaimStanding, claimStanding } from './standing.ts';
+export { seenPeer } from './visibility.ts';

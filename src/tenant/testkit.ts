@@ -21,6 +21,7 @@ export function tenantRow(name: string, more: Partial<TenantRow> = {}): TenantRo
     imports: [],
     systemServices: ['dns'],
     limits: NO_LIMITS,
+    peers: 'Hidden',
     mode: 'Enforce',
     closed: undefined,
     isLeaving: false,

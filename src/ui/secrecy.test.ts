@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ClusterFlows } from '../api/hubble/cluster-flows.ts';
 import { openNodeTeller } from '../api/server.ts';
 import { systemClock, Turns } from '../base/index.ts';
-import type { FlowDenial } from '../model/index.ts';
+import { type FlowDenial, HIDDEN_PEER } from '../model/index.ts';
 import { type AccessQuestion, AgentNotices, Rights } from '../observe/index.ts';
 import { TestHub } from '../observe/testkit.ts';
 import { ClusterReading } from './cluster-reading.ts';
@@ -128,6 +128,7 @@ class World {
           return (verb === 'get' ? get : list)[called.get(namespace) ?? 0] === true;
         },
         tenantOf: (namespace) => `tenant-${tenantOf(called.get(namespace) ?? 0)}`,
+        peers: () => HIDDEN_PEER,
         namespaces: () => called.keys(),
         clock: systemClock,
       }),

@@ -4,7 +4,7 @@ import type { VerifyView, WhyView } from '../api/index.ts';
 import { HubbleServer, type HubbleSource, type NodeProver, openClusterFlows, openNodeTeller } from '../api/server.ts';
 import { Lifecycle, type Logger, silentLogger, systemClock } from '../base/index.ts';
 import { FakeClock, TestCertificates } from '../base/testkit.ts';
-import type { FlowDenial } from '../model/index.ts';
+import { type FlowDenial, HIDDEN_PEER } from '../model/index.ts';
 import { type AccessQuestion, AgentNotices, type DatapathEvent, Rights, type Subject } from '../observe/index.ts';
 import { TestHub } from '../observe/testkit.ts';
 import { clusterDoor } from './cluster-door.ts';
@@ -257,6 +257,7 @@ export class ClusterStage {
       rights: new Rights({
         ask: async (subject, question) => this.#may(subject, question),
         tenantOf: (namespace) => (namespace === 'none' ? undefined : `tenant-${namespace}`),
+        peers: () => HIDDEN_PEER,
         namespaces: () => NAMESPACES,
         clock: this.clock,
       }),

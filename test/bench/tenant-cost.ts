@@ -1,5 +1,7 @@
+import { tenantWorldKey, UNUSED_TENANT_ACCOUNT } from '../../src/datapath/index.ts';
 import { TENANT_UNLIMITED } from '../../src/model/gen/numbers.ts';
 import { identityId, NO_LIMITS } from '../../src/model/index.ts';
+import { Prefix, parseAddr } from '../../src/net/index.ts';
 import { type FloorRow, floorRow, NOT_SAID, tenantNumber, UNASSIGNED_ROW } from '../../src/tenant/index.ts';
 import { tenantRow } from '../../src/tenant/testkit.ts';
 import type { Family } from './row.ts';
@@ -32,6 +34,27 @@ const NONE = [NOT_SAID, NOT_SAID];
 const SAME = [rowOf('shop'), rowOf('shop')];
 const LIMITED = [rowOf('shop', 1_000_000), rowOf('shop', 1_000_000)];
 
+const OUTSIDE = parseAddr('198.51.100.5');
+/** As many as a Tenant may have, of as many tenants. */
+const CIDRS = 256;
+const LISTERS = 100;
+const CLOSED = rowOf('shop');
+const LISTED = floorRow(
+  { state: 'tenant', tenant: tenantRow('shop', { boundary: { world: 'Listed', nodes: 'ProbesOnly' } }) },
+  'Open',
+);
+
+/** Everybody lists the same, but for the address itself. */
+function fillWorld(scene: Scene): void {
+  for (const name of ['shop', ...Array.from({ length: LISTERS }, (_, at) => `tenant-${at}`)]) {
+    const tenant = tenantNumber(name);
+    for (let at = 0; at < CIDRS; at += 1) {
+      const prefix = Prefix.of(parseAddr(`198.51.${at}.128`), 25);
+      scene.datapath.world.set(tenantWorldKey({ tenant, prefix }), 1);
+    }
+  }
+}
+
 /** Other tenants, each with an identity, and shares of others. */
 function fill(scene: Scene, tenants: number, exports: number): void {
   for (let i = 0; i < tenants; i += 1) scene.datapath.tenants.set(identityId(1_000 + i), rowOf(`tenant-${i}`));
@@ -44,14 +67,15 @@ function fill(scene: Scene, tenants: number, exports: number): void {
 /** What the floor and limits of tenants cost a packet, by BPF_PROG_TEST_RUN. */
 export const tenantCost: Family = {
   name: 'tenants',
-  rows: ['floor.established', 'floor.open', 'limit.open', 'tenant.scale'],
+  rows: ['floor.established', 'floor.open', 'limit.open', 'tenant.scale', 'floor.listed'],
   run: async (report) => {
     using scene = new Scene({}, { tenant_shares: 16_384 });
     await scene.open();
     scene.establish();
-    const account = { turn: 0, interval: 1_000, used: [0, 0], before: [0, 0], found: [0, 0] } as const;
     scene.datapath.tenantAccounts.set(tenantNumber('shop'), {
-      ...account,
+      ...UNUSED_TENANT_ACCOUNT,
+      interval: 1_000,
+      eventInterval: 1_000,
       limit: [TENANT_UNLIMITED, TENANT_UNLIMITED],
     });
     const data = frame({});
@@ -87,7 +111,7 @@ export const tenantCost: Family = {
       });
     row('floor.established', 'plain', 'in a tenant with limits');
     row('floor.open', 'none', 'a connection that is new, in one tenant without limits');
-    row('limit.open', 'none', 'the same in a tenant with limits');
+    row('limit.open', 'none', 'the same in a tenant with limits, of events as well');
 
     const denied = frame({ flags: ['SYN'], port: 81 });
     const scales: number[][] = [];
@@ -114,6 +138,25 @@ export const tenantCost: Family = {
       baselineValue: summary(least).value,
       ratio: pairedRatio(most, least),
       note: 'refused between two of 1,000 tenants with 10,000 exports',
+    });
+
+    fillWorld(scene);
+    const outside = frame({ flags: ['SYN'], to: OUTSIDE });
+    const refused = (row: FloorRow) => (): number => {
+      say(scene, [row, row]);
+      const cost = scene.cost(outside, 'drop', FEW);
+      scene.datapath.events();
+      return cost;
+    };
+    const world = await interleaved(ROUNDS, { closed: refused(CLOSED), listed: refused(LISTED) });
+    report({
+      name: 'floor.listed',
+      ...summary(world.listed),
+      unit: 'ns',
+      baseline: 'ns, where the world is closed',
+      baselineValue: summary(world.closed).value,
+      ratio: pairedRatio(world.listed, world.closed),
+      note: `refused to an address that none of ${CIDRS} prefixes covers, beside ${LISTERS} tenants with as many`,
     });
   },
 };

@@ -1,4 +1,5 @@
 import type { TenantAccount } from '../../../src/datapath/gen/codecs.ts';
+import { UNUSED_TENANT_ACCOUNT } from '../../../src/datapath/index.ts';
 import { TENANT_UNLIMITED } from '../../../src/model/gen/numbers.ts';
 import { identityId, NO_LIMITS } from '../../../src/model/index.ts';
 import { parseAddr } from '../../../src/net/index.ts';
@@ -30,7 +31,7 @@ function sends(scene: Scene, to: typeof B, ofA: bigint, ofB: bigint) {
 
 /** A tenant that has an account, with nothing in it. */
 function limited(scene: Scene, to: typeof B, account: Partial<TenantAccount>) {
-  const none = { turn: 0, interval: 0, used: [0, 0], before: [0, 0], found: [0, 0] } as const;
+  const none = { ...UNUSED_TENANT_ACCOUNT, interval: 0, eventInterval: 0 } as const;
   const limits = { ...NO_LIMITS, connections: 1 };
   const tenant = tenantRow('shop', { limits, boundary: { world: 'Open', nodes: 'Open' } });
   const full: TenantAccount = { ...none, limit: [TENANT_UNLIMITED, TENANT_UNLIMITED], ...account };

@@ -309,7 +309,7 @@ export class Admin implements AdminApi {
   }
 
   async tenants(): Promise<TenantView[]> {
-    const { floor, maps } = this.#o;
+    const { floor, maps, accounts } = this.#o;
     const accountOf = (tenant: TenantRow): TenantAccount | undefined => floor.accountOf(tenant);
     const holders = kernelHolders(maps);
     return await tenantViews({
@@ -319,6 +319,7 @@ export class Admin implements AdminApi {
       accountOf,
       holders,
       drops: async () => await readDrops(maps),
+      untold: accounts.beyondTenant.bind(accounts),
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/index.ts';
 import { type AskAccess, Rights, type Subject } from '../../observe/index.ts';
 import type { Plane } from '../../plane/index.ts';
+import { seenPeer } from '../../tenant/index.ts';
 
 /** What the API server is asked of those who want to see flows. */
 export type FlowReviews = {
@@ -21,6 +22,7 @@ export function flowRights(
       const belonging = floor.membership.of(namespace);
       return belonging.state === 'tenant' ? belonging.tenant.name : undefined;
     },
+    peers: (own, other) => seenPeer(floor.membership, own, other),
     namespaces: () => Array.from(intent.namespaces.rows.values(), ({ name }) => name),
     clock,
   });

@@ -12,6 +12,8 @@ export type TenantLimitContext = {
   readonly accountOf: (tenant: TenantRow) => TenantAccount | undefined;
   readonly holders: Holders;
   readonly drops: () => Promise<readonly EndpointDrop[]>;
+  /** Events about flows of an endpoint that its tenant might not tell. */
+  readonly untold: (endpoint: EndpointId) => number;
 };
 
 export type LimitView = NonNullable<TenantView['limits']>[number];
@@ -51,7 +53,7 @@ export async function limitViews(tenant: TenantRow, context: TenantLimitContext)
       ...(first === undefined ? {} : { most: first }),
     });
   };
-  const { used } = account;
+  const { used, untold } = account;
   add('connections', used[TENANT_RESOURCE.connections], sumBy(pods, context.holders.connections));
   add('newConnectionsPerSecond', undefined, undefined);
   if (tenant.limits.natPorts !== undefined) {
@@ -62,6 +64,16 @@ export async function limitViews(tenant: TenantRow, context: TenantLimitContext)
       sumBy(pods, (id) => ports.get(id) ?? 0),
     );
   }
+  const { flowEventsPerSecond } = tenant.limits;
+  if (flowEventsPerSecond !== undefined) {
+    const first = largest(sumBy(pods, context.untold));
+    views.push({
+      name: 'flowEventsPerSecond',
+      limit: flowEventsPerSecond,
+      refused: untold,
+      ...(first === undefined ? {} : { most: first }),
+    });
+  }
   return views;
 }
 
@@ -71,7 +83,8 @@ export function limitProblems(views: readonly LimitView[]): string[] {
     .filter(({ refused }) => refused > 0)
     .map(({ name, limit, refused, most }) => {
       const who = most === undefined ? '' : `; most of it is pod ${most.pod}'s: ${most.count}`;
-      return `${name} is limited to ${limit}, and ${refused} packets were refused for that${who}`;
+      const what = name === 'flowEventsPerSecond' ? 'events were not told' : 'packets were refused';
+      return `${name} is limited to ${limit}, and ${refused} ${what} for that${who}`;
     });
 }
 

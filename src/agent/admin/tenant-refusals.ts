@@ -1,4 +1,4 @@
-import { kernelHolders, type MapSet, readDrops } from '../../datapath/index.ts';
+import { type EndpointAccounts, kernelHolders, type MapSet, readDrops } from '../../datapath/index.ts';
 import type { TenantTold } from '../../model/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import { type LimitView, limitProblems, limitViews } from './tenant-limits.ts';
@@ -7,6 +7,7 @@ import { type LimitView, limitProblems, limitViews } from './tenant-limits.ts';
 export function tenantRefusals(
   maps: MapSet,
   { floor, endpoints }: Pick<Plane, 'floor' | 'endpoints'>,
+  accounts: Pick<EndpointAccounts, 'beyondTenant'>,
 ): () => Promise<readonly TenantTold[]> {
   const holders = kernelHolders(maps);
   const newly = newRefusals();
@@ -19,6 +20,7 @@ export function tenantRefusals(
       holders,
       accountOf: floor.accountOf.bind(floor),
       drops: async () => await all,
+      untold: accounts.beyondTenant.bind(accounts),
     };
     const told: TenantTold[] = [];
     for (const tenant of membership.tenants.values()) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { namespaceRow, podRow } from '../../cluster/samples.ts';
+import { UNUSED_TENANT_ACCOUNT } from '../../datapath/index.ts';
 import { type Direction, type DropReason, type EndpointId, endpointId, NO_LIMITS } from '../../model/index.ts';
 import { fakeNode } from '../../plane/testkit.ts';
 import { tenantRow } from '../../tenant/testkit.ts';
@@ -9,6 +10,7 @@ const NOTHING_USED = {
   accountOf: () => undefined,
   holders: { connections: () => 0, ports: async () => new Map<EndpointId, number>() },
   drops: async () => [],
+  untold: () => 0,
 };
 
 test('names who has most of what a tenant is limited in, and who was refused most', async () => {
@@ -18,7 +20,7 @@ test('names who has most of what a tenant is limited in, and who was refused mos
   const foreign = podRow('foreign', {}, { namespace: 'other' });
   node.put(node.intent.pods, ...pods, foreign);
   for (const [index, pod] of [...pods, foreign].entries()) node.connect(index + 1, pod);
-  const limits = { ...NO_LIMITS, connections: 100, newConnectionsPerSecond: 10, natPorts: 20 };
+  const limits = { ...NO_LIMITS, connections: 100, newConnectionsPerSecond: 10, natPorts: 20, flowEventsPerSecond: 30 };
   node.put(node.intent.tenants, tenantRow('shop', { claims: { names: ['shop'], prefix: undefined }, limits }));
   node.sync();
   await node.settle();
@@ -39,7 +41,14 @@ test('names who has most of what a tenant is limited in, and who was refused mos
     ...node,
     membership: node.floor.membership,
     inForce: node.floor.membership,
-    accountOf: () => ({ turn: 0, interval: 1, limit: [100, 20], used: [100, 3], before: [0, 0], found: [0, 0] }),
+    accountOf: () => ({
+      ...UNUSED_TENANT_ACCOUNT,
+      interval: 1,
+      eventInterval: 1,
+      limit: [100, 20],
+      used: [100, 3],
+      untold: 70,
+    }),
     holders: {
       connections: (id) => ({ [flood]: 90, [victim]: 10, [other]: 5_000 })[id] ?? 0,
       ports: async () =>
@@ -56,15 +65,18 @@ test('names who has most of what a tenant is limited in, and who was refused mos
       drop(other, 'tenant-rate', 500),
       drop(flood, 'policy-egress', 500),
     ],
+    untold: (id) => ({ [quiet]: 60, [flood]: 9, [other]: 800 })[id] ?? 0,
   });
   expect(view?.limits).toEqual([
     { name: 'connections', limit: 100, used: 100, refused: 40, most: { pod: 'shop/flood', count: 90 } },
     { name: 'newConnectionsPerSecond', limit: 10, refused: 8, most: { pod: 'shop/flood', count: 7 } },
     { name: 'natPorts', limit: 20, used: 3, refused: 0, most: { pod: 'shop/quiet', count: 3 } },
+    { name: 'flowEventsPerSecond', limit: 30, refused: 70, most: { pod: 'shop/quiet', count: 60 } },
   ]);
   expect(view?.problems).toEqual([
     "connections is limited to 100, and 40 packets were refused for that; most of it is pod shop/flood's: 90",
     "newConnectionsPerSecond is limited to 10, and 8 packets were refused for that; most of it is pod shop/flood's: 7",
+    "flowEventsPerSecond is limited to 30, and 70 events were not told for that; most of it is pod shop/quiet's: 60",
   ]);
 });
 
@@ -88,6 +100,7 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
       name: 'shop',
       mode: 'Enforce',
       boundary: { world: 'Closed', nodes: 'ProbesOnly', metadata: 'Never' },
+      peers: 'Hidden',
       namespaces: [stolen, { name: 'shop-web' }],
       ...nothingShared,
       identities: 1,
@@ -97,6 +110,7 @@ test('says of each tenant what it has, and what it claims in vain', async () => 
       name: 'thief',
       mode: 'Enforce',
       boundary: { world: 'Closed', nodes: 'ProbesOnly', metadata: 'Never' },
+      peers: 'Hidden',
       namespaces: [stolen],
       ...nothingShared,
       identities: 0,

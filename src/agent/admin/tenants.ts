@@ -71,6 +71,7 @@ async function tenantView(tenant: TenantRow, whole: Whole, context: TenantLimitC
       ...(tenant.boundary.world === 'Listed' ? { cidrs: tenant.world.cidrs.map(String) } : {}),
       metadata: tenant.world.metadata,
     },
+    peers: tenant.peers,
     namespaces: own,
     exports: tenant.exports.map(({ name, service, to, expires }) => ({
       name,

@@ -73,8 +73,8 @@ export class Flows implements Service {
   }
 
   #loss(): number {
-    const { lost, suppressed } = readEventLoss(this.#o.maps);
-    return lost + suppressed;
+    const { lost, suppressed, beyond } = readEventLoss(this.#o.maps);
+    return lost + suppressed + beyond;
   }
 
   #noteLoss(): void {

@@ -75,6 +75,16 @@ export function tallyMetrics(registry: Registry, sources: TallySources): readonl
         for (const { tenant, resource, used } of limited(sources)) this.set({ tenant, resource }, used);
       },
     }),
+    new Counter({
+      name: 'membrane_tenant_flow_untold_total',
+      help: 'Flow events of a tenant that were not told, because they were above its flowEventsPerSecond',
+      labelNames: ['tenant'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { tenant, untold } of quiet(sources)) this.inc({ tenant }, untold);
+      },
+    }),
     new Gauge({
       name: 'membrane_tenant_limit',
       help: 'What a tenant with limits may have of this node, by resource',
@@ -88,21 +98,30 @@ export function tallyMetrics(registry: Registry, sources: TallySources): readonl
   ];
 }
 
-/** Tenants that have pods here, of what is limited. */
-function limited({ floor, podNamespaces }: TallySources) {
-  const { membership, accountOf } = { membership: floor.membership, accountOf: floor.accountOf.bind(floor) };
+/** Tenants that have pods here. */
+function tenantsHere({ floor: { membership }, podNamespaces }: TallySources) {
   const here = new Set(podNamespaces().map((namespace) => ownerOf(namespace, membership)));
-  return membership.tenants
-    .values()
-    .filter(({ name }) => here.has(name))
-    .flatMap((tenant) => {
-      const account = accountOf(tenant);
-      const { connections, natPorts } = tenant.limits;
-      const limits = { connections, 'nat-ports': natPorts };
-      return Object.entries(TENANT_RESOURCE).flatMap(([resource, index]) => {
-        const limit = limits[resource as keyof typeof TENANT_RESOURCE];
-        const used = account?.used[index];
-        return limit === undefined || used === undefined ? [] : [{ tenant: tenant.name, resource, limit, used }];
-      });
+  return membership.tenants.values().filter(({ name }) => here.has(name));
+}
+
+/** Of these, those that may not tell as much as they like. */
+function quiet(sources: TallySources) {
+  return tenantsHere(sources).flatMap((tenant) => {
+    const account = tenant.limits.flowEventsPerSecond === undefined ? undefined : sources.floor.accountOf(tenant);
+    return account === undefined ? [] : [{ tenant: tenant.name, untold: account.untold }];
+  });
+}
+
+/** The same, of what is limited. */
+function limited(sources: TallySources) {
+  return tenantsHere(sources).flatMap((tenant) => {
+    const account = sources.floor.accountOf(tenant);
+    const { connections, natPorts } = tenant.limits;
+    const limits = { connections, 'nat-ports': natPorts };
+    return Object.entries(TENANT_RESOURCE).flatMap(([resource, index]) => {
+      const limit = limits[resource as keyof typeof TENANT_RESOURCE];
+      const used = account?.used[index];
+      return limit === undefined || used === undefined ? [] : [{ tenant: tenant.name, resource, limit, used }];
     });
+  });
 }

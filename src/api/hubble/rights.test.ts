@@ -8,6 +8,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { FakeClock } from '../../base/testkit.ts';
+import { HIDDEN_PEER, type PeerSight } from '../../model/index.ts';
 import { type AccessQuestion, AgentNotices, Rights } from '../../observe/index.ts';
 import { HIDDEN_IDENTITY } from '../../observe/sight/redact.ts';
 import { TestHub } from '../../observe/testkit.ts';
@@ -44,6 +45,7 @@ describe('what tenants see through the observer API', () => {
   let rights: Set<string>;
   let tokens: Map<string, string>;
   let answers: boolean;
+  let peers: Map<string, PeerSight>;
   let clock: FakeClock;
   let lifecycle: Lifecycle;
   let node: HubbleServer;
@@ -61,6 +63,7 @@ describe('what tenants see through the observer API', () => {
       ['token-of-all', 'admin'],
     ]);
     answers = true;
+    peers = new Map();
     clock = new FakeClock(1_000_000);
     lifecycle = new Lifecycle({ log: silentLogger });
     const identify = async (token: string) => {
@@ -76,6 +79,7 @@ describe('what tenants see through the observer API', () => {
           return rights.has(asText(name, question));
         },
         tenantOf: (namespace) => (namespace === 'none' ? undefined : `tenant-${namespace}`),
+        peers: (own, other) => peers.get(`${own} ${other}`) ?? HIDDEN_PEER,
         namespaces: () => NAMESPACES,
         clock,
       }),
@@ -183,6 +187,34 @@ describe('what tenants see through the observer API', () => {
     }
     const peers = createClient(Peer, overTcp(node)).notify({}, bearer('token-of-shop'));
     await expect(Array.fromAsync(peers)).rejects.toMatchObject({ code: Code.PermissionDenied });
+  });
+
+  it('shows of the other end what both Tenants say, from the next flow on, and filters by no more', async () => {
+    grant('shopkeeper list flows shop');
+    hub.publish(between(1, 2), between(3, 1));
+    for (const of of [overTcp(node), overTcp(relay), bySocket()]) {
+      const seen = async () => ends(await flows(of, 'token-of-shop'));
+      peers = new Map([['bank shop', { peers: 'Full' }]]);
+      expect(await seen(), 'what they may see of him').toEqual([
+        ['pod-of-shop', 'reserved:hidden'],
+        ['reserved:hidden', 'pod-of-shop'],
+      ]);
+      peers.set('shop bank', { peers: 'TenantName', tenant: 'tenant-bank' });
+      expect(await seen()).toEqual([
+        ['pod-of-shop', 'reserved:tenant-tenant-bank'],
+        ['reserved:hidden', 'pod-of-shop'],
+      ]);
+      const toBank = { whitelist: [{ destinationPod: ['bank/'] }] };
+      const toTenant = { whitelist: [{ destinationLabel: ['reserved:tenant-tenant-bank'] }] };
+      expect(await flows(of, 'token-of-shop', toBank)).toEqual([]);
+      expect(await flows(of, 'token-of-shop', toTenant)).toHaveLength(1);
+      peers.set('shop bank', { peers: 'Full' });
+      expect(await seen()).toEqual([
+        ['pod-of-shop', 'pod-of-bank'],
+        ['reserved:hidden', 'pod-of-shop'],
+      ]);
+      expect(await flows(of, 'token-of-shop', toBank)).toHaveLength(1);
+    }
   });
 
   it('shows a tenant all of its namespaces, and who may see all everything', async () => {

@@ -7,6 +7,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../base/index.ts';
 import { TestCertificates } from '../../base/testkit.ts';
+import { HIDDEN_PEER } from '../../model/index.ts';
 import { AgentNotices, Rights, type Subject } from '../../observe/index.ts';
 import { TestHub } from '../../observe/testkit.ts';
 import { EVERYTHING } from './caller.ts';
@@ -65,6 +66,7 @@ describe('the observer API with TLS', () => {
           rights: new Rights({
             ask: async (subject) => asked.push(subject) < 0,
             tenantOf: () => undefined,
+            peers: () => HIDDEN_PEER,
             namespaces: () => ['a'],
             clock: systemClock,
           }),

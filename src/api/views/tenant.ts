@@ -19,6 +19,8 @@ export const tenantSchema = z.object({
       metadata: z.string().optional(),
     })
     .optional(),
+  /** What is seen of pods at the other end of its flows, if their tenant says so, too; absent: of what is no Tenant. */
+  peers: z.string().optional(),
   /** That exist, and are its own or claimed by it. */
   namespaces: z.array(
     z.object({
@@ -42,7 +44,7 @@ export const tenantSchema = z.object({
         limit: count,
         /** Absent: it is no number of something. */
         used: count.optional(),
-        /** Packets of its pods on this node, as long as they are there. */
+        /** Packets of its pods on this node, as long as they are there; of `flowEventsPerSecond`: events that were not told. */
         refused: count,
         /** Whose most of what is used is, or of what was refused. */
         most: z.object({ pod: z.string(), count }).optional(),

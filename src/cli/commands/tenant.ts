@@ -70,6 +70,7 @@ export function register(program: Command, { out, connect, connectAll, exit }: C
         ['Listed', found.boundary?.cidrs],
         ['Metadata', found.boundary?.metadata],
         ['Nodes', found.boundary?.nodes],
+        ['Peers', found.peers],
         [
           'Namespaces',
           found.namespaces.map(({ name: own, closed }) => (closed === undefined ? own : `${own} (closed)`)),

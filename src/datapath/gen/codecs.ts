@@ -373,6 +373,8 @@ export type TenantAccount = {
   readonly turn: number;
   /** ns between two new connections, on average over a second; 0: as fast as it likes */
   readonly interval: number;
+  /** the same of two events of one share */
+  readonly eventInterval: number;
   /** by tenant_resource */
   readonly limit: readonly [number, number];
   /** by tenant_resource */
@@ -381,18 +383,28 @@ export type TenantAccount = {
   readonly before: readonly [number, number];
   /** by tenant_resource; by that run */
   readonly found: readonly [number, number];
+  /** by event_share */
+  readonly eventOut: readonly [number, number, number];
+  /** by event_share */
+  readonly eventIn: readonly [number, number, number];
+  /** events that had no turn */
+  readonly untold: number;
 };
 
-export const TENANT_ACCOUNT_SIZE = 48;
+export const TENANT_ACCOUNT_SIZE = 104;
 
 export function decodeTenantAccount(view: DataView, offset = 0): TenantAccount {
   return {
     turn: view.getUint32(offset + 4, true) * 4294967296 + view.getUint32(offset, true),
     interval: view.getUint32(offset + 8, true),
+    eventInterval: view.getUint32(offset + 12, true),
     limit: [view.getUint32(offset + 16, true), view.getUint32(offset + 20, true)],
     used: [view.getUint32(offset + 24, true), view.getUint32(offset + 28, true)],
     before: [view.getUint32(offset + 32, true), view.getUint32(offset + 36, true)],
     found: [view.getUint32(offset + 40, true), view.getUint32(offset + 44, true)],
+    eventOut: [view.getUint32(offset + 48 + 4, true) * 4294967296 + view.getUint32(offset + 48, true), view.getUint32(offset + 56 + 4, true) * 4294967296 + view.getUint32(offset + 56, true), view.getUint32(offset + 64 + 4, true) * 4294967296 + view.getUint32(offset + 64, true)],
+    eventIn: [view.getUint32(offset + 72 + 4, true) * 4294967296 + view.getUint32(offset + 72, true), view.getUint32(offset + 80 + 4, true) * 4294967296 + view.getUint32(offset + 80, true), view.getUint32(offset + 88 + 4, true) * 4294967296 + view.getUint32(offset + 88, true)],
+    untold: view.getUint32(offset + 96 + 4, true) * 4294967296 + view.getUint32(offset + 96, true),
   };
 }
 
@@ -400,6 +412,7 @@ export function decodeTenantAccount(view: DataView, offset = 0): TenantAccount {
 export function writeTenantAccount(view: DataView, offset: number, value: TenantAccount): void {
   view.setBigUint64(offset, BigInt(value.turn), true);
   view.setUint32(offset + 8, value.interval, true);
+  view.setUint32(offset + 12, value.eventInterval, true);
   view.setUint32(offset + 16, value.limit[0], true);
   view.setUint32(offset + 20, value.limit[1], true);
   view.setUint32(offset + 24, value.used[0], true);
@@ -408,16 +421,23 @@ export function writeTenantAccount(view: DataView, offset: number, value: Tenant
   view.setUint32(offset + 36, value.before[1], true);
   view.setUint32(offset + 40, value.found[0], true);
   view.setUint32(offset + 44, value.found[1], true);
+  view.setBigUint64(offset + 48, BigInt(value.eventOut[0]), true);
+  view.setBigUint64(offset + 56, BigInt(value.eventOut[1]), true);
+  view.setBigUint64(offset + 64, BigInt(value.eventOut[2]), true);
+  view.setBigUint64(offset + 72, BigInt(value.eventIn[0]), true);
+  view.setBigUint64(offset + 80, BigInt(value.eventIn[1]), true);
+  view.setBigUint64(offset + 88, BigInt(value.eventIn[2]), true);
+  view.setBigUint64(offset + 96, BigInt(value.untold), true);
 }
 
 export function encodeTenantAccount(value: TenantAccount): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(48);
+  const bytes = new Uint8Array(104);
   writeTenantAccount(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const tenantAccountCodec: Codec<TenantAccount> = {
-  size: 48,
+  size: 104,
   write: writeTenantAccount,
   decode: decodeTenantAccount,
 };
@@ -1710,14 +1730,17 @@ export type EventState = {
   readonly lost: bigint;
   /** above config.event_rate */
   readonly suppressed: bigint;
+  /** above what a tenant may tell */
+  readonly beyond: bigint;
 };
 
-export const EVENT_STATE_SIZE = 16;
+export const EVENT_STATE_SIZE = 24;
 
 export function decodeEventState(view: DataView, offset = 0): EventState {
   return {
     lost: view.getBigUint64(offset, true),
     suppressed: view.getBigUint64(offset + 8, true),
+    beyond: view.getBigUint64(offset + 16, true),
   };
 }
 
@@ -1725,16 +1748,17 @@ export function decodeEventState(view: DataView, offset = 0): EventState {
 export function writeEventState(view: DataView, offset: number, value: EventState): void {
   view.setBigUint64(offset, value.lost, true);
   view.setBigUint64(offset + 8, value.suppressed, true);
+  view.setBigUint64(offset + 16, value.beyond, true);
 }
 
 export function encodeEventState(value: EventState): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(16);
+  const bytes = new Uint8Array(24);
   writeEventState(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const eventStateCodec: Codec<EventState> = {
-  size: 16,
+  size: 24,
   write: writeEventState,
   decode: decodeEventState,
 };
@@ -1751,15 +1775,18 @@ export type EventAccount = {
   readonly used: readonly [number, number, number];
   /** events that were not written, but for those in `drops` */
   readonly missed: bigint;
+  /** of these and those: what its own tenant might not tell */
+  readonly beyond: bigint;
 };
 
-export const EVENT_ACCOUNT_SIZE = 24;
+export const EVENT_ACCOUNT_SIZE = 32;
 
 export function decodeEventAccount(view: DataView, offset = 0): EventAccount {
   return {
     window: view.getUint32(offset, true),
     used: [view.getUint32(offset + 4, true), view.getUint32(offset + 8, true), view.getUint32(offset + 12, true)],
     missed: view.getBigUint64(offset + 16, true),
+    beyond: view.getBigUint64(offset + 24, true),
   };
 }
 
@@ -1770,16 +1797,17 @@ export function writeEventAccount(view: DataView, offset: number, value: EventAc
   view.setUint32(offset + 8, value.used[1], true);
   view.setUint32(offset + 12, value.used[2], true);
   view.setBigUint64(offset + 16, value.missed, true);
+  view.setBigUint64(offset + 24, value.beyond, true);
 }
 
 export function encodeEventAccount(value: EventAccount): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(24);
+  const bytes = new Uint8Array(32);
   writeEventAccount(new DataView(bytes.buffer), 0, value);
   return bytes;
 }
 
 export const eventAccountCodec: Codec<EventAccount> = {
-  size: 24,
+  size: 32,
   write: writeEventAccount,
   decode: decodeEventAccount,
 };

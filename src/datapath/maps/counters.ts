@@ -23,6 +23,8 @@ export type EventLoss = {
   readonly lost: number;
   /** Events above their endpoint's share. */
   readonly suppressed: number;
+  /** Events above what a tenant may tell. */
+  readonly beyond: number;
 };
 
 function sum(values: readonly { readonly packets: bigint; readonly bytes: bigint }[]): Traffic {
@@ -59,6 +61,6 @@ export function readEventLoss(maps: MapSet): EventLoss {
     value: eventStateCodec,
   });
   const states = map.get(0) ?? [];
-  const total = (field: 'lost' | 'suppressed'): number => states.reduce((all, s) => all + Number(s[field]), 0);
-  return { lost: total('lost'), suppressed: total('suppressed') };
+  const total = (field: keyof EventLoss): number => states.reduce((all, s) => all + Number(s[field]), 0);
+  return { lost: total('lost'), suppressed: total('suppressed'), beyond: total('beyond') };
 }

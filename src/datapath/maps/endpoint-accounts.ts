@@ -14,7 +14,7 @@ import { PerCpuMap } from './per-cpu-map.ts';
 import { u32Codec } from './scalar-codecs.ts';
 
 const NODE = endpointId(0);
-const UNUSED: EventAccount = { window: 0, used: [0, 0, 0], missed: 0n };
+const UNUSED: EventAccount = { window: 0, used: [0, 0, 0], missed: 0n, beyond: 0n };
 const REASONS = Object.keys(DROP_REASON) as DropReason[];
 const DIRECTIONS = Object.keys(DIRECTION) as Direction[];
 
@@ -46,6 +46,11 @@ export class EndpointAccounts {
     const rows = dropsOf(id).flatMap((key) => this.#drops.get(key) ?? []);
     const untold = rows.reduce((sum, row) => sum + Number(row.untold), 0);
     return this.#eventsMissed(id) + untold;
+  }
+
+  /** Of these, those that its own tenant might not tell: it is above its limit. */
+  beyondTenant(id: EndpointId): number {
+    return accountsOf(id).reduce((sum, index) => sum + Number(this.#events?.get(index)?.beyond ?? 0), 0);
   }
 
   /** Of one, without what is zero. */

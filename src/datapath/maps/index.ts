@@ -46,7 +46,7 @@ export {
   sockOriginsMap,
 } from './service-maps.ts';
 export { SocketAccounts, sockAccountsMap } from './socket-accounts.ts';
-export { type TenantAccountsMap, tenantAccountsMap } from './tenant-accounts-map.ts';
+export { type TenantAccountsMap, tenantAccountsMap, UNUSED_TENANT_ACCOUNT } from './tenant-accounts-map.ts';
 export { KernelTenantRows, TenantRows } from './tenant-rows.ts';
 export { type TenantSharesMap, tenantSharesMap } from './tenant-shares-map.ts';
 export {

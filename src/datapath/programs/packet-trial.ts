@@ -1,10 +1,17 @@
 import type { DropReason } from '../../model/gen/enums.ts';
 import { type Addr, addrFromBytes } from '../../net/index.ts';
-import type { AffinityKey, AffinityValue, TenantAccount } from '../gen/codecs.ts';
+import type { AffinityKey, AffinityValue } from '../gen/codecs.ts';
 import type { Config } from '../gen/config.ts';
 import { MAP_SPECS, type MapName } from '../gen/layout.ts';
 import { kernelError, mapById, mapInfo, type ObjectSpec, type ProgFd, progTestRun } from '../kernel/index.ts';
-import { affinityMap, EventRing, MapSet, SCRATCH_SIZES, tenantAccountsMap } from '../maps/index.ts';
+import {
+  affinityMap,
+  EventRing,
+  MapSet,
+  SCRATCH_SIZES,
+  tenantAccountsMap,
+  UNUSED_TENANT_ACCOUNT,
+} from '../maps/index.ts';
 import { installJudges, JUDGE_PROGRAMS } from './judges.ts';
 import { loadEndpointPrograms, loadPrograms, mapIsNeeded } from './loader.ts';
 
@@ -38,13 +45,6 @@ type TrialPlace = { readonly addr: Addr; readonly port: number };
 
 type Way = { readonly fromPod: boolean; readonly forwarded: boolean };
 
-const UNUSED: Pick<TenantAccount, 'turn' | 'used' | 'before' | 'found'> = {
-  turn: 0,
-  used: [0, 0],
-  before: [0, 0],
-  found: [0, 0],
-};
-
 const DROP = 2;
 /** Offsets in struct __sk_buff. */
 const SKB = { ingressIfindex: 36, size: 192 } as const;
@@ -63,9 +63,11 @@ export class PacketTrial implements Disposable {
   /** `maps` stay the caller's. Throws what loading programs throws. */
   static async open(specs: TrialSpecs, maps: MapSet, config: Config): Promise<PacketTrial> {
     const trial = new PacketTrial(specs, maps, config);
-    // Whoever has an account has one here, and nothing on it: what it may open by number is no part of a proof.
+    // Whoever has an account has one here, and nothing on it: what it may open by number is no part of a proof, how fast neither,
+    // and every drop is to be told.
     const own = tenantAccountsMap(trial.#maps);
-    for (const [tenant, account] of await tenantAccountsMap(maps).entries()) own.set(tenant, { ...account, ...UNUSED });
+    for (const [tenant, { limit }] of await tenantAccountsMap(maps).entries())
+      own.set(tenant, { ...UNUSED_TENANT_ACCOUNT, interval: 0, eventInterval: 0, limit });
     return trial;
   }
 

@@ -19,6 +19,7 @@ test('what a Tenant leaves out is as closed as it can be', () => {
     imports: [],
     systemServices: ['dns'],
     limits: NO_LIMITS,
+    peers: 'Hidden',
     mode: 'Enforce',
     closed: undefined,
     isLeaving: false,
@@ -70,11 +71,20 @@ test('what it lists of the world is prefixes, as those of an ipBlock', () => {
 });
 
 test('a limit is of what it names, and of nothing else', () => {
-  const limits = { connections: 0, newConnectionsPerSecond: 2_000 };
+  const limits = { connections: 0, newConnectionsPerSecond: 2_000, flowEventsPerSecond: 1_000 };
   expect(TENANT.parse(object({ namespaces: CLAIMS, limits }))).toMatchObject({
     closed: undefined,
     limits: { ...NO_LIMITS, ...limits },
   });
+});
+
+test('says what is seen of others', () => {
+  const peersOf = (visibility: object) => TENANT.parse(object({ namespaces: CLAIMS, visibility }));
+  expect(peersOf({})).toMatchObject({ closed: undefined, peers: 'Hidden' });
+  expect(peersOf({ peers: 'TenantName' })).toMatchObject({ closed: undefined, peers: 'TenantName' });
+  // Closed, and nothing is seen of it.
+  for (const visibility of [{ peers: 'Everything' }, { peers: 'Full', services: 'Full' }])
+    expect(peersOf(visibility)).toMatchObject({ closed: expect.stringContaining('visibility'), peers: 'Hidden' });
 });
 
 test.each([

@@ -6,6 +6,7 @@ import {
   TENANT_METADATA,
   TENANT_MODES,
   TENANT_NODES,
+  TENANT_PEERS,
   TENANT_WORLDS,
   type TenantRow,
   type TenantWorld,
@@ -53,6 +54,7 @@ const limits = z.strictObject({
   natPorts: limit(0, 1_000_000_000),
   identities: limit(1, 65_280),
   policyRows: limit(0, 1_000_000_000),
+  flowEventsPerSecond: limit(1, 1_000_000),
 });
 
 /** As many as the API server takes. */
@@ -96,6 +98,7 @@ const spec = z.strictObject({
     .nullish()
     .transform((list) => list ?? ['dns' as const]),
   limits: limits.prefault({}),
+  visibility: z.strictObject({ peers: z.enum(TENANT_PEERS).default('Hidden') }).prefault({}),
   mode: z.enum(TENANT_MODES).default('Enforce'),
 });
 
@@ -119,6 +122,7 @@ const schema = head.transform(({ metadata: meta, spec: said }): TenantRow => {
     world: read.success ? read.data.world : NO_WORLD,
     ...(read.success ? sharesOf(read.data) : { exports: [], imports: [], systemServices: [] }),
     limits: read.success ? { ...NO_LIMITS, ...read.data.limits } : NO_LIMITS,
+    peers: read.success ? read.data.visibility.peers : 'Hidden',
     mode: read.success ? read.data.mode : 'Enforce',
     closed: read.success ? (isLeaving ? 'it is being deleted' : undefined) : problemOf(read.error),
     isLeaving,

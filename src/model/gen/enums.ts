@@ -53,6 +53,17 @@ export const TENANT_FLAG = {
 } as const;
 export type TenantFlag = keyof typeof TENANT_FLAG;
 
+/**
+ * What an endpoint or a tenant may tell of in a second it may of each of these apart: a pod that floods with the
+ * one does not hide what it does of another.
+ */
+export const EVENT_SHARE = {
+  passed: 0,
+  denied: 1,
+  broken: 2,
+} as const;
+export type EventShare = keyof typeof EVENT_SHARE;
+
 /** What a tenant may have of the node at most, beside what each pod may. */
 export const TENANT_RESOURCE = {
   connections: 0,
@@ -103,17 +114,6 @@ export const TRANSLATION_FLAG = {
   direct: 4,
 } as const;
 export type TranslationFlag = keyof typeof TRANSLATION_FLAG;
-
-/**
- * What an endpoint may tell of in a second it may of each of these apart: a pod that floods with the one does not
- * hide what it does of another.
- */
-export const EVENT_SHARE = {
-  passed: 0,
-  denied: 1,
-  broken: 2,
-} as const;
-export type EventShare = keyof typeof EVENT_SHARE;
 
 export const EVENT_TYPE = {
   open: 1,

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FLOW_CHANGES, FLOW_HOOKS, FLOW_TYPES, type Flow, type FlowEnd, type FlowRules } from '../../model/index.ts';
+import {
+  FLOW_CHANGES,
+  FLOW_HOOKS,
+  FLOW_TYPES,
+  type Flow,
+  type FlowEnd,
+  type FlowRules,
+  HIDDEN_PEER,
+  type PeerSight,
+} from '../../model/index.ts';
 import { HIDDEN_LABEL, redact } from './redact.ts';
 import type { Sight } from './sight.ts';
 
@@ -11,7 +20,14 @@ const sight: Sight = {
   all: false,
   flows: (namespace) => namespace.startsWith('own'),
   names: (namespace) => namespace.startsWith('named'),
+  peers: () => HIDDEN_PEER,
 };
+
+/** The same where the tenants of `own` and `foreign` say so, and of nobody else. */
+const withPeers = (seen: PeerSight): Sight => ({
+  ...sight,
+  peers: (own, other) => (own.startsWith('own') && other.startsWith('foreign') ? seen : HIDDEN_PEER),
+});
 
 const NETWORKS = { own: 10, foreign: 20, named: 30, other: 40 } as const;
 
@@ -173,6 +189,47 @@ describe('what is left of a flow', () => {
     );
   });
 
+  it('is the same with no more than the name of the tenant, where its tenant and his say that', () => {
+    const seen = withPeers({ peers: 'TenantName', tenant: 'acme' });
+    fc.assert(
+      fc.property(flowOf(podIn('own'), podIn('foreign')), ({ flow, mine }) => {
+        const left = redact(seen, flow);
+        const hidden = redact(sight, flow);
+        const end = left?.[other(mine)];
+        expect(end?.labels).toEqual(['reserved:tenant-acme']);
+        expect({ ...left, [other(mine)]: { ...end, labels: [HIDDEN_LABEL] } }).toEqual(hidden);
+      }),
+      { numRuns: CASES },
+    );
+  });
+
+  it('is what the right to know who it is would leave, where its tenant and his say all', () => {
+    const right: Sight = { ...sight, names: (namespace) => /^(named|foreign)/.test(namespace) };
+    fc.assert(
+      fc.property(flowOf(podIn('own'), podIn('foreign')), ({ flow }) => {
+        expect(redact(withPeers({ peers: 'Full' }), flow)).toEqual(redact(right, flow));
+      }),
+      { numRuns: CASES },
+    );
+  });
+
+  it('is no more of others, nor of nobody, whatever tenants say of each other', () => {
+    const theirs = fc.oneof(podIn('other'), podIn('named'), podIn('own'), outside, unknown);
+    const said = fc.constantFrom<PeerSight>({ peers: 'Full' }, { peers: 'TenantName', tenant: 'acme' });
+    fc.assert(
+      fc.property(flowOf(podIn('own'), theirs), said, ({ flow }, peers) => {
+        expect(redact(withPeers(peers), flow)).toEqual(redact(sight, flow));
+      }),
+      { numRuns: CASES },
+    );
+    const foreign = fc.oneof(podIn('foreign'), podIn('named'), outside, unknown);
+    fc.assert(
+      fc.property(flowOf(foreign, foreign), said, ({ flow }, peers) => {
+        expect(redact({ ...sight, peers: () => peers }, flow)).toBeUndefined();
+      }),
+    );
+  });
+
   it('says what staged policies of his would do, that it would pass only where he sees the other end, and nothing of Tenants', () => {
     const theirs = fc.oneof(podIn('foreign'), podIn('named'), podIn('own'), outside);
     fc.assert(
@@ -255,6 +312,14 @@ describe('what is left of a flow', () => {
     fc.assert(
       fc.property(flowOf(fc.constant(torn), unknown), ({ flow }) => {
         expect(redact(sight, flow)).toBeUndefined();
+      }),
+    );
+    // Nor is it said of it what tenants say of one of both.
+    const theirs: FlowEnd = { ...torn, namespace: 'foreign', labels: ['k8s:io.kubernetes.pod.namespace=other'] };
+    const full: Sight = { ...sight, peers: () => ({ peers: 'Full' }) };
+    fc.assert(
+      fc.property(flowOf(podIn('own'), fc.constant(theirs)), ({ flow, mine }) => {
+        expect(redact(full, flow)?.[other(mine)]).toMatchObject({ addr: '', labels: [HIDDEN_LABEL] });
       }),
     );
   });

@@ -4,6 +4,8 @@ import {
   type FlowEnd,
   type FlowRules,
   type FlowShadow,
+  HIDDEN_PEER,
+  type PeerSight,
   RESERVED_NAME,
 } from '../../model/index.ts';
 import type { Sight } from './sight.ts';
@@ -11,6 +13,8 @@ import type { Sight } from './sight.ts';
 /** Number of an end that is not told: no identity has it, and clients pass over flows whose identity is 0. */
 export const HIDDEN_IDENTITY = 0xffff_ffff;
 export const HIDDEN_LABEL = 'reserved:hidden';
+/** Of such an end whose tenant is told; its name follows. */
+export const TENANT_LABEL = 'reserved:tenant-';
 
 /** A range is told apart from the world because some policy names it: whose, is not told. */
 const CIDR = 'cidr:';
@@ -27,8 +31,11 @@ type Shown = 'flows' | 'name' | 'hidden';
 export function redact(sight: Sight, flow: Flow): Flow | undefined {
   const { source, destination } = flow;
   if (sight.all) return flow;
-  const ends = { source: shown(sight, source), destination: shown(sight, destination) };
-  if (ends.source !== 'flows' && ends.destination !== 'flows') return undefined;
+  const own = { source: shown(sight, source), destination: shown(sight, destination) };
+  if (own.source !== 'flows' && own.destination !== 'flows') return undefined;
+  const seen = seenOf(sight, own, flow);
+  const ends = { source: withPeer(own.source, seen), destination: withPeer(own.destination, seen) };
+  const label = seen.peers === 'TenantName' ? `${TENANT_LABEL}${seen.tenant}` : HIDDEN_LABEL;
   // Whoever opened is subject to egress, also of what comes back.
   const [opener, other] = flow.isReply ? [ends.destination, ends.source] : [ends.source, ends.destination];
   const denial = flow.denial && redactDenial(flow.denial, opener, other);
@@ -40,8 +47,8 @@ export function redact(sight: Sight, flow: Flow): Flow | undefined {
     verdict: flow.verdict,
     ...(flow.dropReason === undefined ? {} : { dropReason: flow.dropReason }),
     direction: flow.direction,
-    source: redactEnd(source, ends.source, flow.isReply),
-    destination: redactEnd(destination, ends.destination, !flow.isReply),
+    source: redactEnd(source, ends.source, { isTarget: flow.isReply, label }),
+    destination: redactEnd(destination, ends.destination, { isTarget: !flow.isReply, label }),
     protocol: flow.protocol,
     tcpFlags: [...flow.tcpFlags],
     rules: redactRules(flow.rules, opener, other),
@@ -65,6 +72,26 @@ function shown(sight: Sight, end: FlowEnd): Shown {
   if (places.every((place) => sight.flows(place))) return 'flows';
   return places.every((place) => sight.names(place)) ? 'name' : 'hidden';
 }
+
+type Ends = Readonly<Record<'source' | 'destination', Shown>>;
+
+/** What is seen of the end that is hidden by who sees the flows of the other. */
+function seenOf(sight: Sight, own: Ends, { source, destination }: Flow): PeerSight {
+  if (own.source === 'hidden') return peerSight(sight, destination, source);
+  return own.destination === 'hidden' ? peerSight(sight, source, destination) : HIDDEN_PEER;
+}
+
+/** Where it is certain of which one namespace each of both is. */
+function peerSight(sight: Sight, own: FlowEnd, other: FlowEnd): PeerSight {
+  const [mine, theirs] = [placesOf(own), placesOf(other)];
+  const [from] = mine;
+  const [to] = theirs;
+  if (from === undefined || to === undefined || mine.length + theirs.length > 2) return HIDDEN_PEER;
+  return sight.peers(from, to);
+}
+
+const withPeer = (shown: Shown, { peers }: PeerSight): Shown =>
+  shown === 'hidden' && peers === 'Full' ? 'name' : shown;
 
 /** By its name, and by its labels where nobody knows the name any more: one namespace, or two if they disagree. */
 function placesOf({ namespace, labels }: FlowEnd): readonly string[] {
@@ -103,11 +130,14 @@ function isOutside({ labels, pod }: FlowEnd): boolean {
   return labels.every((label) => OUTSIDE.has(label) || label.startsWith(CIDR));
 }
 
-/** `isTarget`: the end to which the connection was opened, whose port the other end chose. */
-function redactEnd(end: FlowEnd, shown: Shown, isTarget: boolean): FlowEnd {
+/** `isTarget`: the end to which the connection was opened, whose port the other end chose. `label`: all that is said of who is hidden. */
+function redactEnd(
+  end: FlowEnd,
+  shown: Shown,
+  { isTarget, label }: { readonly isTarget: boolean; readonly label: string },
+): FlowEnd {
   const port = end.port === undefined ? {} : { port: end.port };
-  if (shown === 'hidden')
-    return { addr: '', ...(isTarget ? port : {}), identity: HIDDEN_IDENTITY, labels: [HIDDEN_LABEL] };
+  if (shown === 'hidden') return { addr: '', ...(isTarget ? port : {}), identity: HIDDEN_IDENTITY, labels: [label] };
   const isRange = end.labels.some((label) => label.startsWith(CIDR));
   return {
     addr: end.addr,

@@ -3,14 +3,16 @@ import type { AskAccess, Subject } from './access.ts';
 import { Answers } from './answers.ts';
 import { Viewer, type ViewerOptions } from './viewer.ts';
 
-export type RightsOptions = Pick<ViewerOptions, 'tenantOf' | 'namespaces' | 'clock'> & { readonly ask: AskAccess };
+export type RightsOptions = Pick<ViewerOptions, 'tenantOf' | 'peers' | 'namespaces' | 'clock'> & {
+  readonly ask: AskAccess;
+};
 
 /** Who may see which flows: by reviews of the API server, shared by all who read as the same. */
 export class Rights {
-  readonly #o: Pick<ViewerOptions, 'tenantOf' | 'namespaces' | 'answers'> & { readonly clock: Clock };
+  readonly #o: Pick<ViewerOptions, 'tenantOf' | 'peers' | 'namespaces' | 'answers'> & { readonly clock: Clock };
 
-  constructor({ ask, tenantOf, namespaces, clock }: RightsOptions) {
-    this.#o = { answers: new Answers(ask, clock), tenantOf, namespaces, clock };
+  constructor({ ask, tenantOf, peers, namespaces, clock }: RightsOptions) {
+    this.#o = { answers: new Answers(ask, clock), tenantOf, peers, namespaces, clock };
   }
 
   /** For one reader; it is to be opened, and closed when he has read. */

@@ -1,5 +1,5 @@
 import { type Clock, errorMessage } from '../../base/index.ts';
-import type { Flow } from '../../model/index.ts';
+import type { Flow, PeerSight } from '../../model/index.ts';
 import { observeErrors } from '../errors.ts';
 import { type FlowVerb, ofNamespace, ofTenant, type Subject } from './access.ts';
 import type { Answers } from './answers.ts';
@@ -18,6 +18,8 @@ export type ViewerOptions = {
   readonly answers: Answers;
   /** The tenant whose a namespace is. */
   readonly tenantOf: (namespace: string) => string | undefined;
+  /** What is seen of pods of `other` by who sees flows of `own`; as of now, and asked of each flow. */
+  readonly peers: (own: string, other: string) => PeerSight;
   /** All of the cluster. */
   readonly namespaces: () => Iterable<string>;
   readonly clock: Clock;
@@ -99,6 +101,7 @@ export class Viewer {
       all: this.#may(verb, ''),
       flows: (namespace: string) => this.#may(verb, namespace),
       names: (namespace: string) => this.#may('get', '') || this.#may('get', namespace),
+      peers: this.#o.peers,
     };
     this.#sights.set(verb, sight);
     return sight;

@@ -57,6 +57,12 @@ describe('the account of a tenant', () => {
     made.put(made.intent.tenants, shop({ natPorts: 0 }));
     await made.settle();
     expect([made.isLimited(), made.account()?.limit]).toEqual([true, [TENANT_UNLIMITED, 0]]);
+    made.put(made.intent.tenants, shop({ flowEventsPerSecond: 500 }));
+    await made.settle();
+    expect([made.isLimited(), made.account()]).toMatchObject([
+      true,
+      { interval: 0, eventInterval: 2_000_000, limit: [TENANT_UNLIMITED, TENANT_UNLIMITED] },
+    ]);
     made.put(made.intent.tenants, shop({}));
     await made.settle();
     expect([made.isLimited(), made.account()]).toEqual([false, undefined]);
@@ -65,10 +71,11 @@ describe('the account of a tenant', () => {
   it('keeps what is counted when a limit changes, and with a new life', async () => {
     const kernel = new FakeKernel();
     const made = await node(kernel, shop({ connections: 7 }));
-    made.write({ used: [5, 1], turn: 99 });
+    made.write({ used: [5, 1], turn: 99, untold: 8, eventIn: [1, 2, 3] });
     made.put(made.intent.tenants, shop({ connections: 9, newConnectionsPerSecond: 1 }));
     await made.settle();
-    expect(made.account()).toMatchObject({ used: [5, 1], turn: 99, interval: 1e9, limit: [9, TENANT_UNLIMITED] });
+    expect(made.account()).toMatchObject({ used: [5, 1], turn: 99, untold: 8, eventIn: [1, 2, 3] });
+    expect(made.account()).toMatchObject({ interval: 1e9, limit: [9, TENANT_UNLIMITED] });
     const next = await node(kernel, shop({ connections: 9, newConnectionsPerSecond: 1 }));
     expect(next.account()).toMatchObject({ used: [5, 1], turn: 99 });
     next.drop(next.intent.tenants, shop({}));
@@ -85,13 +92,15 @@ describe('the account of a tenant', () => {
 
   it('is put right where somebody else has written', async () => {
     const made = await node(new FakeKernel(), shop({ connections: 7 }));
-    made.write({ limit: [1e9, TENANT_UNLIMITED] });
-    expect(made.floor.differences()).toEqual([
-      'the kernel says of the limits of tenant shop otherwise than the Tenant',
-    ]);
-    made.floor.doubt();
-    await made.settle();
-    expect([made.account()?.limit[0], made.floor.differences()]).toEqual([7, []]);
+    for (const wrong of [{ limit: [1e9, TENANT_UNLIMITED] }, { interval: 1 }, { eventInterval: 1 }]) {
+      made.write(wrong);
+      expect(made.floor.differences()).toEqual([
+        'the kernel says of the limits of tenant shop otherwise than the Tenant',
+      ]);
+      made.floor.doubt();
+      await made.settle();
+      expect([made.account()?.limit[0], made.floor.differences()]).toEqual([7, []]);
+    }
   });
 
   it('makes nothing be judged anew', async () => {

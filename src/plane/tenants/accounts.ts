@@ -1,16 +1,9 @@
-import type { TenantAccount, TenantAccountsMap } from '../../datapath/index.ts';
+import { type TenantAccount, type TenantAccountsMap, UNUSED_TENANT_ACCOUNT } from '../../datapath/index.ts';
 import { TENANT_UNLIMITED } from '../../model/gen/numbers.ts';
 import type { TenantLimits, TenantRow } from '../../model/index.ts';
 import { hasAccount, type Membership, tenantNumber } from '../../tenant/index.ts';
 
 const SECOND = 1e9;
-
-const NOTHING: Pick<TenantAccount, 'turn' | 'used' | 'before' | 'found'> = {
-  turn: 0,
-  used: [0, 0],
-  before: [0, 0],
-  found: [0, 0],
-};
 
 /** What tenants with limits may have of this node, in the kernel; what they have the programs count there. */
 export class TenantAccounts {
@@ -62,18 +55,31 @@ export class TenantAccounts {
     const number = numberOf(tenant);
     const found = this.#map.get(number);
     this.#written.add(number);
-    if (!isOf(found, tenant)) this.#map.set(number, { ...(found ?? NOTHING), ...accountLimits(tenant.limits) });
+    if (!isOf(found, tenant))
+      this.#map.set(number, { ...(found ?? UNUSED_TENANT_ACCOUNT), ...accountLimits(tenant.limits) });
   }
 }
 
 const numberOf = ({ name }: TenantRow): bigint => tenantNumber(name);
 
-function accountLimits(limits: TenantLimits): Pick<TenantAccount, 'interval' | 'limit'> {
-  const { connections = TENANT_UNLIMITED, natPorts = TENANT_UNLIMITED, newConnectionsPerSecond: rate } = limits;
-  return { interval: rate === undefined ? 0 : Math.max(1, Math.round(SECOND / rate)), limit: [connections, natPorts] };
+function accountLimits(limits: TenantLimits): Pick<TenantAccount, 'interval' | 'eventInterval' | 'limit'> {
+  const { connections = TENANT_UNLIMITED, natPorts = TENANT_UNLIMITED } = limits;
+  return {
+    interval: intervalOf(limits.newConnectionsPerSecond),
+    eventInterval: intervalOf(limits.flowEventsPerSecond),
+    limit: [connections, natPorts],
+  };
 }
 
+/** 0: there is no limit. */
+const intervalOf = (rate: number | undefined): number =>
+  rate === undefined ? 0 : Math.max(1, Math.round(SECOND / rate));
+
 function isOf(account: TenantAccount | undefined, { limits }: TenantRow): boolean {
-  const { interval, limit } = accountLimits(limits);
-  return account?.interval === interval && account.limit.every((one, index) => one === limit[index]);
+  const { interval, eventInterval, limit } = accountLimits(limits);
+  return (
+    account?.interval === interval &&
+    account.eventInterval === eventInterval &&
+    account.limit.every((one, index) => one === limit[index])
+  );
 }

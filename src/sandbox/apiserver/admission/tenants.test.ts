@@ -70,8 +70,8 @@ test('what is not there yet, or never will be, is refused, and says so', async (
     [{ boundary: { world: 'Listed' }, world: { cidrs: ['192.0.2.0'] } }, 'world.cidrs', '192.0.2.0'],
     [{ boundary: { world: 'Listed' }, world: { cidrs: ['192.0.2.0/33'] } }, 'world.cidrs', '192.0.2.0/33'],
     [{ world: { metadata: 'Sometimes' } }, 'world.metadata', 'Never'],
-    [{ visibility: { peers: 'Hidden' } }, 'visibility', 'not there yet'],
-    [{ limits: { flowEventsPerSecond: 1_000 } }, 'limits.flowEventsPerSecond', 'not there yet'],
+    [{ visibility: { peers: 'Everything' } }, 'visibility.peers', 'TenantName'],
+    [{ limits: { flowEventsPerSecond: 0 } }, 'limits.flowEventsPerSecond', 'greater than or equal to 1'],
     [{ mode: 'Rehearse' }, 'mode', 'Warn'],
   ];
   for (const [more, field, why] of refused) {
@@ -147,6 +147,7 @@ describe('of a Tenant, who may update Tenants changes', () => {
       { spec: { namespaces: { prefix: 'b' } } },
       { spec: { boundary: { world: 'Open' } } },
       { spec: { systemServices: ['dns', 'apiserver'] } },
+      { spec: { visibility: { peers: 'Full' } } },
       { spec: { limits: null } },
       { spec: { limits: { connections: 11 } } },
       { spec: { owners: [...spec.owners, { kind: 'User', name: 'eve' }] } },
