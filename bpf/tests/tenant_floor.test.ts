@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { tenantWorldKey } from '../../src/datapath/index.ts';
 import { identityId, type TenantWorld } from '../../src/model/index.ts';
-import { METADATA_ADDRESSES, Prefix } from '../../src/net/index.ts';
+import { type Addr, addrFamily, isMetadata, METADATA_ADDRESSES, Prefix } from '../../src/net/index.ts';
 import { type FloorRow, floorRow, tenantNumber } from '../../src/tenant/index.ts';
 import { tenantRow } from '../../src/tenant/testkit.ts';
-import { fromPod, tcp, toPod, udp } from './frames.ts';
+import { A6 } from './drop-cases/case.ts';
+import { fromPod, ipv6Frame, tcp, toPod, udp } from './frames.ts';
 import { allow, type Lab, NODE, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
 import { OverlayLab, REMOTE } from './overlay-lab.ts';
 import { BACKEND_INGRESS, CLIENT, Pair, SERVICE, UDP } from './pair.ts';
@@ -196,13 +197,24 @@ describe('what a tenant lists of the world', () => {
   });
 });
 
+/** All that differ from them in one bit, which no other may share a verdict with. */
+const NEIGHBOURS = METADATA_ADDRESSES.flatMap((addr) => {
+  const { family, value, bits } = Prefix.host(addr);
+  return Array.from({ length: bits }, (_, at) => Prefix.ofValue(family, value ^ (1n << BigInt(at)), bits).network);
+});
+
 test('where clouds give out credentials is nobody’s to ask, whoever has the address, until the tenant says so', async () => {
-  using pair = await Pair.create({ config: { enableMasquerade: false } });
+  using pair = await Pair.create({ config: { enableMasquerade: false, enableIpv6: true } });
   await pair.open(pair.a, [allow('ingress', 0), allow('egress', 0)]);
-  const known = METADATA_ADDRESSES.filter((addr) => !addr.includes(':'));
-  const verdicts = () => known.map((addr) => pair.send(pair.a, fromPod(pair.a, addr, request)).verdict);
+  const known = METADATA_ADDRESSES;
+  const send = (addr: Addr) =>
+    pair.send(pair.a, addrFamily(addr) === 4 ? fromPod(pair.a, addr, request) : ipv6Frame(pair.a, A6, addr, request))
+      .verdict;
+  const verdicts = () => known.map(send);
   say(pair, { [FRONT]: of('shop') });
   expect(verdicts()).toEqual(known.map(() => 'tenant-metadata'));
+  const isRefused = (addr: Addr): boolean => send(addr) === 'tenant-metadata';
+  expect(NEIGHBOURS.filter((addr) => isRefused(addr) !== isMetadata(addr))).toEqual([]);
   say(pair, { [FRONT]: of('shop', { world: 'Closed', nodes: 'ProbesOnly' }) });
   expect(verdicts(), 'closed besides').toEqual(known.map(() => 'tenant-metadata'));
   for (const addr of known) {

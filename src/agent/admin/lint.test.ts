@@ -144,6 +144,48 @@ describe('a rule of a tenant that the floor takes the effect from', () => {
   });
 });
 
+describe('a rule that means only where clouds give out credentials', () => {
+  const said = (tenant: TenantRow, cidr: string, ...except: string[]) =>
+    [egress({ ipBlock: { cidr, except } }), ingress({ ipBlock: { cidr, except } })].flatMap((spec) =>
+      found(spec, [tenant], []).map(({ severity, why }) => `${severity} ${why}`),
+    );
+  const open: TenantRow = { ...shop, boundary: { world: 'Open', nodes: 'Open' }, systemServices: ['apiserver'] };
+  const warning =
+    "warning has no effect: tenant shop lets nothing to or from where clouds give out a machine's credentials";
+
+  test.each([
+    [['169.254.169.254/32']],
+    [['fd00:ec2::254/128']],
+    [['fe80::a9fe:a9fe/128']],
+    [['169.254.169.252/30', '169.254.169.252/31', '169.254.169.255/32']],
+    [['169.254.0.0/16', ...around('169.254.169.254', 16), '169.254.170.0/31']],
+  ])('%j', ([cidr = '', ...except]) => {
+    expect(said(open, cidr, ...except)).toEqual([warning, warning]);
+    expect(said(shop, cidr, ...except)).toEqual([warning, warning]);
+    expect(said({ ...open, world: { cidrs: [], metadata: 'Open' } }, cidr, ...except)).toEqual([]);
+  });
+
+  test.each([
+    [['169.254.169.253/32']],
+    [['169.254.169.254/31']],
+    [['169.254.0.0/16']],
+    [['0.0.0.0/0']],
+    [['::/0']],
+    [['169.254.169.254/32', '169.254.169.254/32']],
+    [['169.254.169.252/30', '169.254.169.252/31', '169.254.169.254/32']],
+  ])('not one that means others as well, or nobody: %j', ([cidr = '', ...except]) =>
+    expect(said(open, cidr, ...except)).toEqual([]),
+  );
+});
+
+/** What fills the prefix of this length around the address, and leaves it out. */
+function around(addr: string, length: number): string[] {
+  const { value } = Prefix.parse(`${addr}/32`);
+  return Array.from({ length: 32 - length }, (_, at) =>
+    Prefix.ofValue(4, value ^ (1n << BigInt(at)), 32 - at).toString(),
+  );
+}
+
 describe('what is shared has an effect', () => {
   const to = { ...billingPods, podSelector: { matchLabels: { app: 'ledger' } } };
 

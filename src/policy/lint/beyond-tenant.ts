@@ -9,7 +9,7 @@ import {
   type Workload,
   workloadKey,
 } from '../../model/index.ts';
-import { PROTOCOL_NUMBERS, type Prefix } from '../../net/index.ts';
+import { METADATA_ADDRESSES, PROTOCOL_NUMBERS, Prefix } from '../../net/index.ts';
 import { selectsPod } from '../ask/index.ts';
 import { peerField, ruleField } from './fields.ts';
 import type { LintedFloor, LintedOpening, LintFinding, LintRule, LintWorld } from './finding.ts';
@@ -70,6 +70,14 @@ function ofEverybody(question: Question): Found | undefined {
 function ofPeer(peer: PeerSelector, field: string, question: Question): Found | undefined {
   const { entry, shared, own, tenant, world } = question;
   if (peer.kind !== 'pods') {
+    if (peer.kind === 'prefix' && tenant.world.metadata === 'Never' && isOnlyMetadata(peer)) {
+      return {
+        severity: 'warning',
+        field,
+        why: `has no effect: tenant ${tenant.name} lets nothing to or from where clouds give out a machine's credentials`,
+        remedy: `Take it away, or ask for world.metadata: Open of tenant ${tenant.name}.`,
+      };
+    }
     // Of a pod or a node nobody here knows whether it has such an address.
     const isOutside = peer.kind === 'prefix' || peer.entity === 'world';
     const mayBeServer = entry.direction === 'egress' && tenant.systemServices.includes('apiserver');
@@ -118,6 +126,22 @@ function reachOf(peer: Exclude<PeerSelector, PodSelector>, cidrs: readonly Prefi
   // What it excepts may be all that is listed of it.
   const meant = cidrs.filter((cidr) => prefix.contains(cidr) && !peer.except.some((one) => one.contains(cidr)));
   return meant.length > 0 ? 'some' : 'none';
+}
+
+const METADATA = METADATA_ADDRESSES.map((addr) => Prefix.host(addr));
+
+/** Whether it means some of these addresses, and no other. */
+function isOnlyMetadata({ prefix, except }: Extract<PeerSelector, { readonly kind: 'prefix' }>): boolean {
+  const isMeant = (one: Prefix): boolean => prefix.contains(one) && !except.some((hole) => hole.contains(one));
+  return METADATA.some(isMeant) && isFilledBy(prefix, [...except, ...METADATA]);
+}
+
+function isFilledBy(prefix: Prefix, parts: readonly Prefix[]): boolean {
+  if (parts.some((part) => part.contains(prefix))) return true;
+  const within = parts.filter((part) => prefix.contains(part));
+  if (within.reduce((sum, { size }) => sum + size, 0n) < prefix.size) return false;
+  const { family, value, length, size } = prefix;
+  return [value, value + size / 2n].every((half) => isFilledBy(Prefix.ofValue(family, half, length + 1), within));
 }
 
 /** Whether pods of the namespace may be meant. */
