@@ -118,7 +118,7 @@ export async function fakeNode(
   const options = fakePlaneOptions(kernel, clock, more);
   const { allocator, cidrs } = options.numbering;
   const plane = await openPlane(options);
-  const { intent, endpoints, cluster, repository, policies, installer, floor, shares, worlds, engine } = plane;
+  const { intent, endpoints, cluster, repository, policies, installer, floor, shares, worlds, engine, prover } = plane;
   const { identities, book, elsewhere } = cluster;
 
   // Most have none.
@@ -177,6 +177,7 @@ export async function fakeNode(
     policies,
     endpoints,
     engine,
+    prover,
     settle,
     others,
     put,

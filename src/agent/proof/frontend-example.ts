@@ -143,6 +143,7 @@ export class FrontendExamples {
         const { destination } = result;
         if (backend === undefined) return result;
         if (destination !== undefined && placeText(destination) === placeText(backend)) return result;
+        if (client === undefined) await programs.forgetClients();
       }
     }
     return undefined;

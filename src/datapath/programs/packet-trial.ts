@@ -111,6 +111,12 @@ export class PacketTrial implements Disposable {
     for (const [key, value] of rows) affinityMap(this.#maps).set(key, value);
   }
 
+  /** Nobody has a backend any more: the next packet of a client is given one as if it were the first. */
+  async forgetClients(): Promise<void> {
+    const affinity = affinityMap(this.#maps);
+    await affinity.deleteMany((await affinity.entries()).map(([key]) => key));
+  }
+
   #run(program: ProgFd, frame: Uint8Array, forwarded: boolean): { readonly action: number; readonly data: Uint8Array } {
     const context = new DataView(new ArrayBuffer(SKB.size));
     context.setUint32(SKB.ingressIfindex, forwarded ? SOME_DEVICE : 0, true);

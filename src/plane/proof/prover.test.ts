@@ -155,6 +155,23 @@ test('a row that somebody writes is found where it lets one packet pass or drops
   expect(found).toBeGreaterThan(3);
 });
 
+test('nothing is proved of what changes at every reading, and that is said', async () => {
+  const world = fc.sample(isFree, { numRuns: 1, seed: 7 })[0];
+  if (world === undefined) throw new Error('there is no such world');
+  const node = await openNode(world);
+  const { ipcache } = node.kernel;
+  const entries = ipcache.entries.bind(ipcache);
+  let readings = 0;
+  ipcache.entries = async (wanted) => {
+    readings += 1;
+    node.plane.plane.engine.kick();
+    return await entries(wanted);
+  };
+  await expect(node.plane.plane.prover.prove()).rejects.toMatchObject({ code: 'E_PLANE_UNSETTLED' });
+  expect(readings).toBe(5);
+  await node.plane.close();
+});
+
 test('whoever somebody says that an address or a pod is', async () => {
   const worlds = fc.sample(isFree, { numRuns: 50, seed: 7 });
   const world = worlds.find(
