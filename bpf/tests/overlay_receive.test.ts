@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseAddr } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
 import { fragmentsOf, fromPod, fromWorld, icmpError, tcp, toPod, udp } from './frames.ts';
-import { allow, EVERYTHING, GATEWAY_MAC, NODE, OPEN, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
+import { allow, EVERYTHING, GATEWAY_MAC, NODE, OTHER_NODE, REMOTE_POD, WORLD } from './lab.ts';
 import { NEW_POD, OverlayLab, REMOTE } from './overlay-lab.ts';
 import { B, CLIENT, SERVICE, TCP, UDP } from './pair.ts';
 import { ANY, NODE_PORT, Services } from './service-lab.ts';
