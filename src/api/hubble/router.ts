@@ -87,18 +87,15 @@ export function hubbleHandler(teller: HubbleTeller, ending: AbortSignal, log: Lo
   };
 }
 
-/** gRPC says so in words of its own: of a 404 its clients say that the answer is malformed. */
+/** gRPC says so in words of its own, in headers that end the answer: of anything else its clients say that it is malformed. */
 function unserved({ headers }: Http2ServerRequest, response: Http2ServerResponse): void {
   const { 'content-type': type = '' } = headers;
-  if (!contentTypeRegExp.test(type)) response.writeHead(404).end();
-  else
-    response
-      .writeHead(200, {
-        'content-type': type,
-        [headerGrpcStatus]: Code.Unimplemented,
-        [headerGrpcMessage]: UNSERVED,
-      })
-      .end();
+  if (!contentTypeRegExp.test(type)) {
+    response.writeHead(404).end();
+    return;
+  }
+  const told = { [headerGrpcStatus]: Code.Unimplemented, [headerGrpcMessage]: UNSERVED };
+  response.stream.respond({ ':status': 200, 'content-type': type, ...told }, { endStream: true });
 }
 
 function health(router: ConnectRouter): void {
