@@ -18,6 +18,8 @@ const HOLD_MS = 500;
 /** Until a node whose stream broke is asked again. */
 const AGAIN_MS = 1_000;
 
+/** At a time, as nodes have it for all who follow: each holds what it has not read of every node. */
+const MAX_READERS = 128;
 /** What is written at once, before others get their turn. */
 const TOLD_AT_ONCE = 512;
 /** Without these of a flow nobody could say whose it is. */
@@ -64,6 +66,11 @@ export class RelayFlows {
   /** As it is sent, some at a time. */
   async *read(): AsyncGenerator<readonly Uint8Array[]> {
     const { follow } = this.#request;
+    if (this.#counts.readers >= MAX_READERS)
+      throw new ConnectError(
+        `${MAX_READERS} read flows here already, and there is no room for more`,
+        Code.ResourceExhausted,
+      );
     this.#counts.readers += 1;
     const begun = Date.now();
     try {

@@ -254,5 +254,11 @@ describe('a relay', () => {
     expect(flows).toEqual(['test/node-1 6']);
     expect(news).toContain('NODE_ERROR test/node-5');
     expect(counts).toMatchObject({ readers: 0, sent: 1, failures: { lie: 1, broken: 0 } });
+    // There is room for so many at a time.
+    counts.readers = 127;
+    expect((await read({})).flows).toEqual(['test/node-1 6']);
+    counts.readers = 128;
+    await expect(read({})).rejects.toMatchObject({ code: Code.ResourceExhausted });
+    expect(counts.readers).toBe(128);
   });
 });
