@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
 import {
   addrBytes,
@@ -64,6 +65,32 @@ describe('conversions', () => {
         expect(addrBytes(addr)).toHaveLength(addrFamily(addr) === 4 ? 4 : 16);
         expect(addrFromBytes(addrBytes16(addr))).toBe(addr);
       }),
+    );
+  });
+
+  test.each([
+    ['0:0:1:0:0:0:1:0', '0:0:1::1:0'],
+    ['1:0:0:1:0:0:1:1', '1::1:0:0:1:1'],
+    ['1:0:1:1:1:1:1:1', '1:0:1:1:1:1:1:1'],
+    ['0:0:0:0:0:ffff:0:0', '0.0.0.0'],
+    ['0:0:0:0:1:ffff:1:2', '::1:ffff:1:2'],
+  ])('%s is written %s', (long, text) => {
+    const bytes = Uint8Array.from(long.split(':').flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16)]));
+    expect(addrFromBytes(bytes)).toBe(text);
+  });
+
+  test('IPv6 is written, and read again, as the library does', () => {
+    const group = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.integer({ min: 0, max: 0xffff }));
+    fc.assert(
+      fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {
+        const bytes = groups.flatMap((one) => [one >> 8, one & 255]);
+        const known = ipaddr.fromByteArray(bytes) as ipaddr.IPv6;
+        const written = known.isIPv4MappedAddress() ? known.toIPv4Address().toString() : known.toRFC5952String();
+        const addr = addrFromBytes(Uint8Array.from(bytes));
+        expect(addr).toBe(written);
+        expect([...addrBytes16(addr)]).toEqual(bytes);
+      }),
+      { numRuns: 1_000 },
     );
   });
 

@@ -13,7 +13,8 @@ export type Family = 4 | 6;
  * address is the IPv4 address, as in the datapath: of whom it is must not depend on how it was written.
  */
 export function parseAddr(text: string): Addr {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
+  // The library throws and catches an error to find that IPv6 is no IPv4, which costs more than all the rest.
+  if (!text.includes(':') && ipaddr.IPv4.isValidFourPartDecimal(text)) {
     if (/(^|\.)0\d/.test(text)) throw netErrors.make('E_NET_ADDR', { detail: `"${text}" has leading zeros` });
     return text as Addr;
   }
@@ -73,7 +74,37 @@ export function addrBytes(addr: Addr): Uint8Array {
     const value = ipv4Number(addr);
     return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
   }
-  return Uint8Array.from(ipaddr.parse(addr).toByteArray());
+  return ipv6Bytes(addr);
+}
+
+/** Of what is canonical already, as `ipv4Number`. */
+function ipv6Bytes(addr: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const [head = '', tail = ''] = addr.split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === '' ? [] : tail.split(':');
+  const put = (group: string, place: number): void => {
+    const value = Number.parseInt(group, 16);
+    bytes[2 * place] = value >> 8;
+    bytes[2 * place + 1] = value & 255;
+  };
+  for (const [i, group] of before.entries()) put(group, i);
+  for (const [i, group] of after.entries()) put(group, 8 - after.length + i);
+  return bytes;
+}
+
+/** Of eight groups (RFC 5952, 4): the longest run of zeros is `::`, of equal ones the first, and never one group alone. */
+function ipv6Text(groups: readonly number[]): Addr {
+  let [from, length] = [-1, 1];
+  for (let start = 0; start < groups.length; start += 1) {
+    let end = start;
+    while (groups[end] === 0) end += 1;
+    if (end - start > length) [from, length] = [start, end - start];
+    start = end;
+  }
+  const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
+  if (from < 0) return text(groups) as Addr;
+  return `${text(groups.slice(0, from))}::${text(groups.slice(from + length))}` as Addr;
 }
 
 /** 16 bytes as the datapath keeps them: IPv4 as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
@@ -92,11 +123,11 @@ export function addrFromBytes(bytes: Uint8Array): Addr {
     const [a = 0, b = 0, c = 0, d = 0] = bytes;
     return ipv4Text(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
   }
-  const parsed = ipaddr.fromByteArray([...bytes]);
-  if (parsed instanceof ipaddr.IPv6) {
-    return (parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String()) as Addr;
-  }
-  return parsed.toString() as Addr;
+  if (bytes.length !== 16) throw new TypeError(`an address of ${bytes.length} bytes`);
+  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
+  const [a = 0, b = 0] = groups.slice(6);
+  if (groups[5] === 0xffff && groups.every((group, i) => i >= 5 || group === 0)) return ipv4Text(((a << 16) | b) >>> 0);
+  return ipv6Text(groups);
 }
 
 /** The address as an unsigned integer of 32 or 128 bits. */
