@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type ApiClient, apiClient } from '../../src/api/index.ts';
 import { SandboxCluster } from '../../src/sandbox/cluster/cluster.ts';
+import { worldArgv } from '../../src/sandbox/machine/topology.ts';
 import { waitForMachine } from '../../src/sandbox/testkit.ts';
 import { eventually } from './services/eventually.ts';
 
@@ -368,6 +370,62 @@ test('what one tenant exports and another imports is open, by the Service and by
     (await client.tenants()).every(({ sharedRows = 0 }) => sharedRows === 0),
   );
   await endsAt(...heard);
+});
+
+/** Answers in the world, at all of its addresses, until the test is over. */
+function serveInWorld(): void {
+  const [file = '', ...argv] = worldArgv(['socat', `TCP-LISTEN:${TCP},fork,reuseaddr,backlog=64`, 'EXEC:cat']);
+  // Together with who serves each connection.
+  const { pid } = spawn(file, argv, { stdio: 'ignore', detached: true });
+  onTestFinished(() => {
+    if (pid !== undefined) process.kill(-pid);
+  });
+}
+
+test('of the world a Tenant reaches what it lists, and that it; what is taken off the list ends; events have a limit', async () => {
+  const [one, other] = [
+    { cidr: '198.51.100.0/24', address: '198.51.100.5' },
+    { cidr: '203.0.113.0/24', address: '203.0.113.5' },
+  ] as const;
+  const list = async (cidr: string): Promise<void> => {
+    const listed = `, boundary: { world: Listed }, world: { cidrs: [${cidr}] }, limits: { flowEventsPerSecond: 1 }`;
+    await cluster.apply(tenant('shop', '{ prefix: shop- }', listed));
+    await known(`${cidr} is listed`, async (client) => {
+      return (await client.tenant({ name: 'shop' }))?.boundary?.cidrs?.join() === cidr;
+    });
+  };
+  const goesOut = (address: string) => askAt(CLIENT, `${address}:${TCP}`);
+  const comesIn = async (address: string): Promise<boolean> => {
+    const line = `echo hello | socat -t15 - TCP:${await ip('shop-db', 'server')}:${TCP},bind=${address},connect-timeout=1`;
+    return (await cluster.worldExec(['sh', '-c', line], { timeoutMs: 20_000 })).stdout === 'hello\n';
+  };
+  serveInWorld();
+  const bothWays = async (address: string) => await Promise.all([goesOut(address), comesIn(address)]);
+  expect(await bothWays(one.address), 'closed').toEqual([false, false]);
+  await list(one.cidr);
+  const passes = async (address: string): Promise<void> =>
+    await eventually(`${address} is reached, and comes in`, async () => (await bothWays(address)).every(Boolean));
+  await passes(one.address);
+  expect(await bothWays(other.address), 'not listed').toEqual([false, false]);
+  const asked = { from: 'shop-web/client', protocol: 'TCP', port: TCP } as const;
+  expect(await agent('node-1').trace({ ...asked, to: one.address })).toMatchObject({ verdict: 'allowed' });
+  expect(await agent('node-1').trace({ ...asked, to: other.address })).toMatchObject({
+    steps: [{ drop: 'tenant-world' }],
+  });
+
+  await eventually('what it opens beyond its flow events is counted, and whose it is', async () => {
+    await Promise.all([goesOut(one.address), goesOut(one.address), goesOut(one.address)]);
+    const { limits = [] } = (await agent('node-1').tenant({ name: 'shop' })) ?? {};
+    return limits.some(({ refused, most }) => refused > 0 && most?.pod === 'shop-web/client');
+  });
+
+  const heard = await talkTo(`${one.address}:${TCP}`);
+  await list(other.cidr);
+  await endsAt(heard);
+  await eventually('it is not listed any more', async () => !(await bothWays(one.address)).some(Boolean));
+  await passes(other.address);
+  await cluster.apply(tenant('shop', '{ prefix: shop- }'));
+  await known('it is closed', async (client) => (await client.tenant({ name: 'shop' }))?.boundary?.world === 'Closed');
 });
 
 test('the floor holds while no agent lives', async () => {

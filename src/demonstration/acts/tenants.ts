@@ -1,5 +1,6 @@
 import type { TenantView } from '../../api/index.ts';
-import type { JsonObject } from '../../sandbox/index.ts';
+import { type Addr, parseAddr } from '../../net/index.ts';
+import { type JsonObject, uplinkPort } from '../../sandbox/index.ts';
 import { newMarker, ping, podFrame, syn, udp } from '../frames/index.ts';
 import {
   type Actor,
@@ -20,8 +21,14 @@ const SHOP = 'floor-shop';
 const BILLING = 'floor-billing';
 const PORT = 8080;
 const RATE = 1_000;
+const LISTED = { cidr: '198.51.100.0/24', addr: parseAddr('198.51.100.3') } as const;
+const UNLISTED = parseAddr('203.0.113.3');
+/** Where most clouds give out a machine's credentials. */
+const METADATA = parseAddr('169.254.169.254');
 /** For how long nothing may arrive any more, in ms. */
 const SILENCE_MS = 500;
+/** So often it is looked whether that has begun, and then counted what arrives. */
+const LOOKS = 20;
 
 type Scene = { readonly server: Actor; readonly client: Actor; readonly stranger: Actor };
 
@@ -76,25 +83,32 @@ const isOpen = (tenants: readonly TenantView[], tenant: string, namespace: strin
       name === tenant && namespaces.some((one) => one.name === namespace && one.closed === undefined),
   );
 
-/** Frames of one pod to another, over and over, counted where they arrive. */
-async function stream(stage: Stage, from: Actor, to: Actor) {
+type Seat = { readonly ip: Addr; readonly netns: string; readonly devices?: readonly string[] };
+
+/** Frames of a pod to another, or to the world, over and over, counted where they arrive. */
+async function stream(stage: Stage, from: Actor, { ip, netns, devices = ['eth0'] }: Seat) {
   const marker = newMarker();
-  const counter = stage.own(await startCount(to.netns, { devices: ['eth0'], patterns: { marker } }));
+  const counter = stage.own(await startCount(netns, { devices, patterns: { marker } }));
   const frames = [syn(40_000, PORT, marker), udp(40_000, PORT, marker), ping(9, marker)].map((transport) =>
-    podFrame(from, to.ip, transport),
+    podFrame(from, ip, transport),
   );
   const sender = stage.own(startSend(from.netns, frames, { count: 0, rate: RATE }));
   return {
     sent: async () => (await sender.report()).sent,
     arrived: async () => (await counter.report()).matches['marker'] ?? 0,
+    stop: async () => void (await Promise.all([sender.stop(), counter.stop()])),
   };
 }
 type Flow = Awaited<ReturnType<typeof stream>>;
 
 /** How many are sent, and how many of all arrive, while nothing should. */
 async function silence(stage: Stage, flow: Flow): Promise<{ readonly sent: number; readonly arrived: number }> {
-  // What was on its way when the change was said may still be counted.
-  await stage.settle();
+  // What was on its way when the change was said, or came before it was written, may still be counted.
+  for (let look = 0; look < LOOKS; look += 1) {
+    const [sent, arrived] = [await flow.sent(), await flow.arrived()];
+    await stage.settle();
+    if ((await flow.sent()) > sent && (await flow.arrived()) === arrived) break;
+  }
   const before = { sent: await flow.sent(), arrived: await flow.arrived() };
   await stage.settle(SILENCE_MS);
   return { sent: (await flow.sent()) - before.sent, arrived: (await flow.arrived()) - before.arrived };
@@ -155,7 +169,47 @@ export async function* tenants(stage: Stage): AsyncGenerator<AttackLine> {
   await stage.sandbox.delete({ resource: 'tenants', name: 'floor-thief' });
   await agreed(stage, 'the owner has it again', (all) => isOpen(all, SHOP, SHOP));
   await flows(stage, 'the client arrives again', own);
+  yield* outside(stage, scene);
   yield* sharing(stage, scene);
+}
+
+/** What of the world a tenant may reach: what it lists, and never where clouds give out credentials. */
+async function* outside(stage: Stage, { client }: Scene): AsyncGenerator<AttackLine> {
+  const set = async (world: string, more: JsonObject): Promise<void> => {
+    await setTenant(stage, SHOP, { namespaces: { names: [SHOP] }, boundary: { world }, ...more });
+    await agreed(stage, `the world is ${world}`, (all) =>
+      all.some(({ name, boundary: own }) => name === SHOP && own?.world === world),
+    );
+  };
+  const at = (ip: Addr) => stream(stage, client, { ip, netns: stage.worldNetns, devices: [uplinkPort(stage.node)] });
+  const [listed, unlisted, metadata] = await Promise.all([at(LISTED.addr), at(UNLISTED), at(METADATA)]);
+  await set('Open', { world: { metadata: 'Open' } });
+  for (const flow of [listed, unlisted, metadata]) await flows(stage, 'it leaves, while the world is open', flow);
+  await set('Listed', { world: { cidrs: [LISTED.cidr] } });
+  const before = await listed.arrived();
+  const [other, credentials] = await Promise.all([silence(stage, unlisted), silence(stage, metadata)]);
+  await flows(stage, 'what is listed is reached', listed);
+  const on = (await listed.arrived()) - before;
+  yield {
+    id: '23.listed',
+    claim: 'of the world a tenant that lists some of it reaches that and no more',
+    tried: `policies allow all, the Tenant lists ${LISTED.cidr}; a pod sends there and to ${UNLISTED}, which it reached before`,
+    expected: 'packets there, 0 to the other',
+    seen: `${plural(on, 'packet')} arrived, ${other.arrived} of ${other.sent} at the other`,
+    held: on > 0 && other.sent > 0 && other.arrived === 0,
+    decidedBy: 'tenant-world',
+  };
+  yield {
+    id: '23.metadata',
+    claim: 'and nobody reaches where clouds give out credentials, unless the Tenant says so',
+    tried: `the same to ${METADATA}`,
+    expected: '0 packets',
+    seen: `${plural(credentials.sent, 'frame')} sent, ${credentials.arrived} arrived`,
+    held: credentials.sent > 0 && credentials.arrived === 0,
+    decidedBy: 'tenant-metadata',
+  };
+  await Promise.all([listed, unlisted, metadata].map((flow) => flow.stop()));
+  await set('Closed', {});
 }
 
 type Said = Pick<AttackLine, 'id' | 'claim' | 'tried'>;
