@@ -155,6 +155,7 @@ export {
   PacketTrial,
   type ProgramFootprint,
   pinnedPrograms,
+  pinnedSocketsDifference,
   programsNamed,
   RunningPrograms,
   removeJudges,

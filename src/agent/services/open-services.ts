@@ -2,6 +2,7 @@ import type { Service } from '../../base/index.ts';
 import { endStaleSockets, SocketRows } from '../../datapath/index.ts';
 import type { Plane } from '../../plane/index.ts';
 import type { AgentNode } from '../node/index.ts';
+import { findCgroupRoot, machineCgroups } from './cgroup-root.ts';
 import { ServiceHooks } from './service-hooks.ts';
 import { type Services, serveServices } from './services.ts';
 
@@ -21,7 +22,7 @@ export function openServices({ config, kernel, registry, clock, log }: AgentNode
     spec: specs.sock,
     maps,
     config: base,
-    cgroup: config.cgroup,
+    findCgroup: () => config.cgroup ?? findCgroupRoot(machineCgroups()),
     pinDir: config.pinDir,
     running,
     mayReplace,

@@ -3,19 +3,19 @@ import {
   attachSockets,
   closeSocketsLeftBehind,
   detachSockets,
+  pinnedSocketsDifference,
   type RunningPrograms,
   SOCK_HOOKS,
   type SockAttachOptions,
   socketsAttached,
   socketsDifference,
 } from '../../datapath/index.ts';
-import { findCgroupRoot, machineCgroups } from './cgroup-root.ts';
 
 const LOOK_MS = 10_000;
 
 export type ServiceHooksOptions = Omit<SockAttachOptions, 'cgroup'> & {
-  /** Undefined: that of all processes of the node. */
-  readonly cgroup: string | undefined;
+  /** Whose processes' sockets are to be turned; undefined: it is not in sight. Asked each time. */
+  readonly findCgroup: () => string | undefined;
   readonly clock: Clock;
   readonly running: RunningPrograms;
   /** False: what is attached is to stay as it is for now. */
@@ -88,10 +88,11 @@ export class ServiceHooks implements Service {
   async attach(): Promise<void> {
     const { config, mayReplace } = this.#o;
     if (!config.enableServices) return;
-    const cgroup = this.#o.cgroup ?? findCgroupRoot(machineCgroups());
+    const cgroup = this.#o.findCgroup();
     this.#cgroup = undefined;
     this.#refused = undefined;
     if (cgroup === undefined) {
+      if (mayReplace()) await this.#letGo();
       this.#say('no cgroup of the whole node is in sight: mount it and name it as "cgroup" in the configuration');
       return;
     }
@@ -112,6 +113,18 @@ export class ServiceHooks implements Service {
       // Pods must be judged all the same.
       this.#refused = `${cgroup}: ${errorMessage(error)}`;
       this.#say(this.#refused);
+    }
+  }
+
+  /**
+   * What an agent before attached to a cgroup that is not in sight now stays while it does what it should. Otherwise it would turn sockets by
+   * maps that nobody writes any more, to backends that are gone, and to whoever has their addresses since.
+   */
+  async #letGo(): Promise<void> {
+    try {
+      if (pinnedSocketsDifference(this.#o.running, this.#o) !== undefined) await detachSockets(this.#o.pinDir);
+    } catch (error) {
+      this.#refused = errorMessage(error);
     }
   }
 

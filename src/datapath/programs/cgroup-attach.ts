@@ -87,7 +87,16 @@ export function socketsAttached(options: Pick<SockAttachOptions, 'cgroup' | 'pin
 
 /** How the programs at a cgroup differ from what they should be; undefined: they do not. */
 export function socketsDifference(running: RunningPrograms, options: SockAttachOptions): string | undefined {
-  if (!socketsAttached(options)) return `not all programs are pinned at ${options.cgroup}`;
+  return socketsAttached(options)
+    ? pinnedSocketsDifference(running, options)
+    : `not all programs are pinned at ${options.cgroup}`;
+}
+
+/** The same of what is pinned, whatever cgroup it is attached to. */
+export function pinnedSocketsDifference(
+  running: RunningPrograms,
+  options: Omit<SockAttachOptions, 'cgroup'>,
+): string | undefined {
   for (const hook of SOCK_HOOKS) {
     using link = objectGet('link', join(options.pinDir, 'links/sock', hook));
     const id = link === undefined ? 0 : cgroupLinkInfo(link).programId;

@@ -5,6 +5,7 @@ export { attachXdp, detachXdp, xdpDevice, xdpProgram } from './attach-xdp.ts';
 export {
   attachSockets,
   detachSockets,
+  pinnedSocketsDifference,
   SOCK_HOOKS,
   type SockAttachOptions,
   socketsAttached,
