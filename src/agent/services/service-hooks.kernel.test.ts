@@ -8,10 +8,12 @@ import {
   attachSockets,
   detachSockets,
   ensureBpffs,
+  loadPrograms,
   MapSet,
   RunningPrograms,
   readObjectSpec,
   removePins,
+  SOCK_HOOKS,
   socketsAttached,
   ZERO_CONFIG,
 } from '../../datapath/index.ts';
@@ -62,7 +64,9 @@ it.each([
   ['goes when it reads maps that nobody writes any more', () => beside, true, false],
   ['stays until the maps that are made beside are complete', () => beside, false, true],
 ])('what is attached to a cgroup that is not in sight any more %s', async (_what, mapsNow, mayReplace, stays) => {
-  await attachSockets({ spec, maps: kept, config, cgroup, pinDir: PIN_DIR });
+  await attachSockets({ cgroup, pinDir: PIN_DIR }, () =>
+    loadPrograms({ spec, maps: kept, config, programs: SOCK_HOOKS }),
+  );
   const maps = mapsNow();
   const hooks = new ServiceHooks({
     spec,
