@@ -46,13 +46,17 @@ static __always_inline __u16 ct_timeout(const struct packet *p, __u8 flags)
 }
 
 /* Follows a connection that goes on: first answer, FIN, RST. */
-static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *flow,
-				      struct ct_entry *entry, __u32 now)
+VERIFIED_ONCE int ct_follow(struct __sk_buff *skb, const struct flow *flow, struct ct_entry *entry,
+			    __u32 now)
 {
-	const struct packet *p = &flow->packet;
+	const struct packet *p;
 	bool believed = true;
-	__u8 flags = entry->flags;
+	__u8 flags;
 
+	if (!flow || !entry)
+		return 0;
+	p = &flow->packet;
+	flags = entry->flags;
 	/* A later fragment has no flags. */
 	if (p->protocol == IPPROTO_TCP && p->tcp_flags) {
 		believed = tcp_follow(flow, entry);
@@ -72,7 +76,7 @@ static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *
 	if (flags == entry->flags) {
 		if (believed || !(flags & CT_CLOSING))
 			ct_renew(entry, now);
-		return;
+		return 0;
 	}
 	if ((flags & CT_CLOSING) && !(entry->flags & CT_CLOSING)) {
 		closed_enter(&flow->key);
@@ -81,6 +85,7 @@ static __always_inline void ct_follow(struct __sk_buff *skb, const struct flow *
 	entry->flags = flags;
 	entry->timeout = ct_timeout(p, flags);
 	entry->expires = now + entry->timeout;
+	return 0;
 }
 
 /* Whose two ends are as they were when it was judged: nobody has to be asked who they are. */
