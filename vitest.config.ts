@@ -57,6 +57,7 @@ export default defineConfig(async () => {
           extends: true,
           test: {
             name: 'kernel',
+            setupFiles: ['tools/vitest-processor-time.ts'],
             include:
               missing === undefined
                 ? [
