@@ -69,7 +69,7 @@ export const tenantCost: Family = {
   name: 'tenants',
   rows: ['floor.established', 'floor.open', 'limit.open', 'tenant.scale', 'floor.listed'],
   run: async (report) => {
-    using scene = new Scene({}, { tenant_shares: 16_384 });
+    using scene = new Scene({}, { tenant_shares: 16_384, tenant_world: 32_768 });
     await scene.open();
     scene.establish();
     scene.datapath.tenantAccounts.set(tenantNumber('shop'), {
