@@ -75,7 +75,7 @@ export class BoundedSeries {
   }
 
   #seriesOf(name: SeriesName): Series {
-    const key = keyOf(name);
+    const key = `${name.tenant} ${name.name}`;
     const known = this.#named.get(key);
     if (known !== undefined) return known;
     if (this.#named.size >= this.#o.most && !this.#makeRoom(name)) return this.#otherOf(name.tenant);
@@ -110,7 +110,7 @@ export class BoundedSeries {
   }
 
   #end(series: Series): true {
-    this.#named.delete(keyOf(series));
+    this.#named.delete(`${series.tenant} ${series.name}`);
     const other = this.#otherOf(series.tenant);
     for (const [row, { count, shown: told }] of series.rows) {
       const value = other.rows.get(row);
@@ -122,8 +122,6 @@ export class BoundedSeries {
     return true;
   }
 }
-
-const keyOf = ({ tenant, namespace, name }: SeriesName): string => `${tenant} ${namespace} ${name}`;
 
 function seriesOf({ tenant, namespace, name }: SeriesName): Series {
   return { tenant, namespace, name, rows: new Map(), isGone: false, isShown: false, at: 0 };

@@ -42,6 +42,8 @@ const VERDICTS = ['forwarded', 'dropped'] as const satisfies readonly FlowVerdic
 
 /** What passed and no rule let pass: no policy selects the pod in that direction, or none is asked (its own node). No policy has this name. */
 const DEFAULT = '_default';
+/** Names of series are a tenant's, each once: those by default are told apart by their namespaces. */
+const isDefault = (name: string): boolean => name.startsWith(`${DEFAULT} `);
 
 /**
  * Verdicts by the policy whose rule gave them. While records come only numbers are counted; whose they are is asked once in
@@ -93,10 +95,11 @@ export class PolicyTally {
     this.fold();
     const here = this.#o.namespaces();
     const lines = this.#series.show(({ name, namespace }) =>
-      name === DEFAULT ? here.has(namespace) : this.#o.hasPolicy(name as PolicyKey),
+      isDefault(name) ? here.has(namespace) : this.#o.hasPolicy(name as PolicyKey),
     );
-    return lines.map(({ tenant, namespace, name: policy, row, count }) => {
+    return lines.map(({ tenant, namespace, name, row, count }) => {
       const [direction, verdict] = row.split(' ') as [Direction, FlowVerdict];
+      const policy = isDefault(name) ? DEFAULT : name;
       return { tenant, namespace, policy, direction, verdict, count };
     });
   }
@@ -117,7 +120,7 @@ export class PolicyTally {
 
   #defaultOf(namespace: string | undefined): SeriesName {
     if (namespace === undefined) return { tenant: CLUSTER, namespace: OTHER, name: OTHER };
-    return { tenant: ownerOf(namespace, this.#o.membership()), namespace, name: DEFAULT };
+    return { tenant: ownerOf(namespace, this.#o.membership()), namespace, name: `${DEFAULT} ${namespace}` };
   }
 
   #nameOf(origin: RuleOrigin | undefined): SeriesName {
