@@ -42,18 +42,26 @@ test('a sign of life while nothing happens, and no value is lost by it', async (
 test('a reader that leaves while the source is silent ends the source', async () => {
   const controller = new AbortController();
   let ended = false;
+  const failures: unknown[] = [];
+  const silent = Promise.withResolvers<void>();
   async function* groups() {
     try {
       yield [1];
+      silent.resolve();
       await new Promise((resolve) => controller.signal.addEventListener('abort', resolve));
     } finally {
       ended = true;
     }
   }
-  const reader = ndjsonStream(groups(), { controller, onError }).getReader();
+  const note = (error: unknown) => failures.push(error);
+  const reader = ndjsonStream(groups(), { controller, onError: note }).getReader();
   await reader.read();
+  await silent.promise;
   await reader.cancel();
   expect(ended).toBe(true);
+  // Which is no failure of the source, also when all that was waiting has gone on.
+  await new Promise(setImmediate);
+  expect(failures).toEqual([]);
 });
 
 test('an error is the last line', async () => {

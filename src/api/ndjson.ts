@@ -34,6 +34,8 @@ export function ndjsonStream(
           if (result.done) stream.close();
           else stream.enqueue(lines(result.value));
         } catch (error) {
+          // What ended because nobody reads is no failure.
+          if (abort.signal.aborted) return;
           stream.enqueue(lines([options.onError(error)]));
           stream.close();
         }

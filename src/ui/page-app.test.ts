@@ -128,6 +128,11 @@ describe("the page's server", () => {
     ['many terms', `q=${'port:1%20'.repeat(65)}`, 'more than 64 terms'],
     ['many words', `q=${Array.from({ length: 65 }, (_, i) => `w${i}`).join(',')}`, 'more than 64 values'],
     ['what is looked for in each flow for long', `q=${'a,b,c,d,e%20'.repeat(13)}`, 'too much to look for'],
+    [
+      'many CIDRs',
+      `q=from:${Array.from({ length: 33 }, (_, i) => `10.0.${i}.0/24`).join(',')}`,
+      'too much to look for',
+    ],
     ['names of many parts', `q=pod:${'a*'.repeat(300)}`, 'too much to look for'],
     [
       'mutes that are so together',
@@ -136,7 +141,7 @@ describe("the page's server", () => {
     ],
     ['many mutes', Array.from({ length: 33 }, (_, i) => `mute=port:${i}`).join('&'), 'more than 32 mutes'],
   ])('refuses %s', async (_, query, why) => {
-    const { status, body } = await ask(`${url}api/view?${query}`);
+    const { status, body } = await ask(`${url}api/view?${query}&until=1000`);
     expect(status).toBe(400);
     expect(JSON.parse(body)).toMatchObject({ error: { code: 'E_UI_QUERY', message: expect.stringContaining(why) } });
   });
@@ -162,14 +167,16 @@ describe("the page's server", () => {
     if (agent === undefined) throw new Error('no agent');
     let asked = 0;
     const { promise: answer, resolve: release } = Promise.withResolvers<void>();
+    const tooMany = Promise.withResolvers<Answer>();
     agent.admin[route] = async () => {
       asked += 1;
+      if (asked > most) tooMany.resolve({ status: 0, headers: {}, body: '"an agent is asked"' });
       await answer;
       throw new Error('thought about it');
     };
     const waiting = Array.from({ length: most }, async () => await ask(`${url}api/${path}`));
     await expect.poll(() => asked).toBe(most);
-    const { status, body } = await ask(`${url}api/${path}`);
+    const { status, body } = await Promise.race([ask(`${url}api/${path}`), tooMany.promise]);
     expect([status, JSON.parse(body)]).toMatchObject([503, { error: { code: 'E_UI_FULL' } }]);
     expect(asked).toBe(most);
     release();

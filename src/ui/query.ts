@@ -60,6 +60,7 @@ export const TOO_COSTLY = 'too much to look for in each flow: fewer words, label
 export function costOf(alternatives: Query['alternatives']): number {
   const ofValue = (field: Field, value: string): number => {
     if (['text', 'label', 'policy'].includes(field)) return 4;
+    if (/^[0-9a-f.:]+\/\d+$/i.test(value)) return 8;
     return 1 + (value.match(/[*/]/g)?.length ?? 0);
   };
   const ofTerm = ({ field, values }: Term): number => values.reduce((sum, value) => sum + ofValue(field, value), 0);

@@ -56,6 +56,7 @@ export class PageStage {
   readonly agents: readonly { readonly hub: TestHub; readonly admin: FakeAdmin; readonly server: AdminServer }[];
   readonly page: PageServer;
   readonly options: PageServerOptions;
+  readonly #byName: ReadonlyMap<string, Person>;
   readonly #folder = mkdtempSync(join(tmpdir(), 'membrane-ui-'));
   readonly #lifecycle = new Lifecycle({ log: silentLogger });
   readonly #links: AgentLinks;
@@ -73,6 +74,7 @@ export class PageStage {
       node: i % nodes,
       ...person,
     }));
+    this.#byName = new Map(this.people.map((person) => [`${person.namespace}/${person.pod}`, person]));
     const byAddr = new Map(this.people.map((person) => [person.addr, person]));
     const byIdentity = new Map(this.people.map((person) => [person.identity, person]));
     const clock = { now: () => Date.now(), toWall: (ns: number) => BOOT + ns / 1e6, toBoot: boot };
@@ -130,7 +132,7 @@ export class PageStage {
   }
 
   person(name: string): Person {
-    const found = this.people.find(({ namespace, pod }) => `${namespace}/${pod}` === name);
+    const found = this.#byName.get(name);
     if (found === undefined) throw new Error(`nobody is called ${name}`);
     return found;
   }
