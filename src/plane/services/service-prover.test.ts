@@ -123,15 +123,17 @@ async function bruteForce(maps: ServiceMaps, world: World, isHashed: boolean): P
       continue;
     }
     const places = is.slots.map((slot) => slot?.place);
-    if (places.some((place) => place !== undefined && !leadsTo.includes(place))) wrong.add(`opens ${service}`);
-    if (leadsTo.some((place) => !places.includes(place)) || places.includes(undefined)) wrong.add(`closes ${service}`);
+    const here = new Set<string>();
+    if (places.some((place) => place !== undefined && !leadsTo.includes(place))) here.add('opens');
+    if (leadsTo.some((place) => !places.includes(place)) || places.includes(undefined)) here.add('closes');
     const isOther = is.slots.some(
       (slot) => slot !== undefined && (slot.backend.flags !== 0 || slot.backend.protocol !== key.protocol),
     );
-    if (isOther || is.row.affinitySeconds !== seconds || is.row.flags !== flags) wrong.add(`other ${service}`);
-    if (flags === 0 || wrong.size > 0) continue;
-    const table = Array.from(maglevTable(leadsTo, MAGLEV), (index) => leadsTo[index]);
-    if (table.join() !== places.join()) wrong.add(`other ${service}`);
+    if (isOther || is.row.affinitySeconds !== seconds || is.row.flags !== flags) here.add('other');
+    // Who leads elsewhere has another table, and nothing more is said of that.
+    const table = flags === 0 ? places : Array.from(maglevTable(leadsTo, MAGLEV), (index) => leadsTo[index]);
+    if (here.size === 0 && table.join() !== places.join()) here.add('other');
+    for (const effect of here) wrong.add(`${effect} ${service}`);
   }
   for (const [key] of await maps.services.entries()) {
     if (known.has(text(key))) continue;
