@@ -26,14 +26,15 @@ export class OperatorLease implements Service {
   constructor(options: OperatorLeaseOptions) {
     this.#o = options;
     const silence = (): number => (this.#isUnread ? Number.NaN : (options.clock.elapsed() - this.#changedAt) / 1_000);
-    new Gauge({
+    const gauge = new Gauge({
       name: 'membrane_kube_operator_silence_seconds',
       help: 'Since the lease of the operator was last seen to be renewed, looked at once a minute; NaN: it cannot be read',
-      registers: [options.registry],
+      registers: [],
       collect() {
         this.set(silence());
       },
     });
+    options.registry.registerMetric(gauge);
   }
 
   async start(lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {
