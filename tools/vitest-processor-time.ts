@@ -1,6 +1,6 @@
 /** With MEMBRANE_PROCESSOR_TIME=FILE: what each file of kernel tests took of processors, it and all that it started. */
 import { appendFileSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { afterAll, expect } from 'vitest';
 
 const told = process.env['MEMBRANE_PROCESSOR_TIME'];
@@ -15,6 +15,6 @@ if (told !== undefined) {
       .map((line) => Number(line.split(' ')[1]) / 1e6);
     const file = relative(root, expect.getState().testPath ?? '');
     const seconds = [all, user, system].map((one) => one.toFixed(2));
-    appendFileSync(join(root, told), `${seconds.join(' ')} ${file}\n`);
+    appendFileSync(resolve(root, told), `${seconds.join(' ')} ${file}\n`);
   });
 }

@@ -70,9 +70,6 @@ export class Duplex {
       }),
     );
     const server = stage.own(await startServe(to.netns, { port: TCP_PORT, push: true, rate: TCP_RATE }));
-    const client = stage.own(
-      startConnect(from.netns, { to: to.ip, port: TCP_PORT, sourcePort: tcpSource, rate: TCP_RATE }),
-    );
     const flow = { count: 0, rate: UDP_RATE };
     const forward = (marker: Uint8Array) => podFrame(from, to.ip, udp(udpSource, UDP_PORT, marker));
     const reply = (marker: Uint8Array) => podFrame(to, from.ip, udp(UDP_PORT, udpSource, marker));
@@ -84,6 +81,10 @@ export class Duplex {
     // An answer before the question would be a question of its own.
     await opens('the server is asked', from, forward(first.forward), atServer);
     await opens('the client is answered', to, reply(first.reply), atClient);
+    // Only now: what is lost before is sent again after a second, and that is all that it has to open.
+    const client = stage.own(
+      startConnect(from.netns, { to: to.ip, port: TCP_PORT, sourcePort: tcpSource, rate: TCP_RATE }),
+    );
     const senders = [
       stage.own(startSend(from.netns, [forward(markers.forward)], flow)),
       stage.own(startSend(to.netns, [reply(markers.reply)], flow)),
