@@ -1,6 +1,5 @@
 import {
   affinityMap,
-  type Config,
   ipcacheMap,
   type MapSet,
   PacketTrial,
@@ -27,6 +26,8 @@ import { type Example, type ExamplesOptions, transportOf } from './counter-examp
 const TRIALS = 20;
 const EACH = 24;
 const FIRST_PORT = 40_000;
+/** Of a pod that may send nothing at all no packet is turned: then another one's is. */
+const MOST_SENDERS = 4;
 const NONE = 0 as IdentityId;
 const HOST = RESERVED_IDS.host;
 /** Of a service or a pod that is not there: nothing is sent to it. */
@@ -67,8 +68,8 @@ export class FrontendExamples {
     if (to === undefined || addrFamily(to) !== 4) return undefined;
     const point: Point = { protocol: frontend.protocol, port: frontend.port };
     const place = backend ?? this.#untouched(frontend, to);
-    const sender = this.#sender(client, place, point.protocol);
-    const example = {
+    const senders = this.#senders(client, place, point.protocol);
+    const claimOf = (sender: Sender | undefined) => ({
       from: sender?.addr ?? client ?? frontend.scope,
       to,
       protocol: protocolName(point.protocol),
@@ -78,14 +79,18 @@ export class FrontendExamples {
           ? ('passes' as const)
           : ('dropped' as const),
       ...(backend !== undefined && { backend: placeText(backend) }),
-    };
-    if (frontend.scope === 'outside') return { ...example, detail: 'it comes from outside, and no pod sends it' };
-    if (sender === undefined) return { ...example, detail: 'no pod of this node sends it' };
-    const sent = await this.#send({ sender, to, point, backend, client });
-    if (sent === undefined) return { ...example, detail: `of ${TRIALS * EACH} packets none was sent there` };
-    return sent.verdict === 'passed'
-      ? { ...example, sent: 'passed' }
-      : { ...example, sent: 'dropped', detail: sent.reason };
+    });
+    const [first] = senders;
+    if (frontend.scope === 'outside')
+      return { ...claimOf(first), detail: 'it comes from outside, and no pod sends it' };
+    if (first === undefined) return { ...claimOf(first), detail: 'no pod of this node sends it' };
+    const sent = await this.#send({ senders, to, point, backend, client });
+    if (sent === undefined)
+      return { ...claimOf(first), detail: `of ${TRIALS * EACH * senders.length} packets none was sent there` };
+    const { sender, result } = sent;
+    return result.verdict === 'passed'
+      ? { ...claimOf(sender), sent: 'passed' }
+      : { ...claimOf(sender), sent: 'dropped', detail: result.reason };
   }
 
   #nodeAddress(): Addr | undefined {
@@ -101,19 +106,21 @@ export class FrontendExamples {
     return row === undefined ? { addr: to, port: frontend.port } : undefined;
   }
 
-  /** A pod whose packet passes, if there is one. */
-  #sender(client: Addr | undefined, place: BackendPlace | undefined, protocol: number): Sender | undefined {
-    let found: Sender | undefined;
-    for (const [addr, { endpoint }] of this.#accounts.rows.endpoints) {
+  /** Pods that may be asked to send, those whose packet passes first. */
+  #senders(client: Addr | undefined, place: BackendPlace | undefined, protocol: number): Sender[] {
+    const { endpoints, words } = this.#accounts.rows;
+    const open = new Set(words.map(([id]) => id));
+    const senders = endpoints.flatMap(([addr, { endpoint }]): Sender[] => {
       const record = this.#o.endpointOf(endpoint);
-      // Who is its own backend is no example of anything.
-      if (record === undefined || addrFamily(addr) !== 4 || addr === place?.addr) continue;
-      if (client !== undefined && client !== addr) continue;
-      const sender = { addr, record, peer: this.peerAt(addr) };
-      if (place === undefined || this.#passes(sender, place, protocol)) return sender;
-      found ??= sender;
-    }
-    return found;
+      // Who has no word yet sends nothing, and who is its own backend is no example of anything.
+      if (record === undefined || !open.has(endpoint) || addrFamily(addr) !== 4 || addr === place?.addr) return [];
+      return client !== undefined && client !== addr ? [] : [{ addr, record, peer: this.peerAt(addr) }];
+    });
+    if (place === undefined) return senders.slice(0, MOST_SENDERS);
+    const [passing = [], others = []] = [true, false].map((passes) =>
+      senders.filter((sender) => this.#passes(sender, place, protocol) === passes),
+    );
+    return [...passing, ...others].slice(0, MOST_SENDERS);
   }
 
   #passes({ peer: opener }: Sender, place: BackendPlace | undefined, protocol: number): boolean {
@@ -123,35 +130,41 @@ export class FrontendExamples {
     return decide(this.#accounts.kernel, { opener, responder }, { protocol, port: place.port }).passes;
   }
 
-  /** What becomes of the packet that comes to the backend; without one, of the first. */
-  async #send({ sender, to, point, backend, client }: Sending): Promise<TrialResult | undefined> {
-    const { record } = sender;
+  /** What becomes of the packet that comes to the backend, and whose it is; without one, of the first. */
+  async #send({ senders, to, point, backend, client }: Sending): Promise<Sent | undefined> {
     const { specs, maps, base, configOf } = this.#o;
-    const config: Config = configOf(record);
-    const ethernet = { source: record.mac, destination: GATEWAY_MAC };
-    const network = { kind: 'ipv4', source: sender.addr, destination: to } as const;
-    const frames = (trial: number) =>
-      Array.from({ length: EACH }, (_, index) => {
-        const transport = transportOf(point, FIRST_PORT + trial * EACH + index);
-        return transport === undefined ? [] : [buildPacket({ ethernet, network, transport })];
-      }).flat();
     const kept = client === undefined ? [] : await keptBy(maps, client);
     for (let trial = 0; trial < TRIALS; trial += 1) {
-      using programs = await PacketTrial.open(specs, maps, base);
-      programs.remember(kept);
-      for (const result of programs.runAll(config, frames(trial), { fromPod: true, forwarded: false })) {
-        const { destination } = result;
-        if (backend === undefined) return result;
-        if (destination !== undefined && placeText(destination) === placeText(backend)) return result;
-        if (client === undefined) await programs.forgetClients();
+      for (const sender of senders) {
+        using programs = await PacketTrial.open(specs, maps, base);
+        programs.remember(kept);
+        const frames = framesOf(sender, to, point, FIRST_PORT + trial * EACH);
+        const way = { fromPod: true, forwarded: false };
+        for (const result of programs.runAll(configOf(sender.record), frames, way)) {
+          const { destination } = result;
+          if (backend === undefined) return { sender, result };
+          if (destination !== undefined && placeText(destination) === placeText(backend)) return { sender, result };
+          if (client === undefined) await programs.forgetClients();
+        }
       }
     }
     return undefined;
   }
 }
 
+function framesOf({ addr, record }: Sender, to: Addr, point: Point, firstPort: number): Uint8Array[] {
+  const ethernet = { source: record.mac, destination: GATEWAY_MAC };
+  const network = { kind: 'ipv4', source: addr, destination: to } as const;
+  return Array.from({ length: EACH }, (_, index) => {
+    const transport = transportOf(point, firstPort + index);
+    return transport === undefined ? [] : [buildPacket({ ethernet, network, transport })];
+  }).flat();
+}
+
+type Sent = { readonly sender: Sender; readonly result: TrialResult };
+
 type Sending = {
-  readonly sender: Sender;
+  readonly senders: readonly Sender[];
   readonly to: Addr;
   readonly point: Point;
   readonly backend: BackendPlace | undefined;
