@@ -445,6 +445,28 @@ describe('what somebody writes into the kernel', () => {
       expect(found).toMatchObject({ packet: { backend: `${other}:${TCP}`, claimed: 'passes', sent: 'passed' } });
     });
 
+    test('to a pod of another tenant, while all pods but one may send nothing: that one’s packet is tried', async () => {
+      const blue = await ip('blue', 'client');
+      const reds = await Promise.all(
+        ['red-closed', 'red-list', 'red-all'].map((own) => agent('node-1').endpoint({ namespace: own, pod: 'server' })),
+      );
+      for (const { id: sender } of reds) {
+        const found = await alarm(ofServices('opens'), async (maps) => {
+          const words = KernelEndpointWords.of(maps.get('endpoint_words'));
+          const others = reds.flatMap(({ id }) => (id === sender ? [] : [endpointId(id)]));
+          const kept = others.map((id) => [id, words.get(id)] as const);
+          for (const id of others) words.clear(id);
+          const undo = await leadTo(blue)(maps);
+          return () => {
+            undo();
+            for (const [id, word] of kept) if (word !== undefined) words.set(id, word);
+            words.close();
+          };
+        });
+        expect(found.packet).toMatchObject({ backend: `${blue}:${TCP}`, sent: 'dropped', detail: 'tenant-boundary' });
+      }
+    });
+
     test('to nobody any more', async () => {
       const found = await alarm(ofServices('closes'), async (maps) => {
         const { services, key, value } = rowsOf(maps);

@@ -55,7 +55,9 @@ export class FrontendExamples {
     const local = endpoints.find(([one]) => one === addr)?.[1];
     if (local !== undefined) {
       const word = words.find(([id]) => id === local.endpoint)?.[1];
-      return { identity: word?.identity ?? HOST, cidr: local.cidrIdentity, addr };
+      // A pod that has no word is nobody yet.
+      const identity = (local.endpoint as number) === 0 ? HOST : (word?.identity ?? NONE);
+      return { identity, cidr: local.cidrIdentity, addr };
     }
     const row = ipcacheMap(this.#o.maps).get(Prefix.host(addr));
     return { identity: row?.identity ?? NONE, cidr: row?.cidrIdentity ?? NONE, addr };
