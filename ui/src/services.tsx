@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { go } from './address.ts';
 import { Name } from './name.tsx';
+import { NameSearch } from './name-search.tsx';
 import { number } from './words.ts';
 import { inventory } from './world.ts';
 
@@ -15,18 +16,10 @@ export function Services() {
   return (
     <section class="services" aria-label="Services">
       {all.length > MOST_DRAWN && (
-        <label class="note">
-          Only Services whose name has{' '}
-          <input
-            type="search"
-            value={wanted}
-            maxLength={253}
-            autocomplete="off"
-            spellcheck={false}
-            onInput={(event) => setWanted(event.currentTarget.value)}
-          />{' '}
+        <NameSearch what="Services" wanted={wanted} onWanted={setWanted}>
+          {' '}
           {number(services.length)} of {number(all.length)} are drawn
-        </label>
+        </NameSearch>
       )}
       {all.length === 0 && (
         <p class="empty">

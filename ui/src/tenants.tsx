@@ -4,6 +4,7 @@ import { address, go } from './address.ts';
 import { type Answer, ask } from './ask.ts';
 import { neighbour } from './keys.ts';
 import { Name, plain } from './name.tsx';
+import { NameSearch } from './name-search.tsx';
 import { number } from './words.ts';
 import { hello } from './world.ts';
 
@@ -126,19 +127,7 @@ function Proved({ view }: { readonly view: MatrixView }) {
         Rows open connections, columns are opened to. Decided for all packets, from what is in the kernel. Arrow keys go
         from cell to cell.
       </p>
-      {view.tenants.length > MOST_DRAWN && (
-        <label class="note">
-          Only tenants whose name has{' '}
-          <input
-            type="search"
-            value={wanted}
-            maxLength={253}
-            autocomplete="off"
-            spellcheck={false}
-            onInput={(event) => setWanted(event.currentTarget.value)}
-          />
-        </label>
-      )}
+      {view.tenants.length > MOST_DRAWN && <NameSearch what="tenants" wanted={wanted} onWanted={setWanted} />}
       <div class="matrix">
         <table ref={table} aria-label="Who is apart from whom" onKeyDown={onKeyDown}>
           <thead>
