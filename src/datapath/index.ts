@@ -105,6 +105,7 @@ export {
   UNUSED_TENANT_ACCOUNT,
 } from './maps/index.ts';
 export {
+  arrivesJoined,
   type DeviceHooks,
   type FilterChain,
   type InetSocket,
@@ -123,6 +124,7 @@ export {
   type PodDevice,
   type PodPath,
   SockDiag,
+  setGro,
   type VethSpec,
 } from './netlink/index.ts';
 export {

@@ -11,6 +11,7 @@ export {
   bindAndListen,
   bindSocket,
   closeFd,
+  deviceIoctl,
   inNetns,
   ioctl,
   type LoadFailure,

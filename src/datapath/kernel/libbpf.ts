@@ -289,6 +289,27 @@ export function ioctl(fd: number, request: number, argument: number | Uint8Array
   return result;
 }
 
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const IFNAMSIZ = 16;
+const IFREQ_BYTES = 40;
+
+/**
+ * ioctl(2) about a network device of this process's namespace: `argument` is what its struct ifreq points to, and is answered
+ * in. Throws ErrnoError.
+ */
+export function deviceIoctl(name: string, request: number, argument: Uint8Array): void {
+  const ifreq = new Uint8Array(IFREQ_BYTES);
+  ifreq.set(new TextEncoder().encode(name).subarray(0, IFNAMSIZ - 1));
+  new DataView(ifreq.buffer).setBigUint64(IFNAMSIZ, addressOf(argument), true);
+  const socket = openSocket(AF_INET, SOCK_DGRAM, 0);
+  try {
+    ioctl(socket, request, ifreq);
+  } finally {
+    closeFd(socket);
+  }
+}
+
 /** Both ends of a pipe, closed on exec: the one to read from and the one to write to. */
 export function openPipe(): { readonly reader: number; readonly writer: number } {
   const fds = new Int32Array(2);

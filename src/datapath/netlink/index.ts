@@ -1,5 +1,6 @@
 /** Devices, routes, sockets and filter chains of a network namespace. */
 export { type DeviceHooks, listDeviceHooks } from './device-hooks.ts';
+export { arrivesJoined, setGro } from './gro.ts';
 export { LinkList } from './link-list.ts';
 export { type NativeRoute, NativeRoutes } from './native-routes.ts';
 export { type Link, Netdev, type PodDevice, type PodPath, type VethSpec } from './netdev.ts';

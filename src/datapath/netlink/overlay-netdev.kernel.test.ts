@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ifindex } from '../../model/index.ts';
 import { Prefix, parseAddr, parseMac } from '../../net/index.ts';
+import { arrivesJoined, setGro } from './gro.ts';
 import { OverlayNetdev, type OverlaySpec } from './overlay-netdev.ts';
 
 const SPEC: OverlaySpec = { name: 'mbr-overlay', mac: parseMac('0a:58:a9:fe:01:01'), mtu: 1450, port: 8472 };
@@ -49,6 +50,24 @@ test('another device of the name, or with another port, is replaced; one that is
   expect(await netdev.remove(SPEC.name)).toBe(true);
   expect(await netdev.remove(SPEC.name)).toBe(false);
   expect((await netdev.ensure(SPEC, ifindex(second))).ifindex).toBe(second);
+});
+
+test('a device puts packets together or leaves them as they come, and who else did is known', async () => {
+  const { name } = await netdev.ensure(SPEC);
+  const shown = (): string | undefined =>
+    /generic-receive-offload: (\w+)/.exec(execFileSync('ethtool', ['-k', name], { encoding: 'utf8' }))?.[1];
+  for (const on of [false, true, false]) {
+    setGro(name, on);
+    expect([shown(), arrivesJoined(name)]).toEqual([on ? 'on' : 'off', on]);
+  }
+  // It does not put them together, and nobody cut them.
+  ip('link', 'add', 'mbr-foreign', 'type', 'veth', 'peer', 'name', 'mbr-peer');
+  try {
+    expect(arrivesJoined('mbr-foreign')).toBe(true);
+  } finally {
+    ip('link', 'del', 'mbr-foreign');
+  }
+  expect(() => setGro('mbr-foreign', false)).toThrow(expect.objectContaining({ code: 'E_DATAPATH_NETLINK' }));
 });
 
 test('routes are what is wanted and no more', async () => {
