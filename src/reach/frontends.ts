@@ -1,6 +1,7 @@
 import type { NamespacedName } from '../base/index.ts';
 import { BACKEND_FLAG, SERVICE_FLAG, type ServiceScope } from '../model/index.ts';
 import { type Addr, protocolName } from '../net/index.ts';
+import { PlaceIndex } from './place-index.ts';
 
 /** Where clients knock; `::` is every address of the node. Protocols by IANA's numbers. */
 export type FrontendPlace = {
@@ -26,12 +27,14 @@ export type MeantFrontend = FrontendPlace & {
   readonly mayLack: boolean;
 };
 
+/** Of a map of the kernel, in any order; what is asked for again is made again. */
+export type Rows<K, V> = { readonly length: number; key(index: number): K; value(index: number): V };
+
 /** What is in the kernel's maps, row by row; see bpf/lib/types.h and lb_choose in bpf/lib/lb.h. */
 export type KernelServices = {
-  readonly frontends: readonly (readonly [FrontendPlace, FrontendRow])[];
-  /** By revision: a slot and its backend in turn. */
-  readonly slots: ReadonlyMap<number, readonly number[]>;
-  readonly backends: ReadonlyMap<number, BackendRow>;
+  readonly frontends: Rows<FrontendPlace, FrontendRow>;
+  readonly slots: Rows<{ readonly revision: number; readonly slot: number }, { readonly backend: number }>;
+  readonly backends: Rows<number, BackendRow>;
   /** Clients that are sent back to a backend that they had, whichever is chosen for others: those for whom it is not one of `keepers`. */
   readonly kept: readonly KeptClient[];
 };
@@ -76,33 +79,41 @@ export function* frontendDifferences(
   kernel: KernelServices,
   services: Iterable<readonly MeantFrontend[]>,
 ): Generator<FrontendDifference | undefined> {
-  const sets = new BackendSets(kernel);
-  const rows = new Map(kernel.frontends.map((row) => [frontendText(row[0]), row]));
-  /** By number under which clients keep their backends: whose it is. */
-  const owners = new Map<number, { readonly keeping: string; readonly meant: MeantFrontend }>();
+  const { frontends } = kernel;
+  const sets = yield* BackendSets.of(kernel);
+  const places = yield* PlaceIndex.of(frontends);
+  /** Of each row whether somebody means it. */
+  const isMeant = new Uint8Array(frontends.length);
+  const owners = new Map<number, Owner>();
   for (const meant of services) {
     const told = new Map<string, FrontendDifference>();
     for (const frontend of meant) {
       yield undefined;
-      const text = frontendText(frontend);
-      const row = rows.get(text)?.[1];
-      rows.delete(text);
-      for (const found of row === undefined ? lackingRow(frontend) : ofFrontend(frontend, row, sets)) add(told, found);
-      if (row === undefined) continue;
-      const keeping = `${frontend.service} ${frontend.keeping}`;
-      const owner = owners.get(row.service) ?? { keeping, meant: frontend };
-      owners.set(row.service, owner);
-      if (owner.keeping !== keeping && !frontend.mayLack) {
-        const says = `services row: ${text} keeps its clients' backends under number ${row.service}, as ${frontendText(owner.meant)} of ${owner.meant.service}`;
+      const index = places.get(frontend);
+      if (index === undefined) {
+        for (const found of lackingRow(frontend)) add(told, found);
+        continue;
+      }
+      const row = frontends.value(index);
+      isMeant[index] = 1;
+      for (const found of ofFrontend(frontend, row, sets)) add(told, found);
+      const { service, keeping } = frontend;
+      const remembers = row.affinitySeconds > 0 || frontend.affinitySeconds > 0;
+      const owner = owners.get(row.service) ?? { service, keeping, index, meant: remembers ? frontend : undefined };
+      if (!owners.has(row.service)) owners.set(row.service, owner);
+      if ((owner.service !== service || owner.keeping !== keeping) && !frontend.mayLack) {
+        const says = `services row: ${frontendText(frontend)} keeps its clients' backends under number ${row.service}, as ${frontendText(frontends.key(owner.index))} of ${owner.service}`;
         add(told, { ...of(frontend), effect: 'other', rows: [says], meant: ['each has a number of its own'] });
       }
     }
     yield* told.values();
   }
-  for (const [place, row] of rows.values()) {
+  for (let index = 0; index < frontends.length; index += 1) {
     yield undefined;
+    if (isMeant[index] === 1) continue;
+    const [place, row] = [frontends.key(index), frontends.value(index)];
     const { ids } = sets.of(row);
-    const backend = ids.map((id) => kernel.backends.get(id)).find((one) => one !== undefined);
+    const backend = ids.map((id) => sets.backend(id)).find((one) => one !== undefined);
     yield {
       ...of({ ...place, service: undefined }),
       effect: backend === undefined ? 'closes' : 'opens',
@@ -112,24 +123,49 @@ export function* frontendDifferences(
       meant: ['no Service wants it'],
     };
   }
-  yield* keptDifferences(kernel, (number) => owners.get(number)?.meant);
+  yield* keptDifferences(kernel, sets, (number) => owners.get(number)?.meant);
 }
+
+/** Whose the number is under which clients keep their backends: the first that has it, by its row. */
+type Owner = {
+  readonly service: NamespacedName;
+  readonly keeping: string;
+  readonly index: number;
+  /** Undefined: its clients keep none. */
+  readonly meant: MeantFrontend | undefined;
+};
 
 /** Backends that clients under one number may have, and how long they keep theirs at most, s. */
 export type Keepers = { readonly ids: ReadonlySet<number>; readonly seconds: number };
 
-/** By number under which clients keep their backends. */
-export function keepers(kernel: Pick<KernelServices, 'frontends' | 'slots'>): ReadonlyMap<number, Keepers> {
-  const sets = new BackendSets({ ...kernel, backends: new Map() });
+/** By number under which clients keep their backends. Yields often. */
+export function* keepers(
+  kernel: Pick<KernelServices, 'frontends' | 'slots'>,
+): Generator<undefined, ReadonlyMap<number, Keepers>> {
+  const { frontends } = kernel;
   const found = new Map<number, { readonly ids: Set<number>; readonly seconds: number }>();
-  for (const [, row] of kernel.frontends) {
+  let sets: BackendSets | undefined;
+  for (let index = 0; index < frontends.length; index += 1) {
+    yield undefined;
+    const row = frontends.value(index);
     if (row.affinitySeconds === 0) continue;
+    sets ??= yield* BackendSets.of({ ...kernel, backends: NO_ROWS });
     const { ids, seconds } = found.get(row.service) ?? { ids: new Set<number>(), seconds: 0 };
     for (const id of sets.of(row).ids) ids.add(id);
     found.set(row.service, { ids, seconds: Math.max(seconds, row.affinitySeconds) });
   }
   return found;
 }
+
+const NO_ROWS: Rows<never, never> = {
+  length: 0,
+  key: () => {
+    throw new RangeError('there is no row');
+  },
+  value: () => {
+    throw new RangeError('there is no row');
+  },
+};
 
 /** `TCP 10.96.0.10:80 (inside)`. */
 export function frontendText({ addr, port, protocol, scope }: FrontendPlace): string {
@@ -226,17 +262,21 @@ function ofFrontend(meant: MeantFrontend, row: FrontendRow, sets: BackendSets): 
 
 /** `ownerOf`: whose a number is. */
 function* keptDifferences(
-  { kept, backends, frontends }: KernelServices,
+  { kept, frontends }: KernelServices,
+  sets: BackendSets,
   ownerOf: (number: number) => MeantFrontend | undefined,
 ): Generator<FrontendDifference | undefined> {
   if (kept.length === 0) return;
   const told = new Map<string, FrontendDifference>();
-  const places = new Map(
-    frontends.flatMap(([place, row]) => (row.affinitySeconds === 0 ? [] : [[row.service, { place, row }] as const])),
-  );
+  const places = new Map<number, { readonly place: FrontendPlace }>();
+  for (let index = 0; index < frontends.length; index += 1) {
+    yield undefined;
+    const row = frontends.value(index);
+    if (row.affinitySeconds > 0) places.set(row.service, { place: frontends.key(index) });
+  }
   for (const { client, service, backend: id } of kept) {
     yield undefined;
-    const backend = backends.get(id);
+    const backend = sets.backend(id);
     const at = places.get(service);
     // Who drains, or is gone, is nobody's any more.
     if (backend === undefined || (backend.flags & BACKEND_FLAG.draining) !== 0 || at === undefined) continue;
@@ -266,17 +306,52 @@ function backendText(id: number, { addr, port, protocol, flags }: BackendRow): s
 
 type BackendSet = { readonly ids: readonly number[]; readonly missing: number };
 
-/** What the slots of each frontend lead to: many have one set, and some have a slot for every hash. */
+/** A set that has more slots is remembered: many frontends have it, and it has a slot for every hash. */
+const FEW_SLOTS = 64;
+const NONE = -1;
+
+/** What the slots of each frontend lead to. */
 class BackendSets {
   readonly #kernel: Pick<KernelServices, 'slots' | 'backends'>;
+  /** By revision its last slot's row, and of each row the one before it of the same revision. */
+  readonly #last = new Map<number, number>();
+  readonly #before: Int32Array;
+  readonly #backends = new Map<number, number>();
   readonly #known = new Map<string, BackendSet>();
 
-  constructor(kernel: Pick<KernelServices, 'slots' | 'backends'>) {
+  private constructor(kernel: Pick<KernelServices, 'slots' | 'backends'>) {
     this.#kernel = kernel;
+    this.#before = new Int32Array(kernel.slots.length);
+  }
+
+  /** Yields often. */
+  static *of(kernel: Pick<KernelServices, 'slots' | 'backends'>): Generator<undefined, BackendSets> {
+    const sets = new BackendSets(kernel);
+    const { slots, backends } = kernel;
+    for (let index = 0; index < slots.length; index += 1) {
+      yield undefined;
+      const { revision } = slots.key(index);
+      sets.#before[index] = sets.#last.get(revision) ?? NONE;
+      sets.#last.set(revision, index);
+    }
+    for (let index = 0; index < backends.length; index += 1) {
+      yield undefined;
+      sets.#backends.set(backends.key(index), index);
+    }
+    return sets;
   }
 
   backend(id: number): BackendRow | undefined {
-    return this.#kernel.backends.get(id);
+    const index = this.#backends.get(id);
+    return index === undefined ? undefined : this.#kernel.backends.value(index);
+  }
+
+  /** Every slot of the revision and the backend that it leads to. */
+  *#slots(revision: number): Generator<readonly [slot: number, backend: number]> {
+    const { slots } = this.#kernel;
+    for (let index = this.#last.get(revision) ?? NONE; index !== NONE; index = this.#before[index] ?? NONE) {
+      yield [slots.key(index).slot, slots.value(index).backend];
+    }
   }
 
   of({ revision, count }: FrontendRow): BackendSet {
@@ -284,15 +359,15 @@ class BackendSets {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const ids = new Set<number>();
-    let found = 0;
-    const slots = this.#kernel.slots.get(revision) ?? [];
-    for (let at = 0; at < slots.length; at += 2) {
-      if ((slots[at] ?? 0) >= count) continue;
+    let [found, all] = [0, 0];
+    for (const [slot, backend] of this.#slots(revision)) {
+      all += 1;
+      if (slot >= count) continue;
       found += 1;
-      ids.add(slots[at + 1] ?? 0);
+      ids.add(backend);
     }
     const set = { ids: Array.from(ids).sort((a, b) => a - b), missing: count - found };
-    this.#known.set(key, set);
+    if (all > FEW_SLOTS) this.#known.set(key, set);
     return set;
   }
 
@@ -316,10 +391,8 @@ class BackendSets {
         return [id, value && indexOf.get(placeText(value))];
       }),
     );
-    const slots = this.#kernel.slots.get(revision) ?? [];
-    for (let at = 0; at < slots.length; at += 2) {
-      const slot = slots[at] ?? 0;
-      if (slot < count && byId.get(slots[at + 1] ?? 0) !== table[slot]) return false;
+    for (const [slot, backend] of this.#slots(revision)) {
+      if (slot < count && byId.get(backend) !== table[slot]) return false;
     }
     return true;
   }

@@ -61,6 +61,7 @@ export function describeTypedMap(name: string, make: MakeMap): void {
       await map.setMany(entries);
       expect((await map.entries()).toSorted(([a], [b]) => a - b)).toEqual(entries);
       expect(await map.entries((key, value) => key > 0 && value === 1n << 33n)).toEqual([[1, 1n << 33n]]);
+      expect(Array.from(await map.packed()).toSorted(([a], [b]) => a - b)).toEqual(entries);
       // Every third key is not there: none of them stops the others.
       for (let key = 0; key < count; key += 3) map.delete(key);
       const deleted = await map.deleteMany([...entries.map(([key]) => key), count + 1]);
@@ -127,6 +128,10 @@ export function describeTypedMap(name: string, make: MakeMap): void {
               expect(map.get(Prefix.host(a))?.identity).toBe((expected ?? fallback)?.identity);
             }
             expect((await map.entries()).map(([p]) => p.toString()).toSorted()).toEqual([...rows.keys()].toSorted());
+            const packed = Array.from(await map.packed(), ([p, { identity }]) => `${p.toString()} ${identity}`);
+            expect(packed.toSorted()).toEqual(
+              Array.from(rows, ([text, { identity }]) => `${text} ${identity}`).toSorted(),
+            );
           },
         ),
         { numRuns: 40 },

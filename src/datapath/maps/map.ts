@@ -12,6 +12,7 @@ import {
   mapUpdateBatch,
   pageSize,
 } from '../kernel/index.ts';
+import { PackedRows } from './packed-rows.ts';
 
 /**
  * A kernel map with typed keys and values; testkit.ts has the same in memory, and one contract test holds both to this.
@@ -33,6 +34,8 @@ export type TypedMap<K, V> = {
    * meanwhile may be missing or come in its old form.
    */
   entries(wanted?: (key: K, value: V) => boolean): Promise<[K, V][]>;
+  /** All entries of a hash or a trie, for who looks at each in passing. */
+  packed(): Promise<PackedRows<K, V>>;
 };
 
 export type MapCodecs<K, V> = { readonly key: Codec<K>; readonly value: Codec<V> };
@@ -157,12 +160,9 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
 
   async entries(wanted: (key: K, value: V) => boolean = () => true): Promise<[K, V][]> {
     const all: [K, V][] = [];
-    const { type, flags, keySize, valueSize, maxEntries } = this.spec;
+    const { type, flags, keySize, valueSize } = this.spec;
     if (type === 'array' && (flags & BPF_F_MMAPABLE) !== 0) return this.#mapped(wanted);
-    const most = Math.min(CHUNK, maxEntries);
-    const keys = room(keySize, most);
-    const values = room(valueSize, most);
-    for await (const count of dumpMap(this.#fd, keySize, { keys: keys.bytes, values: values.bytes, count: most })) {
+    for await (const { keys, values, count } of this.#chunks()) {
       for (let i = 0; i < count; i += 1) {
         // Before it is decoded: of the 131,072 elements of an array a handful are somebody's.
         if (type === 'array' && isZero(values.view, i * valueSize, valueSize)) continue;
@@ -172,6 +172,25 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
       }
     }
     return all;
+  }
+
+  async packed(): Promise<PackedRows<K, V>> {
+    const { type, name } = this.spec;
+    if (type === 'array') throw new TypeError(`map ${name} is an array, where every key has a value`);
+    const rows = new PackedRows(this.#codecs);
+    for await (const { keys, values, count } of this.#chunks()) rows.append(keys.bytes, values.bytes, count);
+    return rows;
+  }
+
+  /** Each is overwritten by the next. */
+  async *#chunks() {
+    const { keySize, valueSize, maxEntries } = this.spec;
+    const most = Math.min(CHUNK, maxEntries);
+    const keys = room(keySize, most);
+    const values = room(valueSize, most);
+    for await (const count of dumpMap(this.#fd, keySize, { keys: keys.bytes, values: values.bytes, count: most })) {
+      yield { keys, values, count };
+    }
   }
 
   /** Of an array that can be mapped: a system call that copies each element takes ten times as long. */

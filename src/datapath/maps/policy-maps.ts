@@ -14,6 +14,7 @@ import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapSpec } from '../kernel/index.ts';
 import { KernelMap, type MapCodecs, type TypedMap } from './map.ts';
 import type { MapSet } from './map-set.ts';
+import { PackedRows } from './packed-rows.ts';
 import { PolicyRevisions } from './policy-revisions.ts';
 import { u32Codec } from './scalar-codecs.ts';
 
@@ -48,13 +49,13 @@ export function policyMaps(maps: MapSet): PolicyMaps {
 /** Where policies are not enforced: nothing is kept. */
 export function noPolicyMaps(): PolicyMaps {
   return {
-    revisions: new PolicyRevisions(discarding(MAP_SPECS.policy_revisions)),
-    peers: discarding(MAP_SPECS.policy_peers),
-    rows: discarding(MAP_SPECS.policy),
+    revisions: new PolicyRevisions(discarding(MAP_SPECS.policy_revisions, policyCodecs.revisions)),
+    peers: discarding(MAP_SPECS.policy_peers, policyCodecs.peers),
+    rows: discarding(MAP_SPECS.policy, policyCodecs.rows),
   };
 }
 
-function discarding<K, V>(spec: MapSpec): TypedMap<K, V> {
+function discarding<K, V>(spec: MapSpec, codecs: MapCodecs<K, V>): TypedMap<K, V> {
   return {
     spec,
     get: () => undefined,
@@ -63,6 +64,7 @@ function discarding<K, V>(spec: MapSpec): TypedMap<K, V> {
     setMany: async () => undefined,
     deleteMany: async () => 0,
     entries: async () => [],
+    packed: async () => new PackedRows(codecs),
   };
 }
 

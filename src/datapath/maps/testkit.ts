@@ -9,6 +9,7 @@ import { type Connection, type ConntrackMap, connectionOf, monotonicTick } from 
 import type { MapCodecs, TypedMap } from './map.ts';
 import { isZero, KernelMap } from './map.ts';
 import type { MapSet, MapSizes } from './map-set.ts';
+import { PackedRows } from './packed-rows.ts';
 import { type PolicyMaps, policyCodecs } from './policy-maps.ts';
 import { PolicyRevisions } from './policy-revisions.ts';
 import { type AffinityMap, affinityCodecs, type ServiceMaps, serviceCodecs } from './service-maps.ts';
@@ -133,6 +134,16 @@ export class FakeMap<K, V> implements TypedMap<K, V> {
     return [...this.#stored.values()].flatMap(({ key, value }) =>
       !this.#isNothing(value) && wanted(key, value) ? [[key, value]] : [],
     );
+  }
+
+  async packed(): Promise<PackedRows<K, V>> {
+    const rows = new PackedRows(this.#codecs);
+    for (const { key, value } of this.#stored.values()) {
+      const [bytes, values] = [this.#bytes(key), new Uint8Array(this.spec.valueSize)];
+      this.#codecs.value.write(new DataView(values.buffer), 0, value);
+      rows.append(bytes, values, 1);
+    }
+    return rows;
   }
 }
 

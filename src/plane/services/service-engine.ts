@@ -89,7 +89,9 @@ export class ServiceEngine implements Service {
    */
   stampOf(service: NamespacedName): readonly unknown[] | undefined {
     if (this.isPending(service)) return undefined;
-    return [this.#writes.get(service), ...this.#o.follower.objectsOf(service)];
+    const writes: unknown = this.#writes.get(service);
+    // As long as it is: one that was grown has room for sixteen, of every service of a cluster.
+    return [writes].concat(this.#o.follower.objectsOf(service));
   }
 
   async start(lifecycle: Lifecycle): Promise<void> {

@@ -60,6 +60,7 @@ function watched(maps: ServiceMaps, look: () => void): ServiceMaps {
     spec: map.spec,
     get: (key) => map.get(key),
     entries: () => map.entries(),
+    packed: () => map.packed(),
     set: (key, value) => {
       map.set(key, value);
       look();
@@ -298,6 +299,7 @@ describe('ServiceInstaller', () => {
       set: (key, value) => maps.services.set(key, value),
       delete: (key) => maps.services.delete(key),
       entries: () => maps.services.entries(),
+      packed: () => maps.services.packed(),
       deleteMany: (keys) => maps.services.deleteMany(keys),
       setMany: async (entries) => {
         if (fails) throw new Error('not now');

@@ -215,9 +215,9 @@ async function hurt({ services, slots, backends }: ServiceMaps, { what, at, othe
 
 /** Does something when all of the map was read. */
 function hooked<K, V>(map: TypedMap<K, V>, then: () => Promise<void>): void {
-  const entries = map.entries.bind(map);
-  map.entries = async (wanted) => {
-    const rows = await entries(wanted);
+  const packed = map.packed.bind(map);
+  map.packed = async () => {
+    const rows = await packed();
     await then();
     return rows;
   };

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inSlices, type NamespacedName, type Steps } from '../../base/index.ts';
-import type { AffinityMap, BackendValue, ServiceMaps } from '../../datapath/index.ts';
+import type { AffinityMap, ServiceMaps } from '../../datapath/index.ts';
 import type { Frontend, ServiceScope } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
 import {
@@ -29,7 +29,6 @@ export type ServiceProverOptions = {
 };
 
 export type ServiceProof = {
-  readonly kernel: KernelServices;
   /** Places at which services are meant to answer and that were compared; those under way are not among them. */
   readonly frontends: number;
   readonly differences: readonly FrontendDifference[];
@@ -70,29 +69,16 @@ export class ServiceProver {
     const count = { frontends: 0 };
     const { found, more } = await inSlices(collect(kernel, this.#meant(stamps, count)));
     const differences = found.filter((one) => this.#stands(one, stamps));
-    return { kernel, frontends: count.frontends, differences, more };
+    return { frontends: count.frontends, differences, more };
   }
 
   async #read(): Promise<KernelServices> {
     const { maps, affinity } = this.#o;
-    const frontends = await maps.services.entries();
-    const revisions = new Set(frontends.map(([, { revision }]) => revision));
-    const slots = new Map<number, number[]>();
-    const ids = new Set<number>();
-    await maps.slots.entries(({ revision, slot }, { backend }) => {
-      if (!revisions.has(revision)) return false;
-      const of = slots.get(revision) ?? [];
-      slots.set(revision, of);
-      of.push(slot, backend);
-      ids.add(backend);
-      // Kept as numbers: there is one for each hash.
-      return false;
-    });
-    const kept = frontends.some(([, { affinitySeconds }]) => affinitySeconds > 0)
-      ? await strayed(affinity, keepers({ frontends, slots }))
-      : [];
-    for (const { backend } of kept) ids.add(backend);
-    const backends = new Map<number, BackendValue>(await maps.backends.entries((id) => ids.has(id)));
+    const frontends = await maps.services.packed();
+    const slots = await maps.slots.packed();
+    const allowed = await inSlices(keepers({ frontends, slots }));
+    const kept = allowed.size > 0 ? await strayed(affinity, allowed) : [];
+    const backends = await maps.backends.packed();
     return { frontends, slots, backends, kept };
   }
 
