@@ -144,7 +144,7 @@ export class Attachments {
     const link = await netdev.createVeth(vethOf(planned), planned.netns);
     const located = { ...planned, hostIfindex: link.ifindex };
     const record: EndpointRecord = { ...located, phase: 'complete' };
-    const attached = await Promise.allSettled([programs.attach(record), netdev.configurePod(podDeviceOf(record))]);
+    const attached = await Promise.allSettled([programs.attachNew(record), netdev.configurePod(podDeviceOf(record))]);
     for (const part of attached) if (part.status === 'rejected') throw part.reason;
     namespaces.add(record);
     await netdev.openPath({ ifindex: link.ifindex, addr, mac });

@@ -38,6 +38,7 @@ const PROGRAMS = { ingress: 'from_pod', egress: 'to_pod' } as const;
 const BATCH = 32;
 
 type Place = { readonly id: EndpointId; readonly device: Ifindex };
+type Pair = ReturnType<typeof loadEndpointPrograms>;
 
 /**
  * The programs at pods' devices and what they share, as pinned links: they go on when the agent is gone. The agent holds
@@ -46,6 +47,8 @@ type Place = { readonly id: EndpointId; readonly device: Ifindex };
 export class EndpointPrograms {
   readonly #o: EndpointProgramsOptions;
   readonly #links = new Map<EndpointId, Map<Hook, TcxLink>>();
+  /** Of nobody: no pod has their address, and no word is theirs. */
+  #closed: Pair | undefined;
   readonly #configs = new WeakMap<EndpointRecord, Config>();
   /** Of the pins' folder at the last look at all of them, and whose pins were right then. */
   #stamp: string | undefined;
@@ -67,7 +70,46 @@ export class EndpointPrograms {
 
   /** Loads this endpoint's programs and attaches both, or swaps what is attached. */
   async attach(record: EndpointRecord): Promise<void> {
-    await this.#attach({ id: record.id, device: record.hostIfindex }, this.configOf(record));
+    await this.#attach(placeOf(record), this.configOf(record));
+  }
+
+  /**
+   * The same at a device that is new, and down. A hook's first program makes the kernel wait for 12 ms and more, and a swap
+   * for nothing: programs that let nothing pass come first, and the endpoint's own are verified meanwhile.
+   */
+  async attachNew(record: EndpointRecord): Promise<void> {
+    const place = placeOf(record);
+    const [first, own] = await Promise.allSettled([
+      this.#put(place, this.#closedPair()),
+      (async () => this.#load(this.configOf(record)))(),
+    ]);
+    if (own.status === 'rejected') throw own.reason;
+    try {
+      if (first.status === 'rejected') throw first.reason;
+      await this.#put(place, own.value);
+    } finally {
+      closePair(own.value);
+    }
+    const difference = this.difference(record);
+    if (difference !== undefined) throw new Error(difference);
+  }
+
+  /** What `attachNew` begins with: to be called before what was learnt at the start is let go of. */
+  prepare(): void {
+    this.#closedPair();
+  }
+
+  #closedPair(): Pair {
+    if (this.#closed === undefined) {
+      const { from_pod: fromPod, to_pod: toPod } = this.#o.running.load(this.#o.endpoint, Object.values(PROGRAMS));
+      this.#closed = { fromPod, toPod };
+    }
+    return this.#closed;
+  }
+
+  #load(config: Config): Pair {
+    const { endpoint: spec, maps } = this.#o;
+    return loadEndpointPrograms({ spec, maps, config });
   }
 
   /**
@@ -81,13 +123,11 @@ export class EndpointPrograms {
       failed,
     }: { beforeSwap: () => Promise<void>; failed: (record: EndpointRecord, error: unknown) => Promise<void> },
   ): Promise<void> {
-    const { endpoint, maps } = this.#o;
     for (let at = 0; at < records.length; at += BATCH) {
-      const loaded: { record: EndpointRecord; programs: ReturnType<typeof loadEndpointPrograms> }[] = [];
+      const loaded: { record: EndpointRecord; programs: Pair }[] = [];
       for (const record of records.slice(at, at + BATCH)) {
         try {
-          const programs = loadEndpointPrograms({ spec: endpoint, maps, config: this.configOf(record) });
-          loaded.push({ record, programs });
+          loaded.push({ record, programs: this.#load(this.configOf(record)) });
         } catch (error) {
           await failed(record, error);
         }
@@ -95,38 +135,39 @@ export class EndpointPrograms {
       await beforeSwap();
       for (const { record, programs } of loaded) {
         try {
-          await this.#put({ id: record.id, device: record.hostIfindex }, programs);
+          await this.#put(placeOf(record), programs);
         } catch (error) {
           await failed(record, error);
+        } finally {
+          closePair(programs);
         }
       }
     }
   }
 
   async #attach(place: Place, config: Config): Promise<void> {
-    const { endpoint, maps } = this.#o;
-    await this.#put(place, loadEndpointPrograms({ spec: endpoint, maps, config }));
+    const programs = this.#load(config);
+    try {
+      await this.#put(place, programs);
+    } finally {
+      closePair(programs);
+    }
   }
 
-  /** Closes the programs, which the links keep. */
-  async #put({ id, device }: Place, programs: ReturnType<typeof loadEndpointPrograms>): Promise<void> {
+  /** The programs stay the caller's; links keep them. */
+  async #put({ id, device }: Place, programs: Pair): Promise<void> {
     const of = { ingress: programs.fromPod, egress: programs.toPod };
     const held = this.#links.get(id) ?? new Map<Hook, TcxLink>();
     this.#links.set(id, held);
-    try {
-      const put = async (hook: Hook): Promise<void> => {
-        const before = held.get(hook);
-        if (before?.now.ifindex === device && before.isPinned) return before.replace(of[hook]);
-        const link = await TcxLink.attach({ ifindex: device, hook, pin: this.#pin(id, hook), program: of[hook] });
-        before?.close();
-        held.set(hook, link);
-      };
-      const done = await Promise.allSettled(HOOKS.map(put));
-      for (const one of done) if (one.status === 'rejected') throw one.reason;
-    } finally {
-      programs.fromPod.close();
-      programs.toPod.close();
-    }
+    const put = async (hook: Hook): Promise<void> => {
+      const before = held.get(hook);
+      if (before?.now.ifindex === device && before.isPinned) return before.replace(of[hook]);
+      const link = await TcxLink.attach({ ifindex: device, hook, pin: this.#pin(id, hook), program: of[hook] });
+      before?.close();
+      held.set(hook, link);
+    };
+    const done = await Promise.allSettled(HOOKS.map(put));
+    for (const one of done) if (one.status === 'rejected') throw one.reason;
   }
 
   /** Lets nothing pass at a device whose pod is unknown: its word is 0, and programs that name other maps are replaced. */
@@ -257,6 +298,8 @@ export class EndpointPrograms {
   release(): void {
     for (const held of this.#links.values()) for (const link of held.values()) link.close();
     this.#links.clear();
+    if (this.#closed !== undefined) closePair(this.#closed);
+    this.#closed = undefined;
   }
 
   #link(id: EndpointId, hook: Hook): TcxLink | undefined {
@@ -276,6 +319,13 @@ export class EndpointPrograms {
   #pin(id: EndpointId, hook: Hook): string {
     return join(this.#folder, pinName(id, hook));
   }
+}
+
+const placeOf = (record: EndpointRecord): Place => ({ id: record.id, device: record.hostIfindex });
+
+function closePair({ fromPod, toPod }: Pair): void {
+  fromPod.close();
+  toPod.close();
 }
 
 /** One folder for all: a single question says whether any pin in it changed. */

@@ -47,6 +47,7 @@ export async function openEndpoints(node: AgentNode, plane: Plane, tally: Tally)
   const programs = new EndpointPrograms({ ...specs, maps, running, base, pinDir: config.pinDir });
   // First: programs of endpoints call them as soon as they are attached.
   programs.installShared();
+  programs.prepare();
   if (!generation.isRebuilt) generation.begin();
   const closed = new ClosedEndpoints({ netdev, programs, state, addressing, clock, log });
   const broken = new BrokenEndpoints({ endpoints, programs, words, netdev, problems, log });

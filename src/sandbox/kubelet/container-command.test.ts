@@ -79,7 +79,13 @@ describe('argument lists', () => {
 
   it('hands everything to the scripts as parameters, none of it as text', () => {
     const lists = [
-      holderArgv({ procsFile: '/p', netns: '/n', hostname: hostile, memory: [{ path: hostile, options: hostile }] }),
+      holderArgv({
+        procsFile: '/p',
+        netns: '/n',
+        hostname: hostile,
+        memory: [{ path: hostile, options: hostile }],
+        ownNetwork: true,
+      }),
       containerArgv({
         ...at,
         ...inside,

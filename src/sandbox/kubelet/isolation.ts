@@ -23,15 +23,21 @@ export function podEnvironment(env: Readonly<Record<string, string>> = {}): Reco
   return { PATH, ...Object.fromEntries(words) };
 }
 
+/** As runtimes have it (containerd 2's `enable_unprivileged_ports`): whoever is not root may serve port 80. */
+const OWN_SYSCTLS = [['net/ipv4/ip_unprivileged_port_start', '0']] as const;
+
 /** The process that holds a pod's ipc, uts and mount namespaces. Writes one byte to fd 3 when they are there. */
 export function holderArgv(options: {
   readonly procsFile: string;
   readonly netns: string;
   readonly hostname: string;
   readonly memory: readonly MemoryVolume[];
+  /** The network namespace is the pod's alone, and not its node's. */
+  readonly ownNetwork: boolean;
 }): string[] {
+  const sysctls = options.ownNetwork ? OWN_SYSCTLS.flatMap((pair) => ['--sysctl', ...pair]) : [];
   const memory = options.memory.flatMap(({ path, options: how }) => ['--tmpfs', path, how]);
-  const hold = [POD, 'hold', options.hostname, ...memory];
+  const hold = [POD, 'hold', options.hostname, ...sysctls, ...memory];
   return inCgroupArgv(options.procsFile, ['nsenter', `--net=${options.netns}`, '--', ...hold]);
 }
 

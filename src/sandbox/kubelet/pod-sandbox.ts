@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Backoff, errorMessage, type Logger, systemClock } from '../../base/index.ts';
 import { type Pod, podKey } from '../client/index.ts';
-import { type Cgroup, createNetns, deleteNetns, type NodePlace, setSysctls } from '../machine/index.ts';
+import { type Cgroup, createNetns, deleteNetns, type NodePlace } from '../machine/index.ts';
 import type { Attachment, Cni, CniResult } from './cni.ts';
 import { type NetworkList, readNetworkList } from './cni-config.ts';
 import { ContainerProcess } from './container-process.ts';
@@ -20,9 +20,6 @@ export type SandboxHost = {
   readonly beforeNetwork?: ((pod: Pod, netns: string) => Promise<void>) | undefined;
   readonly log: Logger;
 };
-
-/** As runtimes have it (containerd 2's `enable_unprivileged_ports`): whoever is not root may serve port 80. */
-const UNPRIVILEGED = { 'net/ipv4/ip_unprivileged_port_start': 0 };
 
 /** How long a plugin that cannot detach a pod is asked again while its node's namespace is there. */
 const DETACH_BACKOFF = { initial: 200, max: 5_000 };
@@ -64,8 +61,10 @@ export class PodSandbox {
       return;
     }
     this.netns = await createNetns(this.#netnsName);
+    const list = await readNetworkList(this.#host.networkListPath);
     await this.#host.beforeNetwork?.(this.#pod, this.netns);
-    await Promise.all([this.#hold(), this.#attach(), setSysctls(this.netns, UNPRIVILEGED)]);
+    // In this order: the network takes longer.
+    await Promise.all([this.#attach(list), this.#hold()]);
   }
 
   /** Asks the plugin whether the network is as ADD left it (CNI CHECK). Throws CniError. */
@@ -89,6 +88,7 @@ export class PodSandbox {
       netns: this.netns,
       hostname: hostName(this.#pod),
       memory: this.#memory,
+      ownNetwork: this.#netnsName !== '',
     });
     const holder = new ContainerProcess({ argv, env: podEnvironment(), cgroup });
     const failure = await holder.failure;
@@ -109,9 +109,9 @@ export class PodSandbox {
     };
   }
 
-  async #attach(): Promise<void> {
-    this.#list = await readNetworkList(this.#host.networkListPath);
-    this.#result = await this.#host.cni.add(this.#list, this.#attachment());
+  async #attach(list: NetworkList): Promise<void> {
+    this.#list = list;
+    this.#result = await this.#host.cni.add(list, this.#attachment());
     this.podIPs = this.#result.ips.map((ip) => ip.address.split('/')[0] ?? '').filter(Boolean);
     this.#host.requestedAddresses.delete(podKey(this.#pod));
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -23,6 +25,21 @@ static void loopback_up(void)
 	close(fd);
 }
 
+/* Of the network namespace that we are in. One that this kernel does not have is left out. */
+static void set_sysctl(const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return;
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		fail("%s cannot be set", name);
+	close(fd);
+}
+
 int hold(int argc, char **argv)
 {
 	if (argc < 1 || (argc - 1) % 3 != 0) {
@@ -39,6 +56,10 @@ int hold(int argc, char **argv)
 		fail("host name %s", argv[0]);
 	loopback_up();
 	for (char **words = argv + 1; words < argv + argc; words += 3) {
+		if (strcmp(words[0], "--sysctl") == 0) {
+			set_sysctl(words[1], words[2]);
+			continue;
+		}
 		if (strcmp(words[0], "--tmpfs") != 0)
 			fail("unknown option %s", words[0]);
 		if (mount("tmpfs", words[1], "tmpfs", MS_NOSUID | MS_NODEV, words[2]) < 0)

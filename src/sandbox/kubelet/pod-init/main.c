@@ -2,7 +2,7 @@
 /*
  * What stands between the sandbox's kubelet and the first process of a pod.
  *
- *   membrane-pod hold HOSTNAME [--tmpfs PATH OPTIONS]...
+ *   membrane-pod hold HOSTNAME [--sysctl NAME VALUE]... [--tmpfs PATH OPTIONS]...
  *     makes the namespaces that a pod's containers share (ipc, uts, mount), and keeps them.
  *   membrane-pod enter [--beside] [--read-only-kernel] [--read-only-root] [--terminal] --stage DIR
  *                      --cwd DIR [--mount SOURCE SUBPATH TARGET ro|rw]... [PRIVILEGE]... --
