@@ -76,7 +76,7 @@ async function scene() {
   const setFault = (to: (() => unknown) | undefined): void => void (fault = to);
   pod('first');
   await pass(200);
-  return { teller, pod, pass, told, writes, kept, put, setFault, refuse };
+  return { teller, intent, pod, pass, told, writes, kept, put, setFault, refuse };
 }
 
 const FAULTS: readonly (readonly [string, string, (refuse: (code: number, what: string) => never) => unknown])[] = [
@@ -95,6 +95,20 @@ describe('what a node tells of its pods', () => {
     const { told, teller, writes, pass } = await scene();
     await pass(1_000);
     expect([told(), teller.problem, writes]).toEqual([['shop/first'], undefined, ['POST']]);
+  });
+
+  it('is told ten times a second at most, but a look at what is not to be told delays nothing', async () => {
+    const { told, pod, pass, intent } = await scene();
+    intent.pods.set(podRow('not-there-yet', {}, { nodeName: 'node-1' }));
+    await setImmediate();
+    pod('second');
+    await pass(50);
+    expect(told().toSorted()).toEqual(['shop/first', 'shop/second']);
+    pod('third');
+    await pass(50);
+    expect(told()).not.toContain('shop/third');
+    await pass(100);
+    expect(told()).toContain('shop/third');
   });
 
   it.each(FAULTS)(

@@ -16,8 +16,10 @@ import type { Plane } from '../../plane/index.ts';
 import type { TableReader } from '../../table/index.ts';
 import { toldEndpoints } from './told-endpoints.ts';
 
-/** Between two rounds: whatever happens here, others hear of it ten times a second at most. */
+/** After a round that wrote: whatever happens here, others hear of it ten times a second at most. */
 const PAUSE_MS = 100;
+/** After one that had nothing to write: a pod is known to the API before its network is there to be told of. */
+const LOOK_MS = 10;
 /** So often in a row somebody else may have been faster; more often the server takes nothing. */
 const MOST_OUTRUN = 5;
 /** Own versions that the watch has still to bring. */
@@ -128,7 +130,7 @@ export class EndpointsTeller implements Service {
       if (this.#outrun > MOST_OUTRUN) throw other;
       this.#problem = undefined;
       this.#backoff.reset();
-      return PAUSE_MS;
+      return writes.length + deletes.length > 0 ? PAUSE_MS : LOOK_MS;
     } catch (error) {
       this.#problem = errorMessage(error);
       log.warn({ error: this.#problem }, 'other nodes could not be told of pods here');
