@@ -71,8 +71,14 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const { nodes = NODES } = options;
   const cluster = new SandboxCluster();
   const onProgress = (step: string): void => write(`- ${step}\n`);
-  // Cleans up after itself when it fails; another sandbox on this machine is not ours to end.
-  await cluster.up({ nodes, manifests: await manifestFiles([EXAMPLE]), control: true, page: true, onProgress });
+  const manifests = await manifestFiles([EXAMPLE]);
+  try {
+    // Cleans up after itself when it fails; another sandbox on this machine is not ours to end.
+    await cluster.up({ nodes, manifests, control: true, page: true, onProgress, signal });
+  } catch (error) {
+    if (signal.aborted) return INTERRUPTED;
+    throw error;
+  }
   try {
     if (signal.aborted) return INTERRUPTED;
     onProgress('waiting for the pods of both tenants');

@@ -100,7 +100,7 @@ describe('sandbox demo', () => {
     ['SIGINT', '10. A server'],
   ] as const)('leaves nothing when %s comes at "%s"', async (signal, moment) => {
     const number = /^\d+/.exec(moment)?.[0] ?? '1';
-    const { child, ended, said } = startDemo(['--once', '--only', number]);
+    const { child, ended, said } = startDemo(['--once', '--nodes', '1', '--only', number]);
     await said(moment);
     child.kill(signal);
     // A second one must not disturb the cleaning up.
