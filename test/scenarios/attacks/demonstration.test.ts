@@ -22,7 +22,7 @@ describe('the demonstration', () => {
   });
 
   it('gives agent_of_chaos nothing with the address of a deleted frontend', async () => {
-    const lines = await lab.lines('chaos', { rounds: 20 });
+    const lines = await lab.lines('chaos', { rounds: 5 });
     expect(broken(lines)).toEqual([]);
     expect(lines.map((line) => line.id)).toEqual(['2.reused-address', '2.hard']);
     expect(lines[1]?.decidedBy).toContain('ct-midstream');
