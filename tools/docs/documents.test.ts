@@ -192,7 +192,7 @@ test.each(shared)('%s: %s', (_, tests) => {
     else {
       const known = files.find((one) => one.endsWith(`/${name}`) || one === `/bpf/tests/${name}.test.ts`);
       if (known !== undefined) file = known;
-      else expect(name).not.toMatch(/\.test\.ts$/);
+      else expect(name).not.toMatch(/\.(?:test|scenes)\.ts$/);
     }
   }
 });

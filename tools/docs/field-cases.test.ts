@@ -7,7 +7,7 @@ const [, section = ''] = readFileSync(new URL('docs/TESTING.md', ROOT), 'utf8').
 /** What is told, the file, and words of the title of a test there. */
 const cases = section
   .split('\n')
-  .filter((line) => /^\|.*`.*\.test\.ts`/.test(line))
+  .filter((line) => /^\|.*`.*\.(?:test|scenes)\.ts`/.test(line))
   .map((line) => {
     const [, what = '', file = '', title = ''] = line.split('|').map((cell) => cell.trim());
     return [what, file.replaceAll('`', ''), title] as const;

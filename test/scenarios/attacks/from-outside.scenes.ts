@@ -4,15 +4,13 @@ import type { Actor } from '../../../src/demonstration/stage/stage.ts';
 import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
 import { sendFrames, startCount } from '../../../src/demonstration/tools/frame-tool.ts';
 import { parseAddr, parseMac, type TransportSpec } from '../../../src/net/index.ts';
-import { useSandbox } from './lab.ts';
+import { lab } from './shared-sandbox.ts';
 
 const OUTSIDER = parseAddr('198.51.100.1');
 const COUNT = 20;
 
 /** Somebody on the node's network who writes any frame he likes (GHSA-g8fc-vrcg-8vjg, CVE-2020-8558). */
 describe('frames from the world', () => {
-  const lab = useSandbox();
-
   async function nodeMac() {
     const { stdout } = await lab.cluster.nodeExec('node-1', ['ip', '-j', 'link', 'show', 'eth0']);
     const [link] = JSON.parse(stdout) as { address: string }[];

@@ -5,10 +5,9 @@ import { type Addr, addrBytes, macOfAddr, parseAddr, parseMac } from '../../../s
 import { netnsPath } from '../../../src/sandbox/machine/netns.ts';
 import { WORLD } from '../../../src/sandbox/machine/paths.ts';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
 import { type Place, REFUSED, type Scene } from './scene.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const world = netnsPath(WORLD);
 const PORTS = [{ port: 80, targetPort: 8080 }];
 /** Of the sandbox's range of services, and nobody's. */

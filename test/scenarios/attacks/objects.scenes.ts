@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { attempt } from '../../../src/demonstration/acts/reach.ts';
 import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
 import { ANSWERED_MS } from '../../../src/demonstration/tools/talk-tool.ts';
-import { useSandbox } from './lab.ts';
+import { lab } from './shared-sandbox.ts';
 
 /** A tenant who may create any object in his own namespace, and writes into it whatever might be believed. */
 describe('objects that claim what they are not', () => {
-  const lab = useSandbox();
   const { stage } = lab;
 
   it('gives no pod the address that its annotations claim (CVE-2022-28224)', async () => {

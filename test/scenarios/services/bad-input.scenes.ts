@@ -3,10 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { attempt } from '../../../src/sandbox/machine/command.ts';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
 import type { Scene } from './scene.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const PORTS = [{ port: 80, targetPort: 8080 }];
 
 /** A service that must be served whatever is done beside it. */

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
 import { distinct, type Place, REFUSED, type Scene, SILENCE } from './scene.ts';
+import { lab } from './shared-lab.ts';
 import { nameIn } from './talker.ts';
 
-const lab = useLab();
 const WORLD_CLIENT = '172.18.0.1';
 
 /** Three backends of a service on 80 that listen on 8080, and a pod that is none of them. */

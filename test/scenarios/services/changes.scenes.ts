@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
 import { type Place, REFUSED, type Scene, SILENCE } from './scene.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const PORTS = [{ port: 80, targetPort: 8080 }];
 
 /** Never ready, and long on its way out. */

@@ -2,9 +2,7 @@ import { expect, it } from 'vitest';
 import { rawScene } from '../../../src/demonstration/acts/spoof.ts';
 import { judgeCase, placesOf, podSource, sendCase } from '../../../src/demonstration/stage/frame-trial.ts';
 import { hostileCases } from './hostile-frames.ts';
-import { useSandbox } from './lab.ts';
-
-const lab = useSandbox();
+import { lab } from './shared-sandbox.ts';
 
 it('drops frames that are odd, each at its own device for its own reason', async () => {
   const { attacker, scene, victim } = await rawScene(lab.stage);

@@ -5,9 +5,8 @@ import { type Addr, buildDatagram, parseAddr, parseMac, type TransportSpec } fro
 import { netnsPath } from '../../../src/sandbox/machine/netns.ts';
 import { WORLD } from '../../../src/sandbox/machine/paths.ts';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const world = netnsPath(WORLD);
 const CLIENT = parseAddr('198.51.100.1');
 /** Of a datagram of 2,000 bytes on a network of 1,500: a multiple of 8. */

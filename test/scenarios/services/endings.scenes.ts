@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { run } from '../../../src/sandbox/machine/command.ts';
 import { inNetnsArgv } from '../../../src/sandbox/machine/netns.ts';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
 import { distinct, type Scene } from './scene.ts';
+import { lab } from './shared-lab.ts';
 import { nameIn, type Talker } from './talker.ts';
 
-const lab = useLab();
 const PORTS = [{ port: 80, targetPort: 8080 }];
 const UDP_PORTS = [{ port: 53, targetPort: 5300, protocol: 'UDP' }];
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
 import { distinct, REFUSED, type Scene } from './scene.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const PORT = 54_323;
 const WORLD_CLIENT = '172.18.0.1';
 const web = (more: { hostIP?: string; hostPort?: number } = {}) => ({

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
-import { useLab } from './lab.ts';
 import { distinct, REFUSED } from './scene.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const WORLD_SERVER = '198.51.100.77';
 
 /** kubernetes#111929: a Service without a selector, and Endpoints that somebody wrote by hand. */

@@ -2,10 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { WORLD_ADDRESSES } from '../../../src/sandbox/machine/topology.ts';
 import { eventually } from './eventually.ts';
-import { useLab } from './lab.ts';
 import { distinct, type Scene, type Service } from './scene.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const BACKENDS = ['a', 'b', 'c'];
 
 const affinity = (timeoutSeconds = 600) => ({

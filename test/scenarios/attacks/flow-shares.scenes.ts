@@ -4,9 +4,7 @@ import { rawScene } from '../../../src/demonstration/acts/spoof.ts';
 import { podFrame, syn, udp } from '../../../src/demonstration/frames/frames.ts';
 import { tenantScene } from '../../../src/demonstration/stage/tenants.ts';
 import { sendFrames } from '../../../src/demonstration/tools/frame-tool.ts';
-import { useSandbox } from './lab.ts';
-
-const lab = useSandbox();
+import { lab } from './shared-sandbox.ts';
 
 /** Flows of one pod that the agent still has. */
 async function kept(pod: string) {

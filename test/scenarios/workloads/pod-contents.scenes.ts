@@ -6,10 +6,9 @@ import { at, listAt, stringAt } from '../../../src/base/index.ts';
 import { attempt, type CommandResult } from '../../../src/sandbox/machine/command.ts';
 import { STATE_DIR } from '../../../src/sandbox/machine/paths.ts';
 import { eventually } from '../services/eventually.ts';
-import { useLab } from '../services/lab.ts';
+import { lab } from '../services/shared-lab.ts';
 
 /** What a pod is made of besides its network, as somebody with kubectl meets it. */
-const lab = useLab();
 
 function kubectl(argv: readonly string[], input = ''): Promise<CommandResult> {
   const { PATH = '' } = process.env;

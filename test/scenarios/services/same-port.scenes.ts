@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { useLab } from './lab.ts';
 import type { Place, Scene } from './scene.ts';
+import { lab } from './shared-lab.ts';
 
-const lab = useLab();
 const PROGRAM = join(import.meta.dirname, 'programs', 'same-port.ts');
 const CLIENT = '198.51.100.7';
 const PORTS = 100;

@@ -2,9 +2,7 @@ import { expect, it } from 'vitest';
 import { newMarker, podFrame, udp } from '../../../src/demonstration/frames/frames.ts';
 import { startCount, startSend } from '../../../src/demonstration/tools/frame-tool.ts';
 import { macOfAddr } from '../../../src/net/index.ts';
-import { useSandbox } from './lab.ts';
-
-const lab = useSandbox();
+import { lab } from './shared-sandbox.ts';
 
 it('a UDP server that keeps answering a former owner of an address does not let the present one in', async () => {
   const { stage } = lab;

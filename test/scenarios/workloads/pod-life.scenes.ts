@@ -9,7 +9,7 @@ import { type Json, numberAt, stringAt } from '../../../src/sandbox/apiserver/in
 import { kubectls } from '../../../src/sandbox/kubectl-testkit.ts';
 import { attempt } from '../../../src/sandbox/machine/command.ts';
 import { eventually } from '../services/eventually.ts';
-import { useLab } from '../services/lab.ts';
+import { lab } from '../services/shared-lab.ts';
 import { Terminal } from './terminal.ts';
 
 const NAMESPACE = 'reached';
@@ -46,7 +46,6 @@ const transports: readonly (readonly [string, string, string])[] = [
   ...others.map((other): [string, string, string] => [other, 'its own', 'true']),
 ];
 
-const lab = useLab();
 let folder = '';
 
 const environment = (sockets = 'true'): NodeJS.ProcessEnv => ({

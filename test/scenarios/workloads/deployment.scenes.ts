@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { listAt, numberAt, stringAt } from '../../../src/sandbox/apiserver/index.ts';
 import { eventually } from '../services/eventually.ts';
-import { useLab } from '../services/lab.ts';
+import { lab } from '../services/shared-lab.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../../examples/deployment/web.yaml');
 const NAMESPACE = 'rolling';
@@ -13,8 +13,6 @@ const WANTED = 2;
 const OVER = '/tmp/mbr-rolled-out';
 /** Made once it has been answered. */
 const BEGUN = '/tmp/mbr-rolling-out';
-
-const lab = useLab();
 
 /** All its pods are of the present template, and available. */
 async function rolledOut(): Promise<void> {
