@@ -13,10 +13,10 @@ declare module 'vitest' {
 }
 
 /**
- * Files that run side by side: half of the time of the long ones is waiting for what a node does every few seconds. Not more
- * than four, whatever the machine: each may hold programs, see docs/adr/0005.
+ * Files that run side by side: half of the time of the long ones is waiting for what a node does every few seconds, and four on
+ * two processors leave them idle now and then. Not more than five, whatever the machine: each may hold programs, see docs/adr/0005.
  */
-const WORKERS = Math.min(4, 2 * availableParallelism());
+const WORKERS = Math.min(5, 2 * availableParallelism() + 1);
 
 /**
  * Two projects: `unit` needs neither root nor a kernel feature; `kernel` creates namespaces, loads programs and starts
