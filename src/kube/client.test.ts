@@ -1,5 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isMembraneError } from '../base/index.ts';
+import { staticToken } from './access/credentials.ts';
 import { KubeClient } from './client.ts';
 import { FakeApiServer } from './fake.ts';
 import { NODE, POD } from './resources/index.ts';
@@ -85,6 +88,26 @@ describe('errors have codes', () => {
     expect(await codeOf(client.version())).toBe('E_KUBE_UNREACHABLE');
     server = new FakeApiServer();
     await server.start();
+  });
+
+  test('the time for an answer begins with the question, however far that gets', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const swallows = createServer().listen(0, '127.0.0.1');
+    await once(swallows, 'listening');
+    const { port } = swallows.address() as AddressInfo;
+    // The handshake of TLS never ends, and when the time is over not even the connection stands.
+    const at = new URL(`https://127.0.0.1:${port}`);
+    const lost = new KubeClient({ server: at, insecure: false, credentials: staticToken('t'), namespace: 'default' });
+    try {
+      const answer = codeOf(lost.request({ method: 'GET', path: '/x', timeoutMs: 3_600_000 }));
+      await vi.advanceTimersByTimeAsync(3_600_000);
+      expect(await answer).toBe('E_KUBE_TIMEOUT');
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+      lost.close();
+      swallows.close();
+    }
   });
 
   test('an abort is told as it was given', async () => {

@@ -14,7 +14,7 @@ export type KubeRequest = {
   /** Default `application/json`. */
   readonly contentType?: string;
   readonly signal?: AbortSignal;
-  /** Until the answer's headers. Default 30 s. */
+  /** Until the answer's headers, from when it is sent: finding the server and all handshakes are part of it. Default 30 s. */
   readonly timeoutMs?: number;
   /** Between two pieces of the answer's body. Default `timeoutMs`. */
   readonly idleMs?: number;
@@ -119,6 +119,7 @@ export class KubeTransport {
       },
       (response) => {
         answer = response;
+        clearTimeout(patience);
         this.#clockAhead = clockAhead(response.headers.date, sentAt) ?? this.#clockAhead;
         outgoing.setTimeout(idleMs);
         // Aborting the request alone would show as a broken connection in the middle of the body.
@@ -126,17 +127,19 @@ export class KubeTransport {
         resolve(response);
       },
     );
-    outgoing.setTimeout(timeoutMs);
+    // A socket's own time-out begins once it is connected, and anew with TLS: the kernel tries for two minutes to reach
+    // an address that swallows packets.
+    const patience = setTimeout(() => {
+      this.#forgetIdle();
+      outgoing.destroy(kubeErrors.make('E_KUBE_TIMEOUT', { detail: `${what}, ${timeoutMs} ms` }));
+    }, timeoutMs);
     // The agent's keep-alive is for idle connections only; a watch never is.
     outgoing.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     outgoing.on('timeout', () => {
       this.#forgetIdle();
-      if (answer === undefined) {
-        outgoing.destroy(kubeErrors.make('E_KUBE_TIMEOUT', { detail: `${what}, ${timeoutMs} ms` }));
-      } else {
-        answer.destroy(kubeErrors.make('E_KUBE_SILENT', { detail: `${what}, ${idleMs} ms` }));
-      }
+      answer?.destroy(kubeErrors.make('E_KUBE_SILENT', { detail: `${what}, ${idleMs} ms` }));
     });
+    outgoing.on('close', () => clearTimeout(patience));
     outgoing.on('error', (cause) => {
       if (request.signal?.aborted) reject(request.signal.reason as Error);
       else reject(transportError(cause, what));

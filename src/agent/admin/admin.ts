@@ -449,8 +449,8 @@ export class Admin implements AdminApi {
       `${size} of pods and nodes elsewhere`,
     );
     add('ranges', rangeTexts(this.#o.rangeProblems.found), 'of pods, services and nodes meet nowhere');
-    const { clockProblem } = reflection;
-    add('clock', clockProblem === undefined ? [] : [clockProblem], 'that of the API server');
+    const { clock } = reflection;
+    add('clock', clock.problems, clock.fine);
     add('node', this.#o.ownNode.problems, 'other nodes find it where it is');
     const ways = this.#o.ways();
     add('routing', ways === undefined ? [] : [ways], ROUTING[this.#o.config.routing]);

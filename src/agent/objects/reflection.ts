@@ -99,12 +99,9 @@ export class Reflection implements Service {
     return this.#client.server;
   }
 
-  /** What is wrong with the clock of this node, by the server's; exports of tenants end by it. */
-  get clockProblem(): string | undefined {
-    const ahead = this.#client.clockAhead ?? 0;
-    if (Math.abs(ahead) < MOST_CLOCK_MS) return undefined;
-    const seconds = `${Math.round(Math.abs(ahead) / 1_000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`;
-    return `the clock of this node is ${seconds} that of ${this.server}: what ends at a time, like an export, ends here by it`;
+  /** The clock of this node, by the server's. */
+  get clock(): ClockFinding {
+    return clockFinding(this.#client.clockAhead, this.server);
   }
 
   status(): { readonly kind: string; readonly status: ReflectorStatus }[] {
@@ -125,6 +122,17 @@ async function aborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => resolve(), { once: true });
   await promise;
+}
+
+export type ClockFinding = { readonly problems: readonly string[]; readonly fine: string };
+
+/** `ahead`: ms; undefined: the server has not answered yet. Exports of tenants end by the node's clock. */
+export function clockFinding(ahead: number | undefined, server: string): ClockFinding {
+  if (ahead === undefined) return { problems: [], fine: 'not compared yet: the API server has not answered' };
+  if (Math.abs(ahead) < MOST_CLOCK_MS) return { problems: [], fine: 'that of the API server' };
+  const seconds = `${Math.round(Math.abs(ahead) / 1_000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`;
+  const problem = `the clock of this node is ${seconds} that of ${server}: what ends at a time, like an export, ends here by it`;
+  return { problems: [problem], fine: '' };
 }
 
 const MOST_NAMED = 5;
