@@ -49,6 +49,12 @@ const EVERYWHERE: ReadonlyMap<string, IpcacheRow> = new Map(
 /** As `Prefix.host(addr).toString()` says it. */
 const hostText = (addr: Addr): string => `${addr}/${addrFamily(addr) === 4 ? 32 : 128}`;
 
+/** Of which address such a text is. */
+function hostOf(text: string): Addr | undefined {
+  const addr = text.slice(0, text.lastIndexOf('/')) as Addr;
+  return text.endsWith(addrFamily(addr) === 4 ? '/32' : '/128') ? addr : undefined;
+}
+
 /**
  * Who is behind which address elsewhere: the desired rows of the ipcache, the only place that makes them. A node's claim
  * to an address beats a pod's. What of the cluster's own ranges has no owner is nobody's: a prefix that a policy names
@@ -167,7 +173,7 @@ export class AddressBook {
 
   /** The identity of the range of the cluster that the address lies in, if it does. */
   rangeOf(addr: Addr): IdentityId | undefined {
-    return this.#ranges.of(Prefix.host(addr));
+    return this.#ranges.at(addr);
   }
 
   /** Rows that may be others since the last call, by prefix in canonical text; undefined: there is to be none. */
@@ -192,9 +198,10 @@ export class AddressBook {
     );
   }
 
-  /** The row that a prefix in canonical text is to have. */
-  rowAt(text: string): IpcacheRow | undefined {
-    return this.#rowOf(text);
+  /** What the row of a prefix in canonical text is to say; undefined: there is to be none. */
+  valueAt(text: string): IpcacheRow['value'] | undefined {
+    const addr = hostOf(text);
+    return (addr && this.#ownedValue(addr)) ?? this.#unowned(text)?.value;
   }
 
   #touchWithin(prefixes: readonly Prefix[]): void {
@@ -250,23 +257,23 @@ export class AddressBook {
 
   /** The row of a prefix: of who owns the address, a range of the cluster, what policies name, or what always holds. */
   #rowOf(text: string): IpcacheRow | undefined {
-    const slash = text.lastIndexOf('/');
-    const addr = text.slice(0, slash) as Addr;
-    const owned = text === hostText(addr) ? this.#ownedRow(addr) : undefined;
-    return owned ?? this.#ranges.rows().get(text) ?? this.#named(text) ?? EVERYWHERE.get(text);
+    const addr = hostOf(text);
+    const value = addr && this.#ownedValue(addr);
+    return addr === undefined || value === undefined ? this.#unowned(text) : { prefix: Prefix.host(addr), value };
   }
 
-  #ownedRow(addr: Addr): IpcacheRow | undefined {
+  #unowned(text: string): IpcacheRow | undefined {
+    return this.#ranges.rows().get(text) ?? this.#named(text) ?? EVERYWHERE.get(text);
+  }
+
+  #ownedValue(addr: Addr): IpcacheRow['value'] | undefined {
     const owned = this.#owned.get(addr);
     const claim = owned?.isPlaced === true ? this.#claimTo(addr, owned) : undefined;
     if (claim === undefined) return undefined;
     const { owner, identity, tunnel } = claim;
     // A pod cannot have the address of a service, whatever its node says.
     if (owner.kind === 'pod' && this.rangeOf(addr) === SERVICES) return undefined;
-    return {
-      prefix: Prefix.host(addr),
-      value: { identity, cidrIdentity: this.cidrIdentityOf(owner.kind, addr), tunnel },
-    };
+    return { identity, cidrIdentity: this.cidrIdentityOf(owner.kind, addr), tunnel };
   }
 
   /** An API server that is on no node is somebody outside, as its address says: see `ApiServers`. */

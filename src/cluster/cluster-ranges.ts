@@ -1,6 +1,6 @@
 import { RESERVED_IDS } from '../identity/index.ts';
 import { type IdentityId, identityId } from '../model/index.ts';
-import { type Addr, Prefix } from '../net/index.ts';
+import { type Addr, type Prefix, PrefixMap } from '../net/index.ts';
 import type { IpcacheRow } from './ipcache-row.ts';
 
 /** Where the cluster gives out addresses. What lies in one and has no owner is nobody's, and never the world's. */
@@ -16,8 +16,7 @@ export type ClusterRanges = {
 /** Answers in which range a prefix lies, in time that does not grow with how many there are. */
 export class RangeIndex {
   readonly #rows = new Map<string, IpcacheRow>();
-  /** By family: the lengths that ranges have, longest first. */
-  readonly #lengths = new Map<number, number[]>();
+  readonly #identities = new PrefixMap<IdentityId>();
 
   constructor({ services, pods, tunnels }: ClusterRanges) {
     for (const prefix of pods) {
@@ -25,14 +24,11 @@ export class RangeIndex {
     }
     // Of a prefix that is both: no pod may have the address of a service.
     for (const prefix of services) this.#add(prefix, RESERVED_IDS['service-range'], null);
-    for (const lengths of this.#lengths.values()) lengths.sort((a, b) => b - a);
   }
 
   #add(prefix: Prefix, identity: IdentityId, tunnel: Addr | null): void {
     this.#rows.set(prefix.toString(), { prefix, value: { identity, cidrIdentity: identityId(0), tunnel } });
-    const lengths = this.#lengths.get(prefix.family) ?? [];
-    if (!lengths.includes(prefix.length)) lengths.push(prefix.length);
-    this.#lengths.set(prefix.family, lengths);
+    this.#identities.set(prefix, identity);
   }
 
   /** The ranges as rows of the ipcache, by prefix in canonical text. */
@@ -52,11 +48,11 @@ export class RangeIndex {
 
   /** The identity of the longest range that covers the whole prefix. */
   of(prefix: Prefix): IdentityId | undefined {
-    for (const length of this.#lengths.get(prefix.family) ?? []) {
-      if (length > prefix.length) continue;
-      const row = this.#rows.get(Prefix.ofValue(prefix.family, prefix.value, length).toString());
-      if (row !== undefined) return row.value.identity;
-    }
-    return undefined;
+    return this.#identities.around(prefix);
+  }
+
+  /** The same of one address. */
+  at(addr: Addr): IdentityId | undefined {
+    return this.#identities.longest(addr);
   }
 }

@@ -1,5 +1,5 @@
 import { type CidrIdentity, type IdentityId, identityId } from '../model/index.ts';
-import { type Addr, Prefix } from '../net/index.ts';
+import { type Addr, type Prefix, PrefixMap } from '../net/index.ts';
 import { identityErrors } from './errors.ts';
 import { NumberPool } from './number-pool.ts';
 import { CIDR_RANGE, type IdentityRange } from './reserved.ts';
@@ -10,8 +10,8 @@ type Held = { identity: CidrIdentity; users: number };
 export class CidrIdentities {
   readonly #pool: NumberPool;
   readonly #byPrefix = new Map<string, Held>();
-  /** How many prefixes there are of each family and length, e.g. `4/24`; bounds the search of `of`. */
-  readonly #lengths = new Map<string, number>();
+  /** The same, for who asks with an address. */
+  readonly #around = new PrefixMap<Held>();
   #generation = 0;
 
   /** Numbers of an earlier run, kept for their prefixes. */
@@ -43,9 +43,11 @@ export class CidrIdentities {
     }
     this.#remembered.delete(prefix.toString());
     const identity: CidrIdentity = { kind: 'cidr', id, prefix, isApiServer: false };
-    this.#byPrefix.set(prefix.toString(), { identity, users: 1 });
+    const taken = { identity, users: 1 };
+    this.#byPrefix.set(prefix.toString(), taken);
+    this.#around.set(prefix, taken);
     this.#changes.set(prefix.toString(), id);
-    this.#count(prefix, 1);
+    this.#generation += 1;
     return { identity, created: true };
   }
 
@@ -66,8 +68,9 @@ export class CidrIdentities {
     if (held.users > 0) return undefined;
     this.#byPrefix.delete(prefix.toString());
     this.#changes.set(prefix.toString(), undefined);
+    this.#around.delete(prefix);
     this.#pool.free(held.identity.id);
-    this.#count(prefix, -1);
+    this.#generation += 1;
     return held.identity;
   }
 
@@ -88,13 +91,7 @@ export class CidrIdentities {
 
   /** The identity of the longest registered prefix that contains the address. */
   of(addr: Addr): CidrIdentity | undefined {
-    const host = Prefix.host(addr);
-    for (let length: number = host.bits; length >= 0; length -= 1) {
-      if (!this.#lengths.has(`${host.family}/${length}`)) continue;
-      const held = this.#byPrefix.get(Prefix.of(addr, length).toString());
-      if (held !== undefined) return held.identity;
-    }
-    return undefined;
+    return this.#around.longest(addr)?.identity;
   }
 
   /** Users by prefix in canonical text. */
@@ -119,13 +116,5 @@ export class CidrIdentities {
   /** Numbers by prefix, plain JSON, for the next run's `remembered`. */
   snapshot(): Record<string, IdentityId> {
     return Object.fromEntries(Array.from(this.#byPrefix, ([prefix, held]) => [prefix, held.identity.id]));
-  }
-
-  #count(prefix: Prefix, change: number): void {
-    this.#generation += 1;
-    const key = `${prefix.family}/${prefix.length}`;
-    const count = (this.#lengths.get(key) ?? 0) + change;
-    if (count === 0) this.#lengths.delete(key);
-    else this.#lengths.set(key, count);
   }
 }

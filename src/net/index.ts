@@ -27,6 +27,7 @@ export {
 } from './packet.ts';
 export { type PortPrefix, type PortRange, portPrefixes } from './port-range.ts';
 export { Prefix } from './prefix.ts';
+export { PrefixMap } from './prefix-map.ts';
 export { PrefixSet } from './prefix-set.ts';
 export { PROTOCOL_NUMBERS, type Protocol, protocolName } from './protocol.ts';
 export { parseSloppyCidr, type SloppyCidr } from './sloppy-cidr.ts';

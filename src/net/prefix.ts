@@ -13,8 +13,8 @@ export class Prefix {
   readonly value: bigint;
   /** 0 to 32 or 0 to 128. */
   readonly length: number;
-  /** Value of the last address: comparing is several times as fast as shifting. */
-  readonly #last: bigint;
+  /** Value of the last address: comparing is several times as fast as shifting. Most are never asked. */
+  #last: bigint | undefined;
   #network: Addr | undefined;
   #text: string | undefined;
 
@@ -22,7 +22,6 @@ export class Prefix {
     this.family = family;
     this.value = value;
     this.length = length;
-    this.#last = value + this.size - 1n;
   }
 
   /** Host bits are cleared. */
@@ -49,7 +48,9 @@ export class Prefix {
   }
 
   static #masked(family: Family, value: bigint, length: number): Prefix {
-    const host = BigInt((family === 4 ? 32 : 128) - length);
+    const bits = family === 4 ? 32 : 128;
+    if (length === bits) return new Prefix(family, value, length);
+    const host = BigInt(bits - length);
     return new Prefix(family, (value >> host) << host, length);
   }
 
@@ -107,6 +108,7 @@ export class Prefix {
   contains(other: Prefix | Addr): boolean {
     const inner = other instanceof Prefix ? other : Prefix.host(other);
     if (inner.family !== this.family || inner.length < this.length) return false;
+    this.#last ??= this.value + this.size - 1n;
     return inner.value >= this.value && inner.value <= this.#last;
   }
 

@@ -16,5 +16,5 @@ export {
 export { type Intent, type IntentShare, IntentWorld } from './intent-world.ts';
 export { type KernelDump, type KernelShare, type KernelSubject, KernelWorld } from './kernel-world.ts';
 export { type Standing, type TenantMembers, type TenantPair, tenantPairs } from './matrix.ts';
-export { sortedPrefixes, uncovered } from './representative.ts';
+export { PrefixSorter, uncovered } from './representative.ts';
 export type { Owner, Peer, PolicySide, SharedPort, World } from './world.ts';

@@ -31,7 +31,7 @@ type Entries<M extends { entries: () => Promise<unknown> }> = Awaited<ReturnType
 export type KernelRows = KernelDump & {
   readonly words: readonly (readonly [EndpointId, EndpointWord])[];
   readonly endpoints: Entries<EndpointsMap>;
-  readonly ipcache: Entries<IpcacheMap>;
+  readonly ipcache: Awaited<ReturnType<IpcacheMap['packed']>>;
   /** Of `tenant_world`, that are no tenant's and no prefix. */
   readonly strange: readonly Entries<TenantWorldMap>[number][0][];
 };
@@ -58,7 +58,7 @@ export async function readKernel(
   if (!isStill()) return undefined;
   const policy = enforced ? await readPolicy(maps.policy, used) : undefined;
   if (!isStill()) return undefined;
-  const ipcache = await maps.ipcache.entries();
+  const ipcache = await maps.ipcache.packed();
   if (!isStill()) return undefined;
   return {
     words,

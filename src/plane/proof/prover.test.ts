@@ -160,12 +160,12 @@ test('nothing is proved of what changes at every reading, and that is said', asy
   if (world === undefined) throw new Error('there is no such world');
   const node = await openNode(world);
   const { ipcache } = node.kernel;
-  const entries = ipcache.entries.bind(ipcache);
+  const packed = ipcache.packed.bind(ipcache);
   let readings = 0;
-  ipcache.entries = async (wanted) => {
+  ipcache.packed = async () => {
     readings += 1;
     node.plane.plane.engine.kick();
-    return await entries(wanted);
+    return await packed();
   };
   await expect(node.plane.plane.prover.prove()).rejects.toMatchObject({ code: 'E_PLANE_UNSETTLED' });
   expect(readings).toBe(5);
@@ -218,7 +218,7 @@ function edgesOf(prefixes: readonly Prefix[]): Addr[] {
 /** Is the world behind it, by whatever prefix? */
 function isOutside({ rows }: Proof['accounts'], addr: Addr): boolean {
   if (rows.endpoints.some(([own]) => own === addr)) return false;
-  const covering = rows.ipcache.filter(([prefix]) => prefix.contains(addr));
+  const covering = Array.from(rows.ipcache).filter(([prefix]) => prefix.contains(addr));
   const [, owner] = covering.sort(([a], [b]) => b.length - a.length)[0] ?? [];
   return owner !== undefined && ((owner.identity as number) === RESERVED_IDS.world || isCidrId(owner.identity));
 }

@@ -1,9 +1,10 @@
 import type { NamespacedName, Steps } from '../../base/index.ts';
 import type { AddressBook } from '../../cluster/index.ts';
+import type { IpcacheValue } from '../../datapath/index.ts';
 import { RESERVED_IDS } from '../../identity/index.ts';
 import { type EndpointId, IDENTITY_CLUSTER_MAX, IDENTITY_CLUSTER_MIN, type IdentityId } from '../../model/index.ts';
-import { type Addr, Prefix, PrefixSet } from '../../net/index.ts';
-import { type Peer, sortedPrefixes, uncovered } from '../../reach/index.ts';
+import { type Addr, Prefix, PrefixMap, PrefixSet } from '../../net/index.ts';
+import { type Peer, PrefixSorter, uncovered } from '../../reach/index.ts';
 import type { IpcacheReconciler } from '../ipcache-reconciler.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { KernelRows } from './kernel-dump.ts';
@@ -48,7 +49,7 @@ export function* wrongRows(kernel: KernelRows, { identityOf, local, book, ipcach
     yield;
     const text = prefix.toString();
     if (ipcache.has(text)) known += 1;
-    const meant = book.rowAt(text)?.value;
+    const meant = book.valueAt(text);
     if (
       meant?.identity === found.identity &&
       meant.cidrIdentity === found.cidrIdentity &&
@@ -67,7 +68,7 @@ export function* wrongRows(kernel: KernelRows, { identityOf, local, book, ipcach
   }
   // Nearly always all are there, and no list of a hundred thousand is made to see it.
   if (known < ipcache.size) {
-    const found = new Set(kernel.ipcache.map(([prefix]) => prefix.toString()));
+    const found = new Set(Array.from(kernel.ipcache, ([prefix]) => prefix.toString()));
     for (const [text] of ipcache.entries()) {
       if (!found.has(text)) wrong.push({ row: `no ipcache row of ${text}`, meant: 'there is to be one' });
     }
@@ -93,9 +94,12 @@ export function* peersOf(
     const area = isPod(peer.identity) || peer.addr === undefined ? '' : (areas.longest(peer.addr)?.toString() ?? '');
     const of = peers.get(peer.identity) ?? new Map<string, Peer>();
     peers.set(peer.identity, of);
-    const key = peer.cidr === NONE ? area : `${peer.cidr} ${area}`;
+    const key = sortOf(peer.cidr, area);
     if (of.get(key)?.addr === undefined) of.set(key, peer);
   };
+  /** Of a pod, wherever it is. */
+  const isKnown = (identity: IdentityId, cidr: IdentityId): boolean =>
+    peers.get(identity)?.get(sortOf(cidr, ''))?.addr !== undefined;
   const identityOf = new Map(kernel.words.map(([id, { identity }]) => [id, identity]));
   const local = new Set<string>();
   for (const [addr, { endpoint, cidrIdentity }] of kernel.endpoints) {
@@ -103,33 +107,55 @@ export function* peersOf(
     const identity = (endpoint as number) === 0 ? RESERVED_IDS.host : identityOf.get(endpoint);
     if (identity !== undefined) add({ identity, cidr: cidrIdentity, addr });
   }
-  const sorted = Map.groupBy(
-    [...kernel.ipcache.map(([prefix]) => prefix), ...kernel.endpoints.map(([addr]) => Prefix.host(addr)), ...listed],
-    ({ family }) => family,
-  );
-  const around = { 4: sortedPrefixes(sorted.get(4) ?? []), 6: sortedPrefixes(sorted.get(6) ?? []) };
-  /** A pod of this node is found before the ipcache is asked. */
+  const sorter = new PrefixSorter();
+  for (const [addr] of kernel.endpoints) sorter.add(Prefix.host(addr));
+  for (const prefix of listed) sorter.add(prefix);
+  const ranges: (readonly [Prefix, IpcacheValue])[] = [];
+  const { ipcache } = kernel;
+  for (let index = 0; index < ipcache.length; index += 1) {
+    yield;
+    const prefix = ipcache.key(index);
+    sorter.add(prefix);
+    const value = ipcache.value(index);
+    const { identity, cidrIdentity: cidr } = value;
+    if (prefix.length < prefix.bits) ranges.push([prefix, value]);
+    // Of most pods there is another one of the same sort, and no address is made of theirs.
+    else if (!isPod(identity) || !isKnown(identity, cidr)) {
+      const addr = prefix.network;
+      // A pod of this node is found before the ipcache is asked.
+      if (!local.has(addr)) add({ identity, cidr, addr });
+    }
+  }
+  const around = sorter.sorted();
   const addressOf = (prefix: Prefix): Addr | undefined => {
     const addr = prefix.length === prefix.bits ? prefix.network : uncovered(prefix, around[prefix.family]);
     return addr === undefined || local.has(addr) ? undefined : addr;
   };
-  for (const [prefix, { identity, cidrIdentity: cidr }] of kernel.ipcache) {
+  for (const [prefix, { identity, cidrIdentity: cidr }] of ranges) {
     yield;
     const addr = addressOf(prefix);
     if (addr !== undefined) add({ identity, cidr, addr });
   }
   if (listed.length > 0) {
-    const rows = new PrefixSet(kernel.ipcache.map(([prefix]) => prefix));
-    const values = new Map(kernel.ipcache.map(([prefix, value]) => [prefix.toString(), value]));
+    const rows = new PrefixMap<number>();
+    for (let index = 0; index < ipcache.length; index += 1) {
+      yield;
+      rows.set(ipcache.key(index), index);
+    }
     for (const prefix of listed) {
       yield;
       const addr = addressOf(prefix);
-      const value = addr && values.get(rows.longest(addr)?.toString() ?? '');
-      if (addr !== undefined && value !== undefined) add({ identity: value.identity, cidr: value.cidrIdentity, addr });
+      const index = addr && rows.longest(addr);
+      if (addr === undefined || index === undefined) continue;
+      const { identity, cidrIdentity: cidr } = ipcache.value(index);
+      add({ identity, cidr, addr });
     }
   }
   for (const identity of others) add({ identity, cidr: NONE, addr: undefined });
   return Array.from(peers.values(), (of) => [...of.values()]).flat();
 }
+
+/** `area`: of what tenants list, the prefix that the address lies in. */
+const sortOf = (cidr: IdentityId, area: string): string => (cidr === NONE ? area : `${cidr} ${area}`);
 
 const isPod = (id: IdentityId): boolean => id >= IDENTITY_CLUSTER_MIN && id <= IDENTITY_CLUSTER_MAX;
