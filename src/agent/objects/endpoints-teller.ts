@@ -16,9 +16,10 @@ import type { Plane } from '../../plane/index.ts';
 import type { TableReader } from '../../table/index.ts';
 import { toldEndpoints } from './told-endpoints.ts';
 
-/** After a round that wrote: whatever happens here, others hear of it ten times a second at most. */
-const PAUSE_MS = 100;
-/** After one that had nothing to write: a pod is known to the API before its network is there to be told of. */
+/** Whatever happens here, others hear of it ten times a second at most, but of what comes after a while of quiet at once. */
+const TELL_MS = 100;
+const AT_ONCE = 4;
+/** After a round that had nothing to write: a pod is known to the API before its network is there to be told of. */
 const LOOK_MS = 10;
 /** So often in a row somebody else may have been faster; more often the server takes nothing. */
 const MOST_OUTRUN = 5;
@@ -47,6 +48,8 @@ export class EndpointsTeller implements Service {
   #wanted = Promise.withResolvers<void>();
   #nodeUid: string | undefined;
   #problem: string | undefined;
+  /** Up to then the rounds that told something take all of their share, on the clock that nobody sets. */
+  #paidUntil = 0;
   /** Rounds in a row in which what was to be replaced was another by then. */
   #outrun = 0;
 
@@ -113,11 +116,11 @@ export class EndpointsTeller implements Service {
   /** Returns how long to wait before the next. */
   async #round(): Promise<number> {
     const { plane, node, log } = this.#o;
-    if (!plane.engine.converged) return PAUSE_MS;
+    if (!plane.engine.converged) return LOOK_MS;
     this.#nodeUid = this.#ownNode()?.uid;
     if (this.#nodeUid === undefined) {
       this.#problem = `there is no Node ${node}: nobody is told of its pods`;
-      return PAUSE_MS;
+      return TELL_MS;
     }
     const shown = [...this.#shown.values()];
     const endpoints = toldEndpoints(plane);
@@ -130,13 +133,20 @@ export class EndpointsTeller implements Service {
       if (this.#outrun > MOST_OUTRUN) throw other;
       this.#problem = undefined;
       this.#backoff.reset();
-      return writes.length + deletes.length > 0 ? PAUSE_MS : LOOK_MS;
+      return writes.length + deletes.length === 0 ? LOOK_MS : this.#rest();
     } catch (error) {
       this.#problem = errorMessage(error);
       log.warn({ error: this.#problem }, 'other nodes could not be told of pods here');
       this.#wanted.resolve();
       return this.#backoff.next();
     }
+  }
+
+  /** After a round that told something. */
+  #rest(): number {
+    const now = this.#o.clock.elapsed();
+    this.#paidUntil = Math.max(this.#paidUntil, now) + TELL_MS;
+    return Math.max(this.#paidUntil - now - (AT_ONCE - 1) * TELL_MS, LOOK_MS);
   }
 
   async #write(content: SliceContent): Promise<unknown> {
