@@ -2,10 +2,10 @@
 /* The two programs at the host side of a pod's veth pair. Every pod has its own copies, with its
  * addresses, device and endpoint id as constants: what a pod is does not depend on what it sends.
  * They check that and let established packets pass; everything else is judged by judge.bpf.c. */
+#include "lib/accounts.h"
 #include "lib/arp.h"
 #include "lib/conntrack.h"
 #include "lib/deliver.h"
-#include "lib/events.h"
 #include "lib/overlay.h"
 #include "lib/parse.h"
 #include "lib/unfinished.h"
@@ -61,13 +61,36 @@ static __always_inline int check_source_v6(struct __sk_buff *skb)
 	return source.hi == CONFIG(ipv6.hi) && source.lo == CONFIG(ipv6.lo) ? 0 : DROP_SPOOFED_IP;
 }
 
+/* The only way out for a packet that must not go on. It is counted here; if it may be told of, too,
+ * a program that is there once for all endpoints does so. */
+static __always_inline int refuse(struct __sk_buff *skb, enum hook hook, __u32 reason)
+{
+	__u32 direction = hook == HOOK_FROM_POD ? DIRECTION_EGRESS : DIRECTION_INGRESS;
+	struct drop_key key = {
+		.reason = reason, .endpoint = CONFIG(endpoint), .direction = direction};
+	struct drop_counter *row = count_drop(&key, skb->len);
+	struct event_account *account;
+
+	if (!CONFIG(enable_events))
+		return TC_ACT_SHOT;
+	account = event_room(CONFIG(endpoint) * 2 + direction, EVENT_SHARE_BROKEN, row);
+	if (!account)
+		return TC_ACT_SHOT;
+	skb->cb[CB_ENDPOINT] = CONFIG(endpoint);
+	skb->cb[CB_HOOK] = hook;
+	skb->cb[CB_REASON] = reason;
+	bpf_tail_call(skb, &judges, JUDGE_DROPPED);
+	event_missed(account, row, EVENT_LOST);
+	return TC_ACT_SHOT;
+}
+
 /* At the ingress of the host side: what the pod sends. */
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
-	struct flow flow = {};
-	struct packet *p = &flow.packet;
+	struct packet packet = {}, *p = &packet;
 	struct ct_entry *entry;
+	struct ct_key key;
 	struct tcphdr *tcp;
 	struct iphdr *ip;
 	void *data, *end;
@@ -76,12 +99,6 @@ int from_pod(struct __sk_buff *skb)
 	bool elsewhere;
 	__u8 side;
 	int reason, action = TC_ACT_SHOT;
-
-	flow.hook = HOOK_FROM_POD;
-	flow.source.word = word;
-	flow.source.identity = WORD_IDENTITY(word);
-	flow.source.endpoint = CONFIG(endpoint);
-	flow.source.ifindex = CONFIG(ifindex);
 
 	reason = check_link(skb, p);
 	if (reason)
@@ -138,9 +155,9 @@ int from_pod(struct __sk_buff *skb)
 	}
 	p->policy_port = p->destination_port;
 
-	flow_key(&flow);
-	side = flow.side & 1;
-	entry = bpf_map_lookup_elem(&conntrack, &flow.key);
+	side = ct_key_of(&key, p->protocol, &p->source, p->source_port, &p->destination,
+			 p->destination_port);
+	entry = bpf_map_lookup_elem(&conntrack, &key);
 	now = ct_now();
 	/* A translated packet has more to go wrong than to look up. */
 	if (!entry || !ct_established(entry, side, CONFIG(endpoint), word, now) || entry->nat_port)
@@ -172,7 +189,7 @@ judge:
 	bpf_tail_call(skb, &judges, JUDGE_FROM_POD);
 	reason = DROP_INTERNAL;
 out:
-	return drop(skb, &flow, reason);
+	return refuse(skb, HOOK_FROM_POD, reason);
 }
 
 /* At the egress of the host side: what the node's stack sends to the pod. Traffic between pods of
@@ -180,12 +197,9 @@ out:
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	struct flow flow = {.hook = HOOK_TO_POD};
-
 	skb->cb[CB_ENDPOINT] = CONFIG(endpoint);
 	bpf_tail_call(skb, &judges, JUDGE_TO_POD);
-	flow.destination.endpoint = CONFIG(endpoint);
-	return drop(skb, &flow, DROP_INTERNAL);
+	return refuse(skb, HOOK_TO_POD, DROP_INTERNAL);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -118,8 +118,6 @@ VERIFIED_ONCE int go_on(struct __sk_buff *skb, struct flow *flow, int *action)
 	if (!flow || !action)
 		return DROP_INTERNAL;
 	p = &flow->packet;
-	if (p->ethertype != ETH_P_IP || !ct_may_go_on(p))
-		return 0;
 	flow_key(flow);
 	side = flow->side & 1;
 	other = side ^ 1;
@@ -159,11 +157,13 @@ int judge_from_pod(struct __sk_buff *skb)
 	flow.source.ifindex = skb->cb[CB_IFINDEX];
 	flow.source.word = endpoint_word(endpoint);
 	flow.source.identity = WORD_IDENTITY(flow.source.word);
-	reason = go_on(skb, &flow, &action);
-	if (reason)
-		goto out;
-	if (action != TC_ACT_OK)
-		goto forwarded;
+	if (ct_may_go_on(p)) {
+		reason = go_on(skb, &flow, &action);
+		if (reason)
+			goto out;
+		if (action != TC_ACT_OK)
+			goto forwarded;
+	}
 	if (CONFIG(enable_services) && p->ethertype == ETH_P_IP && service_back(&flow, &rewrite)) {
 		reason = unfinished_elsewhere(skb, p) ? DROP_UNFINISHED_CHECKSUM
 						      : own_fragment_id(skb, p);
@@ -258,6 +258,12 @@ int judge_from_pod(struct __sk_buff *skb)
 	if (flow.nat_port && flow.destination.kind == SIDE_OTHER && p->ttl <= 1) {
 		drop(skb, &flow, DROP_TTL_EXCEEDED);
 		return time_exceeded(skb, &flow);
+	}
+	/* Most is for a pod of this node, as it is. */
+	if (flow.destination.kind == SIDE_POD && !rewrite.new_addr) {
+		action = deliver_to_pod(skb, p->ethertype, p->destination.v4,
+					flow.destination.ifindex);
+		goto forwarded;
 	}
 	reason = deliver(skb, &flow, &rewrite, &action);
 	if (reason)
@@ -364,6 +370,35 @@ int judge_to_pod(struct __sk_buff *skb)
 	return TC_ACT_OK;
 out:
 	return drop(skb, &flow, reason);
+}
+
+/* Tells of a packet that an endpoint's own program has dropped and counted, and that has room in
+ * the endpoint's account. Nothing is remembered of it, so that of a fragment no more is read than
+ * stands in it. */
+SEC("tc")
+int dropped(struct __sk_buff *skb)
+{
+	__u32 endpoint = skb->cb[CB_ENDPOINT], reason = skb->cb[CB_REASON];
+	struct flow flow = {.hook = skb->cb[CB_HOOK]};
+	struct drop_key key = {.reason = reason, .endpoint = endpoint};
+	struct packet *p = &flow.packet;
+	struct iphdr ip;
+
+	if (flow.hook == HOOK_FROM_POD) {
+		key.direction = DIRECTION_EGRESS;
+		flow.source.endpoint = endpoint;
+		flow.source.identity = WORD_IDENTITY(endpoint_word(endpoint));
+	} else {
+		flow.destination.endpoint = endpoint;
+		flow.destination.identity = WORD_IDENTITY(endpoint_word(endpoint));
+	}
+	p->ethertype = bpf_ntohs(skb->protocol);
+	if (p->ethertype == ETH_P_IP && load_ipv4(skb, &ip) && !parse_ipv4(skb, &ip, p) &&
+	    !(ip.frag_off & bpf_htons(IP_OFFSET_MASK)))
+		parse_l4(skb, p);
+	if (CONFIG(enable_events))
+		tell_drop(skb, &flow, &key, drops_row(&key));
+	return TC_ACT_SHOT;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

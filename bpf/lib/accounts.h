@@ -134,26 +134,32 @@ static __always_inline void event_missed(struct event_account *account, struct d
 		add_whole(sum);
 }
 
-/* True when both the endpoint's share and its tenant's have room for one more event, which is
- * taken: what the one refuses costs the other nothing. */
-static __always_inline bool event_take(const struct event_payer *payer, enum event_share share,
+/* The account when its share has room for one more event; else the event is counted as missed. Most
+ * of a flood ends here: whose tenant would pay is not asked before. */
+static __always_inline struct event_account *event_room(__u32 payer, enum event_share share,
+							struct drop_counter *row)
+{
+	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer);
+
+	if (!account || event_may(account, share))
+		return account;
+	event_missed(account, row, EVENT_SUPPRESSED);
+	return 0;
+}
+
+/* True when the tenant has room for one more event, too, and then it is taken of both: what the one
+ * refuses costs the other nothing. `account`: with room. */
+static __always_inline bool event_take(struct event_account *account,
+				       const struct event_payer *payer, enum event_share share,
 				       struct drop_counter *row)
 {
-	struct event_account *account = bpf_map_lookup_elem(&event_accounts, &payer->account);
-	enum event_loss loss = EVENT_SUPPRESSED;
-
-	if (!account)
-		return false;
-	if (event_may(account, share)) {
-		if (tenant_tells(payer->identity, share, payer->inwards)) {
-			__sync_fetch_and_add(&account->used[share], 1);
-			return true;
-		}
-		loss = EVENT_BEYOND;
-		if (event_payer_is_own(payer))
-			__sync_fetch_and_add(&account->beyond, 1);
+	if (tenant_tells(payer->identity, share, payer->inwards)) {
+		__sync_fetch_and_add(&account->used[share], 1);
+		return true;
 	}
-	event_missed(account, row, loss);
+	if (event_payer_is_own(payer))
+		__sync_fetch_and_add(&account->beyond, 1);
+	event_missed(account, row, EVENT_BEYOND);
 	return false;
 }
 

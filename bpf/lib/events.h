@@ -6,17 +6,13 @@
 #include "flow.h"
 #include "identity.h"
 
-/* A pod's own programs judge nothing, and tell of what no pod may send: there CONFIG(endpoint) is
- * set, and only there, so that what follows is short in each of them. */
-
 /* Pods, of here and elsewhere, send through their own devices: at others their address says nothing
  * about who it was, and is told as an address. At the overlay's nobody has an identity before it is
  * believed, and out of the stack comes a pod's under its own name once it is known which one sent
  * it. Without the overlay, who is elsewhere is who has the address. */
 static __always_inline bool event_source_is_claimed(const struct flow *flow, __u8 reason)
 {
-	return !CONFIG(endpoint) && flow->hook != HOOK_FROM_POD &&
-	       flow->hook != HOOK_FROM_OVERLAY &&
+	return flow->hook != HOOK_FROM_POD && flow->hook != HOOK_FROM_OVERLAY &&
 	       (flow->source.endpoint ||
 		(identity_is_cluster(flow->source.identity) && !CONFIG(enable_native))) &&
 	       !(CONFIG(enable_stack) && (flow->service & FLOW_STACK) && flow->source.endpoint &&
@@ -33,8 +29,6 @@ static __always_inline __u32 event_account_of(const struct flow *flow)
 	__u32 opener = flow->is_reply ? destination : source;
 	__u32 other = flow->is_reply ? source : destination;
 
-	if (CONFIG(endpoint))
-		return CONFIG(endpoint) * 2 + DIRECTION_EGRESS;
 	return opener ? opener * 2 + DIRECTION_EGRESS : other * 2 + DIRECTION_INGRESS;
 }
 
@@ -46,10 +40,6 @@ static __always_inline struct event_payer event_payer(const struct flow *flow, _
 	const struct side *opener = flow->is_reply ? &flow->destination : &flow->source;
 	const struct side *other = flow->is_reply ? &flow->source : &flow->destination;
 
-	if (CONFIG(endpoint)) {
-		payer.identity = flow->source.identity;
-		return payer;
-	}
 	if ((payer.account & 1) == DIRECTION_EGRESS ||
 	    (identity_is_cluster(opener->identity) &&
 	     (flow->is_reply || !event_source_is_claimed(flow, reason)))) {
@@ -104,12 +94,16 @@ VERIFIED_ONCE int event_write(struct __sk_buff *skb, const struct flow *flow, __
 /* Apart for the sake of those who let pass what they tell of. */
 VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type, __u8 reason)
 {
+	struct event_account *account;
 	struct event_payer payer;
 
 	if (!flow || !CONFIG(enable_events))
 		return 0;
+	account = event_room(event_account_of(flow), EVENT_SHARE_PASSED, 0);
+	if (!account)
+		return 0;
 	payer = event_payer(flow, reason);
-	if (event_take(&payer, EVENT_SHARE_PASSED, 0))
+	if (event_take(account, &payer, EVENT_SHARE_PASSED, 0))
 		event_write(skb, flow, type, reason);
 	return 0;
 }
@@ -118,8 +112,6 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
  * send. */
 static __always_inline enum event_share event_share_of(__u8 reason)
 {
-	if (CONFIG(endpoint))
-		return EVENT_SHARE_BROKEN;
 	return reason == DROP_POLICY_EGRESS || reason == DROP_POLICY_INGRESS ||
 			       reason == DROP_REVOKED ||
 			       (reason >= DROP_TENANT_BOUNDARY && reason <= DROP_TENANT_NODES)
@@ -131,10 +123,18 @@ static __always_inline enum event_share event_share_of(__u8 reason)
 static __always_inline void tell_drop(struct __sk_buff *skb, const struct flow *flow,
 				      const struct drop_key *key, struct drop_counter *row)
 {
-	struct event_payer payer = event_payer(flow, key->reason);
+	enum event_share share = event_share_of(key->reason);
+	__u32 index = event_account_of(flow);
+	struct event_account *account;
+	struct event_payer payer;
 
-	if (event_take(&payer, event_share_of(key->reason),
-		       payer.account >> 1 == key->endpoint ? row : 0))
+	if (index >> 1 != key->endpoint)
+		row = 0;
+	account = event_room(index, share, row);
+	if (!account)
+		return;
+	payer = event_payer(flow, key->reason);
+	if (event_take(account, &payer, share, row))
 		event_write(skb, flow, EVENT_DROP, key->reason);
 }
 

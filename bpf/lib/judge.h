@@ -102,12 +102,12 @@ static __always_inline void ct_ends(struct flow *flow, const struct ct_entry *en
 	flow->is_reply = entry->opener != side;
 }
 
-/* Does the packet belong to a connection of TCP that is there, whatever it changes of that? Whether
- * it does, is known by its ports alone. */
+/* Does the packet belong to a connection of TCP and IPv4 that is there, whatever it changes of
+ * that? Whether it does, is known by its ports alone. */
 static __always_inline bool ct_may_go_on(const struct packet *p)
 {
-	return p->protocol == IPPROTO_TCP && p->kind == PACKET_CONTINUES &&
-	       p->fragment == FRAGMENT_NONE;
+	return p->ethertype == ETH_P_IP && p->protocol == IPPROTO_TCP &&
+	       p->kind == PACKET_CONTINUES && p->fragment == FRAGMENT_NONE;
 }
 
 /* The port by which policy judges whoever opened the connection that this packet belongs to. */
@@ -449,7 +449,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 	struct ct_entry *entry;
 	const struct packet *p;
 	__u8 side, other, host;
-	__u32 now = ct_now();
+	__u32 now = 0;
 	bool known, own, judged;
 	int reason;
 
@@ -462,6 +462,9 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 	other = side ^ 1;
 	host = flow->source.kind == SIDE_HOST || flow->destination.kind == SIDE_HOST ? CT_HOST : 0;
 	entry = bpf_map_lookup_elem(&conntrack, &flow->key);
+	/* What time it is costs a call, and of what is new nobody asks it. */
+	if (entry)
+		now = ct_now();
 	known = entry && entry->expires > now;
 	own = known && entry->endpoint[side] == holder_of(flow->source.endpoint, &p->source) &&
 	      entry->endpoint[other] == holder_of(flow->destination.endpoint, &p->destination) &&

@@ -131,9 +131,11 @@ VERIFIED_ONCE int may_open(struct flow *flow, bool reversed, __be16 port)
 	    (responder->identity == IDENTITY_SERVICE_RANGE ||
 	     (opener->endpoint && opener->endpoint == responder->endpoint)))
 		return 0;
-	reason = tenant_refuses(flow, reversed, port);
-	if (reason)
-		return reason;
+	if (!tenant_is_one(opener->identity, responder->identity)) {
+		reason = tenant_refuses(flow, reversed, port);
+		if (reason)
+			return reason;
+	}
 	if (!CONFIG(enable_policy))
 		return has_route(flow) ? 0 : DROP_NO_ROUTE;
 	query.protocol = flow->packet.protocol;

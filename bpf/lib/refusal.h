@@ -41,14 +41,18 @@ static __always_inline void tell_refusal(struct bpf_sock_addr *ctx, const union 
 	bool is_node = cookie == CONFIG(node_cookie);
 	struct side destination = {};
 	struct event_payer payer = {.account = refusal_payer(pod, is_node)};
+	struct event_account *account = event_room(payer.account, EVENT_SHARE_DENIED, 0);
 	struct event *event;
 
-	resolve_frontend(addr, &destination);
+	if (!account)
+		return;
 	if (pod)
 		payer.identity = WORD_IDENTITY(endpoint_word(pod->endpoint));
-	event = event_take(&payer, EVENT_SHARE_DENIED, 0) ? event_reserve(payer.account) : 0;
+	event = event_take(account, &payer, EVENT_SHARE_DENIED, 0) ? event_reserve(payer.account)
+								   : 0;
 	if (!event)
 		return;
+	resolve_frontend(addr, &destination);
 	__builtin_memset(event, 0, sizeof(*event));
 	event->timestamp = bpf_ktime_get_boot_ns();
 	if (pod) {

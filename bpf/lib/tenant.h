@@ -39,6 +39,17 @@ static __always_inline bool is_metadata(const union addr *addr)
 		addr->v4 == bpf_htonl(0xa9fea9fe)); /* OpenStack */
 }
 
+/* Both of one tenant, which is not closed: what most pods are to each other. */
+static __always_inline bool tenant_is_one(__u32 opener, __u32 responder)
+{
+	__u64 of;
+
+	if (!identity_is_cluster(opener) || !identity_is_cluster(responder))
+		return false;
+	of = tenant_of(opener);
+	return (of & (TENANT_KNOWN | TENANT_CLOSED)) == TENANT_KNOWN && of == tenant_of(responder);
+}
+
 /* Has the tenant listed a prefix that covers the address? Apart for the sake of the stack. */
 VERIFIED_ONCE int tenant_lists(__u64 tenant, const union addr *addr)
 {

@@ -571,12 +571,16 @@ enum hook {
 enum judge {
 	JUDGE_FROM_POD = 0,
 	JUDGE_TO_POD = 1,
-	JUDGE_COUNT = 2,
+	JUDGE_DROPPED = 2,
+	JUDGE_COUNT = 3,
 };
 
-/* Words of skb->cb that tell a judge whose program ran, and at which device. */
+/* Words of skb->cb that tell a judge whose program ran, and at which device; and of what that
+ * program has dropped, where and why. */
 #define CB_ENDPOINT 0
 #define CB_IFINDEX 1
+#define CB_HOOK 2   /* enum hook */
+#define CB_REASON 3 /* enum drop_reason */
 
 /* One record of the ring buffer. */
 struct event {

@@ -9,7 +9,7 @@ import { A, B, CLIENT, Pair, SERVICE } from './pair.ts';
 import { PROFILES } from './profiles.ts';
 
 /** Limit of translated instructions of a program that belongs to one endpoint. */
-const ENDPOINT_BUDGET = 1200;
+const ENDPOINT_BUDGET = 1000;
 
 test('every switch of the datapath is on in one profile and off in another', () => {
   const switches = Object.keys(CONFIG_DOCS).filter((name) => name.startsWith('enable'));

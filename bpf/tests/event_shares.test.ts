@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { countEntries } from '../../src/datapath/maps/map-fill.ts';
+import { removeJudges } from '../../src/datapath/programs/judges.ts';
 import { endpointId } from '../../src/model/index.ts';
-import { parseAddr } from '../../src/net/index.ts';
-import { fromPod, fromWorld, udp } from './frames.ts';
+import { parseAddr, type TransportSpec } from '../../src/net/index.ts';
+import { fragmentsOf, fromPod, fromWorld, udp } from './frames.ts';
 import { allow, WORLD } from './lab.ts';
 import { A, B, BACKEND, CHAOS, CLIENT, Pair, SERVICE, UDP } from './pair.ts';
 
@@ -53,6 +55,44 @@ describe('one endpoint that floods the ring', () => {
     expect(told.filter(({ type }) => type === 'open')).toHaveLength(1);
     expect(told.filter(({ reason }) => reason === 'spoofed-ip')).toHaveLength(1);
     expect(told.filter(({ reason }) => reason === 'policy-egress').length + pair.datapath.missedEvents(1)).toBe(20_000);
+  });
+
+  test('what its own program drops is told by one of all, with the ports that it has, and nothing stays of it', async () => {
+    using pair = await Pair.create({ config: { eventRate: RATE } });
+    pair.own(pair.a);
+    pair.datapath.events();
+    const forged = parseAddr('10.244.1.99');
+    const whole = pair.send(pair.a, fromPod(pair.a, B, udp(CLIENT, SERVICE), { ip: { source: forged } }));
+    expect(whole).toMatchObject({ action: 'drop', events: [{ reason: 'spoofed-ip', hook: 'from-pod' }] });
+    expect(whole.events[0]).toMatchObject({
+      source: forged,
+      destination: B,
+      sourcePort: CLIENT,
+      destinationPort: SERVICE,
+      sourceEndpoint: 1,
+      sourceIdentity: pair.a.identity,
+      tcpFlags: 0,
+    });
+
+    const [head, tail] = fragmentsOf(forged, B, udp(CLIENT, SERVICE, new Uint8Array(64)), 24);
+    const send = (part: TransportSpec, ip: object) =>
+      pair.send(pair.a, fromPod(pair.a, B, part, { ip: { source: forged, id: 7, ...ip } }));
+    expect(send(head, { moreFragments: true }).events).toMatchObject([{ sourcePort: CLIENT }]);
+    expect(send(tail, { fragmentOffset: 3 }).events).toMatchObject([{ sourcePort: 0, destinationPort: 0 }]);
+    expect(await countEntries(pair.datapath.maps, 'fragments')).toBe(0);
+  });
+
+  test('what its own program drops is counted as lost where nobody is there to tell of it', async () => {
+    using pair = await Pair.create({ config: { eventRate: RATE } });
+    pair.own(pair.a);
+    pair.datapath.events();
+    removeJudges(pair.datapath.maps);
+    expect(pair.send(pair.a, fromPod(pair.a, B, udp(CLIENT, SERVICE)))).toMatchObject({ action: 'drop', events: [] });
+    expect(await pair.datapath.drops()).toEqual([
+      expect.objectContaining({ endpoint: 1, reason: 'internal', direction: 'egress', packets: 1 }),
+    ]);
+    expect(pair.datapath.missedEvents(1)).toBe(1);
+    expect(pair.datapath.eventLoss()).toMatchObject({ lost: 1, suppressed: 0 });
   });
 
   test('from outside: what comes for one pod is on its account, and not on that of what it sends', async () => {

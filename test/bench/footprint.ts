@@ -1,5 +1,6 @@
 import { type Config, ZERO_CONFIG } from '../../src/datapath/gen/config.ts';
 import { progInfo } from '../../src/datapath/kernel/syscall.ts';
+import { JUDGE_PROGRAMS } from '../../src/datapath/programs/judges.ts';
 import type { Family, Target } from './row.ts';
 import { DEFAULTS, Scene } from './scene.ts';
 
@@ -17,10 +18,10 @@ type Sizes = { readonly hot: number; readonly all: number };
 function sizes(config: Partial<Config>): Sizes {
   using scene = new Scene(config);
   const { datapath, client } = scene;
-  const judges = datapath.load('judge', ['judge_from_pod', 'judge_to_pod'] as const, { ...DEFAULTS, ...config });
+  const judges = datapath.load('judge', JUDGE_PROGRAMS, { ...DEFAULTS, ...config });
   const { from_netdev } = datapath.load('host', ['from_netdev'] as const, { ...DEFAULTS, ...config });
   const hot = progInfo(client.fromPod).xlatedInstructions;
-  const cold = [client.toPod, judges.judge_from_pod, judges.judge_to_pod, from_netdev];
+  const cold = [client.toPod, ...Object.values(judges), from_netdev];
   return { hot, all: cold.reduce((sum, program) => sum + progInfo(program).xlatedInstructions, hot) };
 }
 

@@ -4,6 +4,7 @@ import {
   CONFIG_DOCS,
   type Config,
   footprint,
+  JUDGE_PROGRAMS,
   loadPrograms,
   MapSet,
   type ObjectSpec,
@@ -26,9 +27,7 @@ function measure(specs: FootprintSpecs, config: Config): Copy[] {
   const services = config.enableServices;
   const loaded: ProgFd[] = [
     ...Object.values(loadPrograms({ spec: specs.endpoint, maps, config, programs: ['from_pod', 'to_pod'] as const })),
-    ...Object.values(
-      loadPrograms({ spec: specs.judge, maps, config, programs: ['judge_from_pod', 'judge_to_pod'] as const }),
-    ),
+    ...Object.values(loadPrograms({ spec: specs.judge, maps, config, programs: JUDGE_PROGRAMS })),
     ...Object.values(
       loadPrograms({ spec: specs.host, maps, config, programs: ['from_netdev', ...(services ? ['to_netdev'] : [])] }),
     ),

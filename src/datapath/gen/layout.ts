@@ -3,9 +3,9 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = '2ea7e7d781b92f59';
+export const LAYOUT_HASH = 'f08cc5471205be29';
 
-export const JUDGE_COUNT = 2;
+export const JUDGE_COUNT = 3;
 export const DROP_REASON_COUNT = 55;
 export const TENANT_FLAG_MASK = 255;
 export const CT_FLAG_MASK = 255;
@@ -29,7 +29,7 @@ export const MAP_SPECS = {
   events: { name: 'events', type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: 1048576, flags: 0 },
   fragments: { name: 'fragments', type: 'lruHash', keySize: 8, valueSize: 48, maxEntries: 32768, flags: 0 },
   ipcache: { name: 'ipcache', type: 'lpmTrie', keySize: 20, valueSize: 12, maxEntries: 524288, flags: 1 },
-  judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0 },
+  judges: { name: 'judges', type: 'progArray', keySize: 4, valueSize: 4, maxEntries: 3, flags: 0 },
   netns_endpoints: { name: 'netns_endpoints', type: 'hash', keySize: 8, valueSize: 24, maxEntries: 16384, flags: 1 },
   passages: { name: 'passages', type: 'perCpuArray', keySize: 4, valueSize: 32, maxEntries: 1, flags: 0 },
   pod_devices: { name: 'pod_devices', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 0 },
@@ -53,37 +53,37 @@ export type MapName = keyof typeof MAP_SPECS;
 
 /** What the rows of a map mean, for the name of its pin: others are written by others. */
 export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
-  affinity: '31ff2f05',
-  affinity_usage: 'd291931d',
-  backends: '29d7ba7f',
-  closed_connections: '732f864e',
-  conntrack: '26dffae8',
-  counters: '5d6c544e',
-  ct_usage: 'f138c465',
-  drops: '80c4e48d',
-  endpoint_words: '0c1d049b',
-  endpoints: 'e1f49ed6',
-  event_accounts: '7855be4a',
-  event_state: 'e7d1d439',
-  events: 'bdb76be9',
-  fragments: '702032bc',
-  ipcache: 'a6a7230b',
-  judges: 'f138c465',
-  netns_endpoints: 'c29946e5',
-  passages: 'eb28f1db',
-  pod_devices: '0c1d049b',
-  policy: 'fc1ee399',
-  policy_peers: 'b0c02431',
-  policy_revisions: '89f869ee',
-  service_slots: 'e50bd28a',
-  services: '3065fc11',
-  snat: '479e4549',
-  sock_accounts: '2b8cb1b1',
-  sock_origins: 'c68e8912',
-  tenant_accounts: '4481eb73',
-  tenant_shares: '93d7bcd5',
-  tenant_world: '0cdcb66f',
-  tenants: '0c1d049b',
-  translations: 'e5f9fb06',
-  world_openings: '732f864e',
+  affinity: '27c3417a',
+  affinity_usage: 'd90debcf',
+  backends: '7ef8375c',
+  closed_connections: '2e6d5cd7',
+  conntrack: '7215441c',
+  counters: '473a6d35',
+  ct_usage: '08c1c443',
+  drops: '1798f921',
+  endpoint_words: '1ae25564',
+  endpoints: '0008d36d',
+  event_accounts: 'bbabaf69',
+  event_state: 'aed7fbb0',
+  events: '75415043',
+  fragments: '887b7648',
+  ipcache: '0f5355af',
+  judges: '08c1c443',
+  netns_endpoints: '631d4be1',
+  passages: '2621e96c',
+  pod_devices: '1ae25564',
+  policy: '824869f3',
+  policy_peers: 'f89b04c0',
+  policy_revisions: '49167c97',
+  service_slots: '8bcf0d6a',
+  services: 'c6bbd6e6',
+  snat: '0f738371',
+  sock_accounts: '27e59315',
+  sock_origins: 'ef5fa105',
+  tenant_accounts: '0e3c0bc8',
+  tenant_shares: 'cf66b46b',
+  tenant_world: '0f43b71b',
+  tenants: '1ae25564',
+  translations: '46f94506',
+  world_openings: '2e6d5cd7',
 };

@@ -5,10 +5,14 @@ import { mapDelete, mapLookup, mapUpdate } from '../kernel/index.ts';
 import type { MapSet } from '../maps/index.ts';
 import type { RunningPrograms } from './running.ts';
 
-const SLOTS = { 'from-pod': 'judge_from_pod', 'to-pod': 'judge_to_pod' } as const satisfies Record<Judge, string>;
+const SLOTS = {
+  'from-pod': 'judge_from_pod',
+  'to-pod': 'judge_to_pod',
+  dropped: 'dropped',
+} as const satisfies Record<Judge, string>;
 
 /** Of judge.bpf.o. */
-export const JUDGE_PROGRAMS = ['judge_from_pod', 'judge_to_pod'] as const;
+export const JUDGE_PROGRAMS = Object.values(SLOTS);
 type Judges = Readonly<Record<(typeof JUDGE_PROGRAMS)[number], ProgFd>>;
 
 /**

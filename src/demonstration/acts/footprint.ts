@@ -3,6 +3,7 @@ import {
   type Config,
   type Footprint,
   footprint,
+  JUDGE_PROGRAMS,
   loadPrograms,
   MapSet,
   type ProgFd,
@@ -56,7 +57,7 @@ export function measure(config: Config): Footprint {
   using maps = new MapSet({ pinDir: undefined });
   const programs = [
     ...load(config, 'endpoint.bpf.o', ['from_pod', 'to_pod'], maps),
-    ...load(config, 'judge.bpf.o', ['judge_from_pod', 'judge_to_pod'], maps),
+    ...load(config, 'judge.bpf.o', JUDGE_PROGRAMS, maps),
   ];
   try {
     return footprint(programs);

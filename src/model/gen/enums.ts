@@ -157,6 +157,7 @@ export const HOOK_NAMES: readonly (Hook | undefined)[] = [
 export const JUDGE = {
   'from-pod': 0,
   'to-pod': 1,
+  dropped: 2,
 } as const;
 export type Judge = keyof typeof JUDGE;
 
