@@ -122,9 +122,11 @@ export class IntentWorld implements World {
 
   /** The same one for the same peer: there are as many questions as subjects and peers. */
   #partyOf(identity: Identity, peer: Peer): Party {
-    const known = this.#parties.get(peer) ?? partyAt(identity, peer);
-    this.#parties.set(peer, known);
-    return known;
+    const known = this.#parties.get(peer);
+    if (known !== undefined) return known;
+    const party = partyAt(identity, peer);
+    this.#parties.set(peer, party);
+    return party;
   }
 
   #serialOf(entry: PolicyEntry): number {
@@ -210,9 +212,11 @@ class SubjectRules {
     if (identity === undefined) return undefined;
     const party = this.#o.party(identity, peer);
     const key = this.#sortOf(identity, party);
-    const known = this.#sides.get(key) ?? new OracleSide(this.#o, party);
-    this.#sides.set(key, known);
-    return known;
+    const known = this.#sides.get(key);
+    if (known !== undefined) return known;
+    const side = new OracleSide(this.#o, party);
+    this.#sides.set(key, side);
+    return side;
   }
 
   /** Equal for peers between which no entry makes a difference. */

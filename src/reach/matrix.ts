@@ -93,8 +93,12 @@ const LOOKED_AT = 100;
 
 function sortsOf(world: World, identities: readonly IdentityId[]): Sort[] {
   const sorts = new Map<string, Sort>();
+  /** Nearly all have the same object. */
+  const seen = new Set<Owner | undefined>();
   for (const one of identities) {
     const owner = world.owner(one);
+    if (seen.has(owner)) continue;
+    seen.add(owner);
     const key = owner === undefined ? '?' : JSON.stringify(owner);
     if (!sorts.has(key)) sorts.set(key, { owner, one });
   }

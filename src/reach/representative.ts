@@ -7,19 +7,19 @@ const LENGTHS = 64;
 
 /** Takes prefixes one by one; of IPv4 it keeps a number each, of which there may be hundreds of thousands. */
 export class PrefixSorter {
-  #numbers = new Float64Array(1_024);
+  readonly #numbers: Float64Array;
   #count = 0;
   readonly #others: Prefix[] = [];
+
+  /** `most`: how many it will be given at most. */
+  constructor(most: number) {
+    this.#numbers = new Float64Array(most);
+  }
 
   add(prefix: Prefix): void {
     if (prefix.family === 6) {
       this.#others.push(prefix);
       return;
-    }
-    if (this.#count === this.#numbers.length) {
-      const wider = new Float64Array(this.#count * 2);
-      wider.set(this.#numbers);
-      this.#numbers = wider;
     }
     this.#numbers[this.#count] = Number(prefix.value) * LENGTHS + prefix.length;
     this.#count += 1;

@@ -1,6 +1,9 @@
 import type { MapCodecs } from './map.ts';
 
-const FIRST_ROOM = 64;
+/** Rows of a piece: what is read is copied once, and little is left over. A power of two. */
+const PIECE = 1_024;
+
+type Piece = { readonly keys: DataView<ArrayBuffer>; readonly values: DataView<ArrayBuffer> };
 
 /**
  * Rows of a map as the kernel gave them. As objects a hundred thousand of them would be a tenth of what an agent takes, and
@@ -8,8 +11,7 @@ const FIRST_ROOM = 64;
  */
 export class PackedRows<K, V> implements Iterable<[K, V]> {
   readonly #codecs: MapCodecs<K, V>;
-  #keys = new DataView(new ArrayBuffer(0));
-  #values = new DataView(new ArrayBuffer(0));
+  readonly #pieces: Piece[] = [];
   #length = 0;
 
   constructor(codecs: MapCodecs<K, V>) {
@@ -23,35 +25,36 @@ export class PackedRows<K, V> implements Iterable<[K, V]> {
   /** Takes the first `count` rows, which are copied. */
   append(keys: Uint8Array, values: Uint8Array, count: number): void {
     const { key, value } = this.#codecs;
-    const length = this.#length + count;
-    this.#keys = withRoom(this.#keys, { used: this.#length, wanted: length, size: key.size });
-    this.#values = withRoom(this.#values, { used: this.#length, wanted: length, size: value.size });
-    bytesOf(this.#keys).set(keys.subarray(0, count * key.size), this.#length * key.size);
-    bytesOf(this.#values).set(values.subarray(0, count * value.size), this.#length * value.size);
-    this.#length = length;
+    for (let from = 0; from < count; ) {
+      const at = this.#length % PIECE;
+      if (at === 0) this.#pieces.push({ keys: room(key.size), values: room(value.size) });
+      const piece = this.#pieceOf(this.#length);
+      const to = Math.min(count, from + PIECE - at);
+      bytesOf(piece.keys).set(keys.subarray(from * key.size, to * key.size), at * key.size);
+      bytesOf(piece.values).set(values.subarray(from * value.size, to * value.size), at * value.size);
+      this.#length += to - from;
+      from = to;
+    }
   }
 
   key(index: number): K {
-    return this.#codecs.key.decode(this.#keys, index * this.#codecs.key.size);
+    return this.#codecs.key.decode(this.#pieceOf(index).keys, (index % PIECE) * this.#codecs.key.size);
   }
 
   value(index: number): V {
-    return this.#codecs.value.decode(this.#values, index * this.#codecs.value.size);
+    return this.#codecs.value.decode(this.#pieceOf(index).values, (index % PIECE) * this.#codecs.value.size);
   }
 
   *[Symbol.iterator](): Generator<[K, V]> {
     for (let index = 0; index < this.#length; index += 1) yield [this.key(index), this.value(index)];
   }
+
+  #pieceOf(index: number): Piece {
+    const piece = this.#pieces[Math.floor(index / PIECE)];
+    if (piece === undefined) throw new RangeError(`there is no row ${index} among ${this.#length}`);
+    return piece;
+  }
 }
 
-type Room = { readonly used: number; readonly wanted: number; readonly size: number };
-
-/** Twice as much as soon as it is too little. */
-function withRoom(view: DataView<ArrayBuffer>, { used, wanted, size }: Room): DataView<ArrayBuffer> {
-  if (view.byteLength >= wanted * size) return view;
-  const wider = new Uint8Array(Math.max(FIRST_ROOM, wanted, used * 2) * size);
-  wider.set(bytesOf(view).subarray(0, used * size));
-  return new DataView(wider.buffer);
-}
-
+const room = (size: number): DataView<ArrayBuffer> => new DataView(new ArrayBuffer(PIECE * size));
 const bytesOf = (view: DataView<ArrayBuffer>): Uint8Array => new Uint8Array(view.buffer);

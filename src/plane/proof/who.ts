@@ -107,11 +107,11 @@ export function* peersOf(
     const identity = (endpoint as number) === 0 ? RESERVED_IDS.host : identityOf.get(endpoint);
     if (identity !== undefined) add({ identity, cidr: cidrIdentity, addr });
   }
-  const sorter = new PrefixSorter();
+  const { ipcache } = kernel;
+  const sorter = new PrefixSorter(kernel.endpoints.length + listed.length + ipcache.length);
   for (const [addr] of kernel.endpoints) sorter.add(Prefix.host(addr));
   for (const prefix of listed) sorter.add(prefix);
   const ranges: (readonly [Prefix, IpcacheValue])[] = [];
-  const { ipcache } = kernel;
   for (let index = 0; index < ipcache.length; index += 1) {
     yield;
     const prefix = ipcache.key(index);
