@@ -75,6 +75,8 @@ class CompiledNode {
   readonly #plane: NodePlane;
   readonly #lookups = new Map<number, TableLookup>();
   #ipcache: ReadonlyMap<string, Owner> = new Map();
+  /** Of the prefixes that are in it, the longest first: to ask for all that there may be is most of what a judgement costs. */
+  #lengths: readonly number[] = [];
 
   private constructor(name: string, kernel: FakeKernel, plane: NodePlane) {
     this.#name = name;
@@ -96,7 +98,9 @@ class CompiledNode {
   async follow(world: World): Promise<void> {
     await this.#plane.follow(world);
     const { ipcache, policy } = this.#kernel;
-    this.#ipcache = new Map((await ipcache.entries()).map(([prefix, value]) => [prefix.toString(), value]));
+    const rows = await ipcache.entries();
+    this.#ipcache = new Map(rows.map(([prefix, value]) => [prefix.toString(), value]));
+    this.#lengths = [...new Set(rows.map(([{ length }]) => length))].toSorted((a, b) => b - a);
     const { tables, revisions } = await new PolicyTables(policy).load();
     this.#lookups.clear();
     for (const [revision, [ingress, egress]] of revisions) {
@@ -145,7 +149,8 @@ class CompiledNode {
       return { identity: identityId(identity ?? 0), cidrIdentity: local.cidrIdentity };
     }
     const { bits } = Prefix.host(addr);
-    for (let length: number = bits; length >= 0; length -= 1) {
+    for (const length of this.#lengths) {
+      if (length > bits) continue;
       const value = this.#ipcache.get(Prefix.of(addr, length).toString());
       if (value !== undefined) return value;
     }
