@@ -79,7 +79,7 @@ describe('sandbox demo', () => {
   });
 
   it('stays up, says what to try next, and cleans up when it is interrupted', async () => {
-    const { child, ended, said } = startDemo(['--only', 'footprint', '-v']);
+    const { child, ended, said } = startDemo(['--nodes', '1', '--only', 'footprint', '-v']);
     await said('The sandbox stays up');
     child.kill('SIGINT');
     const { code, output } = await ended;
