@@ -3,7 +3,7 @@ import type { Place } from '../route.ts';
 import type { RouteName } from '../routes.ts';
 
 /** The schemas of answers in one word, the same where their text is. */
-export const SCHEMAS_ID = 'GIPvQwPcdD4Ftm5eKkkn-ubhrpiHjlMDBeLsHOLrbrQ';
+export const SCHEMAS_ID = 'oUGyiqdRjfBSg4atCdIcf2Y4KcJeO129p-savDEFrls';
 
 export const PLACES = {
   status: { method: 'GET', path: '/v1/status', kind: 'one' },

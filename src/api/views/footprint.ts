@@ -5,7 +5,7 @@ const loadedProgram = z.object({
   kernelId: count,
   /** The kernel keeps 15 characters. */
   name: z.string(),
-  /** `tcx/ingress mbr0001`, `tail call from-pod`; empty: the agent runs it when it wants to. */
+  /** `tcx/ingress mbr0001`, `tail call from-pod`; empty: the agent holds it, to run it itself or for a device to come. */
   attachedTo: z.array(z.string()),
   /** After the verifier removed what is not used; 8 bytes each in `xlatedBytes`. */
   instructions: count,

@@ -28,7 +28,7 @@ async function printFootprint(out: Output, footprint: FootprintView): Promise<vo
     [
       { title: 'ID', value: (row) => row.kernelId, align: 'right' },
       { title: 'PROGRAM', value: (row) => row.name },
-      { title: 'ATTACHED TO', value: (row) => row.attachedTo.join(', ') || 'run by the agent', shrink: true },
+      { title: 'ATTACHED TO', value: (row) => row.attachedTo.join(', ') || 'held by the agent', shrink: true },
       { title: 'INSTRUCTIONS', value: (row) => row.instructions, align: 'right' },
       { title: 'MACHINE CODE', value: (row) => bytes(row.jitedBytes), align: 'right' },
       { title: 'MEMORY', value: (row) => bytes(row.memlockBytes), align: 'right' },

@@ -36,7 +36,7 @@ export type LoadedProgram = {
   readonly jitedBytes: number;
   readonly memlockBytes: number;
   readonly mapIds: readonly number[];
-  /** None: nothing runs it but the agent, when it wants to. */
+  /** None: the agent holds it, to run it itself or for a device to come. */
   readonly hooks: readonly Hook[];
 };
 
