@@ -39,11 +39,9 @@ export function openUpkeep(node: AgentNode, { plane, devices, endpoints, service
   });
   collection.collected.listen(() => addressing.collected(clock.now()));
   const both = { generation, endpoints: plane.endpoints, programs, devices, broken, clock, log };
-  const switchover = new Switchover({
-    ...both,
-    attachSockets: async () => await hooks.attach(),
-    isWritten: () => engine.converged && installer.building === 0 && (plane.services?.engine.converged ?? true),
-  });
+  const isWritten = (): boolean =>
+    engine.converged && installer.building === 0 && (plane.services?.engine.converged ?? true);
+  const switchover = new Switchover({ ...both, attachSockets: async () => await hooks.attach(), isWritten });
   const health = new DatapathHealth({ ...both, sockets: hooks, changed: plane.endpointsChanged, registry });
-  return { collection, switchover, health, startGarbage: new StartGarbage({ engine, clock }) };
+  return { collection, switchover, health, startGarbage: new StartGarbage({ isOver: isWritten, clock }) };
 }
