@@ -393,9 +393,12 @@ int dropped(struct __sk_buff *skb)
 		flow.destination.identity = WORD_IDENTITY(endpoint_word(endpoint));
 	}
 	p->ethertype = bpf_ntohs(skb->protocol);
-	if (p->ethertype == ETH_P_IP && load_ipv4(skb, &ip) && !parse_ipv4(skb, &ip, p) &&
-	    !(ip.frag_off & bpf_htons(IP_OFFSET_MASK)))
-		parse_l4(skb, p);
+	if (p->ethertype == ETH_P_IP && load_ipv4(skb, &ip)) {
+		/* Of what is wrong with it as much is told as can be read. */
+		parse_ipv4(skb, &ip, p);
+		if (ip.version == 4 && ip.ihl == 5 && !(ip.frag_off & bpf_htons(IP_OFFSET_MASK)))
+			parse_l4(skb, p);
+	}
 	if (CONFIG(enable_events))
 		tell_drop(skb, &flow, &key, drops_row(&key));
 	return TC_ACT_SHOT;

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { installCni } from '../../src/agent/boot/cni-files.ts';
 import { OVERLAY_DEVICE } from '../../src/agent/node/index.ts';
 import { Observer } from '../../src/api/hubble/gen/observer/observer_pb.js';
-import { type MapName, TcxLink } from '../../src/datapath/index.ts';
+import { JUDGE_PROGRAMS, type MapName, TcxLink } from '../../src/datapath/index.ts';
 import { mapPin } from '../../src/datapath/maps/map-set.ts';
 import { AGENT_ROLE } from '../../tools/deploy/rights.ts';
 import { AgentLab, eventually, type LabPod, networkPolicy, POLICIES, sleep } from './agent-lab.ts';
@@ -230,7 +230,7 @@ describe('an agent on a node', () => {
       );
     const judges = bpftool<{ value: string[] }[]>('map', 'dump', 'pinned', mapPin(`${lab.pinDir}/maps`, 'judges'));
     const judgeIds = judges.map(({ value }) => Buffer.from(value.map(Number)).readUInt32LE());
-    expect(judgeIds).toHaveLength(2);
+    expect(judgeIds).toHaveLength(JUDGE_PROGRAMS.length);
     const programIds = new Set([...held('prog_id'), ...pinned, ...judgeIds]);
     expect(programs.map(({ kernelId }) => kernelId)).toEqual([...programIds].toSorted((a, b) => a - b));
     for (const { kernelId, ...told } of programs) {
