@@ -35,7 +35,7 @@ export async function openOverlayDevice(config: AgentConfig, uplink: Uplink): Pr
   using netdev = new OverlayNetdev();
   if (config.routing === 'tunnel') {
     const link = await netdev.ensure(overlaySpec(config, uplink));
-    // What comes through the uplink was put together there: to try once more costs a stream 3 % and joins nothing.
+    // What comes through the uplink was put together there: to try once more takes processor time and joins nothing.
     setGro(link.name, !arrivesJoined(uplink.name));
     return link;
   }

@@ -20,8 +20,14 @@ function ethtool(device: string, command: number, bytes: number, value = 0): Dat
   return view;
 }
 
+/** Empty: the device does not say. */
 function driverOf(device: string): string {
-  const { buffer } = ethtool(device, ETHTOOL_GDRVINFO, DRVINFO.bytes);
+  let buffer: ArrayBufferLike;
+  try {
+    ({ buffer } = ethtool(device, ETHTOOL_GDRVINFO, DRVINFO.bytes));
+  } catch {
+    return '';
+  }
   return Buffer.from(buffer, DRVINFO.driver, DRVINFO.driverBytes).toString('latin1').split('\0', 1)[0] ?? '';
 }
 
