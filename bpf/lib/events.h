@@ -32,11 +32,12 @@ static __always_inline __u32 event_account_of(const struct flow *flow)
 	return opener ? opener * 2 + DIRECTION_EGRESS : other * 2 + DIRECTION_INGRESS;
 }
 
-/* The same with the tenant: that of the pod that opened, wherever it is, if it is known which one
- * did; else that of the pod that it is for. */
-static __always_inline struct event_payer event_payer(const struct flow *flow, __u8 reason)
+/* The same, `account`, with the tenant: that of the pod that opened, wherever it is, if it is known
+ * which one did; else that of the pod that it is for. */
+static __always_inline struct event_payer event_payer(const struct flow *flow, __u32 account,
+						      __u8 reason)
 {
-	struct event_payer payer = {.account = event_account_of(flow)};
+	struct event_payer payer = {.account = account};
 	const struct side *opener = flow->is_reply ? &flow->destination : &flow->source;
 	const struct side *other = flow->is_reply ? &flow->source : &flow->destination;
 
@@ -96,13 +97,15 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 {
 	struct event_account *account;
 	struct event_payer payer;
+	__u32 index;
 
 	if (!flow || !CONFIG(enable_events))
 		return 0;
-	account = event_room(event_account_of(flow), EVENT_SHARE_PASSED, 0);
+	index = event_account_of(flow);
+	account = event_room(index, EVENT_SHARE_PASSED, 0);
 	if (!account)
 		return 0;
-	payer = event_payer(flow, reason);
+	payer = event_payer(flow, index, reason);
 	if (event_take(account, &payer, EVENT_SHARE_PASSED, 0))
 		event_write(skb, flow, type, reason);
 	return 0;
@@ -133,7 +136,7 @@ static __always_inline void tell_drop(struct __sk_buff *skb, const struct flow *
 	account = event_room(index, share, row);
 	if (!account)
 		return;
-	payer = event_payer(flow, key->reason);
+	payer = event_payer(flow, index, key->reason);
 	if (event_take(account, &payer, share, row))
 		event_write(skb, flow, EVENT_DROP, key->reason);
 }
