@@ -38,20 +38,36 @@ static __always_inline bool sock_frontend(struct bpf_sock_addr *ctx, __be32 v4,
 	return bpf_map_lookup_elem(&services, key);
 }
 
-/* The backend that this UDP socket already sends to when it names this frontend. */
-static __always_inline bool sock_keeps(__u64 cookie, struct lb_query *query, __be32 v4, __be16 port)
+/* Is the socket connected to this peer? Then the kernel lets nobody else's datagrams in. */
+static __always_inline bool sock_is_connected(struct bpf_sock_addr *ctx, __be32 v4, __be16 port)
+{
+	return ctx->sk && port && ctx->sk->dst_ip4 == v4 && ctx->sk->dst_port == port;
+}
+
+/* The backend that this UDP socket already sends to when it names this frontend. One that it is
+ * connected to it keeps while that is there, as what it sends without a name does. */
+static __always_inline bool sock_keeps(struct bpf_sock_addr *ctx, __u64 cookie,
+				       struct lb_query *query, __be32 v4, __be16 port)
 {
 	struct sock_origin *origin = bpf_map_lookup_elem(&sock_origins, &cookie);
-	const struct sock_turn *kept = origin ? sock_named(origin, v4, port) : 0;
+	const struct sock_turn *kept;
 	struct backend_value *backend;
+	bool connected;
 	__u32 id;
 
+	if (!origin)
+		return false;
+	kept = &origin->connected;
+	connected = sock_is_frontend(kept, v4, port) &&
+		    sock_is_connected(ctx, kept->backend_ipv4, kept->backend_port);
+	if (!connected)
+		kept = sock_named(origin, v4, port);
 	if (!kept)
 		return false;
 	id = kept->backend;
 	backend = bpf_map_lookup_elem(&backends, &id);
 	/* Answers are named by what was remembered. */
-	if (!backend || (backend->flags & BACKEND_DRAINING) ||
+	if (!backend || (!connected && (backend->flags & BACKEND_DRAINING)) ||
 	    backend->addr.v4 != kept->backend_ipv4 || backend->port != kept->backend_port)
 		return false;
 	lb_take(query, id, backend);
@@ -83,12 +99,15 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
 	query.frontend.protocol = ctx->protocol;
 	query.frontend.scope = SERVICE_INSIDE;
 	addr_set_v4(&frontend, *v4);
-	if (!sock_frontend(ctx, *v4, &query.frontend))
-		return is_unserved(&frontend)
-			       ? sock_refuse(ctx, &frontend, *port, DROP_SERVICE_UNKNOWN)
-			       : SOCK_GO_ON;
 	cookie = bpf_get_socket_cookie(ctx);
-	if (!datagram || !sock_keeps(cookie, &query, *v4, *port)) {
+	if (!sock_frontend(ctx, *v4, &query.frontend)) {
+		if (is_unserved(&frontend))
+			return sock_refuse(ctx, &frontend, *port, DROP_SERVICE_UNKNOWN);
+		if (!datagram && ctx->protocol == IPPROTO_UDP)
+			sock_disconnected(cookie);
+		return SOCK_GO_ON;
+	}
+	if (!datagram || !sock_keeps(ctx, cookie, &query, *v4, *port)) {
 		query.client.hi = bpf_get_netns_cookie(ctx);
 		if (lb_select(&query))
 			return sock_refuse(ctx, &frontend, *port, DROP_NO_BACKEND);
@@ -107,14 +126,19 @@ static __always_inline int sock_turn(struct bpf_sock_addr *ctx, __be32 *v4, __be
 	return SOCK_GO_ON;
 }
 
-/* Whom the process thinks it talks to, when this peer is a backend that its socket was turned to.
+/* Whom the process thinks it talks to, when this peer is a backend that its socket was turned to:
+ * of one that is connected to it by that, whatever else it named.
  */
 static __always_inline bool sock_name(struct bpf_sock_addr *ctx, __be32 *v4, __be16 *port)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct sock_origin *origin = bpf_map_lookup_elem(&sock_origins, &cookie);
-	const struct sock_turn *turn = origin ? sock_turn_to(origin, *v4, *port) : 0;
+	const struct sock_turn *turn;
 
+	if (!origin)
+		return false;
+	turn = sock_is_connected(ctx, *v4, *port) ? sock_connected_to(origin, *v4, *port)
+						  : sock_turn_to(origin, *v4, *port);
 	if (!turn)
 		return false;
 	*v4 = turn->frontend_ipv4;

@@ -42,6 +42,22 @@ static __always_inline const struct sock_turn *sock_named(const struct sock_orig
 	return 0;
 }
 
+/* What this peer was before its socket connected to it. */
+static __always_inline const struct sock_turn *sock_connected_to(const struct sock_origin *origin,
+								 __be32 v4, __be16 port)
+{
+	return sock_is_backend(&origin->connected, v4, port) ? &origin->connected : 0;
+}
+
+/* The socket connects to somebody else: who that is says its address. */
+static __always_inline void sock_disconnected(__u64 cookie)
+{
+	struct sock_origin *origin = bpf_map_lookup_elem(&sock_origins, &cookie);
+
+	if (origin)
+		origin->connected.backend_port = 0;
+}
+
 /* What this peer was before its socket was turned to it. */
 static __always_inline const struct sock_turn *sock_turn_to(const struct sock_origin *origin,
 							    __be32 v4, __be16 port)
@@ -52,7 +68,7 @@ static __always_inline const struct sock_turn *sock_turn_to(const struct sock_or
 		if (sock_is_backend(turn, v4, port))
 			return turn;
 	}
-	return sock_is_backend(&origin->connected, v4, port) ? &origin->connected : 0;
+	return sock_connected_to(origin, v4, port);
 }
 
 /* Remembers a turn. False: there is no room for this socket's namespace, and it must not go on: if

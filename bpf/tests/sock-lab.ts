@@ -30,6 +30,7 @@ import { ALL, OTHERS, sockAccountsMap } from '../../src/datapath/maps/socket-acc
 import { backendRow, endpointRow, serviceRow } from '../../src/datapath/maps/testkit.ts';
 import { endpointId } from '../../src/model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../src/net/index.ts';
+import type { DatagramCall } from './raw-datagram.ts';
 import type { PeerAnswer, PeerCommand } from './sock-peer.ts';
 
 const PEER = fileURLToPath(new URL('./sock-peer.ts', import.meta.url));
@@ -107,6 +108,16 @@ export class Peer {
 
   async flood(host: string, port: number, count: number): Promise<PeerAnswer> {
     return await this.ask({ op: 'flood', host, port, count });
+  }
+
+  /** What each call on one UDP socket said. */
+  async calls(...calls: readonly DatagramCall[]): Promise<readonly string[]> {
+    return (await this.ask({ op: 'calls', calls })).said ?? [];
+  }
+
+  /** The same of a socket that is kept under this name. */
+  async callsOn(socket: string, ...calls: readonly DatagramCall[]): Promise<readonly string[]> {
+    return (await this.ask({ op: 'calls', calls, socket })).said ?? [];
   }
 
   async closeAll(): Promise<void> {

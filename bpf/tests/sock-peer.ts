@@ -5,6 +5,7 @@
 import { createSocket, type Socket as Datagram } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { type DatagramCall, datagramCalls } from './raw-datagram.ts';
 
 export type PeerCommand =
   | { readonly op: 'serve'; readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
@@ -20,15 +21,21 @@ export type PeerCommand =
     }
   /** Opens that many connected UDP sockets and keeps them, until one is refused. */
   | { readonly op: 'flood'; readonly host: string; readonly port: number; readonly count: number }
+  /** Calls on one UDP socket, which is closed then unless it has a name. */
+  | { readonly op: 'calls'; readonly calls: readonly DatagramCall[]; readonly socket?: string }
   /** Closes every UDP socket that it keeps. */
   | { readonly op: 'close' };
 
-/** `from`: whom the process thinks it talked to. `by`: the server's own words for itself. `opened`: sockets of a flood. */
+/**
+ * `from`: whom the process thinks it talked to. `by`: the server's own words for itself. `opened`: sockets of a flood.
+ * `said`: of each call.
+ */
 export type PeerAnswer = {
   readonly error?: string;
   readonly from?: string;
   readonly by?: string;
   readonly opened?: number;
+  readonly said?: readonly string[];
 };
 
 const WAIT_MS = 1_500;
@@ -136,6 +143,8 @@ async function run(command: PeerCommand): Promise<PeerAnswer> {
       return await udp(command);
     case 'flood':
       return await flood(command);
+    case 'calls':
+      return { said: await datagramCalls(command.calls, command.socket) };
     case 'close':
       return close();
   }
