@@ -25,7 +25,7 @@ export { type IpcacheMap, ipcacheMap } from './ipcache-map.ts';
 export { dumpMap, type TypedMap } from './map.ts';
 export { copyMap, copyMissing } from './map-copy.ts';
 export { countEntries } from './map-fill.ts';
-export { GATES, type Gate, MAP_KINDS } from './map-kinds.ts';
+export { GATES, type Gate, mapIsNeeded, mapKind } from './map-kinds.ts';
 export { type Found, planMaps } from './map-plan.ts';
 export { MapRoom, type MapRows } from './map-room.ts';
 export { compareShape, createMap, MapSet, type MapSetOptions, type MapSizes, mapPin } from './map-set.ts';

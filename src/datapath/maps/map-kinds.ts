@@ -1,3 +1,4 @@
+import type { Config } from '../gen/config.ts';
 import type { MapName } from '../gen/layout.ts';
 
 /**
@@ -11,41 +12,60 @@ import type { MapName } from '../gen/layout.ts';
  */
 export type MapKind = 'desired' | 'connections' | 'apart' | 'programs';
 
-export const MAP_KINDS: Readonly<Record<MapName, MapKind>> = {
-  affinity: 'apart',
-  affinity_usage: 'apart',
-  backends: 'desired',
-  closed_connections: 'connections',
-  conntrack: 'connections',
-  counters: 'apart',
-  ct_usage: 'connections',
-  drops: 'apart',
-  endpoint_words: 'desired',
-  endpoints: 'desired',
-  event_accounts: 'apart',
-  event_state: 'apart',
-  events: 'apart',
-  fragments: 'apart',
-  ipcache: 'desired',
-  judges: 'programs',
-  netns_endpoints: 'apart',
-  passages: 'apart',
-  pod_devices: 'apart',
-  policy: 'desired',
-  policy_peers: 'desired',
-  policy_revisions: 'desired',
-  service_slots: 'desired',
-  services: 'desired',
-  snat: 'connections',
-  sock_accounts: 'apart',
-  sock_origins: 'apart',
-  tenant_accounts: 'desired',
-  tenant_shares: 'desired',
-  tenant_world: 'desired',
-  tenants: 'desired',
-  translations: 'apart',
-  world_openings: 'connections',
+/** `isNeeded`: by a configuration; a map that it has no use for is never made. */
+type MapUse = { readonly kind: MapKind; readonly isNeeded: (config: Config) => boolean };
+
+const always = (): boolean => true;
+const policy = ({ enablePolicy }: Config): boolean => enablePolicy;
+const services = ({ enableServices }: Config): boolean => enableServices;
+const events = ({ enableEvents }: Config): boolean => enableEvents;
+const stack = ({ enableStack }: Config): boolean => enableStack;
+const fragments = ({ enableFragments }: Config): boolean => enableFragments;
+const translation = ({ enableMasquerade, enableServices }: Config): boolean => enableMasquerade || enableServices;
+
+const USES: Readonly<Record<MapName, MapUse>> = {
+  affinity: { kind: 'apart', isNeeded: services },
+  affinity_usage: { kind: 'apart', isNeeded: services },
+  backends: { kind: 'desired', isNeeded: services },
+  closed_connections: { kind: 'connections', isNeeded: always },
+  conntrack: { kind: 'connections', isNeeded: always },
+  counters: { kind: 'apart', isNeeded: always },
+  ct_usage: { kind: 'connections', isNeeded: always },
+  drops: { kind: 'apart', isNeeded: always },
+  endpoint_words: { kind: 'desired', isNeeded: always },
+  endpoints: { kind: 'desired', isNeeded: always },
+  event_accounts: { kind: 'apart', isNeeded: events },
+  event_state: { kind: 'apart', isNeeded: events },
+  events: { kind: 'apart', isNeeded: events },
+  fragments: { kind: 'apart', isNeeded: fragments },
+  ipcache: { kind: 'desired', isNeeded: always },
+  judges: { kind: 'programs', isNeeded: always },
+  netns_endpoints: { kind: 'apart', isNeeded: services },
+  passages: { kind: 'apart', isNeeded: stack },
+  pod_devices: { kind: 'apart', isNeeded: stack },
+  policy: { kind: 'desired', isNeeded: policy },
+  policy_peers: { kind: 'desired', isNeeded: policy },
+  policy_revisions: { kind: 'desired', isNeeded: policy },
+  service_slots: { kind: 'desired', isNeeded: services },
+  services: { kind: 'desired', isNeeded: services },
+  snat: { kind: 'connections', isNeeded: translation },
+  sock_accounts: { kind: 'apart', isNeeded: services },
+  sock_origins: { kind: 'apart', isNeeded: services },
+  tenant_accounts: { kind: 'desired', isNeeded: always },
+  tenant_shares: { kind: 'desired', isNeeded: always },
+  tenant_world: { kind: 'desired', isNeeded: always },
+  tenants: { kind: 'desired', isNeeded: always },
+  translations: { kind: 'apart', isNeeded: services },
+  world_openings: { kind: 'connections', isNeeded: always },
 };
+
+export function mapKind(name: MapName): MapKind {
+  return USES[name].kind;
+}
+
+export function mapIsNeeded(name: MapName, config: Config): boolean {
+  return USES[name].isNeeded(config);
+}
 
 /**
  * What everything that a program lets pass goes through, of pods and of services. Never shared between two generations of

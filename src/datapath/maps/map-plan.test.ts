@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MAP_SPECS, type MapName } from '../gen/layout.ts';
-import { MAP_KINDS } from './map-kinds.ts';
+import { mapKind } from './map-kinds.ts';
 import { type Found, planMaps } from './map-plan.ts';
 
 const NAMES = Object.keys(MAP_SPECS) as MapName[];
@@ -11,7 +11,7 @@ function plan(changed: Partial<Record<MapName, Found>>) {
   return made === undefined ? undefined : { ...made, steps };
 }
 const ofKind = (kind: string) =>
-  Object.fromEntries(NAMES.filter((name) => MAP_KINDS[name] === kind).map((name) => [name, 'fresh']));
+  Object.fromEntries(NAMES.filter((name) => mapKind(name) === kind).map((name) => [name, 'fresh']));
 
 /** Programs that stay behind are closed by these. */
 const gates = { endpoint_words: 'copy', services: 'copy' };

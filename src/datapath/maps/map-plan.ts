@@ -1,5 +1,5 @@
 import type { MapName } from '../gen/layout.ts';
-import { GATES, MAP_KINDS, type MapKind } from './map-kinds.ts';
+import { GATES, type MapKind, mapKind } from './map-kinds.ts';
 
 /** How a pinned map compares with the one that is wanted. `absent`: also one of another layout. */
 export type Found = 'same' | 'resized' | 'absent';
@@ -19,7 +19,7 @@ export type MapPlan = {
 export function planMaps(found: ReadonlyMap<MapName, Found>): MapPlan | undefined {
   if (found.values().every((state) => state === 'same')) return undefined;
   const lost = (kind: MapKind): boolean =>
-    found.entries().some(([name, state]) => MAP_KINDS[name] === kind && state === 'absent');
+    found.entries().some(([name, state]) => mapKind(name) === kind && state === 'absent');
   const isRebuilt = lost('desired');
   const losesConnections = lost('connections');
   const fresh: Readonly<Record<MapKind, boolean>> = {
@@ -30,7 +30,7 @@ export function planMaps(found: ReadonlyMap<MapName, Found>): MapPlan | undefine
   };
   const steps = new Map<MapName, MapStep>();
   for (const [name, state] of found) {
-    const isFresh = fresh[MAP_KINDS[name]] || state === 'absent';
+    const isFresh = fresh[mapKind(name)] || state === 'absent';
     const isShared = state === 'same' && !GATES.some((gate) => gate === name);
     steps.set(name, isFresh ? 'fresh' : isShared ? 'share' : 'copy');
   }

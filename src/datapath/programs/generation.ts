@@ -12,13 +12,13 @@ import {
   createMap,
   type Found,
   GATES,
-  MAP_KINDS,
   MapSet,
   type MapSizes,
+  mapIsNeeded,
+  mapKind,
   mapPin,
   planMaps,
 } from '../maps/index.ts';
-import { mapIsNeeded } from './loader.ts';
 
 /** Below the node's directory. What is in `maps` is in use; the others exist while maps are made anew. */
 const CURRENT = 'maps';
@@ -170,7 +170,7 @@ export class Generation implements Disposable {
   /** Brings over what programs wrote into the old maps since they were copied. Before programs go over, and after. */
   async catchUp(): Promise<void> {
     for (const [name, from] of this.#copied) {
-      if (MAP_KINDS[name] === 'connections' && MAP_SPECS[name].type !== 'array') {
+      if (mapKind(name) === 'connections' && MAP_SPECS[name].type !== 'array') {
         await copyMissing(from, this.maps.get(name), this.maps.spec(name));
       }
     }

@@ -18,7 +18,7 @@ export { type HookProgram, pinnedPrograms, socketPrograms, tcxPrograms } from '.
 export { installJudges, JUDGE_PROGRAMS, judgesDifference, removeJudges } from './judges.ts';
 export { type Hook, type KernelInventory, kernelInventory } from './kernel-inventory.ts';
 export { closeLeftBehind, closeSocketsLeftBehind, programsNamed } from './left-behind.ts';
-export { type EndpointPrograms, type LoadOptions, loadEndpointPrograms, loadPrograms, mapIsNeeded } from './loader.ts';
+export { type EndpointPrograms, type LoadOptions, loadEndpointPrograms, loadPrograms } from './loader.ts';
 export { PacketTrial, type TrialResult, type TrialSpecs } from './packet-trial.ts';
 export { RunningPrograms, type Wanted } from './running.ts';
 export { SocketRows } from './socket-rows.ts';

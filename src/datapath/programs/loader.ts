@@ -12,35 +12,7 @@ import {
   type LoadFailure,
   summariseLog,
 } from '../kernel/index.ts';
-import type { MapSet } from '../maps/index.ts';
-
-/** Maps that only a feature uses. A map that is not here is always there. */
-const NEEDED: Partial<Record<MapName, (config: Config) => boolean>> = {
-  policy: (c) => c.enablePolicy,
-  policy_revisions: (c) => c.enablePolicy,
-  policy_peers: (c) => c.enablePolicy,
-  fragments: (c) => c.enableFragments,
-  snat: (c) => c.enableMasquerade || c.enableServices,
-  passages: (c) => c.enableStack,
-  pod_devices: (c) => c.enableStack,
-  events: (c) => c.enableEvents,
-  event_state: (c) => c.enableEvents,
-  event_accounts: (c) => c.enableEvents,
-  services: (c) => c.enableServices,
-  service_slots: (c) => c.enableServices,
-  backends: (c) => c.enableServices,
-  affinity: (c) => c.enableServices,
-  affinity_usage: (c) => c.enableServices,
-  sock_accounts: (c) => c.enableServices,
-  sock_origins: (c) => c.enableServices,
-  translations: (c) => c.enableServices,
-  netns_endpoints: (c) => c.enableServices,
-};
-
-/** Whether a configuration has any use for a map. One that it has no use for is never created. */
-export function mapIsNeeded(name: MapName, config: Config): boolean {
-  return NEEDED[name]?.(config) ?? true;
-}
+import { type MapSet, mapIsNeeded } from '../maps/index.ts';
 
 function isMapName(name: string): name is MapName {
   return name in MAP_SPECS;

@@ -8,12 +8,13 @@ import {
   affinityMap,
   EventRing,
   MapSet,
+  mapIsNeeded,
   SCRATCH_SIZES,
   tenantAccountsMap,
   UNUSED_TENANT_ACCOUNT,
 } from '../maps/index.ts';
 import { installJudges, JUDGE_PROGRAMS } from './judges.ts';
-import { loadEndpointPrograms, loadPrograms, mapIsNeeded } from './loader.ts';
+import { loadEndpointPrograms, loadPrograms } from './loader.ts';
 
 /** What a verdict about a new connection is taken from; all else is the trial's own, so that it leaves no trace. */
 const ASKED: readonly MapName[] = [
