@@ -84,6 +84,7 @@ export {
   SCRATCH_SIZES,
   type ServiceMaps,
   SocketAccounts,
+  sameRow,
   serialOf,
   serviceMapSizes,
   serviceMaps,

@@ -1,6 +1,6 @@
 import { isMembraneError } from '../base/index.ts';
 import { type AddressBook, type IpcacheRow, RangeIndex } from '../cluster/index.ts';
-import type { IpcacheMap, IpcacheValue } from '../datapath/index.ts';
+import { type IpcacheMap, type IpcacheValue, sameRow } from '../datapath/index.ts';
 import { isCidrId, RESERVED_IDS } from '../identity/index.ts';
 import { type Addr, Prefix } from '../net/index.ts';
 import type { OutsideWords } from './outside-words.ts';
@@ -15,9 +15,6 @@ const ownerChanges = (before: IpcacheRow | undefined, after: IpcacheRow | undefi
 /** The same owner at another node. A range has no connections of its own. */
 const isMoved = (before: IpcacheRow | undefined, after: IpcacheRow | undefined): boolean =>
   before?.value.tunnel !== after?.value.tunnel && after !== undefined && !isRange(after);
-
-const same = (a: IpcacheValue, b: IpcacheValue): boolean =>
-  a.identity === b.identity && a.cidrIdentity === b.cidrIdentity && a.tunnel === b.tunnel;
 
 const RANGES: ReadonlySet<number> = new Set([RESERVED_IDS['service-range'], RESERVED_IDS['pod-range']]);
 const isRange = ({ value }: IpcacheRow): boolean => RANGES.has(value.identity);
@@ -100,7 +97,7 @@ export class IpcacheReconciler {
     for (const [text, row] of wanted) {
       const actual = this.#actual.get(text);
       if (row === undefined && actual !== undefined) gone.push({ prefix: Prefix.parse(text), value: actual });
-      if (row !== undefined && (actual === undefined || !same(actual, row.value))) upserts.push(row);
+      if (row !== undefined && (actual === undefined || !sameRow(row.value, actual))) upserts.push(row);
     }
     // The cluster's own ranges first, whatever else finds no room. Then the most specific: an exception that is missing
     // would be judged as the prefix around it.

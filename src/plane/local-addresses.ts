@@ -1,9 +1,6 @@
-import type { EndpointsMap, EndpointValue } from '../datapath/index.ts';
+import { type EndpointsMap, type EndpointValue, sameRow } from '../datapath/index.ts';
 import type { Addr } from '../net/index.ts';
 import type { LocalChanges, LocalRows } from './local-rows.ts';
-
-const same = (a: EndpointValue, b: EndpointValue): boolean =>
-  a.endpoint === b.endpoint && a.ifindex === b.ifindex && a.cidrIdentity === b.cidrIdentity;
 
 /** Keeps the kernel's table of local addresses (pods' and the node's own) at what is desired. */
 export class LocalAddresses {
@@ -50,7 +47,7 @@ export class LocalAddresses {
     for (const [addr, value] of wanted) if (value === undefined && this.#actual.has(addr)) this.remove(addr);
     for (const [addr, value] of wanted) {
       const actual = this.#actual.get(addr);
-      if (value === undefined || (actual !== undefined && same(actual, value))) continue;
+      if (value === undefined || (actual !== undefined && sameRow(value, actual))) continue;
       this.#map.set(addr, value);
       this.#actual.set(addr, value);
     }

@@ -36,6 +36,7 @@ export type { TablePair } from './policy-revisions.ts';
 export { policyTableNumber, serialOf, suits, TABLE_SERIALS } from './policy-table-number.ts';
 export { type PolicyLeftovers, type PolicyLookup, PolicyTables } from './policy-tables.ts';
 export { EventRing } from './ring.ts';
+export { sameRow } from './same-row.ts';
 export { SCRATCH_SIZES } from './scratch-sizes.ts';
 export {
   type AffinityMap,

@@ -1,5 +1,12 @@
 import { flatText, type NamespacedName } from '../../base/index.ts';
-import type { BackendValue, ServiceKey, ServiceSlot, ServiceSlotKey, ServiceValue } from '../../datapath/index.ts';
+import {
+  type BackendValue,
+  type ServiceKey,
+  type ServiceSlot,
+  type ServiceSlotKey,
+  type ServiceValue,
+  sameRow,
+} from '../../datapath/index.ts';
 import { BACKEND_FLAG, type Backend, type Frontend, SERVICE_FLAG, type ServiceScope } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
 import { isForOutside, type MaglevSize, maglevTable, type ServiceRows } from '../../service/index.ts';
@@ -93,7 +100,7 @@ export function planService(
     for (const row of state.rows) {
       frontends.push(row);
       const old = rowsBefore.get(row.text) ?? context.left?.frontends.get(row.text);
-      if (old === undefined || !sameValue(old.value, row.value)) plan.frontends.push([row.key, row.value]);
+      if (old === undefined || !sameRow(row.value, old.value)) plan.frontends.push([row.key, row.value]);
       if (old === undefined && !context.isThere(row.text)) plan.fresh.services += 1;
     }
   }
@@ -255,16 +262,6 @@ function sameSet(ids: readonly number[], hashed: boolean) {
     set.ids.length === ids.length &&
     (set.hashed === hashed || ids.length === 0) &&
     set.ids.every((id, i) => id === ids[i]);
-}
-
-function sameValue(a: ServiceValue, b: ServiceValue): boolean {
-  return (
-    a.revision === b.revision &&
-    a.count === b.count &&
-    a.service === b.service &&
-    a.affinitySeconds === b.affinitySeconds &&
-    a.flags === b.flags
-  );
 }
 
 /** Every number by which the datapath knows something of it. */

@@ -1,4 +1,4 @@
-import { type TenantAccount, type TenantAccountsMap, UNUSED_TENANT_ACCOUNT } from '../../datapath/index.ts';
+import { sameRow, type TenantAccount, type TenantAccountsMap, UNUSED_TENANT_ACCOUNT } from '../../datapath/index.ts';
 import { TENANT_UNLIMITED } from '../../model/gen/numbers.ts';
 import type { TenantLimits, TenantRow } from '../../model/index.ts';
 import { hasAccount, type Membership, tenantNumber } from '../../tenant/index.ts';
@@ -76,10 +76,5 @@ const intervalOf = (rate: number | undefined): number =>
   rate === undefined ? 0 : Math.max(1, Math.round(SECOND / rate));
 
 function isOf(account: TenantAccount | undefined, { limits }: TenantRow): boolean {
-  const { interval, eventInterval, limit } = accountLimits(limits);
-  return (
-    account?.interval === interval &&
-    account.eventInterval === eventInterval &&
-    account.limit.every((one, index) => one === limit[index])
-  );
+  return account !== undefined && sameRow(accountLimits(limits), account);
 }
