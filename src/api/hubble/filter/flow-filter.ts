@@ -11,10 +11,12 @@ import {
   TrafficDirection,
   Verdict,
 } from '../gen/flow/flow_pb.js';
+import { Budget, labelCost, PREFIX } from './budget.ts';
 import { expression } from './expression.ts';
 import { invalid } from './invalid.ts';
 import { labelSelector } from './label-selector.ts';
-import { addressPattern, nodePattern, podPattern, portNumber, protocolNames, regex } from './patterns.ts';
+import { patternSize, regex } from './pattern.ts';
+import { addressPatterns, nodePattern, podPattern, portNumber, protocolNames } from './patterns.ts';
 import { absent, anyOf, type FlowTest } from './test.ts';
 
 const MAX_FILTERS = 512;
@@ -35,8 +37,9 @@ export function compileFilters(
   cluster: string,
 ): CompiledFilters {
   requireFew([...whitelist, ...blacklist]);
-  const wanted = whitelist.map((filter) => compile(filter, cluster));
-  const unwanted = blacklist.map((filter) => compile(filter, cluster));
+  const budget = new Budget();
+  const wanted = whitelist.map((filter) => compile(filter, cluster, budget));
+  const unwanted = blacklist.map((filter) => compile(filter, cluster, budget));
   const about = whitelist.map(namespacesOf);
   return {
     matches:
@@ -55,11 +58,26 @@ function requireFew(filters: readonly FlowFilter[]): void {
 }
 
 function valuesIn(filter: FlowFilter): number {
-  return Object.values(filter).reduce((sum, value) => sum + (Array.isArray(value) ? value.length : 0), 0);
+  const fields = [...Object.values(filter), ...Object.values(filter.experimental ?? {})];
+  return fields.reduce((sum, value) => sum + (Array.isArray(value) ? value.length : 0), 0);
 }
 
+/** Before any of it is read: what is sent may be long. */
+function spend(filter: FlowFilter, budget: Budget): void {
+  const labels = [...filter.sourceLabel, ...filter.destinationLabel, ...filter.nodeLabels];
+  for (const text of labels) budget.spend(labelCost(text), 'labels');
+  const prefixes = [...filter.sourceIp, ...filter.destinationIp].filter((text) => text.includes('/'));
+  budget.spend(prefixes.length * PREFIX, 'prefixes');
+  const patterns = [...filter.nodeName, ...filter.dnsQuery, ...filter.httpPath, ...filter.httpUrl];
+  for (const text of patterns) budget.spend(patternSize(text), 'patterns');
+}
+
+/** All of them together, if there are any. */
+const someOf = <T>(values: readonly T[]): readonly (readonly T[])[] => (values.length === 0 ? [] : [values]);
+
 /** All fields that are given must hold. */
-function compile(filter: FlowFilter, cluster: string): FlowTest {
+function compile(filter: FlowFilter, cluster: string, budget: Budget): FlowTest {
+  spend(filter, budget);
   const tests = [
     ...end(filter, 'source', cluster),
     ...end(filter, 'destination', cluster),
@@ -68,11 +86,10 @@ function compile(filter: FlowFilter, cluster: string): FlowTest {
     ...anyOf(filter.nodeName.map(nodePattern), (matches) => (flow) => matches(cluster, flow.node)),
     ...anyOf(filter.nodeLabels.map(labelSelector), (holds) => () => holds([])),
     ...notRecorded(filter),
-    ...(filter.experimental?.celExpression ?? []).map(expression).map(
-      (holds): FlowTest =>
-        (flow) =>
-          holds(flowMessage(flow, cluster)),
-    ),
+    ...(filter.experimental?.celExpression ?? []).map((text): FlowTest => {
+      const holds = expression(text, budget);
+      return (flow) => holds(flowMessage(flow, cluster));
+    }),
   ];
   return (flow) => tests.every((test) => test(flow));
 }
@@ -83,7 +100,7 @@ function end(filter: FlowFilter, side: 'source' | 'destination', cluster: string
     (flow) =>
       test(flow[side]);
   return [
-    ...anyOf(filter[`${side}Ip`].map(addressPattern), (matches) => of(({ addr }) => matches(addr))),
+    ...anyOf(someOf(filter[`${side}Ip`]).map(addressPatterns), (matches) => of(({ addr }) => matches(addr))),
     ...anyOf(filter[`${side}Pod`].map(podPattern), ({ matches }) => of((pod) => matches(pod))),
     ...anyOf(filter[`${side}Label`].map(labelSelector), (holds) => of(({ labels }) => holds(labels))),
     ...anyOf(filter[`${side}Port`].map(portNumber), (wanted) => of(({ port = 0 }) => port === wanted)),

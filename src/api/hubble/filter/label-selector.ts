@@ -19,8 +19,19 @@ export function labelSelector(text: string): Requirement {
   return (labels) => requirements.every((holds) => holds(labels));
 }
 
+/** In one go: what is sent may be long. */
 function splitOutsideParentheses(text: string): string[] {
-  return text.split(/,(?![^(]*\))/);
+  const parts: string[] = [];
+  let [start, isInside] = [0, false];
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at];
+    if (char === '(' || char === ')') isInside = char === '(';
+    else if (char === ',' && !isInside) {
+      parts.push(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  return [...parts, text.slice(start)];
 }
 
 function requirement(part: string, text: string): Requirement {

@@ -1,16 +1,21 @@
-import { RE2JS } from 're2js';
 import { isAddr, Prefix, parseAddr } from '../../../net/index.ts';
 import { invalid } from './invalid.ts';
+import { regex } from './pattern.ts';
 
-/** An address or a CIDR, of either family. */
-export function addressPattern(text: string): (addr: string) => boolean {
-  if (isAddr(text)) {
-    const wanted = parseAddr(text);
-    return (addr) => isAddr(addr) && parseAddr(addr) === wanted;
-  }
+/** One of these addresses and CIDRs, of either family. */
+export function addressPatterns(texts: readonly string[]): (addr: string) => boolean {
+  const wanted = new Set(texts.filter(isAddr).map(parseAddr));
+  const prefixes = texts.filter((text) => !isAddr(text)).map(prefixOf);
+  return (addr) => {
+    if (!isAddr(addr)) return false;
+    const parsed = parseAddr(addr);
+    return wanted.has(parsed) || prefixes.some((prefix) => prefix.contains(parsed));
+  };
+}
+
+function prefixOf(text: string): Prefix {
   try {
-    const prefix = Prefix.parse(text, { hostBits: 'clear' });
-    return (addr) => isAddr(addr) && prefix.contains(parseAddr(addr));
+    return Prefix.parse(text, { hostBits: 'clear' });
   } catch {
     throw invalid(`${JSON.stringify(text)} is neither an IP address nor a CIDR`);
   }
@@ -47,41 +52,33 @@ function namePattern(text: string): (name: string) => boolean {
   return regex(`^${text.replaceAll('.', '\\.').replaceAll('*', '[-.0-9a-z]*')}$`);
 }
 
-/** By the rules of RE2, whose time grows with the text and not beyond. */
-export function regex(pattern: string): (text: string) => boolean {
-  try {
-    const compiled = RE2JS.compile(pattern);
-    return (text) => compiled.matcher(text).find();
-  } catch (error) {
-    throw invalid(`${JSON.stringify(pattern)} is no regular expression of RE2: ${(error as Error).message}`);
-  }
-}
-
 export function portNumber(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw invalid(`${JSON.stringify(text)} is no port: a number up to 65535`);
   return port;
 }
 
-const PROTOCOLS: Readonly<Record<string, readonly string[]>> = {
-  tcp: ['TCP'],
-  udp: ['UDP'],
-  sctp: ['SCTP'],
-  icmp: ['ICMP', 'ICMPv6'],
-  icmpv4: ['ICMP'],
-  icmpv6: ['ICMPv6'],
-  vrrp: ['112'],
-  igmp: ['2', 'IGMP'],
-  // Of what flows do not have yet.
-  dns: [],
-  http: [],
-  kafka: [],
-};
+const PROTOCOLS: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    tcp: ['TCP'],
+    udp: ['UDP'],
+    sctp: ['SCTP'],
+    icmp: ['ICMP', 'ICMPv6'],
+    icmpv4: ['ICMP'],
+    icmpv6: ['ICMPv6'],
+    vrrp: ['112'],
+    igmp: ['2', 'IGMP'],
+    // Of what flows do not have yet.
+    dns: [],
+    http: [],
+    kafka: [],
+  }),
+);
 
 /** As flows name it. */
 export function protocolNames(text: string): readonly string[] {
-  const names = PROTOCOLS[text.toLowerCase()];
+  const names = PROTOCOLS.get(text.toLowerCase());
   if (names === undefined)
-    throw invalid(`${JSON.stringify(text)} is no protocol: one of ${Object.keys(PROTOCOLS).join(', ')}`);
+    throw invalid(`${JSON.stringify(text)} is no protocol: one of ${[...PROTOCOLS.keys()].join(', ')}`);
   return names;
 }
