@@ -1,3 +1,4 @@
+export { AtOnce } from './at-once.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AtOnce } from '../base/index.ts';
 import type { KubeClient } from './client.ts';
 import { kubeErrors } from './errors.ts';
 
@@ -37,10 +38,13 @@ const tokenAnswer = z.object({
 });
 
 const TIMEOUT_MS = 5_000;
+/** Anybody who reaches a port can show a token, and what it costs is the API server's attention to all that we ask it. */
+const TOKENS_AT_ONCE = 8;
 
 /** Asks the API server who somebody is, and what he may. */
 export class Reviews {
   readonly #client: Pick<KubeClient, 'request'>;
+  readonly #tokens = new AtOnce(TOKENS_AT_ONCE);
 
   constructor(client: Pick<KubeClient, 'request'>) {
     this.#client = client;
@@ -64,7 +68,9 @@ export class Reviews {
 
   /** Whose token it is; undefined: nobody's, or not any more. E_KUBE_*. */
   async ofToken(token: string, signal?: AbortSignal): Promise<KubeUser | undefined> {
-    const answer = await this.#review('authentication.k8s.io', 'TokenReview', { token }, signal);
+    const answer = await this.#tokens.run(
+      async () => await this.#review('authentication.k8s.io', 'TokenReview', { token }, signal),
+    );
     const read = tokenAnswer.safeParse(answer);
     if (!read.success) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: 'a TokenReview says nothing' });
     const { authenticated, user } = read.data.status;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/index.ts';
+import { AtOnce, type Clock } from '../../base/index.ts';
 import type { AccessQuestion, AskAccess, Subject } from './access.ts';
 
 /** Answers that are kept; the oldest go. */
@@ -14,8 +14,7 @@ export class Answers {
   readonly #ask: AskAccess;
   readonly #clock: Clock;
   readonly #known = new Map<string, Answer>();
-  readonly #waiting: (() => void)[] = [];
-  #asking = 0;
+  readonly #asking = new AtOnce(AT_ONCE);
 
   constructor(ask: AskAccess, clock: Clock) {
     this.#ask = ask;
@@ -29,7 +28,7 @@ export class Answers {
     const now = this.#clock.now();
     // A clock that was set back makes an answer no younger.
     if (known !== undefined && Math.abs(now - known.askedAt) < maxAgeMs) return await known.allowed;
-    const allowed = this.#fresh(subject, question);
+    const allowed = this.#asking.run(async () => await this.#ask(subject, question, AbortSignal.timeout(ANSWER_MS)));
     this.#known.delete(key);
     this.#known.set(key, { allowed, askedAt: now });
     for (const oldest of this.#known.keys()) {
@@ -41,22 +40,6 @@ export class Answers {
     } catch (error) {
       if (this.#known.get(key)?.allowed === allowed) this.#known.delete(key);
       throw error;
-    }
-  }
-
-  async #fresh(subject: Subject, question: AccessQuestion): Promise<boolean> {
-    if (this.#asking >= AT_ONCE) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.push(resolve);
-      await promise;
-    } else this.#asking += 1;
-    try {
-      return await this.#ask(subject, question, AbortSignal.timeout(ANSWER_MS));
-    } finally {
-      // Whoever waits takes the place over.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#asking -= 1;
-      else next();
     }
   }
 }
