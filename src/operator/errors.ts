@@ -1,4 +1,4 @@
-import { errorTable } from '../base/index.ts';
+import { errorTable, type MembraneError } from '../base/index.ts';
 
 export const operatorErrors = errorTable({
   E_OPERATOR_CONFIG: {
@@ -15,3 +15,14 @@ export const operatorErrors = errorTable({
     remedy: 'Nothing: what is begun ends, and whoever holds the Lease goes on.',
   },
 });
+
+const OF_WHOLE_SERVER: readonly string[] = [
+  'E_KUBE_UNREACHABLE',
+  'E_KUBE_TIMEOUT',
+  'E_KUBE_SILENT',
+  'E_KUBE_UNAUTHORIZED',
+  'E_OPERATOR_NOT_LEADING',
+];
+
+/** Whoever answers so to one write answers the same to every other: none is tried. */
+export const isOfWholeServer = ({ code }: MembraneError): boolean => OF_WHOLE_SERVER.includes(code);

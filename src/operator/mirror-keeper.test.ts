@@ -3,6 +3,7 @@ import { silentLogger } from '../base/index.ts';
 import { FakeClock } from '../base/testkit.ts';
 import { namespaceRow } from '../cluster/samples.ts';
 import { KEPT_TENANT, type MirrorObject } from '../kube/index.ts';
+import { failureOf } from '../kube/response.ts';
 import { MirrorKeeper } from './mirror-keeper.ts';
 import { TenantView } from './tenant-view.ts';
 
@@ -20,15 +21,19 @@ async function keeping(enabled: boolean, there: readonly MirrorObject[] = []) {
   const objects = new Map(there.map((one) => [key(one), one]));
   const writes: string[] = [];
   let fault: Error | undefined;
+  const refusing = new Set<string>();
+  const forbidden = () => failureOf({ message: 'it is being terminated' }, { httpStatus: 403, what: 'POST' });
   const store = {
     list: async () => [...objects.values()],
     create: async (one: MirrorObject) => {
       if (fault !== undefined) throw fault;
+      if (refusing.has(one.namespace)) throw forbidden();
       writes.push(`create ${key(one)}`);
       objects.set(key(one), JSON.parse(JSON.stringify(one)) as MirrorObject);
       return true;
     },
     delete: async (one: Pick<MirrorObject, 'namespace' | 'name'>) => {
+      if (refusing.has(one.namespace)) throw forbidden();
       writes.push(`delete ${key(one)}`);
       return objects.delete(key(one));
     },
@@ -57,6 +62,7 @@ async function keeping(enabled: boolean, there: readonly MirrorObject[] = []) {
     view,
     tenant,
     objects,
+    refusing,
     settle,
     fail: (error: Error | undefined) => {
       fault = error;
@@ -118,5 +124,41 @@ test('tries again what was refused', async () => {
   await kept.clock.advance(60_000);
   await kept.settle();
   expect(kept.objects.size).toBe(2);
+  await kept.end();
+});
+
+const nameless = (texts: readonly string[]): string[] => texts.map((text) => text.replace(/-[0-9a-f]{10}$/, ''));
+
+test('a namespace that takes none, since it is on its way out, holds up no other', async () => {
+  const kept = await keeping(true);
+  await kept.settle();
+  kept.refusing.add('shop-b');
+  for (const name of ['shop-b', 'shop-c']) kept.view.namespaces.set(namespaceRow(name));
+  const ofOthers = ['delete shop-a/membrane-floor', 'create shop-a/membrane-floor', 'create shop-c/membrane-floor'];
+  expect(nameless(await kept.settle())).toEqual(ofOthers);
+  // Nor do others wait for longer and longer for what comes after it.
+  for (let turn = 0; turn < 5; turn += 1) {
+    kept.view.namespaces.set(namespaceRow(`plain-${turn}`));
+    await kept.settle();
+  }
+  kept.view.namespaces.set(namespaceRow('shop-d'));
+  expect(nameless(await kept.settle()).filter((text) => text.includes('shop-d'))).toEqual([
+    'create shop-d/membrane-floor',
+  ]);
+  kept.refusing.clear();
+  await kept.clock.advance(30_000);
+  expect(nameless(await kept.settle())).toEqual(['create shop-b/membrane-floor']);
+  await kept.end();
+});
+
+test('where an old one stays nothing new is said beside it', async () => {
+  const kept = await keeping(true);
+  await kept.settle();
+  kept.refusing.add('shop-a');
+  kept.view.namespaces.set(namespaceRow('shop-b'));
+  expect(nameless(await kept.settle())).toEqual(['create shop-b/membrane-floor']);
+  kept.refusing.clear();
+  await kept.clock.advance(30_000);
+  expect((await kept.settle()).map((text) => text.replace(/\/.*/, ''))).toEqual(['delete shop-a', 'create shop-a']);
   await kept.end();
 });

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Backoff, type Clock, errorMessage, isMembraneError, type Logger } from '../base/index.ts';
 import type { MirrorObject, MirrorObjects } from '../kube/index.ts';
 import { type FloorMirror, Membership, mirrorsOf, type TenancySettings } from '../tenant/index.ts';
+import { isOfWholeServer } from './errors.ts';
 import type { Term } from './leader-election.ts';
 import type { TenantView } from './tenant-view.ts';
 
@@ -19,14 +20,19 @@ export type MirrorKeeperOptions = {
   readonly log: Logger;
 };
 
-const keyOf = ({ namespace, name }: Pick<MirrorObject, 'namespace' | 'name'>): string => `${namespace}/${name}`;
+type Round = { readonly refused: Map<string, string>; readonly check: () => void };
+type Mirror = Pick<MirrorObject, 'namespace' | 'name'>;
+const keyOf = ({ namespace, name }: Mirror): string => `${namespace}/${name}`;
 
 /**
  * Keeps the NetworkPolicies that say what the floor does: those that it wants, and no others with their label. Where there are to
- * be none, it is done once they are gone.
+ * be none, it is done once they are gone. What the server refuses in one namespace (that one is on its way out, or has a quota)
+ * holds up no other.
  */
 export class MirrorKeeper {
   readonly #o: MirrorKeeperOptions;
+  /** By what it is of: the code of the server's last refusal, which is said once. */
+  #refused: ReadonlyMap<string, string> = new Map();
 
   constructor(options: MirrorKeeperOptions) {
     this.#o = options;
@@ -44,7 +50,7 @@ export class MirrorKeeper {
         const isDue = changes !== seen || clock.now() - lookedAt >= ROUTINE_MS;
         if (view.synced && isDue) {
           await this.#round(check);
-          if (!enabled) return;
+          if (!enabled && this.#refused.size === 0) return;
           seen = changes;
           lookedAt = clock.now();
         }
@@ -66,19 +72,41 @@ export class MirrorKeeper {
     const { store, log } = this.#o;
     const wanted = new Map(this.#wanted().map((mirror) => [keyOf(mirror), mirror]));
     const there = new Set<string>();
+    const refused = new Map<string, string>();
+    const round = { refused, check };
+    const contradicted = new Set<string>();
     for (const found of await store.list()) {
       const key = keyOf(found);
       if (isDeepStrictEqual(found.spec, wanted.get(key)?.spec)) there.add(key);
       else {
-        check();
-        await store.delete(found);
+        const isGone = await this.#unlessRefused(found, round, async () => await store.delete(found));
+        if (isGone === undefined) contradicted.add(found.namespace);
       }
     }
     for (const [key, { text, ...mirror }] of wanted) {
-      if (there.has(key)) continue;
-      check();
-      if (!(await store.create(mirror, text)))
-        log.info({ mirror: key }, 'there is something of that name, or no namespace');
+      if (there.has(key) || contradicted.has(mirror.namespace)) continue;
+      const isMade = await this.#unlessRefused(mirror, round, async () => await store.create(mirror, text));
+      if (isMade === false) log.info({ mirror: key }, 'there is something of that name, or no namespace');
+    }
+    this.#refused = refused;
+  }
+
+  /** Undefined: the server refuses it. Throws what it would answer to all others, too. */
+  async #unlessRefused(
+    mirror: Mirror,
+    { refused, check }: Round,
+    write: () => Promise<boolean>,
+  ): Promise<boolean | undefined> {
+    check();
+    try {
+      return await write();
+    } catch (error) {
+      if (!isMembraneError(error) || isOfWholeServer(error)) throw error;
+      const key = keyOf(mirror);
+      refused.set(key, error.code);
+      if (this.#refused.get(key) !== error.code)
+        this.#o.log.warn({ mirror: key, error: errorMessage(error) }, 'a mirror of the floor is refused');
+      return undefined;
     }
   }
 

@@ -18,6 +18,7 @@ import {
 } from '../kube/index.ts';
 import type { ServiceSpec } from '../model/index.ts';
 import { claimStanding, importedBy, Membership, type TenancySettings } from '../tenant/index.ts';
+import { isOfWholeServer } from './errors.ts';
 import type { Term } from './leader-election.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type ProofStanding, proofStanding } from './proof-standing.ts';
@@ -27,15 +28,6 @@ const MOST_TOLD = 10;
 const ROUTINE_MS = 30_000;
 /** However many nodes there are. */
 const PROOFS_MS = 2_000;
-/** Whoever answers so answers the same for every Tenant: no other is tried. */
-const OF_ALL: readonly string[] = [
-  'E_KUBE_UNREACHABLE',
-  'E_KUBE_TIMEOUT',
-  'E_KUBE_SILENT',
-  'E_KUBE_UNAUTHORIZED',
-  'E_OPERATOR_NOT_LEADING',
-];
-
 export type TenantKeeperOptions = {
   readonly view: TenantView;
   readonly store: Pick<TenantObjects, 'setFinalizers' | 'setStatus'>;
@@ -125,7 +117,7 @@ export class TenantKeeper {
         done = (await this.#keep(row, membershipFor[row.tenant.mode], check)) && done;
         this.#refused.delete(row.uid);
       } catch (error) {
-        if (!isMembraneError(error) || OF_ALL.includes(error.code)) throw error;
+        if (!isMembraneError(error) || isOfWholeServer(error)) throw error;
         await this.#refuse(row, error);
       }
     }
