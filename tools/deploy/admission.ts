@@ -9,7 +9,7 @@ const ANYWHERE = { scope: '*' } as const;
 /** As an expression of a policy has it: who asks is an agent. */
 const IS_AGENT = Setting.withNamespace("request.userInfo.username == 'system:serviceaccount:%s:membrane'", 'membrane');
 
-/** Keeps and lets go by finalizers, and changes nothing else. */
+/** Keeps and lets go by finalizers; that it changes nothing else says a policy of its own. */
 const IS_NOT_OPERATOR = Setting.withNamespace(
   "request.userInfo.username != 'system:serviceaccount:%s:membrane-operator'",
   'membrane',
@@ -262,6 +262,46 @@ export const mirrorAdmission = (of: (name: string) => { readonly name: string })
       {
         expression: `(object == null || ${MIRRORED('object')}) && (oldObject == null || ${MIRRORED('oldObject')})`,
         message: 'the operator writes and deletes no policies but those with the label membrane.io/mirror',
+        reason: 'Forbidden',
+      },
+    ],
+  }),
+];
+
+/** The Secrets with certificates of flows, by their names. */
+const KEPT_SECRETS =
+  "{'membrane-hubble-ca': 'Opaque', 'membrane-hubble-node': 'kubernetes.io/tls', 'hubble-relay': 'kubernetes.io/tls'}";
+
+/**
+ * What the operator may write of Secrets and Tenants, whatever becomes of it. RBAC names no Secret that is to be made: of the type of a
+ * service account's token one would be filled in with the rights of any account of its namespace, for who may read it by
+ * its name. And of a Tenant it writes what keeps it, not what it says.
+ */
+export const operatorAdmission = (of: (name: string) => { readonly name: string }): readonly object[] => [
+  ...bound(of('membrane-operator-secrets'), {
+    matchConstraints: {
+      resourceRules: [
+        { apiGroups: [''], apiVersions: ['v1'], resources: ['secrets'], operations: ['CREATE', 'UPDATE'], ...ANYWHERE },
+      ],
+    },
+    matchConditions: [{ name: 'is-operator', expression: IS_OPERATOR }],
+    validations: [
+      {
+        expression: `${KEPT_SECRETS}[?object.metadata.name].orValue('') == object.type`,
+        message: 'the operator writes no Secrets but those of the certificates of flows, each of its own type',
+        reason: 'Forbidden',
+      },
+    ],
+  }),
+  ...bound(of('membrane-operator-tenants'), {
+    matchConstraints: {
+      resourceRules: [{ ...MEMBRANE, operations: ['CREATE', 'UPDATE'], resources: ['tenants'], ...ANYWHERE }],
+    },
+    matchConditions: [{ name: 'is-operator', expression: IS_OPERATOR }],
+    validations: [
+      {
+        expression: `oldObject != null && object.spec == oldObject.spec && ${isAsItWas('metadata.?ownerReferences')}`,
+        message: 'the operator writes finalizers and the status of a Tenant, not what it says',
         reason: 'Forbidden',
       },
     ],

@@ -1,4 +1,11 @@
-import { admission, mirrorAdmission, ownerAdmission, stageAdmission, tenantAdmission } from './admission.ts';
+import {
+  admission,
+  mirrorAdmission,
+  operatorAdmission,
+  ownerAdmission,
+  stageAdmission,
+  tenantAdmission,
+} from './admission.ts';
 import {
   AGENT_ROLE,
   CERTIFICATES_ROLE,
@@ -416,6 +423,7 @@ export const ADMISSION = [
   ...ownerAdmission(meta('membrane-tenant-owners')),
   ...stageAdmission(meta('membrane-policy-stages')),
   ...mirrorAdmission(meta),
+  ...operatorAdmission(meta),
 ];
 
 /** By file, in the order in which they are to be made. */

@@ -237,3 +237,61 @@ test('what says what the floor does is written by the operator alone, which writ
   expect([await remove('plain', as), await remove('mirror', as)]).toEqual([403, 200]);
   expect([await make(policy('mirror', mark), as), await remove('mirror')]).toEqual([201, 200]);
 });
+
+describe('whoever has the operator’s token', () => {
+  const OPERATOR = { namespace: 'membrane', name: 'membrane-operator' };
+
+  async function stolen(api: TestServer): Promise<Readonly<Record<string, string>>> {
+    await install(api);
+    const { store, tokens } = api.server;
+    store.create('namespaces', { metadata: { name: 'membrane' } });
+    store.create('serviceaccounts', { metadata: OPERATOR });
+    for (const object of objectsIn('rbac.yaml')) {
+      const plural = `${(object['kind'] as string).toLowerCase()}s`;
+      if (['clusterroles', 'clusterrolebindings', 'roles', 'rolebindings'].includes(plural))
+        store.create(plural, object);
+    }
+    return { authorization: `Bearer ${tokens.issue(OPERATOR).token}` };
+  }
+
+  test('makes no Secret that would be filled in with another account’s token', async () => {
+    await using api = await TestServer.start();
+    const as = await stolen(api);
+    const make = async (namespace: string, name: string, type: string | undefined): Promise<number> => {
+      const annotations = { 'kubernetes.io/service-account.name': 'clusterrole-aggregation-controller' };
+      const data = type === 'kubernetes.io/tls' ? { data: { 'tls.crt': '', 'tls.key': '' } } : {};
+      const secret = { metadata: { name, namespace, annotations }, ...(type && { type }), ...data };
+      return (await api.post(`/api/v1/namespaces/${namespace}/secrets`, secret, as)).status;
+    };
+    const token = 'kubernetes.io/service-account-token';
+    expect(await make('kube-system', 'hubble-relay', token)).toBe(403);
+    expect(await make('membrane', 'membrane-hubble-node', token)).toBe(403);
+    expect(await make('membrane', 'membrane-hubble-ca', 'kubernetes.io/tls')).toBe(403);
+    expect(await make('membrane', 'another', 'Opaque')).toBe(403);
+    expect(await make('kube-system', 'hubble-relay', 'kubernetes.io/tls')).toBe(201);
+    expect(await make('membrane', 'membrane-hubble-node', 'kubernetes.io/tls')).toBe(201);
+    expect(await make('membrane', 'membrane-hubble-ca', undefined)).toBe(201);
+  });
+
+  test('lifts no floor: of a Tenant it changes what keeps it, and not what it says', async () => {
+    await using api = await TestServer.start();
+    const as = await stolen(api);
+    const spec = { namespaces: { names: ['shop'] } };
+    expect((await api.post(TENANTS, { metadata: { name: 'shop' }, spec })).status).toBe(201);
+    const change = async (patch: JsonObject): Promise<number> => {
+      const headers = { ...as, 'content-type': 'application/merge-patch+json' };
+      const sent = { method: 'PATCH', headers, body: JSON.stringify(patch) };
+      return (await fetch(`${api.url}${TENANTS}/shop`, sent)).status;
+    };
+    const owner = { apiVersion: 'v1', kind: 'Node', name: 'gone', uid: 'gone' };
+    const refused: JsonObject[] = [
+      { spec: { mode: 'Observe' } },
+      { spec: { boundary: { world: 'Open' } } },
+      { spec: { namespaces: { names: ['other'] } } },
+      { metadata: { ownerReferences: [owner] } },
+    ];
+    for (const patch of refused) expect([patch, await change(patch)]).toEqual([patch, 403]);
+    expect(await change({ metadata: { finalizers: ['membrane.io/namespaces'] } })).toBe(200);
+    expect(await change({ metadata: { finalizers: [] } })).toBe(200);
+  });
+});
