@@ -59,11 +59,14 @@ function readFile(file: string, failures: ConfigFailures): unknown {
   throw failures.invalid(`${file} is not a map of keys`);
 }
 
+/** What Kubernetes says of a Service in the pods beside it: `MEMBRANE_METRICS_PORT` of one called membrane-metrics. */
+const isOfService = (text: string): boolean => /^(tcp|udp|sctp):\/\/[0-9a-f.:[\]]+:\d+$/i.test(text);
+
 /** Other variables of our name are nobody's mistake: a Service called membrane makes some in every pod. */
 function fromEnvironment(env: Env, keys: readonly ConfigKey[]): unknown {
   return keys.reduce<unknown>((all, key) => {
     const text = env[variableOf(key.name)];
-    if (text === undefined || text === '') return all;
+    if (text === undefined || text === '' || isOfService(text)) return all;
     const [name = '', inner] = key.name.split('.');
     const value = valueOf(key, text);
     return merged(all, { [name]: inner === undefined ? value : { [inner]: value } });

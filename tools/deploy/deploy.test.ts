@@ -171,6 +171,14 @@ describe('the manifests', () => {
     expect(told[0]?.systemNamespaces).toContain(applied['DaemonSet membrane/membrane']?.metadata.namespace);
   });
 
+  it('tell no pod of the Services beside it: a name of one could be a key of ours', () => {
+    const pods = Object.values(applied).flatMap((object) => {
+      const { spec } = object as { spec?: { template?: { spec?: { enableServiceLinks?: boolean } } } };
+      return spec?.template?.spec === undefined ? [] : [[object.metadata.name, spec.template.spec.enableServiceLinks]];
+    });
+    expect(Object.fromEntries(pods)).toEqual({ membrane: false, 'membrane-operator': false, 'hubble-relay': false });
+  });
+
   it('are all of the namespace, of the whole cluster, or of kube-system', () => {
     const places = Object.values(applied).map(({ metadata }) => metadata.namespace ?? '');
     expect(new Set(places)).toEqual(new Set(['', 'membrane', 'kube-system']));

@@ -242,6 +242,8 @@ const daemonSet = {
       metadata: { labels: LABELS, annotations: Setting.value('podAnnotations') },
       spec: {
         serviceAccountName: NAME,
+        // A Service called membrane-metrics would be MEMBRANE_METRICS_PORT, a key of ours, in every pod beside it.
+        enableServiceLinks: false,
         imagePullSecrets: Setting.value('image.pullSecrets'),
         hostNetwork: true,
         // Names of the cluster need pods, which need the agent.
@@ -295,6 +297,7 @@ const deployment = {
       metadata: { labels: OPERATOR_LABELS },
       spec: {
         serviceAccountName: OPERATOR,
+        enableServiceLinks: false,
         imagePullSecrets: Setting.value('image.pullSecrets'),
         priorityClassName: 'system-cluster-critical',
         nodeSelector: Setting.value('nodeSelector'),
@@ -399,6 +402,7 @@ const relayObjects = [
         metadata: { labels: RELAY_LABELS },
         spec: {
           serviceAccountName: RELAY,
+          enableServiceLinks: false,
           imagePullSecrets: Setting.value('image.pullSecrets'),
           nodeSelector: Setting.value('nodeSelector'),
           terminationGracePeriodSeconds: 10,

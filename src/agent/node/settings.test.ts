@@ -51,6 +51,20 @@ describe('where the configuration comes from', () => {
     );
   });
 
+  it('takes nothing from what pods are told of the Services beside them', () => {
+    const env = {
+      NODE_NAME: 'n',
+      MEMBRANE_METRICS_SERVICE_HOST: '10.96.0.7',
+      MEMBRANE_METRICS_SERVICE_PORT: '9100',
+      MEMBRANE_METRICS_PORT: 'tcp://10.96.0.7:9100',
+      MEMBRANE_METRICS_PORT_9100_TCP: 'tcp://10.96.0.7:9100',
+      MEMBRANE_HUBBLE_PORT: 'udp://[fd00::1]:53',
+    };
+    const { metrics, hubble } = readConfig({ env });
+    const said = readConfig({ env: { NODE_NAME: 'n' } });
+    expect([metrics, hubble]).toEqual([said.metrics, said.hubble]);
+  });
+
   it('cannot do without a file that is named, or without a node', () => {
     const file = '/nonexistent/agent.yaml';
     expect(() => readConfig({ file, env: { NODE_NAME: 'n' } })).toThrow(
