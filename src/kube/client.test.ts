@@ -1,8 +1,12 @@
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isMembraneError } from '../base/index.ts';
-import { staticToken } from './access/credentials.ts';
+import { TestCertificates } from '../base/test-certificates.ts';
+import { FakeClock } from '../base/testkit.ts';
+import { authorityFile, combined, staticToken } from './access/credentials.ts';
 import { KubeClient } from './client.ts';
 import { FakeApiServer } from './fake.ts';
 import { NODE, POD } from './resources/index.ts';
@@ -115,4 +119,44 @@ describe('errors have codes', () => {
     const reason = new Error('enough');
     await expect(client.version(AbortSignal.any([AbortSignal.abort(reason)]))).rejects.toBe(reason);
   });
+});
+
+test('a cluster that gets another authority is believed by the new one, and no file without one is', async () => {
+  using certificates = new TestCertificates();
+  certificates.authority('old', 'new');
+  const signed = (by: string) => {
+    certificates.sign('server', { by, alternatives: 'IP:127.0.0.1' });
+    return { cert: readFileSync(certificates.file('server.crt')), key: readFileSync(certificates.file('server.key')) };
+  };
+  const secure = https.createServer(signed('old'), (_request, response) => {
+    response.writeHead(200, { connection: 'close' }).end('{"gitVersion":"v1"}');
+  });
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  const caFile = certificates.file('ca.crt');
+  const authority = (name: string) => writeFileSync(caFile, readFileSync(certificates.file(`${name}.crt`)));
+  authority('old');
+  const clock = new FakeClock(1);
+  const connection = {
+    server: new URL(`https://127.0.0.1:${(secure.address() as AddressInfo).port}`),
+    ca: readFileSync(caFile, 'utf8'),
+    insecure: false,
+    credentials: combined([staticToken('t'), authorityFile(caFile, clock)]),
+    namespace: 'default',
+  };
+  const own = new KubeClient(connection);
+  try {
+    expect(await own.version()).toBe('v1');
+    writeFileSync(caFile, 'half of a');
+    await clock.advance(61_000);
+    expect(await own.version()).toBe('v1');
+    secure.setSecureContext(signed('new'));
+    expect(await codeOf(own.version())).toBe('E_KUBE_UNREACHABLE');
+    authority('new');
+    await clock.advance(61_000);
+    expect(await own.version()).toBe('v1');
+  } finally {
+    own.close();
+    secure.close();
+  }
 });

@@ -28,13 +28,15 @@ const KEEP_ALIVE_MS = 5_000;
 export class KubeTransport {
   readonly #connection: KubeConnection;
   #agent: http.Agent;
-  /** What the agent's connections show of us. */
+  /** What the agent's connections show of us, and whom they believe. */
   #certificate: ClientCertificate | undefined;
+  #ca: string | undefined;
   #clockAhead: number | undefined;
 
   constructor(connection: KubeConnection) {
     this.#connection = connection;
-    this.#agent = agentOf(connection, undefined);
+    this.#ca = connection.ca;
+    this.#agent = agentOf(connection, undefined, this.#ca);
   }
 
   get server(): string {
@@ -56,12 +58,13 @@ export class KubeTransport {
     for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
-  /** Connections that show another certificate are not used again; what is under way on them goes on. */
-  #show(certificate: ClientCertificate | undefined): http.Agent {
-    if (certificate !== this.#certificate) {
+  /** Connections that show another certificate, or believe another authority, are not used again; what is under way on them goes on. */
+  #show({ certificate, ca = this.#connection.ca }: Presented): http.Agent {
+    if (certificate !== this.#certificate || ca !== this.#ca) {
       this.#forgetIdle();
-      this.#agent = agentOf(this.#connection, certificate);
+      this.#agent = agentOf(this.#connection, certificate, ca);
       this.#certificate = certificate;
+      this.#ca = ca;
     }
     return this.#agent;
   }
@@ -87,7 +90,8 @@ export class KubeTransport {
     }
   }
 
-  async #send(request: KubeRequest, { authorization, certificate }: Presented): Promise<http.IncomingMessage> {
+  async #send(request: KubeRequest, shown: Presented): Promise<http.IncomingMessage> {
+    const { authorization } = shown;
     request.signal?.throwIfAborted();
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const headers: http.OutgoingHttpHeaders = {
@@ -113,7 +117,7 @@ export class KubeTransport {
         port: server.port,
         method: request.method,
         path: server.pathname.replace(/\/$/, '') + request.path + queryText(request.query),
-        agent: this.#show(certificate),
+        agent: this.#show(shown),
         headers,
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       },
@@ -175,7 +179,11 @@ function queryText(query: KubeRequest['query']): string {
   return params.size === 0 ? '' : `?${params.toString()}`;
 }
 
-function agentOf(connection: KubeConnection, certificate: ClientCertificate | undefined): http.Agent {
+function agentOf(
+  connection: KubeConnection,
+  certificate: ClientCertificate | undefined,
+  ca: string | undefined,
+): http.Agent {
   // maxSockets is left open: every watch holds one.
   const keepAlive = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxFreeSockets: 4, scheduling: 'lifo' } as const;
   if (connection.server.protocol !== 'https:') return new http.Agent(keepAlive);
@@ -183,7 +191,7 @@ function agentOf(connection: KubeConnection, certificate: ClientCertificate | un
     ...keepAlive,
     rejectUnauthorized: !connection.insecure,
     minVersion: 'TLSv1.2',
-    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+    ...(ca === undefined ? {} : { ca }),
     ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
     ...certificate,
   });

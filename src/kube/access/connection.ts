@@ -2,7 +2,7 @@
 export type KubeConnection = {
   /** `https://host:port` with an optional path, no trailing slash. */
   readonly server: URL;
-  /** PEM; absent: the system's authorities. */
+  /** PEM, where `credentials` present none; absent: the system's authorities. */
   readonly ca?: string;
   /** True: the server's certificate is not verified. */
   readonly insecure: boolean;
@@ -24,6 +24,8 @@ export type Presented = {
   readonly authorization?: string;
   /** The same object as long as it is the same certificate. */
   readonly certificate?: ClientCertificate;
+  /** PEM: by whom the server is to be signed now. */
+  readonly ca?: string;
 };
 
 export type Credentials = {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { type Clock, systemClock } from '../../base/index.ts';
@@ -44,7 +45,22 @@ export function certificateFiles(
   });
 }
 
-/** Of several the first that has something to say, for the header and for the certificate each. */
+/**
+ * Authorities that somebody else replaces on disk, as a cluster does that changes its own (kube-root-ca.crt). A file that holds
+ * none says nothing: the last one that did goes on.
+ */
+export function authorityFile(path: string, clock: Clock = systemClock): Credentials {
+  const file = rotating(clock, async () => {
+    const ca = await readText(path, 'certificate authority');
+    // Throws unless it begins with one.
+    const { fingerprint256 } = new X509Certificate(ca);
+    return fingerprint256 === '' ? {} : { ca };
+  });
+  // Who is refused for what he shows is refused whomever he believes.
+  return { present: async () => await file.present().catch(() => ({})), refresh: () => false };
+}
+
+/** Of several the first that has something to say, for the header, for the certificate and for the authority each. */
 export function combined(parts: readonly Credentials[]): Credentials {
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return only;
@@ -53,9 +69,11 @@ export function combined(parts: readonly Credentials[]): Credentials {
       const all = await Promise.all(parts.map((part) => part.present()));
       const authorization = all.find((one) => one.authorization !== undefined)?.authorization;
       const certificate = all.find((one) => one.certificate !== undefined)?.certificate;
+      const ca = all.find((one) => one.ca !== undefined)?.ca;
       return {
         ...(authorization === undefined ? {} : { authorization }),
         ...(certificate === undefined ? {} : { certificate }),
+        ...(ca === undefined ? {} : { ca }),
       };
     },
     refresh: (refused) => parts.map((part) => part.refresh(refused)).includes(true),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kubeErrors } from '../errors.ts';
 import type { KubeConnection } from './connection.ts';
-import { tokenFile } from './credentials.ts';
+import { authorityFile, combined, tokenFile } from './credentials.ts';
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -21,7 +21,7 @@ export function inClusterConnection(options: Options = {}): KubeConnection {
       server,
       ca: readFileSync(join(folder, 'ca.crt'), 'utf8'),
       insecure: false,
-      credentials: tokenFile(join(folder, 'token')),
+      credentials: combined([tokenFile(join(folder, 'token')), authorityFile(join(folder, 'ca.crt'))]),
       namespace: readFileSync(join(folder, 'namespace'), 'utf8').trim(),
     };
   } catch (cause) {

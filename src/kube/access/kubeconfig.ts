@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { kubeErrors } from '../errors.ts';
 import type { Credentials, KubeConnection } from './connection.ts';
-import { basicAuth, certificateFiles, combined, fixed, requirePair, staticToken, tokenFile } from './credentials.ts';
+import {
+  authorityFile,
+  basicAuth,
+  certificateFiles,
+  combined,
+  fixed,
+  requirePair,
+  staticToken,
+  tokenFile,
+} from './credentials.ts';
 import { EXEC_EXTENSION, execPlugin } from './exec-plugin.ts';
 import { type Cluster, type Kubeconfig, kubeconfigPaths, readKubeconfigs, type User } from './kubeconfig-files.ts';
 
@@ -36,7 +45,7 @@ export function connectionOf(config: Kubeconfig, options: Options = {}): KubeCon
   return {
     server: parseServer(cluster.value.server, fail),
     insecure: cluster.value['insecure-skip-tls-verify'] ?? false,
-    credentials: credentialsOf(user, { cluster: cluster.value, ca, fail }),
+    credentials: combined([...authorityOf(cluster), ...credentialsOf(user, { cluster: cluster.value, ca, fail })]),
     namespace: context.namespace ?? 'default',
     ...(ca === undefined ? {} : { ca }),
     ...(cluster.value['tls-server-name'] === undefined ? {} : { serverName: cluster.value['tls-server-name'] }),
@@ -73,13 +82,18 @@ export function parseServer(server: string, fail: Fail): URL {
 
 type Around = { readonly cluster: Cluster; readonly ca: string | undefined; readonly fail: Fail };
 
-function credentialsOf(user: Placed<User>, around: Around): Credentials {
+function authorityOf({ value, folder }: Placed<Cluster>): Credentials[] {
+  const { 'certificate-authority': file, 'certificate-authority-data': data } = value;
+  return file === undefined || data !== undefined ? [] : [authorityFile(resolve(folder, file))];
+}
+
+function credentialsOf(user: Placed<User>, around: Around): Credentials[] {
   const { value, folder } = user;
-  return combined([
+  return [
     ...headerOf(user),
     ...certificateOf(user, around.fail),
     ...(value.exec ? [execPlugin({ config: value.exec, folder, cluster: execCluster(around) })] : []),
-  ]);
+  ];
 }
 
 function headerOf({ value, folder }: Placed<User>): Credentials[] {
