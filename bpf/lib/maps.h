@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Every map of the datapath. All are pinned by name under the node's pin directory with its
  * layout in the name (the loader adds it), so that programs of one endpoint and the next share
- * them and they outlive the agent. */
+ * them and they outlive the agent.
+ *
+ * `__tag(of NUMBER)`: what is in the map depends on this shared number, or on all that begin so.
+ * One that no map names counts for every map, which is then made anew when it changes, with all
+ * connections; so name the maps of one that is new. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -44,6 +48,8 @@ struct {
 	__type(value, struct ipcache_value);
 } ipcache SEC(".maps");
 
+typedef __u64 tenant_row __tag(enum tenant_flag);
+
 /* Whose each identity is (struct tenant_share_key and above it, in types.h); written by the agent
  * through mmap. */
 struct {
@@ -51,8 +57,8 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, TENANT_ROWS);
 	__type(key, __u32);
-	__type(value, __u64);
-} tenants SEC(".maps");
+	__type(value, tenant_row);
+} tenants SEC(".maps") __tag(of TENANT_);
 
 /* By tenant's number. */
 struct {
@@ -61,7 +67,7 @@ struct {
 	__uint(max_entries, 65536);
 	__type(key, __u64);
 	__type(value, struct tenant_account);
-} tenant_accounts SEC(".maps");
+} tenant_accounts SEC(".maps") __tag(of TENANT_);
 
 /* Exports that are imported. */
 struct {
@@ -70,7 +76,7 @@ struct {
 	__uint(max_entries, 1048576);
 	__type(key, struct tenant_share_key);
 	__type(value, struct tenant_share);
-} tenant_shares SEC(".maps");
+} tenant_shares SEC(".maps") __tag(of TENANT_);
 
 /* What tenants list of the world. A value is 1. */
 struct {
@@ -79,7 +85,7 @@ struct {
 	__uint(max_entries, 262144);
 	__type(key, struct tenant_world_key);
 	__type(value, __u32);
-} tenant_world SEC(".maps");
+} tenant_world SEC(".maps") __tag(of TENANT_);
 
 /* What the revision in an endpoint's word stands for. Mapped: to find some is to look at all. */
 struct {
@@ -88,7 +94,7 @@ struct {
 	__uint(max_entries, POLICY_PAIRS);
 	__type(key, __u32);
 	__type(value, struct policy_pair);
-} policy_revisions SEC(".maps");
+} policy_revisions SEC(".maps") __tag(of POLICY_);
 
 /* The peers of all policy tables of the node, and each one's group there. */
 struct {
@@ -97,7 +103,7 @@ struct {
 	__uint(max_entries, 1048576);
 	__type(key, struct policy_peer_key);
 	__type(value, __u32);
-} policy_peers SEC(".maps");
+} policy_peers SEC(".maps") __tag(of POLICY_);
 
 /* The rows of all policy tables of the node. */
 struct {
@@ -106,7 +112,7 @@ struct {
 	__uint(max_entries, 2097152);
 	__type(key, struct policy_key);
 	__type(value, struct policy_value);
-} policy SEC(".maps");
+} policy SEC(".maps") __tag(of POLICY_);
 
 /* Nothing is pushed out: what is in it is what tells a late answer from a new connection, and whose
  * a masquerade port is. The quotas leave room for everybody. */
@@ -123,7 +129,7 @@ struct {
 	__uint(max_entries, ACCOUNT_COUNT);
 	__type(key, __u32);
 	__type(value, __u32);
-} ct_usage SEC(".maps");
+} ct_usage SEC(".maps") __tag(of ACCOUNT_);
 
 #define WORLD_OPENINGS 16384
 
@@ -133,7 +139,7 @@ struct {
 	__uint(max_entries, WORLD_OPENINGS);
 	__type(key, __u32);
 	__type(value, struct ct_key);
-} world_openings SEC(".maps");
+} world_openings SEC(".maps") __tag(of WORLD_OPENINGS);
 
 #define CLOSED_CONNECTIONS 16384
 
@@ -143,7 +149,7 @@ struct {
 	__uint(max_entries, CLOSED_CONNECTIONS);
 	__type(key, __u32);
 	__type(value, struct ct_key);
-} closed_connections SEC(".maps");
+} closed_connections SEC(".maps") __tag(of CLOSED_CONNECTIONS);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -158,7 +164,7 @@ struct {
 	__uint(max_entries, POD_DEVICES);
 	__type(key, __u32);
 	__type(value, __u64);
-} pod_devices SEC(".maps");
+} pod_devices SEC(".maps") __tag(of POD_DEVICES);
 
 /* A row an entry of conntrack, at most. */
 struct {
@@ -198,7 +204,7 @@ struct {
 	__uint(max_entries, 262144);
 	__type(key, __u32);
 	__type(value, struct backend_value);
-} backends SEC(".maps");
+} backends SEC(".maps") __tag(of BACKEND_DIRECT);
 
 #define AFFINITY_ROWS 65536
 
@@ -208,7 +214,7 @@ struct {
 	__uint(max_entries, AFFINITY_ROWS);
 	__type(key, struct affinity_key);
 	__type(value, struct affinity_value);
-} affinity SEC(".maps");
+} affinity SEC(".maps") __tag(of AFFINITY_ROWS);
 
 /* Rows of `affinity` by number of the service; 0: of all. */
 struct {
@@ -217,7 +223,7 @@ struct {
 	__uint(max_entries, 131072);
 	__type(key, __u32);
 	__type(value, struct affinity_usage);
-} affinity_usage SEC(".maps");
+} affinity_usage SEC(".maps") __tag(of AFFINITY_ROWS);
 
 /* Nothing is pushed out: a row goes with its socket. Without one a socket that goes on sending to
  * a backend that is gone could not be told from others. */
@@ -227,7 +233,7 @@ struct {
 	__uint(max_entries, 262144);
 	__type(key, __u64);
 	__type(value, struct sock_origin);
-} sock_origins SEC(".maps");
+} sock_origins SEC(".maps") __tag(of SOCK_);
 
 /* Written by the agent, before a pod's first socket. */
 struct {
@@ -236,7 +242,7 @@ struct {
 	__uint(max_entries, 16384 + 16);
 	__type(key, __u64);
 	__type(value, struct sock_account);
-} sock_accounts SEC(".maps");
+} sock_accounts SEC(".maps") __tag(of SOCK_);
 
 /* Two rows an entry of conntrack, at most. */
 struct {
@@ -245,7 +251,7 @@ struct {
 	__uint(max_entries, 524288);
 	__type(key, struct translation_key);
 	__type(value, struct translation);
-} translations SEC(".maps");
+} translations SEC(".maps") __tag(of BACKEND_DIRECT);
 
 /* reason * 2 + direction. 0 and 1 (DROP_NONE) count what was forwarded. */
 typedef __u32 counter_index __tag(by enum drop_reason) __tag(by enum direction);
@@ -270,7 +276,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries,
-	       1024 * 1024); /* bytes: what is written between two looks, 100 ms apart */
+	       1024 * 1024); /* bytes: what is written between two looks, 50 ms apart */
 } events SEC(".maps");
 
 /* Events that were not written, all of them. */
@@ -306,7 +312,9 @@ struct {
 	__uint(max_entries, MAX_ENDPOINTS * 2);
 	__type(key, event_account_index);
 	__type(value, struct event_account);
-} event_accounts SEC(".maps");
+} event_accounts SEC(".maps") __tag(of EVENT_SHARES);
+
+typedef __u32 judge_index __tag(by enum judge);
 
 /* The programs that an endpoint's own program hands a packet to when conntrack alone does not let
  * it pass. They are shared by all endpoints, so that an endpoint's own program is small and loads
@@ -314,9 +322,9 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, JUDGE_COUNT);
-	__type(key, __u32);
+	__type(key, judge_index);
 	__type(value, __u32);
-} judges SEC(".maps");
+} judges SEC(".maps") __tag(of MARK_) __tag(of CB_);
 
 _Static_assert(sizeof(struct event_state) == 24, "event_state");
 _Static_assert(sizeof(struct event_account) == 32, "event_account");

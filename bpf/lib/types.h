@@ -18,6 +18,7 @@
  *   number         64 bits of which user space needs no more than 53
  *   ip, mac        an address of that kind; all zero: none
  *   none           of a union addr: all zero is no address
+ *   of NUMBER      of a map: see maps.h
  */
 #define __tag(meaning) __attribute__((btf_decl_tag(#meaning)))
 

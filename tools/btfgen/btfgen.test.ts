@@ -4,13 +4,15 @@ import { emitCodecs } from './emit-codecs.ts';
 import { emitEnums, enumMembers } from './emit-enums.ts';
 import { emitNumbers } from './emit-numbers.ts';
 import { parseHeader } from './header.ts';
-import { type Layout, layoutOf } from './layout.ts';
+import { type Layout, layoutOf, readLayout } from './layout.ts';
 import { generate } from './main.ts';
 
 const HEADER = `#include <linux/types.h>
 #define __tag(meaning) __attribute__((btf_decl_tag(#meaning)))
 #define ANSWER 42
 #define TWICE (ANSWER * 2) /* and more */
+#define ROOM_LEFT 7
+#define WAY_BACK 8
 /* Which way
  * it goes. */
 enum way {
@@ -55,13 +57,26 @@ struct {
 	int (*max_entries)[4];
 	__u32 *key;
 	__u32 *value;
-} bare __attribute__((section(".maps")));
+} bare __attribute__((section(".maps"))) __tag(of ROOM_);
+
+struct {
+	int (*type)[3];
+	int (*max_entries)[4];
+	__u32 *key;
+	__u32 *value;
+} programs __attribute__((section(".maps"))) __tag(of WAY_BACK);
 
 struct {
 	int (*type)[27];
 	int (*max_entries)[4096];
 } ring __attribute__((section(".maps")));
 `;
+
+/** Maps of which no type says what is in them. */
+const OPAQUE = ['programs', 'ring'];
+
+/** With one more of these, all connections end at an upgrade. */
+const OF_EVERY_MAP = /^(IDENTITY_\w+|LAYOUT_VERSION|MAX_ENDPOINTS|FIRST_OUTSIDE|OUTSIDE_\w+|\w+_TICKS|TICK_BITS)$/;
 
 const layout = (header: string): Layout => layoutOf(header, parseHeader(header));
 
@@ -74,7 +89,7 @@ describe('btfgen', () => {
       { kind: 'enum', name: 'apart', doc: '' },
     ]);
     expect(header.fieldDocs.get('thing.whose')).toBe('of the peer');
-    expect(header.numbers).toEqual(['ANSWER', 'TWICE']);
+    expect(header.numbers).toEqual(['ANSWER', 'TWICE', 'ROOM_LEFT', 'WAY_BACK']);
     expect(header.asserted).toEqual(new Set(['thing']));
   });
 
@@ -146,17 +161,23 @@ describe('btfgen', () => {
       new Map([
         ['ANSWER', 42n],
         ['TWICE', 84n],
+        ['ROOM_LEFT', 7n],
+        ['WAY_BACK', 8n],
       ]),
     );
     expect(emitNumbers(layout(HEADER.replace('(ANSWER * 2)', '(~0ULL)')))).toContain('TWICE = 18446744073709551615n;');
   });
 
   it.each([
-    ['a field', ['struct thing {', 'struct thing {\n\t__u64 more;'], ['things', 'ring']],
-    ['a member of an enum that fields name', ['OUT_OF_IT = 2', 'OUT_OF_IT = 1'], ['counts', 'ring', 'things']],
-    ['a member of another enum', ['APART_ONE = 1', 'APART_ONE = 2'], ['bare', 'counts', 'ring', 'things']],
-    ['a number', ['ANSWER 42', 'ANSWER 43'], ['bare', 'counts', 'ring', 'things']],
-    ['what a field is said to be', ['__tag(identity)', '__tag(endpoint)'], ['ring', 'things']],
+    ['a field', ['struct thing {', 'struct thing {\n\t__u64 more;'], ['things', ...OPAQUE]],
+    ['a member of an enum that fields name', ['OUT_OF_IT = 2', 'OUT_OF_IT = 1'], ['counts', 'things', ...OPAQUE]],
+    ['a member of another enum', ['APART_ONE = 1', 'APART_ONE = 2'], ['bare', 'counts', 'things', ...OPAQUE]],
+    ['a number', ['ANSWER 42', 'ANSWER 43'], ['bare', 'counts', 'things', ...OPAQUE]],
+    ['one more', ['#define WAY_BACK', '#define MORE 9\n#define WAY_BACK'], ['bare', 'counts', 'things', ...OPAQUE]],
+    ['a number of one map', ['ROOM_LEFT 7', 'ROOM_LEFT 9'], ['bare', ...OPAQUE]],
+    ['one more of that map', ['#define WAY_BACK', '#define ROOM_TAKEN 9\n#define WAY_BACK'], ['bare', ...OPAQUE]],
+    ['a number that programs hand on', ['WAY_BACK 8', 'WAY_BACK 9'], OPAQUE],
+    ['what a field is said to be', ['__tag(identity)', '__tag(endpoint)'], ['things', ...OPAQUE]],
     ['a comment', ['of the peer', 'of the other'], []],
     ['a bound', ['WAY_COUNT = 3', 'WAY_COUNT = 4'], []],
     ['a size', ['(*max_entries)[4]', '(*max_entries)[8]'], []],
@@ -167,6 +188,19 @@ describe('btfgen', () => {
     ];
     const differ = [...before.mapLayouts].filter(([name, hash]) => after.mapLayouts.get(name) !== hash);
     expect(differ.map(([name]) => name).toSorted()).toEqual(changed.toSorted());
+  });
+
+  it('refuses a tag of a map that names no number', () => {
+    expect(() => layout(HEADER.replace('of ROOM_', 'of ROOMS'))).toThrow('map bare: __tag(of ROOMS) names no shared');
+  });
+
+  it('ends no connection for a number that has nothing to do with any', () => {
+    const { numbers, mapLayouts } = readLayout();
+    const others = [...numbers.keys()].filter((name) => !OF_EVERY_MAP.test(name));
+    const changed = others.map((name) => `#undef ${name}\n#define ${name} 4242`).join('\n');
+    const after = readLayout(changed).mapLayouts;
+    const kept = ['conntrack', 'snat', 'translations'].filter((name) => mapLayouts.get(name) === after.get(name));
+    expect(kept).toEqual(['conntrack', 'snat']);
   });
 
   it('wants the size of every shared struct asserted', () => {

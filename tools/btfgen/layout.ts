@@ -47,10 +47,10 @@ export type Layout = {
 
 const HEADERS = ['reserved.h', 'types.h', 'drop.h', 'config.h', 'maps.h'];
 
-/** Reads the layouts of the shared headers. Throws BuildError. */
-export function readLayout(): Layout {
+/** Reads the layouts of the shared headers; `behind`: C that is compiled behind them. Throws BuildError. */
+export function readLayout(behind = ''): Layout {
   const header = readHeaders(HEADERS.map((file) => join(ROOT, 'bpf/lib', file)));
-  return layoutOf(HEADERS.map((file) => `#include "lib/${file}"`).join('\n'), header);
+  return layoutOf([...HEADERS.map((file) => `#include "lib/${file}"`), behind].join('\n'), header);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Btf } from '../../src/datapath/kernel/btf.ts';
+import { mapsOf } from '../../src/datapath/kernel/map-spec.ts';
+import { BuildError } from './clang.ts';
 import type { Enum, Struct } from './layout.ts';
 
 /** What the rows of maps are made of beside their own types. */
@@ -12,25 +14,44 @@ export type Meanings = {
 
 /**
  * By map, a hash of what its rows mean, for the name of its pin: the fields of key and value with their tags, the members of
- * the enums that these name, and all numbers, with the enums that no field names. A map whose rows were written with
- * others is not taken for one of ours.
+ * the enums that these name, and the numbers that the map's own tags name; and, since anything may be made of them, the
+ * enums and numbers that no tag names. A map whose rows were written with others is not taken for one of ours. What is in
+ * a ring or a map of programs no type says: for it everything counts. Throws BuildError for a tag that names no number.
  */
 export function mapLayouts(btf: Btf, meanings: Meanings): ReadonlyMap<string, string> {
-  const tagged = new Set(btf.types.flatMap((t) => (t.kind === 'declTag' ? enumsIn([t.name]) : [])));
-  const ofAll = [
-    [...meanings.numbers].map(([name, value]) => [name, `${value}`]),
-    meanings.enums.filter(({ name }) => !tagged.has(name)).map(membersOf),
-  ];
+  const maps = mapTypes(btf, [...meanings.numbers.keys()]);
+  const anywhere = commonOf(btf, maps, meanings);
   return new Map(
-    mapTypes(btf).map(({ name, types }) => {
-      const tags: string[] = types.length === 0 ? meanings.structs.flatMap((s) => s.fields.flatMap((f) => f.tags)) : [];
-      const shape = types.length === 0 ? meanings.structs : types.map((type) => shapeOf(btf, type, tags));
-      const own = new Set(enumsIn(tags));
-      const text = JSON.stringify([shape, meanings.enums.filter((e) => own.has(e.name)).map(membersOf), ofAll]);
-      return [name, createHash('sha256').update(text).digest('hex').slice(0, 8)];
+    maps.map((map) => {
+      const meaning = map.isOpaque
+        ? [meanings.structs, meanings.enums.map(membersOf), [...meanings.numbers].map(numberText)]
+        : [...ofRows(btf, map, meanings), anywhere];
+      return [map.name, createHash('sha256').update(JSON.stringify(meaning)).digest('hex').slice(0, 8)];
     }),
   );
 }
+
+function ofRows(btf: Btf, map: MapType, { enums, numbers }: Meanings): unknown[] {
+  const tags: string[] = [];
+  const shape = map.types.map((type) => shapeOf(btf, type, tags));
+  const own = new Set(enumsIn(tags));
+  return [
+    shape,
+    enums.filter(({ name }) => own.has(name)).map(membersOf),
+    [...numbers].filter(([name]) => map.counts(name)).map(numberText),
+  ];
+}
+
+/** What no tag names. */
+function commonOf(btf: Btf, maps: readonly MapType[], { enums, numbers }: Meanings): unknown {
+  const tagged = new Set(btf.types.flatMap((t) => (t.kind === 'declTag' ? enumsIn([t.name]) : [])));
+  return [
+    enums.filter(({ name }) => !tagged.has(name)).map(membersOf),
+    [...numbers].filter(([name]) => !maps.some((map) => map.counts(name))).map(numberText),
+  ];
+}
+
+const numberText = ([name, value]: readonly [string, bigint]): string => `${name} ${value}`;
 
 /** `enum verdict` and `by enum direction` -> their names. */
 function enumsIn(tags: readonly string[]): string[] {
@@ -42,21 +63,43 @@ function membersOf(type: Enum): unknown {
   return [type.name, [...type.values].filter(([name]) => !name.endsWith('_COUNT'))];
 }
 
-/** Name, and type ids of key and value, of every map (libbpf's BTF-defined maps). */
-function mapTypes(btf: Btf): { readonly name: string; readonly types: readonly number[] }[] {
+type MapType = {
+  readonly name: string;
+  /** Type ids of key and value. */
+  readonly types: readonly number[];
+  /** Whether a number is one of those that its tags name. */
+  readonly counts: (number: string) => boolean;
+  readonly isOpaque: boolean;
+};
+
+/** Of libbpf's BTF-defined maps. */
+function mapTypes(btf: Btf, numbers: readonly string[]): MapType[] {
   const section = btf.types.find((t) => t.kind === 'datasec' && t.name === '.maps');
   if (section?.kind !== 'datasec') return [];
+  const holdsPrograms = new Set(mapsOf(btf).flatMap(({ name, type }) => (type === 'progArray' ? [name] : [])));
   return section.variables.flatMap((id) => {
     const variable = btf.type(id);
     if (variable.kind !== 'variable') return [];
+    const { name } = variable;
     const definition = btf.resolve(variable.type);
     const members = definition.kind === 'struct' ? definition.members : [];
-    const types = members.flatMap(({ name, type }) => {
-      const pointer = btf.type(type);
-      return (name === 'key' || name === 'value') && pointer.kind === 'pointer' ? [pointer.type] : [];
+    const types = members.flatMap((member) => {
+      const pointer = btf.type(member.type);
+      return (member.name === 'key' || member.name === 'value') && pointer.kind === 'pointer' ? [pointer.type] : [];
     });
-    return [{ name: variable.name, types }];
+    const own = new Set(btf.tags(id).flatMap((tag) => numbersOf(name, tag, numbers)));
+    return [
+      { name, types, counts: (number) => own.has(number), isOpaque: types.length === 0 || holdsPrograms.has(name) },
+    ];
   });
+}
+
+/** `of ACCOUNT_COUNT` -> that number; `of ACCOUNT_` -> all that begin so. */
+function numbersOf(map: string, tag: string, numbers: readonly string[]): string[] {
+  const named = tag.match(/^of (\w+)$/)?.[1] ?? '';
+  const found = numbers.filter((number) => (named.endsWith('_') ? number.startsWith(named) : number === named));
+  if (found.length === 0) throw new BuildError(`map ${map}: __tag(${tag}) names no shared number`);
+  return found;
 }
 
 /** A type with all that it is made of; adds what is said of its parts to `tags`. */
