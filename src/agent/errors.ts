@@ -51,6 +51,10 @@ export const agentErrors = errorTable({
     remedy:
       'Give "otlp.endpoint" an https:// address, or the IP address of a collector on loopback; or set "otlp.allowPlainText" where nobody is on the way.',
   },
+  E_AGENT_PROGRAMS: {
+    what: "a pod's programs are not what they should be",
+    remedy: 'Look with `bpftool net` and `bpftool link` who else changes programs or pins on this node.',
+  },
   E_AGENT_NETNS: {
     what: 'not the network namespace of a pod',
     remedy: "CNI_NETNS must name a network namespace that is not the node's own.",

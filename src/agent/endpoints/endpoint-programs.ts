@@ -18,6 +18,7 @@ import {
 } from '../../datapath/index.ts';
 import type { EndpointRecord } from '../../endpoint/index.ts';
 import { type EndpointId, endpointId, type Ifindex } from '../../model/index.ts';
+import { agentErrors } from '../errors.ts';
 
 export type EndpointProgramsOptions = {
   readonly endpoint: ObjectSpec;
@@ -75,7 +76,8 @@ export class EndpointPrograms {
 
   /**
    * The same at a device that is new, and down. A hook's first program makes the kernel wait for 12 ms and more, and a swap
-   * for nothing: programs that let nothing pass come first, and the endpoint's own are verified meanwhile.
+   * for nothing: programs that let nothing pass come first, and the endpoint's own are verified meanwhile. What runs then is
+   * read back: E_AGENT_PROGRAMS.
    */
   async attachNew(record: EndpointRecord): Promise<void> {
     const place = placeOf(record);
@@ -90,8 +92,7 @@ export class EndpointPrograms {
     } finally {
       closePair(own.value);
     }
-    const difference = this.difference(record);
-    if (difference !== undefined) throw new Error(difference);
+    this.#readBack(record);
   }
 
   /** What `attachNew` begins with: to be called before what was learnt at the start is let go of. */
@@ -242,17 +243,21 @@ export class EndpointPrograms {
     for (const hook of this.unpinned(id)) this.#links.get(id)?.get(hook)?.repin();
   }
 
-  /** Throws E_DATAPATH_ATTACH and its kin when a link is not as it should be. */
+  /** Throws E_AGENT_PROGRAMS, E_DATAPATH_ATTACH and its kin when a link is not as it should be. */
   verify(record: EndpointRecord): void {
     for (const hook of HOOKS) {
       const pin = this.#pin(record.id, hook);
       using link = TcxLink.open(pin);
       link?.verify();
       if (link === undefined || link.now.ifindex !== record.hostIfindex)
-        throw new Error(`no program is pinned at ${pin}`);
+        throw agentErrors.make('E_AGENT_PROGRAMS', { detail: `no program is pinned at ${pin}` });
     }
-    const difference = this.difference(record);
-    if (difference !== undefined) throw new Error(difference);
+    this.#readBack(record);
+  }
+
+  #readBack(record: EndpointRecord): void {
+    const detail = this.difference(record);
+    if (detail !== undefined) throw agentErrors.make('E_AGENT_PROGRAMS', { detail });
   }
 
   /** Takes the programs off. Call it when the device is gone: then it costs no waiting. */

@@ -90,33 +90,30 @@ export class DatapathHealth implements Service {
 
   /** Puts right what differs. */
   async look(): Promise<void> {
-    const { generation, programs, devices, sockets, broken, changed } = this.#o;
+    const { generation, endpoints, programs, devices, sockets, broken, changed } = this.#o;
     // Until programs have gone over, they are to differ.
     if (!generation.isSettled) return;
     const failed: string[] = [];
     const attempt = async (
       what: string,
-      difference: string | undefined,
+      difference: () => string | undefined,
       repair: () => unknown,
     ): Promise<string | undefined> => {
-      if (difference === undefined) return undefined;
-      try {
-        await repair();
-        this.#repairs.inc();
-        this.#o.log.warn({ what, difference }, 'the kernel was not as it should be, and was put right');
-        return undefined;
-      } catch (error) {
-        const failure = errorMessage(error);
-        const why = `${difference}, and that could not be put right${failure === difference ? '' : `: ${failure}`}`;
-        failed.push(`${what}: ${why}`);
-        return why;
-      }
+      const why = await this.#putRight(what, difference, repair);
+      if (why !== undefined) failed.push(`${what}: ${why}`);
+      return why;
     };
-    const maps = generation.maps.unpinned();
-    await attempt('maps', maps.length === 0 ? undefined : `not pinned: ${maps.join(', ')}`, () =>
-      generation.maps.repin(),
+    const { maps } = generation;
+    await attempt(
+      'maps',
+      () => listed(maps.unpinned(), 'not pinned: '),
+      () => maps.repin(),
     );
-    const unjudged = await attempt('judges', programs.sharedDifference(), () => programs.installShared());
+    const unjudged = await attempt(
+      'judges',
+      () => programs.sharedDifference(),
+      () => programs.installShared(),
+    );
     // Nobody knows what they would let pass: without them everything that conntrack does not know is dropped.
     if (unjudged !== undefined) programs.removeShared();
     const settled = this.#settled();
@@ -125,32 +122,68 @@ export class DatapathHealth implements Service {
       const { record } = endpoint;
       if (!differences.has(record.id) && endpoint.state !== 'broken') continue;
       // Asked again: what others needed may have taken its time.
-      const why = await attempt(nameOf(endpoint), programs.difference(record), async () => {
-        programs.repin(record.id);
-        if (programs.difference(record) !== undefined) await programs.attach(record);
-      });
+      const why = await attempt(
+        nameOf(endpoint),
+        () => programs.difference(record),
+        async () => {
+          programs.repin(record.id);
+          if (programs.difference(record) !== undefined) await programs.attach(record);
+        },
+      );
       if (why !== undefined) await broken.close(record, why);
-      else if (endpoint.state === 'broken') await attempt(nameOf(endpoint), 'closed', () => broken.mend(record));
-      else continue;
+      else if (endpoint.state !== 'broken') continue;
+      else {
+        await attempt(
+          nameOf(endpoint),
+          () => (endpoints.get(record.id)?.state === 'broken' ? 'closed' : undefined),
+          async () => await broken.mend(record),
+        );
+      }
       changed.emit();
     }
-    if (devices.problems().length > 0) {
-      await attempt('devices of the node', 'not as they should be', () => devices.look());
-      failed.push(...devices.problems());
-    }
-    await attempt('programs of sockets', sockets.difference(), async () => {
-      await sockets.attach();
-      const still = sockets.difference();
-      if (still !== undefined) throw new Error(still);
-    });
+    await attempt(
+      'devices of the node',
+      () => listed(devices.problems()),
+      async () => await devices.look(),
+    );
+    await attempt(
+      'programs of sockets',
+      () => sockets.difference(),
+      async () => await sockets.attach(),
+    );
     for (const problem of failed) this.#o.log.error({ problem }, 'the kernel is not as it should be');
     this.#unrepaired = failed;
+  }
+
+  /** Why it is not as it should be, nor could be put right; undefined: it is. What was repaired is looked at again. */
+  async #putRight(
+    what: string,
+    difference: () => string | undefined,
+    repair: () => unknown,
+  ): Promise<string | undefined> {
+    const before = difference();
+    if (before === undefined) return undefined;
+    let still: string | undefined;
+    try {
+      await repair();
+      still = difference();
+    } catch (error) {
+      still = errorMessage(error);
+    }
+    if (still !== undefined) return `${before}, and that could not be put right${still === before ? '' : `: ${still}`}`;
+    this.#repairs.inc();
+    this.#o.log.warn({ what, difference: before }, 'the kernel was not as it should be, and was put right');
+    return undefined;
   }
 
   /** Not those that are being made or taken apart. */
   #settled(): Endpoint[] {
     return this.#o.endpoints.values().filter(({ state }) => isConnected(state));
   }
+}
+
+function listed(texts: readonly string[], before = ''): string | undefined {
+  return texts.length === 0 ? undefined : `${before}${texts.join(', ')}`;
 }
 
 function nameOf({ record: { id, pod } }: Endpoint): string {
