@@ -220,10 +220,11 @@ function suggestionFor(
     const workload = isPodOf(peer, accounts);
     const port = portOf(point, isPodOf(pair.responder, accounts));
     if (port === undefined) return `a NetworkPolicy cannot name ${talkText(talk)}; one for all ports would be a guess`;
-    if (workload === undefined && peer.addr === undefined) return `nobody can be named for ${talkText(talk)}`;
+    const drafted =
+      workload === undefined ? peer.addr && addressPeer(peer.addr) : peerOf(workload, namespace, workloads);
+    if (drafted === undefined) return `nobody can be named for ${talkText(talk)}`;
     if (workload === undefined) outside.add(peer.addr ?? '');
     const service = direction === 'egress' && workload !== undefined ? serviceOf(workload, point, context) : undefined;
-    const drafted = workload === undefined ? addressPeer(peer.addr as never) : peerOf(workload, namespace, workloads);
     const named: DraftPeer =
       service === undefined || !('podSelector' in drafted)
         ? drafted

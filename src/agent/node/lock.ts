@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { errorMessage } from '../../base/index.ts';
 import { agentErrors } from '../errors.ts';
 import { makeDirectory } from './directory.ts';
 
@@ -23,12 +22,18 @@ export function takeLock(stateDir: string): Lock {
     database.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    if (!/locked|busy/i.test(errorMessage(error)))
-      throw agentErrors.make('E_AGENT_STATE', { detail: stateDir, cause: error });
+    if (!isBusy(error)) throw agentErrors.make('E_AGENT_STATE', { detail: stateDir, cause: error });
     throw agentErrors.make('E_AGENT_RUNNING', { detail: `process ${readPid(stateDir)} holds ${stateDir}/agent.lock` });
   }
   writeFileSync(`${stateDir}/agent.pid`, `${process.pid}\n`, { mode: 0o600 });
   return { release: () => database.close() };
+}
+
+/** Another connection holds the lock: the low byte of SQLite's result codes, the rest says of what. */
+const SQLITE_BUSY = 5;
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
 }
 
 function readPid(stateDir: string): string {
