@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import koffi from 'koffi';
 import { datapathErrors } from '../errors.ts';
 import { ErrnoError } from './errno.ts';
+import { trueAnswer } from './true-errno.ts';
 
 type Pointer = bigint;
 
@@ -151,31 +152,13 @@ export function addressOf(buffer: ArrayBufferView): bigint {
   return koffi.address(buffer);
 }
 
-/**
- * Runs bpf(2). Throws ErrnoError. Returns what the kernel returned (a descriptor or 0). Errno is this thread's, and read when
- * JavaScript runs again: where the thread had to wait meanwhile it is what that wait left. Of bpf(2) itself nothing that is
- * done here waits, so that a call that failed with such a number is made again, to be told the true one.
- */
-export function bpf(command: number, attr: Uint8Array, operation: string): number {
-  asked.set(attr);
-  for (let again = MAX_AGAIN; ; again -= 1) {
-    const result = Number(libc().syscall(SYS_BPF, command, attr, attr.length));
-    if (result >= 0) return result;
-    const errno = koffi.errno();
-    if (again === 0 || !OF_WAITS.has(errno)) throw new ErrnoError(operation, errno);
-    // The kernel has written to it how far it came.
-    attr.set(asked.subarray(0, attr.length));
-  }
-}
+const errno = (): number => koffi.errno();
 
-const asked = new Uint8Array(256);
-const MAX_AGAIN = 8;
-/** What futex(2) answers to who waits for another thread. */
-const OF_WAITS: ReadonlySet<number> = new Set([
-  constants.errno.EAGAIN,
-  constants.errno.EINTR,
-  constants.errno.ETIMEDOUT,
-]);
+/** Runs bpf(2). Throws ErrnoError. Returns what the kernel returned (a descriptor or 0): nothing that is done here waits. */
+export function bpf(command: number, attr: Uint8Array, operation: string): number {
+  const call = (): number => Number(libc().syscall(SYS_BPF, command, attr, attr.length));
+  return trueAnswer(attr, operation, { call, errno });
+}
 
 type AsyncSyscall = (
   number: number,
