@@ -3,24 +3,21 @@
  * stamped with the hash of the shared layouts, which the loader compares with the generated code's.
  */
 import { createHash } from 'node:crypto';
-import { globSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DATAPATH_STAMP, datapathSources } from '../src/sandbox/machine/built.ts';
 import { BuildError, CLANG_FLAGS, clangVersion, compile, ROOT } from './btfgen/clang.ts';
 import { readLayout } from './btfgen/layout.ts';
 
 const SOURCES = join(ROOT, 'bpf');
 const BUILD = join(ROOT, 'build');
 
-function sourceHash(version: string): string {
+/** What objects depend on beside the sources. */
+function toolsHash(version: string): string {
   const hash = createHash('sha256').update(version).update(CLANG_FLAGS.join(' '));
-  const own = globSync(['tools/build-bpf.ts', 'tools/btfgen/*.ts'], { cwd: ROOT })
-    .toSorted()
-    .map((file) => join(ROOT, file));
-  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.[ch]$/.test(file))
-    .toSorted()
-    .map((file) => join(SOURCES, file));
-  for (const file of [...own, ...files]) hash.update(`\0${file.slice(ROOT.length)}\0`).update(readFileSync(file));
+  for (const file of globSync(['tools/build-bpf.ts', 'tools/btfgen/*.ts'], { cwd: ROOT }).toSorted()) {
+    hash.update(`\0${file}\0`).update(readFileSync(join(ROOT, file)));
+  }
   return hash.digest('hex');
 }
 
@@ -34,11 +31,11 @@ function readOr(path: string, fallback: string): string {
 
 function main(): void {
   const programs = globSync(['*.bpf.c', 'tests/*.bpf.c'], { cwd: SOURCES }).toSorted();
-  const stamp = join(BUILD, '.bpf-sources');
-  const hash = sourceHash(clangVersion());
+  const stamp = join(ROOT, DATAPATH_STAMP);
+  const made = `${datapathSources(ROOT)} ${toolsHash(clangVersion())}`;
   const built = new Set(globSync(['*.bpf.o', 'tests/*.bpf.o'], { cwd: BUILD }));
   const objects = programs.map((file) => file.replace(/\.c$/, '.o'));
-  if (readOr(stamp, '') === hash && objects.every((file) => built.has(file))) {
+  if (readOr(stamp, '') === made && objects.every((file) => built.has(file))) {
     console.log('datapath: up to date');
     return;
   }
@@ -55,7 +52,7 @@ function main(): void {
     compile(join(SOURCES, file), `${object}.new`, ['-include', header]);
     renameSync(`${object}.new`, object);
   }
-  writeFileSync(stamp, hash);
+  writeFileSync(stamp, made);
   console.log(`datapath: ${programs.length} objects, layout ${layout.hash}`);
 }
 

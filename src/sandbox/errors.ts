@@ -10,7 +10,7 @@ export const sandboxErrors = errorTable({
     remedy: 'Run the command again with sudo.',
   },
   E_SANDBOX_NOT_BUILT: {
-    what: 'the programs that a sandbox runs are not built',
+    what: 'the programs that a sandbox runs are not built, or of other sources',
     remedy: 'Build them with `npm run build`; `npm start` does that by itself.',
   },
   E_SANDBOX_RUNNING: {
