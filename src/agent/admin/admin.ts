@@ -2,7 +2,6 @@ import { release } from 'node:os';
 import type {
   AdminApi,
   AgentStatus,
-  Check,
   ConnectionView,
   DoctorReport,
   EndpointRef,
@@ -34,7 +33,7 @@ import type {
   WhyView,
 } from '../../api/index.ts';
 import { namespacedName } from '../../base/index.ts';
-import type { AddressBook, Intent, OwnNode, PodIdentities, PodsElsewhere, RangeProblems } from '../../cluster/index.ts';
+import type { AddressBook, Intent, PodIdentities, PodsElsewhere } from '../../cluster/index.ts';
 import {
   type Config,
   conntrackMap,
@@ -64,28 +63,17 @@ import type {
 } from '../../plane/index.ts';
 import type { PolicyRepository } from '../../policy/index.ts';
 import type { Doctor } from '../doctor/index.ts';
-import type { ClosedEndpoints } from '../endpoints/index.ts';
-import type { AgentConfig, StateFiles } from '../node/index.ts';
-import {
-  type EndpointsTeller,
-  type Receipt,
-  type Reflection,
-  reflectorDetail,
-  unreadableTexts,
-} from '../objects/index.ts';
+import type { AgentConfig } from '../node/index.ts';
 import { endName, type ProofWatch, podNames, seenName, type Verifier } from '../proof/index.ts';
 import type { Services } from '../services/index.ts';
-import type { DatapathHealth, Switchover } from '../upkeep/index.ts';
+import { agentChecks, type ChecksContext } from './checks.ts';
 import { connectionViews } from './connections.ts';
-import { disbeliefs } from './disbeliefs.ts';
-import { endpointProgress } from './endpoint-progress.ts';
 import { endpointCounters, endpointView, nodeDrops } from './endpoints.ts';
-import { identityNumbers, identityViews } from './identities.ts';
+import { identityViews } from './identities.ts';
 import { lintView } from './lint.ts';
 import { peerViews } from './peers.ts';
-import { type PolicyViewContext, policyProblemTexts, policyView } from './policies.ts';
+import { type PolicyViewContext, policyView } from './policies.ts';
 import { policyStanding } from './policy-standing.ts';
-import { rangeTexts } from './ranges.ts';
 import { replayed } from './replay.ts';
 import { serviceList } from './services.ts';
 import { suggest } from './suggest.ts';
@@ -95,14 +83,7 @@ import { trace } from './trace.ts';
 import { resolveEnd, type TraceContext } from './trace-ends.ts';
 import { why } from './why.ts';
 
-const ROUTING: Readonly<Record<AgentConfig['routing'], string>> = {
-  tunnel: 'tunnel: packets to other nodes say who sends and whom he may reach',
-  native:
-    'native: pods of other nodes are known by their addresses alone, so whoever can write one on the network of the nodes is taken for the pod, and what a new one sends is dropped (unencapsulated) until its node has told of it; routing: tunnel says who sends',
-  none: 'none: pods of other nodes are not reached',
-};
-
-export type AdminOptions = {
+export type AdminOptions = ChecksContext & {
   readonly config: AgentConfig;
   readonly version: string;
   readonly programConfig: Config;
@@ -113,35 +94,21 @@ export type AdminOptions = {
   readonly repository: PolicyRepository;
   readonly book: AddressBook;
   readonly elsewhere: PodsElsewhere;
-  readonly rangeProblems: Pick<RangeProblems, 'found'>;
-  readonly ownNode: Pick<OwnNode, 'problems'>;
-  /** What of the ways of this node's own processes to pods of other nodes is not there. */
-  readonly ways: () => string | undefined;
-  readonly teller: Pick<EndpointsTeller, 'problem' | 'slices'>;
-  readonly receipt: Pick<Receipt, 'problem'>;
   readonly policies: PolicyFollower;
   readonly installer: PolicyInstaller;
   readonly floor: Pick<Floor, 'membership' | 'whole' | 'differences' | 'accountOf'>;
   readonly shares: Shares;
   readonly worlds: Pick<TenantWorlds, 'problemsOf' | 'differences'>;
   readonly engine: Engine;
-  readonly reflection: Reflection;
-  /** Undefined: services are off. */
   readonly services: Services | undefined;
   /** Whose sockets are turned to backends; undefined: nobody's. */
   readonly serviceCgroup: () => string | undefined;
   readonly hub: FlowHub;
-  /** Of the file that flows are written to. */
-  readonly flowExport: () => { readonly problems: readonly string[]; readonly fine: string };
   readonly rights: Rights;
   readonly maps: MapSet;
   readonly accounts: EndpointAccounts;
   readonly words: EndpointWords;
   readonly nodeAddresses: () => readonly Addr[];
-  readonly closed: Pick<ClosedEndpoints, 'problems'>;
-  readonly health: Pick<DatapathHealth, 'standing'>;
-  readonly switchover: Pick<Switchover, 'waits'>;
-  readonly state: Pick<StateFiles, 'problems'>;
   readonly metricsText: () => Promise<string>;
   readonly footprint: () => Promise<FootprintView>;
   readonly doctor: Doctor;
@@ -175,7 +142,7 @@ export class Admin implements AdminApi {
       policyEnforcement: config.policyEnforcement,
       policyRevision: Math.max(0, ...revisions),
       features: Object.fromEntries(SWITCHES.map((name) => [name, programConfig[name]])),
-      checks: this.#checks([
+      checks: agentChecks(this.#o, [
         ...(await this.#o.shares.differences(Date.now())),
         ...(await this.#o.worlds.differences()),
       ]),
@@ -408,82 +375,5 @@ export class Admin implements AdminApi {
       takenUpAt: (key) => policies.takenUpAt(key),
       converged: engine.converged,
     };
-  }
-
-  /** `foreignShares`: what somebody else has written of exports. */
-  #checks(foreignShares: readonly string[]): Check[] {
-    const { reflection, engine, installer, policies, endpoints } = this.#o;
-    const checks: Check[] = reflection.status().map(({ kind, status }) => ({
-      name: `api ${kind}`,
-      ok: status.synced && status.problem === undefined,
-      detail: reflectorDetail(status, reflection.server),
-    }));
-    const add = (name: string, problems: readonly string[], fine: string): void => {
-      checks.push({ name, ok: problems.length === 0, detail: problems.join('; ') || fine });
-    };
-    add('engine', engine.problem === undefined ? [] : [engine.problem], 'decisions reach the kernel');
-    const { services } = this.#o;
-    if (services !== undefined) {
-      const { problem } = services.engine;
-      const full = Array.from(services.engine.refused.values());
-      const { frontends, backends } = services.installer.counts;
-      const problems = [...(problem === undefined ? [] : [problem]), ...full.slice(0, 5)];
-      if (full.length > 5) problems.push(`and ${full.length - 5} more services`);
-      add('services', problems, `${frontends} frontends, ${backends} backends in the kernel`);
-    } else add('services', [], 'off: pods reach no service by its address');
-    const refused = Array.from(installer.entries()).flatMap(([, { states }]) =>
-      Object.values(states).flatMap(({ problem }) => problem?.message ?? []),
-    );
-    const { rows, peers, building } = installer;
-    add(
-      'policy tables',
-      [...new Set(refused)].slice(0, 5),
-      `${rows} rows and ${peers} peers in use, ${building} being made`,
-    );
-    add('objects', unreadableTexts(reflection.status()), 'all could be read');
-    const { unplaced, size } = this.#o.book;
-    const lost = `${unplaced} of ${size} addresses of pods and nodes elsewhere have no room in the ipcache, and are nobody's or the world's: raise maps.ipcache`;
-    add(
-      'addresses',
-      [...(unplaced === 0 ? [] : [lost]), ...disbeliefs(this.#o.elsewhere.disbelieved)],
-      `${size} of pods and nodes elsewhere`,
-    );
-    add('ranges', rangeTexts(this.#o.rangeProblems.found), 'of pods, services and nodes meet nowhere');
-    const { clock } = reflection;
-    add('clock', clock.problems, clock.fine);
-    add('node', this.#o.ownNode.problems, 'other nodes find it where it is');
-    const ways = this.#o.ways();
-    add('routing', ways === undefined ? [] : [ways], ROUTING[this.#o.config.routing]);
-    const { problem: untold, slices } = this.#o.teller;
-    add('told', untold === undefined ? [] : [untold], `other nodes are told of this node's pods in ${slices} objects`);
-    const numbers = identityNumbers(this.#o.identities.waiting, this.#o.allocator.doubts());
-    const { problem: unheard } = this.#o.receipt;
-    const untoldNumbers =
-      unheard === undefined ? [] : [`whoever takes numbers back does not hear of this node: ${unheard}`];
-    add('identities', [...untoldNumbers, ...numbers.problems], numbers.fine);
-    const staged = policies.staged.policies.size;
-    add(
-      'policies',
-      policyProblemTexts(policies.problems),
-      `all are in force as they are written${staged === 0 ? '' : `, but for ${staged} staged`}`,
-    );
-    const { floor, shares } = this.#o;
-    add(
-      'tenants',
-      [...floor.differences(), ...foreignShares].slice(0, 5),
-      `${floor.whole.tenants.size} tenants, ${shares.size} rows of what they share`,
-    );
-    const { standing, untold: unproved } = this.#o.watch;
-    const unsaid = unproved === undefined ? [] : [`the cluster is not told of it: ${unproved}`];
-    add('proof', [...standing.problems, ...unsaid], standing.fine);
-    const exported = this.#o.flowExport();
-    add('flow export', exported.problems, exported.fine);
-    const { waits } = this.#o.switchover;
-    add('datapath', [...this.#o.health.standing, ...(waits === undefined ? [] : [waits])], 'what runs is what should');
-    const unread = [...this.#o.closed.problems, ...this.#o.state.problems.values()];
-    add('records', unread, 'all of an earlier life could be read');
-    const progress = endpointProgress(endpoints.values(), (endpoint) => endpoints.ageOf(endpoint));
-    add('endpoints', progress.problems, progress.fine);
-    return checks;
   }
 }

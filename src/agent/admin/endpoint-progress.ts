@@ -37,6 +37,6 @@ export function endpointProgress(
   const counts = Array.from(passing, ([word, count]) => `${count} ${word}`);
   return {
     problems: more > 0 ? [...problems.slice(0, MOST_NAMED), `and ${more} more`] : problems,
-    fine: ['all are enforced', ...counts].join(', ').replace(/^all are enforced, /, 'all others are enforced, '),
+    fine: counts.length === 0 ? 'all are enforced' : ['all others are enforced', ...counts].join(', '),
   };
 }
