@@ -6,22 +6,12 @@ import { isAddr, Prefix } from '../../net/index.ts';
 import { MAGLEV_SIZES } from '../../service/index.ts';
 import { tenancySchema } from '../../tenant/index.ts';
 import { agentErrors } from '../errors.ts';
+import { cidr, entries, ifname, objectName, path, portRange } from './config-fields.ts';
+import { flowExportSchema, otlpSchema } from './flow-export-config.ts';
+import { hubbleSchema } from './hubble-config.ts';
+import { mapsSchema } from './maps-config.ts';
 
-const path = z.string().regex(/^\//, 'must be an absolute path');
 const seconds = z.number().positive();
-const entries = z.int().min(16).max(16_777_216);
-const ifname = z.string().regex(/^[^\s/:]{1,15}$/, 'must be an interface name');
-const cidr = z.string().transform((text, ctx) => {
-  try {
-    return Prefix.parse(text);
-  } catch (error) {
-    ctx.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
-    return z.NEVER;
-  }
-});
-
-const objectName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of an object');
-
 const action = z.enum(['include', 'exclude']);
 const regex = z.string().refine((text) => {
   try {
@@ -73,107 +63,6 @@ const metricsSchema = z
   })
   .prefault({});
 
-const hubbleSchema = z
-  .strictObject({
-    enabled: z
-      .boolean()
-      .default(true)
-      .describe("Tell flows to Hubble's clients, on a socket and, with a port, over TCP."),
-    host: z
-      .string()
-      .refine(isAddr, 'must be an IP address')
-      .default('127.0.0.1')
-      .describe('Address to tell them at; other than loopback only with a certificate.'),
-    port: z.int().min(0).max(65_535).optional().describe('TCP port, 4244 by custom; 0: any free one. Default: none.'),
-    open: z
-      .boolean()
-      .default(false)
-      .describe('Whoever reaches the port sees all flows, without showing who he is; only on loopback.'),
-    certFile: path.optional().describe("The server's certificate, PEM; looked at again when it changes."),
-    keyFile: path.optional().describe('Its key.'),
-    clientCaFile: path
-      .optional()
-      .describe('Of certificates of users (CN is the name, O are groups), who see what their rights are.'),
-    relayCaFile: path
-      .optional()
-      .describe('Of certificates of relays, who see all and ask for others: it must sign nobody else.'),
-    serverName: z.string().optional().describe("By which name the certificate knows every node's server."),
-  })
-  .refine(
-    ({ certFile, keyFile, clientCaFile, relayCaFile }) =>
-      typeof certFile === typeof keyFile && (certFile !== undefined || (clientCaFile ?? relayCaFile) === undefined),
-    'certFile and keyFile go together, and clientCaFile and relayCaFile need them',
-  )
-  .prefault({});
-
-const flowFilters = z.array(z.record(z.string(), z.unknown()));
-
-const flowChoice = {
-  allow: flowFilters
-    .default([])
-    .describe("Filters as Hubble's exporter has them: flows that one of them matches. None: all."),
-  deny: flowFilters.default([]).describe('Likewise: none of those that one of them matches.'),
-  fieldMask: z
-    .array(z.string())
-    .default([])
-    .describe('Only these fields of a flow, like source.pod_name or verdict. None: all.'),
-};
-
-const flowExportSchema = z
-  .strictObject({
-    file: path
-      .optional()
-      .describe('Write flows to this file as they come, a line of JSON each, as Hubble does. Default: none.'),
-    maxSizeMB: z
-      .int()
-      .min(1)
-      .max(10_000)
-      .default(10)
-      .describe('Megabytes; a file that would become larger is put aside, as file.1.'),
-    keep: z.int().min(0).max(1_000).default(5).describe('Files put aside that are kept.'),
-    ...flowChoice,
-  })
-  .prefault({});
-
-const otlpSchema = z
-  .strictObject({
-    endpoint: z
-      .string()
-      .regex(/^https?:\/\/[^\s/@?#]+(\/[^\s?#]*)?$/, 'must be like https://collector.example:4318')
-      .refine((text) => URL.canParse(text), 'must be a URL')
-      .optional()
-      .describe(
-        'Send flows to this collector as OpenTelemetry logs, like https://collector.example:4318. A path is taken as it stands; without one it is /v1/logs. Default: none.',
-      ),
-    protocol: z
-      .enum(['http/protobuf', 'grpc'])
-      .default('http/protobuf')
-      .describe('How OTLP is spoken; collectors listen at 4318 for the one, at 4317 for the other.'),
-    allowPlainText: z
-      .boolean()
-      .default(false)
-      .describe('Send them to an http:// endpoint off loopback: whoever is on the way reads who talks to whom.'),
-    caFile: path
-      .optional()
-      .describe("Of the collector's certificate, PEM. Default: the authorities that Node.js knows."),
-    certFile: path.optional().describe('The certificate that the collector is shown, PEM.'),
-    keyFile: path.optional().describe('Its key.'),
-    headersFile: path
-      .optional()
-      .describe(
-        'Headers that the collector wants, like `authorization: Bearer ...`, a line each. All files are read anew for each request.',
-      ),
-    compression: z.enum(['none', 'gzip']).default('none').describe('Of what is sent.'),
-    timeoutSeconds: z.int().min(1).max(60).default(10).describe('Seconds that the collector may take to answer.'),
-    ...flowChoice,
-  })
-  .refine(({ certFile, keyFile }) => typeof certFile === typeof keyFile, 'certFile and keyFile go together')
-  .refine(
-    ({ endpoint, protocol }) => protocol !== 'grpc' || endpoint === undefined || new URL(endpoint).pathname === '/',
-    'an endpoint of gRPC has no path',
-  )
-  .prefault({});
-
 const operatorLeaseSchema = z
   .strictObject({
     name: objectName.default('membrane-operator').describe('Lease of the operators, as their own lease.name.'),
@@ -187,34 +76,6 @@ const logSchema = z
   .strictObject({
     level: z.enum(LOG_LEVELS).default('info').describe('The least that is logged.'),
     file: path.optional().describe('Where to; default: standard error.'),
-  })
-  .prefault({});
-
-const mapsSchema = z
-  .strictObject({
-    policy: entries.default(MAP_SPECS.policy.maxEntries).describe('Rows of all policy tables of the node.'),
-    policy_peers: entries
-      .default(MAP_SPECS.policy_peers.maxEntries)
-      .describe('Peers of all policy tables of the node.'),
-    ipcache: entries.default(MAP_SPECS.ipcache.maxEntries).describe('Prefixes with an identity.'),
-    endpoints: entries.default(MAP_SPECS.endpoints.maxEntries).describe('Local addresses.'),
-    conntrack: entries.default(MAP_SPECS.conntrack.maxEntries).describe('Connections.'),
-    snat: entries.default(MAP_SPECS.snat.maxEntries).describe('Masqueraded connections; memory is taken as they come.'),
-    fragments: entries.default(MAP_SPECS.fragments.maxEntries).describe('Fragmented datagrams under way.'),
-    services: entries.default(MAP_SPECS.services.maxEntries).describe('Frontends: an address and port of a service.'),
-    service_slots: entries
-      .default(MAP_SPECS.service_slots.maxEntries)
-      .describe('Places of backends in the sets of services.'),
-    backends: entries.default(MAP_SPECS.backends.maxEntries).describe('Backends of all services.'),
-    sock_origins: entries
-      .default(MAP_SPECS.sock_origins.maxEntries)
-      .describe('Sockets that were turned to a backend; memory is taken as they come.'),
-    events: z
-      .int()
-      .min(4_096)
-      .refine((bytes) => (bytes & (bytes - 1)) === 0, 'must be a power of two')
-      .default(MAP_SPECS.events.maxEntries)
-      .describe('Bytes of the event ring: what is written between two looks, 50 ms apart.'),
   })
   .prefault({});
 
@@ -240,13 +101,6 @@ const policyLimitsSchema = z
 
 /** DEFAULT_SOCKET of cni/membrane-cni.c: one agent a node needs no setting on either side. */
 const CNI_SOCKET = '/run/membrane/cni.sock';
-
-export const portRange = z
-  .string()
-  .regex(/^\d{1,5}(-\d{1,5})?$/, 'must be like 30000-32767')
-  .transform((text) => text.split('-').map(Number))
-  .refine(([min = 0, max = min]) => min >= 1 && max <= 65_535 && min <= max, 'must be ports, the smaller first')
-  .transform(([min = 0, max = min]) => ({ min, max }));
 
 /** The agent's configuration; every key but `nodeName` has a default. Unknown keys are refused. */
 export const configSchema = z.strictObject({
