@@ -21,6 +21,8 @@ export type Belonging =
 
 const UNASSIGNED: Belonging = { state: 'unassigned' };
 const SYSTEM: Belonging = { state: 'system' };
+/** Namespaces that are remembered: they come and go while Tenants stay. */
+const MOST_KNOWN = 10_000;
 
 /**
  * Which namespace is whose, as Tenant objects say: by exact names and by prefixes, never by a label. One that two tenants
@@ -63,6 +65,7 @@ export class Membership {
     const known = this.#known.get(namespace);
     if (known !== undefined) return known;
     const found = this.#decide(namespace);
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     this.#known.set(namespace, found);
     return found;
   }

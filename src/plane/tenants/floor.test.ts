@@ -168,6 +168,17 @@ describe('the floor of a node', () => {
     expect([revisionOf(node, 1), revisionOf(node, 2)].some((revision) => before.includes(revision))).toBe(false);
   });
 
+  it('is of the same membership for whoever looks whether Tenants changed, until one does', async () => {
+    const node = await twoNamespaces(new FakeKernel(), [claims('money', 'ledger')]);
+    const { membership, whole } = node.floor;
+    node.floor.doubt();
+    await node.settle();
+    expect([node.floor.membership === membership, node.floor.whole === whole]).toEqual([true, true]);
+    node.put(node.intent.tenants, claims('money', 'ledger', 'more'));
+    await node.settle();
+    expect(node.floor.membership === membership).toBe(false);
+  });
+
   it('forgets whose an identity was that means nobody any more', async () => {
     const node = await twoNamespaces(new FakeKernel(), [claims('money', 'ledger')]);
     const id = numberOf(node, back);

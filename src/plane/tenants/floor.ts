@@ -50,7 +50,7 @@ export class Floor {
 
   /** Takes note of what Tenant objects say, before anything hangs on it: what a tenant may have, it may from the first pod on. */
   read(): void {
-    if (this.#tenants.drain().size === 0 && !this.#isUnsure) return;
+    if (this.#tenants.drain().size === 0) return;
     this.#isChanged = true;
     const { intent, settings } = this.#o;
     const all = Array.from(intent.tenants.rows.values());
@@ -59,7 +59,10 @@ export class Floor {
     this.#membership = enforcing.length === all.length ? this.#whole : new Membership(enforcing, settings);
   }
 
-  /** Of the objects that were read last: what is in force. A Tenant that observes is as though it were not there. */
+  /**
+   * Of the objects that were read last: what is in force, the same object until one of them is another. A Tenant that observes
+   * is as though it were not there.
+   */
   get membership(): Membership {
     return this.#membership;
   }
