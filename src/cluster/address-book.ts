@@ -76,11 +76,17 @@ export class AddressBook {
   #dirty = new Set<Addr>();
   /** Rows that may have changed since somebody asked. */
   #changed = new Set<string>(EVERYWHERE.keys());
+  #generation = 0;
 
   constructor({ cidrs, cidrSelects, maxAddresses = Number.POSITIVE_INFINITY }: AddressBookOptions) {
     this.#cidrs = cidrs;
     this.#cidrSelects = new Set(cidrSelects.map((kind) => (kind === 'pods' ? 'pod' : 'node')));
     this.#maxAddresses = maxAddresses;
+  }
+
+  /** Another number whenever a row may be other, but for the prefixes that `cidrs` has. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** Addresses with an owner. */
@@ -97,6 +103,7 @@ export class AddressBook {
   setPod(addr: Addr, claim: Claim | undefined): void {
     const owned = this.#owned.get(addr);
     if (owned === undefined && claim === undefined) return;
+    this.#generation += 1;
     if (owned === undefined) this.#owned.set(addr, { pod: claim, nodes: undefined, isPlaced: false });
     else owned.pod = claim;
     this.#dirty.add(addr);
@@ -104,6 +111,7 @@ export class AddressBook {
 
   /** All addresses of a node. */
   setNode(node: NamespacedName, addrs: readonly Addr[], tunnel: Addr | null = null): void {
+    this.#generation += 1;
     for (const addr of this.#addressesOf.get(node) ?? []) {
       this.#owned.get(addr)?.nodes?.delete(node);
       this.#dirty.add(addr);
@@ -122,6 +130,7 @@ export class AddressBook {
 
   /** All addresses at which API servers answer: what a node is known by there. */
   setApiServers(addrs: Iterable<Addr>): void {
+    this.#generation += 1;
     const before = this.#apiServers;
     this.#apiServers = new Set(addrs);
     for (const addr of before.symmetricDifference(this.#apiServers)) this.#dirty.add(addr);
@@ -145,6 +154,7 @@ export class AddressBook {
 
   /** Follows the prefixes that policies name now. True when they changed. */
   followPrefixes(): boolean {
+    this.#generation += 1;
     const before = this.#prefixes;
     this.#prefixes = new Map(this.#cidrs.identities().map(({ prefix, id }) => [prefix.toString(), { prefix, id }]));
     const changed = [...only(before, this.#prefixes), ...only(this.#prefixes, before)];
@@ -155,6 +165,7 @@ export class AddressBook {
 
   /** Follows the ranges of the cluster. */
   followRanges(ranges: ClusterRanges): void {
+    this.#generation += 1;
     const before = this.#ranges;
     this.#ranges = new RangeIndex(ranges);
     const changed = this.#ranges.difference(before);
@@ -252,6 +263,7 @@ export class AddressBook {
     }
     this.#unplaced.delete(addr);
     this.#placed += 1;
+    this.#generation += 1;
     owned.isPlaced = true;
   }
 

@@ -9,7 +9,7 @@ export { type PolicyFollower, type PolicyProblem, textOf } from './policies/poli
 export type { DirectionState, PolicyInstaller } from './policies/policy-installer.ts';
 export { allRefusedPolicies, refusedPolicies, shortfall } from './policies/shortfalls.ts';
 export type { StagedPolicies } from './policies/staged-policies.ts';
-export type { Accounts, Proof, Prover } from './proof/prover.ts';
+export type { Accounts, Again, Proof, Proved, Prover } from './proof/prover.ts';
 export type { WrongRow } from './proof/who.ts';
 export type { PlaneServices, PlaneServicesOptions } from './services/plane-services.ts';
 export type { WrittenService } from './services/service-engine.ts';

@@ -32,6 +32,7 @@ export class IpcacheReconciler {
   #ranges: RangeIndex | undefined;
   /** Everything is to be compared, not only what changed. */
   #isUnsure = true;
+  #generation = 0;
 
   constructor(map: IpcacheMap) {
     this.#map = map;
@@ -39,6 +40,11 @@ export class IpcacheReconciler {
 
   get size(): number {
     return this.#actual.size;
+  }
+
+  /** Another number whenever what the kernel is known to hold may be other. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** What the kernel is known to hold, by prefix in canonical text. */
@@ -53,6 +59,7 @@ export class IpcacheReconciler {
 
   /** Reads what an earlier life left. */
   async load(): Promise<void> {
+    this.#generation += 1;
     this.#actual.clear();
     this.#actualRanges.clear();
     this.#ranges = undefined;
@@ -159,6 +166,7 @@ export class IpcacheReconciler {
 
   /** The kernel holds it. */
   #note(text: string, row: IpcacheRow | undefined): void {
+    this.#generation += 1;
     if (row === undefined) this.#actual.delete(text);
     else this.#actual.set(text, row.value);
     const isIn = row !== undefined && isRange(row);

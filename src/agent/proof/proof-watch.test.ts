@@ -42,7 +42,7 @@ test('says what the last proof found, how old it is, and goes on saying it while
   const clock = new FakeClock(1_000_000);
   const registry = createRegistry();
   let answer = async (): Promise<VerifyView> => view();
-  const verifier = { verify: async () => await answer() };
+  const verifier = { everybody: async () => ({ view: await answer(), proved: undefined }) };
   const watch = new ProofWatch({ verifier, engine: { converged: true }, ...alone, registry, clock, log: silentLogger });
   expect(watch.standing).toEqual({ problems: [], fine: 'not proved yet' });
   await watch.prove();
@@ -73,12 +73,12 @@ test('proves each minute once decisions are in the kernel, and says when it coul
   let tenancy = {};
   let answer = async (): Promise<VerifyView> => view();
   let proofs = 0;
-  const verify = async (): Promise<VerifyView> => {
+  const everybody = async () => {
     proofs += 1;
-    return await answer();
+    return { view: await answer(), proved: undefined };
   };
   const watch = new ProofWatch({
-    verifier: { verify },
+    verifier: { everybody },
     engine,
     ...alone,
     tenancy: () => tenancy,

@@ -11,7 +11,7 @@ import type { Registry } from '../../base/metrics.ts';
 import type { Engine } from '../../plane/index.ts';
 import { proofMetrics } from './proof-metrics.ts';
 import type { ProofTeller } from './proof-teller.ts';
-import type { Verifier } from './verify.ts';
+import type { Verified, Verifier } from './verify.ts';
 
 const EVERY_MS = 60_000;
 /** Before the first, and until decisions have reached the kernel. */
@@ -24,7 +24,7 @@ const MOST_REST_MS = 120_000;
 const MOST_AGE_MS = 300_000;
 
 export type ProofWatchOptions = {
-  readonly verifier: Pick<Verifier, 'verify'>;
+  readonly verifier: Pick<Verifier, 'everybody'>;
   readonly engine: Pick<Engine, 'converged'>;
   /** Hears of each proof that came to an end. */
   readonly teller: Pick<ProofTeller, 'start' | 'tell' | 'problem'>;
@@ -37,11 +37,12 @@ export type ProofWatchOptions = {
 
 /**
  * Proves again and again that this node's kernel is as it is meant, and says where it is not. Whoever writes into its maps tells
- * nobody, so there is nothing to wait for: the maps are read each minute, and more rarely where that takes long.
+ * nobody, so there is nothing to wait for: the maps are read each minute, and more rarely where that takes long. What they say is
+ * held against what is meant where either is other than at the last reading.
  */
 export class ProofWatch implements Service {
   readonly #o: ProofWatchOptions;
-  #last: VerifyView | undefined;
+  #verified: Verified | undefined;
   #failure: string | undefined;
   #at = Number.NaN;
   #began = Number.NaN;
@@ -53,6 +54,10 @@ export class ProofWatch implements Service {
     this.#o = options;
     const { registry, clock } = options;
     proofMetrics(registry, { clock, last: () => this.#last, at: () => this.#at });
+  }
+
+  get #last(): VerifyView | undefined {
+    return this.#verified?.view;
   }
 
   /** What is wrong, and what there is to say when nothing is. A proof that is too old says nothing. */
@@ -106,14 +111,17 @@ export class ProofWatch implements Service {
     });
   }
 
-  /** Proves at once, as somebody asks. E_PLANE_UNSETTLED. */
+  /** Proves at once, as somebody asks, and all of it. E_PLANE_UNSETTLED. */
   async prove(): Promise<VerifyView> {
+    return await this.#prove(undefined);
+  }
+
+  async #prove(last: Verified | undefined): Promise<VerifyView> {
     const { verifier, clock, log, tenancy, teller } = this.#o;
     const of = tenancy();
-    const proved = await verifier.verify({}, () => {
-      throw new TypeError('nobody in particular is asked for');
-    });
-    this.#last = proved;
+    const verified = await verifier.everybody(last);
+    const { view: proved } = verified;
+    this.#verified = verified;
     this.#at = clock.now();
     this.#tenancy = of;
     this.#failure = undefined;
@@ -130,7 +138,7 @@ export class ProofWatch implements Service {
     const { clock, log } = this.#o;
     const began = clock.elapsed();
     try {
-      return (await this.prove()).tookMs;
+      return (await this.#prove(this.#verified)).tookMs;
     } catch (error) {
       // Policies that change all the time: the last proof gets older, and says so.
       if (!isMembraneError(error, 'E_PLANE_UNSETTLED')) {

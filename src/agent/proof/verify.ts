@@ -3,7 +3,7 @@ import type { VerifyRequest, VerifyView } from '../../api/index.ts';
 import { type NamespacedName, namespacedName } from '../../base/index.ts';
 import type { EndpointId, Identity, IdentityId } from '../../model/index.ts';
 import { PROTOCOL_NUMBERS } from '../../net/index.ts';
-import type { EndpointTable, Proof, Prover } from '../../plane/index.ts';
+import type { EndpointTable, Proof, Proved, Prover } from '../../plane/index.ts';
 import { cellText, type Difference, type Pair, type Peer, passages, pointOf, type World } from '../../reach/index.ts';
 import { agentErrors } from '../errors.ts';
 import { CounterExamples, type ExamplesOptions } from './counter-example.ts';
@@ -12,13 +12,16 @@ import { endName, podNames } from './names.ts';
 
 export type VerifierOptions = Omit<ExamplesOptions, 'endpointOf'> & {
   readonly nodeName: string;
-  readonly prover: Pick<Prover, 'prove'>;
+  readonly prover: Pick<Prover, 'prove' | 'proveAgain'>;
   readonly endpoints: EndpointTable;
   readonly policyCount: () => number;
 };
 
 /** Of `namespace/pod`, an address, `identity:ID`, a reserved name. E_AGENT_NOT_FOUND. */
 export type Resolve = (text: string) => { readonly identity: Identity; readonly addr: Peer['addr'] };
+
+/** An answer about everybody; `proved`: what it follows from, where nothing was found. */
+export type Verified = { readonly view: VerifyView; readonly proved: Proved | undefined };
 
 /** Of what is shown: the first of each. */
 const MOST_REACHED = 20;
@@ -40,6 +43,22 @@ export class Verifier {
   /** E_AGENT_NOT_FOUND, E_AGENT_TOO_MUCH, E_PLANE_UNSETTLED. */
   async verify(request: VerifyRequest, resolve: Resolve): Promise<VerifyView> {
     return await this.view(await this.#o.prover.prove(), request, resolve);
+  }
+
+  /** About everybody; `last` once more where all that it follows from is as it was. E_PLANE_UNSETTLED. */
+  async everybody(last: Verified | undefined): Promise<Verified> {
+    const { prover } = this.#o;
+    if (last?.proved === undefined) return await this.#verified(await prover.prove());
+    const again = await prover.proveAgain(last.proved);
+    if (again.kind === 'anew') return await this.#verified(again.proof);
+    return { ...last, view: { ...last.view, at: new Date().toISOString(), tookMs: rounded(again.tookMs) } };
+  }
+
+  async #verified(proof: Proof): Promise<Verified> {
+    const view = await this.view(proof, {}, () => {
+      throw new TypeError('nobody in particular is asked for');
+    });
+    return { view, proved: proof.proved };
   }
 
   async view(proof: Proof, request: VerifyRequest, resolve: Resolve): Promise<VerifyView> {
@@ -142,7 +161,7 @@ export class Verifier {
       node: nodeName,
       at: new Date().toISOString(),
       revision: Math.max(0, ...revisions),
-      tookMs: Math.round(tookMs * 10) / 10,
+      tookMs: rounded(tookMs),
       good,
       tenants: Array.from(accounts.generations, ([of, generation]) => ({ name: of, generation })),
       counts: {
@@ -297,6 +316,8 @@ async function packetOf(examples: CounterExamples, world: World, { opener, respo
   const point = cell === undefined ? { protocol: PROTOCOL_NUMBERS.TCP, port: 80 } : pointOf(cell);
   return await examples.of(world, { opener, responder }, point);
 }
+
+const rounded = (ms: number): number => Math.round(ms * 10) / 10;
 
 /** `TCP 80, UDP 53 and 3 more`. */
 function cellsText(cells: Parameters<typeof cellText>[0][]): string {

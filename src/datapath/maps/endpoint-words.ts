@@ -10,6 +10,7 @@ import {
 import { MAP_SPECS } from '../gen/layout.ts';
 import type { MapFd } from '../kernel/index.ts';
 import { Mapping } from '../kernel/index.ts';
+import { filled } from './filled.ts';
 
 export type EndpointWord = { readonly identity: IdentityId; readonly revision: PolicyRevision };
 
@@ -49,8 +50,8 @@ export class WordArray implements EndpointWords {
 
   entries(): [EndpointId, EndpointWord][] {
     const ready: [EndpointId, EndpointWord][] = [];
-    for (let id = 0; id < this.#words.length; id += 1) {
-      const word = this.#words[id] === 0n ? undefined : this.get(endpointId(id));
+    for (const id of filled(this.#words)) {
+      const word = this.get(endpointId(id));
       if (word !== undefined) ready.push([endpointId(id), word]);
     }
     return ready;

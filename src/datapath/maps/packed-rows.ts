@@ -45,6 +45,16 @@ export class PackedRows<K, V> implements Iterable<[K, V]> {
     return this.#codecs.value.decode(this.#pieceOf(index).values, (index % PIECE) * this.#codecs.value.size);
   }
 
+  /** What the kernel gave, piece by piece: the same for the same rows in the same order, and for no others. */
+  *bytes(): Generator<Uint8Array> {
+    const { key, value } = this.#codecs;
+    for (const [index, { keys, values }] of this.#pieces.entries()) {
+      const count = Math.min(PIECE, this.#length - index * PIECE);
+      yield bytesOf(keys).subarray(0, count * key.size);
+      yield bytesOf(values).subarray(0, count * value.size);
+    }
+  }
+
   *[Symbol.iterator](): Generator<[K, V]> {
     for (let index = 0; index < this.#length; index += 1) yield [this.key(index), this.value(index)];
   }

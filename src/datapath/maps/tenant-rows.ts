@@ -3,6 +3,7 @@ import { type IdentityId, identityId } from '../../model/index.ts';
 import type { FloorRow } from '../../tenant/index.ts';
 import { MAP_SPECS } from '../gen/layout.ts';
 import { type MapFd, Mapping } from '../kernel/index.ts';
+import { filled } from './filled.ts';
 
 /** Whose each identity of a pod is; that of IDENTITY_UNKNOWN is about all that have none. One store each. */
 export class TenantRows {
@@ -23,11 +24,13 @@ export class TenantRows {
 
   /** Those that have one. */
   entries(): [IdentityId, FloorRow][] {
-    const found: [IdentityId, FloorRow][] = [];
-    for (let id = 0; id < this.#rows.length; id += 1) {
-      if (this.#rows[id] !== 0n) found.push([identityId(id), this.get(identityId(id))]);
-    }
-    return found;
+    return Array.from(filled(this.#rows), (id) => [identityId(id), this.get(identityId(id))]);
+  }
+
+  /** All of them as they are now, and no copy. */
+  get bytes(): Uint8Array {
+    const { buffer, byteOffset, byteLength } = this.#rows;
+    return new Uint8Array(buffer, byteOffset, byteLength);
   }
 }
 

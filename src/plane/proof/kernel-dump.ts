@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type EndpointsMap,
   type EndpointWord,
@@ -26,14 +27,32 @@ export type ProofMaps = {
 };
 
 type Entries<M extends { entries: () => Promise<unknown> }> = Awaited<ReturnType<M['entries']>>;
+type Packed<M extends { packed: () => Promise<unknown> }> = Awaited<ReturnType<M['packed']>>;
 
 /** Everything in the maps that a verdict about a new connection hangs on. */
 export type KernelRows = KernelDump & {
   readonly words: readonly (readonly [EndpointId, EndpointWord])[];
   readonly endpoints: Entries<EndpointsMap>;
-  readonly ipcache: Awaited<ReturnType<IpcacheMap['packed']>>;
+  readonly ipcache: Packed<IpcacheMap>;
   /** Of `tenant_world`, that are no tenant's and no prefix. */
   readonly strange: readonly Entries<TenantWorldMap>[number][0][];
+};
+
+/** The same before anything is made of it. */
+export type KernelBytes = {
+  readonly words: KernelRows['words'];
+  readonly subjects: KernelDump['subjects'];
+  /** That are not over. */
+  readonly shares: KernelDump['shares'];
+  readonly listed: Packed<TenantWorldMap>;
+  readonly endpoints: Packed<EndpointsMap>;
+  /** Undefined: policies are off. */
+  readonly policy:
+    | { readonly rows: Packed<PolicyMaps['rows']>; readonly peers: Packed<PolicyMaps['peers']> }
+    | undefined;
+  readonly ipcache: Packed<IpcacheMap>;
+  /** Of all that was read: another one where any of it is other, or came in another order. */
+  readonly digest: string;
 };
 
 /**
@@ -43,55 +62,81 @@ export type KernelRows = KernelDump & {
 export async function readKernel(
   maps: ProofMaps,
   { enforced, isStill }: { readonly enforced: boolean; readonly isStill: () => boolean },
-): Promise<KernelRows | undefined> {
+): Promise<KernelBytes | undefined> {
   const words = maps.words.entries().filter(([id]) => !isOutside(id));
-  const subjects = new Map<string, KernelDump['subjects'][number]>();
+  const sorts = new Map<string, KernelDump['subjects'][number]>();
   for (const [, { identity, revision }] of words) {
     const tables = maps.policy.revisions.get(revision) ?? NO_TABLES;
-    subjects.set(`${identity} ${tables.join()}`, { identity, tables });
+    sorts.set(`${identity} ${tables.join()}`, { identity, tables });
   }
-  const used = new Set(Array.from(subjects.values()).flatMap(({ tables }) => [...tables]));
+  const subjects = [...sorts.values()];
   const now = monotonicTick();
-  const shares = await maps.tenantShares.entries((_, { until }) => until === 0 || until > now);
-  const listed = await maps.tenantWorld.entries();
-  const endpoints = await maps.endpoints.entries();
+  const held = await maps.tenantShares.entries((_, { until }) => until === 0 || until > now);
+  const shares = held.map(([{ opener, responder, protocol, port }]) => ({ opener, responder, protocol, port }));
+  const listed = await maps.tenantWorld.packed();
+  const endpoints = await maps.endpoints.packed();
   if (!isStill()) return undefined;
-  const policy = enforced ? await readPolicy(maps.policy, used) : undefined;
+  const { rows, peers } = maps.policy;
+  const policy = enforced ? { rows: await rows.packed(), peers: await peers.packed() } : undefined;
   if (!isStill()) return undefined;
+  // Before anybody asks whose an identity is: what changes from here on is another digest next time.
+  const digest = createHash('sha256').update(JSON.stringify([words, subjects, shares]));
+  digest.update(maps.tenants.bytes);
   const ipcache = await maps.ipcache.packed();
   if (!isStill()) return undefined;
+  for (const map of [listed, endpoints, ...(policy === undefined ? [] : [policy.rows, policy.peers]), ipcache]) {
+    digest.update(`${map.length} `);
+    for (const bytes of map.bytes()) digest.update(bytes);
+  }
+  return { words, subjects, shares, listed, endpoints, policy, ipcache, digest: digest.digest('base64') };
+}
+
+/** What the bytes say. */
+export function kernelRows(
+  { words, subjects, shares, listed, endpoints, policy, ipcache }: KernelBytes,
+  { tenants }: Pick<ProofMaps, 'tenants'>,
+): KernelRows {
+  const used = new Set(subjects.flatMap(({ tables }) => [...tables]));
+  const world = Array.from(listed, ([row]) => row);
   return {
     words,
-    endpoints,
+    endpoints: [...endpoints],
     ipcache,
-    subjects: [...subjects.values()],
-    policy,
-    owners: (identity) => maps.tenants.get(identity),
-    listed: listed.flatMap(([row]) => tenantPrefix(row) ?? []),
-    strange: listed.flatMap(([row]) => (tenantPrefix(row) === undefined ? [row] : [])),
-    shares: shares.map(([{ opener, responder, protocol, port }]) => ({ opener, responder, protocol, port })),
+    subjects,
+    policy: policy && { rows: rowsByTable(policy.rows, used), peers: groupsByTable(policy.peers, used) },
+    owners: (identity) => tenants.get(identity),
+    listed: world.flatMap((row) => tenantPrefix(row) ?? []),
+    strange: world.filter((row) => tenantPrefix(row) === undefined),
+    shares,
   };
 }
 
 const NONE = 0 as PolicyTableId;
 const NO_TABLES = [NONE, NONE] as const;
 
-async function readPolicy(
-  { rows, peers }: PolicyMaps,
-  used: ReadonlySet<PolicyTableId>,
-): Promise<NonNullable<KernelDump['policy']>> {
+type Policy = NonNullable<KernelDump['policy']>;
+
+function rowsByTable(rows: Packed<PolicyMaps['rows']>, used: ReadonlySet<PolicyTableId>): Policy['rows'] {
   const tables = new Map<PolicyTableId, Map<number, PolicyRow[]>>();
-  for (const [key, value] of await rows.entries(({ table }) => used.has(table))) {
+  for (let index = 0; index < rows.length; index += 1) {
+    const key = rows.key(index);
+    if (!used.has(key.table)) continue;
     const groups = tables.get(key.table) ?? new Map<number, PolicyRow[]>();
     tables.set(key.table, groups);
     const group = groups.get(key.group) ?? [];
     groups.set(key.group, group);
-    group.push(policyRow(key, value));
+    group.push(policyRow(key, rows.value(index)));
   }
+  return tables;
+}
+
+function groupsByTable(peers: Packed<PolicyMaps['peers']>, used: ReadonlySet<PolicyTableId>): Policy['peers'] {
   const members = new Map<PolicyTableId, Map<IdentityId, number>>();
-  for (const [{ table, peer }, group] of await peers.entries(({ table: one }) => used.has(one))) {
+  for (let index = 0; index < peers.length; index += 1) {
+    const { table, peer } = peers.key(index);
+    if (!used.has(table)) continue;
     const of = members.get(table) ?? new Map<IdentityId, number>();
-    members.set(table, of.set(peer, group));
+    members.set(table, of.set(peer, peers.value(index)));
   }
-  return { rows: tables, peers: members };
+  return members;
 }

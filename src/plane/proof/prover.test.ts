@@ -91,6 +91,9 @@ async function bruteForce(world: World, { kernel, plane }: Node, { accounts }: P
   return wrong;
 }
 
+const differenceText = ({ direction, effect, rows, meant }: Proof['differences'][number]): string =>
+  [direction, effect, ...rows, ...meant].join('\n');
+
 const isFree = fc.noBias(arbitraryWorld());
 
 test('what planes write is what is meant, for all packets, in 120 worlds', async () => {
@@ -120,6 +123,8 @@ test('a row that somebody writes is found where it lets one packet pass or drops
     fc.asyncProperty(isFree, damage, async (world, { what, at, port, protocol, bits }) => {
       fc.pre(world.settings.enforcement !== 'never');
       const node = await openNode(world);
+      const { prover } = node.plane.plane;
+      const { proved } = await prover.prove();
       const { rows, peers } = node.kernel.policy;
       const row = (await rows.entries()).at(at % Math.max(1, (await rows.entries()).length));
       const peer = (await peers.entries()).at(at % Math.max(1, (await peers.entries()).length));
@@ -134,7 +139,11 @@ test('a row that somebody writes is found where it lets one packet pass or drops
       }
       if (peer !== undefined && what === 'group') peers.set(peer[0], at % 4);
       if (peer !== undefined && what === 'forget') peers.delete(peer[0]);
-      const proof = await node.plane.plane.prover.prove();
+      const proof = await prover.prove();
+      if (proved === undefined) throw new Error('something was found before');
+      const again = await prover.proveAgain(proved);
+      const ofAgain = again.kind === 'same' ? [] : again.proof.differences;
+      expect(ofAgain.map(differenceText)).toEqual(proof.differences.map(differenceText));
       const wrong = await bruteForce(world, node, proof);
       await node.plane.close();
       const told = new Set(

@@ -26,7 +26,8 @@ import type { LocalAddresses } from '../local-addresses.ts';
 import type { ServiceProof, ServiceProver } from '../services/service-prover.ts';
 import type { Floor } from '../tenants/floor.ts';
 import type { Shares } from '../tenants/shares.ts';
-import { type KernelRows, type ProofMaps, readKernel } from './kernel-dump.ts';
+import { Evidence } from './evidence.ts';
+import { type KernelBytes, type KernelRows, kernelRows, type ProofMaps, readKernel } from './kernel-dump.ts';
 import { peersOf, type WrongRow, wrongRows } from './who.ts';
 
 export type ProverOptions = {
@@ -71,7 +72,20 @@ export type Proof = {
   readonly pairs: Readonly<Record<'intent' | 'kernel', readonly TenantPair[]>>;
   /** Sorts of packets and ends that were compared say little; how long it took does. Milliseconds, reading included. */
   readonly tookMs: number;
+  /** Undefined: something was found, or changed meanwhile. */
+  readonly proved: Proved | undefined;
 };
+
+/** What nothing was found of, for `proveAgain`. */
+export type Proved = { readonly evidence: Evidence; readonly frontends: number | undefined };
+
+/** `same`: all that a proof is made of is as it was, and so is what it says. */
+export type Again =
+  | { readonly kind: 'same'; readonly tookMs: number }
+  | { readonly kind: 'anew'; readonly proof: Proof };
+
+type IsStill = () => boolean;
+type Reading = { readonly bytes: KernelBytes; readonly evidence: Evidence };
 
 const MOST_DIFFERENCES = 100;
 /** Each a reading of all maps: whoever changes policies all the time is told so. */
@@ -90,10 +104,26 @@ export class Prover {
    * beside the engine's passes, and are in one table before they are in another.
    */
   async prove(): Promise<Proof> {
-    const first = await this.#attempt();
+    return await this.#confirmed(await this.#anew());
+  }
+
+  /** The same, but nothing is made of what is read where all of it is as it was for `known`. */
+  async proveAgain(known: Proved): Promise<Again> {
+    const began = performance.now();
+    const found = await this.#settled(async (isStill) => {
+      const read = await this.#read(isStill);
+      if (read === undefined) return undefined;
+      if (known.evidence.equals(read.evidence) && (await this.#isServed(known))) return 'same';
+      return await this.#judge(read, isStill, began);
+    });
+    if (found === 'same') return { kind: 'same', tookMs: performance.now() - began };
+    return { kind: 'anew', proof: await this.#confirmed(found) };
+  }
+
+  async #confirmed(first: Proof): Promise<Proof> {
     const ofServices = first.services?.differences ?? [];
     if (first.differences.length + first.accounts.wrong.length + ofServices.length === 0) return first;
-    const second = await this.#attempt();
+    const second = await this.#anew();
     const known = new Set(
       [first.differences.map(differenceKey), first.accounts.wrong.map(rowKey), ofServices.map(frontendKey)].flat(),
     );
@@ -106,42 +136,105 @@ export class Prover {
     return { ...second, differences, services, accounts: { ...second.accounts, wrong } };
   }
 
-  async #attempt(): Promise<Proof> {
-    const { engine } = this.#o;
+  async #anew(): Promise<Proof> {
     const began = performance.now();
+    return await this.#settled(async (isStill) => {
+      const read = await this.#read(isStill);
+      return read && (await this.#judge(read, isStill, began));
+    });
+  }
+
+  /** What `work` gives as soon as nothing was being written while it did; it gives up when it is no longer `isStill`. */
+  async #settled<T>(work: (isStill: IsStill) => Promise<T | undefined>): Promise<T> {
+    const { engine } = this.#o;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       await engine.idle();
       const before = engine.begun;
-      const isStill = () => engine.begun === before && !engine.busy;
-      const accounts = await this.#read(isStill);
-      if (accounts === undefined) continue;
-      const intent = await inSlices(this.#pairs(accounts.intent, accounts, accounts.intentShares));
-      const kernel = await inSlices(this.#pairs(accounts.kernel, accounts, accounts.rows.shares));
-      const compared = await inSlices(collect(accounts));
-      if (!isStill()) continue;
-      // Services change each for itself, and are settled each for itself.
-      const services = await this.#o.services?.prove();
-      return { accounts, ...compared, services, pairs: { intent, kernel }, tookMs: performance.now() - began };
+      const found = await work(() => engine.begun === before && !engine.busy);
+      if (found !== undefined) return found;
     }
     throw planeErrors.make('E_PLANE_UNSETTLED', { detail: `${ATTEMPTS} times` });
   }
 
+  async #read(isStill: IsStill): Promise<Reading | undefined> {
+    const { maps, repository } = this.#o;
+    const enforced = repository.settings.enforcement !== 'never';
+    const bytes = await readKernel(maps, { enforced, isStill });
+    return bytes && { bytes, evidence: this.#evidence(bytes) };
+  }
+
+  /** All that a proof is made of: whatever it asks, of whomever, is to be here. */
+  #evidence({ digest, words, subjects }: KernelBytes): Evidence {
+    const { cluster, allocator, repository, floor, local, ipcache } = this.#o;
+    const shares = JSON.stringify(this.#intentShares());
+    const whoAreHere = words.flatMap(([id]) => {
+      const { pod, identity } = this.#identityOf(id) ?? {};
+      return [pod, identity];
+    });
+    const addresses = Array.from(local.entries(), ([addr, { endpoint, cidrIdentity }]) => [
+      addr,
+      endpoint,
+      cidrIdentity,
+    ]);
+    const entries = subjects.map(({ identity }) => repository.entriesFor(identity));
+    return new Evidence(digest, [
+      floor.membership,
+      cluster.book.generation,
+      ipcache.generation,
+      repository.policyCount,
+      shares,
+      ...parts([allocator.identities(), repository.cidrs.identities(), whoAreHere, ...addresses, ...entries]),
+    ]);
+  }
+
+  /** Nothing was found of services, and as many frontends were looked at as then. */
+  async #isServed({ frontends }: Proved): Promise<boolean> {
+    const services = await this.#o.services?.prove();
+    return services?.frontends === frontends && (services?.differences.length ?? 0) === 0;
+  }
+
   /** Undefined: something was being written. */
-  async #read(isStill: () => boolean): Promise<Accounts | undefined> {
-    const { maps, cluster, allocator, repository, floor, shares, tenancy, local, ipcache } = this.#o;
-    const { settings } = repository;
-    const rows = await readKernel(maps, { enforced: settings.enforcement !== 'never', isStill });
-    if (rows === undefined) return undefined;
-    const pods = allocator.identities();
-    const all: Identity[] = [...pods, ...RESERVED_IDENTITIES, ...repository.cidrs.identities()];
-    const identities = new Map(all.map((identity) => [identity.id, identity]));
-    const { membership } = floor;
-    const intentShares = Array.from(shares.all(), ({ opener, responder, protocol, port }) => ({
+  async #judge({ bytes, evidence }: Reading, isStill: IsStill, began: number): Promise<Proof | undefined> {
+    const accounts = await this.#accounts(bytes, isStill);
+    if (accounts === undefined) return undefined;
+    const intent = await inSlices(this.#pairs(accounts.intent, accounts, accounts.intentShares));
+    const kernel = await inSlices(this.#pairs(accounts.kernel, accounts, accounts.rows.shares));
+    const compared = await inSlices(collect(accounts));
+    if (!isStill()) return undefined;
+    // Endpoints change beside the engine's passes: it was all made of this if it is so before and after.
+    const isOf = evidence.equals(this.#evidence(bytes));
+    // Services change each for itself, and are settled each for itself.
+    const services = await this.#o.services?.prove();
+    const found = compared.differences.length + accounts.wrong.length + (services?.differences.length ?? 0);
+    return {
+      accounts,
+      ...compared,
+      services,
+      pairs: { intent, kernel },
+      tookMs: performance.now() - began,
+      proved: isOf && found === 0 ? { evidence, frontends: services?.frontends } : undefined,
+    };
+  }
+
+  #intentShares(): IntentShare[] {
+    return Array.from(this.#o.shares.all(), ({ opener, responder, protocol, port }) => ({
       opener,
       responder,
       protocol: PROTOCOL_NUMBERS[protocol],
       port,
     }));
+  }
+
+  /** Undefined: something was being written. */
+  async #accounts(bytes: KernelBytes, isStill: IsStill): Promise<Accounts | undefined> {
+    const { maps, cluster, allocator, repository, floor, tenancy, local, ipcache } = this.#o;
+    const { settings } = repository;
+    const rows = kernelRows(bytes, maps);
+    const pods = allocator.identities();
+    const all: Identity[] = [...pods, ...RESERVED_IDENTITIES, ...repository.cidrs.identities()];
+    const identities = new Map(all.map((identity) => [identity.id, identity]));
+    const { membership } = floor;
+    const intentShares = this.#intentShares();
     const intent = new IntentWorld({
       identities,
       belonging: (namespace) => membership.of(namespace),
@@ -179,6 +272,9 @@ export class Prover {
     return pairs;
   }
 }
+
+/** One list of several, in which each can still be told from the next. */
+const parts = (lists: readonly (readonly unknown[])[]): unknown[] => lists.flatMap((list) => [list.length, ...list]);
 
 const rowKey = ({ row, meant }: WrongRow): string => `${row}\n${meant}`;
 
