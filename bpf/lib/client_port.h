@@ -48,9 +48,6 @@ VERIFIED_ONCE int client_port_choose(const struct flow *flow, struct lb_query *q
 	query->client_port = p->source_port;
 	if (!client_port_conflicts(p, query))
 		return 0;
-	/* Of SCTP the checksum could not be repaired. */
-	if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP)
-		return DROP_SERVICE_CONFLICT;
 	for (int i = 0; i < CLIENT_PORT_TRIES; i++) {
 		query->client_port = bpf_htons(CLIENT_PORT_MIN +
 					       bpf_get_prandom_u32() % (65536 - CLIENT_PORT_MIN));

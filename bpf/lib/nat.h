@@ -4,8 +4,10 @@
 
 #include <stddef.h>
 
+#include "crc32c.h"
 #include "flow.h"
 #include "packet.h"
+#include "unfinished.h"
 
 /* Where the checksum of the transport header is, and whether it covers the addresses. */
 static __always_inline int checksum_offset(__u8 protocol)
@@ -34,6 +36,42 @@ struct rewrite {
 	__u8 source;   /* the source is rewritten, else the destination */
 };
 
+/* The ports of an SCTP packet, and its checksum, which covers all of the packet and nothing else:
+ * of a part of a datagram nobody knows how it changes. Returns a drop reason. */
+VERIFIED_ONCE int rewrite_sctp(struct __sk_buff *skb, const struct flow *flow,
+			       const struct rewrite *rewrite)
+{
+	__u32 own, peer, ports, change, checksum;
+	const struct packet *p;
+
+	if (!flow || !rewrite)
+		return DROP_INTERNAL;
+	p = &flow->packet;
+	own = (__u16)(rewrite->old_port ^ rewrite->new_port);
+	peer = (__u16)(rewrite->peer_old_port ^ rewrite->peer_new_port);
+	/* As it lies in memory: the source's port first. */
+	change = rewrite->source ? own | peer << 16 : peer | own << 16;
+	if (!change || p->fragment == FRAGMENT_LATER)
+		return 0;
+	if (p->fragment != FRAGMENT_NONE)
+		return DROP_SERVICE_CONFLICT;
+	if (bpf_skb_load_bytes(skb, p->l4, &ports, sizeof(ports)) < 0 ||
+	    bpf_skb_load_bytes(skb, p->l4 + offsetof(struct sctphdr, checksum), &checksum,
+			       sizeof(checksum)) < 0)
+		return DROP_INTERNAL;
+	ports ^= change;
+	checksum ^= crc32c_change(change, p->end - p->l4);
+	if (bpf_skb_store_bytes(skb, p->l4, &ports, sizeof(ports), BPF_F_RECOMPUTE_CSUM) < 0)
+		return DROP_INTERNAL;
+	/* What is still to be written is made of the ports as they are then. */
+	if (is_unfinished(skb))
+		return 0;
+	return bpf_skb_store_bytes(skb, p->l4 + offsetof(struct sctphdr, checksum), &checksum,
+				   sizeof(checksum), BPF_F_RECOMPUTE_CSUM) < 0
+		       ? DROP_INTERNAL
+		       : 0;
+}
+
 /* Rewrites one address of the IPv4 header and its port, and the other end's port. Returns a drop
  * reason. */
 VERIFIED_ONCE int rewrite_v4(struct __sk_buff *skb, const struct flow *flow,
@@ -60,6 +98,12 @@ VERIFIED_ONCE int rewrite_v4(struct __sk_buff *skb, const struct flow *flow,
 	else
 		port_at = l4 + (rewrite->source ? 0 : 2);
 	check = checksum_offset(protocol);
+	if (protocol == IPPROTO_SCTP) {
+		int reason = rewrite_sctp(skb, flow, rewrite);
+
+		if (reason)
+			return reason;
+	}
 	if (flow->packet.fragment != FRAGMENT_LATER && check >= 0) {
 		__u64 flags = protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 

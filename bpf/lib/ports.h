@@ -112,14 +112,6 @@ VERIFIED_ONCE int snat_allocate(struct flow *flow)
 	mapping_of(&search->key, &search->owner, flow);
 	flow->nat_port = 0;
 	search->step = 1;
-	if (flow->packet.protocol == IPPROTO_SCTP) {
-		/* Its checksum covers the ports and is not repairable in place: the port stays or
-		 * the connection fails. */
-		search->base = bpf_ntohs(flow->packet.source_port);
-		search->size = search->part = 1;
-		bpf_loop(1, port_try, 0, 0);
-		goto out;
-	}
 	search->part = common;
 	if (block && flow->source.endpoint) {
 		search->base =

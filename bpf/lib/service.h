@@ -169,6 +169,10 @@ VERIFIED_ONCE int service_turn(struct flow *flow, struct rewrite *rewrite, __u8 
 			return reason;
 		chosen = FLOW_CHOSEN;
 	}
+	/* See rewrite_sctp: nothing shall be opened by what cannot go on. */
+	if (p->protocol == IPPROTO_SCTP && p->fragment != FRAGMENT_NONE &&
+	    (query.port != p->destination_port || query.client_port != p->source_port))
+		return DROP_SERVICE_CONFLICT;
 	rewrite->backend = query.backend;
 	rewrite->old_addr = p->destination.v4;
 	rewrite->new_addr = query.addr.v4;

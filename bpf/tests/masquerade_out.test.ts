@@ -38,7 +38,7 @@ describe('towards the world a pod has the node’s address', () => {
     ['UDP', udp(POD_PORT, 53)],
     ['UDP of an odd length', udp(POD_PORT, 53, new Uint8Array(13).fill(0xff))],
     ['SCTP', sctp(POD_PORT, 9)],
-  ])('%s', async (name, transport) => {
+  ])('%s', async (_name, transport) => {
     using it = await scene();
     const { verdict, seen, events } = out(it.lab, it.a, transport);
     expect(verdict).toBe('redirect');
@@ -46,8 +46,7 @@ describe('towards the world a pod has the node’s address', () => {
     expect(seen.transport?.checksumOk).toBe(true);
     const [, entry] = await it.lab.entry();
     expect(seen.transport?.sourcePort).toBe(entry.natPort);
-    expect(entry.natPort === POD_PORT || inRange(entry.natPort)).toBe(true);
-    expect(entry.natPort === POD_PORT).toBe(name === 'SCTP');
+    expect(inRange(entry.natPort)).toBe(true);
     expect(events[0]).toMatchObject({ type: 'open', source: A, sourcePort: POD_PORT, destination: WORLD });
   });
 
@@ -145,13 +144,6 @@ describe('ports', () => {
     expect(out(it.lab, it.b, udp(1, 53)).verdict).toBe('nat-exhausted');
     await end(it.lab, it.a);
     expect(out(it.lab, it.b, udp(1, 53)).verdict).toBe('redirect');
-  });
-
-  test('SCTP cannot change its port: the second pod is refused', async () => {
-    using it = await scene();
-    expect(out(it.lab, it.a, sctp(POD_PORT, 9)).verdict).toBe('redirect');
-    expect(out(it.lab, it.b, sctp(POD_PORT, 9)).verdict).toBe('nat-exhausted');
-    expect(out(it.lab, it.b, sctp(POD_PORT + 1, 9)).verdict).toBe('redirect');
   });
 
   test('an exhausted range costs no connection', async () => {

@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddr } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
-import { fragmentsOf, fromPod, tcp, udp } from './frames.ts';
+import { fragmentsOf, fromPod, sctp, tcp, udp } from './frames.ts';
 import { allow, WORLD } from './lab.ts';
-import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, UDP } from './pair.ts';
+import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH, TRANSPORTS, UDP } from './pair.ts';
 import { PROTOCOL_OF, seen, serviceScene, VIP, VIP_PORT } from './service-lab.ts';
 
+const SCTP_INIT = { kind: 'sctp', sourcePort: CLIENT, destinationPort: VIP_PORT } as const;
 const FORTH = { verdict: 'redirect', from: `${A}:${CLIENT}`, to: `${B}:${SERVICE}`, sums: [true, true] };
 const BACK = { verdict: 'redirect', from: `${VIP}:${VIP_PORT}`, to: `${A}:${CLIENT}`, sums: [true, true] };
 
 describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
-  test.each(['TCP', 'UDP'] as const)('%s: there and back', async (name) => {
+  test.each(TRANSPORTS)('%s: there and back', async (name) => {
     using it = await serviceScene();
     it.services.set({ addr: VIP, port: VIP_PORT, protocol: PROTOCOL_OF[name], backends: [B] });
     const { forth, back } = SPEECH[name];
@@ -25,13 +26,25 @@ describe('a pod’s packets to a ClusterIP that no socket hook turned', () => {
     expect((await it.pair.datapath.connections())[0]?.flags).toContain('service');
   });
 
-  test('SCTP changes its address only, as its checksum covers the ports', async () => {
+  test('SCTP of any length, and none in fragments: its checksum covers all of it', async () => {
     using it = await serviceScene();
-    it.services.set({ addr: VIP, port: SERVICE, protocol: PROTOCOL_OF.SCTP, backends: [B] });
-    const [init] = SPEECH.SCTP.forth.opening(CLIENT, SERVICE);
-    if (init === undefined) throw new Error('no INIT');
-    const { verdict, to } = seen(it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, init)));
-    expect([verdict, to]).toEqual(['redirect', `${B}:${SERVICE}`]);
+    it.services.set({ addr: VIP, port: VIP_PORT, protocol: PROTOCOL_OF.SCTP, backends: [B] });
+    for (const length of [0, 1, 7, 64, 255, 1_400]) {
+      const init = { ...SCTP_INIT, sourcePort: CLIENT + length, chunkLength: 20 + length };
+      const { verdict, to, sums } = seen(it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, init)));
+      expect([verdict, to, sums]).toEqual(['redirect', `${B}:${SERVICE}`, [true, true]]);
+    }
+    const [head] = fragmentsOf(A, VIP, { ...SCTP_INIT, chunkLength: 64 }, 24);
+    const first = fromPod(it.pair.a, VIP, head, { ip: { id: 5, moreFragments: true } });
+    expect(it.pair.send(it.pair.a, first).verdict).toBe('service-conflict');
+  });
+
+  test('SCTP reaches no port of a pod but the one that policy was asked about', async () => {
+    using it = await serviceScene({ b: [allow('ingress', FRONTEND, PROTOCOL_OF.SCTP, SERVICE)] });
+    it.services.set({ addr: VIP, port: VIP_PORT, protocol: PROTOCOL_OF.SCTP, backends: [B] });
+    const direct = it.pair.send(it.pair.a, fromPod(it.pair.a, B, sctp(CLIENT, VIP_PORT)));
+    expect(direct.verdict).toBe('policy-ingress');
+    expect(seen(it.pair.send(it.pair.a, fromPod(it.pair.a, VIP, sctp(CLIENT, VIP_PORT)))).to).toBe(`${B}:${SERVICE}`);
   });
 
   test('in fragments', async () => {

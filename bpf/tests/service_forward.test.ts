@@ -23,6 +23,7 @@ describe('a node port whose backend is not on this node', () => {
   test.each([
     ['TCP', 'the world', ELSEWHERE],
     ['UDP', 'the world', ELSEWHERE],
+    ['SCTP', 'the world', ELSEWHERE],
     ['TCP', 'another node', OTHER_NODE],
     ['UDP', 'a pod of another node', REMOTE_POD],
   ] as const)('%s, in %s: goes there under the node’s address and comes back', async (name, _where, backend) => {
@@ -37,26 +38,6 @@ describe('a node port whose backend is not on this node', () => {
       const answer = answers[index];
       if (answer !== undefined) expect(seen(arrive(it.pair, backend, answer))).toEqual(home);
     }
-  });
-
-  test('SCTP keeps its ports', async () => {
-    using it = await serviceScene();
-    const port = NODE_PORT;
-    it.services.set({
-      addr: ANY,
-      port,
-      protocol: PROTOCOL_OF.SCTP,
-      scope: 'outside',
-      backends: [ELSEWHERE],
-      backendPort: port,
-    });
-    const [init] = SPEECH.SCTP.forth.opening(CLIENT, port);
-    const [ack] = SPEECH.SCTP.back.opening(port, CLIENT);
-    if (init === undefined || ack === undefined) throw new Error('no INIT');
-    const { sums: _there, ...there } = seen(arrive(it.pair, WORLD, init));
-    expect(there).toEqual({ verdict: 'redirect', from: `${NODE}:${CLIENT}`, to: `${ELSEWHERE}:${port}` });
-    const { sums: _home, ...home } = seen(arrive(it.pair, ELSEWHERE, ack));
-    expect(home).toEqual({ verdict: 'redirect', from: `${NODE}:${port}`, to: `${WORLD}:${CLIENT}` });
   });
 
   test('costs a hop', async () => {

@@ -183,7 +183,7 @@ export const DROP_REASON_TEXTS = {
   'service-conflict': {
     text: 'the client already has a connection of this source port with the backend, and no other port was found for this one',
     remedy:
-      'Let the client use another source port: it reaches the backend through two services, or directly and through one, at once, by SCTP or with nearly all of its ports.',
+      'Let the client use another source port: it reaches the backend through two services, or directly and through one, at once, with nearly all of its ports. SCTP in IP fragments is not translated: let it send smaller packets.',
     hubble: 'NO_MAPPING_FOR_NAT_MASQUERADE',
   },
   'tcp-window': {

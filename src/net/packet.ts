@@ -82,6 +82,8 @@ export type TransportSpec =
       readonly tag?: number;
       /** First chunk's type: 1 INIT, 0 DATA. Default 1. */
       readonly chunk?: number;
+      /** Of the chunk, with its head. Default 20. */
+      readonly chunkLength?: number;
     }
   | {
       /** ICMP in IPv4, ICMPv6 in IPv6. `id` and `sequence` are the four bytes behind the checksum. */
@@ -254,7 +256,8 @@ function transport(spec: TransportSpec | undefined, source: Addr, destination: A
       return datagram;
     }
     case 'sctp': {
-      const chunk = Uint8Array.of(spec.chunk ?? 1, 0, 0, 20, ...new Uint8Array(16));
+      const { chunkLength = 20 } = spec;
+      const chunk = concat(Uint8Array.of(spec.chunk ?? 1, 0), u16(chunkLength), new Uint8Array(chunkLength - 4));
       const packet = concat(u16(spec.sourcePort), u16(spec.destinationPort), u32(spec.tag ?? 0), u32(0), chunk);
       new DataView(packet.buffer).setUint32(8, crc32c(packet), true);
       return packet;

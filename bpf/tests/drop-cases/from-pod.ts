@@ -588,12 +588,13 @@ const services: DropCase[] = [
     },
   },
   {
-    name: 'to a service by SCTP with a port that it uses towards the backend already',
+    name: 'to a service by SCTP in fragments',
     reason: 'service-conflict',
     run: ({ lab, a }) => {
-      new Services(lab).set({ addr: VIP, port: 8080, protocol: PROTOCOL_NUMBERS.SCTP, backends: [B] });
-      lab.send(a, fromPod(a, B, sctp(40_000, 8080, 1)));
-      return lab.send(a, fromPod(a, VIP, sctp(40_000, 8080, 1)));
+      new Services(lab).set({ addr: VIP, port: 80, protocol: PROTOCOL_NUMBERS.SCTP, backends: [B] });
+      const init = { kind: 'sctp', sourcePort: 40_000, destinationPort: 80, chunkLength: 64 } as const;
+      const [first] = fragmentsOf(A, VIP, init, 24);
+      return lab.send(a, fromPod(a, VIP, first, { ip: { id: 5, moreFragments: true } }));
     },
   },
 ];
