@@ -1,4 +1,4 @@
-import { flushCompileCache } from 'node:module';
+import { keepCompiledCode } from './compiled-code.ts';
 import { errorMessage, isMembraneError } from './errors.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Logger, LogLevel } from './log.ts';
@@ -45,7 +45,7 @@ export async function runProgram<Config extends { readonly log: { level: LogLeve
     try {
       await start(config, lifecycle, log);
       // A killed program writes no cache, and compiling again costs the next one 20 MB and half a second.
-      flushCompileCache();
+      keepCompiledCode();
       await ended;
       log.info({}, `${name} stops`);
       return EXIT.ok;
