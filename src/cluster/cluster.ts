@@ -17,6 +17,7 @@ import { RangeFollower } from './range-follower.ts';
 import { RangeOwners } from './range-owners.ts';
 import { RangeProblems } from './range-problems.ts';
 import { RefusedPods } from './refused-pods.ts';
+import type { Meeting } from './told-labels.ts';
 import { TurnedIdentities } from './turned-identities.ts';
 
 export type ClusterOptions = {
@@ -48,7 +49,6 @@ export class Cluster {
   readonly elsewhere: PodsElsewhere;
   readonly rangeProblems: RangeProblems;
   readonly ownNode: OwnNode;
-  readonly #repository: PolicyRepository;
   readonly #turned: TurnedIdentities;
   readonly #refused: RefusedPods;
   readonly #peers: PeerFollower;
@@ -58,8 +58,8 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     const { intent, allocator, repository, problems, nodeName, clusterName, labelRules, log } = options;
     this.intent = intent;
-    this.#repository = repository;
-    this.identities = new PodIdentities({ intent, allocator, cluster: clusterName, rules: labelRules });
+    const { selectedLabels: selected } = repository;
+    this.identities = new PodIdentities({ intent, allocator, cluster: clusterName, rules: labelRules, selected });
     this.#turned = new TurnedIdentities({ numbers: allocator, problems });
     const { cidrSelects, maxAddresses } = options;
     this.book = new AddressBook({ cidrs: repository.cidrs, cidrSelects, maxAddresses });
@@ -76,9 +76,12 @@ export class Cluster {
     this.#ranges = new RangeFollower({ intent, elsewhere, owners, book, podCIDR, ...(remembered && { remembered }) });
   }
 
-  /** Follows the intent; `now` in ms. Policies are followed before: what they select by is part of identities. */
-  follow(now: number): void {
-    this.identities.follow(this.#repository.selectedLabelKeys());
+  /**
+   * Follows the intent; `now` in ms. Policies are followed before: what they select by is part of identities. `meeting`: who has to do
+   * with whom at all.
+   */
+  follow(now: number, meeting: Meeting): void {
+    this.identities.follow(meeting);
     this.#turned.follow();
     this.#refused.follow();
     this.#peers.follow();

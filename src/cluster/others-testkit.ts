@@ -10,15 +10,18 @@ import {
   type PodRow,
 } from '../model/index.ts';
 import { isAddr, parseAddr } from '../net/index.ts';
-import { Table } from '../table/index.ts';
+import type { SelectedLabel } from '../policy/index.ts';
+import { type ReadonlyTable, Table } from '../table/index.ts';
 import type { Intent } from './intent.ts';
 import { PodIdentities } from './pod-identities.ts';
+import type { Meeting } from './told-labels.ts';
 
 export type OtherNodesOptions = {
   readonly intent: Pick<Intent, 'namespaces' | 'nodes' | 'nodeSlices'>;
   readonly allocator: Pick<ClusterNumbers, 'follow' | 'acquire' | 'release' | 'expire' | 'settle'>;
   readonly cluster?: string;
   readonly rules?: readonly LabelRule[];
+  readonly selected: ReadonlyTable<SelectedLabel>;
 };
 
 export class OtherNodes {
@@ -29,15 +32,21 @@ export class OtherNodes {
 
   constructor(options: OtherNodesOptions) {
     this.#o = options;
-    const { intent, allocator, cluster = 'default', rules } = options;
+    const { intent, allocator, cluster = 'default', rules, selected } = options;
     const { namespaces } = intent;
-    this.#identities = new PodIdentities({ intent: { pods: this.pods, namespaces }, allocator, cluster, rules });
+    this.#identities = new PodIdentities({
+      intent: { pods: this.pods, namespaces },
+      allocator,
+      cluster,
+      rules,
+      selected,
+    });
   }
 
   /** Tells what is so now, where it is not what was told before. */
-  follow(selectedKeys: ReadonlySet<string>): void {
+  follow(meeting?: Meeting): void {
     const { intent, allocator } = this.#o;
-    this.#identities.follow(selectedKeys);
+    this.#identities.follow(meeting);
     allocator.expire();
     allocator.settle();
     const told = Map.groupBy(this.pods.rows.values(), ({ nodeName }) => nodeName);

@@ -1,10 +1,12 @@
 import { errorMessage, isMembraneError, type NamespacedName, namespacedName } from '../base/index.ts';
-import { type ClusterNumbers, LabelFilter, type LabelRule } from '../identity/index.ts';
-import type { IdentityId, PodIdentity, PodRow } from '../model/index.ts';
+import type { ClusterNumbers, LabelRule } from '../identity/index.ts';
+import type { IdentityId, PodIdentity, PodRow, PodSelector } from '../model/index.ts';
+import type { SelectedLabel } from '../policy/index.ts';
 import { type ReadonlyTable, Table, type TableReader } from '../table/index.ts';
 import type { IdentityRow, WaitingRow } from './identity-row.ts';
 import type { Intent } from './intent.ts';
 import { isWorkload, workloadOf } from './pod-workload.ts';
+import { type Meeting, ToldLabels } from './told-labels.ts';
 
 export type PodIdentitiesOptions = {
   readonly intent: Pick<Intent, 'pods' | 'namespaces'>;
@@ -12,6 +14,8 @@ export type PodIdentitiesOptions = {
   readonly allocator: Pick<ClusterNumbers, 'follow' | 'acquire' | 'release'>;
   readonly cluster: string;
   readonly rules?: readonly LabelRule[] | undefined;
+  /** Labels that policies select by. */
+  readonly selected: ReadonlyTable<SelectedLabel>;
 };
 
 /**
@@ -25,14 +29,14 @@ export class PodIdentities {
   readonly #namespaces: TableReader<NamespacedName>;
   /** Without a number; asked for again each time. */
   readonly #waiting = new Set<NamespacedName>();
-  #selectedKeys: ReadonlySet<string> = new Set();
-  #filter: LabelFilter;
+  readonly #told: ToldLabels;
 
   constructor(options: PodIdentitiesOptions) {
     this.#o = options;
     this.#pods = options.intent.pods.reader();
     this.#namespaces = options.intent.namespaces.reader();
-    this.#filter = this.#makeFilter(new Set());
+    const { selected, rules } = options;
+    this.#told = new ToldLabels({ selected, rules });
   }
 
   /** By the pod's `namespace/name`. */
@@ -52,10 +56,10 @@ export class PodIdentities {
     return found.flatMap((row) => (row === undefined || row.state === 'assigned' ? [] : [row]));
   }
 
-  /** `selectedKeys`: label keys that policies select by; they are part of an identity, whatever the rules say. */
-  follow(selectedKeys: ReadonlySet<string>): void {
+  /** `meeting`: who has to do with whom at all. Default: everybody. */
+  follow(meeting?: Meeting): void {
     this.#touch(this.#namespaces.drain(), (pod, names) => names.has(pod.namespace));
-    const keys = this.#select(selectedKeys);
+    const keys = this.#told.follow(meeting);
     this.#touch(keys, (pod, changed) => Object.keys(pod.labels).some((key) => changed.has(key)));
     this.#pods.touch(this.#waiting);
     this.#touchLost(this.#o.allocator.follow());
@@ -95,7 +99,8 @@ export class PodIdentities {
     const namespace = row === undefined ? undefined : intent.namespaces.get(namespacedName({ name: row.namespace }));
     if (row === undefined || namespace === undefined || !isWorkload(row)) return undefined;
     try {
-      const workload = this.#filter.reduce(workloadOf(row, namespace, cluster));
+      const isTold = (key: string): boolean => this.#told.tells(key, namespace);
+      const workload = this.#told.filter.reduce(workloadOf(row, namespace, cluster), isTold);
       const identity = allocator.acquire(workload);
       return { pod, state: 'assigned', identity };
     } catch (error) {
@@ -106,33 +111,12 @@ export class PodIdentities {
     }
   }
 
-  /** Whether an identity tells of a label with this key. */
-  keeps(key: string): boolean {
-    return this.#filter.keeps(key);
-  }
-
-  /** Label keys whose part in identities changes: pods that carry one are to be looked at. */
-  #select(keys: ReadonlySet<string>): ReadonlySet<string> {
-    // Most often it is the very same set, and that of a large cluster is large.
-    if (keys === this.#selectedKeys) return NO_KEYS;
-    const changed = keys.symmetricDifference(this.#selectedKeys);
-    if (changed.size === 0) {
-      this.#selectedKeys = keys;
-      return changed;
-    }
-    const before = this.#filter;
-    this.#selectedKeys = keys;
-    this.#filter = this.#makeFilter(keys);
-    return new Set(Array.from(changed).filter((key) => before.keeps(key) !== this.#filter.keeps(key)));
-  }
-
-  #makeFilter(selectedKeys: ReadonlySet<string>): LabelFilter {
-    const { rules } = this.#o;
-    return new LabelFilter({ ...(rules === undefined ? {} : { rules }), selectedKeys });
+  /** The labels of a selector of a policy in `home` of which identities that it could select do not tell. */
+  untold(selector: PodSelector, home: string | undefined): string[] {
+    const keys = selector.pods.requirements.map(({ key }) => key);
+    return keys.filter((key) => !this.#told.tellsAll(key, selector, home));
   }
 }
-
-const NO_KEYS: ReadonlySet<string> = new Set();
 
 function isSame(before: IdentityRow | undefined, after: IdentityRow): boolean {
   if (before?.state === 'assigned' && after.state === 'assigned') return before.identity === after.identity;

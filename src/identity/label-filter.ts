@@ -18,38 +18,38 @@ export const DEFAULT_LABEL_RULES: readonly LabelRule[] = [
   String.raw`batch\.kubernetes\.io/(controller-uid|job-name|job-completion-index)`,
 ].map((regex) => ({ action: 'exclude', regex }));
 
+/** By key: whether some policy selects pods by it among which this one is. */
+type IsSelected = (key: string) => boolean;
+const UNSELECTED: IsSelected = () => false;
+
 /**
  * Which labels of a pod belong to its identity. Keys that no rule names are kept, unless there is an include rule; keys
- * that some policy selects pods by are always kept, whatever they look like, so the filter can save identities but never
+ * that some policy selects it by are always kept, whatever they look like, so the filter can save identities but never
  * change a verdict.
  */
 export class LabelFilter {
   readonly #rules: readonly { include: boolean; applies: (key: string) => boolean }[];
   readonly #keepRest: boolean;
-  readonly #selected: ReadonlySet<string>;
 
-  /** `selectedKeys`: see `PolicyRepository.selectedLabelKeys`; when it changes, identities are computed anew. */
-  constructor(options: { rules?: readonly LabelRule[]; selectedKeys?: ReadonlySet<string> } = {}) {
-    const rules = options.rules ?? DEFAULT_LABEL_RULES;
+  constructor(rules: readonly LabelRule[] = DEFAULT_LABEL_RULES) {
     this.#rules = rules.map((rule) => ({ include: rule.action === 'include', applies: matcher(rule) }));
     this.#keepRest = !rules.some((rule) => rule.action === 'include');
-    this.#selected = new Set(options.selectedKeys);
   }
 
+  /** Whether policies select by it or not. */
   keeps(key: string): boolean {
-    if (this.#selected.has(key)) return true;
     if (isInternalKey(key)) return false;
     return this.#rules.find(({ applies }) => applies(key))?.include ?? this.#keepRest;
   }
 
   /** The labels that are kept. */
-  apply(labels: LabelMap): LabelMap {
-    return new Map(Array.from(labels).filter(([key]) => this.keeps(key)));
+  apply(labels: LabelMap, isSelected: IsSelected = UNSELECTED): LabelMap {
+    return new Map(Array.from(labels).filter(([key]) => this.keeps(key) || isSelected(key)));
   }
 
   /** The workload as its identity sees it. */
-  reduce(workload: Workload): Workload {
-    return { ...workload, labels: this.apply(workload.labels) };
+  reduce(workload: Workload, isSelected?: IsSelected): Workload {
+    return { ...workload, labels: this.apply(workload.labels, isSelected) };
   }
 }
 

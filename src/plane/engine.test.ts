@@ -399,7 +399,7 @@ describe('Engine', () => {
         return await dead.promise;
       };
       node.drop(node.intent.pods, remote);
-      node.others.follow(new Set());
+      node.others.follow();
       await expect.poll(() => ipcache.get(Prefix.parse('10.244.2.7/32'))?.identity).toBe(RESERVED_IDS['pod-range']);
       ipcache.deleteMany = whole;
       const next = await shop(node.kernel);

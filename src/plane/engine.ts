@@ -170,7 +170,7 @@ export class Engine implements Service {
     }
     await inSlices(this.#o.policies.follow());
     this.#o.floor.read();
-    cluster.follow(clock.now());
+    cluster.follow(clock.now(), this.#o.floor.membership);
     for (const { id } of this.#o.allocator.expire()) {
       repository.removeIdentity(id);
       installer.touch(id);

@@ -12,7 +12,7 @@ import {
   type TenantWorldMap,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
-import type { CidrIdentities, ClusterNumbers, LabelRule } from '../identity/index.ts';
+import { type CidrIdentities, type ClusterNumbers, LabelFilter, type LabelRule } from '../identity/index.ts';
 import type { TenantShareOf } from '../model/index.ts';
 import type { Addr, Prefix } from '../net/index.ts';
 import { POLICY_KINDS, type PolicyKind, PolicyRepository, type RepositoryOptions } from '../policy/index.ts';
@@ -133,7 +133,13 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
   const tables = new PolicyTables(maps.policy);
   const leftovers = await tables.load();
 
-  const repository = new PolicyRepository({ ...options.policy, cidrSelects: [...cidrSelects], cidrs });
+  const labels = new LabelFilter(options.labelRules);
+  const repository = new PolicyRepository({
+    ...options.policy,
+    cidrSelects: [...cidrSelects],
+    cidrs,
+    isToldAnyway: (key) => labels.keeps(key),
+  });
   const prefixes = prefixLimits({ ipcache: options.ipcacheRows, table: limits.table });
   const { selectors } = limits;
   const policies = new PolicyFollower({

@@ -124,7 +124,11 @@ export async function fakeNode(
   // Most have none.
   intent.tenants.apply({ upserts: [], deletes: [], synced: true });
   await engine.open();
-  const others = new OtherNodes({ intent, allocator: kernel.cluster.join('others', clock) });
+  const others = new OtherNodes({
+    intent,
+    allocator: kernel.cluster.join('others', clock),
+    selected: plane.repository.selectedLabels,
+  });
   const settle = async (): Promise<void> => await settlePlane(kernel, plane, others);
   // This node's agent is shown its own pods only; of the others it is told by their nodes.
   const apply = <T extends ObjectRow, K extends string>(
@@ -200,11 +204,11 @@ export async function fakeNode(
 
 /** Until neither the node nor the others nor who gives the numbers has anything left to do. */
 export async function settlePlane({ cluster }: FakeKernel, plane: Plane, others: OtherNodes): Promise<void> {
-  const { engine, repository } = plane;
+  const { engine, floor } = plane;
   do {
     engine.kick();
     await engine.idle();
-    others.follow(repository.selectedLabelKeys());
+    others.follow(floor.membership);
     await engine.idle();
   } while (await cluster.settle());
 }

@@ -53,6 +53,7 @@ export {
   type RepositoryOptions,
   type RuleSet,
   type RuleSets,
+  type SelectedLabel,
 } from './repository/index.ts';
 export {
   type AllowLocalhost,

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import type { TenantRow } from '../model/index.ts';
 import { Membership, type TenancySettings } from './membership.ts';
 import { SYSTEM_TENANT, tenantNumber } from './number.ts';
 import { SYSTEM_SERVICES, tenantRow } from './testkit.ts';
@@ -51,6 +52,32 @@ describe('Membership', () => {
 
   it('takes one that its own tenant claims twice for that one’s', () => {
     expect(whose(new Membership([claim('shop', ['shop-web', 'shop-web'], 'shop-')], OPEN), 'shop-web')).toBe('shop');
+  });
+
+  it('says who may meet: whoever is together, and whoever shares something, on both sides', () => {
+    const sharing = {
+      ...billing,
+      exports: [{ name: 'api', service: 'ledger/api' as never, ports: undefined, to: ['shop'], expires: undefined }],
+      systemServices: [],
+    };
+    const using = { ...shop, imports: [{ tenant: 'billing', export: 'api', labels: {} }] };
+    const meet = (tenants: readonly TenantRow[], one: string, other: string): boolean => {
+      const membership = new Membership(tenants, OPEN);
+      expect(membership.mayMeet(other, one)).toBe(membership.mayMeet(one, other));
+      return membership.mayMeet(one, other);
+    };
+    expect([meet([], 'checkout', 'ledger'), meet([], 'kube-system', 'ledger')]).toEqual([true, true]);
+    const both = [shop, sharing];
+    expect([meet(both, 'checkout', 'shop-web'), meet(both, 'checkout', 'ledger')]).toEqual([true, false]);
+    expect([meet(both, 'checkout', 'plain'), meet(both, 'plain', 'other')]).toEqual([false, true]);
+    expect([meet(both, 'checkout', 'kube-system'), meet(both, 'ledger', 'kube-system')]).toEqual([true, false]);
+    expect(meet([using, sharing], 'checkout', 'ledger'), 'exported and imported').toBe(true);
+    expect(meet([using, billing], 'checkout', 'ledger'), 'imported only').toBe(false);
+    const thief = claim('thief', ['checkout']);
+    expect([meet([shop, thief], 'checkout', 'shop-web'), meet([shop, thief], 'checkout', 'plain')]).toEqual([
+      false,
+      false,
+    ]);
   });
 
   it('gives nobody a namespace of the system', () => {

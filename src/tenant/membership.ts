@@ -70,6 +70,20 @@ export class Membership {
     return found;
   }
 
+  /**
+   * Whether pods of the two may have any connection, if policies let them: they are together, or something is shared between their
+   * tenants. Whether it has ended is not asked.
+   */
+  mayMeet(one: string, other: string): boolean {
+    const [a, b] = [this.of(one), this.of(other)];
+    if (a.state === 'closed' || b.state === 'closed') return false;
+    if (a.state === 'tenant' && b.state === 'tenant')
+      return a.tenant.name === b.tenant.name || imports(a.tenant, b.tenant) || imports(b.tenant, a.tenant);
+    if (a.state === 'tenant') return b.state === 'system' && a.tenant.systemServices.length > 0;
+    if (b.state === 'tenant') return a.state === 'system' && b.tenant.systemServices.length > 0;
+    return true;
+  }
+
   /** Who claim it, in the order of their names: of those that are being deleted only where there are no others. */
   claimants(namespace: string): readonly TenantRow[] {
     const found = new Set(this.#byName.get(namespace));
@@ -111,6 +125,14 @@ export class Membership {
     if (this.settings.unassigned === 'Open') return UNASSIGNED;
     return { state: 'closed', tenants: [], why: `no tenant claims namespace ${namespace}` };
   }
+}
+
+function imports(importer: TenantRow, exporter: TenantRow): boolean {
+  return importer.imports.some(
+    ({ tenant, export: name }) =>
+      tenant === exporter.name &&
+      exporter.exports.some((exported) => exported.name === name && exported.to.includes(importer.name)),
+  );
 }
 
 function push(map: Map<string, TenantRow[]>, key: string, tenant: TenantRow): void {

@@ -46,7 +46,11 @@ export class NodePlane {
     this.#o = options;
     this.#clock = clock;
     const { pods, namespaces, nodes, policies, slices, tenants, services } = plane.intent;
-    this.#others = new OtherNodes({ intent: plane.intent, allocator: options.kernel.cluster.join('others', clock) });
+    this.#others = new OtherNodes({
+      intent: plane.intent,
+      allocator: options.kernel.cluster.join('others', clock),
+      selected: plane.repository.selectedLabels,
+    });
     this.#feeds = {
       pods: new TableFeed(pods),
       others: new TableFeed(this.#others.pods),

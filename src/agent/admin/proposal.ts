@@ -27,11 +27,11 @@ export class Proposal {
     return [...inForce.filter(({ origin }) => !this.#said.has(policyKey(origin))), ...this.#entries];
   }
 
-  /** All selectors of pods in it. */
-  get selectors(): readonly PodSelector[] {
-    return this.#entries.flatMap(({ subject, peers }) => [
-      subject,
-      ...(peers === 'any' ? [] : peers.filter((peer) => peer.kind === 'pods')),
+  /** All selectors of pods in it, and of which namespace their policy is. */
+  get selectors(): readonly { readonly selector: PodSelector; readonly home: string | undefined }[] {
+    return this.#entries.flatMap(({ subject, peers, origin: { namespace: home } }) => [
+      { selector: subject, home },
+      ...(peers === 'any' ? [] : peers.flatMap((peer) => (peer.kind === 'pods' ? [{ selector: peer, home }] : []))),
     ]);
   }
 }

@@ -80,10 +80,8 @@ export class Replay {
   constructor(proposal: Proposal, context: TraceContext) {
     this.#then = proposal;
     this.#context = context;
-    this.#untold = proposal.selectors.flatMap((selector) =>
-      selector.pods.requirements
-        .filter(({ key }) => !context.identities.keeps(key))
-        .map(({ key }) => ({ selector, key })),
+    this.#untold = proposal.selectors.flatMap(({ selector, home }) =>
+      context.identities.untold(selector, home).map((key) => ({ selector, key })),
     );
   }
 

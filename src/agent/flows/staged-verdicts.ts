@@ -34,7 +34,7 @@ export type StagedVerdictsOptions = {
   readonly staged: StagedPolicies;
   readonly repository: Pick<PolicyRepository, 'identity' | 'entriesFor' | 'settings'>;
   readonly intent: Pick<Intent, 'pods'>;
-  readonly identities: Pick<PodIdentities, 'get' | 'keeps'>;
+  readonly identities: Pick<PodIdentities, 'get' | 'untold'>;
   readonly endpoints: Pick<EndpointTable, 'get'>;
   readonly clock: Pick<Clock, 'now'>;
 };
@@ -130,11 +130,12 @@ export class StagedVerdicts {
     this.#version = staged.version;
     const peers = all.flatMap((entry) => (entry.peers === 'any' ? [] : entry.peers));
     this.#hasPrefixes = peers.some(({ kind }) => kind === 'prefix');
-    const selectors = [...all.map(({ subject }) => subject), ...peers.filter(({ kind }) => kind === 'pods')];
-    this.#untold = selectors.filter(
-      (selector): selector is PodSelector =>
-        selector.kind === 'pods' && selector.pods.requirements.some(({ key }) => !identities.keeps(key)),
-    );
+    this.#untold = all.flatMap((entry) => {
+      const selectors = [entry.subject, ...(entry.peers === 'any' ? [] : entry.peers)];
+      return selectors
+        .filter((selector) => selector.kind === 'pods')
+        .filter((selector) => identities.untold(selector, entry.origin.namespace).length > 0);
+    });
   }
 
   #judge(event: DatapathEvent, port: number, denied: Direction | undefined): Outcome {

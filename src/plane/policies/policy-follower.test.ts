@@ -155,7 +155,7 @@ describe('PolicyFollower', () => {
     const staged = () => [...policies.staged.policies.keys()];
     write('a/p', blocks(...many(4)), 'true');
     write('a/q', blocks(...many(4, 2)), 'true');
-    expect([repository.policyCount, cidrs.size, repository.selectedLabelKeys().size, kinds()]).toEqual([0, 0, 0, {}]);
+    expect([repository.policyCount, cidrs.size, repository.selectedLabels.rows.size, kinds()]).toEqual([0, 0, 0, {}]);
     expect(staged()).toEqual(['NetworkPolicy a/p', 'NetworkPolicy a/q']);
     expect(told().map(([name, { reason, isNormal } = { reason: '' }]) => [name, reason, isNormal])).toEqual([
       ['a/p', 'PolicyStaged', true],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { namespaceRow, podRow } from '../../cluster/samples.ts';
+import { namespaceRow, podRow, policyRow } from '../../cluster/samples.ts';
 import { type IdentityId, identityId, NO_LIMITS, type TenantRow } from '../../model/index.ts';
 import { judgeRows, tenantRow } from '../../tenant/testkit.ts';
 import { FakeKernel, fakeNode } from '../testkit.ts';
@@ -204,4 +204,44 @@ it('is known before the first pod asks for a number: a tenant has no more of the
   await node.settle();
   const states = Array.from(node.identities.rows.rows.values(), ({ state }) => state).sort();
   expect(states).toEqual(['assigned', 'refused', 'refused']);
+});
+
+describe('a policy of one tenant that selects by what tells replicas apart', () => {
+  const HASH = 'pod-template-hash';
+  const replica = podRow('front', { app: 'front', [HASH]: '7d4b9' });
+  const byHash = { podSelector: { matchExpressions: [{ key: HASH, operator: 'Exists' }] } };
+  const policy = (peer: object) => ({
+    ...policyRow('by-hash', { ...byHash, ingress: [{ from: [{ ...peer, ...byHash }] }] }),
+    namespace: 'ledger',
+  });
+
+  it('gives pods of others no other number, and closes none of them', async () => {
+    const node = await twoNamespaces(new FakeKernel(), [claims('shop', 'shop'), claims('ledger', 'ledger')]);
+    node.put(node.intent.pods, replica);
+    await node.settle();
+    const [number, word] = [numberOf(node, replica), node.word(1)];
+    const changes = node.identities.rows.reader();
+    changes.drain();
+    for (const peer of [{}, { namespaceSelector: {} }]) {
+      node.put(node.intent.policies, policy(peer));
+      await node.settle();
+      expect([numberOf(node, replica), node.word(1)]).toEqual([number, word]);
+    }
+    expect([...changes.drain()].filter((pod) => pod.startsWith('shop/'))).toEqual([]);
+  });
+
+  it('is heard of by whoever it may meet, when it may', async () => {
+    const node = await twoNamespaces(new FakeKernel(), [claims('shop', 'shop'), claims('ledger', 'ledger')]);
+    node.put(node.intent.pods, replica);
+    node.put(node.intent.policies, policy({ namespaceSelector: {} }));
+    await node.settle();
+    const told = (): string | undefined => {
+      const identity = node.identityOf('shop/front' as never);
+      return identity?.workload.labels.get(HASH);
+    };
+    expect(told()).toBeUndefined();
+    node.drop(node.intent.tenants, claims('shop', 'shop'), claims('ledger', 'ledger'));
+    await node.settle();
+    expect(told()).toBe('7d4b9');
+  });
 });

@@ -20,6 +20,7 @@ import {
   workloadKey,
 } from '../../model/index.ts';
 import type { Prefix } from '../../net/index.ts';
+import type { ReadonlyTable } from '../../table/index.ts';
 import {
   type BoundEntry,
   type CompiledTable,
@@ -32,11 +33,14 @@ import { type PolicySettings, policySettingsSchema } from '../settings.ts';
 import { bind, entryPrefixes, type Installed, install, peerSelectors, uninstall } from './installed.ts';
 import { RuleSet, type RuleSetPlace, ruleSetKey, ruleSetPlace } from './rule-set.ts';
 import { RuleTable } from './rules.ts';
+import { type SelectedLabel, SelectedLabels } from './selected-labels.ts';
 
 export type RepositoryOptions = Readonly<Partial<PolicySettings>> & {
   readonly rules?: RuleTable;
   /** The identities of prefixes; the repository keeps the users counted and is the only one to do so. */
   readonly cidrs?: CidrIdentities;
+  /** Labels that identities tell of whether policies select by them or not. Default: none. */
+  readonly isToldAnyway?: (key: string) => boolean;
 };
 
 export type RuleSets = Readonly<Record<Direction, RuleSet>>;
@@ -55,8 +59,7 @@ export class PolicyRepository {
   readonly #policies = new Map<PolicyKey, readonly Installed[]>();
   readonly #bySubject = new Map<SelectorKey, Set<Installed>>();
   readonly #byPeer = new Map<SelectorKey, Set<RuleSet>>();
-  readonly #labelKeys = new Map<string, number>();
-  #selectedKeys: ReadonlySet<string> | undefined;
+  readonly #selected: SelectedLabels;
   readonly #sets = new Map<string, RuleSet>();
   /** Held for whoever asked, until they change or are forgotten. */
   readonly #asked = new Map<IdentityId, RuleSets>();
@@ -69,6 +72,7 @@ export class PolicyRepository {
   constructor(options: RepositoryOptions = {}) {
     this.rules = options.rules ?? new RuleTable();
     this.cidrs = options.cidrs ?? new CidrIdentities();
+    this.#selected = new SelectedLabels(options.isToldAnyway ?? (() => false));
     const { enforcement, cidrSelects, allowLocalhost } = options;
     this.settings = policySettingsSchema.parse({ enforcement, cidrSelects, allowLocalhost });
     for (const identity of RESERVED_IDENTITIES) this.#cache.upsert(identity);
@@ -89,7 +93,7 @@ export class PolicyRepository {
     this.#policies.set(key, installed);
     for (const item of installed) {
       file(this.#bySubject, item.subject, item);
-      this.#countLabelKeys(item.entry, 1);
+      this.#selected.count(item.entry, 1);
       this.#outdate(this.#cache.membersAt(item.subject));
     }
   }
@@ -248,10 +252,9 @@ export class PolicyRepository {
     return this.cidrs.counts();
   }
 
-  /** Keys that some policy selects pods by; the label filter must keep them. The same set until there are others. */
-  selectedLabelKeys(): ReadonlySet<string> {
-    this.#selectedKeys ??= new Set(this.#labelKeys.keys());
-    return this.#selectedKeys;
+  /** Labels that policies select pods by, but for those that identities tell of anyway: theirs must tell of them. */
+  get selectedLabels(): ReadonlyTable<SelectedLabel> {
+    return this.#selected.rows;
   }
 
   has(key: PolicyKey): boolean {
@@ -314,7 +317,7 @@ export class PolicyRepository {
   #leave(item: Installed): void {
     item.users -= 1;
     if (item.users > 0) return;
-    this.#countLabelKeys(item.entry, -1);
+    this.#selected.count(item.entry, -1);
     uninstall(item, this.#cache, this.rules);
     this.#releasePrefixes(entryPrefixes(item.entry));
   }
@@ -354,20 +357,6 @@ export class PolicyRepository {
     for (const prefix of prefixes) {
       const gone = this.cidrs.release(prefix);
       if (gone !== undefined) this.#apply(this.#cache.remove(gone.id));
-    }
-  }
-
-  #countLabelKeys(entry: PolicyEntry, change: number): void {
-    const selectors = [entry.subject, ...(entry.peers === 'any' ? [] : entry.peers)];
-    for (const selector of selectors) {
-      if (selector.kind !== 'pods') continue;
-      for (const { key } of selector.pods.requirements) {
-        const before = this.#labelKeys.get(key) ?? 0;
-        const count = before + change;
-        if (before === 0 || count === 0) this.#selectedKeys = undefined;
-        if (count === 0) this.#labelKeys.delete(key);
-        else this.#labelKeys.set(key, count);
-      }
     }
   }
 }
