@@ -1,70 +1,46 @@
 import type { RelayCounts, RelayNodes } from '../api/server.ts';
-import { Counter, Gauge, Histogram, type Registry } from '../base/metrics.ts';
+import { byLabel, Histogram, type Registry, readCounter, readGauge } from '../base/metrics.ts';
 
 export type RelaySources = { readonly links: RelayNodes; readonly counts: RelayCounts };
 
 /** What a relay tells Prometheus. All but the lag is read when it is asked for. */
-export function relayMetrics(
-  registry: Registry,
-  { links, counts }: RelaySources,
-): readonly (Counter | Gauge | Histogram)[] {
-  const registers = [registry];
+export function relayMetrics(registry: Registry, { links, counts }: RelaySources): void {
   const lag = new Histogram({
     name: 'membrane_relay_lag_seconds',
     help: 'From when a node saw a flow to when the relay told it, of flows that are told as they come; half a second is by intent',
     buckets: [0.5, 0.6, 0.75, 1, 2, 5, 10, 30],
-    registers,
+    registers: [registry],
   });
   counts.onLag = (seconds) => lag.observe(seconds);
-  return [
-    lag,
-    new Gauge({
-      name: 'membrane_relay_nodes',
-      help: 'Nodes of which the relay has heard, by whether they answer',
-      labelNames: ['state'],
-      registers,
-      collect() {
-        const connected = links.all.filter(({ isConnected }) => isConnected).length;
-        this.set({ state: 'connected' }, connected);
-        this.set({ state: 'unavailable' }, links.all.length - connected);
-      },
-    }),
-    new Gauge({
-      name: 'membrane_relay_readers',
-      help: 'Who reads flows from the relay now',
-      registers,
-      collect() {
-        this.set(counts.readers);
-      },
-    }),
-    new Counter({
-      name: 'membrane_relay_flows_sent_total',
-      help: 'Flows that the relay gave to readers, once for each',
-      registers,
-      collect() {
-        this.reset();
-        this.inc(counts.sent);
-      },
-    }),
-    new Counter({
-      name: 'membrane_relay_flows_lost_total',
-      help: 'Flows that readers of the relay were told to be missing, once for each, by place: before they came to the agent, or because what reads was slow',
-      labelNames: ['place'],
-      registers,
-      collect() {
-        this.reset();
-        for (const [place, count] of Object.entries(counts.lost)) this.inc({ place }, count);
-      },
-    }),
-    new Counter({
-      name: 'membrane_relay_node_failures_total',
-      help: 'Streams of nodes that ended before their reader did, by reason: broken, or the node told what is of another (lie)',
-      labelNames: ['reason'],
-      registers,
-      collect() {
-        this.reset();
-        for (const [reason, count] of Object.entries(counts.failures)) this.inc({ reason }, count);
-      },
-    }),
-  ];
+  readGauge(registry, {
+    name: 'membrane_relay_nodes',
+    help: 'Nodes of which the relay has heard, by whether they answer',
+    labelNames: ['state'],
+    read: () => {
+      const connected = links.all.filter(({ isConnected }) => isConnected).length;
+      return byLabel('state', Object.entries({ connected, unavailable: links.all.length - connected }));
+    },
+  });
+  readGauge(registry, {
+    name: 'membrane_relay_readers',
+    help: 'Who reads flows from the relay now',
+    read: () => counts.readers,
+  });
+  readCounter(registry, {
+    name: 'membrane_relay_flows_sent_total',
+    help: 'Flows that the relay gave to readers, once for each',
+    read: () => counts.sent,
+  });
+  readCounter(registry, {
+    name: 'membrane_relay_flows_lost_total',
+    help: 'Flows that readers of the relay were told to be missing, once for each, by place: before they came to the agent, or because what reads was slow',
+    labelNames: ['place'],
+    read: () => byLabel('place', Object.entries(counts.lost)),
+  });
+  readCounter(registry, {
+    name: 'membrane_relay_node_failures_total',
+    help: 'Streams of nodes that ended before their reader did, by reason: broken, or the node told what is of another (lie)',
+    labelNames: ['reason'],
+    read: () => byLabel('reason', Object.entries(counts.failures)),
+  });
 }

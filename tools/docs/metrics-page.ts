@@ -2,9 +2,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { code, table } from './markdown.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-/** `new Gauge({ name: …, help: …, labelNames: […]`, and the shorter `gauge(name, help, …`. */
+/** `new Gauge({ name: …, help: …, labelNames: […]` and `readGauge(registry, { name: …`. */
 const DECLARED =
-  /new (Counter|Gauge|Histogram)\(\{\s*name: '(\w+)',\s*help: (['"])(.*?)\3,(?:\s*labelNames: \[(.*?)\])?|\bgauge\(\s*'(\w+)',\s*(['"])(.*?)\7/gs;
+  /(?:new |read)(Counter|Gauge|Histogram)\((?:[\w.]+, )?\{\s*name: '(\w+)',\s*help: (['"])(.*?)\3,(?:\s*labelNames: \[(.*?)\])?/gs;
 
 type Metric = { readonly name: string; readonly kind: string; readonly help: string; readonly labels: string };
 
@@ -13,10 +13,10 @@ export function declaredMetrics(): Metric[] {
   const sources = globSync('src/**/*.ts', { cwd: ROOT.pathname, exclude: ['**/*.test.ts'] });
   const found = sources.flatMap((file) => [...readFileSync(new URL(file, ROOT), 'utf8').matchAll(DECLARED)]);
   return found
-    .map(([, kind = 'Gauge', name, , help, labels = '', short = '', , shortHelp = '']) => ({
-      name: name ?? short,
+    .map(([, kind = '', name = '', , help = '', labels = '']) => ({
+      name,
       kind: kind.toLowerCase(),
-      help: help ?? shortHelp,
+      help,
       labels: labels.replaceAll("'", ''),
     }))
     .toSorted((a, b) => a.name.localeCompare(b.name));

@@ -1,5 +1,5 @@
 import { type Clock, errorMessage, type Lifecycle, type Logger, type Service } from '../../base/index.ts';
-import { Gauge, type Registry } from '../../base/metrics.ts';
+import { type Registry, readGauge } from '../../base/metrics.ts';
 import type { LeaseObject } from '../../kube/index.ts';
 
 /** One answer a minute and node: of 1,000 nodes 17 a second, as their own leases are 100. */
@@ -26,15 +26,11 @@ export class OperatorLease implements Service {
   constructor(options: OperatorLeaseOptions) {
     this.#o = options;
     const silence = (): number => (this.#isUnread ? Number.NaN : (options.clock.elapsed() - this.#changedAt) / 1_000);
-    const gauge = new Gauge({
+    readGauge(options.registry, {
       name: 'membrane_kube_operator_silence_seconds',
       help: 'Since the lease of the operator was last seen to be renewed, looked at once a minute; NaN: it cannot be read',
-      registers: [],
-      collect() {
-        this.set(silence());
-      },
+      read: silence,
     });
-    options.registry.registerMetric(gauge);
   }
 
   async start(lifecycle: Pick<Lifecycle, 'spawn'>): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '../../base/index.ts';
-import { Gauge, Histogram, type Registry } from '../../base/metrics.ts';
+import { byLabel, Histogram, type Registry, readGauge } from '../../base/metrics.ts';
 import { livingAddresses } from '../../cluster/index.ts';
 import type { AffinityMap, ServiceMaps } from '../../datapath/index.ts';
 import type { Addr } from '../../net/index.ts';
@@ -65,15 +65,11 @@ export function serveServices({ plane, services, endStale, registry, clock, log 
   return { ...services, health, sockets };
 }
 
-function registerMetrics(registry: Registry, { installer, engine }: PlaneServices): Gauge {
-  return new Gauge({
+function registerMetrics(registry: Registry, { installer, engine }: PlaneServices): void {
+  readGauge(registry, {
     name: 'membrane_services',
     help: 'What of services is in the kernel',
     labelNames: ['what'],
-    registers: [registry],
-    collect() {
-      for (const [what, count] of Object.entries(installer.counts)) this.set({ what }, count);
-      this.set({ what: 'refused' }, engine.refused.size);
-    },
+    read: () => byLabel('what', Object.entries({ ...installer.counts, refused: engine.refused.size })),
   });
 }

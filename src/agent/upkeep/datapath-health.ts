@@ -7,7 +7,7 @@ import {
   type Service,
   type Signal,
 } from '../../base/index.ts';
-import { Counter, Gauge, type Registry } from '../../base/metrics.ts';
+import { Counter, type Registry, readGauge } from '../../base/metrics.ts';
 import type { Generation } from '../../datapath/index.ts';
 import { isConnected } from '../../endpoint/index.ts';
 import type { Endpoint, EndpointTable } from '../../plane/index.ts';
@@ -50,7 +50,11 @@ export class DatapathHealth implements Service {
       help: 'Maps, links and programs that were not as they should be and were put right',
       registers: [registry],
     });
-    registerGauge(registry, () => this.#unrepaired.length);
+    readGauge(registry, {
+      name: 'membrane_datapath_problems',
+      help: 'What runs in the kernel and could not be put right',
+      read: () => this.#unrepaired.length,
+    });
   }
 
   /** What could not be put right, and what an earlier life left that cannot be as it is configured. */
@@ -188,15 +192,4 @@ function listed(texts: readonly string[], before = ''): string | undefined {
 
 function nameOf({ record: { id, pod } }: Endpoint): string {
   return `endpoint ${id} (${namespacedName(pod)})`;
-}
-
-function registerGauge(registry: Registry, count: () => number): Gauge {
-  return new Gauge({
-    name: 'membrane_datapath_problems',
-    help: 'What runs in the kernel and could not be put right',
-    registers: [registry],
-    collect() {
-      this.set(count());
-    },
-  });
 }
