@@ -6,10 +6,6 @@ import {
   type IpcacheMap,
   type PolicyMaps,
   PolicyTables,
-  type TenantAccountsMap,
-  type TenantRows,
-  type TenantSharesMap,
-  type TenantWorldMap,
 } from '../datapath/index.ts';
 import type { EndpointRecord } from '../endpoint/index.ts';
 import { type CidrIdentities, type ClusterNumbers, LabelFilter, type LabelRule } from '../identity/index.ts';
@@ -29,21 +25,14 @@ import type { PolicyLimits } from './policies/policy-limits.ts';
 import { Prover } from './proof/prover.ts';
 import type { NumberReserve } from './revisions/index.ts';
 import { openPlaneServices, type PlaneServices, type PlaneServicesOptions } from './services/plane-services.ts';
-import { TenantAccounts } from './tenants/accounts.ts';
-import { Floor } from './tenants/floor.ts';
-import { Shares } from './tenants/shares.ts';
-import { TenantWorlds } from './tenants/worlds.ts';
+import { openPlaneTenants, type PlaneTenants, type PlaneTenantsMaps } from './tenants/plane-tenants.ts';
 
 /** What the kernel reads, and what an earlier life of the plane left in it. */
-export type PlaneMaps = {
+export type PlaneMaps = PlaneTenantsMaps & {
   readonly endpoints: EndpointsMap;
   readonly ipcache: IpcacheMap;
   readonly policy: PolicyMaps;
   readonly words: EndpointWords;
-  readonly tenants: TenantRows;
-  readonly tenantAccounts: TenantAccountsMap;
-  readonly tenantShares: TenantSharesMap;
-  readonly tenantWorld: TenantWorldMap;
 };
 
 /** What numbers mean, also to the next life. */
@@ -93,7 +82,7 @@ export type PlaneOptions = {
  * endpoints into `endpoints`, and what follows is in the maps. The agent is this with a kernel below and the API server
  * above; tests and tools are this with other maps.
  */
-export type Plane = {
+export type Plane = PlaneTenants & {
   readonly intent: Intent;
   readonly endpoints: EndpointTable;
   readonly problems: ObjectProblems;
@@ -104,9 +93,6 @@ export type Plane = {
   readonly installer: PolicyInstaller;
   readonly local: LocalAddresses;
   readonly ipcache: IpcacheReconciler;
-  readonly floor: Floor;
-  readonly shares: Shares;
-  readonly worlds: TenantWorlds;
   readonly engine: Engine;
   readonly prover: Prover;
   readonly services: PlaneServices | undefined;
@@ -168,18 +154,9 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     remembered: ipcache.podRanges,
     log,
   });
-  const accounts = new TenantAccounts(maps.tenantAccounts);
-  await accounts.load();
-  const worlds = new TenantWorlds(maps.tenantWorld);
-  await worlds.load();
-  const floor = new Floor({
-    intent,
-    numbers: allocator,
-    rows: maps.tenants,
-    accounts,
-    worlds,
-    settings: options.tenancy,
-  });
+  const { tenancy } = options;
+  const tenants = await openPlaneTenants({ maps, intent, numbers: allocator, cluster, settings: tenancy });
+  const { floor, shares, worlds } = tenants;
   const limitOf = (name: 'identities' | 'policyRows'): TenantShareOf => tenantShareOf(() => floor.membership, name);
   allocator.limitBy(limitOf('identities'));
   const installer = new PolicyInstaller({
@@ -191,15 +168,6 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     numbers: numbering.revisions,
     named: () => words.entries().map(([, { revision }]) => revision),
   });
-  const { systemServices } = options.tenancy;
-  const shares = new Shares({
-    intent,
-    numbers: allocator,
-    map: maps.tenantShares,
-    systemServices,
-    apiServers: () => cluster.apiServers,
-  });
-  await shares.load();
   const engine = new Engine({
     cluster,
     endpoints,
@@ -222,14 +190,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     clock,
     log,
   });
-  // Of services it wants to know nothing but their addresses.
-  const { pods, namespaces, nodes, nodeSlices, tenants, policies: objects } = intent;
-  const news = [pods, namespaces, nodes, nodeSlices, tenants, objects, intent.services, intent.serviceRanges].map(
-    ({ changed }) => changed,
-  );
-  for (const signal of [...news, allocator.changed, endpointsChanged, installer.built])
-    signal.listen(() => engine.kick());
-  installer.failed.listen(() => engine.retry(installer.failure ?? ''));
+  wakeBy(engine, { intent, allocator, endpointsChanged, installer });
   const parts = { intent, endpoints, problems, endpointsChanged, nodeName, nodeAddresses, clock, log };
   const services = options.services && (await openPlaneServices(options.services, parts));
   const prover = new Prover({
@@ -243,7 +204,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     ipcache,
     floor,
     shares,
-    tenancy: options.tenancy,
+    tenancy,
     services: services?.prover,
   });
   return {
@@ -257,12 +218,22 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     installer,
     local,
     ipcache,
-    floor,
-    shares,
-    worlds,
+    ...tenants,
     engine,
     prover,
     services,
     endpointsChanged,
   };
+}
+
+type News = Pick<Plane, 'intent' | 'allocator' | 'endpointsChanged' | 'installer'>;
+
+/** Who tells the engine that there is something to do. */
+function wakeBy(engine: Engine, { intent, allocator, endpointsChanged, installer }: News): void {
+  // Of services it wants to know nothing but their addresses.
+  const { pods, namespaces, nodes, nodeSlices, tenants, policies, services, serviceRanges } = intent;
+  const tables = [pods, namespaces, nodes, nodeSlices, tenants, policies, services, serviceRanges];
+  const news = [...tables.map(({ changed }) => changed), allocator.changed, endpointsChanged, installer.built];
+  for (const signal of news) signal.listen(() => engine.kick());
+  installer.failed.listen(() => engine.retry(installer.failure ?? ''));
 }
