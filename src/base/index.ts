@@ -16,7 +16,7 @@ export { flatText } from './flat-text.ts';
 export { at, isObject, type Json, type JsonObject, listAt, numberAt, objectAt, stringAt } from './json.ts';
 export { Lifecycle, type Service } from './lifecycle.ts';
 export { LineSplitter, type SplitLine } from './line-splitter.ts';
-export { LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './log.ts';
+export { type Logger, type LogLevel, silentLogger } from './log.ts';
 export {
   type NameParts,
   type NamespacedName,

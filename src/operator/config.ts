@@ -1,11 +1,17 @@
 import { z } from 'zod';
-import { type ConfigFailures, gatherSettings, keysOf, parseSettings, type Settings } from '../base/configuration.ts';
-import { LOG_LEVELS } from '../base/index.ts';
-import { isAddr } from '../net/index.ts';
+import { metricsSection } from '../api/configuration.ts';
+import {
+  absolutePath,
+  type ConfigFailures,
+  gatherSettings,
+  keysOf,
+  logSection,
+  parseSettings,
+  type Settings,
+} from '../base/configuration.ts';
 import { tenancySchema } from '../tenant/index.ts';
 import { operatorErrors } from './errors.ts';
 
-const path = z.string().regex(/^\//, 'must be an absolute path');
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of an object');
 const seconds = z.number().min(0).max(1_000_000);
 
@@ -58,29 +64,9 @@ const hubbleSchema = z
   })
   .prefault({});
 
-const metricsSchema = z
-  .strictObject({
-    enabled: z.boolean().default(true).describe('Serve the metrics of the operator over HTTP, at /metrics.'),
-    host: z
-      .string()
-      .refine(isAddr, 'must be an IP address')
-      .default('127.0.0.1')
-      .describe('Address to serve them at; other than loopback only with allowNonLoopback.'),
-    port: z.int().min(0).max(65_535).default(9964).describe('TCP port; 0: any free one.'),
-    allowNonLoopback: z.boolean().default(false).describe('Serve them to other machines, too.'),
-  })
-  .prefault({});
-
-const logSchema = z
-  .strictObject({
-    level: z.enum(LOG_LEVELS).default('info').describe('The least that is logged.'),
-    file: path.optional().describe('Where to; default: standard error.'),
-  })
-  .prefault({});
-
 /** The operator's configuration; every key has a default. Unknown keys are refused. */
 export const configSchema = z.strictObject({
-  kubeconfig: path
+  kubeconfig: absolutePath
     .optional()
     .describe("How to reach the API server. Default: the files of KUBECONFIG, else the pod's service account."),
   apiServer: z
@@ -104,8 +90,8 @@ export const configSchema = z.strictObject({
       'Write what the floor between tenants does as NetworkPolicies, for scanners that read nothing else: labelled membrane.io/mirror, enforced by nobody. False: those that there are go.',
     ),
   hubble: hubbleSchema,
-  metrics: metricsSchema,
-  log: logSchema,
+  metrics: metricsSection('the operator', 9964),
+  log: logSection('info'),
 });
 
 export type OperatorConfig = z.output<typeof configSchema>;

@@ -3,7 +3,6 @@ import { Prefix } from '../../net/index.ts';
 
 /** Kinds of values that several keys of the configuration have. */
 
-export const path = z.string().regex(/^\//, 'must be an absolute path');
 /** Rows of a map. */
 export const entries = z.int().min(16).max(16_777_216);
 export const ifname = z.string().regex(/^[^\s/:]{1,15}$/, 'must be an interface name');

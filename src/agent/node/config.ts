@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { type ConfigFailures, parseSettings } from '../../base/configuration.ts';
-import { LOG_LEVELS } from '../../base/index.ts';
+import { absolutePath, type ConfigFailures, logSection, parseSettings } from '../../base/configuration.ts';
 import { MAP_SPECS } from '../../datapath/index.ts';
 import { isAddr, Prefix } from '../../net/index.ts';
 import { MAGLEV_SIZES } from '../../service/index.ts';
 import { tenancySchema } from '../../tenant/index.ts';
 import { agentErrors } from '../errors.ts';
-import { cidr, entries, ifname, objectName, path, portRange } from './config-fields.ts';
+import { cidr, entries, ifname, objectName, portRange } from './config-fields.ts';
 import { flowExportSchema, otlpSchema } from './flow-export-config.ts';
 import { hubbleSchema } from './hubble-config.ts';
 import { mapsSchema } from './maps-config.ts';
@@ -72,13 +71,6 @@ const operatorLeaseSchema = z
   })
   .prefault({});
 
-const logSchema = z
-  .strictObject({
-    level: z.enum(LOG_LEVELS).default('info').describe('The least that is logged.'),
-    file: path.optional().describe('Where to; default: standard error.'),
-  })
-  .prefault({});
-
 const policyLimitsSchema = z
   .strictObject({
     table: entries
@@ -113,7 +105,7 @@ export const configSchema = z.strictObject({
     .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/)
     .default('default')
     .describe('Part of every identity.'),
-  kubeconfig: path
+  kubeconfig: absolutePath
     .optional()
     .describe("How to reach the API server. Default: the files of KUBECONFIG, else the pod's service account."),
   apiServer: z
@@ -131,15 +123,17 @@ export const configSchema = z.strictObject({
     .describe(
       'Seconds that the API server keeps one watch; 5 s of silence more and it is asked anew, all of it. Bounds how stale the view of the cluster can be.',
     ),
-  stateDir: path.optional().describe('Records of endpoints and sockets. Default /run/membrane/<nodeName>.'),
-  pinDir: path.optional().describe('Pinned maps and links, on a bpffs. Default /sys/fs/bpf/membrane/<nodeName>.'),
-  cniSocket: path.default(CNI_SOCKET).describe('Where the CNI plugin asks; its own default, too.'),
-  cniBinDir: path
+  stateDir: absolutePath.optional().describe('Records of endpoints and sockets. Default /run/membrane/<nodeName>.'),
+  pinDir: absolutePath
+    .optional()
+    .describe('Pinned maps and links, on a bpffs. Default /sys/fs/bpf/membrane/<nodeName>.'),
+  cniSocket: absolutePath.default(CNI_SOCKET).describe('Where the CNI plugin asks; its own default, too.'),
+  cniBinDir: absolutePath
     .default('/opt/cni/bin')
     .describe('Where --cleanup removes the plugin that `membrane cni install` put.'),
-  cniConfDir: path.default('/etc/cni/net.d').describe('Where it removes the configuration that names it.'),
-  adminSocket: path.optional().describe('Default <stateDir>/admin.sock.'),
-  hubbleSocket: path
+  cniConfDir: absolutePath.default('/etc/cni/net.d').describe('Where it removes the configuration that names it.'),
+  adminSocket: absolutePath.optional().describe('Default <stateDir>/admin.sock.'),
+  hubbleSocket: absolutePath
     .optional()
     .describe("Where Hubble's clients ask on the node itself. Default <stateDir>/hubble.sock."),
   uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
@@ -200,7 +194,7 @@ export const configSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('The world is refused at once at a node port whose service has no backends; off: it gets no answer.'),
-  cgroup: path
+  cgroup: absolutePath
     .optional()
     .describe(
       'cgroup v2 directory above the pods and the processes of the node that use services. Default: the root of the hierarchy, or that of the pods where the agent does not see the root.',
@@ -289,7 +283,7 @@ export const configSchema = z.strictObject({
   flowExport: flowExportSchema,
   otlp: otlpSchema,
   operatorLease: operatorLeaseSchema,
-  log: logSchema,
+  log: logSection('info'),
   identity: identitySchema,
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { path } from './config-fields.ts';
+import { absolutePath } from '../../base/configuration.ts';
 
 const flowFilters = z.array(z.record(z.string(), z.unknown()));
 
@@ -17,7 +17,7 @@ const flowChoice = {
 /** Flows to a file. */
 export const flowExportSchema = z
   .strictObject({
-    file: path
+    file: absolutePath
       .optional()
       .describe('Write flows to this file as they come, a line of JSON each, as Hubble does. Default: none.'),
     maxSizeMB: z
@@ -50,12 +50,12 @@ export const otlpSchema = z
       .boolean()
       .default(false)
       .describe('Send them to an http:// endpoint off loopback: whoever is on the way reads who talks to whom.'),
-    caFile: path
+    caFile: absolutePath
       .optional()
       .describe("Of the collector's certificate, PEM. Default: the authorities that Node.js knows."),
-    certFile: path.optional().describe('The certificate that the collector is shown, PEM.'),
-    keyFile: path.optional().describe('Its key.'),
-    headersFile: path
+    certFile: absolutePath.optional().describe('The certificate that the collector is shown, PEM.'),
+    keyFile: absolutePath.optional().describe('Its key.'),
+    headersFile: absolutePath
       .optional()
       .describe(
         'Headers that the collector wants, like `authorization: Bearer ...`, a line each. All files are read anew for each request.',

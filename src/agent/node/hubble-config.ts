@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { absolutePath } from '../../base/configuration.ts';
 import { isAddr } from '../../net/index.ts';
-import { path } from './config-fields.ts';
 
 /** Who is told of flows by Hubble's API, and as whom. */
 export const hubbleSchema = z
@@ -19,12 +19,12 @@ export const hubbleSchema = z
       .boolean()
       .default(false)
       .describe('Whoever reaches the port sees all flows, without showing who he is; only on loopback.'),
-    certFile: path.optional().describe("The server's certificate, PEM; looked at again when it changes."),
-    keyFile: path.optional().describe('Its key.'),
-    clientCaFile: path
+    certFile: absolutePath.optional().describe("The server's certificate, PEM; looked at again when it changes."),
+    keyFile: absolutePath.optional().describe('Its key.'),
+    clientCaFile: absolutePath
       .optional()
       .describe('Of certificates of users (CN is the name, O are groups), who see what their rights are.'),
-    relayCaFile: path
+    relayCaFile: absolutePath
       .optional()
       .describe('Of certificates of relays, who see all and ask for others: it must sign nobody else.'),
     serverName: z.string().optional().describe("By which name the certificate knows every node's server."),

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+
+/** Keys that every program's configuration has. */
+
+export const absolutePath = z.string().regex(/^\//, 'must be an absolute path');
+
+export function logSection(level: LogLevel) {
+  return z
+    .strictObject({
+      level: z.enum(LOG_LEVELS).default(level).describe('The least that is logged.'),
+      file: absolutePath.optional().describe('Where to; default: standard error.'),
+    })
+    .prefault({});
+}
