@@ -402,16 +402,20 @@ out:
 	return drop(skb, &flow, reason);
 }
 
-/* Gives a pod's packet the node's address and the port of its connection. Returns a drop reason. */
+/* Gives a pod's packet the node's address at this device and the port of its connection. Returns a
+ * drop reason. */
 VERIFIED_ONCE int masquerade(struct __sk_buff *skb, const struct flow *flow)
 {
+	struct route route = {.source = CONFIG(node_ipv4.v4)};
 	struct rewrite rewrite = {.source = 1};
 	int reason;
 
 	if (!flow)
 		return DROP_INTERNAL;
+	if (skb->ifindex != CONFIG(uplink_ifindex))
+		route_find(skb, 0, flow->packet.destination.v4, &route);
 	rewrite.old_addr = flow->packet.source.v4;
-	rewrite.new_addr = CONFIG(node_ipv4.v4);
+	rewrite.new_addr = route.source;
 	rewrite.old_port = flow->packet.source_port;
 	rewrite.new_port = flow->nat_port;
 	reason = own_fragment_id(skb, &flow->packet);

@@ -6,7 +6,6 @@
 #include "lib/events.h"
 #include "lib/service.h"
 
-#define AF_INET 2
 #define XDP_FRAGMENT_BITS (IP_MORE_FRAGMENTS | IP_OFFSET_MASK)
 
 /* The two ends as they shall leave. */

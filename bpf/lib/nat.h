@@ -7,6 +7,7 @@
 #include "crc32c.h"
 #include "flow.h"
 #include "packet.h"
+#include "route.h"
 #include "unfinished.h"
 
 /* Where the checksum of the transport header is, and whether it covers the addresses. */
@@ -215,9 +216,10 @@ static __always_inline int decrement_ttl(struct __sk_buff *skb, __u8 old)
 		       : 0;
 }
 
-/* Out of the node as it is now, by the node's routes. Returns a drop reason or, with *action, what
- * the program returns. */
-static __always_inline int route_out(struct __sk_buff *skb, const struct flow *flow, int *action)
+/* Out of the node that way, as it is now. Returns a drop reason or, with *action, what the program
+ * returns. */
+static __always_inline int leave(struct __sk_buff *skb, const struct flow *flow,
+				 const struct route *route, int *action)
 {
 	int reason = decrement_ttl(skb, flow->packet.ttl);
 
@@ -225,30 +227,45 @@ static __always_inline int route_out(struct __sk_buff *skb, const struct flow *f
 		return reason;
 	if (CONFIG(enable_stack))
 		skb->mark |= MARK_JUDGED;
-	*action = bpf_redirect_neigh(CONFIG(uplink_ifindex), 0, 0, 0);
+	*action = route_take(route);
 	return 0;
 }
 
-/* From a pod to the world. Returns a drop reason or, with *action, what the program returns. */
-static __always_inline int deliver_to_world(struct __sk_buff *skb, const struct flow *flow,
-					    int *action)
+/* Out of the node as it is now, by the node's routes. Returns a drop reason or, with *action, what
+ * the program returns. */
+VERIFIED_ONCE int route_out(struct __sk_buff *skb, const struct flow *flow, int *action)
 {
-	struct rewrite rewrite = {
-		.old_addr = flow->packet.source.v4,
-		.new_addr = CONFIG(node_ipv4.v4),
-		.old_port = flow->packet.source_port,
-		.new_port = flow->nat_port,
-		.source = 1,
-	};
+	struct route route = {};
+	__be32 ends[2]; /* source, destination */
+
+	if (!flow || !action)
+		return DROP_INTERNAL;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct iphdr, saddr), ends, sizeof(ends)) <
+	    0)
+		return DROP_INTERNAL;
+	route_find(skb, ends[0], ends[1], &route);
+	return leave(skb, flow, &route, action);
+}
+
+/* From a pod to the world. Returns a drop reason or, with *action, what the program returns. */
+VERIFIED_ONCE int deliver_to_world(struct __sk_buff *skb, const struct flow *flow, int *action)
+{
+	struct rewrite rewrite = {.source = 1};
+	struct route route = {};
 	int reason;
 
+	if (!flow || !action)
+		return DROP_INTERNAL;
 	if (!CONFIG(enable_masquerade) || !flow->nat_port) {
 		/* The stack routes it under the pod's own address. */
 		*action = TC_ACT_OK;
 		return 0;
 	}
+	route_find(skb, 0, flow->packet.destination.v4, &route);
+	rewrite.old_addr = flow->packet.source.v4;
+	rewrite.new_addr = route.source;
+	rewrite.old_port = flow->packet.source_port;
+	rewrite.new_port = flow->nat_port;
 	reason = rewrite_packet(skb, flow, &rewrite);
-	if (reason)
-		return reason;
-	return route_out(skb, flow, action);
+	return reason ? reason : leave(skb, flow, &route, action);
 }

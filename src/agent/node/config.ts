@@ -136,7 +136,11 @@ export const configSchema = z.strictObject({
   hubbleSocket: absolutePath
     .optional()
     .describe("Where Hubble's clients ask on the node itself. Default <stateDir>/hubble.sock."),
-  uplink: ifname.optional().describe('Device that leads out of the node. Default: that of the default route.'),
+  uplink: ifname
+    .optional()
+    .describe(
+      "Device that leads out of the node. Default: that of the default route. Pods leave by whichever device the node's routes name, under the address that the node has there; before Linux 6.7 by this one only.",
+    ),
   routing: z
     .enum(['tunnel', 'native', 'none'])
     .default('none')
