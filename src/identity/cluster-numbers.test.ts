@@ -16,6 +16,9 @@ const placeOf = (of: Workload): IdentityId => {
   return first ?? expect.fail();
 };
 
+/** One that comes to the same place first as `web`: of a hundred thousand names the only one. */
+const RIVAL = workload('rival-105862');
+
 /** The objects of a cluster, and one node that follows them when it is told to. */
 function scene(options: { namespaceShare?: number } = {}) {
   const objects = new Map<IdentityId, IdentityObject>();
@@ -221,6 +224,44 @@ describe('a number that is to be deleted', () => {
     expect([numbers.heard, numbers.users(id)]).toEqual([version, 1]);
   });
 
+  it('means nobody as soon as the last who used it has gone', async () => {
+    const { numbers, acquire, id, mark } = await marked();
+    await acquire(workload('web'));
+    const version = mark();
+    numbers.follow();
+    numbers.release(id);
+    expect(numbers.expire().map((each) => each.id)).toEqual([id]);
+    expect([numbers.get(id), numbers.heard]).toEqual([undefined, 0]);
+    numbers.settle();
+    expect([numbers.get(id), numbers.heard]).toEqual([undefined, version]);
+  });
+
+  it('is not heard of while an answer is under way that may not have seen it', async () => {
+    const { numbers, mark, pass, answered } = await marked();
+    expect(() => numbers.acquire(workload('api'))).toThrow();
+    const version = mark();
+    pass();
+    expect(numbers.heard).toBe(0);
+    await answered();
+    pass();
+    expect(numbers.heard).toBe(version);
+  });
+
+  it('leads to nobody behind it without a request', async () => {
+    const { numbers, id, mark, put, watch, pass, requests } = await marked();
+    const [first, behind] = probes(workloadKey(RIVAL), CLUSTER_RANGE);
+    expect(first).toBe(id);
+    put(behind ?? expect.fail(), RIVAL);
+    watch();
+    pass();
+    expect(numbers.acquire(RIVAL).id).toBe(behind);
+    numbers.release(behind ?? expect.fail());
+    expect(requests).toEqual([]);
+    mark();
+    expect(numbers.get(id)).toBeDefined();
+    expect(() => numbers.acquire(RIVAL)).toThrow();
+  });
+
   it('is kept by who asks for it then, and what was answered before the mark is asked for again', async () => {
     const { numbers, objects, pass, answered, id, mark, put, watch } = await marked();
     objects.delete(id);
@@ -244,6 +285,50 @@ describe('a number that is to be deleted', () => {
 });
 
 describe('an object that somebody deleted, replaced or edited', () => {
+  it('means nobody before a whole pass has taken it out, though it is made again and that is answered', async () => {
+    const { numbers, start, watch, pass, objects, put, answered } = scene();
+    const id = placeOf(workload('web'));
+    await start();
+    put(id, workload('web'));
+    watch();
+    pass();
+    objects.delete(id);
+    watch();
+    numbers.follow();
+    expect(() => numbers.acquire(workload('web'))).toThrow();
+    await answered();
+    expect(objects.get(id)?.workload).toEqual(workload('web'));
+    numbers.follow();
+    expect(numbers.get(id)).toBeUndefined();
+    expect(numbers.expire().map((each) => each.id)).toEqual([id]);
+    numbers.settle();
+    numbers.follow();
+    expect(() => numbers.acquire(workload('web'))).toThrow();
+    await answered();
+    numbers.follow();
+    expect(numbers.acquire(workload('web')).id).toBe(id);
+  });
+
+  it('means nobody when it is answered that it is another’s by now, before the watch says so', async () => {
+    const { numbers, start, watch, pass, objects, put, answered } = scene();
+    const id = placeOf(workload('web'));
+    expect(placeOf(RIVAL)).toBe(id);
+    await start();
+    put(id, workload('web'));
+    watch();
+    pass();
+    objects.delete(id);
+    expect(() => numbers.acquire(RIVAL)).toThrow();
+    await answered();
+    expect(objects.get(id)?.workload).toEqual(RIVAL);
+    numbers.follow();
+    expect(numbers.get(id)).toBeUndefined();
+    pass();
+    watch();
+    pass();
+    expect(numbers.acquire(RIVAL).id).toBe(id);
+  });
+
   it('is made again by who uses it', async () => {
     const { start, acquire, watch, pass, objects, answered, numbers } = scene();
     await start();
@@ -311,6 +396,10 @@ describe('an object that somebody deleted, replaced or edited', () => {
       numbers.release(id);
       expect(numbers.expire().map((each) => each.id)).toEqual([id]);
       expect(numbers.get(id)).toBeUndefined();
+      put(id, workload('thief'));
+      watch();
+      numbers.follow();
+      expect(numbers.get(id), 'whatever is heard of it meanwhile').toBeUndefined();
       numbers.settle();
       numbers.follow();
       expect(numbers.get(id)?.workload).toEqual(workload('thief'));

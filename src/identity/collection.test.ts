@@ -111,6 +111,18 @@ describe('collecting', () => {
     expect(store.byId.has(id)).toBe(true);
   });
 
+  it('begins anew with what was kept and marked again between two looks', async () => {
+    const { store, clock, round } = scene({ grace: 0 });
+    const id = await placeIdentity(workload(0), store);
+    await round();
+    await round();
+    await clock.advance(100);
+    for (const act of [store.keep, store.retire]) await act(store.byId.get(id) ?? expect.fail());
+    expect(await round()).toMatchObject({ deleted: [], waiting: 1 });
+    await clock.advance(100);
+    expect((await round()).deleted).toEqual([id]);
+  });
+
   it('does not wait where a namespace is short of numbers, or all are', async () => {
     const { store, round } = scene({ namespaceShare: 4 / 65_280 });
     for (const index of [0, 1]) await placeIdentity(workload(index), store);
