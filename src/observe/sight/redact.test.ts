@@ -166,6 +166,9 @@ describe('what is left of a flow', () => {
         expect(text).not.toContain(String(flow[other(mine)].identity));
         expect(left).toMatchObject({ verdict: flow.verdict, type: flow.type, [mine]: { addr: flow[mine].addr } });
         expect(left?.[other(mine)]).toMatchObject({ addr: '', labels: [HIDDEN_LABEL] });
+        // The port that was opened is what he has to do with it; the one that it was opened from is not.
+        const wasOpened = (other(mine) === 'destination') !== flow.isReply;
+        expect(left?.[other(mine)].port).toBe(wasOpened ? flow[other(mine)].port : undefined);
       }),
       { numRuns: CASES },
     );
@@ -246,6 +249,7 @@ describe('what is left of a flow', () => {
         if (shadow === undefined) return;
         const { policies: _, ...ofTenant } = { ...shadow, by: 'tenant' as const };
         expect(redact(sight, { ...flow, shadow: ofTenant })?.shadow).toBeUndefined();
+        expect(redact(sight, { ...flow, shadow: { ...shadow, by: 'tenant' } })?.shadow).toBeUndefined();
       }),
       { numRuns: CASES },
     );
@@ -312,6 +316,13 @@ describe('what is left of a flow', () => {
     fc.assert(
       fc.property(flowOf(fc.constant(torn), unknown), ({ flow }) => {
         expect(redact(sight, flow)).toBeUndefined();
+      }),
+    );
+    // Nor is it named to who may know the names of one of both.
+    const named: FlowEnd = { ...torn, namespace: 'named' };
+    fc.assert(
+      fc.property(flowOf(podIn('own'), fc.constant(named)), ({ flow, mine }) => {
+        expect(redact(sight, flow)?.[other(mine)]).toMatchObject({ addr: '', labels: [HIDDEN_LABEL] });
       }),
     );
     // Nor is it said of it what tenants say of one of both.
