@@ -113,6 +113,14 @@ describe('Membership', () => {
     expect(whose(new Membership([claim(SYSTEM_TENANT, ['mine'])], OPEN), 'mine')).toBe('closed');
   });
 
+  it('closes two tenants whose names have one number, by which the kernel could not tell them apart', () => {
+    const twins = ['team-9979267', 'team-16541558'] as const;
+    expect(tenantNumber(twins[0])).toBe(tenantNumber(twins[1]));
+    const both = new Membership([claim(twins[0], ['a']), claim(twins[1], ['b']), claim('shop', ['c'])], OPEN);
+    expect(['a', 'b', 'c'].map((namespace) => whose(both, namespace))).toEqual(['closed', 'closed', 'shop']);
+    expect(whose(new Membership([claim(twins[0], ['a'])], OPEN), 'a')).toBe(twins[0]);
+  });
+
   it('closes what a tenant without claims to anything would have: nothing', () => {
     expect(whose(new Membership([claim('none', [], '')], OPEN), 'other')).toBe('unassigned');
   });

@@ -11,6 +11,15 @@ const remote = podRow('remote', { app: 'remote' }, { namespace: 'ledger', nodeNa
 const claims = (name: string, ...names: string[]): TenantRow =>
   tenantRow(name, { claims: { names, prefix: undefined } });
 
+/** What a Tenant may say of who is no pod, one after the other, each in one thing other than before. */
+const OTHER_BOUNDARIES: readonly Partial<TenantRow>[] = [
+  { boundary: { world: 'Open', nodes: 'ProbesOnly' } },
+  { boundary: { world: 'Open', nodes: 'Open' } },
+  { boundary: { world: 'Listed', nodes: 'Open' } },
+  { boundary: { world: 'Closed', nodes: 'Open' } },
+  { boundary: { world: 'Closed', nodes: 'Open' }, world: { cidrs: [], metadata: 'Open' } },
+];
+
 async function twoNamespaces(kernel = new FakeKernel(), tenants: readonly TenantRow[] = []) {
   const node = await fakeNode(kernel);
   node.put(node.intent.namespaces, namespaceRow('shop'), namespaceRow('ledger'));
@@ -97,6 +106,9 @@ describe('the floor of a node', () => {
     for (const change of [
       () => node.put(node.intent.tenants, claims('shop', 'shop')),
       () => node.put(node.intent.tenants, claims('shop', 'shop', 'ledger')),
+      ...OTHER_BOUNDARIES.map((more) => () => {
+        node.put(node.intent.tenants, { ...claims('shop', 'shop', 'ledger'), ...more });
+      }),
       () => node.drop(node.intent.tenants, claims('shop')),
     ]) {
       turns.push(change);
@@ -115,6 +127,32 @@ describe('the floor of a node', () => {
     node.connect(3, podRow('new', { app: 'new' }));
     await node.settle();
     expect([revisionOf(node, 1), revisionOf(node, 2)], 'who comes changes nothing for others').toEqual(settled);
+  });
+
+  it('turns every word for the first Tenant, whoever it is about: who is not known was with everybody', async () => {
+    const node = await twoNamespaces();
+    const before = [revisionOf(node, 1), revisionOf(node, 2)];
+    node.put(node.intent.tenants, claims('other', 'elsewhere'));
+    await node.settle();
+    expect([revisionOf(node, 1), revisionOf(node, 2)].some((revision) => before.includes(revision))).toBe(false);
+  });
+
+  it('closes who is not known before it says anything else, and opens them after it: it may die in between', async () => {
+    const node = await twoNamespaces();
+    const { tenants } = node.kernel;
+    const stores: IdentityId[] = [];
+    const set = tenants.set.bind(tenants);
+    tenants.set = (id, row) => {
+      stores.push(id);
+      set(id, row);
+    };
+    node.put(node.intent.tenants, claims('shop', 'shop'));
+    await node.settle();
+    expect(stores).toEqual([0, numberOf(node, front)]);
+    stores.length = 0;
+    node.drop(node.intent.tenants, claims('shop'));
+    await node.settle();
+    expect(stores).toEqual([numberOf(node, front), 0]);
   });
 
   it('keeps the same rows and words over a restart', async () => {
