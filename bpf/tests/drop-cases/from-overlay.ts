@@ -44,6 +44,17 @@ export const FROM_OVERLAY_CASES: readonly OverlayDropCase[] = [
     counted: 'node',
     run: (lab) => lab.hear(SYN, { node: REMOTE_POD }),
   },
+  ...[REMOTE_POD, parseAddr('203.0.113.9')].map(
+    (from): OverlayDropCase => ({
+      name: `from ${from}, by a node that the overlay does not lead to`,
+      reason: 'unknown-node',
+      counted: 'node',
+      run: (lab) => {
+        lab.identify(`${WORLD}/32`, 6);
+        return lab.hear(SYN, { node: WORLD, from });
+      },
+    }),
+  ),
   {
     name: 'what is broken, from who is no node',
     reason: 'unknown-node',
