@@ -34,7 +34,12 @@ export async function runProgram<Config extends { readonly log: { level: LogLeve
     return reportFailure(name, error, EXIT.usage);
   }
   const { level, file } = config.log;
-  const log = createLogger({ level, ...(file === undefined ? {} : { destination: file }) });
+  let log: Logger;
+  try {
+    log = createLogger({ level, ...(file === undefined ? {} : { destination: file }) });
+  } catch (error) {
+    return reportFailure(name, new Error(`log.file: ${errorMessage(error)}`), EXIT.usage);
+  }
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const stop = (): void => resolve();
   signal?.addEventListener('abort', stop, { once: true });

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -400,6 +401,20 @@ describe('launcher', () => {
     expect(ran.stderr).toContain(code);
     expect(ran.stderr).toContain('npm run setup');
   });
+});
+
+test.each<[string, string[], number]>([
+  ['a usage error', ['polic'], 2],
+  ['nobody there', ['status', '--socket', '/nonexistent/admin.sock'], 3],
+])('whoever cannot be told what is wrong gets its exit code: %s', async (_what, args, code) => {
+  const env = { ...process.env, MEMBRANE_RUN_DIR: folder };
+  const full = openSync('/dev/full', 'w');
+  const onFull = spawnSync(MEMBRANE, args, { env, stdio: ['ignore', 'ignore', full] });
+  closeSync(full);
+  const child = spawn(MEMBRANE, args, { env });
+  child.stderr.destroy();
+  const onClosed = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  expect([onFull.status, onClosed]).toEqual([code, code]);
 });
 
 describe('output', () => {

@@ -13,6 +13,8 @@ export async function run(argv: readonly string[], roots: Roots): Promise<void> 
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? EXIT.good : EXIT.failure),
   );
+  // Whoever does not read what is wrong still gets the exit code that says it.
+  process.stderr.on('error', () => undefined);
   const program = emptyProgram();
   const context = createContext({
     globals: () => program.opts<GlobalOptions>(),
