@@ -171,7 +171,7 @@ export class Attachments {
     const { id } = record;
     words.clear(id);
     endpoints.transition(id, { type: 'delete' });
-    state.putEndpoint({ ...record, phase: 'disconnecting' });
+    this.#noteRemoval(record);
     if (local.get(record.addr)?.endpoint === id) local.remove(record.addr);
     await netdev.deleteLink(record.hostIfname);
     await programs.detach(id);
@@ -182,6 +182,15 @@ export class Attachments {
     addressing.release(id, record.addr, clock.now());
     this.#o.changed.emit();
     this.#o.log.info({ endpoint: id, addr: record.addr, pod: record.pod }, 'endpoint removed');
+  }
+
+  /** Where there is no room for it, a pod that goes is what makes some: whoever finds it half gone finds it closed. */
+  #noteRemoval(record: EndpointRecord): void {
+    try {
+      this.#o.state.putEndpoint({ ...record, phase: 'disconnecting' });
+    } catch (error) {
+      this.#o.log.warn({ endpoint: record.id, error: errorMessage(error) }, 'that an endpoint goes is not on disk');
+    }
   }
 
   async #check(request: Of<'CHECK'>): Promise<CniAnswer> {
