@@ -1,6 +1,6 @@
 import { namespacedName } from '../base/index.ts';
 import { RESERVED_IDS } from '../identity/index.ts';
-import type { IdentityId, ServicePort } from '../model/index.ts';
+import type { IdentityId, NodeRow, ServicePort } from '../model/index.ts';
 import { type Addr, isAddr, Prefix, parseAddr } from '../net/index.ts';
 import type { PolicyRepository } from '../policy/index.ts';
 import type { TableReader } from '../table/index.ts';
@@ -38,6 +38,7 @@ export class ApiServers {
   readonly #reader: TableReader;
   #addrs: readonly Addr[] = [];
   #ends: readonly ApiServerEnd[] = [];
+  #own: { readonly node: NodeRow | undefined; readonly addrs: readonly Addr[] } = { node: undefined, addrs: [] };
 
   constructor(options: ApiServersOptions) {
     this.#o = options;
@@ -58,11 +59,7 @@ export class ApiServers {
       book.setApiServers(this.#addrs);
     }
     // The book is about others than this node.
-    const own =
-      intent.nodes
-        .get(namespacedName({ name: nodeName }))
-        ?.addresses.filter(isAddr)
-        .map(parseAddr) ?? [];
+    const own = this.#addressesOf(intent.nodes.get(namespacedName({ name: nodeName })));
     const isOutside = (addr: Addr) =>
       book.ownerOf(addr) === undefined && book.rangeOf(addr) === undefined && !own.includes(addr);
     repository.setApiServers(this.#addrs.filter(isOutside).map((addr) => Prefix.host(addr)));
@@ -72,6 +69,12 @@ export class ApiServers {
       return book.ownerOf(addr)?.owner.kind === 'node' ? RESERVED_IDS['kube-apiserver'] : undefined;
     };
     this.#setEnds(this.#addrs.map(whose).filter((id) => id !== undefined));
+  }
+
+  /** Of this node; read once for each object. */
+  #addressesOf(node: NodeRow | undefined): readonly Addr[] {
+    if (node !== this.#own.node) this.#own = { node, addrs: node?.addresses.filter(isAddr).map(parseAddr) ?? [] };
+    return this.#own.addrs;
   }
 
   #setEnds(responders: readonly IdentityId[]): void {

@@ -1,6 +1,5 @@
 export { AddressBook, type AddressOwner } from './address-book.ts';
 export { Cluster, type ClusterOptions } from './cluster.ts';
-export { RangeIndex } from './cluster-ranges.ts';
 export { HostPods } from './host-pods.ts';
 export type { IdentityRow, WaitingRow } from './identity-row.ts';
 export { Intent } from './intent.ts';

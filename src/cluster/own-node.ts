@@ -23,6 +23,10 @@ export class OwnNode {
   readonly #o: OwnNodeOptions;
   #problems: readonly string[] = [];
   #told = '';
+  #looked: { readonly node: NodeRow | undefined; readonly addresses: readonly Addr[] } = {
+    node: undefined,
+    addresses: [],
+  };
 
   constructor(options: OwnNodeOptions) {
     this.#o = options;
@@ -36,7 +40,11 @@ export class OwnNode {
   follow(): void {
     const { intent, nodeName, problems } = this.#o;
     const node = intent.nodes.get(namespacedName({ name: nodeName }));
-    this.#problems = node === undefined ? [] : this.#of(node);
+    const addresses = this.#o.addresses();
+    // The same two objects until one of them says something else: it is asked in every pass.
+    if (node === this.#looked.node && addresses === this.#looked.addresses) return;
+    this.#looked = { node, addresses };
+    this.#problems = node === undefined ? [] : this.#of(node, addresses);
     const said = this.#problems.join('; ');
     if (said === this.#told) return;
     this.#told = said;
@@ -48,8 +56,8 @@ export class OwnNode {
     );
   }
 
-  #of(node: NodeRow): string[] {
-    const { sendsAs, addresses } = this.#o;
+  #of(node: NodeRow, addresses: readonly Addr[]): string[] {
+    const { sendsAs } = this.#o;
     const known = node.addresses
       .filter(isAddr)
       .map(parseAddr)
@@ -64,7 +72,7 @@ export class OwnNode {
         `sends to other nodes as ${sendsAs}, which is none of the addresses of its Node (${known.join(', ')}): they drop what comes from here; correct the Node, or start the agent anew with the uplink that has such an address`,
       );
     }
-    if (!addresses().includes(tunnel)) {
+    if (!addresses.includes(tunnel)) {
       texts.push(
         `${tunnel}, by which other nodes know it, is no address of this machine: what they send here does not arrive; correct status.addresses of the Node (--node-ip of the kubelet)`,
       );

@@ -1,8 +1,8 @@
 import { isMembraneError } from '../base/index.ts';
-import { type AddressBook, type IpcacheRow, RangeIndex } from '../cluster/index.ts';
+import type { AddressBook, IpcacheRow } from '../cluster/index.ts';
 import { type IpcacheMap, type IpcacheValue, sameRow } from '../datapath/index.ts';
 import { isCidrId, RESERVED_IDS } from '../identity/index.ts';
-import { type Addr, Prefix } from '../net/index.ts';
+import { type Addr, Prefix, PrefixMap } from '../net/index.ts';
 import type { OutsideWords } from './outside-words.ts';
 
 /** By prefix alone; no pod or node has it. */
@@ -29,7 +29,8 @@ export class IpcacheReconciler {
   readonly #actual = new Map<string, IpcacheValue>();
   /** Of `#actual`. */
   readonly #actualRanges = new Map<string, Prefix>();
-  #ranges: RangeIndex | undefined;
+  /** The same, for who asks what lies in one. */
+  #ranges = new PrefixMap<true>();
   /** Everything is to be compared, not only what changed. */
   #isUnsure = true;
   #generation = 0;
@@ -62,7 +63,7 @@ export class IpcacheReconciler {
     this.#generation += 1;
     this.#actual.clear();
     this.#actualRanges.clear();
-    this.#ranges = undefined;
+    this.#ranges = new PrefixMap();
     this.#isUnsure = true;
     for (const [prefix, value] of await this.#map.entries()) this.#note(prefix.toString(), { prefix, value });
   }
@@ -129,12 +130,11 @@ export class IpcacheReconciler {
    */
   isNobodys(addr: Addr): boolean {
     const prefix = Prefix.host(addr);
-    return !this.#actual.has(prefix.toString()) && this.#rangeOf(prefix) !== undefined;
+    return !this.#actual.has(prefix.toString()) && this.#isInRange(prefix);
   }
 
-  #rangeOf(prefix: Prefix): number | undefined {
-    this.#ranges ??= new RangeIndex({ services: [], pods: [...this.#actualRanges.values()] });
-    return this.#ranges.of(prefix);
+  #isInRange(prefix: Prefix): boolean {
+    return this.#ranges.around(prefix) !== undefined;
   }
 
   #unsettle(
@@ -145,7 +145,7 @@ export class IpcacheReconciler {
     const come = upserts.filter((row) => {
       const value = this.#actual.get(row.prefix.toString());
       const before = value && { prefix: row.prefix, value };
-      if (before === undefined && isHost(row) && this.#rangeOf(row.prefix) !== undefined) return false;
+      if (before === undefined && isHost(row) && this.#isInRange(row.prefix)) return false;
       return ownerChanges(before, row);
     });
     const moved = [...come, ...gone.filter((row) => ownerChanges(row, undefined))];
@@ -169,10 +169,14 @@ export class IpcacheReconciler {
     this.#generation += 1;
     if (row === undefined) this.#actual.delete(text);
     else this.#actual.set(text, row.value);
-    const isIn = row !== undefined && isRange(row);
-    if (!isIn && !this.#actualRanges.has(text)) return;
-    if (isIn) this.#actualRanges.set(text, row.prefix);
-    else this.#actualRanges.delete(text);
-    this.#ranges = undefined;
+    if (row !== undefined && isRange(row)) {
+      this.#actualRanges.set(text, row.prefix);
+      this.#ranges.set(row.prefix, true);
+      return;
+    }
+    const range = this.#actualRanges.get(text);
+    if (range === undefined) return;
+    this.#actualRanges.delete(text);
+    this.#ranges.delete(range);
   }
 }

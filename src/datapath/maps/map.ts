@@ -34,14 +34,18 @@ export type TypedMap<K, V> = {
    * meanwhile may be missing or come in its old form.
    */
   entries(wanted?: (key: K, value: V) => boolean): Promise<[K, V][]>;
-  /** All entries of a hash or a trie, for who looks at each in passing. */
-  packed(): Promise<PackedRows<K, V>>;
+  /** All entries of a hash or a trie, for who looks at each in passing; those read so far when it does not go on. */
+  packed(goesOn?: () => boolean): Promise<PackedRows<K, V>>;
 };
 
 export type MapCodecs<K, V> = { readonly key: Codec<K>; readonly value: Codec<V> };
 
 /** Long enough that a system call's price does not count, short enough (a few ms) to hold up nobody. */
 export const CHUNK = 4096;
+
+/** Nearly always it is one row, for which to make ready is most of what a batch costs. */
+const FEW = 4;
+const isFew = <T>(all: Iterable<T>): all is readonly T[] => Array.isArray(all) && all.length <= FEW;
 
 /** Pieces of an iterable, with a turn of the event loop between them; the iterable is read piece by piece. */
 async function* chunks<T>(all: Iterable<T>): AsyncGenerator<T[]> {
@@ -120,6 +124,10 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
   }
 
   async setMany(entries: Iterable<readonly [K, V]>): Promise<void> {
+    if (isFew(entries)) {
+      for (const [key, value] of entries) this.set(key, value);
+      return;
+    }
     for await (const chunk of chunks(entries)) {
       const keys = room(this.spec.keySize, chunk.length);
       const values = room(this.spec.valueSize, chunk.length);
@@ -133,6 +141,7 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
   }
 
   async deleteMany(keys: Iterable<K>): Promise<number> {
+    if (isFew(keys)) return keys.reduce((deleted, key) => deleted + Number(this.delete(key)), 0);
     let deleted = 0;
     for await (const chunk of chunks(keys)) {
       const encoded = room(this.spec.keySize, chunk.length);
@@ -174,11 +183,14 @@ export class KernelMap<K, V> implements TypedMap<K, V> {
     return all;
   }
 
-  async packed(): Promise<PackedRows<K, V>> {
+  async packed(goesOn: () => boolean = () => true): Promise<PackedRows<K, V>> {
     const { type, name } = this.spec;
     if (type === 'array') throw new TypeError(`map ${name} is an array, where every key has a value`);
     const rows = new PackedRows(this.#codecs);
-    for await (const { keys, values, count } of this.#chunks()) rows.append(keys.bytes, values.bytes, count);
+    for await (const { keys, values, count } of this.#chunks()) {
+      rows.append(keys.bytes, values.bytes, count);
+      if (!goesOn()) break;
+    }
     return rows;
   }
 

@@ -77,12 +77,12 @@ export async function readKernel(
   const endpoints = await maps.endpoints.packed();
   if (!isStill()) return undefined;
   const { rows, peers } = maps.policy;
-  const policy = enforced ? { rows: await rows.packed(), peers: await peers.packed() } : undefined;
+  const policy = enforced ? { rows: await rows.packed(isStill), peers: await peers.packed(isStill) } : undefined;
   if (!isStill()) return undefined;
   // Before anybody asks whose an identity is: what changes from here on is another digest next time.
   const digest = createHash('sha256').update(JSON.stringify([words, subjects, shares]));
   digest.update(maps.tenants.bytes);
-  const ipcache = await maps.ipcache.packed();
+  const ipcache = await maps.ipcache.packed(isStill);
   if (!isStill()) return undefined;
   for (const map of [listed, endpoints, ...(policy === undefined ? [] : [policy.rows, policy.peers]), ipcache]) {
     digest.update(`${map.length} `);

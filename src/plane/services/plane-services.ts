@@ -82,7 +82,11 @@ export async function openPlaneServices(
     log,
   });
   const { services, slices, nodes, nodeSlices, pods } = intent;
-  for (const { changed } of [services, slices, nodeSlices]) changed.listen(() => engine.kick());
+  for (const { changed } of [services, slices]) changed.listen(() => engine.kick());
+  // Of all that nodes tell of their pods next to nothing is about services.
+  nodeSlices.changed.listen(() => {
+    if (follower.lookAtHostPods() || !engine.converged) engine.kick();
+  });
   for (const changed of [nodes.changed, pods.changed, parts.endpointsChanged]) {
     changed.listen(() => engine.kick({ refresh: true }));
   }

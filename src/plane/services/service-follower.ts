@@ -163,6 +163,13 @@ export class ServiceFollower {
     }
   }
 
+  /** Whether other pods are in the host networks of other nodes now. */
+  lookAtHostPods(): boolean {
+    const isOther = this.#hostPods.follow();
+    if (isOther) this.#touchRefused();
+    return isOther;
+  }
+
   /** Whether processes of the node have taken or given back what pods want. */
   lookAtSockets(): boolean {
     const owners = this.#o.hostPorts.takenOrFreed();
@@ -189,7 +196,7 @@ export class ServiceFollower {
   async follow(
     rests: (service: NamespacedName) => boolean = () => false,
   ): Promise<Map<NamespacedName, readonly Frontend[]>> {
-    if (this.#hostPods.follow()) this.#touchRefused();
+    this.lookAtHostPods();
     const dirty = this.#outdated;
     this.#outdated = new Set();
     for (const key of this.#reader.services.drain()) dirty.add(key);
