@@ -4,26 +4,38 @@ import { parseConfig } from './config.ts';
 import { switchesOf } from './switches.ts';
 
 const of = (changes: object) => switchesOf(parseConfig({ nodeName: 'n', ...changes }));
+const DEFAULT = of({});
+const NAMED = SWITCHES.filter((name) => name in parseConfig({ nodeName: 'n' }));
 
 test('every switch of the datapath is said', () => {
-  expect(Object.keys(of({})).toSorted()).toEqual(SWITCHES.toSorted());
+  expect(Object.keys(DEFAULT).toSorted()).toEqual(SWITCHES.toSorted());
+});
+
+test('who says nothing has policy and services, and no way to other nodes', () => {
+  expect(DEFAULT).toMatchObject({
+    enablePolicy: true,
+    enableCidrSelects: true,
+    enableServices: true,
+    enableRefusals: true,
+    enableStack: false,
+    enableOverlay: false,
+    enableNative: false,
+    enableIpv6: false,
+  });
+});
+
+test.each(NAMED)('%s is what the key of its name says', (name) => {
+  for (const on of [true, false]) expect(of({ [name]: on })[name]).toBe(on);
 });
 
 test.each([
-  [{}, ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack']],
-  [{ routing: 'native' }, ['enableIpv6', 'enableOverlay', 'enableStack']],
-  [{ routing: 'tunnel' }, ['enableIpv6', 'enableNative', 'enableStack']],
-  [
-    { enableEvents: false, enableFragments: false },
-    ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack', 'enableEvents', 'enableFragments'],
-  ],
-  [{ enableServices: false }, ['enableIpv6', 'enableOverlay', 'enableNative', 'enableServices', 'enableRefusals']],
-  [
-    { refuseWithoutBackends: false, cidrSelects: [] },
-    ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack', 'enableCidrSelects', 'enableRefusals'],
-  ],
-  [{ policyEnforcement: 'never' }, ['enableIpv6', 'enableOverlay', 'enableNative', 'enableStack', 'enablePolicy']],
-])('%j turns off what it says', (changes, off) => {
+  [{ routing: 'native' }, ['enableNative']],
+  [{ routing: 'tunnel' }, ['enableOverlay']],
+  [{ enableEvents: false, enableFragments: false }, ['enableEvents', 'enableFragments']],
+  [{ enableServices: false }, ['enableServices', 'enableRefusals', 'enableStack']],
+  [{ refuseWithoutBackends: false, cidrSelects: [] }, ['enableCidrSelects', 'enableRefusals']],
+  [{ policyEnforcement: 'never' }, ['enablePolicy']],
+])('%j turns what it says, and nothing else', (changes, turned) => {
   const switches = of(changes);
-  expect(SWITCHES.filter((name) => !switches[name])).toEqual(SWITCHES.filter((name) => off.includes(name)));
+  expect(SWITCHES.filter((name) => switches[name] !== DEFAULT[name]).toSorted()).toEqual(turned.toSorted());
 });
