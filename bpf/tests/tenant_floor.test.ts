@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { tenantWorldKey } from '../../src/datapath/index.ts';
+import { shareRow } from '../../src/datapath/maps/testkit.ts';
 import { identityId, type TenantWorld } from '../../src/model/index.ts';
 import { type Addr, addrFamily, isMetadata, METADATA_ADDRESSES, Prefix } from '../../src/net/index.ts';
 import { type FloorRow, floorRow, tenantNumber } from '../../src/tenant/index.ts';
@@ -220,7 +221,7 @@ test('where clouds give out credentials is nobody’s to ask, whoever has the ad
   for (const addr of known) {
     pair.datapath.shares.set(
       { opener: identityId(FRONT), responder: identityId(2), port: SERVICE, protocol: UDP },
-      { until: 0 },
+      shareRow(),
     );
     pair.datapath.world.set(tenantWorldKey({ tenant: tenantNumber('shop'), prefix: Prefix.host(addr) }), 1);
   }
@@ -236,7 +237,7 @@ describe('what one tenant exports and another imports', () => {
   test('opens this port of these pods for those, in this direction', async () => {
     using pair = await Pair.create();
     say(pair, { [FRONT]: of('shop'), [BACK]: of('billing') });
-    pair.datapath.shares.set(share, { until: 0 });
+    pair.datapath.shares.set(share, shareRow());
     await pair.open(pair.a, [allow('ingress', 0), allow('egress', 0)]);
     await pair.open(pair.b, [allow('ingress', 0), allow('egress', 0)]);
     expect(pair.send(pair.a, fromPod(pair.a, pair.b.addr, request)).verdict).toBe('redirect');
@@ -252,14 +253,14 @@ describe('what one tenant exports and another imports', () => {
   test('is over at its time, although nobody takes it away', async () => {
     using pair = await Pair.create();
     say(pair, { [FRONT]: of('shop'), [BACK]: of('billing') });
-    pair.datapath.shares.set(share, { until: 1 });
+    pair.datapath.shares.set(share, shareRow({ until: 1 }));
     expect(pair.send(pair.a, fromPod(pair.a, pair.b.addr, request)).verdict).toBe('tenant-boundary');
   });
 
   test('does not open what a closed namespace has', async () => {
     using pair = await Pair.create();
     say(pair, { [FRONT]: CLOSED, [BACK]: of('billing') });
-    pair.datapath.shares.set(share, { until: 0 });
+    pair.datapath.shares.set(share, shareRow());
     expect(pair.send(pair.a, fromPod(pair.a, pair.b.addr, request)).verdict).toBe('tenant-closed');
   });
 });

@@ -1,4 +1,5 @@
 import { tenantWorldKey, UNUSED_TENANT_ACCOUNT } from '../../src/datapath/index.ts';
+import { shareRow } from '../../src/datapath/maps/testkit.ts';
 import { TENANT_UNLIMITED } from '../../src/model/gen/numbers.ts';
 import { identityId, NO_LIMITS } from '../../src/model/index.ts';
 import { Prefix, parseAddr } from '../../src/net/index.ts';
@@ -60,7 +61,7 @@ function fill(scene: Scene, tenants: number, exports: number): void {
   for (let i = 0; i < tenants; i += 1) scene.datapath.tenants.set(identityId(1_000 + i), rowOf(`tenant-${i}`));
   for (let i = 0; i < exports; i += 1) {
     const key = { opener: identityId(2_000 + i), responder: identityId(3_000), port: 80, protocol: 6 };
-    scene.datapath.shares.set(key, { until: 0 });
+    scene.datapath.shares.set(key, shareRow());
   }
 }
 

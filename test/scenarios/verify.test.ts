@@ -12,6 +12,7 @@ import {
   serviceMaps,
   tenantSharesMap,
 } from '../../src/datapath/index.ts';
+import { backendRow, shareRow } from '../../src/datapath/maps/testkit.ts';
 import type { TenantStatus } from '../../src/kube/index.ts';
 import { endpointId, identityId, ruleId } from '../../src/model/index.ts';
 import { Prefix, parseAddr } from '../../src/net/index.ts';
@@ -293,7 +294,7 @@ describe('what somebody writes into the kernel', () => {
       ({ layer }) => layer === 'sharing',
       async (maps) => {
         const shares = tenantSharesMap(maps);
-        shares.set(key, { until: 0 });
+        shares.set(key, shareRow());
         return () => void shares.delete(key);
       },
     );
@@ -322,13 +323,13 @@ describe('what somebody writes into the kernel', () => {
     await plant('node-1', async (maps) => {
       const shares = tenantSharesMap(maps);
       await eventually('it is found', async () => {
-        shares.set(key, { until: 0 });
+        shares.set(key, shareRow());
         return !(await agent('node-1').verify({})).good;
       });
       const passed = `TCP ${TCP} from ${await ip('blue', 'client')} to ${await ip('red-all', 'server')} passed`;
       // Of one status: it is proved again soon.
       await eventually('it is said, and how many nodes enforce', async () => {
-        shares.set(key, { until: 0 });
+        shares.set(key, shareRow());
         const { enforced, conditions = [] } = (await status()) ?? {};
         const found = conditions.find(({ type }) => type === 'Isolated');
         return enforced === '1/2' && found?.status === 'False' && found.message.includes(passed);
@@ -396,7 +397,7 @@ describe('what somebody writes into the kernel', () => {
     const leadTo = (pod: string) => async (maps: MapSet) => {
       const { services, slots, backends, key, value } = rowsOf(maps);
       const slot = { revision: value.revision, slot: 1 };
-      backends.set(PLANTED, { addr: parseAddr(pod), port: TCP, protocol: 6, flags: 0 });
+      backends.set(PLANTED, backendRow({ addr: parseAddr(pod), port: TCP, protocol: 6 }));
       slots.set(slot, { backend: PLANTED });
       services.set(key, { ...value, count: 2 });
       return () => {
@@ -509,7 +510,7 @@ describe('what somebody writes into the kernel', () => {
         const { backends, value } = rowsOf(maps);
         const affinity = affinityMap(maps);
         const key = { client: parseAddr(client), service: value.service };
-        backends.set(PLANTED, { addr: parseAddr(blue), port: TCP, protocol: 6, flags: 0 });
+        backends.set(PLANTED, backendRow({ addr: parseAddr(blue), port: TCP, protocol: 6 }));
         affinity.set(key, { used: process.hrtime.bigint(), backend: PLANTED, seconds: 10_800 });
         return () => {
           affinity.delete(key);

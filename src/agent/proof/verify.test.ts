@@ -3,6 +3,7 @@ import type { VerifyRequest, VerifyView } from '../../api/index.ts';
 import { namespacedName } from '../../base/index.ts';
 import { namespaceRow, podRow } from '../../cluster/samples.ts';
 import { MapSet, ZERO_CONFIG } from '../../datapath/index.ts';
+import { shareRow } from '../../datapath/maps/testkit.ts';
 import { EndpointTable } from '../../plane/index.ts';
 import { fakeNode } from '../../plane/testkit.ts';
 import { tenantRow } from '../../tenant/testkit.ts';
@@ -51,7 +52,7 @@ async function twoTenants() {
     resolve,
     verify: async (request: VerifyRequest = {}): Promise<VerifyView> => await verifier.verify(request, resolve),
     /** A share that nobody exports. */
-    plant: () => node.kernel.tenantShares.set({ opener, responder, protocol: 6, port: 80 }, { until: 0 }),
+    plant: () => node.kernel.tenantShares.set({ opener, responder, protocol: 6, port: 80 }, shareRow()),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Values of maps as tests need them: what a test does not name is zero, so that a new field of a layout is said here once. */
 
 import { endpointId, identityId, ifindex } from '../../model/index.ts';
-import type { BackendValue, EndpointValue, IpcacheValue, ServiceValue } from '../gen/codecs.ts';
+import type { BackendValue, EndpointValue, IpcacheValue, ServiceValue, TenantShare } from '../gen/codecs.ts';
 
 export function backendRow(row: Pick<BackendValue, 'addr' | 'port' | 'protocol'>): BackendValue {
   return { flags: 0, ...row };
@@ -19,4 +19,9 @@ export function endpointRow(row: Partial<EndpointValue> = {}): EndpointValue {
 
 export function ipcacheRow(row: Partial<IpcacheValue>): IpcacheValue {
   return { identity: identityId(0), cidrIdentity: identityId(0), tunnel: null, ...row };
+}
+
+/** That has no end. */
+export function shareRow(row: Partial<TenantShare> = {}): TenantShare {
+  return { until: 0, ...row };
 }

@@ -15,7 +15,7 @@ import { PolicyRevisions } from './policy-revisions.ts';
 import { type AffinityMap, affinityCodecs, type ServiceMaps, serviceCodecs } from './service-maps.ts';
 
 export { TestPolicy } from './policy-testkit.ts';
-export { backendRow, endpointRow, ipcacheRow, serviceRow } from './row-testkit.ts';
+export { backendRow, endpointRow, ipcacheRow, serviceRow, shareRow } from './row-testkit.ts';
 export { type AffinityMap, affinityMap } from './service-maps.ts';
 
 type Stored<K, V> = { readonly bits: Uint8Array; readonly key: K; readonly value: V };

@@ -5,6 +5,7 @@ import { arbitraryTenancies } from '../../../test/policy-cases/arbitrary-tenancy
 import { NodePlane } from '../../../test/policy-cases/node-plane.ts';
 import type { World } from '../../../test/policy-cases/world.ts';
 import { PolicyTables, tenantPrefix, tenantWorldKey } from '../../datapath/index.ts';
+import { ipcacheRow } from '../../datapath/maps/testkit.ts';
 import { isCidrId, RESERVED_IDS } from '../../identity/index.ts';
 import {
   EMPTY_TABLE,
@@ -197,7 +198,7 @@ test('whoever somebody says that an address or a pod is', async () => {
   if (first === undefined || prefix === undefined || gone === undefined || local === undefined)
     throw new Error('the world is empty');
   words.set(first[0], { ...first[1], identity: identityId(60_000) });
-  ipcache.set(prefix, { identity: identityId(60_001), cidrIdentity: identityId(0), tunnel: null });
+  ipcache.set(prefix, ipcacheRow({ identity: identityId(60_001) }));
   ipcache.delete(gone);
   endpoints.delete(local[0]);
   const { accounts } = await node.plane.plane.prover.prove();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type NamespacedName, namespacedName } from '../../base/index.ts';
 import type { ServiceKey, ServiceMaps, TypedMap } from '../../datapath/index.ts';
-import { fakeAffinityMap, fakeServiceMaps } from '../../datapath/maps/testkit.ts';
+import { backendRow, fakeAffinityMap, fakeServiceMaps, serviceRow } from '../../datapath/maps/testkit.ts';
 import { SERVICE_FLAG, type ServiceScope, type ServiceSpec, type SliceEndpoint } from '../../model/index.ts';
 import { type Addr, PROTOCOL_NUMBERS, parseAddr } from '../../net/index.ts';
 import type { FrontendDifference } from '../../reach/index.ts';
@@ -340,9 +340,9 @@ describe('ServiceProver', () => {
     expect(installer.refused.size).toBe(1);
     expect((await prover.prove())?.differences).toEqual([]);
     const key = { addr: parseAddr('10.96.0.10'), port: 80, protocol: 6, scope: 'inside' as const };
-    maps.backends.set(77, { addr: parseAddr('10.244.9.9'), port: 8080, protocol: 6, flags: 0 });
+    maps.backends.set(77, backendRow({ addr: parseAddr('10.244.9.9'), port: 8080, protocol: 6 }));
     maps.slots.set({ revision: 77, slot: 0 }, { backend: 77 });
-    maps.services.set(key, { revision: 77, count: 1, service: 77, affinitySeconds: 0, flags: 0 });
+    maps.services.set(key, serviceRow({ revision: 77, count: 1, service: 77 }));
     expect((await prover.prove())?.differences).toMatchObject([{ effect: 'opens', service: 'a/web' }]);
   });
 

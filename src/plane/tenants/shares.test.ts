@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type NamespacedName, namespacedName } from '../../base/index.ts';
 import { namespaceRow, nodeRow, podRow } from '../../cluster/samples.ts';
 import { tenantSharesCodecs } from '../../datapath/maps/tenant-shares-map.ts';
-import { FakeMap } from '../../datapath/maps/testkit.ts';
+import { FakeMap, shareRow } from '../../datapath/maps/testkit.ts';
 import { RESERVED_IDS } from '../../identity/index.ts';
 import type { ServiceSpec, SliceSpec, TenantExport, TenantRow } from '../../model/index.ts';
 import { tenantRow } from '../../tenant/testkit.ts';
@@ -152,7 +152,7 @@ describe('the shares of a node', () => {
     const [own] = expected(node).map((key) => key as Parameters<typeof tenantShares.set>[0]);
     if (own === undefined) throw new Error('nothing is shared');
     const planted = { ...own, opener: own.responder, responder: own.opener };
-    tenantShares.set(planted, { until: 0 });
+    tenantShares.set(planted, shareRow());
     tenantShares.delete(own);
     const before = words(node);
     expect(await node.shares.differences(node.clock.now())).toEqual([
@@ -178,7 +178,7 @@ describe('the shares of a node', () => {
     const { tenantShares } = node.kernel;
     const [row] = await tenantShares.entries();
     if (row === undefined) throw new Error('nothing is shared');
-    tenantShares.set(row[0], { until: 0 });
+    tenantShares.set(row[0], shareRow());
     await node.shares.doubt(node.clock.now());
     await node.settle();
     expect((await tenantShares.entries())[0]?.[1].until).toBeGreaterThan(0);
