@@ -9,6 +9,7 @@ import {
   EventRing,
   MapSet,
   mapIsNeeded,
+  mapKind,
   SCRATCH_SIZES,
   tenantAccountsMap,
   UNUSED_TENANT_ACCOUNT,
@@ -16,21 +17,13 @@ import {
 import { installJudges, JUDGE_PROGRAMS } from './judges.ts';
 import { loadEndpointPrograms, loadPrograms } from './loader.ts';
 
-/** What a verdict about a new connection is taken from; all else is the trial's own, so that it leaves no trace. */
-const ASKED: readonly MapName[] = [
-  'endpoint_words',
-  'endpoints',
-  'ipcache',
-  'tenants',
-  'tenant_shares',
-  'tenant_world',
-  'policy_revisions',
-  'policy_peers',
-  'policy',
-  'services',
-  'service_slots',
-  'backends',
-];
+/**
+ * What the agent writes is what a verdict about a new connection is taken from; all else is the trial's own, so that it leaves no
+ * trace. So is what tenants have used, which stands in one row with what they may have.
+ */
+function isAsked(name: MapName): boolean {
+  return mapKind(name) === 'desired' && name !== 'tenant_accounts';
+}
 
 export type TrialSpecs = Readonly<Record<'endpoint' | 'judge', ObjectSpec>>;
 
@@ -75,7 +68,7 @@ export class PacketTrial implements Disposable {
   private constructor(specs: TrialSpecs, maps: MapSet, config: Config) {
     this.#specs = specs;
     const known = Object.keys(MAP_SPECS) as MapName[];
-    const asked = known.filter((name) => ASKED.includes(name) && mapIsNeeded(name, config));
+    const asked = known.filter((name) => isAsked(name) && mapIsNeeded(name, config));
     this.#maps.adopt(new Map(asked.map((name) => [name, mapById(mapInfo(maps.get(name)).id)] as const)));
     const judges = { spec: specs.judge, maps: this.#maps, config: telling(config), programs: JUDGE_PROGRAMS };
     installJudges(this.#maps, loadPrograms(judges));

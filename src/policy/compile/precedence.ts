@@ -1,6 +1,9 @@
 import type { PolicyEntry, Tier } from '../../model/index.ts';
 import { policyErrors } from '../errors.ts';
 
+/** Two bits hold it: a tier more does not compile until it has a place among these, and a fourth has none. */
+const TIER_RANK: Record<Tier, 1 | 2 | 3> = { admin: 3, network: 2, baseline: 1 };
+
 /**
  * Which of several matching entries decides. This is the only place that says so:
  * 1. The tier: admin, then network, then baseline, then the defaults.
@@ -10,10 +13,10 @@ import { policyErrors } from '../errors.ts';
  * `pass` ends its tier. A subject that is isolated refuses what the network tier did not decide, so the baseline tier
  * never speaks for it; then only the node's own access (`allowLocalhost`) remains.
  */
-export const TIERS: readonly Tier[] = ['admin', 'network', 'baseline'];
+export const TIERS: readonly Tier[] = (Object.keys(TIER_RANK) as Tier[]).toSorted(
+  (a, b) => TIER_RANK[b] - TIER_RANK[a],
+);
 
-/** Two bits hold it: a tier more does not compile until it has a place among these, and a fourth has none. */
-const TIER_RANK: Record<Tier, 1 | 2 | 3> = { admin: 3, network: 2, baseline: 1 };
 const ORDER_LIMIT = 2 ** 28;
 const VERDICT_RANK = { deny: 2, pass: 1, allow: 0 } as const;
 
