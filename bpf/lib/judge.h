@@ -197,7 +197,8 @@ static __always_inline bool ct_same_owner(const struct ct_entry *entry, const st
  * connection that is opened again keeps both, but pays again if it had ended, without the service
  * that it went through before, and what was under its key goes, with the port that it had. Returns
  * a drop reason. */
-static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
+static __always_inline int ct_reserve(struct __sk_buff *skb, struct flow *flow, bool port,
+				      bool *again)
 {
 	struct ct_entry *entry;
 	int reason;
@@ -223,7 +224,7 @@ static __always_inline int ct_reserve(struct flow *flow, bool port, bool *again)
 	reason = ct_charge(flow, port);
 	if (reason || !port)
 		return reason;
-	reason = snat_allocate(flow);
+	reason = port_take(skb, flow);
 	if (reason)
 		ct_refund(flow, true);
 	return reason;
@@ -338,7 +339,7 @@ static __always_inline bool needs_snat(const struct flow *flow)
 
 /* A packet of a connection that leaves the node goes under a port that is this connection's, or not
  * at all. Returns a drop reason, or 0 and flow->nat_port. */
-VERIFIED_ONCE int ct_keep_port(struct flow *flow)
+VERIFIED_ONCE int ct_keep_port(struct __sk_buff *skb, struct flow *flow)
 {
 	struct ct_entry *entry;
 	__be16 old;
@@ -357,7 +358,7 @@ VERIFIED_ONCE int ct_keep_port(struct flow *flow)
 	reason = old ? 0 : tenant_charge(flow->source.identity, TENANT_HAS_PORT);
 	if (reason)
 		return reason;
-	reason = snat_allocate(flow);
+	reason = port_take(skb, flow);
 	if (reason) {
 		if (!old)
 			tenant_release(flow->source.identity, TENANT_HAS_PORT);
@@ -390,7 +391,7 @@ VERIFIED_ONCE int ct_open(struct __sk_buff *skb, struct flow *flow, bool midstre
 	flags = ct_first_flags(flow, midstream);
 	if (CONFIG(ct_quota) && flow->source.kind == SIDE_OTHER && (flags & CT_OPENING))
 		opening_enter(flow);
-	reason = ct_reserve(flow, needs_snat(flow), &again);
+	reason = ct_reserve(skb, flow, needs_snat(flow), &again);
 	if (!reason)
 		reason = ct_insert(flow, flags, again);
 	if (reason)
@@ -516,7 +517,8 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 		flow->nat_port = entry->nat_port;
 		ct_service(flow, entry);
 		reason = judged ? 0 : ct_rejudge(skb, flow);
-		return !reason && !flow->is_reply && needs_snat(flow) ? ct_keep_port(flow) : reason;
+		return !reason && !flow->is_reply && needs_snat(flow) ? ct_keep_port(skb, flow)
+								      : reason;
 	default:
 		if (own)
 			break;
@@ -541,7 +543,7 @@ VERIFIED_ONCE int judge(struct __sk_buff *skb, struct flow *flow, bool settled)
 		return DROP_TCP_WINDOW;
 	}
 	if (!flow->is_reply && needs_snat(flow)) {
-		reason = ct_keep_port(flow);
+		reason = ct_keep_port(skb, flow);
 		if (reason)
 			return reason;
 	}

@@ -134,3 +134,53 @@ out:
 	flow->nat_port = search->key.nat_port;
 	return 0;
 }
+
+/* Has a process of the node the port, although it is none that the kernel gives out by itself? From
+ * the remote end, to which the port would lead a pod, whatever came for that process would be the
+ * pod's. */
+VERIFIED_ONCE int port_is_bound(struct __sk_buff *skb, const struct flow *flow)
+{
+	struct bpf_sock_tuple tuple = {};
+	const __u32 length = sizeof(tuple.ipv4);
+	struct bpf_sock *sk;
+
+	if (!flow)
+		return false;
+	tuple.ipv4.saddr = flow->packet.destination.v4;
+	tuple.ipv4.daddr = CONFIG(node_ipv4.v4);
+	tuple.ipv4.sport = flow->packet.destination_port;
+	tuple.ipv4.dport = flow->nat_port;
+	if (flow->packet.protocol == IPPROTO_TCP)
+		sk = bpf_sk_lookup_tcp(skb, &tuple, length, BPF_F_CURRENT_NETNS, 0);
+	else if (flow->packet.protocol == IPPROTO_UDP)
+		sk = bpf_sk_lookup_udp(skb, &tuple, length, BPF_F_CURRENT_NETNS, 0);
+	else
+		return false;
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
+/* Reserves a port of the node that no process of the node has. One that a process has is held until
+ * another is found: it is not to be found again. Returns a drop reason. */
+static __always_inline int port_take(struct __sk_buff *skb, struct flow *flow)
+{
+	int reason = snat_allocate(flow);
+	__be16 bound = flow->nat_port, found;
+
+	if (reason || !port_is_bound(skb, flow))
+		return reason;
+	reason = snat_allocate(flow);
+	found = flow->nat_port;
+	flow->nat_port = bound;
+	mapping_drop(flow);
+	flow->nat_port = found;
+	if (!reason && port_is_bound(skb, flow)) {
+		mapping_drop(flow);
+		reason = DROP_NAT_EXHAUSTED;
+	}
+	if (reason)
+		flow->nat_port = 0;
+	return reason;
+}

@@ -37,7 +37,7 @@ VERIFIED_ONCE int hairpin_judge(struct __sk_buff *skb, struct flow *flow)
 	if (flow->service == 0)
 		return midstream_reason(p);
 	flags = CT_SERVICE | (p->protocol == IPPROTO_TCP ? CT_OPENING : 0);
-	reason = ct_reserve(flow, false, &again);
+	reason = ct_reserve(skb, flow, false, &again);
 	if (!reason)
 		reason = ct_insert(flow, flags, again);
 	if (reason)

@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { monotonicTick } from '../../src/datapath/maps/conntrack-map.ts';
 import { endpointId } from '../../src/model/index.ts';
@@ -38,6 +40,19 @@ const answer = (lab: Lab, port: number, ...flags: Parameters<typeof tcp>[2][]): 
 const receiver = ({ verdict, packet }: Outcome): string =>
   verdict === 'redirect' ? (parsePacket(packet).ip?.destination ?? '') : verdict;
 
+/** Takes a port of the machine; what gives it back. */
+async function occupy(kind: 'udp' | 'tcp', port: number): Promise<() => Promise<void>> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (kind === 'udp') {
+    const socket = createSocket('udp4').bind(port, resolve);
+    await promise;
+    return async () => await new Promise<void>((done) => void socket.close(done));
+  }
+  const server = createServer().listen(port, '0.0.0.0', resolve);
+  await promise;
+  return async () => await new Promise<void>((done) => void server.close(() => done()));
+}
+
 /** A pod's connection to the server, open on both sides. */
 function connect(lab: Lab, pod: LabPod, source: number): number {
   const port = out(lab, pod, tcp(source, SERVER, 'SYN'));
@@ -48,6 +63,24 @@ function connect(lab: Lab, pod: LabPod, source: number): number {
 
 const expire = (lab: Lab, pod: LabPod): Promise<void> =>
   lab.expire((entry) => entry.endpoint.includes(endpointId(pod.id)));
+
+describe('a port that a process of the node has', () => {
+  test.each(['udp', 'tcp'] as const)('%s: leads nobody else out', async (kind) => {
+    using it = await scene(4);
+    const bound = 40_002;
+    const close = await occupy(kind, bound);
+    try {
+      const speak = (source: number) =>
+        it.lab.send(it.a, fromPod(it.a, WORLD, kind === 'udp' ? udp(source, SERVER) : tcp(source, SERVER, 'SYN')));
+      const said = [1, 2, 3, 4].map(speak);
+      const ports = said.slice(0, 3).map(({ packet }) => parsePacket(packet).transport?.sourcePort);
+      expect(ports.toSorted()).toEqual([40_000, 40_001, 40_003]);
+      expect(said[3]?.verdict).toBe('nat-exhausted');
+    } finally {
+      await close();
+    }
+  });
+});
 
 describe('a port belongs to one connection', () => {
   test('that took it from one that had run out, before the collector came', async () => {
