@@ -7,13 +7,14 @@ import { neighbour } from '../keys.ts';
 import { Name, plain } from '../name.tsx';
 import { termOf } from '../place-card.tsx';
 import { painted } from '../theme.ts';
-import { number } from '../words.ts';
-import { inventory, isLoading, pairs, rest, talking } from '../world.ts';
+import { inventory, isLoading, pairs, talking } from '../world.ts';
 import { fitted, steer, zoomed } from './camera.ts';
 import { BEYOND, islandsOf } from './islands.ts';
 import { type Box, type Chip, type IslandBox, layOut } from './layout.ts';
+import { Legend } from './legend.tsx';
 import { anchorsOf, type Line, linesOf } from './lines.ts';
 import { type Camera, lineAt, paint } from './paint.ts';
+import { Tools } from './tools.tsx';
 
 const folded = signal<ReadonlySet<string>>(new Set());
 const hovered = signal<string | undefined>(undefined);
@@ -126,9 +127,6 @@ export function MapView() {
     const { k, x: left, y: top } = camera.current;
     if (x !== 0 || y !== 0) move({ k, x: left - x, y: top - y });
   };
-  const unselected = told.workloads.filter(({ enforced }) => enforced.ingress === 'none' && enforced.egress === 'none');
-  const dropping = talk.filter(({ dropped }) => dropped > 0);
-  const untold = rest.value.forwarded + rest.value.dropped;
   const centre = { x: size.width / 2, y: size.height / 2 };
   return (
     <section class="map" aria-label="Map">
@@ -147,52 +145,15 @@ export function MapView() {
         </div>
         {layout.islands.length === 0 && <p class="empty">{isLoading.value ? 'Looking ...' : 'Nobody is here yet.'}</p>}
       </div>
-      <div class="tools">
-        <button
-          type="button"
-          aria-label="Nearer"
-          title="Nearer"
-          onClick={() => move(zoomed(camera.current, 1.3, centre))}
-        >
-          +
-        </button>
-        <button
-          type="button"
-          aria-label="Further"
-          title="Further"
-          onClick={() => move(zoomed(camera.current, 1 / 1.3, centre))}
-        >
-          −
-        </button>
-        <button type="button" aria-label="All of it" title="All of it" onClick={fit}>
-          ⤢
-        </button>
-        <button
-          type="button"
-          onClick={() => {
-            folded.value = closed.size > 0 ? new Set() : new Set(layout.islands.map(({ key }) => key));
-          }}
-        >
-          {closed.size > 0 ? 'Unfold' : 'Fold'} all
-        </button>
-      </div>
-      <div class="legend">
-        <span class="forwarded">forwarded</span>
-        <span class="dropped">dropped{dropping.length > 0 ? `, ${number(dropping.length)} pairs` : ''}</span>
-        {untold > 0 && <span class="rest">{number(untold)} more between pairs that are too many to draw</span>}
-        <details class="open" hidden={inventory.value.workloads.length === 0}>
-          <summary>{number(unselected.length)} that no policy selects</summary>
-          <ul>
-            {unselected.slice(0, 200).map(({ key }) => (
-              <li key={key}>
-                <button type="button" class="link" onClick={() => go({ place: key })}>
-                  <Name text={key} />
-                </button>
-              </li>
-            ))}
-          </ul>
-        </details>
-      </div>
+      <Tools
+        zoom={(by) => move(zoomed(camera.current, by, centre))}
+        fit={fit}
+        hasFolded={closed.size > 0}
+        fold={() => {
+          folded.value = closed.size > 0 ? new Set() : new Set(layout.islands.map(({ key }) => key));
+        }}
+      />
+      <Legend />
     </section>
   );
 }
