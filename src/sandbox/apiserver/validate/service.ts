@@ -12,6 +12,7 @@ import {
   required,
   validateLabels,
 } from '../../../model/index.ts';
+import { parseSloppyCidr } from '../../../net/index.ts';
 import { at, type Json, listAt, numberAt, stringAt } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import { validateClusterIps, validateClusterIpsUpdate } from './cluster-ips.ts';
@@ -86,7 +87,7 @@ function validateBalancer(spec: Json | undefined, type: string): FieldError[] {
     }
   }
   for (const [index, range] of ranges.entries()) {
-    if (typeof range === 'string' && isPrefix(range.trim())) continue;
+    if (typeof range === 'string' && parseSloppyCidr(range.trim()) !== undefined) continue;
     const form = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
     errors.push(invalid(`spec.loadBalancerSourceRanges[${index}]`, range, form));
   }
@@ -96,12 +97,6 @@ function validateBalancer(spec: Json | undefined, type: string): FieldError[] {
     errors.push(invalid('spec.healthCheckNodePort', port, may));
   }
   return errors;
-}
-
-function isPrefix(text: string): boolean {
-  const [ip = '', bits = ''] = text.split('/');
-  const most = { 4: 32, 6: 128 }[isIP(ip)];
-  return most !== undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= most;
 }
 
 function oneOf(spec: Json | undefined, key: string, allowed: readonly string[]): FieldError[] {

@@ -435,6 +435,16 @@ describe('Service', () => {
     expect([status, body['message']]).toEqual([422, expect.stringContaining(message)]);
   });
 
+  test.each(['010.0.0.0/08', ' 2001:db8::/32', '10.0.0.1/8'])(
+    'takes ranges as older servers wrote them: %s',
+    async (range) => {
+      await using api = await TestServer.start();
+      const spec = { type: 'LoadBalancer', ports: [{ port: 1 }], loadBalancerSourceRanges: [range] };
+      const { status } = await api.post(SERVICES, { metadata: { name: 'a' }, spec });
+      expect(status).toBe(201);
+    },
+  );
+
   test.each([
     [{ clusterIP: '10.96.0.77' }, 'spec.clusterIPs[0]: Invalid value: ["10.96.0.77"]: may not change once set'],
     [{ clusterIP: '10.96.0.77', clusterIPs: ['10.96.0.77'] }, 'may not change once set'],
