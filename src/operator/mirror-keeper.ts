@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Backoff, type Clock, errorMessage, isMembraneError, type Logger } from '../base/index.ts';
+import { Backoff, type Clock, errorMessage, isMembraneError, type Logger, namespacedName } from '../base/index.ts';
 import type { MirrorObject, MirrorObjects } from '../kube/index.ts';
 import { type FloorMirror, Membership, mirrorsOf, type TenancySettings } from '../tenant/index.ts';
 import { isOfWholeServer } from './errors.ts';
@@ -22,7 +22,6 @@ export type MirrorKeeperOptions = {
 
 type Round = { readonly refused: Map<string, string>; readonly check: () => void };
 type Mirror = Pick<MirrorObject, 'namespace' | 'name'>;
-const keyOf = ({ namespace, name }: Mirror): string => `${namespace}/${name}`;
 
 /**
  * Keeps the NetworkPolicies that say what the floor does: those that it wants, and no others with their label. Where there are to
@@ -70,13 +69,13 @@ export class MirrorKeeper {
   /** What goes, goes first: two that contradict each other would say that more passes than does. */
   async #round(check: () => void): Promise<void> {
     const { store, log } = this.#o;
-    const wanted = new Map(this.#wanted().map((mirror) => [keyOf(mirror), mirror]));
+    const wanted = new Map(this.#wanted().map((mirror) => [namespacedName(mirror), mirror]));
     const there = new Set<string>();
     const refused = new Map<string, string>();
     const round = { refused, check };
     const contradicted = new Set<string>();
     for (const found of await store.list()) {
-      const key = keyOf(found);
+      const key = namespacedName(found);
       if (isDeepStrictEqual(found.spec, wanted.get(key)?.spec)) there.add(key);
       else {
         const isGone = await this.#unlessRefused(found, round, async () => await store.delete(found));
@@ -102,7 +101,7 @@ export class MirrorKeeper {
       return await write();
     } catch (error) {
       if (!isMembraneError(error) || isOfWholeServer(error)) throw error;
-      const key = keyOf(mirror);
+      const key = namespacedName(mirror);
       refused.set(key, error.code);
       if (this.#refused.get(key) !== error.code)
         this.#o.log.warn({ mirror: key, error: errorMessage(error) }, 'a mirror of the floor is refused');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { metricsServer } from '../api/index.ts';
-import { type Lifecycle, type Logger, type Service, systemClock } from '../base/index.ts';
+import { type Lifecycle, type Logger, namespacedName, type Service, systemClock } from '../base/index.ts';
 import { createRegistry } from '../base/metrics.ts';
 import { IdentityCollection } from '../identity/index.ts';
 import {
@@ -108,5 +108,5 @@ export async function startOperator(config: OperatorConfig, lifecycle: Lifecycle
     tenants,
     leading,
   );
-  log.info({ server: client.server, lease: `${namespace}/${name}`, identity }, 'operator runs');
+  log.info({ server: client.server, lease: namespacedName({ namespace, name }), identity }, 'operator runs');
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { NamespacedName } from '../base/index.ts';
+import { type NamespacedName, namespacedName } from '../base/index.ts';
 import type { ServiceSpec, TenantRow } from '../model/index.ts';
 import type { Membership } from './membership.ts';
 import { importOf, type Served, systemServiceOf } from './sharing.ts';
@@ -63,7 +63,7 @@ export function mirrorsOf(world: MirrorWorld): FloorMirror[] {
     if (own.length > 0 && tenant.closed === undefined) mirrors.push(...importsOf(tenant, own, world));
   }
   // Two imports may say the same.
-  return [...new Map(mirrors.map((one) => [`${one.namespace}/${one.name}`, one])).values()];
+  return [...new Map(mirrors.map((one) => [namespacedName(one), one])).values()];
 }
 
 const CLOSED: MirrorSpec = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };

@@ -1,5 +1,4 @@
-import type { NamespacedName } from '../base/index.ts';
-import { nameParts } from '../base/index.ts';
+import { type NamespacedName, nameParts, namespacedName } from '../base/index.ts';
 import type {
   IdentityId,
   PodIdentity,
@@ -191,9 +190,10 @@ function isIn(namespace: string, exporter: string | undefined, membership: Membe
 
 type Target = { readonly protocol: ServicePort['protocol']; readonly target: number | string };
 
-function portsOf({ namespace, name, ports }: ServiceSpec, wanted: TenantExport['ports']): Target[] | string {
+function portsOf(service: ServiceSpec, wanted: TenantExport['ports']): Target[] | string {
+  const { ports } = service;
   const missing = wanted?.find((one) => !ports.some((port) => port.name === one || port.port === one));
-  if (missing !== undefined) return `Service ${namespace}/${name} has no port ${missing}`;
+  if (missing !== undefined) return `Service ${namespacedName(service)} has no port ${missing}`;
   return ports
     .filter((port) => wanted === undefined || wanted.includes(port.port) || wanted.includes(port.name))
     .map(({ protocol, port, targetPort = port }) => ({ protocol, target: targetPort }));

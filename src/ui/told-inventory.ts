@@ -1,3 +1,4 @@
+import { namespacedName } from '../base/index.ts';
 import type { Extent, Inventory, NodeSummary, ServiceSummary, TenantSummary, WorkloadView } from './messages.ts';
 import { workloadKey, workloadOf } from './place.ts';
 
@@ -103,7 +104,7 @@ function servicesOf(told: readonly ToldInventory[], owners: ReadonlyMap<string, 
   const all = new Map<string, ToldService>();
   for (const { services } of told) {
     for (const service of services) {
-      const key = `${service.namespace}/${service.name}`;
+      const key = namespacedName(service);
       const known = all.get(key);
       if (known === undefined || known.backends.length < service.backends.length) all.set(key, service);
     }
@@ -122,7 +123,7 @@ function servicesOf(told: readonly ToldInventory[], owners: ReadonlyMap<string, 
         problems: problems.map(({ message }) => message),
       };
     })
-    .toSorted((a, b) => compare(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`));
+    .toSorted((a, b) => compare(namespacedName(a), namespacedName(b)));
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -301,8 +301,7 @@ export class Admin implements AdminApi {
   }
 
   connections(signal: AbortSignal): AsyncIterable<readonly ConnectionView[]> {
-    const { maps, words, repository } = this.#o;
-    return connectionViews(conntrackMap(maps), words, repository, signal);
+    return connectionViews(conntrackMap(this.#o.maps), this.#o, signal);
   }
 
   async nodes(): Promise<NodeView[]> {

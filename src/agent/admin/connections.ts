@@ -14,22 +14,24 @@ type Entry = Awaited<ReturnType<ConntrackMap['entries']>>[number];
 
 const GROUP = 256;
 
+/** By what a connection is told: whose words stand, and what rules are called. */
+type Context = { readonly words: EndpointWords; readonly repository: PolicyRepository };
+
 /** A walk over the kernel's table. */
 export async function* connectionViews(
   map: ConntrackMap,
-  words: EndpointWords,
-  repository: PolicyRepository,
+  context: Context,
   signal: AbortSignal,
 ): AsyncGenerator<ConnectionView[]> {
   const tick = monotonicTick();
   const entries = await map.entries();
   for (let start = 0; start < entries.length && !signal.aborted; start += GROUP) {
     const group = entries.slice(start, start + GROUP);
-    yield group.map(([key, entry]) => viewOf(connectionOf(key, entry, tick), entry, words, repository));
+    yield group.map(([key, entry]) => viewOf(connectionOf(key, entry, tick), entry, context));
   }
 }
 
-function viewOf(c: Connection, entry: Entry[1], words: EndpointWords, repository: PolicyRepository): ConnectionView {
+function viewOf(c: Connection, entry: Entry[1], { words, repository }: Context): ConnectionView {
   const current = entry.endpoint.every((endpoint, side) => entry.stamp[side] === stampOf(words, endpoint));
   const rule = (id: RuleId): string | undefined => {
     const origin = repository.rules.get(id);

@@ -1,4 +1,5 @@
 import type { ConnectionView, TalksRequest, TalksView } from '../../api/index.ts';
+import { namespacedName } from '../../base/index.ts';
 import type { Flow, FlowEnd, FlowMessage } from '../../model/index.ts';
 import type { FlowHub } from '../../observe/index.ts';
 
@@ -41,7 +42,7 @@ export async function talks({ namespace, since }: TalksRequest, context: TalksCo
       const [opener, responder] = ends.map(({ identity, addr, pod }) => ({
         identity,
         addr,
-        ...(pod === undefined ? {} : { pod: `${pod.namespace}/${pod.name}` }),
+        ...(pod === undefined ? {} : { pod: namespacedName(pod) }),
       }));
       if (opener === undefined || responder === undefined) continue;
       const port = hasPort(protocol) ? { port: destination.port } : {};
@@ -75,7 +76,11 @@ function talkOf({ source, destination, isReply, protocol, time, type }: Flow): T
 }
 
 function endOf({ identity, addr, namespace, pod }: FlowEnd): Talk['opener'] {
-  return { identity, addr, ...(namespace === undefined || pod === undefined ? {} : { pod: `${namespace}/${pod}` }) };
+  return {
+    identity,
+    addr,
+    ...(namespace === undefined || pod === undefined ? {} : { pod: namespacedName({ namespace, name: pod }) }),
+  };
 }
 
 function add(found: Map<string, Talk>, talk: Talk, isKnown = false): void {

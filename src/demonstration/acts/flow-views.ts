@@ -1,4 +1,5 @@
 import { hearFlows } from '../../api/server.ts';
+import { namespacedName } from '../../base/index.ts';
 import { attackErrors } from '../errors.ts';
 import { newMarker, podFrame, syn } from '../frames/index.ts';
 import { type Actor, type AttackLine, joinSeen, knockers, plural, type Stage } from '../stage/index.ts';
@@ -35,7 +36,7 @@ async function account(stage: Stage, namespace: string, name: string, isForAll =
 }
 
 const nameOf = ({ namespace, pod }: { readonly namespace: string; readonly pod: string }): string =>
-  pod === '' ? HIDDEN : `${namespace}/${pod}`;
+  pod === '' ? HIDDEN : namespacedName({ namespace, name: pod });
 
 function look(stage: Stage, who: string, token: string): View {
   const view: View = { who, told: [], isOpen: false, ended: undefined };

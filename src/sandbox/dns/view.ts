@@ -1,12 +1,10 @@
+import { namespacedName } from '../../base/index.ts';
 import type { Endpoint, NamespaceRow, Port, ServiceRow, SliceRow } from './rows.ts';
 
 /** An endpoint of a headless service under its own name. */
 export type NamedEndpoint = Endpoint & { readonly label: string; readonly ports: readonly Port[] };
 
 type Batch<T> = { readonly upserts: readonly T[]; readonly deletes: readonly T[] };
-
-const keyOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
-  `${namespace}/${name}`;
 
 /** What names are made of, as the cluster has it now. */
 export class ClusterView {
@@ -18,7 +16,7 @@ export class ClusterView {
   readonly #namespaces = new Set<string>();
 
   service(namespace: string, name: string): ServiceRow | undefined {
-    return this.#services.get(keyOf({ namespace, name }));
+    return this.#services.get(namespacedName({ namespace, name }));
   }
 
   serviceAt(ip: string): ServiceRow | undefined {
@@ -32,7 +30,7 @@ export class ClusterView {
   /** Those that are ready, each address once with all ports that slices give it. */
   endpoints({ namespace, name }: ServiceRow): NamedEndpoint[] {
     const found = new Map<string, NamedEndpoint>();
-    for (const key of this.#slicesOf.get(keyOf({ namespace, name })) ?? []) {
+    for (const key of this.#slicesOf.get(namespacedName({ namespace, name })) ?? []) {
       const row = this.#slices.get(key);
       for (const endpoint of row?.endpoints ?? []) {
         const ports = [...(found.get(endpoint.address)?.ports ?? []), ...(row?.ports ?? [])];
@@ -61,36 +59,36 @@ export class ClusterView {
     for (const row of deletes) this.#forgetService(row);
     for (const row of upserts) {
       this.#forgetService(row);
-      this.#services.set(keyOf(row), row);
+      this.#services.set(namespacedName(row), row);
       if (isAddress(row.clusterIP)) this.#byIp.set(row.clusterIP, row);
     }
   }
 
   applySlices({ upserts, deletes }: Batch<SliceRow>): void {
-    for (const row of deletes) this.#forgetSlice(keyOf(row));
+    for (const row of deletes) this.#forgetSlice(namespacedName(row));
     for (const row of upserts) {
-      const key = keyOf(row);
+      const key = namespacedName(row);
       this.#forgetSlice(key);
       this.#slices.set(key, row);
-      addTo(this.#slicesOf, keyOf({ namespace: row.namespace, name: row.service }), key);
+      addTo(this.#slicesOf, namespacedName({ namespace: row.namespace, name: row.service }), key);
       for (const { address } of row.endpoints) addTo(this.#byAddress, address, key);
     }
   }
 
   #forgetService(row: ServiceRow): void {
-    const known = this.#services.get(keyOf(row));
+    const known = this.#services.get(namespacedName(row));
     if (known === undefined) return;
-    this.#services.delete(keyOf(row));
+    this.#services.delete(namespacedName(row));
     // The address may be somebody else's already.
     const owner = this.#byIp.get(known.clusterIP);
-    if (owner !== undefined && keyOf(owner) === keyOf(known)) this.#byIp.delete(known.clusterIP);
+    if (owner !== undefined && namespacedName(owner) === namespacedName(known)) this.#byIp.delete(known.clusterIP);
   }
 
   #forgetSlice(key: string): void {
     const known = this.#slices.get(key);
     if (known === undefined) return;
     this.#slices.delete(key);
-    removeFrom(this.#slicesOf, keyOf({ namespace: known.namespace, name: known.service }), key);
+    removeFrom(this.#slicesOf, namespacedName({ namespace: known.namespace, name: known.service }), key);
     for (const { address } of known.endpoints) removeFrom(this.#byAddress, address, key);
   }
 }

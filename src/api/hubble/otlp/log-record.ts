@@ -1,4 +1,5 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { namespacedName } from '../../../base/index.ts';
 import type { FlowEnd, FlowLossPlace, Flow as FlowRecord } from '../../../model/index.ts';
 import {
   DropReason,
@@ -95,8 +96,7 @@ function end(which: 'source' | 'destination', { identity }: FlowEnd, told: Endpo
   };
 }
 
-const policyText = ({ kind, namespace, name }: Policy): string =>
-  `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`;
+const policyText = (policy: Policy): string => `${policy.kind} ${namespacedName(policy)}`;
 
 function valueOf(value: Exclude<AttributeValue, undefined>): MessageInitShape<typeof AnyValueSchema> {
   switch (typeof value) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { WhyRequest } from '../../../api/index.ts';
-import { errorMessage } from '../../../base/index.ts';
+import { errorMessage, namespacedName } from '../../../base/index.ts';
 import { cliErrors } from '../../errors.ts';
 
 const endSchema = z.object({
@@ -68,5 +68,5 @@ export function askedOf(
 const usage = (detail: string): Error => cliErrors.make('E_CLI_USAGE', { detail });
 
 function nameOf({ addr, namespace, pod }: AskedFlow['source']): string {
-  return namespace === undefined || pod === undefined ? addr : `${namespace}/${pod}`;
+  return namespace === undefined || pod === undefined ? addr : namespacedName({ namespace, name: pod });
 }
