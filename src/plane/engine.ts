@@ -29,6 +29,7 @@ import type { PolicyInstaller } from './policies/policy-installer.ts';
 import { shortfallEvents } from './policies/shortfall-events.ts';
 import { shortfallOf } from './policies/shortfalls.ts';
 import type { Floor } from './tenants/floor.ts';
+import type { SharedLabels } from './tenants/shared-labels.ts';
 import type { Shares } from './tenants/shares.ts';
 import type { TenantWorlds } from './tenants/worlds.ts';
 
@@ -48,6 +49,7 @@ export type EngineOptions = {
   readonly outside: OutsideWords;
   readonly floor: Floor;
   readonly shares: Shares;
+  readonly sharedLabels: SharedLabels;
   readonly worlds: Pick<TenantWorlds, 'load'>;
   /** IPv4 addresses of the node's devices now. */
   readonly nodeAddresses: () => readonly Addr[];
@@ -170,6 +172,7 @@ export class Engine implements Service {
     }
     await inSlices(this.#o.policies.follow());
     this.#o.floor.read();
+    this.#o.sharedLabels.follow(this.#o.floor.membership, clock.now());
     cluster.follow(clock.now(), this.#o.floor.membership);
     for (const { id } of this.#o.allocator.expire()) {
       repository.removeIdentity(id);

@@ -155,8 +155,15 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     log,
   });
   const { tenancy } = options;
-  const tenants = await openPlaneTenants({ maps, intent, numbers: allocator, cluster, settings: tenancy });
-  const { floor, shares, worlds } = tenants;
+  const tenants = await openPlaneTenants({
+    maps,
+    intent,
+    numbers: allocator,
+    cluster,
+    repository,
+    settings: tenancy,
+  });
+  const { floor, shares, sharedLabels, worlds } = tenants;
   const limitOf = (name: 'identities' | 'policyRows'): TenantShareOf => tenantShareOf(() => floor.membership, name);
   allocator.limitBy(limitOf('identities'));
   const installer = new PolicyInstaller({
@@ -180,6 +187,7 @@ export async function openPlane(options: PlaneOptions): Promise<Plane> {
     words,
     floor,
     shares,
+    sharedLabels,
     worlds,
     outside: new OutsideWords({ words, freshRevision: () => installer.freshRevision() }),
     problems,

@@ -6,6 +6,16 @@ export { SYSTEM_TENANT, tenantNumber } from './number.ts';
 export { Openings } from './openings.ts';
 export { tenancySchema } from './settings.ts';
 export { tenantShareOf } from './share.ts';
-export { type Imported, importedBy, type Share, type SharedEnd, type ShareKey, shareKey } from './sharing.ts';
+export {
+  type Imported,
+  importedBy,
+  importOf,
+  type Served,
+  type Share,
+  type SharedEnd,
+  type ShareKey,
+  shareKey,
+  systemServiceOf,
+} from './sharing.ts';
 export { type ClaimStanding, claimStanding } from './standing.ts';
 export { seenPeer } from './visibility.ts';

@@ -1,9 +1,11 @@
 import type { Cluster, Intent } from '../../cluster/index.ts';
 import type { TenantAccountsMap, TenantRows, TenantSharesMap, TenantWorldMap } from '../../datapath/index.ts';
 import type { ClusterNumbers } from '../../identity/index.ts';
+import type { PolicyRepository } from '../../policy/index.ts';
 import type { TenancySettings } from '../../tenant/index.ts';
 import { TenantAccounts } from './accounts.ts';
 import { Floor } from './floor.ts';
+import { SharedLabels } from './shared-labels.ts';
 import { Shares } from './shares.ts';
 import { TenantWorlds } from './worlds.ts';
 
@@ -19,15 +21,22 @@ export type PlaneTenantsOptions = {
   readonly intent: Intent;
   readonly numbers: ClusterNumbers;
   readonly cluster: Pick<Cluster, 'apiServers'>;
+  readonly repository: Pick<PolicyRepository, 'selectBesides'>;
   readonly settings: TenancySettings;
 };
 
 /** Everything that decides about tenants on one node. */
-export type PlaneTenants = { readonly floor: Floor; readonly shares: Shares; readonly worlds: TenantWorlds };
+export type PlaneTenants = {
+  readonly floor: Floor;
+  readonly shares: Shares;
+  readonly sharedLabels: SharedLabels;
+  readonly worlds: TenantWorlds;
+};
 
 /** Reads what an earlier life left; writes nothing. */
 export async function openPlaneTenants(options: PlaneTenantsOptions): Promise<PlaneTenants> {
-  const { maps, intent, numbers, cluster, settings } = options;
+  const { maps, intent, numbers, cluster, repository, settings } = options;
+  const { systemServices } = settings;
   const accounts = new TenantAccounts(maps.tenantAccounts);
   await accounts.load();
   const worlds = new TenantWorlds(maps.tenantWorld);
@@ -37,9 +46,10 @@ export async function openPlaneTenants(options: PlaneTenantsOptions): Promise<Pl
     intent,
     numbers,
     map: maps.tenantShares,
-    systemServices: settings.systemServices,
+    systemServices,
     apiServers: () => cluster.apiServers,
   });
   await shares.load();
-  return { floor, shares, worlds };
+  const sharedLabels = new SharedLabels({ intent, repository, systemServices });
+  return { floor, shares, sharedLabels, worlds };
 }

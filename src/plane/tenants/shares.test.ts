@@ -86,6 +86,41 @@ describe('the shares of a node', () => {
     expect(words(node).some((revision) => before.includes(revision))).toBe(false);
   });
 
+  it('are with one replica where the Service is of one, as with the others where it is of all', async () => {
+    const KEY = 'statefulset.kubernetes.io/pod-name';
+    const replicas = ['back-0', 'back-1'].map((name) =>
+      podRow(name, { app: 'back', [KEY]: name }, { namespace: 'ledger' }),
+    );
+    const node = await twoTenants();
+    node.drop(node.intent.pods, back);
+    node.put(node.intent.pods, ...replicas);
+    await node.settle();
+    const [zero, one] = replicas;
+    const openers = async () => (await rows(node)).map(({ responder }) => responder);
+    const id = (pod: typeof front | undefined) => (pod === undefined ? 0 : idOf(node, pod));
+    expect(id(zero)).toBe(id(one));
+    node.intent.services.set(api({ [KEY]: 'back-1' }));
+    await node.settle();
+    expect(id(zero)).not.toBe(id(one));
+    expect(await openers()).toEqual([id(one)]);
+    node.intent.services.set(api({ app: 'back' }));
+    await node.settle();
+    expect(id(zero)).toBe(id(one));
+    // Numbers that nobody has any more are still known.
+    expect(await openers()).toContain(id(one));
+  });
+
+  it('are of one replica where the import is for one', async () => {
+    const KEY = 'apps.kubernetes.io/pod-index';
+    const replicas = ['0', '1'].map((index) => podRow(`front-${index}`, { app: 'front', [KEY]: index }));
+    const node = await twoTenants();
+    node.put(node.intent.pods, ...replicas);
+    const only = { ...shop, imports: [{ tenant: 'billing', export: 'api', labels: { [KEY]: '1' } }] };
+    node.put(node.intent.tenants, only);
+    await node.settle();
+    expect((await rows(node)).map(({ opener }) => opener)).toEqual(replicas.slice(1).map((pod) => idOf(node, pod)));
+  });
+
   it('follow the ports of the Service', async () => {
     const node = await twoTenants();
     node.intent.services.set(api({ app: 'back' }, 81));

@@ -257,6 +257,11 @@ export class PolicyRepository {
     return this.#selected.rows;
   }
 
+  /** Labels that pods are selected by though no policy says so; in place of those that were said before. */
+  selectBesides(labels: readonly SelectedLabel[]): void {
+    this.#selected.besides(labels);
+  }
+
   has(key: PolicyKey): boolean {
     return this.#policies.has(key);
   }

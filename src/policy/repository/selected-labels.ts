@@ -16,6 +16,7 @@ export class SelectedLabels {
   readonly rows = new Table<SelectedLabel>(({ id }) => id);
   readonly #users = new Map<string, number>();
   readonly #isToldAnyway: (key: string) => boolean;
+  #besides: ReadonlySet<string> = new Set();
 
   /** `isToldAnyway`: nobody needs to be told that policies select by it. */
   constructor(isToldAnyway: (key: string) => boolean) {
@@ -32,6 +33,14 @@ export class SelectedLabels {
       if (users === 0) this.rows.delete(label.id);
       else if (users === change) this.rows.set(label);
     }
+  }
+
+  /** What is no policy's and selects pods all the same: these, and none of those that were said before. No policy has their ids. */
+  besides(labels: readonly SelectedLabel[]): void {
+    const wanted = new Map(labels.filter(({ key }) => !this.#isToldAnyway(key)).map((label) => [label.id, label]));
+    for (const id of this.#besides) if (!wanted.has(id)) this.rows.delete(id);
+    for (const [id, label] of wanted) if (!this.#besides.has(id)) this.rows.set(label);
+    this.#besides = new Set(wanted.keys());
   }
 }
 
