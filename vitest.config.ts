@@ -36,7 +36,7 @@ export default defineConfig(async () => {
       reporters: ['default', './tools/vitest-reporter.ts'],
       sequence: { sequencer: SlowestFirst },
       maxWorkers: WORKERS,
-      setupFiles: ['tools/vitest-compiled-code.ts'],
+      setupFiles: ['tools/vitest-compiled-code.ts', 'tools/vitest-processor-time.ts'],
       // What is waited for is a state: how long it takes is the machine's affair.
       expect: { poll: { timeout: 60_000, interval: 10 } },
       provide: { missingKernelFeature: missing ?? '' },
@@ -57,7 +57,6 @@ export default defineConfig(async () => {
           extends: true,
           test: {
             name: 'kernel',
-            setupFiles: ['tools/vitest-processor-time.ts'],
             include:
               missing === undefined
                 ? [
@@ -68,7 +67,8 @@ export default defineConfig(async () => {
                     'test/scenarios/**/*.test.ts',
                   ]
                 : ['test/unusable-kernel.test.ts'],
-            ...(noViews === undefined ? { pool: viewPool } : { pool: 'forks', fileParallelism: false }),
+            // With a view each has a process of its own all the same, but for those that the pool says.
+            ...(noViews === undefined ? { pool: viewPool, isolate: false } : { pool: 'forks', fileParallelism: false }),
             // After the others: load from elsewhere is no part of what these tests prove.
             sequence: { groupOrder: 1 },
             // One that is given up goes on beside those after it, in the same maps, and they fail with it.

@@ -1,12 +1,18 @@
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ForksPoolWorker, type PoolOptions, type PoolWorker, type WorkerRequest } from 'vitest/node';
+import { ForksPoolWorker, type PoolOptions, type PoolTask, type PoolWorker, type WorkerRequest } from 'vitest/node';
 import { errorMessage } from '../src/base/index.ts';
 
 const VIEW = join(import.meta.dirname, 'private-view.sh');
 
-/** How vitest runs a project's files: each in a process of its own, in a private view of the machine. */
+/**
+ * Files that follow one another in a process and its view: programs on packets, which leave programs loaded for each other
+ * (`src/datapath/test-kept.ts`), with maps that are empty again, and nothing else.
+ */
+const MAY_FOLLOW = /\/bpf\/tests\//;
+
+/** How vitest runs a project's files: in processes of their own, each in a private view of the machine. */
 export const viewPool: { readonly name: string; createPoolWorker(options: PoolOptions): PoolWorker } = {
   name: 'views',
   createPoolWorker: (options) => new ViewWorker(options),
@@ -25,11 +31,15 @@ export async function whyNoViews(): Promise<string | undefined> {
 
 type Callback = Parameters<PoolWorker['on']>[1];
 
+const mayFollow = ({ context }: Pick<PoolTask, 'context'>): boolean =>
+  context.files.every(({ filepath }) => MAY_FOLLOW.test(filepath));
+
 /** vitest's own worker, but for who starts it. */
 class ViewWorker extends ForksPoolWorker {
   override readonly name: string = viewPool.name;
   readonly #logger;
   #view: ChildProcess | undefined;
+  #mayBeFollowed = true;
 
   constructor(options: PoolOptions) {
     super(options);
@@ -45,14 +55,19 @@ class ViewWorker extends ForksPoolWorker {
   }
 
   override send(message: WorkerRequest): void {
+    if (message.type === 'run') this.#mayBeFollowed &&= mayFollow(message);
     this.#process.send(message);
+  }
+
+  canReuse(task: PoolTask): boolean {
+    return this.#mayBeFollowed && mayFollow(task);
   }
 
   override async start(): Promise<void> {
     this.#view ??= fork(this.entrypoint, [], {
       execPath: VIEW,
       execArgv: [process.execPath, ...this.execArgv],
-      env: this.env,
+      env: { ...this.env, MEMBRANE_HAS_VIEW: 'yes' },
       stdio: 'pipe',
       serialization: 'advanced',
     });
