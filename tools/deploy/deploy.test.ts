@@ -8,6 +8,8 @@ import { z } from 'zod';
 import { parseConfig } from '../../src/agent/node/config.ts';
 import { readConfig as readOperatorConfig } from '../../src/operator/config.ts';
 import { NODE_NAME } from '../../src/operator/hubble-keeper.ts';
+import { POLICY_KINDS, type PolicyKind } from '../../src/policy/index.ts';
+import { quarantine } from '../../src/policy/kinds/samples.ts';
 import { readConfig as readRelayConfig } from '../../src/relay/config.ts';
 import { tenancySchema } from '../../src/tenant/index.ts';
 import { readConfig as readUiConfig } from '../../src/ui/config.ts';
@@ -183,5 +185,41 @@ describe('the manifests', () => {
     const places = Object.values(applied).map(({ metadata }) => metadata.namespace ?? '');
     expect(new Set(places)).toEqual(new Set(['', 'membrane', 'kube-system']));
     expect(applied).toHaveProperty('DaemonSet membrane/membrane');
+  });
+});
+
+/** Kinds of policy that neither Kubernetes nor we define as their folders say: a cluster would never know them. */
+function undefinedKinds(kinds: readonly PolicyKind[]): string[] {
+  const defined = globSync('crds/*.yaml', { cwd: DEPLOY }).flatMap((path) => {
+    const { spec } = parseYaml(readFileSync(join(DEPLOY, path), 'utf8')) as Definition;
+    const { kind, plural, singular, shortNames = [] } = spec.names;
+    const own = { kind, plural, singular, shortNames, group: spec.group, namespaced: spec.scope === 'Namespaced' };
+    return spec.versions.filter(({ served }) => served).map(({ name }) => namesText({ ...own, version: name }));
+  });
+  return kinds
+    .filter(({ names }) => names.group !== 'networking.k8s.io' && !defined.includes(namesText(names)))
+    .map(({ names }) => `${names.plural}.${names.group}`);
+}
+
+type Definition = {
+  readonly spec: {
+    readonly group: string;
+    readonly scope: string;
+    readonly names: Omit<PolicyKind['names'], 'shortNames'> & { readonly shortNames?: readonly string[] };
+    readonly versions: readonly { readonly name: string; readonly served: boolean }[];
+  };
+};
+
+const namesText = ({ group, version, kind, plural, singular, shortNames, namespaced }: PolicyKind['names']): string =>
+  JSON.stringify([group, version, kind, plural, singular, [...shortNames], namespaced]);
+
+describe('kinds of policies', () => {
+  it('are defined as their folders say', () => expect(undefinedKinds(POLICY_KINDS)).toEqual([]));
+
+  it('that nobody defines are found', () => {
+    const names = { kind: 'Tenant', plural: 'tenants', singular: 'tenant', shortNames: ['mten'] };
+    const tenant = { group: 'membrane.io', version: 'v1alpha1', ...names };
+    const kinds = [quarantine(), quarantine({ ...tenant, namespaced: false }), quarantine(tenant)];
+    expect(undefinedKinds(kinds)).toEqual(['quarantines.test.example', 'tenants.membrane.io']);
   });
 });

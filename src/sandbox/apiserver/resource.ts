@@ -48,6 +48,8 @@ export type ResourceDefinition = {
   readonly schema: StructSchema;
   /** Not built into the server: a custom resource, or served as one. */
   readonly custom?: true;
+  /** Served until a CustomResourceDefinition says what the kind is. */
+  readonly isStandIn?: true;
   /** What OpenAPI v3 shows instead of it: the words of whoever defined the kind. */
   readonly publishedSchema?: JsonObject;
   /** Of a version that is not the stored one, or not always was. */

@@ -26,3 +26,34 @@ test('a kind without a definition of its own is served as its folder says', asyn
   ]);
   expect((await api.get('/apis/test.example/v2')).body).toMatchObject({ resources: [{ name: 'quarantines' }] });
 });
+
+test('its definition, once it is applied, says what it is', async () => {
+  await using api = await TestServer.start({ definitions: [policyDefinition(quarantine())] });
+  const policy = (spec: Json) => ({ apiVersion: 'test.example/v2', kind: 'Quarantine', metadata: { name: 'p' }, spec });
+  const spec = { type: 'object', required: ['hours'], properties: { hours: { type: 'integer' } } };
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'quarantines.test.example' },
+    spec: {
+      group: 'test.example',
+      scope: 'Namespaced',
+      names: { kind: 'Quarantine', listKind: 'QuarantineList', plural: 'quarantines', singular: 'quarantine' },
+      versions: [
+        {
+          name: 'v2',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', properties: { spec } } },
+        },
+      ],
+    },
+  };
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  expect((await api.post(definitions, definition)).status).toBe(201);
+  await expect
+    .poll(async () => (await api.get(`${definitions}/quarantines.test.example`)).body)
+    .toMatchObject({ status: { acceptedNames: { kind: 'Quarantine' } } });
+  expect((await api.post(POLICIES, policy({}))).status).toBe(422);
+  expect((await api.post(POLICIES, policy({ hours: 1 }))).status).toBe(201);
+});

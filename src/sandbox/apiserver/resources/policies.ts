@@ -9,13 +9,17 @@ import { networkPolicies } from './network-policies.ts';
 /** Kinds that Kubernetes has itself, with its fields, defaults and columns. */
 const BUILT_IN = [networkPolicies];
 
-/** A kind of policy as a cluster serves a custom resource: any `spec` that the kind's own `validate` takes. */
+/**
+ * A kind of policy as a cluster serves a custom resource: any `spec` that the kind's own `validate` takes. Where its definition
+ * is applied, that holds instead.
+ */
 export function policyDefinition({ names: { plural, ...names }, validate, warnings }: PolicyKind): ResourceDefinition {
   const reversed = names.group.split('.').toReversed().join('.');
   return {
     ...names,
     resource: plural,
     custom: true,
+    isStandIn: true,
     schema: struct(`${reversed}.${names.version}.${names.kind}`, { ...objectFields, spec: any }),
     generation: true,
     nameFaults: dnsSubdomainFaults,

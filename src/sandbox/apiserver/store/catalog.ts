@@ -36,7 +36,7 @@ export class Catalog {
     for (const listener of this.#listeners) listener(definition);
   }
 
-  /** In place of the one of its plural name. */
+  /** In place of the one of its plural name, if there is one. */
   replace(definition: ResourceDefinition, served: readonly ResourceDefinition[]): void {
     this.remove(definition.resource);
     this.add(definition, served);
@@ -61,7 +61,9 @@ export class Catalog {
 
   /** Why a new kind cannot have its names: a plural is one kind's in the whole server. */
   conflictOf({ resource, group, kind }: ResourceDefinition): string | undefined {
-    if (this.#byName.has(resource)) return `${JSON.stringify(resource)} is already in use`;
+    const known = this.#byName.get(resource);
+    if (known?.isStandIn === true && known.group === group && known.kind === kind) return undefined;
+    if (known !== undefined) return `${JSON.stringify(resource)} is already in use`;
     const isTaken = this.#all.some((definition) => definition.group === group && definition.kind === kind);
     return isTaken ? `${JSON.stringify(kind)} is already in use` : undefined;
   }

@@ -43,7 +43,7 @@ export class CustomKinds {
     const { catalog } = this.#store;
     if (this.#served.has(name) && made !== undefined) catalog.replace(made.stored, made.served);
     else if (made !== undefined && catalog.conflictOf(made.stored) === undefined) {
-      catalog.add(made.stored, made.served);
+      catalog.replace(made.stored, made.served);
       this.#served.set(name, made.stored.resource);
     }
     this.#later(name);
