@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { everyCommand } from '../../src/cli/testkit.ts';
+import { ROOMS } from '../lint/rooms.ts';
 import { errorSections } from './error-tables.ts';
 import { wrongCommands, wrongPaths, wrongScripts } from './mentions.ts';
 import { declaredMetrics } from './metrics-page.ts';
@@ -133,6 +134,14 @@ describe.each(DOCUMENTS)('%s', (document) => {
     expect(named.filter((name) => !codes.has(name) && !metrics.has(name))).toEqual([]);
   });
 });
+
+/** What is said of rooms before the datapath: of all of them the outermost, and those within that have walls of their own. */
+const layers = read('docs/ARCHITECTURE.md').split('\n## The datapath in one page\n')[0] ?? '';
+
+test.each(Object.keys(ROOMS).filter((room) => /^(?:(?:agent|policy|sandbox)\/)?\w+$/.test(room)))(
+  'the room %s is named where rooms are',
+  (room) => expect(layers).toMatch(new RegExp(`\\b${room.split('/').at(-1)}\\b`)),
+);
 
 /** The walk of a pod's labels: the room of each hop, and what it names of it. */
 const walk = (read('docs/ARCHITECTURE.md').split("\n### A pod's labels, from the API to the key of a map\n")[1] ?? '')

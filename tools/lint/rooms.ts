@@ -31,6 +31,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     sees: ['base', 'net', 'model', 'policy/ask'],
     why: 'what is hardly meant follows from what is said',
   },
+  'policy/draft': {
+    sees: ['base', 'net', 'model', 'identity'],
+    why: 'what would let something pass is an object, whatever becomes of it',
+  },
   'policy/repository': { sees: [...WORDS, 'identity', 'policy/compile'] },
   cluster: { sees: [...WORDS, 'identity', 'policy'], why: 'who is where follows from what the cluster is meant to be' },
   service: { sees: WORDS },
