@@ -110,6 +110,9 @@ describe('a port belongs to one connection', () => {
     it.lab.datapath.snat.set(row[0], { ...row[1], pod: A, endpoint: endpointId(1), podPort: 77 });
     expect(it.lab.send(it.b, fromPod(it.b, WORLD, tcp(9, SERVER, 'ACK', 'PSH'))).verdict).toBe('nat-exhausted');
     expect(answer(it.lab, port, 'ACK', 'PSH').verdict).toBe('icmp-unrelated');
+    // Or that of another of its own connections.
+    it.lab.datapath.snat.set(row[0], { ...row[1], podPort: 77 });
+    expect(it.lab.send(it.b, fromPod(it.b, WORLD, tcp(9, SERVER, 'ACK', 'PSH'))).verdict).toBe('nat-exhausted');
   });
 
   test('whose row is another’s by now goes without it', async () => {
@@ -251,6 +254,16 @@ describe('who ends a connection', () => {
     expect(await flags(it.lab)).toEqual(['replied']);
     expect((await it.lab.entry())[1].timeout).toBe(8040);
     reset(it.lab, port, 1);
+    expect(await flags(it.lab)).toEqual(['replied', 'closing']);
+  });
+
+  test('is not made to go on by whoever writes its server’s address', async () => {
+    using it = await scene(4);
+    const port = connect(it.lab, it.b, 9);
+    out(it.lab, it.b, tcp(9, SERVER, 'RST'));
+    expect(await flags(it.lab)).toEqual(['replied', 'closing']);
+    it.lab.arrive(fromWorld(WORLD, NODE, numbered(tcp(SERVER, port, 'SYN', 'ACK'), 9_000_000)));
+    it.lab.arrive(fromWorld(WORLD, NODE, numbered(tcp(SERVER, port, 'ACK'), 9_000_000)));
     expect(await flags(it.lab)).toEqual(['replied', 'closing']);
   });
 

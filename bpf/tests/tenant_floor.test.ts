@@ -48,6 +48,7 @@ describe('what policies allow opens nothing between tenants', () => {
     ['closed, both', CLOSED, CLOSED, 'tenant-closed'],
     ['not heard of', NOT_SAID, of('shop'), 'tenant-unknown'],
     ['of a tenant, to one not heard of', of('shop'), NOT_SAID, 'tenant-unknown'],
+    ['not heard of, both', NOT_SAID, NOT_SAID, 'tenant-unknown'],
   ] as const)('pods %s', async (_name, front, back, verdict) => {
     using pair = await Pair.create();
     say(pair, { [FRONT]: front, [BACK]: back });
@@ -248,6 +249,8 @@ describe('what one tenant exports and another imports', () => {
       pair.send(pair.b, fromPod(pair.b, pair.a.addr, udp(CLIENT + 9, SERVICE))),
     ];
     expect(others.map(({ verdict }) => verdict)).toEqual(others.map(() => 'tenant-boundary'));
+    await pair.open(pair.b, [allow('ingress', 0), allow('egress', 0)]);
+    expect(pair.send(pair.b, fromPod(pair.b, pair.a.addr, answer)).verdict, 'judged anew').toBe('redirect');
   });
 
   test('is over at its time, although nobody takes it away', async () => {
