@@ -247,6 +247,58 @@ describe('Engine', () => {
     expect(stores).toEqual([]);
   });
 
+  it('turns every word when an earlier life died while an address was getting another owner', async () => {
+    const first = await shop();
+    const before = [1, 2, 3].map((id) => first.word(id)?.revision);
+    const [[id, word] = expect.fail()] = first.outside();
+    first.kernel.words.set(id, { ...word, identity: identityId(0) });
+    const second = await shop(first.kernel);
+    expect(second.word(1)?.identity).toBe(idOf(second, 'backend'));
+    expect([1, 2, 3].some((endpoint) => before.includes(second.word(endpoint)?.revision))).toBe(false);
+  });
+
+  it('goes on with nothing of an earlier life for a pod that has become somebody else', async () => {
+    const first = await shop();
+    const former = await admitted(first, 1);
+    expect(former).toContain(idOf(first, 'frontend'));
+    const second = await fakeNode(first.kernel);
+    second.put(second.intent.namespaces, namespaceRow('shop'));
+    // So many rules that their table is made beside the passes: until it is there nobody gets in.
+    const ports = Array.from({ length: 4_000 }, (_, port) => ({ port: port + 1 }));
+    const from = [{ podSelector: { matchLabels: { app: 'other' } } }];
+    second.put(second.intent.policies, policyRow('big', { podSelector: {}, ingress: [{ from, ports }] }));
+    second.put(second.intent.pods, podRow('backend', { app: 'frontend' }), frontend, other);
+    second.endpoints.add(recordOf(1, backend), 'ready');
+    const states: (string | undefined)[] = [];
+    second.kernel.words.onSet = (id, { identity }) => {
+      if (id === 1) states.push(second.installer.get(identity)?.states.ingress.inForce);
+    };
+    second.sync();
+    await second.settle();
+    expect(idOf(second, 'backend')).toBe(idOf(first, 'frontend'));
+    expect(states).not.toContain('former');
+    expect(states.at(-1)).toBe('wanted');
+  });
+
+  it('has a number on disk before a word states it, and knows nobody by one that means nobody any more', async () => {
+    const kernel = new FakeKernel();
+    const unsaved: number[] = [];
+    kernel.words.onSet = (id, { identity }) => {
+      const isSaved = JSON.stringify(kernel.numbers ?? '').includes(String(identity));
+      if (!isOutside(id) && !isSaved) unsaved.push(identity);
+    };
+    const node = await shop(kernel);
+    expect(unsaved).toEqual([]);
+    const id = identityId(idOf(node, 'other'));
+    expect(node.repository.identity(id)).toBeDefined();
+    node.drop(node.intent.pods, other);
+    await node.settle();
+    await node.clock.advance(3_600_000);
+    await node.settle();
+    expect(node.allocator.get(id)).toBeUndefined();
+    expect(node.repository.identity(id)).toBeUndefined();
+  });
+
   it('goes on with no table of an earlier life that could not take the peers of the rules of now', async () => {
     const toEverybody = { ports: [{ port: 80 }] };
     const toOthers = { to: [{ podSelector: { matchLabels: { app: 'late' } } }], ports: [{ port: 81 }] };

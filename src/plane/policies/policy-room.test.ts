@@ -244,6 +244,25 @@ describe('order', () => {
     expect(await node.table(1)).toEqual({ any: 4000, peers: 1 });
   });
 
+  it('many policies are taken up in slices, between which everything else has its turn', async () => {
+    const node = await tenants(new FakeKernel(16_384));
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    let turns = 0;
+    const count = async (): Promise<void> => {
+      let isOver = false;
+      void node.settle().then(() => (isOver = true));
+      for (turns = 0; !isOver; turns += 1) await new Promise((turn) => setImmediate(turn));
+    };
+    await count();
+    const idle = turns;
+    for (let index = 0; index < 100; index += 1)
+      node.put(node.intent.policies, onlyFrom(`p${index}`, 'victim', `c${index}`));
+    await count();
+    expect(turns).toBeGreaterThan(idle + 100);
+    clock.mockRestore();
+  });
+
   it('the smallest of the large tables is made first, and of four one is that which waits longest', async () => {
     const node = await tenants(new FakeKernel(65_536));
     const rows = new Map([[11, 2_600], ...[12, 13, 14, 15, 16].map((id) => [id, 2_100 + 10 * id] as const)]);
