@@ -41,7 +41,7 @@ class FakePrograms {
   };
 }
 
-function scene(links: readonly Link[], configured?: readonly string[]) {
+function scene(links: readonly Link[], configured?: readonly string[], overlay = 0) {
   const it = {
     links: [...links],
     programs: new FakePrograms(),
@@ -56,7 +56,7 @@ function scene(links: readonly Link[], configured?: readonly string[]) {
       programs: it.programs,
       mayReplace: () => it.mayReplace.value,
       uplink: ifindex(UPLINK),
-      overlay: ifindex(0),
+      overlay: ifindex(overlay),
       configured,
       clock: it.clock,
       log: silentLogger,
@@ -78,6 +78,22 @@ it('guards the uplink whatever it is, and otherwise what is configured', async (
   );
   await devices().look();
   expect(guarded()).toEqual([UPLINK, 4]);
+});
+
+it('guards the device of the overlay, whatever is configured', async () => {
+  const vxlan = link(7, 'mbr-vxlan', { isPort: true });
+  const { devices, guarded } = scene([link(UPLINK, 'eth0'), link(3, 'eth1'), vxlan], ['eth0'], 7);
+  await devices().look();
+  expect(guarded()).toEqual([UPLINK, 7]);
+});
+
+it('closes what it cannot put right, and nothing else', async () => {
+  const { devices, programs } = scene([link(UPLINK, 'eth0'), link(3, 'eth1'), link(4, 'eth2')]);
+  await devices().look();
+  programs.wanted = 'b';
+  programs.refused.add(3).add(UPLINK);
+  await devices().look();
+  expect(programs.closed).toEqual([UPLINK, 3]);
 });
 
 it('touches nothing that is right, in a later life too, and swaps what changed', async () => {

@@ -57,6 +57,22 @@ describe('Addressing', () => {
     expect([...state.problems.keys()]).toEqual(['cursors']);
   });
 
+  it('gives no id again in a later life that knows nobody, and begins anywhere when it cannot know the last', () => {
+    const first = new Addressing(new StateFiles(dir), cidr);
+    const ids = [1, 2, 3].map(() => {
+      const { id, addr } = first.allocate(undefined);
+      first.release(id, addr, 0);
+      return id;
+    });
+    expect(ids).toEqual([1, 2, 3]);
+    expect(new Addressing(new StateFiles(dir), cidr).allocate(undefined).id).toBe(4);
+    const begun = Array.from({ length: 8 }, () => {
+      writeFileSync(`${dir}/cursors.json`, '[');
+      return new Addressing(new StateFiles(dir), cidr).allocate(undefined).id;
+    });
+    expect(new Set(begun).size).toBeGreaterThan(1);
+  });
+
   it('takes nothing when the address is refused', () => {
     const addressing = new Addressing(new StateFiles(dir), cidr);
     addressing.allocate(parseAddr('10.244.1.3'));
