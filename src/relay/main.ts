@@ -7,7 +7,7 @@ import { createRegistry } from '../base/metrics.ts';
 import { runProgram } from '../base/program.ts';
 import { tokenOwner } from '../kube/index.ts';
 import { configKeys, type RelayConfig, readConfig } from './config.ts';
-import { relayMetrics } from './relay-metrics.ts';
+import { relayLags, relayMetrics } from './relay-metrics.ts';
 
 export { configKeys };
 
@@ -20,6 +20,7 @@ async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Pr
   const { peerService, peerServerName: serverName, nodes, listen, kubeconfig, apiServer, metrics } = config;
   const { host, port, certFile, keyFile, clientCaFile } = listen;
   const version = packageVersion();
+  const registry = createRegistry();
   const { links, teller, counts } = await openRelayTeller({
     peerService,
     serverName,
@@ -27,6 +28,7 @@ async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Pr
     clock: systemClock,
     log,
     version,
+    lags: relayLags(registry),
   });
   // What cannot be read is said now, not when the first node comes.
   linkSecrets(nodes);
@@ -40,7 +42,6 @@ async function start(config: RelayConfig, lifecycle: Lifecycle, log: Logger): Pr
       : tokenOwner({ kubeconfig, apiServer, knowsCertificates: clientCaFile !== undefined }),
     log,
   });
-  const registry = createRegistry();
   relayMetrics(registry, { links, counts });
   const told = metrics.enabled ? metricsServer(registry, metrics) : undefined;
   await lifecycle.start(links, server, ...(told === undefined ? [] : [told]));

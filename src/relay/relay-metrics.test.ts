@@ -6,7 +6,7 @@ import { RelayCounts } from '../api/hubble/relay/relay-counts.ts';
 import type { Told } from '../api/hubble/relay/told.ts';
 import type { RelayNodes } from '../api/server.ts';
 import { createRegistry } from '../base/metrics.ts';
-import { relayMetrics } from './relay-metrics.ts';
+import { relayLags, relayMetrics } from './relay-metrics.ts';
 
 const flow = (time: number): Told => ({ kind: 'flow', time, bytes: new Uint8Array() });
 const lost = (source: LostEventSource, numEventsLost: bigint): Told => ({
@@ -17,9 +17,9 @@ const lost = (source: LostEventSource, numEventsLost: bigint): Told => ({
 });
 
 describe('metrics of a relay', () => {
-  const counts = new RelayCounts();
   const all = [{ isConnected: true }, { isConnected: true }, { isConnected: false }] as unknown as RelayNodes['all'];
   const registry = createRegistry();
+  const counts = new RelayCounts(relayLags(registry));
   relayMetrics(registry, { links: { all }, counts });
 
   it('say which nodes answer, what was told, and what is missing', async () => {

@@ -3,15 +3,18 @@ import { byLabel, Histogram, type Registry, readCounter, readGauge } from '../ba
 
 export type RelaySources = { readonly links: RelayNodes; readonly counts: RelayCounts };
 
-/** What a relay tells Prometheus. All but the lag is read when it is asked for. */
-export function relayMetrics(registry: Registry, { links, counts }: RelaySources): void {
-  const lag = new Histogram({
+/** Of flows that readers get as they come. */
+export function relayLags(registry: Registry): Histogram {
+  return new Histogram({
     name: 'membrane_relay_lag_seconds',
     help: 'From when a node saw a flow to when the relay told it, of flows that are told as they come; half a second is by intent',
     buckets: [0.5, 0.6, 0.75, 1, 2, 5, 10, 30],
     registers: [registry],
   });
-  counts.onLag = (seconds) => lag.observe(seconds);
+}
+
+/** What else a relay tells Prometheus. All is read when it is asked for. */
+export function relayMetrics(registry: Registry, { links, counts }: RelaySources): void {
   readGauge(registry, {
     name: 'membrane_relay_nodes',
     help: 'Nodes of which the relay has heard, by whether they answer',

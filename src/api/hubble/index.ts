@@ -5,7 +5,7 @@ import type { FlowLines } from './flow-lines.ts';
 import type { HeardFlow } from './hubble-client.ts';
 import type { Collector, CollectorOptions, FlowLogs } from './otlp/index.ts';
 import type { NodeLinks, NodeLinksOptions } from './relay/node-links.ts';
-import type { RelayCounts } from './relay/relay-counts.ts';
+import type { Lags, RelayCounts } from './relay/relay-counts.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
 
@@ -63,7 +63,7 @@ export async function* hearFlows(
 
 /** The nodes behind a relay, which are to be started, and what tells of their flows. */
 export async function openRelayTeller(
-  options: NodeLinksOptions & { readonly version: string },
+  options: NodeLinksOptions & { readonly version: string; readonly lags?: Lags },
 ): Promise<{ readonly links: NodeLinks; readonly teller: HubbleTeller; readonly counts: RelayCounts }> {
   const [{ NodeLinks: Links }, { relayTeller }, { RelayCounts: Counts }] = await Promise.all([
     import('./relay/node-links.ts'),
@@ -71,7 +71,7 @@ export async function openRelayTeller(
     import('./relay/relay-counts.ts'),
   ]);
   const links = new Links(options);
-  const counts = new Counts();
+  const counts = new Counts(options.lags);
   return { links, teller: relayTeller(links, { version: options.version, counts }), counts };
 }
 

@@ -10,6 +10,9 @@ const PLACES: Readonly<Partial<Record<LostEventSource, FlowLossPlace>>> = {
   [LostEventSource.OBSERVER_EVENTS_QUEUE]: 'reader',
 };
 
+/** Told of each flow that was told as it came, s since the node saw it; a histogram is one. */
+export type Lags = { readonly observe: (seconds: number) => void };
+
 /** What a relay has done for all who read, since it started. */
 export class RelayCounts {
   readers = 0;
@@ -17,8 +20,11 @@ export class RelayCounts {
   /** As nodes told of them, once for each reader. */
   readonly lost = { kernel: 0, reader: 0 };
   readonly failures: Record<NodeFailure, number> = { lie: 0, broken: 0 };
-  /** s, of each flow that was told as it came: since the node saw it. */
-  onLag: (seconds: number) => void = () => undefined;
+  readonly #lags: Lags | undefined;
+
+  constructor(lags?: Lags) {
+    this.#lags = lags;
+  }
 
   /** What goes to a reader. `since`, ms: what came after that is told as it comes; undefined: nothing is. */
   tell(group: readonly Told[], since: number | undefined): void {
@@ -27,7 +33,7 @@ export class RelayCounts {
       if (one.kind === 'lost') this.#lose(one.lost);
       if (one.kind !== 'flow') continue;
       this.sent += 1;
-      if (since !== undefined && one.time >= since) this.onLag(Math.max(0, now - one.time) / 1_000);
+      if (since !== undefined && one.time >= since) this.#lags?.observe(Math.max(0, now - one.time) / 1_000);
     }
   }
 
