@@ -68,3 +68,21 @@ test('selectors are read part by part, whatever stands in parentheses', () => {
   expect(() => labelSelector('app in (web, db')).toThrow(ConnectError);
   expect(() => labelSelector('app in (web) ,,')).toThrow(ConnectError);
 });
+
+test.each<[string, readonly string[], boolean]>([
+  ['app=web', ['k8s:app=web'], true],
+  ['k8s:app=web', ['k8s:app=web'], true],
+  ['any:app=web', ['pod:app=web'], true],
+  ['pod:app=web', ['k8s:app=web'], false],
+  ['app', ['k8s:app'], true],
+  ['app=', ['k8s:app'], true],
+  ['ap', ['k8s:app=web'], false],
+  ['app', ['k8s:app2=web', 'k8s:my-app=web'], false],
+  ['app=we', ['k8s:app=web'], false],
+  ['app!=web', ['k8s:app=web', 'pod:app=db'], false],
+  ['reserved:world', ['reserved:world'], true],
+  ['io.kubernetes.pod.namespace=shop', ['k8s:io.kubernetes.pod.namespace=shop'], true],
+  ['!app', ['k8s:app.kubernetes.io/name=web'], true],
+])('the selector %s of labels %j: %s', (text, labels, expected) => {
+  expect(labelSelector(text)(labels)).toBe(expected);
+});

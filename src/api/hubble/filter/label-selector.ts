@@ -38,12 +38,13 @@ function requirement(part: string, text: string): Requirement {
   const exists = EXISTS.exec(part);
   if (exists !== null) {
     const [, not, key = ''] = exists;
-    return not === '!' ? (labels) => !has(labels, key) : (labels) => has(labels, key);
+    const has = someValue(key, () => true);
+    return not === '!' ? (labels) => !has(labels) : has;
   }
   const equals = EQUALS.exec(part);
   if (equals !== null) {
     const [, key = '', operator, value = ''] = equals;
-    const holds = (labels: Labels) => valuesOf(labels, key).includes(value);
+    const holds = someValue(key, (found) => found === value);
     return operator === '!=' ? (labels) => !holds(labels) : holds;
   }
   const within = IN.exec(part);
@@ -53,26 +54,20 @@ function requirement(part: string, text: string): Requirement {
     );
   const [, key = '', operator, list = ''] = within;
   const wanted = new Set(list.split(',').map((value) => value.trim()));
-  const holds = (labels: Labels) => valuesOf(labels, key).some((value) => wanted.has(value));
+  const holds = someValue(key, (found) => wanted.has(found));
   return operator === 'notin' ? (labels) => !holds(labels) : holds;
 }
 
-const has = (labels: Labels, key: string): boolean => valuesOf(labels, key).length > 0;
-
-/** Of `key`, or `source:key`. */
-function valuesOf(labels: Labels, wanted: string): string[] {
-  const [source, key] = cut(wanted.replaceAll(/^any:/g, ''), ':');
-  return labels.flatMap((label) => {
-    const [of, rest] = cut(label, ':');
-    const equals = rest.indexOf('=');
-    const name = equals === -1 ? rest : rest.slice(0, equals);
-    if (name !== key || (source !== '' && source !== of)) return [];
-    return [equals === -1 ? '' : rest.slice(equals + 1)];
-  });
-}
-
-/** What is before the first `separator`, or nothing, and the rest. */
-function cut(text: string, separator: string): readonly [string, string] {
-  const at = text.indexOf(separator);
-  return at === -1 ? ['', text] : [text.slice(0, at), text.slice(at + 1)];
+/** Whether such a value is one of `key`, or `source:key`. A label is looked at as it is: there are many, in each flow. */
+function someValue(key: string, isWanted: (value: string) => boolean): Requirement {
+  const wanted = key.replaceAll(/^any:/g, '');
+  const hasSource = wanted.includes(':');
+  return (labels) =>
+    labels.some((label) => {
+      const at = hasSource ? 0 : label.indexOf(':') + 1;
+      if (!label.startsWith(wanted, at)) return false;
+      const end = at + wanted.length;
+      if (end === label.length) return isWanted('');
+      return label[end] === '=' && isWanted(label.slice(end + 1));
+    });
 }
