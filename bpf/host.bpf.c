@@ -412,8 +412,11 @@ VERIFIED_ONCE int masquerade(struct __sk_buff *skb, const struct flow *flow)
 
 	if (!flow)
 		return DROP_INTERNAL;
-	if (skb->ifindex != CONFIG(uplink_ifindex))
-		route_find(skb, 0, flow->packet.destination.v4, &route);
+	reason = skb->ifindex == CONFIG(uplink_ifindex)
+			 ? 0
+			 : route_find(skb, 0, flow->packet.destination.v4, &route);
+	if (reason)
+		return reason;
 	rewrite.old_addr = flow->packet.source.v4;
 	rewrite.new_addr = route.source;
 	rewrite.old_port = flow->packet.source_port;

@@ -237,14 +237,15 @@ VERIFIED_ONCE int route_out(struct __sk_buff *skb, const struct flow *flow, int 
 {
 	struct route route = {};
 	__be32 ends[2]; /* source, destination */
+	int reason;
 
 	if (!flow || !action)
 		return DROP_INTERNAL;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct iphdr, saddr), ends, sizeof(ends)) <
 	    0)
 		return DROP_INTERNAL;
-	route_find(skb, ends[0], ends[1], &route);
-	return leave(skb, flow, &route, action);
+	reason = route_find(skb, ends[0], ends[1], &route);
+	return reason ? reason : leave(skb, flow, &route, action);
 }
 
 /* From a pod to the world. Returns a drop reason or, with *action, what the program returns. */
@@ -261,7 +262,9 @@ VERIFIED_ONCE int deliver_to_world(struct __sk_buff *skb, const struct flow *flo
 		*action = TC_ACT_OK;
 		return 0;
 	}
-	route_find(skb, 0, flow->packet.destination.v4, &route);
+	reason = route_find(skb, 0, flow->packet.destination.v4, &route);
+	if (reason)
+		return reason;
 	rewrite.old_addr = flow->packet.source.v4;
 	rewrite.new_addr = route.source;
 	rewrite.old_port = flow->packet.source_port;

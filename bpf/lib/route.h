@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config.h"
+#include "drop.h"
 #include "packet.h"
 
 #define AF_INET 2
@@ -14,28 +15,38 @@ struct route {
 	__be32 gateway; /* or the destination itself; 0: nobody knows */
 };
 
-/* `source`: of the packet, 0 where it is to be the node's. What the kernel has no answer to (a
- * route to be refused, a tunnel, a kernel before 6.7) is the uplink's. Apart for the sake of the
- * stack. */
+/* `source`: of the packet, 0 where it is to be the node's. Where the node itself would send nothing
+ * on, nor does a pod: no route, one that refuses, an address that everybody on a network has. What
+ * the kernel does not say (before 6.7, or of a node that does not forward) is the uplink's. Returns
+ * a drop reason. Apart for the sake of the stack. */
 VERIFIED_ONCE int route_find(struct __sk_buff *skb, __be32 source, __be32 destination,
 			     struct route *route)
 {
 	struct bpf_fib_lookup fib = {.family = AF_INET};
-	long answer;
 
 	if (!route)
-		return 0;
+		return DROP_INTERNAL;
 	route->ifindex = CONFIG(uplink_ifindex);
 	route->source = CONFIG(node_ipv4.v4);
 	route->gateway = 0;
 	fib.ifindex = skb->ifindex;
 	fib.ipv4_src = source;
 	fib.ipv4_dst = destination;
-	answer = bpf_fib_lookup(skb, &fib, sizeof(fib),
-				BPF_FIB_LOOKUP_SKIP_NEIGH | BPF_FIB_LOOKUP_SRC);
+	switch (bpf_fib_lookup(skb, &fib, sizeof(fib),
+			       BPF_FIB_LOOKUP_SKIP_NEIGH | BPF_FIB_LOOKUP_SRC)) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
 	/* Of a packet that is too long for its device the rest is known, too. */
-	if ((answer != BPF_FIB_LKUP_RET_SUCCESS && answer != BPF_FIB_LKUP_RET_FRAG_NEEDED) ||
-	    fib.family != AF_INET || fib.ifindex == CONFIG(overlay_ifindex))
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+		break;
+	case BPF_FIB_LKUP_RET_BLACKHOLE:
+	case BPF_FIB_LKUP_RET_UNREACHABLE:
+	case BPF_FIB_LKUP_RET_PROHIBIT:
+	case BPF_FIB_LKUP_RET_NOT_FWDED:
+		return DROP_NO_ROUTE;
+	default:
+		return 0;
+	}
+	if (fib.family != AF_INET || fib.ifindex == CONFIG(overlay_ifindex))
 		return 0;
 	/* At the uplink the node is known by the address that it was told to use. */
 	if (fib.ifindex != route->ifindex && fib.ipv4_src)

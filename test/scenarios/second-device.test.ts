@@ -6,6 +6,7 @@ const NODE_PORT = 30_080;
 const OWN = '192.168.77.1';
 const NEIGHBOUR = '192.168.77.2';
 const BEHIND = '198.18.0.1';
+const REFUSED = '198.18.1.1';
 
 /** Says to each client which address it has. */
 const SERVER = `require('http').createServer((q, s) => s.end(q.socket.remoteAddress)).listen(8080, '0.0.0.0')`;
@@ -74,6 +75,14 @@ describe.each([
       await lab.reaches(pod, addr);
     }
     await lab.reaches(pod, '172.18.0.1');
+  });
+
+  it('sends nothing of a pod where the node’s routes refuse to lead', async () => {
+    // Somebody at the uplink would answer, whoever asks for him there.
+    await lab.inWorld('ip', 'addr', 'add', `${REFUSED}/32`, 'dev', 'lo');
+    await lab.reaches(pod, REFUSED);
+    await lab.inNode('ip', 'route', 'add', 'prohibit', `${REFUSED}/32`);
+    for (let i = 0; i < 3; i++) expect(await lab.ping(pod, REFUSED)).toBe(false);
   });
 
   if (enableServices) {
