@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/base/index.ts';
@@ -51,6 +53,51 @@ function choose(only: readonly string[]): readonly Chosen[] {
   });
 }
 
+async function measure({ family, wanted, shown }: Chosen, report: (row: Row) => void): Promise<void> {
+  await family.run((row) => {
+    if (shown(row.name)) report(row);
+  }, wanted);
+}
+
+/** By which one of its children knows what to measure. */
+const FAMILY = 'MEMBRANE_BENCH_FAMILY';
+
+/**
+ * In a process of its own: what a family leaves is not the next one's. To start a program costs as much more as the process
+ * that starts it has memory, and a pod is seven programs.
+ */
+async function measureApart({ family }: Chosen, only: readonly string[], report: (row: Row) => void): Promise<void> {
+  const child = fork(
+    import.meta.filename,
+    only.flatMap((name) => ['--only', name]),
+    { env: { ...process.env, [FAMILY]: String(FAMILIES.indexOf(family)) }, serialization: 'advanced' },
+  );
+  let failure: string | undefined;
+  child.on('message', (told: Told) => {
+    if ('row' in told) report(told.row);
+    else failure = told.failure;
+  });
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  if (failure !== undefined) throw new Error(failure);
+  if (code !== 0) throw new Error(`its process ended with ${signal ?? `exit code ${code}`}`);
+}
+
+const onlyOf = (options: ReturnType<typeof parse>): readonly string[] =>
+  options === undefined || options === 'help' ? [] : options.only;
+
+type Told = { readonly row: Row } | { readonly failure: string };
+
+/** What such a child does. */
+async function measureAsked(index: string): Promise<number> {
+  const family = FAMILIES[Number(index)];
+  const chosen = choose(onlyOf(parse(process.argv.slice(2)))).find((one) => one.family === family);
+  if (chosen === undefined) throw new Error(`there is no family ${index}`);
+  const tell = (told: Told): void => void process.send?.(told);
+  await measure(chosen, (row) => tell({ row })).catch((error: unknown) => tell({ failure: errorMessage(error) }));
+  process.disconnect();
+  return 0;
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const options = parse(args);
   if (options === 'help') {
@@ -66,21 +113,24 @@ async function main(args: readonly string[]): Promise<number> {
   const rows: Row[] = [];
   let failed = 0;
   process.stdout.write(`${HEADING}\n`);
-  for (const { family, wanted, shown } of families) {
+  for (const chosen of families) {
     const report = (row: Row): void => {
-      if (!shown(row.name)) return;
       rows.push(row);
       process.stdout.write(`${format(row)}\n`);
     };
     try {
-      await family.run(report, wanted);
+      if (families.length === 1) await measure(chosen, report);
+      else await measureApart(chosen, options?.only ?? [], report);
     } catch (error) {
       failed += 1;
-      process.stdout.write(`${family.rows.join(', ')}: could not be measured: ${errorMessage(error)}\n`);
+      process.stdout.write(`${chosen.family.rows.join(', ')}: could not be measured: ${errorMessage(error)}\n`);
     }
   }
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows.map(toJson), undefined, 2)}\n`);
   return failed === 0 ? 0 : 1;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const asked = process.env[FAMILY];
+// It is no business of what a family starts.
+delete process.env[FAMILY];
+process.exitCode = asked === undefined ? await main(process.argv.slice(2)) : await measureAsked(asked);
