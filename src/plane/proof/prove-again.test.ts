@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { namespacedName } from '../../base/index.ts';
 import { namespaceRow, nodeRow, onlyFrom, podRow } from '../../cluster/samples.ts';
 import { tenantWorldKey } from '../../datapath/index.ts';
+import { endpointRow, ipcacheRow, shareRow } from '../../datapath/maps/testkit.ts';
 import { endpointId, type IdentityId, identityId, ifindex, policyTableId } from '../../model/index.ts';
 import { Prefix, parseAddr } from '../../net/index.ts';
 import { tenantNumber } from '../../tenant/index.ts';
@@ -53,29 +54,23 @@ const wordOf = ({ node }: ProvedNode, id: number) => node.word(id) ?? { identity
 /** What somebody writes into the kernel, of which nobody hears. */
 const planted: Record<string, (of: ProvedNode) => unknown> = {
   'a share of two tenants': ({ node, ids }) =>
-    node.kernel.tenantShares.set({ opener: ids.front, responder: ids.ledger, protocol: 6, port: 80 }, { until: 0 }),
+    node.kernel.tenantShares.set({ opener: ids.front, responder: ids.ledger, protocol: 6, port: 80 }, shareRow()),
   'whose an identity is': ({ node, ids }) => node.kernel.tenants.set(ids.ledger, node.kernel.tenants.get(ids.front)),
   'a prefix of no tenant': ({ node }) => {
     const row = tenantWorldKey({ tenant: tenantNumber('shop'), prefix: SOMEWHERE });
     node.kernel.tenantWorld.set({ ...row, prefixlen: 3 }, 1);
   },
   'whose an address elsewhere is': ({ node, ids }) =>
-    node.kernel.ipcache.set(Prefix.parse('10.244.2.9/32'), { identity: ids.front, cidrIdentity: NONE, tunnel: null }),
+    node.kernel.ipcache.set(Prefix.parse('10.244.2.9/32'), ipcacheRow({ identity: ids.front })),
   'at which node an address elsewhere is': ({ node, ids }) =>
-    node.kernel.ipcache.set(Prefix.parse('10.244.2.9/32'), {
-      identity: ids.ledger,
-      cidrIdentity: NONE,
-      tunnel: parseAddr('172.18.0.9'),
-    }),
-  'an address more': ({ node, ids }) =>
-    node.kernel.ipcache.set(SOMEWHERE, { identity: ids.front, cidrIdentity: NONE, tunnel: null }),
+    node.kernel.ipcache.set(
+      Prefix.parse('10.244.2.9/32'),
+      ipcacheRow({ identity: ids.ledger, tunnel: parseAddr('172.18.0.9') }),
+    ),
+  'an address more': ({ node, ids }) => node.kernel.ipcache.set(SOMEWHERE, ipcacheRow({ identity: ids.front })),
   'an address less': ({ node }) => node.kernel.ipcache.delete(Prefix.parse('0.0.0.0/0')),
   'whose an address here is': ({ node }) =>
-    node.kernel.endpoints.set(parseAddr('10.244.1.2'), {
-      endpoint: endpointId(1),
-      ifindex: ifindex(101),
-      cidrIdentity: NONE,
-    }),
+    node.kernel.endpoints.set(parseAddr('10.244.1.2'), endpointRow({ endpoint: endpointId(1), ifindex: ifindex(101) })),
   'who a pod is': (of) => of.node.kernel.words.set(endpointId(2), { ...wordOf(of, 2), identity: of.ids.front }),
   'a pod that nobody knows': (of) => of.node.kernel.words.set(endpointId(77), wordOf(of, 1)),
   'a pod that was taken away, and its word was not': ({ node }) => node.endpoints.remove(endpointId(1)),
