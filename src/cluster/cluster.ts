@@ -65,9 +65,9 @@ export class Cluster {
     this.book = new AddressBook({ cidrs: repository.cidrs, cidrSelects, maxAddresses });
     this.#refused = new RefusedPods({ intent, identities: this.identities.rows, problems, nodeName, log });
     const { book } = this;
-    this.#peers = new PeerFollower({ intent, numbers: allocator, repository, book, nodeName });
     this.#apiServers = new ApiServers({ intent, book, repository, nodeName });
     const owners = new RangeOwners();
+    this.#peers = new PeerFollower({ intent, numbers: allocator, repository, book, owners, nodeName });
     this.elsewhere = new PodsElsewhere({ intent, numbers: allocator, book, owners, problems, nodeName });
     this.rangeProblems = new RangeProblems({ intent, owners, problems, nodeName });
     const { podCIDR, remembered, sendsAs, nodeAddresses: addresses } = options;
@@ -84,8 +84,8 @@ export class Cluster {
     this.identities.follow(meeting);
     this.#turned.follow();
     this.#refused.follow();
-    this.#peers.follow();
     this.elsewhere.follow();
+    this.#peers.follow();
     this.#ranges.follow(now);
     this.#apiServers.follow();
     this.rangeProblems.follow();

@@ -7,12 +7,19 @@ const NOTHING: readonly Prefix[] = [];
 export class RangeOwners {
   readonly #index = new PrefixIndex<Set<string>>();
   readonly #ranges = new Map<string, readonly Prefix[]>();
+  #version = 0;
+
+  /** Another number whenever an address may be another node's to give. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** Returns nodes whose part may be another now: the node itself, and whose ranges meet one that it had or has. */
   set(node: string, ranges: readonly Prefix[]): ReadonlySet<string> {
     const before = this.#ranges.get(node) ?? NOTHING;
     const concerned = new Set([node]);
     if (before.length === ranges.length && before.every((prefix, i) => ranges[i]?.equals(prefix))) return concerned;
+    this.#version += 1;
     for (const prefix of before) {
       const owners = this.#index.get(prefix);
       owners?.delete(node);

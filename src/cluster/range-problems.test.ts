@@ -58,7 +58,10 @@ test('an address of a node that pods may get', () => {
   const { ranges, put } = cluster();
   put('a', '172.18.0.2', '10.244.1.0/24');
   put('b', '10.244.1.9', '10.244.2.0/24');
-  expect([...ranges.found]).toEqual([['b', [expect.stringContaining('10.244.1.9 lies in a range that a gives')]]]);
+  const said = 'its address 10.244.1.9 lies in a range that a gives to pods: only pods there may have it';
+  expect([...ranges.found]).toEqual([['b', [expect.stringContaining(said)]]]);
+  put('b', '10.244.2.9', '10.244.2.0/24');
+  expect(ranges.found.get('b')).toEqual([expect.stringContaining("it is the node's, and no pod's")]);
 });
 
 test('the same is said once, and again when it comes back', () => {

@@ -70,11 +70,12 @@ export class RangeProblems {
       }
     }
     for (const addr of node.addresses.filter(isAddr).map(parseAddr)) {
-      const givers = [...owners.ownersOf(addr)];
-      if (givers.length === 0) continue;
-      texts.push(
-        `its address ${addr} lies in a range that ${named(givers)} gives to pods: it is the node's, and no pod's`,
-      );
+      const givers = owners.ownersOf(addr);
+      if (givers.size === 0) continue;
+      const whose = givers.has(node.name)
+        ? "it is the node's, and no pod's"
+        : 'only pods there may have it, and no other node knows this one by it';
+      texts.push(`its address ${addr} lies in a range that ${named([...givers])} gives to pods: ${whose}`);
     }
     return texts;
   }
