@@ -116,7 +116,7 @@ VERIFIED_ONCE int emit(struct __sk_buff *skb, const struct flow *flow, __u8 type
 static __always_inline enum event_share event_share_of(__u8 reason)
 {
 	return reason == DROP_POLICY_EGRESS || reason == DROP_POLICY_INGRESS ||
-			       reason == DROP_REVOKED ||
+			       reason == DROP_REVOKED || reason == DROP_TENANT_METADATA ||
 			       (reason >= DROP_TENANT_BOUNDARY && reason <= DROP_TENANT_NODES)
 		       ? EVENT_SHARE_DENIED
 		       : EVENT_SHARE_BROKEN;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { tenantWorldKey } from '../../src/datapath/index.ts';
 import { shareRow } from '../../src/datapath/maps/testkit.ts';
 import { identityId, type TenantWorld } from '../../src/model/index.ts';
-import { type Addr, addrFamily, isMetadata, METADATA_ADDRESSES, Prefix } from '../../src/net/index.ts';
+import { type Addr, addrFamily, isMetadata, METADATA_ADDRESSES, Prefix, parseAddr } from '../../src/net/index.ts';
 import { type FloorRow, floorRow, tenantNumber } from '../../src/tenant/index.ts';
 import { tenantRow } from '../../src/tenant/testkit.ts';
 import { A6 } from './drop-cases/case.ts';
@@ -230,6 +230,21 @@ test('where clouds give out credentials is nobody’s to ask, whoever has the ad
   expect(verdicts(), 'listed, and shared').toEqual(known.map(() => 'tenant-metadata'));
   say(pair, { [FRONT]: of('shop', {}, 'Open') });
   expect(verdicts()).toEqual(known.map(() => 'pass'));
+});
+
+test('a flood to where clouds give out credentials does not hide what else its pod does', async () => {
+  const ring = 64 * 1024;
+  using pair = await Pair.create({ config: { enableMasquerade: false, eventRate: 100 }, sizes: { events: ring } });
+  say(pair, { [FRONT]: of('shop') });
+  pair.own(pair.a);
+  pair.datapath.events();
+  const [metadata] = METADATA_ADDRESSES;
+  if (metadata === undefined) throw new Error('no address is known');
+  pair.datapath.run(pair.a.programs.fromPod, fromPod(pair.a, metadata, request), { repeat: 20_000 });
+  const forged = fromPod(pair.a, pair.b.addr, request, { ip: { source: parseAddr('10.244.1.99') } });
+  pair.datapath.run(pair.a.programs.fromPod, forged, { repeat: 1 });
+  const told = new Set(pair.datapath.events().map(({ reason }) => reason));
+  expect(told).toEqual(new Set(['tenant-metadata', 'spoofed-ip']));
 });
 
 describe('what one tenant exports and another imports', () => {
