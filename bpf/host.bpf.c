@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The program at the node's own devices: what comes from the world, for pods and for the node. */
 #include "lib/fragment.h"
+#include "lib/node_socket.h"
 #include "lib/overlay.h"
 #include "lib/service_established.h"
 #include "lib/service_past.h"
@@ -51,22 +52,12 @@ VERIFIED_ONCE int forward(struct __sk_buff *skb, const struct flow *flow, int *a
 static __always_inline bool node_listens(struct __sk_buff *skb, const struct packet *p)
 {
 	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
 
 	tuple.ipv4.saddr = p->source.v4;
 	tuple.ipv4.daddr = p->destination.v4;
 	tuple.ipv4.sport = p->source_port;
 	tuple.ipv4.dport = p->destination_port;
-	if (p->protocol == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	else if (p->protocol == IPPROTO_UDP)
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	else
-		return false;
-	if (!sk)
-		return false;
-	bpf_sk_release(sk);
-	return true;
+	return node_has_socket(skb, &tuple, p->protocol);
 }
 
 /* May the node's stack answer for a frontend that has no backend, as it does for any port that

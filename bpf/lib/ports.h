@@ -9,6 +9,7 @@
  * three quarters of anybody else's. */
 #pragma once
 
+#include "node_socket.h"
 #include "removal.h"
 
 #define PORT_BLOCKS 256
@@ -141,8 +142,6 @@ out:
 VERIFIED_ONCE int port_is_bound(struct __sk_buff *skb, const struct flow *flow)
 {
 	struct bpf_sock_tuple tuple = {};
-	const __u32 length = sizeof(tuple.ipv4);
-	struct bpf_sock *sk;
 
 	if (!flow)
 		return false;
@@ -150,16 +149,7 @@ VERIFIED_ONCE int port_is_bound(struct __sk_buff *skb, const struct flow *flow)
 	tuple.ipv4.daddr = CONFIG(node_ipv4.v4);
 	tuple.ipv4.sport = flow->packet.destination_port;
 	tuple.ipv4.dport = flow->nat_port;
-	if (flow->packet.protocol == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(skb, &tuple, length, BPF_F_CURRENT_NETNS, 0);
-	else if (flow->packet.protocol == IPPROTO_UDP)
-		sk = bpf_sk_lookup_udp(skb, &tuple, length, BPF_F_CURRENT_NETNS, 0);
-	else
-		return false;
-	if (!sk)
-		return false;
-	bpf_sk_release(sk);
-	return true;
+	return node_has_socket(skb, &tuple, flow->packet.protocol);
 }
 
 /* Reserves a port of the node that no process of the node has. One that a process has is held until

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
-/** Keys that every program's configuration has. */
+/** Keys that the configurations of programs share. */
 
 export const absolutePath = z.string().regex(/^\//, 'must be an absolute path');
 
@@ -13,3 +13,9 @@ export function logSection(level: LogLevel) {
     })
     .prefault({});
 }
+
+/** By what a server is known. */
+export const serverCertificateKeys = {
+  certFile: absolutePath.optional().describe("The server's certificate, PEM; looked at again when it changes."),
+  keyFile: absolutePath.optional().describe('Its key.'),
+};

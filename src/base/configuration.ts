@@ -5,7 +5,7 @@ import { type ConfigKey, keysOf } from './config-keys.ts';
 import type { MembraneError } from './errors.ts';
 
 export { type ConfigKey, keysOf } from './config-keys.ts';
-export { absolutePath, logSection } from './config-parts.ts';
+export { absolutePath, logSection, serverCertificateKeys } from './config-parts.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 

@@ -15,6 +15,7 @@ import {
   logSection,
   parseSettings,
   type Settings,
+  serverCertificateKeys,
 } from '../base/configuration.ts';
 import { isAddr } from '../net/index.ts';
 import { relayErrors } from './errors.ts';
@@ -31,8 +32,7 @@ const listenSchema = z
       .boolean()
       .default(false)
       .describe('Whoever reaches the port sees all flows, without showing who he is; only on loopback.'),
-    certFile: absolutePath.optional().describe("The server's certificate, PEM; looked at again when it changes."),
-    keyFile: absolutePath.optional().describe('Its key.'),
+    ...serverCertificateKeys,
     clientCaFile: absolutePath
       .optional()
       .describe('Of certificates of users (CN is the name, O are groups), who see what their rights are.'),

@@ -8,6 +8,7 @@ import {
   logSection,
   parseSettings,
   type Settings,
+  serverCertificateKeys,
 } from '../base/configuration.ts';
 import { isAddr } from '../net/index.ts';
 import { uiErrors } from './errors.ts';
@@ -26,8 +27,7 @@ const listenSchema = z
       .describe(
         'By which browsers reach it, beside 127.0.0.1, [::1] and localhost: nobody is answered who asks for another.',
       ),
-    certFile: absolutePath.optional().describe("The server's certificate, PEM; looked at again when it changes."),
-    keyFile: absolutePath.optional().describe('Its key.'),
+    ...serverCertificateKeys,
     clientCaFile: absolutePath
       .optional()
       .describe('Of certificates of users (CN is the name, O are groups), who need not log in.'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absolutePath } from '../../base/configuration.ts';
+import { absolutePath, serverCertificateKeys } from '../../base/configuration.ts';
 import { isAddr } from '../../net/index.ts';
 
 /** Who is told of flows by Hubble's API, and as whom. */
@@ -19,8 +19,7 @@ export const hubbleSchema = z
       .boolean()
       .default(false)
       .describe('Whoever reaches the port sees all flows, without showing who he is; only on loopback.'),
-    certFile: absolutePath.optional().describe("The server's certificate, PEM; looked at again when it changes."),
-    keyFile: absolutePath.optional().describe('Its key.'),
+    ...serverCertificateKeys,
     clientCaFile: absolutePath
       .optional()
       .describe('Of certificates of users (CN is the name, O are groups), who see what their rights are.'),
