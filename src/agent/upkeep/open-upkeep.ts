@@ -43,5 +43,6 @@ export function openUpkeep(node: AgentNode, { plane, devices, endpoints, service
     engine.converged && installer.building === 0 && (plane.services?.engine.converged ?? true);
   const switchover = new Switchover({ ...both, attachSockets: async () => await hooks.attach(), isWritten });
   const health = new DatapathHealth({ ...both, sockets: hooks, changed: plane.endpointsChanged, registry });
-  return { collection, switchover, health, startGarbage: new StartGarbage({ isOver: isWritten, clock }) };
+  const passes = (): number => engine.begun + (plane.services?.engine.begun ?? 0);
+  return { collection, switchover, health, startGarbage: new StartGarbage({ isOver: isWritten, passes, clock }) };
 }

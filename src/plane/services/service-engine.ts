@@ -73,6 +73,11 @@ export class ServiceEngine implements Service {
     return this.#passes.problem;
   }
 
+  /** Passes that have begun. */
+  get begun(): number {
+    return this.#passes.begun;
+  }
+
   /** Every service has reached the kernel at least once. */
   get converged(): boolean {
     return this.#converged;
