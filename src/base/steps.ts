@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 export type Steps<T> = Generator<void, T, void>;
 
 /** How long `inSlices` holds up the event loop at a time, ms. */
-const SLICE_MS = 4;
+const SLICE_MS = 1;
 
 /** To the end, with turns for everything else in between, but none after the last step. */
 export async function inSlices<T>(steps: Steps<T>): Promise<T> {
