@@ -87,8 +87,9 @@ VERIFIED_ONCE int parse_fragment(struct __sk_buff *skb, struct packet *p, __u16 
 /* Under the node's address all pods share the ids by which a receiver puts fragments together (RFC
  * 791: source, destination, protocol and id). So each gets ids of its own, by the last ten bits of
  * its address: else one that sends fragments with every id to a server ruins the datagrams of all
- * others to it, for as long as the server waits for the rest. What says "don't fragment" is never
- * put together. Returns a drop reason. */
+ * others to it, for as long as the server waits for the rest. Of a whole packet that says "don't
+ * fragment" nothing is ever put together; of fragments that say so it is all the same. Returns a
+ * drop reason. */
 VERIFIED_ONCE int own_fragment_id(struct __sk_buff *skb, const struct packet *p)
 {
 	struct {
@@ -101,7 +102,8 @@ VERIFIED_ONCE int own_fragment_id(struct __sk_buff *skb, const struct packet *p)
 		return DROP_INTERNAL;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct iphdr, id), &old, sizeof(old)) < 0)
 		return DROP_INTERNAL;
-	if (old.flags & bpf_htons(IP_DONT_FRAGMENT))
+	if ((old.flags & bpf_htons(IP_DONT_FRAGMENT)) &&
+	    !(old.flags & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK)))
 		return 0;
 	id = bpf_htons((bpf_ntohl(p->source.v4) & 0x3ff) << 6 | (bpf_ntohs(old.id) & 0x3f));
 	if (bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), old.id, id,

@@ -220,6 +220,21 @@ describe('the ids of fragments under the node’s address', () => {
     expect(ofA.isDisjointFrom(ofB)).toBe(true);
   });
 
+  test('are a pod’s own also of fragments that say “don’t fragment”: receivers put those together', async () => {
+    using pair = await Pair.unrestricted();
+    const dontFragment = true;
+    const [ofA, ofB] = [pair.a, pair.b].map((pod) => {
+      const [head, tail] = fragmentsOf(pod.addr, WORLD, udp(CLIENT, SERVICE, PAYLOAD), CUT);
+      return [
+        fromPod(pod, WORLD, head, { ip: { ...first(4711).ip, dontFragment } }),
+        fromPod(pod, WORLD, tail, { ip: { ...later(4711).ip, dontFragment } }),
+      ].map((frame) => seen(pair.send(pod, frame)));
+    });
+    expect(new Set(ofA).size).toBe(1);
+    expect(new Set(ofB).size).toBe(1);
+    expect(ofA?.[0]).not.toBe(ofB?.[0]);
+  });
+
   test('stay as they are where nothing is ever put together', async () => {
     using pair = await Pair.unrestricted();
     const whole = fromPod(pair.a, WORLD, udp(CLIENT, SERVICE), { ip: { id: 4711, dontFragment: true } });
