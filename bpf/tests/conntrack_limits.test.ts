@@ -175,6 +175,17 @@ describe('a flood from the world', () => {
     expect(pair.arrive(fromWorld(WORLD, B, tcp(1, 80, 'ACK', 'PSH'))).verdict).toBe('redirect');
     expect(pair.receive(pair.b, toPod(pair.b, NODE, tcp(9, 80, 'SYN'))).verdict).toBe('pass');
   });
+
+  test('ends nothing of a pod that opens under the ports of what was half open', async () => {
+    using pair = await Pair.unrestricted({ config: LIMITS });
+    expect(syn(pair, 1)).toBe('redirect');
+    const opens = () => pair.send(pair.b, fromPod(pair.b, WORLD, tcp(80, 1, 'SYN'))).verdict;
+    expect(opens()).toBe('redirect');
+    const own = async () => (await pair.datapath.connections()).filter(({ source }) => source.addr === B);
+    expect(await own()).toHaveLength(1);
+    for (let port = 2; port <= 200; port += 1) expect(syn(pair, port)).toBe('redirect');
+    expect(await own()).toHaveLength(1);
+  });
 });
 
 describe('the collector', () => {

@@ -157,6 +157,20 @@ describe('a packet that opens, answers or ends a connection', () => {
     }
   });
 
+  test.each([
+    ['a reset', ['RST'], []],
+    ['FIN of both', ['FIN', 'ACK'], ['FIN', 'ACK']],
+  ] as const)('ends what was open: %s', async (_name, there, here) => {
+    using lab = await answered();
+    for (let round = 0; round < 2; round += 1) {
+      expect(lab.hear(tcp(CLIENT, SERVICE, 'ACK')).verdict).toBe('redirect');
+      lab.send(lab.b, fromPod(lab.b, REMOTE_POD, tcp(SERVICE, CLIENT, 'ACK')));
+    }
+    expect(lab.hear(tcp(CLIENT, SERVICE, ...there)).verdict).toBe('redirect');
+    if (here.length > 0) lab.send(lab.b, fromPod(lab.b, REMOTE_POD, tcp(SERVICE, CLIENT, ...here)));
+    expect((await lab.datapath.connections())[0]?.flags).toContain('closing');
+  });
+
   test('is told with who its two ends are, by whichever of them it ends', async () => {
     using here = await answered();
     const ends = { sourceEndpoint: 2, sourceIdentity: 301, destinationIdentity: REMOTE, isReply: true };

@@ -173,6 +173,26 @@ describe('the rows of a translated connection', () => {
     expect(seen(it.answer(udp(SERVICE, CLIENT))).from).toBe(`${NODE}:${NODE_PORT}`);
   });
 
+  test('of a client count for its own frontend only, whoever else has the connection that they name', async () => {
+    using it = await scene();
+    it.serve(NODE_PORT, UDP, B);
+    it.serve(OTHER_PORT, UDP, B);
+    it.arrive(udp(CLIENT, NODE_PORT));
+    const [title] = (await it.services.translations.entries()).filter(([key]) => key.source === B);
+    if (title === undefined) throw new Error('no row');
+    // As a race leaves it: the row of the client, without the title that it belongs to.
+    await it.services.translations.deleteMany([title[0]]);
+    await it.pair.forgetConnections();
+    expect(it.arrive(udp(CLIENT, OTHER_PORT)).verdict).toBe('redirect');
+    const again = parsePacket(it.arrive(udp(CLIENT, NODE_PORT)).packet).transport?.sourcePort ?? 0;
+    expect(again, 'the port towards the backend is taken').not.toBe(CLIENT);
+    expect(seen(it.answer(udp(SERVICE, again)))).toMatchObject({
+      from: `${NODE}:${NODE_PORT}`,
+      to: `${WORLD}:${CLIENT}`,
+    });
+    expect(seen(it.answer(udp(SERVICE, CLIENT))).from).toBe(`${NODE}:${OTHER_PORT}`);
+  });
+
   test('survive a forged SYN to the process behind them', async () => {
     using it = await scene();
     it.serve(NODE_PORT, PROTOCOL_OF.TCP, NODE);
