@@ -323,6 +323,9 @@ describe('faults', () => {
     await clock.advance(3_000);
     expect(reflector.status()).toMatchObject({ silentMs: 3_000 });
     expect(reflector.status().problem).toBeUndefined();
+    clock.set(3_600_000);
+    expect(reflector.status().problem, 'somebody set the clock').toBeUndefined();
+    clock.set(-7_200_000);
     await clock.advance(60_000);
     expect(reflector.status().problem).toContain('nothing was heard for 63 s');
     server.bookmark(PODS);

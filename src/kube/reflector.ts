@@ -102,7 +102,7 @@ export class Reflector<T extends ObjectRow> {
   }
 
   status(): ReflectorStatus {
-    const silentMs = this.#heardAt === undefined ? undefined : Math.max(0, this.#clock.now() - this.#heardAt);
+    const silentMs = this.#heardAt === undefined ? undefined : Math.max(0, this.#clock.elapsed() - this.#heardAt);
     const problem = this.#problem ?? this.#silence(silentMs);
     return {
       synced: this.#synced,
@@ -123,25 +123,25 @@ export class Reflector<T extends ObjectRow> {
   }
 
   #heard(): void {
-    this.#heardAt = this.#clock.now();
+    this.#heardAt = this.#clock.elapsed();
     this.#problem = undefined;
   }
 
   /** One consumer only. Ends when the signal is aborted. */
   async *batches(signal: AbortSignal): AsyncGenerator<ReflectorBatch<T>> {
     while (!signal.aborted) {
-      const startedAt = this.#clock.now();
+      const startedAt = this.#clock.elapsed();
       try {
         if (this.#resourceVersion === '') yield await this.#list(signal);
         const hasTold = yield* this.#watch(signal);
         // A server that ends every watch at once must not be asked in a tight loop. One that tells nothing in them, either, is
         // none, whatever it answers: a proxy with a page of its own.
-        if (this.#clock.now() - startedAt >= 1_000) this.#backoff.reset();
+        if (this.#clock.elapsed() - startedAt >= 1_000) this.#backoff.reset();
         else if (hasTold || this.#backoff.attempts < PATIENCE) await this.#pause(signal);
         else throw kubeErrors.make('E_KUBE_RESPONSE', { detail: 'every watch ends at once and tells nothing' });
       } catch (error) {
         if (signal.aborted) return;
-        if (this.#clock.now() - startedAt > 60_000) this.#backoff.reset();
+        if (this.#clock.elapsed() - startedAt > 60_000) this.#backoff.reset();
         this.#onFailure(error);
         await this.#pause(signal, retryAfterOf(error));
       }

@@ -162,3 +162,14 @@ test('where an old one stays nothing new is said beside it', async () => {
   expect((await kept.settle()).map((text) => text.replace(/\/.*/, ''))).toEqual(['delete shop-a', 'create shop-a']);
   await kept.end();
 });
+
+test('looks again after half a minute, also where the clock was set back meanwhile', async () => {
+  const kept = await keeping(true);
+  await kept.settle();
+  const [key = expect.fail()] = kept.objects.keys();
+  kept.objects.delete(key);
+  kept.clock.set(-3_600_000);
+  await kept.clock.advance(30_000);
+  expect(await kept.settle()).toEqual([`create ${key}`]);
+  await kept.end();
+});

@@ -46,12 +46,12 @@ export class MirrorKeeper {
       let pauseMs = intervalMs;
       try {
         const { changes } = view;
-        const isDue = changes !== seen || clock.now() - lookedAt >= ROUTINE_MS;
+        const isDue = changes !== seen || clock.elapsed() - lookedAt >= ROUTINE_MS;
         if (view.synced && isDue) {
           await this.#round(check);
           if (!enabled && this.#refused.size === 0) return;
           seen = changes;
-          lookedAt = clock.now();
+          lookedAt = clock.elapsed();
         }
         backoff.reset();
       } catch (error) {

@@ -181,6 +181,23 @@ test('says what nodes have proved, and that it does not know once that is old', 
   await kept.end();
 });
 
+test('says what nodes have found, and how little it is worth, also once the clock was set back', async () => {
+  const kept = await keeping({ shop: claim('web') }, ['web']);
+  kept.nodes.set({ uid: 'n', namespace: '', name: 'node-1', addresses: [], podCidrs: [] } as never);
+  await kept.settle();
+  kept.clock.set(-3_600_000);
+  const open = [{ tenant: 'shop', message: 'TCP 8080 from b/y' }];
+  const told = { at: kept.clock.now(), differing: [], open, limited: [], ineffective: [] };
+  kept.proofs.set({ uid: 'p', namespace: '', name: 'node-1', tenants: new Map([['shop', 1]]), ...told });
+  await kept.settle();
+  expect(kept.conditions('shop')['Isolated']).toBe('node-1: TCP 8080 from b/y');
+  kept.clock.set(-3_600_000);
+  await kept.clock.advance(30_000);
+  await kept.settle();
+  expect(kept.objects.get('shop')?.status?.enforced, 'nobody knows of when that proof is').toBe('0/1');
+  await kept.end();
+});
+
 describe('what the server refuses of one', () => {
   const refused = async (code: number) => {
     const kept = await keeping({ bad: claim('web'), shop: claim('db') }, ['web', 'db', 'new', 'later']);

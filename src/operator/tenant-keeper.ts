@@ -69,20 +69,20 @@ export class TenantKeeper {
     // Of a term before this one nothing is known.
     let seen = -1;
     let proofsSeen = -1;
-    let lookedAt = 0;
+    let lookedAt = Number.NEGATIVE_INFINITY;
     this.#refused.clear();
     while (!signal.aborted) {
       let pauseMs = intervalMs;
       try {
         const { changes, proofChanges } = view;
-        const agoMs = clock.now() - lookedAt;
+        const agoMs = clock.elapsed() - lookedAt;
         const isProved = proofChanges !== proofsSeen && agoMs >= PROOFS_MS;
         // Exports end, and proofs get old, without a change.
         const isDue = changes !== seen || isProved || agoMs >= ROUTINE_MS || this.#isAgain();
         if (view.synced && isDue && (await this.#round(check))) {
           seen = changes;
           proofsSeen = proofChanges;
-          lookedAt = clock.now();
+          lookedAt = clock.elapsed();
         }
         backoff.reset();
       } catch (error) {

@@ -566,6 +566,7 @@ describe('sessions', () => {
     for (let i = 0; i < 1_100; i += 1) sessions.begin(`many-${i}`, 'token');
     expect(sessions.tokenOf(other)).toBeUndefined();
     const last = sessions.begin('c', 'token');
+    clock.set(-3_600_000);
     await clock.advance(12 * 3_600_000 - 1);
     expect(sessions.tokenOf(last)).toBe('token');
     await clock.advance(1);

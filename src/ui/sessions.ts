@@ -19,7 +19,7 @@ export class Sessions {
   }
 
   begin(who: string, token: string): string {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (const [key, { until }] of this.#all) if (until <= now) this.#all.delete(key);
     const own = Array.from(this.#all).flatMap(([key, session]) => (session.who === who ? [key] : []));
     for (const key of own.slice(0, Math.max(0, own.length + 1 - MOST_EACH))) this.#all.delete(key);
@@ -39,7 +39,7 @@ export class Sessions {
   /** His token; undefined: nobody's session, or over. */
   tokenOf(id: string): string | undefined {
     const session = this.#all.get(digest(id));
-    return session === undefined || session.until <= this.#clock.now() ? undefined : session.token;
+    return session === undefined || session.until <= this.#clock.elapsed() ? undefined : session.token;
   }
 
   end(id: string): void {

@@ -94,7 +94,7 @@ export class Addressing {
     }
   }
 
-  /** `addr`: undefined when nobody knows which it was. */
+  /** `addr`: undefined when nobody knows which it was. `now`: of the clock that nobody sets, or an id would come back too early. */
   release(id: EndpointId, addr: Addr | undefined, now: number): void {
     if (addr !== undefined) this.#pool?.release(addr);
     this.#used.delete(id);

@@ -179,7 +179,7 @@ export class Attachments {
     accounts.forget(id);
     state.deleteEndpoint(id);
     endpoints.remove(id);
-    addressing.release(id, record.addr, clock.now());
+    addressing.release(id, record.addr, clock.elapsed());
     this.#o.changed.emit();
     this.#o.log.info({ endpoint: id, addr: record.addr, pod: record.pod }, 'endpoint removed');
   }

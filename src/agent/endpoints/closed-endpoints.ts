@@ -69,7 +69,7 @@ export class ClosedEndpoints implements Service {
       if ((await netdev.findLink(hostIfnameOf(id))) !== undefined) continue;
       await programs.detach(id);
       state.deleteEndpoint(id);
-      addressing.release(id, undefined, clock.now());
+      addressing.release(id, undefined, clock.elapsed());
       this.#why.delete(id);
       log.info({ endpoint: id }, 'a closed pod is gone');
     }

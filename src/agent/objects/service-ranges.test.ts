@@ -43,6 +43,7 @@ async function scene(canWatch: boolean) {
   return {
     known,
     tick,
+    setClock: (by: number) => clock.set(by),
     reads: () => reads,
     change: (...texts: string[]) => (now = [...texts]),
     watchSays: (what: boolean | Error) => {
@@ -81,6 +82,8 @@ it.each([
   const it = await scene(canWatch);
   if (canWatch) it.watchSays(new Error('forbidden'));
   it.change('10.112.0.0/16', '10.96.0.0/12');
+  await it.tick(0);
+  it.setClock(-3_600_000);
   await it.tick(59_000);
   expect(it.reads()).toBe(1);
   await it.tick(1_000);

@@ -67,9 +67,9 @@ export class ServiceRanges implements Service {
   /** Until they may be others. */
   async #wait({ changed }: ServiceRangesReading, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#o;
-    const end = clock.now() + AGAIN_MS;
+    const end = clock.elapsed() + AGAIN_MS;
     let canWatch = changed !== undefined;
-    while (!signal.aborted && clock.now() < end) {
+    while (!signal.aborted && clock.elapsed() < end) {
       let isChanged = false;
       try {
         if (canWatch) isChanged = (await changed?.(signal)) === true;
@@ -77,7 +77,7 @@ export class ServiceRanges implements Service {
         canWatch = false;
         if (!signal.aborted) log.info({ error: errorMessage(error) }, 'ranges of services cannot be watched now');
       }
-      await this.#sleep(canWatch ? PAUSE_MS : end - clock.now(), signal);
+      await this.#sleep(canWatch ? PAUSE_MS : end - clock.elapsed(), signal);
       if (isChanged) return;
     }
   }

@@ -12,9 +12,9 @@ const LAYERS = [
 ] as const satisfies readonly VerifyView['differences'][number]['layer'][];
 
 type Sources = {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'elapsed'>;
   readonly last: () => VerifyView | undefined;
-  /** When that was; NaN: never. */
+  /** When that was, as `elapsed` has it; NaN: never. */
   readonly at: () => number;
 };
 
@@ -35,7 +35,7 @@ export function proofMetrics(registry: Registry, { clock, last, at }: Sources): 
   readGauge(registry, {
     name: 'membrane_proof_age_seconds',
     help: 'Since the last proof of this node; NaN: there was none',
-    read: () => (clock.now() - at()) / 1_000,
+    read: () => (clock.elapsed() - at()) / 1_000,
   });
   readGauge(registry, {
     name: 'membrane_proof_seconds',

@@ -71,3 +71,30 @@ it('says why the cluster does not hear of a proof, on the Node when that lasts, 
   expect(problems.take()).toHaveLength(1);
   await lifecycle.stop();
 });
+
+it('says the same again within two minutes, also on a node whose clock was set back', async () => {
+  const clock = new FakeClock();
+  const heard: SaidProof[] = [];
+  const teller = new ProofTeller({
+    store: { say: async (_node, proof) => void heard.push(proof) },
+    node: () => ({ name: 'node-1', uid: 'u' }),
+    limited: async () => [],
+    ineffective: async () => [],
+    problems: new ObjectProblems(),
+    clock,
+    log: silentLogger,
+  });
+  const lifecycle = new Lifecycle({ log: silentLogger, clock });
+  await lifecycle.start(teller);
+  const tell = async (at: string): Promise<void> => {
+    teller.tell({ ...proved, at });
+    await setImmediate();
+  };
+  await tell('2026-01-01T12:00:00Z');
+  await clock.advance(60_000);
+  await tell('2026-01-01T08:01:00Z');
+  await clock.advance(60_000);
+  await tell('2026-01-01T08:02:00Z');
+  expect(heard.map(({ at }) => new Date(at).toISOString().slice(11, 16))).toEqual(['12:00', '08:02']);
+  await lifecycle.stop();
+});

@@ -84,16 +84,17 @@ export class ProofTeller implements Service {
   }
 
   async #say(): Promise<void> {
-    const { store, node, limited, ineffective } = this.#o;
+    const { store, node, limited, ineffective, clock } = this.#o;
     const proved = this.#proved;
     const own = node();
     if (own === undefined || proved === undefined) return;
     const proof = saidOf(proved, { limited: await limited(), ineffective: await ineffective() });
-    const { at, ...rest } = proof;
+    const { at: _, ...rest } = proof;
     const text = JSON.stringify([own.uid, { ...rest, tenants: [...rest.tenants] }]);
-    if (text === this.#said && at - this.#saidAt < AGAIN_MS) return;
+    const now = clock.elapsed();
+    if (text === this.#said && now - this.#saidAt < AGAIN_MS) return;
     await store.say(own, proof);
     this.#said = text;
-    this.#saidAt = at;
+    this.#saidAt = now;
   }
 }

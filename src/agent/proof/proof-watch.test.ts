@@ -109,3 +109,33 @@ test('proves each minute once decisions are in the kernel, and says when it coul
   expect(watch.standing.problems).toEqual(['nothing can be proved: no memory']);
   await lifecycle.stop();
 });
+
+test('proves each minute, and says how old a proof is, whatever the wall clock is set to', async () => {
+  const clock = new FakeClock(10_000_000);
+  const lifecycle = new Lifecycle({ log: silentLogger, clock });
+  const registry = createRegistry();
+  let proofs = 0;
+  const everybody = async () => {
+    proofs += 1;
+    return { view: view(), proved: undefined };
+  };
+  const watch = new ProofWatch({
+    verifier: { everybody },
+    engine: { converged: true },
+    ...alone,
+    registry,
+    clock,
+    log: silentLogger,
+  });
+  await lifecycle.start(watch);
+  await clock.advance(5_000);
+  clock.set(-3_600_000);
+  await clock.advance(3_000);
+  expect(watch.standing.fine).toContain('proved 3 s ago');
+  expect(await registry.metrics()).toContain('membrane_proof_age_seconds 3\n');
+  for (let i = 0; i < 24; i += 1) await clock.advance(5_000);
+  expect(proofs).toBe(3);
+  clock.set(7_200_000);
+  expect([watch.standing.problems, watch.last.view?.node]).toEqual([[], 'node-1']);
+  await lifecycle.stop();
+});

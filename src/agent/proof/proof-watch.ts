@@ -44,6 +44,7 @@ export class ProofWatch implements Service {
   readonly #o: ProofWatchOptions;
   #verified: Verified | undefined;
   #failure: string | undefined;
+  /** When that was; of the clock that nobody sets. */
   #at = Number.NaN;
   #began = Number.NaN;
   #spentUntil = 0;
@@ -63,7 +64,7 @@ export class ProofWatch implements Service {
   /** What is wrong, and what there is to say when nothing is. A proof that is too old says nothing. */
   get standing(): { readonly problems: readonly string[]; readonly fine: string } {
     if (this.#failure !== undefined) return { problems: [this.#failure], fine: '' };
-    const now = this.#o.clock.now();
+    const now = this.#o.clock.elapsed();
     const isOld = now - (this.#last === undefined ? this.#began : this.#at) > MOST_AGE_MS;
     if (this.#last === undefined) {
       return { problems: isOld ? ['nothing could be proved since the agent began'] : [], fine: 'not proved yet' };
@@ -88,7 +89,7 @@ export class ProofWatch implements Service {
     const { clock, tenancy } = this.#o;
     if (this.#failure !== undefined) return { view: undefined, silent: this.#failure };
     if (this.#last === undefined) return { view: undefined, silent: 'not proved yet' };
-    const age = clock.now() - this.#at;
+    const age = clock.elapsed() - this.#at;
     if (age > MOST_AGE_MS) return { view: undefined, silent: `the last proof is ${Math.round(age / 1_000)} s old` };
     return { view: this.#last, isOfNow: tenancy() === this.#tenancy };
   }
@@ -96,16 +97,16 @@ export class ProofWatch implements Service {
   async start(lifecycle: Lifecycle): Promise<void> {
     await this.#o.teller.start(lifecycle);
     lifecycle.spawn('proof', async (signal) => {
-      this.#began = this.#o.clock.now();
+      this.#began = this.#o.clock.elapsed();
       let due = 0;
       while (!signal.aborted) {
         await this.#o.clock.sleep(SOON_MS, signal).catch(() => undefined);
         if (signal.aborted) return;
-        const now = this.#o.clock.now();
+        const now = this.#o.clock.elapsed();
         const isAsked = this.#o.tenancy() !== this.#tenancy && now >= this.#spentUntil;
         if (!this.#o.engine.converged || (now < due && !isAsked)) continue;
         const spentMs = Math.min(MOST_REST_MS, (await this.#look()) / SHARE);
-        this.#spentUntil = this.#o.clock.now() + spentMs;
+        this.#spentUntil = this.#o.clock.elapsed() + spentMs;
         due = now + Math.max(EVERY_MS, spentMs);
       }
     });
@@ -122,7 +123,7 @@ export class ProofWatch implements Service {
     const verified = await verifier.everybody(last);
     const { view: proved } = verified;
     this.#verified = verified;
-    this.#at = clock.now();
+    this.#at = clock.elapsed();
     this.#tenancy = of;
     this.#failure = undefined;
     const found = alarms(proved);

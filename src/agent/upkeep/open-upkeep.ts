@@ -37,7 +37,7 @@ export function openUpkeep(node: AgentNode, { plane, devices, endpoints, service
     clock,
     log,
   });
-  collection.collected.listen(() => addressing.collected(clock.now()));
+  collection.collected.listen(() => addressing.collected(clock.elapsed()));
   const both = { generation, endpoints: plane.endpoints, programs, devices, broken, clock, log };
   const isWritten = (): boolean =>
     engine.converged && installer.building === 0 && (plane.services?.engine.converged ?? true);

@@ -95,10 +95,10 @@ function rotating(clock: Clock, read: () => Promise<Presented>): Credentials {
   let readAt = 0;
   return {
     async present() {
-      if (current !== undefined && clock.now() - readAt <= FILE_TTL_MS) return current;
+      if (current !== undefined && clock.elapsed() - readAt <= FILE_TTL_MS) return current;
       try {
         current = await read();
-        readAt = clock.now();
+        readAt = clock.elapsed();
       } catch (error) {
         // A rotation may take a file away for a moment, or have written one of two; the old is the better guess.
         if (current === undefined) throw error;

@@ -144,6 +144,7 @@ describe('how long its answer holds', () => {
     expect(await failureOf(credentials.present())).toMatch(/plugin: it ended with 7: no session$/);
     await failureOf(credentials.present());
     expect(runs()).toBe(1);
+    clock.set(-3_600_000);
     await clock.advance(5_001);
     says({ token: 'well' });
     expect(await credentials.present()).toEqual({ authorization: 'Bearer well' });

@@ -53,28 +53,31 @@ export type ExecPluginOptions = {
 export function execPlugin({ config, folder, cluster, clock = systemClock }: ExecPluginOptions): Credentials {
   requireUsable(config);
   const command = pluginCommand(config, folder, cluster);
-  let current: { readonly presented: Presented; readonly until: number } | undefined;
-  let refusedUntil = 0;
+  let current: { readonly presented: Presented; readonly expires: number } | undefined;
+  /** Of the clock that nobody sets; until then the last answer stands, whatever it was. */
+  let restUntil = Number.NEGATIVE_INFINITY;
   let refusal: unknown;
   let running: Promise<Presented> | undefined;
 
   const ask = async (): Promise<Presented> => {
     try {
       const { presented, expires } = parseAnswer(await runPlugin(command), config);
-      current = { presented, until: Math.max(expires, clock.now() + PAUSE_MS) };
+      current = { presented, expires };
+      refusal = undefined;
       return presented;
     } catch (error) {
       refusal = error;
-      refusedUntil = clock.now() + PAUSE_MS;
       throw error;
     } finally {
+      restUntil = clock.elapsed() + PAUSE_MS;
       running = undefined;
     }
   };
   return {
     async present() {
-      if (current !== undefined && clock.now() < current.until) return current.presented;
-      if (clock.now() < refusedUntil) throw refusal;
+      const rests = clock.elapsed() < restUntil;
+      if (rests && refusal !== undefined) throw refusal;
+      if (current !== undefined && (rests || clock.now() < current.expires)) return current.presented;
       running ??= ask();
       return await running;
     },

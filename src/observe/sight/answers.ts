@@ -25,9 +25,8 @@ export class Answers {
   async of(subject: Subject, question: AccessQuestion, maxAgeMs: number): Promise<boolean> {
     const key = JSON.stringify([subject, question]);
     const known = this.#known.get(key);
-    const now = this.#clock.now();
-    // A clock that was set back makes an answer no younger.
-    if (known !== undefined && Math.abs(now - known.askedAt) < maxAgeMs) return await known.allowed;
+    const now = this.#clock.elapsed();
+    if (known !== undefined && now - known.askedAt < maxAgeMs) return await known.allowed;
     const allowed = this.#asking.run(async () => await this.#ask(subject, question, AbortSignal.timeout(ANSWER_MS)));
     this.#known.delete(key);
     this.#known.set(key, { allowed, askedAt: now });

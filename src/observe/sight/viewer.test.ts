@@ -53,7 +53,7 @@ async function reading() {
       for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { viewer, rights, pass, setAway: (is: boolean) => (isAway = is) };
+  return { viewer, rights, pass, setAway: (is: boolean) => (isAway = is), setClock: (by: number) => clock.set(by) };
 }
 
 describe('one who reads', () => {
@@ -82,6 +82,18 @@ describe('one who reads', () => {
     await pass(6_000);
     expect(viewer.ended.aborted, 'since they were confirmed').toBe(false);
     await pass(6_000);
+    expect(viewer.ended.reason).toMatchObject({ code: 'E_OBSERVE_RIGHTS_UNKNOWN' });
+    expect(viewer.sight('watch').flows('shop')).toBe(false);
+  });
+
+  it('goes on no longer, and is not ended sooner, where somebody sets the clock meanwhile', async () => {
+    const { viewer, pass, setAway, setClock } = await reading();
+    setAway(true);
+    setClock(3_600_000);
+    await pass(4_000);
+    expect(viewer.ended.aborted).toBe(false);
+    setClock(-7_200_000);
+    await pass(8_000);
     expect(viewer.ended.reason).toMatchObject({ code: 'E_OBSERVE_RIGHTS_UNKNOWN' });
     expect(viewer.sight('watch').flows('shop')).toBe(false);
   });

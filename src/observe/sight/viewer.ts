@@ -65,7 +65,7 @@ export class Viewer {
     } catch (error) {
       throw this.#unknown(error);
     }
-    this.#confirmedAt = clock.now();
+    this.#confirmedAt = clock.elapsed();
     void this.#keepLooking();
   }
 
@@ -134,7 +134,7 @@ export class Viewer {
   async #decide(verb: FlowVerb, namespaces: Iterable<string>, maxAgeMs = ALLOWED_MS): Promise<void> {
     await Promise.all(
       Array.from(namespaces, async (namespace) => {
-        const at = this.#o.clock.now();
+        const at = this.#o.clock.elapsed();
         const allowed = await this.#allowed(verb, namespace, maxAgeMs);
         this.#decided.set(`${verb} ${namespace}`, { allowed, at });
       }),
@@ -155,20 +155,18 @@ export class Viewer {
       await clock.sleep(ALLOWED_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        const at = clock.now();
+        const at = clock.elapsed();
         await this.#lookAgain(at);
         this.#confirmedAt = at;
       } catch (error) {
-        if (clock.now() - this.#confirmedAt > UNANSWERED_MS) this.#end(this.#unknown(error));
+        if (clock.elapsed() - this.#confirmedAt > UNANSWERED_MS) this.#end(this.#unknown(error));
       }
     }
   }
 
   async #lookAgain(now: number): Promise<void> {
     const { subject } = this.#o;
-    const before = Array.from(this.#decided).filter(
-      ([, { allowed, at }]) => allowed || now - at >= DENIED_MS || now < at,
-    );
+    const before = Array.from(this.#decided).filter(([, { allowed, at }]) => allowed || now - at >= DENIED_MS);
     await Promise.all(
       before.map(async ([key, { allowed }]) => {
         const space = key.indexOf(' ');
