@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { NODE_PROOF } from '../kube/index.ts';
 import type { NodeProof, TenantTold } from '../model/index.ts';
 import { proofStanding } from './proof-standing.ts';
 
@@ -78,6 +79,15 @@ test('what concerns everybody concerns it, and what concerns another does not', 
   const of = (tenant: string): TenantTold[] => [{ tenant, message: 'an address' }];
   expect(standing({ a: proof({ open: of('') }) })).toMatchObject({ Isolated: 'False a: an address' });
   expect(standing({ a: proof({ open: of('blue') }) })).toMatchObject({ Isolated: expect.stringMatching(/^True/) });
+});
+
+test('a node that says very much says no more on each Tenant than others do', () => {
+  const told = [{ tenant: '', message: 'x'.repeat(1_000_000) }];
+  const spec = { at: new Date(NOW).toISOString(), differing: told, open: told, limited: told };
+  const nodes = ['a', 'b', 'c', 'd'].map((name) => [name, NODE_PROOF.parse({ metadata: { name }, spec })] as const);
+  const { Isolated } = standing(Object.fromEntries(nodes)) as { Isolated?: string };
+  expect(Isolated).toMatch(/^False a: x{500}; b: x/);
+  expect(Isolated?.length).toBeLessThan(2_000);
 });
 
 test('proves nothing without nodes', () => {
