@@ -60,6 +60,8 @@ export class RelayFlows {
       holdMs: request.follow ? HOLD_MS : 0,
       patienceMs: request.follow ? 0 : PATIENCE_MS,
       now: () => performance.now(),
+      // Of what is stored the order is the nodes' own, whatever the clock here says.
+      wallNow: () => (request.follow ? Date.now() : Number.POSITIVE_INFINITY),
     });
   }
 

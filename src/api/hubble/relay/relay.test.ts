@@ -22,7 +22,7 @@ import { relayTeller } from './relay-teller.ts';
 import { TimeMerge } from './time-merge.ts';
 
 describe('streams that become one', () => {
-  const common = { timeOf: (n: number) => n, bytesOf: () => 1, holdMs: 0 };
+  const common = { timeOf: (n: number) => n, bytesOf: () => 1, holdMs: 0, wallNow: () => Number.POSITIVE_INFINITY };
   const MOST = 3;
   /** Some at a time, at times none. */
   const each = async function* (items: readonly number[]): AsyncGenerator<readonly number[]> {
@@ -71,6 +71,67 @@ describe('streams that become one', () => {
     await reading[1];
     expect(merge.take(MOST)).toEqual([0]);
     expect(merge.isOver).toBe(true);
+  });
+
+  it.each([
+    ['slow', -3_600_000],
+    ['fast', 3_600_000],
+  ])('holds up nobody for one whose clock is %s and who talks all the time, nor that one', async (_how, offBy) => {
+    type Word = { readonly of: 'odd' | 'a' | 'b'; readonly time: number; readonly said: number };
+    const BEGIN = 10_000_000;
+    const HOLD = 500;
+    let now = 0;
+    const merge = new TimeMerge<Word>({
+      timeOf: ({ time }) => time,
+      bytesOf: () => 1,
+      holdMs: HOLD,
+      patienceMs: 0,
+      now: () => now,
+      wallNow: () => BEGIN + now,
+    });
+    const stop = new AbortController();
+    const speakers = (['odd', 'a', 'b'] as const).map((of) => {
+      let next = Promise.withResolvers<Word>();
+      const words = async function* (): AsyncGenerator<readonly Word[]> {
+        for (;;) yield [await next.promise];
+      };
+      void merge.add(words(), stop.signal);
+      return (said: number): void => {
+        const { resolve } = next;
+        next = Promise.withResolvers();
+        resolve({ of, said, time: BEGIN + said + (of === 'odd' ? offBy : 0) });
+      };
+    });
+    const heard: Word[] = [];
+    for (; now < 5_000; now += 100) {
+      // What b says arrives a little later than it is said.
+      for (const [index, say] of speakers.entries()) say(index === 2 ? now - 250 : now);
+      await new Promise((resolve) => setImmediate(resolve));
+      const due = merge.take(1_000);
+      for (const { said } of due) expect(now - said, 'none waits for longer than all are held').toBeLessThan(2 * HOLD);
+      heard.push(...due);
+    }
+    for (const of of ['odd', 'a', 'b']) expect(heard.filter((word) => word.of === of).length).toBeGreaterThan(40);
+    const others = heard.filter(({ of }) => of !== 'odd').map(({ said }) => said);
+    expect(others, 'the others are in order').toEqual(others.toSorted((a, b) => a - b));
+  });
+
+  it('gives what was held its turn beside one who says more of the past than can be told', async () => {
+    let now = 0;
+    const merge = new TimeMerge<number>({ ...common, holdMs: 500, patienceMs: 0, now: () => now });
+    const stop = new AbortController();
+    const flood = async function* (): AsyncGenerator<readonly number[]> {
+      for (;;) yield [1];
+    };
+    void merge.add(flood(), stop.signal);
+    void merge.add(each([1_000]), stop.signal);
+    const heard: number[] = [];
+    for (; now < 15_000; now += 100) {
+      await new Promise((resolve) => setImmediate(resolve));
+      heard.push(...merge.take(1_000));
+    }
+    stop.abort();
+    expect(heard).toContain(1_000);
   });
 });
 

@@ -2,7 +2,11 @@
 const AHEAD = 4_096;
 const AHEAD_BYTES = 8 * 1024 * 1024;
 
-type Group<T> = { readonly items: readonly T[]; readonly arrived: number };
+/** However much there is from before what is held: so many times as long as that it is held at the most. */
+const MOST_HOLDS = 20;
+
+/** `latest`: what is said of later is of then. */
+type Group<T> = { readonly items: readonly T[]; readonly arrived: number; readonly latest: number };
 
 /** What one source has said and nobody has taken yet. */
 type Source<T> = {
@@ -11,6 +15,7 @@ type Source<T> = {
   next: number;
   /** Of what is next, if there is something. */
   time: number;
+  arrived: number;
   items: number;
   bytes: number;
   hasEnded: boolean;
@@ -22,15 +27,20 @@ type Source<T> = {
 export type TimeMergeOptions<T> = {
   readonly timeOf: (item: T) => number;
   readonly bytesOf: (item: T) => number;
-  /** ms that what arrived is kept back, so that earlier things can overtake it. */
+  /** ms that what arrived is kept back, so that earlier things can overtake it: they do as soon as it is due. */
   readonly holdMs: number;
   /** ms that one waits for a source that has said nothing yet; what that says later comes late. */
   readonly patienceMs: number;
   /** ms of any clock that is not set. */
   readonly now: () => number;
+  /** By the clock that `timeOf` is of: who tells of later is told of as of when it came. */
+  readonly wallNow: () => number;
 };
 
-/** Several streams, each in the order of time, as one. Sources may come and go meanwhile; a slow one does not hold up the others. */
+/**
+ * Several streams, each in the order of time, as one. Sources may come and go meanwhile; one that is slow, or whose clock is, does not
+ * hold up the others.
+ */
 export class TimeMerge<T> {
   readonly #o: TimeMergeOptions<T>;
   readonly #sources = new Set<Source<T>>();
@@ -51,6 +61,7 @@ export class TimeMerge<T> {
       groups: [],
       next: 0,
       time: 0,
+      arrived: 0,
       items: 0,
       bytes: 0,
       hasEnded: false,
@@ -80,17 +91,23 @@ export class TimeMerge<T> {
     const now = this.#o.now();
     while (due.length < most) {
       let first: Source<T> | undefined;
+      let longest: Source<T> | undefined;
       let isWaitedFor = false;
       for (const source of this.#sources) {
         if (source.items === 0) isWaitedFor ||= !source.isLate;
-        else if (first === undefined || source.time < first.time) first = source;
+        else {
+          if (first === undefined || source.time < first.time) first = source;
+          if (longest === undefined || source.arrived < longest.arrived) longest = source;
+        }
       }
-      const [group] = first?.groups ?? [];
-      if (first === undefined || group === undefined) break;
-      const waited = now - group.arrived;
-      if (waited < this.#o.holdMs || (isWaitedFor && waited < this.#o.patienceMs)) break;
+      if (first === undefined || longest === undefined) break;
+      const { holdMs, patienceMs } = this.#o;
+      const waited = now - longest.arrived;
+      // Not how long the first has waited: who always has something new of before what all others say would keep them for ever.
+      if (waited < holdMs || (isWaitedFor && waited < patienceMs)) break;
       if (isWaitedFor) for (const source of this.#sources) source.isLate ||= source.items === 0;
-      due.push(this.#shift(first, group));
+      const isKept = holdMs > 0 && waited >= MOST_HOLDS * holdMs;
+      due.push(this.#shift(isKept ? longest : first));
     }
     return due;
   }
@@ -115,17 +132,25 @@ export class TimeMerge<T> {
   }
 
   #put(source: Source<T>, items: readonly T[]): void {
-    const [first] = items;
-    if (first === undefined) return;
-    if (source.items === 0) source.time = this.#o.timeOf(first);
-    source.groups.push({ items, arrived: this.#o.now() });
+    if (items.length === 0) return;
+    const group = { items, arrived: this.#o.now(), latest: this.#o.wallNow() };
+    source.groups.push(group);
+    if (source.items === 0) this.#turnTo(source, group);
     source.items += items.length;
     for (const item of items) source.bytes += this.#o.bytesOf(item);
     source.isLate = false;
     this.wake();
   }
 
-  #shift(source: Source<T>, { items }: Group<T>): T {
+  /** Its next is of this group. */
+  #turnTo(source: Source<T>, { items, arrived, latest }: Group<T>): void {
+    source.time = Math.min(this.#o.timeOf(items[source.next] as T), latest);
+    source.arrived = arrived;
+  }
+
+  /** Of a source that has something. */
+  #shift(source: Source<T>): T {
+    const { items } = source.groups[0] as Group<T>;
     const item = items[source.next] as T;
     source.next += 1;
     source.items -= 1;
@@ -134,7 +159,8 @@ export class TimeMerge<T> {
       source.groups.shift();
       source.next = 0;
     }
-    if (source.items > 0) source.time = this.#o.timeOf(source.groups[0]?.items[source.next] as T);
+    const [group] = source.groups;
+    if (group !== undefined) this.#turnTo(source, group);
     if (!isAhead(source)) source.wake();
     if (source.hasEnded && source.items === 0) this.#sources.delete(source);
     return item;
