@@ -11,6 +11,7 @@
 
 #include "node_socket.h"
 #include "removal.h"
+#include "route.h"
 
 #define PORT_BLOCKS 256
 /* A smaller range is not worth dividing. */
@@ -28,6 +29,7 @@ struct port_search {
 	__u32 part; /* how many of these may be used */
 	__u32 at;   /* which is tried first */
 	__u32 found;
+	__be32 address;	      /* of the node, under which the connection leaves */
 	struct ct_key holder; /* of a port that is taken */
 };
 
@@ -61,9 +63,10 @@ static __always_inline bool port_reclaim(struct port_search *search)
 	       ct_remove(&search->holder);
 }
 
-/* A pod's port of the node, or a service's: what left under it would pass for its answers. Apart
- * for the sake of the stack. */
-VERIFIED_ONCE int port_is_served(const struct snat_key *mapping)
+/* A pod's port of the node, or a service's: what left under it would pass for its answers. So would
+ * what comes back, to whichever of the two addresses: a title does not name its own. Apart for the
+ * sake of the stack. */
+VERIFIED_ONCE int port_is_served(const struct snat_key *mapping, __be32 address)
 {
 	struct service_key frontend = {.scope = SERVICE_OUTSIDE};
 
@@ -72,6 +75,11 @@ VERIFIED_ONCE int port_is_served(const struct snat_key *mapping)
 	frontend.addr = CONFIG(node_ipv4);
 	frontend.port = mapping->nat_port;
 	frontend.protocol = mapping->protocol;
+	if (bpf_map_lookup_elem(&services, &frontend))
+		return true;
+	if (address == CONFIG(node_ipv4.v4))
+		return false;
+	addr_set_v4(&frontend.addr, address);
 	return bpf_map_lookup_elem(&services, &frontend) != 0;
 }
 
@@ -86,7 +94,7 @@ static long port_try(__u32 i, void *unused)
 	index = (search->at + i) % search->part;
 	port = search->base + index * search->step % search->size;
 	search->key.nat_port = bpf_htons(port);
-	if (port_is_served(&search->key) || !port_reclaim(search) ||
+	if (port_is_served(&search->key, search->address) || !port_reclaim(search) ||
 	    bpf_map_update_elem(&snat, &search->key, &search->owner, BPF_NOEXIST) < 0)
 		return 0;
 	search->found = 1;
@@ -99,17 +107,40 @@ static __always_inline __u32 port_step(__u32 endpoint)
 	return ((endpoint * 2654435761u) >> 16) | 1;
 }
 
-/* Reserves a port of the node for this connection, in flow->nat_port. Returns a drop reason. */
-VERIFIED_ONCE int snat_allocate(struct flow *flow)
+/* Begins a search by the address under which the connection leaves: what comes from outside for a
+ * backend elsewhere under the one that the node is known by, what a pod opens under that of the
+ * device that the node's routes name. Returns a drop reason. */
+VERIFIED_ONCE int port_address(struct __sk_buff *skb, const struct flow *flow)
 {
-	__u32 range = CONFIG(snat_port_max) - CONFIG(snat_port_min) + 1;
-	__u32 block = range < PORTS_DIVIDED ? 0 : range / 2 / PORT_BLOCKS;
-	__u32 common = range - block * PORT_BLOCKS;
 	struct port_search *search = port_scratch();
+	struct route route = {.source = CONFIG(node_ipv4.v4)};
+	int reason = 0;
 
 	if (!flow || !search)
 		return DROP_INTERNAL;
+	if (flow->hook != HOOK_FROM_NETDEV &&
+	    (flow->hook != HOOK_TO_NETDEV || skb->ifindex != CONFIG(uplink_ifindex)))
+		reason = route_find(skb, 0, flow->packet.destination.v4, &route);
 	__builtin_memset(search, 0, sizeof(*search));
+	search->address = route.source;
+	return reason;
+}
+
+/* Reserves a port of the node for this connection, in flow->nat_port. Returns a drop reason. */
+VERIFIED_ONCE int snat_allocate(struct __sk_buff *skb, struct flow *flow)
+{
+	int reason = port_address(skb, flow);
+	__u32 range, block, common;
+	struct port_search *search;
+
+	if (reason || !flow)
+		return reason;
+	search = port_scratch();
+	if (!search)
+		return DROP_INTERNAL;
+	range = CONFIG(snat_port_max) - CONFIG(snat_port_min) + 1;
+	block = range < PORTS_DIVIDED ? 0 : range / 2 / PORT_BLOCKS;
+	common = range - block * PORT_BLOCKS;
 	mapping_of(&search->key, &search->owner, flow);
 	flow->nat_port = 0;
 	search->step = 1;
@@ -141,14 +172,20 @@ out:
  * pod's. */
 VERIFIED_ONCE int port_is_bound(struct __sk_buff *skb, const struct flow *flow)
 {
+	struct port_search *search = port_scratch();
 	struct bpf_sock_tuple tuple = {};
 
-	if (!flow)
+	if (!flow || !search)
 		return false;
 	tuple.ipv4.saddr = flow->packet.destination.v4;
 	tuple.ipv4.daddr = CONFIG(node_ipv4.v4);
 	tuple.ipv4.sport = flow->packet.destination_port;
 	tuple.ipv4.dport = flow->nat_port;
+	if (node_has_socket(skb, &tuple, flow->packet.protocol))
+		return true;
+	if (search->address == CONFIG(node_ipv4.v4))
+		return false;
+	tuple.ipv4.daddr = search->address;
 	return node_has_socket(skb, &tuple, flow->packet.protocol);
 }
 
@@ -156,12 +193,12 @@ VERIFIED_ONCE int port_is_bound(struct __sk_buff *skb, const struct flow *flow)
  * another is found: it is not to be found again. Returns a drop reason. */
 static __always_inline int port_take(struct __sk_buff *skb, struct flow *flow)
 {
-	int reason = snat_allocate(flow);
+	int reason = snat_allocate(skb, flow);
 	__be16 bound = flow->nat_port, found;
 
 	if (reason || !port_is_bound(skb, flow))
 		return reason;
-	reason = snat_allocate(flow);
+	reason = snat_allocate(skb, flow);
 	found = flow->nat_port;
 	flow->nat_port = bound;
 	mapping_drop(flow);
