@@ -11,7 +11,7 @@ import { proofOf } from './proof.ts';
 import { remedyOf } from './remedy.ts';
 import type { HubbleSource } from './source.ts';
 import type { HubbleTeller } from './teller.ts';
-import { requireAll, visibleNamespaces } from './viewer.ts';
+import { visibleNamespaces, whileSeesAll } from './viewer.ts';
 
 /** What is thought about the whole cluster, at a time: it takes up to seconds of one processor. */
 const THOUGHT_ABOUT = {
@@ -57,13 +57,8 @@ export function nodeTeller(source: HubbleSource): HubbleTeller {
     inventory: async (request, caller) => await inventoryOf(source, request, caller),
     proof: async (request, caller) => await proofOf(source, request, caller, turns),
     remedy: async (request, caller) => await remedyOf(source, request, caller, turns),
-    events: async function* (request, caller, signal) {
-      await requireAll(source, caller);
-      yield* agentEvents(source, request, signal);
-    },
-    peers: async function* (caller, signal) {
-      await requireAll(source, caller);
-      yield* peerChanges(source, signal);
-    },
+    events: (request, caller, signal) =>
+      whileSeesAll(source, caller, signal, (held) => agentEvents(source, request, held)),
+    peers: (caller, signal) => whileSeesAll(source, caller, signal, (held) => peerChanges(source, held)),
   };
 }

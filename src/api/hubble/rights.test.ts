@@ -45,8 +45,11 @@ describe('what tenants see through the observer API', () => {
   let rights: Set<string>;
   let tokens: Map<string, string>;
   let answers: boolean;
+  /** What the API server waits for before it answers about a namespace. */
+  let waits: (namespace: string) => Promise<void>;
   let peers: Map<string, PeerSight>;
   let clock: FakeClock;
+  let notices: AgentNotices;
   let lifecycle: Lifecycle;
   let node: HubbleServer;
   let relay: HubbleServer;
@@ -63,8 +66,10 @@ describe('what tenants see through the observer API', () => {
       ['token-of-all', 'admin'],
     ]);
     answers = true;
+    waits = async () => undefined;
     peers = new Map();
     clock = new FakeClock(1_000_000);
+    notices = new AgentNotices();
     lifecycle = new Lifecycle({ log: silentLogger });
     const identify = async (token: string) => {
       if (!answers) throw new Error('the API server is away');
@@ -76,6 +81,7 @@ describe('what tenants see through the observer API', () => {
       rights: new Rights({
         ask: async ({ name }, question) => {
           if (!answers) throw new Error('the API server is away');
+          await waits(question.namespace);
           return rights.has(asText(name, question));
         },
         tenantOf: (namespace) => (namespace === 'none' ? undefined : `tenant-${namespace}`),
@@ -83,7 +89,7 @@ describe('what tenants see through the observer API', () => {
         namespaces: () => NAMESPACES,
         clock,
       }),
-      notices: new AgentNotices(),
+      notices,
       cluster: 'test',
       node: 'node-1',
       version: '1',
@@ -266,6 +272,30 @@ describe('what tenants see through the observer API', () => {
     await expect.poll(() => hub.stats().readers).toBe(0);
   });
 
+  it('ends what only who sees all may follow when he does not any more: what an agent does, and the nodes', async () => {
+    grant('admin list flows ');
+    const told: string[] = [];
+    const hear = async <T>(name: string, messages: AsyncIterable<T>): Promise<void> => {
+      for await (const _ of messages) told.push(name);
+    };
+    const streams = [
+      hear('agent', createClient(Observer, overTcp(node)).getAgentEvents({ follow: true }, bearer('token-of-all'))),
+      hear('nodes', createClient(Peer, overTcp(node)).notify({}, bearer('token-of-all'))),
+    ];
+    for (const stream of streams) stream.catch(() => undefined);
+    const notice = () => notices.add({ time: 1, kind: 'policy-updated', policy: 'NetworkPolicy bank/web' });
+    await expect
+      .poll(() => {
+        notice();
+        return new Set(told);
+      })
+      .toEqual(new Set(['agent', 'nodes']));
+    rights.clear();
+    await clock.advance(2_000);
+    for (const stream of streams)
+      await expect(stream).rejects.toMatchObject({ code: Code.PermissionDenied, message: /cannot list .* any more/ });
+  });
+
   it('ends a stream whose reader is nobody any more, and all when nobody answers', async () => {
     grant('shopkeeper watch flows shop', 'admin watch flows ');
     const gone = [overTcp(node), overTcp(relay)].map((of) => followed(of, 'token-of-shop'));
@@ -278,6 +308,28 @@ describe('what tenants see through the observer API', () => {
     expect(hub.stats().readers).toBe(1);
     await clock.advance(5_000);
     await expect(left.ending).rejects.toMatchObject({ code: Code.Unavailable });
+  });
+
+  it('shows nothing of what it asked about when the stream ended meanwhile', async () => {
+    grant('shopkeeper watch flows shop', 'shopkeeper watch flows new');
+    const { all, ending } = followed(overTcp(node), 'token-of-shop');
+    await expect.poll(() => hub.stats().readers).toBe(1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let isAsked = false;
+    waits = async (namespace) => {
+      if (namespace !== 'new') return;
+      isAsked = true;
+      await promise;
+    };
+    NAMESPACES[4] = 'new';
+    hub.publish(between(4, 4));
+    await expect.poll(() => isAsked).toBe(true);
+    rights.delete('shopkeeper watch flows shop');
+    await clock.advance(2_000);
+    resolve();
+    await expect(ending).rejects.toMatchObject({ code: Code.PermissionDenied });
+    expect(all).toEqual([]);
+    NAMESPACES.splice(4);
   });
 
   it('asks about a namespace that comes later before it shows anything of it', async () => {

@@ -30,8 +30,36 @@ export async function visibleNamespaces(
   }
 }
 
-/** PermissionDenied for who does not see the flows of all namespaces. */
-export async function requireAll(source: Pick<HubbleSource, 'rights' | 'hub'>, caller: Caller): Promise<void> {
-  if ((await visibleNamespaces(source, caller)) !== undefined)
+/**
+ * What is only for who sees the flows of all namespaces, for as long as he does. PermissionDenied: he does not; E_OBSERVE_REVOKED,
+ * E_OBSERVE_RIGHTS_UNKNOWN: not any more.
+ */
+export async function* whileSeesAll<T>(
+  source: Pick<HubbleSource, 'rights' | 'hub'>,
+  caller: Caller,
+  signal: AbortSignal,
+  open: (signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const viewer = viewerOf(source, caller);
+  if (viewer === undefined) return yield* open(signal);
+  try {
+    await requireAll(viewer, source);
+    for await (const told of open(AbortSignal.any([signal, viewer.ended]))) {
+      if (viewer.ended.aborted) break;
+      yield told;
+    }
+    if (!signal.aborted) viewer.ended.throwIfAborted();
+  } finally {
+    viewer.close();
+  }
+}
+
+async function requireAll(viewer: Viewer, { hub }: Pick<HubbleSource, 'hub'>): Promise<void> {
+  try {
+    await viewer.open(['list'], hub.namespaces());
+  } catch (error) {
+    if (!isMembraneError(error, 'E_OBSERVE_FORBIDDEN')) throw error;
+  }
+  if (!viewer.seesAll('list'))
     throw new ConnectError('this is for who may list flows.membrane.io in all namespaces', Code.PermissionDenied);
 }
