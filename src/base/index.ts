@@ -28,3 +28,4 @@ export { Signal } from './signal.ts';
 export { boundSilent, SilentConnections } from './silent-connections.ts';
 export { finish, inSlices, type Steps } from './steps.ts';
 export { Turns } from './turns.ts';
+export { writeWhole } from './whole-file.ts';

@@ -1,17 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOME } from '../../base/home.ts';
+import { writeWhole } from '../../base/index.ts';
 import { agentErrors } from '../errors.ts';
 
 /** Where container runtimes look for plugins, and for what is to be done with pods. */
@@ -84,15 +74,7 @@ function put({
   try {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     if (tryRead(path)?.equals(content) === true) return false;
-    rmSync(temporary, { force: true });
-    const fd = openSync(temporary, 'wx', mode);
-    try {
-      writeSync(fd, content);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
+    writeWhole(path, content, { temporary, mode });
     return true;
   } catch (cause) {
     throw agentErrors.make('E_AGENT_CNI_FILES', { detail: path, cause });

@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { z } from 'zod';
-import { errorMessage } from '../../base/index.ts';
+import { errorMessage, writeWhole } from '../../base/index.ts';
 import { decodeRecord, type EndpointRecord, encodeRecord, LAST_ENDPOINT_ID } from '../../endpoint/index.ts';
 import { type EndpointId, endpointId } from '../../model/index.ts';
 import { agentErrors } from '../errors.ts';
@@ -87,16 +87,8 @@ export class StateFiles {
   }
 
   #write(path: string, text: string): void {
-    const temporary = `${path}.new`;
     try {
-      const fd = openSync(temporary, 'w', 0o600);
-      try {
-        writeSync(fd, text);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(temporary, path);
+      writeWhole(path, text, { temporary: `${path}.new`, mode: 0o600 });
     } catch (cause) {
       throw agentErrors.make('E_AGENT_STATE', { detail: path, cause });
     }
