@@ -143,6 +143,11 @@ VERIFIED_ONCE int to_service(struct __sk_buff *skb, struct flow *flow, int *acti
 	/* Nor may a pod be made to answer there, under the frontend's address. */
 	if (!reason && (forges_tunnel(flow) || is_tunnel_port(p, rewrite.peer_old_port)))
 		reason = DROP_FORGED_TUNNEL;
+	/* Whoever may say where a service leads shall not have the node ask for its credentials,
+	 * for clients that it does not know, and past what is refused to the pods of his tenant. */
+	if (!reason && flow->destination.kind == SIDE_OTHER &&
+	    !identity_is_cluster(flow->destination.identity) && is_metadata(&p->destination))
+		reason = DROP_TENANT_METADATA;
 	if (reason)
 		return reason;
 	reason = judge(skb, flow, true);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Addr, parseAddr, type TransportSpec } from '../../src/net/index.ts';
+import { type Addr, METADATA_ADDRESSES, parseAddr, type TransportSpec } from '../../src/net/index.ts';
 import { parsePacket } from '../../src/net/testkit.ts';
 import { fromWorld, icmpError, tcp, udp } from './frames.ts';
 import { type Lab, NODE, OTHER_NODE, REMOTE_POD, SNAT_PORTS, WORLD } from './lab.ts';
@@ -64,6 +64,16 @@ describe('a node port whose backend is not on this node', () => {
     const outcome = arrive(it.pair, from, transport);
     expect([outcome.verdict, parsePacket(outcome.packet).ip?.destination]).toEqual(['pass', NODE]);
   });
+
+  test.each(METADATA_ADDRESSES.filter((addr) => !addr.includes(':')))(
+    'leads nobody to %s, where the node itself would be given its credentials',
+    async (metadata) => {
+      using it = await scene(metadata);
+      for (const from of [WORLD, OTHER_NODE])
+        expect(arrive(it.pair, from, tcp(CLIENT, NODE_PORT, 'SYN')).verdict).toBe('tenant-metadata');
+      expect(await it.pair.datapath.connections()).toEqual([]);
+    },
+  );
 
   test('in the middle of a connection that is not known', async () => {
     using it = await scene(ELSEWHERE);

@@ -266,8 +266,9 @@ export const DROP_REASON_TEXTS = {
     hubble: 'POLICY_DENY',
   },
   'tenant-metadata': {
-    text: "the tenant has nothing to do with the address, where clouds give out a machine's credentials",
-    remedy: 'Whoever may change the Tenant sets `spec.world.metadata: Open`, if its pods are to act as their node.',
+    text: "the tenant has nothing to do with the address, where clouds give out a machine's credentials, nor has a service that somebody outside asks",
+    remedy:
+      'Whoever may change the Tenant sets `spec.world.metadata: Open`, if its pods are to act as their node. A service that leads there has wrong endpoints.',
     hubble: 'POLICY_DENY',
   },
   'tenant-connections': {
