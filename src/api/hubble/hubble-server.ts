@@ -181,14 +181,25 @@ export class HubbleServer implements Service {
     entrance: Entrance,
   ): Promise<void> {
     const { log, identify } = this.#o;
-    this.#handler ??= this.#open();
     try {
       const { authenticate } = await import('./authenticate.ts');
       const caller = async () => await authenticate(request, entrance, identify);
-      await (await this.#handler)(request, response, caller);
+      const handle = await this.#loaded();
+      await handle(request, response, caller);
     } catch (error) {
       log.error({ error: errorMessage(error) }, 'flows could not be served');
       response.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    }
+  }
+
+  /** What cannot be loaded now may be when the next asks: a file that is away, or too many that are open. */
+  async #loaded(): Promise<Handler> {
+    this.#handler ??= this.#open();
+    try {
+      return await this.#handler;
+    } catch (error) {
+      this.#handler = undefined;
+      throw error;
     }
   }
 

@@ -462,3 +462,37 @@ describe('the observer API, over gRPC on its socket', () => {
     await expect(open.start(lifecycle)).rejects.toMatchObject({ code: 'E_HUBBLE_HOST' });
   });
 });
+
+it('what could not be loaded when somebody first asked is loaded when the next does', async () => {
+  const lifecycle = new Lifecycle({ log: silentLogger });
+  const hub = new TestHub({ names });
+  let asked = 0;
+  const server = new HubbleServer({
+    teller: async () => {
+      asked += 1;
+      if (asked === 1) throw new Error('a file of it is away');
+      return nodeTeller({
+        hub,
+        notices: new AgentNotices(),
+        cluster: 'test',
+        node: 'node-1',
+        version: '1',
+        peers: () => [],
+        onPeers: () => undefined,
+        serverName: undefined,
+      });
+    },
+    socketPath: undefined,
+    tcp: { host: '127.0.0.1', port: 0, isOpen: true },
+    log: silentLogger,
+  });
+  await server.start(lifecycle);
+  const observer = createClient(Observer, createGrpcTransport({ baseUrl: `http://127.0.0.1:${server.port}` }));
+  try {
+    await expect(observer.serverStatus({})).rejects.toMatchObject({ code: Code.Internal });
+    expect(await observer.serverStatus({})).toMatchObject({ version: '1' });
+  } finally {
+    await lifecycle.stop();
+    await server.stop();
+  }
+});
