@@ -21,6 +21,8 @@ export type CacheChanges<T> = {
   readonly rejected: readonly RejectedObject[];
   /** Newest version seen; absent: none. */
   readonly resourceVersion?: string;
+  /** Why nobody knows which object an event was about; absent: all is known. */
+  readonly unclear?: string;
 };
 
 /** The least that an object must have to be told apart; everything else may be wrong without harm to others. */
@@ -105,18 +107,21 @@ export class ReflectorCache<T extends ObjectRow> {
     const before = new Map<string, Entry<T> | undefined>();
     const rejected: RejectedObject[] = [];
     let resourceVersion: string | undefined;
+    let unclear: string | undefined;
     for (const event of events) {
       if (event.type === 'BOOKMARK') {
         resourceVersion = event.resourceVersion;
         continue;
       }
       if (event.type === 'UNREADABLE') {
-        rejected.push({ key: '(unreadable event)', problem: event.problem });
+        unclear = event.problem;
+        rejected.push({ key: '(unreadable event)', problem: unclear });
         continue;
       }
       const head = headOf(event.object);
       if (head === undefined) {
-        rejected.push({ key: '(object without a name)', problem: 'metadata.name is missing' });
+        unclear = 'metadata.name is missing';
+        rejected.push({ key: '(object without a name)', problem: unclear });
         continue;
       }
       if (head.resourceVersion !== '') resourceVersion = head.resourceVersion;
@@ -139,8 +144,12 @@ export class ReflectorCache<T extends ObjectRow> {
     const changed = [...before.keys()];
     const then = new Map(changed.flatMap((key) => pair(key, before.get(key))));
     const now = new Map(changed.flatMap((key) => pair(key, this.#entries.get(key))));
-    const changes = { ...difference(then, now), rejected };
-    return resourceVersion === undefined ? changes : { ...changes, resourceVersion };
+    return {
+      ...difference(then, now),
+      rejected,
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(unclear === undefined ? {} : { unclear }),
+    };
   }
 
   #parse(object: unknown): { row: T } | { problem: string } {

@@ -405,6 +405,22 @@ describe('bad objects', () => {
     server.put(PODS, pod('one'));
     await expect.poll(names).toEqual(['one']);
   });
+
+  test.each([
+    ['no event', '[]'],
+    ['an event of 17 MB', `{"type":"ADDED","object":"${'x'.repeat(17 * 1024 * 1024)}"}`],
+    ['no name', '{"type":"DELETED","object":{"metadata":{}}}'],
+  ])('%s may have been about anything: what nobody tells again is listed', async (_, line) => {
+    server.put(PODS, pod('gone'));
+    const { names } = follow();
+    await expect.poll(names).toEqual(['gone']);
+    await expect.poll(() => server.watches).toBe(1);
+    server.faults = { swallow: true };
+    server.remove(PODS, 'a', 'gone');
+    server.faults = {};
+    server.sendRaw(PODS, line);
+    await expect.poll(names).toEqual([]);
+  });
 });
 
 test('thousands of pods: few bytes a row, and a second list changes nothing', async () => {

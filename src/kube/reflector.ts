@@ -209,9 +209,8 @@ export class Reflector<T extends ObjectRow> {
       if (upserts.length + deletes.length + rejected.length > 0) {
         yield { upserts, deletes, rejected, synced: this.#synced };
       }
-      // Nobody knows which object it was about: only a new list tells.
-      const unreadable = events.find((event) => event.type === 'UNREADABLE');
-      if (unreadable !== undefined) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: unreadable.problem });
+      // Only a new list tells what became of the object.
+      if (changes.unclear !== undefined) throw kubeErrors.make('E_KUBE_RESPONSE', { detail: changes.unclear });
     }
     this.#heard();
     return hasTold;

@@ -106,6 +106,30 @@ describe('CniServer', () => {
     for (let index = 0; index < 20; index += 1) expect(await ask(path, del('a'))).toMatchObject({ exitCode: 0 });
   });
 
+  it('keeps no more than 256 connections that say nothing: the longest silent go, and not one that is being served', async () => {
+    const begun = Promise.withResolvers<void>();
+    const work = Promise.withResolvers<typeof emptyAnswer>();
+    const path = await serve(async () => {
+      begun.resolve();
+      return await work.promise;
+    });
+    const served = ask(path, del('a'));
+    await begun.promise;
+    let gone = 0;
+    const idle = Array.from({ length: 300 }, () =>
+      connect(path)
+        .on('error', () => undefined)
+        .once('close', () => (gone += 1)),
+    );
+    try {
+      await expect.poll(() => gone).toBe(300 - 256);
+    } finally {
+      for (const socket of idle) socket.destroy();
+      work.resolve(emptyAnswer);
+    }
+    expect(await served).toEqual({ exitCode: 0, stdout: '' });
+  });
+
   it('says at once that it has a request, however long the work takes', async () => {
     const work = Promise.withResolvers<typeof emptyAnswer>();
     const path = await serve(async () => await work.promise);
