@@ -28,6 +28,12 @@ test('a slice without pods is deleted, one of a former Node of the name is writt
   expect([writes.map(written), deletes.map(({ name }) => name)]).toEqual([[[3, ['pod-2']]], ['node-2.0']]);
 });
 
+test('a slice is written anew for whatever is told of a pod', () => {
+  const later = { ...pod(1), later: true };
+  expect(plan([later], slice(0, pods(1))).writes.map(written)).toEqual([[0, ['pod-1']]]);
+  expect(plan([later], slice(0, [later])).writes).toEqual([]);
+});
+
 test('an address is given up in one slice before it is told of in another', () => {
   const { writes } = plan(
     [pod(1), pod(3), pod(2, 9)],

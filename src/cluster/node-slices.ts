@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { namespacedName } from '../base/index.ts';
 import { type NodeEndpoint, type NodeEndpointSlice, nodeEndpointSliceName } from '../model/index.ts';
 
@@ -64,15 +65,9 @@ export function planSlices({ node, nodeUid, endpoints, shown }: SlicePlanOptions
 const addressesOf = (endpoints: readonly NodeEndpoint[]): string[] =>
   endpoints.flatMap(({ own }) => own?.addresses ?? []);
 
-function isTold(shown: NodeEndpointSlice | undefined, { nodeUid, endpoints }: SliceContent): boolean {
-  if (shown?.nodeUid !== nodeUid || shown.endpoints.length !== endpoints.length) return false;
-  return shown.endpoints.every((endpoint, index) => textOf(endpoint) === textOf(endpoints[index]));
-}
-
-const textOf = (endpoint: NodeEndpoint | undefined): string =>
-  endpoint === undefined
-    ? ''
-    : [namespacedName(endpoint), endpoint.own?.identity, ...(endpoint.own?.addresses ?? [])].join(' ');
+/** In every field, or what a later one says would be told only with something else. */
+const isTold = (shown: NodeEndpointSlice | undefined, { nodeUid, endpoints }: SliceContent): boolean =>
+  shown?.nodeUid === nodeUid && isDeepStrictEqual(shown.endpoints, endpoints);
 
 /** Does the object of this name tell of the node? Names of nodes may have dots in them. */
 export const isSliceOf = (name: string, node: string): boolean =>

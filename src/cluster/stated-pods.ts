@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type NamespacedName, namespacedName } from '../base/index.ts';
 import type { NodeEndpoint, NodeEndpointSlice } from '../model/index.ts';
 
@@ -23,12 +24,7 @@ export function statedPods(
   return endpoints.map((endpoint): StatedPod => {
     const pod = namespacedName(endpoint);
     const found = known.get(pod);
-    if (found?.nodeUid === nodeUid && isSame(found.own, endpoint.own)) return found;
+    if (found?.nodeUid === nodeUid && isDeepStrictEqual(found.own, endpoint.own)) return found;
     return { pod, node, nodeUid, slice, own: endpoint.own };
   });
-}
-
-function isSame(a: NodeEndpoint['own'], b: NodeEndpoint['own']): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.identity === b.identity && a.addresses.join() === b.addresses.join();
 }
