@@ -5,10 +5,15 @@ import type { KubeClient } from './client.ts';
 /** What a Secret holds, as text. */
 export type SecretData = Readonly<Record<string, string>>;
 
-export type SecretRecord = { readonly data: SecretData; readonly resourceVersion: string };
+export type SecretRecord = {
+  readonly data: SecretData;
+  readonly resourceVersion: string;
+  /** As it stands, with what others have written of it. */
+  readonly object: Readonly<Record<string, unknown>>;
+};
 
-const schema = z.object({
-  metadata: z.object({ resourceVersion: z.string().default('') }),
+const schema = z.looseObject({
+  metadata: z.looseObject({ resourceVersion: z.string().default('') }),
   data: z.record(z.string(), z.string()).nullish(),
 });
 
@@ -30,31 +35,29 @@ export class SecretObject {
   /** Undefined: there is none. */
   async get(): Promise<SecretRecord | undefined> {
     try {
-      const { metadata, data } = schema.parse(await this.#client.request({ method: 'GET', path: this.#path }));
+      const object = schema.parse(await this.#client.request({ method: 'GET', path: this.#path }));
+      const { metadata, data } = object;
       const texts = Object.entries(data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]);
-      return { data: Object.fromEntries(texts) as SecretData, resourceVersion: metadata.resourceVersion };
+      return { data: Object.fromEntries(texts) as SecretData, resourceVersion: metadata.resourceVersion, object };
     } catch (error) {
       if (isMembraneError(error, 'E_KUBE_NOT_FOUND')) return undefined;
       throw error;
     }
   }
 
-  /** `resourceVersion` of what is replaced; undefined: it is new. False: somebody else was faster. */
-  async put(data: SecretData, type: string, resourceVersion: string | undefined): Promise<boolean> {
+  /**
+   * In place of what `found` holds, and of nothing else of it: its labels are others', and its type nobody can change. Undefined: it is
+   * new. False: somebody else was faster.
+   */
+  async put(data: SecretData, type: string, found: SecretRecord | undefined): Promise<boolean> {
     const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+    const isNew = found === undefined;
+    const metadata = { name: this.#name, namespace: this.#namespace };
     const body = {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: {
-        name: this.#name,
-        namespace: this.#namespace,
-        ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      },
-      type,
+      ...(isNew ? { apiVersion: 'v1', kind: 'Secret', metadata, type } : found.object),
       data: Object.fromEntries(encoded) as SecretData,
     };
     try {
-      const isNew = resourceVersion === undefined;
       await this.#client.request({ method: isNew ? 'POST' : 'PUT', path: isNew ? this.#collection : this.#path, body });
       return true;
     } catch (error) {

@@ -16,9 +16,10 @@ class Secrets {
   of(name: string) {
     return {
       get: async () => this.all.get(name),
-      put: async (data: SecretData, _type: string, resourceVersion: string | undefined) => {
-        if (this.all.get(name)?.resourceVersion !== resourceVersion) return false;
-        this.all.set(name, { data, resourceVersion: String(Number(resourceVersion ?? 0) + 1) });
+      put: async (data: SecretData, _type: string, found: SecretRecord | undefined) => {
+        if (this.all.get(name)?.resourceVersion !== found?.resourceVersion) return false;
+        const resourceVersion = String(Number(found?.resourceVersion ?? 0) + 1);
+        this.all.set(name, { data, resourceVersion, object: {} });
         return true;
       },
     };
@@ -123,10 +124,10 @@ describe('certificates between relay and nodes', () => {
     await keeper.round(() => undefined);
     expect(new Map(secrets.all)).toEqual(before);
     const record = secrets.all.get('nodes');
-    secrets.all.set('nodes', { data: { ...record?.data, 'tls.key': 'nonsense' }, resourceVersion: '7' });
+    secrets.all.set('nodes', { data: { ...record?.data, 'tls.key': 'nonsense' }, resourceVersion: '7', object: {} });
     await keeper.round(() => undefined);
     expect(secrets.data('nodes')['tls.key']).toContain('PRIVATE KEY');
-    secrets.all.set('authority', { data: { 'ca.crt': 'x', 'ca.key': 'y' }, resourceVersion: '9' });
+    secrets.all.set('authority', { data: { 'ca.crt': 'x', 'ca.key': 'y' }, resourceVersion: '9', object: {} });
     await keeper.round(() => undefined);
     expect(believes(secrets.data('nodes')['ca.crt'], secrets.data('relay')['tls.crt'], clock.now())).toBe(true);
     await expect(

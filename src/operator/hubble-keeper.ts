@@ -58,7 +58,7 @@ export class HubbleKeeper {
     if (authorities !== known) {
       check();
       // Nothing is signed by an authority that is not kept.
-      if (!(await authority.put(dataOf(authorities), 'Opaque', found?.resourceVersion))) return;
+      if (!(await authority.put(dataOf(authorities), 'Opaque', found))) return;
     }
     await this.#leaf(nodes, authorities, { commonName: NODE_NAME, dns: [NODE_NAME], usages: ['server'] }, check);
     const names = [RELAY_NAME, PAGE_NAME].flatMap((name) => [
@@ -82,21 +82,20 @@ export class HubbleKeeper {
     const data = { 'tls.crt': cert, 'tls.key': key, 'ca.crt': bundleOf(authorities) };
     if (found !== undefined && isSame(found.data, data)) return;
     check();
-    if (await store.put(data, 'kubernetes.io/tls', found?.resourceVersion))
+    if (await store.put(data, 'kubernetes.io/tls', found))
       this.#o.log.info({ name: wish.commonName }, 'certificate of flows written');
   }
 }
 
-function pairIn(found: SecretRecord | undefined, name: string): KeyPair | undefined {
+function pairIn(found: Pick<SecretRecord, 'data'> | undefined, name: string): KeyPair | undefined {
   const [cert, key] = [found?.data[`${name}.crt`], found?.data[`${name}.key`]];
   return cert === undefined || key === undefined || !isPair({ cert, key }) ? undefined : { cert, key };
 }
 
 function authoritiesIn(data: SecretData): Authorities | undefined {
-  const record = { data, resourceVersion: '' };
-  const current = pairIn(record, 'ca');
+  const current = pairIn({ data }, 'ca');
   if (current === undefined) return undefined;
-  const next = pairIn(record, 'next');
+  const next = pairIn({ data }, 'next');
   const previous = isPair({ cert: data['previous.crt'] ?? '' }) ? data['previous.crt'] : undefined;
   return { current, ...(next === undefined ? {} : { next }), ...(previous === undefined ? {} : { previous }) };
 }
