@@ -241,3 +241,46 @@ test('with services off the address of one is the world’s', async () => {
   it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
   expect(it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'))).verdict).toBe('pass');
 });
+
+describe('what is not turned to a backend', () => {
+  test('the same port of anybody but a node', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    for (const scope of ['inside', 'outside'] as const)
+      it.services.set({ addr: ANY, port: NODE_PORT, scope, backends: [B] });
+    const out = parsePacket(it.pair.send(it.pair.a, fromPod(it.pair.a, WORLD, tcp(CLIENT, NODE_PORT, 'SYN'))).packet);
+    expect([out.ip?.destination, out.transport?.destinationPort]).toEqual([WORLD, NODE_PORT]);
+    const frame = fromWorld(WORLD, EXTERNAL, tcp(CLIENT, NODE_PORT, 'SYN'));
+    expect(it.pair.arrive(frame)).toMatchObject({ verdict: 'pass', packet: frame });
+  });
+
+  test('what goes to a pod, whatever is said of its address', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: B, port: SERVICE, backends: [A] });
+    const outcome = it.pair.send(it.pair.a, fromPod(it.pair.a, B, tcp(CLIENT, SERVICE, 'SYN')));
+    expect(seen(outcome)).toMatchObject({ verdict: 'redirect', from: `${A}:${CLIENT}`, to: `${B}:${SERVICE}` });
+  });
+
+  test('a client who is the only backend himself, outside', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [WORLD] });
+    expect(it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'))).verdict).toBe('service-conflict');
+    expect(await it.pair.datapath.connections()).toEqual([]);
+  });
+
+  test('SCTP in fragments, of which nothing is opened', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    it.services.set({ addr: ANY, port: NODE_PORT, protocol: PROTOCOL_OF.SCTP, scope: 'outside', backends: [B] });
+    const [opens] = SPEECH.SCTP.forth.opening(CLIENT, NODE_PORT);
+    if (opens === undefined) throw new Error('it opens with nothing');
+    const frame = fromWorld(WORLD, NODE, opens, { ip: { id: 5, moreFragments: true } });
+    expect(it.pair.arrive(frame).verdict).toBe('service-conflict');
+    expect(await it.pair.datapath.connections()).toEqual([]);
+  });
+
+  test('what has no room for its rows: nothing of it is left', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD, sizes: { translations: 1 } });
+    it.services.set({ addr: ANY, port: NODE_PORT, scope: 'outside', backends: [B] });
+    expect(it.pair.arrive(fromWorld(WORLD, NODE, tcp(CLIENT, NODE_PORT, 'SYN'))).verdict).toBe('ct-full');
+    expect([await it.pair.datapath.connections(), await it.services.translations.entries()]).toEqual([[], []]);
+  });
+});
