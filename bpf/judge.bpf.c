@@ -257,7 +257,7 @@ int judge_from_pod(struct __sk_buff *skb)
 	/* Under the pod's own address the stack forwards, and says so itself. */
 	if (flow.nat_port && flow.destination.kind == SIDE_OTHER && p->ttl <= 1) {
 		drop(skb, &flow, DROP_TTL_EXCEEDED);
-		return time_exceeded(skb, &flow);
+		return answer_sender(skb, &flow, &rewrite, 0);
 	}
 	/* Most is for a pod of this node, as it is. */
 	if (flow.destination.kind == SIDE_POD && !rewrite.new_addr) {
@@ -273,6 +273,12 @@ forwarded:
 		count(DROP_NONE, DIRECTION_EGRESS, skb->len);
 	return action;
 out:
+	if (reason == DROP_PACKET_TOO_LONG) {
+		int mtu = route_mtu(skb, p->destination.v4);
+
+		drop(skb, &flow, reason);
+		return mtu ? answer_sender(skb, &flow, &rewrite, mtu) : TC_ACT_SHOT;
+	}
 	return drop(skb, &flow, reason);
 }
 

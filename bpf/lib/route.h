@@ -15,8 +15,49 @@ struct route {
 	__be32 gateway; /* or the destination itself; 0: nobody knows */
 };
 
+/* Of SCTP, whose segments are of the lengths that its sender gave them (linux/skbuff.h). */
+#define GSO_BY_FRAGS 0xffff
+
+/* As IP counts it, the longest packet that leaves of this one: the kernel cuts large ones into
+ * segments. 0: it is not known. */
+static __always_inline __u16 route_length(struct __sk_buff *skb)
+{
+	__u32 length = skb->len - ETH_HLEN;
+	__u8 at = 0;
+
+	if (skb->gso_size == GSO_BY_FRAGS)
+		return 0;
+	if (skb->gso_size) {
+		length = sizeof(struct iphdr) + skb->gso_size;
+		bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct iphdr, protocol), &at,
+				   sizeof(at));
+		if (at == IPPROTO_TCP) {
+			bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct iphdr) + 12, &at,
+					   sizeof(at));
+			length += (at >> 4) * 4;
+		} else {
+			length += sizeof(struct udphdr);
+		}
+	}
+	return length < 0xffff ? length : 0xffff;
+}
+
+/* How long a packet may be that goes there; 0: nobody knows. */
+VERIFIED_ONCE int route_mtu(struct __sk_buff *skb, __be32 destination)
+{
+	struct bpf_fib_lookup fib = {.family = AF_INET, .tot_len = 0xffff};
+
+	fib.ifindex = skb->ifindex;
+	fib.ipv4_dst = destination;
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH) ==
+			       BPF_FIB_LKUP_RET_FRAG_NEEDED
+		       ? fib.mtu_result
+		       : 0;
+}
+
 /* `source`: of the packet, 0 where it is to be the node's. Where the node itself would send nothing
- * on, nor does a pod: no route, one that refuses, an address that everybody on a network has. What
+ * on, nor does a pod: no route, one that refuses, one that the packet is too long for (nobody cuts
+ * it here), an address that everybody on a network has. What
  * the kernel does not say (before 6.7, or of a node that does not forward) is the uplink's. Returns
  * a drop reason. Apart for the sake of the stack. */
 VERIFIED_ONCE int route_find(struct __sk_buff *skb, __be32 source, __be32 destination,
@@ -32,12 +73,13 @@ VERIFIED_ONCE int route_find(struct __sk_buff *skb, __be32 source, __be32 destin
 	fib.ifindex = skb->ifindex;
 	fib.ipv4_src = source;
 	fib.ipv4_dst = destination;
+	fib.tot_len = route_length(skb);
 	switch (bpf_fib_lookup(skb, &fib, sizeof(fib),
 			       BPF_FIB_LOOKUP_SKIP_NEIGH | BPF_FIB_LOOKUP_SRC)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
-	/* Of a packet that is too long for its device the rest is known, too. */
-	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
 		break;
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+		return DROP_PACKET_TOO_LONG;
 	case BPF_FIB_LKUP_RET_BLACKHOLE:
 	case BPF_FIB_LKUP_RET_UNREACHABLE:
 	case BPF_FIB_LKUP_RET_PROHIBIT:

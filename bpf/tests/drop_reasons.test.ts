@@ -20,6 +20,7 @@ const UNREACHABLE: Readonly<Partial<Record<DropReason, string>>> = {
   none: 'stands for what is forwarded',
   internal: 'only where the verifier wants a check that cannot fail',
   'ct-full': 'an LRU map makes room; only a kernel out of memory refuses',
+  'packet-too-long': 'the lab has no routes: masquerade_second_address.test.ts has',
   'sock-quota': 'no packet, but a socket that is refused: sock_flood.test.ts',
   'unfinished-checksum':
     'BPF_PROG_TEST_RUN makes no such frames; test/scenarios/attacks/unfinished-checksums.test.ts does',

@@ -170,6 +170,12 @@ export const DROP_REASON_TEXTS = {
     remedy: 'Look for a routing loop, or a traceroute.',
     hubble: 'TTL_EXCEEDED',
   },
+  'packet-too-long': {
+    text: 'the packet is longer than the way out of the node lets through; a pod that sent it is told so',
+    remedy:
+      'Nothing to do for single ones: the sender takes shorter ones. If it lasts, compare the MTU of the node’s devices and routes with `mtu` of the agent, and look whether pods let such messages in.',
+    hubble: 'IP_FRAGMENTATION_NOT_SUPPORTED',
+  },
   revoked: {
     text: 'an established connection that policy no longer allows',
     remedy: 'A policy or label change took the permission away; allow it again, or close the connection.',

@@ -8,8 +8,10 @@ const NEIGHBOUR = '192.168.77.2';
 const BEHIND = '198.18.0.1';
 const REFUSED = '198.18.1.1';
 
-/** Says to each client which address it has. */
-const SERVER = `require('http').createServer((q, s) => s.end(q.socket.remoteAddress)).listen(8080, '0.0.0.0')`;
+/** Says to each client which address it has, once it has said all. */
+const SERVER = `require('http')
+  .createServer((q, s) => q.resume().on('end', () => s.end(q.socket.remoteAddress)))
+  .listen(8080, '0.0.0.0')`;
 
 /** A node with a device beside its uplink, to a network that knows no other address of the node. */
 describe.each([
@@ -83,6 +85,22 @@ describe.each([
     await lab.reaches(pod, REFUSED);
     await lab.inNode('ip', 'route', 'add', 'prohibit', `${REFUSED}/32`);
     for (let i = 0; i < 3; i++) expect(await lab.ping(pod, REFUSED)).toBe(false);
+  });
+
+  it('tells a pod how long a packet may be that leaves by it', async () => {
+    await lab.inNode('ip', 'link', 'set', 'eth1', 'mtu', '1300');
+    try {
+      const whole = async (bytes: number): Promise<string> =>
+        await lab.inPod(pod, 'ping', '-n', '-c', '1', '-W', '1', '-M', 'do', '-s', `${bytes}`, BEHIND);
+      await lab.reaches(pod, BEHIND);
+      expect(await whole(1400)).toMatch(/mtu ?= ?1300/);
+      await lab.inPod(pod, 'ip', 'route', 'flush', 'cache');
+      expect(await whole(1272)).toContain('1 received');
+      const upload = `head -c 400000 /dev/zero | curl -s -m 5 --data-binary @- http://${BEHIND}:8080`;
+      expect(await lab.inPod(pod, 'sh', '-c', upload)).toContain(OWN);
+    } finally {
+      await lab.inNode('ip', 'link', 'set', 'eth1', 'mtu', '1500');
+    }
   });
 
   if (enableServices) {

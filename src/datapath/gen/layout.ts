@@ -3,10 +3,10 @@
 import type { MapSpec } from '../kernel/map-spec.ts';
 
 /** Of everything that C and TypeScript share; an object carries the one that it was compiled from. */
-export const LAYOUT_HASH = 'e5934a14a4dca317';
+export const LAYOUT_HASH = '501d4e3d9004cabe';
 
 export const JUDGE_COUNT = 3;
-export const DROP_REASON_COUNT = 55;
+export const DROP_REASON_COUNT = 56;
 export const TENANT_FLAG_MASK = 255;
 export const CT_FLAG_MASK = 255;
 export const SERVICE_FLAG_MASK = 1;
@@ -19,7 +19,7 @@ export const MAP_SPECS = {
   backends: { name: 'backends', type: 'hash', keySize: 4, valueSize: 24, maxEntries: 262144, flags: 1 },
   closed_connections: { name: 'closed_connections', type: 'array', keySize: 4, valueSize: 40, maxEntries: 16384, flags: 0 },
   conntrack: { name: 'conntrack', type: 'hash', keySize: 40, valueSize: 64, maxEntries: 262144, flags: 0 },
-  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 110, flags: 0 },
+  counters: { name: 'counters', type: 'perCpuArray', keySize: 4, valueSize: 16, maxEntries: 112, flags: 0 },
   ct_usage: { name: 'ct_usage', type: 'array', keySize: 4, valueSize: 4, maxEntries: 65541, flags: 0 },
   drops: { name: 'drops', type: 'perCpuHash', keySize: 4, valueSize: 24, maxEntries: 65536, flags: 1 },
   endpoint_words: { name: 'endpoint_words', type: 'array', keySize: 4, valueSize: 8, maxEntries: 65536, flags: 1024 },
@@ -58,17 +58,17 @@ export const MAP_LAYOUTS: Readonly<Record<MapName, string>> = {
   backends: 'd4ead286',
   closed_connections: 'dd5163d5',
   conntrack: '53121225',
-  counters: 'f838c7fa',
+  counters: 'e62178de',
   ct_usage: '158afb0e',
-  drops: 'bdea78b5',
+  drops: '35f6b047',
   endpoint_words: '2de5a06e',
   endpoints: '49b62cd6',
   event_accounts: '774d46cc',
   event_state: '54b38e23',
-  events: '0f113ac0',
+  events: '94fdd39b',
   fragments: '0173f5e7',
   ipcache: '824461ec',
-  judges: '0f113ac0',
+  judges: '94fdd39b',
   netns_endpoints: '9764ca64',
   passages: '10f76bf0',
   pod_devices: '57628809',

@@ -217,6 +217,7 @@ export const DROP_REASON = {
   'tenant-rate': 52,
   'tenant-nat-ports': 53,
   'tenant-metadata': 54,
+  'packet-too-long': 55,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 /** By number; a hole is undefined. */
@@ -276,4 +277,5 @@ export const DROP_REASON_NAMES: readonly (DropReason | undefined)[] = [
   'tenant-rate',
   'tenant-nat-ports',
   'tenant-metadata',
+  'packet-too-long',
 ];
