@@ -67,6 +67,8 @@ export default defineConfig(async () => {
                     'test/scenarios/**/*.test.ts',
                   ]
                 : ['test/unusable-kernel.test.ts'],
+            // As many files run at once as keep all processors busy: threads that collect garbage beside one would only cost more.
+            execArgv: ['--single-threaded-gc'],
             // With a view each has a process of its own all the same, but for those that the pool says.
             ...(noViews === undefined ? { pool: viewPool, isolate: false } : { pool: 'forks', fileParallelism: false }),
             // After the others: load from elsewhere is no part of what these tests prove.
