@@ -36,6 +36,24 @@ function sync({ intent, put }: Agent): void {
 const CLUSTER_IP = 'inside 10.96.0.10:80';
 
 describe('ServiceEngine', () => {
+  it('takes a backend away also where the clock was set back', async () => {
+    const maps = fakeServiceMaps();
+    const agent = await serviceNode(maps);
+    sync(agent);
+    const { intent, put, settle, clock } = agent;
+    put(intent.services, service('web'));
+    await settle();
+    put(intent.slices, slice('web', [sampleEndpoint('10.244.1.2'), sampleEndpoint('10.244.1.3')]));
+    await clock.advance(1_000);
+    await settle();
+    clock.set(-3_600_000);
+    put(intent.slices, slice('web', [sampleEndpoint('10.244.1.3')]));
+    for (let i = 0; i < 10; i += 1) {
+      await clock.advance(10_000);
+      await settle();
+    }
+    expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.3'] });
+  });
   it('decides nothing before everything was heard', async () => {
     const maps = fakeServiceMaps();
     const agent = await serviceNode(maps);

@@ -138,23 +138,23 @@ export class ServiceEngine implements Service {
     if (installer.short) this.#retryInstaller();
     for (const [service, frontends] of await follower.follow((one) => this.#rests(one)))
       this.#waiting.set(service, frontends);
-    const due = this.#due(clock.now());
-    await installer.install(due, clock.now());
+    const due = this.#due(clock.elapsed());
+    await installer.install(due, clock.elapsed());
     for (const [service, frontends] of due) {
       // What changed again meanwhile waits for the next pass.
       if (this.#waiting.get(service) === frontends) this.#waiting.delete(service);
       this.#writes.set(service, (this.#writes.get(service) ?? 0) + 1);
-      this.#rest(service, frontends, clock.now());
+      this.#rest(service, frontends, clock.elapsed());
       if (frontends.length === 0 && follower.objectsOf(service).length === 0) this.#writes.delete(service);
       if (intent.services.get(service) === undefined) this.written.delete(service);
       else this.written.set({ service, frontends });
     }
     this.#report(due.keys());
     if (!this.#converged) {
-      await installer.prune(clock.now());
+      await installer.prune(clock.elapsed());
       this.#converged = true;
     }
-    const gone = await installer.sweep(clock.now());
+    const gone = await installer.sweep(clock.elapsed());
     if (gone > 0) this.backendsGone.emit();
     if (this.#retryRefused()) this.#passes.kick();
     if (installer.pending) this.#passes.later(SWEEP_MS);
@@ -176,7 +176,7 @@ export class ServiceEngine implements Service {
 
   /** Whether it was written just now; there will be a pass when it was long enough ago. */
   #rests(service: NamespacedName): boolean {
-    const left = (this.#resting.get(service) ?? 0) - this.#o.clock.now();
+    const left = (this.#resting.get(service) ?? 0) - this.#o.clock.elapsed();
     if (left > 0) this.#passes.later(left);
     return left > 0;
   }
