@@ -77,7 +77,7 @@ export class Cluster {
   }
 
   /**
-   * Follows the intent; `now` in ms. Policies are followed before: what they select by is part of identities. `meeting`: who has to do
+   * Follows the intent; `now`: ms of a clock that nobody sets. Policies are followed before: what they select by is part of identities. `meeting`: who has to do
    * with whom at all.
    */
   follow(now: number, meeting: Meeting): void {

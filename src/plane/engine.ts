@@ -173,7 +173,7 @@ export class Engine implements Service {
     await inSlices(this.#o.policies.follow());
     this.#o.floor.read();
     this.#o.sharedLabels.follow(this.#o.floor.membership, clock.now());
-    cluster.follow(clock.now(), this.#o.floor.membership);
+    cluster.follow(clock.elapsed(), this.#o.floor.membership);
     for (const { id } of this.#o.allocator.expire()) {
       repository.removeIdentity(id);
       installer.touch(id);
