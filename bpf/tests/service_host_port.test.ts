@@ -6,7 +6,7 @@ import { parseAddr } from '../../src/net/index.ts';
 import { fromPod, fromWorld, tcp, udp } from './frames.ts';
 import { allow, NODE, TUNNEL_PORT, WORLD } from './lab.ts';
 import { OVERLAY } from './overlay-lab.ts';
-import { B, CLIENT, FRONTEND, SERVICE, SPEECH } from './pair.ts';
+import { A, B, CLIENT, FRONTEND, SERVICE, SPEECH } from './pair.ts';
 import { PROTOCOL_OF, seen, serviceScene } from './service-lab.ts';
 
 const PORT = 54_323;
@@ -74,6 +74,15 @@ describe('a pod’s port at the node’s address, from outside', () => {
     using it = await serviceScene({ b: OPEN_TO_WORLD, config: { ...OVERLAY, enableOverlay } });
     it.services.set({ addr: NODE, port: TUNNEL_PORT, protocol: PROTOCOL_OF.UDP, scope: 'outside', backends: [B] });
     expect(it.pair.arrive(fromWorld(WORLD, NODE, udp(CLIENT, TUNNEL_PORT))).verdict).toBe(verdict);
+  });
+
+  test('what answers another pod, which left under the port before, is that pod’s', async () => {
+    using it = await serviceScene({ b: OPEN_TO_WORLD });
+    const left = seen(it.pair.send(it.pair.a, fromPod(it.pair.a, WORLD, udp(CLIENT, 53)))).from;
+    const port = Number(left.split(':')[1]);
+    it.services.set({ addr: NODE, port, protocol: PROTOCOL_OF.UDP, scope: 'outside', backends: [B] });
+    const answer = seen(it.pair.arrive(fromWorld(WORLD, NODE, udp(53, port))));
+    expect(answer).toMatchObject({ verdict: 'redirect', from: `${WORLD}:53`, to: `${A}:${CLIENT}` });
   });
 
   test('another address and another protocol are nobody’s', async () => {
