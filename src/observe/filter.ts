@@ -1,24 +1,29 @@
 import type { Flow, FlowEnd, FlowFilter } from '../model/index.ts';
 
 type Test = (flow: Flow) => boolean;
+type Wanted = { readonly [Field in keyof FlowFilter]-?: NonNullable<FlowFilter[Field]>[number] };
+type Has<Field extends keyof Wanted> = (flow: Flow, wanted: Wanted[Field]) => boolean;
+
+/** Of every field, when a flow has one of its values: a field that nobody read would hold for every flow. */
+const HAS: { readonly [Field in keyof Wanted]: Has<Field> } = {
+  fromPod: ({ source }, wanted) => isPod(source, wanted),
+  toPod: ({ destination }, wanted) => isPod(destination, wanted),
+  pod: ({ source, destination }, wanted) => isPod(source, wanted) || isPod(destination, wanted),
+  namespace: ({ source, destination }, name) => source.namespace === name || destination.namespace === name,
+  fromLabel: ({ source }, wanted) => hasLabel(source, wanted),
+  toLabel: ({ destination }, wanted) => hasLabel(destination, wanted),
+  fromIdentity: ({ source }, id) => source.identity === id,
+  toIdentity: ({ destination }, id) => destination.identity === id,
+  verdict: ({ verdict }, wanted) => verdict === wanted,
+  type: ({ type }, wanted) => type === wanted,
+  reason: ({ dropReason }, wanted) => dropReason === wanted,
+  port: ({ source, destination }, port) => source.port === port || destination.port === port,
+  protocol: ({ protocol }, wanted) => protocol.toLowerCase() === wanted.toLowerCase(),
+};
 
 /** Compiled once a reader; undefined for a filter that asks for nothing. */
 export function compileFilter(filter: FlowFilter): Test | undefined {
-  const tests: Test[] = [
-    ...any(filter.fromPod, (wanted) => (flow) => isPod(flow.source, wanted)),
-    ...any(filter.toPod, (wanted) => (flow) => isPod(flow.destination, wanted)),
-    ...any(filter.pod, (wanted) => (flow) => isPod(flow.source, wanted) || isPod(flow.destination, wanted)),
-    ...any(filter.namespace, (name) => (flow) => flow.source.namespace === name || flow.destination.namespace === name),
-    ...any(filter.fromLabel, (wanted) => (flow) => hasLabel(flow.source, wanted)),
-    ...any(filter.toLabel, (wanted) => (flow) => hasLabel(flow.destination, wanted)),
-    ...any(filter.fromIdentity, (id) => (flow) => flow.source.identity === id),
-    ...any(filter.toIdentity, (id) => (flow) => flow.destination.identity === id),
-    ...any(filter.verdict, (verdict) => (flow) => flow.verdict === verdict),
-    ...any(filter.type, (type) => (flow) => flow.type === type),
-    ...any(filter.reason, (reason) => (flow) => flow.dropReason === reason),
-    ...any(filter.port, (port) => (flow) => flow.source.port === port || flow.destination.port === port),
-    ...any(filter.protocol, (wanted) => (flow) => flow.protocol.toLowerCase() === wanted.toLowerCase()),
-  ];
+  const tests = (Object.keys(HAS) as (keyof Wanted)[]).flatMap((field) => testOf(filter, field));
   return tests.length === 0 ? undefined : (flow) => tests.every((test) => test(flow));
 }
 
@@ -30,10 +35,11 @@ export function namespacesOf({ namespace, pod, fromPod, toPod }: FlowFilter): re
 }
 
 /** One test that holds when one of the values does; none when the field was not given. */
-function any<V>(values: readonly V[] | undefined, make: (value: V) => Test): Test[] {
+function testOf<Field extends keyof Wanted>(filter: FlowFilter, field: Field): Test[] {
+  const values = filter[field] as readonly Wanted[Field][] | undefined;
   if (values === undefined || values.length === 0) return [];
-  const tests = values.map(make);
-  return [(flow) => tests.some((test) => test(flow))];
+  const has: Has<Field> = HAS[field];
+  return [(flow) => values.some((value) => has(flow, value))];
 }
 
 /** `namespace/name`; `namespace/` is every pod of it; a name without a namespace is a pod of `default`. */
