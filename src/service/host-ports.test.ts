@@ -52,10 +52,12 @@ describe('hostPortsOf', () => {
   );
 
   it('refuses ports of the node, and places that a process of the node has', () => {
-    expect(hostPortsOf(pod([{ hostPort: 10_250 }]), context())).toMatchObject({
-      frontends: [],
-      problems: [{ reason: 'HostPortRefused' }],
-    });
+    for (const hostPort of [10_248, 10_250, 10_259])
+      expect(hostPortsOf(pod([{ hostPort }]), context())).toMatchObject({
+        frontends: [],
+        problems: [{ reason: 'HostPortRefused' }],
+      });
+    for (const hostPort of [10_247, 10_260]) expect(hostPortsOf(pod([{ hostPort }]), context()).problems).toEqual([]);
     const isBound: HostPortContext['isBound'] = (protocol, addr, port) =>
       protocol === 'TCP' && addr === '172.18.0.2' && port === 8080;
     const it = hostPortsOf(pod([{}, { protocol: 'UDP' }]), context({ isBound }));
