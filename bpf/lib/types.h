@@ -174,7 +174,7 @@ enum verdict {
 enum tenant_flag {
 	TENANT_KNOWN = 1,	/* of every row that is written */
 	TENANT_CLOSED = 2,	/* nobody's: it reaches no one, itself neither, and only its node's
-				   probes      reach it */
+				   probes reach it */
 	TENANT_NO_WORLD = 4,	/* nothing to or from what is outside of the cluster */
 	TENANT_NO_TO_NODES = 8, /* opens nothing to nodes */
 	TENANT_NO_FROM_NODES = 16, /* other nodes open nothing to it; its own one may */
