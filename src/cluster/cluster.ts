@@ -77,8 +77,8 @@ export class Cluster {
   }
 
   /**
-   * Follows the intent; `now`: ms of a clock that nobody sets. Policies are followed before: what they select by is part of identities. `meeting`: who has to do
-   * with whom at all.
+   * Follows the intent; `now`: ms of a clock that nobody sets. Policies are followed before: what they select by is part of
+   * identities. `meeting`: who has to do with whom at all.
    */
   follow(now: number, meeting: Meeting): void {
     this.identities.follow(meeting);

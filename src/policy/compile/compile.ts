@@ -140,10 +140,10 @@ export class CompiledTable implements PolicyTable {
     }
     if (this.#localhost !== undefined) this.#claims.add(RESERVED_IDS.host, this.#localhost);
     for (const [peer, list] of this.#claims.entries()) {
-      const known = list.group !== undefined;
-      const group = yield* this.#groupOf(list);
+      const known = list.group;
+      const group = known ?? (yield* this.#groupOf(list));
       if (group !== 0) this.peers.set(peer, group);
-      if (due() || !known) yield;
+      if (due() || known === undefined) yield;
     }
     this.#claims.forgetPeers();
     this.#check(limits);
@@ -153,7 +153,8 @@ export class CompiledTable implements PolicyTable {
   *regroup(peers: Iterable<IdentityId>): Steps<Map<IdentityId, number>> {
     const groups = new Map<IdentityId, number>();
     for (const peer of peers) {
-      const group = yield* this.#groupOf(this.#listOf(peer));
+      const list = this.#listOf(peer);
+      const group = list.group ?? (yield* this.#groupOf(list));
       groups.set(peer, group);
       if (group === 0) this.peers.delete(peer);
       else this.peers.set(peer, group);
@@ -192,8 +193,8 @@ export class CompiledTable implements PolicyTable {
     return local === undefined ? list : this.#claims.step(list, local);
   }
 
+  /** Of a list that has none yet: thousands of peers have one list, and a generator each would be most of their garbage. */
   *#groupOf(list: ClaimList): Steps<number> {
-    if (list.group !== undefined) return list.group;
     const claims = [...this.#everybody, ...claimsOf(list)].sort(byPrecedence);
     this.#work += portsOf(claims);
     // Where nothing is denied, the node needs no second set of the rows that let everybody in.
