@@ -3,7 +3,7 @@
  * pod of this node. One copy for all endpoints; their own programs (endpoint.bpf.c) have checked
  * that the packet is the pod's, and hand it over by tail call. */
 #include "lib/deliver.h"
-#include "lib/exceeded.h"
+#include "lib/icmp_answer.h"
 #include "lib/fragment.h"
 #include "lib/ipv6.h"
 #include "lib/judge.h"

@@ -7,8 +7,9 @@ type WholeFile = {
 };
 
 /**
- * Puts a file in its place, on disk and whole: a reader after a crash finds the old one or the new one. Throws where not all of it can be
- * written, and what was there stays. A kernel that has room for a part takes that and calls it no error: it is asked again.
+ * Puts a file in its place, on disk and whole: a reader after a crash finds the old one or the new one. Throws where not all
+ * of it can be written, and what was there stays. A kernel that has room for a part takes that and calls it no error: it is
+ * asked again.
  */
 export function writeWhole(path: string, content: string | Buffer, { temporary, mode }: WholeFile): void {
   rmSync(temporary, { force: true });

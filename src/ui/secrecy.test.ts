@@ -2,10 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClusterFlows } from '../api/hubble/cluster-flows.ts';
+import { loneNode } from '../api/hubble/testkit.ts';
 import { openNodeTeller } from '../api/server.ts';
 import { systemClock, Turns } from '../base/index.ts';
 import { type FlowDenial, HIDDEN_PEER } from '../model/index.ts';
-import { type AccessQuestion, AgentNotices, Rights } from '../observe/index.ts';
+import { type AccessQuestion, Rights } from '../observe/index.ts';
 import { TestHub } from '../observe/testkit.ts';
 import { ClusterReading } from './cluster-reading.ts';
 import { parseQuery } from './query.ts';
@@ -118,8 +119,7 @@ class World {
   async told(query: string, coming: readonly (Said | undefined)[], pods: readonly number[]): Promise<string> {
     const called = new Map(PLACES.map((place) => [this.#called(place), place]));
     const { list, get, listTenant, getTenant, getAll } = this.#may;
-    const source = {
-      hub: this.#hub,
+    const source = loneNode(this.#hub, {
       rights: new Rights({
         ask: async (_, { verb, resource, namespace, name }: AccessQuestion) => {
           if (resource === 'tenants') return (verb === 'get' ? getTenant : listTenant)[Number(name.slice(-1))] === true;
@@ -133,14 +133,7 @@ class World {
         clock: systemClock,
       }),
       inventory: async () => this.#inventory(pods),
-      notices: new AgentNotices(),
-      cluster: 'test',
-      node: 'node-1',
-      version: '1',
-      peers: () => [],
-      onPeers: () => undefined,
-      serverName: undefined,
-    };
+    });
     const flows = new ClusterFlows(await openNodeTeller(source), undefined);
     const subject = { name: 'somebody', groups: [] };
     const reading = new ClusterReading(flows, { seesAll: false, subject, stillHolds: undefined }, TURNS);

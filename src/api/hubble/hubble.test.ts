@@ -25,6 +25,7 @@ import { NodeState } from './gen/relay/relay_pb.js';
 import { HubbleServer } from './hubble-server.ts';
 import { nodeTeller } from './node-teller.ts';
 import type { HubblePeer } from './source.ts';
+import { loneNode } from './testkit.ts';
 
 /** What `hubble observe` asks for by itself. */
 const DEFAULT_MASK = [
@@ -74,16 +75,14 @@ describe('the observer API, over gRPC on its socket', () => {
     changed = new Set();
     server = new HubbleServer({
       teller: async () =>
-        nodeTeller({
-          hub,
-          notices,
-          cluster: 'test',
-          node: 'node-1',
-          version: '1.2.3',
-          peers: () => peers,
-          onPeers: (call) => changed.add(call),
-          serverName: undefined,
-        }),
+        nodeTeller(
+          loneNode(hub, {
+            notices,
+            version: '1.2.3',
+            peers: () => peers,
+            onPeers: (call) => changed.add(call),
+          }),
+        ),
       socketPath: join(folder, 'hubble.sock'),
       tcp: { host: '127.0.0.1', port: 0, isOpen: true },
       log: silentLogger,
@@ -471,16 +470,7 @@ it('what could not be loaded when somebody first asked is loaded when the next d
     teller: async () => {
       asked += 1;
       if (asked === 1) throw new Error('a file of it is away');
-      return nodeTeller({
-        hub,
-        notices: new AgentNotices(),
-        cluster: 'test',
-        node: 'node-1',
-        version: '1',
-        peers: () => [],
-        onPeers: () => undefined,
-        serverName: undefined,
-      });
+      return nodeTeller(loneNode(hub));
     },
     socketPath: undefined,
     tcp: { host: '127.0.0.1', port: 0, isOpen: true },

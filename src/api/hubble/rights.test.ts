@@ -20,6 +20,7 @@ import { nodeTeller } from './node-teller.ts';
 import { NodeLinks } from './relay/node-links.ts';
 import { RelayCounts } from './relay/relay-counts.ts';
 import { relayTeller } from './relay/relay-teller.ts';
+import { loneNode } from './testkit.ts';
 
 /** Endpoints 1 and 2 are pods of shop and bank, 3 of club, whose address is 10.244.1.9. */
 const NAMESPACES = ['none', 'shop', 'bank', 'club'];
@@ -76,8 +77,7 @@ describe('what tenants see through the observer API', () => {
       const name = tokens.get(token);
       return name === undefined ? undefined : { name, groups: ['tenants'] };
     };
-    const source = {
-      hub,
+    const source = loneNode(hub, {
       rights: new Rights({
         ask: async ({ name }, question) => {
           if (!answers) throw new Error('the API server is away');
@@ -90,13 +90,8 @@ describe('what tenants see through the observer API', () => {
         clock,
       }),
       notices,
-      cluster: 'test',
-      node: 'node-1',
-      version: '1',
       peers: () => [{ name: 'node-1', address: `127.0.0.1:${open.port}` }],
-      onPeers: () => undefined,
-      serverName: undefined,
-    };
+    });
     const teller = async () => nodeTeller(source);
     const tcp = { host: '127.0.0.1', port: 0 };
     const socketPath = join(folder, 'hubble.sock');

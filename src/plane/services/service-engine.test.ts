@@ -54,6 +54,7 @@ describe('ServiceEngine', () => {
     }
     expect(await served(maps)).toEqual({ [CLUSTER_IP]: ['10.244.1.3'] });
   });
+
   it('decides nothing before everything was heard', async () => {
     const maps = fakeServiceMaps();
     const agent = await serviceNode(maps);

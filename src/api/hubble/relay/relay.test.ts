@@ -7,7 +7,6 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifecycle, silentLogger, systemClock } from '../../../base/index.ts';
-import { AgentNotices } from '../../../observe/index.ts';
 import { TestHub } from '../../../observe/testkit.ts';
 import { milliseconds } from '../flow-message.ts';
 import { type GetFlowsRequestSchema, Observer } from '../gen/observer/observer_pb.js';
@@ -16,6 +15,7 @@ import { NodeState } from '../gen/relay/relay_pb.js';
 import { HubbleServer } from '../hubble-server.ts';
 import { nodeTeller } from '../node-teller.ts';
 import type { HubblePeer } from '../source.ts';
+import { loneNode } from '../testkit.ts';
 import { NodeLinks } from './node-links.ts';
 import { RelayCounts } from './relay-counts.ts';
 import { relayTeller } from './relay-teller.ts';
@@ -159,16 +159,7 @@ describe('a relay', () => {
     const life = new Lifecycle({ log: silentLogger });
     const server = new HubbleServer({
       teller: async () =>
-        nodeTeller({
-          hub,
-          notices: new AgentNotices(),
-          cluster: 'test',
-          node: as,
-          version: '1',
-          peers: () => peers,
-          onPeers: (call) => changed.add(call),
-          serverName: undefined,
-        }),
+        nodeTeller(loneNode(hub, { node: as, peers: () => peers, onPeers: (call) => changed.add(call) })),
       socketPath: join(folder, `${name}.sock`),
       tcp: { host: '127.0.0.1', port: 0, isOpen: true },
       log: silentLogger,

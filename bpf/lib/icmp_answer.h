@@ -14,7 +14,7 @@
 /* Code of ICMP_DEST_UNREACH. */
 #define ICMP_FRAG_NEEDED 4
 
-struct exceeded {
+struct icmp_answer {
 	__u8 align[2]; /* not of the frame: puts what follows on words */
 	struct ethhdr eth;
 	struct iphdr ip;
@@ -22,7 +22,7 @@ struct exceeded {
 	__u8 quoted[QUOTED];
 } __attribute__((packed));
 
-#define FRAME_LENGTH (sizeof(struct exceeded) - offsetof(struct exceeded, eth))
+#define FRAME_LENGTH (sizeof(struct icmp_answer) - offsetof(struct icmp_answer, eth))
 
 static __always_inline __sum16 checksum_of(void *data, __u32 length)
 {
@@ -56,7 +56,7 @@ static __always_inline void quote_as_sent(__u8 *quoted, const struct rewrite *re
 VERIFIED_ONCE int answer_sender(struct __sk_buff *skb, const struct flow *flow,
 				const struct rewrite *rewrite, __u32 mtu)
 {
-	struct exceeded message = {};
+	struct icmp_answer message = {};
 
 	/* Never about another error, or what has no transport header. */
 	if (!flow || !rewrite || flow->packet.kind == PACKET_ERROR ||
